@@ -1,0 +1,30 @@
+// A Plan is what a pure planner decided from what should be and what is. Why nothing happens is data too: `blocked` is what
+// the status, the command line and the person at the device read.
+
+/** A subject that cannot go on now, and may without a new Score. */
+export interface Blocked {
+  /** What is held up, e.g. a service's name. */
+  readonly subject: string;
+  /** A word for machines, e.g. `PortInUse`. */
+  readonly reason: string;
+  /** One sentence for a person: what is wrong and what would mend it. */
+  readonly message: string;
+}
+
+/** Steps are applied in order; each says all that its execution needs. No steps and nothing blocked: the world is as it should be. */
+export interface Plan<Step> {
+  readonly steps: readonly Step[];
+  readonly blocked: readonly Blocked[];
+  /** When to look again although nothing was heard; null: at the next relist. */
+  readonly recheckAfterMs: number | null;
+}
+
+/**
+ * What came of one step.
+ * `blocked` heals without a new Score and is tried again for ever with back-off; `failed` is a fault that is tried again too, but
+ * is nobody's condition to wait for; `rejected` does not heal until the Score changes.
+ */
+export type Outcome =
+  | { readonly kind: "changed" }
+  | { readonly kind: "unchanged" }
+  | ({ readonly kind: "blocked" | "failed" | "rejected" } & Blocked);

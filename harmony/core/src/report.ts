@@ -1,0 +1,45 @@
+// What is told of a workload: the same shape from every Score variant, so that transport, operator and status know none of them.
+
+export const PHASES = [
+  "Pending",
+  "Pulling",
+  "Starting",
+  "Running",
+  "Degraded",
+  "Stopping",
+  "RolledBack",
+  "Failed",
+  "Rejected",
+  "Blocked",
+  "Held",
+  "Removing",
+] as const;
+
+export type Phase = (typeof PHASES)[number];
+
+/** One part of a workload, in the words of its runtime. */
+export interface ServiceReport {
+  readonly name: string;
+  readonly phase: Phase;
+  readonly image?: string | undefined;
+  readonly imageDigest?: string | undefined;
+  readonly health?: string | undefined;
+  readonly restarts?: number | undefined;
+  /** RFC 3339. */
+  readonly startedAt?: string | undefined;
+}
+
+export interface WorkloadReport {
+  readonly phase: Phase;
+  /** A word for machines, e.g. `ImageNotFound`; equal to the phase when there is nothing to add. */
+  readonly reason: string;
+  /** One sentence for a person: what is, or what is wrong and what would mend it. */
+  readonly message: string;
+  /** The revision that runs now as far as is known; null: none. */
+  readonly runningRevision: string | null;
+  readonly services: readonly ServiceReport[];
+  /** When to reconcile again although nothing was heard; null: at the next relist. Never on the wire. */
+  readonly recheckAfterMs: number | null;
+  /** Nothing is left to do: the world is as the Score says (or, after a removal, empty). */
+  readonly settled: boolean;
+}

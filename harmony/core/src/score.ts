@@ -1,0 +1,89 @@
+// A Score is a typed document of what should be; an Interpret makes it so on a Topology. Variants are values: an application binds
+// the ones it serves to its Topology in one place, and everything behind that place sees only BoundVariant, so that a new variant
+// touches no transport, operator or status code.
+
+import { formatIssues, type Issue } from "./issue.ts";
+import type { WorkloadReport } from "./report.ts";
+import type { ReconcileOptions } from "./reconcile.ts";
+import type { Topology } from "./topology.ts";
+
+/** Adjacently tagged, as it crosses every wire: `{"type":"PodmanV0","data":{…}}`. */
+export interface ScoreDocument {
+  readonly type: string;
+  readonly data: unknown;
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly issues: readonly Issue[] };
+
+/** A Score on its way to a Topology. */
+export interface Desired<Data> {
+  /** The deployment's name: a DNS label, unique on the Topology. */
+  readonly name: string;
+  /** What a person may quote to say which version this is; opaque. */
+  readonly revision: string;
+  /** The canonical Score string. Two are the same Score if and only if they are equal as strings. */
+  readonly scoreString: string;
+  /** null: the workload is to be removed. */
+  readonly data: Data | null;
+}
+
+/** What a Topology carries of a variant, told from the Topology alone: an agent with no memory knows what runs. */
+export interface Workload {
+  readonly name: string;
+  readonly revision: string;
+  readonly scoreString: string;
+}
+
+/** A variant on one Topology. */
+export interface Interpret<Data> {
+  reconcile(desired: Desired<Data>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
+  workloads(signal: AbortSignal): Promise<readonly Workload[]>;
+  /** Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and some are missed. Never throws. */
+  watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** One kind of Score: its discriminator, its border, and what it needs of a Topology. */
+export interface ScoreVariant<Needs extends object, Data> {
+  readonly type: string;
+  parse(data: unknown): Parsed<Data>;
+  interpret(topology: Topology<Needs>): Interpret<Data>;
+}
+
+/** A variant whose Topology is settled: what an agent keeps a list of. */
+export interface BoundVariant {
+  readonly type: string;
+  /**
+   * Parses and reconciles. A Score that does not parse gives a `Rejected` report and touches nothing.
+   * `data: null` removes.
+   */
+  reconcile(desired: Desired<unknown>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
+  workloads(signal: AbortSignal): Promise<readonly Workload[]>;
+  watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** Does not compile unless the Topology offers what the variant needs. */
+export function bind<Needs extends object, Data>(
+  variant: ScoreVariant<Needs, Data>,
+  topology: Topology<Needs>,
+): BoundVariant {
+  const interpret = variant.interpret(topology);
+  return {
+    type: variant.type,
+    workloads: (signal) => interpret.workloads(signal),
+    watch: (onChange, signal) => interpret.watch(onChange, signal),
+    async reconcile(desired, options) {
+      if (desired.data === null) return interpret.reconcile({ ...desired, data: null }, options);
+      const parsed = variant.parse(desired.data);
+      if (parsed.ok) return interpret.reconcile({ ...desired, data: parsed.value }, options);
+      const report = rejected(formatIssues(parsed.issues));
+      options.onReport?.(report);
+      return report;
+    },
+  };
+}
+
+function rejected(message: string): WorkloadReport {
+  return { phase: "Rejected", reason: "InvalidScore", message, runningRevision: null, services: [], recheckAfterMs: null, settled: true };
+}

@@ -1,0 +1,18 @@
+// A Topology is a place where Scores are made true. It says by its type what it can do, so that interpreting a Score in a
+// place that lacks what the Score needs does not compile (see score.ts and topology.test-d.ts).
+
+import type { Inventory } from "./inventory.ts";
+
+/** In Go's and OCI's words. */
+export type Architecture = "amd64" | "arm64";
+
+/**
+ * `Capabilities` maps the name of a capability to the port that serves it, e.g. `{ architecture: "arm64", podman: Podman }`.
+ * A package that brings a capability exports the port's type and the name.
+ */
+export interface Topology<Capabilities extends object> {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** Facts of the place for the people who run it; never used to decide what to do. */
+  inventory(signal: AbortSignal): Promise<Inventory>;
+}

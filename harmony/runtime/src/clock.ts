@@ -1,0 +1,20 @@
+// Time as a port, so that what waits can be tested without waiting.
+
+import { setTimeout as wait } from "node:timers/promises";
+
+export interface Clock {
+  /** Milliseconds since the epoch; may jump. */
+  now(): number;
+  /** Milliseconds of a clock that never goes back; for durations. */
+  monotonicMs(): number;
+  /** Rejects with the signal's reason when aborted. Does not by itself keep the process alive when `unref`. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: async (ms, signal) => {
+    await wait(ms, undefined, signal === undefined ? {} : { signal });
+  },
+};

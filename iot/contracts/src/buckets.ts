@@ -1,0 +1,40 @@
+// The buckets, with the settings that the platform relies on. messaging creates what is missing and names a setting that breaks us;
+// why each is as it is stands in docs/architecture.md and was measured (transport.md of the design).
+
+/** As the server's default `max_payload`. */
+export const PAYLOAD_LIMIT_BYTES: number = 1024 * 1024;
+
+export interface BucketSettings {
+  readonly description: string;
+  readonly history: number;
+  /** The stream may purge by roll-up: must be false wherever a device writes, or `Nats-Rollup: all` on one status purges everybody's. */
+  readonly allowRollup: boolean;
+  readonly republish: { readonly from: string; readonly to: string } | null;
+  readonly maxValueBytes: number;
+}
+
+export type BucketName = "desired-state" | "status" | "inventory";
+
+export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
+  "desired-state": {
+    description: "what each device should run: <device> is its manifest, <device>.<deployment> a Score",
+    history: 1,
+    allowRollup: true,
+    republish: { from: "$KV.desired-state.*", to: "notify.desired-state.{{wildcard(1)}}" },
+    maxValueBytes: 512 * 1024,
+  },
+  status: {
+    description: "what each device is doing: <device>",
+    history: 1,
+    allowRollup: false,
+    republish: null,
+    maxValueBytes: 256 * 1024,
+  },
+  inventory: {
+    description: "facts of each device: <device>",
+    history: 1,
+    allowRollup: false,
+    republish: null,
+    maxValueBytes: 64 * 1024,
+  },
+};

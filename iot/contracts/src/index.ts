@@ -1,0 +1,17 @@
+export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export {
+  API_GROUP,
+  API_VERSION,
+  Condition,
+  DEPLOYMENT_KIND,
+  Deployment,
+  DeploymentAggregate,
+  DeploymentSpec,
+  DeploymentStatus,
+  FailureGroup,
+} from "./deployment.ts";
+export { DeviceInventory } from "./inventory.ts";
+export { emptyManifest, Manifest, ManifestEntry } from "./manifest.ts";
+export { SCORE_LIMIT_BYTES, Score, scoreString } from "./score.ts";
+export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, STATUS_EVERY_MS } from "./status.ts";
+export { asDeploymentName, asDeviceId, deviceOfKey, directGetSubject, keys, type DeploymentName, type DeviceId, notifySubject, scoreKeyParts, subjects } from "./subjects.ts";

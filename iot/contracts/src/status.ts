@@ -1,0 +1,53 @@
+// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The server's time stamp, not the
+// device's clock, says how old it is.
+
+import { PHASES } from "@harmony/core";
+import { DnsLabel } from "@harmony/schema";
+import * as z from "zod/mini";
+
+export const STATUS_EVERY_MS = 30_000;
+/** Three statuses missed, and a little. */
+export const OFFLINE_AFTER_MS = 100_000;
+
+const Phase = z.enum(PHASES);
+
+const ServiceStatus = z.looseObject({
+  name: z.string(),
+  phase: Phase,
+  image: z.optional(z.string()),
+  imageDigest: z.optional(z.string()),
+  health: z.optional(z.string()),
+  restarts: z.optional(z.number()),
+  startedAt: z.optional(z.string()),
+});
+
+export const DeploymentReport = z.looseObject({
+  phase: Phase,
+  /** A word for machines, e.g. `ImageNotFound`. */
+  reason: z.string(),
+  /** One sentence for a person: what is wrong and what would mend it. */
+  message: z.string(),
+  /** RFC 3339, by the device's clock: when phase or reason last changed. */
+  since: z.string(),
+  /** The KV revision that the device is working towards, and that of what runs. */
+  desiredRevision: z.nullable(z.number()),
+  runningRevision: z.nullable(z.number()),
+  /** Where the entry came from, as its manifest says. */
+  source: z.optional(z.string()),
+  generation: z.optional(z.number()),
+  services: z.array(ServiceStatus),
+});
+export type DeploymentReport = z.output<typeof DeploymentReport>;
+
+export const DeviceStatus = z.looseObject({
+  device: DnsLabel,
+  agentVersion: z.string(),
+  bootId: z.string(),
+  reportedAt: z.string(),
+  /** The KV revision of the manifest last applied; null: none was ever read. */
+  manifestRevision: z.nullable(z.number()),
+  /** What keeps the whole device from following, e.g. a manifest that does not parse; absent when all is well. */
+  problem: z.optional(z.looseObject({ reason: z.string(), message: z.string(), since: z.string() })),
+  deployments: z.record(DnsLabel, DeploymentReport),
+});
+export type DeviceStatus = z.output<typeof DeviceStatus>;

@@ -1,0 +1,65 @@
+// Every key and subject is built here, from names that were checked: a `.`, `*`, `>` or space in a name would address somebody
+// else's key. The grammar is the long-term one (transport.md).
+
+import { DNS_LABEL } from "@harmony/schema";
+
+declare const checked: unique symbol;
+/** A DNS label that names a device. */
+export type DeviceId = string & { readonly [checked]: "device" };
+/** A DNS label that names a deployment. */
+export type DeploymentName = string & { readonly [checked]: "deployment" };
+
+/** @throws RangeError naming the character that is not allowed. */
+export function asDeviceId(text: string): DeviceId {
+  return label(text, "device id") as DeviceId;
+}
+
+/** @throws RangeError naming the character that is not allowed. */
+export function asDeploymentName(text: string): DeploymentName {
+  return label(text, "deployment name") as DeploymentName;
+}
+
+function label(text: string, what: string): string {
+  if (DNS_LABEL.test(text)) return text;
+  const wrong = /[^a-z0-9-]/.exec(text)?.[0];
+  const why = wrong !== undefined ? `has ${JSON.stringify(wrong)}` : text === "" ? "is empty" : text.length > 63 ? `has ${text.length} characters` : "begins or ends with a hyphen";
+  throw new RangeError(`${what} ${JSON.stringify(text)} ${why}: it must be a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)`);
+}
+
+/** Keys in the buckets. */
+export const keys = {
+  manifest: (device: DeviceId): string => device,
+  score: (device: DeviceId, deployment: DeploymentName): string => `${device}.${deployment}`,
+  status: (device: DeviceId): string => device,
+  inventory: (device: DeviceId): string => device,
+} as const;
+
+/** Subjects under which the buckets' streams keep their keys. */
+export const subjects = {
+  manifest: (device: DeviceId): string => `$KV.desired-state.${keys.manifest(device)}`,
+  score: (device: DeviceId, deployment: DeploymentName): string => `$KV.desired-state.${keys.score(device, deployment)}`,
+  status: (device: DeviceId): string => `$KV.status.${keys.status(device)}`,
+  inventory: (device: DeviceId): string => `$KV.inventory.${keys.inventory(device)}`,
+} as const;
+
+/** Where the server says that a device's manifest changed: a hint, never data. */
+export function notifySubject(device: DeviceId): string {
+  return `notify.desired-state.${device}`;
+}
+
+/** The only read that a permission can scope to one device: a direct get with the subject appended. */
+export function directGetSubject(bucket: string, subject: string): string {
+  return `$JS.API.DIRECT.GET.KV_${bucket}.${subject}`;
+}
+
+/** The device of a one-token key (`pi-1`), or null when it is none. */
+export function deviceOfKey(key: string): DeviceId | null {
+  return DNS_LABEL.test(key) ? asDeviceId(key) : null;
+}
+
+/** The parts of a Score's key (`pi-1.hello-world`), or null when it is none. */
+export function scoreKeyParts(key: string): { device: DeviceId; deployment: DeploymentName } | null {
+  const [device = "", deployment = "", ...rest] = key.split(".");
+  if (rest.length > 0 || !DNS_LABEL.test(device) || !DNS_LABEL.test(deployment)) return null;
+  return { device: asDeviceId(device), deployment: asDeploymentName(deployment) };
+}
