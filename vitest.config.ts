@@ -1,0 +1,20 @@
+// The four kinds of tests, one vitest project each: units beside the source, adapters against real servers, journeys through
+// the whole with a device, and the journey with Argo CD. Time-outs are wide because the servers are real and a build machine
+// may be slow; nothing is tried again, a test that fails has failed.
+
+import { defineConfig } from "vitest/config";
+
+const districts = "{harmony,iot,testkit}";
+const serverTimeouts = { testTimeout: 120_000, hookTimeout: 600_000, retry: 0 };
+
+export default defineConfig({
+  test: {
+    passWithNoTests: false,
+    projects: [
+      { test: { name: "unit", include: [`${districts}/**/src/**/*.test.ts`], testTimeout: 20_000, retry: 0 } },
+      { test: { name: "servers", include: [`${districts}/**/test/*.int.test.ts`], ...serverTimeouts } },
+      { test: { name: "e2e", include: ["e2e/src/*.test.ts"], ...serverTimeouts, testTimeout: 300_000, fileParallelism: false } },
+      { test: { name: "argocd", include: ["e2e/argocd/*.test.ts"], ...serverTimeouts, testTimeout: 600_000, fileParallelism: false } },
+    ],
+  },
+});
