@@ -1,5 +1,7 @@
 // The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
 
+export { type Device, type DeviceExecOptions, type DeviceOptions, startDevice } from "./device.ts";
+export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";

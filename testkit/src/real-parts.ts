@@ -81,15 +81,15 @@ export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
   return { etcd: join(folder, "etcd"), apiServer: join(folder, "kube-apiserver"), kubectl: join(folder, "kubectl") };
 }
 
-/** Podman 4.9.3, the one of Ubuntu 24.04. Needs a C compiler, pkg-config and libseccomp-dev. */
-export async function podman4Program(): Promise<string> {
+/** A root with Podman 4.9.3 in it, the one of Ubuntu 24.04, to lay over a device's. Needs cc, pkg-config and libseccomp-dev. */
+export async function podman4Layer(): Promise<string> {
   const folder = await cached(`podman-${PODMAN_4_VERSION}`, (into) =>
-    goBuild("podman-4.9", [join(into, "podman"), "github.com/containers/podman/v4/cmd/podman"], {
+    goBuild("podman-4.9", [join(into, "root", "usr", "bin", "podman"), "github.com/containers/podman/v4/cmd/podman"], {
       tags: "seccomp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper containers_image_openpgp btrfs_noversion",
       env: { CGO_ENABLED: "1" },
     }),
   );
-  return join(folder, "podman");
+  return join(folder, "root");
 }
 
 interface GoBuildOptions {

@@ -1,0 +1,247 @@
+// A simulated device: Debian trixie under its own systemd in a container of systemd-nspawn, with a network of its own, a user
+// `iot-agent` that lingers, and that user's rootless Podman. Real systemd, journald, users and Podman; the kernel, the clock and
+// the power supply are the host's. Needs root. Where its system comes from: device-root.ts; where it lies: device-folder.ts.
+
+import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { dirname, join } from "node:path";
+import { type DeviceFolder, claimDeviceFolder, deviceCgroup } from "./device-folder.ts";
+import { DEVICE_USER, type PodmanVersion, deviceRoot } from "./device-root.ts";
+import { eventually } from "./eventually.ts";
+import { type RunOptions, type RunResult, run } from "./program.ts";
+import { type ServerProcess, startServerProcess } from "./server-process.ts";
+
+export interface DeviceOptions {
+  /** Its host name; `device` unless told. */
+  readonly name?: string;
+  readonly podman?: PodmanVersion;
+}
+
+export interface DeviceExecOptions extends RunOptions {
+  /** Root unless told; `iot-agent` runs with the environment of its user manager. */
+  readonly user?: "root" | typeof DEVICE_USER.name;
+}
+
+export interface Device {
+  readonly name: string;
+  /** Its IPv4 address, as seen from the host. */
+  readonly address: string;
+  /** The host's end of the network: what a server must listen on for the device to reach it. */
+  readonly hostAddress: string;
+  readonly uid: number;
+  /** The path, on the host, of the socket of the user's Podman. It stays the same when the device is powered off and on. */
+  readonly podmanSocket: string;
+  /** Runs a program in the device; fails on an exit code that is not allowed. */
+  exec(argv: readonly string[], options?: DeviceExecOptions): Promise<RunResult>;
+  /** The command line which, run on the host, runs that program in the device: for `spawn` of what goes on. */
+  execArgv(argv: readonly string[], user?: DeviceExecOptions["user"]): readonly string[];
+  /** The path on the host of a path in the running device. */
+  pathOnHost(path: string): string;
+  copyIn(hostPath: string, devicePath: string): Promise<void>;
+  writeFile(devicePath: string, text: string): Promise<void>;
+  readFile(devicePath: string): Promise<string>;
+  /** Lets Podman pull from a registry without TLS: `host:port`. */
+  trustRegistry(address: string): Promise<void>;
+  /** Pulls the cable: the host's end goes down, the device sees no carrier and keeps its address. */
+  cutNetwork(): Promise<void>;
+  restoreNetwork(): Promise<void>;
+  /** Ends every process at once. (Files stay as the page cache has them: for a true power cut there is the emulated Pi.) */
+  powerOff(): Promise<void>;
+  /** Boots it again from its disk. */
+  powerOn(): Promise<void>;
+  /** What systemd printed while booting. */
+  log(): string;
+  /** Powers it off and removes every trace of it. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const BOOT_TIMEOUT_MS = 120_000;
+const { name: USER, uid: UID } = DEVICE_USER;
+
+export async function startDevice(options: DeviceOptions = {}): Promise<Device> {
+  const { name = "device", podman = "5.4" } = options;
+  const layers = await deviceRoot(podman);
+  const folder = await claimDeviceFolder();
+  const runFolder = join(folder.path, "run");
+  let nspawn: ServerProcess | undefined;
+  let leader = 0;
+
+  const execArgv: Device["execArgv"] = (argv, user = "root") => {
+    const inside = ["nsenter", "--target", String(leader), "--all", "--"];
+    if (user === "root") return [...inside, "env", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", ...argv];
+    const session = [`XDG_RUNTIME_DIR=/run/user/${UID}`, `DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/${UID}/bus`];
+    const environment = [
+      "env",
+      `--chdir=/home/${USER}`,
+      `HOME=/home/${USER}`,
+      `USER=${USER}`,
+      "PATH=/usr/bin:/bin:/usr/sbin:/sbin",
+      ...session,
+    ];
+    return [...inside, "setpriv", `--reuid=${UID}`, `--regid=${UID}`, "--init-groups", ...environment, ...argv];
+  };
+  const exec: Device["exec"] = (argv, { user = "root", ...rest } = {}) => run(execArgv(argv, user), rest);
+  const pathOnHost = (path: string): string => join(`/proc/${leader}/root`, path);
+
+  const powerOff = async (): Promise<void> => {
+    if (nspawn?.running()) process.kill(leader, "SIGKILL");
+    await nspawn?.kill();
+  };
+  const powerOn = async (): Promise<void> => {
+    if (nspawn?.running()) throw new Error(`failed to power on the device ${name}: it is running`);
+    const started = await startNspawn(folder, name);
+    nspawn = started.nspawn;
+    leader = started.leader;
+    await rm(runFolder, { force: true });
+    await symlink(`/proc/${leader}/root/run`, runFolder);
+    await connectNetwork(folder, leader);
+    await waitUntilBooted(device);
+  };
+  const stop = async (): Promise<void> => {
+    await powerOff();
+    await folder.remove();
+  };
+
+  const device: Device = {
+    name,
+    address: folder.address,
+    hostAddress: folder.hostAddress,
+    uid: UID,
+    podmanSocket: join(runFolder, "user", String(UID), "podman", "podman.sock"),
+    exec,
+    execArgv,
+    pathOnHost,
+    copyIn: async (hostPath, devicePath) => {
+      await mkdir(dirname(pathOnHost(devicePath)), { recursive: true });
+      await cp(hostPath, pathOnHost(devicePath), { recursive: true });
+    },
+    writeFile: async (devicePath, text) => {
+      await mkdir(dirname(pathOnHost(devicePath)), { recursive: true });
+      await writeFile(pathOnHost(devicePath), text);
+    },
+    readFile: (devicePath) => readFile(pathOnHost(devicePath), "utf8"),
+    trustRegistry: (address) =>
+      device.writeFile(
+        `/etc/containers/registries.conf.d/${address.replaceAll(/[^\w.-]/g, "_")}.conf`,
+        `[[registry]]\nlocation = "${address}"\ninsecure = true\n`,
+      ),
+    cutNetwork: async () => void (await run(["ip", "link", "set", hostEnd(folder), "down"])),
+    restoreNetwork: async () => void (await run(["ip", "link", "set", hostEnd(folder), "up"])),
+    powerOff,
+    powerOn,
+    log: () => nspawn?.log() ?? "",
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+  try {
+    await folder.mountRoot(layers);
+    await powerOn();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return device;
+}
+
+/** The host's end of the network, as systemd-nspawn names it. */
+function hostEnd(folder: DeviceFolder): string {
+  return `ve-${folder.machine}`;
+}
+
+async function startNspawn(folder: DeviceFolder, name: string): Promise<{ readonly nspawn: ServerProcess; readonly leader: number }> {
+  const nodes = await makeDeviceNodes(folder);
+  const cgroup = deviceCgroup(folder.machine);
+  await mkdir(cgroup, { recursive: true });
+  const nspawn = await startServerProcess({
+    name: `device ${name}`,
+    argv: [
+      "/bin/sh",
+      "-c",
+      `echo $$ > ${cgroup}/cgroup.procs && exec "$@"`,
+      "sh",
+      "systemd-nspawn",
+      `--directory=${folder.root}`,
+      `--machine=${folder.machine}`,
+      `--hostname=${name}`,
+      "--boot",
+      "--register=no",
+      "--keep-unit",
+      "--console=pipe",
+      "--capability=all",
+      // The clock is the host's, and no device may set it.
+      "--drop-capability=CAP_SYS_TIME",
+      "--system-call-filter=@keyring bpf add_key keyctl",
+      ...nodes.map((node) => `--bind=${node.from}:${node.to}`),
+      `--bind=${join(folder.path, "home")}:/home`,
+      "--network-veth",
+      "--resolv-conf=off",
+    ],
+    env: { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1", SYSTEMD_LOG_LEVEL: "warning" },
+    ready: () => Promise.resolve(true),
+  });
+  const leader = await eventually(() => (nspawn.running() ? findLeader(nspawn.pid) : -1), {
+    what: `device ${name} starts its process 1`,
+    timeoutMs: BOOT_TIMEOUT_MS,
+  });
+  if (leader === -1) throw new Error(`failed to boot the device ${name}; the last words of systemd-nspawn:\n${nspawn.log()}`);
+  return { nspawn, leader };
+}
+
+/** Nodes of our own that all may use: the host's may be for root alone, and are not ours to change. */
+async function makeDeviceNodes(folder: DeviceFolder): Promise<readonly { readonly from: string; readonly to: string }[]> {
+  const nodes = [
+    { from: join(folder.path, "fuse"), to: "/dev/fuse", numbers: ["10", "229"] },
+    { from: join(folder.path, "tun"), to: "/dev/net/tun", numbers: ["10", "200"] },
+  ];
+  for (const { from, numbers } of nodes) {
+    await rm(from, { force: true });
+    await run(["mknod", "--mode=0666", from, "c", ...numbers]);
+  }
+  return nodes;
+}
+
+/** The device's process 1: a child of systemd-nspawn that is 1 in a namespace of its own and has become systemd. */
+async function findLeader(nspawnPid: number): Promise<number | undefined> {
+  const children = await readFile(`/proc/${nspawnPid}/task/${nspawnPid}/children`, "utf8");
+  for (const child of children.split(" ").filter(Boolean)) {
+    const status = await readFile(`/proc/${child}/status`, "utf8");
+    if (/^Name:\s+systemd$/m.test(status) && /^NSpid:\s+\d+\s+1$/m.test(status)) return Number(child);
+  }
+  return undefined;
+}
+
+async function connectNetwork(folder: DeviceFolder, leader: number): Promise<void> {
+  const { hostAddress, address } = folder;
+  await run(["ip", "address", "add", `${hostAddress}/30`, "dev", hostEnd(folder)]);
+  await run(["ip", "link", "set", hostEnd(folder), "up"]);
+  const inside = ["nsenter", "--target", String(leader), "--net", "ip"];
+  await run([...inside, "address", "add", `${address}/30`, "dev", "host0"]);
+  await run([...inside, "link", "set", "host0", "up"]);
+  await run([...inside, "route", "add", "default", "via", hostAddress]);
+}
+
+async function waitUntilBooted(device: Device): Promise<void> {
+  const what = `device ${device.name} has booted`;
+  await eventually(
+    async () => {
+      const { stdout } = await device.exec(["systemctl", "is-system-running"], { allowExitCodes: [0, 1] });
+      if (!["running", "degraded"].includes(stdout.trim())) throw new Error(`systemd says ${stdout.trim()}`);
+      return true;
+    },
+    { what, timeoutMs: BOOT_TIMEOUT_MS, intervalMs: 100 },
+  );
+  await eventually(() => pingPodman(device.podmanSocket), { what: `${what}: Podman answers`, timeoutMs: BOOT_TIMEOUT_MS, intervalMs: 100 });
+}
+
+function pingPodman(socketPath: string): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const req = request({ socketPath, path: "/_ping", agent: false, timeout: 20_000 }, (response) => {
+    response.resume();
+    resolve(response.statusCode === 200);
+  });
+  req.on("timeout", () => req.destroy(new Error("no answer to /_ping within 20 s")));
+  req.on("error", reject);
+  req.end();
+  return promise;
+}
