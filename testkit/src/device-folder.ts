@@ -67,11 +67,17 @@ async function mountRoot(path: string, layers: readonly string[]): Promise<void>
 
 /** Ends every process of the device and takes away its cgroup, its mount and its files. Nothing of it being there is fine. */
 async function removeDevice(path: string, machine: string): Promise<void> {
-  await removeCgroup(deviceCgroup(machine));
-  await run(["ip", "link", "delete", `ve-${machine}`], { allowExitCodes: [0, 1] });
+  await clearMachine(machine);
   const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" ")[1] ?? "");
   for (const mount of mounts.filter((at) => at.startsWith(`${path}/`)).toReversed()) await run(["umount", "--lazy", mount]);
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+/** What a machine that is not running may have left in the host: processes, its end of the network, systemd-nspawn's folder. */
+export async function clearMachine(machine: string): Promise<void> {
+  await removeCgroup(deviceCgroup(machine));
+  await run(["ip", "link", "delete", `ve-${machine}`], { allowExitCodes: [0, 1] });
+  await rm(join("/run/systemd/nspawn/propagate", machine), { recursive: true, force: true });
 }
 
 /** A cgroup of the device's own: two nspawns in one would each take the other's processes for theirs. */

@@ -5,7 +5,7 @@
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
-import { type DeviceFolder, claimDeviceFolder, deviceCgroup } from "./device-folder.ts";
+import { type DeviceFolder, claimDeviceFolder, clearMachine, deviceCgroup } from "./device-folder.ts";
 import { DEVICE_USER, type PodmanVersion, deviceRoot } from "./device-root.ts";
 import { eventually } from "./eventually.ts";
 import { type RunOptions, type RunResult, run } from "./program.ts";
@@ -86,7 +86,9 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
 
   const powerOff = async (): Promise<void> => {
     if (nspawn?.running()) process.kill(leader, "SIGKILL");
-    await nspawn?.kill();
+    // systemd-nspawn itself is left to clear its network and folders, as it does when process 1 has ended.
+    await nspawn?.stop();
+    await clearMachine(folder.machine);
   };
   const powerOn = async (): Promise<void> => {
     if (nspawn?.running()) throw new Error(`failed to power on the device ${name}: it is running`);
@@ -136,6 +138,9 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   };
   try {
     await folder.mountRoot(layers);
+    await writeFile(join(folder.root, "etc", "hostname"), `${name}\n`);
+    // Nobody answers there: a name fails at once instead of after the resolver's time-outs.
+    await writeFile(join(folder.root, "etc", "resolv.conf"), `nameserver ${folder.hostAddress}\n`);
     await powerOn();
   } catch (error) {
     await stop();
@@ -163,7 +168,6 @@ async function startNspawn(folder: DeviceFolder, name: string): Promise<{ readon
       "systemd-nspawn",
       `--directory=${folder.root}`,
       `--machine=${folder.machine}`,
-      `--hostname=${name}`,
       "--boot",
       "--register=no",
       "--keep-unit",
