@@ -8,3 +8,5 @@ export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { type RunOptions, type RunResult, run } from "./program.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
+export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
+export { loadImage } from "./podman-load.ts";
