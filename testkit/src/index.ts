@@ -10,3 +10,5 @@ export { type RunOptions, type RunResult, run } from "./program.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { loadImage } from "./podman-load.ts";
+export { type GitRepository, makeGitRepository } from "./git-repository.ts";
+export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
