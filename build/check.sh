@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is taken: format, lint, types, generated files, unused code, then all tests against
+# real servers. Runs the same on a fresh clone of a bare Debian (as root), on a developer's machine and in CI. The servers that
+# have to be built are built in the background from the beginning. Ends with the line "N passed, N failed", where a check that is
+# no test counts as one when it fails.
+
+set -euo pipefail
+# shellcheck source=build/bootstrap.sh
+. "$(dirname "${BASH_SOURCE[0]}")/bootstrap.sh"
+cd "$REPOSITORY"
+
+reports="$(mktemp -d)"
+prepare_pid=
+failed_checks=()
+clean_up() {
+  # The group: Go's compilers are children of its own.
+  [[ -n "$prepare_pid" ]] && kill -- "-$prepare_pid" 2>/dev/null
+  rm -rf "$reports"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+check() {
+  local name="$1" started=$SECONDS; shift
+  say "$name"
+  if "$@" </dev/null; then say "$name: fine, $((SECONDS - started)) s"
+  else say "$name: FAILED, $((SECONDS - started)) s"; failed_checks+=("$name"); fi
+}
+
+run_tests() {
+  local project="$1"; shift
+  vitest run --project "$project" --passWithNoTests --reporter=default --reporter=json --outputFile.json="$reports/$project.json" "$@"
+}
+
+finish() {
+  local passed failed
+  read -r passed failed < <(node testkit/src/count-tests.ts "$reports"/*.json)
+  # A failed run of tests is counted by its tests.
+  local check
+  for check in "${failed_checks[@]}"; do
+    say "failed: $check"
+    [[ "$check" == tests:* ]] || failed=$((failed + 1))
+  done
+  (( passed + failed > 0 )) || { say "no test ran"; failed=1; }
+  say "done"
+  echo "$passed passed, $failed failed"
+  (( failed == 0 && ${#failed_checks[@]} == 0 ))
+}
+
+install_host_packages check
+install_npm_packages
+check_node
+
+say "preparing the servers of the tests in the background"
+set -m
+node testkit/src/prepare.ts >"$reports/prepare.log" 2>&1 </dev/null &
+prepare_pid=$!
+set +m
+
+check "format" oxfmt --check .
+check "lint" oxlint --type-aware --deny-warnings
+check "types" tsc -p tsconfig.json --noEmit
+if [[ -f iot/contracts/scripts/generate.ts ]]; then check "generated files" npm run --silent generate -- --check; fi
+check "unused code" knip
+check "tests: unit" run_tests unit
+
+say "waiting for the servers of the tests"
+if wait "$prepare_pid"; then prepare_pid=; sed 's/^/        /' "$reports/prepare.log"
+else
+  prepare_pid=; sed 's/^/        /' "$reports/prepare.log"
+  failed_checks+=("preparing the servers of the tests")
+fi
+
+check "tests: servers" run_tests servers
+check "tests: e2e" run_tests e2e
+finish

@@ -1,0 +1,32 @@
+// Makes everything that tests take from the cache, so that no test has to wait for it: `node testkit/src/prepare.ts [part…]`.
+// Says what it makes, and how long that took. What is there already costs nothing.
+
+import { cacheFolder } from "./cache.ts";
+import { deviceRoot } from "./device-root.ts";
+import { busyboxProgram, kubernetesPrograms, natsServerProgram, podman4Layer, registryProgram } from "./real-parts.ts";
+
+const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
+  nats: natsServerProgram,
+  busybox: busyboxProgram,
+  device: () => deviceRoot(),
+  registry: registryProgram,
+  "podman-4.9": podman4Layer,
+  kubernetes: kubernetesPrograms,
+};
+
+const wanted = process.argv.slice(2);
+const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+let failures = 0;
+say(`real servers, kept in ${cacheFolder()}`);
+for (const [name, prepare] of Object.entries(PARTS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const startedAt = performance.now();
+  try {
+    await prepare();
+    say(`${name}: ready, ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  } catch (error) {
+    failures += 1;
+    say(`${name}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+process.exitCode = failures === 0 ? 0 : 1;
