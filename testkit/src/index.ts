@@ -4,12 +4,13 @@ export { type Device, type DeviceExecOptions, type DeviceOptions, startDevice } 
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
+export { type GitRepository, makeGitRepository } from "./git-repository.ts";
+export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
-export { type RunOptions, type RunResult, run } from "./program.ts";
-export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
-export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { loadImage } from "./podman-load.ts";
-export { type GitRepository, makeGitRepository } from "./git-repository.ts";
-export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
+export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
+export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
+export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
+export { makeTempFolder, type TempFolder } from "./temp-folder.ts";

@@ -16,7 +16,7 @@ test("a device pulls an image by tag and finds the digest that was pushed", asyn
   const reference = await registry.push(image, "shop/hello:1");
   await pull(reference);
   const inspected = await device.exec(["podman", "image", "inspect", "--format", "{{.Digest}} {{.Id}}", reference], { user: "iot-agent" });
-  expect(`${inspected.stdout.trim()}`).toBe(`${image.digest} ${image.id.replace("sha256:", "")}`);
+  expect(inspected.stdout.trim()).toBe(`${image.digest} ${image.id.replace("sha256:", "")}`);
   expect(registry.requests(/^GET .*\/blobs\//)).toBe(2);
 });
 

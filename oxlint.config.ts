@@ -1,0 +1,102 @@
+// What the linter holds: no promise left alone, no `any`, no cycle, and the directions of imports that docs/architecture.md
+// draws, as one table. Layout is the formatter's, unused exports are knip's, types are tsc's.
+
+import { defineConfig } from "oxlint";
+
+const ALL = ["@harmony/*", "@iot/*"];
+const BELOW_APPS = ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@harmony/podman", "@harmony/host"];
+const PLATFORM = ["@iot/contracts", "@iot/messaging", "@iot/kubernetes", "@iot/workload-files"];
+
+/** Which of our packages the sources of a folder may import. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "harmony/core": [],
+  "harmony/schema": ["@harmony/core"],
+  "harmony/runtime": ["@harmony/core"],
+  "harmony/podman": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
+  "harmony/host": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
+  "iot/contracts": ["@harmony/core", "@harmony/schema"],
+  "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
+  "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
+  "iot/kubernetes": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
+  "iot/iot-operator": [...BELOW_APPS, ...PLATFORM],
+  "iot/iot-agent": [...BELOW_APPS, ...PLATFORM],
+  "iot/iot-cli": [...BELOW_APPS, ...PLATFORM],
+  testkit: [],
+};
+
+const TESTS = ["**/*.test.ts", "**/test/**"];
+
+const noPathIntoPackage = {
+  regex: "^\\.\\..*/(harmony|iot|testkit|e2e|bench)/",
+  message: "Import another package by its name, through its index.ts.",
+};
+
+function restrict(allowed: readonly string[], message: string): ["error", object] {
+  return ["error", { patterns: [noPathIntoPackage, { group: [...ALL, ...allowed.map((name) => `!${name}`)], message }] }];
+}
+
+export default defineConfig({
+  plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "node", "vitest"],
+  categories: { correctness: "error", suspicious: "error" },
+  options: { typeAware: true },
+  ignorePatterns: ["**/dist/**", "**/generated/**", "testkit/real-parts/**"],
+  rules: {
+    "import/no-cycle": ["error", { ignoreTypes: true }],
+    "import/no-default-export": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-non-null-assertion": "error",
+    "typescript/no-floating-promises": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+    "typescript/only-throw-error": "error",
+    "typescript/no-unsafe-assignment": "error",
+    "typescript/no-unsafe-argument": "error",
+    "typescript/no-unsafe-call": "error",
+    "typescript/no-unsafe-member-access": "error",
+    "typescript/no-unsafe-return": "error",
+    "typescript/consistent-type-imports": "error",
+    "eslint/eqeqeq": "error",
+    "eslint/no-console": "error",
+    "eslint/max-lines": ["error", { max: 400 }],
+    // zod/mini's own names begin with a dash below.
+    "eslint/no-underscore-dangle": "off",
+    // These three object to what is clear as it stands: control characters named to be refused, a name that is short in a short
+    // scope, a function beside the only place that calls it.
+    "eslint/no-control-regex": "off",
+    "eslint/no-shadow": "off",
+    "unicorn/consistent-function-scoping": "off",
+    // tsc's noImplicitReturns knows exhaustive switches; this rule does not.
+    "typescript/consistent-return": "off",
+    "unicorn/filename-case": ["error", { case: "kebabCase" }],
+  },
+  overrides: [
+    ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
+      files: [`${folder}/**/*.ts`],
+      excludeFiles: TESTS,
+      rules: { "no-restricted-imports": restrict(allowed, `${folder} may import of ours only: ${allowed.join(", ") || "nothing"}.`) },
+    })),
+    {
+      files: TESTS,
+      rules: {
+        "no-restricted-imports": [
+          "error",
+          {
+            patterns: [noPathIntoPackage],
+            paths: [
+              { name: "node:timers/promises", message: "A test does not sleep: eventually(probe) of @iot/testkit looks until it is so." },
+              { name: "vitest", importNames: ["vi"], message: "Nothing is mocked here: start the real thing with @iot/testkit." },
+            ],
+          },
+        ],
+        "eslint/no-restricted-globals": [
+          "error",
+          { name: "setTimeout", message: "A test does not sleep: eventually(probe) of @iot/testkit." },
+        ],
+        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect", "expectTypeOf", "eventually", "fc.assert"] }],
+        "vitest/no-disabled-tests": "error",
+        "vitest/no-focused-tests": "error",
+      },
+    },
+    { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
+  ],
+});
