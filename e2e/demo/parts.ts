@@ -1,0 +1,68 @@
+// The central parts of the demo: NATS, a repository whose push tells the operator at once, and the operator, as a person would start it.
+
+import { join } from "node:path";
+import { freePort, type GitRepository, makeGitRepository, run, startNats, startServerProcess } from "@iot/testkit";
+import type { DemoDevice } from "./demo-device.ts";
+import { type LogEvent, parseLogLine } from "./log-line.ts";
+import type { Story } from "./story.ts";
+import { README } from "./workload.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+
+export interface Parts {
+  readonly natsUrl: string;
+  readonly repository: GitRepository;
+  /** What operator and agent logged, oldest first. */
+  events(): Promise<readonly LogEvent[]>;
+  /** What `iot explain` prints. */
+  explain(deployment: string, device: string): Promise<string>;
+}
+
+export async function startParts(options: { device: DemoDevice; story: Story; stack: AsyncDisposableStack }): Promise<Parts> {
+  const { device, story, stack } = options;
+  const nats = stack.use(await startNats({ host: device.hostAddress }));
+  story.witness("nats-server", async () => nats.log());
+
+  const repository = stack.use(await makeGitRepository());
+  await repository.commit({ "README.md": README }, "A workload repository");
+  await repository.push();
+
+  const port = await freePort();
+  const operator = await startServerProcess({
+    name: "iot-operator",
+    argv: [process.execPath, join(TOP, "iot/iot-operator/src/main.ts")],
+    env: {
+      NATS_URL: nats.url,
+      IOT_GIT_URL: repository.url,
+      IOT_SOURCE_ID: "git:demo",
+      IOT_HTTP_PORT: String(port),
+    },
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  });
+  stack.defer(() => operator.stop());
+  story.witness("iot-operator", async () => operator.log());
+  await repository.setHook(
+    "post-receive",
+    `#!/bin/sh\nexec curl --silent --max-time 2 --output /dev/null --request POST http://127.0.0.1:${port}/hooks/git\n`,
+  );
+
+  story.witness("iot-agent", async () => (await device.agentEvents()).map(({ message }) => message).join("\n"));
+  await device.startAgent({ natsUrl: nats.url });
+
+  return {
+    natsUrl: nats.url,
+    repository,
+    events: async () => {
+      const central = operator
+        .log()
+        .split("\n")
+        .flatMap((line) => parseLogLine(line) ?? []);
+      const agent = (await device.agentEvents()).map(({ at, message }) => ({ at, message, fields: {} }));
+      return [...central, ...agent].toSorted((a, b) => a.at - b.at);
+    },
+    explain: async (deployment, deviceId) => {
+      const argv = [process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), "explain", deployment, deviceId];
+      return (await run(argv, { env: { NATS_URL: nats.url }, allowExitCodes: [0, 1] })).stdout;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+// A simulated device as the demo's: the bundled agent is a system service there, as on a Pi.
+
+import { eventually, loadImage, makeImage, run, startDevice } from "@iot/testkit";
+import { agentConfig } from "./agent-config.ts";
+import { bundleAgent } from "./bundle-agent.ts";
+import { DEVICE_ID, type DemoDevice } from "./demo-device.ts";
+
+const UNIT = (uid: number): string => `[Unit]
+Description=IoT agent
+Wants=network-online.target
+After=network-online.target user@${uid}.service
+
+[Service]
+User=iot-agent
+Environment=XDG_RUNTIME_DIR=/run/user/${uid}
+ExecStart=/opt/iot-agent/node /opt/iot-agent/iot-agent.mjs --config /etc/iot-agent/config.toml
+StateDirectory=iot-agent
+Restart=always
+RestartSec=1
+`;
+
+export async function startSimulatedDevice(): Promise<DemoDevice> {
+  const [device, bundle] = await Promise.all([startDevice({ name: DEVICE_ID }), bundleAgent()]);
+  const inside = (argv: readonly string[]) => device.exec(argv, { user: "iot-agent" });
+  try {
+    for (const version of ["1", "2"]) await loadImage(device.podmanSocket, await makeImage({ reference: imageName(version), port: 80 }));
+    await device.copyIn(process.execPath, "/opt/iot-agent/node");
+    await device.copyIn(bundle, "/opt/iot-agent/iot-agent.mjs");
+  } catch (error) {
+    await device.stop();
+    throw error;
+  }
+  return {
+    id: DEVICE_ID,
+    description: "simulated: Debian 13 under its own systemd, rootless Podman 5.4",
+    address: device.address,
+    hostAddress: device.hostAddress,
+    image: imageName,
+    startAgent: async ({ natsUrl }) => {
+      await device.writeFile("/etc/iot-agent/config.toml", agentConfig({ device: DEVICE_ID, natsUrl }));
+      await device.exec([
+        "sh",
+        "-c",
+        "chown -R root:iot-agent /etc/iot-agent && chmod 0750 /etc/iot-agent && chmod 0640 /etc/iot-agent/config.toml",
+      ]);
+      await device.writeFile("/etc/systemd/system/iot-agent.service", UNIT(device.uid));
+      await device.exec(["systemctl", "daemon-reload"]);
+      await device.exec(["systemctl", "start", "iot-agent"]);
+      await eventually(
+        async () => {
+          const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+          return (
+            stdout.includes("connected to NATS") ||
+            Promise.reject(new Error(`its journal ends: ${stdout.trim().split("\n").slice(-3).join(" | ")}`))
+          );
+        },
+        { what: "the agent is connected to NATS", timeoutMs: 30_000 },
+      );
+    },
+    agentEvents: async () => {
+      const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=json", "--no-pager"]);
+      return stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line): { at: number; message: string } => {
+          const entry: unknown = JSON.parse(line);
+          const text = (key: string): string => (typeof entry === "object" && entry !== null ? String(Reflect.get(entry, key)) : "");
+          return { at: Number(text("__REALTIME_TIMESTAMP")) / 1000, message: text("MESSAGE") };
+        });
+    },
+    curl: (port) => run(["curl", "--silent", "--show-error", "--fail", `http://${device.address}:${port}/`]),
+    containers: async () => (await inside(["podman", "ps", "--all", "--format", "{{.Names}}"])).stdout.split("\n").filter(Boolean),
+    startedAt: async (container) => {
+      const { stdout } = await inside(["podman", "inspect", "--format", "{{.State.StartedAt.UnixMilli}}", container]);
+      return Number(stdout.trim()) || null;
+    },
+    lookAround: [
+      { title: "on the device", command: device.execArgv(["podman", "ps"], "iot-agent").join(" ") },
+      { title: "its journal", command: device.execArgv(["journalctl", "-u", "iot-agent", "-f"]).join(" ") },
+    ],
+    [Symbol.asyncDispose]: () => device.stop(),
+  };
+}
+
+function imageName(version: string): string {
+  return `localhost/hello:${version}`;
+}

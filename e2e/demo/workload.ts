@@ -1,0 +1,27 @@
+// The workload repository of the demo: two files, as a workload developer would have them.
+
+export const README = `# hello-world
+
+Edit this, git push, done.
+What became of it: iot status, iot explain hello-world.
+`;
+
+export function deploymentYaml({ device, image, port }: { device: string; image: string; port: number }): string {
+  return `apiVersion: iot.nationtech.io/v1alpha1
+kind: Deployment
+metadata:
+  name: hello-world
+spec:
+  targetDevices:
+    - ${device}
+  score:
+    type: PodmanV0
+    data:
+      services:
+        - name: hello
+          image: ${image}
+          ports: ["${port}:80"]
+  rollout:
+    strategy: Immediate
+`;
+}
