@@ -61,7 +61,7 @@ check "format" oxfmt --check .
 check "lint" oxlint --type-aware --deny-warnings
 check "types" tsc -p tsconfig.json --noEmit
 if [[ -f iot/contracts/scripts/generate.ts ]]; then check "generated files" npm run --silent generate -- --check; fi
-check "unused code" knip
+check "unused code" knip --no-config-hints
 check "tests: unit" run_tests unit
 
 say "waiting for the servers of the tests"
