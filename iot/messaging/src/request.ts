@@ -1,0 +1,46 @@
+// One request and its answer, with the reasons of a failure told apart. Nothing is sent while there is no connection: the client would
+// keep it in a buffer that it throws away when it reconnects (measured), and the caller would wait for a time-out that was certain.
+
+import type { Msg, MsgHdrs } from "@nats-io/nats-core";
+import type { Messaging } from "./connect.ts";
+import { asMessagingError, MessagingError } from "./messaging-error.ts";
+
+const TIMEOUT_MS = 5_000;
+
+export interface RequestOptions {
+  /** What is tried, for the error: `failed to read "pi-1"`. */
+  readonly what: string;
+  readonly headers?: MsgHdrs;
+  readonly signal?: AbortSignal;
+}
+
+/** @throws MessagingError, or the signal's reason. */
+export async function request(messaging: Messaging, subject: string, payload: string, options: RequestOptions): Promise<Msg> {
+  const { what, headers, signal } = options;
+  signal?.throwIfAborted();
+  const state = messaging.state();
+  if (state.kind === "disconnected") throw new MessagingError("NotConnected", `${what}: ${state.message}`);
+  const answer = messaging.connection.request(subject, payload, { timeout: TIMEOUT_MS, ...(headers === undefined ? {} : { headers }) });
+  try {
+    return await abortable(answer, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw asMessagingError(error, what);
+  }
+}
+
+/** The promise, or the signal's reason as soon as it is aborted. */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    // Whoever lost the race may still be refused, with nobody left to hear it.
+    promise.catch(() => undefined);
+  }
+}

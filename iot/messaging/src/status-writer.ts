@@ -1,0 +1,22 @@
+// What a device says of itself: its own two keys, each write acknowledged. No consumer, no stream information, no roll-up: the rights
+// of one device do not reach further.
+
+import { type DeviceId, type DeviceInventory, type DeviceStatus, subjects } from "@iot/contracts";
+import { publishAcknowledged } from "./acknowledged-publish.ts";
+import type { Messaging } from "./connect.ts";
+
+export interface StatusWriter {
+  /** Resolves when the server has it. @throws MessagingError, or the signal's reason. */
+  putStatus(status: DeviceStatus, signal: AbortSignal): Promise<void>;
+  putInventory(inventory: DeviceInventory, signal: AbortSignal): Promise<void>;
+}
+
+export function openStatusWriter(messaging: Messaging, device: DeviceId): StatusWriter {
+  const put = async (subject: string, document: unknown, signal: AbortSignal): Promise<void> => {
+    await publishAcknowledged(messaging, subject, JSON.stringify(document), { signal });
+  };
+  return {
+    putStatus: (status, signal) => put(subjects.status(device), status, signal),
+    putInventory: (inventory, signal) => put(subjects.inventory(device), inventory, signal),
+  };
+}
