@@ -42,7 +42,8 @@ install_host_packages() {
   rm -f "$log"
 }
 
-# npm ci takes node_modules away while it works: one at a time, and only when the lock file is another than last time.
+# What the lock file says, without touching it. Not `npm ci`: that wants the lock file to name every platform's variant of the
+# optional native packages, and registries that mirror only some platforms leave the others out of it.
 install_npm_packages() {
   local wanted stamp="$REPOSITORY/node_modules/.installed-lock"
   wanted="$(sha256sum <"$REPOSITORY/package-lock.json")"
@@ -51,14 +52,14 @@ install_npm_packages() {
     say "this machine has no npm; install Node.js 20 or newer (the project then uses its own, pinned)" >&2
     return 1
   fi
-  say "installing npm packages (npm ci)"
-  (cd "$REPOSITORY" && npm ci --no-audit --no-fund --loglevel=error </dev/null)
+  say "installing npm packages"
+  (cd "$REPOSITORY" && npm install --no-save --no-audit --no-fund --loglevel=error </dev/null)
   echo "$wanted" >"$stamp"
 }
 
 check_node() {
   local version; version="$(node --version)"
   [[ "$version" == v24.* ]] && return 0
-  say "node is $version instead of 24: the npm package with the pinned one is missing (npm ci --include=optional)" >&2
+  say "node is $version instead of 24: the npm package with the pinned one is missing (npm install --include=optional)" >&2
   return 1
 }
