@@ -43,8 +43,13 @@ export interface CompleteSnapshot {
   readonly deleting: readonly SourceObject[];
   /** A commit or a resourceVersion, for people. */
   readonly version: string;
-  /** The source itself went back to an earlier state (a branch that was forced): entries may return to a lower generation. */
-  readonly wentBack?: boolean;
+  /** Why this is not the newest version there is: the newest cannot be followed, and the last that could stays in force. */
+  readonly problem?: string;
+  /**
+   * The origin itself was asked during this read, not a cache: what it says is newer than anything observed before, so a lower
+   * generation means that the source went back (a branch that was forced), and its entries follow.
+   */
+  readonly authoritative?: boolean;
 }
 
 export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: string; readonly message: string };

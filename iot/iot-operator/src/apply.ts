@@ -1,0 +1,95 @@
+// Writes a plan's steps: in their order for each device, many devices at once. Every write says which revision it replaces; a refusal
+// leaves that device as it is for this pass, since somebody else wrote there. No choice is made here.
+
+import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
+import type { DesiredStateStore, WriteResult } from "@iot/messaging";
+import type { Log } from "@harmony/runtime";
+import type { Step } from "./plan.ts";
+
+export interface Applied {
+  readonly writes: number;
+  /** Devices where somebody else had written: to be observed again. */
+  readonly conflicts: readonly DeviceId[];
+}
+
+/** Each keeps one or more writes on the way to the server. */
+const DEVICES_AT_ONCE = 256;
+
+export async function apply(
+  steps: readonly Step[],
+  options: { store: DesiredStateStore; signal: AbortSignal; log: Log },
+): Promise<Applied> {
+  const { signal } = options;
+  const lanes = [...Map.groupBy(steps, ({ device }) => device)];
+  const conflicts: DeviceId[] = [];
+  let writes = 0;
+  const worker = async (): Promise<void> => {
+    for (let lane = lanes.pop(); lane !== undefined; lane = lanes.pop()) {
+      signal.throwIfAborted();
+      const [device, own] = lane;
+      const written = await applyToDevice(own, options);
+      writes += written.writes;
+      if (written.conflict) conflicts.push(device);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, lanes.length) }, worker));
+  return { writes, conflicts };
+}
+
+async function applyToDevice(
+  steps: readonly Step[],
+  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Log },
+): Promise<{ writes: number; conflict: boolean }> {
+  const revisions = new Map<DeploymentName, number>();
+  let writes = 0;
+  const group = async (own: readonly Step[]): Promise<boolean> => {
+    signal.throwIfAborted();
+    const results = await Promise.all(own.map((step) => write(step, revisions, store)));
+    results.forEach((result, index) => {
+      const step = own[index];
+      if (!result.ok || step === undefined) return;
+      writes += 1;
+      if (step.kind === "put-score") revisions.set(step.deployment, result.revision);
+      tell(step, result.revision, log);
+    });
+    return results.every(({ ok }) => ok);
+  };
+  for (const kind of ["put-score", "put-manifest", "remove-score"] as const) {
+    if (!(await group(steps.filter((step) => step.kind === kind)))) return { writes, conflict: true };
+  }
+  return { writes, conflict: false };
+}
+
+function write(step: Step, revisions: ReadonlyMap<DeploymentName, number>, store: DesiredStateStore): Promise<WriteResult> {
+  const { device, expectedRevision } = step;
+  if (step.kind === "put-score")
+    return store.putScore({ device, deployment: step.deployment, scoreString: step.scoreString, expectedRevision });
+  if (step.kind === "remove-score") return store.removeScore({ device, deployment: step.deployment, expectedRevision });
+  return store.putManifest({ device, manifest: withRevisions(step.manifest, step.follows, revisions), expectedRevision });
+}
+
+/** The manifest with the revisions that its new Scores were given. */
+export function withRevisions(
+  manifest: Manifest,
+  follows: readonly DeploymentName[],
+  revisions: ReadonlyMap<DeploymentName, number>,
+): Manifest {
+  const deployments = { ...manifest.deployments };
+  for (const name of follows) {
+    const entry = deployments[name];
+    const revision = revisions.get(name);
+    if (entry !== undefined && revision !== undefined) deployments[name] = { ...entry, revision };
+  }
+  return { ...manifest, deployments };
+}
+
+/** One line a device in a fleet's first pass is too many for `info`, but a single change is what a person follows. */
+function tell(step: Step, revision: number, log: Log): void {
+  if (step.kind !== "put-manifest") {
+    log.debug(step.kind === "put-score" ? "wrote score" : "removed score", { device: step.device, deployment: step.deployment, revision });
+    return;
+  }
+  const names = Object.keys(step.manifest.deployments);
+  for (const deployment of step.follows) log.info("wrote desired state", { device: step.device, deployment, revision });
+  if (step.follows.length === 0) log.info("wrote manifest", { device: step.device, deployments: names.length, revision });
+}

@@ -1,0 +1,145 @@
+// Keeps what the devices last said and what the last settled pass left in the bucket, and makes of them what the source is told.
+// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are aggregate.ts's.
+
+import type { Blocked } from "@harmony/core";
+import type { Clock } from "@harmony/runtime";
+import type { DeploymentName, DeviceId } from "@iot/contracts";
+import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
+import { aggregate, type DeviceView } from "./aggregate.ts";
+import { entryOf, manifestOf, scoreOf } from "./compile.ts";
+import type { DesiredStatePlan } from "./plan.ts";
+import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "./source.ts";
+
+interface Settled {
+  readonly source: CompleteSnapshot;
+  readonly desired: DesiredStateSnapshot;
+  readonly plan: DesiredStatePlan;
+}
+
+interface Heard {
+  readonly entry: StatusEntry;
+  /** On the monotonic clock: when the server received it. */
+  readonly receivedMs: number;
+}
+
+export class Reporter {
+  readonly #sourceId: string;
+  readonly #clock: Clock;
+  readonly #heard = new Map<DeviceId, Heard>();
+  readonly #reported = new Map<DeviceId, ReadonlyMap<string, string>>();
+  readonly #waiting = new Map<string, { signature: string; sinceMs: number }>();
+  #settled: Settled | null = null;
+
+  constructor({ sourceId, clock }: { sourceId: string; clock: Clock }) {
+    this.#sourceId = sourceId;
+    this.#clock = clock;
+  }
+
+  /** Whether the device was not known. */
+  hear(entry: StatusEntry): boolean {
+    const { device, status, nowMs, receivedAtMs } = entry;
+    const isNew = !this.#heard.has(device);
+    this.#heard.set(device, { entry, receivedMs: this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs) });
+    const deployments = status.ok ? Object.entries(status.value.deployments) : [];
+    this.#reported.set(device, new Map(deployments.flatMap(([name, { source }]) => (source === undefined ? [] : [[name, source]]))));
+    return isNew;
+  }
+
+  /** The devices that ever reported, with the source of each deployment that they say they have. */
+  reported(): ReadonlyMap<DeviceId, ReadonlyMap<string, string>> {
+    return this.#reported;
+  }
+
+  settle(settled: Settled): void {
+    this.#settled = settled;
+  }
+
+  /** null: no pass has settled yet. */
+  tell(): { results: DeploymentResult[]; removed: SourceObject[] } | null {
+    if (this.#settled === null) return null;
+    const { source, plan } = this.#settled;
+    const blocked = new Map(plan.blocked.map((one) => [one.subject, one]));
+    const held = this.#entriesByObject();
+    const results = [
+      ...source.deployments.map((one) =>
+        this.#result(one, this.#targets(one, held.get(objectKey(one)) ?? []), blocked.get(one.uid) ?? null),
+      ),
+      ...source.refused.map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
+    ];
+    const known = new Set(results.map(({ uid }) => uid));
+    for (const uid of this.#waiting.keys()) if (!known.has(uid)) this.#waiting.delete(uid);
+    return { results, removed: source.deleting.filter((one) => this.#isGone(one)) };
+  }
+
+  /** What the bucket has of each object of this source. */
+  #entriesByObject(): Map<string, DeviceId[]> {
+    const held = new Map<string, DeviceId[]>();
+    for (const [device, { manifest }] of this.#settled?.desired.manifests ?? []) {
+      if (!manifest.ok) continue;
+      for (const [name, { source, namespace }] of Object.entries(manifest.value.deployments)) {
+        if (source !== this.#sourceId) continue;
+        const key = objectKey({ namespace, name });
+        const devices = held.get(key);
+        if (devices === undefined) held.set(key, [device]);
+        else devices.push(device);
+      }
+    }
+    return held;
+  }
+
+  /** Its devices, without those where another has its name. */
+  #targets({ uid, targetDevices }: SourceDeployment, held: readonly DeviceId[]): readonly DeviceId[] {
+    const lost = new Set((this.#settled?.plan.compiled.conflicts.get(uid) ?? []).map(({ device }) => device));
+    void held;
+    return lost.size === 0 ? targetDevices : targetDevices.filter((device) => !lost.has(device));
+  }
+
+  #result(
+    one: SourceObject & { generation: number },
+    devices: readonly DeviceId[],
+    blocked: Omit<Blocked, "subject"> | null,
+  ): DeploymentResult {
+    const { uid, namespace, name, generation } = one;
+    const views = devices.map((device) => this.#view(name, device));
+    const { aggregate: counted } = aggregate({ name, devices: views.map(({ view }) => view), blocked, waitedMs: 0 });
+    const signature = JSON.stringify([generation, counted.running, counted.pending, counted.failed, counted.offline]);
+    const waitedMs = this.#waitedMs(uid, signature);
+    const { conditions } = aggregate({ name, devices: views.map(({ view }) => view), blocked, waitedMs });
+    const scoreString = views.find(({ scoreString: text }) => text !== null)?.scoreString ?? null;
+    return { uid, namespace, name, generation, scoreString, conditions, aggregate: counted };
+  }
+
+  #view(name: string, device: DeviceId): { view: DeviceView; scoreString: string | null } {
+    const desired = this.#settled?.desired;
+    const entry = desired === undefined ? undefined : entryOf(manifestOf(desired, device), name);
+    const mine = entry?.source === this.#sourceId ? entry : undefined;
+    const heard = this.#heard.get(device);
+    const status = heard === undefined ? null : { ageMs: this.#clock.monotonicMs() - heard.receivedMs, value: heard.entry.status };
+    // The name is a DNS label wherever there is an entry of it.
+    const scoreString = desired === undefined || mine === undefined ? null : scoreOf(desired, device, name as DeploymentName).scoreString;
+    return { view: { device, revision: mine?.revision ?? null, status }, scoreString };
+  }
+
+  #waitedMs(uid: string, signature: string): number {
+    const nowMs = this.#clock.monotonicMs();
+    const known = this.#waiting.get(uid);
+    if (known?.signature === signature) return nowMs - known.sinceMs;
+    this.#waiting.set(uid, { signature, sinceMs: nowMs });
+    return 0;
+  }
+
+  /** Neither an entry nor a Score of it is left. */
+  #isGone({ uid, name }: SourceObject): boolean {
+    const desired = this.#settled?.desired;
+    if (desired === undefined) return false;
+    for (const { manifest } of desired.manifests.values()) {
+      if (manifest.ok && Object.values(manifest.value.deployments).some((entry) => entry.source === this.#sourceId && entry.uid === uid))
+        return false;
+    }
+    return !this.#settled?.plan.orphans.some((key) => key.slice(key.indexOf(".") + 1, key.lastIndexOf("@")) === name);
+  }
+}
+
+function objectKey({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}

@@ -1,0 +1,118 @@
+// Wires the parts, in the one order that lets a person see why it is not ready yet: HTTP first, then NATS and its buckets, then the
+// source, then the loop. What cannot be reached is waited for; what is wrong in the environment ends the process with one line.
+
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { backoffMs, type Log, systemClock, UserError } from "@harmony/runtime";
+import {
+  connectMessaging,
+  type DesiredStateStore,
+  type Messaging,
+  openDesiredState,
+  openInventoryStore,
+  openStatusStore,
+  type StatusStore,
+} from "@iot/messaging";
+import { type OperatorConfig, readConfig } from "./config.ts";
+import { createGitSource } from "./git-source/git-source.ts";
+import { serveHttp } from "./http.ts";
+import { type Operator, startOperator } from "./operator.ts";
+import type { Source } from "./source.ts";
+import { newVitals, type Vitals } from "./vitals.ts";
+
+export interface RunOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Until the signal is aborted. @throws UserError when it cannot start as it was told to. */
+export async function run({ env, log, signal }: RunOptions): Promise<void> {
+  const config = readConfig(env);
+  const vitals = newVitals();
+  await using stack = new AsyncDisposableStack();
+  let poke = (): void => undefined;
+  const http = await listen(config.httpPort, vitals, () => poke());
+  stack.defer(() => http.close());
+  log.info("listening", { port: http.port });
+
+  let operator: Operator | null = null;
+  const { servers, user, pass } = config.nats;
+  const messaging = await connectMessaging({
+    servers,
+    user,
+    pass,
+    name: "iot-operator",
+    log,
+    signal,
+    onState: (state) => (vitals.nats = state.kind === "connected" ? null : state.message),
+  });
+  stack.defer(() => messaging.close());
+  const { desired, status } = await openStores(messaging, { config, log, signal, vitals });
+  stack.defer(() => desired.close());
+  const opened = await openSource(config, log, signal);
+  stack.defer(() => opened.close());
+  poke = opened.poke;
+  operator = await startOperator({ source: opened.source, desired, status, vitals, log, confirmMassRemoval: config.confirmMassRemoval });
+  stack.defer(async () => operator?.close());
+  messaging.onReconnect(() => operator?.resync());
+  log.info("serving", { source: opened.source.id });
+  await aborted(signal);
+  log.info("shutting down");
+}
+
+async function listen(port: number, vitals: Vitals, onHook: () => void): Promise<{ port: number; close(): Promise<void> }> {
+  try {
+    return await serveHttp({ port, vitals, onHook });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new UserError(`failed to listen on port ${port} (${why}): set IOT_HTTP_PORT to a free port, or to 0 to have one picked`, 1, {
+      cause,
+    });
+  }
+}
+
+/** The buckets are made when missing; a server that has no JetStream yet, or a bucket that breaks us, is waited for and said. */
+async function openStores(
+  messaging: Messaging,
+  { config, log, signal, vitals }: { config: OperatorConfig; log: Log; signal: AbortSignal; vitals: Vitals },
+): Promise<{ desired: DesiredStateStore; status: StatusStore }> {
+  const options = { replicas: config.nats.replicas, log };
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const desired = await openDesiredState(messaging, options);
+      const status = await openStatusStore(messaging, options);
+      await openInventoryStore(messaging, options);
+      vitals.nats = null;
+      return { desired, status };
+    } catch (error) {
+      signal.throwIfAborted();
+      const retryAfterMs = backoffMs(attempt, { baseMs: 500, maxMs: 15_000 });
+      vitals.nats = error instanceof Error ? error.message : String(error);
+      log.warn("failed to open the buckets", { error, retryAfterMs });
+      await systemClock.sleep(retryAfterMs, signal);
+    }
+  }
+}
+
+interface OpenedSource {
+  readonly source: Source;
+  readonly poke: () => void;
+  close(): Promise<void>;
+}
+
+async function openSource({ git, sourceId }: OperatorConfig, log: Log, signal: AbortSignal): Promise<OpenedSource> {
+  if (git === null) throw new UserError("IOT_GIT_URL is not set");
+  void signal;
+  const folder = await mkdtemp(join(tmpdir(), "iot-operator-git-"));
+  const source = await createGitSource({ config: git, id: sourceId, folder, log });
+  return { source, poke: () => source.poke(), close: () => source.close() };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

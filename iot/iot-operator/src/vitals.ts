@@ -1,0 +1,37 @@
+// What the process knows of itself, for /readyz, /metrics and nothing else. Written by the loop, read by http.ts.
+
+export interface Vitals {
+  nats: string | null;
+  /** Why the source cannot be read or its newest version is not followed; null: it is followed. */
+  sourceProblem: string | null;
+  sourceVersion: string | null;
+  lastSourceReadAtMs: number | null;
+  /** Whether one pass has come to its end, so that the bucket says what the source says. */
+  inStep: boolean;
+  massRemoval: string | null;
+  deployments: number;
+  devices: number;
+  foreignKeys: number;
+  writes: number;
+  conflicts: number;
+  passes: number;
+  failures: number;
+}
+
+export function newVitals(): Vitals {
+  return {
+    nats: "not connected yet",
+    sourceProblem: null,
+    sourceVersion: null,
+    lastSourceReadAtMs: null,
+    inStep: false,
+    massRemoval: null,
+    deployments: 0,
+    devices: 0,
+    foreignKeys: 0,
+    writes: 0,
+    conflicts: 0,
+    passes: 0,
+    failures: 0,
+  };
+}
