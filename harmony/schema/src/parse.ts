@@ -29,7 +29,10 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
     case "unrecognized_keys":
       return issue.keys.map((key) => ({ path: [...path, key], message: "is not a known field" }));
     case "invalid_type":
-      return one(found === undefined ? `is missing: expected ${article(issue.expected)}` : withFound(`expected ${article(issue.expected)}`, found));
+      if (isOwn(issue.message)) return one(withFound(issue.message, found));
+      return one(
+        found === undefined ? `is missing: expected ${article(issue.expected)}` : withFound(`expected ${article(issue.expected)}`, found),
+      );
     case "invalid_value":
       return one(withFound(`expected ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`, found));
     case "too_small":
@@ -37,16 +40,22 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
     case "too_big":
       return one(withFound(`expected at most ${issue.maximum}${unit(issue.origin)}`, found));
     case "invalid_union": {
-      const own = issue.message !== "" && issue.message !== "Invalid input";
-      if (own) return one(withFound(issue.message, found));
+      if (isOwn(issue.message)) return one(withFound(issue.message, found));
       const nearest = issue.errors.find((errors) => errors.some(({ path: inner }) => inner.length > 0));
       if (nearest !== undefined) return nearest.flatMap((inner) => toIssues({ ...inner, path: [...issue.path, ...inner.path] }, root));
-      const expected = issue.errors.flatMap((errors) => errors.flatMap((inner) => ("expected" in inner ? [article(String(inner.expected))] : [])));
+      const expected = issue.errors.flatMap((errors) =>
+        errors.flatMap((inner) => ("expected" in inner ? [article(String(inner.expected))] : [])),
+      );
       return one(withFound(`expected ${[...new Set(expected)].join(" or ") || "another form"}`, found));
     }
     default:
       return one(withFound(issue.message === "" ? "is not valid" : issue.message, found));
   }
+}
+
+/** Whether a schema brought its own sentence; zod's begin like this. */
+function isOwn(message: string): boolean {
+  return message !== "" && !message.startsWith("Invalid input");
 }
 
 function at(root: unknown, path: Issue["path"]): unknown {
@@ -63,7 +72,15 @@ function withFound(message: string, found: unknown): string {
 }
 
 function article(expected: string): string {
-  const words: Record<string, string> = { string: "text", int: "a whole number", number: "a number", boolean: "true or false", array: "a list", object: "a map", record: "a map" };
+  const words: Record<string, string> = {
+    string: "text",
+    int: "a whole number",
+    number: "a number",
+    boolean: "true or false",
+    array: "a list",
+    object: "a map",
+    record: "a map",
+  };
   return words[expected] ?? expected;
 }
 

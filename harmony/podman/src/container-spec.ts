@@ -1,0 +1,93 @@
+// From a service of a Score to the body of libpod's `containers/create`, and nothing else: pure, without labels or name. Two services
+// that give equal specs are the same to the device, which is how a changed Score leaves alone what it did not change.
+
+import type { PodmanV0, Service } from "./podman-v0-schema.ts";
+import { imageReference, networkName, volumeName } from "./names.ts";
+
+/** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
+export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };
+
+export interface SpecContext {
+  readonly deployment: string;
+  readonly device: string;
+  /** What cgroups can enforce here; a limit that they cannot is left out, since the runtime would refuse the container. */
+  readonly controllers: readonly string[];
+}
+
+const NS_PER_MS = 1_000_000;
+const CPU_PERIOD_US = 100_000;
+
+/** A deployment of two or more services has a network of its own; a single one needs none and starts 35 ms sooner. */
+export function needsNetwork(score: PodmanV0): boolean {
+  return score.services.length > 1;
+}
+
+export function containerSpec(score: PodmanV0, service: Service, context: SpecContext): ContainerSpec {
+  const { deployment, device } = context;
+  const { healthcheck } = service;
+  return {
+    image: imageReference(service.image),
+    env: { ...service.env, IOT_DEVICE_ID: device, IOT_DEPLOYMENT: deployment, IOT_SERVICE: service.name },
+    entrypoint: service.entrypoint,
+    command: service.command,
+    user: service.user,
+    work_dir: service.workingDir,
+    init: service.init || undefined,
+    read_only_filesystem: service.readOnly || undefined,
+    restart_policy: service.restart.policy,
+    restart_tries: service.restart.policy === "on-failure" && service.restart.retries > 0 ? service.restart.retries : undefined,
+    stop_timeout: service.stopTimeoutSeconds,
+    stop_signal: service.stopSignal,
+    portmappings: service.ports.map(({ hostIp, hostPort, containerPort, protocol }) => ({
+      host_ip: hostIp,
+      host_port: hostPort,
+      container_port: containerPort,
+      protocol,
+    })),
+    volumes: service.volumes.map(({ name, path, readOnly }) => ({
+      Name: volumeName(deployment, name),
+      Dest: path,
+      Options: readOnly ? ["ro"] : [],
+    })),
+    mounts: service.tmpfs.map(({ path, options }) => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
+    resource_limits: resourceLimits(service, context.controllers),
+    ...(healthcheck === undefined
+      ? {}
+      : {
+          healthconfig: {
+            Test: healthcheck.test,
+            Interval: healthcheck.interval * NS_PER_MS,
+            Timeout: healthcheck.timeout * NS_PER_MS,
+            StartPeriod: healthcheck.startPeriod * NS_PER_MS,
+            Retries: healthcheck.retries,
+          },
+          // 0 none, 3 restart.
+          health_check_on_failure_action: healthcheck.onFailure === "restart" ? 3 : 0,
+          // What 5.x takes for granted; 5.4.0 and 5.4.1 refuse a start without them, 4.9 ignores them.
+          health_log_destination: "local",
+          health_max_log_count: 5,
+          health_max_log_size: 500,
+        }),
+    ...(needsNetwork(score) ? { netns: { nsmode: "bridge" }, Networks: { [networkName(deployment)]: { aliases: [service.name] } } } : {}),
+  };
+}
+
+/** Limits of the Score that nothing on this device enforces, in the Score's words. */
+export function unenforced(service: Service, controllers: readonly string[]): readonly string[] {
+  const { memory, cpus, pids } = service.resources ?? {};
+  return [
+    memory !== undefined && !controllers.includes("memory") ? "memory" : null,
+    cpus !== undefined && !controllers.includes("cpu") ? "cpus" : null,
+    pids !== undefined && !controllers.includes("pids") ? "pids" : null,
+  ].filter((limit) => limit !== null);
+}
+
+function resourceLimits({ resources }: Service, controllers: readonly string[]): unknown {
+  const { memory, cpus, pids } = resources ?? {};
+  const limits = {
+    memory: memory !== undefined && controllers.includes("memory") ? { limit: memory } : undefined,
+    cpu: cpus !== undefined && controllers.includes("cpu") ? { quota: Math.round(cpus * CPU_PERIOD_US), period: CPU_PERIOD_US } : undefined,
+    pids: pids !== undefined && controllers.includes("pids") ? { limit: pids } : undefined,
+  };
+  return Object.values(limits).some((limit) => limit !== undefined) ? limits : undefined;
+}

@@ -1,0 +1,66 @@
+// Carries out one step. No choice is left to make here; what Podman refuses becomes an Outcome in words that a person can act on
+// (failure.ts).
+
+import type { Outcome } from "@harmony/core";
+import { outcomeOf } from "./failure.ts";
+import type { Podman } from "./podman.ts";
+import { PodmanError } from "./podman-error.ts";
+import type { Step } from "./step.ts";
+
+export async function execute(podman: Podman, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+  try {
+    return await carryOut(podman, step, signal, progress);
+  } catch (error) {
+    if (!(error instanceof PodmanError)) throw error;
+    return step.kind === "revive" ? { kind: "unchanged" } : outcomeOf(step, error);
+  }
+}
+
+async function carryOut(podman: Podman, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+  switch (step.kind) {
+    case "pull":
+      await podman.pullImage(step.reference, step.policy, signal, pullProgress(progress));
+      break;
+    case "createNetwork":
+      await podman.createNetwork({ name: step.network, labels: step.labels }, signal);
+      break;
+    case "createVolume":
+      await podman.createVolume({ name: step.volume, labels: step.labels }, signal);
+      break;
+    case "create":
+      await podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
+      break;
+    case "start":
+    case "revive":
+      await podman.startContainer(step.container, signal);
+      break;
+    case "unpause":
+      await podman.unpauseContainer(step.container, signal);
+      break;
+    case "stop":
+      await podman.stopContainer(step.container, step.timeoutSeconds, signal);
+      break;
+    case "rename":
+      await podman.renameContainer(step.container, step.to, signal);
+      break;
+    case "remove":
+      await podman.removeContainer(step.container, signal);
+      break;
+    case "removeNetwork":
+      await podman.removeNetwork(step.network, signal);
+      break;
+    default:
+      step satisfies never;
+  }
+  return { kind: "changed" };
+}
+
+/** Podman tells layers as they begin, and no sizes. */
+function pullProgress(progress: (text: string) => void): (line: string) => void {
+  const layers = new Set<string>();
+  return (line) => {
+    const layer = /^Copying blob (\S+)/.exec(line)?.[1];
+    if (layer !== undefined && !layers.has(layer)) progress(`layer ${layers.add(layer).size}`);
+    else if (line.startsWith("Writing manifest")) progress("storing");
+  };
+}

@@ -1,0 +1,113 @@
+// What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is wrong and what would mend it.
+
+import type { Outcome } from "@harmony/core";
+import type { PodmanError } from "./podman-error.ts";
+import type { Step } from "./step.ts";
+
+export function outcomeOf(step: Step, error: PodmanError): Outcome {
+  const subject = "service" in step ? step.service : step.kind.endsWith("Network") ? "network" : "volume";
+  const told = (kind: "blocked" | "failed", reason: string, message: string): Outcome => ({ kind, subject, reason, message });
+  const blocked = (reason: string, message: string): Outcome => told("blocked", reason, message);
+  const image = step.kind === "pull" || step.kind === "create" ? step.image : "";
+  const registry = step.kind === "pull" ? (step.reference.split("/")[0] ?? "") : "";
+
+  switch (error.code) {
+    case "image-not-found":
+      return blocked(
+        "ImageNotFound",
+        `image "${image}" does not exist in its registry: correct the image or its tag in the deployment, or push the image`,
+      );
+    case "image-name-invalid":
+      return blocked("ImageNotFound", `image "${image}" is not a valid reference (${error.detail}): correct it in the deployment`);
+    case "wrong-architecture":
+      return blocked(
+        "WrongArchitecture",
+        `image "${image}" is not built for this device's processor (${error.detail}): build and push it for this architecture too`,
+      );
+    case "registry-unreachable":
+      return blocked(
+        "RegistryUnreachable",
+        `registry ${registry} of image "${image}" cannot be reached (${error.detail}): it is tried again; check the registry and the device's network`,
+      );
+    case "registry-denied":
+      return blocked(
+        "RegistryDenied",
+        `registry ${registry} refuses image "${image}": it is private or does not exist there; log the device in (\`podman login ${registry}\`), or correct the image in the deployment`,
+      );
+    case "port-in-use":
+      return blocked(
+        "PortInUse",
+        `${portOf(error.detail)} of service "${subject}" is in use on the device by something else: give the service another port, or end what holds it`,
+      );
+    case "disk-full":
+      return blocked(
+        "DiskFull",
+        `the device's disk is full, so ${doing(step)} failed: free some space (\`podman image prune -a\` removes images that nothing uses)`,
+      );
+    case "conflict":
+      if (step.kind === "create" || step.kind === "rename") {
+        const name = step.kind === "create" ? step.container : step.to;
+        return blocked(
+          "NameInUse",
+          `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`podman rm ${name}\`)`,
+        );
+      }
+      // Made by hand, or by a pass that did not live to see it: there is one, which is what was wanted.
+      return step.kind === "createNetwork" || step.kind === "createVolume"
+        ? { kind: "unchanged" }
+        : told("failed", "PodmanFailed", sentence(step, error));
+    case "not-found":
+      // It went away between the look and the deed: the next look tells.
+      return { kind: "changed" };
+    case "unreachable":
+      return told(
+        "failed",
+        "PodmanUnreachable",
+        `Podman does not answer (${error.detail}), so ${doing(step)} failed: it is tried again; see \`systemctl --user status podman.socket\` on the device`,
+      );
+    case "bad-answer":
+      return told("failed", "PodmanFailed", error.message);
+    case "failed":
+      return told(
+        "failed",
+        step.kind === "start" ? "StartFailed" : step.kind === "pull" ? "PullFailed" : "PodmanFailed",
+        sentence(step, error),
+      );
+  }
+}
+
+function sentence(step: Step, error: PodmanError): string {
+  const advice =
+    step.kind === "start" || step.kind === "create" ? "correct the deployment if it is at fault; it is tried again" : "it is tried again";
+  return `${doing(step)} failed: ${error.detail === "" ? error.message : error.detail}; ${advice}`;
+}
+
+function doing(step: Step): string {
+  switch (step.kind) {
+    case "pull":
+      return `pulling image "${step.image}"`;
+    case "createNetwork":
+    case "removeNetwork":
+      return `${step.kind === "createNetwork" ? "creating" : "removing"} network "${step.network}"`;
+    case "createVolume":
+      return `creating volume "${step.volume}"`;
+    case "create":
+      return `creating container "${step.container}"`;
+    case "start":
+    case "revive":
+      return `starting container "${step.container}"`;
+    case "unpause":
+      return `resuming container "${step.container}"`;
+    case "stop":
+      return `stopping container "${step.container}"`;
+    case "rename":
+      return `renaming container "${step.container}"`;
+    case "remove":
+      return `removing container "${step.container}"`;
+  }
+}
+
+function portOf(detail: string): string {
+  const port = /(?:port |:)(\d{1,5})\b/.exec(detail)?.[1];
+  return port === undefined ? "a host port" : `host port ${port}`;
+}

@@ -1,0 +1,6 @@
+export { connectPodman, type Info, type Podman } from "./podman.ts";
+export { PodmanError, type PodmanErrorCode } from "./podman-error.ts";
+export { containerName, LABELS } from "./names.ts";
+export { parsePodmanV0 } from "./parse-podman-v0.ts";
+export { type DeviceIdentity, podmanV0 } from "./podman-v0.ts";
+export { PodmanV0 } from "./podman-v0-schema.ts";

@@ -1,0 +1,37 @@
+// What things are called on the device, and how a container says what it was made from. The names are the contract with the person
+// who types `podman ps`, the labels with an agent that has lost its memory: a change of either orphans what runs.
+
+/** An underscore is in no DNS label, so that no two pairs of deployment and service collide. */
+export function containerName(deployment: string, service: string): string {
+  return `${deployment}_${service}`;
+}
+
+/** Of the container that is to take a service over, until the old one is gone. */
+export function nextName(deployment: string, service: string): string {
+  return `${containerName(deployment, service)}.next`;
+}
+
+export function networkName(deployment: string): string {
+  return `${deployment}_default`;
+}
+
+export function volumeName(deployment: string, volume: string): string {
+  return `${deployment}_${volume}`;
+}
+
+export const LABELS = {
+  deployment: "io.nationtech.iot.deployment",
+  service: "io.nationtech.iot.service",
+  revision: "io.nationtech.iot.revision",
+  /** The whole Score string. Two are the same Score if and only if they are equal as strings. */
+  score: "io.nationtech.iot.score",
+} as const;
+
+/** As Podman looks it up: a name without a registry is Docker Hub's, on every device alike. */
+export function imageReference(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  const hasRegistry = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
+  const named = hasRegistry ? image : `docker.io/${rest.length === 0 ? "library/" : ""}${image}`;
+  const isTagged = /@|:[^/]+$/.test(named);
+  return isTagged ? named : `${named}:latest`;
+}

@@ -1,0 +1,108 @@
+// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
+// inspected (who ended them?), and only those that ended badly are asked for their last words.
+
+import type { Desired } from "@harmony/core";
+import { imageReference, LABELS } from "./names.ts";
+import type { ListedContainer, Podman } from "./podman.ts";
+import { PodmanError } from "./podman-error.ts";
+import type { PodmanV0 } from "./podman-v0-schema.ts";
+import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
+
+export interface ObserveOptions {
+  readonly podman: Podman;
+  readonly device: string;
+  /** Asked only where the Score sets limits. */
+  readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
+  readonly now: () => number;
+}
+
+export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
+  const { podman, device, now } = options;
+  const services = desired.data?.services ?? [];
+  const ofThis = `${LABELS.deployment}=${desired.name}`;
+  const references = [...new Set(services.map(({ image }) => imageReference(image)))];
+  const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
+  const [containers, networks, volumes, controllers, images] = await Promise.all([
+    listContainers(podman, desired.name, signal),
+    podman.listNetworks(ofThis, signal),
+    mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
+    services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
+    Promise.all(
+      references.map(async (reference) => {
+        const image = await podman.inspectImage(reference, signal);
+        return [reference, image === null ? null : { id: image.Id, digest: image.Digest }] as const;
+      }),
+    ),
+  ]);
+  return {
+    nowMs: now(),
+    device,
+    containers,
+    networks: networks.map(({ name }) => name),
+    volumes: volumes.map(({ Name }) => Name),
+    controllers,
+    images: Object.fromEntries(images),
+  };
+}
+
+/** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
+async function listContainers(podman: Podman, deployment: string, signal: AbortSignal): Promise<Container[]> {
+  const listed = await podman.listContainers(LABELS.deployment, signal);
+  const containers = await Promise.all(
+    listed.map(async (item): Promise<Container | null> => {
+      const container = toContainer(item);
+      if (container.deployment !== deployment) return container;
+      const isBad = container.state === "exited" ? container.exitCode !== 0 : container.restarts > 0 || container.health === "unhealthy";
+      try {
+        const [inspected, lines] = await Promise.all([
+          container.state === "exited" ? podman.inspectContainer(container.name, signal) : null,
+          isBad ? podman.containerLog(container.name, 1, signal) : [],
+        ]);
+        return { ...container, stoppedByUser: inspected?.State.StoppedByUser ?? false, lastLogLine: lines.at(-1) ?? "" };
+      } catch (error) {
+        // Gone since it was listed.
+        if (error instanceof PodmanError && error.code === "not-found") return null;
+        throw error;
+      }
+    }),
+  );
+  return containers.filter((container) => container !== null);
+}
+
+const STATES: Readonly<Record<string, ContainerState>> = {
+  configured: "created",
+  created: "created",
+  initialized: "created",
+  running: "running",
+  paused: "paused",
+  stopping: "stopping",
+  stopped: "exited",
+  exited: "exited",
+};
+
+export function toContainer(item: ListedContainer): Container {
+  const label = (name: string): string => item.Labels[name] ?? "";
+  const state = STATES[item.State] ?? "broken";
+  return {
+    name: item.Names[0] ?? item.Id,
+    deployment: label(LABELS.deployment),
+    revision: label(LABELS.revision),
+    scoreString: label(LABELS.score),
+    state,
+    imageId: item.ImageID,
+    health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",
+    restarts: item.Restarts,
+    exitCode: item.ExitCode,
+    startedAtMs: item.StartedAt > 0 ? item.StartedAt * 1000 : null,
+    exitedAtMs: item.ExitedAt > 0 ? item.ExitedAt * 1000 : null,
+    stoppedByUser: false,
+    ports: (item.Ports ?? []).flatMap(({ host_ip: hostIp, host_port: first, range, protocol }) =>
+      Array.from({ length: Math.max(1, range) }, (_, offset) => ({
+        hostIp: hostIp === "0.0.0.0" ? "" : hostIp,
+        hostPort: first + offset,
+        protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
+      })),
+    ),
+    lastLogLine: "",
+  };
+}

@@ -1,0 +1,16 @@
+// The border of PodmanV0: the schema, and before it the fields that people are likely to write and that are spelt otherwise here, are
+// refused, or are known and not yet supported. Each says what to write instead.
+
+import type { Issue, Parsed } from "@harmony/core";
+import { parse } from "@harmony/schema";
+import { PodmanV0 } from "./podman-v0-schema.ts";
+import { refusedFields } from "./refused-fields.ts";
+
+export function parsePodmanV0(data: unknown): Parsed<PodmanV0> {
+  const refused = refusedFields(data);
+  const parsed = parse(PodmanV0, data);
+  if (parsed.ok) return parsed;
+  const path = (issue: Issue): string => JSON.stringify(issue.path);
+  const better = new Map(refused.map((issue) => [path(issue), issue]));
+  return { ok: false, issues: parsed.issues.map((issue) => better.get(path(issue)) ?? issue) };
+}

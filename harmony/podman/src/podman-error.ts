@@ -1,0 +1,60 @@
+// The one error that the libpod client throws. `code` says what kind of thing went wrong, read from the HTTP status and, because
+// libpod answers 500 to most of what is expected, from the text of its cause; `retry` says whether trying the same again may help.
+
+export type PodmanErrorCode =
+  | "not-found"
+  | "conflict"
+  | "port-in-use"
+  | "image-not-found"
+  | "image-name-invalid"
+  | "wrong-architecture"
+  | "registry-unreachable"
+  | "registry-denied"
+  | "disk-full"
+  /** The socket is absent, refuses, or the answer broke off or did not come in time. */
+  | "unreachable"
+  /** An answer that is not in the shape that this client knows. */
+  | "bad-answer"
+  | "failed";
+
+export class PodmanError extends Error {
+  readonly code: PodmanErrorCode;
+  readonly retry: "backoff" | "never";
+  /** Podman's own words, shortened to what a person can use; empty when it said nothing. */
+  readonly detail: string;
+
+  constructor(message: string, options: { code: PodmanErrorCode; detail?: string; cause?: unknown }) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "PodmanError";
+    this.code = options.code;
+    this.retry = options.code === "image-name-invalid" || options.code === "bad-answer" ? "never" : "backoff";
+    this.detail = options.detail ?? "";
+  }
+}
+
+/** Of containers, networks, volumes and images on the device. */
+export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
+  if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
+  if (/address already in use|port is already allocated/i.test(text)) return "port-in-use";
+  if (/no such image|image not known/i.test(text)) return "image-not-found";
+  if (status === 404) return "not-found";
+  if (status === 409 || /name .*already in use|already exists/i.test(text)) return "conflict";
+  return "failed";
+}
+
+/** Of a pull, whose failures are told in one line of text within a 200. */
+export function codeOfPull(text: string): PodmanErrorCode {
+  if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
+  if (/parsing reference|invalid reference format|must be lowercase/i.test(text)) return "image-name-invalid";
+  if (/no image found in (manifest list|image index) for architecture|does not match the host/i.test(text)) return "wrong-architecture";
+  if (/unauthorized|authentication required|denied|forbidden|invalid username\/password/i.test(text)) return "registry-denied";
+  if (/manifest unknown|name unknown|not found|did not resolve to an alias|image not known|unable to retrieve/i.test(text))
+    return "image-not-found";
+  if (
+    /pinging container registry|dial tcp|connection re(fused|set)|i\/o timeout|no such host|network is unreachable|no route to host|TLS|x509|EOF|server (error|misbehaving)|50[0-9]|timeout|deadline/i.test(
+      text,
+    )
+  )
+    return "registry-unreachable";
+  return "failed";
+}

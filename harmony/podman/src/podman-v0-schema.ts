@@ -1,0 +1,97 @@
+// PodmanV0, the document: containers of one deployment on one device. Its words are Compose's in camelCase. Nothing is dropped in
+// silence: a field that is not known, or is spelt as Compose or Kubernetes would, is refused (refused-fields.ts). The JSON Schema
+// for editors is made from this schema's input side.
+
+import { DNS_LABEL } from "@harmony/schema";
+import * as z from "zod/mini";
+import { CommandLine, Cpus, Duration, HealthTest, Port, RestartPolicy, Signal, Size, TmpfsMount, Volume } from "./score-values.ts";
+
+const about = (description: string) => z.describe(description);
+
+const dnsLabel = z
+  .string()
+  .check(z.regex(DNS_LABEL, { error: "expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)" }));
+
+const imageReference = z
+  .string()
+  .check(
+    z.regex(/^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$/, { error: 'expected an image, e.g. "docker.io/library/nginx:alpine"' }),
+    about("An image by tag or digest, e.g. docker.io/library/nginx:alpine. Without a registry: docker.io."),
+  );
+
+const EnvValue = z.string({
+  error: ({ input }) => {
+    if (typeof input === "number" || typeof input === "boolean") return `expected text: quote it, "${input}"`;
+    if (typeof input === "object" && input !== null && ("secret" in input || "device" in input)) {
+      return "{secret: …} and {device: …} are known, not yet supported: expected text";
+    }
+    return "expected text";
+  },
+});
+
+export const Healthcheck = z.strictObject({
+  test: HealthTest.check(about('A command line for the container\'s shell, or ["CMD", …].')),
+  interval: z.prefault(Duration, "30s").check(about("Each check wakes the device and writes to its card: 30s and more.")),
+  timeout: z.prefault(Duration, "30s"),
+  retries: z._default(z.int().check(z.minimum(1), z.maximum(1000)), 3),
+  startPeriod: z.prefault(Duration, "0s").check(about("Failures within this time after the start do not count.")),
+  onFailure: z._default(z.enum(["restart", "none"]), "none").check(about("What happens to a container that has become unhealthy.")),
+});
+
+export const Resources = z.strictObject({
+  memory: z.optional(Size),
+  cpus: z.optional(Cpus),
+  pids: z.optional(z.int().check(z.minimum(1))),
+});
+
+export const Service = z.strictObject({
+  name: dnsLabel.check(about("Unique in the deployment; the other services find this one by it.")),
+  image: imageReference,
+  pull: z._default(z.enum(["missing", "newer", "never"]), "missing").check(about("When to ask the registry as a container is made.")),
+  ports: z.prefault(z.array(Port), []).check(about('"[ip:]host:container[/udp]"')),
+  entrypoint: z.optional(CommandLine),
+  command: z.optional(CommandLine),
+  env: z._default(z.record(z.string().check(z.regex(/^[^=\s]+$/, { error: "expected a name without = and white space" })), EnvValue), {}),
+  volumes: z.prefault(z.array(Volume), []).check(about('"name:/path[:ro]". A volume outlives its deployment.')),
+  tmpfs: z.prefault(z.array(TmpfsMount), []).check(about('"/path[:options]", in memory.')),
+  restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
+  healthcheck: z.optional(Healthcheck),
+  stopTimeoutSeconds: z
+    ._default(z.int().check(z.minimum(0), z.maximum(86_400)), 300)
+    .check(about("How long it may take to end after its stop signal before it is killed.")),
+  stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
+  init: z._default(z.boolean(), false).check(about("A small init as process 1, which reaps and passes signals on.")),
+  resources: z.optional(Resources),
+  user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' })),
+  workingDir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
+  readOnly: z._default(z.boolean(), false).check(about("The container's root file system cannot be written to.")),
+});
+export type Service = z.output<typeof Service>;
+
+export const PodmanV0 = z.strictObject({
+  services: z.array(Service).check(z.minLength(1), z.maxLength(64), z.check(refuseDoubles)),
+});
+export type PodmanV0 = z.output<typeof PodmanV0>;
+
+/** One name, or one port of the host, twice in one Score. */
+function refuseDoubles(context: z.core.ParsePayload<Service[]>): void {
+  const names = new Map<string, string>();
+  const ports = new Map<string, string>();
+  const refuse = (path: (string | number)[], message: string, input: unknown): void => {
+    context.issues.push({ code: "custom", path, message, input });
+  };
+  context.value.forEach((service, index) => {
+    const here = `services[${index}]`;
+    const first = names.get(service.name);
+    if (first !== undefined) refuse([index, "name"], `is the name of ${first} already`, service.name);
+    names.set(service.name, here);
+    service.ports.forEach(({ hostIp, hostPort, protocol }, at) => {
+      const taken = [...ports].find(([key]) => {
+        const [ip, port, kind] = key.split(" ");
+        return port === String(hostPort) && kind === protocol && (ip === hostIp || ip === "" || hostIp === "");
+      });
+      if (taken !== undefined) refuse([index, "ports", at], `host port ${hostPort}/${protocol} is used by ${taken[1]} already`, undefined);
+      ports.set(`${hostIp} ${hostPort} ${protocol}`, `${here}.ports[${at}]`);
+    });
+  });
+}

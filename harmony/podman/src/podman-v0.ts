@@ -1,0 +1,49 @@
+// The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
+
+import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
+import { execute } from "./execute.ts";
+import { LABELS } from "./names.ts";
+import { observe, toContainer } from "./observe.ts";
+import { plan } from "./planner.ts";
+import type { Podman } from "./podman.ts";
+import { parsePodmanV0 } from "./parse-podman-v0.ts";
+import type { PodmanV0 } from "./podman-v0-schema.ts";
+import { report } from "./report.ts";
+import { watch } from "./watch.ts";
+
+/** Who the device is, for its containers' environment. */
+export interface DeviceIdentity {
+  readonly id: string;
+}
+
+export const podmanV0: ScoreVariant<{ podman: Podman; device: DeviceIdentity }, PodmanV0> = {
+  type: "PodmanV0",
+  parse: parsePodmanV0,
+  interpret({ capabilities: { podman, device } }) {
+    let known: readonly string[] | null = null;
+    const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
+      (known ??= (await podman.info(signal)).host.cgroupControllers);
+    const options = { podman, device: device.id, controllers, now: () => Date.now() };
+    const reconciler = {
+      observe: (desired: Desired<PodmanV0>, signal: AbortSignal) => observe(options, desired, signal),
+      plan,
+      apply: execute.bind(null, podman),
+      report,
+    };
+    return {
+      reconcile: (desired, settings) => reconcile(reconciler, desired, settings),
+      workloads: async (signal) => {
+        const containers = (await podman.listContainers(LABELS.deployment, signal)).toSorted(
+          (a, b) => Date.parse(a.Created) - Date.parse(b.Created),
+        );
+        // Containers of one deployment may be of several Scores, where a change left some alone: the latest made is the word.
+        const latest = new Map<string, Workload>();
+        for (const { deployment: name, revision, scoreString } of containers.map(toContainer)) {
+          latest.set(name, { name, revision, scoreString });
+        }
+        return [...latest.values()];
+      },
+      watch: (onChange, signal) => watch(podman, onChange, signal),
+    };
+  },
+};

@@ -1,0 +1,212 @@
+// What is told of a deployment: pure, from what was seen, planned, done and is being done. Its sentences are read in the status, on
+// the command line and in the device's journal alike.
+
+import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
+import { unenforced } from "./container-spec.ts";
+import { containerName, imageReference, nextName } from "./names.ts";
+import type { PodmanV0, Service } from "./podman-v0-schema.ts";
+import { scoreOfLabel } from "./score-label.ts";
+import type { Container, Snapshot } from "./snapshot.ts";
+import type { Step } from "./step.ts";
+
+/** A container that Podman had to start again is not called running until it has lasted so long. */
+const STEADY_AFTER_MS = 10_000;
+const FAILED_RECHECK_MS = 10_000;
+
+export interface ReportInput {
+  readonly desired: Desired<PodmanV0>;
+  readonly snapshot: Snapshot;
+  readonly plan: Plan<Step>;
+  readonly outcomes: readonly Outcome[];
+  readonly doing: { readonly step: Step; readonly progress: string } | null;
+}
+
+interface Told {
+  readonly phase: Phase;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export function report(input: ReportInput): WorkloadReport {
+  const { desired, snapshot, plan, outcomes, doing } = input;
+  const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
+  const up = own.filter(({ state }) => state === "running");
+  const trouble = outcomes.find((outcome) => outcome.kind !== "changed" && outcome.kind !== "unchanged");
+  const services = (desired.data?.services ?? []).map((service) => serviceReport(service, desired.name, snapshot));
+  const settled = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
+  const told = tell(input, trouble, services);
+  const recheckMs = trouble === undefined ? [] : [FAILED_RECHECK_MS];
+  const rechecks = [
+    ...recheckMs,
+    ...(plan.recheckAfterMs === null ? [] : [plan.recheckAfterMs]),
+    ...(told.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
+  ];
+  return {
+    ...told,
+    runningRevision: settled && desired.data !== null && up.length > 0 ? desired.revision : (up.at(0)?.revision ?? null),
+    services: services.map(({ told: _, ...service }) => service),
+    recheckAfterMs: rechecks.length === 0 ? null : Math.min(...rechecks),
+    settled,
+  };
+}
+
+function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Told {
+  if (doing !== null) return whileDoing(doing, desired.data === null);
+  if (trouble !== undefined && "reason" in trouble) {
+    return {
+      phase: trouble.kind === "blocked" ? "Blocked" : "Failed",
+      reason: trouble.reason,
+      message: `${trouble.message}${meanwhile(desired, snapshot)}`,
+    };
+  }
+  const [blocked] = plan.blocked;
+  if (blocked !== undefined)
+    return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
+  if (desired.data === null) return whenRemoved(snapshot);
+  // The worst of its services speaks for the deployment.
+  const worst = (["Failed", "Degraded", "Starting", "Held"] as const).flatMap((phase) =>
+    services.filter((service) => service.phase === phase),
+  )[0];
+  if (worst !== undefined) return { phase: worst.phase, ...worst.told };
+  const limits = desired.data.services.flatMap((service) =>
+    unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
+  );
+  const caveat = limits.length === 0 ? "" : `; this device cannot enforce the limit on ${limits.join(", ")} (cgroup controller off)`;
+  return { phase: "Running", reason: "Running", message: `${services.map(({ told }) => told.message).join(", ")}${caveat}` };
+}
+
+function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
+  const said = (phase: Phase, message: string): Told => ({
+    phase: isRemoval ? "Removing" : phase,
+    reason: isRemoval ? "Removing" : phase,
+    message,
+  });
+  switch (step.kind) {
+    case "pull":
+      return said("Pulling", `pulling ${step.image}${progress === "" ? "" : ` (${progress})`}`);
+    case "stop":
+      return said("Stopping", `stopping container "${step.container}", which may take up to ${step.timeoutSeconds} s`);
+    case "remove":
+      return said("Stopping", `removing container "${step.container}"`);
+    case "removeNetwork":
+      return said("Stopping", `removing network "${step.network}"`);
+    case "createNetwork":
+      return said("Starting", `creating network "${step.network}"`);
+    case "createVolume":
+      return said("Starting", `creating volume "${step.volume}"`);
+    case "create":
+    case "start":
+    case "revive":
+    case "unpause":
+    case "rename":
+      return said("Starting", `starting service "${step.service}"`);
+  }
+}
+
+function whenRemoved(snapshot: Snapshot): Told {
+  const { volumes } = snapshot;
+  const kept =
+    volumes.length === 0
+      ? ""
+      : `; ${volumes.length === 1 ? "its volume" : "its volumes"} ${volumes.map((name) => `"${name}"`).join(", ")} ${volumes.length === 1 ? "is" : "are"} kept on the device (\`podman volume rm ${volumes.join(" ")}\` deletes)`;
+  return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
+}
+
+/** What still serves while something stands in the way of the new version. */
+function meanwhile(desired: Desired<PodmanV0>, snapshot: Snapshot): string {
+  const images = snapshot.containers
+    .filter(
+      ({ deployment, state, scoreString }) => deployment === desired.name && state === "running" && scoreString !== desired.scoreString,
+    )
+    .flatMap(
+      ({ name, scoreString }) =>
+        scoreOfLabel(scoreString)?.services.filter((service) => containerName(desired.name, service.name) === name) ?? [],
+    )
+    .map(({ image }) => image);
+  const distinct = [...new Set(images)];
+  return distinct.length === 0 ? "" : `; ${distinct.join(", ")} ${distinct.length === 1 ? "keeps" : "keep"} running`;
+}
+
+interface Described extends ServiceReport {
+  readonly told: { readonly reason: string; readonly message: string };
+}
+
+function serviceReport(service: Service, deployment: string, snapshot: Snapshot): Described {
+  const names = [containerName(deployment, service.name), nextName(deployment, service.name)];
+  const found = snapshot.containers.filter(({ name, deployment: of }) => of === deployment && names.includes(name));
+  const container = found.find(({ state }) => state === "running") ?? found[0];
+  if (container === undefined) {
+    return {
+      name: service.name,
+      phase: "Pending",
+      image: service.image,
+      told: { reason: "Pending", message: `service "${service.name}" is not there yet` },
+    };
+  }
+  const { phase, reason, message } = describe(service, container, snapshot.nowMs);
+  const runs = scoreOfLabel(container.scoreString)?.services.find(({ name }) => name === service.name)?.image ?? service.image;
+  const image = snapshot.images[imageReference(runs)];
+  return {
+    name: service.name,
+    phase,
+    image: runs,
+    imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
+    health: container.health === "none" ? undefined : container.health,
+    restarts: container.restarts,
+    startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
+    told: { reason, message },
+  };
+}
+
+function describe(service: Service, container: Container, nowMs: number): Told {
+  const { name, image } = service;
+  const lastWords = container.lastLogLine === "" ? "" : `; its last line: ${container.lastLogLine.slice(0, 200)}`;
+  switch (container.state) {
+    case "running": {
+      const upMs = nowMs - (container.startedAtMs ?? nowMs);
+      if (container.restarts > 0 && upMs < STEADY_AFTER_MS) {
+        return {
+          phase: "Degraded",
+          reason: "Restarting",
+          message: `service "${name}" keeps ending and has been started again ${container.restarts} times${lastWords}`,
+        };
+      }
+      if (container.health === "unhealthy")
+        return { phase: "Degraded", reason: "Unhealthy", message: `service "${name}" runs, but its health check fails${lastWords}` };
+      if (container.health === "starting")
+        return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
+      return { phase: "Running", reason: "Running", message: `running ${image}` };
+    }
+    case "paused":
+      return {
+        phase: "Held",
+        reason: "Paused",
+        message: `service "${name}" is paused by hand: \`podman unpause ${container.name}\` lets it go on`,
+      };
+    case "created":
+      return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
+    case "stopping":
+      return { phase: "Starting", reason: "Starting", message: `service "${name}" is stopping, to be started again` };
+    case "broken":
+      return { phase: "Starting", reason: "Starting", message: `container "${container.name}" is half removed, and is made anew` };
+    case "exited":
+      if (container.stoppedByUser)
+        return {
+          phase: "Held",
+          reason: "StoppedByHand",
+          message: `service "${name}" is stopped by hand: \`podman start ${container.name}\` starts it`,
+        };
+      if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `${image} completed` };
+      return service.restart.policy === "no" || service.restart.policy === "on-failure"
+        ? {
+            phase: "Failed",
+            reason: "Exited",
+            message: `service "${name}" ended with exit code ${container.exitCode} and its restart policy does not start it again${lastWords}`,
+          }
+        : {
+            phase: "Degraded",
+            reason: "Restarting",
+            message: `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`,
+          };
+  }
+}

@@ -1,0 +1,48 @@
+// What is, as the planner and the report see it: plain values, taken from Podman by observe.ts.
+
+import type { PortMapping } from "./score-values.ts";
+
+export type ContainerState =
+  /** Never started since it was made. */
+  | "created"
+  | "running"
+  | "paused"
+  | "stopping"
+  | "exited"
+  /** Half removed, or in a state that Podman itself does not know: good for nothing but removal. */
+  | "broken";
+
+/** A container with our labels, of any deployment. */
+export interface Container {
+  readonly name: string;
+  readonly deployment: string;
+  readonly revision: string;
+  readonly scoreString: string;
+  readonly state: ContainerState;
+  readonly imageId: string;
+  readonly health: "none" | "starting" | "healthy" | "unhealthy";
+  /** How often Podman has started it again by its restart policy. */
+  readonly restarts: number;
+  readonly exitCode: number;
+  /** Milliseconds since the epoch; null: never. */
+  readonly startedAtMs: number | null;
+  readonly exitedAtMs: number | null;
+  /** Ended by a call that asked for it, a person's or ours, and not since the device last booted. */
+  readonly stoppedByUser: boolean;
+  readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
+  /** What it wrote last, where it is worth telling; empty otherwise. */
+  readonly lastLogLine: string;
+}
+
+export interface Snapshot {
+  readonly nowMs: number;
+  readonly device: string;
+  readonly containers: readonly Container[];
+  /** By full reference, the images that the Score names; null: not on the device. */
+  readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;
+  /** Names of those with this deployment's label. */
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+  /** Cgroup controllers that can enforce a limit here. */
+  readonly controllers: readonly string[];
+}

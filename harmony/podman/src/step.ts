@@ -1,0 +1,27 @@
+// What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
+
+import type { ContainerSpec } from "./container-spec.ts";
+
+interface Arguments {
+  readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
+  readonly createNetwork: { readonly network: string; readonly labels: Readonly<Record<string, string>> };
+  readonly createVolume: { readonly volume: string; readonly labels: Readonly<Record<string, string>> };
+  readonly create: {
+    readonly service: string;
+    readonly container: string;
+    readonly image: string;
+    readonly spec: ContainerSpec;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly start: { readonly service: string; readonly container: string };
+  /** Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the replacement may be the cure. */
+  readonly revive: { readonly service: string; readonly container: string };
+  readonly unpause: { readonly service: string; readonly container: string };
+  readonly stop: { readonly service: string; readonly container: string; readonly timeoutSeconds: number };
+  readonly rename: { readonly service: string; readonly container: string; readonly to: string };
+  readonly remove: { readonly service: string; readonly container: string };
+  readonly removeNetwork: { readonly network: string };
+}
+
+export type StepKind = keyof Arguments;
+export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];
