@@ -1,0 +1,9 @@
+export {
+  FILE_LIMIT_BYTES,
+  type FileIssue,
+  type FilesResult,
+  type IgnoredDocument,
+  readWorkloadFiles,
+  type WorkloadDocument,
+  type WorkloadFile,
+} from "./read-workload-files.ts";

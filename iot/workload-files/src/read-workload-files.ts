@@ -1,0 +1,182 @@
+// From the files of a workload repository to Deployments, each with file and line: what the git source compiles and `iot lint`
+// prints. Pure and total: whatever the bytes are, the answer is documents and issues, never an exception. With any issue the set is
+// not complete, and who reconciles from it keeps the last good one. Which files belong to a repository is the caller's to say.
+
+import { formatPath, type Issue } from "@harmony/core";
+import { parse } from "@harmony/schema";
+import { API_GROUP, API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
+import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
+import { kubectlDifferences, type PlacedIssue } from "./kubectl-differences.ts";
+import { parseYamlFile, type YamlFile } from "./yaml-file.ts";
+
+export { FILE_LIMIT_BYTES } from "./yaml-file.ts";
+
+export interface WorkloadFile {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+export interface FileIssue {
+  readonly file: string;
+  /** From 1, as editors count. */
+  readonly line: number;
+  readonly column: number;
+  /** `spec.targetDevices[0]`; empty for the document itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface WorkloadDocument {
+  readonly file: string;
+  readonly line: number;
+  readonly document: Deployment;
+  readonly scoreString: string;
+  /** Where the node at a path of the document stands, or the nearest one above it. */
+  readonly place: (path: Issue["path"]) => { line: number; column: number };
+}
+
+/** Not ours: left to whoever knows the kind. */
+export interface IgnoredDocument {
+  readonly file: string;
+  readonly line: number;
+  /** As written; empty where there is none. */
+  readonly kind: string;
+  /** What to know of it, e.g. that it is Kubernetes' own Deployment. */
+  readonly hint?: string;
+}
+
+export interface FilesResult {
+  readonly deployments: readonly WorkloadDocument[];
+  readonly issues: readonly FileIssue[];
+  readonly ignored: readonly IgnoredDocument[];
+}
+
+/** One file may say one thing a hundred times; more is an attack or a mistake. */
+const ALIAS_LIMIT = 100;
+
+export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
+  const read = files.map(readFile);
+  const deployments = read.flatMap((file) => file.deployments);
+  return {
+    deployments,
+    issues: [...read.flatMap(({ issues }) => issues), ...doubledNames(deployments)],
+    ignored: read.flatMap(({ ignored }) => ignored),
+  };
+}
+
+function readFile({ path: file, content }: WorkloadFile): FilesResult {
+  const yaml = parseYamlFile(content);
+  const deployments: WorkloadDocument[] = [];
+  const issues: FileIssue[] = yaml.issues.map((issue) => toFileIssue(file, yaml, issue));
+  const ignored: IgnoredDocument[] = [];
+  for (const document of yaml.documents) {
+    if (document.contents === null || isEmpty(document.contents)) continue;
+    const { line } = yaml.place(document.contents.range[0]);
+    const foreign = foreignKind(document);
+    if (foreign !== null) {
+      ignored.push({ file, line, ...foreign });
+      continue;
+    }
+    const place = (path: Issue["path"]): { line: number; column: number } => yaml.place(offsetAt(document, path));
+    const outcome = readDeployment(document, yaml.text);
+    if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place });
+    else issues.push(...outcome.issues.map((issue) => toFileIssue(file, yaml, issue)));
+  }
+  return { deployments, issues, ignored };
+}
+
+type ReadDeployment = { ok: true; document: Deployment; scoreString: string } | { ok: false; issues: readonly PlacedIssue[] };
+
+function readDeployment(document: Document.Parsed, text: string): ReadDeployment {
+  const differences = kubectlDifferences(document, text);
+  if (differences.length > 0) return { ok: false, issues: differences };
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: ALIAS_LIMIT });
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    const message = `aliases (*name) make more than ${ALIAS_LIMIT} copies of one anchor: write it out`;
+    return { ok: false, issues: [{ path: [], message, offset: offsetAt(document, []) }] };
+  }
+  const refuse = (issues: readonly Issue[]): ReadDeployment => ({
+    ok: false,
+    issues: issues.map((issue) => ({ ...issue, offset: offsetAt(document, issue.path) })),
+  });
+  const parsed = parse(Deployment, value);
+  if (!parsed.ok) return refuse(parsed.issues);
+  const score = scoreString(parsed.value.spec.score);
+  const bytes = Buffer.byteLength(score);
+  if (bytes > SCORE_LIMIT_BYTES) {
+    const message = `the Score has ${Math.ceil(bytes / 1024)} KiB: at most ${SCORE_LIMIT_BYTES / 1024} KiB, put large content into the image`;
+    return refuse([{ path: ["spec", "score"], message }]);
+  }
+  return { ok: true, document: parsed.value, scoreString: score };
+}
+
+/** null: it is ours to judge. Another version of our kind, or our fields without an apiVersion, is; the schema then says what is wrong. */
+function foreignKind(document: Document.Parsed): { kind: string; hint?: string } | null {
+  const { contents } = document;
+  if (!isMap(contents)) return { kind: "" };
+  const kind = textAt(document, "kind");
+  const apiVersion = textAt(document, "apiVersion");
+  if (apiVersion.split("/")[0]?.toLowerCase() === API_GROUP) return null;
+  const looksOurs = document.hasIn(["spec", "targetDevices"]) || document.hasIn(["spec", "score"]);
+  if (looksOurs && (kind === DEPLOYMENT_KIND || kind === "")) return null;
+  if (kind === DEPLOYMENT_KIND) {
+    return { kind, hint: `this is Kubernetes' own Deployment (${apiVersion || "no apiVersion"}): devices take apiVersion: ${API_VERSION}` };
+  }
+  return { kind };
+}
+
+function textAt(document: Document.Parsed, key: string): string {
+  const value = document.get(key);
+  return typeof value === "string" ? value : "";
+}
+
+function isEmpty(node: Node): boolean {
+  return isScalar(node) && node.value === null && (node.source ?? "") === "";
+}
+
+/** The value where it stands on the line of its key, else the key; where a path leads to nothing, the nearest node above. */
+function offsetAt(document: Document.Parsed, path: Issue["path"]): number {
+  let node: Node | null = document.contents;
+  let offset = node?.range?.[0] ?? document.range[0];
+  for (const step of path) {
+    if (isMap<Node, Node | null>(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+      if (pair === undefined) break;
+      node = pair.value;
+      offset = (isScalar(node) && node.source !== "" ? node.range?.[0] : pair.key.range?.[0]) ?? offset;
+    } else if (isSeq<Node>(node)) {
+      const item: Node | undefined = node.items[Number(step)];
+      if (item === undefined) break;
+      node = item;
+      offset = item.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}
+
+/** A name with no namespace gets the reader's own, which may be any: so it is the same as that name in any namespace. */
+function doubledNames(deployments: readonly WorkloadDocument[]): FileIssue[] {
+  const seen = new Map<string, WorkloadDocument[]>();
+  const issues: FileIssue[] = [];
+  for (const deployment of deployments) {
+    const { name, namespace } = deployment.document.metadata;
+    const others = seen.get(name) ?? [];
+    seen.set(name, [...others, deployment]);
+    const first = others.find(({ document }) => {
+      const other = document.metadata.namespace;
+      return other === undefined || namespace === undefined || other === namespace;
+    });
+    if (first === undefined) continue;
+    const at = ["metadata", "name"];
+    const message = `"${name}" is also the name of the Deployment at ${first.file}:${first.place(at).line}: give one of them another name`;
+    issues.push({ file: deployment.file, ...deployment.place(at), path: formatPath(at), message });
+  }
+  return issues;
+}
+
+function toFileIssue(file: string, yaml: YamlFile, issue: PlacedIssue): FileIssue {
+  return { file, ...yaml.place(issue.offset), path: formatPath(issue.path), message: issue.message };
+}
