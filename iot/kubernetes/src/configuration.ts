@@ -1,0 +1,39 @@
+// Where the API server is and who we are: KUBECONFIG, ~/.kube/config or the pod's service account, as the official client loads
+// them (contexts, exec plugins, rotating tokens, proxies).
+
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import { KubernetesError } from "./kubernetes-error.ts";
+
+const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/** @throws KubernetesError NotConfigured when there is none, or it cannot be read. */
+export function loadKubernetesConfig(env: NodeJS.ProcessEnv = process.env): KubeConfig {
+  const path = env["KUBECONFIG"] ?? "";
+  const home = join(homedir(), ".kube", "config");
+  // Asked here because the client falls back to http://localhost:8080 without a word.
+  if (path === "" && !existsSync(home) && !existsSync(SERVICE_ACCOUNT_TOKEN)) {
+    throw new KubernetesError(
+      "NotConfigured",
+      `no Kubernetes API is configured: set KUBECONFIG, or write ${home}, or run in a pod with a service account`,
+    );
+  }
+  const config = new KubeConfig();
+  try {
+    config.loadFromDefault();
+  } catch (cause) {
+    throw new KubernetesError("NotConfigured", `failed to read the Kubernetes configuration ${path === "" ? home : `KUBECONFIG=${path}`}`, {
+      cause,
+    });
+  }
+  if (config.getCurrentCluster() === null || config.getCurrentUser() === null) {
+    const context = String(config.currentContext);
+    throw new KubernetesError(
+      "NotConfigured",
+      `the Kubernetes configuration has no cluster and user for its current context "${context}": kubectl config use-context NAME chooses another`,
+    );
+  }
+  return config;
+}

@@ -1,0 +1,160 @@
+// One API server over HTTP, on connections that are kept open: the official client opens a TLS connection for each request. Its
+// configuration gives certificates, tokens and proxies anew for every request, so that what rotates is followed.
+
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { parse } from "@harmony/schema";
+import type { KubeConfig } from "@kubernetes/client-node";
+import * as z from "zod/mini";
+import { codeOfStatus, KubernetesError } from "./kubernetes-error.ts";
+
+export interface KubernetesRequest {
+  readonly method: "GET" | "PATCH";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: { readonly type: string; readonly value: unknown };
+  /** For the error: "list deployments.iot.nationtech.io". */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** For the whole answer of `request`, for the head of that of `stream`. */
+  readonly timeoutMs?: number;
+}
+
+export interface KubernetesConnection {
+  /** The address, for people. */
+  readonly server: string;
+  /** The answer, parsed from JSON. */
+  request(request: KubernetesRequest): Promise<unknown>;
+  /** One JSON value a line, as a watch answers, until the server ends it. */
+  stream(request: KubernetesRequest): Promise<AsyncIterable<unknown>>;
+  close(): void;
+}
+
+/** What the API server says of a failure. */
+export const KubernetesStatus = z.looseObject({
+  kind: z.literal("Status"),
+  code: z.optional(z.int()),
+  reason: z.optional(z.string()),
+  message: z.optional(z.string()),
+});
+
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Finds a connection that died in silence: this long until the first probe, then libuv probes ten times, one a second. */
+const KEEP_ALIVE_MS = 30_000;
+
+export function connectKubernetes(config: KubeConfig): KubernetesConnection {
+  const cluster = config.getCurrentCluster();
+  const server = (cluster?.server ?? "").replace(/\/+$/, "");
+  const proxied = cluster?.proxyUrl !== undefined;
+  const agentOptions = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxSockets: 32 };
+  const agent = server.startsWith("http:") ? new http.Agent(agentOptions) : new https.Agent(agentOptions);
+
+  const open = async (request: KubernetesRequest, signal: AbortSignal): Promise<IncomingMessage> => {
+    const body = request.body === undefined ? null : Buffer.from(JSON.stringify(request.body.value));
+    const headers: http.OutgoingHttpHeaders = { accept: "application/json", "user-agent": "harmony-iot" };
+    if (request.body !== undefined) headers["content-type"] = request.body.type;
+    if (body !== null) headers["content-length"] = body.length;
+    // The client adds its authorization to these headers.
+    const options: https.RequestOptions = { headers };
+    try {
+      await config.applyToHTTPSOptions(options);
+    } catch (cause) {
+      throw new KubernetesError("Unauthorized", `failed to ${request.what}: no credentials for ${server} could be had`, { cause });
+    }
+    // The sockets are kept by certificate, so that the agent needs none of its own. A proxy's agent is the client's.
+    if (!proxied) options.agent = agent;
+    const url = new URL(server + request.path);
+    for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
+    return await once(url, { ...options, method: request.method, signal }, body);
+  };
+
+  const answer = async (request: KubernetesRequest, signal: AbortSignal): Promise<IncomingMessage> => {
+    const response = await open(request, signal);
+    response.setEncoding("utf8");
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const text = await readAll(response);
+    const said = parse(KubernetesStatus, parsedOrNull(text));
+    const message = said.ok ? (said.value.message ?? said.value.reason ?? "") : text.slice(0, 200).trim();
+    const seconds = Number(response.headers["retry-after"] ?? Number.NaN);
+    throw new KubernetesError(
+      codeOfStatus(status),
+      `failed to ${request.what}: ${server} answered ${status} ${http.STATUS_CODES[status] ?? ""}${message === "" ? "" : `: ${message}`}`,
+      { retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : null },
+    );
+  };
+
+  /** Runs `get` with a time limit, and turns what the network says into our error. */
+  const limited = async <T>(request: KubernetesRequest, get: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const { signal, timeoutMs = REQUEST_TIMEOUT_MS, what } = request;
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), timeoutMs);
+    try {
+      return await get(AbortSignal.any([signal, limit.signal]));
+    } catch (cause) {
+      signal.throwIfAborted();
+      if (cause instanceof KubernetesError) throw cause;
+      if (limit.signal.aborted) throw new KubernetesError("Timeout", `failed to ${what}: no answer from ${server} within ${timeoutMs} ms`);
+      throw new KubernetesError("Unreachable", `failed to ${what}: ${server} cannot be reached`, { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    server,
+    request: async (request) => {
+      const text = await limited(request, async (signal) => await readAll(await answer(request, signal)));
+      try {
+        return JSON.parse(text);
+      } catch (cause) {
+        throw new KubernetesError("BadAnswer", `failed to ${request.what}: ${server} answered something that is not JSON`, { cause });
+      }
+    },
+    stream: async (request) => jsonLines(await limited(request, async (signal) => await answer(request, signal)), request.signal),
+    close: () => agent.destroy(),
+  };
+}
+
+/** Tried once more when a connection that was kept turns out to have been closed meanwhile; all our requests can be repeated. */
+async function once(url: URL, options: https.RequestOptions, body: Buffer | null, again = true): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const request = (url.protocol === "http:" ? http : https).request(url, options);
+  request.once("response", resolve);
+  request.once("error", (error: NodeJS.ErrnoException) => {
+    if (again && request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE")) resolve(once(url, options, body, false));
+    else reject(error);
+  });
+  request.end(body);
+  return await promise;
+}
+
+async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: string[] = [];
+  for await (const chunk of response) chunks.push(String(chunk));
+  return chunks.join("");
+}
+
+async function* jsonLines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<unknown> {
+  let rest = "";
+  const abort = (): void => void response.destroy();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    for await (const chunk of response) {
+      const lines = (rest + String(chunk)).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line.trim() !== "") yield parsedOrNull(line);
+    }
+  } finally {
+    signal.removeEventListener("abort", abort);
+    response.destroy();
+  }
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,216 @@
+// All objects of one resource type, kept current in memory: a paged list, then a watch from its resourceVersion on. A watch that
+// ends is resumed; one that the server refuses (410, a version it does not have) begins with a new list; an error is tried again
+// with back-off, for ever, and its reason is the store's state meanwhile. The objects last known stay in the store until a whole new list
+// has been read. The official client's informer is not used: it stops for good on any error but 410.
+
+import { parse } from "@harmony/schema";
+import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
+import * as z from "zod/mini";
+import { type KubernetesConnection, KubernetesStatus } from "./connection.ts";
+import { codeOfStatus, KubernetesError, type KubernetesErrorCode } from "./kubernetes-error.ts";
+import { asObject, KubernetesObject, resourceName, resourcePath, type ResourceType } from "./resource.ts";
+
+export type StoreState =
+  /** Nothing was read yet. */
+  | { readonly kind: "starting" }
+  /** All objects as of this version; a watch that just ended does not change that. */
+  | { readonly kind: "complete"; readonly resourceVersion: string }
+  /** The last try failed: the objects may be out of date. */
+  | { readonly kind: "unreadable"; readonly error: KubernetesError };
+
+export interface ObjectChange {
+  readonly previous: KubernetesObject | null;
+  readonly current: KubernetesObject | null;
+}
+
+export interface ResourceStore {
+  state(): StoreState;
+  /** By uid. */
+  objects(): ReadonlyMap<string, KubernetesObject>;
+  /** Resolves with the first state that is not `starting`. */
+  started(signal: AbortSignal): Promise<void>;
+}
+
+export interface ListAndWatchOptions {
+  readonly connection: KubernetesConnection;
+  readonly type: ResourceType;
+  readonly log: Log;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  readonly onChange: (change: ObjectChange) => void;
+  readonly onState?: (state: StoreState) => void;
+  readonly pageSize?: number;
+  /** How long the server is asked to keep a watch open. */
+  readonly watchSeconds?: number;
+  readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
+  readonly clock?: Clock;
+}
+
+const Page = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string(), continue: z.optional(z.string()) }),
+  items: z.array(KubernetesObject),
+});
+
+const WatchEvent = z.looseObject({ type: z.string(), object: z.unknown() });
+const Bookmark = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string() }) });
+
+/** A watch that ends sooner than this without a word counts as a failure: a proxy may cut each one at once. */
+const SHORT_WATCH_MS = 1_000;
+/** After these the watch goes on from where it was; what the server refused otherwise begins anew with a list. */
+const RESUMED: ReadonlySet<KubernetesErrorCode> = new Set(["Unreachable", "Timeout", "TooManyRequests"]);
+
+export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
+  const { connection, type, log, signal, onChange, onState = () => undefined } = options;
+  const { pageSize = 500, watchSeconds = 290, backoff = { baseMs: 250, maxMs: 10_000 }, clock = systemClock } = options;
+  const name = resourceName(type);
+  const path = resourcePath(type);
+  let objects = new Map<string, KubernetesObject>();
+  let state: StoreState = { kind: "starting" };
+  const firstState = Promise.withResolvers<void>();
+
+  const enter = (next: StoreState): void => {
+    const before = state;
+    state = next;
+    if (next.kind === "unreadable") {
+      const { error } = next;
+      if (before.kind === "unreadable" && before.error.message === error.message) return;
+      log.warn("failed to follow a Kubernetes resource", { resource: name, code: error.code, error });
+    } else if (before.kind === "unreadable") log.info("following a Kubernetes resource again", { resource: name });
+    else if (before.kind === next.kind) return;
+    firstState.resolve();
+    onState(next);
+  };
+
+  const set = (object: KubernetesObject): void => {
+    const { uid } = object.metadata;
+    const previous = objects.get(uid) ?? null;
+    if (previous?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    objects.set(uid, object);
+    onChange({ previous, current: object });
+  };
+
+  /** Replaces all that is known, and gives the version from which to watch. */
+  const list = async (): Promise<string> => {
+    const found = new Map<string, KubernetesObject>();
+    let resourceVersion = "";
+    let next: string | undefined;
+    do {
+      const page = parse(
+        Page,
+        await connection.request({
+          method: "GET",
+          path,
+          query: { limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) },
+          what: `list ${name}`,
+          signal,
+        }),
+      );
+      if (!page.ok)
+        throw new KubernetesError("BadAnswer", `failed to list ${name}: ${connection.server} answered something that is no list`);
+      for (const item of page.value.items) found.set(item.metadata.uid, item);
+      resourceVersion = page.value.metadata.resourceVersion;
+      next = page.value.metadata.continue === "" ? undefined : page.value.metadata.continue;
+    } while (next !== undefined);
+    const before = objects;
+    objects = new Map(before);
+    for (const [uid, previous] of before) {
+      if (found.has(uid)) continue;
+      objects.delete(uid);
+      onChange({ previous, current: null });
+    }
+    for (const object of found.values()) set(object);
+    enter({ kind: "complete", resourceVersion });
+    return resourceVersion;
+  };
+
+  /** Follows until the server ends it. `at` moves with every event, so that what was seen is not asked for again. */
+  const watch = async (at: { resourceVersion: string }): Promise<void> => {
+    const what = `watch ${name}`;
+    const events = await connection.stream({
+      method: "GET",
+      path,
+      query: { watch: "true", allowWatchBookmarks: "true", resourceVersion: at.resourceVersion, timeoutSeconds: String(watchSeconds) },
+      what,
+      signal,
+    });
+    enter({ kind: "complete", resourceVersion: at.resourceVersion });
+    try {
+      for await (const line of events) {
+        at.resourceVersion = follow(line, what);
+        enter({ kind: "complete", resourceVersion: at.resourceVersion });
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof KubernetesError) throw error;
+      log.debug("a watch was cut off", { resource: name, error });
+    }
+  };
+
+  /** Takes one event, and gives the version that it stands for. */
+  const follow = (line: unknown, what: string): string => {
+    const event = parse(WatchEvent, line);
+    if (!event.ok) throw new KubernetesError("BadAnswer", `failed to ${what}: ${connection.server} sent something that is no event`);
+    const { type: kind, object } = event.value;
+    if (kind === "ERROR") {
+      const status = parse(KubernetesStatus, object);
+      const { code = 500, message = "" } = status.ok ? status.value : {};
+      throw new KubernetesError(codeOfStatus(code), `failed to ${what}: ${connection.server} ended it with ${code}: ${message}`);
+    }
+    if (kind === "BOOKMARK") {
+      const bookmark = parse(Bookmark, object);
+      if (!bookmark.ok) throw new KubernetesError("BadAnswer", `failed to ${what}: ${connection.server} sent a bookmark without a version`);
+      return bookmark.value.metadata.resourceVersion;
+    }
+    const current = asObject(object, what);
+    if (kind === "DELETED") {
+      const previous = objects.get(current.metadata.uid) ?? null;
+      if (objects.delete(current.metadata.uid)) onChange({ previous, current: null });
+    } else set(current);
+    return current.metadata.resourceVersion;
+  };
+
+  const run = async (): Promise<void> => {
+    let at: { resourceVersion: string } | null = null;
+    let failures = 0;
+    for (;;) {
+      let waitMs = 0;
+      try {
+        at ??= { resourceVersion: await list() };
+        const startedMs = clock.monotonicMs();
+        const from: string = at.resourceVersion;
+        await watch(at);
+        const short = at.resourceVersion === from && clock.monotonicMs() - startedMs < SHORT_WATCH_MS;
+        failures = short ? failures + 1 : 0;
+        if (short) waitMs = backoffMs(failures, backoff);
+      } catch (error) {
+        if (signal.aborted) return;
+        const failure =
+          error instanceof KubernetesError ? error : new KubernetesError("BadAnswer", `failed to follow ${name}`, { cause: error });
+        if (!RESUMED.has(failure.code)) at = null;
+        failures += 1;
+        waitMs = Math.max(backoffMs(failures, backoff), failure.retryAfterMs ?? 0);
+        if (failure.code === "Gone") log.debug("the watch is too old, listing again", { resource: name });
+        else enter({ kind: "unreadable", error: failure });
+      }
+      try {
+        if (waitMs > 0) await clock.sleep(waitMs, signal);
+      } catch {
+        return;
+      }
+      if (signal.aborted) return;
+    }
+  };
+  void run();
+
+  return {
+    state: () => state,
+    objects: () => objects,
+    started: async (waiting) => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      const abort = (): void => reject(waiting.reason);
+      waiting.throwIfAborted();
+      waiting.addEventListener("abort", abort, { once: true });
+      await Promise.race([firstState.promise, promise]).finally(() => waiting.removeEventListener("abort", abort));
+    },
+  };
+}

@@ -1,0 +1,160 @@
+// Objects of one resource type: their paths, reading one, server-side apply of the status, and finalizers. Only metadata is known
+// here; spec and status are the caller's to parse.
+
+import { parse } from "@harmony/schema";
+import * as z from "zod/mini";
+import type { KubernetesConnection } from "./connection.ts";
+import { KubernetesError } from "./kubernetes-error.ts";
+
+export interface ResourceType {
+  /** "" for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+}
+
+export const KubernetesObject = z.looseObject({
+  apiVersion: z.optional(z.string()),
+  kind: z.optional(z.string()),
+  metadata: z.looseObject({
+    name: z.string(),
+    namespace: z.optional(z.string()),
+    uid: z.string(),
+    resourceVersion: z.string(),
+    generation: z.optional(z.int()),
+    creationTimestamp: z.optional(z.string()),
+    deletionTimestamp: z.optional(z.string()),
+    finalizers: z.optional(z.array(z.string())),
+  }),
+  spec: z.optional(z.unknown()),
+  status: z.optional(z.unknown()),
+});
+export type KubernetesObject = z.output<typeof KubernetesObject>;
+
+export interface ObjectName {
+  /** Absent for objects that stand in no namespace. */
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** As kubectl names it: `deployments.iot.nationtech.io`, `namespaces`. */
+export function resourceName(type: ResourceType): string {
+  return type.group === "" ? type.plural : `${type.plural}.${type.group}`;
+}
+
+export function resourcePath(type: ResourceType, object?: ObjectName): string {
+  const base = type.group === "" ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
+  if (object === undefined) return `${base}/${type.plural}`;
+  const namespace = object.namespace === undefined ? "" : `/namespaces/${encodeURIComponent(object.namespace)}`;
+  return `${base}${namespace}/${type.plural}/${encodeURIComponent(object.name)}`;
+}
+
+export async function readObject(
+  connection: KubernetesConnection,
+  type: ResourceType,
+  object: ObjectName,
+  signal: AbortSignal,
+): Promise<KubernetesObject> {
+  const what = `read ${described(type, object)}`;
+  return asObject(await connection.request({ method: "GET", path: resourcePath(type, object), what, signal }), what);
+}
+
+/**
+ * Server-side apply of the status subresource. Fields that `manager` set before and leaves out now are removed; fields of others stay.
+ * @throws KubernetesError Conflict when the object of this uid is gone and another has its name, NotFound when there is none.
+ */
+export async function applyStatus(
+  connection: KubernetesConnection,
+  type: ResourceType,
+  o: {
+    readonly object: ObjectName;
+    readonly uid: string;
+    readonly manager: string;
+    readonly status: unknown;
+    readonly signal: AbortSignal;
+  },
+): Promise<KubernetesObject> {
+  const { object, uid, manager, status, signal } = o;
+  const what = `write the status of ${described(type, object)}`;
+  const answer = await connection.request({
+    method: "PATCH",
+    path: `${resourcePath(type, object)}/status`,
+    query: { fieldManager: manager, force: "true" },
+    body: {
+      type: "application/apply-patch+yaml",
+      value: {
+        apiVersion: type.group === "" ? type.version : `${type.group}/${type.version}`,
+        kind: type.kind,
+        metadata: { name: object.name, namespace: object.namespace, uid },
+        status,
+      },
+    },
+    what,
+    signal,
+  });
+  return asObject(answer, what);
+}
+
+/**
+ * Sets or removes one finalizer, and leaves those of others. By compare-and-set on what was read, again on what is there now when
+ * somebody else was faster. Null: the object of this uid is gone, or it is being deleted and takes no new finalizer.
+ */
+export async function setFinalizer(
+  connection: KubernetesConnection,
+  type: ResourceType,
+  o: {
+    readonly object: KubernetesObject;
+    readonly finalizer: string;
+    readonly present: boolean;
+    readonly manager: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<KubernetesObject | null> {
+  const { finalizer, present, manager, signal } = o;
+  const { name, namespace, uid } = o.object.metadata;
+  const what = `${present ? "add" : "remove"} the finalizer ${finalizer} ${present ? "to" : "from"} ${described(type, { namespace, name })}`;
+  let current: KubernetesObject = o.object;
+  for (let attempt = 1; ; attempt += 1) {
+    const { finalizers = [], resourceVersion, deletionTimestamp } = current.metadata;
+    if (finalizers.includes(finalizer) === present) return current;
+    if (present && deletionTimestamp !== undefined) return null;
+    const changed = present ? [...finalizers, finalizer] : finalizers.filter((other) => other !== finalizer);
+    try {
+      const answer = await connection.request({
+        method: "PATCH",
+        path: resourcePath(type, { namespace, name }),
+        query: { fieldManager: manager },
+        body: { type: "application/merge-patch+json", value: { metadata: { uid, resourceVersion, finalizers: changed } } },
+        what,
+        signal,
+      });
+      return asObject(answer, what);
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
+      if (error.code === "NotFound") return null;
+      if (error.code !== "Conflict" || attempt === 5) throw error;
+    }
+    try {
+      current = await readObject(connection, type, { namespace, name }, signal);
+    } catch (error) {
+      if (error instanceof KubernetesError && error.code === "NotFound") return null;
+      throw error;
+    }
+    if (current.metadata.uid !== uid) return null;
+  }
+}
+
+export function asObject(value: unknown, what: string): KubernetesObject {
+  const parsed = parse(KubernetesObject, value);
+  if (parsed.ok) return parsed.value;
+  const first = parsed.issues[0];
+  throw new KubernetesError(
+    "BadAnswer",
+    `failed to ${what}: what the API server answered is no object: ${first?.path.join(".") ?? ""} ${first?.message ?? ""}`,
+  );
+}
+
+function described(type: ResourceType, { namespace, name }: ObjectName): string {
+  return `${resourceName(type)} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
