@@ -1,9 +1,12 @@
 // The agent's configuration in the demo, as /etc/iot-agent/config.toml has it.
 
-export function agentConfig(options: { device: string; natsUrl: string; extra?: string }): string {
+import type { AgentSettings } from "./demo-device.ts";
+
+export function agentConfig(options: AgentSettings & { device: string; podmanSocket?: string }): string {
+  const podman = options.podmanSocket === undefined ? "" : `\n[podman]\nsocket = "${options.podmanSocket}"\n`;
   return `[agent]
 device_id = "${options.device}"
-
+${options.agentSettings ?? ""}
 [credentials]
 type = "toml-shared"
 nats_user = "iot-agent"
@@ -11,5 +14,5 @@ nats_pass = "demo-password"
 
 [nats]
 urls = ["${options.natsUrl}"]
-${options.extra ?? ""}`;
+${podman}`;
 }

@@ -33,15 +33,19 @@ export async function startOwnPodman(): Promise<DemoDevice> {
     description: "your own rootless Podman",
     address: "127.0.0.1",
     hostAddress: "127.0.0.1",
+    podmanSocket: socket,
     image: imageName,
-    startAgent: async ({ natsUrl }) => {
+    startAgent: async ({ natsUrl, agentSettings = "" }) => {
       const config = join(folder.path, "config.toml");
-      const extra = `\n[podman]\nsocket = "${socket}"\n`;
-      const text = agentConfig({ device: DEVICE_ID, natsUrl, extra }).replace(
-        "[credentials]",
-        `state_dir = "${join(folder.path, "state")}"\n\n[credentials]`,
+      await writeFile(
+        config,
+        agentConfig({
+          device: DEVICE_ID,
+          natsUrl,
+          podmanSocket: socket,
+          agentSettings: `state_dir = "${join(folder.path, "state")}"\n${agentSettings}`,
+        }),
       );
-      await writeFile(config, text);
       await chmod(config, 0o600);
       agent = await startServerProcess({
         name: "iot-agent",

@@ -1,0 +1,34 @@
+// What one measurement says of itself, and the arithmetic that they share. A figure means something only beside its baseline, taken in the
+// same run on the same machine.
+
+export interface Figure {
+  readonly what: string;
+  readonly target: string;
+  readonly measured: string;
+  /** The same by other means, in the same run. */
+  readonly baseline: string;
+  readonly met: boolean;
+  /** The numbers behind it, for the JSON file. */
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+export interface Measurement {
+  readonly name: string;
+  /** How long it takes, about, for the person who waits. */
+  readonly takesMinutes: number;
+  run(): Promise<readonly Figure[]>;
+}
+
+/** Nearest rank. */
+export function percentile(values: readonly number[], p: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;
+}
+
+export function ms(value: number): string {
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+}
+
+export function summary(values: readonly number[]): string {
+  return `p50 ${ms(percentile(values, 50))}, p99 ${ms(percentile(values, 99))}`;
+}

@@ -1,0 +1,105 @@
+// The operator with 1,000 Deployments for 10 devices each: from its start to the last manifest, and a restart, which must write nothing.
+// The baseline is the same number of acknowledged writes to the same stream, without an operator.
+
+import { join } from "node:path";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { freePort, makeGitRepository, eventually, startNats, startServerProcess } from "@iot/testkit";
+import type { Figure, Measurement } from "./measurement.ts";
+
+const DEPLOYMENTS = 1_000;
+const DEVICES_EACH = 10;
+const DEVICES = 1_000;
+const WRITES = DEPLOYMENTS * DEVICES_EACH + DEVICES;
+const OPERATOR_MAIN = join(import.meta.dirname, "../../iot/iot-operator/src/main.ts");
+const STREAM = "KV_desired-state";
+
+export const operatorScale: Measurement = {
+  name: "operator",
+  takesMinutes: 2,
+  async run(): Promise<readonly Figure[]> {
+    await using nats = await startNats();
+    await using repository = await makeGitRepository();
+    await repository.commit(Object.fromEntries(Array.from({ length: DEPLOYMENTS }, (_, index) => [`${name(index)}.yaml`, yaml(index)])));
+    await repository.push();
+    const connection = await connect({ servers: nats.url });
+    const manager = await jetstreamManager(connection);
+    const state = async (): Promise<{ messages: number; lastSequence: number }> => {
+      const info = await manager.streams.info(STREAM);
+      return { messages: info.state.messages, lastSequence: info.state.last_seq };
+    };
+
+    const port = await freePort();
+    const start = () =>
+      startServerProcess({
+        name: "iot-operator",
+        argv: [process.execPath, OPERATOR_MAIN],
+        env: { NATS_URL: nats.url, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:bench", IOT_HTTP_PORT: String(port) },
+        ready: async () => true,
+      });
+    const ready = async (): Promise<true> => {
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+      return response.ok || Promise.reject(new Error(await response.text()));
+    };
+    const firstStart = performance.now();
+    const first = await start();
+    await eventually(
+      async () => {
+        const { messages } = await state();
+        return messages >= WRITES || Promise.reject(new Error(`${messages} of ${WRITES} are there`));
+      },
+      { what: "every Score and manifest is in the bucket", timeoutMs: 180_000 },
+    );
+    const firstMs = performance.now() - firstStart;
+    await eventually(ready, { what: "the operator is ready", timeoutMs: 60_000 });
+    await first.stop();
+    const before = await state();
+
+    const secondStart = performance.now();
+    const second = await start();
+    await eventually(ready, { what: "the operator is ready again", timeoutMs: 60_000 });
+    const restartMs = performance.now() - secondStart;
+    await second.stop();
+    const written = (await state()).lastSequence - before.lastSequence;
+
+    await manager.streams.add({ name: "bare", subjects: ["bare.>"] });
+    const js = jetstream(connection);
+    const bareStart = performance.now();
+    await Promise.all(
+      Array.from({ length: WRITES }, (_, index) => js.publish(`bare.${index}`, yaml(index % DEPLOYMENTS), { timeout: 60_000 })),
+    );
+    const bareMs = performance.now() - bareStart;
+    await connection.close();
+
+    const seconds = (value: number): string => `${(value / 1000).toFixed(1)} s`;
+    return [
+      {
+        what: `operator, ${DEPLOYMENTS} Deployments × ${DEVICES_EACH} devices: first pass; restart`,
+        target: "≤ 30 s; ≤ 15 s and no write",
+        measured: `${seconds(firstMs)}; ${seconds(restartMs)} and ${written === 0 ? "no write" : `${written} writes`}`,
+        baseline: `${WRITES} acknowledged writes, pipelined, no operator: ${seconds(bareMs)}`,
+        met: firstMs <= 30_000 && restartMs <= 15_000 && written === 0,
+        numbers: { firstMs, restartMs, writesAtRestart: written, bareMs, writes: WRITES },
+      },
+    ];
+  },
+};
+
+function name(index: number): string {
+  return `workload-${index}`;
+}
+
+function yaml(index: number): string {
+  const devices = Array.from({ length: DEVICES_EACH }, (_, nth) => `device-${(index + nth * (DEVICES / DEVICES_EACH)) % DEVICES}`);
+  return `apiVersion: iot.nationtech.io/v1alpha1
+kind: Deployment
+metadata: { name: ${name(index)} }
+spec:
+  targetDevices: [${devices.join(", ")}]
+  score:
+    type: PodmanV0
+    data:
+      services:
+        - { name: web, image: "registry.example.org/web:1.${index}", ports: ["8080:80"], env: { LEVEL: info } }
+`;
+}

@@ -1,0 +1,54 @@
+// From the Score's write to the first HTTP 200, the image being there, beside create and start by hand. The two take turns, so that
+// whatever else the machine does falls on both.
+
+import { eventually } from "@iot/testkit";
+import { answeredAt } from "./http-poll.ts";
+import { LibpodByHand } from "./libpod-by-hand.ts";
+import { type Figure, type Measurement, ms, percentile, summary } from "./measurement.ts";
+import { startRig } from "./rig.ts";
+import { scoreOf } from "./score-of.ts";
+
+const ROUNDS = 40;
+const PORT = 8080;
+
+export const scoreToHttp: Measurement = {
+  name: "score-to-http",
+  takesMinutes: 2,
+  async run(): Promise<readonly Figure[]> {
+    await using rig = await startRig();
+    const { device } = rig;
+    const byHand = new LibpodByHand(device.podmanSocket);
+    const image = device.image("1");
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const handStart = performance.now();
+      await byHand.run({ name: "by-hand", image, hostPort: PORT, containerPort: 80 });
+      theirs.push((await answeredAt(device.address, PORT, "version=1")) - handStart);
+      await byHand.remove("by-hand");
+
+      const start = performance.now();
+      await rig.write("hello-world", scoreOf({ image, port: PORT }));
+      ours.push((await answeredAt(device.address, PORT, "version=1")) - start);
+      await rig.write("hello-world", null);
+      await eventually(async () => (await device.containers()).length === 0, { what: "the container is gone", timeoutMs: 60_000 });
+    }
+    const over = (p: number): number => percentile(ours, p) - percentile(theirs, p);
+    return [
+      {
+        what: "Score written to the bucket → first HTTP 200, image present, less the same by hand",
+        target: "p50 ≤ 40 ms, p99 ≤ 120 ms",
+        measured: `p50 ${ms(over(50))}, p99 ${ms(over(99))} (whole: ${summary(ours)}; ${ROUNDS} rounds)`,
+        baseline: `libpod create and start by hand: ${summary(theirs)}`,
+        met: over(50) <= 40 && over(99) <= 120,
+        numbers: {
+          oursP50: percentile(ours, 50),
+          oursP99: percentile(ours, 99),
+          byHandP50: percentile(theirs, 50),
+          byHandP99: percentile(theirs, 99),
+          rounds: ROUNDS,
+        },
+      },
+    ];
+  },
+};
