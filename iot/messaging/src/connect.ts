@@ -34,8 +34,8 @@ export interface ConnectOptions {
 export interface Messaging {
   readonly connection: NatsConnection;
   state(): ConnectionState;
-  /** Called once for a connection that came back, however often it was tried or flapped. */
-  onReconnect(callback: () => void): void;
+  /** Called once for a connection that came back, however often it was tried or flapped. Returns what ends that. */
+  onReconnect(callback: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -124,8 +124,9 @@ class WatchedConnection implements Messaging {
     return this.#state;
   }
 
-  onReconnect(callback: () => void): void {
+  onReconnect(callback: () => void): () => void {
     this.#callbacks.add(callback);
+    return () => this.#callbacks.delete(callback);
   }
 
   async close(): Promise<void> {
