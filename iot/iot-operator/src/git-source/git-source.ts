@@ -4,7 +4,7 @@
 // on one device the one that has it keeps it, else the first by namespace. What git itself does is repository.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { readWorkloadFiles } from "@iot/workload-files";
+import { FILE_LIMIT_BYTES, readWorkloadFiles } from "@iot/workload-files";
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 import type { GitConfig } from "../config.ts";
 import type { CompleteSnapshot, DeploymentResult, Source, SourceDeployment, SourceSnapshot } from "../source.ts";
@@ -33,7 +33,6 @@ interface FileProblem {
   readonly message: string;
 }
 
-const FILE_LIMIT_BYTES = 1024 * 1024;
 const FILES_LIMIT = 10_000;
 const MAINTAIN_EVERY_COMMITS = 100;
 const NO_AGE = "1970-01-01T00:00:00Z";
@@ -92,12 +91,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     await loadBlobs(chosen, signal);
     const contents = chosen.map(({ path, oid }) => ({ path, content: blobs.get(oid) ?? Buffer.alloc(0) }));
     const { deployments, issues } = readWorkloadFiles(contents);
-    const first = new Map<string, string>();
-    const served = deployments.map(({ file, line, document, scoreString }): SourceDeployment => {
+    const served = deployments.map(({ document, scoreString }): SourceDeployment => {
       const { name, namespace = config.namespace } = document.metadata;
-      const known = first.get(`${namespace}/${name}`);
-      if (known !== undefined) problems.push({ file, line, message: `${namespace}/${name} is already defined at ${known}` });
-      first.set(`${namespace}/${name}`, known ?? `${file}:${line}`);
       const targetDevices = document.spec.targetDevices.map(asDeviceId);
       return {
         uid: `${id}/${namespace}/${name}`,
