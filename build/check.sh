@@ -8,6 +8,7 @@ set -euo pipefail
 # shellcheck source=build/bootstrap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/bootstrap.sh"
 cd "$REPOSITORY"
+[[ -t 1 ]] || export NO_COLOR=1
 
 reports="$(mktemp -d)"
 prepare_pid=

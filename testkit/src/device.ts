@@ -33,7 +33,10 @@ export interface Device {
   readonly podmanSocket: string;
   /** Runs a program in the device; fails on an exit code that is not allowed. */
   exec(argv: readonly string[], options?: DeviceExecOptions): Promise<RunResult>;
-  /** The command line which, run on the host, runs that program in the device: for `spawn` of what goes on. */
+  /**
+   * The command line which, run on the host, runs that program in the device: to pipe into or out of it. Ending the process on
+   * the host does not end the one in the device; a service is better started as a unit (`systemd-run`).
+   */
   execArgv(argv: readonly string[], user?: DeviceExecOptions["user"]): readonly string[];
   /** The path on the host of a path in the running device. */
   pathOnHost(path: string): string;

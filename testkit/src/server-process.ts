@@ -1,7 +1,7 @@
-// A server that a test starts: one child process, its last log lines kept for error messages, ended for certain. Whatever is
-// still running when the test process exits is killed with it.
+// A server that a test starts: one child process, its last log lines kept for error messages, ended for certain. It does not
+// outlive the process that started it, however that one ends: the kernel kills it (`PR_SET_PDEATHSIG`).
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { eventually } from "./eventually.ts";
 
 export interface ServerProcessOptions {
@@ -28,20 +28,15 @@ export interface ServerProcess {
 
 const LOG_LINES = 400;
 const STOP_TIMEOUT_MS = 10_000;
-const alive = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of alive) child.kill("SIGKILL");
-});
 
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { name, argv, ready, readyTimeoutMs = 60_000 } = options;
-  const [program = "", ...args] = argv;
-  const child = spawn(program, args, {
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...argv], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  alive.add(child);
+  let running = true;
   const lines: string[] = [];
   const keep = (chunk: Buffer): void => {
     lines.push(...chunk.toString().split("\n").filter(Boolean));
@@ -52,16 +47,16 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   const exited = new Promise<void>((resolve) => {
     child.once("error", (error) => {
       lines.push(error.message);
-      alive.delete(child);
+      running = false;
       resolve();
     });
     child.once("close", () => {
-      alive.delete(child);
+      running = false;
       resolve();
     });
   });
-  const signal = async (name: NodeJS.Signals): Promise<void> => {
-    if (alive.has(child)) child.kill(name);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (running) child.kill(signal);
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(timer);
@@ -69,16 +64,14 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
   const server: ServerProcess = {
     pid: child.pid ?? -1,
     log: () => lines.join("\n"),
-    running: () => alive.has(child),
+    running: () => running,
     exited,
-    stop: () => signal("SIGTERM"),
-    kill: () => signal("SIGKILL"),
+    stop: () => end("SIGTERM"),
+    kill: () => end("SIGKILL"),
   };
-  let ended = false;
-  void exited.then(() => (ended = true));
   try {
-    await eventually(async () => ended || (await ready()), { what: `${name} is ready`, timeoutMs: readyTimeoutMs });
-    if (ended) throw new Error(`${name} ended while starting`);
+    await eventually(async () => !running || (await ready()), { what: `${name} is ready`, timeoutMs: readyTimeoutMs });
+    if (!running) throw new Error(`${name} ended while starting`);
   } catch (cause) {
     await server.kill();
     throw new Error(`failed to start ${name}; its last words:\n${lines.slice(-25).join("\n")}`, { cause });
