@@ -34,8 +34,9 @@ export function shippedSharedConfig(): string {
   return including(readFileSync(new URL("devices-shared.conf", shipped), "utf8"));
 }
 
+/** Address, monitoring and store are the testkit's to choose. */
 function including(devices: string): string {
-  const config = readFileSync(new URL("nats.conf", shipped), "utf8").replace(/^http: .*$/m, "");
+  const config = readFileSync(new URL("nats.conf", shipped), "utf8").replace(/^(listen|http|  store_dir): .*$/gm, "");
   if (!config.includes("include ./devices.conf")) throw new Error("nats.conf does not include devices.conf");
   return config.replace(/include \.\/devices\.conf.*/, () => devices);
 }
