@@ -8,7 +8,7 @@ import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import * as z from "zod/mini";
 import { type KubernetesConnection, KubernetesStatus } from "./connection.ts";
 import { codeOfStatus, KubernetesError, type KubernetesErrorCode } from "./kubernetes-error.ts";
-import { asObject, KubernetesObject, resourceName, resourcePath, type ResourceType } from "./resource.ts";
+import { asObject, isNewer, KubernetesObject, resourceName, resourcePath, type ResourceType } from "./resource.ts";
 
 export type StoreState =
   /** Nothing was read yet. */
@@ -27,6 +27,8 @@ export interface ResourceStore {
   state(): StoreState;
   /** By uid. */
   objects(): ReadonlyMap<string, KubernetesObject>;
+  /** Takes what a write answered, which the watch will say only later. What is older than what is known is left. */
+  put(object: KubernetesObject): void;
   /** Resolves with the first state that is not `starting`. */
   started(signal: AbortSignal): Promise<void>;
 }
@@ -59,9 +61,29 @@ const SHORT_WATCH_MS = 1_000;
 /** After these the watch goes on from where it was; what the server refused otherwise begins anew with a list. */
 const RESUMED: ReadonlySet<KubernetesErrorCode> = new Set(["Unreachable", "Timeout", "TooManyRequests"]);
 
+/** All objects as they are now: a consistent read, never of a cache that lags behind. */
+export async function listObjects(
+  connection: KubernetesConnection,
+  type: ResourceType,
+  { signal, pageSize = 500 }: { readonly signal: AbortSignal; readonly pageSize?: number },
+): Promise<{ objects: KubernetesObject[]; resourceVersion: string }> {
+  const what = `list ${resourceName(type)}`;
+  const objects: KubernetesObject[] = [];
+  let next: string | undefined;
+  for (;;) {
+    const query = { limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) };
+    const page = parse(Page, await connection.request({ method: "GET", path: resourcePath(type), query, what, signal }));
+    if (!page.ok) throw new KubernetesError("BadAnswer", `failed to ${what}: ${connection.server} answered something that is no list`);
+    objects.push(...page.value.items);
+    const { continue: rest = "", resourceVersion } = page.value.metadata;
+    if (rest === "") return { objects, resourceVersion };
+    next = rest;
+  }
+}
+
 export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
   const { connection, type, log, signal, onChange, onState = () => undefined } = options;
-  const { pageSize = 500, watchSeconds = 290, backoff = { baseMs: 250, maxMs: 10_000 }, clock = systemClock } = options;
+  const { pageSize, watchSeconds = 290, backoff = { baseMs: 250, maxMs: 10_000 }, clock = systemClock } = options;
   const name = resourceName(type);
   const path = resourcePath(type);
   let objects = new Map<string, KubernetesObject>();
@@ -81,44 +103,28 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     onState(next);
   };
 
-  const set = (object: KubernetesObject): void => {
+  const put = (object: KubernetesObject): void => {
     const { uid } = object.metadata;
     const previous = objects.get(uid) ?? null;
-    if (previous?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    if (previous !== null && !isNewer(object, previous)) return;
     objects.set(uid, object);
     onChange({ previous, current: object });
   };
 
   /** Replaces all that is known, and gives the version from which to watch. */
   const list = async (): Promise<string> => {
-    const found = new Map<string, KubernetesObject>();
-    let resourceVersion = "";
-    let next: string | undefined;
-    do {
-      const page = parse(
-        Page,
-        await connection.request({
-          method: "GET",
-          path,
-          query: { limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) },
-          what: `list ${name}`,
-          signal,
-        }),
-      );
-      if (!page.ok)
-        throw new KubernetesError("BadAnswer", `failed to list ${name}: ${connection.server} answered something that is no list`);
-      for (const item of page.value.items) found.set(item.metadata.uid, item);
-      resourceVersion = page.value.metadata.resourceVersion;
-      next = page.value.metadata.continue === "" ? undefined : page.value.metadata.continue;
-    } while (next !== undefined);
+    const { objects: found, resourceVersion } = await listObjects(
+      connection,
+      type,
+      pageSize === undefined ? { signal } : { signal, pageSize },
+    );
     const before = objects;
-    objects = new Map(before);
-    for (const [uid, previous] of before) {
-      if (found.has(uid)) continue;
-      objects.delete(uid);
-      onChange({ previous, current: null });
+    objects = new Map(found.map((object) => [object.metadata.uid, object]));
+    for (const [uid, previous] of before) if (!objects.has(uid)) onChange({ previous, current: null });
+    for (const current of found) {
+      const previous = before.get(current.metadata.uid) ?? null;
+      if (previous?.metadata.resourceVersion !== current.metadata.resourceVersion) onChange({ previous, current });
     }
-    for (const object of found.values()) set(object);
     enter({ kind: "complete", resourceVersion });
     return resourceVersion;
   };
@@ -165,7 +171,7 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     if (kind === "DELETED") {
       const previous = objects.get(current.metadata.uid) ?? null;
       if (objects.delete(current.metadata.uid)) onChange({ previous, current: null });
-    } else set(current);
+    } else put(current);
     return current.metadata.resourceVersion;
   };
 
@@ -205,6 +211,7 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
   return {
     state: () => state,
     objects: () => objects,
+    put,
     started: async (waiting) => {
       const { promise, reject } = Promise.withResolvers<never>();
       const abort = (): void => reject(waiting.reason);

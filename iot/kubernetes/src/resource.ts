@@ -50,6 +50,15 @@ export function resourcePath(type: ResourceType, object?: ObjectName): string {
   return `${base}${namespace}/${type.plural}/${encodeURIComponent(object.name)}`;
 }
 
+/**
+ * Whether `a` is a later state of the object than `b`. Versions compare as whole numbers (Kubernetes' API conventions, "Resource
+ * Version Semantics": decimal numbers of arbitrary size, ordered).
+ */
+export function isNewer(a: KubernetesObject, b: KubernetesObject): boolean {
+  const [left, right] = [a.metadata.resourceVersion, b.metadata.resourceVersion];
+  return left.length === right.length ? left > right : left.length > right.length;
+}
+
 export async function readObject(
   connection: KubernetesConnection,
   type: ResourceType,
