@@ -23,10 +23,10 @@ export interface Fleet {
 const shipped = new URL("../../deploy/nats/", import.meta.url);
 
 /** nats.conf as it is shipped, with the example of devices.conf once for each of our devices. */
-export function shippedConfig(): string {
+export function shippedConfig(devices: readonly string[] = [deviceA, deviceB]): string {
   const users = readFileSync(new URL("devices.conf", shipped), "utf8");
   const [, block = ""] = /users: \[\n([\s\S]*)\n\]/.exec(users) ?? [];
-  const blocks = [deviceA, deviceB].map((id) => block.replaceAll("pi-demo-01", id).replace("change-me", `${id}-secret`));
+  const blocks = devices.map((id) => block.replaceAll("pi-demo-01", id).replace("change-me", `${id}-secret`));
   return including(`users: [\n${blocks.join("\n")}\n]`);
 }
 
