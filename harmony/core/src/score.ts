@@ -13,9 +13,7 @@ export interface ScoreDocument {
   readonly data: unknown;
 }
 
-export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly issues: readonly Issue[] };
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /** A Score on its way to a Topology. */
 export interface Desired<Data> {
@@ -54,6 +52,8 @@ export interface ScoreVariant<Needs extends object, Data> {
 /** A variant whose Topology is settled: what an agent keeps a list of. */
 export interface BoundVariant {
   readonly type: string;
+  /** The `Rejected` report that `reconcile` would give of a Score that does not parse; null: it parses. */
+  check(data: unknown): WorkloadReport | null;
   /**
    * Parses and reconciles. A Score that does not parse gives a `Rejected` report and touches nothing.
    * `data: null` removes.
@@ -64,13 +64,14 @@ export interface BoundVariant {
 }
 
 /** Does not compile unless the Topology offers what the variant needs. */
-export function bind<Needs extends object, Data>(
-  variant: ScoreVariant<Needs, Data>,
-  topology: Topology<Needs>,
-): BoundVariant {
+export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<Needs>): BoundVariant {
   const interpret = variant.interpret(topology);
   return {
     type: variant.type,
+    check: (data) => {
+      const parsed = variant.parse(data);
+      return parsed.ok ? null : rejected(formatIssues(parsed.issues));
+    },
     workloads: (signal) => interpret.workloads(signal),
     watch: (onChange, signal) => interpret.watch(onChange, signal),
     async reconcile(desired, options) {

@@ -1,5 +1,5 @@
 export { backoffMs, type BackoffOptions } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
-export { createLog, type Log, type LogFields, type LogLevel } from "./log.ts";
+export { createLog, errorText, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { KeyedQueue, type KeyedQueueOptions } from "./keyed-queue.ts";
 export { EX_CONFIG, runUntilSignalled, UserError } from "./process.ts";

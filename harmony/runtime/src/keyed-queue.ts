@@ -22,6 +22,7 @@ interface Lane {
   again: boolean;
   failures: number;
   timer: AbortController | null;
+  dueMs: number;
   run: AbortController | null;
 }
 
@@ -52,13 +53,18 @@ export class KeyedQueue<Key extends string> {
     }
   }
 
+  /** Of several, the soonest counts; an `add` in between takes its place. */
   addAfter(key: Key, delayMs: number): void {
     if (this.#closed) return;
     const lane = this.#lane(key);
+    const { clock } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (lane.timer !== null && lane.dueMs <= dueMs) return;
     lane.timer?.abort();
     const timer = new AbortController();
     lane.timer = timer;
-    this.#options.clock.sleep(delayMs, timer.signal).then(
+    lane.dueMs = dueMs;
+    clock.sleep(delayMs, timer.signal).then(
       () => this.add(key),
       () => undefined,
     );
@@ -78,7 +84,7 @@ export class KeyedQueue<Key extends string> {
   #lane(key: Key): Lane {
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
-    const lane: Lane = { state: "idle", again: false, failures: 0, timer: null, run: null };
+    const lane: Lane = { state: "idle", again: false, failures: 0, timer: null, dueMs: 0, run: null };
     this.#lanes.set(key, lane);
     return lane;
   }

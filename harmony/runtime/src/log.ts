@@ -70,10 +70,14 @@ function shown(value: unknown): string {
   return /[\s"=]/.test(text) && typeof value === "string" ? JSON.stringify(text) : text;
 }
 
-/** An error as the chain of its messages: each layer adds what it tried, never the cause again. */
 function plain(value: unknown): unknown {
-  if (!(value instanceof Error)) return value;
+  return value instanceof Error ? errorText(value) : value;
+}
+
+/** An error as the chain of its messages: each layer adds what it tried, never the cause again. */
+export function errorText(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
   const messages: string[] = [];
-  for (let error: unknown = value; error instanceof Error; error = error.cause) messages.push(error.message || error.name);
+  for (let error: unknown = thrown; error instanceof Error; error = error.cause) messages.push(error.message || error.name);
   return messages.join(": ");
 }

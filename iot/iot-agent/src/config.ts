@@ -1,0 +1,131 @@
+// The agent's configuration, /etc/iot-agent/config.toml, read once into what the rest of the process is given. Additive for ever: a
+// section that this agent does not know is another version's and is passed over; an unknown key in a section that it knows is
+// probably a slip of the pen and is warned of. A wrong file is one line: the file, the key, what was expected and what was found.
+
+import { readFile, stat } from "node:fs/promises";
+import { formatIssues } from "@harmony/core";
+import { EX_CONFIG, UserError } from "@harmony/runtime";
+import { DnsLabel, parse } from "@harmony/schema";
+import { asDeviceId, type DeviceId, STATUS_EVERY_MS } from "@iot/contracts";
+import * as toml from "smol-toml";
+import * as z from "zod/mini";
+
+export const DEFAULT_CONFIG_FILE = "/etc/iot-agent/config.toml";
+const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
+const RELIST_EVERY_MS = 30_000;
+
+const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));
+const NatsUrl = z
+  .string()
+  .check(
+    z.regex(/^((nats|tls):\/\/)?[\w.-]+(:\d{1,5})?$|^((nats|tls):\/\/)?\[[\da-f:]+\](:\d{1,5})?$/i, {
+      error: "expected an address of NATS, e.g. nats://central:4222",
+    }),
+  );
+
+const SECTIONS = {
+  agent: z.looseObject({
+    device_id: DnsLabel,
+    state_dir: z.optional(z.string()),
+    status_interval_seconds: z.optional(Seconds),
+    relist_interval_seconds: z.optional(Seconds),
+    labels: z.optional(z.record(z.string(), z.string())),
+  }),
+  credentials: z.looseObject({ type: z.literal("toml-shared"), nats_user: z.string(), nats_pass: z.string() }),
+  nats: z.looseObject({ urls: z.array(NatsUrl).check(z.minLength(1)) }),
+  podman: z.optional(z.looseObject({ socket: z.optional(z.string()) })),
+} as const;
+
+const ConfigFile = z.looseObject(SECTIONS);
+
+const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
+  agent: ["device_id", "state_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
+  credentials: ["type", "nats_user", "nats_pass"],
+  nats: ["urls"],
+  podman: ["socket"],
+};
+
+export interface TomlSharedCredentials {
+  readonly type: "toml-shared";
+  readonly natsUser: string;
+  readonly natsPass: string;
+}
+
+export interface AgentConfig {
+  readonly device: DeviceId;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stateDir: string;
+  readonly statusIntervalMs: number;
+  readonly relistIntervalMs: number;
+  readonly credentials: TomlSharedCredentials;
+  readonly natsUrls: readonly string[];
+  readonly podmanSocket: string;
+}
+
+export interface ConfigRead {
+  readonly config: AgentConfig;
+  /** Sentences for the log: nothing of it keeps the agent from working. */
+  readonly warnings: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws UserError with EX_CONFIG: one line that says what to put right. */
+export async function readConfig(file: string, env: Environment): Promise<ConfigRead> {
+  let text: string;
+  let mode: number;
+  try {
+    [text, { mode }] = await Promise.all([readFile(file, "utf8"), stat(file)]);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "this user may not read it" : String(cause);
+    throw new UserError(`${file}: cannot read the configuration: ${why}; --config names another file`, EX_CONFIG, { cause });
+  }
+  const { config, warnings } = parseConfig(text, { file, env });
+  if ((mode & 0o004) === 0) return { config, warnings };
+  const open = `${file}: every user of this machine can read it, and it holds a password: chmod o-r ${file}`;
+  return { config, warnings: [open, ...warnings] };
+}
+
+export function parseConfig(text: string, { file, env }: { readonly file: string; readonly env: Environment }): ConfigRead {
+  const parsed = parse(ConfigFile, parseToml(text, file));
+  if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
+  const { agent, credentials, nats, podman } = parsed.value;
+  const config: AgentConfig = {
+    device: asDeviceId(agent.device_id),
+    labels: agent.labels ?? {},
+    stateDir: agent.state_dir ?? env["STATE_DIRECTORY"]?.split(":")[0] ?? DEFAULT_STATE_DIR,
+    statusIntervalMs: (agent.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
+    relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
+    credentials: { type: credentials.type, natsUser: credentials.nats_user, natsPass: credentials.nats_pass },
+    natsUrls: nats.urls,
+    podmanSocket: podman?.socket ?? `${env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`}/podman/podman.sock`,
+  };
+  return { config, warnings: unknownKeys(parsed.value, file) };
+}
+
+/** Only the first line of the parser's message: what follows quotes the file, and may quote the password. */
+function parseToml(text: string, file: string): unknown {
+  try {
+    return toml.parse(text);
+  } catch (error) {
+    if (!(error instanceof toml.TomlError)) throw error;
+    const what = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "";
+    throw new UserError(`${file}:${error.line}:${error.column}: expected TOML: ${what}`, EX_CONFIG);
+  }
+}
+
+function withoutPassword(issue: { readonly path: readonly (string | number)[]; readonly message: string }) {
+  const isPassword = issue.path.at(-1) === "nats_pass";
+  return isPassword ? { ...issue, message: issue.message.replace(/, found .*$/, "") } : issue;
+}
+
+function unknownKeys(file: Readonly<Record<string, unknown>>, name: string): string[] {
+  return Object.entries(KNOWN_KEYS).flatMap(([section, known]) => {
+    const value = file[section];
+    const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
+    return keys
+      .filter((key) => !known.includes(key))
+      .map((key) => `${name}: ${section}.${key}: is not a known key and is passed over; known are ${known.join(", ")}`);
+  });
+}

@@ -1,0 +1,234 @@
+// One lane a deployment: makes it on the Topology as the desired state says, through the variant of its Score, so that a slow pull holds
+// up nobody. Knows no variant by name. A Score that is not applied (of an unknown type, or one that does not parse) touches nothing:
+// what ran before keeps running, and the report says so.
+
+import type { BoundVariant, Workload, WorkloadReport } from "@harmony/core";
+import { backoffMs, errorText, KeyedQueue, type Log } from "@harmony/runtime";
+import { parseJson } from "@harmony/schema";
+import { type DeploymentName, Score } from "@iot/contracts";
+import type { DesiredState } from "./desired-state.ts";
+import type { Problems } from "./problems.ts";
+import type { DeploymentRecord } from "./state-store.ts";
+import type { LaneReport } from "./status.ts";
+import { formatOrigin } from "./take-manifest.ts";
+
+const RETRY = { baseMs: 1_000, maxMs: 30_000 };
+
+export interface LanesOptions {
+  readonly variants: readonly BoundVariant[];
+  readonly desired: Pick<DesiredState, "names" | "record" | "trouble" | "removed" | "adopt">;
+  readonly problems: Problems;
+  readonly relistIntervalMs: number;
+  readonly log: Log;
+  readonly onReport: (name: DeploymentName, report: LaneReport) => void;
+  readonly onRemoved: (name: DeploymentName) => void;
+}
+
+export class Lanes {
+  readonly #options: LanesOptions;
+  readonly #queue: KeyedQueue<DeploymentName>;
+  readonly #relist: KeyedQueue<"relist">;
+  readonly #variants: ReadonlyMap<string, BoundVariant>;
+  /** By variant: what the Topology carried at the last relist, and what was brought there since. */
+  readonly #carried = new Map<BoundVariant, Map<string, Workload>>();
+  readonly #reports = new Map<DeploymentName, WorkloadReport>();
+  readonly #attempts = new Map<DeploymentName, number>();
+
+  constructor(options: LanesOptions) {
+    const { variants, relistIntervalMs, log } = options;
+    this.#options = options;
+    this.#variants = new Map(variants.map((variant) => [variant.type, variant]));
+    this.#queue = new KeyedQueue<DeploymentName>({
+      handle: (name, signal) => this.#handle(name, signal),
+      onError: (name, error) => this.#tellFault(name, error),
+      ...RETRY,
+    });
+    this.#relist = new KeyedQueue<"relist">({
+      handle: async (_, signal) => {
+        await this.#list(signal);
+        return relistIntervalMs;
+      },
+      onError: (_, error) => log.error("failed to list what runs", { error }),
+    });
+  }
+
+  /** Looks at everything now, and again at each interval; sooner where a variant hints that something changed. */
+  start(signal: AbortSignal): void {
+    this.#lookAtAll();
+    this.#relist.add("relist");
+    for (const variant of this.#options.variants) {
+      void variant.watch((text) => {
+        const name = this.#options.desired.names().find((known) => known === text);
+        if (name !== undefined) this.look(name, false);
+      }, signal);
+    }
+  }
+
+  look(name: DeploymentName, interrupt: boolean): void {
+    if (interrupt) this.#attempts.delete(name);
+    this.#queue.add(name, { interrupt });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#queue.close(), this.#relist.close()]);
+  }
+
+  #lookAtAll(): void {
+    for (const name of this.#options.desired.names()) this.look(name, false);
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { variants, desired, problems } = this.#options;
+    const failures: string[] = [];
+    const all: Workload[] = [];
+    for (const variant of variants) {
+      try {
+        const workloads = await variant.workloads(signal);
+        this.#carried.set(variant, new Map(workloads.map((workload) => [workload.name, workload])));
+        all.push(...workloads);
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(errorText(error));
+      }
+    }
+    await desired.adopt(all);
+    if (failures.length === 0) problems.clear("topology");
+    else
+      problems.set("topology", {
+        reason: "TopologyUnavailable",
+        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}`,
+      });
+    this.#lookAtAll();
+  }
+
+  async #handle(name: DeploymentName, signal: AbortSignal): Promise<number | null> {
+    const record = this.#options.desired.record(name);
+    if (record === undefined) {
+      this.#forget(name);
+      return null;
+    }
+    if (record.removing) return this.#remove(name, record, signal);
+    if (record.score === null) {
+      this.#tell(name, record, plainReport("Pending", "Pending", "waiting for its Score"));
+      return null;
+    }
+    const score = parseJson(Score, record.score.scoreString);
+    const type = score.ok ? score.value.type : "";
+    const variant = this.#variants.get(type);
+    if (!score.ok || variant === undefined) {
+      const known = [...this.#variants.keys()].join(", ");
+      const message = score.ok
+        ? `this agent does not know the Score type "${type}" (it knows ${known})`
+        : "the Score on disk cannot be read";
+      this.#tellRejected(name, record, plainReport("Rejected", score.ok ? "UnknownScoreType" : "InvalidScore", message));
+      return null;
+    }
+    const rejected = variant.check(score.value.data);
+    if (rejected !== null) {
+      this.#tellRejected(name, record, rejected);
+      return null;
+    }
+    const left = await this.#removeFromOthers(name, record, variant, signal);
+    if (left !== null) return this.#againAfterMs(name, left);
+    const { scoreString } = record.score;
+    const revision = originOf(record);
+    this.#carry(variant, { name, revision, scoreString });
+    const report = await variant.reconcile(
+      { name, revision, scoreString, data: score.value.data },
+      { signal, onReport: (report) => this.#tell(name, record, report) },
+    );
+    this.#tell(name, record, report);
+    return this.#againAfterMs(name, report);
+  }
+
+  /** A Score of another type took the name: what the old one made goes first. The report of one that is not done yet, or null. */
+  async #removeFromOthers(
+    name: DeploymentName,
+    record: DeploymentRecord,
+    variant: BoundVariant | null,
+    signal: AbortSignal,
+  ): Promise<WorkloadReport | null> {
+    for (const other of this.#options.variants) {
+      if (other === variant || this.#carried.get(other)?.has(name) !== true) continue;
+      const report = await other.reconcile(
+        { name, revision: originOf(record), scoreString: record.score?.scoreString ?? "", data: null },
+        { signal, onReport: (report) => this.#tell(name, record, report) },
+      );
+      this.#tell(name, record, report);
+      if (!report.settled) return report;
+      this.#carried.get(other)?.delete(name);
+    }
+    return null;
+  }
+
+  async #remove(name: DeploymentName, record: DeploymentRecord, signal: AbortSignal): Promise<number | null> {
+    // Before the first list, what is carried is not known: the variant of the Score in hand is asked in any case.
+    const score = record.score === null ? null : parseJson(Score, record.score.scoreString);
+    const own = score?.ok === true ? this.#variants.get(score.value.type) : undefined;
+    if (own !== undefined && record.score !== null)
+      this.#carry(own, { name, revision: originOf(record), scoreString: record.score.scoreString });
+    const left = await this.#removeFromOthers(name, record, null, signal);
+    if (left !== null) return this.#againAfterMs(name, left);
+    await this.#options.desired.removed(name);
+    this.#forget(name);
+    return null;
+  }
+
+  #carry(variant: BoundVariant, workload: Workload): void {
+    const carried = this.#carried.get(variant) ?? new Map<string, Workload>();
+    carried.set(workload.name, carried.get(workload.name) ?? workload);
+    this.#carried.set(variant, carried);
+  }
+
+  #forget(name: DeploymentName): void {
+    this.#reports.delete(name);
+    this.#attempts.delete(name);
+    this.#options.onRemoved(name);
+  }
+
+  #againAfterMs(name: DeploymentName, report: WorkloadReport): number | null {
+    const isTrouble = report.phase === "Blocked" || report.phase === "Failed" || !report.settled;
+    if (!isTrouble) {
+      this.#attempts.delete(name);
+      return report.recheckAfterMs;
+    }
+    const attempt = (this.#attempts.get(name) ?? 0) + 1;
+    this.#attempts.set(name, attempt);
+    return backoffMs(attempt, { ...RETRY, baseMs: report.recheckAfterMs ?? RETRY.baseMs });
+  }
+
+  #tell(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
+    const { desired, onReport } = this.#options;
+    this.#reports.set(name, report);
+    const trouble = record.removing ? undefined : desired.trouble(name);
+    onReport(name, {
+      report: trouble === undefined ? report : { ...report, ...trouble },
+      desiredRevision: trouble === undefined ? (record.score?.revision ?? record.entry.revision) : record.entry.revision,
+      source: record.entry.source,
+      generation: record.entry.generation,
+    });
+  }
+
+  #tellRejected(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
+    const runs = [...this.#carried.values()].flatMap((workloads) => workloads.get(name) ?? [])[0];
+    if (runs === undefined) return this.#tell(name, record, report);
+    this.#tell(name, record, { ...report, message: `${report.message}; what runs stays`, runningRevision: runs.revision });
+  }
+
+  /** The Topology did not answer, or a fault of ours: what was last seen of the deployment is told with it. */
+  #tellFault(name: DeploymentName, error: unknown): void {
+    const record = this.#options.desired.record(name);
+    if (record === undefined) return;
+    const last = this.#reports.get(name) ?? plainReport("Pending", "Pending", "");
+    const message = `${errorText(error)}; nothing is changed, and it is tried again`;
+    this.#tell(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable", message, settled: false });
+  }
+}
+
+function originOf({ entry, score }: DeploymentRecord): string {
+  return formatOrigin({ revision: score?.revision ?? entry.revision, source: entry.source });
+}
+
+function plainReport(phase: WorkloadReport["phase"], reason: string, message: string): WorkloadReport {
+  return { phase, reason, message, runningRevision: null, services: [], recheckAfterMs: null, settled: true };
+}

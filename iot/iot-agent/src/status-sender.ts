@@ -1,0 +1,113 @@
+// Keeps the current status and inventory and sees that the server has them: the status on change and every interval, the inventory at
+// the start and on change. Each write is acknowledged; what could not be sent is not kept in a queue, since the next status says it
+// all. A change of phase goes out at once, progress at most once a second, because the link may be metered.
+
+import type { Inventory } from "@harmony/core";
+import { KeyedQueue, type Log, type LogLevel } from "@harmony/runtime";
+import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
+import { MessagingError, type StatusWriter } from "@iot/messaging/device";
+import { advance, type LaneReport } from "./status.ts";
+
+const TRANSITION_DELAY_MS = 50;
+const DETAIL_DELAY_MS = 1_000;
+const INVENTORY_EVERY_MS = 10 * 60_000;
+
+export interface StatusSenderOptions {
+  readonly statusIntervalMs: number;
+  readonly log: Log;
+  readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
+  readonly inventory: (signal: AbortSignal) => Promise<DeviceInventory>;
+}
+
+export class StatusSender {
+  readonly #options: StatusSenderOptions;
+  readonly #queue: KeyedQueue<"status" | "inventory">;
+  readonly #deployments = new Map<DeploymentName, DeploymentReport>();
+  #writer: StatusWriter | null = null;
+  #sentInventory = "";
+  #toldError = "";
+
+  constructor(options: StatusSenderOptions) {
+    this.#options = options;
+    this.#queue = new KeyedQueue<"status" | "inventory">({
+      handle: (what, signal) => (what === "status" ? this.#sendStatus(signal) : this.#sendInventory(signal)),
+      onError: (what, error) => this.#tellError(what, error),
+      maxMs: options.statusIntervalMs,
+    });
+  }
+
+  /** There is a connection now; call again when it was lost and is back. */
+  attach(writer: StatusWriter): void {
+    this.#writer = writer;
+    this.#queue.add("status");
+    this.#queue.add("inventory");
+  }
+
+  tell(name: DeploymentName, lane: LaneReport): void {
+    const { report, change } = advance(this.#deployments.get(name), lane, new Date().toISOString());
+    if (change === "none") return;
+    this.#deployments.set(name, report);
+    if (change === "transition") this.#logTransition(name, report);
+    this.#queue.addAfter("status", change === "transition" ? TRANSITION_DELAY_MS : DETAIL_DELAY_MS);
+  }
+
+  forget(name: DeploymentName): void {
+    if (!this.#deployments.delete(name)) return;
+    this.#queue.addAfter("status", TRANSITION_DELAY_MS);
+  }
+
+  last(name: DeploymentName): DeploymentReport | undefined {
+    return this.#deployments.get(name);
+  }
+
+  /** Something beside the deployments changed. */
+  changed(): void {
+    this.#queue.addAfter("status", TRANSITION_DELAY_MS);
+  }
+
+  close(): Promise<void> {
+    return this.#queue.close();
+  }
+
+  async #sendStatus(signal: AbortSignal): Promise<number | null> {
+    if (this.#writer === null) return null;
+    await this.#writer.putStatus(this.#options.status(this.#deployments), signal);
+    this.#toldError = "";
+    return this.#options.statusIntervalMs;
+  }
+
+  async #sendInventory(signal: AbortSignal): Promise<number | null> {
+    if (this.#writer === null) return null;
+    const inventory = await this.#options.inventory(signal);
+    const text = JSON.stringify(inventory);
+    if (text === this.#sentInventory) return INVENTORY_EVERY_MS;
+    await this.#writer.putInventory(inventory, signal);
+    this.#sentInventory = text;
+    return INVENTORY_EVERY_MS;
+  }
+
+  /** That NATS is not reached is told once, by the connection itself. */
+  #tellError(what: string, error: unknown): void {
+    if (error instanceof MessagingError && error.code === "NotConnected") return;
+    const text = String(error);
+    if (text === this.#toldError) return;
+    this.#toldError = text;
+    this.#options.log.warn(`cannot write the ${what}; trying again`, { error });
+  }
+
+  #logTransition(deployment: DeploymentName, { phase, reason, message, desiredRevision: revision }: DeploymentReport): void {
+    const fields = { deployment, revision, phase, ...(reason === phase ? {} : { reason }) };
+    this.#options.log[levelOf(phase)](message, fields);
+  }
+}
+
+function levelOf(phase: DeploymentReport["phase"]): LogLevel {
+  return ["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"].includes(phase) ? "warn" : "info";
+}
+
+export function toDeviceInventory(
+  inventory: Inventory,
+  device: Pick<DeviceInventory, "device" | "agentVersion" | "bootId" | "labels">,
+): DeviceInventory {
+  return { ...device, architecture: inventory.architecture, capabilities: [...inventory.capabilities], facts: { ...inventory.facts } };
+}

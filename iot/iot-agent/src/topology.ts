@@ -1,0 +1,78 @@
+// This device as a Topology: its processor, its user's Podman, and who it is. Facts that it does not know it leaves out.
+
+import { readFile } from "node:fs/promises";
+import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
+import type { Architecture, Inventory, Topology } from "@harmony/core";
+import type { DeviceIdentity, Podman } from "@harmony/podman";
+import { UserError } from "@harmony/runtime";
+
+export interface PodmanDeviceCapabilities {
+  readonly architecture: Architecture;
+  readonly podman: Podman;
+  readonly device: DeviceIdentity;
+}
+
+export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
+  readonly name: string;
+  readonly capabilities: PodmanDeviceCapabilities;
+
+  constructor(options: { readonly device: DeviceIdentity; readonly podman: Podman }) {
+    this.name = options.device.id;
+    this.capabilities = { ...options, architecture: architecture() };
+  }
+
+  async inventory(signal: AbortSignal): Promise<Inventory> {
+    const podman = await this.#podmanFacts(signal);
+    const facts = { ...(await machineFacts()), ...podman };
+    return {
+      architecture: this.capabilities.architecture,
+      capabilities: Object.keys(this.capabilities).toSorted(),
+      facts: Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "")),
+    };
+  }
+
+  async #podmanFacts(signal: AbortSignal): Promise<Record<string, string>> {
+    try {
+      const { host, version } = await this.capabilities.podman.info(signal);
+      return {
+        podmanVersion: version.Version,
+        cgroupControllers: host.cgroupControllers.join(" "),
+        rootlessNetwork: host.rootlessNetworkCmd,
+      };
+    } catch {
+      signal.throwIfAborted();
+      // Its absence is told by the status; the other facts are facts all the same.
+      return {};
+    }
+  }
+}
+
+function architecture(): Architecture {
+  if (process.arch === "x64") return "amd64";
+  if (process.arch === "arm64") return "arm64";
+  throw new UserError(`the processor of this machine (${process.arch}) is not one that the agent runs on: amd64 and arm64`);
+}
+
+async function machineFacts(): Promise<Record<string, string>> {
+  const read = async (path: string): Promise<string> => (await readFile(path, "utf8").catch(() => "")).replaceAll("\0", "").trim();
+  const [model, product, serial, osRelease] = await Promise.all([
+    read("/proc/device-tree/model"),
+    read("/sys/class/dmi/id/product_name"),
+    read("/proc/device-tree/serial-number"),
+    read("/etc/os-release"),
+  ]);
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
+    .map(({ address }) => address);
+  return {
+    model: model || product,
+    serial,
+    os: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "",
+    kernel: release(),
+    machine: machine(),
+    cpus: String(cpus().length),
+    memoryBytes: String(totalmem()),
+    addresses: [...new Set(addresses)].toSorted().join(" "),
+  };
+}
