@@ -32,7 +32,7 @@ export function report(input: ReportInput): WorkloadReport {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const up = own.filter(({ state }) => state === "running");
   const trouble = outcomes.find((outcome) => outcome.kind !== "changed" && outcome.kind !== "unchanged");
-  const services = (desired.data?.services ?? []).map((service) => serviceReport(service, desired.name, snapshot));
+  const services = (desired.data?.services ?? []).map((service) => describeService(service, desired.name, snapshot));
   const settled = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
   const told = tell(input, trouble, services);
   const recheckMs = trouble === undefined ? [] : [FAILED_RECHECK_MS];
@@ -44,7 +44,7 @@ export function report(input: ReportInput): WorkloadReport {
   return {
     ...told,
     runningRevision: settled && desired.data !== null && up.length > 0 ? desired.revision : (up.at(0)?.revision ?? null),
-    services: services.map(({ told: _, ...service }) => service),
+    services: services.map(({ service }) => service),
     recheckAfterMs: rechecks.length === 0 ? null : Math.min(...rechecks),
     settled,
   };
@@ -64,15 +64,20 @@ function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome 
     return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
   if (desired.data === null) return whenRemoved(snapshot);
   // The worst of its services speaks for the deployment.
-  const worst = (["Failed", "Degraded", "Starting", "Held"] as const).flatMap((phase) =>
-    services.filter((service) => service.phase === phase),
+  const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
+    services.filter(({ told }) => told.phase === phase),
   )[0];
-  if (worst !== undefined) return { phase: worst.phase, ...worst.told };
-  const limits = desired.data.services.flatMap((service) =>
+  if (worst !== undefined) return worst.told;
+  const score = desired.data;
+  const limits = score.services.flatMap((service) =>
     unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
   );
-  const caveat = limits.length === 0 ? "" : `; this device cannot enforce the limit on ${limits.join(", ")} (cgroup controller off)`;
-  return { phase: "Running", reason: "Running", message: `${services.map(({ told }) => told.message).join(", ")}${caveat}` };
+  const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
+  const message = services
+    .map(({ service, told }) => (services.length === 1 ? told.message : `${service.name}: ${told.message}`))
+    .join(", ");
+  const isCompleted = services.every(({ told }) => told.reason === "Completed");
+  return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}` };
 }
 
 function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
@@ -127,34 +132,34 @@ function meanwhile(desired: Desired<PodmanV0>, snapshot: Snapshot): string {
   return distinct.length === 0 ? "" : `; ${distinct.join(", ")} ${distinct.length === 1 ? "keeps" : "keep"} running`;
 }
 
-interface Described extends ServiceReport {
-  readonly told: { readonly reason: string; readonly message: string };
+interface Described {
+  readonly service: ServiceReport;
+  readonly told: Told;
 }
 
-function serviceReport(service: Service, deployment: string, snapshot: Snapshot): Described {
-  const names = [containerName(deployment, service.name), nextName(deployment, service.name)];
-  const found = snapshot.containers.filter(({ name, deployment: of }) => of === deployment && names.includes(name));
+function describeService(service: Service, deployment: string, snapshot: Snapshot): Described {
+  const { name } = service;
+  const names = [containerName(deployment, name), nextName(deployment, name)];
+  const found = snapshot.containers.filter((container) => container.deployment === deployment && names.includes(container.name));
   const container = found.find(({ state }) => state === "running") ?? found[0];
   if (container === undefined) {
-    return {
-      name: service.name,
-      phase: "Pending",
-      image: service.image,
-      told: { reason: "Pending", message: `service "${service.name}" is not there yet` },
-    };
+    const told: Told = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
+    return { service: { name, phase: "Pending", image: service.image }, told };
   }
-  const { phase, reason, message } = describe(service, container, snapshot.nowMs);
-  const runs = scoreOfLabel(container.scoreString)?.services.find(({ name }) => name === service.name)?.image ?? service.image;
+  const told = describe(service, container, snapshot.nowMs);
+  const runs = scoreOfLabel(container.scoreString)?.services.find((old) => old.name === name)?.image ?? service.image;
   const image = snapshot.images[imageReference(runs)];
   return {
-    name: service.name,
-    phase,
-    image: runs,
-    imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
-    health: container.health === "none" ? undefined : container.health,
-    restarts: container.restarts,
-    startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
-    told: { reason, message },
+    service: {
+      name,
+      phase: told.phase,
+      image: runs,
+      imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
+      health: container.health === "none" ? undefined : container.health,
+      restarts: container.restarts,
+      startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
+    },
+    told,
   };
 }
 
@@ -196,7 +201,7 @@ function describe(service: Service, container: Container, nowMs: number): Told {
           reason: "StoppedByHand",
           message: `service "${name}" is stopped by hand: \`podman start ${container.name}\` starts it`,
         };
-      if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `${image} completed` };
+      if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
       return service.restart.policy === "no" || service.restart.policy === "on-failure"
         ? {
             phase: "Failed",

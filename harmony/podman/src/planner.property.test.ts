@@ -1,0 +1,151 @@
+// Whatever there is, and wherever a pass is cut short: plans applied to a model world end in an empty plan, with what the Score says
+// and nothing else of its deployment, and no container of another deployment is touched on the way.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { applyStep, pass } from "../test/model-world.ts";
+import { container, desired, inWords, snapshot } from "../test/scene.ts";
+import { containerName, imageReference, networkName, nextName, volumeName } from "./names.ts";
+import { plan } from "./planner.ts";
+import type { Container, Snapshot } from "./snapshot.ts";
+
+const NAMES = ["a", "b", "c"] as const;
+const IMAGES = ["x:1", "x:2", "x:3"] as const;
+const MAX_PASSES = 12;
+
+const service = (name: string) =>
+  fc.record(
+    {
+      name: fc.constant(name),
+      image: fc.constantFrom(...IMAGES),
+      pull: fc.constantFrom("missing", "newer", "never"),
+      restart: fc.constantFrom("always", "unless-stopped", "on-failure:2", "no"),
+      volumes: fc.constantFrom([], ["data:/data"]),
+    },
+    { requiredKeys: ["name", "image"] },
+  );
+
+/** Each service may hold a port of three, none two of one Score the same. */
+const score = fc
+  .record({
+    services: fc.subarray([...NAMES], { minLength: 1 }).chain((names) => fc.tuple(...names.map(service))),
+    ports: fc.shuffledSubarray([81, 82, 83, null, null, null], { minLength: 6, maxLength: 6 }),
+  })
+  .map(({ services, ports }) => ({
+    services: services.map((one, index) => {
+      const port = ports[index] ?? null;
+      return port === null ? one : { ...one, ports: [`${port}:80`] };
+    }),
+  }));
+
+const state = fc.record({
+  state: fc.constantFrom<Container["state"]>("created", "running", "paused", "stopping", "exited", "broken"),
+  stoppedByUser: fc.boolean(),
+  exitCode: fc.constantFrom(0, 1),
+  restarts: fc.nat(3),
+});
+
+/** A world in which any of our names may exist, made from any Score, in any state. */
+const world = fc
+  .record({
+    scores: fc.array(score, { minLength: 1, maxLength: 3 }),
+    have: fc.array(
+      fc.record({ name: fc.constantFrom(...NAMES), role: fc.constantFrom("final", "next", "stray"), from: fc.nat(2), state }),
+      { maxLength: 6 },
+    ),
+    others: fc.array(fc.record({ from: fc.nat(2), state }), { maxLength: 2 }),
+    images: fc.subarray([...IMAGES]),
+    networks: fc.subarray([networkName("app")]),
+    volumes: fc.subarray([volumeName("app", "data")]),
+  })
+  .map(({ scores, have, others, images, networks, volumes }) => {
+    const from = (index: number): { services: { name: string }[] } => scores[index % scores.length] ?? { services: [] };
+    const own = have.map(({ name, role, from: index, state: more }) =>
+      container(name, from(index), {
+        ...more,
+        name: role === "final" ? containerName("app", name) : role === "next" ? nextName("app", name) : `by-hand-${name}`,
+      }),
+    );
+    const foreign = others.map(({ from: index, state: more }) => {
+      const data = from(index);
+      const first = data.services[0]?.name ?? "a";
+      return container(first, data, { ...more, deployment: "other", name: containerName("other", `${first}${index}`) });
+    });
+    const byName = new Map([...own, ...foreign].map((one) => [one.name, one]));
+    // Two that run cannot hold one port; the later is down then.
+    const held = new Set<number>();
+    const containers = [...byName.values()].map((one): Container => {
+      const up = one.state === "running" || one.state === "paused" || one.state === "stopping";
+      if (!up) return one;
+      if (one.ports.some(({ hostPort }) => held.has(hostPort))) return { ...one, state: "exited" };
+      for (const { hostPort } of one.ports) held.add(hostPort);
+      return one;
+    });
+    const seen = snapshot({ images, absent: IMAGES.filter((image) => !images.includes(image)), networks, volumes, containers });
+    return { seen, scores };
+  });
+
+/** One pass, cut short after `steps` of its steps. */
+function runPass(seen: Snapshot, want: ReturnType<typeof desired>, steps = Infinity): Snapshot {
+  const others = seen.containers.filter(({ deployment }) => deployment !== "app");
+  let now = seen;
+  for (const step of plan(want, seen).steps.slice(0, steps)) {
+    now = applyStep(now, step);
+    expect(now.containers.filter(({ deployment }) => deployment !== "app")).toEqual(others);
+  }
+  return now;
+}
+
+function settle(seen: Snapshot, want: ReturnType<typeof desired>): Snapshot {
+  let now = pass(seen);
+  const trail: string[][] = [];
+  for (let passes = 0; passes < MAX_PASSES; passes += 1) {
+    const { steps } = plan(want, now);
+    if (steps.length === 0) return now;
+    trail.push(steps.map(inWords));
+    now = pass(runPass(now, want));
+  }
+  throw new Error(`no end after ${MAX_PASSES} passes: ${JSON.stringify(trail)}`);
+}
+
+test("plans end in what the Score says, also when passes are cut short and the Score changes meanwhile", () => {
+  const cuts = fc.array(fc.record({ steps: fc.nat(8), score: fc.nat(2) }), { maxLength: 4 });
+  fc.assert(
+    fc.property(world, cuts, fc.option(fc.nat(2), { freq: 6 }), ({ seen, scores }, cut, final) => {
+      const scoreAt = (index: number) => scores[index % scores.length] ?? null;
+      let now = seen;
+      for (const { steps, score: index } of cut) now = pass(runPass(now, desired(scoreAt(index)), steps));
+      const want = desired(final === null ? null : scoreAt(final));
+      const end = settle(now, want);
+      const { blocked } = plan(want, end);
+      const own = end.containers.filter(({ deployment }) => deployment === "app");
+      if (want.data === null) expect([own, end.networks]).toEqual([[], []]);
+      else if (blocked.length === 0) {
+        expect(own.map(({ name }) => name).toSorted()).toEqual(want.data.services.map(({ name }) => containerName("app", name)).toSorted());
+        for (const { name, restart } of want.data.services) {
+          const runs = own.find((one) => one.name === containerName("app", name));
+          if (restart.policy === "always") expect(runs?.state).toBe("running");
+        }
+      }
+      // No volume is ever lost.
+      expect(end.volumes).toEqual(expect.arrayContaining([...seen.volumes]));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("while images cannot be had, what serves goes on serving", () => {
+  fc.assert(
+    fc.property(score, score, (before, after) => {
+      const want = desired(after);
+      const running = before.services.map(({ name }) => container(name, before));
+      const networks = before.services.length > 1 ? [networkName("app")] : [];
+      const seen = snapshot({ images: IMAGES, networks, volumes: [volumeName("app", "data")], containers: running });
+      const missing = { ...seen, images: Object.fromEntries(IMAGES.map((image) => [imageReference(image), null])) };
+      const { steps } = plan(want, missing);
+      const firstPull = steps.findIndex(({ kind }) => kind === "pull");
+      const reached = firstPull === -1 ? steps : steps.slice(0, firstPull);
+      if (firstPull !== -1) expect(reached.map(inWords)).toEqual([]);
+    }),
+  );
+});

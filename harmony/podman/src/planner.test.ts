@@ -1,0 +1,371 @@
+// The planner's table: what there is, what is wanted, the steps between.
+
+import { describe, expect, test } from "vitest";
+import { container, desired, inWords, NOW_MS, snapshot } from "../test/scene.ts";
+import { plan } from "./planner.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+const web = (image: string, more: object = {}) => ({ services: [{ name: "web", image, ports: ["8080:80"], ...more }] });
+const pair = (image: string, more: object = {}) => ({
+  services: [
+    { name: "web", image, ports: ["8080:80"], ...more },
+    { name: "db", image: "db:1", volumes: ["data:/data"] },
+  ],
+});
+const v1 = web("x:1");
+const v2 = web("x:2");
+const next = { name: "app_web.next" };
+const swap = ["create app_web.next", "stop app_web 300s", "start app_web.next", "remove app_web", "rename app_web.next app_web"];
+
+interface Row {
+  readonly name: string;
+  readonly want: unknown;
+  readonly have?: Parameters<typeof snapshot>[0];
+  readonly steps: readonly string[];
+  readonly blocked?: readonly string[];
+}
+
+const rows: Record<string, readonly Row[]> = {
+  "a first version": [
+    { name: "whose image is there", want: v1, have: { images: ["x:1"] }, steps: ["create app_web", "start app_web"] },
+    { name: "whose image is not", want: v1, have: { absent: ["x:1"] }, steps: ["pull x:1", "create app_web", "start app_web"] },
+    {
+      name: "of two services",
+      want: pair("x:1"),
+      have: { absent: ["x:1", "db:1"] },
+      steps: [
+        "pull x:1",
+        "pull db:1",
+        "create network app_default",
+        "create volume app_data",
+        "create app_web",
+        "create app_db",
+        "start app_web",
+        "start app_db",
+      ],
+    },
+    {
+      name: "of two services of one image, which is pulled once",
+      want: {
+        services: [
+          { name: "a", image: "x:1" },
+          { name: "b", image: "x:1" },
+        ],
+      },
+      have: { absent: ["x:1"], networks: ["app_default"] },
+      steps: ["pull x:1", "create app_a", "create app_b", "start app_a", "start app_b"],
+    },
+    {
+      name: "with pull: newer",
+      want: web("x:1", { pull: "newer" }),
+      have: { images: ["x:1"] },
+      steps: ["pull x:1 if newer", "create app_web", "start app_web"],
+    },
+    {
+      name: "with pull: never and no image",
+      want: web("x:1", { pull: "never" }),
+      have: { absent: ["x:1"] },
+      steps: [],
+      blocked: ["web ImageNotFound"],
+    },
+    {
+      name: "whose port another deployment holds",
+      want: v1,
+      have: { images: ["x:1"], containers: [container("web", v1, { deployment: "other" })] },
+      steps: [],
+      blocked: ["web PortInUse"],
+    },
+    {
+      name: "whose port another deployment would hold if it ran",
+      want: v1,
+      have: { images: ["x:1"], containers: [container("web", v1, { deployment: "other", state: "exited" })] },
+      steps: ["create app_web", "start app_web"],
+    },
+    {
+      name: "that was created and not started",
+      want: v1,
+      have: { images: ["x:1"], containers: [container("web", v1, { state: "created" })] },
+      steps: ["start app_web"],
+    },
+  ],
+  "what is as it should be": [
+    { name: "is left alone", want: v1, have: { containers: [container("web", v1)] }, steps: [] },
+    {
+      name: "also with pull: newer",
+      want: web("x:1", { pull: "newer" }),
+      have: { containers: [container("web", web("x:1", { pull: "newer" }))] },
+      steps: [],
+    },
+    {
+      name: "also when the Score differs in another service only",
+      want: pair("x:2"),
+      have: {
+        images: ["x:2", "db:1"],
+        networks: ["app_default"],
+        volumes: ["app_data"],
+        containers: [container("web", pair("x:1")), container("db", pair("x:1"))],
+      },
+      steps: swap,
+    },
+    {
+      name: "also when the Score says the same in other words",
+      want: web("docker.io/library/x:1", { stopTimeoutSeconds: 300 }),
+      have: { containers: [container("web", v1)] },
+      steps: [],
+    },
+  ],
+  "a new version": [
+    {
+      name: "is pulled and created before the old one is stopped",
+      want: v2,
+      have: { absent: ["x:2"], containers: [container("web", v1)] },
+      steps: ["pull x:2", ...swap],
+    },
+    {
+      name: "waits as long for the old one as the old one's Score says",
+      want: v2,
+      have: { images: ["x:2"], containers: [container("web", web("x:1", { stopTimeoutSeconds: 7 }))] },
+      steps: swap.map((step) => step.replace("300s", "7s")),
+    },
+    {
+      name: "goes on after a crash before the old one was stopped",
+      want: v2,
+      have: { containers: [container("web", v1), container("web", v2, { ...next, state: "created" })] },
+      steps: swap.slice(1),
+    },
+    {
+      name: "goes on after a crash when the old one was stopped",
+      want: v2,
+      have: {
+        containers: [container("web", v1, { state: "exited", stoppedByUser: true }), container("web", v2, { ...next, state: "created" })],
+      },
+      steps: swap.slice(2),
+    },
+    {
+      name: "goes on after a crash when the new one was started",
+      want: v2,
+      have: { containers: [container("web", v1, { state: "exited", stoppedByUser: true }), container("web", v2, next)] },
+      steps: swap.slice(3),
+    },
+    {
+      name: "goes on after a crash when the old one was removed",
+      want: v2,
+      have: { containers: [container("web", v2, next)] },
+      steps: swap.slice(4),
+    },
+    {
+      name: "goes back when the Score does, and what was stopped is started again",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "exited", stoppedByUser: true }), container("web", v2, next)] },
+      steps: ["stop app_web.next 300s", "start app_web", "remove app_web.next"],
+    },
+    {
+      name: "of which a third is wanted stays until that one is there",
+      want: web("x:3"),
+      have: { absent: ["x:3"], containers: [container("web", v1, { state: "exited", stoppedByUser: true }), container("web", v2, next)] },
+      steps: ["remove app_web", "rename app_web.next app_web"],
+    },
+    {
+      name: "that never ran gives way to a third",
+      want: web("x:3"),
+      have: { absent: ["x:3"], containers: [container("web", v1), container("web", v2, { ...next, state: "created" })] },
+      steps: ["remove app_web.next"],
+    },
+    {
+      name: "that is long in coming after a power cut: the old one runs meanwhile",
+      want: v2,
+      have: { absent: ["x:2"], containers: [container("web", v1, { state: "exited" })] },
+      steps: ["revive app_web", "pull x:2"],
+    },
+    {
+      name: "whose port is another deployment's leaves the old one running",
+      want: web("x:2", { ports: ["9090:80"] }),
+      have: {
+        absent: ["x:2"],
+        containers: [container("web", v1), container("web", web("x:1", { ports: ["9090:80"] }), { deployment: "other" })],
+      },
+      steps: [],
+      blocked: ["web PortInUse"],
+    },
+    {
+      name: "in which two services exchange their ports: both are stopped first",
+      want: {
+        services: [
+          { name: "a", image: "x:1", ports: ["82:1"] },
+          { name: "b", image: "x:1", ports: ["81:1"] },
+        ],
+      },
+      have: {
+        images: ["x:1"],
+        networks: ["app_default"],
+        containers: ["a", "b"].map((name) =>
+          container(name, {
+            services: [
+              { name: "a", image: "x:1", ports: ["81:1"] },
+              { name: "b", image: "x:1", ports: ["82:1"] },
+            ],
+          }),
+        ),
+      },
+      steps: [
+        "create app_a.next",
+        "create app_b.next",
+        "stop app_a 300s",
+        "stop app_b 300s",
+        "start app_a.next",
+        "remove app_a",
+        "rename app_a.next app_a",
+        "start app_b.next",
+        "remove app_b",
+        "rename app_b.next app_b",
+      ],
+    },
+    {
+      name: "without a service: it is stopped and removed before the others are swapped, and the network goes last",
+      want: v2,
+      have: {
+        images: ["x:2"],
+        networks: ["app_default"],
+        volumes: ["app_data"],
+        containers: [container("web", pair("x:1")), container("db", pair("x:1"))],
+      },
+      steps: [swap[0] ?? "", "stop app_db 300s", "remove app_db", ...swap.slice(1), "remove network app_default"],
+    },
+  ],
+  "a container that is down": [
+    {
+      name: "is started again",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "exited", exitCode: 137 })] },
+      steps: ["start app_web"],
+    },
+    {
+      name: "is left to Podman for a moment",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "exited", exitedAtMs: NOW_MS - 500 })] },
+      steps: [],
+    },
+    {
+      name: "by a person, with restart: always, is started",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "exited", stoppedByUser: true })] },
+      steps: ["start app_web"],
+    },
+    ...["unless-stopped", "on-failure", "no"].map((restart) => ({
+      name: `by a person, with restart: ${restart}, stays down`,
+      want: web("x:1", { restart }),
+      have: { containers: [container("web", web("x:1", { restart }), { state: "exited", exitCode: 143, stoppedByUser: true })] },
+      steps: [],
+    })),
+    {
+      name: "with restart: unless-stopped and by no person is started",
+      want: web("x:1", { restart: "unless-stopped" }),
+      have: { containers: [container("web", web("x:1", { restart: "unless-stopped" }), { state: "exited" })] },
+      steps: ["start app_web"],
+    },
+    {
+      name: "with restart: on-failure and exit code 0 has done its work",
+      want: web("x:1", { restart: "on-failure" }),
+      have: { containers: [container("web", web("x:1", { restart: "on-failure" }), { state: "exited" })] },
+      steps: [],
+    },
+    {
+      name: "with restart: on-failure:3 after three tries stays down",
+      want: web("x:1", { restart: "on-failure:3" }),
+      have: { containers: [container("web", web("x:1", { restart: "on-failure:3" }), { state: "exited", exitCode: 1, restarts: 3 })] },
+      steps: [],
+    },
+    {
+      name: "being paused is resumed",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "paused" })] },
+      steps: ["unpause app_web"],
+    },
+    {
+      name: "while it stops is waited for and started",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "stopping" })] },
+      steps: ["stop app_web 300s", "start app_web"],
+    },
+    {
+      name: "and half removed is removed, before all else",
+      want: v1,
+      have: { images: ["x:1"], containers: [container("web", v1, { state: "broken" })] },
+      steps: ["remove app_web"],
+    },
+    {
+      name: "and renamed by hand is replaced",
+      want: v1,
+      have: { images: ["x:1"], containers: [container("web", v1, { name: "mine" })] },
+      steps: ["create app_web", "stop mine 300s", "remove mine", "start app_web"],
+    },
+    {
+      name: "and whose Score cannot be read is replaced",
+      want: v1,
+      have: { images: ["x:1"], containers: [container("web", v1, { scoreString: "{" })] },
+      steps: swap,
+    },
+    {
+      name: "and whose port another deployment has taken stays down",
+      want: v1,
+      have: { containers: [container("web", v1, { state: "exited" }), container("web", v1, { deployment: "other" })] },
+      steps: [],
+      blocked: ["web PortInUse"],
+    },
+  ],
+  "a removal": [
+    {
+      name: "stops and removes containers and network, and leaves volumes",
+      want: null,
+      have: {
+        networks: ["app_default"],
+        volumes: ["app_data"],
+        containers: [
+          container("web", pair("x:1")),
+          container("db", pair("x:1"), { state: "exited" }),
+          container("web", v1, { deployment: "other" }),
+        ],
+      },
+      steps: ["stop app_web 300s", "remove app_web", "remove app_db", "remove network app_default"],
+    },
+    {
+      name: "also in the middle of a swap",
+      want: null,
+      have: { containers: [container("web", v1, { state: "paused" }), container("web", v2, next)] },
+      steps: ["unpause app_web", "stop app_web 300s", "remove app_web", "stop app_web.next 300s", "remove app_web.next"],
+    },
+    { name: "of what is not there", want: null, have: {}, steps: [] },
+  ],
+};
+
+describe.each(Object.keys(rows))("%s", (title) => {
+  test.each(rows[title] ?? [])("$name", ({ want, have, steps, blocked = [] }) => {
+    const seen: Snapshot = snapshot(have);
+    const result = plan(desired(want), seen);
+    expect(result.steps.map(inWords)).toEqual(steps);
+    expect(result.blocked.map(({ subject, reason }) => `${subject} ${reason}`)).toEqual(blocked);
+    if (blocked.length > 0) expect(result.recheckAfterMs).not.toBeNull();
+  });
+});
+
+test("a blocked port names who holds it", () => {
+  const other = container("web", v1, { deployment: "other" });
+  const [blocked] = plan(desired(v1), snapshot({ images: ["x:1"], containers: [other] })).blocked;
+  expect(blocked?.message).toBe(
+    'host port 8080/tcp of service "web" is in use by deployment "other": give one of the two another port, or remove the other',
+  );
+});
+
+test("a created container carries what an agent without memory needs", () => {
+  const want = desired(v1);
+  const [create] = plan(want, snapshot({ images: ["x:1"] })).steps;
+  expect(create).toMatchObject({
+    labels: {
+      "io.nationtech.iot.deployment": "app",
+      "io.nationtech.iot.service": "web",
+      "io.nationtech.iot.revision": "2",
+      "io.nationtech.iot.score": want.scoreString,
+    },
+    spec: { image: "docker.io/library/x:1", env: { IOT_DEVICE_ID: "pi-01", IOT_DEPLOYMENT: "app", IOT_SERVICE: "web" } },
+  });
+});

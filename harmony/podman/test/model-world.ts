@@ -1,0 +1,111 @@
+// A model of Podman for the planner's property test: applies a step to a snapshot as the real one would, and throws on what the real
+// one refuses, since a planner that asks for it is wrong. test/podman-v0.int.test.ts holds the same steps against the real one.
+
+import { networkName } from "../src/names.ts";
+import { isUp } from "../src/role.ts";
+import { portConflict } from "../src/port-conflict.ts";
+import { scoreOfLabel } from "../src/score-label.ts";
+import type { Container, Snapshot } from "../src/snapshot.ts";
+import type { Step } from "../src/step.ts";
+import { NOW_MS } from "./scene.ts";
+
+export function applyStep(world: Snapshot, step: Step): Snapshot {
+  const find = (name: string): Container => {
+    const found = world.containers.find((container) => container.name === name);
+    if (found === undefined) throw new Error(`no container "${name}"`);
+    return found;
+  };
+  const put = (changed: Container): Snapshot => ({
+    ...world,
+    containers: world.containers.map((container) => (container.name === changed.name ? changed : container)),
+  });
+  const refuse = (why: string): never => {
+    throw new Error(`${step.kind}: ${why}`);
+  };
+  const started = (container: Container): Snapshot => {
+    if (isUp(container)) refuse(`"${container.name}" is ${container.state}`);
+    const clash = portConflict(
+      container.ports,
+      world.containers.filter((other) => other !== container && isUp(other)),
+    );
+    if (clash !== null) refuse(`"${container.name}" finds its port held by "${clash.holder.name}"`);
+    return put({ ...container, state: "running", stoppedByUser: false, startedAtMs: world.nowMs });
+  };
+
+  switch (step.kind) {
+    case "pull":
+      return { ...world, images: { ...world.images, [step.reference]: { id: "id", digest: "" } } };
+    case "createNetwork":
+      return world.networks.includes(step.network) ? refuse("there is one") : { ...world, networks: [...world.networks, step.network] };
+    case "removeNetwork": {
+      const user = world.containers.find(({ deployment, scoreString }) => {
+        const score = scoreOfLabel(scoreString);
+        return networkName(deployment) === step.network && (score?.services.length ?? 0) > 1;
+      });
+      if (user !== undefined) refuse(`it is used by "${user.name}"`);
+      return { ...world, networks: world.networks.filter((network) => network !== step.network) };
+    }
+    case "createVolume":
+      return world.volumes.includes(step.volume) ? refuse("there is one") : { ...world, volumes: [...world.volumes, step.volume] };
+    case "create": {
+      if (world.containers.some(({ name }) => name === step.container)) refuse(`the name "${step.container}" is taken`);
+      if (world.images[step.spec.image] === null) refuse(`image "${step.image}" is not there`);
+      const scoreString = step.labels["io.nationtech.iot.score"] ?? "";
+      const created: Container = {
+        name: step.container,
+        deployment: step.labels["io.nationtech.iot.deployment"] ?? "",
+        revision: step.labels["io.nationtech.iot.revision"] ?? "",
+        scoreString,
+        state: "created",
+        imageId: "id",
+        health: "none",
+        restarts: 0,
+        exitCode: 0,
+        startedAtMs: null,
+        exitedAtMs: null,
+        stoppedByUser: false,
+        ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
+        lastLogLine: "",
+      };
+      return { ...world, containers: [...world.containers, created] };
+    }
+    case "start":
+      return started(find(step.container));
+    case "revive":
+      try {
+        return started(find(step.container));
+      } catch {
+        return world;
+      }
+    case "unpause": {
+      const container = find(step.container);
+      return container.state === "paused" ? put({ ...container, state: "running" }) : refuse(`"${container.name}" is ${container.state}`);
+    }
+    case "stop": {
+      const container = find(step.container);
+      if (container.state !== "running" && container.state !== "stopping") refuse(`"${container.name}" is ${container.state}`);
+      return put({ ...container, state: "exited", stoppedByUser: true, exitedAtMs: world.nowMs });
+    }
+    case "rename": {
+      const container = find(step.container);
+      if (world.containers.some(({ name }) => name === step.to)) refuse(`the name "${step.to}" is taken`);
+      return { ...world, containers: world.containers.map((other) => (other === container ? { ...container, name: step.to } : other)) };
+    }
+    case "remove": {
+      const container = find(step.container);
+      if (isUp(container)) refuse(`"${container.name}" is ${container.state}`);
+      return { ...world, containers: world.containers.filter((other) => other !== container) };
+    }
+  }
+}
+
+/** What happens by itself between two looks: time goes by, and what is stopping has stopped. */
+export function pass(world: Snapshot): Snapshot {
+  return {
+    ...world,
+    nowMs: world.nowMs + 60_000,
+    containers: world.containers.map((container) =>
+      container.state === "stopping" ? { ...container, state: "exited", stoppedByUser: true, exitedAtMs: NOW_MS } : container,
+    ),
+  };
+}

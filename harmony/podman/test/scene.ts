@@ -1,0 +1,87 @@
+// Short words for the tests of planner and report: Scores, containers and snapshots with only what matters in a case spelt out.
+
+import type { Desired } from "@harmony/core";
+import { canonicalJson } from "@harmony/schema";
+import { containerName, imageReference } from "../src/names.ts";
+import { parsePodmanV0 } from "../src/parse-podman-v0.ts";
+import type { PodmanV0 } from "../src/podman-v0-schema.ts";
+import type { Container, Snapshot } from "../src/snapshot.ts";
+import type { Step } from "../src/step.ts";
+
+export const NOW_MS = 1_800_000_000_000;
+
+export function parsed(data: unknown): PodmanV0 {
+  const result = parsePodmanV0(data);
+  if (!result.ok) throw new Error(JSON.stringify(result.issues));
+  return result.value;
+}
+
+export function scoreString(data: unknown): string {
+  return `{"type":"PodmanV0","data":${canonicalJson(data)}}`;
+}
+
+export function desired(data: unknown, more: { name?: string; revision?: string } = {}): Desired<PodmanV0> {
+  const { name = "app", revision = "2" } = more;
+  return { name, revision, scoreString: data === null ? "" : scoreString(data), data: data === null ? null : parsed(data) };
+}
+
+/** A container of the deployment `app` as it is after `data` was applied, running for a while. */
+export function container(service: string, data: unknown, more: Partial<Container> = {}): Container {
+  const deployment = more.deployment ?? "app";
+  return {
+    name: containerName(deployment, service),
+    deployment,
+    revision: "1",
+    scoreString: scoreString(data),
+    state: "running",
+    imageId: "id",
+    health: "none",
+    restarts: 0,
+    exitCode: 0,
+    startedAtMs: NOW_MS - 3_600_000,
+    exitedAtMs: more.state === "exited" ? NOW_MS - 1_800_000 : null,
+    stoppedByUser: false,
+    ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
+    lastLogLine: "",
+    ...more,
+  };
+}
+
+export function snapshot(
+  more: Partial<Omit<Snapshot, "images">> & { images?: readonly string[]; absent?: readonly string[] } = {},
+): Snapshot {
+  const { images = [], absent = [], ...rest } = more;
+  return {
+    nowMs: NOW_MS,
+    device: "pi-01",
+    containers: [],
+    networks: [],
+    volumes: [],
+    controllers: [],
+    images: Object.fromEntries([
+      ...images.map((image) => [imageReference(image), { id: "id", digest: "sha256:d" }] as const),
+      ...absent.map((image) => [imageReference(image), null] as const),
+    ]),
+    ...rest,
+  };
+}
+
+/** A step in a few words, e.g. `create app_web`. */
+export function inWords(step: Step): string {
+  switch (step.kind) {
+    case "pull":
+      return `pull ${step.image}${step.policy === "newer" ? " if newer" : ""}`;
+    case "createNetwork":
+      return `create network ${step.network}`;
+    case "removeNetwork":
+      return `remove network ${step.network}`;
+    case "createVolume":
+      return `create volume ${step.volume}`;
+    case "rename":
+      return `rename ${step.container} ${step.to}`;
+    case "stop":
+      return `stop ${step.container} ${step.timeoutSeconds}s`;
+    default:
+      return `${step.kind} ${step.container}`;
+  }
+}
