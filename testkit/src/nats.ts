@@ -9,7 +9,7 @@ import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface NatsOptions {
-  /** Text of a server configuration; host, port and store are set beside it and win. */
+  /** Text of a server configuration; host, port and store of the server are those of the other options whatever it says. */
   readonly config?: string;
   /** Where JetStream keeps its data; a temporary folder unless told, and then not removed. */
   readonly storeDir?: string;
@@ -41,6 +41,8 @@ export interface NatsServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+const STORE_DIR = /\bstore_dir\s*[:=]?\s*("[^"]*"|'[^']*'|[^\s,}]+)/;
+
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
   const program = await natsServerProgram();
   const folder = await makeTempFolder("nats");
@@ -52,12 +54,18 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   let config = options.config ?? "";
   let process: ServerProcess | undefined;
 
+  const writeConfig = async (): Promise<void> => {
+    const text = config.replace(STORE_DIR, `store_dir: ${JSON.stringify(storeDir)}`);
+    await writeFile(configFile, `${text}\nhttp: "127.0.0.1:${monitorPort}"\n`);
+  };
   const start = async (changed?: string): Promise<void> => {
     if (process?.running()) throw new Error(`failed to start nats-server on port ${port}: it is running`);
     config = changed ?? config;
     await mkdir(storeDir, { recursive: true });
-    await writeFile(configFile, `${config}\nhttp: "127.0.0.1:${monitorPort}"\n`);
-    const address = ["--addr", host, "--port", String(port), "--jetstream", "--store_dir", storeDir];
+    await writeConfig();
+    // Given as a flag and in the file, nats-server takes the store for a duplicate.
+    const store = STORE_DIR.test(config) ? [] : ["--store_dir", storeDir];
+    const address = ["--addr", host, "--port", String(port), "--jetstream", ...store];
     process = await startServerProcess({
       name: "nats-server",
       argv: [program, "--config", configFile, ...address],
@@ -98,7 +106,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     },
     reload: async (changed) => {
       config = changed;
-      await writeFile(configFile, `${config}\nhttp: "127.0.0.1:${monitorPort}"\n`);
+      await writeConfig();
       globalThis.process.kill(current().pid, "SIGHUP");
     },
     stop,

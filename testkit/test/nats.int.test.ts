@@ -18,6 +18,11 @@ test("two servers run beside each other", async () => {
   expect(first.port).not.toBe(second.port);
 });
 
+test("a configuration that names another store is run with the test's own", async () => {
+  await using nats = await startNats({ config: 'jetstream {\n  store_dir: "/nowhere"\n  sync_interval: always\n}' });
+  expect(await (await fetch(`${nats.monitorUrl}/jsz`)).json()).toMatchObject({ config: { store_dir: `${nats.storeDir}/jetstream` } });
+});
+
 test("a configuration that is wrong is told with the server's own words", async () => {
   await expect(startNats({ config: "accounts { oops" })).rejects.toThrow(/failed to start nats-server[\s\S]*Parse error/);
 });
