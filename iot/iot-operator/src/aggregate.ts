@@ -27,18 +27,18 @@ export interface DeviceView {
   readonly status: { readonly ageMs: number; readonly value: Parsed<DeviceStatus> } | null;
 }
 
-export interface AggregateInput {
-  readonly name: string;
-  readonly devices: readonly DeviceView[];
-  /** What keeps the Deployment itself from being served. */
-  readonly blocked: Omit<Blocked, "subject"> | null;
-  /** How long the counters have stood still while there was something to wait for. */
-  readonly waitedMs: number;
+/** What the devices are counted as. */
+export interface Counted {
+  readonly aggregate: DeploymentAggregate;
+  readonly rejected: number;
 }
 
-export interface Told {
-  readonly aggregate: DeploymentAggregate;
-  readonly conditions: DeploymentConditions;
+export interface ConditionsInput {
+  readonly counted: Counted;
+  /** What keeps the Deployment itself from being served. */
+  readonly blocked: Omit<Blocked, "subject"> | null;
+  /** How long the counters have stood still. */
+  readonly waitedMs: number;
 }
 
 type State =
@@ -47,19 +47,21 @@ type State =
   | { kind: "offline" }
   | { kind: "failed"; rejected: boolean; reason: string; message: string };
 
-export function aggregate(input: AggregateInput): Told {
-  const states = input.devices.map((view) => ({ device: view.device, state: stateOf(input.name, view) }));
+/** `name` is the Deployment's, under which the devices report on it. */
+export function countDevices(name: string, devices: readonly DeviceView[]): Counted {
+  const states = devices.map((view) => ({ device: view.device, state: stateOf(name, view) }));
   const count = (kind: State["kind"]): number => states.filter(({ state }) => state.kind === kind).length;
-  const counted: DeploymentAggregate = {
-    devices: states.length,
-    running: count("running"),
-    pending: count("pending"),
-    failed: count("failed"),
-    offline: count("offline"),
-    failures: failureGroups(states),
+  return {
+    aggregate: {
+      devices: states.length,
+      running: count("running"),
+      pending: count("pending"),
+      failed: count("failed"),
+      offline: count("offline"),
+      failures: failureGroups(states),
+    },
+    rejected: states.filter(({ state }) => state.kind === "failed" && state.rejected).length,
   };
-  const rejected = states.filter(({ state }) => state.kind === "failed" && state.rejected).length;
-  return { aggregate: counted, conditions: conditionsOf(input, counted, rejected) };
 }
 
 function stateOf(name: string, { revision, status }: DeviceView): State {
@@ -112,11 +114,11 @@ function failureGroups(states: readonly { device: DeviceId; state: State }[]): F
   return groups.toSorted((a, b) => b.devices - a.devices || (a.reason < b.reason ? -1 : 1)).slice(0, GROUPS);
 }
 
-function conditionsOf({ blocked, waitedMs }: AggregateInput, counted: DeploymentAggregate, rejected: number): DeploymentConditions {
-  const message = sentence(counted);
+export function conditionsOf({ counted, blocked, waitedMs }: ConditionsInput): DeploymentConditions {
+  const { devices, running, pending, failed, offline, failures } = counted.aggregate;
+  const message = sentence(counted.aggregate);
   const yes = (reason: string, text = message): ConditionState => ({ status: "True", reason, message: text });
   const no = (reason: string, text = message): ConditionState => ({ status: "False", reason, message: text });
-  const { devices, running, pending, failed, offline, failures } = counted;
 
   if (blocked !== null) {
     const { reason, message: why } = blocked;
@@ -127,7 +129,7 @@ function conditionsOf({ blocked, waitedMs }: AggregateInput, counted: Deployment
     const reason = offline === 0 ? "Running" : "RunningWhereOnline";
     return { Ready: yes(reason), Reconciling: no(reason), Stalled: no(reason) };
   }
-  if (rejected > 0 && rejected === devices - offline) {
+  if (counted.rejected > 0 && counted.rejected === devices - offline) {
     return { Ready: no("Rejected"), Reconciling: no("Rejected"), Stalled: yes("Rejected") };
   }
   const [first] = failures;

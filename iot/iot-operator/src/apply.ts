@@ -3,7 +3,7 @@
 
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
 import type { DesiredStateStore, WriteResult } from "@iot/messaging";
-import type { Log } from "@harmony/runtime";
+import type { Log, LogFields } from "@harmony/runtime";
 import type { Step } from "./plan.ts";
 
 export interface Applied {
@@ -12,14 +12,20 @@ export interface Applied {
   readonly conflicts: readonly DeviceId[];
 }
 
+type Tell = (message: string, fields: LogFields) => void;
+
 /** Each keeps one or more writes on the way to the server. */
 const DEVICES_AT_ONCE = 256;
+/** A fleet's first pass is told in one line, a change in one for each deployment and device. */
+const STEPS_TOLD = 200;
 
 export async function apply(
   steps: readonly Step[],
   options: { store: DesiredStateStore; signal: AbortSignal; log: Log },
 ): Promise<Applied> {
-  const { signal } = options;
+  const { signal, store } = options;
+  const level = steps.length <= STEPS_TOLD ? "info" : "debug";
+  const log: Tell = (message, fields) => options.log[level](message, fields);
   const lanes = [...Map.groupBy(steps, ({ device }) => device)];
   const conflicts: DeviceId[] = [];
   let writes = 0;
@@ -27,7 +33,7 @@ export async function apply(
     for (let lane = lanes.pop(); lane !== undefined; lane = lanes.pop()) {
       signal.throwIfAborted();
       const [device, own] = lane;
-      const written = await applyToDevice(own, options);
+      const written = await applyToDevice(own, { store, signal, log });
       writes += written.writes;
       if (written.conflict) conflicts.push(device);
     }
@@ -38,7 +44,7 @@ export async function apply(
 
 async function applyToDevice(
   steps: readonly Step[],
-  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Log },
+  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Tell },
 ): Promise<{ writes: number; conflict: boolean }> {
   const revisions = new Map<DeploymentName, number>();
   let writes = 0;
@@ -50,7 +56,7 @@ async function applyToDevice(
       if (!result.ok || step === undefined) return;
       writes += 1;
       if (step.kind === "put-score") revisions.set(step.deployment, result.revision);
-      tell(step, result.revision, log);
+      tell(step, revisions, log);
     });
     return results.every(({ ok }) => ok);
   };
@@ -83,13 +89,10 @@ export function withRevisions(
   return { ...manifest, deployments };
 }
 
-/** One line a device in a fleet's first pass is too many for `info`, but a single change is what a person follows. */
-function tell(step: Step, revision: number, log: Log): void {
-  if (step.kind !== "put-manifest") {
-    log.debug(step.kind === "put-score" ? "wrote score" : "removed score", { device: step.device, deployment: step.deployment, revision });
-    return;
-  }
-  const names = Object.keys(step.manifest.deployments);
-  for (const deployment of step.follows) log.info("wrote desired state", { device: step.device, deployment, revision });
-  if (step.follows.length === 0) log.info("wrote manifest", { device: step.device, deployments: names.length, revision });
+/** A manifest is what makes a change take effect. `revision` is the Score's, which the device reports on. */
+function tell(step: Step, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
+  const { device } = step;
+  if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });
+  if (step.kind !== "put-manifest") return;
+  for (const deployment of step.follows) log("wrote desired state", { device, deployment, revision: revisions.get(deployment) });
 }

@@ -34,6 +34,7 @@ const REPORT_EVERY_MS = 1_000;
 const REPORT_UNASKED_MS = 5_000;
 /** A Score that no manifest has named for this long is nobody's: a live operator names it within milliseconds. */
 const ABANDONED_AFTER_MS = 60_000;
+const UNREADABLE_AGAIN_MS = 15_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
 
@@ -57,7 +58,12 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   });
 
   let nextReportMs = 0;
-  const wantReport = (): void => queue.addAfter("report", Math.max(0, nextReportMs - clock.monotonicMs()));
+  let reportWanted = false;
+  const untilReportMs = (): number => Math.max(0, nextReportMs - clock.monotonicMs());
+  const wantReport = (): void => {
+    reportWanted = true;
+    queue.addAfter("report", untilReportMs());
+  };
 
   async function reconcile(signal: AbortSignal): Promise<number | undefined> {
     for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
@@ -68,7 +74,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
         if (idle.steps.length === 0) return settle(remembered, observed, idle);
       }
       const snapshot = await readSource(signal);
-      if (snapshot === null) return undefined;
+      if (snapshot === null) return UNREADABLE_AGAIN_MS;
       const next = planFor(snapshot, observed);
       vitals.passes += 1;
       if (next.steps.length === 0) return settle(snapshot, observed, next);
@@ -145,9 +151,10 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
 
   async function report(signal: AbortSignal): Promise<number> {
     nextReportMs = clock.monotonicMs() + REPORT_EVERY_MS;
+    reportWanted = false;
     const told = reporter.tell();
     if (told !== null) await source.report(told.results, told.removed, signal);
-    return REPORT_UNASKED_MS;
+    return reportWanted ? untilReportMs() : REPORT_UNASKED_MS;
   }
 
   const heard = (entry: StatusEntry): void => {
@@ -155,7 +162,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     wantReport();
   };
   desired.onChange(() => queue.add("reconcile"));
-  await status.watch(heard, ended.signal);
+  await status.watch(heard, ended.signal, (device) => reporter.forget(device));
   const watching = source.watch(() => {
     sourceChanged = true;
     queue.add("reconcile");

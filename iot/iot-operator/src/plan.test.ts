@@ -1,7 +1,7 @@
 // What is written, in which order, and what never is.
 
 import { asDeviceId, type DeviceId, type ManifestEntry } from "@iot/contracts";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { complete, deployment, ModelBucket } from "../test/model-bucket.ts";
 import { type DesiredStatePlan, plan, type PlanInput } from "./plan.ts";
@@ -12,7 +12,15 @@ const OTHER = "kubernetes:theirs";
 const pi = asDeviceId("pi-1");
 
 function planFor(bucket: ModelBucket, source: CompleteSnapshot, more: Partial<PlanInput> = {}): DesiredStatePlan {
-  return plan({ sourceId: SOURCE, source, desired: bucket.snapshot(), reported: new Map(), mayRemove: () => false, abandoned: new Set(), ...more });
+  return plan({
+    sourceId: SOURCE,
+    source,
+    desired: bucket.snapshot(),
+    reported: new Map(),
+    mayRemove: () => false,
+    abandoned: new Set(),
+    ...more,
+  });
 }
 
 /** Plans and applies until nothing is left to do. */
@@ -39,7 +47,10 @@ describe("what is written", () => {
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"])]));
     expect(kinds(planned)).toEqual(["put-score pi-1.hello", "put-manifest pi-1"]);
     bucket.apply(planned.steps);
-    expect(bucket.manifest("pi-1")).toEqual({ sources: [SOURCE], deployments: { hello: entry("hello", { createdAt: "2026-01-01T00:00:00Z" }) } });
+    expect(bucket.manifest("pi-1")).toEqual({
+      sources: [SOURCE],
+      deployments: { hello: entry("hello", { createdAt: "2026-01-01T00:00:00Z" }) },
+    });
   });
 
   it("nothing when everything is as it should be", () => {
@@ -67,7 +78,9 @@ describe("what is written", () => {
 
   it("an empty manifest for a device that only ever reported", () => {
     const planned = planFor(new ModelBucket(), complete([]), { reported: new Map([[pi, new Map()]]) });
-    expect(planned.steps).toEqual([{ kind: "put-manifest", device: pi, manifest: { sources: [SOURCE], deployments: {} }, follows: [], expectedRevision: 0 }]);
+    expect(planned.steps).toEqual([
+      { kind: "put-manifest", device: pi, manifest: { sources: [SOURCE], deployments: {} }, follows: [], expectedRevision: 0 },
+    ]);
   });
 
   it("a push that changes nothing of a deployment does not touch its entry", () => {
@@ -79,9 +92,16 @@ describe("what is written", () => {
   it("fields that others set on an entry stay when it changes", () => {
     const bucket = new ModelBucket();
     bucket.putScore("pi-1.hello", "old", 0);
-    bucket.putManifest(pi, { sources: [SOURCE], deployments: { hello: entry("hello", { restartedAt: "2026-02-02T00:00:00Z" }) }, later: 1 }, 0);
+    bucket.putManifest(
+      pi,
+      { sources: [SOURCE], deployments: { hello: entry("hello", { restartedAt: "2026-02-02T00:00:00Z" }) }, later: 1 },
+      0,
+    );
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
-    expect(bucket.manifest("pi-1")).toMatchObject({ later: 1, deployments: { hello: { restartedAt: "2026-02-02T00:00:00Z", revision: 3 } } });
+    expect(bucket.manifest("pi-1")).toMatchObject({
+      later: 1,
+      deployments: { hello: { restartedAt: "2026-02-02T00:00:00Z", revision: 3 } },
+    });
   });
 
   it("a manifest that does not parse is written anew, listing only this source", () => {
@@ -112,7 +132,11 @@ describe("what is not ours", () => {
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"])]));
     expect(planned.steps).toEqual([]);
     expect(planned.blocked).toEqual([
-      { subject: "uid-default-hello", reason: "NameConflict", message: `prod/hello of ${OTHER} already has the name hello on pi-1: rename one of the two, or let each have devices of its own` },
+      {
+        subject: "uid-default-hello",
+        reason: "NameConflict",
+        message: `prod/hello of ${OTHER} already has the name hello on pi-1: rename one of the two, or let each have devices of its own`,
+      },
     ]);
   });
 
@@ -127,7 +151,10 @@ describe("two of one name", () => {
   it("the older keeps it, whichever is read first", () => {
     const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
     const young = deployment("hello", ["pi-1", "pi-2"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
-    for (const deployments of [[old, young], [young, old]]) {
+    for (const deployments of [
+      [old, young],
+      [young, old],
+    ]) {
       const bucket = new ModelBucket();
       const { blocked } = settle(bucket, complete(deployments));
       expect([bucket.score("pi-1.hello"), bucket.score("pi-2.hello")]).toEqual(["old", "young"]);
@@ -256,10 +283,14 @@ describe("from any bucket", () => {
       score: fc.constantFrom("s1", "s2"),
       createdAt: fc.constantFrom("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
     })
-    .map(({ name, devices: targets, namespace, generation, score, createdAt }) => deployment(name, targets, { namespace, generation, scoreString: score, createdAt }));
+    .map(({ name, devices: targets, namespace, generation, score, createdAt }) =>
+      deployment(name, targets, { namespace, generation, scoreString: score, createdAt }),
+    );
   const someSource = fc
     .uniqueArray(someDeployment, { selector: ({ uid }) => uid, maxLength: 6 })
-    .chain((deployments) => fc.record({ authoritative: fc.boolean(), refusals: fc.constantFrom(0, 1), deployments: fc.constant(deployments) }))
+    .chain((deployments) =>
+      fc.record({ authoritative: fc.boolean(), refusals: fc.constantFrom(0, 1), deployments: fc.constant(deployments) }),
+    )
     .map(({ deployments, authoritative, refusals }) => {
       const refused = deployments.slice(0, refusals).map((one) => ({ ...one, reason: "InvalidSpec", message: "" }));
       return complete(deployments.slice(refusals), { refused, authoritative });
@@ -272,7 +303,9 @@ describe("from any bucket", () => {
     spoiled: fc.integer({ min: 0, max: 9 }),
     scores: fc.constantFrom("s1", "s3", null),
   });
-  const someReports = fc.uniqueArray(fc.constantFrom(...devices)).map((known) => new Map(known.map((device) => [asDeviceId(device), new Map([["a", SOURCE]])])));
+  const someReports = fc
+    .uniqueArray(fc.constantFrom(...devices))
+    .map((known) => new Map(known.map((device) => [asDeviceId(device), new Map([["a", SOURCE]])])));
 
   function someBucket(writes: readonly (typeof someWrite extends fc.Arbitrary<infer Write> ? Write : never)[]): ModelBucket {
     const bucket = new ModelBucket();
@@ -282,11 +315,18 @@ describe("from any bucket", () => {
         bucket.spoilManifest(id);
         continue;
       }
-      for (const name of own) bucket.putScore(`${device}.${name}`, scores, bucket.snapshot().scores.get(`${device}.${name}`)?.revision ?? 0);
+      for (const name of own)
+        bucket.putScore(`${device}.${name}`, scores, bucket.snapshot().scores.get(`${device}.${name}`)?.revision ?? 0);
       const before = bucket.manifest(device) ?? { sources: [], deployments: {} };
-      const added = Object.fromEntries(own.map((name) => [name, entry(name, { source, uid: `uid-x-${name}`, namespace: "x", generation: 2 })]));
+      const added = Object.fromEntries(
+        own.map((name) => [name, entry(name, { source, uid: `uid-x-${name}`, namespace: "x", generation: 2 })]),
+      );
       const sources = listed && !before.sources.includes(source) ? [...before.sources, source] : before.sources;
-      bucket.putManifest(id, { sources, deployments: { ...before.deployments, ...added } }, bucket.snapshot().manifests.get(id)?.revision ?? 0);
+      bucket.putManifest(
+        id,
+        { sources, deployments: { ...before.deployments, ...added } },
+        bucket.snapshot().manifests.get(id)?.revision ?? 0,
+      );
     }
     return bucket;
   }
@@ -297,25 +337,31 @@ describe("from any bucket", () => {
 
   it("plans cut short after any step converge, leave others' entries as they are, and name only scores that are there", () => {
     fc.assert(
-      fc.property(fc.array(someWrite, { maxLength: 6 }), someSource, someReports, fc.array(fc.nat(8), { maxLength: 4 }), (writes, source, reported, cuts) => {
-        const bucket = someBucket(writes);
-        const before = others(bucket);
-        for (const cut of cuts) bucket.apply(planFor(bucket, source, { reported }).steps.slice(0, cut));
-        const results = bucket.apply(planFor(bucket, source, { reported }).steps);
-        expect(results.every(({ ok }) => ok)).toBe(true);
-        const { steps, blocked } = planFor(bucket, source, { reported });
-        expect(steps).toEqual([]);
-        expect(others(bucket)).toEqual(before);
-        const stuck = new Set(blocked.map(({ subject }) => subject));
-        const { scores } = bucket.snapshot();
-        for (const one of source.deployments.filter(({ uid }) => !stuck.has(uid))) {
-          for (const device of one.targetDevices) {
-            const held = bucket.manifest(device)?.deployments[one.name];
-            expect(held).toMatchObject({ uid: one.uid, source: SOURCE });
-            expect(scores.get(`${device}.${one.name}`)).toEqual({ revision: held?.revision, scoreString: one.scoreString });
+      fc.property(
+        fc.array(someWrite, { maxLength: 6 }),
+        someSource,
+        someReports,
+        fc.array(fc.nat(8), { maxLength: 4 }),
+        (writes, source, reported, cuts) => {
+          const bucket = someBucket(writes);
+          const before = others(bucket);
+          for (const cut of cuts) bucket.apply(planFor(bucket, source, { reported }).steps.slice(0, cut));
+          const results = bucket.apply(planFor(bucket, source, { reported }).steps);
+          expect(results.every(({ ok }) => ok)).toBe(true);
+          const { steps, blocked } = planFor(bucket, source, { reported });
+          expect(steps).toEqual([]);
+          expect(others(bucket)).toEqual(before);
+          const stuck = new Set(blocked.map(({ subject }) => subject));
+          const { scores } = bucket.snapshot();
+          for (const one of source.deployments.filter(({ uid }) => !stuck.has(uid))) {
+            for (const device of one.targetDevices) {
+              const held = bucket.manifest(device)?.deployments[one.name];
+              expect(held).toMatchObject({ uid: one.uid, source: SOURCE });
+              expect(scores.get(`${device}.${one.name}`)).toEqual({ revision: held?.revision, scoreString: one.scoreString });
+            }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -3,9 +3,9 @@
 
 import type { Blocked } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
-import type { DeploymentName, DeviceId } from "@iot/contracts";
+import { asDeploymentName, type DeviceId } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
-import { aggregate, type DeviceView } from "./aggregate.ts";
+import { conditionsOf, countDevices, type DeviceView } from "./aggregate.ts";
 import { entryOf, manifestOf, scoreOf } from "./compile.ts";
 import type { DesiredStatePlan } from "./plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "./source.ts";
@@ -45,6 +45,12 @@ export class Reporter {
     return isNew;
   }
 
+  /** The store has lost it. */
+  forget(device: DeviceId): void {
+    this.#heard.delete(device);
+    this.#reported.delete(device);
+  }
+
   /** The devices that ever reported, with the source of each deployment that they say they have. */
   reported(): ReadonlyMap<DeviceId, ReadonlyMap<string, string>> {
     return this.#reported;
@@ -61,9 +67,7 @@ export class Reporter {
     const blocked = new Map(plan.blocked.map((one) => [one.subject, one]));
     const held = this.#entriesByObject();
     const results = [
-      ...source.deployments.map((one) =>
-        this.#result(one, this.#targets(one, held.get(objectKey(one)) ?? []), blocked.get(one.uid) ?? null),
-      ),
+      ...source.deployments.map((one) => this.#result(one, this.#targets(one), blocked.get(one.uid) ?? null)),
       ...source.refused.map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
     ];
     const known = new Set(results.map(({ uid }) => uid));
@@ -88,9 +92,8 @@ export class Reporter {
   }
 
   /** Its devices, without those where another has its name. */
-  #targets({ uid, targetDevices }: SourceDeployment, held: readonly DeviceId[]): readonly DeviceId[] {
+  #targets({ uid, targetDevices }: SourceDeployment): readonly DeviceId[] {
     const lost = new Set((this.#settled?.plan.compiled.conflicts.get(uid) ?? []).map(({ device }) => device));
-    void held;
     return lost.size === 0 ? targetDevices : targetDevices.filter((device) => !lost.has(device));
   }
 
@@ -101,12 +104,15 @@ export class Reporter {
   ): DeploymentResult {
     const { uid, namespace, name, generation } = one;
     const views = devices.map((device) => this.#view(name, device));
-    const { aggregate: counted } = aggregate({ name, devices: views.map(({ view }) => view), blocked, waitedMs: 0 });
-    const signature = JSON.stringify([generation, counted.running, counted.pending, counted.failed, counted.offline]);
-    const waitedMs = this.#waitedMs(uid, signature);
-    const { conditions } = aggregate({ name, devices: views.map(({ view }) => view), blocked, waitedMs });
+    const counted = countDevices(
+      name,
+      views.map(({ view }) => view),
+    );
+    const { running, pending, failed, offline } = counted.aggregate;
+    const waitedMs = this.#waitedMs(uid, [generation, running, pending, failed, offline].join());
+    const conditions = conditionsOf({ counted, blocked, waitedMs });
     const scoreString = views.find(({ scoreString: text }) => text !== null)?.scoreString ?? null;
-    return { uid, namespace, name, generation, scoreString, conditions, aggregate: counted };
+    return { uid, namespace, name, generation, scoreString, conditions, aggregate: counted.aggregate };
   }
 
   #view(name: string, device: DeviceId): { view: DeviceView; scoreString: string | null } {
@@ -115,8 +121,7 @@ export class Reporter {
     const mine = entry?.source === this.#sourceId ? entry : undefined;
     const heard = this.#heard.get(device);
     const status = heard === undefined ? null : { ageMs: this.#clock.monotonicMs() - heard.receivedMs, value: heard.entry.status };
-    // The name is a DNS label wherever there is an entry of it.
-    const scoreString = desired === undefined || mine === undefined ? null : scoreOf(desired, device, name as DeploymentName).scoreString;
+    const scoreString = desired === undefined || mine === undefined ? null : scoreOf(desired, device, asDeploymentName(name)).scoreString;
     return { view: { device, revision: mine?.revision ?? null, status }, scoreString };
   }
 

@@ -4,7 +4,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { backoffMs, type Log, systemClock, UserError } from "@harmony/runtime";
+import { backoffMs, EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import {
   connectMessaging,
   type DesiredStateStore,
@@ -103,11 +103,24 @@ interface OpenedSource {
 }
 
 async function openSource({ git, sourceId }: OperatorConfig, log: Log, signal: AbortSignal): Promise<OpenedSource> {
-  if (git === null) throw new UserError("IOT_GIT_URL is not set");
-  void signal;
+  if (git === null) return openKubernetes(sourceId, log, signal);
   const folder = await mkdtemp(join(tmpdir(), "iot-operator-git-"));
   const source = await createGitSource({ config: git, id: sourceId, folder, log });
   return { source, poke: () => source.poke(), close: () => source.close() };
+}
+
+/** Loaded only where it is used: half of the process's memory is the Kubernetes client's. */
+async function openKubernetes(id: string | undefined, log: Log, signal: AbortSignal): Promise<OpenedSource> {
+  const { createKubernetesSource } = await import("./kubernetes-source/kubernetes-source.ts");
+  const { KubernetesError } = await import("@iot/kubernetes");
+  try {
+    const source = await createKubernetesSource({ id, log, signal });
+    return { source, poke: () => undefined, close: () => Promise.resolve() };
+  } catch (cause) {
+    if (!(cause instanceof KubernetesError) || cause.code !== "NotConfigured") throw cause;
+    const message = `${cause.message}; the source of Deployments is a Kubernetes API (KUBECONFIG, or the pod's service account) or a git repository (IOT_GIT_URL)`;
+    throw new UserError(message, EX_CONFIG, { cause });
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

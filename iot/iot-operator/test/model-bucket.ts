@@ -18,7 +18,9 @@ export class ModelBucket {
   }
 
   putManifest(device: DeviceId, manifest: Manifest, expectedRevision: number): WriteResult {
-    return this.#write(this.#manifests.get(device)?.revision, expectedRevision, (revision) => this.#manifests.set(device, { revision, manifest: { ok: true, value: manifest } }));
+    return this.#write(this.#manifests.get(device)?.revision, expectedRevision, (revision) =>
+      this.#manifests.set(device, { revision, manifest: { ok: true, value: manifest } }),
+    );
   }
 
   putScore(key: string, scoreString: string | null, expectedRevision: number): WriteResult {
@@ -45,7 +47,9 @@ export class ModelBucket {
     return steps.map((step) => {
       const { device, expectedRevision } = step;
       if (step.kind === "put-manifest") {
-        const own = new Map<DeploymentName, number>(step.follows.flatMap((name) => (revisions.has(`${device}.${name}`) ? [[name, revisions.get(`${device}.${name}`) ?? 0]] : [])));
+        const own = new Map<DeploymentName, number>(
+          step.follows.flatMap((name) => (revisions.has(`${device}.${name}`) ? [[name, revisions.get(`${device}.${name}`) ?? 0]] : [])),
+        );
         return this.putManifest(device, withRevisions(step.manifest, step.follows, own), expectedRevision);
       }
       const key = `${device}.${step.deployment}`;
