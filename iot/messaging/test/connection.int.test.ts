@@ -1,0 +1,143 @@
+// The connection against a real server and a relay that breaks it: each reason has its own sentence, and whatever breaks is found.
+
+import { createServer } from "node:net";
+import { eventually, freePort, startNats, startRelay } from "@iot/testkit";
+import { describe, expect, test } from "vitest";
+import { type ConnectionState, connectMessaging, openDeviceReader, openStatusWriter } from "../src/index.ts";
+import { deviceA, shippedConfig, silent, startFleet } from "./nats-setup.ts";
+
+const signal = AbortSignal.timeout(100_000);
+const status = { device: deviceA, agentVersion: "1", bootId: "b", reportedAt: "2026-01-01T00:00:00Z", manifestRevision: 1, deployments: {} };
+
+async function firstState(options: { servers: string[]; user?: string; pass?: string; timeoutMs?: number }): Promise<ConnectionState> {
+  const stop = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<ConnectionState>();
+  const connecting = connectMessaging({ name: "test", log: silent, signal: stop.signal, onState: resolve, ...options });
+  const state = await promise;
+  stop.abort(new Error("seen enough"));
+  await expect(connecting).rejects.toThrow("seen enough");
+  return state;
+}
+
+describe("a first connection that fails says why", () => {
+  test("nothing listens", async () => {
+    const port = await freePort();
+    expect(await firstState({ servers: [`nats://127.0.0.1:${port}`] })).toEqual({
+      kind: "disconnected",
+      reason: "Refused",
+      message: `cannot connect to NATS at nats://127.0.0.1:${port}: the connection is refused, nothing listens there; start nats-server, or put the port right`,
+    });
+  });
+
+  test("the name is unknown", async () => {
+    const state = await firstState({ servers: ["nats://no-such-host.invalid:4222"] });
+    expect(state).toMatchObject({ reason: "NameNotFound", message: expect.stringContaining("the host name cannot be resolved") });
+  });
+
+  test("the password is wrong, or there is none", async () => {
+    await using nats = await startNats({ config: shippedConfig() });
+    const wrong = await firstState({ servers: [nats.url], user: "dev-a", pass: "not-it" });
+    expect(wrong).toMatchObject({ reason: "WrongCredentials", message: expect.stringContaining('the server refuses the user "dev-a" or the password') });
+    expect(JSON.stringify(wrong)).not.toContain("not-it");
+    const none = await firstState({ servers: [nats.url] });
+    expect(none).toMatchObject({ reason: "WrongCredentials", message: expect.stringContaining("the server wants a user and a password") });
+  });
+
+  test("nobody answers", async () => {
+    const mute = createServer();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    mute.listen(0, "127.0.0.1", resolve);
+    await promise;
+    const address = mute.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const state = await firstState({ servers: [`nats://127.0.0.1:${port}`], timeoutMs: 300 });
+    expect(state).toMatchObject({ reason: "Timeout", message: expect.stringContaining("no answer in time") });
+    mute.close();
+  });
+});
+
+test("a server that comes later is found, and the wait was told once a reason", async () => {
+  const port = await freePort();
+  const states: ConnectionState[] = [];
+  const connecting = connectMessaging({ servers: [`nats://127.0.0.1:${port}`], name: "test", log: silent, signal, onState: (state) => states.push(state) });
+  await eventually(() => states.length === 1, { what: "it is refused" });
+  await using _nats = await startNats({ port });
+  const messaging = await connecting;
+  expect(states.map(({ kind }) => kind)).toEqual(["disconnected", "connected"]);
+  await messaging.close();
+});
+
+test("a restart of the server is one reconnect; meanwhile requests fail at once and say so", async () => {
+  await using fleet = await startFleet("plain");
+  const states: ConnectionState[] = [];
+  const messaging = await fleet.device(deviceA, { onState: (state) => states.push(state) });
+  let reconnects = 0;
+  messaging.onReconnect(() => (reconnects += 1));
+  await fleet.nats.down();
+  await eventually(() => messaging.state().kind === "disconnected", { what: "the loss is seen" });
+  const startedMs = performance.now();
+  expect(await openDeviceReader(messaging, deviceA).readManifest(signal)).toMatchObject({ kind: "unreadable", reason: "NotConnected" });
+  await expect(openStatusWriter(messaging, deviceA).putStatus(status, signal)).rejects.toMatchObject({ code: "NotConnected", retry: "backoff" });
+  expect(performance.now() - startedMs).toBeLessThan(200);
+  await eventually(() => states.some((state) => state.kind === "disconnected" && state.reason === "Refused"), {
+    what: "the reason is found out while it tries again",
+    timeoutMs: 15_000,
+  });
+  await fleet.nats.start();
+  await eventually(() => reconnects > 0, { what: "it is back", timeoutMs: 20_000 });
+  expect(messaging.state().kind).toBe("connected");
+  expect(reconnects).toBe(1);
+});
+
+test("a user that is taken away and given back", async () => {
+  await using fleet = await startFleet("accounts");
+  const states: ConnectionState[] = [];
+  const messaging = await fleet.device(deviceA, { onState: (state) => states.push(state) });
+  await fleet.nats.reload(shippedConfig(["dev-b"]));
+  await eventually(() => states.some((state) => state.kind === "disconnected" && state.reason === "WrongCredentials"), {
+    what: "the refusal is told",
+    timeoutMs: 20_000,
+  });
+  await fleet.nats.reload(shippedConfig());
+  await eventually(() => messaging.state().kind === "connected", { what: "it is back", timeoutMs: 20_000 });
+});
+
+describe("a connection that is open and silent is found by pings", () => {
+  const pings = { pingIntervalMs: 300, timeoutMs: 2_000 };
+  const found = { what: "the silence is found", timeoutMs: 8_000 };
+  const back = { what: "it is back", timeoutMs: 20_000 };
+
+  test("when the network swallows everything", async () => {
+    await using nats = await startNats();
+    await using relay = await startRelay({ target: { port: nats.port } });
+    const servers = [`nats://127.0.0.1:${relay.port}`];
+    const messaging = await connectMessaging({ servers, name: "test", log: silent, signal, ...pings });
+    relay.freeze();
+    await eventually(() => messaging.state().kind === "disconnected", found);
+    relay.resume();
+    await eventually(() => messaging.state().kind === "connected", back);
+    await messaging.close();
+  });
+
+  test("when the server stands still and the socket's buffer is full", async () => {
+    await using nats = await startNats();
+    const messaging = await connectMessaging({ servers: [nats.url], name: "test", log: silent, signal, ...pings });
+    process.kill(nats.pid, "SIGSTOP");
+    for (let sent = 0; sent < 64; sent++) messaging.connection.publish("fill", new Uint8Array(1_000_000));
+    await eventually(() => messaging.state().kind === "disconnected", found);
+    process.kill(nats.pid, "SIGCONT");
+    await eventually(() => messaging.state().kind === "connected", back);
+    await messaging.close();
+  });
+});
+
+test("closing while disconnected leaves nothing behind", async () => {
+  await using fleet = await startFleet("plain");
+  const messaging = await fleet.device(deviceA);
+  await fleet.nats.down();
+  await eventually(() => messaging.state().kind === "disconnected", { what: "the loss is seen" });
+  await messaging.close();
+  await fleet.nats.start();
+  const response: unknown = await (await fetch(`${fleet.nats.monitorUrl}/connz`)).json();
+  expect(response).toMatchObject({ num_connections: 0 });
+});
