@@ -9,10 +9,14 @@ export const API_GROUP = "iot.nationtech.io";
 export const API_VERSION = "iot.nationtech.io/v1alpha1";
 export const DEPLOYMENT_KIND = "Deployment";
 
-const label = z.string().check(
-  z.regex(DNS_LABEL, { error: "expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)" }),
-  z.maxLength(63),
-);
+const about = (description: string) => z.describe(description);
+
+const label = z
+  .string()
+  .check(
+    z.regex(DNS_LABEL, { error: "expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)" }),
+    z.maxLength(63),
+  );
 
 export const DeploymentSpec = z.strictObject({
   targetDevices: z.array(label).check(
@@ -27,9 +31,12 @@ export const DeploymentSpec = z.strictObject({
         seen.add(device);
       });
     }),
+    about("The devices that are to run it: a set, at least one."),
   ),
-  score: Score,
-  rollout: z._default(z.strictObject({ strategy: z._default(z.enum(["Immediate"]), "Immediate") }), { strategy: "Immediate" }),
+  score: Score.check(about("What a device is to run. Its type says who reads data: PodmanV0 is containers under rootless Podman.")),
+  rollout: z
+    ._default(z.strictObject({ strategy: z._default(z.enum(["Immediate"]), "Immediate") }), { strategy: "Immediate" })
+    .check(about("How a change reaches the devices. Immediate: all at once.")),
 });
 export type DeploymentSpec = z.output<typeof DeploymentSpec>;
 
@@ -38,7 +45,7 @@ export const Condition = z.looseObject({
   type: z.string(),
   status: z.enum(["True", "False", "Unknown"]),
   reason: z.string(),
-  message: z.string(),
+  message: z.string().check(z.maxLength(32_768)),
   lastTransitionTime: z.string(),
   observedGeneration: z.optional(z.int()),
 });

@@ -1,0 +1,96 @@
+// The CustomResourceDefinition of Deployment. Its schema is the document's own, made structural: Kubernetes drops unknown fields by
+// itself and allows no `additionalProperties: false`. Only `spec.score.data` keeps what is not known, since it is the variant's.
+
+import * as z from "zod/mini";
+import { API_GROUP, API_VERSION, DEPLOYMENT_KIND, DeploymentSpec, DeploymentStatus } from "../src/index.ts";
+
+type Node = Record<string, unknown>;
+
+/** What JSON Schema has no words for, by path. */
+const EXTENSIONS: Readonly<Record<string, Node>> = {
+  "spec.targetDevices": { "x-kubernetes-list-type": "set" },
+  "spec.score.data": { "x-kubernetes-preserve-unknown-fields": true },
+  "status.conditions": { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
+  "status.conditions[].lastTransitionTime": { format: "date-time" },
+  "status.conditions[].observedGeneration": { format: "int64" },
+  "status.observedGeneration": { format: "int64" },
+};
+
+/** Without dots a name of Kubernetes' is a DNS label. The length bounds the rule's cost, too. */
+const NAME = { type: "object", properties: { name: { type: "string", maxLength: 63 } } };
+const NAME_RULE = {
+  rule: "!self.metadata.name.contains('.')",
+  message: "the name becomes part of a key and of a container's name: it must be a DNS label, at most 63 of a-z, 0-9 and -, without a dot",
+};
+
+const COLUMNS = [
+  { name: "Ready", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
+  { name: "Devices", type: "integer", jsonPath: ".status.aggregate.devices" },
+  { name: "Running", type: "integer", jsonPath: ".status.aggregate.running" },
+  { name: "Failed", type: "integer", jsonPath: ".status.aggregate.failed" },
+  { name: "Type", type: "string", jsonPath: ".spec.score.type" },
+  { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  { name: "Message", type: "string", priority: 1, jsonPath: '.status.conditions[?(@.type=="Ready")].message' },
+];
+
+export function customResourceDefinition(): Node {
+  const schema = {
+    description: "What runs on which devices.",
+    type: "object",
+    required: ["spec"],
+    properties: {
+      apiVersion: { type: "string" },
+      kind: { type: "string" },
+      metadata: NAME,
+      spec: structural(DeploymentSpec, "spec"),
+      status: structural(DeploymentStatus, "status"),
+    },
+    "x-kubernetes-validations": [NAME_RULE],
+  };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `deployments.${API_GROUP}` },
+    spec: {
+      group: API_GROUP,
+      scope: "Namespaced",
+      names: { kind: DEPLOYMENT_KIND, listKind: "DeploymentList", plural: "deployments", singular: "deployment", shortNames: ["iotdep"] },
+      versions: [
+        {
+          name: API_VERSION.slice(API_GROUP.length + 1),
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: COLUMNS,
+          schema: { openAPIV3Schema: schema },
+        },
+      ],
+    },
+  };
+}
+
+function structural(document: z.core.$ZodType, path: string): Node {
+  const { $schema: _, ...schema } = z.toJSONSchema(document, { io: "input", target: "openapi-3.0" });
+  return converted(schema, path);
+}
+
+function converted(node: Node, path: string): Node {
+  const { additionalProperties, propertyNames, minimum, maximum, properties, items, ...kept } = node;
+  const result: Node = { ...kept };
+  if (minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER) result["minimum"] = minimum;
+  if (maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER) result["maximum"] = maximum;
+  if (isNode(items)) result["items"] = converted(items, `${path}[]`);
+  if (isNode(properties)) {
+    result["properties"] = Object.fromEntries(
+      Object.entries(properties).flatMap(([name, child]) => (isNode(child) ? [[name, converted(child, `${path}.${name}`)]] : [])),
+    );
+  } else if (kept["type"] === "object" && EXTENSIONS[path] === undefined) {
+    // A map would silently lose its members here.
+    throw new Error(`${path} is a map: say in EXTENSIONS what becomes of it`);
+  }
+  return { ...result, ...EXTENSIONS[path] };
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

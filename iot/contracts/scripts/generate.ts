@@ -1,0 +1,36 @@
+// Makes from the schemas what others read: a JSON Schema a document (generated/, for editors and other programs) and the
+// CustomResourceDefinition. `--check` writes nothing and fails when a file is not current.
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { stringify } from "yaml";
+import { customResourceDefinition } from "./custom-resource-definition.ts";
+import { jsonSchemas } from "./json-schemas.ts";
+
+const CRD_HEADER = "# Made from iot/contracts/src/deployment.ts by `npm run generate`.\n";
+
+const root = join(import.meta.dirname, "../../..");
+const files = new Map<string, string>([
+  ...Object.entries(jsonSchemas()).map(([name, schema]): [string, string] => [
+    `iot/contracts/generated/${name}.schema.json`,
+    `${JSON.stringify(schema, null, 2)}\n`,
+  ]),
+  ["iot/deploy/crd.yaml", CRD_HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false })],
+]);
+
+const check = process.argv.includes("--check");
+const stale: string[] = [];
+for (const [path, content] of files) {
+  const file = join(root, path);
+  const standing = await readFile(file, "utf8").catch(() => null);
+  if (standing === content) continue;
+  stale.push(path);
+  if (check) continue;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, content);
+}
+
+if (check && stale.length > 0) {
+  console.error(`not current, run \`npm run generate\`: ${stale.join(", ")}`);
+  process.exitCode = 1;
+} else console.log(stale.length === 0 ? "generated files are current" : `wrote ${stale.join(", ")}`);
