@@ -65,12 +65,10 @@ if [[ -f iot/contracts/scripts/generate.ts ]]; then check "generated files" npm 
 check "unused code" knip --no-config-hints
 check "tests: unit" run_tests unit
 
-say "waiting for the servers of the tests"
-if wait "$prepare_pid"; then prepare_pid=; sed 's/^/        /' "$reports/prepare.log"
-else
-  prepare_pid=; sed 's/^/        /' "$reports/prepare.log"
-  failed_checks+=("preparing the servers of the tests")
-fi
+say "the servers of the tests"
+tail --lines=+1 --follow --pid="$prepare_pid" "$reports/prepare.log" | sed 's/^/        /'
+wait "$prepare_pid" || failed_checks+=("preparing the servers of the tests")
+prepare_pid=
 
 check "tests: servers" run_tests servers
 check "tests: e2e" run_tests e2e

@@ -3,7 +3,7 @@
 
 import { readFile, readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Device, eventually, loadImage, makeImage, startDevice } from "../src/index.ts";
+import { type Device, eventually, loadImage, makeImage, startDevice, startNats, startRelay } from "../src/index.ts";
 
 const user = "iot-agent";
 
@@ -34,6 +34,31 @@ describe.each(["5.4", "4.9"] as const)("a device with Podman %s", (podman) => {
     await device.exec(["podman", "stop", "--time", "60", "hello"], { user });
     expect(performance.now() - startedAt).toBeLessThan(20_000);
     expect((await device.exec(["podman", "inspect", "--format", "{{.State.ExitCode}}", "hello"], { user })).stdout).toBe("0\n");
+  });
+
+  test("a container that ignores TERM is killed when its time is over, and one that ends tells its exit code", async () => {
+    for (const image of [
+      await makeImage({ reference: "localhost/stubborn:1", behaviour: "ignores-term" }),
+      await makeImage({ reference: "localhost/broken:1", behaviour: { exitsWith: 3 } }),
+    ])
+      await loadImage(device.podmanSocket, image);
+    await device.exec(["podman", "run", "--detach", "--name", "stubborn", "localhost/stubborn:1"], { user });
+    await eventually(async () => (await device.exec(["podman", "logs", "stubborn"], { user })).stdout.includes("serving"));
+    await device.exec(["podman", "stop", "--time", "1", "stubborn"], { user });
+    expect((await device.exec(["podman", "inspect", "--format", "{{.State.ExitCode}}", "stubborn"], { user })).stdout).toBe("137\n");
+    await device.exec(["podman", "rm", "stubborn"], { user });
+    const broken = await device.exec(["podman", "run", "--rm", "localhost/broken:1"], { user, allowExitCodes: [3] });
+    expect(broken.stdout).toBe("version 1 ends with 3\n");
+  });
+
+  test("reaches a server that listens on the host's end of its network, and one on the host's loopback through a relay", async () => {
+    await using nats = await startNats({ host: device.hostAddress });
+    await using inside = await startNats();
+    await using relay = await startRelay({ target: { port: inside.port }, listenHost: device.hostAddress });
+    for (const { host, port } of [nats, relay]) {
+      const { stdout } = await device.exec(["bash", "-c", `exec 3<>/dev/tcp/${host}/${port} && head -c 4 <&3`]);
+      expect(stdout).toBe("INFO");
+    }
   });
 
   test("starts a container while the cable is out, and is reached again when it is back", async () => {
