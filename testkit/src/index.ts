@@ -1,5 +1,7 @@
 // The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
 
+export { type ArgoCd, startArgoCd } from "./argocd.ts";
+export { argoCdAssets } from "./argocd-program.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
@@ -10,6 +12,7 @@ export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
+export { type KubernetesPrograms, kubernetesPrograms } from "./real-parts.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";

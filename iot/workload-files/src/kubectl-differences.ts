@@ -40,7 +40,8 @@ export function kubectlDifferences(document: Document.Parsed, text: string): Pla
     if (above.length > DEPTH_LIMIT) return say(offset, path.slice(0, 5), `is nested deeper than ${DEPTH_LIMIT}`);
     if (isAlias(node)) {
       const target = node.resolve(document);
-      if (target !== undefined && above.includes(target)) say(offset, path, `the anchor &${node.source} contains itself`);
+      if (target === undefined) say(offset, path, `the alias *${node.source} has no anchor &${node.source} before it`);
+      else if (above.includes(target)) say(offset, path, `the anchor &${node.source} contains itself`);
       return;
     }
     if (node.tag !== undefined && !(isScalar(node) && node.tag === "tag:yaml.org,2002:str")) {

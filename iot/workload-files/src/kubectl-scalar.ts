@@ -32,6 +32,9 @@ export function readAsKubectl(plain: string): KubectlValue {
 
 function number(digits: string): KubectlValue {
   const [, sign, hexadecimal, binary, octal, decimal] = INTEGER.exec(digits) ?? [];
+  // Its own reading of binary, which takes a sign in the middle.
+  const signed = /^0b([-+])([01]+)$/.exec(digits);
+  if (signed !== null) return { kind: "integer", value: BigInt(`0b${signed[2]}`) * (signed[1] === "-" ? -1n : 1n) };
   const magnitude =
     hexadecimal !== undefined
       ? BigInt(`0x${hexadecimal}`)

@@ -7,7 +7,7 @@ import { parse } from "@harmony/schema";
 import { API_GROUP, API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
 import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
 import { kubectlDifferences, type PlacedIssue } from "./kubectl-differences.ts";
-import { parseYamlFile, type YamlFile } from "./yaml-file.ts";
+import { isEmptyDocument, parseYamlFile, type YamlFile } from "./yaml-file.ts";
 
 export { FILE_LIMIT_BYTES } from "./yaml-file.ts";
 
@@ -70,8 +70,8 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
   const issues: FileIssue[] = yaml.issues.map((issue) => toFileIssue(file, yaml, issue));
   const ignored: IgnoredDocument[] = [];
   for (const document of yaml.documents) {
-    if (document.contents === null || isEmpty(document.contents)) continue;
-    const { line } = yaml.place(document.contents.range[0]);
+    if (isEmptyDocument(document)) continue;
+    const { line } = yaml.place(offsetAt(document, []));
     const foreign = foreignKind(document);
     if (foreign !== null) {
       ignored.push({ file, line, ...foreign });
@@ -131,10 +131,6 @@ function foreignKind(document: Document.Parsed): { kind: string; hint?: string }
 function textAt(document: Document.Parsed, key: string): string {
   const value = document.get(key);
   return typeof value === "string" ? value : "";
-}
-
-function isEmpty(node: Node): boolean {
-  return isScalar(node) && node.value === null && (node.source ?? "") === "";
 }
 
 /** The value where it stands on the line of its key, else the key; where a path leads to nothing, the nearest node above. */

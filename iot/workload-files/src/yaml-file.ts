@@ -1,11 +1,13 @@
 // One file's bytes as YAML documents with lines: what is no UTF-8, too large, broken or too deep for the parser becomes an issue
 // at its line here. What the documents mean is read-workload-files.ts's.
 
-import { type Document, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, isScalar, LineCounter, parseAllDocuments } from "yaml";
 import type { PlacedIssue } from "./kubectl-differences.ts";
 
 /** A Score is at most 128 KiB; a file holds several. */
 export const FILE_LIMIT_BYTES: number = 1024 * 1024;
+
+const TOO_DEEP = "is nested too deeply to be read";
 
 export interface YamlFile {
   readonly text: string;
@@ -54,22 +56,27 @@ export function parseYamlFile(content: Uint8Array): YamlFile {
     };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return refused("the file is nested too deeply to be read", text);
+    return refused(TOO_DEEP, text);
   }
+}
+
+export function isEmptyDocument({ contents }: Document.Parsed): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null && (contents.source ?? "") === "");
 }
 
 /** The first alone: those after it mostly follow from it. */
 function syntaxIssue(document: Document.Parsed): PlacedIssue[] {
   const error = document.errors[0];
   if (error === undefined) return [];
+  if (error.code === "RESOURCE_EXHAUSTION") return [{ path: [], offset: error.pos[0], message: TOO_DEEP }];
   const sentence = error.message.trim().replace(/\.$/, "");
   return [{ path: [], offset: error.pos[0], message: `is not valid YAML: ${sentence}` }];
 }
 
 /** kubectl splits a file at lines of `---` and nothing else, before it parses; what stands beside it or after `...` is lost or refused. */
 function separatorIssue(document: Document.Parsed, index: number, text: string): PlacedIssue[] {
-  if (document.contents === null || document.errors.length > 0) return [];
-  const offset = document.contents.range[0];
+  if (document.errors.length > 0 || isEmptyDocument(document)) return [];
+  const offset = document.contents?.range[0] ?? document.range[0];
   const before = text.slice(0, offset);
   const line = before.slice(before.lastIndexOf("\n") + 1);
   if (line.startsWith("---"))
