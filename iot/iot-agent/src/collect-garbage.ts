@@ -9,7 +9,6 @@ const AFTER_START_MS = 5_000;
 export function collectGarbageOnce(): void {
   setTimeout(() => {
     setFlagsFromString("--expose-gc");
-    const collect: unknown = runInNewContext("gc");
-    if (typeof collect === "function") collect();
+    runInNewContext("gc()");
   }, AFTER_START_MS).unref();
 }

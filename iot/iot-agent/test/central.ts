@@ -1,0 +1,98 @@
+// The operator's end in the agent's tests: writes what a device should run as an operator does, Scores first, and sees what the device
+// tells. It connects anew on demand, since the tests take NATS away and wipe it.
+
+import { createLog } from "@harmony/runtime";
+import { asDeploymentName, asDeviceId, type DeviceId, type DeviceStatus, type Manifest, subjects } from "@iot/contracts";
+import { connectMessaging, type DesiredStateStore, type Messaging, openDesiredState, openInventoryStore, openStatusStore, type StatusStore } from "@iot/messaging";
+import { eventually } from "@iot/testkit";
+
+export const DEVICE: DeviceId = asDeviceId("pi-1");
+const quiet = createLog({ name: "central", write: () => undefined });
+const signal = AbortSignal.timeout(600_000);
+
+export interface Wanted {
+  readonly scoreString: string;
+  readonly source?: string;
+  /** Instead of that at which the Score stands. */
+  readonly revision?: number;
+}
+
+export class Central {
+  readonly messaging: Messaging;
+  readonly store: DesiredStateStore;
+  readonly #statuses: StatusStore;
+
+  private constructor(messaging: Messaging, store: DesiredStateStore, statuses: StatusStore) {
+    this.messaging = messaging;
+    this.store = store;
+    this.#statuses = statuses;
+  }
+
+  static async connect(url: string): Promise<Central> {
+    const messaging = await connectMessaging({ servers: [url], name: "central", log: quiet, signal });
+    const store = await openDesiredState(messaging, { log: quiet });
+    await openInventoryStore(messaging, { log: quiet });
+    return new Central(messaging, store, await openStatusStore(messaging, { log: quiet }));
+  }
+
+  /** Makes this the device's manifest, and gives the revision of each Score. */
+  async apply(wanted: Readonly<Record<string, string | Wanted>>, sources: readonly string[] = ["test"]): Promise<Record<string, number>> {
+    const revisions: Record<string, number> = {};
+    const manifest: Manifest = { sources: [...sources], deployments: {} };
+    for (const [name, value] of Object.entries(wanted)) {
+      const { scoreString, source = "test", revision } = typeof value === "string" ? { scoreString: value } : value;
+      revisions[name] = revision ?? (await this.putScore(name, scoreString));
+      manifest.deployments[name] = { revision: revisions[name], generation: 1, uid: `uid-${name}`, source, namespace: "default" };
+    }
+    const { manifests } = await this.store.observe(signal);
+    const expectedRevision = manifests.get(DEVICE)?.revision ?? 0;
+    const written = await this.store.putManifest({ device: DEVICE, manifest, expectedRevision });
+    if (!written.ok) throw new Error("the manifest was refused");
+    return revisions;
+  }
+
+  async putScore(name: string, scoreString: string): Promise<number> {
+    const { scores } = await this.store.observe(signal);
+    const standing = scores.get(`${DEVICE}.${name}`);
+    if (standing?.scoreString === scoreString) return standing.revision;
+    const written = await this.store.putScore({
+      device: DEVICE,
+      deployment: asDeploymentName(name),
+      scoreString,
+      expectedRevision: standing?.revision ?? 0,
+    });
+    if (!written.ok) throw new Error("the Score was refused");
+    return written.revision;
+  }
+
+  /** Whatever bytes, past all checks. */
+  async putRawManifest(text: string): Promise<void> {
+    await this.messaging.connection.request(subjects.manifest(DEVICE), text);
+  }
+
+  async status(): Promise<DeviceStatus | null> {
+    const entry = (await this.#statuses.list(signal)).find(({ device }) => device === DEVICE);
+    return entry?.status.ok === true ? entry.status.value : null;
+  }
+
+  async inventory() {
+    return (await (await openInventoryStore(this.messaging, { log: quiet })).list(signal)).find(({ device }) => device === DEVICE);
+  }
+
+  /** Waits until the device's status is so, and gives it. */
+  untilStatus(what: string, test: (status: DeviceStatus) => boolean): Promise<DeviceStatus> {
+    return eventually(
+      async () => {
+        const status = await this.status();
+        if (status !== null && test(status)) return status;
+        throw new Error(`the status is ${JSON.stringify(status)}`);
+      },
+      { what, timeoutMs: 30_000 },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await this.messaging.close();
+  }
+}

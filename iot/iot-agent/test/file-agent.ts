@@ -1,0 +1,73 @@
+// An agent whose Topology is a folder: in the test's own process, or as a process that can be killed (file-agent-main.ts).
+
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { bind } from "@harmony/core";
+import { createLog, type Log } from "@harmony/runtime";
+import { makeTempFolder } from "@iot/testkit";
+import { runAgent } from "../src/index.ts";
+import { DEVICE } from "./central.ts";
+import { fileVariant, folderTopology } from "./second-variant/file-v0.ts";
+
+export interface FileDevice extends AsyncDisposable {
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly lines: string[];
+  /** What the file of that deployment holds; null: there is none. */
+  content(name: string, type?: string): Promise<string | null>;
+  files(): Promise<readonly string[]>;
+  start(natsUrl: string): void;
+  stop(): Promise<void>;
+}
+
+export async function makeFileDevice(): Promise<FileDevice> {
+  const temporary = await makeTempFolder("file-device");
+  const folder = join(temporary.path, "folder");
+  const stateDir = join(temporary.path, "state");
+  await mkdir(folder);
+  const lines: string[] = [];
+  const log = createLog({ name: "agent", format: "json", write: (line) => void lines.push(line) });
+  let running: { readonly abort: AbortController; readonly ended: Promise<void> } | null = null;
+  const device: FileDevice = {
+    folder,
+    stateDir,
+    lines,
+    files: async () => (await readdir(folder)).toSorted(),
+    content: async (name, type = "FileV0") => {
+      const text = await readFile(join(folder, `${name}.${type}`), "utf8").catch(() => null);
+      const value: unknown = text === null || text === "" ? null : JSON.parse(text);
+      return typeof value === "object" && value !== null && "content" in value ? String(value.content) : null;
+    },
+    start: (natsUrl) => {
+      const abort = new AbortController();
+      running = { abort, ended: runFileAgent({ folder, stateDir, natsUrl, log, signal: abort.signal }) };
+    },
+    stop: async () => {
+      running?.abort.abort(new Error("stopped"));
+      await running?.ended.catch(() => undefined);
+      running = null;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await device.stop();
+      await temporary.remove();
+    },
+  };
+  return device;
+}
+
+export function runFileAgent(options: { folder: string; stateDir: string; natsUrl: string; log: Log; signal: AbortSignal }): Promise<void> {
+  const { folder, stateDir, natsUrl, log, signal } = options;
+  const topology = folderTopology(folder);
+  return runAgent({
+    config: { device: DEVICE, labels: { site: "lab" }, stateDir, statusIntervalMs: 1_000, relistIntervalMs: 500, natsUrls: [natsUrl] },
+    credentials: { natsCredentials: () => Promise.resolve({ user: "u", pass: "p" }) },
+    variants: [bind(fileVariant("FileV0"), topology), bind(fileVariant("OtherFileV0"), topology)],
+    inventory: (aborted) => topology.inventory(aborted),
+    log,
+    signal,
+  });
+}
+
+export function fileScore(content: string, more: Record<string, string> = {}, type = "FileV0"): string {
+  return JSON.stringify({ type, data: { content, ...more } });
+}

@@ -1,0 +1,118 @@
+// A second, trivial Score variant: a file in a folder. That it serves a whole agent, in the tests beside this folder, shows that a new
+// variant touches no transport, operator or status code. A step can be made to wait for a file, and to be blocked by one.
+
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Desired, type Plan, reconcile, type Reconciler, type ScoreVariant, type Topology, type WorkloadReport } from "@harmony/core";
+import { parse, parseJson } from "@harmony/schema";
+import { eventually } from "@iot/testkit";
+import * as z from "zod/mini";
+
+const FileV0 = z.strictObject({
+  content: z.string(),
+  /** Writing waits until this file is there. */
+  waitsFor: z.optional(z.string()),
+  /** Blocked until this file is there. */
+  blockedWithout: z.optional(z.string()),
+});
+type FileV0 = z.output<typeof FileV0>;
+
+const Stored = z.strictObject({ revision: z.string(), scoreString: z.string(), content: z.string() });
+type Stored = z.output<typeof Stored>;
+
+type Step = { kind: "write"; stored: Stored; waitsFor: string | undefined } | { kind: "remove" };
+interface Snapshot {
+  readonly stored: Stored | null;
+  readonly isBlocked: boolean;
+}
+
+/** `type` also names the files, so that two variants on one folder do not see each other's. */
+export function fileVariant(type: string): ScoreVariant<{ folder: string }, FileV0> {
+  return {
+    type,
+    parse: (data) => parse(FileV0, data),
+    interpret: ({ capabilities: { folder } }) => {
+      const suffix = `.${type}`;
+      const place = (name: string): string => join(folder, `${name}${suffix}`);
+      const read = async (name: string): Promise<Stored | null> => {
+        const text = await readFile(place(name), "utf8").catch((error: unknown) => {
+          if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+          throw error;
+        });
+        const parsed = text === null ? null : parseJson(Stored, text);
+        return parsed?.ok === true ? parsed.value : null;
+      };
+      const reconciler: Reconciler<Desired<FileV0>, Snapshot, Step, WorkloadReport> = {
+        observe: async ({ name, data }) => {
+          await readdir(folder);
+          return {
+            stored: await read(name),
+            isBlocked: data?.blockedWithout !== undefined && !(await exists(data.blockedWithout)),
+          };
+        },
+        plan: ({ data, revision, scoreString }, { stored, isBlocked }): Plan<Step> => {
+          const plan = (steps: Step[]): Plan<Step> => ({ steps, blocked: [], recheckAfterMs: null });
+          if (data === null) return plan(stored === null ? [] : [{ kind: "remove" }]);
+          if (stored?.scoreString === scoreString) return plan([]);
+          if (isBlocked) {
+            return { steps: [], blocked: [{ subject: "file", reason: "FileMissing", message: "a file is missing" }], recheckAfterMs: 50 };
+          }
+          return plan([{ kind: "write", stored: { revision, scoreString, content: data.content }, waitsFor: data.waitsFor }]);
+        },
+        apply: async () => ({ kind: "unchanged" }),
+        report: ({ desired, snapshot, plan, doing }) => {
+          const [blocked] = plan.blocked;
+          const phase = doing !== null ? "Starting" : blocked !== undefined ? "Blocked" : desired.data === null ? "Removing" : "Running";
+          return {
+            phase,
+            reason: blocked?.reason ?? phase,
+            message: blocked?.message ?? `the file is ${phase}`,
+            runningRevision: snapshot.stored?.scoreString === desired.scoreString ? desired.revision : (snapshot.stored?.revision ?? null),
+            services: [],
+            recheckAfterMs: plan.recheckAfterMs,
+            settled: doing === null && blocked === undefined,
+          };
+        },
+      };
+      return {
+        reconcile: (desired, options) =>
+          reconcile(
+            {
+              ...reconciler,
+              apply: async (step, signal) => {
+                if (step.kind === "remove") await rm(place(desired.name));
+                else {
+                  const { waitsFor } = step;
+                  if (waitsFor !== undefined) await eventually(() => signal.aborted || exists(waitsFor), { timeoutMs: 60_000, intervalMs: 10 });
+                  signal.throwIfAborted();
+                  await mkdir(folder, { recursive: true });
+                  await writeFile(place(desired.name), JSON.stringify(step.stored));
+                }
+                return { kind: "changed" };
+              },
+            },
+            desired,
+            options,
+          ),
+        workloads: async () => {
+          const names = (await readdir(folder)).filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
+          const all = await Promise.all(names.map(async (name) => ({ name, stored: await read(name) })));
+          return all.flatMap(({ name, stored }) => (stored === null ? [] : [{ name, revision: stored.revision, scoreString: stored.scoreString }]));
+        },
+        watch: () => Promise.resolve(),
+      };
+    },
+  };
+}
+
+export function folderTopology(folder: string): Topology<{ folder: string }> {
+  return {
+    name: "folder",
+    capabilities: { folder },
+    inventory: () => Promise.resolve({ architecture: "any", capabilities: ["folder"], facts: {} }),
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
