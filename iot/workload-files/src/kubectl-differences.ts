@@ -19,7 +19,7 @@ const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084
 const JSON_ESCAPE = /(?<!\\)(?:\\\\)*\\\//;
 
 /** `text` is the whole file's; of the document at `document.range`. */
-export function kubectlDifferences(document: Document.Parsed, text: string): PlacedIssue[] {
+export function kubectlDifferences(document: Document.Parsed, text: string, lineOf: (offset: number) => number): PlacedIssue[] {
   const issues: PlacedIssue[] = [];
   const start = document.range[0];
   const own = text.slice(start, document.range[1]);
@@ -89,13 +89,9 @@ export function kubectlDifferences(document: Document.Parsed, text: string): Pla
       } else if (key.type !== "PLAIN") scalar(key, at, offset);
       const first = lines.get(name);
       if (first !== undefined) say(offset, at, `stands twice, first on line ${first}: keep one`);
-      else lines.set(name, lineAt(offset));
+      else lines.set(name, lineOf(offset));
       walk(value, at, inside);
     }
-  }
-
-  function lineAt(offset: number): number {
-    return text.slice(0, offset).split("\n").length;
   }
 }
 

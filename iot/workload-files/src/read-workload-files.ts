@@ -78,7 +78,7 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
       continue;
     }
     const place = (path: Issue["path"]): { line: number; column: number } => yaml.place(offsetAt(document, path));
-    const outcome = readDeployment(document, yaml.text);
+    const outcome = readDeployment(document, yaml);
     if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place });
     else issues.push(...outcome.issues.map((issue) => toFileIssue(file, yaml, issue)));
   }
@@ -87,8 +87,8 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
 
 type ReadDeployment = { ok: true; document: Deployment; scoreString: string } | { ok: false; issues: readonly PlacedIssue[] };
 
-function readDeployment(document: Document.Parsed, text: string): ReadDeployment {
-  const differences = kubectlDifferences(document, text);
+function readDeployment(document: Document.Parsed, { text, place }: YamlFile): ReadDeployment {
+  const differences = kubectlDifferences(document, text, (offset) => place(offset).line);
   if (differences.length > 0) return { ok: false, issues: differences };
   let value: unknown;
   try {

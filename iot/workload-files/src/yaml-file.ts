@@ -14,7 +14,7 @@ export interface YamlFile {
   readonly documents: readonly Document.Parsed[];
   /** With any, `documents` are those that could still be read. */
   readonly issues: readonly PlacedIssue[];
-  place(offset: number): { line: number; column: number };
+  readonly place: (offset: number) => { line: number; column: number };
 }
 
 export function parseYamlFile(content: Uint8Array): YamlFile {
