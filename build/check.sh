@@ -15,7 +15,7 @@ prepare_pid=
 failed_checks=()
 clean_up() {
   # The group: Go's compilers are children of its own.
-  [[ -n "$prepare_pid" ]] && kill -- "-$prepare_pid" 2>/dev/null
+  [[ -z "$prepare_pid" ]] || kill -- "-$prepare_pid" 2>/dev/null || true
   rm -rf "$reports"
 }
 trap clean_up EXIT
