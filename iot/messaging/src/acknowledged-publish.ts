@@ -33,7 +33,11 @@ export async function publishAcknowledged(
   const what = `failed to write "${subject}"`;
   const headers = newHeaders();
   for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
-  const answer = await request(messaging, subject, payload, { what, headers, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+  const answer = await request(messaging, subject, payload, {
+    what,
+    headers,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
   const parsed = parseJson(Acknowledgement, answer.data);
   if (!parsed.ok) throw new MessagingError("Refused", `${what}: who answered is no JetStream`);
   if ("seq" in parsed.value) return { ok: true, revision: parsed.value.seq };

@@ -108,14 +108,14 @@ export class BucketMirror<Value> {
     this.#discard(session);
     if (session === null || this.#messaging.state().kind === "disconnected") return;
     // If it fails, the server removes the consumer by itself, for nobody listens to it.
-    await this.#jsm.consumers.delete(this.#stream, session.consumer).catch(() => undefined);
+    await abortable(this.#jsm.consumers.delete(this.#stream, session.consumer), this.#messaging.lost()).catch(() => undefined);
   }
 
   async #isCurrent(session: Session<Value>): Promise<boolean> {
     if (session.broken) return false;
     let info: ConsumerInfo;
     try {
-      info = await this.#jsm.consumers.info(this.#stream, session.consumer);
+      info = await abortable(this.#jsm.consumers.info(this.#stream, session.consumer), this.#messaging.lost());
     } catch (error) {
       this.#discard(session);
       if (isApiError(error, JetStreamApiCodes.ConsumerNotFound) || isApiError(error, JetStreamApiCodes.StreamNotFound)) return false;
@@ -159,7 +159,8 @@ export class BucketMirror<Value> {
     if (this.#closed) throw new MessagingError("NotConnected", `failed to read bucket "${bucket}": it was closed`);
     const state = this.#messaging.state();
     if (state.kind === "disconnected") throw new MessagingError("NotConnected", `failed to read bucket "${bucket}": ${state.message}`);
-    await ensureBucket(this.#jsm, bucket, this.#options);
+    const lost = this.#messaging.lost();
+    await abortable(ensureBucket(this.#jsm, bucket, this.#options), lost);
     const inbox = createInbox();
     const session: Session<Value> = {
       entries: new Map(),
@@ -174,7 +175,7 @@ export class BucketMirror<Value> {
       wake: () => undefined,
     };
     try {
-      const info = await this.#jsm.consumers.add(this.#stream, {
+      const adding = this.#jsm.consumers.add(this.#stream, {
         deliver_subject: inbox,
         deliver_policy: DeliverPolicy.LastPerSubject,
         filter_subject: `$KV.${bucket}.>`,
@@ -185,7 +186,7 @@ export class BucketMirror<Value> {
         mem_storage: true,
         num_replicas: 1,
       });
-      session.consumer = info.name;
+      session.consumer = (await abortable(adding, lost)).name;
     } catch (error) {
       this.#discard(session);
       throw asBucketError(error, `failed to read bucket "${bucket}"`);
@@ -224,7 +225,8 @@ export class BucketMirror<Value> {
     };
     const before = (session.complete ? session.entries : this.#known).get(key);
     session.entries.set(key, entry);
-    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#options.onEntry?.(key, entry);
+    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs)
+      this.#options.onEntry?.(key, entry);
     if (delivery.pending === 0) session.wake();
   }
 

@@ -50,12 +50,30 @@ export function settingProblems(bucket: BucketName, config: StreamConfig): Setti
 
   expect(config.subjects.includes(subject), "subjects", config.subjects, `["${subject}"]`, "keys outside it are not stored");
   expect(config.mirror === undefined, "mirror", config.mirror?.name, "none", "a mirror takes no writes");
-  expect(config.subject_transform === undefined, "subject_transform", config.subject_transform, "none", "entries would not stand under their keys");
+  expect(
+    config.subject_transform === undefined,
+    "subject_transform",
+    config.subject_transform,
+    "none",
+    "entries would not stand under their keys",
+  );
   expect(config.sealed !== true, "sealed", config.sealed, "false", "nothing can be written");
   expect(config.no_ack !== true, "no_ack", config.no_ack, "false", "every write waits for an acknowledgement");
-  expect(config.retention === RetentionPolicy.Limits, "retention", config.retention, '"limits"', "entries would go when somebody reads them");
+  expect(
+    config.retention === RetentionPolicy.Limits,
+    "retention",
+    config.retention,
+    '"limits"',
+    "entries would go when somebody reads them",
+  );
   expect(config.discard === DiscardPolicy.New, "discard", config.discard, '"new"', "a full bucket would silently drop the oldest entries");
-  expect(config.max_msgs_per_subject >= 1, "max_msgs_per_subject", config.max_msgs_per_subject, "1", "it would grow with every write, for ever");
+  expect(
+    config.max_msgs_per_subject >= 1,
+    "max_msgs_per_subject",
+    config.max_msgs_per_subject,
+    "1",
+    "it would grow with every write, for ever",
+  );
   expect(
     config.max_msg_size < 0 || config.max_msg_size >= maxValueBytes,
     "max_msg_size",

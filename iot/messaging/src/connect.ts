@@ -9,6 +9,7 @@ import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { type ConnectionState, explainConnectError, shownServers } from "./connection-state.ts";
+import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing } from "./reconnect-pacing.ts";
 import { abortable } from "./request.ts";
 
@@ -34,6 +35,8 @@ export interface ConnectOptions {
 export interface Messaging {
   readonly connection: NatsConnection;
   state(): ConnectionState;
+  /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
+  lost(): AbortSignal;
   /** Called once for a connection that came back, however often it was tried or flapped. Returns what ends that. */
   onReconnect(callback: () => void): () => void;
   close(): Promise<void>;
@@ -107,6 +110,7 @@ class WatchedConnection implements Messaging {
   readonly #callbacks = new Set<() => void>();
   readonly #refused = new Set<string>();
   #state: ConnectionState;
+  #present = new AbortController();
   #settle: NodeJS.Timeout | undefined;
   #stale: NodeJS.Timeout | undefined;
   #diagnosis: AbortController | null = null;
@@ -122,6 +126,10 @@ class WatchedConnection implements Messaging {
 
   state(): ConnectionState {
     return this.#state;
+  }
+
+  lost(): AbortSignal {
+    return this.#present.signal;
   }
 
   onReconnect(callback: () => void): () => void {
@@ -161,6 +169,7 @@ class WatchedConnection implements Messaging {
     this.#diagnosis?.abort(new Error("closed"));
     const message = `the connection to NATS at ${shownServers(this.#options)} is closed`;
     this.#state = { kind: "disconnected", reason: "NotConnected", message };
+    this.#present.abort(new MessagingError("NotConnected", message));
   }
 
   #become(state: ConnectionState): void {
@@ -175,6 +184,7 @@ class WatchedConnection implements Messaging {
   #lost(): void {
     const message = `lost the connection to NATS at ${shownServers(this.#options)}; trying again`;
     this.#become({ kind: "disconnected", reason: "NotConnected", message });
+    this.#present.abort(new MessagingError("NotConnected", message));
     this.#diagnosis?.abort(new Error("lost again"));
     this.#diagnosis = new AbortController();
     void this.#diagnose(this.#diagnosis.signal);
@@ -185,6 +195,7 @@ class WatchedConnection implements Messaging {
     this.#diagnosis = null;
     this.#connected();
     this.#refused.clear();
+    this.#present = new AbortController();
     this.#become({ kind: "connected", server: this.connection.getServer() });
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => {

@@ -28,7 +28,11 @@ function explain(error: unknown, user: string | undefined): [DisconnectedReason,
   if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) {
     return user === undefined
       ? ["WrongCredentials", "the server wants a user and a password", "configure the NATS user and password"]
-      : ["WrongCredentials", `the server refuses the user "${user}" or the password`, "put the NATS user and password right, or add the user to the server's configuration"];
+      : [
+          "WrongCredentials",
+          `the server refuses the user "${user}" or the password`,
+          "put the NATS user and password right, or add the user to the server's configuration",
+        ];
   }
   if (error instanceof errors.TimeoutError) return timedOut();
   switch (systemCode(error)) {
@@ -45,9 +49,17 @@ function explain(error: unknown, user: string | undefined): [DisconnectedReason,
       return ["NotConnected", "there is no route to it", "check this machine's network"];
     case "ECONNRESET":
     case "EPIPE":
-      return ["NotConnected", "the connection was closed while it was made", "check that a NATS server listens on this port, and whether it wants TLS"];
+      return [
+        "NotConnected",
+        "the connection was closed while it was made",
+        "check that a NATS server listens on this port, and whether it wants TLS",
+      ];
     default:
-      return ["NotConnected", error instanceof Error && error.message !== "" ? error.message : "it failed without a reason", "see the log of nats-server"];
+      return [
+        "NotConnected",
+        error instanceof Error && error.message !== "" ? error.message : "it failed without a reason",
+        "see the log of nats-server",
+      ];
   }
 }
 

@@ -46,7 +46,12 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     const device = deviceOfKey(key) ?? scoreKeyParts(key)?.device;
     if (device !== undefined) for (const callback of callbacks) callback(device);
   };
-  const mirror: BucketMirror<Value> = await openBucketMirror<Value>(messaging, { ...options, bucket: "desired-state", decode, onEntry: tell });
+  const mirror: BucketMirror<Value> = await openBucketMirror<Value>(messaging, {
+    ...options,
+    bucket: "desired-state",
+    decode,
+    onEntry: tell,
+  });
 
   const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
     publishAcknowledged(messaging, subject, payload, {

@@ -75,7 +75,9 @@ export function asBucketError(error: unknown, what: string): MessagingError {
     return new MessagingError(isMissing ? "NoStore" : "Refused", `${what}: ${error.message}`, { cause: error });
   }
   if (error instanceof JetStreamError) {
-    return new MessagingError("NoStore", `${what}: JetStream is off for this server or account; start nats-server with --jetstream`, { cause: error });
+    return new MessagingError("NoStore", `${what}: JetStream is off for this server or account; start nats-server with --jetstream`, {
+      cause: error,
+    });
   }
   return asMessagingError(error, what);
 }

@@ -20,4 +20,11 @@ export {
   type UnreadableReason,
 } from "./device.ts";
 export { type DesiredStateSnapshot, type DesiredStateStore, openDesiredState, type WriteResult } from "./desired-state-store.ts";
-export { type InventoryEntry, type InventoryStore, openInventoryStore, openStatusStore, type StatusEntry, type StatusStore } from "./status-store.ts";
+export {
+  type InventoryEntry,
+  type InventoryStore,
+  openInventoryStore,
+  openStatusStore,
+  type StatusEntry,
+  type StatusStore,
+} from "./status-store.ts";

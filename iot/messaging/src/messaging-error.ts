@@ -34,13 +34,25 @@ export function asMessagingError(error: unknown, what: string): MessagingError {
   const options = { cause: error };
   if (inner instanceof errors.TimeoutError) return new MessagingError("Timeout", `${what}: no answer from NATS in time`, options);
   if (inner instanceof errors.PermissionViolationError) {
-    return new MessagingError("PermissionDenied", `${what}: NATS does not permit ${inner.operation} on ${inner.subject} to this user`, options);
+    return new MessagingError(
+      "PermissionDenied",
+      `${what}: NATS does not permit ${inner.operation} on ${inner.subject} to this user`,
+      options,
+    );
   }
   if (inner instanceof errors.NoRespondersError) {
-    return new MessagingError("NoStore", `${what}: no bucket answers; the operator creates it when it runs, and JetStream must be on`, options);
+    return new MessagingError(
+      "NoStore",
+      `${what}: no bucket answers; the operator creates it when it runs, and JetStream must be on`,
+      options,
+    );
   }
   if (inner instanceof errors.InvalidArgumentError) return new MessagingError("TooLarge", `${what}: larger than the server takes`, options);
-  if (inner instanceof errors.ClosedConnectionError || inner instanceof errors.DrainingConnectionError || inner instanceof errors.RequestError) {
+  if (
+    inner instanceof errors.ClosedConnectionError ||
+    inner instanceof errors.DrainingConnectionError ||
+    inner instanceof errors.RequestError
+  ) {
     return new MessagingError("NotConnected", `${what}: the connection to NATS is closed`, options);
   }
   return new MessagingError("Refused", what, options);

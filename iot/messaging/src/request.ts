@@ -22,7 +22,8 @@ export async function request(messaging: Messaging, subject: string, payload: st
   if (state.kind === "disconnected") throw new MessagingError("NotConnected", `${what}: ${state.message}`);
   const answer = messaging.connection.request(subject, payload, { timeout: TIMEOUT_MS, ...(headers === undefined ? {} : { headers }) });
   try {
-    return await abortable(answer, signal);
+    // A time-out would say the same, five seconds later.
+    return await abortable(answer, signal === undefined ? messaging.lost() : AbortSignal.any([signal, messaging.lost()]));
   } catch (error) {
     signal?.throwIfAborted();
     throw asMessagingError(error, what);
@@ -32,6 +33,8 @@ export async function request(messaging: Messaging, subject: string, payload: st
 /** The promise, or the signal's reason as soon as it is aborted. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
+  // Whoever loses the race may still be refused, with nobody left to hear it.
+  promise.catch(() => undefined);
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
@@ -40,7 +43,5 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", abort);
-    // Whoever lost the race may still be refused, with nobody left to hear it.
-    promise.catch(() => undefined);
   }
 }

@@ -45,9 +45,13 @@ test("after a removal the key is written again only by who saw the marker", asyn
   const store = await openDesiredState(await fleet.operator(), { log: silent });
   await store.putScore({ device: deviceA, deployment: hello, scoreString: older, expectedRevision: 0 });
   await store.removeScore({ device: deviceA, deployment: hello, expectedRevision: 1 });
-  expect(await store.putScore({ device: deviceA, deployment: hello, scoreString: newer, expectedRevision: 0 })).toMatchObject({ ok: false });
+  expect(await store.putScore({ device: deviceA, deployment: hello, scoreString: newer, expectedRevision: 0 })).toMatchObject({
+    ok: false,
+  });
   const marker = (await store.observe(signal)).scores.get("dev-a.hello")?.revision ?? 0;
-  expect(await store.putScore({ device: deviceA, deployment: hello, scoreString: newer, expectedRevision: marker })).toMatchObject({ ok: true });
+  expect(await store.putScore({ device: deviceA, deployment: hello, scoreString: newer, expectedRevision: marker })).toMatchObject({
+    ok: true,
+  });
   await store.close();
 });
 

@@ -7,7 +7,14 @@ import { type ConnectionState, connectMessaging, openDeviceReader, openStatusWri
 import { deviceA, shippedConfig, silent, startFleet } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
-const status = { device: deviceA, agentVersion: "1", bootId: "b", reportedAt: "2026-01-01T00:00:00Z", manifestRevision: 1, deployments: {} };
+const status = {
+  device: deviceA,
+  agentVersion: "1",
+  bootId: "b",
+  reportedAt: "2026-01-01T00:00:00Z",
+  manifestRevision: 1,
+  deployments: {},
+};
 
 async function firstState(options: { servers: string[]; user?: string; pass?: string; timeoutMs?: number }): Promise<ConnectionState> {
   const stop = new AbortController();
@@ -37,7 +44,10 @@ describe("a first connection that fails says why", () => {
   test("the password is wrong, or there is none", async () => {
     await using nats = await startNats({ config: shippedConfig() });
     const wrong = await firstState({ servers: [nats.url], user: "dev-a", pass: "not-it" });
-    expect(wrong).toMatchObject({ reason: "WrongCredentials", message: expect.stringContaining('the server refuses the user "dev-a" or the password') });
+    expect(wrong).toMatchObject({
+      reason: "WrongCredentials",
+      message: expect.stringContaining('the server refuses the user "dev-a" or the password'),
+    });
     expect(JSON.stringify(wrong)).not.toContain("not-it");
     const none = await firstState({ servers: [nats.url] });
     expect(none).toMatchObject({ reason: "WrongCredentials", message: expect.stringContaining("the server wants a user and a password") });
@@ -59,7 +69,13 @@ describe("a first connection that fails says why", () => {
 test("a server that comes later is found, and the wait was told once a reason", async () => {
   const port = await freePort();
   const states: ConnectionState[] = [];
-  const connecting = connectMessaging({ servers: [`nats://127.0.0.1:${port}`], name: "test", log: silent, signal, onState: (state) => states.push(state) });
+  const connecting = connectMessaging({
+    servers: [`nats://127.0.0.1:${port}`],
+    name: "test",
+    log: silent,
+    signal,
+    onState: (state) => states.push(state),
+  });
   await eventually(() => states.length === 1, { what: "it is refused" });
   await using _nats = await startNats({ port });
   const messaging = await connecting;
@@ -77,7 +93,10 @@ test("a restart of the server is one reconnect; meanwhile requests fail at once 
   await eventually(() => messaging.state().kind === "disconnected", { what: "the loss is seen" });
   const startedMs = performance.now();
   expect(await openDeviceReader(messaging, deviceA).readManifest(signal)).toMatchObject({ kind: "unreadable", reason: "NotConnected" });
-  await expect(openStatusWriter(messaging, deviceA).putStatus(status, signal)).rejects.toMatchObject({ code: "NotConnected", retry: "backoff" });
+  await expect(openStatusWriter(messaging, deviceA).putStatus(status, signal)).rejects.toMatchObject({
+    code: "NotConnected",
+    retry: "backoff",
+  });
   expect(performance.now() - startedMs).toBeLessThan(200);
   await eventually(() => states.some((state) => state.kind === "disconnected" && state.reason === "Refused"), {
     what: "the reason is found out while it tries again",

@@ -5,13 +5,28 @@ import { cp, rm } from "node:fs/promises";
 import { asDeploymentName, type DeviceStatus, type Manifest } from "@iot/contracts";
 import { eventually, makeTempFolder } from "@iot/testkit";
 import { describe, expect, test } from "vitest";
-import { type DesiredStateStore, ManifestJudge, type ManifestRead, openDesiredState, openDeviceReader, openStatusStore, openStatusWriter } from "../src/index.ts";
+import {
+  type DesiredStateStore,
+  ManifestJudge,
+  type ManifestRead,
+  openDesiredState,
+  openDeviceReader,
+  openStatusStore,
+  openStatusWriter,
+} from "../src/index.ts";
 import { deviceA, type Fleet, silent, startFleet } from "./nats-setup.ts";
 
 const hello = asDeploymentName("hello");
 const signal = AbortSignal.timeout(110_000);
 const score = (version: number): string => `{"type":"PodmanV0","data":{"v":${version}}}`;
-const status: DeviceStatus = { device: deviceA, agentVersion: "1", bootId: "b", reportedAt: "2026-01-01T00:00:00Z", manifestRevision: 1, deployments: {} };
+const status: DeviceStatus = {
+  device: deviceA,
+  agentVersion: "1",
+  bootId: "b",
+  reportedAt: "2026-01-01T00:00:00Z",
+  manifestRevision: 1,
+  deployments: {},
+};
 
 function manifest(revision: number): Manifest {
   return { sources: ["test"], deployments: { hello: { revision, generation: 1, uid: "u1", source: "test", namespace: "default" } } };
@@ -52,7 +67,10 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
     const before = found(await reader.readManifest(signal));
     await fleet.nats.kill();
     await fleet.nats.start();
-    const after = await eventually(async () => found(await reader.readManifest(signal)), { what: "the device reads again", timeoutMs: 20_000 });
+    const after = await eventually(async () => found(await reader.readManifest(signal)), {
+      what: "the device reads again",
+      timeoutMs: 20_000,
+    });
     expect(after).toEqual(before);
     const snapshot = await eventually(() => store.observe(signal), { what: "the operator observes again", timeoutMs: 20_000 });
     expect(snapshot.manifests.get(deviceA)?.revision).toBe(before.revision);
@@ -74,10 +92,13 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
     const away = await fleet.operator();
     await operator.close();
     await again(fleet, () => rm(fleet.nats.storeDir, { recursive: true }));
-    const lost = await eventually(async () => {
-      const read = await reader.readManifest(signal);
-      return read.kind === "unreadable" && read.reason === "NotConnected" ? null : read;
-    }, { what: "the device reads again", timeoutMs: 20_000 });
+    const lost = await eventually(
+      async () => {
+        const read = await reader.readManifest(signal);
+        return read.kind === "unreadable" && read.reason === "NotConnected" ? null : read;
+      },
+      { what: "the device reads again", timeoutMs: 20_000 },
+    );
     expect(lost).toMatchObject({ kind: "unreadable", reason: "NoStore" });
 
     const next = await eventually(() => openDesiredState(away, { log: silent }), { what: "the operator is back", timeoutMs: 20_000 });
@@ -98,7 +119,11 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
     const removed: string[] = [];
     const writer = openStatusWriter(await fleet.device(deviceA), deviceA);
     await writer.putStatus(status, signal);
-    await statuses.watch(() => undefined, signal, (device) => removed.push(device));
+    await statuses.watch(
+      () => undefined,
+      signal,
+      (device) => removed.push(device),
+    );
     await write(store, 1);
     const told: string[] = [];
     store.onChange((device) => told.push(device));
@@ -130,7 +155,10 @@ test("put back to an older copy: lower in revision and older in time, so ignored
     await rm(fleet.nats.storeDir, { recursive: true });
     await cp(copy.path, fleet.nats.storeDir, { recursive: true });
   });
-  const read = await eventually(async () => found(await reader.readManifest(signal)), { what: "the device reads again", timeoutMs: 20_000 });
+  const read = await eventually(async () => found(await reader.readManifest(signal)), {
+    what: "the device reads again",
+    timeoutMs: 20_000,
+  });
   expect(read).toEqual(older);
   expect(judge.judge(read, 0)).toMatchObject({ take: false });
   expect(judge.judge(read, 299_999)).toMatchObject({ take: false });
@@ -154,7 +182,9 @@ test("a bucket that is removed under a running operator", async () => {
   const store = await openDesiredState(operator, { log: silent });
   await write(store, 1);
   await operator.connection.request("$JS.API.STREAM.DELETE.KV_desired-state", "", { timeout: 2_000 });
-  await expect(store.putScore({ device: deviceA, deployment: hello, scoreString: score(1), expectedRevision: 1 })).rejects.toMatchObject({ code: "NoStore" });
+  await expect(store.putScore({ device: deviceA, deployment: hello, scoreString: score(1), expectedRevision: 1 })).rejects.toMatchObject({
+    code: "NoStore",
+  });
   const snapshot = await eventually(() => store.observe(signal), { what: "the operator observes again" });
   expect(snapshot.manifests.size).toBe(0);
   expect(await write(store, 1)).toBe(2);

@@ -47,7 +47,13 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
   const nats = await startNats(setup === "plain" ? {} : { config: setup === "accounts" ? shippedConfig() : shippedSharedConfig() });
   const open = new Set<Messaging>();
   const connectAs = async (options: Pick<ConnectOptions, "name"> & Partial<ConnectOptions>): Promise<Messaging> => {
-    const messaging = await connectMessaging({ servers: [nats.url], log: silent, signal: AbortSignal.timeout(20_000), ...clients, ...options });
+    const messaging = await connectMessaging({
+      servers: [nats.url],
+      log: silent,
+      signal: AbortSignal.timeout(20_000),
+      ...clients,
+      ...options,
+    });
     open.add(messaging);
     return messaging;
   };

@@ -5,19 +5,36 @@ import { asDeploymentName, asDeviceId, type DeviceStatus, type Manifest } from "
 import { jetstreamManager } from "@nats-io/jetstream";
 import { errors, headers, type NatsConnection } from "@nats-io/nats-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type DesiredStateStore, openDesiredState, openDeviceReader, openInventoryStore, openStatusStore, openStatusWriter, type StatusStore } from "../src/index.ts";
+import {
+  type DesiredStateStore,
+  type Messaging,
+  openDesiredState,
+  openDeviceReader,
+  openInventoryStore,
+  openStatusStore,
+  openStatusWriter,
+  type StatusStore,
+} from "../src/index.ts";
 import { deviceA, deviceB, type Fleet, shippedConfig, silent, startFleet } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
 const secretScore = '{"type":"PodmanV0","data":{"services":[],"of":"b"}}';
 const manifestOfB: Manifest = { sources: ["test"], deployments: {} };
-const statusOfB: DeviceStatus = { device: deviceB, agentVersion: "1", bootId: "b", reportedAt: "2026-01-01T00:00:00Z", manifestRevision: 1, deployments: {} };
+const statusOfB: DeviceStatus = {
+  device: deviceB,
+  agentVersion: "1",
+  bootId: "b",
+  reportedAt: "2026-01-01T00:00:00Z",
+  manifestRevision: 1,
+  deployments: {},
+};
 const getB = "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.dev-b";
 const getA = "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.dev-a";
 
 let fleet: Fleet;
 let store: DesiredStateStore;
 let statuses: StatusStore;
+let messagingOfA: Messaging;
 let a: NatsConnection;
 
 beforeAll(async () => {
@@ -29,7 +46,8 @@ beforeAll(async () => {
   await store.putScore({ device: deviceB, deployment: asDeploymentName("secret"), scoreString: secretScore, expectedRevision: 0 });
   await store.putManifest({ device: deviceB, manifest: manifestOfB, expectedRevision: 0 });
   await openStatusWriter(await fleet.device(deviceB), deviceB).putStatus(statusOfB, signal);
-  a = (await fleet.device(deviceA)).connection;
+  messagingOfA = await fleet.device(deviceA);
+  a = messagingOfA.connection;
 });
 afterAll(async () => {
   await store.close();
@@ -125,7 +143,7 @@ describe("what a device may send is its own, whatever it puts into it", () => {
 });
 
 test("a refused read is told as such, and another device goes on reading", async () => {
-  const asB = openDeviceReader({ connection: a, state: () => ({ kind: "connected", server: "" }), onReconnect: () => () => undefined, close: async () => undefined }, deviceB);
+  const asB = openDeviceReader(messagingOfA, deviceB);
   expect(await asB.readManifest(signal)).toMatchObject({ kind: "unreadable", reason: "PermissionDenied" });
   const b = openDeviceReader(await fleet.device(deviceB), deviceB);
   expect(await b.readManifest(signal)).toMatchObject({ kind: "found", manifest: manifestOfB });

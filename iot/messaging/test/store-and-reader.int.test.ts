@@ -4,7 +4,14 @@
 import { asDeploymentName, type DeviceInventory, type DeviceStatus, type Manifest } from "@iot/contracts";
 import { eventually } from "@iot/testkit";
 import { describe, expect, test } from "vitest";
-import { openDesiredState, openDeviceReader, openInventoryStore, openStatusStore, openStatusWriter, type StatusEntry } from "../src/index.ts";
+import {
+  openDesiredState,
+  openDeviceReader,
+  openInventoryStore,
+  openStatusStore,
+  openStatusWriter,
+  type StatusEntry,
+} from "../src/index.ts";
 import { deviceA, deviceB, silent, startFleet } from "./nats-setup.ts";
 
 const hello = asDeploymentName("hello");
@@ -15,8 +22,23 @@ function manifest(revision: number): Manifest {
   return { sources: ["test"], deployments: { hello: { revision, generation: 1, uid: "u1", source: "test", namespace: "default" } } };
 }
 
-const status: DeviceStatus = { device: deviceA, agentVersion: "1", bootId: "b", reportedAt: "2026-01-01T00:00:00Z", manifestRevision: 1, deployments: {} };
-const inventory: DeviceInventory = { device: deviceA, agentVersion: "1", bootId: "b", architecture: "arm64", capabilities: [], labels: {}, facts: {} };
+const status: DeviceStatus = {
+  device: deviceA,
+  agentVersion: "1",
+  bootId: "b",
+  reportedAt: "2026-01-01T00:00:00Z",
+  manifestRevision: 1,
+  deployments: {},
+};
+const inventory: DeviceInventory = {
+  device: deviceA,
+  agentVersion: "1",
+  bootId: "b",
+  architecture: "arm64",
+  capabilities: [],
+  labels: {},
+  facts: {},
+};
 
 describe.each(["plain", "accounts", "shared"] as const)("against a server set up as %s", (setup) => {
   test("desired state goes from the store to the reader", async () => {
@@ -35,7 +57,11 @@ describe.each(["plain", "accounts", "shared"] as const)("against a server set up
 
     const read = await reader.readManifest(signal);
     expect(read).toMatchObject({ kind: "found", revision: 2, manifest: manifest(1) });
-    expect(await reader.readScore({ deployment: hello, revision: 1 }, signal)).toEqual({ kind: "found", score: JSON.parse(score), scoreString: score });
+    expect(await reader.readScore({ deployment: hello, revision: 1 }, signal)).toEqual({
+      kind: "found",
+      score: JSON.parse(score),
+      scoreString: score,
+    });
 
     const snapshot = await store.observe(signal);
     expect(snapshot.manifests.get(deviceA)).toEqual({ revision: 2, manifest: { ok: true, value: manifest(1) } });
