@@ -15,13 +15,11 @@ const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
 const RELIST_EVERY_MS = 30_000;
 
 const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));
-const NatsUrl = z
-  .string()
-  .check(
-    z.regex(/^((nats|tls):\/\/)?[\w.-]+(:\d{1,5})?$|^((nats|tls):\/\/)?\[[\da-f:]+\](:\d{1,5})?$/i, {
-      error: "expected an address of NATS, e.g. nats://central:4222",
-    }),
-  );
+const NatsUrl = z.string().check(
+  z.regex(/^((nats|tls):\/\/)?[\w.-]+(:\d{1,5})?$|^((nats|tls):\/\/)?\[[\da-f:]+\](:\d{1,5})?$/i, {
+    error: "expected an address of NATS, e.g. nats://central:4222",
+  }),
+);
 
 const SECTIONS = {
   agent: z.looseObject({

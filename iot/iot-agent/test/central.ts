@@ -3,7 +3,15 @@
 
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeviceId, type DeviceStatus, type Manifest, subjects } from "@iot/contracts";
-import { connectMessaging, type DesiredStateStore, type Messaging, openDesiredState, openInventoryStore, openStatusStore, type StatusStore } from "@iot/messaging";
+import {
+  connectMessaging,
+  type DesiredStateStore,
+  type Messaging,
+  openDesiredState,
+  openInventoryStore,
+  openStatusStore,
+  type StatusStore,
+} from "@iot/messaging";
 import { eventually } from "@iot/testkit";
 
 export const DEVICE: DeviceId = asDeviceId("pi-1");

@@ -23,7 +23,8 @@ beforeEach(async () => {
 afterEach(async () => {
   await device[Symbol.asyncDispose]();
   // The next test's device starts with an empty bucket.
-  for (const bucket of ["desired-state", "status", "inventory"]) await central.messaging.connection.request(`$JS.API.STREAM.DELETE.KV_${bucket}`);
+  for (const bucket of ["desired-state", "status", "inventory"])
+    await central.messaging.connection.request(`$JS.API.STREAM.DELETE.KV_${bucket}`);
   await central.close();
 });
 
@@ -42,7 +43,12 @@ test("a Score is applied, changed and removed, and the status says so", async ()
   device.start(nats.url);
   const { hello: first } = await central.apply({ hello: fileScore("one") });
   await holds("hello", "one");
-  expect((await phase("hello", "Running")).deployments["hello"]).toMatchObject({ desiredRevision: first, runningRevision: first, source: "test", generation: 1 });
+  expect((await phase("hello", "Running")).deployments["hello"]).toMatchObject({
+    desiredRevision: first,
+    runningRevision: first,
+    source: "test",
+    generation: 1,
+  });
 
   const { hello: second } = await central.apply({ hello: fileScore("two") });
   await holds("hello", "two");
@@ -53,7 +59,9 @@ test("a Score is applied, changed and removed, and the status says so", async ()
   await central.apply({});
   await holds("hello", null);
   await central.untilStatus("it is forgotten", ({ deployments }) => Object.keys(deployments).length === 0);
-  expect(await eventually(() => central.inventory())).toMatchObject({ inventory: { ok: true, value: { labels: { site: "lab" }, capabilities: ["folder"] } } });
+  expect(await eventually(() => central.inventory())).toMatchObject({
+    inventory: { ok: true, value: { labels: { site: "lab" }, capabilities: ["folder"] } },
+  });
   expect(device.lines.filter((line) => line.includes("received desired state"))).toHaveLength(2);
 });
 
@@ -96,7 +104,10 @@ test("what is blocked goes on when the reason is gone", async () => {
 
 test("an entry of a source that has not written stays, and goes when it has", async () => {
   device.start(nats.url);
-  await central.apply({ a: { scoreString: fileScore("a"), source: "cluster" }, b: { scoreString: fileScore("b"), source: "git" } }, ["cluster", "git"]);
+  await central.apply({ a: { scoreString: fileScore("a"), source: "cluster" }, b: { scoreString: fileScore("b"), source: "git" } }, [
+    "cluster",
+    "git",
+  ]);
   await holds("a", "a");
   await holds("b", "b");
   await central.apply({ c: { scoreString: fileScore("c"), source: "git" } }, ["git"]);
@@ -121,7 +132,10 @@ test("a manifest that is garbage, or deleted, removes nothing and is told", asyn
   await holds("more", "more");
   await central.untilStatus("the problem is over", ({ problem }) => problem === undefined);
 
-  await central.messaging.connection.request("$JS.API.STREAM.PURGE.KV_desired-state", JSON.stringify({ filter: `$KV.desired-state.${DEVICE}` }));
+  await central.messaging.connection.request(
+    "$JS.API.STREAM.PURGE.KV_desired-state",
+    JSON.stringify({ filter: `$KV.desired-state.${DEVICE}` }),
+  );
   await device.stop();
   device.start(nats.url);
   await central.untilStatus("its absence is told", ({ problem }) => problem?.reason === "NoManifest");
@@ -140,7 +154,10 @@ test("a Score that cannot be applied is Rejected with the reason, and what runs 
   ] as const;
   for (const [scoreString, reason, message] of cases) {
     const { hello: revision } = await central.apply({ hello: scoreString });
-    const status = await central.untilStatus(`rejected: ${scoreString}`, ({ deployments }) => deployments["hello"]?.desiredRevision === revision && deployments["hello"]?.phase === "Rejected");
+    const status = await central.untilStatus(
+      `rejected: ${scoreString}`,
+      ({ deployments }) => deployments["hello"]?.desiredRevision === revision && deployments["hello"]?.phase === "Rejected",
+    );
     expect(status.deployments["hello"]).toMatchObject({ reason, runningRevision: first });
     expect(status.deployments["hello"]?.message).toMatch(message);
     expect(await device.content("hello")).toBe("one");

@@ -3,7 +3,19 @@
 
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Device, eventually, loadImage, makeImage, makeTempFolder, type NatsServer, type ServerProcess, startDevice, startNats, startServerProcess, type TempFolder } from "@iot/testkit";
+import {
+  type Device,
+  eventually,
+  loadImage,
+  makeImage,
+  makeTempFolder,
+  type NatsServer,
+  type ServerProcess,
+  startDevice,
+  startNats,
+  startServerProcess,
+  type TempFolder,
+} from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Central, DEVICE } from "./central.ts";
 
@@ -71,7 +83,10 @@ function page(port: number, text: string): Promise<string> {
 }
 
 const phase = (wanted: string, reason: string) =>
-  central.untilStatus(`hello is ${wanted}`, ({ deployments }) => deployments["hello"]?.phase === wanted && deployments["hello"].reason === reason);
+  central.untilStatus(
+    `hello is ${wanted}`,
+    ({ deployments }) => deployments["hello"]?.phase === wanted && deployments["hello"].reason === reason,
+  );
 
 test("a Score becomes a page, and the status says Running", async () => {
   const { hello: revision } = await central.apply({ hello: score("localhost/hello:1", 8081) });
@@ -128,7 +143,10 @@ test("the agent ends within 5 s of SIGTERM, and an agent without memory leaves w
   await rm(join(folder.path, "state"), { recursive: true });
   const stoppedAt = new Date().toISOString();
   await startAgent();
-  await central.untilStatus("it reports again", ({ reportedAt, deployments }) => reportedAt > stoppedAt && deployments["hello"]?.phase === "Running");
+  await central.untilStatus(
+    "it reports again",
+    ({ reportedAt, deployments }) => reportedAt > stoppedAt && deployments["hello"]?.phase === "Running",
+  );
   expect(await idOf("hello_hello")).toBe(before);
 });
 

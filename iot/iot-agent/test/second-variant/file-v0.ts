@@ -83,7 +83,8 @@ export function fileVariant(type: string): ScoreVariant<{ folder: string }, File
                 if (step.kind === "remove") await rm(place(desired.name));
                 else {
                   const { waitsFor } = step;
-                  if (waitsFor !== undefined) await eventually(() => signal.aborted || exists(waitsFor), { timeoutMs: 60_000, intervalMs: 10 });
+                  if (waitsFor !== undefined)
+                    await eventually(() => signal.aborted || exists(waitsFor), { timeoutMs: 60_000, intervalMs: 10 });
                   signal.throwIfAborted();
                   await mkdir(folder, { recursive: true });
                   await writeFile(place(desired.name), JSON.stringify(step.stored));
@@ -97,7 +98,9 @@ export function fileVariant(type: string): ScoreVariant<{ folder: string }, File
         workloads: async () => {
           const names = (await readdir(folder)).filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
           const all = await Promise.all(names.map(async (name) => ({ name, stored: await read(name) })));
-          return all.flatMap(({ name, stored }) => (stored === null ? [] : [{ name, revision: stored.revision, scoreString: stored.scoreString }]));
+          return all.flatMap(({ name, stored }) =>
+            stored === null ? [] : [{ name, revision: stored.revision, scoreString: stored.scoreString }],
+          );
         },
         watch: () => Promise.resolve(),
       };
