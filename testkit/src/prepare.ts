@@ -1,6 +1,7 @@
 // Makes everything that tests take from the cache, so that no test has to wait for it: `node testkit/src/prepare.ts [part…]`.
 // Says what it makes, and how long that took. What is there already costs nothing.
 
+import { argoCdAssets } from "./argocd-program.ts";
 import { cacheFolder } from "./cache.ts";
 import { deviceRoot } from "./device-root.ts";
 import { busyboxProgram, kubernetesPrograms, natsServerProgram, podman4Layer, registryProgram } from "./real-parts.ts";
@@ -13,18 +14,23 @@ const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   "podman-4.9": podman4Layer,
   kubernetes: kubernetesPrograms,
 };
+/** Made only when they are named: few tests need them. */
+const ON_REQUEST: Readonly<Record<string, () => Promise<unknown>>> = { argocd: argoCdAssets };
 
 const wanted = process.argv.slice(2);
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 let failures = 0;
 say(`real servers, kept in ${cacheFolder()}`);
-for (const [name, prepare] of Object.entries(PARTS)) {
+for (const [name, prepare] of Object.entries(wanted.length === 0 ? PARTS : { ...PARTS, ...ON_REQUEST })) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const startedAt = performance.now();
+  const announce = setTimeout(() => say(`${name}: is being made`), 1_000);
   try {
     await prepare();
+    clearTimeout(announce);
     say(`${name}: ready, ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   } catch (error) {
+    clearTimeout(announce);
     failures += 1;
     say(`${name}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
   }

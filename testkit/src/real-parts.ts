@@ -12,7 +12,7 @@ export const KUBERNETES_VERSION = "1.36.4";
 export const PODMAN_4_VERSION = "4.9.3";
 export const REGISTRY_VERSION = "3.1.2";
 
-const MODULES = join(import.meta.dirname, "..", "real-parts");
+export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 const BUILD_TIMEOUT_MS = 40 * 60_000;
 
@@ -126,7 +126,11 @@ interface GoBuildOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-async function goBuild(module: string, [out, ...packages]: readonly [string, ...string[]], options: GoBuildOptions = {}): Promise<void> {
+export async function goBuild(
+  module: string,
+  [out, ...packages]: readonly [string, ...string[]],
+  options: GoBuildOptions = {},
+): Promise<void> {
   const { ldflags = [], tags = "", env = {} } = options;
   await run(
     [await goProgram(), "build", "-trimpath", "-tags", tags, "-ldflags", ["-s", "-w", ...ldflags].join(" "), "-o", out, ...packages],
@@ -145,7 +149,7 @@ async function goInstall(into: string, module: string): Promise<void> {
   });
 }
 
-async function goProgram(): Promise<string> {
+export async function goProgram(): Promise<string> {
   for (const candidate of [await findProgram("go"), "/usr/local/go/bin/go"]) {
     if (candidate !== undefined && (await exists(candidate))) return candidate;
   }
