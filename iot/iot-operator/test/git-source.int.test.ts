@@ -1,0 +1,221 @@
+// The git source against real repositories: what it reads, what it refuses and in which words, and what it says once.
+
+import { existsSync } from "node:fs";
+import { rename, symlink } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
+import { createLog } from "@harmony/runtime";
+import { expect, it, onTestFinished } from "vitest";
+import { readConfig } from "../src/config.ts";
+import { createGitSource, type GitSource } from "../src/git-source/git-source.ts";
+import type { SourceSnapshot } from "../src/source.ts";
+import { workload } from "./workload.ts";
+
+const never = new AbortController().signal;
+
+interface Opened {
+  readonly repository: GitRepository;
+  readonly source: GitSource;
+  readonly lines: string[];
+  read(): Promise<SourceSnapshot>;
+  push(files: Readonly<Record<string, string | null>>, options?: { force: boolean }): Promise<string>;
+}
+
+async function open(env: Record<string, string> = {}): Promise<Opened> {
+  const repository = await makeGitRepository();
+  onTestFinished(() => repository.remove());
+  const { source, lines } = await openSource({ IOT_GIT_URL: repository.url, ...env });
+  return {
+    repository,
+    source,
+    lines,
+    read: () => source.read(never),
+    push: async (files, options) => {
+      const commit = await repository.commit(files);
+      await repository.push(options);
+      return commit;
+    },
+  };
+}
+
+async function openSource(env: Record<string, string>): Promise<{ source: GitSource; lines: string[] }> {
+  const folder = await makeTempFolder("git-source");
+  onTestFinished(() => folder.remove());
+  const { git } = readConfig(env);
+  if (git === null) throw new Error("no IOT_GIT_URL");
+  const lines: string[] = [];
+  const log = createLog({ name: "test", format: "text", level: "debug", write: (line) => void lines.push(line) });
+  return { source: await createGitSource({ config: git, id: "git:test", folder: join(folder.path, "copy"), log }), lines };
+}
+
+function names(snapshot: SourceSnapshot): string[] | string {
+  return snapshot.kind === "complete" ? snapshot.deployments.map(({ namespace, name }) => `${namespace}/${name}`) : snapshot.message;
+}
+
+it("reads every Deployment under its path, and nothing else", async () => {
+  const { read, push } = await open({ IOT_GIT_PATH: "site", IOT_GIT_NAMESPACE: "plant" });
+  const commit = await push({
+    "site/a.yaml": workload("a"),
+    "site/deep/b.yml": `${workload("b")}---\n${workload("c", { namespace: "other" })}`,
+    "site/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n",
+    "site/.github/workflows/ci.yaml": "on: push\n",
+    "site/README.md": "apiVersion: nothing",
+    "elsewhere/z.yaml": workload("z"),
+  });
+  const snapshot = await read();
+  expect(snapshot).toMatchObject({ kind: "complete", version: commit, authoritative: true });
+  expect(names(snapshot)).toEqual(["plant/a", "plant/b", "other/c"]);
+  expect(snapshot.kind === "complete" && snapshot.deployments[0]).toMatchObject({
+    uid: "git:test/plant/a",
+    generation: 1,
+    commit,
+    targetDevices: ["pi-1"],
+    scoreString: '{"type":"PodmanV0","data":{"services":[{"image":"docker.io/library/nginx:1","name":"web"}]}}',
+  });
+});
+
+it("counts commits as generations", async () => {
+  const { read, push } = await open();
+  await push({ "a.yaml": workload("a") });
+  await push({ "b.txt": "b" });
+  expect(await read()).toMatchObject({ deployments: [{ generation: 2 }] });
+});
+
+it("keeps the last good commit when the newest does not parse, and says where, once", async () => {
+  const { read, push, lines } = await open();
+  const good = await push({ "a.yaml": workload("a") });
+  await read();
+  const bad = await push({ "site/b.yaml": workload("b").replace("kind: Deployment", "kind: Deployment\nsurprise: 1") });
+  const snapshot = await read();
+  expect(names(snapshot)).toEqual(["default/a"]);
+  expect(snapshot).toMatchObject({ kind: "complete", version: good, authoritative: false });
+  const problem = snapshot.kind === "complete" ? snapshot.problem : "";
+  expect(problem).toBe(
+    `commit ${bad.slice(0, 10)} is not followed, ${good.slice(0, 10)} stays in force: site/b.yaml:3: surprise: is not a known field`,
+  );
+  await read();
+  expect(lines.filter((line) => line.includes("commit is not followed"))).toHaveLength(1);
+  await push({ "site/b.yaml": workload("b") });
+  expect(names(await read())).toEqual(["default/a", "default/b"]);
+});
+
+it("with no good commit known it is unreadable, not empty", async () => {
+  const { read, push } = await open();
+  await push({ "a.yaml": "apiVersion: iot.nationtech.io/v1alpha1\nkind: Deployment\nspec: [\n" });
+  const snapshot = await read();
+  expect(snapshot).toMatchObject({ kind: "unreadable", reason: "InvalidCommit" });
+  expect(names(snapshot)).toMatch(/is not followed, what runs stays as it is: a\.yaml:\d+: /);
+});
+
+it("refuses two files of one name, an alias bomb, and a scalar that kubectl reads otherwise", async () => {
+  const { read, push } = await open();
+  await push({ "a.yaml": workload("a"), "b.yaml": workload("a") });
+  expect(names(await read())).toMatch(/b\.yaml:3: metadata\.name: "a" is also the name of the Deployment at a\.yaml:3/);
+  const levels = Array.from(
+    { length: 12 },
+    (_, level) => `      l${level}: &l${level} [${Array.from({ length: 9 }, () => (level === 0 ? "x" : `*l${level - 1}`)).join(", ")}]`,
+  );
+  await push({ "b.yaml": `${workload("b").trimEnd()}\n${levels.join("\n")}\n` });
+  expect(names(await read())).toMatch(/b\.yaml:\d+: .*alias/);
+  await push({ "b.yaml": workload("b").replace("name: web", "name: web\n          pull: yes") });
+  expect(names(await read())).toMatch(/b\.yaml:11: .*quote it/);
+});
+
+it("refuses a link, wherever it leads", async () => {
+  const { read, push, repository } = await open();
+  await push({ "a.yaml": workload("a") });
+  await symlink("/etc/hostname", join(repository.workPath, "out.yaml"));
+  await push({});
+  expect(names(await read())).toContain("out.yaml: is a symbolic link, which is not followed: put the file itself here");
+});
+
+it("follows a branch that was forced, and says so", async () => {
+  const { read, push, repository, lines } = await open();
+  const first = await push({ "a.yaml": workload("a") });
+  await push({ "b.yaml": workload("b") });
+  expect(names(await read())).toEqual(["default/a", "default/b"]);
+  await repository.resetTo(first);
+  await repository.push({ force: true });
+  expect(await read()).toMatchObject({ version: first, authoritative: true });
+  expect(lines.filter((line) => line.includes("the branch was forced"))).toHaveLength(1);
+});
+
+it.each([
+  [
+    "a branch that is not there",
+    { IOT_GIT_BRANCH: "release" },
+    "MissingBranch",
+    /failed to fetch branch release of file:.*; push it, or set IOT_GIT_BRANCH/,
+  ],
+  ["a folder that is not there", { IOT_GIT_PATH: "site" }, "MissingFolder", /has no folder site at commit/],
+  ["a path that is a file", { IOT_GIT_PATH: "a.yaml" }, "MissingFolder", /has no folder a.yaml/],
+  ["a repository that is not there", { IOT_GIT_URL: "/nonexistent.git" }, "MissingRepository", /nonexistent/],
+  ["a server that is not there", { IOT_GIT_URL: "http://127.0.0.1:1/w.git" }, "Unreachable", /failed to fetch branch main of http/],
+])("%s is unreadable, and told", async (_, env, reason, message) => {
+  const { read, push } = await open(env);
+  await push({ "a.yaml": workload("a") });
+  const snapshot = await read();
+  expect(snapshot).toMatchObject({ kind: "unreadable", reason });
+  expect(names(snapshot)).toMatch(message);
+});
+
+it("a remote that goes away and comes back", async () => {
+  const { read, push, repository } = await open();
+  await push({ "a.yaml": workload("a") });
+  await read();
+  await rename(repository.barePath, `${repository.barePath}.away`);
+  expect(await read()).toMatchObject({ kind: "unreadable", reason: "MissingRepository" });
+  await rename(`${repository.barePath}.away`, repository.barePath);
+  expect(names(await read())).toEqual(["default/a"]);
+});
+
+it("a branch of no files is complete and empty", async () => {
+  const { read, push } = await open();
+  await push({ "a.yaml": workload("a") });
+  await push({ "a.yaml": null });
+  expect(names(await read())).toEqual([]);
+});
+
+it("no hook of the repository, and no configuration of the user, takes part", async () => {
+  const { read, push, repository } = await open();
+  await push({ "a.yaml": workload("a") });
+  const folder = await makeTempFolder("git-home");
+  onTestFinished(() => folder.remove());
+  await repository.setHook("pre-upload", `#!/bin/sh\ntouch ${folder.path}/ran\n`);
+  await repository.git(["--git-dir", repository.barePath, "config", "uploadpack.packObjectsHook", `touch ${folder.path}/ran;`]);
+  expect(names(await read())).toEqual(["default/a"]);
+  expect(existsSync(join(folder.path, "ran"))).toBe(false);
+});
+
+it("a password reaches the server that asks for it, and neither arguments nor log", async () => {
+  const heard: string[] = [];
+  const server = createServer((request, response) => {
+    const { authorization } = request.headers;
+    if (authorization !== undefined) heard.push(Buffer.from(authorization.replace("Basic ", ""), "base64").toString());
+    response.writeHead(authorization === undefined ? 401 : 403, { "www-authenticate": 'Basic realm="git"' }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const { source, lines } = await openSource({
+    IOT_GIT_URL: `http://127.0.0.1:${port}/w.git`,
+    IOT_GIT_USERNAME: "me",
+    IOT_GIT_PASSWORD: "geheim",
+  });
+  const snapshot = await source.read(never);
+  expect(snapshot).toMatchObject({ kind: "unreadable", reason: "WrongCredentials" });
+  expect(heard).toContain("me:geheim");
+  expect([names(snapshot), ...lines].join("\n")).not.toContain("geheim");
+});
+
+it("an aborted reading ends git with its children", async () => {
+  const { source, push } = await open();
+  await push({ "a.yaml": workload("a") });
+  const abort = new AbortController();
+  const reading = source.read(abort.signal);
+  abort.abort(new Error("told to end"));
+  await expect(reading).rejects.toThrow("told to end");
+  expect(names(await source.read(never))).toEqual(["default/a"]);
+});

@@ -1,0 +1,140 @@
+// An operator with its git source in the test's own process, on real servers, with what it logged and what the bucket has. For tests
+// that hold a write back or end it between two; the process itself is tested in process.int.test.ts.
+
+import { join } from "node:path";
+import { createLog } from "@harmony/runtime";
+import { asDeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
+import {
+  connectMessaging,
+  type DesiredStateSnapshot,
+  type DesiredStateStore,
+  type Messaging,
+  openDesiredState,
+  openStatusStore,
+  openStatusWriter,
+} from "@iot/messaging";
+import { eventually, makeTempFolder } from "@iot/testkit";
+import { onTestFinished } from "vitest";
+import { readConfig } from "../src/config.ts";
+import { createGitSource } from "../src/git-source/git-source.ts";
+import { type Operator, startOperator } from "../src/operator.ts";
+import { newVitals, type Vitals } from "../src/vitals.ts";
+
+export interface RunningOperator {
+  readonly lines: string[];
+  readonly vitals: Vitals;
+  /** As a hook does. */
+  poke(): void;
+  close(): Promise<void>;
+}
+
+export interface RunningOptions {
+  readonly natsUrl: string;
+  readonly gitUrl: string;
+  readonly sourceId?: string;
+  readonly env?: Record<string, string>;
+  /** For injected faults. */
+  readonly wrap?: (store: DesiredStateStore) => DesiredStateStore;
+  readonly confirmMassRemoval?: string;
+}
+
+export async function runOperator(options: RunningOptions): Promise<RunningOperator> {
+  const { natsUrl, gitUrl, sourceId = "git:test", env = {}, wrap = (store) => store, confirmMassRemoval } = options;
+  const lines: string[] = [];
+  const log = createLog({ name: "operator", format: "text", write: (line) => void lines.push(line) });
+  const folder = await makeTempFolder("operator");
+  const vitals = newVitals();
+  const messaging = await connect(natsUrl);
+  const desired = await openDesiredState(messaging, { log });
+  const status = await openStatusStore(messaging, { log });
+  const { git } = readConfig({ IOT_GIT_URL: gitUrl, ...env });
+  if (git === null) throw new Error("no IOT_GIT_URL");
+  const source = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
+  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, vitals, log, confirmMassRemoval });
+  messaging.onReconnect(() => operator.resync());
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await operator.close();
+    await desired.close();
+    await messaging.close();
+    await folder.remove();
+  };
+  onTestFinished(close);
+  return { lines, vitals, poke: () => source.poke(), close };
+}
+
+export interface Bucket {
+  snapshot(): Promise<DesiredStateSnapshot>;
+  manifest(device: string): Promise<Manifest | undefined>;
+  score(key: string): Promise<string | null>;
+  /** The last sequence of the store: no higher means that nothing was written. */
+  lastSequence(): Promise<number>;
+  putStatus(status: DeviceStatus): Promise<void>;
+  readonly store: DesiredStateStore;
+  readonly messaging: Messaging;
+}
+
+/** Looks at the bucket over a connection of its own. */
+export async function openBucket(natsUrl: string): Promise<Bucket> {
+  const log = createLog({ name: "test", write: () => undefined });
+  const messaging = await connect(natsUrl);
+  onTestFinished(() => messaging.close());
+  const store = await openDesiredState(messaging, { log });
+  onTestFinished(() => store.close());
+  const snapshot = (): Promise<DesiredStateSnapshot> => store.observe(new AbortController().signal);
+  return {
+    store,
+    messaging,
+    snapshot,
+    async manifest(device) {
+      const manifest = (await snapshot()).manifests.get(asDeviceId(device))?.manifest;
+      return manifest?.ok === true ? manifest.value : undefined;
+    },
+    score: async (key) => (await snapshot()).scores.get(key)?.scoreString ?? null,
+    async lastSequence() {
+      const { manifests, scores } = await snapshot();
+      return Math.max(0, ...[...manifests.values(), ...scores.values()].map(({ revision }) => revision));
+    },
+    putStatus: (status) => openStatusWriter(messaging, asDeviceId(status.device)).putStatus(status, new AbortController().signal),
+  };
+}
+
+/** Waits until the bucket's Score of this key holds `text`; null: until it has none. */
+export async function scoreHolds(bucket: Bucket, key: string, text: string | null): Promise<void> {
+  await eventually(
+    async () => {
+      const score = await bucket.score(key);
+      if (text === null ? score === null : score?.includes(text) === true) return true;
+      throw new Error(`${key} is ${score}`);
+    },
+    { what: `${key} holds ${text}`, timeoutMs: 20_000 },
+  );
+}
+
+function connect(natsUrl: string): Promise<Messaging> {
+  const log = createLog({ name: "test", write: () => undefined });
+  return connectMessaging({ servers: [natsUrl], name: "test", log, signal: new AbortController().signal });
+}
+
+/** A device that says of its deployments, each with a revision, that they are in this phase. */
+export function statusOf(
+  device: string,
+  deployments: Readonly<Record<string, { revision: number; phase?: "Running" | "Failed"; source?: string }>>,
+): DeviceStatus {
+  const at = "2026-01-01T00:00:00Z";
+  return {
+    device,
+    agentVersion: "1",
+    bootId: "boot",
+    reportedAt: at,
+    manifestRevision: 1,
+    deployments: Object.fromEntries(
+      Object.entries(deployments).map(([name, { revision, phase = "Running", source = "git:test" }]) => [
+        name,
+        { phase, reason: phase, message: "", since: at, desiredRevision: revision, runningRevision: revision, source, services: [] },
+      ]),
+    ),
+  };
+}
