@@ -58,8 +58,9 @@ node testkit/src/prepare.ts >"$reports/prepare.log" 2>&1 </dev/null &
 prepare_pid=$!
 set +m
 
-check "format" oxfmt --check .
-check "lint" oxlint --type-aware --deny-warnings
+# Where CI is set these two colour what is not read on a terminal.
+check "format" env -u CI oxfmt --check .
+check "lint" env -u CI oxlint --type-aware --deny-warnings
 check "types" tsc -p tsconfig.json --noEmit
 if [[ -f iot/contracts/scripts/generate.ts ]]; then check "generated files" npm run --silent generate -- --check; fi
 check "unused code" knip --no-config-hints
