@@ -13,6 +13,11 @@ import type { LaneReport } from "./status.ts";
 import { formatOrigin } from "./take-manifest.ts";
 
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
+/**
+ * What stands in the way is often gone in a moment: the network of a container that was just stopped holds its port for some milliseconds
+ * more, and until the next try the service is down. So the first tries come quickly.
+ */
+const TROUBLE = { baseMs: 50, maxMs: 30_000 };
 
 export interface LanesOptions {
   readonly variants: readonly BoundVariant[];
@@ -194,7 +199,7 @@ export class Lanes {
     }
     const attempt = (this.#attempts.get(name) ?? 0) + 1;
     this.#attempts.set(name, attempt);
-    return backoffMs(attempt, { ...RETRY, baseMs: report.recheckAfterMs ?? RETRY.baseMs });
+    return backoffMs(attempt, TROUBLE);
   }
 
   #tell(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
