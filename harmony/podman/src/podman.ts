@@ -187,7 +187,7 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
         if (!(cause instanceof PodmanError) || cause.code !== "failed") throw cause;
         error = cause.detail;
       }
-      if (error !== undefined) throw new PodmanError(`failed to ${doing}`, { code: codeOfPull(error), detail: error });
+      if (error !== undefined) throw new PodmanError(`failed to ${doing}`, { code: codeOfPull(error), detail: shortened(error) });
       if (!pulled) throw new PodmanError(`failed to ${doing}: the answer broke off`, { code: "bad-answer" });
     },
 
@@ -212,6 +212,11 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
       for await (const line of http.lines({ method: "GET", path, doing, signal, timeoutMs: null })) yield parseAnswer(Event, line, doing);
     },
   };
+}
+
+/** `initializing source docker://…: pinging container registry …: Get "https://…": connection refused`: the last part says it. */
+function shortened(error: string): string {
+  return error.replace(/^.*(?:Get|Head|Post) "[^"]*": /s, "");
 }
 
 function filters(filter: Readonly<Record<string, readonly string[]>>): string {
