@@ -1,5 +1,12 @@
 export { loadKubernetesConfig } from "./configuration.ts";
 export { connectKubernetes, type KubernetesConnection, type KubernetesRequest } from "./connection.ts";
 export { KubernetesError, type KubernetesErrorCode } from "./kubernetes-error.ts";
-export { listAndWatch, listObjects, type ObjectChange, type ResourceStore, type StoreState } from "./list-and-watch.ts";
+export {
+  listAndWatch,
+  type ListAndWatchOptions,
+  listObjects,
+  type ObjectChange,
+  type ResourceStore,
+  type StoreState,
+} from "./list-and-watch.ts";
 export { applyStatus, KubernetesObject, type ObjectName, readObject, resourceName, type ResourceType, setFinalizer } from "./resource.ts";

@@ -1,13 +1,13 @@
 // All objects of one resource type, kept current in memory: a paged list, then a watch from its resourceVersion on. A watch that
-// ends is resumed; one that the server refuses (410, a version it does not have) begins with a new list; an error is tried again
-// with back-off, for ever, and its reason is the store's state meanwhile. The objects last known stay in the store until a whole new list
+// ends or is cut is resumed; when that fails (410, an outage) it begins with a new list, tried again with back-off, for ever, and the
+// reason is the store's state meanwhile. The objects last known stay in the store until a whole new list
 // has been read. The official client's informer is not used: it stops for good on any error but 410.
 
 import { parse } from "@harmony/schema";
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import * as z from "zod/mini";
 import { type KubernetesConnection, KubernetesStatus } from "./connection.ts";
-import { codeOfStatus, KubernetesError, type KubernetesErrorCode } from "./kubernetes-error.ts";
+import { codeOfStatus, KubernetesError } from "./kubernetes-error.ts";
 import { asObject, isNewer, KubernetesObject, resourceName, resourcePath, type ResourceType } from "./resource.ts";
 
 export type StoreState =
@@ -27,7 +27,7 @@ export interface ResourceStore {
   state(): StoreState;
   /** By uid. */
   objects(): ReadonlyMap<string, KubernetesObject>;
-  /** Takes what a write answered, which the watch will say only later. What is older than what is known is left. */
+  /** Takes what a write answered, which the watch will say only later. What is older than what is known, or of an unknown object, is left. */
   put(object: KubernetesObject): void;
   /** Resolves with the first state that is not `starting`. */
   started(signal: AbortSignal): Promise<void>;
@@ -58,8 +58,6 @@ const Bookmark = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.st
 
 /** A watch that ends sooner than this without a word counts as a failure: a proxy may cut each one at once. */
 const SHORT_WATCH_MS = 1_000;
-/** After these the watch goes on from where it was; what the server refused otherwise begins anew with a list. */
-const RESUMED: ReadonlySet<KubernetesErrorCode> = new Set(["Unreachable", "Timeout", "TooManyRequests"]);
 
 /** All objects as they are now: a consistent read, never of a cache that lags behind. */
 export async function listObjects(
@@ -103,7 +101,7 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     onState(next);
   };
 
-  const put = (object: KubernetesObject): void => {
+  const set = (object: KubernetesObject): void => {
     const { uid } = object.metadata;
     const previous = objects.get(uid) ?? null;
     if (previous !== null && !isNewer(object, previous)) return;
@@ -171,7 +169,7 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     if (kind === "DELETED") {
       const previous = objects.get(current.metadata.uid) ?? null;
       if (objects.delete(current.metadata.uid)) onChange({ previous, current: null });
-    } else put(current);
+    } else set(current);
     return current.metadata.resourceVersion;
   };
 
@@ -192,7 +190,8 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
         if (signal.aborted) return;
         const failure =
           error instanceof KubernetesError ? error : new KubernetesError("BadAnswer", `failed to follow ${name}`, { cause: error });
-        if (!RESUMED.has(failure.code)) at = null;
+        // Not resumed: a server that was away may have come back with an older copy of its store, and would not say so.
+        at = null;
         failures += 1;
         waitMs = Math.max(backoffMs(failures, backoff), failure.retryAfterMs ?? 0);
         if (failure.code === "Gone") log.debug("the watch is too old, listing again", { resource: name });
@@ -211,7 +210,9 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
   return {
     state: () => state,
     objects: () => objects,
-    put,
+    put: (object) => {
+      if (objects.has(object.metadata.uid)) set(object);
+    },
     started: async (waiting) => {
       const { promise, reject } = Promise.withResolvers<never>();
       const abort = (): void => reject(waiting.reason);

@@ -70,32 +70,29 @@ export async function readObject(
 }
 
 /**
- * Server-side apply of the status subresource. Fields that `manager` set before and leaves out now are removed; fields of others stay.
- * @throws KubernetesError Conflict when the object of this uid is gone and another has its name, NotFound when there is none.
+ * Server-side apply of the status subresource, of exactly the state that was read. Fields that `manager` set before and leaves out now
+ * are removed; fields of others stay.
+ * @throws KubernetesError Conflict when the object has changed, or is another of its name; NotFound when there is none.
  */
 export async function applyStatus(
   connection: KubernetesConnection,
   type: ResourceType,
-  o: {
-    readonly object: ObjectName;
-    readonly uid: string;
-    readonly manager: string;
-    readonly status: unknown;
-    readonly signal: AbortSignal;
-  },
+  o: { readonly object: KubernetesObject; readonly manager: string; readonly status: unknown; readonly signal: AbortSignal },
 ): Promise<KubernetesObject> {
-  const { object, uid, manager, status, signal } = o;
-  const what = `write the status of ${described(type, object)}`;
+  const { object, manager, status, signal } = o;
+  const { name, namespace, uid, resourceVersion } = object.metadata;
+  const what = `write the status of ${described(type, { namespace, name })}`;
   const answer = await connection.request({
     method: "PATCH",
-    path: `${resourcePath(type, object)}/status`,
+    path: `${resourcePath(type, { namespace, name })}/status`,
     query: { fieldManager: manager, force: "true" },
     body: {
       type: "application/apply-patch+yaml",
       value: {
         apiVersion: type.group === "" ? type.version : `${type.group}/${type.version}`,
         kind: type.kind,
-        metadata: { name: object.name, namespace: object.namespace, uid },
+        // The uid alone would not do: this subresource does not look at it.
+        metadata: { name, namespace, uid, resourceVersion },
         status,
       },
     },

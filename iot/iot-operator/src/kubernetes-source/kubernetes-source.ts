@@ -137,14 +137,22 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
 
   const write = async (result: DeploymentResult, reporting: AbortSignal): Promise<void> => {
     const { uid, namespace, name } = result;
-    const object = store.objects().get(uid);
-    if (object === undefined) return;
-    const status = statusToWrite(result, object.status, rfc3339(clock.now()));
-    if (status === null) return;
-    store.put(
-      await applyStatus(connection, DEPLOYMENTS, { object: { namespace, name }, uid, manager: MANAGER, status, signal: reporting }),
-    );
-    log.debug("wrote status", { namespace, deployment: name, ready: result.conditions.Ready.message });
+    for (let attempt = 1; ; attempt += 1) {
+      const object = store.objects().get(uid);
+      if (object === undefined) return;
+      const status = statusToWrite(result, object.status, rfc3339(clock.now()));
+      if (status === null) return;
+      try {
+        store.put(await applyStatus(connection, DEPLOYMENTS, { object, manager: MANAGER, status, signal: reporting }));
+        return log.debug("wrote status", { namespace, deployment: name, ready: result.conditions.Ready.message });
+      } catch (error) {
+        if (!(error instanceof KubernetesError) || error.code !== "Conflict" || attempt === 3) throw error;
+      }
+      const now = await readObject(connection, DEPLOYMENTS, { namespace, name }, reporting);
+      // Another of its name: the watch brings the news.
+      if (now.metadata.uid !== uid) return;
+      store.put(now);
+    }
   };
 
   const release = async ({ uid, namespace, name }: SourceObject, reporting: AbortSignal): Promise<void> => {
@@ -178,8 +186,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
           await deed();
         } catch (error) {
           if (!(error instanceof KubernetesError)) throw error;
-          // Gone, or another of its name: the watch brings the news.
-          if (error.code === "NotFound" || error.code === "Conflict") return;
+          // Gone: the watch brings the news.
+          if (error.code === "NotFound") return;
           log.debug("failed to tell a deployment's owner", { namespace: one.namespace, deployment: one.name, error });
           failures.push(error);
         }
