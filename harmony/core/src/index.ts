@@ -1,4 +1,13 @@
-export { type BoundVariant, bind, type Desired, type Interpret, type Parsed, type ScoreDocument, type ScoreVariant, type Workload } from "./score.ts";
+export {
+  type BoundVariant,
+  bind,
+  type Desired,
+  type Interpret,
+  type Parsed,
+  type ScoreDocument,
+  type ScoreVariant,
+  type Workload,
+} from "./score.ts";
 export type { Inventory } from "./inventory.ts";
 export { formatIssues, formatPath, type Issue } from "./issue.ts";
 export type { Blocked, Outcome, Plan } from "./plan.ts";

@@ -18,7 +18,5 @@ export function formatPath(path: Issue["path"]): string {
 
 /** One sentence for a person: `services[0].image: expected text, found 3; services[1]: …`. */
 export function formatIssues(issues: readonly Issue[]): string {
-  return issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`))
-    .join("; ");
+  return issues.map(({ path, message }) => (path.length === 0 ? message : `${formatPath(path)}: ${message}`)).join("; ");
 }

@@ -63,8 +63,8 @@ export interface BoundVariant {
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Does not compile unless the Topology offers what the variant needs. */
-export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<Needs>): BoundVariant {
+/** Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer). */
+export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
   const interpret = variant.interpret(topology);
   return {
     type: variant.type,

@@ -41,11 +41,7 @@ export function createLog(options: {
 
   const emit = (at: LogLevel, message: string, fields: LogFields): void => {
     if (LEVELS[at].pino < LEVELS[level].pino) return;
-    const clean = Object.fromEntries(
-      Object.entries(fields)
-        .filter(([, value]) => value !== undefined)
-        .map(([key, value]) => [key, SECRET.test(key) ? "[redacted]" : plain(value)]),
-    );
+    const clean = plainFields(fields);
     if (format === "json") {
       write(`${JSON.stringify({ level: LEVELS[at].pino, time: now().getTime(), name, msg: message, ...clean })}\n`);
       return;
@@ -70,8 +66,18 @@ function shown(value: unknown): string {
   return /[\s"=]/.test(text) && typeof value === "string" ? JSON.stringify(text) : text;
 }
 
+function plainFields(fields: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, SECRET.test(key) ? "[redacted]" : plain(value)]),
+  );
+}
+
 function plain(value: unknown): unknown {
-  return value instanceof Error ? errorText(value) : value;
+  if (value instanceof Error) return errorText(value);
+  if (Array.isArray(value)) return value.map(plain);
+  return typeof value === "object" && value !== null ? plainFields(value) : value;
 }
 
 /** An error as the chain of its messages: each layer adds what it tried, never the cause again. */

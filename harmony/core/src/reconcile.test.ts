@@ -1,0 +1,144 @@
+import { describe, expect, test } from "vitest";
+import { bind } from "./score.ts";
+import type { Outcome, Plan } from "./plan.ts";
+import { reconcile, type Reconciler } from "./reconcile.ts";
+import type { WorkloadReport } from "./report.ts";
+
+interface Report {
+  readonly world: number;
+  readonly steps: number;
+  readonly outcomes: readonly Outcome["kind"][];
+  readonly doing: string | null;
+}
+
+/** A world that is a number, and steps that add one to it. */
+function counter(options: { readonly outcome?: (step: number) => Outcome; readonly keepsMoving?: boolean } = {}) {
+  const { outcome = () => ({ kind: "changed" }), keepsMoving = false } = options;
+  const state = { world: 0, observed: 0, applied: [] as number[] };
+  const reconciler: Reconciler<number, number, number, Report> = {
+    observe: () => {
+      state.observed += 1;
+      if (keepsMoving) state.world = 0;
+      return Promise.resolve(state.world);
+    },
+    plan: (desired, world): Plan<number> => ({
+      steps: Array.from({ length: desired - world }, (_, index) => world + index + 1),
+      blocked: [],
+      recheckAfterMs: null,
+    }),
+    apply: (step, _, progress) => {
+      progress(`${step} under way`);
+      const result = outcome(step);
+      if (result.kind === "changed") state.world = step;
+      state.applied.push(step);
+      return Promise.resolve(result);
+    },
+    report: ({ snapshot, plan, outcomes, doing }) => ({
+      world: snapshot,
+      steps: plan.steps.length,
+      outcomes: outcomes.map(({ kind }) => kind),
+      doing: doing === null ? null : `${doing.step}:${doing.progress}`,
+    }),
+  };
+  return { state, reconciler };
+}
+
+const signal = new AbortController().signal;
+
+describe("reconcile", () => {
+  test("applies the steps in order, observes again after a change, and ends with an empty plan", async () => {
+    const { state, reconciler } = counter();
+    const reports: Report[] = [];
+    const last = await reconcile(reconciler, 2, { signal, onReport: (report) => reports.push(report) });
+    expect(state).toMatchObject({ world: 2, observed: 2, applied: [1, 2] });
+    expect(last).toEqual({ world: 2, steps: 0, outcomes: [], doing: null });
+    expect(reports.map(({ doing }) => doing)).toEqual(["1:", "1:1 under way", "2:", "2:2 under way", null]);
+    expect(reports[2]?.outcomes).toEqual(["changed"]);
+  });
+
+  test("looks once at a world that is as it should be", async () => {
+    const { state, reconciler } = counter();
+    await reconcile(reconciler, 0, { signal });
+    expect(state).toMatchObject({ observed: 1, applied: [] });
+  });
+
+  test.each(["blocked", "failed", "rejected"] as const)("ends at a step that is %s, and tells it", async (kind) => {
+    const trouble: Outcome = { kind, subject: "2", reason: "NotTwo", message: "two cannot be" };
+    const { state, reconciler } = counter({ outcome: (step) => (step === 2 ? trouble : { kind: "changed" }) });
+    const last = await reconcile(reconciler, 3, { signal });
+    expect(state.applied).toEqual([1, 2]);
+    expect(last.outcomes).toEqual(["changed", kind]);
+  });
+
+  test("steps that change nothing do not make it look for ever", async () => {
+    const { state, reconciler } = counter({ outcome: () => ({ kind: "unchanged" }) });
+    await reconcile(reconciler, 2, { signal });
+    expect(state).toMatchObject({ observed: 1, applied: [1, 2] });
+  });
+
+  test("a world that changes under every pass is left for later", async () => {
+    const { state, reconciler } = counter({ keepsMoving: true });
+    await reconcile(reconciler, 1, { signal });
+    expect(state.observed).toBeGreaterThan(1);
+    expect(state.observed).toBeLessThan(20);
+  });
+
+  test("an abort ends it before the next step", async () => {
+    const abort = new AbortController();
+    const { state, reconciler } = counter({
+      outcome: () => {
+        abort.abort(new Error("superseded"));
+        return { kind: "changed" };
+      },
+    });
+    await expect(reconcile(reconciler, 3, { signal: abort.signal })).rejects.toThrow("superseded");
+    expect(state.applied).toEqual([1]);
+  });
+});
+
+describe("bind", () => {
+  const done: WorkloadReport = {
+    phase: "Running",
+    reason: "Running",
+    message: "",
+    runningRevision: "1",
+    services: [],
+    recheckAfterMs: null,
+    settled: true,
+  };
+  const seen: unknown[] = [];
+  const variant = bind(
+    {
+      type: "NumberV0",
+      parse: (data) =>
+        typeof data === "number" ? { ok: true, value: data } : { ok: false, issues: [{ path: ["n", 0], message: "expected a number" }] },
+      interpret: () => ({
+        reconcile: ({ data }) => {
+          seen.push(data);
+          return Promise.resolve(done);
+        },
+        workloads: () => Promise.resolve([]),
+        watch: () => Promise.resolve(),
+      }),
+    },
+    { name: "here", capabilities: {}, inventory: () => Promise.resolve({ architecture: "any", capabilities: [], facts: {} }) },
+  );
+  const desired = { name: "a", revision: "1", scoreString: "" };
+
+  test("gives the variant what it parsed, and null to remove", async () => {
+    expect(await variant.reconcile({ ...desired, data: 3 }, { signal })).toBe(done);
+    await variant.reconcile({ ...desired, data: null }, { signal });
+    expect(seen).toEqual([3, null]);
+  });
+
+  test("a Score that does not parse is rejected with its path, and touches nothing", async () => {
+    const before = seen.length;
+    const told: WorkloadReport[] = [];
+    const report = await variant.reconcile({ ...desired, data: "three" }, { signal, onReport: (each) => told.push(each) });
+    expect(report).toMatchObject({ phase: "Rejected", reason: "InvalidScore", message: "n[0]: expected a number" });
+    expect(told).toEqual([report]);
+    expect(variant.check("three")).toEqual(report);
+    expect(variant.check(3)).toBeNull();
+    expect(seen).toHaveLength(before);
+  });
+});
