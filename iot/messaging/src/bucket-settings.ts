@@ -57,8 +57,8 @@ export function settingProblems(bucket: BucketName, config: StreamConfig): Setti
     "none",
     "entries would not stand under their keys",
   );
-  expect(config.sealed !== true, "sealed", config.sealed, "false", "nothing can be written");
-  expect(config.no_ack !== true, "no_ack", config.no_ack, "false", "every write waits for an acknowledgement");
+  expect(!config.sealed, "sealed", config.sealed, "false", "nothing can be written");
+  expect(!(config.no_ack ?? false), "no_ack", config.no_ack, "false", "every write waits for an acknowledgement");
   expect(
     config.retention === RetentionPolicy.Limits,
     "retention",

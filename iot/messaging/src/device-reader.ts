@@ -55,9 +55,14 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
   return {
     readManifest: (signal) =>
       orUnreadable(signal, async () => {
-        const entry = await readFrom(subjects.manifest(device), (sequence) => noticed === null || sequence >= noticed, signal);
+        let awaited = noticed;
+        const isThere = (sequence: number): boolean => {
+          awaited = noticed;
+          return awaited === null || sequence >= awaited;
+        };
+        const entry = await readFrom(subjects.manifest(device), isThere, signal);
         // Also when it never came, as after a restore of the store: the next read does not wait for it again.
-        noticed = null;
+        if (noticed === awaited) noticed = null;
         if (entry.kind === "absent") return { kind: "absent" };
         const manifest = parseJson(Manifest, entry.data);
         if (!manifest.ok) {

@@ -11,7 +11,7 @@ import {
   openInventoryStore,
   openStatusStore,
 } from "../src/index.ts";
-import { deviceA, deviceB, type Fleet, silent, startFleet } from "./nats-setup.ts";
+import { containing, deviceA, deviceB, type Fleet, silent, startFleet } from "./nats-setup.ts";
 
 const hello = asDeploymentName("hello");
 const signal = AbortSignal.timeout(100_000);
@@ -51,7 +51,6 @@ const bytes: [string, Uint8Array][] = [
   ["null", new TextEncoder().encode("null")],
   ["a document with a foreign field in the place of ours", new TextEncoder().encode('{"sources":7,"deployments":{"NOT a label":{}}}')],
   ["deeply nested brackets", new TextEncoder().encode("[".repeat(100_000))],
-  ["a prototype's name", new TextEncoder().encode('{"sources":[],"deployments":{"__proto__":{"revision":1}}}')],
 ];
 
 async function put(subject: string, data: Uint8Array): Promise<number> {
@@ -60,17 +59,13 @@ async function put(subject: string, data: Uint8Array): Promise<number> {
   throw new Error(`not written: ${JSON.stringify(answer)}`);
 }
 
-describe.each(bytes)("%s", (what, data) => {
+describe.each(bytes)("%s", (_what, data) => {
   test("as a manifest", async () => {
     await put("$KV.desired-state.dev-a", data);
     const reader = openDeviceReader(await fleet.device(deviceA), deviceA);
     const read = await reader.readManifest(signal);
-    const isEmptyOfOurs = what === "a prototype's name";
-    if (!isEmptyOfOurs) {
-      expect(read).toMatchObject({ kind: "unreadable", reason: "InvalidManifest", message: expect.stringContaining("what runs stays") });
-      expect((await store.observe(signal)).manifests.get(deviceA)?.manifest.ok).toBe(false);
-    }
-    expect(read.kind).not.toBe("absent");
+    expect(read).toMatchObject({ kind: "unreadable", reason: "InvalidManifest", message: containing("what runs stays") });
+    expect((await store.observe(signal)).manifests.get(deviceA)?.manifest.ok).toBe(false);
   });
 
   test("as a Score", async () => {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createLog, type Log } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { type NatsServer, startNats } from "@iot/testkit";
+import { expect } from "vitest";
 import { connectMessaging, type ConnectOptions, type Messaging } from "../src/index.ts";
 
 export const deviceA = asDeviceId("dev-a");
@@ -34,9 +35,9 @@ export function shippedSharedConfig(): string {
   return including(readFileSync(new URL("devices-shared.conf", shipped), "utf8"));
 }
 
-/** Address, monitoring and store are the testkit's to choose. */
+/** The address is the testkit's to choose. */
 function including(devices: string): string {
-  const config = readFileSync(new URL("nats.conf", shipped), "utf8").replace(/^(listen|http|  store_dir): .*$/gm, "");
+  const config = readFileSync(new URL("nats.conf", shipped), "utf8").replace(/^listen: .*$/m, "");
   if (!config.includes("include ./devices.conf")) throw new Error("nats.conf does not include devices.conf");
   return config.replace(/include \.\/devices\.conf.*/, () => devices);
 }
@@ -72,4 +73,9 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
 function credentials(setup: Setup, id: string): { user?: string; pass?: string } {
   if (setup === "plain") return {};
   return setup === "accounts" ? { user: id, pass: `${id}-secret` } : { user: "iot-agent", pass: "agent-secret" };
+}
+
+/** vitest's own are `any`. */
+export function containing(text: string): unknown {
+  return expect.stringContaining(text);
 }

@@ -138,7 +138,7 @@ describe("what a device may send is its own, whatever it puts into it", () => {
   });
 
   test("JetStream is not there for it", async () => {
-    await expect(jetstreamManager(a)).rejects.toThrow();
+    await expect(jetstreamManager(a)).rejects.toThrow(/Permissions Violation/);
   });
 });
 
