@@ -7,7 +7,7 @@ import { type Clock, KeyedQueue, type Log, systemClock } from "@harmony/runtime"
 import type { DesiredStateSnapshot, DesiredStateStore, StatusEntry, StatusStore } from "@iot/messaging";
 import { apply } from "./apply.ts";
 import { RemovalConsent } from "./mass-removal.ts";
-import { type DesiredStatePlan, plan } from "./plan.ts";
+import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan.ts";
 import { Reporter } from "./reporter.ts";
 import type { CompleteSnapshot, Source } from "./source.ts";
 import type { Vitals } from "./vitals.ts";
@@ -32,8 +32,6 @@ export interface Operator {
 const REPORT_EVERY_MS = 1_000;
 /** Devices go offline, and deadlines pass, without any event. */
 const REPORT_UNASKED_MS = 5_000;
-/** A Score that no manifest has named for this long is nobody's: a live operator names it within milliseconds. */
-const ABANDONED_AFTER_MS = 60_000;
 const UNREADABLE_AGAIN_MS = 15_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
@@ -65,7 +63,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     queue.addAfter("report", untilReportMs());
   };
 
-  async function reconcile(signal: AbortSignal): Promise<number | undefined> {
+  async function reconcile(signal: AbortSignal): Promise<number | null> {
     for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
       const observed = await desired.observe(signal);
       // What is remembered tells only whether there is anything to do: what is written comes from a reading made after this observation.
@@ -100,6 +98,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
       if (snapshot.kind === "complete") {
         vitals.lastSourceReadAtMs = clock.now();
         vitals.sourceVersion = snapshot.version;
+        if (vitals.sourceProblem !== null && snapshot.problem === undefined)
+          log.info("the source is followed again", { version: snapshot.version });
         vitals.sourceProblem = snapshot.problem ?? null;
         remembered = snapshot;
         return snapshot;
@@ -139,14 +139,14 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     return planned;
   }
 
-  function settle(snapshot: CompleteSnapshot, observed: DesiredStateSnapshot, planned: DesiredStatePlan): number | undefined {
+  function settle(snapshot: CompleteSnapshot, observed: DesiredStateSnapshot, planned: DesiredStatePlan): number | null {
     vitals.deployments = snapshot.deployments.length;
     vitals.devices = observed.manifests.size;
     vitals.foreignKeys = observed.foreignKeys.length;
     vitals.inStep = true;
     reporter.settle({ source: snapshot, desired: observed, plan: planned });
     wantReport();
-    return orphans.size > 0 ? ABANDONED_AFTER_MS : undefined;
+    return planned.recheckAfterMs;
   }
 
   async function report(signal: AbortSignal): Promise<number> {
@@ -161,8 +161,8 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
     if (reporter.hear(entry)) queue.add("reconcile");
     wantReport();
   };
-  desired.onChange(() => queue.add("reconcile"));
   await status.watch(heard, ended.signal, (device) => reporter.forget(device));
+  desired.onChange(() => queue.add("reconcile"));
   const watching = source.watch(() => {
     sourceChanged = true;
     queue.add("reconcile");

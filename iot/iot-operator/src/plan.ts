@@ -51,7 +51,7 @@ export interface PlanInput {
   /** The devices that ever reported, and the source of each deployment that they say they have. */
   readonly reported: ReadonlyMap<DeviceId, ReadonlyMap<string, string>>;
   readonly mayRemove: (mass: MassRemoval) => boolean;
-  /** Orphans (`key@revision`) that were seen for long: what a process left that died between two writes. */
+  /** Orphans (`key@revision`) that were seen for ABANDONED_AFTER_MS: what a process left that died between two writes. */
   readonly abandoned: ReadonlySet<string>;
 }
 
@@ -64,6 +64,9 @@ export interface DesiredStatePlan extends Plan<Step> {
   /** Scores that no manifest names, as `key@revision`: perhaps another operator is about to name it. */
   readonly orphans: readonly string[];
 }
+
+/** A Score that no manifest has named for this long is nobody's: a live operator names it within milliseconds. */
+export const ABANDONED_AFTER_MS = 60_000;
 
 /** One device: what it has, what it should have of this source, and what it would lose. */
 interface Situation {
@@ -96,7 +99,7 @@ export function plan(input: PlanInput): DesiredStatePlan {
     blocked: [...nameConflicts(sourceId, compiled), ...olderGenerations(situations, source)],
     massRemoval: held ? mass : null,
     orphans: orphans.map(({ id }) => id),
-    recheckAfterMs: null,
+    recheckAfterMs: orphans.length === 0 ? null : ABANDONED_AFTER_MS,
   };
 }
 

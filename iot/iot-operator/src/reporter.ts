@@ -69,10 +69,22 @@ export class Reporter {
     const results = [
       ...source.deployments.map((one) => this.#result(one, this.#targets(one), blocked.get(one.uid) ?? null)),
       ...source.refused.map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
+      ...this.#heldBack().map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
     ];
     const known = new Set(results.map(({ uid }) => uid));
     for (const uid of this.#waiting.keys()) if (!known.has(uid)) this.#waiting.delete(uid);
     return { results, removed: source.deleting.filter((one) => this.#isGone(one)) };
+  }
+
+  /** Being deleted, but waiting to be confirmed: whoever deleted it is told why it does not go. */
+  #heldBack(): (SourceObject & { generation: number; reason: string; message: string })[] {
+    const mass = this.#settled?.plan.massRemoval ?? null;
+    if (this.#settled === null || mass === null) return [];
+    const { message } = mass;
+    const names = new Set<string>(mass.removals.map(({ name }) => name));
+    return this.#settled.source.deleting.flatMap(({ generation, ...one }) =>
+      generation === undefined || !names.has(one.name) ? [] : [{ ...one, generation, reason: "MassRemoval", message }],
+    );
   }
 
   /** What the bucket has of each object of this source. */

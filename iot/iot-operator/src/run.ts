@@ -17,7 +17,7 @@ import {
 import { type OperatorConfig, readConfig } from "./config.ts";
 import { createGitSource } from "./git-source/git-source.ts";
 import { serveHttp } from "./http.ts";
-import { type Operator, startOperator } from "./operator.ts";
+import { startOperator } from "./operator.ts";
 import type { Source } from "./source.ts";
 import { newVitals, type Vitals } from "./vitals.ts";
 
@@ -37,7 +37,6 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => http.close());
   log.info("listening", { port: http.port });
 
-  let operator: Operator | null = null;
   const { servers, user, pass } = config.nats;
   const messaging = await connectMessaging({
     servers,
@@ -49,15 +48,29 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
     onState: (state) => (vitals.nats = state.kind === "connected" ? null : state.message),
   });
   stack.defer(() => messaging.close());
-  const { desired, status } = await openStores(messaging, { config, log, signal, vitals });
-  stack.defer(() => desired.close());
+  const stores = await untilItWorks("open the buckets", () => openStores(messaging, { replicas: config.nats.replicas, log }), {
+    log,
+    signal,
+    vitals,
+  });
+  stack.defer(() => stores.desired.close());
   const opened = await openSource(config, log, signal);
   stack.defer(() => opened.close());
   poke = opened.poke;
-  operator = await startOperator({ source: opened.source, desired, status, vitals, log, confirmMassRemoval: config.confirmMassRemoval });
-  stack.defer(async () => operator?.close());
-  messaging.onReconnect(() => operator?.resync());
-  log.info("serving", { source: opened.source.id });
+  const { source } = opened;
+  const { confirmMassRemoval } = config;
+  const operator = await untilItWorks(
+    "read the devices' status",
+    () => startOperator({ source, ...stores, vitals, log, confirmMassRemoval }),
+    {
+      log,
+      signal,
+      vitals,
+    },
+  );
+  stack.defer(() => operator.close());
+  messaging.onReconnect(() => operator.resync());
+  log.info("serving", { source: source.id });
   await aborted(signal);
   log.info("shutting down");
 }
@@ -73,24 +86,32 @@ async function listen(port: number, vitals: Vitals, onHook: () => void): Promise
   }
 }
 
-/** The buckets are made when missing; a server that has no JetStream yet, or a bucket that breaks us, is waited for and said. */
+/** The buckets are made when missing; that of desired state last, for it is the one that keeps something open. */
 async function openStores(
   messaging: Messaging,
-  { config, log, signal, vitals }: { config: OperatorConfig; log: Log; signal: AbortSignal; vitals: Vitals },
+  options: { replicas: number; log: Log },
 ): Promise<{ desired: DesiredStateStore; status: StatusStore }> {
-  const options = { replicas: config.nats.replicas, log };
-  for (let attempt = 1; ; attempt += 1) {
+  await openInventoryStore(messaging, options);
+  const status = await openStatusStore(messaging, options);
+  return { status, desired: await openDesiredState(messaging, options) };
+}
+
+/** A server that has no JetStream yet, or a bucket with a setting that breaks us, is waited for, and said. */
+async function untilItWorks<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  { log, signal, vitals }: { log: Log; signal: AbortSignal; vitals: Vitals },
+): Promise<T> {
+  for (let count = 1; ; count += 1) {
     try {
-      const desired = await openDesiredState(messaging, options);
-      const status = await openStatusStore(messaging, options);
-      await openInventoryStore(messaging, options);
+      const result = await attempt();
       vitals.nats = null;
-      return { desired, status };
+      return result;
     } catch (error) {
       signal.throwIfAborted();
-      const retryAfterMs = backoffMs(attempt, { baseMs: 500, maxMs: 15_000 });
+      const retryAfterMs = backoffMs(count, { baseMs: 500, maxMs: 15_000 });
       vitals.nats = error instanceof Error ? error.message : String(error);
-      log.warn("failed to open the buckets", { error, retryAfterMs });
+      log.warn(`failed to ${what}`, { error, retryAfterMs });
       await systemClock.sleep(retryAfterMs, signal);
     }
   }

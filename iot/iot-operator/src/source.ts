@@ -40,7 +40,7 @@ export interface CompleteSnapshot {
   readonly deployments: readonly SourceDeployment[];
   readonly refused: readonly RefusedDeployment[];
   /** Being deleted: their keys are to go, and then they are `removed` (see Source.report). */
-  readonly deleting: readonly SourceObject[];
+  readonly deleting: readonly (SourceObject & { readonly generation?: number })[];
   /** A commit or a resourceVersion, for people. */
   readonly version: string;
   /** Why this is not the newest version there is: the newest cannot be followed, and the last that could stays in force. */

@@ -146,12 +146,12 @@ it.each([
     "a branch that is not there",
     { IOT_GIT_BRANCH: "release" },
     "MissingBranch",
-    /failed to fetch branch release of file:.*; push it, or set IOT_GIT_BRANCH/,
+    /failed to read branch release of file:.*; push it, or set IOT_GIT_BRANCH/,
   ],
   ["a folder that is not there", { IOT_GIT_PATH: "site" }, "MissingFolder", /has no folder site at commit/],
   ["a path that is a file", { IOT_GIT_PATH: "a.yaml" }, "MissingFolder", /has no folder a.yaml/],
   ["a repository that is not there", { IOT_GIT_URL: "/nonexistent.git" }, "MissingRepository", /nonexistent/],
-  ["a server that is not there", { IOT_GIT_URL: "http://127.0.0.1:1/w.git" }, "Unreachable", /failed to fetch branch main of http/],
+  ["a server that is not there", { IOT_GIT_URL: "http://127.0.0.1:1/w.git" }, "Unreachable", /failed to read branch main of http/],
 ])("%s is unreadable, and told", async (_, env, reason, message) => {
   const { read, push } = await open(env);
   await push({ "a.yaml": workload("a") });

@@ -5,15 +5,8 @@ import type { DesiredStateStore } from "@iot/messaging";
 import { eventually, type GitRepository, makeGitRepository, type NatsServer, startNats } from "@iot/testkit";
 import { asDeviceId } from "@iot/contracts";
 import { expect, it, onTestFinished } from "vitest";
-import {
-  type Bucket,
-  openBucket,
-  runOperator,
-  type RunningOperator,
-  type RunningOptions,
-  scoreHolds,
-  statusOf,
-} from "./running-operator.ts";
+import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, scoreHolds } from "./running-operator.ts";
+import { statusOf } from "./status-of.ts";
 import { workload } from "./workload.ts";
 
 interface World {
@@ -227,7 +220,7 @@ it("a remote that is gone removes nothing, and is told", async () => {
   const running = await operator({ env: { IOT_GIT_POLL_SECONDS: "1" } });
   await scoreHolds(bucket, "pi-1.hello", "nginx");
   await rename(repository.barePath, `${repository.barePath}.away`);
-  await eventually(() => running.vitals.sourceProblem?.includes("failed to fetch branch main"));
+  await eventually(() => running.vitals.sourceProblem?.includes("failed to read branch main"));
   expect(await bucket.score("pi-1.hello")).not.toBeNull();
   await rename(`${repository.barePath}.away`, repository.barePath);
   await eventually(() => running.vitals.sourceProblem === null);

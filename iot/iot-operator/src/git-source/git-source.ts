@@ -34,6 +34,7 @@ interface FileProblem {
 }
 
 const FILES_LIMIT = 10_000;
+const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
 const MAINTAIN_EVERY_COMMITS = 100;
 const NO_AGE = "1970-01-01T00:00:00Z";
 
@@ -49,28 +50,26 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   let commits = 0;
 
   async function read(signal: AbortSignal): Promise<SourceSnapshot> {
-    let commit: string;
     try {
-      commit = await repository.fetch(signal);
+      const commit = await repository.fetch(signal);
+      if (last?.commit !== commit) last = { commit, snapshot: await readNew(commit, signal) };
+      return last.snapshot;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      return {
-        kind: "unreadable",
-        reason: error.code,
-        message: `failed to fetch branch ${config.branch} of ${config.url}: ${error.message}${cure(error)}`,
-      };
+      const message = `failed to read branch ${config.branch} of ${config.url}: ${error.message}${cure(error)}`;
+      return { kind: "unreadable", reason: error.code, message };
     }
-    if (last?.commit === commit) return last.snapshot;
+  }
+
+  async function readNew(commit: string, signal: AbortSignal): Promise<SourceSnapshot> {
     log.info("saw commit", { commit, branch: config.branch });
     const [files, generation] = await Promise.all([repository.list(commit, signal), repository.countCommits(commit, signal)]);
     if (last !== null && !(await repository.isAncestor({ ancestor: last.commit, commit }, signal))) {
       log.warn("the branch was forced; following it", { branch: config.branch, from: last.commit, to: commit });
     }
-    const snapshot = files === null ? missingFolder(commit) : await readCommit({ commit, generation, files }, signal);
-    last = { commit, snapshot };
     commits += 1;
     if (commits % MAINTAIN_EVERY_COMMITS === 0) await repository.maintain(signal);
-    return snapshot;
+    return files === null ? missingFolder(commit) : readCommit({ commit, generation, files }, signal);
   }
 
   function missingFolder(commit: string): SourceSnapshot {
@@ -87,7 +86,12 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
         file: config.path,
         message: `has ${chosen.length} YAML files, more than ${FILES_LIMIT}: set IOT_GIT_PATH to a folder of its own`,
       });
+    const bytes = chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (bytes > TOTAL_LIMIT_BYTES)
+      problems.push({ file: config.path, message: `has ${bytes} bytes of YAML, more than ${TOTAL_LIMIT_BYTES}` });
     if (problems.length > 0) return refused(commit, problems);
+    const unread = at.files.filter(({ kind, path }) => kind !== "file" && !isHidden(path)).map(({ path }) => path);
+    if (unread.length > 0) log.warn("links and submodules are not followed", { commit, paths: unread.slice(0, 10) });
     await loadBlobs(chosen, signal);
     const contents = chosen.map(({ path, oid }) => ({ path, content: blobs.get(oid) ?? Buffer.alloc(0) }));
     const { deployments, issues } = readWorkloadFiles(contents);
@@ -163,9 +167,13 @@ export function defaultGitSourceId({ url, branch, path }: GitConfig): string {
   return `git:${place}#${branch}${path === "" ? "" : `:${path}`}`;
 }
 
-/** YAML that is not in a hidden folder: those hold other programs' files (.github, .vscode). */
 function isWorkloadFile(path: string): boolean {
-  return /\.ya?ml$/.test(path) && !path.split("/").some((part) => part.startsWith("."));
+  return /\.ya?ml$/.test(path) && !isHidden(path);
+}
+
+/** Hidden folders hold other programs' files: .github, .vscode. */
+function isHidden(path: string): boolean {
+  return path.split("/").some((part) => part.startsWith("."));
 }
 
 function unfit({ path, kind, sizeBytes }: TreeFile): FileProblem[] {
