@@ -2,10 +2,13 @@
 // (failure.ts).
 
 import type { Outcome } from "@harmony/core";
+import { systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
 import type { Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
 import type { Step } from "./step.ts";
+
+const PORT_RETRY_MS = 30;
 
 export async function execute(podman: Podman, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
   try {
@@ -31,6 +34,8 @@ async function carryOut(podman: Podman, step: Step, signal: AbortSignal, progres
       await podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
       break;
     case "start":
+      await start(podman, step, signal);
+      break;
     case "revive":
       await podman.startContainer(step.container, signal);
       break;
@@ -53,6 +58,19 @@ async function carryOut(podman: Podman, step: Step, signal: AbortSignal, progres
       step satisfies never;
   }
   return { kind: "changed" };
+}
+
+async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, signal: AbortSignal): Promise<void> {
+  const giveUpAtMs = systemClock.monotonicMs() + step.patienceMs;
+  for (;;) {
+    try {
+      return await podman.startContainer(step.container, signal);
+    } catch (error) {
+      const mayPass = error instanceof PodmanError && error.code === "port-in-use" && systemClock.monotonicMs() < giveUpAtMs;
+      if (!mayPass) throw error;
+      await systemClock.sleep(PORT_RETRY_MS, signal);
+    }
+  }
 }
 
 /** Podman tells layers as they begin, and no sizes. */

@@ -25,12 +25,6 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
         `image "${image}" is not built for this device's processor (${error.detail}): build and push it for this architecture too`,
       );
     case "registry-unreachable":
-      // Podman's own name for what was built or loaded on the spot.
-      if (registry === "localhost")
-        return blocked(
-          "ImageNotFound",
-          `image "${image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`podman load\`), or correct the image in the deployment`,
-        );
       return blocked(
         "RegistryUnreachable",
         `registry ${registry} of image "${image}" cannot be reached (${error.detail}): it is tried again; check the registry and the device's network`,

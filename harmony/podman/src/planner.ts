@@ -16,6 +16,8 @@ import type { Step } from "./step.ts";
 const BLOCKED_RECHECK_MS = 10_000;
 const SOON_MS = 1_000;
 const DEFAULT_STOP_TIMEOUT_SECONDS = 300;
+/** pasta, which holds the ports, ends a little after its container: one start in ten came too early on 5.4. */
+const PORT_RELEASE_MS = 2_000;
 
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step> {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
@@ -83,8 +85,13 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
     const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;
     return [{ subject: service.name, reason: "PortInUse", message }];
   }
-  if (service.pull === "never" && role.wanted === "neither" && snapshot.images[imageReference(service.image)] === null) {
-    const message = `image "${service.image}" is not on the device, and \`pull: never\` keeps it from being fetched: load it there, or leave \`pull\` out`;
+  const reference = imageReference(service.image);
+  // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs a minute and ends in a riddle.
+  const isLocal = reference.startsWith("localhost/");
+  if ((service.pull === "never" || isLocal) && role.wanted === "neither" && snapshot.images[reference] === null) {
+    const message = isLocal
+      ? `image "${service.image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`podman load\`), or correct the image in the deployment`
+      : `image "${service.image}" is not on the device, and \`pull: never\` keeps it from being fetched: load it there, or leave \`pull\` out`;
     return [{ subject: service.name, reason: "ImageNotFound", message }];
   }
   return [];
@@ -99,9 +106,9 @@ function repair({
   current: Container;
   need: ReturnType<typeof restartNeed>;
 }): Step[] {
-  const start: Step = { kind: "start", service: service.name, container: current.name };
-  if (need === "start") return [start];
-  if (need === "stop-and-start") return [...stop(current), start];
+  const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs });
+  if (need === "start") return [start(0)];
+  if (need === "stop-and-start") return [...stop(current), start(PORT_RELEASE_MS)];
   return need === "resume" ? unpause(current) : [];
 }
 
@@ -162,9 +169,10 @@ function swapAll(changing: readonly Role[]): Step[] {
 /** From when the outgoing container is stopped. The incoming one exists, or was created just before. */
 function swap({ service, current, next, wanted, final, temporary }: Role): Step[] {
   const remove = (container: string): Step => ({ kind: "remove", service: service.name, container });
+  const start = (container: string, patienceMs: number): Step => ({ kind: "start", service: service.name, container, patienceMs });
   const run = (container: string, found: Container | undefined): Step[] =>
-    found !== undefined && isUp(found) ? unpause(found) : [{ kind: "start", service: service.name, container }];
-  if (current === undefined) return run(final, undefined);
+    found !== undefined && isUp(found) ? unpause(found) : [start(container, PORT_RELEASE_MS)];
+  if (current === undefined) return [start(final, 0)];
   // The Score went back. What was stopped while a replacement stood beside it was stopped by us.
   if (wanted === "current") return [...run(final, current), remove(temporary)];
   return [...run(temporary, next), remove(final), { kind: "rename", service: service.name, container: temporary, to: final }];

@@ -111,7 +111,8 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
 function whenRemoved({ volumes }: Snapshot): Told {
   const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
   const names = volumes.map((name) => `"${name}"`).join(", ");
-  const kept = volumes.length === 0 ? "" : `; ${its} ${names} ${are} kept on the device (\`podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
+  const kept =
+    volumes.length === 0 ? "" : `; ${its} ${names} ${are} kept on the device (\`podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
   return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
 }
 

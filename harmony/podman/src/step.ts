@@ -13,7 +13,8 @@ interface Arguments {
     readonly spec: ContainerSpec;
     readonly labels: Readonly<Record<string, string>>;
   };
-  readonly start: { readonly service: string; readonly container: string };
+  /** `patienceMs`: how long its ports may still be held by the container that was just stopped. */
+  readonly start: { readonly service: string; readonly container: string; readonly patienceMs: number };
   /** Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the replacement may be the cure. */
   readonly revive: { readonly service: string; readonly container: string };
   readonly unpause: { readonly service: string; readonly container: string };
