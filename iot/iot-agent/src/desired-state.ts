@@ -155,14 +155,16 @@ export class DesiredState {
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
     problems.clear("manifest");
-    const taken = takeManifest(this.#records, read.manifest, verdict);
+    const before = this.#records;
+    const taken = takeManifest(before, read.manifest, verdict);
     const isNew = this.#version?.revision !== read.revision || this.#version.writtenAt !== read.writtenAt;
     this.#records = taken.records;
     this.#version = { revision: read.revision, writtenAt: read.writtenAt };
     this.#sources = read.manifest.sources;
     if (verdict.refetchScores) for (const name of taken.fetch) this.#refetch.add(name);
     for (const name of taken.fetch) this.#scores.add(name, { interrupt: true });
-    for (const name of taken.touch) onDesired(name, false);
+    // A removal that is under way is out of date when the name is wanted again.
+    for (const name of taken.touch) onDesired(name, before.get(name)?.removing === true);
     this.#tellKept(taken.kept);
     // A removal is on disk before it begins, so that one that is cut short goes on after a restart without a network.
     if (isNew || taken.remove.length > 0 || taken.touch.length > 0) await this.#save();

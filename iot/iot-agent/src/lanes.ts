@@ -207,7 +207,10 @@ export class Lanes {
     this.#reports.set(name, report);
     const trouble = record.removing ? undefined : desired.trouble(name);
     onReport(name, {
-      report: trouble === undefined ? report : { ...report, ...trouble },
+      report:
+        trouble === undefined
+          ? report
+          : { ...report, ...trouble, message: `${trouble.message}${report.runningRevision === null ? "" : "; what runs stays"}` },
       desiredRevision: trouble === undefined ? (record.score?.revision ?? record.entry.revision) : record.entry.revision,
       source: record.entry.source,
       generation: record.entry.generation,

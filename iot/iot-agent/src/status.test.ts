@@ -1,0 +1,80 @@
+import type { WorkloadReport } from "@harmony/core";
+import { asDeploymentName, asDeviceId, DeviceStatus } from "@iot/contracts";
+import { parse } from "@harmony/schema";
+import { describe, expect, test } from "vitest";
+import { advance, deviceStatus, type LaneReport } from "./status.ts";
+
+const report: WorkloadReport = {
+  phase: "Running",
+  reason: "Running",
+  message: "running nginx:1",
+  runningRevision: "7 of git",
+  services: [{ name: "web", phase: "Running", image: "nginx:1" }],
+  recheckAfterMs: null,
+  settled: true,
+};
+const lane = (more: Partial<WorkloadReport> = {}): LaneReport => ({
+  report: { ...report, ...more },
+  desiredRevision: 7,
+  source: "git",
+  generation: 2,
+});
+const [early, late] = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"];
+const first = advance(undefined, lane(), early);
+
+describe("a deployment's report", () => {
+  test("begins with a transition", () => {
+    expect(first).toEqual({
+      change: "transition",
+      report: {
+        phase: "Running",
+        reason: "Running",
+        message: "running nginx:1",
+        since: early,
+        desiredRevision: 7,
+        runningRevision: 7,
+        source: "git",
+        generation: 2,
+        services: [{ name: "web", phase: "Running", image: "nginx:1" }],
+      },
+    });
+  });
+
+  test.each([
+    ["the same", lane(), "none", early],
+    ["another message", lane({ message: "so" }), "detail", early],
+    ["another reason", lane({ reason: "Completed" }), "transition", late],
+    ["another phase", lane({ phase: "Degraded" }), "transition", late],
+    ["another revision, as before", { ...lane(), desiredRevision: 8 }, "transition", early],
+  ])("after %s is a change of that kind, since then", (_, next, change, since) => {
+    expect(advance(first.report, next, late)).toMatchObject({ change, report: { since } });
+  });
+
+  test("does not pretend to know a revision that is not told", () => {
+    expect(advance(undefined, lane({ runningRevision: null }), early).report.runningRevision).toBeNull();
+    expect(advance(undefined, lane({ runningRevision: "made by hand" }), early).report.runningRevision).toBeNull();
+  });
+});
+
+describe("the device's status", () => {
+  const of = (problem?: { reason: string; message: string; since: string }) =>
+    deviceStatus({
+      device: asDeviceId("pi-1"),
+      agentVersion: "1",
+      bootId: "b",
+      reportedAt: early,
+      manifestRevision: null,
+      problem,
+      deployments: new Map([
+        [asDeploymentName("b"), first.report],
+        [asDeploymentName("a"), first.report],
+      ]),
+    });
+
+  test("is one of the contract, its deployments in order", () => {
+    expect(parse(DeviceStatus, of())).toMatchObject({ ok: true });
+    expect(Object.keys(of().deployments)).toEqual(["a", "b"]);
+    expect(of()).not.toHaveProperty("problem");
+    expect(of({ reason: "R", message: "m", since: early }).problem).toEqual({ reason: "R", message: "m", since: early });
+  });
+});

@@ -1,0 +1,221 @@
+// What goes wrong around an agent, over a real NATS and the file variant: NATS gone, restarted, wiped, put back to an older copy; the
+// agent killed and started again; its disk and its configuration not as they should be.
+
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { eventually, type NatsServer, run, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Central } from "./central.ts";
+import { type FileDevice, fileScore, makeFileDevice } from "./file-agent.ts";
+
+const MAIN = join(import.meta.dirname, "../src/main.ts");
+const FILE_AGENT = join(import.meta.dirname, "file-agent-main.ts");
+
+let nats: NatsServer;
+let central: Central;
+let device: FileDevice;
+
+beforeEach(async () => {
+  [nats, device] = await Promise.all([startNats(), makeFileDevice()]);
+  central = await Central.connect(nats.url);
+});
+afterEach(async () => {
+  await device[Symbol.asyncDispose]();
+  await central.close();
+  await nats.stop();
+});
+
+const holds = (name: string, content: string | null): Promise<true> =>
+  eventually(
+    async () => {
+      const found = await device.content(name);
+      return found === content || Promise.reject(new Error(`${name} holds ${found}`));
+    },
+    { what: `${name} holds ${content}`, timeoutMs: 30_000 },
+  );
+const phase = (name: string, wanted: string) =>
+  central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.phase === wanted);
+const startProcess = (): Promise<ServerProcess> =>
+  startServerProcess({
+    name: "agent",
+    argv: [process.execPath, FILE_AGENT, device.folder, device.stateDir, nats.url],
+    ready: () => Promise.resolve(true),
+  });
+const wipeNats = async (): Promise<void> => {
+  await central.close();
+  await nats.down();
+  await rm(nats.storeDir, { recursive: true });
+  await nats.start();
+  central = await Central.connect(nats.url);
+};
+
+test("starts from its disk while NATS is out of reach, and follows when it is back", async () => {
+  device.start(nats.url);
+  await central.apply({ hello: fileScore("one") });
+  await phase("hello", "Running");
+  await device.stop();
+  await nats.down();
+  await rm(join(device.folder, "hello.FileV0"));
+  device.start(nats.url);
+  await holds("hello", "one");
+  await eventually(() => device.lines.some((line) => line.includes("cannot connect to NATS")));
+  await nats.start();
+  await eventually(() => central.apply({ hello: fileScore("two") }), { timeoutMs: 20_000 });
+  await holds("hello", "two");
+  await phase("hello", "Running");
+});
+
+test("follows what was changed while NATS was gone, and tells its status anew", async () => {
+  device.start(nats.url);
+  await central.apply({ hello: fileScore("one"), gone: fileScore("gone") });
+  await phase("gone", "Running");
+  await nats.kill();
+  await nats.start();
+  await eventually(() => central.apply({ hello: fileScore("two") }), { timeoutMs: 20_000 });
+  await holds("hello", "two");
+  await holds("gone", null);
+  await central.untilStatus("the status follows", ({ deployments }) => Object.keys(deployments).join() === "hello");
+});
+
+test("a wiped bucket removes nothing; the first operator back removes only its own", async () => {
+  device.start(nats.url);
+  const wanted = {
+    a: { scoreString: fileScore("a"), source: "cluster" },
+    b: { scoreString: fileScore("b"), source: "git" },
+    c: { scoreString: fileScore("c"), source: "git" },
+  };
+  await central.apply(wanted, ["cluster", "git"]);
+  for (const name of ["a", "b", "c"]) await holds(name, name);
+  await wipeNats();
+  await central.untilStatus("it says that there is no manifest", ({ problem }) => problem?.reason === "NoManifest");
+  expect(await device.files()).toHaveLength(3);
+
+  await central.apply({ b: { scoreString: fileScore("b2"), source: "git" } }, ["git"]);
+  await holds("b", "b2");
+  await holds("c", null);
+  expect(await device.content("a")).toBe("a");
+  expect((await phase("a", "Running")).problem).toBeUndefined();
+});
+
+test("a store put back to an older copy does not bring an older version back; what is written then is followed, though revisions repeat", async () => {
+  device.start(nats.url);
+  await central.apply({ hello: fileScore("one") });
+  await phase("hello", "Running");
+  await nats.down();
+  const copy = `${nats.storeDir}-copy`;
+  await cp(nats.storeDir, copy, { recursive: true });
+  await nats.start();
+  const { hello: second } = await eventually(() => central.apply({ hello: fileScore("two") }), { timeoutMs: 20_000 });
+  await holds("hello", "two");
+
+  await central.close();
+  await nats.down();
+  await rm(nats.storeDir, { recursive: true });
+  await cp(copy, nats.storeDir, { recursive: true });
+  await rm(copy, { recursive: true });
+  await nats.start();
+  central = await Central.connect(nats.url);
+  await central.untilStatus("the older manifest is told", ({ problem }) => problem?.reason === "StaleManifest");
+  expect(await device.content("hello")).toBe("two");
+
+  const { hello: repeated } = await central.apply({ hello: fileScore("three") });
+  expect(repeated).toBe(second);
+  await holds("hello", "three");
+  await central.untilStatus(
+    "all is well",
+    ({ problem, deployments }) => problem === undefined && deployments["hello"]?.phase === "Running",
+  );
+});
+
+test("killed at any moment, it ends where it should after the next start", async () => {
+  for (let round = 0; round < 6; round++) {
+    const agent = await startProcess();
+    const wanted = { kept: fileScore(`kept ${round}`), ...(round % 2 === 0 ? { sometimes: fileScore("there") } : {}) };
+    await central.apply(wanted);
+    // Each round a little further on its way.
+    const marks = ["connected to NATS", "received desired state", '"phase":"Starting"', '"phase":"Running"'];
+    const mark = marks[round % marks.length] ?? "";
+    await eventually(() => agent.log().includes(mark), { what: `round ${round}: ${mark}`, timeoutMs: 30_000 });
+    await agent.kill();
+  }
+  const agent = await startProcess();
+  await holds("kept", "kept 5");
+  await holds("sometimes", null);
+  await phase("kept", "Running");
+  await agent.stop();
+});
+
+test("a removal that was cut short goes on after a restart without NATS", async () => {
+  device.start(nats.url);
+  await central.apply({ hello: fileScore("one") });
+  await phase("hello", "Running");
+  await device.stop();
+  await nats.down();
+  const file = join(device.stateDir, "desired-state.json");
+  await writeFile(file, (await readFile(file, "utf8")).replace('"removing":false', '"removing":true'));
+  device.start(nats.url);
+  await holds("hello", null);
+});
+
+test("a state file that is corrupt is kept aside, and NATS tells it again", async () => {
+  device.start(nats.url);
+  await central.apply({ hello: fileScore("one") });
+  await phase("hello", "Running");
+  await device.stop();
+  const file = join(device.stateDir, "desired-state.json");
+  await writeFile(file, (await readFile(file, "utf8")).slice(0, 100));
+  device.start(nats.url);
+  await eventually(async () => (await readdir(device.stateDir)).toSorted().join() === "desired-state.json,desired-state.json.corrupt");
+  await phase("hello", "Running");
+  expect(await device.content("hello")).toBe("one");
+});
+
+test("a Topology that is gone is told, and recovered from", async () => {
+  device.start(nats.url);
+  await central.apply({ hello: fileScore("one") });
+  await phase("hello", "Running");
+  await run(["mv", device.folder, `${device.folder}-away`]);
+  const status = await central.untilStatus("it is told", ({ problem }) => problem?.reason === "TopologyUnavailable");
+  expect(status.problem?.message).toContain("nothing is changed");
+  await phase("hello", "Blocked");
+  await run(["mv", `${device.folder}-away`, device.folder]);
+  await central.untilStatus(
+    "all is well",
+    ({ problem, deployments }) => problem === undefined && deployments["hello"]?.phase === "Running",
+  );
+});
+
+test("SIGTERM ends it within 5 s, and what runs stays", async () => {
+  const agent = await startProcess();
+  await central.apply({ hello: fileScore("one"), slow: fileScore("slow", { waitsFor: "/never" }) });
+  await phase("slow", "Starting");
+  await holds("hello", "one");
+  const startedAt = performance.now();
+  await agent.stop();
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  expect(await device.content("hello")).toBe("one");
+});
+
+test("a wrong configuration ends it with 78 and one line that says what to put right", async () => {
+  const file = join(device.folder, "config.toml");
+  await writeFile(
+    file,
+    '[agent]\ndevice_id = "Pi 1"\n[credentials]\ntype = "toml-shared"\nnats_user = "u"\nnats_pass = 7\n[nats]\nurls = ["nats://n"]\n',
+  );
+  const { exitCode, stdout, stderr } = await run([process.execPath, MAIN, "--config", file], {
+    env: { JOURNAL_STREAM: "1:1" },
+    allowExitCodes: [78],
+  });
+  expect(exitCode).toBe(78);
+  expect(stdout).toBe(
+    `<3>${file}: agent.device_id: expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit), found "Pi 1"; credentials.nats_pass: expected text\n`,
+  );
+  expect(stderr).toBe("");
+});
+
+test("tells its version and how it is used", async () => {
+  const { stdout: version } = await run([process.execPath, MAIN, "--version"]);
+  expect(version).toMatch(/^iot-agent \d+\.\d+\.\d+\n$/);
+  expect((await run([process.execPath, MAIN, "--help"])).stdout).toContain("--config FILE");
+  expect((await run([process.execPath, MAIN, "--conf"], { allowExitCodes: [2] })).stdout).toContain("--conf");
+});
