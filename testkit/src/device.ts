@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { type DeviceFolder, claimDeviceFolder, clearMachine, deviceCgroup } from "./device-folder.ts";
 import { DEVICE_USER, type PodmanVersion, deviceRoot } from "./device-root.ts";
 import { eventually } from "./eventually.ts";
-import { type RunOptions, type RunResult, run } from "./program.ts";
+import { findProgram, type RunOptions, type RunResult, run } from "./program.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
 export interface DeviceOptions {
@@ -64,6 +64,7 @@ const { name: USER, uid: UID } = DEVICE_USER;
 
 export async function startDevice(options: DeviceOptions = {}): Promise<Device> {
   const { name = "device", podman = "5.4" } = options;
+  await assertHostCan();
   const layers = await deviceRoot(podman);
   const folder = await claimDeviceFolder();
   const runFolder = join(folder.path, "run");
@@ -150,6 +151,15 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     throw error;
   }
   return device;
+}
+
+async function assertHostCan(): Promise<void> {
+  const cannot = "failed to start a simulated device";
+  if (process.getuid?.() !== 0) throw new Error(`${cannot}: it takes mounts and network namespaces; run this as root`);
+  for (const program of ["systemd-nspawn", "mmdebstrap", "ip", "nsenter"]) {
+    if ((await findProgram(program)) === undefined)
+      throw new Error(`${cannot}: this machine has no ${program}; the Debian packages to install are listed in build/host-packages.txt`);
+  }
 }
 
 /** The host's end of the network, as systemd-nspawn names it. */
