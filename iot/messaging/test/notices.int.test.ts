@@ -76,7 +76,9 @@ test("an abort ends a wait at once, with its reason", async () => {
 
 test("a notice does not carry the manifest", async () => {
   const bodies: number[] = [];
-  const subscription = operator.connection.subscribe("notify.desired-state.*", { callback: (_error, { data }) => bodies.push(data.length) });
+  const subscription = operator.connection.subscribe("notify.desired-state.*", {
+    callback: (_error, { data }) => bodies.push(data.length),
+  });
   await operator.connection.flush();
   await store.putManifest({ device: deviceA, manifest: { ...manifest, sources: ["x"] }, expectedRevision: 1 });
   await eventually(() => bodies.length === 1, { what: "the notice is sent" });
