@@ -47,10 +47,13 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
 
   const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
   const image = (name: string): string => `${registry.address}/${name}`;
-  const web = (name: string, more: object = {}) => ({ services: [{ name: "web", image: image(name), ports: ["8080:8080"], stopTimeoutSeconds: 10, ...more }] });
+  const web = (name: string, more: object = {}) => ({
+    services: [{ name: "web", image: image(name), ports: ["8080:8080"], stopTimeoutSeconds: 10, ...more }],
+  });
   const page = async (port = 8080): Promise<string> =>
     (await fetch(`http://${device.address}:${port}/`, { signal: AbortSignal.timeout(2_000), headers: { connection: "close" } })).text();
-  const pageIs = (text: string, port = 8080) => eventually(async () => (await page(port)).includes(text), { what: `the page says ${text}` });
+  const pageIs = (text: string, port = 8080) =>
+    eventually(async () => (await page(port)).includes(text), { what: `the page says ${text}` });
 
   /** Reconciles once; gives the last report. `onReport` sees those before it too. */
   const apply = (name: string, data: unknown, more: { onReport?: (report: WorkloadReport) => void; signal?: AbortSignal } = {}) => {
@@ -61,15 +64,23 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   };
   /** As an agent does it: again whenever the report asks for it, until nothing is left to do. */
   const settle = (name: string, data: unknown) =>
-    eventually(async () => {
-      const report = await apply(name, data);
-      return report.settled && report.recheckAfterMs === null ? report : undefined;
-    }, { what: `${name} settles`, timeoutMs: 60_000 });
+    eventually(
+      async () => {
+        const report = await apply(name, data);
+        return report.settled && report.recheckAfterMs === null ? report : undefined;
+      },
+      { what: `${name} settles`, timeoutMs: 60_000 },
+    );
 
   test("a first version is pulled, runs, and is left alone from then on", async () => {
     const seen: string[] = [];
     const report = await apply("hello", web("hello:1"), { onReport: ({ phase }) => seen.push(phase) });
-    expect(report).toMatchObject({ phase: "Running", message: `running ${image("hello:1")}`, runningRevision: String(lastRevision), settled: true });
+    expect(report).toMatchObject({
+      phase: "Running",
+      message: `running ${image("hello:1")}`,
+      runningRevision: String(lastRevision),
+      settled: true,
+    });
     expect(report.services).toMatchObject([{ name: "web", phase: "Running", image: image("hello:1"), restarts: 0 }]);
     expect([...new Set(seen)]).toEqual(["Pulling", "Starting", "Running"]);
     await pageIs("device=pi-01 deployment=hello service=web version=1");
@@ -181,7 +192,8 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     const pair = { services: [...web("hello:1").services, { name: "db", image: image("hello:2"), stopTimeoutSeconds: 10 }] };
     const report = await apply("hello", pair);
     expect(report).toMatchObject({ phase: "Running", message: `web: running ${image("hello:1")}, db: running ${image("hello:2")}` });
-    const ask = async (): Promise<string> => podman("exec", "hello_web", "/bin/sh", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 8080");
+    const ask = async (): Promise<string> =>
+      podman("exec", "hello_web", "/bin/sh", "-c", "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc db 8080");
     expect(await eventually(ask, { what: "db answers web" })).toContain("service=db version=2");
     await pageIs("service=web");
     expect(await podman("network", "ls", "--format", "{{.Name}}")).toContain("hello_default");
@@ -225,8 +237,9 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(await apply("hello", data)).toMatchObject({ phase: "Running" });
     // Seen from outside its process ends by itself.
     await device.exec(["sh", "-c", "kill -9 $(podman inspect hello_web --format '{{.State.Pid}}')"], { user });
-    await settle("hello", data);
-    await pageIs("version=1");
+    await eventually(async () => (await apply("hello", data)).phase === "Running" && (await page()).includes("version=1"), {
+      what: "it is back",
+    });
   });
 
   test("what ignores its stop signal is killed after stopTimeoutSeconds", async () => {
@@ -241,31 +254,36 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     const data = web("hello:1", { volumes: ["data:/data"] });
     await apply("hello", data);
     await podman("exec", "hello_web", "/bin/sh", "-c", "echo kept > /data/file");
-    expect((await apply("hello", null)).message).toBe('removed; its volume "hello_data" is kept on the device (`podman volume rm hello_data` deletes it)');
+    expect((await apply("hello", null)).message).toBe(
+      'removed; its volume "hello_data" is kept on the device (`podman volume rm hello_data` deletes it)',
+    );
     await apply("hello", data);
     expect(await podman("exec", "hello_web", "/bin/sh", "-c", "cat /data/file")).toBe("kept");
   });
 
   test("a service with a health check runs when it is healthy, and is degraded when it is not", async () => {
-    const healthcheck = { test: ["CMD", "/bin/sh", "-c", "test ! -e /tmp/ill || exit 1"], interval: "1s", retries: 1 };
+    // By hand, since the Podman 4.9 that is built for tests has no systemd and so no timers.
+    const check = () => device.exec(["podman", "healthcheck", "run", "hello_web"], { user, allowExitCodes: [0, 1] });
+    const healthcheck = { test: ["CMD", "/bin/sh", "-c", "test ! -e /tmp/ill || exit 1"], interval: "1h", retries: 1 };
     const data = web("hello:1", { healthcheck });
     await apply("hello", data);
-    expect(await settle("hello", data)).toMatchObject({ phase: "Running", services: [{ health: "healthy" }] });
+    await check();
+    expect(await apply("hello", data)).toMatchObject({ phase: "Running", services: [{ health: "healthy" }] });
     await podman("exec", "hello_web", "/bin/sh", "-c", "echo > /tmp/ill");
-    const ill = await eventually(async () => {
-      const report = await apply("hello", data);
-      return report.phase === "Degraded" ? report : undefined;
-    }, { what: "it is seen to be ill" });
-    expect(ill).toMatchObject({ reason: "Unhealthy", services: [{ health: "unhealthy" }] });
+    await check();
+    expect(await apply("hello", data)).toMatchObject({ phase: "Degraded", reason: "Unhealthy", services: [{ health: "unhealthy" }] });
   });
 
   test("a job that ended well is not run again", async () => {
     const data = { services: [{ name: "job", image: image("done:1"), restart: "no" }] };
     await apply("hello", data);
-    const report = await eventually(async () => {
-      const report = await apply("hello", data);
-      return report.reason === "Completed" ? report : undefined;
-    }, { what: "it has ended" });
+    const report = await eventually(
+      async () => {
+        const report = await apply("hello", data);
+        return report.reason === "Completed" ? report : undefined;
+      },
+      { what: "it has ended" },
+    );
     expect(report).toMatchObject({ phase: "Running", message: `completed ${image("done:1")}`, settled: true });
     expect(await apply("hello", data)).toMatchObject({ reason: "Completed" });
   });
@@ -273,10 +291,13 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   test("a job that ended badly says its last words", async () => {
     const data = { services: [{ name: "job", image: image("broken:1"), restart: false }] };
     await apply("hello", data);
-    const report = await eventually(async () => {
-      const report = await apply("hello", data);
-      return report.phase === "Failed" ? report : undefined;
-    }, { what: "it has ended" });
+    const report = await eventually(
+      async () => {
+        const report = await apply("hello", data);
+        return report.phase === "Failed" ? report : undefined;
+      },
+      { what: "it has ended" },
+    );
     expect(report.message).toBe(
       'service "job" ended with exit code 3 and its restart policy does not start it again; its last line: version 1 ends with 3',
     );
@@ -284,10 +305,13 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
 
   test("a service that keeps ending is degraded", async () => {
     const data = { services: [{ name: "web", image: image("broken:1") }] };
-    const report = await eventually(async () => {
-      const report = await apply("hello", data);
-      return report.services.some(({ restarts = 0 }) => restarts > 1) ? report : undefined;
-    }, { what: "it has been restarted" });
+    const report = await eventually(
+      async () => {
+        const report = await apply("hello", data);
+        return report.services.some(({ restarts = 0 }) => restarts > 1) ? report : undefined;
+      },
+      { what: "it has been restarted" },
+    );
     expect(report).toMatchObject({ phase: "Degraded", reason: "Restarting" });
     expect(report.message).toContain("version 1 ends with 3");
     expect(await apply("hello", web("hello:1"))).toMatchObject({ phase: "Running" });
@@ -300,29 +324,40 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   });
 
   test("everything that a service can say reaches its container", async () => {
-    const report = await apply("hello", web("hello:1", {
-      ports: ["127.0.0.1:8081:8080", "8082:53/udp"],
-      env: { GREETING: "good day" },
-      tmpfs: ["/tmp:size=1m"],
-      restart: "on-failure:3",
-      stopSignal: "SIGINT",
-      stopTimeoutSeconds: 7,
-      init: false,
-      user: "1000:1000",
-      workingDir: "/tmp",
-      readOnly: true,
-      volumes: ["www:/www"],
-      resources: { memory: "64Mi", cpus: 0.5, pids: 20 },
-      healthcheck: { test: "true", interval: "1m", timeout: "5s", retries: 2, startPeriod: "10s", onFailure: "restart" },
-    }));
+    const report = await apply(
+      "hello",
+      web("hello:1", {
+        ports: ["127.0.0.1:8081:8080", "8082:53/udp"],
+        env: { GREETING: "good day" },
+        tmpfs: ["/tmp:size=1m"],
+        restart: "on-failure:3",
+        stopSignal: "SIGINT",
+        stopTimeoutSeconds: 7,
+        init: false,
+        user: "1000:1000",
+        workingDir: "/tmp",
+        readOnly: true,
+        volumes: ["www:/www"],
+        resources: { memory: "64Mi", cpus: 0.5, pids: 20 },
+        healthcheck: { test: "true", interval: "1m", timeout: "5s", retries: 2, startPeriod: "10s", onFailure: "restart" },
+      }),
+    );
     expect(report.phase).toBe("Starting");
-    const [inspected] = JSON.parse(await podman("inspect", "hello_web"));
-    expect(inspected).toMatchObject({
-      HostConfig: { ReadonlyRootfs: true, RestartPolicy: { Name: "on-failure", MaximumRetryCount: 3 } },
-      Config: { User: "1000:1000", WorkingDir: "/tmp", StopTimeout: 7, HealthcheckOnFailureAction: "restart" },
-    });
+    const fields = [
+      "Config.User",
+      "Config.WorkingDir",
+      "Config.StopTimeout",
+      "Config.HealthcheckOnFailureAction",
+      "HostConfig.ReadonlyRootfs",
+      "HostConfig.RestartPolicy.Name",
+      "HostConfig.RestartPolicy.MaximumRetryCount",
+    ];
+    const inspect = (...names: string[]) => podman("inspect", "hello_web", "--format", names.map((name) => `{{.${name}}}`).join(" "));
+    expect(await inspect(...fields)).toBe("1000:1000 /tmp 7 restart true on-failure 3");
     // A number to 4.9, a name to 5.x.
-    expect([2, "SIGINT"]).toContain(inspected.Config.StopSignal);
-    expect(inspected.Config.Env).toEqual(expect.arrayContaining(["GREETING=good day", "IOT_DEVICE_ID=pi-01", "IOT_DEPLOYMENT=hello", "IOT_SERVICE=web"]));
+    expect(["2", "SIGINT"]).toContain(await inspect("Config.StopSignal"));
+    const env = await inspect("Config.Env");
+    for (const variable of ["GREETING=good day", "IOT_DEVICE_ID=pi-01", "IOT_DEPLOYMENT=hello", "IOT_SERVICE=web"])
+      expect(env).toContain(variable);
   });
 });

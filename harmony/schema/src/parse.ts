@@ -2,7 +2,7 @@
 // expected and what was found. zod's own messages are translated into these sentences once, here.
 
 import type { Issue, Parsed } from "@harmony/core";
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
 
 export function parse<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): Parsed<z.output<Schema>> {
   const result = schema.safeParse(value, { reportInput: true });
@@ -39,6 +39,8 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
       return one(withFound(`expected at least ${issue.minimum}${unit(issue.origin)}`, found));
     case "too_big":
       return one(withFound(`expected at most ${issue.maximum}${unit(issue.origin)}`, found));
+    case "invalid_key":
+      return one(withFound(issue.issues[0]?.message ?? "is not a valid name", path.at(-1)));
     case "invalid_union": {
       if (isOwn(issue.message)) return one(withFound(issue.message, found));
       const nearest = issue.errors.find((errors) => errors.some(({ path: inner }) => inner.length > 0));

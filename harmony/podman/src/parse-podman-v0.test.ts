@@ -1,0 +1,169 @@
+// What bad input gets: for each field the path and a sentence that says what was expected or what to write instead.
+
+import { formatIssues } from "@harmony/core";
+import { describe, expect, test } from "vitest";
+import { parsePodmanV0 } from "./parse-podman-v0.ts";
+
+const service = { name: "web", image: "nginx:alpine" };
+
+function complaint(data: unknown): string {
+  const parsed = parsePodmanV0(data);
+  return parsed.ok ? "none" : formatIssues(parsed.issues);
+}
+
+test("the mission's own example is taken, and defaults are filled in", () => {
+  const parsed = parsePodmanV0({ services: [{ name: "hello", image: "docker.io/library/nginx:alpine", ports: ["8080:80"] }] });
+  expect(parsed).toEqual({
+    ok: true,
+    value: {
+      services: [
+        {
+          name: "hello",
+          image: "docker.io/library/nginx:alpine",
+          pull: "missing",
+          ports: [{ hostIp: "", hostPort: 8080, containerPort: 80, protocol: "tcp" }],
+          env: {},
+          volumes: [],
+          tmpfs: [],
+          restart: { policy: "always", retries: 0 },
+          stopTimeoutSeconds: 300,
+          init: false,
+          readOnly: false,
+        },
+      ],
+    },
+  });
+});
+
+test.each<readonly [field: object, read: object]>([
+  [{ ports: ["127.0.0.1:80:8080/udp"] }, { ports: [{ hostIp: "127.0.0.1", hostPort: 80, containerPort: 8080, protocol: "udp" }] }],
+  [{ ports: ["[::1]:80:8080"] }, { ports: [{ hostIp: "::1", hostPort: 80, containerPort: 8080, protocol: "tcp" }] }],
+  [{ command: 'serve \'two words\' "and \\"quotes\\"" a\\ b' }, { command: ["serve", "two words", 'and "quotes"', "a b"] }],
+  [{ entrypoint: ["/bin/app", "-v"] }, { entrypoint: ["/bin/app", "-v"] }],
+  [{ restart: false }, { restart: { policy: "no", retries: 0 } }],
+  [{ restart: "on-failure:3" }, { restart: { policy: "on-failure", retries: 3 } }],
+  [{ volumes: ["data:/data:ro"] }, { volumes: [{ name: "data", path: "/data", readOnly: true }] }],
+  [{ tmpfs: ["/tmp:size=64m,mode=1777"] }, { tmpfs: [{ path: "/tmp", options: ["size=64m", "mode=1777"] }] }],
+  [{ stopSignal: "INT" }, { stopSignal: 2 }],
+  [{ resources: { memory: "256Mi", cpus: "0.5", pids: 100 } }, { resources: { memory: 268_435_456, cpus: 0.5, pids: 100 } }],
+  [{ resources: { memory: "256M" } }, { resources: { memory: 256_000_000 } }],
+  [
+    { healthcheck: { test: "curl -f localhost", interval: "1m30s", startPeriod: "500ms" } },
+    {
+      healthcheck: {
+        test: ["CMD-SHELL", "curl -f localhost"],
+        interval: 90_000,
+        timeout: 30_000,
+        retries: 3,
+        startPeriod: 500,
+        onFailure: "none",
+      },
+    },
+  ],
+])("%j is read", (field, read) => {
+  expect(parsePodmanV0({ services: [{ ...service, ...field }] })).toMatchObject({ ok: true, value: { services: [read] } });
+});
+
+describe("of a service", () => {
+  test.each<readonly [field: object, says: string]>([
+    [{ name: "Web_1" }, 'name: expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit), found "Web_1"'],
+    [{ image: undefined }, "image: is missing: expected text"],
+    [{ image: "two words" }, 'image: expected an image, e.g. "docker.io/library/nginx:alpine", found "two words"'],
+    [{ pull: "always" }, 'pull: expected "missing" or "newer" or "never", found "always"'],
+    [{ ports: ["80"] }, 'ports[0]: expected "[ip:]host:container[/udp]", e.g. "8080:80", found "80"'],
+    [{ ports: [8080] }, 'ports[0]: expected "[ip:]host:container[/udp]", e.g. "8080:80", in quotes, found 8080'],
+    [{ ports: ["0:80"] }, 'ports[0]: expected "[ip:]host:container[/udp]", e.g. "8080:80", found "0:80"'],
+    [{ ports: ["8080:80", "8080:81"] }, 'ports[1]: host port 8080/tcp is used by services[0].ports[0] already, found "8080:81"'],
+    [{ env: { A: 1 } }, 'env.A: expected text: quote it, "1", found 1'],
+    [{ env: { A: true } }, 'env.A: expected text: quote it, "true", found true'],
+    [
+      { env: { A: { secret: "s" } } },
+      'env.A: {secret: …} and {device: …} are known, not yet supported: expected text, found {"secret":"s"}',
+    ],
+    [{ env: ["A=1"] }, 'env: expected a map, found ["A=1"]'],
+    [{ env: { "A=B": "1" } }, 'env.A=B: expected a name without = and white space, found "A=B"'],
+    [
+      { volumes: ["/srv:/srv"] },
+      'volumes[0]: host paths are known, not yet supported: use a named volume, e.g. "data:/var/lib/app", found "/srv:/srv"',
+    ],
+    [
+      { volumes: ["./x:/srv"] },
+      'volumes[0]: host paths are known, not yet supported: use a named volume, e.g. "data:/var/lib/app", found "./x:/srv"',
+    ],
+    [{ volumes: ["data"] }, 'volumes[0]: expected "name:/path[:ro]", e.g. "data:/var/lib/app", found "data"'],
+    [{ tmpfs: ["tmp"] }, 'tmpfs[0]: expected "/path[:options]", e.g. "/run" or "/tmp:size=64m", found "tmp"'],
+    [{ command: "it's" }, `command: expected a command line whose quotes are closed, found "it's"`],
+    [{ command: ["a", 1] }, 'command: expected a command line or a list of texts, e.g. ["httpd", "-f"]; numbers in quotes, found ["a",1]'],
+    [{ restart: "sometimes" }, 'restart: expected always, unless-stopped, on-failure[:tries] or no, found "sometimes"'],
+    [{ restart: true }, "restart: expected always, unless-stopped, on-failure[:tries] or no, found true"],
+    [{ stopSignal: "SIGFOO" }, 'stopSignal: expected a signal, e.g. "SIGINT", found "SIGFOO"'],
+    [{ stopTimeoutSeconds: "10s" }, 'stopTimeoutSeconds: expected a number, found "10s"'],
+    [{ user: 1000 }, 'user: expected "user[:group]" in quotes, e.g. "1000:1000", found 1000'],
+    [{ workingDir: "app" }, 'workingDir: expected an absolute path, found "app"'],
+    [{ resources: { memory: "256m" } }, 'resources.memory: expected a size, e.g. "256Mi" or "256M", found "256m"'],
+    [{ resources: { memory: 256 } }, 'resources.memory: expected a size, e.g. "256Mi" or "256M", in quotes, found 256'],
+    [{ resources: { cpus: 0 } }, "resources.cpus: expected a number of CPUs of at least 0.01, e.g. 0.5, found 0"],
+    [{ resources: { limits: {} } }, "resources.limits: is not a field of PodmanV0: use memory, cpus and pids straight in resources"],
+    [
+      { healthcheck: { test: ["curl"] } },
+      'healthcheck.test: expected a list that begins with "CMD" or "CMD-SHELL" and the command, found ["curl"]',
+    ],
+    [
+      { healthcheck: { test: "true", interval: 30 } },
+      'healthcheck.interval: expected a duration, e.g. "30s", "1m30s" or "500ms", in quotes, found 30',
+    ],
+    [{ healthcheck: { test: "true", start_period: "5s" } }, "healthcheck.start_period: is not a field of PodmanV0: use startPeriod"],
+    [{ files: [] }, "files: is known, not yet supported: leave it out"],
+    [{ secrets: [] }, "secrets: is known, not yet supported: leave it out"],
+    [{ devices: [] }, "devices: is known, not yet supported: leave it out"],
+    [{ network: "host" }, "network: is known, not yet supported: leave it out"],
+    [{ capAdd: [] }, "capAdd: is known, not yet supported: leave it out"],
+    [{ logging: {} }, "logging: is known, not yet supported: leave it out"],
+    [{ dependsOn: [] }, "dependsOn: is known, not yet supported: leave it out"],
+    [{ privileged: true }, "privileged: is refused: a container with all rights is the device; name what it needs (devices, capAdd)"],
+    [{ container_name: "x" }, "container_name: is not a field of PodmanV0: use name (the container is called <deployment>_<name>)"],
+    [{ environment: [] }, "environment: is not a field of PodmanV0: use env, a map"],
+    [{ args: [] }, "args: is not a field of PodmanV0: use command for the arguments (as in Compose), or entrypoint for the program"],
+    [{ stop_grace_period: "1m" }, "stop_grace_period: is not a field of PodmanV0: use stopTimeoutSeconds, a number"],
+    [{ colour: "red" }, "colour: is not a known field"],
+  ])("%j is refused", (field, says) => {
+    expect(complaint({ services: [{ ...service, ...field }] })).toBe(`services[0].${says}`);
+  });
+});
+
+test.each<readonly [data: unknown, says: string]>([
+  [null, "expected a map, found null"],
+  [{}, "services: is missing: expected a list"],
+  [{ services: [] }, "services: expected at least 1 entries, found []"],
+  [
+    { services: [service], volumes: {} },
+    'volumes: is not a field of PodmanV0: a volume is made where a service names it, e.g. volumes: ["data:/var/lib/app"]',
+  ],
+  [{ services: [service, service] }, 'services[1].name: is the name of services[0] already, found "web"'],
+  [
+    {
+      services: [
+        { ...service, ports: ["80:80"] },
+        { ...service, name: "b", ports: ["127.0.0.1:80:81"] },
+      ],
+    },
+    'services[1].ports[0]: host port 80/tcp is used by services[0].ports[0] already, found "127.0.0.1:80:81"',
+  ],
+])("%j is refused", (data, says) => {
+  expect(complaint(data)).toBe(says);
+});
+
+test("two addresses may each have a port, and a port each of tcp and udp", () => {
+  expect(complaint({ services: [{ ...service, ports: ["10.0.0.1:53:53", "10.0.0.2:53:53", "10.0.0.1:53:53/udp"] }] })).toBe("none");
+});
+
+test("everything wrong is told at once", () => {
+  expect(
+    complaint({
+      services: [
+        { name: "web", restart: 1 },
+        { ...service, name: "b", foo: 1 },
+      ],
+    }).split("; "),
+  ).toHaveLength(3);
+});

@@ -1,0 +1,43 @@
+// Podman's own sentences, as 4.9 and 5.4 were heard to say them, and what they are taken for.
+
+import { expect, test } from "vitest";
+import { codeOfAnswer, codeOfPull } from "./podman-error.ts";
+
+test.each([
+  ["reading manifest 1 in 10.0.0.1:5000/nope: manifest unknown", "image-not-found"],
+  ["reading manifest 2 in docker.io/library/nope: requested access to the resource is denied", "registry-denied"],
+  ["unable to retrieve auth token: invalid username/password: unauthorized", "registry-denied"],
+  [
+    'pinging container registry r:5000: Get "https://r:5000/v2/": dial tcp 10.0.0.1:5000: connect: connection refused',
+    "registry-unreachable",
+  ],
+  ['pinging container registry r: Get "https://r/v2/": dial tcp: lookup r on 10.0.0.1:53: no such host', "registry-unreachable"],
+  ['pinging container registry r: Get "https://r/v2/": http: server gave HTTP response to HTTPS client', "registry-unreachable"],
+  ["copying system image from manifest list: reading blob sha256:a: unexpected EOF", "registry-unreachable"],
+  [
+    'choosing an image from manifest list docker://r/x:1: no image found in image index for architecture "arm64", variant "v8", OS "linux"',
+    "wrong-architecture",
+  ],
+  ['writing blob: adding layer with blob "sha256:a": processing tar file(write /x: no space left on device): exit status 1', "disk-full"],
+  ['parsing reference "UPPER": repository name must be lowercase', "image-name-invalid"],
+  ["something else", "failed"],
+])("of a pull: %s", (text, code) => {
+  expect(codeOfPull(text)).toBe(code);
+});
+
+test.each([
+  [404, "no such container", "not-found"],
+  [404, "image not known no such image: localhost/nope:1: image not known", "image-not-found"],
+  [500, 'that name is already in use creating container storage: the container name "a_b" is already in use by 7d2d', "conflict"],
+  [409, "network already used", "conflict"],
+  [500, "pasta failed with exit code 1: Failed to bind port 8080 (Address already in use) for option '-t 8080-8080:80-80'", "port-in-use"],
+  [500, "rootlessport listen tcp 0.0.0.0:8080: bind: address already in use", "port-in-use"],
+  [500, "write /home/x: no space left on device", "disk-full"],
+  [
+    500,
+    "crun: executable file `/no/such` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+    "failed",
+  ],
+])("of an answer %d: %s", (status, text, code) => {
+  expect(codeOfAnswer(status, text)).toBe(code);
+});

@@ -1,0 +1,116 @@
+// The report's sentences, for what cannot be brought about on demand in a real Podman or is quicker shown here.
+
+import { expect, test } from "vitest";
+import { container, desired, NOW_MS, snapshot } from "../test/scene.ts";
+import { plan } from "./planner.ts";
+import { report, type ReportInput } from "./report.ts";
+
+const v1 = { services: [{ name: "web", image: "x:1", ports: ["8080:80"] }] };
+const v2 = { services: [{ name: "web", image: "x:2", ports: ["8080:80"] }] };
+
+function tell(data: unknown, have: Parameters<typeof snapshot>[0], more: Partial<ReportInput> = {}) {
+  const want = desired(data);
+  const seen = snapshot(have);
+  return report({ desired: want, snapshot: seen, plan: plan(want, seen), outcomes: [], doing: null, ...more });
+}
+
+test("what runs as it should", () => {
+  expect(tell(v1, { images: ["x:1"], containers: [container("web", v1)] })).toEqual({
+    phase: "Running",
+    reason: "Running",
+    message: "running x:1",
+    runningRevision: "2",
+    services: [
+      {
+        name: "web",
+        phase: "Running",
+        image: "x:1",
+        imageDigest: "sha256:d",
+        health: undefined,
+        restarts: 0,
+        startedAt: "2027-01-15T07:00:00.000Z",
+      },
+    ],
+    recheckAfterMs: null,
+    settled: true,
+  });
+});
+
+test.each([
+  [
+    "a pull with progress",
+    { kind: "pull", service: "web", image: "x:2", reference: "docker.io/library/x:2", policy: "missing" },
+    "layer 2",
+    "Pulling",
+    "pulling x:2 (layer 2)",
+  ],
+  [
+    "a stop",
+    { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
+    "",
+    "Stopping",
+    'stopping container "app_web", which may take up to 300 s',
+  ],
+  ["a start", { kind: "start", service: "web", container: "app_web.next", patienceMs: 0 }, "", "Starting", 'starting service "web"'],
+] as const)("%s is told while it is under way, and what runs is still the old revision", (_, step, progress, phase, message) => {
+  const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { doing: { step, progress } });
+  expect(told).toMatchObject({ phase, reason: phase, message, runningRevision: "1", settled: false });
+});
+
+test("a removal says Removing all along", () => {
+  const step = { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 } as const;
+  expect(tell(null, { containers: [container("web", v1)] }, { doing: { step, progress: "" } })).toMatchObject({
+    phase: "Removing",
+    reason: "Removing",
+  });
+  expect(tell(null, { volumes: ["app_a", "app_b"] })).toMatchObject({
+    phase: "Removing",
+    reason: "Removed",
+    message: 'removed; its volumes "app_a", "app_b" are kept on the device (`podman volume rm app_a app_b` deletes them)',
+    runningRevision: null,
+    settled: true,
+  });
+});
+
+test("what stands in the way is told with what goes on meanwhile", () => {
+  const outcome = { kind: "blocked", subject: "web", reason: "ImageNotFound", message: "no such image" } as const;
+  const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { outcomes: [outcome] });
+  expect(told).toMatchObject({
+    phase: "Blocked",
+    reason: "ImageNotFound",
+    message: "no such image; x:1 keeps running",
+    runningRevision: "1",
+    recheckAfterMs: 10_000,
+    settled: false,
+  });
+});
+
+test("a limit that nothing enforces is told", () => {
+  const limited = { services: [{ name: "web", image: "x:1", resources: { memory: "64Mi", cpus: 1, pids: 9 } }] };
+  expect(tell(limited, { controllers: ["cpu"], containers: [container("web", limited)] }).message).toBe(
+    'running x:1; this device cannot enforce memory of service "web", pids of service "web" (its cgroup controller is off)',
+  );
+});
+
+test("a container that Podman just had to start again is not called running yet", () => {
+  const again = container("web", v1, { restarts: 4, startedAtMs: NOW_MS - 1_000, lastLogLine: "out of paper" });
+  expect(tell(v1, { containers: [again] })).toMatchObject({
+    phase: "Degraded",
+    reason: "Restarting",
+    message: 'service "web" keeps ending and has been started again 4 times; its last line: out of paper',
+    recheckAfterMs: 10_000,
+  });
+});
+
+test("the worst of the services speaks for the deployment", () => {
+  const trio = { services: ["a", "b", "c"].map((name) => ({ name, image: "x:1" })) };
+  const told = tell(trio, {
+    networks: ["app_default"],
+    containers: [container("a", trio), container("b", trio, { health: "unhealthy" }), container("c", trio, { health: "starting" })],
+  });
+  expect(told).toMatchObject({
+    phase: "Degraded",
+    reason: "Unhealthy",
+    services: [{ phase: "Running" }, { phase: "Degraded" }, { phase: "Starting" }],
+  });
+});
