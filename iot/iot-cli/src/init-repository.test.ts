@@ -1,0 +1,81 @@
+import { spawnSync } from "node:child_process";
+import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import deploymentSchema from "@iot/contracts/deployment.schema.json" with { type: "json" };
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { findFiles } from "./find-files.ts";
+import { initRepository, repositoryFiles } from "./init-repository.ts";
+import { lintFiles } from "./lint-files.ts";
+
+describe("a new repository", () => {
+  let folder = "";
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "iot-init-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it("passes lint, is a git repository, and names its schema", async () => {
+    const result = await initRepository(join(folder, "line-4"), "pi-7");
+    expect(result).toEqual({ made: ["deployment.yaml", "README.md", ".iot/deployment.schema.json"], kept: [], madeRepository: true });
+    const { files, links } = await findFiles([join(folder, "line-4")]);
+    expect(lintFiles(files, links)).toEqual({ findings: [], deployments: 1 });
+    const text = await readFile(join(folder, "line-4/deployment.yaml"), "utf8");
+    const schema = /\$schema=(.*)/.exec(text)?.[1] ?? "";
+    await access(join(folder, "line-4", schema));
+    expect(text).toContain("name: line-4");
+    expect(text).toContain("targetDevices: [pi-7]");
+    expect((await readFile(join(folder, "line-4/README.md"), "utf8")).trimEnd().split("\n")).toHaveLength(4);
+  });
+
+  it("keeps what is there", async () => {
+    await writeFile(join(folder, "deployment.yaml"), "mine");
+    const { made, kept } = await initRepository(folder, "pi-7");
+    expect(kept).toEqual(["deployment.yaml"]);
+    expect(made).toEqual(["README.md", ".iot/deployment.schema.json"]);
+    expect(await readFile(join(folder, "deployment.yaml"), "utf8")).toBe("mine");
+  });
+
+  it("makes no repository within one", async () => {
+    spawnSync("git", ["-C", folder, "init", "--quiet"]);
+    expect((await initRepository(join(folder, "inner"), "pi-7")).madeRepository).toBe(false);
+  });
+
+  it("refuses a device that is no DNS label", async () => {
+    await expect(initRepository(folder, "Pi.7")).rejects.toThrow('device id "Pi.7" has "P"');
+  });
+
+  it.each(["on", "yes", "0755", "80", "true", "null", "1e3", "pi-1", "hello-world", "n"])("quotes the name %s if it must", (name) => {
+    const text = repositoryFiles(name, name).get("deployment.yaml") ?? "";
+    expect(lintFiles([{ path: "deployment.yaml", content: Buffer.from(text) }]).findings).toEqual([]);
+  });
+});
+
+describe("its schema, as an editor uses it", () => {
+  const validate = new Ajv({ strict: false, allErrors: true }).compile(deploymentSchema);
+  const [generated = ""] = repositoryFiles("hello-world", "pi-1").values();
+  it("takes the deployment.yaml that is made", () => {
+    validate(parse(generated));
+    expect(validate.errors).toBeNull();
+  });
+
+  it.each([
+    ["image:", "environment: {}\n          image:", "/spec/score/data/services/0"],
+    ['["8080:80"]', "8080", "/spec/score/data/services/0/ports"],
+    ["[pi-1]", "[]", "/spec/targetDevices"],
+    ["hello-world", "hello.world", "/metadata/name"],
+    ["PodmanV0", "Podman V0", "/spec/score/type"],
+    ["v1alpha1", "v1", "/apiVersion"],
+    ["image: docker", "user: docker", "/spec/score/data/services/0"],
+  ])("refuses %s as %s", (from, to, path) => {
+    expect(generated).toContain(from);
+    expect(validate(parse(generated.replace(from, to)))).toBe(false);
+    expect(validate.errors?.map(({ instancePath }) => instancePath)).toContain(path);
+  });
+
+  it("leaves a Score of another type to its device", () => {
+    expect(validate(parse(generated.replace("PodmanV0", "OkdApplyV0").replace("services:", "objects:")))).toBe(true);
+  });
+});

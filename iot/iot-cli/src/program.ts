@@ -1,0 +1,132 @@
+// `iot`: the commands and their options. Thin: what a command finds and how it reads is in the files beside it, all of them free of
+// process, console and exit.
+
+import { UserError } from "@harmony/runtime";
+import { Command } from "commander";
+import { findFiles } from "./find-files.ts";
+import { initRepository } from "./init-repository.ts";
+import { type DeploymentRow, type Fleet } from "./judge-fleet.ts";
+import { lintFiles, renderFindings } from "./lint-files.ts";
+import { type NatsAccess, readFleet } from "./read-fleet.ts";
+import { renderExplanation, renderStatus } from "./render-fleet.ts";
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly write: (text: string) => void;
+  /** Columns of the terminal. */
+  readonly width: number;
+  readonly signal: AbortSignal;
+}
+
+interface NatsOptions {
+  readonly nats?: string;
+}
+
+/** Resolves with the exit code. @throws UserError with the sentence to print; CommanderError for wrong use. */
+export async function runIot(argv: readonly string[], around: Surroundings): Promise<number> {
+  let exitCode = 0;
+  const iot = new Command("iot")
+    .description("Looks at a fleet of devices, and at workload repositories before they are pushed.")
+    .configureOutput({ writeOut: around.write, outputError: (text, write) => write(text) })
+    .exitOverride()
+    .showHelpAfterError("(iot --help shows how)")
+    .addHelpText(
+      "after",
+      "\nstatus and explain read NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD.\nThe reader needs no cluster.",
+    );
+  const fleet = (options: NatsOptions): Promise<Fleet> => readFleet(natsAccess(options, around.env), around.signal);
+  const natsOption = ["--nats <url>", "the NATS server, or several with commas (default: NATS_URL, else nats://127.0.0.1:4222)"] as const;
+
+  iot
+    .command("status")
+    .description("how each deployment goes on each device, what is wrong first")
+    .option("--json", "the same as JSON")
+    .option(...natsOption)
+    .action(async (options: NatsOptions & { readonly json?: boolean }) => {
+      const read = await fleet(options);
+      around.write(options.json === true ? `${JSON.stringify(read, null, 2)}\n` : renderStatus(read, around.width));
+    });
+
+  iot
+    .command("explain")
+    .description("why a deployment is as it is, since when, and what would mend it")
+    .argument("<deployment>")
+    .argument("[device]", "this device alone")
+    .option(...natsOption)
+    .action(async (deployment: string, device: string | undefined, options: NatsOptions) => {
+      const read = await fleet(options);
+      const rows = chooseRows(read, deployment, device);
+      const text = rows.map((row) =>
+        renderExplanation(
+          row,
+          read.devices.find((each) => each.device === row.device),
+          around.width,
+        ),
+      );
+      around.write(text.join("\n"));
+    });
+
+  iot
+    .command("lint")
+    .description("what the operator and the devices would say of workload files before they are pushed")
+    .argument("<path...>", "files, or folders with *.yaml and *.yml")
+    .action(async (paths: string[]) => {
+      const { files, links } = await findFiles(paths);
+      const result = lintFiles(files, links);
+      around.write(renderFindings(result, files.length + links.length));
+      if (result.findings.some(({ severity }) => severity === "error")) exitCode = 1;
+    });
+
+  iot
+    .command("init")
+    .description("a workload repository to begin with; what is there already is kept")
+    .argument("[folder]", "where", ".")
+    .option("--device <id>", "the device that runs it", "pi-demo-01")
+    .action(async (folder: string, { device }: { readonly device: string }) => {
+      const { made, kept, madeRepository } = await initRepository(folder, device);
+      around.write(
+        [
+          ...made.map((file) => `made  ${file}`),
+          ...kept.map((file) => `kept  ${file}, which was there`),
+          ...(madeRepository ? ["made  .git"] : []),
+          "Edit deployment.yaml, iot lint ., git push.",
+          "",
+        ].join("\n"),
+      );
+    });
+
+  await iot.parseAsync([...argv], { from: "user" });
+  return exitCode;
+}
+
+function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess {
+  const text = [nats, env["NATS_URL"]].find((each) => each !== undefined && each !== "") ?? "nats://127.0.0.1:4222";
+  const servers = text.split(",").map((server) => server.trim());
+  return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"] };
+}
+
+function chooseRows(fleet: Fleet, deployment: string, device: string | undefined): readonly DeploymentRow[] {
+  const ofDeployment = fleet.deployments.filter((row) => row.deployment === deployment);
+  if (ofDeployment.length === 0) {
+    throw new UserError(
+      `no device has a deployment "${deployment}": ${known(
+        "deployments",
+        fleet.deployments.map((row) => row.deployment),
+      )}`,
+    );
+  }
+  const rows = ofDeployment.filter((row) => device === undefined || row.device === device);
+  if (rows.length > 0) return rows;
+  throw new UserError(
+    `"${deployment}" is not on device "${device ?? ""}": ${known(
+      "devices that have it",
+      ofDeployment.map((row) => row.device),
+    )}`,
+  );
+}
+
+function known(what: string, names: readonly string[]): string {
+  const each = [...new Set(names)].toSorted();
+  const more = each.length > 10 ? ` and ${each.length - 10} more` : "";
+  return each.length === 0 ? `there are no ${what}` : `the ${what} are ${each.slice(0, 10).join(", ")}${more}`;
+}

@@ -1,0 +1,150 @@
+// `iot` as it is typed, as a process of its own, against a real nats-server that holds what the operator's store and a device's status
+// writer put there.
+
+import { join } from "node:path";
+import { createLog } from "@harmony/runtime";
+import { asDeploymentName, asDeviceId, type DeploymentReport, type ManifestEntry } from "@iot/contracts";
+import { connectMessaging, type Messaging, openDesiredState, openStatusStore, openStatusWriter } from "@iot/messaging";
+import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const MAIN = join(import.meta.dirname, "../src/main.ts");
+const log = createLog({ name: "test", write: () => undefined });
+const signal = new AbortController().signal;
+
+function iot(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<RunResult> {
+  return run([process.execPath, MAIN, ...args], {
+    env: { NATS_URL: "", NATS_USER: "", NATS_PASSWORD: "", ...env },
+    allowExitCodes: [0, 1],
+  });
+}
+
+describe("with a fleet", () => {
+  let nats: NatsServer;
+  let messaging: Messaging;
+  let atNats: Readonly<Record<string, string>> = {};
+
+  beforeAll(async () => {
+    nats = await startNats({ config: 'authorization { user: "fleet", password: "secret" }' });
+    atNats = { NATS_URL: nats.url, NATS_USER: "fleet", NATS_PASSWORD: "secret" };
+    messaging = await connectMessaging({ servers: [nats.url], user: "fleet", pass: "secret", name: "test", log, signal });
+    const store = await openDesiredState(messaging, { log });
+    await openStatusStore(messaging, { log });
+    const deployment = asDeploymentName("hello-world");
+    for (const device of [asDeviceId("pi-1"), asDeviceId("pi-2"), asDeviceId("pi-3")]) {
+      const written = await store.putScore({ device, deployment, scoreString: '{"type":"PodmanV0","data":{}}', expectedRevision: 0 });
+      if (!written.ok) throw new Error("conflict");
+      const entry: ManifestEntry = {
+        revision: written.revision,
+        generation: 1,
+        uid: "u",
+        source: "git:demo",
+        namespace: "default",
+        commit: "f00d",
+      };
+      await store.putManifest({ device, manifest: { sources: ["git:demo"], deployments: { [deployment]: entry } }, expectedRevision: 0 });
+      if (device === "pi-3") continue;
+      await openStatusWriter(messaging, device).putStatus(
+        {
+          device,
+          agentVersion: "0.1.0",
+          bootId: "b",
+          reportedAt: new Date().toISOString(),
+          manifestRevision: written.revision + 1,
+          deployments: { [deployment]: device === "pi-1" ? running(written.revision) : missing(written.revision) },
+        },
+        signal,
+      );
+    }
+    await store.close();
+  });
+  afterAll(async () => {
+    await messaging.close();
+    await nats.stop();
+  });
+
+  it("status shows each, what is wrong first", async () => {
+    const { exitCode, stdout, stderr } = await iot(["status"], atNats);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    const lines = stdout.split("\n").filter((line) => line.startsWith("hello-world"));
+    expect(lines.map((line) => line.split(/ {2,}/).slice(0, 3).join(" "))).toEqual([
+      "hello-world pi-2 Failed",
+      "hello-world pi-3 Pending",
+      "hello-world pi-1 Running",
+    ]);
+    expect(stdout).toContain("  image registry.example/nope:1 is not there: put the tag right");
+    expect(stdout).toContain("1 of 3 run as desired, 2 with a problem, 3 devices, 1 never seen.");
+  });
+
+  it("status --json has the same for programs", async () => {
+    const { stdout } = await iot(["status", "--json", "--nats", nats.url], { NATS_USER: "fleet", NATS_PASSWORD: "secret" });
+    expect(JSON.parse(stdout)).toMatchObject({
+      devices: [
+        { device: "pi-1", offline: false, agentVersion: "0.1.0", problem: null },
+        { device: "pi-2", offline: false },
+        { device: "pi-3", offline: false, lastSeenAt: null, lastSeenSeconds: null },
+      ],
+      deployments: [
+        { deployment: "hello-world", device: "pi-2", standing: "problem", phase: "Failed", reason: "ImageNotFound", commit: "f00d" },
+        { device: "pi-3", standing: "problem", phase: "Pending", reason: "NeverReported", sinceSeconds: null },
+        { device: "pi-1", standing: "ok", phase: "Running", source: "git:demo", namespace: "default" },
+      ],
+    });
+  });
+
+  it("explain says why in the device's words, and the facts", async () => {
+    const { exitCode, stdout } = await iot(["explain", "hello-world", "pi-2"], atNats);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /^hello-world on pi-2 is Failed since .* UTC \(\d+ s\): image registry\.example\/nope:1 is\s+not\s+there: put the\s+tag\s+right\n/,
+    );
+    expect(stdout).toMatch(/\n {2}commit +f00d\n {2}source +git:demo, namespace default\n/);
+    const all = await iot(["explain", "hello-world"], atNats);
+    expect(all.stdout.match(/^hello-world on pi-\d/gm)).toEqual(["hello-world on pi-2", "hello-world on pi-3", "hello-world on pi-1"]);
+  });
+
+  it.each([
+    [["explain", "hello"], 'iot: no device has a deployment "hello": the deployments are hello-world\n'],
+    [["explain", "hello-world", "pi-9"], 'iot: "hello-world" is not on device "pi-9": the devices that have it are pi-1, pi-2, pi-3\n'],
+  ])("%j is told what there is", async (args, says) => {
+    expect(await iot(args, atNats)).toEqual({ exitCode: 1, stdout: "", stderr: says });
+  });
+
+  it("a wrong password is one sentence", async () => {
+    const { exitCode, stdout, stderr } = await iot(["status"], { ...atNats, NATS_PASSWORD: "wrong" });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect(stderr).toMatch(/^iot: cannot connect to NATS at nats:\/\/[^ ]+: the server refuses the user "fleet" or the password; .*\n$/);
+  });
+});
+
+it("a server that is not there is one sentence, at once", async () => {
+  const { exitCode, stdout, stderr } = await iot(["status", "--nats", `nats://127.0.0.1:${await freePort()}`]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+  expect(stderr).toMatch(
+    /^iot: cannot connect to NATS at .*: the connection is refused, nothing listens there; start nats-server, or put the port right\n$/,
+  );
+});
+
+it("a server that no operator has served is left as it is", async () => {
+  await using nats = await startNats();
+  const { exitCode, stderr } = await iot(["status"], { NATS_URL: nats.url });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/^iot: the bucket "desired-state" is not on NATS at .*: no operator has served this server yet; .*\n$/);
+  const streams = await fetch(`${nats.monitorUrl}/jsz`);
+  expect(await streams.json()).toMatchObject({ streams: 0 });
+});
+
+it("wrong use shows how, and help ends well", async () => {
+  expect(await iot(["stauts"])).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("Did you mean status?") as string });
+  expect(await iot(["--help"])).toMatchObject({ exitCode: 0, stderr: "" });
+});
+
+function running(revision: number): DeploymentReport {
+  const common = { since: new Date().toISOString(), desiredRevision: revision, services: [] };
+  return { ...common, phase: "Running", reason: "Running", message: "runs", runningRevision: revision };
+}
+
+function missing(revision: number): DeploymentReport {
+  const message = "image registry.example/nope:1 is not there: put the tag right";
+  return { ...running(revision), phase: "Failed", reason: "ImageNotFound", message, runningRevision: null };
+}
