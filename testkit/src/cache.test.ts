@@ -1,6 +1,6 @@
 // The cache's promises: whole or not there, made once however many ask, and a lock that its holder left behind is no lock.
 
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -37,7 +37,8 @@ test("what was half made is not there", async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test("the lock of a process that is gone is taken", async () => {
+test("the lock of a process that is gone is taken, and what it was making removed", async () => {
+  await mkdir(join(folder, "thing-1.making-abc"));
   // No process has this id: it is above the kernel's highest.
   await writeFile(join(folder, "thing-1.lock"), "4194305");
   await cached("thing-1", async (into) => writeFile(join(into, "program"), ""));

@@ -2,7 +2,7 @@
 // HARMONY_IOT_CACHE). A folder is made beside its place and renamed into it, so it is there whole or not at all; of several
 // processes that want the same, one makes it and the others wait.
 
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -19,6 +19,7 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
   const unlock = await lock(`${place}.lock`);
   try {
     if (await exists(place)) return place;
+    await removeHalfMade(name);
     const folder = await mkdtemp(`${place}.making-`);
     try {
       await make(folder);
@@ -32,6 +33,13 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
     return place;
   } finally {
     await unlock();
+  }
+}
+
+/** What a killed process was making. Called with the lock in hand, so nobody is at it. */
+async function removeHalfMade(name: string): Promise<void> {
+  for (const entry of await readdir(cacheFolder())) {
+    if (entry.startsWith(`${name}.making-`)) await rm(join(cacheFolder(), entry), { recursive: true, force: true });
   }
 }
 
