@@ -210,12 +210,23 @@ it("a password reaches the server that asks for it, and neither arguments nor lo
   expect([names(snapshot), ...lines].join("\n")).not.toContain("geheim");
 });
 
-it("an aborted reading ends git with its children", async () => {
-  const { source, push } = await open();
-  await push({ "a.yaml": workload("a") });
+it("an aborted reading ends git, and the next one starts with a new copy", async () => {
+  const { source, push, read, repository, lines } = await open();
+  const first = await push({ "a.yaml": workload("a") });
+  await push({ "b.yaml": workload("b") });
+  await read();
   const abort = new AbortController();
   const reading = source.read(abort.signal);
   abort.abort(new Error("told to end"));
   await expect(reading).rejects.toThrow("told to end");
-  expect(names(await source.read(never))).toEqual(["default/a"]);
+  expect(names(await read())).toEqual(["default/a", "default/b"]);
+
+  const later = new AbortController();
+  const second = source.read(later.signal);
+  later.abort(new Error("told to end"));
+  await expect(second).rejects.toThrow("told to end");
+  await repository.resetTo(first);
+  await repository.push({ force: true });
+  expect(names(await read())).toEqual(["default/a"]);
+  expect(lines.some((line) => line.includes("the branch was forced"))).toBe(true);
 });

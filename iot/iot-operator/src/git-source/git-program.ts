@@ -11,6 +11,8 @@ export type GitErrorCode =
   | "MissingProgram"
   | "MissingBranch"
   | "MissingRepository"
+  | "MissingPath"
+  | "MissingObject"
   | "WrongCredentials"
   | "UnknownHostKey"
   | "Unreachable"
@@ -185,6 +187,8 @@ const CODES: readonly [RegExp, GitErrorCode][] = [
     /Could not resolve host|unable to access|Connection (refused|timed out|reset)|No route to host|Network is unreachable|early EOF|hung up/i,
     "Unreachable",
   ],
+  [/not a valid object name|not a tree object/i, "MissingPath"],
+  [/bad object|bad revision|unknown revision|missing (blob|tree|commit)/i, "MissingObject"],
   [/does not appear to be a git repository|repository .* not found|does not exist|not a git repository/i, "MissingRepository"],
 ];
 

@@ -35,7 +35,7 @@ interface FileProblem {
 
 const FILES_LIMIT = 10_000;
 const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
-const MAINTAIN_EVERY_COMMITS = 100;
+const RENEW_AFTER_COMMITS = 1_000;
 const NO_AGE = "1970-01-01T00:00:00Z";
 
 export async function createGitSource(options: GitSourceOptions): Promise<GitSource> {
@@ -68,7 +68,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       log.warn("the branch was forced; following it", { branch: config.branch, from: last.commit, to: commit });
     }
     commits += 1;
-    if (commits % MAINTAIN_EVERY_COMMITS === 0) await repository.maintain(signal);
+    if (commits % RENEW_AFTER_COMMITS === 0) repository.renew();
     return files === null ? missingFolder(commit) : readCommit({ commit, generation, files }, signal);
   }
 

@@ -22,9 +22,10 @@ export interface GitRepository {
   readBlobs(oids: readonly string[], signal: AbortSignal): Promise<Map<string, Buffer>>;
   /** How many commits lead to this one: higher than that of each of its ancestors. */
   countCommits(commit: string, signal: AbortSignal): Promise<number>;
+  /** Of a commit that this copy does not have: false. */
   isAncestor(pair: { ancestor: string; commit: string }, signal: AbortSignal): Promise<boolean>;
-  /** Packs what many fetches left, when it is worth it. */
-  maintain(signal: AbortSignal): Promise<void>;
+  /** Has the next fetch start with a new copy, which is shorter than to pack what many fetches left in this one. */
+  renew(): void;
   remove(): Promise<void>;
 }
 
@@ -37,30 +38,32 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
   await rm(folder, { recursive: true, force: true });
   const git = await prepareGit(folder, config);
   const bare = join(folder, "repository.git");
-  const local = (args: readonly string[], signal: AbortSignal, input?: string): Promise<Buffer> =>
-    git({ args: ["--git-dir", bare, ...args], signal, timeoutMs: LOCAL_TIMEOUT_MS, ...(input === undefined ? {} : { input }) });
-  let initialised = false;
+  let usable = false;
+  /** git that was killed leaves its locks, and a full disk half an object: the next reading starts with a new copy. */
+  const sound = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (!(error instanceof GitError) || error.code === "Timeout" || error.code === "MissingObject" || error.code === "Failed")
+        usable = false;
+      throw error;
+    }
+  };
+  const ask = (args: readonly string[], signal: AbortSignal, input = ""): Promise<Buffer> =>
+    git({ args: ["--git-dir", bare, ...args], signal, timeoutMs: LOCAL_TIMEOUT_MS, input });
+  const local: typeof ask = (...all) => sound(ask(...all));
 
   return {
     async fetch(signal) {
-      if (!initialised) {
+      if (!usable) {
+        await rm(bare, { recursive: true, force: true });
         await git({ args: ["init", "--quiet", "--bare", "--initial-branch=none", bare], signal, timeoutMs: LOCAL_TIMEOUT_MS });
-        initialised = true;
+        usable = true;
       }
       const refspec = `+refs/heads/${config.branch}:${REF}`;
-      const args = [
-        "--git-dir",
-        bare,
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--end-of-options",
-        config.url,
-        refspec,
-      ];
-      await git({ args, signal, timeoutMs: FETCH_TIMEOUT_MS, remote: true });
+      const quietly = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
+      const args = ["--git-dir", bare, "fetch", ...quietly, "--end-of-options", config.url, refspec];
+      await sound(git({ args, signal, timeoutMs: FETCH_TIMEOUT_MS, remote: true }));
       const tip = (await local(["rev-parse", "--verify", `${REF}^{commit}`], signal)).toString().trim();
       if (!/^[0-9a-f]{40,64}$/.test(tip)) throw new GitError("Failed", `git rev-parse gave no commit: ${JSON.stringify(tip)}`);
       return tip;
@@ -72,7 +75,7 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
           config.path,
         );
       } catch (error) {
-        if (error instanceof GitError && /not a valid object name|not a tree object/i.test(error.message)) return null;
+        if (error instanceof GitError && error.code === "MissingPath") return null;
         throw error;
       }
     },
@@ -84,10 +87,15 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
       return Number((await local(["rev-list", "--count", commit], signal)).toString());
     },
     async isAncestor({ ancestor, commit }, signal) {
-      return (await local(["rev-list", "--count", "--max-count=1", ancestor, `^${commit}`], signal)).toString().trim() === "0";
+      try {
+        return (await ask(["rev-list", "--count", "--max-count=1", ancestor, `^${commit}`], signal)).toString().trim() === "0";
+      } catch (error) {
+        if (error instanceof GitError && error.code === "MissingObject") return false;
+        throw error;
+      }
     },
-    async maintain(signal) {
-      await local(["-c", "gc.auto=500", "gc", "--auto", "--quiet", "--prune=now"], signal);
+    renew() {
+      usable = false;
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
