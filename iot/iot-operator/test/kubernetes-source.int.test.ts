@@ -1,0 +1,181 @@
+// The Kubernetes source against a real API server, with the rights of the operator's service account: what a reading gives, when a
+// hint comes, what a report leaves in the resource.
+
+import { readFile } from "node:fs/promises";
+import { createLog } from "@harmony/runtime";
+import { asDeploymentName } from "@iot/contracts";
+import { connectKubernetes } from "@iot/kubernetes";
+import { eventually } from "@iot/testkit";
+import { KubeConfig } from "@kubernetes/client-node";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { createKubernetesSource, FINALIZER } from "../src/kubernetes-source/kubernetes-source.ts";
+import type { CompleteSnapshot, DeploymentResult, Source, SourceObject } from "../src/source.ts";
+import { CRD, installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
+import { workload } from "./workload.ts";
+
+let kubernetes: RunningKubernetes;
+let abort: AbortController;
+let source: Source;
+let hints: number;
+
+beforeAll(async () => {
+  kubernetes = await runKubernetes({ crd: false });
+});
+afterAll(() => kubernetes?.server.stop());
+beforeEach(async () => {
+  abort = new AbortController();
+  hints = 0;
+  const config = new KubeConfig();
+  config.loadFromFile(kubernetes.kubeconfig);
+  const log = createLog({ name: "test", write: () => undefined });
+  source = await createKubernetesSource({ log, signal: abort.signal, connection: connectKubernetes(config) });
+  void source.watch(() => (hints += 1), abort.signal);
+});
+afterEach(() => abort.abort());
+
+async function readAll(): Promise<CompleteSnapshot> {
+  const snapshot = await source.read(abort.signal);
+  if (snapshot.kind === "unreadable") throw new Error(snapshot.message);
+  return snapshot;
+}
+
+function resultFor(object: SourceObject, generation: number, message = "1 of 1 runs it"): DeploymentResult {
+  return {
+    uid: object.uid,
+    namespace: object.namespace,
+    name: object.name,
+    generation,
+    scoreString: '{"type":"PodmanV0","data":{}}',
+    conditions: {
+      Ready: { status: "True", reason: "Running", message },
+      Reconciling: { status: "False", reason: "Settled", message: "" },
+      Stalled: { status: "False", reason: "Settled", message: "" },
+    },
+    aggregate: { devices: 1, running: 1, pending: 0, failed: 0, offline: 0, failures: [] },
+  };
+}
+
+// First, while the cluster has no CRD yet.
+test("without the CRD it is unreadable and says what to apply; once applied a hint comes", async () => {
+  expect(await source.read(abort.signal)).toEqual({
+    kind: "unreadable",
+    reason: "CrdMissing",
+    message: "the cluster does not know deployments.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml",
+  });
+  await installCrd(kubernetes.server);
+  await eventually(async () => (await source.read(abort.signal)).kind === "complete", { timeoutMs: 20_000 });
+  await eventually(() => hints > 0, { timeoutMs: 20_000 });
+});
+
+test("a Deployment is read with its canonical Score and carries our finalizer from then on", async () => {
+  await kubernetes.apply(workload("read", { devices: ["pi-1", "pi-2"] }));
+  const { deployments, version } = await readAll();
+  expect(deployments).toMatchObject([
+    {
+      namespace: "default",
+      name: "read",
+      generation: 1,
+      targetDevices: ["pi-1", "pi-2"],
+      scoreString: '{"type":"PodmanV0","data":{"services":[{"image":"docker.io/library/nginx:1","name":"web"}]}}',
+      createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+    },
+  ]);
+  expect(version).toMatch(/^\d+$/);
+  expect(await kubernetes.ask("read", "{.metadata.finalizers}")).toBe(`["${FINALIZER}"]`);
+});
+
+test("a change of the spec is a hint; our own finalizer and status are none", async () => {
+  await kubernetes.apply(workload("hinted"));
+  await eventually(() => hints > 0);
+  const hinted = (await readAll()).deployments.find(({ name }) => name === "hinted");
+  if (hinted === undefined) throw new Error("it was not read");
+  await eventually(async () => {
+    await source.report([resultFor(hinted, 1)], [], abort.signal);
+    return await kubernetes.ask("hinted", "{.status.observedGeneration}").then((generation) => generation === "1");
+  });
+  const before = hints;
+  await kubernetes.apply(workload("hinted", { image: "web:2" }));
+  await eventually(() => hints > before);
+  expect(hints).toBe(before + 1);
+});
+
+test("a status is written once: what says the same leaves the version, and lastTransitionTime moves only with the status", async () => {
+  await kubernetes.apply(workload("told"));
+  const told = (await readAll()).deployments.find(({ name }) => name === "told");
+  if (told === undefined) throw new Error("it was not read");
+  const report = (message?: string): Promise<void> => source.report([resultFor(told, 1, message)], [], abort.signal);
+  await eventually(async () => {
+    await report();
+    return await kubernetes.ask("told", "{.status.observedScoreString}").then((text) => text !== "");
+  });
+  expect(await kubernetes.ask("told", "{.status.observedScoreString}")).toBe('{"type":"PodmanV0","data":{}}');
+  const version = await kubernetes.ask("told", "{.metadata.resourceVersion}");
+  const since = await kubernetes.ask("told", '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}');
+  await report();
+  expect(await kubernetes.ask("told", "{.metadata.resourceVersion}")).toBe(version);
+  // Somebody's annotation makes what the source last saw an old state.
+  await kubernetes.server.kubectl(["annotate", "iotdep", "told", "note=1"]);
+  await report("1 of 1 runs it, in other words");
+  expect(await kubernetes.ask("told", '{.status.conditions[?(@.type=="Ready")].message}')).toBe("1 of 1 runs it, in other words");
+  expect(await kubernetes.ask("told", '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}')).toBe(since);
+});
+
+test("a Score of more than 128 KiB is refused with a sentence, and still has a status", async () => {
+  await kubernetes.apply(workload("large", { image: "x".repeat(140 * 1024) }));
+  const { refused } = await readAll();
+  const large = refused.find(({ name }) => name === "large");
+  expect(large).toMatchObject({
+    reason: "ScoreTooLarge",
+    message: expect.stringMatching(/^spec\.score has 141 KiB as JSON, more than the 128 KiB/),
+  });
+  if (large === undefined) return;
+  await eventually(async () => {
+    await source.report([resultFor(large, 1)], [], abort.signal);
+    return await kubernetes.ask("large", "{.status.observedGeneration}").then((generation) => generation === "1");
+  });
+});
+
+test("what an older CRD let in is refused with a sentence each, and nothing else suffers", async () => {
+  const lax: { spec: { versions: { schema: unknown }[] } } = JSON.parse(
+    await kubernetes.server.kubectl(["create", "--dry-run=client", "-o", "json", "-f", CRD]),
+  );
+  for (const version of lax.spec.versions)
+    version.schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+  await kubernetes.apply(JSON.stringify(lax));
+  const bad = `${workload("bad", { devices: ["pi-1", "pi-1"] })}  rollout: { strategy: Fast }\n`;
+  await eventually(async () => await kubernetes.apply(bad).then(() => true));
+  await kubernetes.apply(workload("hello.world"));
+  await kubernetes.apply(await readFile(CRD, "utf8"));
+  const { refused, deployments } = await readAll();
+  expect(deployments.map(({ name }) => name)).toContain(asDeploymentName("read"));
+  expect(refused.find(({ name }) => name === "bad")).toMatchObject({
+    reason: "InvalidSpec",
+    message: 'spec.targetDevices[1]: names a device twice, found "pi-1"; spec.rollout.strategy: expected "Immediate", found "Fast"',
+  });
+  expect(refused.find(({ name }) => name === "hello.world")).toMatchObject({
+    reason: "InvalidName",
+    message: expect.stringMatching(/^metadata\.name "hello\.world" has a dot: .* must be a DNS label/),
+  });
+});
+
+test("one that is being deleted is told as such, until its finalizer is taken", async () => {
+  await kubernetes.apply(workload("deleted"));
+  await readAll();
+  await kubernetes.server.kubectl(["delete", "iotdep", "deleted", "--wait=false"]);
+  const { deleting, deployments } = await readAll();
+  expect(deployments.map(({ name }) => String(name))).not.toContain("deleted");
+  expect(deleting).toMatchObject([{ namespace: "default", name: "deleted" }]);
+  await eventually(async () => {
+    await source.report([], deleting, abort.signal);
+    return (await readAll()).deleting.length === 0;
+  });
+});
+
+test("rights that were taken away are named, with what gives them", async () => {
+  await kubernetes.server.kubectl(["delete", "clusterrolebinding", "iot-operator"]);
+  const unreadable = await eventually(async () => {
+    const snapshot = await source.read(abort.signal);
+    return snapshot.kind === "unreadable" && snapshot;
+  });
+  expect(unreadable).toMatchObject({ reason: "Forbidden", message: expect.stringContaining("kubectl apply -f iot/deploy/operator.yaml") });
+});
