@@ -77,7 +77,12 @@ export async function startArgoCd({ kubernetes }: { readonly kubernetes: Kuberne
       "argocd-application-controller",
       [
         program,
-        ...["--kubeconfig", kubernetes.kubeconfig, "--namespace", NAMESPACE, "--redis", redis.address],
+        "--kubeconfig",
+        kubernetes.kubeconfig,
+        "--namespace",
+        NAMESPACE,
+        "--redis",
+        redis.address,
         "--repo-server-plaintext",
         `--repo-server=127.0.0.1:${repoServerPort}`,
         `--metrics-port=${metricsPort}`,
