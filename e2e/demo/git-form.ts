@@ -122,7 +122,7 @@ async function journey({
         async () => {
           signal.throwIfAborted();
           const said = await parts.explain(DEPLOYMENT, device.id);
-          return /no-such-version/.test(said) && /not |denied|cannot/i.test(said)
+          return /no-such-version/.test(said) && /\b(not|cannot|denied)\b/i.test(said)
             ? said
             : Promise.reject(new Error(`iot explain says "${said}"`));
         },

@@ -1,0 +1,143 @@
+// The whole platform with Argo CD before it: a repository, Argo CD set up with the files of iot/deploy/argocd, a Kubernetes API,
+// the operator with exactly the rights of its manifest, NATS, and the agent on a simulated device. Everything as a user has it,
+// except that the processes of the cluster run beside it instead of in it.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type ArgoCd,
+  freePort,
+  type GitRepository,
+  type KubernetesServer,
+  makeGitRepository,
+  type NatsServer,
+  type ServerProcess,
+  startArgoCd,
+  startKubernetes,
+  startNats,
+  startServerProcess,
+} from "@iot/testkit";
+import type { DemoDevice } from "../demo/demo-device.ts";
+import { startSimulatedDevice } from "../demo/simulated-device.ts";
+import { DEPLOY, REPOSITORY } from "./files.ts";
+
+export interface Platform {
+  readonly kubernetes: KubernetesServer;
+  readonly argoCd: ArgoCd;
+  readonly nats: NatsServer;
+  readonly operator: ServerProcess;
+  readonly device: DemoDevice;
+  /** Commits, pushes, and has Argo CD look, as a webhook would. Gives the commit. */
+  push(files: Readonly<Record<string, string | null>>): Promise<string>;
+  application: ApplicationView;
+}
+
+/** What the Application's status says now. */
+export interface ApplicationView {
+  sync(): Promise<string>;
+  revision(): Promise<string>;
+  health(): Promise<string>;
+  /** Of our Deployment, the only resource. */
+  message(): Promise<string>;
+  /** Every health that it has had, in order. */
+  history(): readonly string[];
+}
+
+const APPLICATION = "iot-workloads";
+
+export async function startPlatform(stack: AsyncDisposableStack): Promise<Platform> {
+  const [device, cluster, repository] = await Promise.all([
+    startSimulatedDevice().then((started) => stack.use(started)),
+    startCluster(stack),
+    makeGitRepository().then((made) => stack.use(made)),
+  ]);
+  const { kubernetes, argoCd } = cluster;
+  const nats = stack.use(await startNats({ host: device.hostAddress }));
+  const operator = await startOperator({ kubernetes, nats, stack });
+  await repository.commit({ "README.md": "Edit deployment.yaml, git push, done.\n" });
+  await repository.push();
+  return {
+    kubernetes,
+    argoCd,
+    nats,
+    operator,
+    device,
+    push: async (files) => {
+      const commit = await repository.commit(files);
+      await repository.push();
+      await argoCd.refresh(APPLICATION);
+      return commit;
+    },
+    application: await createApplication({ kubernetes, argoCd, repository, stack }),
+  };
+}
+
+async function startCluster(stack: AsyncDisposableStack): Promise<{ readonly kubernetes: KubernetesServer; readonly argoCd: ArgoCd }> {
+  const kubernetes = stack.use(await startKubernetes());
+  const argoCd = stack.use(await startArgoCd({ kubernetes }));
+  for (const file of ["crd.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(DEPLOY, file)]);
+  const settings = join(DEPLOY, "argocd/argocd-cm-patch.yaml");
+  await kubernetes.kubectl(["patch", "configmap", "argocd-cm", "--namespace", argoCd.namespace, "--patch-file", settings]);
+  return { kubernetes, argoCd };
+}
+
+interface OperatorParts {
+  readonly kubernetes: KubernetesServer;
+  readonly nats: NatsServer;
+  readonly stack: AsyncDisposableStack;
+}
+
+async function startOperator({ kubernetes, nats, stack }: OperatorParts): Promise<ServerProcess> {
+  const port = await freePort();
+  const operator = await startServerProcess({
+    name: "iot-operator",
+    argv: [process.execPath, join(REPOSITORY, "iot/iot-operator/src/main.ts")],
+    env: {
+      NATS_URL: nats.url,
+      KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
+      IOT_HTTP_PORT: String(port),
+    },
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  });
+  stack.defer(() => operator.stop());
+  return operator;
+}
+
+interface ApplicationParts {
+  readonly kubernetes: KubernetesServer;
+  readonly argoCd: ArgoCd;
+  readonly repository: GitRepository;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** The Application that we ship, with its repository put in as the file says. */
+async function createApplication({ kubernetes, argoCd, repository, stack }: ApplicationParts): Promise<ApplicationView> {
+  const shipped = await readFile(join(DEPLOY, "argocd/application.yaml"), "utf8");
+  await kubernetes.kubectl(["apply", "-f", "-"], { stdin: shipped.replace(/repoURL: .*/, `repoURL: ${repository.url}`) });
+  const get = ["get", "applications.argoproj.io", APPLICATION, "--namespace", argoCd.namespace];
+  const look = async (path: string): Promise<string> => kubernetes.kubectl([...get, "-o", `jsonpath={.status.${path}}`]);
+  const watch = await startServerProcess({
+    name: "kubectl get --watch",
+    argv: [
+      kubernetes.kubectlProgram,
+      "--kubeconfig",
+      kubernetes.kubeconfig,
+      ...get,
+      "--watch",
+      "-o",
+      'jsonpath={.status.health.status}{"\\n"}',
+    ],
+    ready: () => Promise.resolve(true),
+  });
+  stack.defer(() => watch.kill());
+  return {
+    sync: () => look("sync.status"),
+    revision: () => look("sync.revision"),
+    health: () => look("health.status"),
+    message: () => look("resources[0].health.message"),
+    history: () => {
+      const all = watch.log().split("\n");
+      return all.filter((health, index) => health !== all[index - 1]);
+    },
+  };
+}

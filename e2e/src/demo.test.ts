@@ -1,0 +1,62 @@
+// The demo as a person starts it: it passes, and however it ends it leaves nothing behind.
+
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { makeTempFolder } from "@iot/testkit";
+import { expect, test } from "vitest";
+
+const MAIN = join(import.meta.dirname, "../demo/main.ts");
+
+test("from git push to a container, an edit, a mistake, its cure and a removal", { timeout: 180_000 }, async () => {
+  const { stdout, exitCode, left } = await demo();
+  expect(stdout, stdout).toMatch(/^PASS /m);
+  expect(exitCode).toBe(0);
+  expect(left).toEqual([]);
+  // The sentence that a person reads names what is wrong and what would mend it.
+  expect(stdout).toMatch(/no-such-version.*not/);
+});
+
+test("interrupted half-way it says so, exits with 1 and leaves nothing behind", { timeout: 180_000 }, async () => {
+  const { stdout, exitCode, left } = await demo({ interruptAt: "push a workload" });
+  expect(stdout, stdout).toMatch(/FAIL .*interrupted \(SIGINT\)/);
+  expect(exitCode).toBe(1);
+  expect(left).toEqual([]);
+});
+
+interface Demo {
+  readonly stdout: string;
+  readonly exitCode: number | null;
+  /** Processes that still run and files that still lie there. */
+  readonly left: readonly string[];
+}
+
+async function demo(options: { interruptAt?: string } = {}): Promise<Demo> {
+  const folder = await makeTempFolder("demo-test");
+  const mark = `DEMO_TEST=${folder.path}`;
+  try {
+    const env = { ...process.env, TMPDIR: folder.path, DEMO_TEST: folder.path };
+    const child = spawn(process.execPath, [MAIN], { stdio: ["ignore", "pipe", "inherit"], env });
+    let stdout = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (options.interruptAt !== undefined && stdout.includes(options.interruptAt)) child.kill("SIGINT");
+    });
+    const exitCode = await new Promise<number | null>((resolve) => child.once("close", resolve));
+    return { stdout, exitCode, left: [...(await processesWith(mark)), ...(await readdir(folder.path))] };
+  } finally {
+    await folder.remove();
+  }
+}
+
+/** Every process that the demo started has its environment. */
+async function processesWith(mark: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+      return environment.split("\0").includes(mark) ? [await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => pid)] : [];
+    }),
+  );
+  return found.flat();
+}
