@@ -92,7 +92,7 @@ describe("the configuration", () => {
 
   test("never shows the password", () => {
     for (const text of [GOOD.replace('"dev-shared-password"', "12345678"), GOOD.replace('"dev-shared-password"', '"dev-shared-password')]) {
-      expect(() => read(text)).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/dev-shared|12345678/) }));
+      expect(() => read(text)).toThrow(/^(?!.*(dev-shared|12345678))/s);
     }
   });
 });

@@ -3,13 +3,15 @@
 // all. A change of phase goes out at once, progress at most once a second, because the link may be metered.
 
 import type { Inventory } from "@harmony/core";
-import { KeyedQueue, type Log, type LogLevel } from "@harmony/runtime";
+import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
 import { advance, type LaneReport } from "./status.ts";
 
 const TRANSITION_DELAY_MS = 50;
 const DETAIL_DELAY_MS = 1_000;
+/** A deployment on its way is told once; what it is at after so long, again. */
+const LASTING_MS = 2_000;
 const INVENTORY_EVERY_MS = 10 * 60_000;
 
 export interface StatusSenderOptions {
@@ -23,6 +25,8 @@ export class StatusSender {
   readonly #options: StatusSenderOptions;
   readonly #queue: KeyedQueue<"status" | "inventory">;
   readonly #deployments = new Map<DeploymentName, DeploymentReport>();
+  readonly #logged = new Map<DeploymentName, DeploymentReport>();
+  readonly #lasting: KeyedQueue<DeploymentName>;
   #writer: StatusWriter | null = null;
   #sentInventory = "";
   #toldError = "";
@@ -33,6 +37,13 @@ export class StatusSender {
       handle: (what, signal) => (what === "status" ? this.#sendStatus(signal) : this.#sendInventory(signal)),
       onError: (what, error) => this.#tellError(what, error),
       maxMs: options.statusIntervalMs,
+    });
+    this.#lasting = new KeyedQueue<DeploymentName>({
+      handle: (name) => {
+        if (isOnItsWay(this.#deployments.get(name))) this.#log(name);
+        return Promise.resolve(null);
+      },
+      onError: () => undefined,
     });
   }
 
@@ -47,17 +58,17 @@ export class StatusSender {
     const { report, change } = advance(this.#deployments.get(name), lane, new Date().toISOString());
     if (change === "none") return;
     this.#deployments.set(name, report);
-    if (change === "transition") this.#logTransition(name, report);
+    if (change === "transition") this.#logTransition(name);
     this.#queue.addAfter("status", change === "transition" ? TRANSITION_DELAY_MS : DETAIL_DELAY_MS);
   }
 
   forget(name: DeploymentName): void {
+    const last = this.#deployments.get(name);
+    this.#logged.delete(name);
     if (!this.#deployments.delete(name)) return;
+    // The variant's own last word may name what outlives the deployment.
+    this.#options.log.info(last?.phase === "Removing" ? last.message : "removed", { deployment: name });
     this.#queue.addAfter("status", TRANSITION_DELAY_MS);
-  }
-
-  last(name: DeploymentName): DeploymentReport | undefined {
-    return this.#deployments.get(name);
   }
 
   /** Something beside the deployments changed. */
@@ -65,8 +76,8 @@ export class StatusSender {
     this.#queue.addAfter("status", TRANSITION_DELAY_MS);
   }
 
-  close(): Promise<void> {
-    return this.#queue.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#queue.close(), this.#lasting.close()]);
   }
 
   async #sendStatus(signal: AbortSignal): Promise<number | null> {
@@ -95,14 +106,32 @@ export class StatusSender {
     this.#options.log.warn(`cannot write the ${what}; trying again`, { error });
   }
 
-  #logTransition(deployment: DeploymentName, { phase, reason, message, desiredRevision: revision }: DeploymentReport): void {
-    const fields = { deployment, revision, phase, ...(reason === phase ? {} : { reason }) };
-    this.#options.log[levelOf(phase)](message, fields);
+  /** A swap goes through five phases in half a second: the first of them and the outcome are of interest, and what takes its time. */
+  #logTransition(name: DeploymentName): void {
+    if (isOnItsWay(this.#deployments.get(name)) && isOnItsWay(this.#logged.get(name))) this.#lasting.addAfter(name, LASTING_MS);
+    else this.#log(name);
+  }
+
+  #log(name: DeploymentName): void {
+    const report = this.#deployments.get(name);
+    if (report === undefined || report === this.#logged.get(name)) return;
+    this.#logged.set(name, report);
+    const { phase, reason, message, desiredRevision: revision } = report;
+    this.#options.log[TROUBLE.has(phase) ? "warn" : "info"](message, {
+      deployment: name,
+      revision,
+      phase,
+      ...(reason === phase ? {} : { reason }),
+    });
   }
 }
 
-function levelOf(phase: DeploymentReport["phase"]): LogLevel {
-  return ["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"].includes(phase) ? "warn" : "info";
+type Phase = DeploymentReport["phase"];
+const ON_ITS_WAY: ReadonlySet<Phase> = new Set(["Pending", "Pulling", "Starting", "Stopping", "Removing"] as const);
+const TROUBLE: ReadonlySet<Phase> = new Set(["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"] as const);
+
+function isOnItsWay(report: DeploymentReport | undefined): boolean {
+  return report !== undefined && ON_ITS_WAY.has(report.phase);
 }
 
 export function toDeviceInventory(

@@ -24,7 +24,7 @@ describe("a manifest", () => {
       manifest({ a: entry(3) }),
       { fetch: [], remove: [], touch: [], kept: [] },
     ],
-    ["that names a new one has it read", {}, manifest({ a: entry(3) }), { fetch: ["a"], touch: ["a"] }],
+    ["that names a new one has it read", {}, manifest({ a: entry(3) }), { fetch: ["a"], touch: [] }],
     ["that names another revision has it read", { a: record(3) }, manifest({ a: entry(4) }), { fetch: ["a"], remove: [] }],
     ["that names a lower revision has it read", { a: record(3) }, manifest({ a: entry(2) }), { fetch: ["a"], remove: [] }],
     ["that does not name one of its source removes it", { a: record(3) }, manifest({}), { remove: ["a"], kept: [] }],

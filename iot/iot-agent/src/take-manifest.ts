@@ -28,7 +28,7 @@ export function takeManifest(before: Records, manifest: Manifest, options: { rea
     const score = known?.score ?? null;
     records.set(name, { entry, score, removing: false });
     if (options.refetchScores || score?.revision !== entry.revision) fetch?.push(name);
-    if (known === undefined || known.removing || JSON.stringify(known.entry) !== JSON.stringify(entry)) touch?.push(name);
+    if (known !== undefined && (known.removing || JSON.stringify(known.entry) !== JSON.stringify(entry))) touch?.push(name);
   }
   const kept: { name: DeploymentName; source: string }[] = [];
   for (const [name, record] of before) {
