@@ -4,7 +4,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { UserError } from "@harmony/runtime";
-import { FILE_LIMIT_BYTES, type WorkloadFile } from "@iot/workload-files";
+import type { WorkloadFile } from "@iot/workload-files";
 import { isKustomization } from "./kustomize-warnings.ts";
 
 export interface FoundFiles {
@@ -22,7 +22,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
   }
   const named = (kind: "file" | "link"): string[] => [...found].flatMap(([path, is]) => (is === kind ? [path] : [])).toSorted();
   return {
-    files: await Promise.all(named("file").map(async (path) => ({ path, content: await read(path) }))),
+    files: await Promise.all(named("file").map(async (path) => ({ path, content: await attempt(path, readFile(path)) }))),
     links: named("link"),
   };
 }
@@ -37,12 +37,6 @@ async function filesIn(folder: string): Promise<[path: string, kind: "file" | "l
     return entry.isSymbolicLink() ? [[path, "link"]] : entry.isFile() ? [[path, "file"]] : [];
   });
   return (await Promise.all(nested)).flat();
-}
-
-/** Of a file that is refused for its size, no more than it takes to see that. */
-async function read(path: string): Promise<Uint8Array> {
-  const { size } = await attempt(path, stat(path));
-  return size > FILE_LIMIT_BYTES ? new Uint8Array(size > 2 ** 30 ? 2 ** 30 : size) : await attempt(path, readFile(path));
 }
 
 async function attempt<Value>(path: string, deed: Promise<Value>): Promise<Value> {

@@ -21,12 +21,22 @@ const StreamInfo = z.looseObject({ error: z.optional(z.looseObject({ code: z.num
 /** @throws UserError, with the sentence for the person. */
 export async function readFleet(access: NatsAccess, signal: AbortSignal): Promise<Fleet> {
   const failed = new AbortController();
-  const any = AbortSignal.any([signal, failed.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
+  const any = AbortSignal.any([signal, failed.signal]);
+  const late = `NATS at ${access.servers.join(", ")} did not give all within ${READ_TIMEOUT_MS / 1000} s: check the network between here and it`;
+  const timer = setTimeout(() => failed.abort(new UserError(late)), READ_TIMEOUT_MS);
+  try {
+    return await readBuckets(access, any, failed);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readBuckets(access: NatsAccess, signal: AbortSignal, failed: AbortController): Promise<Fleet> {
   const messaging = await connectMessaging({
     ...access,
     name: "iot",
     log: SILENT,
-    signal: any,
+    signal,
     timeoutMs: CONNECT_TIMEOUT_MS,
     onState: (state) => {
       if (state.kind === "disconnected") failed.abort(new UserError(state.message));
@@ -35,8 +45,8 @@ export async function readFleet(access: NatsAccess, signal: AbortSignal): Promis
   try {
     for (const bucket of ["desired-state", "status"] as const) await requireBucket(messaging, bucket);
     const desired = await openDesiredState(messaging, { log: SILENT });
-    const snapshot = await desired.observe(any);
-    const statuses = await (await openStatusStore(messaging, { log: SILENT })).list(any);
+    const snapshot = await desired.observe(signal);
+    const statuses = await (await openStatusStore(messaging, { log: SILENT })).list(signal);
     await desired.close();
     return judgeFleet(snapshot, statuses);
   } finally {

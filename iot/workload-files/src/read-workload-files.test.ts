@@ -80,6 +80,11 @@ describe("issues of a Deployment", () => {
       wrong("kind: Deployment", "kind: Deploiement"),
       '1.yaml:2:7: kind: expected "Deployment", found "Deploiement"',
     ],
+    [
+      "a List",
+      `apiVersion: v1\nkind: List\nitems:\n- ${GOOD.replaceAll("\n", "\n  ")}`,
+      "1.yaml:2:7: kind: a List of Deployments is not read",
+    ],
     ["an alias of no anchor", wrong("hello-world", "*name"), "1.yaml:4:9: metadata.name: the alias *name has no anchor"],
     [
       "a key that stands twice",

@@ -72,6 +72,11 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
   for (const document of yaml.documents) {
     if (isEmptyDocument(document)) continue;
     const { line } = yaml.place(offsetAt(document, []));
+    if (isListOfOurs(document)) {
+      const message = "a List of Deployments is not read, though kubectl would: write each as a document of its own, with `---` between";
+      issues.push(toFileIssue(file, yaml, { path: ["kind"], message, offset: offsetAt(document, ["kind"]) }));
+      continue;
+    }
     const foreign = foreignKind(document);
     if (foreign !== null) {
       ignored.push({ file, line, ...foreign });
@@ -126,6 +131,11 @@ function foreignKind(document: Document.Parsed): { kind: string; hint?: string }
     return { kind, hint: `this is Kubernetes' own Deployment (${apiVersion || "no apiVersion"}): devices take apiVersion: ${API_VERSION}` };
   }
   return { kind };
+}
+
+function isListOfOurs(document: Document.Parsed): boolean {
+  const items = textAt(document, "kind") === "List" ? document.get("items") : undefined;
+  return isSeq(items) && items.items.some((item) => isMap(item) && item.get("apiVersion") === API_VERSION);
 }
 
 function textAt(document: Document.Parsed, key: string): string {
