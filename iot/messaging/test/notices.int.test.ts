@@ -77,7 +77,7 @@ test("an abort ends a wait at once, with its reason", async () => {
 test("a notice does not carry the manifest", async () => {
   const bodies: number[] = [];
   const subscription = operator.connection.subscribe("notify.desired-state.*", {
-    callback: (_error, { data }) => bodies.push(data.length),
+    callback: (_error, { data }) => void bodies.push(data.length),
   });
   await operator.connection.flush();
   await store.putManifest({ device: deviceA, manifest: { ...manifest, sources: ["x"] }, expectedRevision: 1 });
