@@ -1,6 +1,6 @@
 // The operator's loop from a real repository to a real bucket, and the faults that it has to live through.
 
-import { rename, rm } from "node:fs/promises";
+import { cp, rename, rm } from "node:fs/promises";
 import type { DesiredStateStore } from "@iot/messaging";
 import { eventually, type GitRepository, makeGitRepository, type NatsServer, startNats } from "@iot/testkit";
 import { asDeviceId } from "@iot/contracts";
@@ -236,6 +236,26 @@ it("a bucket that was wiped is filled again", async () => {
   await nats.start();
   await scoreHolds(bucket, "pi-1.hello", "nginx");
   await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"] !== undefined);
+});
+
+it("a store that was put back to an older copy is brought forward again", async () => {
+  const { nats, push, bucket, operator } = await world();
+  const first = await push({ "a.yaml": workload("hello", { image: "web:1" }), "gone.yaml": workload("gone") });
+  const running = await operator();
+  await inStep(running, first);
+  await nats.down();
+  await cp(nats.storeDir, `${nats.storeDir}.old`, { recursive: true });
+  await nats.start();
+  await push({ "a.yaml": workload("hello", { image: "web:2" }), "gone.yaml": null });
+  running.poke();
+  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await scoreHolds(bucket, "pi-1.gone", null);
+  await nats.down();
+  await rm(nats.storeDir, { recursive: true });
+  await rename(`${nats.storeDir}.old`, nats.storeDir);
+  await nats.start();
+  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await eventually(async () => Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {}).join() === "hello");
 });
 
 it("keys that go or change in somebody else's hands are put right", async () => {
