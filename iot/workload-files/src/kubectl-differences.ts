@@ -4,15 +4,9 @@
 
 import type { Issue } from "@harmony/core";
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Pair, type Scalar } from "yaml";
+import type { PlacedIssue } from "./placed-issue.ts";
 import { describeKubectlValue, readAsKubectl } from "./kubectl-scalar.ts";
 
-/** An Issue, and where in the text. */
-export interface PlacedIssue extends Issue {
-  readonly offset: number;
-}
-
-/** Deeper than any Score, and far from the end of the stack. */
-const DEPTH_LIMIT = 100;
 const LINE_BREAKS_OF_1_1 = /\r(?!\n)|[\u0085\u2028\u2029]/;
 // eslint-disable-next-line no-control-regex -- these are what is looked for
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]/;
@@ -31,26 +25,19 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
     const code = strange[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
     say(start + strange.index, [], `has the character U+${code}, which kubectl reads otherwise: write it as "\\u${code}" in double quotes`);
   }
-  walk(document.contents, [], []);
+  walk(document.contents, []);
   return issues;
 
-  function walk(node: Node | null, path: Issue["path"], above: readonly Node[]): void {
+  function walk(node: Node | null, path: Issue["path"]): void {
     if (node === null) return;
     const offset = node.range?.[0] ?? start;
-    if (above.length > DEPTH_LIMIT) return say(offset, path.slice(0, 5), `is nested deeper than ${DEPTH_LIMIT}`);
-    if (isAlias(node)) {
-      const target = node.resolve(document);
-      if (target === undefined) say(offset, path, `the alias *${node.source} has no anchor &${node.source} before it`);
-      else if (above.includes(target)) say(offset, path, `the anchor &${node.source} contains itself`);
-      return;
-    }
+    if (isAlias(node)) return;
     if (node.tag !== undefined && !(isScalar(node) && node.tag === "tag:yaml.org,2002:str")) {
       say(offset, path, `the tag ${node.tag.replace("tag:yaml.org,2002:", "!!")} is not taken: leave it out`);
     }
-    const inside = [...above, node];
     if (isScalar(node)) scalar(node, path, offset);
-    else if (isSeq<Node | null>(node)) node.items.forEach((item, index) => walk(item, [...path, index], inside));
-    else if (isMap<Node, Node | null>(node)) map(node.items, path, inside);
+    else if (isSeq<Node | null>(node)) node.items.forEach((item, index) => walk(item, [...path, index]));
+    else if (isMap<Node, Node | null>(node)) map(node.items, path);
   }
 
   function scalar(node: Scalar, path: Issue["path"], offset: number): void {
@@ -68,7 +55,7 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
     );
   }
 
-  function map(items: readonly Pair<Node, Node | null>[], path: Issue["path"], inside: readonly Node[]): void {
+  function map(items: readonly Pair<Node, Node | null>[], path: Issue["path"]): void {
     const lines = new Map<string, number>();
     for (const { key, value } of items) {
       const offset = key.range?.[0] ?? start;
@@ -90,7 +77,7 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
       const first = lines.get(name);
       if (first !== undefined) say(offset, at, `stands twice, first on line ${first}: keep one`);
       else lines.set(name, lineOf(offset));
-      walk(value, at, inside);
+      walk(value, at);
     }
   }
 }

@@ -139,7 +139,26 @@ describe("issues of a file", () => {
       level === 0 ? `        a0: &a0 [x, x]` : `        a${level}: &a${level} [${`*a${level - 1}, `.repeat(9)}]`,
     );
     const text = `${GOOD.slice(0, GOOD.indexOf("      services"))}      bomb:\n${rows.join("\n")}\n`;
-    expect(issuesOf(text)).toEqual([expect.stringMatching(/^1\.yaml:1:1: : aliases \(\*name\) make more than 100 copies/)]);
+    expect(issuesOf(text)).toEqual(["1.yaml:1:1: : aliases (*name) would make it larger than 1024 KiB: write it out, and shorter"]);
+  });
+
+  it("more than a person mends at once", () => {
+    const issues = issuesOf(`${GOOD}      many: [${"yes, ".repeat(5_000)}]\n`);
+    expect(issues).toHaveLength(21);
+    expect(issues.at(-1)).toBe("1.yaml:13:114: : and 4980 more from here on");
+  });
+
+  it("a text that is said again and again", () => {
+    const again = `      big: &big ${"x".repeat(100_000)}\n      again: [${"*big, ".repeat(50)}]\n`;
+    expect(issuesOf(GOOD + again)).toEqual([expect.stringContaining("aliases (*name) would make it larger than 1024 KiB")]);
+  });
+
+  it("aliases without number", () => {
+    const started = performance.now();
+    expect(issuesOf(`${GOOD}      one: &one 1\n      many: [${"*one, ".repeat(150_000)}]\n`)).toEqual([
+      "1.yaml:1:1: : has 150000 aliases (*name): at most 1000 are followed",
+    ]);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it("an anchor that contains itself", () => {

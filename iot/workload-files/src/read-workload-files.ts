@@ -6,7 +6,9 @@ import { formatPath, type Issue } from "@harmony/core";
 import { parse } from "@harmony/schema";
 import { API_GROUP, API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
 import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
-import { kubectlDifferences, type PlacedIssue } from "./kubectl-differences.ts";
+import { documentLimits } from "./document-limits.ts";
+import { kubectlDifferences } from "./kubectl-differences.ts";
+import type { PlacedIssue } from "./placed-issue.ts";
 import { isEmptyDocument, parseYamlFile, type YamlFile } from "./yaml-file.ts";
 
 export { FILE_LIMIT_BYTES } from "./yaml-file.ts";
@@ -51,8 +53,7 @@ export interface FilesResult {
   readonly ignored: readonly IgnoredDocument[];
 }
 
-/** One file may say one thing a hundred times; more is an attack or a mistake. */
-const ALIAS_LIMIT = 100;
+const ISSUES_LIMIT = 20;
 
 export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
   const read = files.map(readFile);
@@ -85,24 +86,27 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
     const place = (path: Issue["path"]): { line: number; column: number } => yaml.place(offsetAt(document, path));
     const outcome = readDeployment(document, yaml);
     if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place });
-    else issues.push(...outcome.issues.map((issue) => toFileIssue(file, yaml, issue)));
+    else issues.push(...firstOf(outcome.issues).map((issue) => toFileIssue(file, yaml, issue)));
   }
   return { deployments, issues, ignored };
+}
+
+/** A person mends a few at a time, and a file made to have a million should not fill the log. */
+function firstOf(issues: readonly PlacedIssue[]): readonly PlacedIssue[] {
+  const next = issues[ISSUES_LIMIT];
+  if (next === undefined) return issues;
+  return [...issues.slice(0, ISSUES_LIMIT), { ...next, path: [], message: `and ${issues.length - ISSUES_LIMIT} more from here on` }];
 }
 
 type ReadDeployment = { ok: true; document: Deployment; scoreString: string } | { ok: false; issues: readonly PlacedIssue[] };
 
 function readDeployment(document: Document.Parsed, { text, place }: YamlFile): ReadDeployment {
+  const limits = documentLimits(document);
+  if (limits.length > 0) return { ok: false, issues: limits };
   const differences = kubectlDifferences(document, text, (offset) => place(offset).line);
   if (differences.length > 0) return { ok: false, issues: differences };
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: ALIAS_LIMIT });
-  } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    const message = `aliases (*name) make more than ${ALIAS_LIMIT} copies of one anchor: write it out`;
-    return { ok: false, issues: [{ path: [], message, offset: offsetAt(document, []) }] };
-  }
+  // Their number was counted.
+  const value: unknown = document.toJS({ maxAliasCount: -1 });
   const refuse = (issues: readonly Issue[]): ReadDeployment => ({
     ok: false,
     issues: issues.map((issue) => ({ ...issue, offset: offsetAt(document, issue.path) })),

@@ -2,7 +2,7 @@
 // at its line here. What the documents mean is read-workload-files.ts's.
 
 import { type Document, isScalar, LineCounter, parseAllDocuments } from "yaml";
-import type { PlacedIssue } from "./kubectl-differences.ts";
+import type { PlacedIssue } from "./placed-issue.ts";
 
 /** A Score is at most 128 KiB; a file holds several. */
 export const FILE_LIMIT_BYTES: number = 1024 * 1024;
