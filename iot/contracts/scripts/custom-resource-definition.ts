@@ -20,6 +20,7 @@ const EXTENSIONS: Readonly<Record<string, Node>> = {
 const NAME = { type: "object", properties: { name: { type: "string", maxLength: 63 } } };
 const NAME_RULE = {
   rule: "!self.metadata.name.contains('.')",
+  fieldPath: ".metadata.name",
   message: "the name becomes part of a key and of a container's name: it must be a DNS label, at most 63 of a-z, 0-9 and -, without a dot",
 };
 

@@ -12,7 +12,7 @@ afterAll(() => kubernetes?.server.stop());
 
 const good = workload("hello");
 const refused: [what: string, yaml: string, message: RegExp][] = [
-  ["a name with a dot", workload("hello.world"), /metadata.name|must be a DNS label.*without a dot/],
+  ["a name with a dot", workload("hello.world"), /metadata\.name: Invalid value: .* it must be a DNS label.*without a dot/],
   ["a name of 64 characters", workload("a".repeat(64)), /metadata\.name: Too long: may not be more than 63/],
   ["no target device", workload("hello", { devices: [] }), /spec\.targetDevices: Invalid value: 0: .*should have at least 1 items/],
   ["a device twice", workload("hello", { devices: ["pi-1", "pi-1"] }), /spec\.targetDevices\[1\]: Duplicate value: "pi-1"/],
@@ -24,7 +24,7 @@ const refused: [what: string, yaml: string, message: RegExp][] = [
   ],
   ["an unknown field", `${good}  replicas: 3\n`, /unknown field "spec\.replicas"/],
   ["no Score", good.slice(0, good.indexOf("  score:")), /spec\.score: Required value/],
-  ["a Score without data", `${good.slice(0, good.indexOf("    data:"))}`, /spec\.score\.data: Required value/],
+  ["a Score without data", good.slice(0, good.indexOf("    data:")), /spec\.score\.data: Required value/],
   [
     "a field beside type and data",
     good.replace("    type: PodmanV0", "    type: PodmanV0\n    version: 2"),

@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from "node:url";
 import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { openBucket, scoreHolds } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
@@ -54,6 +54,10 @@ async function startOperator(): Promise<ServerProcess> {
 }
 
 const ready = (name: string): Promise<string> => kubernetes.ask(name, '{.status.conditions[?(@.type=="Ready")].message}');
+const stalled = (name: string): Promise<string> => {
+  const condition = '.status.conditions[?(@.type=="Stalled")]';
+  return kubernetes.told(name, `{${condition}.status} {${condition}.reason} {${condition}.message}`);
+};
 const apply = (yaml: string): Promise<string> => kubernetes.apply(yaml);
 
 test("the mission's self-verification: applied, the Score stands under its key and byte for byte in the status", async () => {
@@ -134,14 +138,43 @@ test("of two of one name for one device the older keeps it, the younger is told 
   const bucket = await openBucket(nats.url);
   await scoreHolds(bucket, "pi-40.twice", "older:1");
   await apply(workload("twice", { namespace: "second", image: "younger:1", devices: ["pi-40"] }));
-  const stalled = '{.status.conditions[?(@.type=="Stalled")]}';
-  const condition: unknown = JSON.parse(await kubernetes.told("second/twice", stalled));
-  expect(condition).toMatchObject({ status: "True", reason: "NameConflict", message: expect.stringContaining("first/twice") });
+  expect(await stalled("second/twice")).toMatch(/^True NameConflict .*first\/twice/);
   expect(await bucket.score("pi-40.twice")).toContain("older:1");
 
   await kubernetes.server.kubectl(["delete", "iotdep", "twice", "-n", "first", "--timeout=20s"]);
   await scoreHolds(bucket, "pi-40.twice", "younger:1");
-  await eventually(async () => (await kubernetes.ask("second/twice", '{.status.conditions[?(@.type=="Stalled")].status}')) === "False");
+  await eventually(async () => (await stalled("second/twice")).startsWith("False"));
+});
+
+test("a Score that is too large is told to its owner, and what ran before stays", async () => {
+  await apply(workload("grown", { image: "web:1", devices: ["pi-45"] }));
+  const bucket = await openBucket(nats.url);
+  await scoreHolds(bucket, "pi-45.grown", "web:1");
+  await apply(workload("grown", { image: "x".repeat(140 * 1024), devices: ["pi-45"] }));
+  await eventually(async () => (await stalled("grown")).startsWith("True ScoreTooLarge spec.score has 141 KiB"));
+  expect(await kubernetes.ask("grown", "{.status.observedGeneration}")).toBe("2");
+  expect(await bucket.score("pi-45.grown")).toContain("web:1");
+});
+
+test("two operators of one cluster at once write the same, and come to rest", async () => {
+  const second = await startOperator();
+  onTestFinished(() => second.kill());
+  const bucket = await openBucket(nats.url);
+  for (const image of ["web:1", "web:2", "web:3"]) {
+    await apply(["a", "b", "c", "d"].map((name) => workload(`both-${name}`, { image, devices: ["pi-60", "pi-61"] })).join("---\n"));
+  }
+  for (const name of ["a", "b", "c", "d"])
+    for (const device of ["pi-60", "pi-61"]) await scoreHolds(bucket, `${device}.both-${name}`, "web:3");
+  await eventually(async () => (await kubernetes.ask("both-d", "{.status.observedScoreString}")).includes("web:3"), { timeoutMs: 20_000 });
+  const before = await bucket.lastSequence();
+  await apply(workload("both-a", { image: "web:4", devices: ["pi-60"] }));
+  await scoreHolds(bucket, "pi-61.both-a", null);
+  await scoreHolds(bucket, "pi-60.both-a", "web:4");
+  await eventually(async () => (await kubernetes.ask("both-a", "{.status.observedScoreString}")).includes("web:4"), { timeoutMs: 20_000 });
+  // A Score and two manifests, the Score of the other device removed: nothing was written twice.
+  expect((await bucket.lastSequence()) - before).toBe(4);
+  await kubernetes.server.kubectl(["delete", "iotdep", "both-a", "both-b", "both-c", "both-d", "--timeout=20s"]);
+  expect((await bucket.manifest("pi-61"))?.deployments).toEqual({});
 });
 
 test("the API server restarts: nothing is removed meanwhile, and what changes after is followed", async () => {

@@ -31,7 +31,7 @@ export async function runKubernetes(options: { readonly crd?: boolean } = {}): P
     apply: (yaml) => server.kubectl(["apply", "-f", "-"], { stdin: yaml }),
     ask,
     told: (name, jsonpath) =>
-      eventually(async () => (await ask(name, jsonpath)) || null, { what: `${name} has ${jsonpath}`, timeoutMs: 20_000 }),
+      eventually(async () => (await ask(name, jsonpath)).trim() || null, { what: `${name} has ${jsonpath}`, timeoutMs: 20_000 }),
   };
 }
 

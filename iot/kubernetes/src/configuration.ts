@@ -29,10 +29,9 @@ export function loadKubernetesConfig(env: NodeJS.ProcessEnv = process.env): Kube
     });
   }
   if (config.getCurrentCluster() === null || config.getCurrentUser() === null) {
-    const context = String(config.currentContext);
     throw new KubernetesError(
       "NotConfigured",
-      `the Kubernetes configuration has no cluster and user for its current context "${context}": kubectl config use-context NAME chooses another`,
+      `the Kubernetes configuration has no cluster and user for its current context "${config.currentContext}": kubectl config use-context NAME chooses another`,
     );
   }
   return config;

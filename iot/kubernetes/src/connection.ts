@@ -106,7 +106,8 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
     request: async (request) => {
       const text = await limited(request, async (signal) => await readAll(await answer(request, signal)));
       try {
-        return JSON.parse(text);
+        const value: unknown = JSON.parse(text);
+        return value;
       } catch (cause) {
         throw new KubernetesError("BadAnswer", `failed to ${request.what}: ${server} answered something that is not JSON`, { cause });
       }
@@ -135,7 +136,7 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return chunks.join("");
 }
 
-async function* jsonLines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator<unknown> {
+async function* jsonLines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator {
   let rest = "";
   const abort = (): void => void response.destroy();
   signal.addEventListener("abort", abort, { once: true });
