@@ -22,7 +22,7 @@ const StreamInfo = z.looseObject({ error: z.optional(z.looseObject({ code: z.num
 export async function readFleet(access: NatsAccess, signal: AbortSignal): Promise<Fleet> {
   const failed = new AbortController();
   const any = AbortSignal.any([signal, failed.signal]);
-  const late = `NATS at ${access.servers.join(", ")} did not give all within ${READ_TIMEOUT_MS / 1000} s: check the network between here and it`;
+  const late = `NATS did not give all within ${READ_TIMEOUT_MS / 1000} s: check the network between here and it`;
   const timer = setTimeout(() => failed.abort(new UserError(late)), READ_TIMEOUT_MS);
   try {
     return await readBuckets(access, any, failed);

@@ -8,7 +8,6 @@ import type { PlacedIssue } from "./placed-issue.ts";
 import { describeKubectlValue, readAsKubectl } from "./kubectl-scalar.ts";
 
 const LINE_BREAKS_OF_1_1 = /\r(?!\n)|[\u0085\u2028\u2029]/;
-// eslint-disable-next-line no-control-regex -- these are what is looked for
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]/;
 const JSON_ESCAPE = /(?<!\\)(?:\\\\)*\\\//;
 
