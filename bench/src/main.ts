@@ -4,7 +4,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { arch, cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
-import type { Figure, Measurement } from "./measurement.ts";
+import * as z from "zod/mini";
+import { Figure, type Measurement } from "./measurement.ts";
 import { fleet } from "./fleet.ts";
 import { gitPush } from "./git-push.ts";
 import { idle } from "./idle.ts";
@@ -38,8 +39,7 @@ await writeFile(join(DOCS, "bench.md"), table(results));
 
 async function earlier(): Promise<Results> {
   const text = await readFile(join(DOCS, "bench.json"), "utf8").catch(() => "{}");
-  const parsed: Results = JSON.parse(text);
-  return parsed;
+  return z.record(z.string(), z.array(Figure)).parse(JSON.parse(text));
 }
 
 function table(all: Results): string {

@@ -1,16 +1,19 @@
 // What one measurement says of itself, and the arithmetic that they share. A figure means something only beside its baseline, taken in the
 // same run on the same machine.
 
-export interface Figure {
-  readonly what: string;
-  readonly target: string;
-  readonly measured: string;
+import * as z from "zod/mini";
+
+export const Figure = z.object({
+  what: z.string(),
+  target: z.string(),
+  measured: z.string(),
   /** The same by other means, in the same run. */
-  readonly baseline: string;
-  readonly met: boolean;
+  baseline: z.string(),
+  met: z.boolean(),
   /** The numbers behind it, for the JSON file. */
-  readonly numbers: Readonly<Record<string, number>>;
-}
+  numbers: z.record(z.string(), z.number()),
+});
+export type Figure = z.output<typeof Figure>;
 
 export interface Measurement {
   readonly name: string;

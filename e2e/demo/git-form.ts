@@ -3,7 +3,9 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "@iot/testkit";
-import { chooseDevice, type DemoDevice } from "./demo-device.ts";
+import { chooseDevice } from "./choose-device.ts";
+import type { DemoDevice } from "./demo-device.ts";
+import { orInterrupted } from "./interrupted.ts";
 import type { LogEvent } from "./log-line.ts";
 import { type Parts, startParts } from "./parts.ts";
 import { type Story, trace } from "./story.ts";
@@ -30,12 +32,14 @@ export async function runGitDemo({ story, parts: stack, keep, device: wanted, si
       stack.use(device);
       return device.description;
     });
+    signal.throwIfAborted();
     if (device === undefined) throw new Error("no device");
     const onDevice = device;
     await story.phase("NATS, operator, agent", async () => {
       running = await startParts({ device: onDevice, story, stack });
       return "connected to NATS";
     });
+    signal.throwIfAborted();
     if (running === undefined) throw new Error("no parts");
     await journey({ story, device: onDevice, parts: running, signal });
     if (keep) await yourTurn({ story, device: onDevice, parts: running, signal });
@@ -65,7 +69,7 @@ async function journey({
       const startedAt = Date.now();
       const commit = await parts.repository.commit(files, phase);
       await parts.repository.push();
-      return await expectation({ startedAt, commit });
+      return await orInterrupted(expectation({ startedAt, commit }), signal);
     });
   };
   const page = async (port: number): Promise<string> => {
@@ -79,7 +83,6 @@ async function journey({
     async ({ startedAt, commit }) => {
       const { text, at } = await eventually(
         async () => {
-          signal.throwIfAborted();
           const text = await page(port);
           return text.includes(`version=${version}`) ? { text, at: Date.now() } : Promise.reject(new Error(`the page says "${text}"`));
         },
@@ -120,7 +123,6 @@ async function journey({
     async () => {
       const sentence = await eventually(
         async () => {
-          signal.throwIfAborted();
           const said = await parts.explain(DEPLOYMENT, device.id);
           return /no-such-version/.test(said) && /\b(not|cannot|denied)\b/i.test(said)
             ? said
@@ -145,7 +147,6 @@ async function journey({
   await push("delete the file, push", { "deployment.yaml": null }, async ({ startedAt }) => {
     await eventually(
       async () => {
-        signal.throwIfAborted();
         const left = await device.containers();
         return left.length === 0 || Promise.reject(new Error(`podman ps -a shows ${left.join(", ")}`));
       },

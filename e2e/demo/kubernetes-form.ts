@@ -4,6 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, run } from "@iot/testkit";
+import { orInterrupted } from "./interrupted.ts";
 import { messages, type Story } from "./story.ts";
 
 const MANIFEST = join(import.meta.dirname, "../../iot/scripts/demo-deployment.yaml");
@@ -49,13 +50,15 @@ export async function runKubernetesDemo(options: {
     const page = await (async (): Promise<string> => {
       let text = "";
       await story.phase("its page answers", async () => {
-        text = await eventually(
-          async () => {
-            signal.throwIfAborted();
-            const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
-            return response.ok ? await response.text() : Promise.reject(new Error(`${url} answers ${response.status}`));
-          },
-          { what: `${url} answers`, timeoutMs: RUN_WAIT_MS },
+        text = await orInterrupted(
+          eventually(
+            async () => {
+              const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
+              return response.ok ? await response.text() : Promise.reject(new Error(`${url} answers ${response.status}`));
+            },
+            { what: `${url} answers`, timeoutMs: RUN_WAIT_MS },
+          ),
+          signal,
         );
         return url;
       });
@@ -69,13 +72,15 @@ export async function runKubernetesDemo(options: {
     );
     await story.phase("delete", () => kubectl("delete", ...resource, "--wait=false"));
     await story.phase("the container is gone", async () => {
-      await eventually(
-        async () => {
-          signal.throwIfAborted();
-          const left = await onDevice("podman ps --all --filter label=io.nationtech.iot.deployment=hello-world --format '{{.Names}}'");
-          return left === "" || Promise.reject(new Error(`podman ps -a shows ${left}`));
-        },
-        { what: "the container is gone", timeoutMs: REMOVE_WAIT_MS },
+      await orInterrupted(
+        eventually(
+          async () => {
+            const left = await onDevice("podman ps --all --filter label=io.nationtech.iot.deployment=hello-world --format '{{.Names}}'");
+            return left === "" || Promise.reject(new Error(`podman ps -a shows ${left}`));
+          },
+          { what: "the container is gone", timeoutMs: REMOVE_WAIT_MS },
+        ),
+        signal,
       );
       return "podman ps is empty";
     });

@@ -8,6 +8,8 @@ export interface LogEvent {
 
 export function parseLogLine(line: string): LogEvent | null {
   if (!line.startsWith("{")) return null;
-  const fields = Object.fromEntries(Object.entries(JSON.parse(line)));
+  const parsed: unknown = JSON.parse(line);
+  if (typeof parsed !== "object" || parsed === null) return null;
+  const fields: Record<string, unknown> = Object.fromEntries(Object.entries(parsed));
   return { at: Number(fields["time"]), message: String(fields["msg"]), fields };
 }

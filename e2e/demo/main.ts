@@ -54,9 +54,10 @@ async function main(): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
-}
+// An interrupted phase may still be waiting for something: the process does not wait with it.
+process.exit(
+  await main().catch((error: unknown) => {
+    process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 2;
+  }),
+);

@@ -10,7 +10,7 @@ const MAIN = join(import.meta.dirname, "../demo/main.ts");
 
 test("from git push to a container, an edit, a mistake, its cure and a removal", { timeout: 180_000 }, async () => {
   const { stdout, exitCode, left } = await demo();
-  expect(stdout, stdout).toMatch(/^PASS /m);
+  expect(stdout).toMatch(/^PASS /m);
   expect(exitCode).toBe(0);
   expect(left).toEqual([]);
   // The sentence that a person reads names what is wrong and what would mend it.
@@ -19,7 +19,7 @@ test("from git push to a container, an edit, a mistake, its cure and a removal",
 
 test("interrupted half-way it says so, exits with 1 and leaves nothing behind", { timeout: 180_000 }, async () => {
   const { stdout, exitCode, left } = await demo({ interruptAt: "push a workload" });
-  expect(stdout, stdout).toMatch(/FAIL .*interrupted \(SIGINT\)/);
+  expect(stdout).toMatch(/FAIL .*interrupted \(SIGINT\)/);
   expect(exitCode).toBe(1);
   expect(left).toEqual([]);
 });

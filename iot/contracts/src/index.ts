@@ -14,4 +14,15 @@ export { DeviceInventory } from "./inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./score.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, STATUS_EVERY_MS } from "./status.ts";
-export { asDeploymentName, asDeviceId, deviceOfKey, directGetSubject, keys, type DeploymentName, type DeviceId, notifySubject, scoreKeyParts, subjects } from "./subjects.ts";
+export {
+  asDeploymentName,
+  asDeviceId,
+  deviceOfKey,
+  directGetSubject,
+  keys,
+  type DeploymentName,
+  type DeviceId,
+  notifySubject,
+  scoreKeyParts,
+  subjects,
+} from "./subjects.ts";

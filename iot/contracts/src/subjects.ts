@@ -9,21 +9,39 @@ export type DeviceId = string & { readonly [checked]: "device" };
 /** A DNS label that names a deployment. */
 export type DeploymentName = string & { readonly [checked]: "deployment" };
 
+function isDeviceId(text: string): text is DeviceId {
+  return DNS_LABEL.test(text);
+}
+
+function isDeploymentName(text: string): text is DeploymentName {
+  return DNS_LABEL.test(text);
+}
+
 /** @throws RangeError naming the character that is not allowed. */
 export function asDeviceId(text: string): DeviceId {
-  return label(text, "device id") as DeviceId;
+  if (isDeviceId(text)) return text;
+  throw refusal(text, "device id");
 }
 
 /** @throws RangeError naming the character that is not allowed. */
 export function asDeploymentName(text: string): DeploymentName {
-  return label(text, "deployment name") as DeploymentName;
+  if (isDeploymentName(text)) return text;
+  throw refusal(text, "deployment name");
 }
 
-function label(text: string, what: string): string {
-  if (DNS_LABEL.test(text)) return text;
+function refusal(text: string, what: string): RangeError {
   const wrong = /[^a-z0-9-]/.exec(text)?.[0];
-  const why = wrong !== undefined ? `has ${JSON.stringify(wrong)}` : text === "" ? "is empty" : text.length > 63 ? `has ${text.length} characters` : "begins or ends with a hyphen";
-  throw new RangeError(`${what} ${JSON.stringify(text)} ${why}: it must be a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)`);
+  const why =
+    wrong !== undefined
+      ? `has ${JSON.stringify(wrong)}`
+      : text === ""
+        ? "is empty"
+        : text.length > 63
+          ? `has ${text.length} characters`
+          : "begins or ends with a hyphen";
+  return new RangeError(
+    `${what} ${JSON.stringify(text)} ${why}: it must be a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)`,
+  );
 }
 
 /** Keys in the buckets. */
@@ -54,12 +72,11 @@ export function directGetSubject(bucket: string, subject: string): string {
 
 /** The device of a one-token key (`pi-1`), or null when it is none. */
 export function deviceOfKey(key: string): DeviceId | null {
-  return DNS_LABEL.test(key) ? asDeviceId(key) : null;
+  return isDeviceId(key) ? key : null;
 }
 
 /** The parts of a Score's key (`pi-1.hello-world`), or null when it is none. */
 export function scoreKeyParts(key: string): { device: DeviceId; deployment: DeploymentName } | null {
   const [device = "", deployment = "", ...rest] = key.split(".");
-  if (rest.length > 0 || !DNS_LABEL.test(device) || !DNS_LABEL.test(deployment)) return null;
-  return { device: asDeviceId(device), deployment: asDeploymentName(deployment) };
+  return rest.length === 0 && isDeviceId(device) && isDeploymentName(deployment) ? { device, deployment } : null;
 }
