@@ -121,10 +121,14 @@ export class BucketMirror<Value> {
       if (isApiError(error, JetStreamApiCodes.ConsumerNotFound) || isApiError(error, JetStreamApiCodes.StreamNotFound)) return false;
       throw asBucketError(error, `failed to read bucket "${this.#options.bucket}"`);
     }
-    if (info.ts !== undefined) this.#serverAheadMs = Date.parse(info.ts) - systemClock.now();
+    this.#setClock(info.ts);
     if (session.broken || info.num_pending > 0 || session.delivered < info.delivered.consumer_seq) return false;
     this.#finish(session);
     return true;
+  }
+
+  #setClock(serverTime: string | undefined): void {
+    if (serverTime !== undefined) this.#serverAheadMs = Date.parse(serverTime) - systemClock.now();
   }
 
   /** A session that is complete tells what vanished without a marker: the store was wiped, or an older copy was put back. */
@@ -160,7 +164,7 @@ export class BucketMirror<Value> {
     const state = this.#messaging.state();
     if (state.kind === "disconnected") throw new MessagingError("NotConnected", `failed to read bucket "${bucket}": ${state.message}`);
     const lost = this.#messaging.lost();
-    await abortable(ensureBucket(this.#jsm, bucket, this.#options), lost);
+    this.#setClock((await abortable(ensureBucket(this.#jsm, bucket, this.#options), lost)).ts);
     const inbox = createInbox();
     const session: Session<Value> = {
       entries: new Map(),
@@ -204,6 +208,7 @@ export class BucketMirror<Value> {
   }
 
   #receive(session: Session<Value>, message: Msg): void {
+    if (session.broken) return;
     session.lastHeardMs = systemClock.monotonicMs();
     const delivery = message.reply === undefined ? null : parseDelivery(message.reply);
     if (delivery === null) {

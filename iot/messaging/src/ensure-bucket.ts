@@ -2,7 +2,14 @@
 
 import type { Log } from "@harmony/runtime";
 import type { BucketName } from "@iot/contracts";
-import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager, JetStreamError, jetstreamManager } from "@nats-io/jetstream";
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamManager,
+  JetStreamError,
+  jetstreamManager,
+  type StreamInfo,
+} from "@nats-io/jetstream";
 import { settingProblems, streamConfig, streamName } from "./bucket-settings.ts";
 import type { Messaging } from "./connect.ts";
 import { asMessagingError, MessagingError } from "./messaging-error.ts";
@@ -21,15 +28,17 @@ export async function openJetStream(messaging: Messaging): Promise<JetStreamMana
 }
 
 /** @throws MessagingError; `BucketSetting` names a setting that breaks the platform. */
-export async function ensureBucket(jsm: JetStreamManager, bucket: BucketName, options: BucketOptions): Promise<void> {
+export async function ensureBucket(jsm: JetStreamManager, bucket: BucketName, options: BucketOptions): Promise<StreamInfo> {
   const { log, replicas = 1 } = options;
   try {
-    const { config } = (await find(jsm, bucket)) ?? (await create(jsm, bucket, { log, replicas }));
+    const info = (await find(jsm, bucket)) ?? (await create(jsm, bucket, { log, replicas }));
+    const { config } = info;
     const problems = settingProblems(bucket, config);
     if (problems.length > 0) throw new MessagingError("BucketSetting", explainProblems(bucket, problems));
     if (options.replicas !== undefined && config.num_replicas !== replicas) {
       log.warn("bucket has another number of replicas than configured", { bucket, found: config.num_replicas, configured: replicas });
     }
+    return info;
   } catch (error) {
     throw asBucketError(error, `failed to open bucket "${bucket}"`);
   }
