@@ -27,9 +27,9 @@ export interface Platform {
   readonly nats: NatsServer;
   readonly operator: ServerProcess;
   readonly device: DemoDevice;
+  readonly application: ApplicationView;
   /** Commits, pushes, and has Argo CD look, as a webhook would. Gives the commit. */
   push(files: Readonly<Record<string, string | null>>): Promise<string>;
-  application: ApplicationView;
 }
 
 /** What the Application's status says now. */
@@ -39,6 +39,8 @@ export interface ApplicationView {
   health(): Promise<string>;
   /** Of our Deployment, the only resource. */
   message(): Promise<string>;
+  /** Has Argo CD look now instead of some minutes later. */
+  refresh(): Promise<void>;
   /** Every health that it has had, in order. */
   history(): readonly string[];
 }
@@ -56,19 +58,20 @@ export async function startPlatform(stack: AsyncDisposableStack): Promise<Platfo
   const operator = await startOperator({ kubernetes, nats, stack });
   await repository.commit({ "README.md": "Edit deployment.yaml, git push, done.\n" });
   await repository.push();
+  const application = await createApplication({ kubernetes, argoCd, repository, stack });
   return {
     kubernetes,
     argoCd,
     nats,
     operator,
     device,
+    application,
     push: async (files) => {
       const commit = await repository.commit(files);
       await repository.push();
-      await argoCd.refresh(APPLICATION);
+      await application.refresh();
       return commit;
     },
-    application: await createApplication({ kubernetes, argoCd, repository, stack }),
   };
 }
 
@@ -76,8 +79,14 @@ async function startCluster(stack: AsyncDisposableStack): Promise<{ readonly kub
   const kubernetes = stack.use(await startKubernetes());
   const argoCd = stack.use(await startArgoCd({ kubernetes }));
   for (const file of ["crd.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(DEPLOY, file)]);
-  const settings = join(DEPLOY, "argocd/argocd-cm-patch.yaml");
-  await kubernetes.kubectl(["patch", "configmap", "argocd-cm", "--namespace", argoCd.namespace, "--patch-file", settings]);
+  // Argo CD 3 ignores status by itself, in two ways. Both are taken out, so that it is our setting which the journey shows.
+  const data = {
+    "resource.customizations.ignoreResourceUpdates.all": null,
+    "resource.compareoptions": "ignoreDifferencesOnResourceUpdates: false",
+  };
+  const settings = ["patch", "configmap", "argocd-cm", "--namespace", argoCd.namespace];
+  await kubernetes.kubectl([...settings, "--type=merge", "--patch", JSON.stringify({ data })]);
+  await kubernetes.kubectl([...settings, "--patch-file", join(DEPLOY, "argocd/argocd-cm-patch.yaml")]);
   return { kubernetes, argoCd };
 }
 
@@ -135,6 +144,7 @@ async function createApplication({ kubernetes, argoCd, repository, stack }: Appl
     revision: () => look("sync.revision"),
     health: () => look("health.status"),
     message: () => look("resources[0].health.message"),
+    refresh: () => argoCd.refresh(APPLICATION),
     history: () => {
       const all = watch.log().split("\n");
       return all.filter((health, index) => health !== all[index - 1]);
