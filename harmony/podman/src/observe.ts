@@ -54,11 +54,11 @@ async function listContainers(podman: Podman, deployment: string, signal: AbortS
       if (container.deployment !== deployment) return container;
       const isBad = container.state === "exited" ? container.exitCode !== 0 : container.restarts > 0 || container.health === "unhealthy";
       try {
-        const [inspected, lines] = await Promise.all([
+        const [inspected, lastLogLine] = await Promise.all([
           container.state === "exited" ? podman.inspectContainer(container.name, signal) : null,
-          isBad ? podman.containerLog(container.name, 1, signal) : [],
+          isBad ? lastWords(podman, container.name, signal) : "",
         ]);
-        return { ...container, stoppedByUser: inspected?.State.StoppedByUser ?? false, lastLogLine: lines.at(-1) ?? "" };
+        return { ...container, stoppedByUser: inspected?.State.StoppedByUser ?? false, lastLogLine };
       } catch (error) {
         // Gone since it was listed.
         if (error instanceof PodmanError && error.code === "not-found") return null;
@@ -67,6 +67,16 @@ async function listContainers(podman: Podman, deployment: string, signal: AbortS
     }),
   );
   return containers.filter((container) => container !== null);
+}
+
+/** Good to have; without it the report says less. */
+async function lastWords(podman: Podman, container: string, signal: AbortSignal): Promise<string> {
+  try {
+    return (await podman.containerLog(container, 1, signal)).at(-1) ?? "";
+  } catch (error) {
+    if (error instanceof PodmanError) return "";
+    throw error;
+  }
 }
 
 const STATES: Readonly<Record<string, ContainerState>> = {
@@ -82,7 +92,12 @@ const STATES: Readonly<Record<string, ContainerState>> = {
 
 export function toContainer(item: ListedContainer): Container {
   const label = (name: string): string => item.Labels[name] ?? "";
-  const state = STATES[item.State] ?? "broken";
+  const startedAtMs = item.StartedAt > 0 ? item.StartedAt * 1000 : null;
+  const exitedAtMs = item.ExitedAt > 0 ? item.ExitedAt * 1000 : null;
+  // After a power cut 5.x says "exited" with code 0 of what ran, and 4.9 "created".
+  const isCutOff = startedAtMs !== null && (exitedAtMs ?? 0) < startedAtMs;
+  const told = STATES[item.State] ?? "broken";
+  const state = told === "exited" && isCutOff ? "created" : told;
   return {
     name: item.Names[0] ?? item.Id,
     deployment: label(LABELS.deployment),
@@ -93,8 +108,8 @@ export function toContainer(item: ListedContainer): Container {
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",
     restarts: item.Restarts,
     exitCode: item.ExitCode,
-    startedAtMs: item.StartedAt > 0 ? item.StartedAt * 1000 : null,
-    exitedAtMs: item.ExitedAt > 0 ? item.ExitedAt * 1000 : null,
+    startedAtMs,
+    exitedAtMs,
     stoppedByUser: false,
     ports: (item.Ports ?? []).flatMap(({ host_ip: hostIp, host_port: first, range, protocol }) =>
       Array.from({ length: Math.max(1, range) }, (_, offset) => ({

@@ -282,10 +282,10 @@ const rows: Record<string, readonly Row[]> = {
       steps: ["unpause app_web"],
     },
     {
-      name: "while it stops is waited for and started",
+      name: "while it stops is waited for",
       want: v1,
       have: { containers: [container("web", v1, { state: "stopping" })] },
-      steps: ["stop app_web 300s", "start app_web"],
+      steps: ["stop app_web 300s"],
     },
     {
       name: "and half removed is removed, before all else",

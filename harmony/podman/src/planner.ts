@@ -8,7 +8,7 @@ import { needsNetwork } from "./container-spec.ts";
 import { imageReference, LABELS, networkName, volumeName } from "./names.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
-import { assignRoles, isUp, restartNeed, type Role } from "./role.ts";
+import { assignRoles, isUp, type RestartNeed, restartNeed, type Role } from "./role.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
 import type { Step } from "./step.ts";
@@ -40,7 +40,7 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const strays = own.filter(({ name }) => !roles.some(({ final, temporary }) => name === final || name === temporary));
   const leaving = [...strays, ...changing.flatMap((role) => outgoing(role) ?? [])];
 
-  const starting = kept.filter(({ need }) => need === "start" || need === "stop-and-start");
+  const starting = kept.filter(({ need }) => need === "start");
   const blocked = [...starting, ...changing].flatMap((role) => obstacle(role, desired.name, snapshot));
   const isBlocked = ({ service }: Role): boolean => blocked.some(({ subject }) => subject === service.name);
 
@@ -97,24 +97,15 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
   return [];
 }
 
-function repair({
-  service,
-  current,
-  need,
-}: {
-  service: Role["service"];
-  current: Container;
-  need: ReturnType<typeof restartNeed>;
-}): Step[] {
-  const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs });
-  if (need === "start") return [start(0)];
-  if (need === "stop-and-start") return [...stop(current), start(PORT_RELEASE_MS)];
+function repair({ service, current, need }: { service: Role["service"]; current: Container; need: RestartNeed }): Step[] {
+  if (need === "start") return [{ kind: "start", service: service.name, container: current.name, patienceMs: 0 }];
+  if (need === "stop") return stop(current);
   return need === "resume" ? unpause(current) : [];
 }
 
 /** After a power cut the old version is down, and the new one may be long in coming. */
 function revive({ service, current, wanted }: Role, snapshot: Snapshot, holders: readonly Container[]): Step[] {
-  if (wanted !== "neither" || current === undefined || current.state !== "exited" || current.stoppedByUser) return [];
+  if (wanted !== "neither" || current === undefined || isUp(current) || current.stoppedByUser || current.startedAtMs === null) return [];
   const isThere = snapshot.images[imageReference(service.image)] !== null;
   return isThere || portConflict(current.ports, holders) !== null
     ? []

@@ -8,6 +8,8 @@ import { codeOfPull, PodmanError } from "./podman-error.ts";
 const QUICK_MS = 30_000;
 /** Creating copies volumes' first content; starting sets up networks: slow on a card under load. */
 const SLOW_MS = 120_000;
+/** A log that is being written to can keep the answer from ending. */
+const LOG_MS = 1_000;
 /** A pull that has said nothing for so long has lost its registry. */
 const SILENT_PULL_MS = 600_000;
 
@@ -159,7 +161,7 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
 
     containerLog: async (name, lines, signal) => {
       const path = container(name, `/logs?stdout=true&stderr=true&tail=${lines}`);
-      const { body } = await http.call({ method: "GET", path, doing: `read the log of container "${name}"`, signal, timeoutMs: 5_000 });
+      const { body } = await http.call({ method: "GET", path, doing: `read the log of container "${name}"`, signal, timeoutMs: LOG_MS });
       return logLines(body);
     },
 

@@ -4,6 +4,7 @@
 import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
 import { unenforced } from "./container-spec.ts";
 import { containerName, imageReference, nextName } from "./names.ts";
+import { restartNeed } from "./role.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
@@ -33,7 +34,7 @@ export function report(input: ReportInput): WorkloadReport {
   const up = own.filter(({ state }) => state === "running");
   const trouble = outcomes.find((outcome) => outcome.kind !== "changed" && outcome.kind !== "unchanged");
   const services = (desired.data?.services ?? []).map((service) => describeService(service, desired.name, snapshot));
-  const settled = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
+  const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
   const told = tell(input, trouble, services);
   const recheckMs = trouble === undefined ? [] : [FAILED_RECHECK_MS];
   const rechecks = [
@@ -43,10 +44,10 @@ export function report(input: ReportInput): WorkloadReport {
   ];
   return {
     ...told,
-    runningRevision: settled && desired.data !== null && up.length > 0 ? desired.revision : (up.at(0)?.revision ?? null),
+    runningRevision: isReached && desired.data !== null && up.length > 0 ? desired.revision : (up.at(0)?.revision ?? null),
     services: services.map(({ service }) => service),
     recheckAfterMs: rechecks.length === 0 ? null : Math.min(...rechecks),
-    settled,
+    settled: isReached && plan.recheckAfterMs === null,
   };
 }
 
@@ -194,23 +195,22 @@ function describe(service: Service, container: Container, nowMs: number): Told {
     case "broken":
       return { phase: "Starting", reason: "Starting", message: `container "${container.name}" is half removed, and is made anew` };
     case "exited":
-      if (container.stoppedByUser)
+      if (restartNeed(service, container, nowMs) !== "nothing") {
+        const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;
+        return { phase: "Degraded", reason: "Restarting", message };
+      }
+      if (container.stoppedByUser) {
         return {
           phase: "Held",
           reason: "StoppedByHand",
           message: `service "${name}" is stopped by hand: \`podman start ${container.name}\` starts it`,
         };
+      }
       if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
-      return service.restart.policy === "no" || service.restart.policy === "on-failure"
-        ? {
-            phase: "Failed",
-            reason: "Exited",
-            message: `service "${name}" ended with exit code ${container.exitCode} and its restart policy does not start it again${lastWords}`,
-          }
-        : {
-            phase: "Degraded",
-            reason: "Restarting",
-            message: `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`,
-          };
+      return {
+        phase: "Failed",
+        reason: "Exited",
+        message: `service "${name}" ended with exit code ${container.exitCode} and its restart policy does not start it again${lastWords}`,
+      };
   }
 }

@@ -9,8 +9,11 @@ import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
 
-/** Podman restarts by itself, within milliseconds; what has not come back after this time is ours to start. */
-const PODMAN_RESTARTS_WITHIN_MS = 2_000;
+/**
+ * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container that is started while 4.9 still
+ * clears up runs without its ports. What has not come back after this time is ours to start. Times of exit are known in seconds.
+ */
+const LEFT_TO_PODMAN_MS = 3_000;
 
 export interface Role {
   readonly service: Service;
@@ -49,12 +52,10 @@ export function isUp({ state }: Container): boolean {
   return state === "running" || state === "paused" || state === "stopping";
 }
 
+export type RestartNeed = "start" | "stop" | "resume" | "wait" | "nothing";
+
 /** What the restart policy asks for, of a container that is the wanted one. */
-export function restartNeed(
-  service: Service,
-  container: Container,
-  nowMs: number,
-): "start" | "stop-and-start" | "resume" | "wait" | "nothing" {
+export function restartNeed(service: Service, container: Container, nowMs: number): RestartNeed {
   const { policy, retries } = service.restart;
   switch (container.state) {
     case "running":
@@ -62,15 +63,15 @@ export function restartNeed(
     case "paused":
       return policy === "unless-stopped" ? "nothing" : "resume";
     case "stopping":
-      return policy === "always" ? "stop-and-start" : "wait";
+      return policy === "always" ? "stop" : "wait";
     case "created":
     case "broken":
       return "start";
     case "exited": {
       if (policy === "no") return "nothing";
-      if (container.stoppedByUser) return policy === "always" ? "start" : "nothing";
+      if (container.stoppedByUser && policy !== "always") return "nothing";
       if (policy === "on-failure" && (container.exitCode === 0 || (retries > 0 && container.restarts >= retries))) return "nothing";
-      const isLong = container.exitedAtMs === null || nowMs - container.exitedAtMs > PODMAN_RESTARTS_WITHIN_MS;
+      const isLong = container.exitedAtMs === null || nowMs - container.exitedAtMs > LEFT_TO_PODMAN_MS;
       return isLong ? "start" : "wait";
     }
   }

@@ -3,7 +3,7 @@
 import type { PortMapping } from "./score-values.ts";
 
 export type ContainerState =
-  /** Never started since it was made. */
+  /** To be started: it never was, or the device lost its power while it ran. */
   | "created"
   | "running"
   | "paused"

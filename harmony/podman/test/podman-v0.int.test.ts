@@ -237,9 +237,9 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(await apply("hello", data)).toMatchObject({ phase: "Running" });
     // Seen from outside its process ends by itself.
     await device.exec(["sh", "-c", "kill -9 $(podman inspect hello_web --format '{{.State.Pid}}')"], { user });
-    await eventually(async () => (await apply("hello", data)).phase === "Running" && (await page()).includes("version=1"), {
-      what: "it is back",
-    });
+    const isBack = async (): Promise<boolean> =>
+      (await apply("hello", data)).runningRevision !== null && (await page()).includes("version=1");
+    await eventually(isBack, { what: "it is back", timeoutMs: 20_000 });
   });
 
   test("what ignores its stop signal is killed after stopTimeoutSeconds", async () => {
