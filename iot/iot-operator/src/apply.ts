@@ -2,7 +2,7 @@
 // leaves that device as it is for this pass, since somebody else wrote there. No choice is made here.
 
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
-import type { DesiredStateStore, WriteResult } from "@iot/messaging";
+import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/messaging";
 import type { Log, LogFields } from "@harmony/runtime";
 import type { Step } from "./plan.ts";
 
@@ -10,6 +10,8 @@ export interface Applied {
   readonly writes: number;
   /** Devices where somebody else had written: to be observed again. */
   readonly conflicts: readonly DeviceId[];
+  /** Devices whose writes cannot succeed until something changes, e.g. a manifest that is too large; the others go on. */
+  readonly refused: readonly DeviceId[];
 }
 
 type Tell = (message: string, fields: LogFields) => void;
@@ -19,6 +21,7 @@ const DEVICES_AT_ONCE = 256;
 /** A fleet's first pass is told in one line, a change in one for each deployment and device. */
 const STEPS_TOLD = 200;
 
+/** @throws MessagingError of a write that may succeed later, when all that was on its way has ended. */
 export async function apply(
   steps: readonly Step[],
   options: { store: DesiredStateStore; signal: AbortSignal; log: Log },
@@ -28,18 +31,30 @@ export async function apply(
   const log: Tell = (message, fields) => options.log[level](message, fields);
   const lanes = [...Map.groupBy(steps, ({ device }) => device)];
   const conflicts: DeviceId[] = [];
+  const refused: DeviceId[] = [];
+  const failures: Error[] = [];
   let writes = 0;
   const worker = async (): Promise<void> => {
-    for (let lane = lanes.pop(); lane !== undefined; lane = lanes.pop()) {
-      signal.throwIfAborted();
+    for (let lane = lanes.pop(); lane !== undefined && failures.length === 0; lane = lanes.pop()) {
       const [device, own] = lane;
-      const written = await applyToDevice(own, { store, signal, log });
-      writes += written.writes;
-      if (written.conflict) conflicts.push(device);
+      try {
+        signal.throwIfAborted();
+        const written = await applyToDevice(own, { store, signal, log });
+        writes += written.writes;
+        if (written.conflict) conflicts.push(device);
+      } catch (error) {
+        if (error instanceof MessagingError && error.retry === "never") {
+          refused.push(device);
+          options.log.error("cannot write to a device", { device, error });
+        } else failures.push(asError(error));
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, lanes.length) }, worker));
-  return { writes, conflicts };
+  // Only when none is on its way any more: the next try must not meet this one's writes.
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
+  return { writes, conflicts, refused };
 }
 
 async function applyToDevice(
@@ -50,15 +65,21 @@ async function applyToDevice(
   let writes = 0;
   const group = async (own: readonly Step[]): Promise<boolean> => {
     signal.throwIfAborted();
-    const results = await Promise.all(own.map((step) => write(step, revisions, store)));
-    results.forEach((result, index) => {
-      const step = own[index];
-      if (!result.ok || step === undefined) return;
+    const results = await Promise.allSettled(own.map((step) => write(step, revisions, store)));
+    let ok = true;
+    for (const [index, step] of own.entries()) {
+      const result = results[index];
+      if (result?.status !== "fulfilled" || !result.value.ok) {
+        ok = false;
+        continue;
+      }
       writes += 1;
-      if (step.kind === "put-score") revisions.set(step.deployment, result.revision);
+      if (step.kind === "put-score") revisions.set(step.deployment, result.value.revision);
       tell(step, revisions, log);
-    });
-    return results.every(({ ok }) => ok);
+    }
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw asError(failed.reason);
+    return ok;
   };
   for (const kind of ["put-score", "put-manifest", "remove-score"] as const) {
     if (!(await group(steps.filter((step) => step.kind === kind)))) return { writes, conflict: true };
@@ -95,4 +116,8 @@ function tell(step: Step, revisions: ReadonlyMap<DeploymentName, number>, log: T
   if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });
   if (step.kind !== "put-manifest") return;
   for (const deployment of step.follows) log("wrote desired state", { device, deployment, revision: revisions.get(deployment) });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

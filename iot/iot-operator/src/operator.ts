@@ -32,151 +32,197 @@ export interface Operator {
 const REPORT_EVERY_MS = 1_000;
 /** Devices go offline, and deadlines pass, without any event. */
 const REPORT_UNASKED_MS = 5_000;
-const UNREADABLE_AGAIN_MS = 15_000;
+/** When what stands in the way may have gone without a hint. */
+const AGAIN_MS = 15_000;
+const SOON_MS = 1_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
 
+/** @throws MessagingError when the devices' status cannot be read; nothing is left running then. */
 export async function startOperator(options: OperatorOptions): Promise<Operator> {
-  const { source, desired, status, vitals, log, clock = systemClock } = options;
-  const ended = new AbortController();
-  const reporter = new Reporter({ sourceId: source.id, clock });
-  const consent = new RemovalConsent(options.confirmMassRemoval);
-  const orphans = new Map<string, number>();
-  let remembered: CompleteSnapshot | null = null;
-  let sourceChanged = true;
+  const loop = new Loop(options);
+  await loop.start();
+  return loop;
+}
 
-  const queue = new KeyedQueue<"reconcile" | "report">({
-    handle: (key, signal) => (key === "reconcile" ? reconcile(signal) : report(signal)),
-    onError: (key, error, retryAfterMs) => {
-      vitals.failures += 1;
-      log.warn(key === "reconcile" ? "failed to bring the bucket in step" : "failed to report", { error, retryAfterMs });
-    },
-    maxMs: 15_000,
-    clock,
-  });
+class Loop implements Operator {
+  readonly #options: OperatorOptions;
+  readonly #clock: Clock;
+  readonly #queue: KeyedQueue<"reconcile" | "report">;
+  readonly #reporter: Reporter;
+  readonly #consent: RemovalConsent;
+  readonly #ended = new AbortController();
+  /** When each Score that no manifest names was first seen. */
+  readonly #orphans = new Map<string, number>();
+  #remembered: CompleteSnapshot | null = null;
+  #sourceChanged = true;
+  #unreadable: string | null = null;
+  #nextReportMs = 0;
+  #reportWanted = false;
+  #watching: Promise<void> = Promise.resolve();
 
-  let nextReportMs = 0;
-  let reportWanted = false;
-  const untilReportMs = (): number => Math.max(0, nextReportMs - clock.monotonicMs());
-  const wantReport = (): void => {
-    reportWanted = true;
-    queue.addAfter("report", untilReportMs());
-  };
+  constructor(options: OperatorOptions) {
+    const { source, log, vitals, clock = systemClock } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#reporter = new Reporter({ sourceId: source.id, clock });
+    this.#consent = new RemovalConsent(options.confirmMassRemoval);
+    this.#queue = new KeyedQueue({
+      handle: (key, signal) => (key === "reconcile" ? this.#reconcile(signal) : this.#report(signal)),
+      onError: (key, error, retryAfterMs) => {
+        vitals.failures += 1;
+        log.warn(key === "reconcile" ? "failed to bring the bucket in step" : "failed to report", { error, retryAfterMs });
+      },
+      maxMs: 15_000,
+      clock,
+    });
+  }
 
-  async function reconcile(signal: AbortSignal): Promise<number | null> {
+  async start(): Promise<void> {
+    const { source, desired, status, log } = this.#options;
+    const { signal } = this.#ended;
+    // First: what the devices have says how much a first pass would take away.
+    await status.watch(
+      (entry) => this.#hear(entry),
+      signal,
+      (device) => this.#reporter.forget(device),
+    );
+    desired.onChange(() => this.resync());
+    this.#watching = source.watch(() => {
+      this.#sourceChanged = true;
+      this.resync();
+    }, signal);
+    this.#watching.catch((error: unknown) => {
+      if (!signal.aborted) log.error("the source is no longer watched", { error });
+    });
+    this.resync();
+  }
+
+  resync(): void {
+    this.#queue.add("reconcile");
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort(new Error("shutting down"));
+    await this.#queue.close();
+    await Promise.allSettled([this.#watching]);
+  }
+
+  async #reconcile(signal: AbortSignal): Promise<number | null> {
+    const { desired, vitals, log } = this.#options;
     for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
       const observed = await desired.observe(signal);
       // What is remembered tells only whether there is anything to do: what is written comes from a reading made after this observation.
-      if (remembered !== null && !sourceChanged) {
-        const idle = planFor(remembered, observed);
-        if (idle.steps.length === 0) return settle(remembered, observed, idle);
+      if (this.#remembered !== null && !this.#sourceChanged) {
+        const idle = this.#plan(this.#remembered, observed);
+        if (idle.steps.length === 0) return this.#settle(this.#remembered, observed, idle);
       }
-      const snapshot = await readSource(signal);
-      if (snapshot === null) return UNREADABLE_AGAIN_MS;
-      const next = planFor(snapshot, observed);
+      const snapshot = await this.#readSource(signal);
+      if (snapshot === null) return AGAIN_MS;
+      const next = this.#plan(snapshot, observed);
       vitals.passes += 1;
-      if (next.steps.length === 0) return settle(snapshot, observed, next);
-      const startedMs = clock.monotonicMs();
-      const applied = await apply(next.steps, { store: desired, signal, log });
-      vitals.writes += applied.writes;
-      vitals.conflicts += applied.conflicts.length;
+      if (next.steps.length === 0) return this.#settle(snapshot, observed, next);
+      const startedMs = this.#clock.monotonicMs();
+      const { writes, conflicts, refused } = await apply(next.steps, { store: desired, signal, log });
+      vitals.writes += writes;
+      vitals.conflicts += conflicts.length;
+      const ms = Math.round(this.#clock.monotonicMs() - startedMs);
       log.info("brought the bucket in step", {
-        writes: applied.writes,
-        conflicts: applied.conflicts.length,
+        writes,
+        conflicts: conflicts.length,
+        refused: refused.length,
         version: snapshot.version,
-        ms: Math.round(clock.monotonicMs() - startedMs),
+        ms,
       });
+      if (writes === 0 && conflicts.length === 0) {
+        this.#settle(snapshot, observed, next);
+        return AGAIN_MS;
+      }
     }
-    return 1_000;
+    return SOON_MS;
   }
 
-  async function readSource(signal: AbortSignal): Promise<CompleteSnapshot | null> {
+  async #readSource(signal: AbortSignal): Promise<CompleteSnapshot | null> {
+    const { source, vitals, log } = this.#options;
     // Before the reading: a hint that comes meanwhile counts again.
-    sourceChanged = false;
+    this.#sourceChanged = false;
     try {
       const snapshot = await source.read(signal);
-      if (snapshot.kind === "complete") {
-        vitals.lastSourceReadAtMs = clock.now();
-        vitals.sourceVersion = snapshot.version;
-        if (vitals.sourceProblem !== null && snapshot.problem === undefined)
-          log.info("the source is followed again", { version: snapshot.version });
-        vitals.sourceProblem = snapshot.problem ?? null;
-        remembered = snapshot;
-        return snapshot;
+      if (snapshot.kind === "unreadable") {
+        const { reason, message: why } = snapshot;
+        this.#sourceChanged = true;
+        // By its reason: git's own words may differ each time (`after 3 ms`).
+        if (this.#unreadable !== reason) log.error("cannot read the source; everything stays as it is", { source: source.id, reason, why });
+        this.#unreadable = reason;
+        vitals.sourceProblem = why;
+        return null;
       }
-      sourceChanged = true;
-      if (vitals.sourceProblem !== snapshot.message)
-        log.error("cannot read the source; everything stays as it is", {
-          source: source.id,
-          reason: snapshot.reason,
-          why: snapshot.message,
-        });
-      vitals.sourceProblem = snapshot.message;
-      return null;
+      const { version, problem = null } = snapshot;
+      if (vitals.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
+      vitals.lastSourceReadAtMs = this.#clock.now();
+      vitals.sourceVersion = version;
+      vitals.sourceProblem = problem;
+      this.#unreadable = null;
+      this.#remembered = snapshot;
+      return snapshot;
     } catch (error) {
-      sourceChanged = true;
+      this.#sourceChanged = true;
       throw error;
     }
   }
 
-  function planFor(snapshot: CompleteSnapshot, observed: DesiredStateSnapshot): DesiredStatePlan {
-    const nowMs = clock.monotonicMs();
-    const abandoned = new Set([...orphans].filter(([, sinceMs]) => nowMs - sinceMs >= ABANDONED_AFTER_MS).map(([key]) => key));
+  #plan(source: CompleteSnapshot, observed: DesiredStateSnapshot): DesiredStatePlan {
+    const { vitals, log } = this.#options;
+    const nowMs = this.#clock.monotonicMs();
+    const abandoned = new Set([...this.#orphans].filter(([, sinceMs]) => nowMs - sinceMs >= ABANDONED_AFTER_MS).map(([key]) => key));
     const planned = plan({
-      sourceId: source.id,
-      source: snapshot,
+      sourceId: this.#options.source.id,
+      source,
       desired: observed,
-      reported: reporter.reported(),
-      mayRemove: (mass) => consent.allows(mass),
+      reported: this.#reporter.reported(),
+      mayRemove: (mass) => this.#consent.allows(mass),
       abandoned,
     });
     const still = new Set(planned.orphans);
-    for (const key of orphans.keys()) if (!still.has(key)) orphans.delete(key);
-    for (const key of still) if (!orphans.has(key)) orphans.set(key, nowMs);
+    for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
+    for (const key of still) if (!this.#orphans.has(key)) this.#orphans.set(key, nowMs);
     const held = planned.massRemoval?.message ?? null;
     if (held !== null && held !== vitals.massRemoval) log.error("removals wait to be confirmed", { reason: "MassRemoval", why: held });
     vitals.massRemoval = held;
     return planned;
   }
 
-  function settle(snapshot: CompleteSnapshot, observed: DesiredStateSnapshot, planned: DesiredStatePlan): number | null {
-    vitals.deployments = snapshot.deployments.length;
+  /** Nothing is left that could be written. */
+  #settle(source: CompleteSnapshot, observed: DesiredStateSnapshot, planned: DesiredStatePlan): number | null {
+    const { vitals } = this.#options;
+    vitals.deployments = source.deployments.length;
     vitals.devices = observed.manifests.size;
     vitals.foreignKeys = observed.foreignKeys.length;
     vitals.inStep = true;
-    reporter.settle({ source: snapshot, desired: observed, plan: planned });
-    wantReport();
+    this.#reporter.settle({ source, desired: observed, plan: planned });
+    this.#wantReport();
     return planned.recheckAfterMs;
   }
 
-  async function report(signal: AbortSignal): Promise<number> {
-    nextReportMs = clock.monotonicMs() + REPORT_EVERY_MS;
-    reportWanted = false;
-    const told = reporter.tell();
-    if (told !== null) await source.report(told.results, told.removed, signal);
-    return reportWanted ? untilReportMs() : REPORT_UNASKED_MS;
+  #hear(entry: StatusEntry): void {
+    if (this.#reporter.hear(entry)) this.resync();
+    this.#wantReport();
   }
 
-  const heard = (entry: StatusEntry): void => {
-    if (reporter.hear(entry)) queue.add("reconcile");
-    wantReport();
-  };
-  await status.watch(heard, ended.signal, (device) => reporter.forget(device));
-  desired.onChange(() => queue.add("reconcile"));
-  const watching = source.watch(() => {
-    sourceChanged = true;
-    queue.add("reconcile");
-  }, ended.signal);
-  watching.catch((error: unknown) => {
-    if (!ended.signal.aborted) log.error("the source is no longer watched", { error });
-  });
-  queue.add("reconcile");
-  return {
-    resync: () => queue.add("reconcile"),
-    async close() {
-      ended.abort(new Error("shutting down"));
-      await queue.close();
-      await Promise.allSettled([watching]);
-    },
-  };
+  #wantReport(): void {
+    this.#reportWanted = true;
+    this.#queue.addAfter("report", this.#untilReportMs());
+  }
+
+  #untilReportMs(): number {
+    return Math.max(0, this.#nextReportMs - this.#clock.monotonicMs());
+  }
+
+  async #report(signal: AbortSignal): Promise<number> {
+    this.#nextReportMs = this.#clock.monotonicMs() + REPORT_EVERY_MS;
+    this.#reportWanted = false;
+    const told = this.#reporter.tell();
+    if (told !== null) await this.#options.source.report(told.results, told.removed, signal);
+    return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
+  }
 }

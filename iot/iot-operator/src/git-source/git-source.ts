@@ -4,11 +4,12 @@
 // on one device the one that has it keeps it, else the first by namespace. What git itself does is repository.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { FILE_LIMIT_BYTES, readWorkloadFiles } from "@iot/workload-files";
+import { FILE_LIMIT_BYTES } from "@iot/workload-files";
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 import type { GitConfig } from "../config.ts";
 import type { CompleteSnapshot, DeploymentResult, Source, SourceDeployment, SourceSnapshot } from "../source.ts";
 import { GitError } from "./git-program.ts";
+import { ParsedFiles } from "./parsed-files.ts";
 import { openGitRepository, type TreeFile } from "./repository.ts";
 
 export interface GitSource extends Source {
@@ -43,6 +44,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   const id = options.id ?? defaultGitSourceId(config);
   const repository = await openGitRepository(folder, config);
   const blobs = new Map<string, Buffer>();
+  const parsed = new ParsedFiles();
   const told = new Map<string, string>();
   let last: { commit: string; snapshot: SourceSnapshot } | null = null;
   let lastGood: CompleteSnapshot | null = null;
@@ -93,8 +95,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const unread = at.files.filter(({ kind, path }) => kind !== "file" && !isHidden(path)).map(({ path }) => path);
     if (unread.length > 0) log.warn("links and submodules are not followed", { commit, paths: unread.slice(0, 10) });
     await loadBlobs(chosen, signal);
-    const contents = chosen.map(({ path, oid }) => ({ path, content: blobs.get(oid) ?? Buffer.alloc(0) }));
-    const { deployments, issues } = readWorkloadFiles(contents);
+    const contents = chosen.map(({ path, oid }) => ({ path, oid, content: blobs.get(oid) ?? Buffer.alloc(0) }));
+    const { deployments, issues } = parsed.read(contents);
     const served = deployments.map(({ document, scoreString }): SourceDeployment => {
       const { name, namespace = config.namespace } = document.metadata;
       const targetDevices = document.spec.targetDevices.map(asDeviceId);
