@@ -44,6 +44,8 @@ export interface ListAndWatchOptions {
   readonly pageSize?: number;
   /** How long the server is asked to keep a watch open. */
   readonly watchSeconds?: number;
+  /** A watch that says nothing for this long, not even a bookmark (the server sends one a minute), is taken for dead and resumed. */
+  readonly silenceMs?: number;
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
   readonly clock?: Clock;
 }
@@ -81,7 +83,7 @@ export async function listObjects(
 
 export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
   const { connection, type, log, signal, onChange, onState = () => undefined } = options;
-  const { pageSize, watchSeconds = 290, backoff = { baseMs: 250, maxMs: 10_000 }, clock = systemClock } = options;
+  const { pageSize, watchSeconds = 290, silenceMs = 150_000, backoff = { baseMs: 250, maxMs: 10_000 }, clock = systemClock } = options;
   const name = resourceName(type);
   const path = resourcePath(type);
   let objects = new Map<string, KubernetesObject>();
@@ -130,16 +132,19 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
   /** Follows until the server ends it. `at` moves with every event, so that what was seen is not asked for again. */
   const watch = async (at: { resourceVersion: string }): Promise<void> => {
     const what = `watch ${name}`;
+    const dead = new AbortController();
     const events = await connection.stream({
       method: "GET",
       path,
       query: { watch: "true", allowWatchBookmarks: "true", resourceVersion: at.resourceVersion, timeoutSeconds: String(watchSeconds) },
       what,
-      signal,
+      signal: AbortSignal.any([signal, dead.signal]),
     });
     enter({ kind: "complete", resourceVersion: at.resourceVersion });
+    const timer = setTimeout(() => dead.abort(), silenceMs);
     try {
       for await (const line of events) {
+        timer.refresh();
         at.resourceVersion = follow(line, what);
         enter({ kind: "complete", resourceVersion: at.resourceVersion });
       }
@@ -147,6 +152,8 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
       signal.throwIfAborted();
       if (error instanceof KubernetesError) throw error;
       log.debug("a watch was cut off", { resource: name, error });
+    } finally {
+      clearTimeout(timer);
     }
   };
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";
 import { eventually, type KubernetesServer, type Relay, startKubernetes, startRelay } from "@iot/testkit";
 import { KubeConfig } from "@kubernetes/client-node";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { connectKubernetes, type KubernetesConnection, listAndWatch, type ListAndWatchOptions, type ResourceStore } from "../src/index.ts";
 
 const CONFIG_MAPS = { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
@@ -132,6 +132,21 @@ test("connections that are cut are made again, and the watch goes on from where 
   await create("after-the-cut");
   await inStep(store);
   expect(asked.filter((what) => what === "list")).toHaveLength(1);
+});
+
+test("a watch that is silent for too long is given up: its connection may be open and dead", async () => {
+  const store = follow({ silenceMs: 1_500 });
+  await store.started(abort.signal);
+  await eventually(() => asked.some((what) => what.startsWith("watch")));
+  await create("before-the-silence");
+  await inStep(store);
+  const watches = asked.filter((what) => what.startsWith("watch")).length;
+  relay.freeze();
+  onTestFinished(() => relay.resume());
+  await eventually(() => asked.filter((what) => what.startsWith("watch")).length > watches);
+  relay.resume();
+  await create("after-the-silence");
+  await inStep(store);
 });
 
 test("a version that the server no longer has (410) begins with a new list", async () => {
