@@ -111,7 +111,7 @@ export interface Podman {
   listVolumes(label: string, signal: AbortSignal): Promise<readonly Volume[]>;
   createVolume(volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   /** Until aborted or the connection ends. Some events get lost: a hint that something changed, never the change itself. */
-  containerEvents(label: string, signal: AbortSignal): AsyncGenerator<Event>;
+  containerEvents(signal: AbortSignal): AsyncGenerator<Event>;
 }
 
 export function connectPodman(options: { readonly socketPath: string }): Podman {
@@ -208,9 +208,10 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
     createVolume: ({ name, labels }, signal) =>
       post("/volumes/create", `create volume "${name}"`, signal, { body: { Name: name, Labels: labels } }),
 
-    async *containerEvents(label, signal) {
+    async *containerEvents(signal) {
       const doing = "listen to container events";
-      const path = `/events?stream=true&${filters({ type: ["container"], label: [label] })}`;
+      // Not filtered by label: for events a label without a value matches none.
+      const path = `/events?stream=true&${filters({ type: ["container"] })}`;
       for await (const line of http.lines({ method: "GET", path, doing, signal, timeoutMs: null })) yield parseAnswer(Event, line, doing);
     },
   };

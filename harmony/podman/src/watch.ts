@@ -23,7 +23,7 @@ const ACTIONS: ReadonlySet<string> = new Set([
 export async function watch(podman: Podman, onChange: (name: string) => void, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
     try {
-      for await (const { Action, Actor } of podman.containerEvents(LABELS.deployment, signal)) {
+      for await (const { Action, Actor } of podman.containerEvents(signal)) {
         failures = 0;
         const name = Actor.Attributes[LABELS.deployment];
         if (name !== undefined && ACTIONS.has(Action)) onChange(name);

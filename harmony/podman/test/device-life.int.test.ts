@@ -1,0 +1,82 @@
+// PodmanV0 through what befalls a device: hints of changes, Podman's service that ends and returns, the power cut.
+
+import { bind, type BoundVariant } from "@harmony/core";
+import { type Device, eventually, loadImage, makeImage, startDevice } from "@iot/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectPodman, PodmanError, podmanV0 } from "../src/index.ts";
+import { scoreString } from "./scene.ts";
+
+const user = "iot-agent";
+
+describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
+  let device: Device;
+  let variant: BoundVariant;
+  beforeAll(async () => {
+    device = await startDevice({ name: "pi-02", podman: version });
+    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
+    variant = bind(podmanV0, {
+      name: device.name,
+      capabilities: { podman: connectPodman({ socketPath: device.podmanSocket }), device: { id: device.name } },
+      inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
+    });
+  });
+  afterAll(() => device?.stop());
+
+  const data = (restart: string) => ({
+    services: [{ name: "web", image: "localhost/hello:1", restart, stopTimeoutSeconds: 5, volumes: ["data:/data"] }],
+  });
+  const apply = (name: string, wanted: unknown) =>
+    variant.reconcile(
+      { name, revision: "1", scoreString: wanted === null ? "" : scoreString(wanted), data: wanted },
+      { signal: AbortSignal.timeout(60_000) },
+    );
+  const podman = (...argv: string[]) => device.exec(["podman", ...argv], { user });
+
+  test("a change by hand is hinted at, also after Podman's service was restarted", async () => {
+    await apply("watched", data("always"));
+    const heard: string[] = [];
+    const end = new AbortController();
+    const watching = variant.watch((name) => heard.push(name), end.signal);
+    await eventually(
+      async () => {
+        await podman("restart", "--time", "1", "watched_web");
+        return heard.length > 0;
+      },
+      { what: "a restart is heard of" },
+    );
+    await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
+    heard.length = 0;
+    await eventually(
+      async () => {
+        await podman("restart", "--time", "1", "watched_web");
+        return heard.length > 0;
+      },
+      { what: "a restart is heard of again", timeoutMs: 30_000 },
+    );
+    expect(new Set(heard)).toEqual(new Set(["watched"]));
+    end.abort();
+    await watching;
+    expect(await apply("watched", null)).toMatchObject({ settled: true });
+  });
+
+  test("a socket that is gone is a fault to try again, and all is well when it is back", async () => {
+    await apply("steady", data("always"));
+    await device.exec(["systemctl", "--user", "stop", "podman.socket", "podman.service"], { user });
+    const error: unknown = await apply("steady", data("always")).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(PodmanError);
+    expect(error).toMatchObject({ code: "unreachable", retry: "backoff" });
+    await device.exec(["systemctl", "--user", "start", "podman.socket"], { user });
+    expect(await apply("steady", data("always"))).toMatchObject({ phase: "Running", settled: true });
+    await apply("steady", null);
+  });
+
+  test("what ran when the power went runs again, whatever its restart policy", async () => {
+    const policies = ["always", "unless-stopped", "on-failure", "no"];
+    for (const policy of policies) await apply(`was-${policy}`, data(policy));
+    await device.powerOff();
+    await device.powerOn();
+    for (const policy of policies)
+      expect(await apply(`was-${policy}`, data(policy))).toMatchObject({ phase: "Running", reason: "Running" });
+    expect((await podman("ps", "--quiet")).stdout.trim().split("\n")).toHaveLength(policies.length);
+  });
+});
