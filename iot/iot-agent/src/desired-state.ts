@@ -119,6 +119,14 @@ export class DesiredState {
     }
   }
 
+  /** The Score in hand is one that its variant takes. On disk with the next Score, before which it does not matter. */
+  accepted(name: DeploymentName): void {
+    const record = this.#records.get(name);
+    const score = record?.score ?? null;
+    if (record === undefined || score === null || record.accepted?.scoreString === score.scoreString) return;
+    this.#records = new Map(this.#records).set(name, { ...record, accepted: score });
+  }
+
   /** Nothing of it is left on the Topology. */
   async removed(name: DeploymentName): Promise<void> {
     if (this.#records.get(name)?.removing !== true) return;

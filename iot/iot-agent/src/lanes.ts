@@ -1,14 +1,14 @@
 // One lane a deployment: makes it on the Topology as the desired state says, through the variant of its Score, so that a slow pull holds
-// up nobody. Knows no variant by name. A Score that is not applied (of an unknown type, or one that does not parse) touches nothing:
-// what ran before keeps running, and the report says so.
+// up nobody. Knows no variant by name. A Score that cannot be applied (of an unknown type, or one that does not parse) is told as Rejected,
+// and the one before it stays in force: kept up as if nothing had come, also after a power cut.
 
-import type { BoundVariant, Workload, WorkloadReport } from "@harmony/core";
+import { type BoundVariant, formatIssues, type Workload, type WorkloadReport } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { type DeploymentName, Score } from "@iot/contracts";
 import type { DesiredState } from "./desired-state.ts";
 import type { Problems } from "./problems.ts";
-import type { DeploymentRecord } from "./state-store.ts";
+import type { DeploymentRecord, ScoreInHand } from "./state-store.ts";
 import type { LaneReport } from "./status.ts";
 import { formatOrigin } from "./take-manifest.ts";
 
@@ -21,7 +21,7 @@ const TROUBLE = { baseMs: 50, maxMs: 30_000 };
 
 export interface LanesOptions {
   readonly variants: readonly BoundVariant[];
-  readonly desired: Pick<DesiredState, "names" | "record" | "trouble" | "removed" | "adopt">;
+  readonly desired: Pick<DesiredState, "names" | "record" | "trouble" | "accepted" | "removed" | "adopt">;
   readonly problems: Problems;
   readonly relistIntervalMs: number;
   readonly log: Log;
@@ -117,32 +117,50 @@ export class Lanes {
       this.#tell(name, record, plainReport("Pending", "Pending", "waiting for its Score"));
       return null;
     }
-    const score = parseJson(Score, record.score.scoreString);
-    const type = score.ok ? score.value.type : "";
+    const wanted = this.#resolve(record.score);
+    if (wanted.kind === "target") {
+      this.#options.desired.accepted(name);
+      return this.#make(name, record, wanted, signal);
+    }
+    const before = record.accepted === undefined ? null : this.#resolve(record.accepted);
+    if (before?.kind === "target") return this.#make(name, record, before, signal, wanted.report);
+    const runs = [...this.#carried.values()].flatMap((workloads) => workloads.get(name) ?? [])[0];
+    this.#tell(name, record, asRejected(wanted.report, { ...wanted.report, runningRevision: runs?.revision ?? null }));
+    return null;
+  }
+
+  #resolve(score: ScoreInHand): Target | Rejection {
+    const parsed = parseJson(Score, score.scoreString);
+    if (!parsed.ok) return { kind: "rejection", report: plainReport("Rejected", "InvalidScore", formatIssues(parsed.issues)) };
+    const { type, data } = parsed.value;
     const variant = this.#variants.get(type);
-    if (!score.ok || variant === undefined) {
-      const known = [...this.#variants.keys()].join(", ");
-      const message = score.ok
-        ? `this agent does not know the Score type "${type}" (it knows ${known})`
-        : "the Score on disk cannot be read";
-      this.#tellRejected(name, record, plainReport("Rejected", score.ok ? "UnknownScoreType" : "InvalidScore", message));
-      return null;
+    if (variant === undefined) {
+      const message = `this agent does not know the Score type "${type}" (it knows ${[...this.#variants.keys()].join(", ")})`;
+      return { kind: "rejection", report: plainReport("Rejected", "UnknownScoreType", message) };
     }
-    const rejected = variant.check(score.value.data);
-    if (rejected !== null) {
-      this.#tellRejected(name, record, rejected);
-      return null;
-    }
+    const report = variant.check(data);
+    return report === null ? { kind: "target", variant, data, score } : { kind: "rejection", report };
+  }
+
+  /** `rejection`: of the Score in hand; the target is then the one before it, which is kept up. */
+  async #make(
+    name: DeploymentName,
+    record: DeploymentRecord,
+    target: Target,
+    signal: AbortSignal,
+    rejection?: WorkloadReport,
+  ): Promise<number | null> {
+    const { variant, data, score } = target;
     const left = await this.#removeFromOthers(name, record, variant, signal);
     if (left !== null) return this.#againAfterMs(name, left);
-    const { scoreString } = record.score;
-    const revision = originOf(record);
+    const { scoreString } = score;
+    const revision = formatOrigin({ revision: score.revision, source: record.entry.source });
     this.#carry(variant, { name, revision, scoreString });
-    const report = await variant.reconcile(
-      { name, revision, scoreString, data: score.value.data },
-      { signal, onReport: (report) => this.#tell(name, record, report) },
-    );
-    this.#tell(name, record, report);
+    const tell = (report: WorkloadReport): void =>
+      this.#tell(name, record, rejection === undefined ? report : asRejected(rejection, report));
+    const report = await variant.reconcile({ name, revision, scoreString, data }, { signal, onReport: tell });
+    if (report.runningRevision !== null) this.#carried.get(variant)?.set(name, { name, revision: report.runningRevision, scoreString });
+    tell(report);
     return this.#againAfterMs(name, report);
   }
 
@@ -167,11 +185,12 @@ export class Lanes {
   }
 
   async #remove(name: DeploymentName, record: DeploymentRecord, signal: AbortSignal): Promise<number | null> {
-    // Before the first list, what is carried is not known: the variant of the Score in hand is asked in any case.
-    const score = record.score === null ? null : parseJson(Score, record.score.scoreString);
-    const own = score?.ok === true ? this.#variants.get(score.value.type) : undefined;
-    if (own !== undefined && record.score !== null)
-      this.#carry(own, { name, revision: originOf(record), scoreString: record.score.scoreString });
+    // Before the first list, what is carried is not known: the variants of the Scores in hand are asked in any case.
+    for (const score of [record.score, record.accepted]) {
+      const target = score ? this.#resolve(score) : null;
+      if (target?.kind === "target")
+        this.#carry(target.variant, { name, revision: originOf(record), scoreString: target.score.scoreString });
+    }
     const left = await this.#removeFromOthers(name, record, null, signal);
     if (left !== null) return this.#againAfterMs(name, left);
     await this.#options.desired.removed(name);
@@ -217,12 +236,6 @@ export class Lanes {
     });
   }
 
-  #tellRejected(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
-    const runs = [...this.#carried.values()].flatMap((workloads) => workloads.get(name) ?? [])[0];
-    if (runs === undefined) return this.#tell(name, record, report);
-    this.#tell(name, record, { ...report, message: `${report.message}; what runs stays`, runningRevision: runs.revision });
-  }
-
   /** The Topology did not answer, or a fault of ours: what was last seen of the deployment is told with it. */
   #tellFault(name: DeploymentName, error: unknown): void {
     const record = this.#options.desired.record(name);
@@ -235,6 +248,23 @@ export class Lanes {
 
 function originOf({ entry, score }: DeploymentRecord): string {
   return formatOrigin({ revision: score?.revision ?? entry.revision, source: entry.source });
+}
+
+interface Target {
+  readonly kind: "target";
+  readonly variant: BoundVariant;
+  readonly data: unknown;
+  readonly score: ScoreInHand;
+}
+
+interface Rejection {
+  readonly kind: "rejection";
+  readonly report: WorkloadReport;
+}
+
+/** What is told of a Score that is not applied, beside what runs in its place. */
+function asRejected({ phase, reason, message }: WorkloadReport, running: WorkloadReport): WorkloadReport {
+  return { ...running, phase, reason, message: running.runningRevision === null ? message : `${message}; what runs stays` };
 }
 
 function plainReport(phase: WorkloadReport["phase"], reason: string, message: string): WorkloadReport {

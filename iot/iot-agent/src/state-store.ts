@@ -10,11 +10,16 @@ import { DnsLabel, parseJson } from "@harmony/schema";
 import { ManifestEntry } from "@iot/contracts";
 import * as z from "zod/mini";
 
+const ScoreInHand = z.looseObject({ revision: z.int(), scoreString: z.string() });
+export type ScoreInHand = z.output<typeof ScoreInHand>;
+
 export const DeploymentRecord = z.looseObject({
   /** As the last manifest that named it had it. */
   entry: ManifestEntry,
   /** The Score in hand, which may be of an older revision than the entry names; null: none was read yet. */
-  score: z.nullable(z.looseObject({ revision: z.int(), scoreString: z.string() })),
+  score: z.nullable(ScoreInHand),
+  /** The last Score that its variant took. It stays in force while the one in hand is rejected. */
+  accepted: z.optional(ScoreInHand),
   /** A manifest said so; the record goes when nothing of it is left. */
   removing: z.boolean(),
 });

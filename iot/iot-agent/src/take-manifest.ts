@@ -26,7 +26,7 @@ export function takeManifest(before: Records, manifest: Manifest, options: { rea
     const name = asDeploymentName(text);
     const known = before.get(name);
     const score = known?.score ?? null;
-    records.set(name, { entry, score, removing: false });
+    records.set(name, { ...known, entry, score, removing: false });
     if (options.refetchScores || score?.revision !== entry.revision) fetch?.push(name);
     if (known !== undefined && (known.removing || JSON.stringify(known.entry) !== JSON.stringify(entry))) touch?.push(name);
   }

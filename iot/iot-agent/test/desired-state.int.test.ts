@@ -1,7 +1,7 @@
 // What the manifest and its Scores make of a device, over a real NATS and the file variant: what is applied, what is removed, and above
 // all what is not.
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, type NatsServer, startNats } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -144,8 +144,10 @@ test("a manifest that is garbage, or deleted, removes nothing and is told", asyn
 
 test("a Score that cannot be applied is Rejected with the reason, and what runs stays", async () => {
   device.start(nats.url);
-  const { hello: first } = await central.apply({ hello: fileScore("one") });
+  await central.apply({ hello: fileScore("zero") });
   await phase("hello", "Running");
+  const { hello: first } = await central.apply({ hello: fileScore("one") });
+  await central.untilStatus("it runs", ({ deployments }) => deployments["hello"]?.runningRevision === first);
   const cases = [
     ["{not json", "InvalidScore", /cannot be read.*expected JSON/],
     ['{"type":"FileV0","data":{"content":3}}', "InvalidScore", /content: expected text, found 3/],
@@ -160,7 +162,15 @@ test("a Score that cannot be applied is Rejected with the reason, and what runs 
     );
     expect(status.deployments["hello"]).toMatchObject({ reason, runningRevision: first });
     expect(status.deployments["hello"]?.message).toMatch(message);
+    expect(status.deployments["hello"]?.message).toContain("; what runs stays");
     expect(await device.content("hello")).toBe("one");
+    // … and is kept up: after a loss, and after a restart.
+    await rm(join(device.folder, "hello.FileV0"));
+    await holds("hello", "one");
+    await device.stop();
+    await rm(join(device.folder, "hello.FileV0"));
+    device.start(nats.url);
+    await holds("hello", "one");
   }
   await central.apply({ hello: fileScore("two") });
   await holds("hello", "two");

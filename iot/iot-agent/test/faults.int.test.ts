@@ -3,13 +3,14 @@
 
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { eventually, type NatsServer, run, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Central } from "./central.ts";
 import { type FileDevice, fileScore, makeFileDevice } from "./file-agent.ts";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
-const FILE_AGENT = join(import.meta.dirname, "file-agent-main.ts");
+const FILE_AGENT = fileURLToPath(import.meta.resolve("./file-agent-main.ts"));
 
 let nats: NatsServer;
 let central: Central;
