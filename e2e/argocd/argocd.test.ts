@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { deploymentYaml } from "../demo/workload.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 
-const FILE = "deployment.yaml";
+const FILE = "plant-1/deployment.yaml";
 const PORT = 8080;
 const WAIT = { timeoutMs: 60_000 };
 const DEPLOYMENT = ["deployments.iot.nationtech.io", "hello-world", "--namespace", "iot-demo"];

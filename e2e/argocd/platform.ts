@@ -56,7 +56,9 @@ export async function startPlatform(stack: AsyncDisposableStack): Promise<Platfo
   const { kubernetes, argoCd } = cluster;
   const nats = stack.use(await startNats({ host: device.hostAddress }));
   const operator = await startOperator({ kubernetes, nats, stack });
-  await repository.commit({ "README.md": "Edit deployment.yaml, git push, done.\n" });
+  // What a repository has beside its Deployments, and Argo CD is not to take for resources.
+  const bystanders = { "README.md": "Edit it, git push, done.\n", ".ci/check.yaml": "jobs: {}\n", "settings.json": "{}\n" };
+  await repository.commit(bystanders);
   await repository.push();
   const application = await createApplication({ kubernetes, argoCd, repository, stack });
   return {
