@@ -3,7 +3,7 @@
 
 import type { Blocked } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
-import { asDeploymentName, type DeviceId } from "@iot/contracts";
+import { asDeploymentName, type DeploymentAggregate, type DeviceId } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import { conditionsOf, countDevices, type DeviceView } from "./aggregate.ts";
 import { entryOf, manifestOf, scoreOf } from "./compile.ts";
@@ -27,7 +27,7 @@ export class Reporter {
   readonly #clock: Clock;
   readonly #heard = new Map<DeviceId, Heard>();
   readonly #reported = new Map<DeviceId, ReadonlyMap<string, string>>();
-  readonly #waiting = new Map<string, { signature: string; sinceMs: number }>();
+  readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
   #settled: Settled | null = null;
 
   constructor({ sourceId, clock }: { sourceId: string; clock: Clock }) {
@@ -120,8 +120,7 @@ export class Reporter {
       name,
       views.map(({ view }) => view),
     );
-    const { running, pending, failed, offline } = counted.aggregate;
-    const waitedMs = this.#waitedMs(uid, [generation, running, pending, failed, offline].join());
+    const waitedMs = this.#waitedMs(one, counted.aggregate);
     const conditions = conditionsOf({ counted, blocked, waitedMs });
     const scoreString = views.find(({ scoreString: text }) => text !== null)?.scoreString ?? null;
     return { uid, namespace, name, generation, scoreString, conditions, aggregate: counted.aggregate };
@@ -137,11 +136,13 @@ export class Reporter {
     return { view: { device, revision: mine?.revision ?? null, status }, scoreString };
   }
 
-  #waitedMs(uid: string, signature: string): number {
+  /** Since the last progress: another generation, one device more than ever that runs it, or all that can. Coming and going is none. */
+  #waitedMs({ uid, generation }: SourceObject & { generation: number }, { devices, running, offline }: DeploymentAggregate): number {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#waiting.get(uid);
-    if (known?.signature === signature) return nowMs - known.sinceMs;
-    this.#waiting.set(uid, { signature, sinceMs: nowMs });
+    const isReady = running > 0 && running + offline === devices;
+    if (known?.generation === generation && running <= known.mostRunning && !isReady) return nowMs - known.sinceMs;
+    this.#waiting.set(uid, { generation, mostRunning: running, sinceMs: nowMs });
     return 0;
   }
 

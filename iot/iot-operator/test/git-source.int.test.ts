@@ -75,6 +75,12 @@ it("reads every Deployment under its path, and nothing else", async () => {
   });
 });
 
+it("reads a hidden folder when the path leads into it", async () => {
+  const { read, push } = await open({ IOT_GIT_PATH: ".iot" });
+  await push({ ".iot/a.yaml": workload("a"), ".iot/.git-hooks/b.yaml": workload("b") });
+  expect(names(await read())).toEqual(["default/a"]);
+});
+
 it("counts commits as generations", async () => {
   const { read, push } = await open();
   await push({ "a.yaml": workload("a") });

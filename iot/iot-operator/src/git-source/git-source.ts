@@ -81,7 +81,9 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
 
   async function readCommit(at: { commit: string; generation: number; files: TreeFile[] }, signal: AbortSignal): Promise<SourceSnapshot> {
     const { commit, generation } = at;
-    const chosen = at.files.filter(({ path }) => isWorkloadFile(path));
+    // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads into one.
+    const visible = at.files.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
+    const chosen = visible.filter(({ path }) => /\.ya?ml$/.test(path));
     const problems = chosen.flatMap(unfit);
     if (chosen.length > FILES_LIMIT)
       problems.push({
@@ -92,7 +94,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     if (bytes > TOTAL_LIMIT_BYTES)
       problems.push({ file: config.path, message: `has ${bytes} bytes of YAML, more than ${TOTAL_LIMIT_BYTES}` });
     if (problems.length > 0) return refused(commit, problems);
-    const unread = at.files.filter(({ kind, path }) => kind !== "file" && !isHidden(path)).map(({ path }) => path);
+    const unread = visible.filter(({ kind }) => kind !== "file").map(({ path }) => path);
     if (unread.length > 0) log.warn("links and submodules are not followed", { commit, paths: unread.slice(0, 10) });
     await loadBlobs(chosen, signal);
     const contents = chosen.map(({ path, oid }) => ({ path, oid, content: blobs.get(oid) ?? Buffer.alloc(0) }));
@@ -167,15 +169,6 @@ export function defaultGitSourceId({ url, branch, path }: GitConfig): string {
     .replace(/^[^/@]*@/, "")
     .replace(/\.git$/, "");
   return `git:${place}#${branch}${path === "" ? "" : `:${path}`}`;
-}
-
-function isWorkloadFile(path: string): boolean {
-  return /\.ya?ml$/.test(path) && !isHidden(path);
-}
-
-/** Hidden folders hold other programs' files: .github, .vscode. */
-function isHidden(path: string): boolean {
-  return path.split("/").some((part) => part.startsWith("."));
 }
 
 function unfit({ path, kind, sizeBytes }: TreeFile): FileProblem[] {
