@@ -2,7 +2,9 @@
 
 import { formatIssues } from "@harmony/core";
 import { describe, expect, test } from "vitest";
+import * as z from "zod/mini";
 import { parsePodmanV0 } from "./parse-podman-v0.ts";
+import { PodmanV0 } from "./podman-v0-schema.ts";
 
 const service = { name: "web", image: "nginx:alpine" };
 
@@ -166,4 +168,22 @@ test("everything wrong is told at once", () => {
       ],
     }).split("; "),
   ).toHaveLength(3);
+});
+
+test("an editor learns the fields, their forms and what they are for", () => {
+  expect(z.toJSONSchema(PodmanV0, { io: "input" })).toMatchObject({
+    properties: {
+      services: {
+        items: {
+          additionalProperties: false,
+          required: ["name", "image"],
+          properties: {
+            ports: { type: "array", items: { type: "string" }, description: '"[ip:]host:container[/udp]"' },
+            pull: { enum: ["missing", "newer", "never"], default: "missing" },
+            stopTimeoutSeconds: { type: "integer", default: 300 },
+          },
+        },
+      },
+    },
+  });
 });

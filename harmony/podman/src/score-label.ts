@@ -5,7 +5,7 @@ import { parse, parseJson } from "@harmony/schema";
 import * as z from "zod/mini";
 import { PodmanV0 } from "./podman-v0-schema.ts";
 
-const Document = z.looseObject({ type: z.string(), data: z.unknown() });
+const Document = z.looseObject({ type: z.literal("PodmanV0"), data: z.unknown() });
 
 let last: { text: string; score: PodmanV0 | null } | null = null;
 
