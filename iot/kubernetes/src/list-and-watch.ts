@@ -95,7 +95,7 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     state = next;
     if (next.kind === "unreadable") {
       const { error } = next;
-      if (before.kind === "unreadable" && before.error.message === error.message) return;
+      if (before.kind === "unreadable" && before.error.code === error.code) return;
       log.warn("failed to follow a Kubernetes resource", { resource: name, code: error.code, error });
     } else if (before.kind === "unreadable") log.info("following a Kubernetes resource again", { resource: name });
     else if (before.kind === next.kind) return;

@@ -170,7 +170,7 @@ test("while the API server is away the store says why and keeps what it had; the
     const now = store.state();
     return now.kind === "unreadable" && now;
   });
-  expect(state.error.message).toMatch(/^failed to watch configmaps: https:\/\/127\.0\.0\.1:\d+ cannot be reached$/);
+  expect(state.error.message).toMatch(/^failed to (watch|list) configmaps: https:\/\/127\.0\.0\.1:\d+ cannot be reached$/);
   expect(state.error).toMatchObject({ code: "Unreachable", retry: "backoff" });
   expect(names(store)).toEqual(before);
 
