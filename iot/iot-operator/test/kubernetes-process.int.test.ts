@@ -123,7 +123,7 @@ test("a deletion removes the keys, and then the resource goes", async () => {
 test("deleted while the operator is away, the keys still go when it is back", async () => {
   await apply(workload("left-behind", { devices: ["pi-35"] }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-35.left-behind", "nginx");
+  await kubernetes.told("left-behind", "{.status.observedScoreString}");
   await operator.kill();
   await kubernetes.server.kubectl(["delete", "iotdep", "left-behind", "--wait=false"]);
   expect(await kubernetes.ask("left-behind", "{.metadata.finalizers}")).toBe('["iot.nationtech.io/desired-state"]');

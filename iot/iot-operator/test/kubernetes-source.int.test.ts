@@ -4,9 +4,8 @@
 import { readFile } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName } from "@iot/contracts";
-import { connectKubernetes } from "@iot/kubernetes";
+import { connectKubernetes, loadKubernetesConfig } from "@iot/kubernetes";
 import { eventually } from "@iot/testkit";
-import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createKubernetesSource, FINALIZER } from "../src/kubernetes-source/kubernetes-source.ts";
 import type { CompleteSnapshot, DeploymentResult, Source, SourceObject } from "../src/source.ts";
@@ -25,10 +24,12 @@ afterAll(() => kubernetes?.server.stop());
 beforeEach(async () => {
   abort = new AbortController();
   hints = 0;
-  const config = new KubeConfig();
-  config.loadFromFile(kubernetes.kubeconfig);
   const log = createLog({ name: "test", write: () => undefined });
-  source = await createKubernetesSource({ log, signal: abort.signal, connection: connectKubernetes(config) });
+  source = await createKubernetesSource({
+    log,
+    signal: abort.signal,
+    connection: connectKubernetes(loadKubernetesConfig(kubernetes.kubeconfig)),
+  });
   void source.watch(() => (hints += 1), abort.signal);
 });
 afterEach(() => abort.abort());

@@ -9,9 +9,9 @@ import { KubernetesError } from "./kubernetes-error.ts";
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/** @throws KubernetesError NotConfigured when there is none, or it cannot be read. */
-export function loadKubernetesConfig(env: NodeJS.ProcessEnv = process.env): KubeConfig {
-  const path = env["KUBECONFIG"] ?? "";
+/** Of `file`, or of the environment. @throws KubernetesError NotConfigured when there is none, or it cannot be read. */
+export function loadKubernetesConfig(file?: string): KubeConfig {
+  const path = file ?? process.env["KUBECONFIG"] ?? "";
   const home = join(homedir(), ".kube", "config");
   // Asked here because the client falls back to http://localhost:8080 without a word.
   if (path === "" && !existsSync(home) && !existsSync(SERVICE_ACCOUNT_TOKEN)) {
@@ -22,9 +22,10 @@ export function loadKubernetesConfig(env: NodeJS.ProcessEnv = process.env): Kube
   }
   const config = new KubeConfig();
   try {
-    config.loadFromDefault();
+    if (file === undefined) config.loadFromDefault();
+    else config.loadFromFile(file);
   } catch (cause) {
-    throw new KubernetesError("NotConfigured", `failed to read the Kubernetes configuration ${path === "" ? home : `KUBECONFIG=${path}`}`, {
+    throw new KubernetesError("NotConfigured", `failed to read the Kubernetes configuration ${path === "" ? home : path}`, {
       cause,
     });
   }

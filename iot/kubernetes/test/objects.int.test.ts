@@ -1,13 +1,13 @@
 // Writing to objects of a real API server: status by server-side apply, finalizers by compare-and-set.
 
 import { type KubernetesServer, startKubernetes } from "@iot/testkit";
-import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   applyStatus,
   connectKubernetes,
   type KubernetesConnection,
   type KubernetesObject,
+  loadKubernetesConfig,
   readObject,
   setFinalizer,
 } from "../src/index.ts";
@@ -20,9 +20,7 @@ let connection: KubernetesConnection;
 
 beforeAll(async () => {
   kubernetes = await startKubernetes();
-  const config = new KubeConfig();
-  config.loadFromFile(kubernetes.kubeconfig);
-  connection = connectKubernetes(config);
+  connection = connectKubernetes(loadKubernetesConfig(kubernetes.kubeconfig));
   const crd = {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
