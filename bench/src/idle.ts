@@ -13,7 +13,7 @@ import { scoreOf } from "./score-of.ts";
 
 const MINUTES = 10;
 const MONTH_SECONDS = 30 * 24 * 3600;
-const METERED = "status_interval_seconds = 300\nping_interval_seconds = 240\nresync_interval_seconds = 3600\n";
+const METERED = "status_interval_seconds = 600\n";
 
 export const idle: Measurement = {
   name: "idle",

@@ -3,7 +3,7 @@
 import { type SimulatedDevice, startSimulatedDevice } from "@iot/e2e/demo/simulated-device";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
-import { connectMessaging, type DesiredStateStore, openDesiredState, openStatusStore } from "@iot/messaging";
+import { connectMessaging, type DesiredStateStore, openDesiredState, openInventoryStore, openStatusStore } from "@iot/messaging";
 import { type NatsServer, startNats } from "@iot/testkit";
 
 export interface Rig extends AsyncDisposable {
@@ -27,6 +27,7 @@ export async function startRig(): Promise<Rig> {
   stack.defer(() => messaging.close());
   const store = await openDesiredState(messaging, { log });
   await openStatusStore(messaging, { log });
+  await openInventoryStore(messaging, { log });
   await device.startAgent({ natsUrl: nats.url });
   const write = writer(store, asDeviceId(device.id));
   const kept = stack.move();

@@ -13,7 +13,7 @@ export {
 export { DeviceInventory } from "./inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./score.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, STATUS_EVERY_MS } from "./status.ts";
+export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./status.ts";
 export {
   asDeploymentName,
   asDeviceId,

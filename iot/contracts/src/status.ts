@@ -6,8 +6,13 @@ import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
 export const STATUS_EVERY_MS = 30_000;
-/** Three statuses missed, and a little. */
+/** Three statuses missed, and a little; of a device that reports less often (a metered link), as many times its own interval. */
 export const OFFLINE_AFTER_MS = 100_000;
+
+/** `status` null: one that cannot be read. */
+export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds"> | null): number {
+  return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
+}
 
 const Phase = z.enum(PHASES);
 
@@ -44,6 +49,8 @@ export const DeviceStatus = z.looseObject({
   agentVersion: z.string(),
   bootId: z.string(),
   reportedAt: z.string(),
+  /** Only where it is not the usual one of 30 s. */
+  statusIntervalSeconds: z.optional(z.int().check(z.positive(), z.maximum(86_400))),
   /** The KV revision of the manifest last applied; null: none was ever read. */
   manifestRevision: z.nullable(z.number()),
   /** What keeps the whole device from following, e.g. a manifest that does not parse; absent when all is well. */

@@ -15,6 +15,8 @@ import { deviceStatus } from "./status.ts";
 import { StatusSender, toDeviceInventory } from "./status-sender.ts";
 import { AGENT_VERSION } from "./version.ts";
 
+const STATUSES_PER_PING = 10;
+
 export interface AgentOptions {
   readonly config: Omit<AgentConfig, "credentials" | "podmanSocket">;
   readonly credentials: CredentialSource;
@@ -42,6 +44,7 @@ export async function runAgent({ config, credentials, variants, inventory, log, 
     status: (deployments) =>
       deviceStatus({
         ...identity,
+        statusIntervalMs,
         reportedAt: new Date().toISOString(),
         manifestRevision: desired.manifestRevision,
         problem: problems.worst(),
@@ -62,8 +65,19 @@ export async function runAgent({ config, credentials, variants, inventory, log, 
   await desired.load();
   lanes.start(signal);
   try {
+    // Each status is acknowledged, and one that is not makes the connection prove itself: pings would only cost their bytes.
+    const pingIntervalMs = STATUSES_PER_PING * statusIntervalMs;
     const { user, pass } = await credentials.natsCredentials(signal);
-    const messaging = await connectMessaging({ servers: natsUrls, user, pass, name: `iot-agent ${device}`, device, log, signal });
+    const messaging = await connectMessaging({
+      servers: natsUrls,
+      user,
+      pass,
+      name: `iot-agent ${device}`,
+      device,
+      log,
+      signal,
+      pingIntervalMs,
+    });
     const writer = openStatusWriter(messaging, device);
     desired.follow(openDeviceReader(messaging, device), signal);
     sender.attach(writer);

@@ -57,12 +57,13 @@ describe("a deployment's report", () => {
 });
 
 describe("the device's status", () => {
-  const of = (problem?: { reason: string; message: string; since: string }) =>
+  const of = (problem?: { reason: string; message: string; since: string }, statusIntervalMs = 30_000) =>
     deviceStatus({
       device: asDeviceId("pi-1"),
       agentVersion: "1",
       bootId: "b",
       reportedAt: early,
+      statusIntervalMs,
       manifestRevision: null,
       problem,
       deployments: new Map([
@@ -70,6 +71,11 @@ describe("the device's status", () => {
         [asDeploymentName("a"), first.report],
       ]),
     });
+
+  test("tells its interval only where it is not the usual one", () => {
+    expect(of()).not.toHaveProperty("statusIntervalSeconds");
+    expect(of(undefined, 600_000)).toMatchObject({ statusIntervalSeconds: 600 });
+  });
 
   test("is one of the contract, its deployments in order", () => {
     expect(parse(DeviceStatus, of())).toMatchObject({ ok: true });

@@ -2,7 +2,7 @@
 // it is sent is status-sender.ts's.
 
 import type { WorkloadReport } from "@harmony/core";
-import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus } from "@iot/contracts";
+import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
 import type { Problem } from "./problems.ts";
 import { parseOrigin } from "./take-manifest.ts";
 
@@ -44,12 +44,14 @@ export interface DeviceStatusInput {
   readonly agentVersion: string;
   readonly bootId: string;
   readonly reportedAt: string;
+  readonly statusIntervalMs: number;
   readonly manifestRevision: number | null;
   readonly problem: Problem | undefined;
   readonly deployments: ReadonlyMap<DeploymentName, DeploymentReport>;
 }
 
-export function deviceStatus({ problem, deployments, ...rest }: DeviceStatusInput): DeviceStatus {
+export function deviceStatus({ problem, deployments, statusIntervalMs, ...rest }: DeviceStatusInput): DeviceStatus {
+  const interval = statusIntervalMs === STATUS_EVERY_MS ? {} : { statusIntervalSeconds: Math.ceil(statusIntervalMs / 1_000) };
   const sorted = [...deployments].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { ...rest, ...(problem === undefined ? {} : { problem: { ...problem } }), deployments: Object.fromEntries(sorted) };
+  return { ...rest, ...interval, ...(problem === undefined ? {} : { problem: { ...problem } }), deployments: Object.fromEntries(sorted) };
 }

@@ -4,14 +4,7 @@
 
 import type { Phase } from "@harmony/core";
 import { formatIssues } from "@harmony/core";
-import {
-  type DeploymentReport,
-  type DeviceId,
-  type DeviceStatus,
-  type Manifest,
-  type ManifestEntry,
-  OFFLINE_AFTER_MS,
-} from "@iot/contracts";
+import { type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest, type ManifestEntry, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 
 export interface DeviceRow {
@@ -99,7 +92,7 @@ function hear(device: DeviceId, entry: StatusEntry | null, manifestIssue: string
   const ageMs = entry === null ? null : Math.max(0, entry.nowMs - entry.receivedAtMs);
   const row: DeviceRow = {
     device,
-    offline: ageMs !== null && ageMs > OFFLINE_AFTER_MS,
+    offline: ageMs !== null && ageMs > offlineAfterMs(status),
     lastSeenAt: entry === null ? null : new Date(entry.receivedAtMs).toISOString(),
     lastSeenSeconds: ageMs === null ? null : Math.floor(ageMs / 1000),
     agentVersion: status?.agentVersion ?? null,

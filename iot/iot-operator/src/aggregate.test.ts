@@ -13,12 +13,13 @@ interface Said {
   readonly revision?: number;
   readonly ageMs?: number;
   readonly problem?: DeviceStatus["problem"];
+  readonly statusIntervalSeconds?: number;
 }
 
 /** A device on revision 5 of `hello`, which says `said`; null: it never reported. */
 function device(id: string, said: Said | null): DeviceView {
   if (said === null) return { device: asDeviceId(id), revision: 5, status: null };
-  const { phase = "Running", reason = phase, message = "", revision = 5, ageMs = 1_000, problem } = said;
+  const { phase = "Running", reason = phase, message = "", revision = 5, ageMs = 1_000, problem, statusIntervalSeconds } = said;
   const report = {
     phase,
     reason,
@@ -35,6 +36,7 @@ function device(id: string, said: Said | null): DeviceView {
     reportedAt: "2026-01-01T00:00:00Z",
     manifestRevision: 6,
     ...(problem === undefined ? {} : { problem }),
+    ...(statusIntervalSeconds === undefined ? {} : { statusIntervalSeconds }),
     deployments: { hello: report },
   };
   return { device: asDeviceId(id), revision: 5, status: { ageMs, value: { ok: true, value } } };
@@ -62,6 +64,12 @@ function told(
 const overdueMs = PROGRESS_DEADLINE_SECONDS * 1_000 + 1;
 
 describe("a fleet", () => {
+  it("on a metered link is offline after three of its own intervals", () => {
+    const metered = { statusIntervalSeconds: 600 };
+    expect(told(fleet(1, { ...metered, ageMs: 1_900_000 })).counted.aggregate).toMatchObject({ running: 1, offline: 0 });
+    expect(told(fleet(1, { ...metered, ageMs: 2_100_000 })).counted.aggregate).toMatchObject({ running: 0, offline: 1 });
+  });
+
   it("that runs it is ready", () => {
     const { ready, reconciling, message } = told(fleet(12, {}));
     expect([ready, reconciling, message]).toEqual(["True", "False", "12 of 12 run it"]);

@@ -8,7 +8,7 @@ import {
   type DeviceId,
   type DeviceStatus,
   type FailureGroup,
-  OFFLINE_AFTER_MS,
+  offlineAfterMs,
 } from "@iot/contracts";
 import type { Blocked, Parsed } from "@harmony/core";
 import { formatIssues } from "@harmony/core";
@@ -65,7 +65,7 @@ export function countDevices(name: string, devices: readonly DeviceView[]): Coun
 }
 
 function stateOf(name: string, { revision, status }: DeviceView): State {
-  if (status === null || status.ageMs > OFFLINE_AFTER_MS) return { kind: "offline" };
+  if (status === null || status.ageMs > offlineAfterMs(status.value.ok ? status.value.value : null)) return { kind: "offline" };
   if (!status.value.ok) {
     return {
       kind: "failed",

@@ -11,6 +11,7 @@ import { connect } from "@nats-io/transport-node";
 import { type ConnectionState, explainConnectError, shownServers } from "./connection-state.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing } from "./reconnect-pacing.ts";
+import { Replies } from "./replies.ts";
 import { abortable } from "./request.ts";
 
 export interface ConnectOptions {
@@ -26,7 +27,10 @@ export interface ConnectOptions {
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
   readonly onState?: (state: ConnectionState) => void;
-  /** 20 s: a half-open connection is found after three, in a minute rather than in six. */
+  /**
+   * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes something acknowledged more often
+   * than that may ping seldom: an answer that does not come is found sooner (`doubt`).
+   */
   readonly pingIntervalMs?: number;
   /** How long one attempt may take: 10 s. */
   readonly timeoutMs?: number;
@@ -34,16 +38,20 @@ export interface ConnectOptions {
 
 export interface Messaging {
   readonly connection: NatsConnection;
+  readonly replies: Replies;
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
   lost(): AbortSignal;
   /** Called once for a connection that came back, however often it was tried or flapped. Returns what ends that. */
   onReconnect(callback: () => void): () => void;
+  /** No answer came in time: the connection proves that it is alive, or is given up for a new one. */
+  doubt(): void;
   close(): Promise<void>;
 }
 
 const PINGS_OUTSTANDING = 2;
 const RECONNECT_SETTLE_MS = 100;
+const PROOF_WITHIN_MS = 5_000;
 const STALE_GRACE_MS = 3_000;
 const DIAGNOSE_AFTER_MS = 3_000;
 const DIAGNOSE_MAX_MS = 60_000;
@@ -99,12 +107,13 @@ function settings(options: ConnectOptions) {
     noAsyncTraces: true,
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
-    ...(device === undefined ? {} : { inboxPrefix: `_INBOX_${device}` }),
+    ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),
   };
 }
 
 class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
+  readonly replies: Replies;
   readonly #options: ConnectOptions;
   readonly #connected: () => void;
   readonly #callbacks = new Set<() => void>();
@@ -113,12 +122,14 @@ class WatchedConnection implements Messaging {
   #present = new AbortController();
   #settle: NodeJS.Timeout | undefined;
   #stale: NodeJS.Timeout | undefined;
+  #proof: NodeJS.Timeout | undefined;
   #diagnosis: AbortController | null = null;
 
   constructor(connection: NatsConnection, options: ConnectOptions, connected: () => void) {
     this.connection = connection;
     this.#options = options;
     this.#connected = connected;
+    this.replies = new Replies(connection, options.device === undefined ? null : inboxPrefix(options.device));
     this.#state = { kind: "disconnected", reason: "NotConnected", message: "" };
     this.#become({ kind: "connected", server: connection.getServer() });
     void this.#watch();
@@ -137,8 +148,20 @@ class WatchedConnection implements Messaging {
     return () => this.#callbacks.delete(callback);
   }
 
+  doubt(): void {
+    if (this.#proof !== undefined || this.#state.kind === "disconnected") return;
+    this.#proof = setTimeout(() => socketOf(this.connection)?.destroy(), PROOF_WITHIN_MS);
+    const proven = (): void => {
+      clearTimeout(this.#proof);
+      this.#proof = undefined;
+    };
+    // A flush that is cut off by a new connection is proof enough, too.
+    this.connection.flush().then(proven, proven);
+  }
+
   async close(): Promise<void> {
     this.#callbacks.clear();
+    clearTimeout(this.#proof);
     clearTimeout(this.#settle);
     clearTimeout(this.#stale);
     this.#diagnosis?.abort(new Error("closed"));
@@ -149,6 +172,8 @@ class WatchedConnection implements Messaging {
     for await (const status of this.connection.status()) {
       switch (status.type) {
         case "disconnect":
+          clearTimeout(this.#proof);
+          this.#proof = undefined;
           clearTimeout(this.#stale);
           clearTimeout(this.#settle);
           this.#lost();
@@ -220,11 +245,16 @@ class WatchedConnection implements Messaging {
   /** A subject that NATS does not permit is told once a connection: whoever asked gets its own error, a subscription gets nothing. */
   #tellRefusal(error: Error): void {
     if (!(error instanceof errors.PermissionViolationError)) return;
+    this.replies.refuse(error);
     const { operation, subject } = error;
     if (this.#refused.has(`${operation} ${subject}`)) return;
     this.#refused.add(`${operation} ${subject}`);
     this.#options.log.warn("NATS does not permit a subject to this user", { operation, subject });
   }
+}
+
+function inboxPrefix(device: DeviceId): string {
+  return `_INBOX_${device}`;
 }
 
 /** The client shows its socket to nobody; there is no other way to end one that hangs. */

@@ -1,7 +1,7 @@
 // One request and its answer, with the reasons of a failure told apart. Nothing is sent while there is no connection: the client would
 // keep it in a buffer that it throws away when it reconnects (measured), and the caller would wait for a time-out that was certain.
 
-import type { Msg, MsgHdrs } from "@nats-io/nats-core";
+import { errors, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import type { Messaging } from "./connect.ts";
 import { asMessagingError, MessagingError } from "./messaging-error.ts";
 
@@ -20,12 +20,13 @@ export async function request(messaging: Messaging, subject: string, payload: st
   signal?.throwIfAborted();
   const state = messaging.state();
   if (state.kind === "disconnected") throw new MessagingError("NotConnected", `${what}: ${state.message}`);
-  const answer = messaging.connection.request(subject, payload, { timeout: TIMEOUT_MS, ...(headers === undefined ? {} : { headers }) });
+  const answer = messaging.replies.ask(subject, payload, { timeoutMs: TIMEOUT_MS, headers });
   try {
     // A time-out would say the same, five seconds later.
     return await abortable(answer, signal === undefined ? messaging.lost() : AbortSignal.any([signal, messaging.lost()]));
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof errors.TimeoutError) messaging.doubt();
     throw asMessagingError(error, what);
   }
 }

@@ -138,6 +138,19 @@ describe("a connection that is open and silent is found by pings", () => {
     await messaging.close();
   });
 
+  test("by a write that is not answered, however seldom it pings", { timeout: 40_000 }, async () => {
+    await using nats = await startNats();
+    await using relay = await startRelay({ target: { port: nats.port } });
+    const servers = [`nats://127.0.0.1:${relay.port}`];
+    const messaging = await connectMessaging({ servers, name: "test", device: deviceA, log: silent, signal, pingIntervalMs: 3_600_000 });
+    relay.freeze();
+    await expect(openDeviceReader(messaging, deviceA).readManifest(signal)).resolves.toMatchObject({ reason: "Timeout" });
+    await eventually(() => messaging.state().kind === "disconnected", found);
+    relay.resume();
+    await eventually(() => messaging.state().kind === "connected", back);
+    await messaging.close();
+  });
+
   test("when the server stands still and the socket's buffer is full", async () => {
     await using nats = await startNats();
     const messaging = await connectMessaging({ servers: [nats.url], name: "test", log: silent, signal, ...pings });
