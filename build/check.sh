@@ -30,7 +30,7 @@ check() {
 
 run_tests() {
   local project="$1"; shift
-  vitest run --project "$project" --passWithNoTests --reporter=default --reporter=json --outputFile.json="$reports/$project.json" "$@"
+  vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$reports/$project.json" "$@"
 }
 
 finish() {
@@ -73,4 +73,5 @@ prepare_pid=
 
 check "tests: servers" run_tests servers
 check "tests: e2e" run_tests e2e
+check "tests: argocd" run_tests argocd
 finish

@@ -13,15 +13,14 @@ const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   registry: registryProgram,
   "podman-4.9": podman4Layer,
   kubernetes: kubernetesPrograms,
+  argocd: argoCdAssets,
 };
-/** Made only when they are named: few tests need them. */
-const ON_REQUEST: Readonly<Record<string, () => Promise<unknown>>> = { argocd: argoCdAssets };
 
 const wanted = process.argv.slice(2);
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 let failures = 0;
 say(`real servers, kept in ${cacheFolder()}`);
-for (const [name, prepare] of Object.entries(wanted.length === 0 ? PARTS : { ...PARTS, ...ON_REQUEST })) {
+for (const [name, prepare] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const startedAt = performance.now();
   const announce = setTimeout(() => say(`${name}: is being made`), 1_000);
