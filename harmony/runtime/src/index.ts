@@ -1,3 +1,4 @@
+export { abortable } from "./abortable.ts";
 export { backoffMs, type BackoffOptions } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { createLog, errorText, type Log, type LogFields, type LogLevel } from "./log.ts";

@@ -3,7 +3,7 @@
 // resume where it stopped, as the client's own ordered consumer does, would miss what a wiped or restored store holds at lower
 // sequences. Values are decoded once, when they arrive.
 
-import { type Log, systemClock } from "@harmony/runtime";
+import { abortable, type Log, systemClock } from "@harmony/runtime";
 import type { BucketName } from "@iot/contracts";
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, JetStreamApiCodes, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, Empty, type Msg, nanos, type Subscription } from "@nats-io/nats-core";
@@ -11,7 +11,6 @@ import { streamName } from "./bucket-settings.ts";
 import type { Messaging } from "./connect.ts";
 import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
 import { MessagingError } from "./messaging-error.ts";
-import { abortable } from "./request.ts";
 
 export interface MirroredEntry<Value> {
   /** The sequence; of the marker when the entry was deleted. */

@@ -4,7 +4,7 @@
 // would cost the device 8 MB (docs/adr/0003).
 
 import { Socket } from "node:net";
-import { backoffMs, type Log, systemClock } from "@harmony/runtime";
+import { abortable, backoffMs, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
@@ -12,7 +12,6 @@ import { type ConnectionState, explainConnectError, shownServers } from "./conne
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing } from "./reconnect-pacing.ts";
 import { Replies } from "./replies.ts";
-import { abortable } from "./request.ts";
 
 export interface ConnectOptions {
   /** `nats://host:port`; a host with several addresses is tried at each. */

@@ -1,6 +1,7 @@
 // One request and its answer, with the reasons of a failure told apart. Nothing is sent while there is no connection: the client would
 // keep it in a buffer that it throws away when it reconnects (measured), and the caller would wait for a time-out that was certain.
 
+import { abortable } from "@harmony/runtime";
 import { errors, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import type { Messaging } from "./connect.ts";
 import { asMessagingError, MessagingError } from "./messaging-error.ts";
@@ -28,21 +29,5 @@ export async function request(messaging: Messaging, subject: string, payload: st
     signal?.throwIfAborted();
     if (error instanceof errors.TimeoutError) messaging.doubt();
     throw asMessagingError(error, what);
-  }
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  // Whoever loses the race may still be refused, with nobody left to hear it.
-  promise.catch(() => undefined);
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }
