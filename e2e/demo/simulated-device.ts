@@ -13,7 +13,15 @@ export interface SimulatedDevice extends DemoDevice {
 }
 
 /** What an agent on Node needs least with: 58 instead of 61 MB (docs/bench.md has what it is now). */
-const AGENT_FLAGS = ["--max-old-space-size=64", "--max-semi-space-size=1", "--v8-pool-size=1"];
+const AGENT_FLAGS = [
+  "--max-old-space-size=64",
+  "--max-semi-space-size=1",
+  "--v8-pool-size=1",
+  "--single-threaded",
+  "--lite-mode",
+  "--optimize-for-size",
+  "--max-lazy",
+];
 
 const UNIT = (uid: number): string => `[Unit]
 Description=IoT agent
