@@ -159,7 +159,8 @@ test("one that is being deleted is told as such, until its finalizer is taken", 
   await kubernetes.server.kubectl(["delete", "iotdep", "deleted", "--wait=false"]);
   const { deleting, deployments } = await readAll();
   expect(deployments.map(({ name }) => String(name))).not.toContain("deleted");
-  expect(deleting).toMatchObject([{ namespace: "default", name: "deleted" }]);
+  // Kubernetes counts the deletion as a change.
+  expect(deleting).toMatchObject([{ namespace: "default", name: "deleted", generation: 2 }]);
   await eventually(async () => {
     await source.report([], deleting, abort.signal);
     return (await readAll()).deleting.length === 0;

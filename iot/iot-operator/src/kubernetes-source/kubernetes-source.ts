@@ -105,11 +105,12 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     }
     const deployments: SourceDeployment[] = [];
     const refused: RefusedDeployment[] = [];
-    const deleting: SourceObject[] = [];
+    const deleting: (SourceObject & { readonly generation?: number })[] = [];
     const served: { object: KubernetesObject; deployment: SourceDeployment }[] = [];
     for (const object of listed.objects) {
       if (object.metadata.deletionTimestamp !== undefined) {
-        deleting.push(sourceObject(object));
+        const { generation } = object.metadata;
+        deleting.push({ ...sourceObject(object), ...(generation === undefined ? {} : { generation }) });
         continue;
       }
       const result = readDeployment(object);
