@@ -169,8 +169,10 @@ export class DesiredState {
     this.#records = taken.records;
     this.#version = { revision: read.revision, writtenAt: read.writtenAt };
     this.#sources = read.manifest.sources;
-    if (verdict.refetchScores) for (const name of taken.fetch) this.#refetch.add(name);
-    for (const name of taken.fetch) this.#scores.add(name, { interrupt: true });
+    for (const name of taken.fetch) {
+      this.#refetch.add(name);
+      this.#scores.add(name, { interrupt: true });
+    }
     // A removal that is under way is out of date when the name is wanted again.
     for (const name of taken.touch) onDesired(name, before.get(name)?.removing === true);
     this.#tellKept(taken.kept);

@@ -27,6 +27,12 @@ describe("a manifest", () => {
     ["that names a new one has it read", {}, manifest({ a: entry(3) }), { fetch: ["a"], touch: [] }],
     ["that names another revision has it read", { a: record(3) }, manifest({ a: entry(4) }), { fetch: ["a"], remove: [] }],
     ["that names a lower revision has it read", { a: record(3) }, manifest({ a: entry(2) }), { fetch: ["a"], remove: [] }],
+    [
+      "of a bucket that was filled anew: the revision repeats, the generation does not, so it is read",
+      { a: record(3) },
+      manifest({ a: { ...entry(3), generation: 2 } }),
+      { fetch: ["a"], touch: ["a"] },
+    ],
     ["that does not name one of its source removes it", { a: record(3) }, manifest({}), { remove: ["a"], kept: [] }],
     [
       "keeps what is of a source that has not written",

@@ -10,7 +10,7 @@ export type Records = ReadonlyMap<DeploymentName, DeploymentRecord>;
 
 export interface Taken {
   readonly records: Map<DeploymentName, DeploymentRecord>;
-  /** Names whose Score is to be read: not in hand, or not at the revision that the manifest names. */
+  /** Names whose Score is to be read: not in hand, or perhaps not the one that the manifest names. */
   readonly fetch: readonly DeploymentName[];
   readonly remove: readonly DeploymentName[];
   /** Names that were being removed and are wanted again, or whose entry differs. */
@@ -27,7 +27,10 @@ export function takeManifest(before: Records, manifest: Manifest, options: { rea
     const known = before.get(name);
     const score = known?.score ?? null;
     records.set(name, { ...known, entry, score, removing: false });
-    if (options.refetchScores || score?.revision !== entry.revision) fetch?.push(name);
+    // In a bucket that was wiped and filled again a revision may repeat with another Score; the object's generation does not.
+    const isSameVersion =
+      score?.revision === entry.revision && known?.entry.uid === entry.uid && known.entry.generation === entry.generation;
+    if (options.refetchScores || !isSameVersion) fetch?.push(name);
     if (known !== undefined && (known.removing || JSON.stringify(known.entry) !== JSON.stringify(entry))) touch?.push(name);
   }
   const kept: { name: DeploymentName; source: string }[] = [];
