@@ -1,7 +1,7 @@
 // Podman's own sentences, as 4.9 and 5.4 were heard to say them, and what they are taken for.
 
 import { expect, test } from "vitest";
-import { codeOfAnswer, codeOfPull } from "./podman-error.ts";
+import { codeOfAnswer, codeOfPull, shortPullError } from "./podman-error.ts";
 
 test.each([
   ["reading manifest 1 in 10.0.0.1:5000/nope: manifest unknown", "image-not-found"],
@@ -40,4 +40,15 @@ test.each([
   ],
 ])("of an answer %d: %s", (status, text, code) => {
   expect(codeOfAnswer(status, text)).toBe(code);
+});
+
+test.each([
+  [
+    'pinging container registry r: Get "https://r/v2/": dial tcp: lookup r on 10.0.0.1:53: read udp 10.0.0.2:49942->10.0.0.1:53: read: connection refused',
+    "lookup r on 10.0.0.1:53: connection refused",
+  ],
+  ['pinging container registry r: Get "https://r/v2/": dial tcp 10.0.0.1:5000: connect: connection refused', "connect: connection refused"],
+  ["reading manifest 1 in r/nope: manifest unknown", "reading manifest 1 in r/nope: manifest unknown"],
+])("of %s a person reads %s, the same each time", (text, short) => {
+  expect(shortPullError(text)).toBe(short);
 });

@@ -58,3 +58,11 @@ export function codeOfPull(text: string): PodmanErrorCode {
     return "registry-unreachable";
   return "failed";
 }
+
+/** Without the request's address, and without Go's account of the socket, whose port is another each time. */
+export function shortPullError(text: string): string {
+  return text
+    .replace(/^.*(?:Get|Head|Post) "[^"]*": /s, "")
+    .replace(/^dial tcp(?: [\d.:[\]a-f]+)?: /, "")
+    .replaceAll(/\b(?:read|write) (?:udp|tcp) \S+->\S+: (?:(?:read|write): )?/g, "");
+}

@@ -3,7 +3,7 @@
 
 import * as z from "zod/mini";
 import { LibpodHttp, parseAnswer } from "./libpod-http.ts";
-import { codeOfPull, PodmanError } from "./podman-error.ts";
+import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
 
 const QUICK_MS = 30_000;
 /** Creating copies volumes' first content; starting sets up networks: slow on a card under load. */
@@ -189,7 +189,7 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
         if (!(cause instanceof PodmanError) || cause.code !== "failed") throw cause;
         error = cause.detail;
       }
-      if (error !== undefined) throw new PodmanError(`failed to ${doing}`, { code: codeOfPull(error), detail: shortened(error) });
+      if (error !== undefined) throw new PodmanError(`failed to ${doing}`, { code: codeOfPull(error), detail: shortPullError(error) });
       if (!pulled) throw new PodmanError(`failed to ${doing}: the answer broke off`, { code: "bad-answer" });
     },
 
@@ -215,11 +215,6 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
       for await (const line of http.lines({ method: "GET", path, doing, signal, timeoutMs: null })) yield parseAnswer(Event, line, doing);
     },
   };
-}
-
-/** `initializing source docker://…: pinging container registry …: Get "https://…": connection refused`: the last part says it. */
-function shortened(error: string): string {
-  return error.replace(/^.*(?:Get|Head|Post) "[^"]*": /s, "");
 }
 
 function filters(filter: Readonly<Record<string, readonly string[]>>): string {

@@ -12,6 +12,8 @@ const TRANSITION_DELAY_MS = 50;
 const DETAIL_DELAY_MS = 1_000;
 /** A deployment on its way is told once; what it is at after so long, again. */
 const LASTING_MS = 2_000;
+/** Another try at what stood in the way is told when it gets somewhere: longer than Podman takes to find that a registry is still away. */
+const TRY_LASTS_MS = 15_000;
 const INVENTORY_EVERY_MS = 10 * 60_000;
 
 export interface StatusSenderOptions {
@@ -27,6 +29,9 @@ export class StatusSender {
   readonly #deployments = new Map<DeploymentName, DeploymentReport>();
   readonly #logged = new Map<DeploymentName, DeploymentReport>();
   readonly #lasting: KeyedQueue<DeploymentName>;
+  /** What a try at something that is in trouble is doing, untold. */
+  readonly #tries = new Map<DeploymentName, LaneReport>();
+  readonly #lastingTries: KeyedQueue<DeploymentName>;
   #writer: StatusWriter | null = null;
   #sentInventory = "";
   #toldError = "";
@@ -45,6 +50,14 @@ export class StatusSender {
       },
       onError: () => undefined,
     });
+    this.#lastingTries = new KeyedQueue<DeploymentName>({
+      handle: (name) => {
+        const attempt = this.#tries.get(name);
+        if (attempt !== undefined) this.#tellNow(name, attempt);
+        return Promise.resolve(null);
+      },
+      onError: () => undefined,
+    });
   }
 
   /** There is a connection now; call again when it was lost and is back. */
@@ -54,7 +67,18 @@ export class StatusSender {
     this.#queue.add("inventory");
   }
 
+  /** The same trouble found again is no news: neither its age nor its reason may be lost to the try in between. */
   tell(name: DeploymentName, lane: LaneReport): void {
+    const last = this.#deployments.get(name);
+    const isTry = last !== undefined && TROUBLE.has(last.phase) && ON_ITS_WAY.has(lane.report.phase);
+    if (isTry && lane.report.phase !== "Removing" && last.desiredRevision === lane.desiredRevision) {
+      if (!this.#tries.has(name)) this.#lastingTries.addAfter(name, TRY_LASTS_MS);
+      this.#tries.set(name, lane);
+    } else this.#tellNow(name, lane);
+  }
+
+  #tellNow(name: DeploymentName, lane: LaneReport): void {
+    this.#tries.delete(name);
     const { report, change } = advance(this.#deployments.get(name), lane, new Date().toISOString());
     if (change === "none") return;
     this.#deployments.set(name, report);
@@ -64,10 +88,12 @@ export class StatusSender {
 
   forget(name: DeploymentName): void {
     const last = this.#deployments.get(name);
+    const isTold = last !== undefined && this.#logged.get(name) === last;
     this.#logged.delete(name);
+    this.#tries.delete(name);
     if (!this.#deployments.delete(name)) return;
     // The variant's own last word may name what outlives the deployment.
-    this.#options.log.info(last?.phase === "Removing" ? last.message : "removed", { deployment: name });
+    if (!isTold) this.#options.log.info(last?.phase === "Removing" ? last.message : "removed", { deployment: name });
     this.#queue.addAfter("status", TRANSITION_DELAY_MS);
   }
 
@@ -77,7 +103,7 @@ export class StatusSender {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#queue.close(), this.#lasting.close()]);
+    await Promise.all([this.#queue.close(), this.#lasting.close(), this.#lastingTries.close()]);
   }
 
   async #sendStatus(signal: AbortSignal): Promise<number | null> {

@@ -1,0 +1,73 @@
+import type { Phase } from "@harmony/core";
+import { createLog } from "@harmony/runtime";
+import { asDeploymentName, asDeviceId, type DeviceStatus } from "@iot/contracts";
+import { eventually } from "@iot/testkit";
+import { expect, test } from "vitest";
+import { deviceStatus } from "./status.ts";
+import { StatusSender } from "./status-sender.ts";
+
+const hello = asDeploymentName("hello");
+
+function start() {
+  const lines: string[] = [];
+  const sent: DeviceStatus[] = [];
+  const log = createLog({ name: "test", format: "text", write: (line) => lines.push(line) });
+  const sender = new StatusSender({
+    statusIntervalMs: 60_000,
+    log,
+    status: (deployments) =>
+      deviceStatus({
+        device: asDeviceId("pi-1"),
+        agentVersion: "1",
+        bootId: "b",
+        reportedAt: "2026-01-01T00:00:00Z",
+        statusIntervalMs: 60_000,
+        manifestRevision: 1,
+        problem: undefined,
+        deployments,
+      }),
+    inventory: () => Promise.reject(new Error("not asked for")),
+  });
+  sender.attach({ putStatus: (status) => Promise.resolve(void sent.push(status)), putInventory: () => Promise.resolve() });
+  const tell = (phase: Phase, options: { reason?: string; revision?: number } = {}): void => {
+    const { reason = phase, revision = 1 } = options;
+    const report = { phase, reason, message: `is ${reason}`, runningRevision: null, services: [], recheckAfterMs: null, settled: false };
+    sender.tell(hello, { report, desiredRevision: revision, source: "git", generation: 1 });
+  };
+  return { sender, lines, sent, tell };
+}
+
+test("the same trouble found by another try is no news, and keeps its age", async () => {
+  const { sender, lines, sent, tell } = start();
+  tell("Pulling");
+  tell("Blocked", { reason: "RegistryUnreachable" });
+  const reported = await eventually(() => sent.map(({ deployments }) => deployments["hello"]).find((each) => each?.phase === "Blocked"));
+  const told = lines.length;
+  tell("Pulling");
+  tell("Blocked", { reason: "RegistryUnreachable" });
+  expect(lines.slice(told)).toEqual([]);
+  tell("Pulling");
+  tell("Running");
+  const running = await eventually(() => sent.map(({ deployments }) => deployments["hello"]).find((each) => each?.phase === "Running"));
+  expect(sent.map(({ deployments }) => deployments["hello"]?.phase)).not.toContain("Pulling");
+  expect(Date.parse(running.since)).toBeGreaterThanOrEqual(Date.parse(reported.since));
+  expect(lines.at(-1)).toContain("is Running");
+  await sender.close();
+});
+
+test("a new version is news at once, whatever the trouble with the old one", async () => {
+  const { sender, lines, tell } = start();
+  tell("Blocked", { reason: "RegistryUnreachable" });
+  tell("Pulling", { revision: 2 });
+  expect(lines.at(-1)).toContain("is Pulling");
+  await sender.close();
+});
+
+test("a removal is told once", async () => {
+  const { sender, lines, tell } = start();
+  tell("Blocked", { reason: "PortInUse" });
+  tell("Removing", { reason: "Removed" });
+  sender.forget(hello);
+  expect(lines.filter((line) => line.includes("is Removed"))).toHaveLength(1);
+  await sender.close();
+});
