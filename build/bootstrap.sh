@@ -5,28 +5,36 @@
 # testkit/src/prepare.ts.
 
 REPOSITORY="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+INSTALLED_LOCK="$REPOSITORY/node_modules/.installed-lock"
 export HOME="${HOME:-/root}"
 export PATH="$REPOSITORY/node_modules/.bin:$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
 export npm_config_update_notifier=false
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
 
-# The lines of host-packages.txt for "demo" or "check" whose proof is not there.
+# The lines of host-packages.txt for those users (demo, device, check) whose proof is not there: package, megabytes, what for.
 missing_host_packages() {
-  local users package proof rest
+  local wanted=" $* " users package proof rest user
   while read -r users package proof rest; do
-    [[ "$users" == \#* || ",$users," != *",$1,"* ]] && continue
-    if [[ "$proof" == /* ]]; then [[ -e "$proof" ]] || echo "$package $rest"
-    else command -v "$proof" >/dev/null || echo "$package $rest"; fi
+    for user in ${users//,/ }; do
+      [[ "$user" != \#* && "$wanted" == *" $user "* ]] || continue
+      if [[ "$proof" == /* ]]; then [[ -e "$proof" ]] || echo "$package $rest"
+      else command -v "$proof" >/dev/null || echo "$package $rest"; fi
+      break
+    done
   done <"$REPOSITORY/build/host-packages.txt"
 }
 
 install_host_packages() {
   local missing
-  missing="$(missing_host_packages "$1" | cut -d' ' -f1 | tr '\n' ' ')"
+  missing="$(missing_host_packages "$@" | cut -d' ' -f1 | tr '\n' ' ')"
   [[ -z "$missing" ]] && return 0
-  if ! command -v apt-get >/dev/null || [[ "$(id -u)" != 0 ]]; then
-    say "this machine lacks: $missing(names of Debian packages); install them, or run this as root on Debian or Ubuntu" >&2
+  if ! command -v apt-get >/dev/null; then
+    say "this machine lacks what Debian calls ${missing% }: install it with this system's package manager, then run this again" >&2
+    return 1
+  fi
+  if [[ "$(id -u)" != 0 ]]; then
+    say "this machine lacks ${missing% }: run \"sudo apt-get install ${missing% }\", then this again" >&2
     return 1
   fi
   say "installing Debian packages: $missing"
@@ -45,17 +53,18 @@ install_host_packages() {
 # What the lock file says, without touching it. Not `npm ci`: that wants the lock file to name every platform's variant of the
 # optional native packages, and registries that mirror only some platforms leave the others out of it.
 install_npm_packages() {
-  local wanted stamp="$REPOSITORY/node_modules/.installed-lock"
-  wanted="$(sha256sum <"$REPOSITORY/package-lock.json")"
-  [[ -f "$stamp" && "$(cat "$stamp")" == "$wanted" ]] && return 0
+  has_npm_packages && return 0
   if ! command -v npm >/dev/null; then
     say "this machine has no npm; install Node.js 20 or newer (the project then uses its own, pinned)" >&2
     return 1
   fi
   say "installing npm packages"
-  (cd "$REPOSITORY" && npm install --no-save --no-audit --no-fund --loglevel=error </dev/null)
-  echo "$wanted" >"$stamp"
+  (cd "$REPOSITORY" && npm install --no-save --no-audit --no-fund --no-progress --loglevel=error </dev/null)
+  lock_digest >"$INSTALLED_LOCK"
 }
+
+has_npm_packages() { [[ -f "$INSTALLED_LOCK" && "$(cat "$INSTALLED_LOCK")" == "$(lock_digest)" ]]; }
+lock_digest() { sha256sum <"$REPOSITORY/package-lock.json"; }
 
 check_node() {
   local version; version="$(node --version)"

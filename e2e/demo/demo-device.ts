@@ -6,6 +6,8 @@ export interface DemoDevice extends AsyncDisposable {
   readonly description: string;
   /** Where its published ports answer. */
   readonly address: string;
+  /** Two that nothing else listens on there. */
+  readonly ports: readonly [number, number];
   /** The path, on this machine, of its Podman socket. */
   readonly podmanSocket: string;
   /** Where a server must listen for the device to reach it. */

@@ -1,6 +1,7 @@
 // The demo that needs no cluster: a repository, an operator that reads it, NATS, and an agent on one device. Each phase pushes and
 // waits for what a person would see; the trace is taken from what each part logged about that very commit.
 
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "@iot/testkit";
 import { chooseDevice } from "./choose-device.ts";
@@ -21,49 +22,35 @@ export interface GitDemo {
 
 const DEPLOYMENT = "hello-world";
 const WAIT_MS = 120_000;
+const REPOSITORY = join(import.meta.dirname, "../..");
 
 export async function runGitDemo({ story, parts: stack, keep, device: wanted, signal }: GitDemo): Promise<void> {
   story.say("From git push to a container on a device, every part real.\n");
-  let device: DemoDevice | undefined;
-  let running: Parts | undefined;
-  try {
-    await story.phase("a device", async () => {
-      device = await chooseDevice(wanted);
-      stack.use(device);
-      return device.description;
-    });
-    signal.throwIfAborted();
-    if (device === undefined) throw new Error("no device");
-    const onDevice = device;
-    await story.phase("NATS, operator, agent", async () => {
-      running = await startParts({ device: onDevice, story, stack });
-      return "connected to NATS";
-    });
-    signal.throwIfAborted();
-    if (running === undefined) throw new Error("no parts");
-    await journey({ story, device: onDevice, parts: running, signal });
-    if (keep) await yourTurn({ story, device: onDevice, parts: running, signal });
-  } catch (error) {
-    if (!signal.aborted) {
-      story.fail(error);
-      await story.testify();
-      throw new Error("see above", { cause: error });
-    }
-    throw error;
-  }
+  const device = await story.phase(
+    "a device",
+    async () => stack.use(await chooseDevice(wanted)),
+    ({ description }) => description,
+  );
+  signal.throwIfAborted();
+  const parts = await story.phase(
+    "NATS, operator, agent",
+    () => startParts({ device, story, stack }),
+    () => "connected to NATS",
+  );
+  signal.throwIfAborted();
+  const thread = { story, device, parts, signal };
+  await journey(thread);
+  if (keep) await yourTurn(thread);
 }
 
-async function journey({
-  story,
-  device,
-  parts,
-  signal,
-}: {
-  story: Story;
-  device: DemoDevice;
-  parts: Parts;
-  signal: AbortSignal;
-}): Promise<void> {
+interface Thread {
+  readonly story: Story;
+  readonly device: DemoDevice;
+  readonly parts: Parts;
+  readonly signal: AbortSignal;
+}
+
+async function journey({ story, device, parts, signal }: Thread): Promise<void> {
   const push = async (phase: string, files: Record<string, string | null>, expectation: Expectation): Promise<void> => {
     await story.phase(phase, async () => {
       const startedAt = Date.now();
@@ -72,6 +59,7 @@ async function journey({
       return await orInterrupted(expectation({ startedAt, commit }), signal);
     });
   };
+  const [port, otherPort] = device.ports;
   const page = async (port: number): Promise<string> => {
     const response = await fetch(`http://${device.address}:${port}/`, { signal: AbortSignal.timeout(2_000) });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
@@ -105,21 +93,21 @@ async function journey({
 
   await push(
     "push a workload",
-    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port: 8080 }), "README.md": README },
-    answers("1", 8080),
+    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port }), "README.md": README },
+    answers("1", port),
   );
   await story.phase("curl its page", async () => {
-    const { stdout } = await device.curl(8080);
+    const { stdout } = await device.curl(port);
     return stdout.replaceAll(/<[^>]*>|\s+/g, " ").trim();
   });
   await push(
-    "edit image and port, push",
-    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("2"), port: 8081 }) },
-    answers("2", 8081),
+    "edit image and port",
+    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("2"), port: otherPort }) },
+    answers("2", otherPort),
   );
   await push(
-    "push an image that is not there",
-    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("no-such-version"), port: 8081 }) },
+    "push a missing image",
+    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("no-such-version"), port: otherPort }) },
     async () => {
       const sentence = await eventually(
         async () => {
@@ -130,21 +118,17 @@ async function journey({
         },
         { what: "the device says what is wrong", timeoutMs: WAIT_MS },
       );
-      const text = await page(8081);
+      const text = await page(otherPort);
       if (!text.includes("version=2")) throw new Error(`the old page is gone: "${text}"`);
-      return `the old page still answers; iot explain says:\n${sentence
-        .trim()
-        .split("\n")
-        .map((line) => `          ${line}`)
-        .join("\n")}`;
+      return `the old page still answers, and iot explain says:\n${sentence}`;
     },
   );
   await push(
-    "put it right, push",
-    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port: 8080 }) },
-    answers("1", 8080),
+    "put it right",
+    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port }) },
+    answers("1", port),
   );
-  await push("delete the file, push", { "deployment.yaml": null }, async ({ startedAt }) => {
+  await push("delete the file", { "deployment.yaml": null }, async ({ startedAt }) => {
     await eventually(
       async () => {
         const left = await device.containers();
@@ -161,33 +145,36 @@ async function journey({
 
 type Expectation = (pushed: { startedAt: number; commit: string }) => Promise<string>;
 
-async function yourTurn({
-  story,
-  device,
-  parts,
-  signal,
-}: {
-  story: Story;
-  device: DemoDevice;
-  parts: Parts;
-  signal: AbortSignal;
-}): Promise<void> {
-  const { workPath } = parts.repository;
-  await parts.repository.commit(
-    { "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port: 8080 }) },
-    "your turn",
-  );
-  await parts.repository.push();
-  const iot = `NATS_URL=${parts.natsUrl} npm run --silent iot --`;
-  story.say(`
-Your turn. It all runs until you press Ctrl-C.
-
-  edit and push    cd ${workPath} && sed -i 's/:1$/:2/' deployment.yaml && git commit -qam "version 2" && git push -q
-  break it         cd ${workPath} && sed -i 's/image:.*/image: no.such.registry\\/hello:1/' deployment.yaml && git commit -qam "break it" && git push -q
-  its page         curl http://${device.address}:8080/
-  what runs        ${iot} status
-  why              ${iot} explain ${DEPLOYMENT}
-${device.lookAround.map(({ title, command }) => `  ${title.padEnd(16)} ${command}`).join("\n")}
-`);
+async function yourTurn({ story, device, parts, signal }: Thread): Promise<void> {
+  const { repository, natsUrl } = parts;
+  const [port, otherPort] = device.ports;
+  await repository.commit({ "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port }) }, "your turn");
+  await repository.push();
+  // A person's git may have no name yet, and does not know where to push.
+  for (const [key, value] of [
+    ["user.name", "You"],
+    ["user.email", "you@example.org"],
+    ["push.default", "current"],
+  ] as const)
+    await repository.git(["config", key, value]);
+  const edit = (change: string, message: string): string =>
+    `sed -i '${change}' deployment.yaml && git commit -qam '${message}' && git push -q`;
+  const image = (name: string): string => `s|image: .*|image: ${name}|`;
+  const suggestions = [
+    { title: "the workload repository, and its page", command: `cd ${repository.workPath}\ncurl http://${device.address}:${port}/` },
+    {
+      title: "another image, on another port",
+      command: `${edit(`${image(device.image("2"))}; s|"[0-9]*:80"|"${otherPort}:80"|`, "version 2")}\ncurl http://${device.address}:${otherPort}/`,
+    },
+    { title: "an image that does not exist", command: edit(image(device.image("no-such-version")), "break it") },
+    {
+      title: "what runs, and why it does not",
+      command: `iot() { NATS_URL=${natsUrl} npm --prefix ${REPOSITORY} run --silent iot -- "$@"; }\niot status\niot explain ${DEPLOYMENT}`,
+    },
+    ...device.lookAround,
+  ];
+  const shown = suggestions.map(({ title, command }) => `# ${title}\n${command}\n`).join("\n");
+  story.say(`\nYour turn. It all runs until you press Ctrl-C here. In another terminal:\n\n${shown}`);
   await pause(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
+  story.say("");
 }

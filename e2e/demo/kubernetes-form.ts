@@ -1,13 +1,12 @@
-// The demo in the mission's form: a cluster and a device that already run. Applies iot/scripts/demo-deployment.yaml, waits for the page
-// at the device's address, deletes, waits until the container is gone.
+// The demo in the mission's form: a cluster and a device that already run. Applies iot/scripts/demo-deployment.yaml, waits for the
+// container and its page at the device's address, deletes, waits until the container is gone. What was there before is not touched.
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually, run } from "@iot/testkit";
+import { eventually, run, type RunResult } from "@iot/testkit";
 import { orInterrupted } from "./interrupted.ts";
-import { messages, type Story } from "./story.ts";
+import type { Story } from "./story.ts";
 
-const MANIFEST = join(import.meta.dirname, "../../iot/scripts/demo-deployment.yaml");
+const TOP = join(import.meta.dirname, "../..");
 const RUN_WAIT_MS = 120_000;
 const REMOVE_WAIT_MS = 60_000;
 
@@ -18,76 +17,143 @@ export async function runKubernetesDemo(options: {
   signal: AbortSignal;
 }): Promise<void> {
   const { story, parts, host, signal } = options;
-  const manifest = process.env["DEMO_MANIFEST"] ?? MANIFEST;
-  const ssh = (process.env["DEMO_SSH"] ?? `ssh -o BatchMode=yes -o ConnectTimeout=10 iot-agent@${host}`).split(" ");
-  const onDevice = async (command: string): Promise<string> => (await run([...ssh, command], { timeoutMs: 30_000 })).stdout.trim();
-  const kubectl = async (...args: string[]): Promise<string> => (await run(["kubectl", ...args])).stdout.trim();
+  const manifest = process.env["DEMO_MANIFEST"] ?? join(TOP, "iot/scripts/demo-deployment.yaml");
+  const device = deviceBySsh(host);
+  const kubectl = async (...args: string[]): Promise<string> => (await run(["kubectl", ...args], { timeoutMs: 30_000 })).stdout.trim();
   const resource = ["--filename", manifest];
-  const port = /ports:\s*\[\s*"(?:[\d.]+:)?(\d+):/.exec(await readFile(manifest, "utf8"))?.[1] ?? "8080";
-  const url = `http://${host}:${port}/`;
+  const within = <T>(work: Promise<T>): Promise<T> => orInterrupted(work, signal);
 
-  story.say(
-    `Against the cluster ${await kubectl("config", "current-context").catch(() => "of the current kubeconfig")} and the device at ${host}.\n`,
+  const context = await kubectl("config", "current-context").catch(() => "of the current kubeconfig");
+  story.say(`Against the cluster ${context} and the device at ${host}.\n`);
+  await story.phase("device reachable", () => within(device.reach()));
+  story.witness("the agent's journal", () => device.run("journalctl --unit iot-agent --lines 12 --no-pager --output cat 2>&1"));
+  await story.phase("agent runs", () => within(device.agentState()));
+  const workload = await story.phase(
+    "cluster reachable",
+    () => within(readManifest(kubectl, manifest)),
+    ({ name, namespace, targets }) => `to apply: ${name} in ${namespace}, for ${targets.join(", ")}`,
   );
-  story.witness("the resource", () => kubectl("get", ...resource, "--output", "jsonpath={.status}"));
-  story.witness("the agent's journal", () => onDevice("journalctl --unit iot-agent --lines 12 --no-pager --output cat"));
-  try {
-    await story.phase("device reachable, agent runs", async () => {
-      const state = await onDevice("systemctl is-active iot-agent").catch((cause: unknown) => {
-        throw new Error(
-          `no active iot-agent at ${host}: is the address right, does "${ssh.join(" ")}" let you in, and is the agent installed?`,
-          { cause },
-        );
-      });
-      return `iot-agent is ${state}`;
-    });
-    await story.phase("apply", async () => {
-      parts.defer(async () => void (await kubectl("delete", ...resource, "--ignore-not-found", "--wait=false")));
-      const namespace = /^\s+namespace:\s*(\S+)/m.exec(await readFile(manifest, "utf8"))?.[1] ?? "default";
-      await run(["kubectl", "create", "namespace", namespace], { allowExitCodes: [0, 1] });
-      return await kubectl("apply", ...resource);
-    });
-    const page = await (async (): Promise<string> => {
-      let text = "";
-      await story.phase("its page answers", async () => {
-        text = await orInterrupted(
-          eventually(
-            async () => {
-              const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
-              return response.ok ? await response.text() : Promise.reject(new Error(`${url} answers ${response.status}`));
-            },
-            { what: `${url} answers`, timeoutMs: RUN_WAIT_MS },
-          ),
-          signal,
-        );
-        return url;
-      });
-      return text;
-    })();
-    story.say(
-      `        ${page
-        .replaceAll(/<[^>]*>|\s+/g, " ")
-        .trim()
-        .slice(0, 120)}`,
+  story.witness("the resource's status", () => kubectl("get", ...resource, "--output", "jsonpath={.status}"));
+  if (process.env["NATS_URL"] !== undefined) {
+    story.witness("iot explain", () => iot("explain", workload.name));
+    await story.phase(
+      "NATS answers",
+      () => within(iot("status")),
+      (text) => text.split("\n").at(-1) ?? "",
     );
-    await story.phase("delete", () => kubectl("delete", ...resource, "--wait=false"));
-    await story.phase("the container is gone", async () => {
-      await orInterrupted(
-        eventually(
-          async () => {
-            const left = await onDevice("podman ps --all --filter label=io.nationtech.iot.deployment=hello-world --format '{{.Names}}'");
-            return left === "" || Promise.reject(new Error(`podman ps -a shows ${left}`));
-          },
-          { what: "the container is gone", timeoutMs: REMOVE_WAIT_MS },
-        ),
-        signal,
-      );
-      return "podman ps is empty";
-    });
-  } catch (error) {
-    if (signal.aborted) throw error;
-    story.fail(error);
-    await story.testify();
-    throw new Error(messages(error), { cause: error });
   }
+
+  await story.phase("apply", async () => {
+    if (await makeNamespace(workload.namespace))
+      parts.defer(async () => void (await kubectl("delete", "namespace", workload.namespace, "--wait=false")));
+    parts.defer(async () => void (await kubectl("delete", ...resource, "--ignore-not-found", "--wait=false")));
+    return await kubectl("apply", ...resource);
+  });
+  await story.phase("the container runs", () =>
+    within(
+      eventually(
+        async () => {
+          const running = await device.containers(workload.name, "--filter status=running");
+          return running !== "" ? running : Promise.reject(new Error(`no container of ${workload.name} runs there`));
+        },
+        { what: `${workload.name} runs on ${host}`, timeoutMs: RUN_WAIT_MS, intervalMs: 250 },
+      ),
+    ),
+  );
+  const url = `http://${host}:${workload.port}/`;
+  await story.phase("curl its page", () =>
+    within(eventually(() => readPage(url), { what: `${url} answers`, timeoutMs: 10_000, intervalMs: 250 })).then(
+      (page) => `${url}\n${page}`,
+    ),
+  );
+  await story.phase("delete", () => kubectl("delete", ...resource, "--wait=false"));
+  await story.phase("the container is gone", () =>
+    within(
+      eventually(
+        async () => {
+          const left = await device.containers(workload.name);
+          return left === "" ? "podman ps -a shows none" : Promise.reject(new Error(`podman ps -a shows ${left}`));
+        },
+        { what: "the container is gone", timeoutMs: REMOVE_WAIT_MS, intervalMs: 250 },
+      ),
+    ),
+  );
+}
+
+interface DeviceBySsh {
+  run(command: string): Promise<string>;
+  /** Gives the system's name. @throws Error when it does not let us in. */
+  reach(): Promise<string>;
+  /** @throws Error when no agent runs there. */
+  agentState(): Promise<string>;
+  /** The names of a deployment's containers there. */
+  containers(deployment: string, filter?: string): Promise<string>;
+}
+
+function deviceBySsh(host: string): DeviceBySsh {
+  const command = process.env["DEMO_SSH"] ?? `ssh -o BatchMode=yes -o ConnectTimeout=10 iot-agent@${host}`;
+  const there = (text: string, exitCodes = [0]): Promise<RunResult> =>
+    run([...command.split(" "), text], { timeoutMs: 30_000, allowExitCodes: exitCodes });
+  const runThere = async (text: string): Promise<string> => (await there(text)).stdout.trim();
+  return {
+    run: runThere,
+    reach: () =>
+      runThere("uname -nsrm").catch((error: unknown) => {
+        const said = error instanceof Error ? error.message.split("\n").at(-1) : "";
+        throw new Error(
+          `cannot reach the device at ${host}: ${said}\nIs it on, is the address right, and does it let you in with "${command}"? DEMO_SSH names another command.`,
+        );
+      }),
+    agentState: async () => {
+      const { stdout, stderr } = await there("systemctl is-active iot-agent", [0, 3, 4]);
+      const state = stdout.trim() || stderr.trim();
+      if (state === "active") return "systemctl says active";
+      throw new Error(
+        `the agent on ${host} does not run: systemctl says "${state}"; start it there (sudo systemctl start iot-agent), or see why it ends (sudo journalctl -u iot-agent)`,
+      );
+    },
+    containers: (deployment, filter = "") =>
+      runThere(`podman ps --all --filter label=io.nationtech.iot.deployment=${deployment} ${filter} --format '{{.Names}}'`),
+  };
+}
+
+interface Workload {
+  readonly name: string;
+  readonly namespace: string;
+  readonly targets: readonly string[];
+  /** On the device. */
+  readonly port: string;
+}
+
+/** What the cluster takes the manifest for. @throws Error when it does not know the kind, or has the resource already. */
+async function readManifest(kubectl: (...args: string[]) => Promise<string>, manifest: string): Promise<Workload> {
+  const score = "{.spec.score.data.services[0].ports[0]}";
+  const path = `jsonpath={.metadata.name} {.metadata.namespace} ${score} {.spec.targetDevices[*]}`;
+  const read = await kubectl("create", "--dry-run=client", "--filename", manifest, "--output", path);
+  const [name = "", namespace = "", ports = "", ...targets] = read.split(" ");
+  const there = await kubectl("get", "--filename", manifest, "--ignore-not-found", "--output", "name");
+  if (there !== "")
+    throw new Error(`the cluster already has ${there} in ${namespace}: delete it first (kubectl delete --filename ${manifest})`);
+  return { name, namespace, targets, port: ports.split(":").at(-2) ?? "8080" };
+}
+
+/** Whether it was not there before. */
+async function makeNamespace(namespace: string): Promise<boolean> {
+  const { stdout } = await run(["kubectl", "get", "namespace", namespace, "--ignore-not-found", "--output", "name"]);
+  if (stdout.trim() !== "") return false;
+  await run(["kubectl", "create", "namespace", namespace]);
+  return true;
+}
+
+async function readPage(url: string): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(3_000) });
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  return (await response.text())
+    .replaceAll(/<style>.*?<\/style>|<[^>]*>|\s+/gs, " ")
+    .trim()
+    .slice(0, 120);
+}
+
+async function iot(...args: string[]): Promise<string> {
+  return (await run([process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), ...args], { timeoutMs: 30_000 })).stdout.trim();
 }

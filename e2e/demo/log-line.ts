@@ -6,10 +6,36 @@ export interface LogEvent {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-export function parseLogLine(line: string): LogEvent | null {
-  if (!line.startsWith("{")) return null;
-  const parsed: unknown = JSON.parse(line);
+function parseLogLine(line: string): LogEvent | null {
+  const parsed = parseJson(line);
   if (typeof parsed !== "object" || parsed === null) return null;
-  const fields: Record<string, unknown> = Object.fromEntries(Object.entries(parsed));
-  return { at: Number(fields["time"]), message: String(fields["msg"]), fields };
+  const { time, msg, ...fields }: Record<string, unknown> = Object.fromEntries(Object.entries(parsed));
+  return { at: Number(time), message: String(msg), fields };
+}
+
+/** Null for what is none, such as a line of which only the beginning has been read. */
+function parseJson(text: string): unknown {
+  try {
+    return text.startsWith("{") ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
+export function parseLog(text: string): LogEvent[] {
+  return text.split("\n").flatMap((line) => parseLogLine(line) ?? []);
+}
+
+/** The same for a person: time, message and fields; what is no such line is left as it is. */
+export function readableLog(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      const event = parseLogLine(line);
+      if (event === null) return line;
+      const fields = Object.entries(event.fields).filter(([key]) => key !== "level" && key !== "name");
+      const shown = fields.map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+      return `${new Date(event.at).toISOString().slice(11, 23)} ${event.message}${shown.join("")}`;
+    })
+    .join("\n");
 }

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { freePort, type GitRepository, makeGitRepository, run, startNats, startServerProcess } from "@iot/testkit";
 import type { DemoDevice } from "./demo-device.ts";
-import { type LogEvent, parseLogLine } from "./log-line.ts";
+import { type LogEvent, parseLog, readableLog } from "./log-line.ts";
 import type { Story } from "./story.ts";
 import { README } from "./workload.ts";
 
@@ -14,7 +14,7 @@ export interface Parts {
   readonly repository: GitRepository;
   /** What operator and agent logged, oldest first. */
   events(): Promise<readonly LogEvent[]>;
-  /** What `iot explain` prints. */
+  /** The sentence of `iot explain`, without the facts that it lists below. */
   explain(deployment: string, device: string): Promise<string>;
 }
 
@@ -40,7 +40,7 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
     ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
   });
   stack.defer(() => operator.stop());
-  story.witness("iot-operator", async () => operator.log());
+  story.witness("iot-operator", async () => readableLog(operator.log()));
   await repository.setHook(
     "post-receive",
     `#!/bin/sh\nexec curl --silent --max-time 2 --output /dev/null --request POST http://127.0.0.1:${port}/hooks/git\n`,
@@ -53,16 +53,15 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
     natsUrl: nats.url,
     repository,
     events: async () => {
-      const central = operator
-        .log()
-        .split("\n")
-        .flatMap((line) => parseLogLine(line) ?? []);
       const agent = (await device.agentEvents()).map(({ at, message }) => ({ at, message, fields: {} }));
-      return [...central, ...agent].toSorted((a, b) => a.at - b.at);
+      return [...parseLog(operator.log()), ...agent].toSorted((a, b) => a.at - b.at);
     },
     explain: async (deployment, deviceId) => {
       const argv = [process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), "explain", deployment, deviceId];
-      return (await run(argv, { env: { NATS_URL: nats.url }, allowExitCodes: [0, 1] })).stdout;
+      const { stdout } = await run(argv, { env: { NATS_URL: nats.url }, allowExitCodes: [0, 1] });
+      const lines = stdout.split("\n");
+      const end = lines.findIndex((line) => line.startsWith("  "));
+      return lines.slice(0, end).join(" ").trim();
     },
   };
 }

@@ -5,10 +5,9 @@ import { agentConfig } from "./agent-config.ts";
 import { bundleAgent } from "./bundle-agent.ts";
 import { type DemoDevice, DEVICE_ID } from "./demo-device.ts";
 
-/** The demo's device, and what the bench looks at besides. */
-export interface SimulatedDevice extends DemoDevice {
-  readonly exec: Device["exec"];
-  readonly copyIn: Device["copyIn"];
+/** The demo's device, and what the bench and the faults' journey need besides. */
+export interface SimulatedDevice
+  extends DemoDevice, Pick<Device, "exec" | "execArgv" | "copyIn" | "cutNetwork" | "restoreNetwork" | "powerOff" | "powerOn"> {
   readonly agentFlags: readonly string[];
 }
 
@@ -27,6 +26,8 @@ const UNIT = (uid: number): string => `[Unit]
 Description=IoT agent
 Wants=network-online.target
 After=network-online.target user@${uid}.service
+# However often it ends, it is started again.
+StartLimitIntervalSec=0
 
 [Service]
 User=iot-agent
@@ -52,6 +53,7 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
     id: DEVICE_ID,
     description: "simulated: Debian 13 under its own systemd, rootless Podman 5.4",
     address: device.address,
+    ports: [8080, 8081],
     hostAddress: device.hostAddress,
     podmanSocket: device.podmanSocket,
     image: imageName,
@@ -64,6 +66,7 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
       ]);
       await device.writeFile("/etc/systemd/system/iot-agent.service", UNIT(device.uid));
       await device.exec(["systemctl", "daemon-reload"]);
+      await device.exec(["systemctl", "add-wants", "multi-user.target", "iot-agent.service"]);
       await device.exec(["systemctl", "restart", "iot-agent"]);
       await eventually(
         async () => {
@@ -98,7 +101,12 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
       { title: "its journal", command: device.execArgv(["journalctl", "-u", "iot-agent", "-f"]).join(" ") },
     ],
     exec: device.exec,
+    execArgv: device.execArgv,
     copyIn: device.copyIn,
+    cutNetwork: device.cutNetwork,
+    restoreNetwork: device.restoreNetwork,
+    powerOff: device.powerOff,
+    powerOn: device.powerOn,
     agentFlags: AGENT_FLAGS,
     [Symbol.asyncDispose]: () => device.stop(),
   };

@@ -1,4 +1,5 @@
-// What the person in front of the demo reads: one line a phase, with what happened and when, then PASS or FAIL and the total.
+// What the person in front of the demo reads: one line a phase, with what happened and when, then PASS or FAIL and the total. Wrapped
+// to the terminal's width.
 
 /** A moment of the thread: `at` in milliseconds since the epoch, null when that part did not tell. */
 export interface Moment {
@@ -6,7 +7,10 @@ export interface Moment {
   readonly at: number | null;
 }
 
-const WIDTH = 30;
+const TITLE_WIDTH = 23;
+/** Where the detail begins when it stands beside title and time, and when it stands below. */
+const BESIDE = 8 + TITLE_WIDTH + 9;
+const BELOW = 8;
 
 export class Story {
   readonly #startedAt = performance.now();
@@ -22,36 +26,40 @@ export class Story {
     this.#witnesses.push({ name, lastLines });
   }
 
-  /** Runs one phase and prints its line when it is over; what `act` returns stands behind the time. */
-  async phase(title: string, act: () => Promise<string>): Promise<void> {
+  /** Runs one phase and prints its line when it is over; what `tell` says stands behind the time, further lines of it below. */
+  async phase<T>(title: string, act: () => Promise<T>, tell: (value: T) => string = String): Promise<T> {
     this.#phase = { title, startedAt: performance.now() };
-    const detail = await act();
-    this.say(`  ok    ${title.padEnd(WIDTH)} ${seconds(performance.now() - this.#phase.startedAt)}  ${detail}`);
+    const value = await act();
+    this.#line("ok", this.#phase, tell(value));
     this.#phase = null;
+    return value;
   }
 
   fail(error: unknown): void {
-    const title = this.#phase?.title ?? "preparing";
-    const sinceMs = this.#phase === null ? 0 : performance.now() - this.#phase.startedAt;
-    this.say(`  FAIL  ${title.padEnd(WIDTH)} ${seconds(sinceMs)}  ${messages(error)}`);
+    this.#line("FAIL", this.#phase ?? { title: "preparing", startedAt: performance.now() }, messages(error));
+    this.#phase = null;
   }
 
   /** The last lines of every part, for whoever looks for the one that did not answer. */
   async testify(): Promise<void> {
     for (const { name, lastLines } of this.#witnesses) {
-      const lines = await lastLines().catch((error: unknown) => messages(error));
-      this.say(
-        `\n  the last lines of ${name}:\n${lines
-          .split("\n")
-          .slice(-12)
-          .map((line) => `    ${line}`)
-          .join("\n")}`,
-      );
+      const text = (await lastLines().catch((error: unknown) => messages(error))).trim();
+      const lines = text === "" ? ["(nothing)"] : text.split("\n").slice(-12);
+      this.say(`\n  the last lines of ${name}:\n${lines.map((line) => `    ${line}`).join("\n")}`);
     }
   }
 
   end(verdict: "PASS" | "FAIL"): void {
     this.say(`\n${verdict}  ${seconds(performance.now() - this.#startedAt).trim()} in all`);
+  }
+
+  #line(mark: "ok" | "FAIL", { title, startedAt }: { title: string; startedAt: number }, detail: string): void {
+    const head = `  ${mark.padEnd(6)}${title.padEnd(TITLE_WIDTH)}${seconds(performance.now() - startedAt)}`;
+    const [first = "", ...others] = detail.split("\n");
+    const beside = wrap(first, BESIDE);
+    const [lineBeside = "", ...more] =
+      beside.length > 2 ? ["", ...wrap(first, BELOW)] : beside.map((line, index) => (index === 0 ? line.trim() : line));
+    this.say([`${head}  ${lineBeside}`.trimEnd(), ...more, ...others.flatMap((line) => wrap(line, BELOW))].join("\n"));
   }
 }
 
@@ -60,9 +68,24 @@ export function trace(moments: readonly Moment[]): string {
   const start = moments[0]?.at ?? 0;
   return moments
     .slice(1)
-    .map(({ label, at }) => `${label} ${at === null ? "?" : `+${Math.max(0, Math.round(at - start))}`}`)
-    .join(" · ")
-    .concat(" ms");
+    .map(({ label, at }) => `${label} ${at === null ? "?" : `+${Math.max(0, Math.round(at - start))}`}`.replaceAll(" ", UNBROKEN))
+    .join(`${UNBROKEN}· `)
+    .concat(`${UNBROKEN}ms`);
+}
+
+/** A space at which no line is broken. */
+const UNBROKEN = "\u00a0";
+
+/** The lines of a text, indented, none wider than the terminal unless a word is. */
+export function wrap(text: string, indent: number): string[] {
+  const width = Math.max(80, process.stdout.columns ?? 120);
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && indent + last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => " ".repeat(indent) + line.replaceAll(UNBROKEN, " "));
 }
 
 function seconds(ms: number): string {
