@@ -42,10 +42,13 @@ list_installs() {
     printf "$line" "$package" "$megabytes" "Debian package, $what"
   done
   # shellcheck disable=SC2059
-  compgen -G "$cache/nats-server-*" >/dev/null || printf "$line" nats-server 18 "in $cache, unless one is on the PATH"
+  has_nats_server || compgen -G "$cache/nats-server-*" >/dev/null || printf "$line" nats-server 18 "in $cache"
   # shellcheck disable=SC2059
-  [[ "$(id -u)" != 0 ]] || compgen -G "$cache/device-trixie-*" >/dev/null || printf "$line" "simulated device" 330 "in $cache (Debian 13, Podman)"
+  [[ "$(id -u)" != 0 ]] || compgen -G "$cache/device-trixie-*" >/dev/null || printf "$line" "simulated device" 440 "in $cache (Debian 13, Podman)"
 }
+
+# 2.11 is the oldest that works.
+has_nats_server() { [[ -n "${NATS_SERVER:-}" || "$(nats-server --version 2>/dev/null)" =~ v(2\.(1[1-9]|[2-9][0-9])|[3-9])\. ]]; }
 
 form=git
 for argument in "$@"; do

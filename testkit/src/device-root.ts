@@ -15,10 +15,10 @@ export const DEVICE_USER = { name: "iot-agent", uid: 1000 } as const;
 
 const PACKAGES =
   "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,podman,crun,uidmap,passt,slirp4netns,netavark,aardvark-dns," +
-  "nftables,openssh-server,curl,jq,iproute2,ca-certificates,sudo,sqlite3,busybox-static,fuse-overlayfs";
+  "nftables,openssh-server,curl,jq,iproute2,ca-certificates,sudo,sqlite3,busybox-static,fuse-overlayfs,git";
 
 /** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
-const RECIPE = "1";
+const RECIPE = "2";
 
 const BOOTSTRAP_TIMEOUT_MS = 30 * 60_000;
 

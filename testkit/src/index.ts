@@ -12,7 +12,7 @@ export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
-export { type KubernetesPrograms, kubernetesPrograms } from "./real-parts.ts";
+export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram } from "./real-parts.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
