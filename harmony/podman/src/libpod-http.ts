@@ -123,11 +123,14 @@ export class LibpodHttp {
   #explain(call: Call, error: unknown): unknown {
     if (error instanceof PodmanError) return error;
     if (call.signal.aborted) return call.signal.reason;
-    const timedOut = error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
-    const reason = timedOut
-      ? `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`
-      : `Podman does not answer at ${this.#socketPath}`;
-    return new PodmanError(`failed to ${call.doing}: ${reason}`, { code: "unreachable", detail: reason, cause: error });
+    // Of a time-out the cause has nothing to add; of the rest it says what the socket said.
+    if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
+      const detail = `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
+      const message = `failed to ${call.doing}: Podman gave ${detail}, see \`systemctl --user status podman.service\` on the device`;
+      return new PodmanError(message, { code: "unreachable", detail });
+    }
+    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see \`systemctl --user status podman.socket\` on the device`;
+    return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
   }
 }
 
