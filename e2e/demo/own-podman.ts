@@ -69,7 +69,7 @@ export async function startOwnPodman(): Promise<DemoDevice> {
     containers,
     startedAt: async (container) =>
       Number((await run(["podman", "inspect", "--format", "{{.State.StartedAt.UnixMilli}}", container])).stdout) || null,
-    lookAround: [{ title: "on the device", command: "podman ps" }],
+    lookAround: [{ title: "on the device, which is this machine", command: "podman ps" }],
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 

@@ -97,8 +97,10 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
       return Number(stdout.trim()) || null;
     },
     lookAround: [
-      { title: "on the device", command: device.execArgv(["podman", "ps"], "iot-agent").join(" ") },
-      { title: "its journal", command: device.execArgv(["journalctl", "-u", "iot-agent", "-f"]).join(" ") },
+      {
+        title: "on the device, as its user",
+        command: `device() { ${device.execArgv([], "iot-agent").join(" ")} "$@"; }\ndevice podman ps\ndevice journalctl -u iot-agent -f`,
+      },
     ],
     exec: device.exec,
     execArgv: device.execArgv,

@@ -33,8 +33,10 @@ HELP
 list_installs() {
   local cache="${HARMONY_IOT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/harmony-iot}"
   local line='  %-18s %4s MB  %s\n'
+  local of="Node 24, tools, libraries" size=460
+  [[ ! -d "$REPOSITORY/node_modules" ]] || of="those of them that have changed" size="<$size"
   # shellcheck disable=SC2059
-  has_npm_packages || printf "$line" "npm packages" 460 "in $REPOSITORY/node_modules (Node 24, tools, libraries)"
+  has_npm_packages || printf "$line" "npm packages" "$size" "in $REPOSITORY/node_modules ($of)"
   [[ "$1" == git ]] || return 0
   local package megabytes what
   missing_host_packages "${host_packages[@]}" | while read -r package megabytes what; do

@@ -35,6 +35,8 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
+    // Ctrl-C in a terminal is for whoever started it, who then ends it in order.
+    detached: true,
   });
   let running = true;
   const lines: string[] = [];
