@@ -77,7 +77,7 @@ export function trace(moments: readonly Moment[]): string {
 const UNBROKEN = "\u00a0";
 
 /** The lines of a text, indented, none wider than the terminal unless a word is. */
-export function wrap(text: string, indent: number): string[] {
+function wrap(text: string, indent: number): string[] {
   const width = Math.max(80, process.stdout.columns ?? 120);
   const lines: string[] = [];
   for (const word of text.split(" ")) {
@@ -92,7 +92,7 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1).padStart(5)} s`;
 }
 
-export function messages(error: unknown): string {
+function messages(error: unknown): string {
   const chain: string[] = [];
   for (let at: unknown = error; at instanceof Error; at = at.cause) chain.push(at.message);
   return chain.length === 0 ? String(error) : chain.join(": ");
