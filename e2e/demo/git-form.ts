@@ -3,10 +3,10 @@
 
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { abortable } from "@harmony/runtime";
 import { eventually } from "@iot/testkit";
 import { chooseDevice } from "./choose-device.ts";
 import type { DemoDevice } from "./demo-device.ts";
-import { orInterrupted } from "./interrupted.ts";
 import type { LogEvent } from "./log-line.ts";
 import { type Parts, startParts } from "./parts.ts";
 import { type Story, trace } from "./story.ts";
@@ -56,7 +56,7 @@ async function journey({ story, device, parts, signal }: Thread): Promise<void> 
       const startedAt = Date.now();
       const commit = await parts.repository.commit(files, phase);
       await parts.repository.push();
-      return await orInterrupted(expectation({ startedAt, commit }), signal);
+      return await abortable(expectation({ startedAt, commit }), signal);
     });
   };
   const [port, otherPort] = device.ports;

@@ -2,8 +2,8 @@
 // container and its page at the device's address, deletes, waits until the container is gone. What was there before is not touched.
 
 import { join } from "node:path";
+import { abortable } from "@harmony/runtime";
 import { eventually, run, type RunResult } from "@iot/testkit";
-import { orInterrupted } from "./interrupted.ts";
 import type { Story } from "./story.ts";
 
 const TOP = join(import.meta.dirname, "../..");
@@ -21,7 +21,7 @@ export async function runKubernetesDemo(options: {
   const device = deviceBySsh(host);
   const kubectl = async (...args: string[]): Promise<string> => (await run(["kubectl", ...args], { timeoutMs: 30_000 })).stdout.trim();
   const resource = ["--filename", manifest];
-  const within = <T>(work: Promise<T>): Promise<T> => orInterrupted(work, signal);
+  const within = <T>(work: Promise<T>): Promise<T> => abortable(work, signal);
 
   const context = await kubectl("config", "current-context").catch(() => "of the current kubeconfig");
   story.say(`Against the cluster ${context} and the device at ${host}.\n`);

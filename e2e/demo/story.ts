@@ -1,6 +1,8 @@
 // What the person in front of the demo reads: one line a phase, with what happened and when, then PASS or FAIL and the total. Wrapped
 // to the terminal's width.
 
+import { errorText } from "@harmony/runtime";
+
 /** A moment of the thread: `at` in milliseconds since the epoch, null when that part did not tell. */
 export interface Moment {
   readonly label: string;
@@ -36,14 +38,14 @@ export class Story {
   }
 
   fail(error: unknown): void {
-    this.#line("FAIL", this.#phase ?? { title: "preparing", startedAt: performance.now() }, messages(error));
+    this.#line("FAIL", this.#phase ?? { title: "preparing", startedAt: performance.now() }, errorText(error));
     this.#phase = null;
   }
 
   /** The last lines of every part, for whoever looks for the one that did not answer. */
   async testify(): Promise<void> {
     for (const { name, lastLines } of this.#witnesses) {
-      const text = (await lastLines().catch((error: unknown) => messages(error))).trim();
+      const text = (await lastLines().catch((error: unknown) => errorText(error))).trim();
       const lines = text === "" ? ["(nothing)"] : text.split("\n").slice(-12);
       this.say(`\n  the last lines of ${name}:\n${lines.map((line) => `    ${line}`).join("\n")}`);
     }
@@ -90,10 +92,4 @@ function wrap(text: string, indent: number): string[] {
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1).padStart(5)} s`;
-}
-
-function messages(error: unknown): string {
-  const chain: string[] = [];
-  for (let at: unknown = error; at instanceof Error; at = at.cause) chain.push(at.message);
-  return chain.length === 0 ? String(error) : chain.join(": ");
 }
