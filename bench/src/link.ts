@@ -62,7 +62,7 @@ async function countBytes(device: SimulatedDevice, port: number): Promise<void> 
     const [hook = "", ...match] = rule.split(" ");
     return `chain ${hook} { type filter hook ${hook} priority 0; ${match.join(" ")} ${port} counter; }`;
   });
-  await device.exec(["nft", "-f", "-"], { stdin: `table inet bench { ${rules.join("\n")} }\n` });
+  await device.exec(["nft", "-f", "-"], { stdin: `table inet bench {\n${rules.join("\n")}\n}\n` });
 }
 
 async function countedBytes(device: SimulatedDevice): Promise<number> {
