@@ -2,6 +2,8 @@
 
 import { Agent, request } from "node:http";
 
+const MAX_TRIES = 50;
+
 export class LibpodByHand {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #socketPath: string;
@@ -13,7 +15,14 @@ export class LibpodByHand {
   async run(options: { name: string; image: string; hostPort: number; containerPort: number }): Promise<void> {
     const { name, image, hostPort, containerPort } = options;
     await this.#call("POST", "/containers/create", { name, image, portmappings: [{ host_port: hostPort, container_port: containerPort }] });
-    await this.#call("POST", `/containers/${name}/start`);
+    // pasta lets go of a port some milliseconds after the container that had it is gone: by hand one tries again, too.
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#call("POST", `/containers/${name}/start`);
+      } catch (error) {
+        if (tries === MAX_TRIES || !String(error).includes("Address already in use")) throw error;
+      }
+    }
   }
 
   async remove(name: string): Promise<void> {

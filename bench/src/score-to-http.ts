@@ -33,10 +33,11 @@ export const scoreToHttp: Measurement = {
       await rig.write("hello-world", null);
       await eventually(async () => (await device.containers()).length === 0, { what: "the container is gone", timeoutMs: 60_000 });
     }
-    const over = (p: number): number => percentile(ours, p) - percentile(theirs, p);
+    // Less the usual time by hand also at the 99th percentile, so that a slow moment of the baseline flatters nobody.
+    const over = (p: number): number => percentile(ours, p) - percentile(theirs, 50);
     return [
       {
-        what: "Score written to the bucket → first HTTP 200, image present, less the same by hand",
+        what: "Score written to the bucket → first HTTP 200, image present, less the same by hand (its p50)",
         target: "p50 ≤ 40 ms, p99 ≤ 120 ms",
         measured: `p50 ${ms(over(50))}, p99 ${ms(over(99))} (whole: ${summary(ours)}; ${ROUNDS} rounds)`,
         baseline: `libpod create and start by hand: ${summary(theirs)}`,
