@@ -50,7 +50,7 @@ function table(all: Results): string {
   return `# Figures
 
 Made by \`npm run bench\` (some of them: \`npm run bench -- ${MEASUREMENTS.map(({ name }) => name).join("|")}\`), here on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? arch()}),
-${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, the device simulated (Debian 13, Podman 5.4). Machines differ and are shared: read a figure
+${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split("-")[0]}, Node ${process.version}, the device simulated (Debian 13, Podman 5.4). Machines differ and are shared: read a figure
 beside its baseline, which was taken in the same run. The numbers behind them are in bench.json.
 
 | what | target | measured | baseline, same run |
