@@ -196,6 +196,8 @@ function refusal(command: string, errors: string): GitError {
   const said = errors
     .split("\n")
     .map((line) => line.replace(/^(fatal|error|remote): /, "").trim())
+    // ssh frames its warnings.
+    .map((line) => line.replaceAll(/^@+|@+$/g, "").trim())
     .filter((line) => line !== "")
     .slice(0, 3)
     .join("; ");
