@@ -2,6 +2,8 @@ export {
   type BoundVariant,
   bind,
   type Desired,
+  type Explanation,
+  type Hold,
   type Interpret,
   type Parsed,
   type ScoreDocument,

@@ -119,11 +119,16 @@ describe("bind", () => {
         },
         workloads: () => Promise.resolve([]),
         watch: () => Promise.resolve(),
+        retry: (name) => {
+          seen.push(`retry ${name}`);
+          return Promise.resolve();
+        },
+        explain: ({ data }) => Promise.resolve({ report: done, observed: [`seen ${data}`], planned: [], blocked: [] }),
       }),
     },
     { name: "here", capabilities: {}, inventory: () => Promise.resolve({ architecture: "any", capabilities: [], facts: {} }) },
   );
-  const desired = { name: "a", revision: "1", scoreString: "" };
+  const desired = { name: "a", revision: "1", scoreString: "", hold: null };
 
   test("gives the variant what it parsed, and null to remove", async () => {
     expect(await variant.reconcile({ ...desired, data: 3 }, { signal })).toBe(done);
@@ -140,5 +145,13 @@ describe("bind", () => {
     expect(variant.check("three")).toEqual(report);
     expect(variant.check(3)).toBeNull();
     expect(seen).toHaveLength(before);
+    expect(await variant.explain({ ...desired, data: "three" }, signal)).toEqual({ report, observed: [], planned: [], blocked: [] });
+  });
+
+  test("an explanation is the variant's, and so is another try", async () => {
+    expect(await variant.explain({ ...desired, data: 3 }, signal)).toMatchObject({ report: done, observed: ["seen 3"] });
+    expect(await variant.explain({ ...desired, data: null }, signal)).toMatchObject({ observed: ["seen null"] });
+    await variant.retry("a", signal);
+    expect(seen.at(-1)).toBe("retry a");
   });
 });

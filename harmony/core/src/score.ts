@@ -3,6 +3,7 @@
 // touches no transport, operator or status code.
 
 import { formatIssues, type Issue } from "./issue.ts";
+import type { Blocked } from "./plan.ts";
 import type { WorkloadReport } from "./report.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import type { Topology } from "./topology.ts";
@@ -15,6 +16,13 @@ export interface ScoreDocument {
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly issues: readonly Issue[] };
 
+/** A person's wish that a workload be down for a while, e.g. to use its serial port. */
+export interface Hold {
+  readonly reason: string;
+  /** RFC 3339. Who sets the hold ends it then: a variant only tells it. */
+  readonly until: string;
+}
+
 /** A Score on its way to a Topology. */
 export interface Desired<Data> {
   /** The deployment's name: a DNS label, unique on the Topology. */
@@ -25,6 +33,16 @@ export interface Desired<Data> {
   readonly scoreString: string;
   /** null: the workload is to be removed. */
   readonly data: Data | null;
+  /** While set, what there is of the workload is stopped and stays so; its phase is `Held`. */
+  readonly hold: Hold | null;
+}
+
+/** Why a workload is as it is, and what would be done about it now: sentences of the variant, for a person. */
+export interface Explanation {
+  readonly report: WorkloadReport;
+  readonly observed: readonly string[];
+  readonly planned: readonly string[];
+  readonly blocked: readonly Blocked[];
 }
 
 /** What a Topology carries of a variant, told from the Topology alone: an agent with no memory knows what runs. */
@@ -40,6 +58,10 @@ export interface Interpret<Data> {
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   /** Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and some are missed. Never throws. */
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
+  /** Forgets what keeps a Score of this workload from being tried now: that it failed before, and any back-off. A reconcile has to follow. */
+  retry(name: string, signal: AbortSignal): Promise<void>;
+  /** Observes and plans, and applies nothing. */
+  explain(desired: Desired<Data>, signal: AbortSignal): Promise<Explanation>;
 }
 
 /** One kind of Score: its discriminator, its border, and what it needs of a Topology. */
@@ -61,6 +83,9 @@ export interface BoundVariant {
   reconcile(desired: Desired<unknown>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
+  retry(name: string, signal: AbortSignal): Promise<void>;
+  /** Of a Score that does not parse, the `Rejected` report alone. */
+  explain(desired: Desired<unknown>, signal: AbortSignal): Promise<Explanation>;
 }
 
 /** Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer). */
@@ -74,6 +99,13 @@ export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Da
     },
     workloads: (signal) => interpret.workloads(signal),
     watch: (onChange, signal) => interpret.watch(onChange, signal),
+    retry: (name, signal) => interpret.retry(name, signal),
+    async explain(desired, signal) {
+      if (desired.data === null) return interpret.explain({ ...desired, data: null }, signal);
+      const parsed = variant.parse(desired.data);
+      if (parsed.ok) return interpret.explain({ ...desired, data: parsed.value }, signal);
+      return { report: rejected(formatIssues(parsed.issues)), observed: [], planned: [], blocked: [] };
+    },
     async reconcile(desired, options) {
       if (desired.data === null) return interpret.reconcile({ ...desired, data: null }, options);
       const parsed = variant.parse(desired.data);

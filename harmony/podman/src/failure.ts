@@ -2,6 +2,7 @@
 
 import type { Outcome } from "@harmony/core";
 import type { PodmanError } from "./podman-error.ts";
+import { doing } from "./step-in-words.ts";
 import type { Step } from "./step.ts";
 
 export function outcomeOf(step: Step, error: PodmanError): Outcome {
@@ -80,31 +81,6 @@ function sentence(step: Step, error: PodmanError): string {
   const advice =
     step.kind === "start" || step.kind === "create" ? "correct the deployment if it is at fault; it is tried again" : "it is tried again";
   return `${doing(step)} failed: ${error.detail === "" ? error.message : error.detail}; ${advice}`;
-}
-
-function doing(step: Step): string {
-  switch (step.kind) {
-    case "pull":
-      return `pulling image "${step.image}"`;
-    case "createNetwork":
-    case "removeNetwork":
-      return `${step.kind === "createNetwork" ? "creating" : "removing"} network "${step.network}"`;
-    case "createVolume":
-      return `creating volume "${step.volume}"`;
-    case "create":
-      return `creating container "${step.container}"`;
-    case "start":
-    case "revive":
-      return `starting container "${step.container}"`;
-    case "unpause":
-      return `resuming container "${step.container}"`;
-    case "stop":
-      return `stopping container "${step.container}"`;
-    case "rename":
-      return `renaming container "${step.container}"`;
-    case "remove":
-      return `removing container "${step.container}"`;
-  }
 }
 
 function portOf(detail: string): string {

@@ -1,9 +1,9 @@
 // The planner's table: what there is, what is wanted, the steps between.
 
-import { describe, expect, test } from "vitest";
-import { container, desired, inWords, NOW_MS, snapshot } from "../test/scene.ts";
+import { expect, test } from "vitest";
+import { type Row, testTable } from "../test/planner-table.ts";
+import { container, desired, NOW_MS, snapshot } from "../test/scene.ts";
 import { plan } from "./planner.ts";
-import type { Snapshot } from "./snapshot.ts";
 
 const web = (image: string, more: object = {}) => ({ services: [{ name: "web", image, ports: ["8080:80"], ...more }] });
 const pair = (image: string, more: object = {}) => ({
@@ -16,14 +16,6 @@ const v1 = web("x:1");
 const v2 = web("x:2");
 const next = { name: "app_web.next" };
 const swap = ["create app_web.next", "stop app_web 300s", "start app_web.next", "remove app_web", "rename app_web.next app_web"];
-
-interface Row {
-  readonly name: string;
-  readonly want: unknown;
-  readonly have?: Parameters<typeof snapshot>[0];
-  readonly steps: readonly string[];
-  readonly blocked?: readonly string[];
-}
 
 const rows: Record<string, readonly Row[]> = {
   "a first version": [
@@ -338,14 +330,7 @@ const rows: Record<string, readonly Row[]> = {
   ],
 };
 
-describe.each(Object.keys(rows))("%s", (title) => {
-  test.each(rows[title] ?? [])("$name", ({ want, have, steps, blocked = [] }) => {
-    const seen: Snapshot = snapshot(have);
-    const result = plan(desired(want), seen);
-    expect(result.steps.map(inWords)).toEqual(steps);
-    expect(result.blocked.map(({ subject, reason }) => `${subject} ${reason}`)).toEqual(blocked);
-  });
-});
+testTable(rows);
 
 test("a blocked port names who holds it", () => {
   const other = container("web", v1, { deployment: "other" });

@@ -23,6 +23,7 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const score = desired.data;
   if (score === null) return { steps: [...own.flatMap(discard), ...discardNetworks(snapshot)], blocked: [], recheckAfterMs: null };
+  if (desired.hold !== null) return { steps: own.flatMap(stop), blocked: [], recheckAfterMs: null };
   const roles = assignRoles(desired, score, snapshot);
 
   // What is half removed is good for nothing, and of two containers that nobody wants one goes; then all is seen anew.

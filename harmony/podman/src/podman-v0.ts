@@ -2,6 +2,7 @@
 
 import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
 import { execute } from "./execute.ts";
+import { explain } from "./explain.ts";
 import { LABELS } from "./names.ts";
 import { observe, toContainer } from "./observe.ts";
 import { plan } from "./planner.ts";
@@ -44,6 +45,12 @@ export const podmanV0: ScoreVariant<{ podman: Podman; device: DeviceIdentity }, 
         return [...latest.values()];
       },
       watch: (onChange, signal) => watch(podman, onChange, signal),
+      // No verdict is kept yet: every pass tries.
+      retry: () => Promise.resolve(),
+      explain: async (desired, signal) => {
+        const snapshot = await reconciler.observe(desired, signal);
+        return explain(desired, snapshot, plan(desired, snapshot));
+      },
     };
   },
 };

@@ -1,7 +1,9 @@
 // The report's sentences, for what cannot be brought about on demand in a real Podman or is quicker shown here.
 
+import type { Hold } from "@harmony/core";
 import { expect, test } from "vitest";
 import { container, desired, NOW_MS, snapshot } from "../test/scene.ts";
+import { explain } from "./explain.ts";
 import { plan } from "./planner.ts";
 import { report, type ReportInput } from "./report.ts";
 
@@ -99,6 +101,44 @@ test("a container that Podman just had to start again is not called running yet"
     reason: "Restarting",
     message: 'service "web" keeps ending and has been started again 4 times; its last line: out of paper',
     recheckAfterMs: 10_000,
+  });
+});
+
+test("a hold says until when, by whom and how it ends", () => {
+  const until = new Date(new Date(NOW_MS).setHours(23, 5));
+  const held = (hold: Hold) => {
+    const want = desired(v1, { hold });
+    const seen = snapshot({ containers: [container("web", v1, { state: "exited", stoppedByUser: true })] });
+    return report({ desired: want, snapshot: seen, plan: plan(want, seen), outcomes: [], doing: null });
+  };
+  expect(held({ reason: "calibration", until: until.toISOString() })).toMatchObject({
+    phase: "Held",
+    reason: "Held",
+    message: "held until 23:05 by a person: calibration; `iot-agent release app` ends it",
+    runningRevision: null,
+    settled: true,
+  });
+  const later = new Date(2030, 1, 3, 4, 5);
+  expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 by");
+});
+
+test("an explanation says what was seen and what would be done", () => {
+  const want = desired(v2);
+  const seen = snapshot({ absent: ["x:2"], containers: [container("web", v1)] });
+  expect(explain(want, seen, plan(want, seen))).toMatchObject({
+    observed: [
+      'container "app_web" of x:1 (revision 1) runs since 2027-01-15T07:00:00.000Z',
+      "image docker.io/library/x:2 is not on the device",
+    ],
+    planned: [
+      'pulling image "x:2"',
+      'creating container "app_web.next"',
+      'stopping container "app_web"',
+      'starting container "app_web.next"',
+      'removing container "app_web"',
+      'renaming container "app_web.next"',
+    ],
+    blocked: [],
   });
 });
 

@@ -3,6 +3,7 @@
 
 import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
 import { unenforced } from "./container-spec.ts";
+import { heldMessage } from "./hold.ts";
 import { containerName, imageReference, nextName } from "./names.ts";
 import { restartNeed } from "./role.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
@@ -64,6 +65,7 @@ function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome 
   if (blocked !== undefined)
     return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
   if (desired.data === null) return whenRemoved(snapshot);
+  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
   // The worst of its services speaks for the deployment.
   const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
     services.filter(({ told }) => told.phase === phase),

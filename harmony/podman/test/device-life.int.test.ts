@@ -27,7 +27,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   });
   const apply = (name: string, wanted: unknown) =>
     variant.reconcile(
-      { name, revision: "1", scoreString: wanted === null ? "" : scoreString(wanted), data: wanted },
+      { name, revision: "1", scoreString: wanted === null ? "" : scoreString(wanted), data: wanted, hold: null },
       { signal: AbortSignal.timeout(60_000) },
     );
   const podman = (...argv: string[]) => device.exec(["podman", ...argv], { user });

@@ -58,7 +58,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   /** Reconciles once; gives the last report. `onReport` sees those before it too. */
   const apply = (name: string, data: unknown, more: { onReport?: (report: WorkloadReport) => void; signal?: AbortSignal } = {}) => {
     lastRevision += 1;
-    const desired = { name, revision: String(lastRevision), scoreString: data === null ? "" : scoreString(data), data };
+    const desired = { name, revision: String(lastRevision), scoreString: data === null ? "" : scoreString(data), data, hold: null };
     const { signal = AbortSignal.timeout(100_000), ...rest } = more;
     return variant.reconcile(desired, { signal, ...rest });
   };

@@ -1,6 +1,6 @@
 // Short words for the tests of planner and report: Scores, containers and snapshots with only what matters in a case spelt out.
 
-import type { Desired } from "@harmony/core";
+import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
 import { containerName, imageReference } from "../src/names.ts";
 import { parsePodmanV0 } from "../src/parse-podman-v0.ts";
@@ -20,9 +20,9 @@ export function scoreString(data: unknown): string {
   return `{"type":"PodmanV0","data":${canonicalJson(data)}}`;
 }
 
-export function desired(data: unknown, more: { name?: string; revision?: string } = {}): Desired<PodmanV0> {
-  const { name = "app", revision = "2" } = more;
-  return { name, revision, scoreString: data === null ? "" : scoreString(data), data: data === null ? null : parsed(data) };
+export function desired(data: unknown, more: { name?: string; revision?: string; hold?: Hold } = {}): Desired<PodmanV0> {
+  const { name = "app", revision = "2", hold = null } = more;
+  return { name, revision, scoreString: data === null ? "" : scoreString(data), data: data === null ? null : parsed(data), hold };
 }
 
 /** A container of the deployment `app` as it is after `data` was applied, running for a while. */

@@ -158,7 +158,7 @@ export class Lanes {
     this.#carry(variant, { name, revision, scoreString });
     const tell = (report: WorkloadReport): void =>
       this.#tell(name, record, rejection === undefined ? report : asRejected(rejection, report));
-    const report = await variant.reconcile({ name, revision, scoreString, data }, { signal, onReport: tell });
+    const report = await variant.reconcile({ name, revision, scoreString, data, hold: null }, { signal, onReport: tell });
     if (report.runningRevision !== null) this.#carried.get(variant)?.set(name, { name, revision: report.runningRevision, scoreString });
     tell(report);
     return this.#againAfterMs(name, report);
@@ -174,7 +174,7 @@ export class Lanes {
     for (const other of this.#options.variants) {
       if (other === variant || this.#carried.get(other)?.has(name) !== true) continue;
       const report = await other.reconcile(
-        { name, revision: originOf(record), scoreString: record.score?.scoreString ?? "", data: null },
+        { name, revision: originOf(record), scoreString: record.score?.scoreString ?? "", data: null, hold: null },
         { signal, onReport: (report) => this.#tell(name, record, report) },
       );
       this.#tell(name, record, report);

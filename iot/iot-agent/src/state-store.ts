@@ -1,11 +1,8 @@
-// The desired state as it was last taken, on disk, so that the device goes on from it after a power cut without a network. One file,
-// written beside its place, fsynced, renamed into it, and the folder fsynced: it is there whole, as the old or the new. A file that
+// The desired state as it was last taken, on disk, so that the device goes on from it after a power cut without a network. A file that
 // cannot be read is kept under another name and told, never fatal: NATS and the Topology itself say it all again.
 
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { formatIssues } from "@harmony/core";
-import type { Log } from "@harmony/runtime";
+import { join } from "node:path";
+import { keepAside, type Log, readDurably, writeFileDurably } from "@harmony/runtime";
 import { DnsLabel, parseJson } from "@harmony/schema";
 import { ManifestEntry } from "@iot/contracts";
 import * as z from "zod/mini";
@@ -47,58 +44,36 @@ export class StateStore {
 
   /** null: nothing was saved, or not for this device, or it cannot be read. */
   async load(device: string): Promise<SavedState | null> {
-    let bytes: Uint8Array;
-    try {
-      bytes = await readFile(this.#path());
-    } catch (error) {
-      if (!isAbsent(error)) this.#log.error("cannot read the saved desired state; going on without it", { file: this.#path(), error });
-      return null;
+    const read = await readDurably(this.#path(), (bytes) => parseJson(SavedState, bytes));
+    switch (read.kind) {
+      case "absent":
+        return null;
+      case "unreadable":
+        this.#log.error("cannot read the saved desired state; going on without it", { file: this.#path(), error: read.error });
+        return null;
+      case "corrupt":
+        return this.#tellUnused(read.why, read.keptAs);
+      case "found": {
+        const { device: owner } = read.value;
+        return owner === device ? read.value : this.#tellUnused(`it is of device "${owner}"`, await keepAside(this.#path(), `of-${owner}`));
+      }
     }
-    const parsed = parseJson(SavedState, bytes);
-    if (!parsed.ok) return this.#keepAside("corrupt", formatIssues(parsed.issues));
-    if (parsed.value.device !== device) return this.#keepAside(`of-${parsed.value.device}`, `it is of device "${parsed.value.device}"`);
-    return parsed.value;
   }
 
   /** Writes are in the order of the calls. @throws the file system's error. */
   async save(state: SavedState): Promise<void> {
     const text = JSON.stringify(state);
-    const write = this.#writing.then(() => this.#write(text));
+    const write = this.#writing.then(() => writeFileDurably(this.#path(), text));
     this.#writing = write.catch(() => undefined);
     await write;
   }
 
-  async #write(text: string): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const temporary = `${this.#path()}.new`;
-    const file = await open(temporary, "w", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, this.#path());
-    const folder = await open(dirname(this.#path()), "r");
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  }
-
-  async #keepAside(suffix: string, why: string): Promise<null> {
-    const aside = `${this.#path()}.${suffix}`;
-    await rename(this.#path(), aside).catch(() => undefined);
-    this.#log.warn("the saved desired state is not used; what runs stays, and NATS tells it again", { why, keptAs: aside });
+  #tellUnused(why: string, keptAs: string): null {
+    this.#log.warn("the saved desired state is not used; what runs stays, and NATS tells it again", { why, keptAs });
     return null;
   }
 
   #path(): string {
     return join(this.#folder, FILE);
   }
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

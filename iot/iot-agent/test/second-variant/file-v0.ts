@@ -50,10 +50,11 @@ export function fileVariant(type: string): ScoreVariant<{ folder: string }, File
             isBlocked: data?.blockedWithout !== undefined && !(await exists(data.blockedWithout)),
           };
         },
-        plan: ({ data, revision, scoreString }, { stored, isBlocked }): Plan<Step> => {
+        plan: ({ data, revision, scoreString, hold }, { stored, isBlocked }): Plan<Step> => {
           const plan = (steps: Step[]): Plan<Step> => ({ steps, blocked: [], recheckAfterMs: null });
           if (data === null) return plan(stored === null ? [] : [{ kind: "remove" }]);
-          if (stored?.scoreString === scoreString) return plan([]);
+          // Nothing of a file runs: it is held by leaving it as it is.
+          if (hold !== null || stored?.scoreString === scoreString) return plan([]);
           if (isBlocked) {
             return { steps: [], blocked: [{ subject: "file", reason: "FileMissing", message: "a file is missing" }], recheckAfterMs: 50 };
           }
@@ -62,7 +63,9 @@ export function fileVariant(type: string): ScoreVariant<{ folder: string }, File
         apply: async () => ({ kind: "unchanged" }),
         report: ({ desired, snapshot, plan, doing }) => {
           const [blocked] = plan.blocked;
-          const phase = doing !== null ? "Starting" : blocked !== undefined ? "Blocked" : desired.data === null ? "Removing" : "Running";
+          const isRemoval = desired.data === null;
+          const still = isRemoval ? "Removing" : desired.hold === null ? "Running" : "Held";
+          const phase = doing !== null ? "Starting" : blocked !== undefined ? "Blocked" : still;
           return {
             phase,
             reason: blocked?.reason ?? phase,
@@ -103,6 +106,17 @@ export function fileVariant(type: string): ScoreVariant<{ folder: string }, File
           );
         },
         watch: () => Promise.resolve(),
+        retry: () => Promise.resolve(),
+        explain: async (desired, signal) => {
+          const snapshot = await reconciler.observe(desired, signal);
+          const plan = reconciler.plan(desired, snapshot);
+          return {
+            report: reconciler.report({ desired, snapshot, plan, outcomes: [], doing: null }),
+            observed: [snapshot.stored === null ? "the file is not there" : `the file says "${snapshot.stored.content}"`],
+            planned: plan.steps.map(({ kind }) => `${kind} the file`),
+            blocked: plan.blocked,
+          };
+        },
       };
     },
   };
