@@ -13,7 +13,8 @@ import { PodmanDevice } from "./topology.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const log = createLog({ name: "iot-agent" });
-await runUntilSignalled(
+// Not awaited at the top: the executable's bundle is CommonJS, which has no such thing. It sets the exit code itself.
+void runUntilSignalled(
   async (signal) => {
     const { config: file, help, version } = readArguments();
     if (help === true) return void process.stdout.write(HELP);
