@@ -143,6 +143,8 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   try {
     await folder.mountRoot(layers);
     await writeFile(join(folder.root, "etc", "hostname"), `${name}\n`);
+    // Podman looks "localhost" up before it unpacks a layer: what is not in this file asks DNS, and waits 5 s for no answer.
+    await writeFile(join(folder.root, "etc", "hosts"), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${name}\n`);
     // Nobody answers there: a name fails at once instead of after the resolver's time-outs.
     await writeFile(join(folder.root, "etc", "resolv.conf"), `nameserver ${folder.hostAddress}\n`);
     await powerOn();
