@@ -15,6 +15,17 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
-    await wait(ms, undefined, signal === undefined ? {} : { signal });
+    try {
+      await wait(ms, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      // Node rejects with an error of its own, of which the reason is the cause.
+      signal?.throwIfAborted();
+      throw error;
+    }
   },
 };
+
+/** A moment of the monotonic clock as RFC 3339, by the wall clock as it stands now, which may have been set since. */
+export function wallClock(monotonicMs: number, clock: Pick<Clock, "now" | "monotonicMs"> = systemClock): string {
+  return new Date(clock.now() - (clock.monotonicMs() - monotonicMs)).toISOString();
+}

@@ -1,20 +1,21 @@
 // The connection to NATS: made in a loop of our own that says why it is not made yet, kept for ever afterwards, and watched. The client's
-// `waitOnFirstConnect` and its reconnect are silent about wrong passwords, refused ports and unknown names, so while a connection
-// is lost a second one is tried now and then, only to hear the reason. Loads neither JetStream nor the KV library: they
-// would cost the device 8 MB (docs/adr/0003).
+// `waitOnFirstConnect` and its reconnect are silent about wrong passwords, refused ports and unknown names, so a lost connection is tried
+// once by the client, and then by one of our own that hears the reason; when that one gets through, the client follows
+// (docs/adr/0021). Every state is told. Loads neither JetStream nor the KV library: they would cost the device 8 MB (docs/adr/0003).
 
 import { Socket } from "node:net";
-import { abortable, backoffMs, type Log, systemClock } from "@harmony/runtime";
+import { abortable, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
-import { type ConnectionState, explainConnectError, shownServers } from "./connection-state.ts";
+import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
+import { type ConnectionState, explainConnectError, explainWithoutTrying, type Explanation, shownServers } from "./connection-state.ts";
+import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
-import { createReconnectPacing } from "./reconnect-pacing.ts";
+import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
 import { Replies } from "./replies.ts";
 
 export interface ConnectOptions {
-  /** `nats://host:port`; a host with several addresses is tried at each. */
+  /** `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server without TLS is not talked to. */
   readonly servers: readonly string[];
   readonly user?: string | undefined;
   readonly pass?: string | undefined;
@@ -25,6 +26,7 @@ export interface ConnectOptions {
   readonly log: Log;
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
+  /** Told of every state, the first being `connecting`; of one that lasts, once a reason. */
   readonly onState?: (state: ConnectionState) => void;
   /**
    * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes something acknowledged more often
@@ -48,29 +50,37 @@ export interface Messaging {
   close(): Promise<void>;
 }
 
+const TIMEOUT_MS = 10_000;
 const PINGS_OUTSTANDING = 2;
 const RECONNECT_SETTLE_MS = 100;
 const PROOF_WITHIN_MS = 5_000;
 const STALE_GRACE_MS = 3_000;
-const DIAGNOSE_AFTER_MS = 3_000;
-const DIAGNOSE_MAX_MS = 60_000;
+/** Longer than the client's own first attempt may wait: a server that was only restarted is not dialled twice by each of a fleet. */
+const DIAGNOSE_AFTER_MS = 2_000;
+const CLIENT_DIALS_WITHIN_MS = 3_000;
 
 /** Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing else. */
 export async function connectMessaging(options: ConnectOptions): Promise<Messaging> {
   const { log, signal } = options;
+  const about = { server: shownServers(options), sinceMonotonicMs: systemClock.monotonicMs() };
   let said = "";
-  for (let attempt = 1; ; attempt++) {
+  const tell = ({ reason, message }: Explanation): void => {
+    if (message === said) return;
+    said = message;
+    log.warn(message, { reason });
+    options.onState?.({ kind: "disconnected", ...about, reason, message });
+  };
+  options.onState?.({ kind: "connecting", ...about, message: `connecting to NATS at ${about.server}` });
+  const pacer = new DialPacer();
+  for (;;) {
+    const known = explainWithoutTrying(options);
+    if (known !== null) tell(known);
     try {
       return await open(options);
     } catch (error) {
       signal.throwIfAborted();
-      const state = explainConnectError(error, options);
-      if (state.message !== said) {
-        said = state.message;
-        options.onState?.(state);
-        log.warn(state.message, { reason: state.reason });
-      }
-      await abortable(systemClock.sleep(backoffMs(attempt, { baseMs: 500, maxMs: 15_000 }), signal), signal);
+      tell(explainConnectError(error, options));
+      await pacer.pause(signal);
     }
   }
 }
@@ -78,25 +88,32 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
 async function open(options: ConnectOptions): Promise<Messaging> {
   let connection: NatsConnection | undefined;
   const pacing = createReconnectPacing(() => connection?.getServers()[0]?.lastConnect ?? 0, systemClock);
-  const dialling = connect({
-    ...settings(options),
-    maxReconnectAttempts: -1,
-    // Else two refusals in a row close the client for ever.
-    ignoreAuthErrorAbort: true,
-    reconnectDelayHandler: pacing.delayMs,
-  });
-  try {
-    connection = await abortable(dialling, options.signal);
-  } catch (error) {
-    if (options.signal.aborted) void dialling.then((late) => late.close()).catch(() => undefined);
-    throw error;
-  }
+  connection = await dial(
+    {
+      ...settings(options),
+      maxReconnectAttempts: -1,
+      // Else two refusals in a row close the client for ever.
+      ignoreAuthErrorAbort: true,
+      reconnectDelayHandler: pacing.delayMs,
+    },
+    options.signal,
+  );
   pacing.connected();
-  return new WatchedConnection(connection, options, pacing.connected);
+  return new WatchedConnection(connection, options, pacing);
 }
 
-function settings(options: ConnectOptions) {
-  const { servers, user, pass, name, device, pingIntervalMs = 20_000, timeoutMs = 10_000 } = options;
+async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
+  const dialling = connect(options);
+  try {
+    return await abortable(dialling, signal);
+  } catch (error) {
+    if (signal.aborted) void dialling.then((late) => late.close()).catch(() => undefined);
+    throw error;
+  }
+}
+
+function settings(options: ConnectOptions): NodeConnectionOptions {
+  const { servers, user, pass, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
   return {
     servers: [...servers],
     name,
@@ -104,6 +121,8 @@ function settings(options: ConnectOptions) {
     pingInterval: pingIntervalMs,
     maxPingOut: PINGS_OUTSTANDING,
     noAsyncTraces: true,
+    // The client itself does not look at the scheme.
+    ...(servers.some((server) => server.startsWith("tls://")) ? { tls: {} } : {}),
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
     ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),
@@ -114,7 +133,7 @@ class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
   readonly #options: ConnectOptions;
-  readonly #connected: () => void;
+  readonly #pacing: ReconnectPacing;
   readonly #callbacks = new Set<() => void>();
   readonly #refused = new Set<string>();
   #state: ConnectionState;
@@ -122,15 +141,14 @@ class WatchedConnection implements Messaging {
   #settle: NodeJS.Timeout | undefined;
   #stale: NodeJS.Timeout | undefined;
   #proof: NodeJS.Timeout | undefined;
-  #diagnosis: AbortController | null = null;
+  #recovery: AbortController | null = null;
 
-  constructor(connection: NatsConnection, options: ConnectOptions, connected: () => void) {
+  constructor(connection: NatsConnection, options: ConnectOptions, pacing: ReconnectPacing) {
     this.connection = connection;
     this.#options = options;
-    this.#connected = connected;
+    this.#pacing = pacing;
     this.replies = new Replies(connection, options.device === undefined ? null : inboxPrefix(options.device));
-    this.#state = { kind: "disconnected", reason: "NotConnected", message: "" };
-    this.#become({ kind: "connected", server: connection.getServer() });
+    this.#state = this.#connected();
     void this.#watch();
   }
 
@@ -148,7 +166,7 @@ class WatchedConnection implements Messaging {
   }
 
   doubt(): void {
-    if (this.#proof !== undefined || this.#state.kind === "disconnected") return;
+    if (this.#proof !== undefined || this.#state.kind !== "connected") return;
     this.#proof = setTimeout(() => socketOf(this.connection)?.destroy(), PROOF_WITHIN_MS);
     const proven = (): void => {
       clearTimeout(this.#proof);
@@ -163,7 +181,7 @@ class WatchedConnection implements Messaging {
     clearTimeout(this.#proof);
     clearTimeout(this.#settle);
     clearTimeout(this.#stale);
-    this.#diagnosis?.abort(new Error("closed"));
+    this.#recovery?.abort(new Error("closed"));
     await this.connection.close();
   }
 
@@ -190,53 +208,68 @@ class WatchedConnection implements Messaging {
         default:
       }
     }
-    this.#diagnosis?.abort(new Error("closed"));
-    const message = `the connection to NATS at ${shownServers(this.#options)} is closed`;
-    this.#state = { kind: "disconnected", reason: "NotConnected", message };
+    this.#recovery?.abort(new Error("closed"));
+    const server = shownServers(this.#options);
+    const message = `the connection to NATS at ${server} is closed`;
+    this.#state = { kind: "disconnected", server, sinceMonotonicMs: systemClock.monotonicMs(), reason: "Lost", message };
     this.#present.abort(new MessagingError("NotConnected", message));
   }
 
-  #become(state: ConnectionState): void {
+  #connected(): ConnectionState {
+    const server = this.connection.getServer();
+    const message = `connected to NATS ${server}`;
+    this.#state = { kind: "connected", server, sinceMonotonicMs: systemClock.monotonicMs(), message };
+    this.#options.log.info("connected to NATS", { server });
+    this.#options.onState?.(this.#state);
+    return this.#state;
+  }
+
+  #disconnected({ reason, message }: Explanation): void {
     const before = this.#state;
-    this.#state = state;
-    if (state.kind === "disconnected" && before.kind === "disconnected" && before.message === state.message) return;
-    if (state.kind === "connected") this.#options.log.info("connected to NATS", { server: state.server });
-    else this.#options.log.warn(state.message, { reason: state.reason });
-    this.#options.onState?.(state);
+    if (before.kind === "disconnected" && before.message === message) return;
+    const sinceMonotonicMs = before.kind === "disconnected" ? before.sinceMonotonicMs : systemClock.monotonicMs();
+    this.#state = { kind: "disconnected", server: shownServers(this.#options), sinceMonotonicMs, reason, message };
+    this.#options.log.warn(message, { reason });
+    this.#options.onState?.(this.#state);
   }
 
   #lost(): void {
     const message = `lost the connection to NATS at ${shownServers(this.#options)}; trying again`;
-    this.#become({ kind: "disconnected", reason: "NotConnected", message });
+    this.#disconnected(explainWithoutTrying(this.#options) ?? { reason: "Lost", message });
     this.#present.abort(new MessagingError("NotConnected", message));
-    this.#diagnosis?.abort(new Error("lost again"));
-    this.#diagnosis = new AbortController();
-    void this.#diagnose(this.#diagnosis.signal);
+    this.#recovery?.abort(new Error("lost again"));
+    this.#recovery = new AbortController();
+    this.#recover(this.#recovery.signal).catch(() => undefined);
   }
 
   #back(): void {
-    this.#diagnosis?.abort(new Error("connected"));
-    this.#diagnosis = null;
-    this.#connected();
+    this.#recovery?.abort(new Error("connected"));
+    this.#recovery = null;
+    this.#pacing.connected();
     this.#refused.clear();
     this.#present = new AbortController();
-    this.#become({ kind: "connected", server: this.connection.getServer() });
+    this.#connected();
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => {
       for (const callback of this.#callbacks) callback();
     }, RECONNECT_SETTLE_MS);
   }
 
-  /** Hears from a connection of its own why the client does not come back. Never rejects. */
-  async #diagnose(signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+  /** Dials by a connection of its own until one gets through, tells why each did not, and then lets the client dial. Rejects when aborted. */
+  async #recover(signal: AbortSignal): Promise<never> {
+    const pacer = new DialPacer();
+    await systemClock.sleep(DIAGNOSE_AFTER_MS, signal);
+    for (;;) {
+      await pacer.pause(signal);
       try {
-        await systemClock.sleep(backoffMs(attempt, { baseMs: DIAGNOSE_AFTER_MS, maxMs: DIAGNOSE_MAX_MS }), signal);
-        const probe = await connect({ ...settings(this.#options), reconnect: false });
+        const probe = await dial({ ...settings(this.#options), reconnect: false }, signal);
         await probe.close();
+        this.#pacing.release(this.connection.getServers().length);
+        // When the client gets through too, this is aborted.
+        await systemClock.sleep(CLIENT_DIALS_WITHIN_MS, signal);
       } catch (error) {
-        if (signal.aborted) return;
-        this.#become(explainConnectError(error, this.#options));
+        signal.throwIfAborted();
+        this.#disconnected(explainConnectError(error, this.#options));
       }
     }
   }

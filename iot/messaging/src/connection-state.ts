@@ -1,77 +1,187 @@
-// Why a connection to NATS is not there, as one sentence that says what and what would mend it. The client's own errors say neither
-// which server nor what to do; its reconnect says nothing at all, so connect.ts asks again by a connection of its own.
+// How the connection to NATS stands, as one sentence that says what is wrong, at which of the many things between here and there, and
+// what would mend it. The client's own errors say neither which server nor what to do. Reading the errors is here; when to try again
+// is dial-pacer.ts's, what this machine sees of its own network local-network.ts's.
 
 import { errors } from "@nats-io/nats-core";
+import { nameServers, readLocalNetwork } from "./local-network.ts";
 
-export type DisconnectedReason = "Refused" | "WrongCredentials" | "NameNotFound" | "Timeout" | "NotConnected";
+export type DisconnectedReason =
+  /** No interface has a carrier and an address, or no route leads there. */
+  | "NetworkDown"
+  /** No name server answers. */
+  | "NameServerDown"
+  /** The name servers answer that there is no such name. */
+  | "NameNotFound"
+  | "Refused"
+  | "NoAnswer"
+  | "WrongCredentials"
+  | "Tls"
+  /** The server's certificate is not valid yet by this machine's clock. */
+  | "ClockBehind"
+  /** Something answers there and closes the connection. */
+  | "ClosedByPeer"
+  /** It was there a moment ago; what is wrong is not known yet. */
+  | "Lost"
+  | "ConnectFailed";
+
+/** `server`: the addresses it is about, without credentials, as `central:4222`; when connected, the one it is connected to. */
+interface About {
+  readonly server: string;
+  /** Of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does not make it wrong. `wallClock` converts. */
+  readonly sinceMonotonicMs: number;
+  /** One sentence for a person. */
+  readonly message: string;
+}
 
 export type ConnectionState =
-  | { readonly kind: "connected"; readonly server: string }
-  | { readonly kind: "disconnected"; readonly reason: DisconnectedReason; readonly message: string };
+  | ({ readonly kind: "connecting" } & About)
+  | ({ readonly kind: "connected" } & About)
+  | ({ readonly kind: "disconnected"; readonly reason: DisconnectedReason } & About);
 
 export interface ConnectionTarget {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
 }
 
-export function explainConnectError(error: unknown, target: ConnectionTarget): ConnectionState & { kind: "disconnected" } {
-  const [reason, says, mend] = explain(error, target.user);
-  return { kind: "disconnected", reason, message: `cannot connect to NATS at ${shownServers(target)}: ${says}; ${mend}` };
+export interface Explanation {
+  readonly reason: DisconnectedReason;
+  readonly message: string;
 }
 
-/** Without the user and password that an address may carry. */
+/** What is known of this machine, for the sentence; read anew unless told. */
+export interface Surroundings {
+  readonly networkDown: string | null;
+  readonly nameServers: readonly string[];
+  readonly now: Date;
+}
+
+export function explainConnectError(error: unknown, target: ConnectionTarget, around: Surroundings = lookAround()): Explanation {
+  const [reason, says, mend] = explain(error, target, around);
+  return { reason, message: `cannot connect to NATS at ${shownServers(target)}: ${says}; ${mend}` };
+}
+
+/** Before any attempt has failed: null unless this machine's own network is down, and the server is not on this machine. */
+export function explainWithoutTrying(target: ConnectionTarget, around: Surroundings = lookAround()): Explanation | null {
+  if (around.networkDown === null || target.servers.some(isLoopback)) return null;
+  const [reason, says, mend] = networkDown(around.networkDown);
+  return { reason, message: `cannot connect to NATS at ${shownServers(target)}: ${says}; ${mend}` };
+}
+
+/** Without scheme, and without the user and password that an address may carry. */
 export function shownServers(target: ConnectionTarget): string {
-  return target.servers.map((server) => server.replace(/^([a-z]+:\/\/)?[^@/]*@/, "$1")).join(", ");
+  return target.servers.map((server) => server.replace(/^[a-z]+:\/\//i, "").replace(/^[^@/]*@/, "")).join(", ");
 }
 
-function explain(error: unknown, user: string | undefined): [DisconnectedReason, says: string, mend: string] {
-  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) {
-    return user === undefined
-      ? ["WrongCredentials", "the server wants a user and a password", "configure the NATS user and password"]
-      : [
-          "WrongCredentials",
-          `the server refuses the user "${user}" or the password`,
-          "put the NATS user and password right, or add the user to the server's configuration",
-        ];
-  }
-  if (error instanceof errors.TimeoutError) return timedOut();
-  switch (systemCode(error)) {
+type Told = readonly [DisconnectedReason, says: string, mend: string];
+
+function lookAround(): Surroundings {
+  return { networkDown: readLocalNetwork().down, nameServers: nameServers(), now: new Date() };
+}
+
+function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Told {
+  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target.user);
+  const { code, hostname } = systemError(error);
+  const isOurs = around.networkDown !== null && !target.servers.some(isLoopback);
+  if (isOurs && (code === undefined || !ANSWERED.has(code))) return networkDown(around.networkDown);
+  if (error instanceof errors.TimeoutError || code === "ETIMEDOUT")
+    return ["NoAnswer", "no answer", "check that the server is on, and every network, firewall and VPN between here and there"];
+  switch (code) {
     case "ECONNREFUSED":
-      return ["Refused", "the connection is refused, nothing listens there", "start nats-server, or put the port right"];
+      return ["Refused", "that machine answers, and nothing listens on the port", "start nats-server there, or put the port right"];
     case "ENOTFOUND":
-    case "EAI_AGAIN":
     case "EAI_NODATA":
-      return ["NameNotFound", "the host name cannot be resolved", "put the host name right, or this machine's DNS"];
-    case "ETIMEDOUT":
-      return timedOut();
+      return ["NameNotFound", `the name server knows no host "${hostname}"`, "put the name right, or add it to the DNS or to /etc/hosts"];
+    case "EAI_AGAIN":
+      return nameServerDown(hostname, around.nameServers);
     case "EHOSTUNREACH":
+      return [
+        "NetworkDown",
+        "that machine cannot be reached from this network",
+        "check the cable, the address and the gateway, at both ends",
+      ];
     case "ENETUNREACH":
-      return ["NotConnected", "there is no route to it", "check this machine's network"];
+    case "ENETDOWN":
+    case "EADDRNOTAVAIL":
+      return ["NetworkDown", "this machine has no route to it", "give this machine an address and a default gateway in that network"];
     case "ECONNRESET":
     case "EPIPE":
       return [
-        "NotConnected",
+        "ClosedByPeer",
         "the connection was closed while it was made",
-        "check that a NATS server listens on this port, and whether it wants TLS",
+        "check that the port is the one of a NATS server, and its log",
       ];
     default:
-      return [
-        "NotConnected",
-        error instanceof Error && error.message !== "" ? error.message : "it failed without a reason",
-        "see the log of nats-server",
-      ];
+      return secured(error, code, around.now) ?? ["ConnectFailed", textOf(error), "see the log of nats-server"];
   }
 }
 
-function timedOut(): [DisconnectedReason, string, string] {
-  return ["Timeout", "no answer in time", "check the network and the firewall between here and the server"];
+/** Only a network that works brings these. */
+const ANSWERED: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "ECONNRESET", "EPIPE"]);
+
+function networkDown(clause: string | null): Told {
+  return ["NetworkDown", clause ?? "", "plug in the cable, join the Wi-Fi, or look at the settings of the network"];
+}
+
+function nameServerDown(hostname: string, servers: readonly string[]): Told {
+  const named =
+    servers.length === 0 ? "no name server is configured in /etc/resolv.conf" : `no answer from the name server ${servers.join(" or ")}`;
+  return [
+    "NameServerDown",
+    `the name "${hostname}" cannot be looked up: ${named}`,
+    "check the name server, or use the server's IP address",
+  ];
+}
+
+function refused(user: string | undefined): Told {
+  return user === undefined
+    ? ["WrongCredentials", "the server wants a user and a password", "configure the NATS user and password"]
+    : [
+        "WrongCredentials",
+        `the server refuses the user "${user}" or its password`,
+        "put the NATS user and password right here, or add the user to the server's configuration",
+      ];
+}
+
+/** What goes wrong while a TLS connection is made: the codes are OpenSSL's and Node's. */
+function secured(error: unknown, code: string | undefined, now: Date): Told | null {
+  if (code === "CERT_NOT_YET_VALID")
+    return [
+      "ClockBehind",
+      `by this machine's clock (${dayOf(now)}) the server's certificate is not valid yet`,
+      "set the clock, or let it synchronise",
+    ];
+  if (code === "CERT_HAS_EXPIRED")
+    return [
+      "Tls",
+      `by this machine's clock (${dayOf(now)}) the server's certificate has expired`,
+      "renew the certificate, or set the clock",
+    ];
+  if (error instanceof errors.ConnectionError && error.message.includes("does not support 'tls'"))
+    return ["Tls", "the server does not offer TLS", "turn it on there, or use an address that begins with nats://"];
+  if (code !== undefined && /CERT|^ERR_TLS|^ERR_SSL|^UNABLE_TO|^EPROTO$|SELF_SIGNED/.test(code))
+    return ["Tls", `TLS fails: ${textOf(error)}`, "check the server's certificate, its name, and who signed it"];
+  return null;
+}
+
+/** A day is enough to see a clock that is wrong, and stays the same from attempt to attempt. */
+function dayOf(now: Date): string {
+  return now.toISOString().slice(0, 10);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error && error.message !== "" ? error.message : "it failed without a reason";
+}
+
+function isLoopback(server: string): boolean {
+  return /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/i.test(shownServers({ servers: [server] }));
 }
 
 /** The client wraps some errors of the socket and passes others. */
-function systemCode(error: unknown): string | undefined {
+function systemError(error: unknown): { readonly code: string | undefined; readonly hostname: string } {
   for (let inner: unknown = error; inner instanceof Error; inner = inner.cause) {
-    if ("code" in inner && typeof inner.code === "string") return inner.code;
-    if (inner.message === "connection refused") return "ECONNREFUSED";
+    if ("code" in inner && typeof inner.code === "string")
+      return { code: inner.code, hostname: "hostname" in inner && typeof inner.hostname === "string" ? inner.hostname : "" };
+    if (inner.message === "connection refused") return { code: "ECONNREFUSED", hostname: "" };
   }
-  return undefined;
+  return { code: undefined, hostname: "" };
 }

@@ -2,9 +2,15 @@
 // `last dial + delay - now`, and asks again.
 
 import { expect, test } from "vitest";
-import { createReconnectPacing } from "./reconnect-pacing.ts";
+import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
 
-function simulate(options: { lastDialMs: number; wallMs: number; random: number }): { waitMs: (attempts: number) => number[] } {
+interface Client {
+  readonly pacing: ReconnectPacing;
+  /** How long it waits before it dials; null when it does not within that time. */
+  dialsWithin(ms: number): number | null;
+}
+
+function startClient(options: { lastDialMs: number; wallMs: number; random: number }): Client {
   let monotonicMs = 1_000;
   let wallMs = options.wallMs;
   let lastDialMs = options.lastDialMs;
@@ -15,9 +21,9 @@ function simulate(options: { lastDialMs: number; wallMs: number; random: number 
     () => options.random,
   );
   pacing.connected();
-  const untilDialMs = (): number => {
+  const dialsWithin = (ms: number): number | null => {
     const startedMs = monotonicMs;
-    for (let asked = 0; asked < 10; asked++) {
+    while (monotonicMs - startedMs <= ms) {
       const delayMs = pacing.delayMs();
       if (lastDialMs + delayMs <= wallMs) {
         lastDialMs = wallMs;
@@ -27,22 +33,51 @@ function simulate(options: { lastDialMs: number; wallMs: number; random: number 
       monotonicMs += pauseMs;
       wallMs += pauseMs;
     }
-    throw new Error("it never dials");
+    return null;
   };
-  return { waitMs: (attempts) => Array.from({ length: attempts }, untilDialMs) };
+  return { pacing, dialsWithin };
 }
 
-test("the first attempt already waits its share of two seconds, later ones more, up to ten", () => {
-  expect(simulate({ lastDialMs: 0, wallMs: 1_000_000, random: 0.5 }).waitMs(5)).toEqual([1_000, 2_000, 4_000, 5_000, 5_000]);
+const HOUR_MS = 3_600_000;
+const now = { lastDialMs: 0, wallMs: 1_000_000, random: 0.5 };
+
+test("the first attempt waits its share of two seconds, and no other is made until it is released", () => {
+  const { dialsWithin } = startClient(now);
+  expect(dialsWithin(HOUR_MS)).toBe(1_000);
+  expect(dialsWithin(HOUR_MS)).toBeNull();
+});
+
+test("no share at all is at once", () => {
+  expect(startClient({ ...now, random: 0 }).dialsWithin(HOUR_MS)).toBe(0);
+});
+
+test("released, it dials each server once, at once", () => {
+  const { pacing, dialsWithin } = startClient(now);
+  dialsWithin(HOUR_MS);
+  pacing.release(2);
+  expect([dialsWithin(HOUR_MS), dialsWithin(HOUR_MS), dialsWithin(HOUR_MS)]).toEqual([0, 0, null]);
+});
+
+test("released before its first attempt, it does not wait for it", () => {
+  const { pacing, dialsWithin } = startClient({ ...now, random: 0.9 });
+  expect(dialsWithin(500)).toBeNull();
+  pacing.release(1);
+  expect(dialsWithin(HOUR_MS)).toBe(0);
+});
+
+test("a connection that came back begins anew", () => {
+  const { pacing, dialsWithin } = startClient(now);
+  dialsWithin(HOUR_MS);
+  pacing.connected();
+  expect(dialsWithin(HOUR_MS)).toBe(1_000);
 });
 
 test.each([
   ["set back by a day", 100_000_000, 13_600_000],
   ["set forward by a day", 13_600_000, 100_000_000],
 ])("a clock that is %s changes nothing", (_what, lastDialMs, wallMs) => {
-  expect(simulate({ lastDialMs, wallMs, random: 0.5 }).waitMs(2)).toEqual([1_000, 2_000]);
-});
-
-test("no share at all is at once", () => {
-  expect(simulate({ lastDialMs: 0, wallMs: 1_000_000, random: 0 }).waitMs(2)).toEqual([0, 0]);
+  const { pacing, dialsWithin } = startClient({ lastDialMs, wallMs, random: 0.5 });
+  expect(dialsWithin(HOUR_MS)).toBe(1_000);
+  pacing.release(1);
+  expect(dialsWithin(HOUR_MS)).toBe(0);
 });

@@ -1,15 +1,18 @@
-// When to dial again after a connection was lost: spread over the fleet from the first attempt on, because 3,000 devices lose a server in
-// the same millisecond. The client's own jitter does not delay its first attempt (measured), and its arithmetic on the wall clock makes
-// it wait for hours when the clock is set back, as on a board without a battery; so this answers in its terms, by a clock that never
-// goes back.
+// When the client itself dials after a connection was lost: once, after a share of two seconds at random, because 3,000 devices lose a
+// server in the same millisecond; after that only when it is released, by whoever has found out that NATS can be reached again
+// (watched-connection.ts). The client's own jitter does not delay its first attempt (measured), and its arithmetic on the wall clock
+// makes it wait for hours when the clock is set back, as on a board without a battery; so this answers in its terms, by a clock that
+// never goes back.
 
-/** The first attempt after up to this, the later ones after up to MAX_DELAY_MS, each time a share at random. */
 const FIRST_DELAY_MS = 2_000;
-const MAX_DELAY_MS = 10_000;
+/** How late a release may be noticed. */
+const LOOK_EVERY_MS = 250;
 
 export interface ReconnectPacing {
   /** For the client's `reconnectDelayHandler`, which is asked before each attempt, and again after each wait. */
   delayMs(): number;
+  /** The client may dial that many times more, at once: once for each server that it knows. */
+  release(dials: number): void;
   /** The connection is there (again). */
   connected(): void;
 }
@@ -19,26 +22,27 @@ export function createReconnectPacing(
   clock: { monotonicMs(): number; now(): number },
   random: () => number = Math.random,
 ): ReconnectPacing {
-  let attempt = 0;
-  let dialAtMs: number | null = null;
+  let firstDialAtMs: number | null = null;
+  let dialsLeft = 1;
   return {
     delayMs: () => {
-      if (dialAtMs === null) {
-        dialAtMs = clock.monotonicMs() + random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 10));
-        attempt += 1;
-      }
-      const remainingMs = dialAtMs - clock.monotonicMs();
-      if (remainingMs <= 0) {
-        dialAtMs = null;
+      firstDialAtMs ??= clock.monotonicMs() + random() * FIRST_DELAY_MS;
+      const remainingMs = Math.max(0, firstDialAtMs - clock.monotonicMs());
+      if (dialsLeft > 0 && remainingMs === 0) {
+        dialsLeft -= 1;
         // The client dials when `last dial + delay <= now`; whatever the wall clock says, that is now.
         return -Infinity;
       }
       // … and else waits for the smaller of the delay and `last dial + delay - now`.
-      return remainingMs + Math.max(0, clock.now() - lastDialMs());
+      return Math.min(remainingMs || LOOK_EVERY_MS, LOOK_EVERY_MS) + Math.max(0, clock.now() - lastDialMs());
+    },
+    release: (dials) => {
+      firstDialAtMs = clock.monotonicMs();
+      dialsLeft = dials;
     },
     connected: () => {
-      attempt = 0;
-      dialAtMs = null;
+      firstDialAtMs = null;
+      dialsLeft = 1;
     },
   };
 }

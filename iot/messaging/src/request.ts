@@ -20,7 +20,7 @@ export async function request(messaging: Messaging, subject: string, payload: st
   const { what, headers, signal } = options;
   signal?.throwIfAborted();
   const state = messaging.state();
-  if (state.kind === "disconnected") throw new MessagingError("NotConnected", `${what}: ${state.message}`);
+  if (state.kind !== "connected") throw new MessagingError("NotConnected", `${what}: ${state.message}`);
   const answer = messaging.replies.ask(subject, payload, { timeoutMs: TIMEOUT_MS, headers });
   try {
     // A time-out would say the same, five seconds later.

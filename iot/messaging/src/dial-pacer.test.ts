@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { DialPacer } from "./dial-pacer.ts";
+
+const signal = new AbortController().signal;
+
+/** A clock that is moved by whoever sleeps, and a network that changes at these moments. */
+function world(options: { random: number; changesAtMs?: readonly number[] }) {
+  let nowMs = 0;
+  const pacer = new DialPacer({
+    clock: {
+      monotonicMs: () => nowMs,
+      sleep: async (ms) => void (nowMs += ms),
+    },
+    fingerprint: () => String((options.changesAtMs ?? []).filter((at) => at <= nowMs).length),
+    random: () => options.random,
+  });
+  const pause = async (): Promise<number> => {
+    const startedMs = nowMs;
+    await pacer.pause(signal);
+    return nowMs - startedMs;
+  };
+  return { pacer, pause, pass: (ms: number) => void (nowMs += ms) };
+}
+
+test.each([
+  ["the longest", 0.999_999, [500, 1_000, 2_000, 4_000, 6_000, 6_000]],
+  ["the shortest", 0, [250, 500, 1_000, 2_000, 3_000, 3_000]],
+])("%s pauses: soon at first, then no more than 6 s, so that a cure is followed within 10 s", async (_name, random, expected) => {
+  const { pause } = world({ random });
+  const pauses: number[] = [];
+  for (const _ of expected) pauses.push(Math.round(await pause()));
+  expect(pauses).toEqual(expected);
+});
+
+test("ten minutes without a server are some 137 attempts: one in 4.5 s, however long it lasts", async () => {
+  const { pause } = world({ random: 0.5 });
+  let attempts = 0;
+  for (let passedMs = 0; passedMs < 600_000; attempts++) passedMs += await pause();
+  expect(attempts).toBe(137);
+});
+
+test("a cable that is plugged in is followed within two seconds, and the next attempts come soon again", async () => {
+  const { pause } = world({ random: 0.5, changesAtMs: [16_000] });
+  const pauses: number[] = [];
+  for (let attempt = 1; attempt <= 8; attempt++) pauses.push(await pause());
+  // Six pauses are 14.6 s; it is seen at 16.6 s, when the network is looked at next, and followed after a share of a second.
+  expect(pauses).toEqual([375, 750, 1_500, 3_000, 4_500, 4_500, 2_500, 375]);
+});
+
+test("a change while the last attempt was waiting for its answer counts, too", async () => {
+  const { pause, pass } = world({ random: 0.5, changesAtMs: [5_000] });
+  pass(10_000);
+  expect(await pause()).toBe(500);
+});
+
+test("it ends with the signal's reason", async () => {
+  const pacer = new DialPacer({ fingerprint: () => "" });
+  await expect(pacer.pause(AbortSignal.abort(new Error("enough")))).rejects.toThrow("enough");
+});
