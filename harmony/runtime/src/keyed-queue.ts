@@ -24,6 +24,7 @@ interface Lane {
   timer: AbortController | null;
   dueMs: number;
   run: AbortController | null;
+  startedMs: number;
 }
 
 export class KeyedQueue<Key extends string> {
@@ -70,6 +71,11 @@ export class KeyedQueue<Key extends string> {
     );
   }
 
+  /** What is handled now, and since when by the monotonic clock: a handling that never ends can be told by it. */
+  running(): { readonly key: Key; readonly sinceMs: number }[] {
+    return [...this.#lanes].filter(([, lane]) => lane.state === "running").map(([key, lane]) => ({ key, sinceMs: lane.startedMs }));
+  }
+
   /** Aborts what runs, drops what waits, and resolves when nothing runs any more. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -84,7 +90,7 @@ export class KeyedQueue<Key extends string> {
   #lane(key: Key): Lane {
     const known = this.#lanes.get(key);
     if (known !== undefined) return known;
-    const lane: Lane = { state: "idle", again: false, failures: 0, timer: null, dueMs: 0, run: null };
+    const lane: Lane = { state: "idle", again: false, failures: 0, timer: null, dueMs: 0, run: null, startedMs: 0 };
     this.#lanes.set(key, lane);
     return lane;
   }
@@ -106,6 +112,7 @@ export class KeyedQueue<Key extends string> {
     const run = new AbortController();
     lane.state = "running";
     lane.run = run;
+    lane.startedMs = this.#options.clock.monotonicMs();
     let againAfterMs: number | null | undefined;
     try {
       againAfterMs = await handle(key, run.signal);
