@@ -5,7 +5,7 @@ import { defineConfig } from "oxlint";
 
 const ALL = ["@harmony/*", "@iot/*"];
 const BELOW_APPS = ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@harmony/podman", "@harmony/host"];
-const PLATFORM = ["@iot/contracts", "@iot/messaging", "@iot/kubernetes", "@iot/workload-files"];
+const PLATFORM = ["@iot/contracts", "@iot/messaging", "@iot/kubernetes", "@iot/workload-files", "@iot/report"];
 
 /** Which of our packages the sources of a folder may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "harmony/podman": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
   "harmony/host": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
   "iot/contracts": ["@harmony/core", "@harmony/schema"],
+  "iot/report": ["@harmony/core", "@iot/contracts"],
   "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
   "iot/kubernetes": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],

@@ -1,19 +1,30 @@
 // The agent, wired: what should be (desired-state.ts) to the lanes that make it so (lanes.ts), and back to what is told (status-sender.ts).
-// It works from its own disk before NATS was ever reached. Ends when the signal is aborted; what runs on the Topology keeps running.
+// It works from its own disk before NATS was ever reached. Ends when the signal is aborted; what runs on the Topology keeps running. What
+// a person at the device sees and asks of it goes through
+// local-api.ts and systemd's STATUS.
 
 import { readFile } from "node:fs/promises";
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
+import type { DeploymentName, DeploymentReport, DeviceStatus } from "@iot/contracts";
 import { connectMessaging, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config.ts";
+import { ConnectionNow } from "./connection-now.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { DesiredState } from "./desired-state.ts";
+import { History } from "./history.ts";
+import { Holds } from "./holds.ts";
 import { Lanes } from "./lanes.ts";
+import { historyEntry, localActions, sinceOf } from "./local-actions.ts";
+import { openLocalApi } from "./local-api.ts";
 import { Problems } from "./problems.ts";
+import { SentenceTeller } from "./sentence-teller.ts";
+import type { ServiceManager } from "./service-manager.ts";
 import { StateStore } from "./state-store.ts";
 import { deviceStatus } from "./status.ts";
 import { StatusSender, toDeviceInventory } from "./status-sender.ts";
 import { AGENT_VERSION } from "./version.ts";
+import { type Handling, keepWatchdogFed } from "./watchdog.ts";
 
 const STATUSES_PER_PING = 10;
 
@@ -23,14 +34,30 @@ export interface AgentOptions {
   /** The Score variants that this agent serves, each bound to its Topology. */
   readonly variants: readonly BoundVariant[];
   readonly inventory: (signal: AbortSignal) => Promise<Inventory>;
+  readonly serviceManager: ServiceManager;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-export async function runAgent({ config, credentials, variants, inventory, log, signal }: AgentOptions): Promise<void> {
-  const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const { config, credentials, variants, inventory, serviceManager, log, signal } = options;
+  const { device, labels, stateDir, runDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
   const identity = { device, agentVersion: AGENT_VERSION, bootId: await bootId() };
-  const problems = new Problems({ log, onChange: () => sender.changed() });
+  const history = new History({ folder: stateDir, log });
+  const connection = new ConnectionNow(natsUrls);
+  const problems = new Problems({
+    log,
+    onChange: () => {
+      sender.changed();
+      sentence.changed();
+    },
+  });
+  const holds: Holds = new Holds({
+    folder: stateDir,
+    bootId: identity.bootId,
+    log,
+    onChange: (name) => lanes.look(name, true),
+  });
   const desired: DesiredState = new DesiredState({
     device,
     store: new StateStore({ folder: stateDir, log }),
@@ -38,18 +65,22 @@ export async function runAgent({ config, credentials, variants, inventory, log, 
     log,
     onDesired: (name, interrupt) => lanes.look(name, interrupt),
   });
+  const status = (deployments: ReadonlyMap<DeploymentName, DeploymentReport>): DeviceStatus =>
+    deviceStatus({
+      ...identity,
+      statusIntervalMs,
+      reportedAt: new Date().toISOString(),
+      manifestRevision: desired.manifestRevision,
+      problem: problems.worst(),
+      deployments,
+    });
   const sender = new StatusSender({
     statusIntervalMs,
     log,
-    status: (deployments) =>
-      deviceStatus({
-        ...identity,
-        statusIntervalMs,
-        reportedAt: new Date().toISOString(),
-        manifestRevision: desired.manifestRevision,
-        problem: problems.worst(),
-        deployments,
-      }),
+    status,
+    remembered: (name) => sinceOf(history.last(name)),
+    onTransition: (deployment, report, message) => history.add(historyEntry(deployment, report, message)),
+    onChange: () => sentence.changed(),
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, labels: { ...labels } }),
   });
   const lanes = new Lanes({
@@ -59,11 +90,44 @@ export async function runAgent({ config, credentials, variants, inventory, log, 
     relistIntervalMs,
     log,
     onReport: (name, report) => sender.tell(name, report),
-    onRemoved: (name) => sender.forget(name),
+    onRemoved: (name) => {
+      sender.forget(name);
+      void holds.release(name);
+    },
+    holdOf: (name) => holds.get(name),
+  });
+  const sentence = new SentenceTeller({
+    standing: () => ({ connection: connection.state, deployments: sender.deployments(), problem: problems.worst() }),
+    tell: (text) => serviceManager.status(text),
   });
 
-  await desired.load();
+  await Promise.all([desired.load(), history.load(), holds.load()]);
   lanes.start(signal);
+  const handlings = (): Handling[] => [...lanes.handlings(), ...desired.handlings(), ...sender.handlings()];
+  const watchdog = keepWatchdogFed({
+    watchdogMs: serviceManager.watchdogMs,
+    handlings,
+    feed: () => serviceManager.feedWatchdog(),
+    log,
+    signal,
+  });
+  await openLocalApi({
+    folder: runDir,
+    actions: localActions({
+      device,
+      desired,
+      lanes,
+      sender,
+      holds,
+      history,
+      status: () => ({ ...status(sender.deployments()), connection: connection.shown() }),
+    }),
+    log,
+    signal,
+  });
+  // Not when NATS is reached: what runs here needs neither.
+  serviceManager.ready();
+  sentence.changed();
   try {
     // Each status is acknowledged, and one that is not makes the connection prove itself: pings would only cost their bytes.
     const pingIntervalMs = STATUSES_PER_PING * statusIntervalMs;
@@ -77,6 +141,10 @@ export async function runAgent({ config, credentials, variants, inventory, log, 
       log,
       signal,
       pingIntervalMs,
+      onState: (state) => {
+        connection.become(state);
+        sentence.changed();
+      },
     });
     const writer = openStatusWriter(messaging, device);
     desired.follow(openDeviceReader(messaging, device), signal);
@@ -88,7 +156,9 @@ export async function runAgent({ config, credentials, variants, inventory, log, 
     await aborted(signal);
     await messaging.close();
   } finally {
-    await Promise.all([desired.close(), lanes.close(), sender.close()]);
+    serviceManager.stopping();
+    await Promise.all([desired.close(), lanes.close(), sender.close(), sentence.close(), holds.close(), watchdog]);
+    await history.close();
   }
 }
 

@@ -1,22 +1,22 @@
-// The command line.
+// The command line as far as it says which of the two the process is: the agent, or a command of a person. What stands after a command's
+// name is the command's own.
 
-import { parseArgs } from "node:util";
-import { errorText, UserError } from "@harmony/runtime";
-import { DEFAULT_CONFIG_FILE } from "./config.ts";
+export const DEFAULT_CONFIG_FILE = "/etc/iot-agent/config.toml";
 
-export const HELP = `Usage: iot-agent [--config FILE]
+export interface Arguments {
+  readonly config: string;
+  /** Null: be the agent. Else a command's name and its arguments; what is wrong or only asks for help is one too. */
+  readonly command: readonly string[] | null;
+}
 
-Makes this device run what its manifest in NATS says. FILE is ${DEFAULT_CONFIG_FILE} unless told; --version and --help.
-`;
+export function readArguments(argv: readonly string[]): Arguments {
+  const [first, second, ...rest] = argv;
+  if (first === undefined) return { config: DEFAULT_CONFIG_FILE, command: null };
+  if (first.startsWith("--config=")) return withConfig(first.slice("--config=".length), argv.slice(1));
+  if (first === "--config" && second !== undefined) return withConfig(second, rest);
+  return { config: DEFAULT_CONFIG_FILE, command: argv };
+}
 
-/** @throws UserError */
-export function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: { config: { type: "string", default: DEFAULT_CONFIG_FILE }, version: { type: "boolean" }, help: { type: "boolean" } },
-    });
-    return values;
-  } catch (error) {
-    throw new UserError(`${errorText(error)}; see iot-agent --help`, 2);
-  }
+function withConfig(config: string, rest: readonly string[]): Arguments {
+  return { config, command: rest.length === 0 ? null : rest };
 }

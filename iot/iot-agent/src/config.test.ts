@@ -22,6 +22,7 @@ describe("the configuration", () => {
         device: "pi-demo-01",
         labels: {},
         stateDir: "/var/lib/iot-agent",
+        runDir: "/run/iot-agent",
         statusIntervalMs: 30_000,
         relistIntervalMs: 30_000,
         credentials: { type: "toml-shared", natsUser: "iot-agent", natsPass: "dev-shared-password" },

@@ -10,8 +10,8 @@ import { asDeviceId, type DeviceId, STATUS_EVERY_MS } from "@iot/contracts";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 
-export const DEFAULT_CONFIG_FILE = "/etc/iot-agent/config.toml";
-const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
+export const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
+export const DEFAULT_RUN_DIR = "/run/iot-agent";
 const RELIST_EVERY_MS = 30_000;
 
 const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));
@@ -25,6 +25,7 @@ const SECTIONS = {
   agent: z.looseObject({
     device_id: DnsLabel,
     state_dir: z.optional(z.string()),
+    run_dir: z.optional(z.string()),
     status_interval_seconds: z.optional(Seconds),
     relist_interval_seconds: z.optional(Seconds),
     labels: z.optional(z.record(z.string(), z.string())),
@@ -37,7 +38,7 @@ const SECTIONS = {
 const ConfigFile = z.looseObject(SECTIONS);
 
 const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
-  agent: ["device_id", "state_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
+  agent: ["device_id", "state_dir", "run_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
   nats: ["urls"],
   podman: ["socket"],
@@ -53,6 +54,8 @@ export interface AgentConfig {
   readonly device: DeviceId;
   readonly labels: Readonly<Record<string, string>>;
   readonly stateDir: string;
+  /** Where its sockets for people are. */
+  readonly runDir: string;
   readonly statusIntervalMs: number;
   readonly relistIntervalMs: number;
   readonly credentials: TomlSharedCredentials;
@@ -93,6 +96,7 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
     device: asDeviceId(agent.device_id),
     labels: agent.labels ?? {},
     stateDir: agent.state_dir ?? env["STATE_DIRECTORY"]?.split(":")[0] ?? DEFAULT_STATE_DIR,
+    runDir: agent.run_dir ?? DEFAULT_RUN_DIR,
     statusIntervalMs: (agent.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
     relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
     credentials: { type: credentials.type, natsUser: credentials.nats_user, natsPass: credentials.nats_pass },

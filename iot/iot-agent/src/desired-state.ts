@@ -9,11 +9,14 @@ import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/mes
 import type { Problems } from "./problems.ts";
 import type { DeploymentRecord, StateStore } from "./state-store.ts";
 import { orphans, type Records, takeManifest } from "./take-manifest.ts";
+import type { Handling } from "./watchdog.ts";
 
 /** Notices and reconnects come sooner; this is for a notice that was lost. */
 const REREAD_MS = 4 * 60_000;
 const RETRY = { baseMs: 500, maxMs: 30_000 };
 const FETCHES_AT_ONCE = 8;
+/** Longer than any answer of NATS is waited for, or the disk's. */
+const READ_LIMIT_MS = 10 * 60_000;
 
 /** Why a deployment's Score is not in hand at the revision that the manifest names. */
 export interface ScoreTrouble {
@@ -134,6 +137,14 @@ export class DesiredState {
     rest.delete(name);
     this.#records = rest;
     await this.#save();
+  }
+
+  handlings(): Handling[] {
+    const all = [
+      ...this.#manifest.running(),
+      ...this.#scores.running().map(({ key, sinceMs }) => ({ key: `the Score of "${key}"`, sinceMs })),
+    ];
+    return all.map(({ key, sinceMs }) => ({ what: `reading ${key}`, sinceMs, limitMs: READ_LIMIT_MS }));
   }
 
   async close(): Promise<void> {

@@ -2,8 +2,8 @@
 // up nobody. Knows no variant by name. A Score that cannot be applied (of an unknown type, or one that does not parse) is told as Rejected,
 // and the one before it stays in force: kept up as if nothing had come, also after a power cut.
 
-import { type BoundVariant, formatIssues, type Workload, type WorkloadReport } from "@harmony/core";
-import { backoffMs, errorText, KeyedQueue, type Log } from "@harmony/runtime";
+import { type BoundVariant, type Explanation, formatIssues, type Hold, type Workload, type WorkloadReport } from "@harmony/core";
+import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { type DeploymentName, Score } from "@iot/contracts";
 import type { DesiredState } from "./desired-state.ts";
@@ -11,6 +11,7 @@ import type { Problems } from "./problems.ts";
 import type { DeploymentRecord, ScoreInHand } from "./state-store.ts";
 import type { LaneReport } from "./status.ts";
 import { formatOrigin } from "./take-manifest.ts";
+import type { Handling } from "./watchdog.ts";
 
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 /**
@@ -18,6 +19,14 @@ const RETRY = { baseMs: 1_000, maxMs: 30_000 };
  * more, and until the next try the service is down. So the first tries come quickly.
  */
 const TROUBLE = { baseMs: 50, maxMs: 30_000 };
+
+/**
+ * Longer than any time-out that a handling may wait for without telling anything: a pull that gets no byte (10 min) and a flush of a slow
+ * card, a stop (a Score may ask for a day), a list.
+ */
+const LANE_LIMIT_MS = 40 * 60_000;
+const STOP_LIMIT_MS = 25 * 3_600_000;
+const RELIST_LIMIT_MS = 10 * 60_000;
 
 export interface LanesOptions {
   readonly variants: readonly BoundVariant[];
@@ -27,6 +36,8 @@ export interface LanesOptions {
   readonly log: Log;
   readonly onReport: (name: DeploymentName, report: LaneReport) => void;
   readonly onRemoved: (name: DeploymentName) => void;
+  /** What a person holds. */
+  readonly holdOf: (name: DeploymentName) => Hold | null;
 }
 
 export class Lanes {
@@ -37,6 +48,8 @@ export class Lanes {
   /** By variant: what the Topology carried at the last relist, and what was brought there since. */
   readonly #carried = new Map<BoundVariant, Map<string, Workload>>();
   readonly #reports = new Map<DeploymentName, WorkloadReport>();
+  /** By the monotonic clock. */
+  readonly #toldAtMs = new Map<DeploymentName, number>();
   readonly #attempts = new Map<DeploymentName, number>();
 
   constructor(options: LanesOptions) {
@@ -76,6 +89,59 @@ export class Lanes {
 
   async close(): Promise<void> {
     await Promise.all([this.#queue.close(), this.#relist.close()]);
+  }
+
+  /** What keeps its Score from being tried now is forgotten, and it is looked at. */
+  async retry(name: DeploymentName, signal: AbortSignal): Promise<void> {
+    this.#attempts.delete(name);
+    const target = this.#inForce(name);
+    if (target !== null) await target.variant.retry(name, signal);
+    this.look(name, false);
+  }
+
+  /** What was seen of it and what is planned, with nothing applied; null: its Score is none that a variant could be asked about. */
+  async explain(name: DeploymentName, signal: AbortSignal): Promise<Explanation | null> {
+    const record = this.#options.desired.record(name);
+    const target = this.#inForce(name);
+    if (record === undefined || target === null) return null;
+    const { variant, data, score } = target;
+    const revision = formatOrigin({ revision: score.revision, source: record.entry.source });
+    const desired = {
+      name,
+      revision,
+      scoreString: score.scoreString,
+      data: record.removing ? null : data,
+      hold: this.#options.holdOf(name),
+    };
+    return variant.explain(desired, signal);
+  }
+
+  /** What is being handled now, and how long that may take without a word. */
+  handlings(): Handling[] {
+    const lanes = this.#queue.running().map(({ key, sinceMs }) => {
+      const { phase } = this.#reports.get(key) ?? {};
+      const limitMs = phase === "Stopping" || phase === "Removing" ? STOP_LIMIT_MS : LANE_LIMIT_MS;
+      return { what: `deployment "${key}"`, sinceMs: Math.max(sinceMs, this.#toldAtMs.get(key) ?? 0), limitMs };
+    });
+    return [
+      ...lanes,
+      ...this.#relist.running().map(({ sinceMs }) => ({ what: "the list of what runs", sinceMs, limitMs: RELIST_LIMIT_MS })),
+    ];
+  }
+
+  #inForce(name: DeploymentName): Target | null {
+    const record = this.#options.desired.record(name);
+    for (const score of [record?.score, record?.accepted]) {
+      const resolved = score === undefined || score === null ? null : this.#resolve(score);
+      if (resolved?.kind === "target") return resolved;
+    }
+    return null;
+  }
+
+  /** Also what the Topology alone says. */
+  lookAtAll(): void {
+    this.#relist.add("relist");
+    this.#lookAtAll();
   }
 
   #lookAtAll(): void {
@@ -158,7 +224,10 @@ export class Lanes {
     this.#carry(variant, { name, revision, scoreString });
     const tell = (report: WorkloadReport): void =>
       this.#tell(name, record, rejection === undefined ? report : asRejected(rejection, report));
-    const report = await variant.reconcile({ name, revision, scoreString, data, hold: null }, { signal, onReport: tell });
+    const report = await variant.reconcile(
+      { name, revision, scoreString, data, hold: this.#options.holdOf(name) },
+      { signal, onReport: tell },
+    );
     if (report.runningRevision !== null) this.#carried.get(variant)?.set(name, { name, revision: report.runningRevision, scoreString });
     tell(report);
     return this.#againAfterMs(name, report);
@@ -206,6 +275,7 @@ export class Lanes {
 
   #forget(name: DeploymentName): void {
     this.#reports.delete(name);
+    this.#toldAtMs.delete(name);
     this.#attempts.delete(name);
     this.#options.onRemoved(name);
   }
@@ -224,6 +294,7 @@ export class Lanes {
   #tell(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
     const { desired, onReport } = this.#options;
     this.#reports.set(name, report);
+    this.#toldAtMs.set(name, systemClock.monotonicMs());
     const trouble = record.removing ? undefined : desired.trouble(name);
     onReport(name, {
       report:

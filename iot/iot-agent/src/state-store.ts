@@ -30,7 +30,7 @@ export const SavedState = z.looseObject({
 });
 export type SavedState = z.output<typeof SavedState>;
 
-const FILE = "desired-state.json";
+export const STATE_FILE = "desired-state.json";
 
 export class StateStore {
   readonly #folder: string;
@@ -74,6 +74,6 @@ export class StateStore {
   }
 
   #path(): string {
-    return join(this.#folder, FILE);
+    return join(this.#folder, STATE_FILE);
   }
 }

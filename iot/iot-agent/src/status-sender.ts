@@ -7,6 +7,7 @@ import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
 import { advance, type LaneReport } from "./status.ts";
+import type { Handling } from "./watchdog.ts";
 
 const TRANSITION_DELAY_MS = 50;
 const DETAIL_DELAY_MS = 1_000;
@@ -15,12 +16,20 @@ const LASTING_MS = 2_000;
 /** Another try at what stood in the way is told when it gets somewhere: longer than Podman takes to find that a registry is still away. */
 const TRY_LASTS_MS = 15_000;
 const INVENTORY_EVERY_MS = 10 * 60_000;
+/** Longer than Podman's facts and NATS' acknowledgement are waited for. */
+const WRITE_LIMIT_MS = 10 * 60_000;
 
 export interface StatusSenderOptions {
   readonly statusIntervalMs: number;
   readonly log: Log;
   readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
   readonly inventory: (signal: AbortSignal) => Promise<DeviceInventory>;
+  /** Since when a deployment is in this phase for this reason, from before the agent started. */
+  readonly remembered?: (name: DeploymentName) => Pick<DeploymentReport, "phase" | "reason" | "since"> | undefined;
+  /** A transition that a person wants to hear of, each one once; null: the deployment is gone. */
+  readonly onTransition?: (name: DeploymentName, report: DeploymentReport | null, message: string) => void;
+  /** Anything that is told of the deployments changed. */
+  readonly onChange?: () => void;
 }
 
 export class StatusSender {
@@ -79,11 +88,24 @@ export class StatusSender {
 
   #tellNow(name: DeploymentName, lane: LaneReport): void {
     this.#tries.delete(name);
-    const { report, change } = advance(this.#deployments.get(name), lane, new Date().toISOString());
+    const before = this.#deployments.get(name);
+    const { report: told, change } = advance(before, lane, new Date().toISOString());
     if (change === "none") return;
+    const report = before === undefined ? this.#since(name, told) : told;
     this.#deployments.set(name, report);
+    this.#options.onChange?.();
     if (change === "transition") this.#logTransition(name);
     this.#queue.addAfter("status", change === "transition" ? TRANSITION_DELAY_MS : DETAIL_DELAY_MS);
+  }
+
+  /** After a restart of the agent what is as it was is so since then. */
+  #since(name: DeploymentName, report: DeploymentReport): DeploymentReport {
+    const last = this.#options.remembered?.(name);
+    return last?.phase === report.phase && last.reason === report.reason ? { ...report, since: last.since } : report;
+  }
+
+  deployments(): ReadonlyMap<DeploymentName, DeploymentReport> {
+    return this.#deployments;
   }
 
   forget(name: DeploymentName): void {
@@ -93,13 +115,20 @@ export class StatusSender {
     this.#tries.delete(name);
     if (!this.#deployments.delete(name)) return;
     // The variant's own last word may name what outlives the deployment.
-    if (!isTold) this.#options.log.info(last?.phase === "Removing" ? last.message : "removed", { deployment: name });
+    const message = last?.phase === "Removing" ? last.message : "removed";
+    if (!isTold) this.#options.log.info(message, { deployment: name });
+    this.#options.onTransition?.(name, null, message);
+    this.#options.onChange?.();
     this.#queue.addAfter("status", TRANSITION_DELAY_MS);
   }
 
   /** Something beside the deployments changed. */
   changed(): void {
     this.#queue.addAfter("status", TRANSITION_DELAY_MS);
+  }
+
+  handlings(): Handling[] {
+    return this.#queue.running().map(({ key, sinceMs }) => ({ what: `writing the ${key}`, sinceMs, limitMs: WRITE_LIMIT_MS }));
   }
 
   async close(): Promise<void> {
@@ -142,6 +171,7 @@ export class StatusSender {
     const report = this.#deployments.get(name);
     if (report === undefined || report === this.#logged.get(name)) return;
     this.#logged.set(name, report);
+    this.#options.onTransition?.(name, report, report.message);
     const { phase, reason, message, desiredRevision: revision } = report;
     this.#options.log[TROUBLE.has(phase) ? "warn" : "info"](message, {
       deployment: name,

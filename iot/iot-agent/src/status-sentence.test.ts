@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import { type Standing, statusSentence } from "./status-sentence.ts";
 
 const connected = { kind: "connected", server: "central:4222" } as const;
-const lost = { kind: "disconnected", message: "cannot connect to NATS at nats://central:4222: the host name cannot be resolved; …" } as const;
+const lost = {
+  kind: "disconnected",
+  message: "cannot connect to NATS at nats://central:4222: the host name cannot be resolved; …",
+} as const;
 const running = { phase: "Running", message: "running nginx:alpine" } as const;
 const pulling = { phase: "Pulling", message: "pulling nginx:alpine (layer 2)" } as const;
 const blocked = { phase: "Blocked", message: "port 8080 is held by sshd" } as const;
@@ -12,12 +15,24 @@ const TABLE: readonly [string, Partial<Standing>, string][] = [
   ["all run", { deployments: new Map([["a", running]]) }, "connected to NATS central:4222, 1 of 1 deployment running"],
   [
     "one is on its way",
-    { deployments: new Map<string, typeof running | typeof pulling>([["a", running], ["b", running], ["hello-world", pulling]]) },
+    {
+      deployments: new Map<string, typeof running | typeof pulling>([
+        ["a", running],
+        ["b", running],
+        ["hello-world", pulling],
+      ]),
+    },
     "connected to NATS central:4222, 2 of 3 deployments running; hello-world: pulling nginx:alpine (layer 2)",
   ],
   [
     "what is wrong comes first",
-    { deployments: new Map<string, typeof pulling | typeof blocked>([["a", pulling], ["b", pulling], ["z", blocked]]) },
+    {
+      deployments: new Map<string, typeof pulling | typeof blocked>([
+        ["a", pulling],
+        ["b", pulling],
+        ["z", blocked],
+      ]),
+    },
     "connected to NATS central:4222, 0 of 3 deployments running; z: port 8080 is held by sshd; a: pulling nginx:alpine (layer 2); 1 more, see iot-agent status",
   ],
   [

@@ -1,11 +1,11 @@
 // An agent whose Topology is a folder: in the test's own process, or as a process that can be killed (file-agent-main.ts).
 
 import { mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bind } from "@harmony/core";
 import { createLog, type Log } from "@harmony/runtime";
 import { makeTempFolder } from "@iot/testkit";
-import { runAgent } from "../src/index.ts";
+import { connectServiceManager, runAgent } from "../src/index.ts";
 import { DEVICE } from "./central.ts";
 import { fileVariant, folderTopology } from "./second-variant/file-v0.ts";
 
@@ -59,10 +59,19 @@ export function runFileAgent(options: { folder: string; stateDir: string; natsUr
   const { folder, stateDir, natsUrl, log, signal } = options;
   const topology = folderTopology(folder);
   return runAgent({
-    config: { device: DEVICE, labels: { site: "lab" }, stateDir, statusIntervalMs: 1_000, relistIntervalMs: 500, natsUrls: [natsUrl] },
+    config: {
+      device: DEVICE,
+      labels: { site: "lab" },
+      stateDir,
+      runDir: dirname(stateDir),
+      statusIntervalMs: 1_000,
+      relistIntervalMs: 500,
+      natsUrls: [natsUrl],
+    },
     credentials: { natsCredentials: () => Promise.resolve({ user: "u", pass: "p" }) },
     variants: [bind(fileVariant("FileV0"), topology), bind(fileVariant("OtherFileV0"), topology)],
     inventory: (aborted) => topology.inventory(aborted),
+    serviceManager: connectServiceManager({}),
     log,
     signal,
   });

@@ -2,7 +2,7 @@ import type { Phase } from "@harmony/core";
 import { asDeviceId, type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import { describe, expect, it } from "vitest";
-import { type DeploymentRow, type Fleet, judgeFleet, seconds } from "./judge-fleet.ts";
+import { type DeploymentRow, type Fleet, judgeFleet } from "./judge-fleet.ts";
 import { renderExplanation, renderStatus } from "./render-fleet.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
@@ -202,15 +202,4 @@ it("explains in the device's words, with the facts", () => {
   source     git:demo, namespace default
   last seen  10 s ago
 `);
-});
-
-it.each([
-  [0, "0 s"],
-  [89, "89 s"],
-  [90, "2 min"],
-  [5399, "90 min"],
-  [5400, "2 h"],
-  [200_000, "2 d"],
-])("%i seconds are %s", (count, text) => {
-  expect(seconds(count)).toBe(text);
 });

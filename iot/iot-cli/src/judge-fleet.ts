@@ -6,6 +6,7 @@ import type { Phase } from "@harmony/core";
 import { formatIssues } from "@harmony/core";
 import { type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest, type ManifestEntry, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
+import { shownAge } from "@iot/report";
 
 export interface DeviceRow {
   readonly device: string;
@@ -144,7 +145,7 @@ interface Judged {
 function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | null; said: Heard; isKnownUndesired: boolean }): Judged {
   const { entry, report, said, isKnownUndesired } = of;
   const silent = said.row.offline
-    ? `the device has been silent for ${seconds(said.row.lastSeenSeconds ?? 0)} and follows when it is back`
+    ? `the device has been silent for ${shownAge(said.row.lastSeenSeconds ?? 0)} and follows when it is back`
     : null;
   const waits = (reason: string, message: string): Judged => ({
     standing: silent === null ? "progress" : "problem",
@@ -186,12 +187,4 @@ function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
   return (
     SEVERITY[a.standing] - SEVERITY[b.standing] || a.deployment.localeCompare(b.deployment, "en") || a.device.localeCompare(b.device, "en")
   );
-}
-
-/** `45 s`, `12 min`, `5 h`, `3 d`: of one unit, as a person says it. */
-export function seconds(count: number): string {
-  if (count < 90) return `${count} s`;
-  if (count < 90 * 60) return `${Math.round(count / 60)} min`;
-  if (count < 36 * 3600) return `${Math.round(count / 3600)} h`;
-  return `${Math.round(count / 86_400)} d`;
 }

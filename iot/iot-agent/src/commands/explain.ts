@@ -1,0 +1,40 @@
+// `iot-agent explain`: why a deployment is as it is and what would mend it, in the words of the fleet's `iot explain`; then what was seen of
+// it just now, what is planned, and what stands in the way.
+
+import { renderExplained } from "@iot/report";
+import { LocalExplanation } from "./answers.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine } from "./command.ts";
+
+export const explain: Command = {
+  usage: "explain <deployment> [--json]",
+  summary: "why a deployment is as it is, and what would mend it",
+  async run(args, at) {
+    const { values, positionals } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION, positionals: [1, 1] });
+    const path = `/deployments/${encodeURIComponent(positionals[0] ?? "")}/explanation`;
+    const answer = await at.agent.ask(LocalExplanation, { method: "GET", path });
+    at.write(values.json === true ? asJson(answer) : renderExplanation(answer, { width: at.width, nowMs: Date.now() }));
+    return 0;
+  },
+};
+
+/** Pure. */
+export function renderExplanation(answer: LocalExplanation, { width, nowMs }: { readonly width: number; readonly nowMs: number }): string {
+  const { report, deployment, device, observed, planned, blocked } = answer;
+  const sinceMs = Date.parse(report.since);
+  return renderExplained(
+    {
+      deployment,
+      device,
+      ...report,
+      since: Number.isNaN(sinceMs) ? null : report.since,
+      sinceSeconds: Math.max(0, Math.round((nowMs - sinceMs) / 1_000)),
+      facts: report.source === undefined ? [] : [["source", report.source]],
+      sections: [
+        ["Seen just now", observed],
+        ["Planned", planned.length === 0 && blocked.length === 0 ? ["nothing: all is as it should be"] : planned],
+        ["Blocked", blocked.map(({ subject, message }) => `${subject}: ${message}`)],
+      ],
+    },
+    width,
+  );
+}

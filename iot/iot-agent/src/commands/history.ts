@@ -1,0 +1,50 @@
+// `iot-agent history`: the last transitions of this device's deployments, oldest first. Of a stopped agent they are read from its file, by
+// whoever may.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { wrap } from "@iot/report";
+import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../history.ts";
+import { AgentNotRunning } from "./agent-client.ts";
+import { LocalHistory } from "./answers.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+
+export const history: Command = {
+  usage: "history [<deployment>] [--json]",
+  summary: `the last ${HISTORY_KEPT} transitions, kept over power cuts`,
+  details: "\nTimes are in UTC, by the device's clock.\n",
+  async run(args, at) {
+    const { values, positionals } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION, positionals: [0, 1] });
+    const [name] = positionals;
+    const entries = (await readEntries(at)).filter(({ deployment }) => name === undefined || deployment === name);
+    if (values.json === true) at.write(asJson({ entries }));
+    else at.write(renderHistory(entries, { name, width: at.width }));
+    return 0;
+  },
+};
+
+async function readEntries(at: Surroundings): Promise<readonly HistoryEntry[]> {
+  try {
+    return (await at.agent.ask(LocalHistory, { method: "GET", path: "/history" })).entries;
+  } catch (error) {
+    if (!(error instanceof AgentNotRunning)) throw error;
+    const text = await readFile(join(at.stateDir, HISTORY_FILE), "utf8").catch(() => null);
+    if (text === null) throw error;
+    return readHistory(text).entries;
+  }
+}
+
+/** Pure. */
+export function renderHistory(
+  entries: readonly HistoryEntry[],
+  { name, width }: { readonly name: string | undefined; readonly width: number },
+): string {
+  if (entries.length === 0) return name === undefined ? "Nothing has happened yet.\n" : `Nothing is known of "${name}".\n`;
+  const lines = entries.flatMap(({ at, deployment, phase, reason, message, revision }) => {
+    const time = at.slice(0, 19).replace("T", " ");
+    const what = [phase ?? "gone", ...(phase === null || phase === reason ? [] : [`(${reason})`])].join(" ");
+    const version = revision === null ? "" : ` (revision ${revision})`;
+    return wrap(`${time}  ${deployment} ${what}: ${message}${version}`, width, " ".repeat(21), "");
+  });
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,106 @@
+// The commands of a person, by name, and what ends the process: the exit code, and one sentence on stderr when something is not as asked.
+
+import { errorText, UserError } from "@harmony/runtime";
+import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config.ts";
+import { AGENT_VERSION } from "../version.ts";
+import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent-client.ts";
+import { type Command, EXIT, type Surroundings } from "./command.ts";
+import { explain } from "./explain.ts";
+import { history } from "./history.ts";
+import { hold, release, retry } from "./hold.ts";
+import { status } from "./status.ts";
+import { whyNotPermitted } from "./why-not-permitted.ts";
+import { whyNotRunning } from "./why-not-running.ts";
+
+const COMMANDS: readonly Command[] = [status, explain, history, hold, release, retry];
+
+/** Ends the process. */
+export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {
+  const [name = "", ...args] = options.argv;
+  const write = (text: string): void => void process.stdout.write(text);
+  const warn = (text: string): void => void process.stderr.write(text);
+  // A pipe that is closed early, as by head, is no error.
+  process.stdout.once("error", () => process.exit(0));
+  const controller = new AbortController();
+  process.once("SIGINT", () => process.exit(130));
+  const folders = await foldersOf(options.config);
+  const at: Surroundings = {
+    env: process.env,
+    write,
+    warn,
+    width: Math.max(80, process.stdout.columns ?? 120),
+    configFile: options.config,
+    ...folders,
+    agent: connectAgent(folders),
+    signal: controller.signal,
+  };
+  process.exitCode = await runNamed(name, args, at);
+}
+
+async function runNamed(name: string, args: readonly string[], at: Surroundings): Promise<number> {
+  if (name === "--version") at.write(`iot-agent ${AGENT_VERSION}\n`);
+  else if (name === "--help" || name === "-h" || name === "help") at.write(helpOf(args[0]));
+  else {
+    const command = commandNamed(name);
+    if (command === undefined) {
+      at.warn(`iot-agent: there is no command "${name}": ${COMMANDS.map(nameOf).join(", ")}; iot-agent --help tells of each\n`);
+      return EXIT.usage;
+    }
+    // What follows `podman` is Podman's.
+    const isHelp = nameOf(command) === "podman" ? false : args.includes("--help") || args.includes("-h");
+    if (isHelp) at.write(helpOf(name));
+    else return runSafely(command, args, at);
+  }
+  return 0;
+}
+
+async function runSafely(command: Command, args: readonly string[], at: Surroundings): Promise<number> {
+  try {
+    return await command.run(args, at);
+  } catch (error) {
+    const { sentence, exitCode } = await told(error, at);
+    at.warn(`iot-agent: ${sentence}\n`);
+    return exitCode;
+  }
+}
+
+async function told(error: unknown, at: Surroundings): Promise<{ sentence: string; exitCode: number }> {
+  if (error instanceof UserError) return { sentence: error.message, exitCode: error.exitCode };
+  if (error instanceof AgentNotPermitted) return { sentence: await whyNotPermitted(at), exitCode: EXIT.notPermitted };
+  if (error instanceof AgentNotRunning) return { sentence: await whyNotRunning(at), exitCode: EXIT.notRunning };
+  return { sentence: errorText(error), exitCode: EXIT.failed };
+}
+
+function commandNamed(name: string): Command | undefined {
+  return COMMANDS.find((command) => nameOf(command) === name);
+}
+
+function nameOf({ usage }: Command): string {
+  return usage.split(" ")[0] ?? "";
+}
+
+function helpOf(name: string | undefined): string {
+  const command = name === undefined ? undefined : commandNamed(name);
+  if (command !== undefined) return `Usage: iot-agent ${command.usage}\n\n${command.summary}.\n${command.details ?? ""}`;
+  const width = Math.max(...COMMANDS.map(({ usage }) => usage.length)) + 2;
+  return `Usage: iot-agent [--config FILE] [COMMAND]
+
+Without a command: the agent, which makes this device run what its manifest in NATS says. With one:
+
+${COMMANDS.map(({ usage, summary }) => `  ${usage.padEnd(width)}${summary}`).join("\n")}
+
+iot-agent COMMAND --help tells more. For root and members of the group iot-agent, with or without a network. Exit codes: ${EXIT.failed} it is not
+so or was refused, ${EXIT.usage} wrong use, ${EXIT.notRunning} the agent is not running, ${EXIT.notPermitted} this user may not ask.
+`;
+}
+
+/** As the configuration says, when this user may read it. */
+async function foldersOf(file: string): Promise<{ stateDir: string; runDir: string }> {
+  try {
+    const { config } = await readConfig(file, process.env);
+    return { stateDir: config.stateDir, runDir: config.runDir };
+  } catch {
+    // What is wrong with it is told by the agent, and by doctor.
+    return { stateDir: DEFAULT_STATE_DIR, runDir: DEFAULT_RUN_DIR };
+  }
+}

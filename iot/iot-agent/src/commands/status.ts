@@ -1,0 +1,111 @@
+// `iot-agent status`: what this device runs, since when, and how it is connected. From the running agent; when none runs, what its files
+// tell, for whoever may read them.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseJson } from "@harmony/schema";
+import { renderTable, shownAge, wrap } from "@iot/report";
+import { HISTORY_FILE, type HistoryEntry, readHistory } from "../history.ts";
+import { SavedState, STATE_FILE } from "../state-store.ts";
+import { AgentNotRunning } from "./agent-client.ts";
+import { LocalStatus } from "./answers.ts";
+import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { whyNotRunning } from "./why-not-running.ts";
+
+export const status: Command = {
+  usage: "status [--json]",
+  summary: "what runs here, since when, and how the device is connected",
+  async run(args, at) {
+    const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
+    try {
+      const answer = await at.agent.ask(LocalStatus, { method: "GET", path: "/status" });
+      at.write(values.json === true ? asJson(answer) : renderStatus(answer, { width: at.width, nowMs: Date.now() }));
+      return 0;
+    } catch (error) {
+      if (!(error instanceof AgentNotRunning)) throw error;
+      const why = await whyNotRunning(at);
+      const last = await lastKnown(at);
+      if (values.json === true) at.write(asJson({ running: false, message: why, lastKnown: last }));
+      else {
+        at.warn(`iot-agent: ${why}\n`);
+        if (last !== null) at.write(renderLastKnown(last, at.width));
+      }
+      return EXIT.notRunning;
+    }
+  },
+};
+
+/** Pure. */
+export function renderStatus(status: LocalStatus, { width, nowMs }: { readonly width: number; readonly nowMs: number }): string {
+  const age = (since: string | undefined): string => {
+    const ms = nowMs - Date.parse(since ?? "");
+    return Number.isNaN(ms) ? "-" : shownAge(Math.max(0, Math.round(ms / 1_000)));
+  };
+  const { connection, device, agentVersion, problem, deployments } = status;
+  const names = Object.keys(deployments).toSorted();
+  const rows = names.flatMap((name) => {
+    const report = deployments[name];
+    if (report === undefined) return [];
+    const head = [name, report.phase, age(report.since), "", ""];
+    const services = report.services.map(({ name: service, phase, startedAt, restarts, image, imageDigest }) => [
+      `  ${service}`,
+      phase,
+      age(startedAt),
+      String(restarts ?? 0),
+      [image ?? "-", ...(imageDigest === undefined || image?.includes("@") === true ? [] : [imageDigest.slice(0, 19)])].join(" "),
+    ]);
+    return [
+      { cells: head, sentence: report.phase === "Running" ? "" : report.message },
+      ...services.map((cells) => ({ cells, sentence: "" })),
+    ];
+  });
+  const [titles = "", ...lines] = renderTable(
+    ["DEPLOYMENT", "PHASE", "SINCE", "RESTARTS", "IMAGE"],
+    rows.map(({ cells }) => cells),
+  );
+  const table = lines.flatMap((line, index) => {
+    const sentence = rows[index]?.sentence ?? "";
+    return sentence === "" ? [line] : [line, ...wrap(sentence, width, "    ")];
+  });
+  return [
+    ...wrap(`${device}: ${connection.message} (for ${age(connection.since)})`, width, ""),
+    ...(problem === undefined ? [] : wrap(`${problem.message} (for ${age(problem.since)})`, width, "")),
+    "",
+    ...(names.length === 0 ? ["This device has no deployments."] : [titles, ...table]),
+    "",
+    `agent ${agentVersion ?? "of an unknown version"}`,
+    "",
+  ].join("\n");
+}
+
+export interface LastKnown {
+  readonly device: string;
+  readonly deployments: readonly { readonly name: string; readonly revision: number | null; readonly last: HistoryEntry | null }[];
+}
+
+/** Null: this user may not read it, or there is none. */
+async function lastKnown(at: Surroundings): Promise<LastKnown | null> {
+  const read = (file: string): Promise<string> => readFile(join(at.stateDir, file), "utf8").catch(() => "");
+  const [state, lines] = await Promise.all([read(STATE_FILE), read(HISTORY_FILE)]);
+  const saved = parseJson(SavedState, state);
+  if (!saved.ok) return null;
+  const { entries } = readHistory(lines);
+  return {
+    device: saved.value.device,
+    deployments: Object.entries(saved.value.deployments).map(([name, { score }]) => ({
+      name,
+      revision: score?.revision ?? null,
+      last: entries.findLast(({ deployment }) => deployment === name) ?? null,
+    })),
+  };
+}
+
+/** Pure. */
+export function renderLastKnown({ device, deployments }: LastKnown, width: number): string {
+  const lines = deployments.flatMap(({ name, revision, last }) => {
+    const said = last === null ? "nothing was said of it" : `${last.phase ?? "gone"} since ${last.at}: ${last.message}`;
+    return wrap(`  ${name} (revision ${revision ?? "not read yet"}): ${said}`, width, "    ", "");
+  });
+  const what = deployments.length === 0 ? "nothing" : "this, which goes on without the agent unless it is stopped";
+  return [`When the agent ran last, ${device} was to run ${what}:`.replace("nothing:", "nothing."), ...lines, ""].join("\n");
+}

@@ -1,0 +1,44 @@
+// The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
+
+import { bind } from "@harmony/core";
+import { connectPodman, podmanV0 } from "@harmony/podman";
+import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
+import { runAgent } from "./agent.ts";
+import { collectGarbageOnce } from "./collect-garbage.ts";
+import { type ConfigRead, readConfig } from "./config.ts";
+import { tomlShared } from "./credentials.ts";
+import { connectServiceManager, type ServiceManager } from "./service-manager.ts";
+import { PodmanDevice } from "./topology.ts";
+
+/** Ends the process. */
+export async function runDaemon(configFile: string): Promise<never> {
+  const log = createLog({ name: "iot-agent" });
+  const serviceManager = connectServiceManager(process.env);
+  return runUntilSignalled(
+    async (signal) => {
+      const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
+      for (const warning of warnings) log.warn(warning);
+      const device = new PodmanDevice({ device: { id: config.device }, podman: connectPodman({ socketPath: config.podmanSocket }) });
+      collectGarbageOnce();
+      await runAgent({
+        config,
+        credentials: tomlShared(config.credentials, log),
+        variants: [bind(podmanV0, device)],
+        inventory: (aborted) => device.inventory(aborted),
+        serviceManager,
+        log,
+        signal,
+      });
+    },
+    { log },
+  );
+}
+
+async function readConfigOrTell(file: string, serviceManager: ServiceManager): Promise<ConfigRead> {
+  try {
+    return await readConfig(file, process.env);
+  } catch (error) {
+    if (error instanceof UserError && error.exitCode === EX_CONFIG) await serviceManager.misconfigured(error.message);
+    throw error;
+  }
+}

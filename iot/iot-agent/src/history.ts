@@ -1,0 +1,127 @@
+// The transitions of this device's deployments, for `iot-agent history` and for the time since when something is so, kept over restarts
+// and power cuts. One JSON line each, appended and flushed when it happens and never else; the file is written anew, with what is kept,
+// when it has grown to twice that. A last line that a power cut tore is dropped; of a file with other damage what can be read is kept.
+
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errorText, keepAside, type Log, writeFileDurably } from "@harmony/runtime";
+import { parseJson } from "@harmony/schema";
+import { DeploymentReport } from "@iot/contracts";
+import * as z from "zod/mini";
+
+export const HISTORY_FILE = "history.jsonl";
+export const HISTORY_KEPT = 200;
+
+export const HistoryEntry = z.looseObject({
+  /** RFC 3339, by the device's clock. */
+  at: z.string(),
+  deployment: z.string(),
+  /** Null: it is gone from the device. */
+  phase: z.nullable(DeploymentReport.shape.phase),
+  reason: z.string(),
+  message: z.string(),
+  /** The KV revision that was worked towards. */
+  revision: z.nullable(z.number()),
+});
+export type HistoryEntry = z.output<typeof HistoryEntry>;
+
+export interface HistoryRead {
+  readonly entries: readonly HistoryEntry[];
+  /** Lines that are none, the torn last one aside. */
+  readonly damaged: number;
+  /** The file does not end in a whole line. */
+  readonly torn: boolean;
+}
+
+/** Pure. */
+export function readHistory(text: string): HistoryRead {
+  const lines = text.split("\n");
+  const torn = lines.pop() !== "";
+  const parsed = lines.map((line) => parseJson(HistoryEntry, line));
+  const entries = parsed.flatMap((each) => (each.ok ? [each.value] : []));
+  return { entries: entries.slice(-HISTORY_KEPT), damaged: parsed.length - entries.length, torn };
+}
+
+export class History {
+  readonly #path: string;
+  readonly #log: Log;
+  #entries: HistoryEntry[] = [];
+  #lines = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #isRefused = false;
+
+  constructor(options: { readonly folder: string; readonly log: Log }) {
+    this.#path = join(options.folder, HISTORY_FILE);
+    this.#log = options.log;
+  }
+
+  async load(): Promise<void> {
+    let text: string;
+    try {
+      text = await readFile(this.#path, "utf8");
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT"))
+        this.#log.warn("cannot read the history; going on without it", { file: this.#path, error });
+      return;
+    }
+    const { entries, damaged, torn } = readHistory(text);
+    this.#entries = [...entries];
+    this.#lines = text.split("\n").length - 1;
+    if (damaged > 0)
+      this.#log.warn("a part of the history cannot be read; the rest is kept", { keptAs: await keepAside(this.#path, "corrupt") });
+    // Else the next line would be glued to the torn one.
+    if (damaged > 0 || torn) this.#write(() => this.#rewrite());
+  }
+
+  /** Oldest first. */
+  entries(): readonly HistoryEntry[] {
+    return this.#entries;
+  }
+
+  last(deployment: string): HistoryEntry | undefined {
+    return this.#entries.findLast((entry) => entry.deployment === deployment);
+  }
+
+  /** What was said last of a deployment, as after a restart of the agent, is no transition. */
+  add(entry: HistoryEntry): void {
+    const { phase, reason, revision } = this.last(entry.deployment) ?? {};
+    if (phase === entry.phase && reason === entry.reason && revision === entry.revision) return;
+    this.#entries.push(entry);
+    if (this.#entries.length > HISTORY_KEPT) this.#entries.shift();
+    this.#write(() => (this.#lines >= 2 * HISTORY_KEPT ? this.#rewrite() : this.#append(entry)));
+  }
+
+  async close(): Promise<void> {
+    await this.#writing;
+  }
+
+  #write(work: () => Promise<void>): void {
+    this.#writing = this.#writing.then(work).then(
+      () => {
+        this.#isRefused = false;
+      },
+      (error: unknown) => {
+        if (!this.#isRefused) this.#log.warn(`the history cannot be kept on disk: ${errorText(error)}`);
+        this.#isRefused = true;
+      },
+    );
+  }
+
+  async #append(entry: HistoryEntry): Promise<void> {
+    if (this.#lines === 0) return this.#rewrite();
+    const file = await open(this.#path, "a", 0o600);
+    try {
+      await file.write(`${JSON.stringify(entry)}\n`);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    this.#lines += 1;
+  }
+
+  async #rewrite(): Promise<void> {
+    const lines = this.#entries.map((entry) => `${JSON.stringify(entry)}\n`);
+    await writeFileDurably(this.#path, lines.join(""));
+    this.#lines = lines.length;
+  }
+}
