@@ -1,14 +1,14 @@
-// How the connection to NATS stands, for whoever at the device wants to know: the last thing that messaging said of it, and since when.
+// How the connection to NATS stands, for whoever at the device wants to know: the last thing that messaging said of it.
 
 import type { ConnectionState } from "@iot/messaging/device";
 import type { LocalConnection } from "./local-api.ts";
 
 export class ConnectionNow {
   #state: ConnectionState;
-  #since = new Date().toISOString();
 
   constructor(servers: readonly string[]) {
-    this.#state = { kind: "disconnected", reason: "NotConnected", message: `connecting to NATS at ${servers.join(", ")}` };
+    const server = servers.join(", ");
+    this.#state = { kind: "connecting", server, sinceMonotonicMs: performance.now(), message: `connecting to NATS at ${server}` };
   }
 
   get state(): ConnectionState {
@@ -16,20 +16,12 @@ export class ConnectionNow {
   }
 
   become(state: ConnectionState): void {
-    const isSame = state.kind === this.#state.kind && reasonOf(state) === reasonOf(this.#state);
-    if (!isSame) this.#since = new Date().toISOString();
     this.#state = state;
   }
 
   shown(): LocalConnection {
-    const state = this.#state;
-    const since = this.#since;
-    return state.kind === "connected"
-      ? { state: "connected", server: state.server, reason: null, message: `connected to NATS ${state.server}`, since }
-      : { state: "disconnected", server: null, reason: state.reason, message: state.message, since };
+    const { kind, server, message, sinceMonotonicMs } = this.#state;
+    const since = new Date(Date.now() - (performance.now() - sinceMonotonicMs)).toISOString();
+    return { state: kind, server, reason: this.#state.kind === "disconnected" ? this.#state.reason : null, message, since };
   }
-}
-
-function reasonOf(state: ConnectionState): string {
-  return state.kind === "connected" ? state.server : state.reason;
 }

@@ -18,8 +18,9 @@ const BODY_LIMIT_BYTES = 16_384;
 const ANSWER_LIMIT_MS = 60_000;
 
 export interface LocalConnection {
-  readonly state: "connected" | "disconnected";
-  readonly server: string | null;
+  readonly state: "connecting" | "connected" | "disconnected";
+  /** Connected, that one; else those that are tried. */
+  readonly server: string;
   readonly reason: string | null;
   /** One sentence. */
   readonly message: string;

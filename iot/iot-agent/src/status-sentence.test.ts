@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { type Standing, statusSentence } from "./status-sentence.ts";
 
-const connected = { kind: "connected", server: "central:4222" } as const;
+const connected = { kind: "connected", server: "central:4222", message: "connected to NATS at central:4222" } as const;
 const lost = {
   kind: "disconnected",
+  server: "central:4222",
   message: "cannot connect to NATS at nats://central:4222: the host name cannot be resolved; …",
 } as const;
 const running = { phase: "Running", message: "running nginx:alpine" } as const;

@@ -5,7 +5,7 @@ import type { ConnectionState } from "@iot/messaging/device";
 import type { DeploymentReport } from "@iot/contracts";
 
 export interface Standing {
-  readonly connection: Pick<ConnectionState & { kind: "disconnected" }, "kind" | "message"> | { kind: "connected"; server: string };
+  readonly connection: Pick<ConnectionState, "kind" | "server" | "message">;
   readonly deployments: ReadonlyMap<string, Pick<DeploymentReport, "phase" | "message">>;
   /** What keeps the whole device from following. */
   readonly problem: { readonly message: string } | undefined;

@@ -7,8 +7,8 @@ import { HistoryEntry } from "../history.ts";
 
 export const LocalStatus = z.extend(DeviceStatus, {
   connection: z.looseObject({
-    state: z.enum(["connected", "disconnected"]),
-    server: z.nullable(z.string()),
+    state: z.enum(["connecting", "connected", "disconnected"]),
+    server: z.string(),
     reason: z.nullable(z.string()),
     message: z.string(),
     since: z.string(),
