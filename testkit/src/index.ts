@@ -1,5 +1,6 @@
 // The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
 
+export { cached } from "./cache.ts";
 export { type ArgoCd, startArgoCd } from "./argocd.ts";
 export { argoCdAssets } from "./argocd-program.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, startDevice } from "./device.ts";

@@ -1,0 +1,89 @@
+// The Debian package, by dpkg-deb alone: the tree of files, the maintainer scripts, and what is written for each build (control,
+// checksums, changelog, copyright). All dates are the commit's, all owners root.
+
+import { createHash } from "node:crypto";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "@iot/testkit";
+import { agentTree, compressed, DEBIAN_LAYOUT, PACKAGE_SOURCES } from "./agent-tree.ts";
+import type { Target } from "./target.ts";
+import type { Version } from "./version.ts";
+
+/** `small` takes a minute and is two thirds of `fast`. */
+export type Compression = "small" | "fast";
+
+// One block size whatever the number of processors, so the same bytes.
+const COMPRESSION: Readonly<Record<Compression, readonly string[]>> = {
+  small: ["-Zxz", "-z6", "--threads-max=2"],
+  fast: ["-Zgzip", "-z1"],
+};
+
+const MAINTAINER = "NationTech <iot@nationtech.io>";
+const MAINTAINER_SCRIPTS = ["postinst", "prerm", "postrm"];
+
+/** Puts the package into that folder, and gives its path. */
+export async function buildDebianPackage(options: {
+  readonly target: Target;
+  readonly executable: string;
+  readonly copyright: string;
+  readonly version: Version;
+  readonly compression: Compression;
+  readonly into: string;
+}): Promise<string> {
+  const { target, executable, copyright, version, compression, into } = options;
+  const path = join(into, `iot-agent_${version.debian}_${target.debian}.deb`);
+  const root = await mkdtemp(join(tmpdir(), "iot-agent-deb-"));
+  try {
+    await chmod(root, 0o755);
+    await agentTree({ into: root, executable, layout: DEBIAN_LAYOUT });
+    const documents = join(root, "usr/share/doc/iot-agent");
+    await writeText(join(documents, "copyright"), copyright);
+    await writeFile(join(documents, "changelog.gz"), compressed(changelog(version)), { mode: 0o644 });
+    await chmod(join(documents, "changelog.gz"), 0o644);
+    const { checksums, kilobytes } = await weigh(root);
+    await mkdir(join(root, "DEBIAN"), { mode: 0o755 });
+    await chmod(join(root, "DEBIAN"), 0o755);
+    await writeText(join(root, "DEBIAN/md5sums"), checksums);
+    const template = await readFile(join(PACKAGE_SOURCES, "debian/control"), "utf8");
+    const fields = { VERSION: version.debian, ARCHITECTURE: target.debian, INSTALLED_SIZE: String(kilobytes), MAINTAINER };
+    await writeText(
+      join(root, "DEBIAN/control"),
+      Object.entries(fields).reduce((text, [name, value]) => text.replace(`@${name}@`, value), template),
+    );
+    for (const script of MAINTAINER_SCRIPTS) {
+      await cp(join(PACKAGE_SOURCES, "debian", script), join(root, "DEBIAN", script));
+      await chmod(join(root, "DEBIAN", script), 0o755);
+    }
+    const env = { SOURCE_DATE_EPOCH: String(version.commitEpochSeconds) };
+    await run(["dpkg-deb", "--root-owner-group", ...COMPRESSION[compression], "--build", root, path], { env, timeoutMs: 600_000 });
+    return path;
+  } finally {
+    await rm(root, { recursive: true });
+  }
+}
+
+function changelog({ debian, commit, commitEpochSeconds }: Version): string {
+  const date = new Date(commitEpochSeconds * 1000).toUTCString().replace("GMT", "+0000");
+  return `iot-agent (${debian}) unstable; urgency=medium\n\n  * Built of commit ${commit}.\n\n -- ${MAINTAINER}  ${date}\n`;
+}
+
+async function weigh(root: string): Promise<{ readonly checksums: string; readonly kilobytes: number }> {
+  const files = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name).slice(root.length + 1)).toSorted();
+  const sizes = await Promise.all(paths.map(async (path) => Math.ceil((await stat(join(root, path))).size / 1024)));
+  const lines = await Promise.all(
+    paths.map(
+      async (path) =>
+        `${createHash("md5")
+          .update(await readFile(join(root, path)))
+          .digest("hex")}  ${path}\n`,
+    ),
+  );
+  return { checksums: lines.join(""), kilobytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  await writeFile(path, text);
+  await chmod(path, 0o644);
+}

@@ -1,0 +1,85 @@
+// The agent as one executable: bundled by esbuild, put into Node as a single executable application with a code cache. The same sources
+// give the same bytes. For a foreign target its own Node, run by qemu, makes the code cache.
+
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { run } from "@iot/testkit";
+import { build } from "esbuild";
+import { nodeProgram, REPOSITORY } from "./node-program.ts";
+import type { Target } from "./target.ts";
+
+/** What an agent on Node needs least with (docs/bench.md). A code cache is refused unless it was made under the same flags. */
+export const AGENT_FLAGS = [
+  "--max-old-space-size=64",
+  "--max-semi-space-size=1",
+  "--v8-pool-size=1",
+  "--single-threaded",
+  "--lite-mode",
+  "--optimize-for-size",
+  "--max-lazy",
+] as const;
+
+/** Node's own, by which it knows that something was put into it. */
+const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
+
+/** Run as a program, because what it says on stderr about section names is of no use to anyone. */
+const POSTJECT = fileURLToPath(import.meta.resolve("postject/dist/cli.js"));
+
+export interface Executable {
+  readonly nodeVersion: string;
+  /** The folders, from the repository's, of the npm packages whose code is in it. */
+  readonly packages: readonly string[];
+}
+
+/** Writes it to that path. */
+export async function buildExecutable(target: Target, path: string): Promise<Executable> {
+  const node = await nodeProgram(target);
+  // The blob holds the script's path: it is always the same, relative one.
+  const folder = await mkdtemp(join(tmpdir(), "iot-agent-build-"));
+  try {
+    const packages = await bundle(join(folder, "iot-agent.cjs"));
+    const config = {
+      main: "iot-agent.cjs",
+      output: "blob",
+      disableExperimentalSEAWarning: true,
+      useCodeCache: true,
+      execArgv: AGENT_FLAGS,
+      execArgvExtension: "none",
+    };
+    await writeFile(join(folder, "sea.json"), JSON.stringify(config));
+    // Without a seed two code caches of one source differ. It is no part of what a cache is checked against.
+    await run([...node.argv, ...AGENT_FLAGS, "--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: folder });
+    const program = join(folder, "program");
+    await copyFile(node.path, program);
+    await run([process.execPath, POSTJECT, program, "NODE_SEA_BLOB", join(folder, "blob"), "--sentinel-fuse", FUSE]);
+    await run(["install", "-m", "0755", program, path]);
+    return { nodeVersion: node.version, packages };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function bundle(outfile: string): Promise<readonly string[]> {
+  const { metafile } = await build({
+    entryPoints: ["iot/iot-agent/src/main.ts"],
+    absWorkingDir: REPOSITORY,
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    // What a single executable application can start.
+    format: "cjs",
+    // V8 keeps the source in memory.
+    minify: true,
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+    outfile,
+  });
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  const folders = used.flatMap(([file, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? (/^(.*node_modules\/(@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []) : [],
+  );
+  return [...new Set(folders)].toSorted();
+}

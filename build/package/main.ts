@@ -1,0 +1,74 @@
+// `npm run package [-- --arch amd64|arm64] [--fast] [--out FOLDER]`: for each target the executable, the Debian package, the same files
+// for /usr/local in an archive, and the bill of materials; the checksums of all of them. In dist/ unless told.
+
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { run } from "@iot/testkit";
+import { agentTree, LOCAL_LAYOUT } from "./agent-tree.ts";
+import { billOfMaterials, copyrightFile } from "./bill-of-materials.ts";
+import { buildDebianPackage } from "./debian-package.ts";
+import { buildExecutable } from "./executable.ts";
+import { REPOSITORY } from "./node-program.ts";
+import { type Target, TARGETS } from "./target.ts";
+import { type Version, versionOfCommit } from "./version.ts";
+
+const { values } = parseArgs({
+  options: {
+    arch: { type: "string" },
+    fast: { type: "boolean", default: false },
+    out: { type: "string", default: join(REPOSITORY, "dist") },
+  },
+});
+const targets = TARGETS.filter(({ debian, machine }) => values.arch === undefined || values.arch === debian || values.arch === machine);
+if (targets.length === 0) throw new Error(`--arch ${values.arch}: expected amd64 or arm64`);
+const into = resolve(values.out);
+await mkdir(into, { recursive: true });
+const version = await versionOfCommit();
+const made: string[] = [];
+for (const target of targets) made.push(...(await buildFor(target, version)));
+const lines = await Promise.all(made.map(async (path) => `${digest(await readFile(path))}  ${path.slice(into.length + 1)}\n`));
+await writeFile(join(into, "SHA256SUMS"), lines.join(""));
+
+async function buildFor(target: Target, version: Version): Promise<readonly string[]> {
+  const executable = join(into, `iot-agent-linux-${target.node}`);
+  const built = await buildExecutable(target, executable);
+  await say(executable);
+  const archive = `${executable}.tar.gz`;
+  await buildArchive(executable, archive, version);
+  await say(archive);
+  const bill = `${executable}.cdx.json`;
+  await writeFile(bill, await billOfMaterials(target, built, version));
+  await say(bill);
+  const copyright = await copyrightFile(target, built);
+  const compression = values.fast ? "fast" : "small";
+  const debianPackage = await buildDebianPackage({ target, executable, copyright, version, compression, into });
+  await say(debianPackage);
+  return [executable, archive, bill, debianPackage];
+}
+
+async function buildArchive(executable: string, archive: string, { commitEpochSeconds }: Version): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), "iot-agent-local-"));
+  try {
+    await agentTree({ into: root, executable, layout: LOCAL_LAYOUT });
+    const settings = ["--sort=name", "--format=gnu", "--owner=0", "--group=0", "--numeric-owner", `--mtime=@${commitEpochSeconds}`];
+    // Folders of the device keep their own modes and dates.
+    const files = (
+      await run(["find", ".", "-mindepth", "1", "(", "-type", "f", "-o", "-type", "l", ")", "-printf", "%P\\n"], { cwd: root })
+    ).stdout;
+    const command = ["tar", ...settings, "--use-compress-program=gzip -n -1", `--file=${archive}`, "--create", "--files-from=-"];
+    await run(command, { cwd: root, stdin: files.split("\n").filter(Boolean).toSorted().join("\n") });
+  } finally {
+    await rm(root, { recursive: true });
+  }
+}
+
+async function say(path: string): Promise<void> {
+  process.stdout.write(`${path} (${((await stat(path)).size / 1e6).toFixed(1)} MB)\n`);
+}
+
+function digest(content: Buffer): string {
+  return createHash("sha256").update(content).digest("hex");
+}

@@ -1,0 +1,65 @@
+// Node itself for a target, stripped, from the npm package that the lock file names. npm installs only the one for this machine; the
+// other is fetched by `npm pack` and held against the lock file's digest. Kept in the cache.
+
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, findProgram, run } from "@iot/testkit";
+import * as z from "zod/mini";
+import { isNative, type Target } from "./target.ts";
+
+export const REPOSITORY = join(import.meta.dirname, "../..");
+
+const Locked = z.object({ version: z.string(), integrity: z.string() });
+const LockFile = z.object({ packages: z.record(z.string(), z.unknown()) });
+
+export interface NodeProgram {
+  readonly path: string;
+  readonly version: string;
+  /** Its licences, as Node comes with them. */
+  readonly licenseFile: string;
+  /** The command line that runs it here. */
+  readonly argv: readonly string[];
+}
+
+export async function nodeProgram(target: Target): Promise<NodeProgram> {
+  const { version, integrity } = await locked(target);
+  await assertTools(target);
+  const folder = await cached(`node-${version}-${target.node}-stripped`, (into) => fetchNode(target, version, integrity, into));
+  const path = join(folder, "node");
+  const argv = isNative(target) ? [path] : [target.qemu, "-L", `/usr/${target.triplet}`, path];
+  return { path, version, licenseFile: join(folder, "LICENSE"), argv };
+}
+
+async function locked(target: Target): Promise<z.infer<typeof Locked>> {
+  const lock: unknown = JSON.parse(await readFile(join(REPOSITORY, "package-lock.json"), "utf8"));
+  return z.parse(Locked, z.parse(LockFile, lock).packages[`node_modules/node-linux-${target.node}`]);
+}
+
+async function fetchNode(target: Target, version: string, integrity: string, into: string): Promise<void> {
+  const { stdout } = await run(["npm", "pack", "--silent", `node-linux-${target.node}@${version}`, "--pack-destination", into]);
+  const archive = join(into, stdout.trim().split("\n").at(-1) ?? "");
+  const digest = `sha512-${createHash("sha512")
+    .update(await readFile(archive))
+    .digest("base64")}`;
+  if (digest !== integrity) throw new Error(`${archive}: is not what package-lock.json names: ${digest} instead of ${integrity}`);
+  const unpacked = join(into, "unpacked");
+  await mkdir(unpacked);
+  await run(["tar", "--extract", "--gzip", `--file=${archive}`, `--directory=${unpacked}`, "--strip-components=1"]);
+  await run([`${target.triplet}-strip`, "-o", join(into, "node"), join(unpacked, "bin/node")]);
+  await run(["chmod", "0755", join(into, "node")]);
+  await run(["mv", join(unpacked, "LICENSE"), into]);
+  await run(["rm", "-r", unpacked, archive]);
+}
+
+/** Of the C library, a file is looked for; of the programs, the PATH is asked. */
+async function assertTools(target: Target): Promise<void> {
+  const programs = isNative(target) ? [`${target.triplet}-strip`] : [`${target.triplet}-strip`, target.qemu];
+  const found = await Promise.all(programs.map(findProgram));
+  const library =
+    isNative(target) || (await run(["test", "-e", `/usr/${target.triplet}/lib/libstdc++.so.6`], { allowExitCodes: [0, 1] })).exitCode === 0;
+  if (library && !found.includes(undefined)) return;
+  const strip = `binutils-${target.triplet.replace("_", "-")}`;
+  const missing = isNative(target) ? strip : `${strip} qemu-user-static libc6-${target.debian}-cross libstdc++6-${target.debian}-cross`;
+  throw new Error(`to build the agent for ${target.debian} this machine needs: sudo apt-get install --no-install-recommends ${missing}`);
+}

@@ -1,0 +1,27 @@
+// What the agent is built for, by the names that Node, Debian, uname and the cross tools have for it.
+
+export interface Target {
+  readonly node: "x64" | "arm64";
+  readonly debian: "amd64" | "arm64";
+  readonly machine: "x86_64" | "aarch64";
+  /** Of its binutils, and of the folder of its C library where that is foreign. */
+  readonly triplet: string;
+  /** Runs its programs where they are foreign. */
+  readonly qemu: string;
+}
+
+export const TARGETS: readonly Target[] = [
+  { node: "x64", debian: "amd64", machine: "x86_64", triplet: "x86_64-linux-gnu", qemu: "qemu-x86_64-static" },
+  { node: "arm64", debian: "arm64", machine: "aarch64", triplet: "aarch64-linux-gnu", qemu: "qemu-aarch64-static" },
+];
+
+export function isNative(target: Target): boolean {
+  return target.node === process.arch;
+}
+
+export function hostTarget(): Target {
+  const target = TARGETS.find(isNative);
+  if (target === undefined)
+    throw new Error(`this machine's processor (${process.arch}) is not one that the agent is built on: x64 and arm64`);
+  return target;
+}
