@@ -47,17 +47,21 @@ export interface Device {
   trustRegistry(address: string): Promise<void>;
   /** Pulls the cable: the host's end goes down, the device sees no carrier and keeps its address. */
   cutNetwork(): Promise<void>;
+  /** Plugs it in; a device that was powered on without an address gets it now. */
   restoreNetwork(): Promise<void>;
   /** Ends every process at once. (Files stay as the page cache has them: for a true power cut there is the emulated Pi.) */
   powerOff(): Promise<void>;
-  /** Boots it again from its disk. */
-  powerOn(): Promise<void>;
+  /** Boots it again from its disk, with its network unless told. */
+  powerOn(network?: NetworkAtBoot): Promise<void>;
   /** What systemd printed while booting. */
   log(): string;
   /** Powers it off and removes every trace of it. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** `cable out`: it has its (static) address and no carrier; `no address`: nor that, as where no DHCP server answered. */
+export type NetworkAtBoot = "there" | "cable out" | "no address";
 
 const BOOT_TIMEOUT_MS = 120_000;
 const { name: USER, uid: UID } = DEVICE_USER;
@@ -94,14 +98,14 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     await nspawn?.stop();
     await clearMachine(folder.machine);
   };
-  const powerOn = async (): Promise<void> => {
+  const powerOn = async (network: NetworkAtBoot = "there"): Promise<void> => {
     if (nspawn?.running()) throw new Error(`failed to power on the device ${name}: it is running`);
     const started = await startNspawn(folder, name);
     nspawn = started.nspawn;
     leader = started.leader;
     await rm(runFolder, { force: true });
     await symlink(`/proc/${leader}/root/run`, runFolder);
-    await connectNetwork(folder, leader);
+    await connectNetwork(folder, leader, network);
     await waitUntilBooted(device);
   };
   const stop = async (): Promise<void> => {
@@ -133,7 +137,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
         `[[registry]]\nlocation = "${address}"\ninsecure = true\n`,
       ),
     cutNetwork: async () => void (await run(["ip", "link", "set", hostEnd(folder), "down"])),
-    restoreNetwork: async () => void (await run(["ip", "link", "set", hostEnd(folder), "up"])),
+    restoreNetwork: () => connectNetwork(folder, leader, "there"),
     powerOff,
     powerOn,
     log: () => nspawn?.log() ?? "",
@@ -230,14 +234,16 @@ async function findLeader(nspawnPid: number): Promise<number | undefined> {
   return undefined;
 }
 
-async function connectNetwork(folder: DeviceFolder, leader: number): Promise<void> {
+/** Whatever of it is there already stays. */
+async function connectNetwork(folder: DeviceFolder, leader: number, network: NetworkAtBoot): Promise<void> {
   const { hostAddress, address } = folder;
-  await run(["ip", "address", "add", `${hostAddress}/30`, "dev", hostEnd(folder)]);
-  await run(["ip", "link", "set", hostEnd(folder), "up"]);
   const inside = ["nsenter", "--target", String(leader), "--net", "ip"];
-  await run([...inside, "address", "add", `${address}/30`, "dev", "host0"]);
+  await run(["ip", "address", "replace", `${hostAddress}/30`, "dev", hostEnd(folder)]);
+  if (network === "there") await run(["ip", "link", "set", hostEnd(folder), "up"]);
   await run([...inside, "link", "set", "host0", "up"]);
-  await run([...inside, "route", "add", "default", "via", hostAddress]);
+  if (network === "no address") return;
+  await run([...inside, "address", "replace", `${address}/30`, "dev", "host0"]);
+  await run([...inside, "route", "replace", "default", "via", hostAddress]);
 }
 
 async function waitUntilBooted(device: Device): Promise<void> {

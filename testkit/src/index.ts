@@ -3,13 +3,14 @@
 export { cached } from "./cache.ts";
 export { type ArgoCd, startArgoCd } from "./argocd.ts";
 export { argoCdAssets } from "./argocd-program.ts";
-export { type Device, type DeviceExecOptions, type DeviceOptions, startDevice } from "./device.ts";
+export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAtBoot, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { type GitRepository, makeGitRepository } from "./git-repository.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
+export { type NameServer, startNameServer } from "./name-server.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";

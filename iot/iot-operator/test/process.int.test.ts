@@ -49,7 +49,7 @@ it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTER
   });
   expect(JSON.parse(waiting)).toMatchObject({
     ready: false,
-    problems: [expect.stringContaining(`cannot connect to NATS at nats://127.0.0.1:${port}`)],
+    problems: [expect.stringContaining(`cannot connect to NATS at 127.0.0.1:${port}`)],
   });
 
   const nats = await startNats({ port });
