@@ -121,7 +121,7 @@ it("a server that is not there is one sentence, at once", async () => {
   const { exitCode, stdout, stderr } = await iot(["status", "--nats", `nats://127.0.0.1:${await freePort()}`]);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
   expect(stderr).toMatch(
-    /^iot: cannot connect to NATS at .*: that machine answers, and nothing listens on the port; start nats-server there, or put the port right\n$/,
+    /^iot: cannot connect to NATS at .*: the connection is refused: that machine is there, nothing listens on the port; start nats-server there, or put the port right\n$/,
   );
 });
 

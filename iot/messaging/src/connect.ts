@@ -57,6 +57,7 @@ const PROOF_WITHIN_MS = 5_000;
 const STALE_GRACE_MS = 3_000;
 /** Longer than the client's own first attempt may wait: a server that was only restarted is not dialled twice by each of a fleet. */
 const DIAGNOSE_AFTER_MS = 2_000;
+const TELL_EARLY_AFTER_MS = 1_000;
 const CLIENT_DIALS_WITHIN_MS = 3_000;
 
 /** Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing else. */
@@ -73,15 +74,20 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   options.onState?.({ kind: "connecting", ...about, message: `connecting to NATS at ${about.server}` });
   const pacer = new DialPacer();
   for (;;) {
-    const known = explainWithoutTrying(options);
-    if (known !== null) tell(known);
+    // A network that is down lets an attempt hang, and what a look at it says need not wait for that.
+    const early = setTimeout(() => {
+      const known = explainWithoutTrying(options);
+      if (known !== null) tell(known);
+    }, TELL_EARLY_AFTER_MS);
     try {
       return await open(options);
     } catch (error) {
       signal.throwIfAborted();
       tell(explainConnectError(error, options));
-      await pacer.pause(signal);
+    } finally {
+      clearTimeout(early);
     }
+    await pacer.pause(signal);
   }
 }
 

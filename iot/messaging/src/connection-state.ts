@@ -87,7 +87,11 @@ function explain(error: unknown, target: ConnectionTarget, around: Surroundings)
     return ["NoAnswer", "no answer", "check that the server is on, and every network, firewall and VPN between here and there"];
   switch (code) {
     case "ECONNREFUSED":
-      return ["Refused", "that machine answers, and nothing listens on the port", "start nats-server there, or put the port right"];
+      return [
+        "Refused",
+        "the connection is refused: that machine is there, nothing listens on the port",
+        "start nats-server there, or put the port right",
+      ];
     case "ENOTFOUND":
     case "EAI_NODATA":
       return ["NameNotFound", `the name server knows no host "${hostname}"`, "put the name right, or add it to the DNS or to /etc/hosts"];

@@ -35,7 +35,7 @@ describe("a first connection that fails says why", () => {
       kind: "disconnected",
       server: `127.0.0.1:${port}`,
       reason: "Refused",
-      message: `cannot connect to NATS at 127.0.0.1:${port}: that machine answers, and nothing listens on the port; start nats-server there, or put the port right`,
+      message: `cannot connect to NATS at 127.0.0.1:${port}: the connection is refused: that machine is there, nothing listens on the port; start nats-server there, or put the port right`,
     });
   });
 
