@@ -17,6 +17,21 @@ export interface DeviceOptions {
   readonly podman?: PodmanVersion;
 }
 
+/** What is to be booted, for those who have a system of their own. */
+export interface DeviceSystem {
+  readonly name: string;
+  /** Unpacked roots to lay over each other, topmost first. */
+  readonly layers: readonly string[];
+  /** Of the agent's user, which need not be there yet. */
+  readonly uid: number;
+  /** The host's folders that the device may read. */
+  readonly folders?: readonly { readonly from: string; readonly to: string }[];
+  /** Writes into its root before the first boot. */
+  readonly fill?: (root: string) => Promise<void>;
+  /** Resolves when what it is there for answers, after systemd has booted. */
+  readonly ready: (device: Device) => Promise<unknown>;
+}
+
 export interface DeviceExecOptions extends RunOptions {
   /** Root unless told; `iot-agent` runs with the environment of its user manager. */
   readonly user?: "root" | typeof DEVICE_USER.name;
@@ -28,6 +43,8 @@ export interface Device {
   readonly address: string;
   /** The host's end of the network: what a server must listen on for the device to reach it. */
   readonly hostAddress: string;
+  /** The name of the host's end. */
+  readonly hostInterface: string;
   readonly uid: number;
   /** The path, on the host, of the socket of the user's Podman. It stays the same when the device is powered off and on. */
   readonly podmanSocket: string;
@@ -64,12 +81,23 @@ export interface Device {
 export type NetworkAtBoot = "there" | "cable out" | "no address";
 
 const BOOT_TIMEOUT_MS = 120_000;
-const { name: USER, uid: UID } = DEVICE_USER;
+const { name: USER } = DEVICE_USER;
 
 export async function startDevice(options: DeviceOptions = {}): Promise<Device> {
   const { name = "device", podman = "5.4" } = options;
   await assertHostCan();
-  const layers = await deviceRoot(podman);
+  const ready = (device: Device): Promise<unknown> =>
+    eventually(() => pingPodman(device.podmanSocket), {
+      what: `device ${name} has booted: Podman answers`,
+      timeoutMs: BOOT_TIMEOUT_MS,
+      intervalMs: 100,
+    });
+  return bootDevice({ name, layers: await deviceRoot(podman), uid: DEVICE_USER.uid, ready });
+}
+
+export async function bootDevice(system: DeviceSystem): Promise<Device> {
+  const { name, layers, uid } = system;
+  await assertHostCan();
   const folder = await claimDeviceFolder();
   const runFolder = join(folder.path, "run");
   let nspawn: ServerProcess | undefined;
@@ -78,7 +106,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   const execArgv: Device["execArgv"] = (argv, user = "root") => {
     const inside = ["nsenter", "--target", String(leader), "--all", "--"];
     if (user === "root") return [...inside, "env", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", ...argv];
-    const session = [`XDG_RUNTIME_DIR=/run/user/${UID}`, `DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/${UID}/bus`];
+    const session = [`XDG_RUNTIME_DIR=/run/user/${uid}`, `DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/${uid}/bus`];
     const environment = [
       "env",
       `--chdir=/home/${USER}`,
@@ -87,7 +115,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
       "PATH=/usr/bin:/bin:/usr/sbin:/sbin",
       ...session,
     ];
-    return [...inside, "setpriv", `--reuid=${UID}`, `--regid=${UID}`, "--init-groups", ...environment, ...argv];
+    return [...inside, "setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--init-groups", ...environment, ...argv];
   };
   const exec: Device["exec"] = (argv, { user = "root", ...rest } = {}) => run(execArgv(argv, user), rest);
   const pathOnHost = (path: string): string => join(`/proc/${leader}/root`, path);
@@ -100,13 +128,14 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
   };
   const powerOn = async (network: NetworkAtBoot = "there"): Promise<void> => {
     if (nspawn?.running()) throw new Error(`failed to power on the device ${name}: it is running`);
-    const started = await startNspawn(folder, name);
+    const started = await startNspawn(folder, system);
     nspawn = started.nspawn;
     leader = started.leader;
     await rm(runFolder, { force: true });
     await symlink(`/proc/${leader}/root/run`, runFolder);
     await connectNetwork(folder, leader, network);
     await waitUntilBooted(device);
+    await system.ready(device);
   };
   const stop = async (): Promise<void> => {
     await powerOff();
@@ -117,8 +146,9 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     name,
     address: folder.address,
     hostAddress: folder.hostAddress,
-    uid: UID,
-    podmanSocket: join(runFolder, "user", String(UID), "podman", "podman.sock"),
+    hostInterface: hostEnd(folder),
+    uid,
+    podmanSocket: join(runFolder, "user", String(uid), "podman", "podman.sock"),
     exec,
     execArgv,
     pathOnHost,
@@ -151,6 +181,7 @@ export async function startDevice(options: DeviceOptions = {}): Promise<Device> 
     await writeFile(join(folder.root, "etc", "hosts"), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${name}\n`);
     // Nobody answers there: a name fails at once instead of after the resolver's time-outs.
     await writeFile(join(folder.root, "etc", "resolv.conf"), `nameserver ${folder.hostAddress}\n`);
+    await system.fill?.(folder.root);
     await powerOn();
   } catch (error) {
     await stop();
@@ -173,7 +204,10 @@ function hostEnd(folder: DeviceFolder): string {
   return `ve-${folder.machine}`;
 }
 
-async function startNspawn(folder: DeviceFolder, name: string): Promise<{ readonly nspawn: ServerProcess; readonly leader: number }> {
+async function startNspawn(
+  folder: DeviceFolder,
+  { name, folders = [] }: DeviceSystem,
+): Promise<{ readonly nspawn: ServerProcess; readonly leader: number }> {
   const nodes = await makeDeviceNodes(folder);
   const cgroup = deviceCgroup(folder.machine);
   await mkdir(cgroup, { recursive: true });
@@ -196,6 +230,7 @@ async function startNspawn(folder: DeviceFolder, name: string): Promise<{ readon
       "--drop-capability=CAP_SYS_TIME",
       "--system-call-filter=@keyring bpf add_key keyctl",
       ...nodes.map((node) => `--bind=${node.from}:${node.to}`),
+      ...folders.map((each) => `--bind-ro=${each.from}:${each.to}`),
       `--bind=${join(folder.path, "home")}:/home`,
       "--network-veth",
       "--resolv-conf=off",
@@ -256,7 +291,6 @@ async function waitUntilBooted(device: Device): Promise<void> {
     },
     { what, timeoutMs: BOOT_TIMEOUT_MS, intervalMs: 100 },
   );
-  await eventually(() => pingPodman(device.podmanSocket), { what: `${what}: Podman answers`, timeoutMs: BOOT_TIMEOUT_MS, intervalMs: 100 });
 }
 
 function pingPodman(socketPath: string): Promise<boolean> {

@@ -1,0 +1,79 @@
+// A simulated device as it comes from the shop: blank-root.ts booted, with what a person needs to log in to it over SSH.
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BLANK_AGENT_UID, BLANK_USER, type BlankRoot, blankRoot, blankRootWithCloudInit, PACKAGES_FOLDER } from "./blank-root.ts";
+import { bootDevice, type Device } from "./device.ts";
+import { eventually } from "./eventually.ts";
+import { run } from "./program.ts";
+import { makeTempFolder } from "./temp-folder.ts";
+
+export interface BlankDeviceOptions {
+  readonly name?: string;
+  /** The user-data that cloud-init finds at its first boot; without it the device has no cloud-init. */
+  readonly cloudInit?: string;
+}
+
+export interface BlankDevice extends Device {
+  /** Who may log in, and become root with sudo. */
+  readonly user: string;
+  readonly identityFile: string;
+  /** Its host key under its address. */
+  readonly knownHostsFile: string;
+  /** Gives the host's end of the network a second address, such as 10.9.8.1/24, so that the device may move there. */
+  addHostAddress(address: string): Promise<void>;
+}
+
+/** Resolves when sshd answers, and with cloud-init when that has come to its end. */
+export async function startBlankDevice(options: BlankDeviceOptions = {}): Promise<BlankDevice> {
+  const { name = "blank", cloudInit } = options;
+  const blank = cloudInit === undefined ? await blankRoot() : await blankRootWithCloudInit();
+  const device = await bootDevice({
+    name,
+    layers: [blank.root],
+    uid: BLANK_AGENT_UID,
+    folders: [{ from: blank.packages, to: PACKAGES_FOLDER }],
+    fill: async (root) => {
+      // As an image has it: sudo looks up the host's own name.
+      await writeFile(join(root, "etc/hosts"), `127.0.0.1\tlocalhost\n127.0.1.1\t${name}\n`);
+      if (cloudInit !== undefined) await seedCloudInit(root, name, cloudInit);
+    },
+    ready: (booted) => answersSsh(booted, blank),
+  });
+  const folder = await makeTempFolder("blank-device");
+  const knownHostsFile = join(folder.path, "known_hosts");
+  await writeFile(knownHostsFile, `${device.address} ${blank.hostKey}\n`);
+  const stop = async (): Promise<void> => {
+    await device.stop();
+    await folder.remove();
+  };
+  return {
+    ...device,
+    user: BLANK_USER,
+    identityFile: blank.identityFile,
+    knownHostsFile,
+    addHostAddress: async (address) => void (await run(["ip", "address", "add", address, "dev", device.hostInterface])),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Where cloud-init looks before all other places: its NoCloud folder. */
+async function seedCloudInit(root: string, name: string, userData: string): Promise<void> {
+  const seed = join(root, "var/lib/cloud/seed/nocloud");
+  await mkdir(seed, { recursive: true });
+  await writeFile(join(seed, "meta-data"), `instance-id: ${name}\n`);
+  await writeFile(join(seed, "user-data"), userData);
+  // The simulated device's network is made from outside.
+  await writeFile(join(root, "etc/cloud/cloud.cfg.d/99-testkit.cfg"), "network: {config: disabled}\n");
+}
+
+async function answersSsh(device: Device, { hostKey }: BlankRoot): Promise<void> {
+  await eventually(
+    async () => {
+      const { stdout } = await run(["ssh-keyscan", "-t", "ed25519", "-T", "5", device.address], { allowExitCodes: [0, 1] });
+      return stdout.includes(hostKey) || Promise.reject(new Error(`sshd gives the host keys: ${stdout.trim() || "none"}`));
+    },
+    { what: `device ${device.name}: its sshd answers`, timeoutMs: 60_000, intervalMs: 200 },
+  );
+}

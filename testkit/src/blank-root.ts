@@ -1,0 +1,129 @@
+// The system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a person's user `pi`, and nothing of this
+// project. Beside it the Debian packages that provisioning may ask for, as an apt repository in a folder: a simulated device has
+// no route to the mirrors. A second root has cloud-init as well. All made once and kept in the cache.
+
+import { createHash } from "node:crypto";
+import { chmod, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { cached } from "./cache.ts";
+import { run } from "./program.ts";
+
+/** The user that a person logs in as. It has uid 1000, so the agent's user gets the next one. */
+export const BLANK_USER = "pi";
+export const BLANK_AGENT_UID = 1001;
+
+/** Where the device finds the repository. */
+export const PACKAGES_FOLDER = "/srv/packages";
+
+const SYSTEM = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,iproute2,ca-certificates";
+
+/** What a device may install, with all it depends on. */
+const OFFERED = [
+  ..."podman systemd-container openssh-server curl jq".split(" "),
+  ..."uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables systemd-timesyncd".split(" "),
+  ..."cloud-init netplan.io network-manager fuse-overlayfs".split(" "),
+];
+
+/** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
+const RECIPE = "1";
+const BOOTSTRAP_TIMEOUT_MS = 30 * 60_000;
+
+export interface BlankRoot {
+  readonly root: string;
+  readonly packages: string;
+  /** The private key that `pi` logs in with; its public half beside it as `.pub`. */
+  readonly identityFile: string;
+  /** The device's own public host key: `ssh-ed25519 AAAA…`. */
+  readonly hostKey: string;
+}
+
+export async function blankRoot(): Promise<BlankRoot> {
+  const base = await cached(`device-blank-trixie-${RECIPE}`, makeBlank);
+  return describeRoot(base, join(base, "root"));
+}
+
+/** The same with cloud-init, as the vendors' images have it. */
+export async function blankRootWithCloudInit(): Promise<BlankRoot> {
+  const { root, packages } = await blankRoot();
+  const base = await cached(`device-cloud-init-trixie-${RECIPE}`, async (into) => {
+    const copy = join(into, "root");
+    await run(["cp", "--archive", "--reflink=auto", root, copy]);
+    const install = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq --yes --no-install-recommends install cloud-init";
+    await run(
+      [
+        "systemd-nspawn",
+        "--quiet",
+        "--register=no",
+        "--keep-unit",
+        `--directory=${copy}`,
+        `--bind-ro=${packages}:${PACKAGES_FOLDER}`,
+      ].concat("--pipe", "/bin/sh", "-c", install),
+      { timeoutMs: BOOTSTRAP_TIMEOUT_MS },
+    );
+  });
+  return describeRoot(dirname(packages), join(base, "root"));
+}
+
+async function describeRoot(base: string, root: string): Promise<BlankRoot> {
+  const [type = "", key = ""] = (await readFile(join(root, "etc/ssh/ssh_host_ed25519_key.pub"), "utf8")).split(" ");
+  return { root, packages: join(base, "packages"), identityFile: join(base, "identity"), hostKey: `${type} ${key.trim()}` };
+}
+
+async function makeBlank(into: string): Promise<void> {
+  const root = join(into, "root");
+  const packages = join(into, "packages");
+  await mkdir(packages);
+  const download = `APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --no-install-recommends --download-only install ${OFFERED.join(" ")}`;
+  await run(
+    [
+      ...["mmdebstrap", "--quiet", "--variant=minbase", `--include=${SYSTEM}`],
+      ...[`--customize-hook=${download}`, `--customize-hook=cp "$1"/var/cache/apt/archives/*.deb "${packages}"`],
+      ...["trixie", root],
+    ],
+    { timeoutMs: BOOTSTRAP_TIMEOUT_MS },
+  );
+  await indexPackages(packages);
+  await write(root, "/etc/apt/sources.list", `deb [trusted=yes] file:${PACKAGES_FOLDER} ./\n`);
+  // The host's disk is no card: what dpkg writes need not be flushed file by file.
+  await write(root, "/etc/dpkg/dpkg.cfg.d/testkit", "force-unsafe-io\n");
+  // crun refuses Podman's default pids limit where the kernel gives no such controller, as here.
+  await write(root, "/etc/containers/containers.conf.d/testkit.conf", "[containers]\npids_limit = 0\n");
+  await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "person@workstation", "-f", join(into, "identity")]);
+  await addPerson(root, await readFile(join(into, "identity.pub"), "utf8"));
+  // What a simulated device has no use for, and would only make its boot longer.
+  const idle = ["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "getty.target", "console-getty.service"];
+  for (const unit of idle) await run(["chroot", root, "systemctl", "mask", "--quiet", unit]);
+}
+
+/** As Raspberry Pi OS makes its first user: with sudo that asks for nothing. */
+async function addPerson(root: string, publicKey: string): Promise<void> {
+  const home = join(root, "home", BLANK_USER);
+  await run(["chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", "--uid", "1000", BLANK_USER]);
+  await write(root, `/home/${BLANK_USER}/.ssh/authorized_keys`, publicKey);
+  await run(["chroot", root, "chown", "-R", `${BLANK_USER}:${BLANK_USER}`, `/home/${BLANK_USER}/.ssh`]);
+  await chmod(join(home, ".ssh"), 0o700);
+  await write(root, `/etc/sudoers.d/010_${BLANK_USER}-nopasswd`, `${BLANK_USER} ALL=(ALL) NOPASSWD: ALL\n`);
+}
+
+/** Writes apt's index of a flat repository. */
+async function indexPackages(folder: string): Promise<void> {
+  const entries = await Promise.all(
+    (await readdir(folder))
+      .filter((name) => name.endsWith(".deb"))
+      .map(async (file) => {
+        // apt writes the colon of an epoch as %3a, and would decode it again when it looks for the file.
+        const name = file.replaceAll(/%3a/gi, ".");
+        if (name !== file) await rename(join(folder, file), join(folder, name));
+        const bytes = await readFile(join(folder, name));
+        const { stdout: control } = await run(["dpkg-deb", "--field", join(folder, name)]);
+        const sha256 = createHash("sha256").update(bytes).digest("hex");
+        return `${control.trim()}\nFilename: ./${name}\nSize: ${bytes.length}\nSHA256: ${sha256}\n`;
+      }),
+  );
+  await writeFile(join(folder, "Packages"), entries.join("\n"));
+}
+
+async function write(root: string, path: string, text: string): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), text);
+}
