@@ -1,0 +1,139 @@
+// The capability `ssh`: a host on which scripts can be run as root. Served by the system's own OpenSSH client, so that a person's
+// keys, agent, jump hosts and known hosts hold as they do in a terminal. Host keys are always checked. One master connection is
+// shared by all scripts; a script is sent on standard input, so that nothing of it is seen in a list of processes.
+
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SshError, toSshError, toSudoError } from "./ssh-error.ts";
+
+export interface ScriptResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Ssh {
+  /** The address in use, as given to ssh. */
+  readonly host: string;
+  /**
+   * Runs a POSIX shell script as root (through sudo unless the user is root), which may fail with an exit code.
+   * @throws SshError when it could not be run.
+   */
+  run(script: string, options: { readonly signal: AbortSignal; readonly timeoutMs?: number }): Promise<ScriptResult>;
+  /** The same host, with the same host key, under another address: through a connection of its own. */
+  at(address: string): Promise<Ssh>;
+  close(): Promise<void>;
+}
+
+export interface SshOptions {
+  readonly host: string;
+  readonly user?: string | undefined;
+  readonly port?: number | undefined;
+  readonly identityFile?: string | undefined;
+  /** Instead of the person's own. */
+  readonly knownHostsFile?: string | undefined;
+  /** Takes the key of a host that was never seen; a changed one is refused all the same. */
+  readonly acceptNewHostKey?: boolean | undefined;
+}
+
+const CONNECT_TIMEOUT_S = 10;
+const SCRIPT_TIMEOUT_MS = 60_000;
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+// Root needs no sudo, and a minimal system may have none.
+const AS_ROOT = `exec /bin/sh -c 'if [ "$(id -u)" = 0 ]; then exec /bin/sh -s; else exec sudo -n -- /bin/sh -s; fi'`;
+
+export function connectSsh(options: SshOptions): Ssh {
+  return connect(options, null);
+}
+
+/** Where a host is that is known under another name. */
+interface Moved {
+  readonly address: string;
+  readonly hostKeyAlias: string;
+}
+
+function connect(options: SshOptions, moved: Moved | null): Ssh {
+  const { host, user, port } = options;
+  // The path of a socket may have about 100 bytes, and ssh adds 17 of its own while it opens it.
+  const folder = mkdtempSync(join(tmpdir(), "iot-ssh-"));
+  const controlPath = join(folder, "master");
+  const settings = {
+    BatchMode: "yes",
+    ConnectTimeout: String(CONNECT_TIMEOUT_S),
+    ServerAliveInterval: "10",
+    ServerAliveCountMax: "3",
+    StrictHostKeyChecking: options.acceptNewHostKey === true ? "accept-new" : "yes",
+    // A key is asked for by the host's name or address alone: what another resolver says must not hold up a known host.
+    CheckHostIP: "no",
+    ControlMaster: "auto",
+    ControlPath: controlPath,
+    ControlPersist: "60",
+    ...(options.knownHostsFile === undefined ? {} : { UserKnownHostsFile: options.knownHostsFile, GlobalKnownHostsFile: "/dev/null" }),
+    ...(options.identityFile === undefined ? {} : { IdentityFile: options.identityFile, IdentitiesOnly: "yes" }),
+    // Under its old name, so that what the person's configuration says of the host goes on to hold.
+    ...(moved === null ? {} : { HostName: moved.address, HostKeyAlias: moved.hostKeyAlias }),
+  };
+  const argv = [
+    ...(port === undefined ? [] : ["-p", String(port)]),
+    ...(user === undefined ? [] : ["-l", user]),
+    ...Object.entries(settings).map(([name, value]) => `-o${name}=${value}`),
+    "-T",
+  ];
+  const target = { ...options, host: moved?.address ?? host };
+  return {
+    host: target.host,
+    async run(script, { signal, timeoutMs = SCRIPT_TIMEOUT_MS }) {
+      // In braces, so that the shell has read all of it before a command can read from the same input.
+      const input = `{\n${script}\n} </dev/null\n`;
+      const result = await runSsh([...argv, "--", host, AS_ROOT], { input, signal, timeoutMs, target });
+      if (result.exitCode === 255) throw toSshError(target, result.stderr);
+      const sudo = result.exitCode === 0 ? null : toSudoError(target, result.stderr);
+      if (sudo !== null) throw sudo;
+      return result;
+    },
+    async at(address) {
+      const { stdout } = await runSsh(["-G", ...argv, "--", host], { target, timeoutMs: 5_000 });
+      const setting = (name: string): string | undefined => new RegExp(`^${name} (.*)$`, "m").exec(stdout)?.[1];
+      const name = setting("hostname") ?? host;
+      const nameWithPort = (setting("port") ?? "22") === "22" ? name : `[${name}]:${setting("port")}`;
+      return connect(options, { address, hostKeyAlias: moved?.hostKeyAlias ?? setting("hostkeyalias") ?? nameWithPort });
+    },
+    async close() {
+      await runSsh(["-o", `ControlPath=${controlPath}`, "-O", "exit", "--", host], { target, timeoutMs: 5_000 }).catch(() => undefined);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface RunSshOptions {
+  readonly target: SshOptions;
+  readonly timeoutMs: number;
+  readonly input?: string;
+  readonly signal?: AbortSignal;
+}
+
+function runSsh(argv: readonly string[], { target, timeoutMs, input = "", signal }: RunSshOptions): Promise<ScriptResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<ScriptResult>();
+  const child = execFile(
+    "ssh",
+    argv,
+    { timeout: timeoutMs, maxBuffer: MAX_OUTPUT_BYTES, env: { ...process.env, LC_ALL: "C" }, ...(signal === undefined ? {} : { signal }) },
+    (error, stdout, stderr) => {
+      if (error === null) return resolve({ exitCode: 0, stdout, stderr });
+      if (signal?.aborted === true) return reject(error);
+      if (typeof error.code === "number") return resolve({ exitCode: error.code, stdout, stderr });
+      if (error.code === "ENOENT") {
+        return reject(new SshError("NoSshClient", "this machine has no ssh program: install OpenSSH's client (Debian: openssh-client)"));
+      }
+      const seconds = Math.round(timeoutMs / 1000);
+      reject(new SshError("TimedOut", `${target.host} did not finish within ${seconds} s: look at what it does, then try again`, { cause: error }));
+    },
+  );
+  // ssh may end without reading its input; its exit code tells the story.
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(input);
+  return promise;
+}

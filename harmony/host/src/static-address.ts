@@ -1,0 +1,151 @@
+// A static address for whichever of netplan, NetworkManager and systemd-networkd looks after the interface. It is tried from a file
+// under /run, which a restart forgets, and moved to /etc when the host was reached under it (set-address.ts): a wrong one locks
+// nobody out. Pure: the files' texts and the commands that make them count.
+
+import type { HostFacts } from "./facts.ts";
+import type { LinuxHostV0, StaticAddress } from "./linux-host-v0-schema.ts";
+import { quote } from "./shell-quote.ts";
+
+export type NetworkManagement = "netplan" | "NetworkManager" | "systemd-networkd";
+
+/** Shell commands and files; all the same for the one who executes them. */
+export interface AddressChange {
+  readonly manager: NetworkManagement;
+  readonly interface: string;
+  readonly address: string;
+  readonly gateway: string;
+  /** What it is to be for good, and where it is tried. */
+  readonly file: { readonly path: string; readonly text: string };
+  readonly trial: { readonly path: string; readonly text: string };
+  /** After the trial's file is there; after it was removed again; after the file for good has replaced it. */
+  readonly applyTrial: string;
+  readonly undoTrial: string;
+  readonly keep: string;
+}
+
+/** Null: nobody known looks after the interface. NetworkManager first: it may have netplan's files as its own. */
+export function managementOf(facts: HostFacts, link: string): NetworkManagement | null {
+  const state = (managed: HostFacts["networkd"]): string | undefined => managed.find((each) => each.interface === link)?.state;
+  if (!["unmanaged", undefined].includes(state(facts.networkManager))) return "NetworkManager";
+  if (facts.hasNetplan) return "netplan";
+  return ["unmanaged", undefined].includes(state(facts.networkd)) ? null : "systemd-networkd";
+}
+
+export function addressChange(manager: NetworkManagement, link: string, wanted: StaticAddress): AddressChange {
+  const base = { manager, interface: link, address: wanted.address, gateway: wanted.gateway };
+  switch (manager) {
+    case "netplan": {
+      const text = netplanText(link, wanted);
+      return {
+        ...base,
+        // One name in both folders: what is under /run hides what is under /etc.
+        file: { path: ADDRESS_FILES.netplan, text },
+        trial: { path: "/run/netplan/99-iot-agent.yaml", text },
+        applyTrial: "netplan apply",
+        undoTrial: "netplan apply",
+        keep: "netplan apply",
+      };
+    }
+    case "NetworkManager": {
+      const up = (id: string): string => `nmcli connection reload && nmcli --wait 20 connection up ${id} ifname ${quote(link)}`;
+      return {
+        ...base,
+        file: { path: ADDRESS_FILES.NetworkManager, text: keyfileText("iot-agent", link, wanted) },
+        trial: {
+          path: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection",
+          text: keyfileText("iot-agent-trial", link, wanted),
+        },
+        applyTrial: up("iot-agent-trial"),
+        // Its own choice among what is left is the connection from before.
+        undoTrial: `nmcli connection delete iot-agent-trial; nmcli connection reload; nmcli --wait 20 device connect ${quote(link)}`,
+        keep: up("iot-agent"),
+      };
+    }
+    case "systemd-networkd": {
+      const text = networkdText(link, wanted);
+      const reload = `networkctl reload && networkctl reconfigure ${quote(link)}`;
+      return {
+        ...base,
+        file: { path: ADDRESS_FILES["systemd-networkd"], text },
+        // The first name that matches the interface counts.
+        trial: { path: "/run/systemd/network/04-iot-agent-trial.network", text },
+        applyTrial: reload,
+        undoTrial: reload,
+        keep: reload,
+      };
+    }
+  }
+}
+
+/** Where the address lies for good. */
+export const ADDRESS_FILES: Readonly<Record<NetworkManagement, string>> = {
+  netplan: "/etc/netplan/99-iot-agent.yaml",
+  NetworkManager: "/etc/NetworkManager/system-connections/iot-agent.nmconnection",
+  "systemd-networkd": "/etc/systemd/network/05-iot-agent.network",
+};
+
+/** Also what cloud-init takes as network-config, under the key `network`. */
+export function netplanText(link: string, { address, gateway, dns }: StaticAddress): string {
+  return [
+    WRITTEN,
+    "network:",
+    "  version: 2",
+    "  ethernets:",
+    `    ${link}:`,
+    "      dhcp4: false",
+    `      addresses: [${address}]`,
+    "      routes:",
+    `        - {to: default, via: ${gateway}}`,
+    ...(dns.length === 0 ? [] : [`      nameservers: {addresses: [${dns.join(", ")}]}`]),
+    "",
+  ].join("\n");
+}
+
+function keyfileText(id: string, link: string, { address, gateway, dns }: StaticAddress): string {
+  return [
+    WRITTEN,
+    "[connection]",
+    `id=${id}`,
+    "type=ethernet",
+    `interface-name=${link}`,
+    "autoconnect-priority=900",
+    "",
+    "[ipv4]",
+    "method=manual",
+    `address1=${address},${gateway}`,
+    ...(dns.length === 0 ? [] : [`dns=${dns.join(";")};`]),
+    "",
+    "[ipv6]",
+    "method=auto",
+    "",
+  ].join("\n");
+}
+
+function networkdText(link: string, { address, gateway, dns }: StaticAddress): string {
+  return [
+    WRITTEN,
+    "[Match]",
+    `Name=${link}`,
+    "",
+    "[Network]",
+    `Address=${address}`,
+    `Gateway=${gateway}`,
+    ...dns.map((server) => `DNS=${server}`),
+    "",
+  ].join("\n");
+}
+
+const WRITTEN = "# Written by `iot provision`, which writes it again when it differs.";
+
+/** Whether the host has the wanted address now and will have it after a restart. */
+export function hasAddress(facts: HostFacts, change: AddressChange): boolean {
+  const link = facts.interfaces.find(({ ifname }) => ifname === change.interface);
+  const isUp = link?.addr_info.some(({ local, prefixlen }) => `${local}/${prefixlen}` === change.address) ?? false;
+  const isRouted = facts.defaultRoute?.gateway === change.gateway && facts.defaultRoute.dev === change.interface;
+  return isUp && isRouted && facts.files.some(({ path, text }) => path === change.file.path && text === change.file.text);
+}
+
+/** The interface meant: the Score's, else the one with the default route. */
+export function chosenInterface(facts: HostFacts, score: LinuxHostV0): string | null {
+  return score.staticAddress?.interface ?? facts.defaultRoute?.dev ?? null;
+}

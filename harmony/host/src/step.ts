@@ -1,0 +1,58 @@
+// The steps that make a host what its Score says. Each says all that its execution needs, and what it will do in a sentence.
+
+import type { FileEffect } from "./managed-files.ts";
+import type { AddressChange } from "./static-address.ts";
+
+interface Steps {
+  "set-hostname": { readonly hostname: string };
+  "install-packages": { readonly packages: readonly string[] };
+  "enable-time-sync": { readonly unit: string };
+  "create-user": { readonly user: string; readonly groups: readonly string[] };
+  "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
+  "add-subordinate-ids": { readonly user: string };
+  "enable-linger": { readonly user: string };
+  "make-folder": Owned & { readonly path: string };
+  "write-file": Owned & { readonly path: string; readonly text: string; readonly purpose: string; readonly effect: FileEffect };
+  "enable-podman-socket": { readonly user: string };
+  "extend-command-line": { readonly path: string; readonly parameters: readonly string[] };
+  "set-address": { readonly change: AddressChange };
+}
+
+interface Owned {
+  readonly mode: string;
+  readonly owner: string;
+}
+
+export type HostStep = { readonly [Kind in keyof Steps]: { readonly kind: Kind } & Steps[Kind] }[keyof Steps];
+
+/** What it will do, as an order: `install the packages podman, jq`. */
+export function describeStep(step: HostStep): string {
+  switch (step.kind) {
+    case "set-hostname":
+      return `set the host name to ${step.hostname}`;
+    case "install-packages":
+      return `install the packages ${step.packages.join(", ")}`;
+    case "enable-time-sync":
+      return `keep the time with ${step.unit}`;
+    case "create-user":
+      return `create the user ${step.user}${step.groups.length === 0 ? "" : ` in the groups ${step.groups.join(", ")}`}`;
+    case "add-to-groups":
+      return `add ${step.user} to the groups ${step.groups.join(", ")}`;
+    case "add-subordinate-ids":
+      return `give ${step.user} 65536 subordinate user and group ids, for its containers`;
+    case "enable-linger":
+      return `let ${step.user}'s services run without a login (linger)`;
+    case "make-folder":
+      return `make the folder ${step.path} (${step.mode}, ${step.owner})`;
+    case "write-file":
+      return `write ${step.path}, so that ${step.purpose}`;
+    case "enable-podman-socket":
+      return `enable the Podman socket of ${step.user}`;
+    case "extend-command-line":
+      return `add ${step.parameters.join(" ")} to ${step.path}, for the kernel's memory controller (takes a restart)`;
+    case "set-address": {
+      const { interface: link, address, gateway, manager } = step.change;
+      return `give ${link} the address ${address} with the gateway ${gateway} through ${manager}, undone unless it answers within 60 s`;
+    }
+  }
+}
