@@ -33,11 +33,7 @@ export async function startBlankDevice(options: BlankDeviceOptions = {}): Promis
     layers: [blank.root],
     uid: BLANK_AGENT_UID,
     folders: [{ from: blank.packages, to: PACKAGES_FOLDER }],
-    fill: async (root) => {
-      // As an image has it: sudo looks up the host's own name.
-      await writeFile(join(root, "etc/hosts"), `127.0.0.1\tlocalhost\n127.0.1.1\t${name}\n`);
-      if (cloudInit !== undefined) await seedCloudInit(root, name, cloudInit);
-    },
+    fill: (root) => (cloudInit === undefined ? Promise.resolve() : seedCloudInit(root, name, cloudInit)),
     ready: (booted) => answersSsh(booted, blank),
   });
   const folder = await makeTempFolder("blank-device");

@@ -18,11 +18,9 @@ export const PACKAGES_FOLDER = "/srv/packages";
 const SYSTEM = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,iproute2,ca-certificates";
 
 /** What a device may install, with all it depends on. */
-const OFFERED = [
-  ..."podman systemd-container openssh-server curl jq".split(" "),
-  ..."uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables systemd-timesyncd".split(" "),
-  ..."cloud-init netplan.io network-manager fuse-overlayfs".split(" "),
-];
+const OFFERED =
+  "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
+  "systemd-timesyncd cloud-init netplan.io network-manager fuse-overlayfs";
 
 /** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
 const RECIPE = "1";
@@ -73,12 +71,17 @@ async function makeBlank(into: string): Promise<void> {
   const root = join(into, "root");
   const packages = join(into, "packages");
   await mkdir(packages);
-  const download = `APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --no-install-recommends --download-only install ${OFFERED.join(" ")}`;
+  const download = `APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get -qq --yes --no-install-recommends --download-only install ${OFFERED}`;
   await run(
     [
-      ...["mmdebstrap", "--quiet", "--variant=minbase", `--include=${SYSTEM}`],
-      ...[`--customize-hook=${download}`, `--customize-hook=cp "$1"/var/cache/apt/archives/*.deb "${packages}"`],
-      ...["trixie", root],
+      "mmdebstrap",
+      "--quiet",
+      "--variant=minbase",
+      `--include=${SYSTEM}`,
+      `--customize-hook=${download}`,
+      `--customize-hook=cp "$1"/var/cache/apt/archives/*.deb "${packages}"`,
+      "trixie",
+      root,
     ],
     { timeoutMs: BOOTSTRAP_TIMEOUT_MS },
   );

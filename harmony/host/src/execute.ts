@@ -44,7 +44,7 @@ const APT_SAID: readonly (readonly [said: RegExp, reason: string, message: strin
   [/Could not get lock|Unable to acquire the dpkg/, "AptBusy", "another apt is at work on the host: wait for it, then try again"],
   [/dpkg was interrupted/, "DpkgInterrupted", 'an installation was interrupted on the host: run "sudo dpkg --configure -a" there'],
   [/No space left on device/, "DiskFull", "the host's disk is full: make room, then try again"],
-  [/Read-only file system/, "ReadOnly", "the host's file system is read-only: look at \"dmesg\" there, the card may be worn out"],
+  [/Read-only file system/, "ReadOnly", 'the host\'s file system is read-only: look at "dmesg" there, the card may be worn out'],
 ];
 
 function toOutcome(step: HostStep, said: string, exitCode: number): Outcome {

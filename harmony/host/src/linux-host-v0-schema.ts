@@ -5,10 +5,9 @@ import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
 /** What the mission asks for, and what rootless Podman needs beside it and apt only recommends. */
-const PACKAGES = [
-  ...["podman", "systemd-container", "openssh-server", "curl", "jq"],
-  ...["uidmap", "dbus-user-session", "passt", "slirp4netns", "netavark", "aardvark-dns", "nftables"],
-];
+const PACKAGES = (
+  "podman systemd-container openssh-server curl jq " + "uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables"
+).split(" ");
 
 /** Owners of serial ports, pins, buses and cameras. */
 const GROUPS = ["dialout", "gpio", "i2c", "spi", "video"];
@@ -24,13 +23,11 @@ const PackageName = z
   .string()
   .check(z.regex(/^[a-z0-9][a-z0-9+.-]+$/, { error: "expected a Debian package's name (a-z, 0-9, +, . and -)" }));
 
-const PublicKey = z
-  .string()
-  .check(
-    z.regex(/^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n\r]*)?$/, {
-      error: 'expected a public key as a .pub file has it, such as "ssh-ed25519 AAAA… me@laptop"',
-    }),
-  );
+const PublicKey = z.string().check(
+  z.regex(/^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n\r]*)?$/, {
+    error: 'expected a public key as a .pub file has it, such as "ssh-ed25519 AAAA… me@laptop"',
+  }),
+);
 
 const FolderPath = z
   .string()
@@ -45,9 +42,11 @@ export const StaticAddress = z
   .strictObject({
     /** The interface; unless told, the one with the default route. */
     interface: z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,15}$/, { error: "expected an interface's name, such as eth0" }))),
-    address: z.string().check(
-      z.refine((text) => isCidr(text), { error: "expected an IPv4 address with the length of its prefix, such as 192.168.1.20/24" }),
-    ),
+    address: z
+      .string()
+      .check(
+        z.refine((text) => isCidr(text), { error: "expected an IPv4 address with the length of its prefix, such as 192.168.1.20/24" }),
+      ),
     gateway: Ipv4Address,
     dns: z._default(z.array(Ipv4Address), []),
   })
@@ -81,7 +80,9 @@ export const LinuxHostV0 = z.strictObject({
   ]),
   /** The agent's user has its Podman's socket, also while nobody is logged in. */
   podmanSocket: z._default(z.boolean(), true),
-  containersConf: z._default(z.strictObject({ pastaOptions: z.array(z.string().check(z.regex(/^[^"\\\n]+$/))) }), { pastaOptions: PASTA_OPTIONS }),
+  containersConf: z._default(z.strictObject({ pastaOptions: z.array(z.string().check(z.regex(/^[^"\\\n]+$/))) }), {
+    pastaOptions: PASTA_OPTIONS,
+  }),
   /** The first port that a container may publish without root's rights. */
   unprivilegedPortStart: z._default(z.int().check(z.minimum(0), z.maximum(65_535)), 80),
   journal: z._default(

@@ -1,10 +1,18 @@
 // The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the planner, the executor and the
 // report together. A host does not remember its Score, so it has no workloads to list, and nobody watches it.
 
-import { type Desired, type ReconcileOptions, reconcile, type Reconciler, type ScoreVariant, type Topology } from "@harmony/core";
+import {
+  type Desired,
+  type Interpret,
+  type ReconcileOptions,
+  reconcile,
+  type Reconciler,
+  type ScoreVariant,
+  type Topology,
+} from "@harmony/core";
 import { parse } from "@harmony/schema";
 import { execute } from "./execute.ts";
-import { HostFacts, observationScript, parseFacts } from "./facts.ts";
+import { type HostFacts, observationScript, parseFacts } from "./facts.ts";
 import { LinuxHostV0 } from "./linux-host-v0-schema.ts";
 import { plan } from "./planner.ts";
 import { type HostReport, report, type StepReport } from "./report.ts";
@@ -15,4 +23,73 @@ export interface HostCapabilities {
   readonly ssh: Ssh;
   /** How long a new address has to be confirmed; 60 s unless told. */
   readonly confirmWithinMs?: number;
+}
+
+/** What its Interpret tells besides: each step of the run. */
+export interface HostInterpret extends Interpret<LinuxHostV0> {
+  reconcile(desired: Desired<LinuxHostV0>, options: ReconcileOptions<HostReport>): Promise<HostReport>;
+  /** Ends its connections, also the one to an address that it gave the host. */
+  close(): Promise<void>;
+}
+
+export const linuxHostV0: ScoreVariant<HostCapabilities, LinuxHostV0> = {
+  type: "LinuxHostV0",
+  parse: (data) => parse(LinuxHostV0, data),
+  interpret: interpretHost,
+};
+
+export function interpretHost({ capabilities }: Topology<HostCapabilities>): HostInterpret {
+  const { confirmWithinMs = CONFIRM_WITHIN_MS } = capabilities;
+  let ssh = capabilities.ssh;
+
+  const observe = async ({ data }: Desired<LinuxHostV0>, signal: AbortSignal): Promise<HostFacts> => {
+    const { stdout } = await ssh.run(observationScript(data ?? LinuxHostV0.parse({})), { signal });
+    return parseFacts(stdout);
+  };
+  const onMoved = (moved: Ssh): void => {
+    const old = ssh;
+    ssh = moved;
+    void old.close();
+  };
+
+  return {
+    reconcile: (desired, options) => {
+      const steps: StepReport[] = [];
+      const reconciler: Reconciler<Desired<LinuxHostV0>, HostFacts, HostStep, HostReport> = {
+        observe,
+        plan,
+        async apply(step, signal, progress) {
+          const startedAt = performance.now();
+          const outcome = await execute(ssh, step, { signal, progress, confirmWithinMs, onMoved });
+          steps.push({ step: describeStep(step), outcome, durationMs: performance.now() - startedAt });
+          return outcome;
+        },
+        report: ({ desired: { revision }, snapshot: facts, ...rest }) => report({ revision, facts, ...rest, steps: [...steps] }),
+      };
+      return reconcile(reconciler, desired, options);
+    },
+    async explain(desired, signal) {
+      const facts = await observe(desired, signal);
+      const planned = plan(desired, facts);
+      const told = report({ revision: desired.revision, facts, plan: planned, outcomes: [], doing: null, steps: [] });
+      return { report: told, observed: describeFacts(facts), planned: planned.steps.map(describeStep), blocked: planned.blocked };
+    },
+    workloads: () => Promise.resolve([]),
+    watch: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+    // Nothing is kept from one run to the next.
+    retry: () => Promise.resolve(),
+    close: () => ssh.close(),
+  };
+}
+
+/** The mission's: long enough for an address to settle, short enough to wait for. */
+const CONFIRM_WITHIN_MS = 60_000;
+
+function describeFacts({ system, architecture, hostname, user, packages }: HostFacts): readonly string[] {
+  const podman = packages.find(({ name }) => name === "podman");
+  return [
+    `${hostname}: ${system.name}, ${architecture}`,
+    user === null ? "there is no agent's user" : `the agent's user has the uid ${user.uid}`,
+    podman === undefined ? "Podman is not installed" : `Podman ${podman.version}`,
+  ];
 }

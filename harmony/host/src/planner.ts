@@ -158,7 +158,7 @@ function memorySteps({ memoryController }: LinuxHostV0, { controllers, commandLi
   const words = new Set(commandLine.split(/\s+/));
   const parameters = MEMORY_PARAMETERS.filter((parameter) => !words.has(parameter));
   if (parameters.length > 0) return { steps: [{ kind: "extend-command-line", path: COMMAND_LINE, parameters }], blocked: [] };
-  const message = "the memory controller is switched on at the next start: restart the host with \"sudo reboot\"";
+  const message = 'the memory controller is switched on at the next start: restart the host with "sudo reboot"';
   return { steps: [], blocked: [{ subject, reason: "RestartNeeded", message }] };
 }
 
@@ -166,13 +166,21 @@ function addressSteps(score: LinuxHostV0, facts: HostFacts): Part {
   if (score.staticAddress === undefined) return NOTHING;
   const stop = (reason: string, message: string): Part => ({ steps: [], blocked: [{ subject: "address", reason, message }] });
   const link = chosenInterface(facts, score);
-  const names = facts.interfaces.map(({ ifname }) => ifname).filter((name) => name !== "lo").join(", ");
+  const names = facts.interfaces
+    .map(({ ifname }) => ifname)
+    .filter((name) => name !== "lo")
+    .join(", ");
   if (link === null) return stop("NoInterface", `no interface has a default route: name one of ${names} as staticAddress.interface`);
-  if (!facts.interfaces.some(({ ifname }) => ifname === link)) return stop("NoInterface", `the host has no interface ${link}; it has ${names}`);
-  if (link.startsWith("wl")) return stop("Wireless", `${link} is wireless: a static address is set for a cable only; give it one in the access point`);
+  if (!facts.interfaces.some(({ ifname }) => ifname === link))
+    return stop("NoInterface", `the host has no interface ${link}; it has ${names}`);
+  if (link.startsWith("wl"))
+    return stop("Wireless", `${link} is wireless: a static address is set for a cable only; give it one in the access point`);
   const manager = managementOf(facts, link);
   if (manager === null) {
-    return stop("NetworkUnmanaged", `neither netplan nor NetworkManager nor systemd-networkd looks after ${link}: enable one of them on the host`);
+    return stop(
+      "NetworkUnmanaged",
+      `neither netplan nor NetworkManager nor systemd-networkd looks after ${link}: enable one of them on the host`,
+    );
   }
   const change = addressChange(manager, link, score.staticAddress);
   return hasAddress(facts, change) ? NOTHING : { steps: [{ kind: "set-address", change }], blocked: [] };

@@ -39,7 +39,14 @@ export function report({ revision, facts, plan, outcomes, doing, steps }: Report
   }
   const [blocked] = plan.blocked;
   if (blocked !== undefined) {
-    return { ...rest, phase: "Blocked", reason: blocked.reason, message: blocked.message, runningRevision: null, settled: plan.steps.length === 0 };
+    return {
+      ...rest,
+      phase: "Blocked",
+      reason: blocked.reason,
+      message: blocked.message,
+      runningRevision: null,
+      settled: plan.steps.length === 0,
+    };
   }
   if (plan.steps.length > 0) {
     const message = "the host still differs after every step: look at what else changes it";

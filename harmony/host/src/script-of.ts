@@ -8,6 +8,9 @@ import type { HostStep } from "./step.ts";
 /** A static address takes more than a script: set-address.ts. */
 export type ScriptedStep = Exclude<HostStep, { kind: "set-address" }>;
 
+/** There when a step counts only after a restart; gone with it. */
+export const RESTART_WANTED = "/run/iot-provision-restart";
+
 /** apt waits for another one at work, such as the unattended upgrades of a first boot. */
 const APT = "apt-get -q -o DPkg::Lock::Timeout=300";
 
@@ -62,8 +65,11 @@ export function scriptOf(step: ScriptedStep): string {
       return lines(
         `[ -f ${quote(step.path)} ] || exit 0`,
         `cp -p ${quote(step.path)} ${quote(`${step.path}.before-iot-provision`)}`,
-        ...step.parameters.map((parameter) => `grep -qw -- ${quote(parameter)} ${quote(step.path)} || sed -i '1s/$/ ${parameter}/' ${quote(step.path)}`),
+        ...step.parameters.map(
+          (parameter) => `grep -qw -- ${quote(parameter)} ${quote(step.path)} || sed -i '1s/$/ ${parameter}/' ${quote(step.path)}`,
+        ),
         "sync",
+        `touch ${RESTART_WANTED}`,
       );
   }
 }
@@ -81,7 +87,7 @@ export function writeFile(file: { path: string; text: string; mode: string; owne
   const { path, text, mode, owner } = file;
   const fresh = quote(`${path}.new`);
   return [
-    `install -d ${quote(path.slice(0, path.lastIndexOf("/")))}`,
+    `mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")))}`,
     `(umask 077; printf '%s' ${quote(text)} >${fresh})`,
     `chown ${quote(owner)}:${quote(owner)} ${fresh}`,
     `chmod ${mode} ${fresh}`,

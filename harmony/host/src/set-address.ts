@@ -94,7 +94,12 @@ function armScript({ trial, applyTrial, undoTrial }: AddressChange, confirmWithi
   const script = (text: string, name: string): readonly string[] =>
     writeFile({ path: `${FOLDER}/${name}`, text: `${text}\n`, mode: "0700", owner: "root" });
   const undo = `touch ${FOLDER}/undone\nrm -f ${quote(trial.path)}\n${undoTrial}`;
-  const attempt = [...writeFile({ ...trial, mode: "0600", owner: "root" }), ...readableByNetworkd(trial.path), applyTrial, `touch ${FOLDER}/tried`];
+  const attempt = [
+    ...writeFile({ ...trial, mode: "0600", owner: "root" }),
+    ...readableByNetworkd(trial.path),
+    applyTrial,
+    `touch ${FOLDER}/tried`,
+  ];
   const timer = (name: string, after: string): string =>
     `systemd-run --quiet --collect --unit=iot-provision-${name} --on-active=${after} --timer-property=AccuracySec=100ms /bin/sh -e ${FOLDER}/${name}`;
   return [

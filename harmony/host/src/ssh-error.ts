@@ -23,9 +23,9 @@ export class SshError extends Error {
 }
 
 interface Target {
-  readonly user: string | undefined;
+  readonly user?: string | undefined;
   readonly host: string;
-  readonly port: number | undefined;
+  readonly port?: number | undefined;
 }
 
 type Rule = readonly [said: RegExp, code: SshErrorCode, message: (at: string, target: Target, said: string) => string];
@@ -49,11 +49,16 @@ const SSH_SAID: readonly Rule[] = [
     (at, { user }) =>
       `${at} does not let ${user ?? "this user"} in with the keys offered: put your public key into that user's ~/.ssh/authorized_keys (ssh-copy-id does it), or name another with --identity or --user`,
   ],
-  [/Could not resolve hostname/, "NameNotResolved", (at, { host }) => `the name ${host} leads to no address: check how it is written, or use the device's IP address`],
+  [
+    /Could not resolve hostname/,
+    "NameNotResolved",
+    (at, { host }) => `the name ${host} leads to no address: check how it is written, or use the device's IP address`,
+  ],
   [
     /Connection refused/,
     "Unreachable",
-    (at) => `${at} refuses the connection: sshd does not run there or listens on another port (--port); on the device: "sudo systemctl enable --now ssh"`,
+    (at) =>
+      `${at} refuses the connection: sshd does not run there or listens on another port (--port); on the device: "sudo systemctl enable --now ssh"`,
   ],
   [
     /timed out|No route to host|Network is unreachable|Host is down/,
@@ -72,9 +77,14 @@ const SUDO_SAID: readonly Rule[] = [
   [
     /is not in the sudoers file|is not allowed to (run|execute)|may not run sudo/,
     "SudoRefused",
-    (at, { user }) => `${user ?? "the user"} may not use sudo on ${at}: "adduser ${user ?? "USER"} sudo" as root, or name another user with --user`,
+    (at, { user }) =>
+      `${user ?? "the user"} may not use sudo on ${at}: "adduser ${user ?? "USER"} sudo" as root, or name another user with --user`,
   ],
-  [/sudo: (command )?not found|exec: sudo: not found|sudo.*No such file/, "SudoRefused", (at) => `${at} has no sudo: install it as root, or log in as root with --user root`],
+  [
+    /sudo: (command )?not found|exec: sudo: not found|sudo.*No such file/,
+    "SudoRefused",
+    (at) => `${at} has no sudo: install it as root, or log in as root with --user root`,
+  ],
 ];
 
 /** Of an exit code 255, which is ssh's own; null: it says nothing that is known. */

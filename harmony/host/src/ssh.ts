@@ -24,6 +24,8 @@ export interface Ssh {
   run(script: string, options: { readonly signal: AbortSignal; readonly timeoutMs?: number }): Promise<ScriptResult>;
   /** The same host, with the same host key, under another address: through a connection of its own. */
   at(address: string): Promise<Ssh>;
+  /** Ends the shared connection, which the next script opens again. */
+  disconnect(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -83,6 +85,9 @@ function connect(options: SshOptions, moved: Moved | null): Ssh {
     "-T",
   ];
   const target = { ...options, host: moved?.address ?? host };
+  const disconnect = async (): Promise<void> => {
+    await runSsh(["-o", `ControlPath=${controlPath}`, "-O", "exit", "--", host], { target, timeoutMs: 5_000 }).catch(() => undefined);
+  };
   return {
     host: target.host,
     async run(script, { signal, timeoutMs = SCRIPT_TIMEOUT_MS }) {
@@ -101,8 +106,9 @@ function connect(options: SshOptions, moved: Moved | null): Ssh {
       const nameWithPort = (setting("port") ?? "22") === "22" ? name : `[${name}]:${setting("port")}`;
       return connect(options, { address, hostKeyAlias: moved?.hostKeyAlias ?? setting("hostkeyalias") ?? nameWithPort });
     },
+    disconnect,
     async close() {
-      await runSsh(["-o", `ControlPath=${controlPath}`, "-O", "exit", "--", host], { target, timeoutMs: 5_000 }).catch(() => undefined);
+      await disconnect();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -129,7 +135,11 @@ function runSsh(argv: readonly string[], { target, timeoutMs, input = "", signal
         return reject(new SshError("NoSshClient", "this machine has no ssh program: install OpenSSH's client (Debian: openssh-client)"));
       }
       const seconds = Math.round(timeoutMs / 1000);
-      reject(new SshError("TimedOut", `${target.host} did not finish within ${seconds} s: look at what it does, then try again`, { cause: error }));
+      reject(
+        new SshError("TimedOut", `${target.host} did not finish within ${seconds} s: look at what it does, then try again`, {
+          cause: error,
+        }),
+      );
     },
   );
   // ssh may end without reading its input; its exit code tells the story.

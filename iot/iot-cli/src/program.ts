@@ -7,6 +7,7 @@ import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
 import { type DeploymentRow, type Fleet } from "./judge-fleet.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";
+import { provision, type ProvisionOptions } from "./provision.ts";
 import { type NatsAccess, readFleet } from "./read-fleet.ts";
 import { renderExplanation, renderStatus } from "./render-fleet.ts";
 
@@ -93,6 +94,30 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
           "",
         ].join("\n"),
       );
+    });
+
+  const each = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+  iot
+    .command("provision")
+    .description("makes a Linux host ready for the agent over SSH, and finds nothing to do the second time")
+    .option("--host <host>", "its name or address, as ssh takes it")
+    .option("--user <name>", "who logs in, and may use sudo without a password")
+    .option("--port <number>", "sshd's port")
+    .option("--identity <file>", "the private key to log in with")
+    .option("--known-hosts <file>", "the known host keys (default: ssh's own files)")
+    .option("--accept-new-host-key", "takes the key of a host that was never seen before")
+    .option("--score <file>", "a LinuxHostV0 in YAML; without it a field device's usual")
+    .option("--device-id <id>", "becomes the host's name")
+    .option("--ssh-key <file>", "a public key that may log in as iot-agent; may be said again", each, [])
+    .option("--address <cidr>", "a static address such as 192.168.1.20/24; undone unless the host answers there within 60 s")
+    .option("--gateway <address>", "the default route that goes with it")
+    .option("--dns <address>", "a name server that goes with it; may be said again", each, [])
+    .option("--interface <name>", "the interface that gets it (default: the one with the default route)")
+    .option("--dry-run", "prints what would be done")
+    .option("--cloud-init", "prints the same as a cloud-init user-data file instead")
+    .option("--network-config", "prints the static address as cloud-init's network-config instead")
+    .action(async (options: ProvisionOptions) => {
+      exitCode = await provision(options, around);
     });
 
   await iot.parseAsync([...argv], { from: "user" });
