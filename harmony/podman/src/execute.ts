@@ -4,26 +4,38 @@
 import type { Outcome } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
+import type { ImageStore } from "./image-store.ts";
 import type { Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
 import type { Step } from "./step.ts";
 
 const PORT_RETRY_MS = 30;
 
-export async function execute(podman: Podman, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+export interface Machine {
+  readonly podman: Podman;
+  readonly images: ImageStore;
+}
+
+export async function execute(machine: Machine, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
   try {
-    return await carryOut(podman, step, signal, progress);
+    return await carryOut(machine, step, signal, progress);
   } catch (error) {
     if (!(error instanceof PodmanError)) throw error;
+    if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
     return step.kind === "revive" ? { kind: "unchanged" } : outcomeOf(step, error);
   }
 }
 
-async function carryOut(podman: Podman, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+async function carryOut({ podman, images }: Machine, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
   switch (step.kind) {
     case "pull":
-      await podman.pullImage(step.reference, step.policy, signal, pullProgress(progress));
-      break;
+      return images.pull(step, signal, progress);
+    case "mend":
+      return images.mend(step, signal, progress);
+    case "verifyImage":
+      return images.verify(step, signal);
+    case "makeRoom":
+      return images.makeRoom(step, signal);
     case "createNetwork":
       await podman.createNetwork({ name: step.network, labels: step.labels }, signal);
       break;
@@ -32,6 +44,7 @@ async function carryOut(podman: Podman, step: Step, signal: AbortSignal, progres
       break;
     case "create":
       await podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
+      await images.flush(signal);
       break;
     case "start":
       await start(podman, step, signal);
@@ -71,14 +84,4 @@ async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, sig
       await systemClock.sleep(PORT_RETRY_MS, signal);
     }
   }
-}
-
-/** Podman tells layers as they begin, and no sizes. */
-function pullProgress(progress: (text: string) => void): (line: string) => void {
-  const layers = new Set<string>();
-  return (line) => {
-    const layer = /^Copying blob (\S+)/.exec(line)?.[1];
-    if (layer !== undefined && !layers.has(layer)) progress(`layer ${layers.add(layer).size}`);
-    else if (line.startsWith("Writing manifest")) progress("storing");
-  };
 }

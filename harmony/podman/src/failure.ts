@@ -9,8 +9,8 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
   const subject = "service" in step ? step.service : step.kind.endsWith("Network") ? "network" : "volume";
   const told = (kind: "blocked" | "failed", reason: string, message: string): Outcome => ({ kind, subject, reason, message });
   const blocked = (reason: string, message: string): Outcome => told("blocked", reason, message);
-  const image = step.kind === "pull" || step.kind === "create" ? step.image : "";
-  const registry = step.kind === "pull" ? (step.reference.split("/")[0] ?? "") : "";
+  const image = "image" in step ? step.image : "";
+  const registry = "reference" in step ? (step.reference.split("/")[0] ?? "") : "";
 
   switch (error.code) {
     case "image-not-found":
@@ -39,6 +39,11 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
       return blocked(
         "PortInUse",
         `${portOf(error.detail)} of service "${subject}" is in use on the device by something else: give the service another port, or end what holds it`,
+      );
+    case "damaged":
+      return blocked(
+        "ImageDamaged",
+        `${doing(step)} failed, because files in Podman's storage are damaged (${error.detail}), as a power cut leaves them: they are made again`,
       );
     case "disk-full":
       return blocked(

@@ -2,6 +2,8 @@
 // undici alone weighs 23 MB more on the device. Knows no path of the API; that is podman.ts.
 
 import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { parse } from "@harmony/schema";
 import { formatIssues } from "@harmony/core";
 import * as z from "zod/mini";
@@ -16,7 +18,12 @@ export interface Call {
   readonly path: string;
   /** What the caller tries, for messages: `start container "hello_web"`. */
   readonly doing: string;
+  /** As JSON. */
   readonly body?: unknown;
+  /** Sent as it is, in place of a body. */
+  readonly stream?: Readable;
+  /** The answer's bytes are of no interest unless it is an error. */
+  readonly discard?: boolean;
   readonly signal: AbortSignal;
   /** Until the whole answer is there; for a stream, the longest time without a byte. null: no limit. */
   readonly timeoutMs: number | null;
@@ -44,7 +51,8 @@ export class LibpodHttp {
     try {
       const response = await this.#open(call, limit);
       const chunks: Buffer[] = [];
-      for await (const chunk of response) if (chunk instanceof Buffer) chunks.push(chunk);
+      const keeps = call.discard !== true || !isAccepted(call, response.statusCode ?? 0);
+      for await (const chunk of response) if (keeps && chunk instanceof Buffer) chunks.push(chunk);
       const answer = { status: response.statusCode ?? 0, body: Buffer.concat(chunks) };
       if (!isAccepted(call, answer.status)) throw toError(call, answer.status, answer.body.toString("utf8"));
       return answer;
@@ -102,12 +110,15 @@ export class LibpodHttp {
           signal,
           headers: {
             host: "podman",
+            ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
             ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
           },
         });
         request.once("response", (response) => resolve({ response }));
         request.once("error", (error) => resolve({ error, stale: request.reusedSocket }));
-        request.end(body);
+        if (call.stream === undefined) request.end(body);
+        // What breaks off here ends the request with an error; Podman may also answer before it has read all.
+        else pipeline(call.stream, request, { signal }).catch((error: unknown) => resolve({ error: asError(error), stale: false }));
       });
     return (async () => {
       signal.throwIfAborted();
@@ -132,6 +143,10 @@ export class LibpodHttp {
     const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see \`systemctl --user status podman.socket\` on the device`;
     return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** The first JSON document in a text: 4.9 can send two, one after the other, for something that is missing. */

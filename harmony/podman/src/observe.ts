@@ -2,7 +2,8 @@
 // inspected (who ended them?), and only those that ended badly are asked for their last words.
 
 import type { Desired } from "@harmony/core";
-import { imageReference, LABELS } from "./names.ts";
+import type { ImageStore } from "./image-store.ts";
+import { LABELS } from "./names.ts";
 import type { ListedContainer, Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
@@ -10,6 +11,7 @@ import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
 
 export interface ObserveOptions {
   readonly podman: Podman;
+  readonly images: ImageStore;
   readonly device: string;
   /** Asked only where the Score sets limits. */
   readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
@@ -20,19 +22,13 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const { podman, device, now } = options;
   const services = desired.data?.services ?? [];
   const ofThis = `${LABELS.deployment}=${desired.name}`;
-  const references = [...new Set(services.map(({ image }) => imageReference(image)))];
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
   const [containers, networks, volumes, controllers, images] = await Promise.all([
     listContainers(podman, desired.name, signal),
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
-    Promise.all(
-      references.map(async (reference) => {
-        const image = await podman.inspectImage(reference, signal);
-        return [reference, image === null ? null : { id: image.Id, digest: image.Digest }] as const;
-      }),
-    ),
+    options.images.images(desired, signal),
   ]);
   return {
     nowMs: now(),
@@ -41,7 +37,8 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     networks: networks.map(({ name }) => name),
     volumes: volumes.map(({ Name }) => Name),
     controllers,
-    images: Object.fromEntries(images),
+    images,
+    care: await options.images.care(desired, images, signal),
   };
 }
 

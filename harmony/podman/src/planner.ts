@@ -5,6 +5,7 @@
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
 import { needsNetwork } from "./container-spec.ts";
+import { careFirst, imageObstacle } from "./image-care.ts";
 import { imageReference, LABELS, networkName, volumeName } from "./names.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
@@ -24,6 +25,8 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const score = desired.data;
   if (score === null) return { steps: [...own.flatMap(discard), ...discardNetworks(snapshot)], blocked: [], recheckAfterMs: null };
   if (desired.hold !== null) return { steps: own.flatMap(stop), blocked: [], recheckAfterMs: null };
+  const care = careFirst(desired, snapshot);
+  if (care.length > 0) return { steps: care, blocked: [], recheckAfterMs: SOON_MS };
   const roles = assignRoles(desired, score, snapshot);
 
   // What is half removed is good for nothing, and of two containers that nobody wants one goes; then all is seen anew.
@@ -86,6 +89,8 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
     const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;
     return [{ subject: service.name, reason: "PortInUse", message }];
   }
+  const blocked = imageObstacle(service, deployment, snapshot);
+  if (blocked.length > 0) return blocked;
   const reference = imageReference(service.image);
   // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs a minute and ends in a riddle.
   const isLocal = reference.startsWith("localhost/");

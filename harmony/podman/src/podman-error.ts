@@ -11,6 +11,8 @@ export type PodmanErrorCode =
   | "registry-unreachable"
   | "registry-denied"
   | "disk-full"
+  /** Files in Podman's storage are not what they were: what a power cut leaves of what was not yet written. */
+  | "damaged"
   /** The socket is absent, refuses, or the answer broke off or did not come in time. */
   | "unreachable"
   /** An answer that is not in the shape that this client knows. */
@@ -32,10 +34,32 @@ export class PodmanError extends Error {
   }
 }
 
+/**
+ * As 4.9 and 5.4 were heard to say it of storage that was damaged on purpose: a layer that is not recorded or not there, links and lists
+ * that are empty, a configuration cut short (of which 4.9 says "nil pointer"), content that is not what was pulled, a container whose run
+ * folder is gone.
+ */
+const DAMAGE = new RegExp(
+  [
+    "layer not known",
+    "readlink \\S*/overlay\\S*: invalid argument",
+    "recreating the missing symlinks",
+    "overlay mount .*no such file or directory",
+    "/overlay(-containers|-images|-layers)?/[0-9a-f]{64}\\S*: no such file or directory",
+    "does not match expected sha256",
+    "file integrity checksum failed",
+    "reading blob sha256:[0-9a-f]+: (unexpected )?EOF",
+    "unexpected end of (JSON )?input",
+    "nil pointer dereference",
+  ].join("|"),
+  "is",
+);
+
 /** Of containers, networks, volumes and images on the device. */
 export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
   if (/address already in use|port is already allocated/i.test(text)) return "port-in-use";
+  if (DAMAGE.test(text)) return "damaged";
   if (/no such image|image not known/i.test(text)) return "image-not-found";
   if (status === 404) return "not-found";
   if (status === 409 || /name .*already in use|already exists/i.test(text)) return "conflict";
@@ -45,13 +69,14 @@ export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
 /** Of a pull, whose failures are told in one line of text within a 200. */
 export function codeOfPull(text: string): PodmanErrorCode {
   if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
+  if (/layer not known|readlink \S*: invalid argument/i.test(text)) return "damaged";
   if (/parsing reference|invalid reference format|must be lowercase/i.test(text)) return "image-name-invalid";
   if (/no image found in (manifest list|image index) for architecture|does not match the host/i.test(text)) return "wrong-architecture";
   if (/unauthorized|authentication required|denied|forbidden|invalid username\/password/i.test(text)) return "registry-denied";
   if (/manifest unknown|name unknown|not found|did not resolve to an alias|image not known|unable to retrieve/i.test(text))
     return "image-not-found";
   if (
-    /pinging container registry|dial tcp|connection re(fused|set)|i\/o timeout|no such host|network is unreachable|no route to host|TLS|x509|EOF|server (error|misbehaving)|50[0-9]|timeout|deadline/i.test(
+    /pinging container registry|dial tcp|connection re(fused|set)|i\/o timeout|no such host|HTTP response to HTTPS|network is unreachable|no route to host|TLS|x509|EOF|server (error|misbehaving)|50[0-9]|timeout|deadline/i.test(
       text,
     )
   )

@@ -1,8 +1,11 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
 
 import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
+import type { DiskSpace } from "./disk-space.ts";
 import { execute } from "./execute.ts";
 import { explain } from "./explain.ts";
+import type { ImageLedger } from "./image-ledger.ts";
+import { ImageStore } from "./image-store.ts";
 import { LABELS } from "./names.ts";
 import { observe, toContainer } from "./observe.ts";
 import { plan } from "./planner.ts";
@@ -17,18 +20,20 @@ export interface DeviceIdentity {
   readonly id: string;
 }
 
-export const podmanV0: ScoreVariant<{ podman: Podman; device: DeviceIdentity }, PodmanV0> = {
+export const podmanV0: ScoreVariant<{ podman: Podman; device: DeviceIdentity; disk: DiskSpace; imageLedger: ImageLedger }, PodmanV0> = {
   type: "PodmanV0",
   parse: parsePodmanV0,
-  interpret({ capabilities: { podman, device } }) {
+  interpret({ capabilities: { podman, device, disk, imageLedger: ledger } }) {
     let known: readonly string[] | null = null;
     const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
       (known ??= (await podman.info(signal)).host.cgroupControllers);
-    const options = { podman, device: device.id, controllers, now: () => Date.now() };
+    const now = (): number => Date.now();
+    const images = new ImageStore({ podman, disk, ledger, now });
+    const options = { podman, images, device: device.id, controllers, now };
     const reconciler = {
       observe: (desired: Desired<PodmanV0>, signal: AbortSignal) => observe(options, desired, signal),
       plan,
-      apply: execute.bind(null, podman),
+      apply: execute.bind(null, { podman, images }),
       report,
     };
     return {
@@ -45,8 +50,10 @@ export const podmanV0: ScoreVariant<{ podman: Podman; device: DeviceIdentity }, 
         return [...latest.values()];
       },
       watch: (onChange, signal) => watch(podman, onChange, signal),
-      // No verdict is kept yet: every pass tries.
-      retry: () => Promise.resolve(),
+      retry: (name) => {
+        images.damage.forget(name);
+        return Promise.resolve();
+      },
       explain: async (desired, signal) => {
         const snapshot = await reconciler.observe(desired, signal);
         return explain(desired, snapshot, plan(desired, snapshot));

@@ -1,6 +1,7 @@
 // The libpod calls that this package makes, one method each; every answer is parsed at this border and only what is used of it is
 // taken. Throws PodmanError alone, or the reason of the caller's own abort. HTTP lives in libpod-http.ts.
 
+import type { Readable } from "node:stream";
 import * as z from "zod/mini";
 import { LibpodHttp, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
@@ -12,6 +13,8 @@ const SLOW_MS = 120_000;
 const LOG_MS = 1_000;
 /** A pull that has said nothing for so long has lost its registry. */
 const SILENT_PULL_MS = 600_000;
+/** All of an image is read from the card, or all of the storage, and some of it written. */
+const WHOLE_IMAGE_MS = 1_800_000;
 
 const textMap = z.catch(z.record(z.string(), z.string()), {});
 
@@ -51,8 +54,23 @@ const InspectedContainer = z.looseObject({
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;
 
-const Image = z.looseObject({ Id: z.string(), Digest: z.catch(z.string(), "") });
+const Image = z.looseObject({
+  Id: z.string(),
+  Digest: z.catch(z.string(), ""),
+  RepoTags: z.catch(z.array(z.string()), []),
+});
 export type Image = z.output<typeof Image>;
+
+const ListedImage = z.looseObject({
+  Id: z.string(),
+  /** Its references; none of an image whose tag another has taken. */
+  RepoTags: z.catch(z.array(z.string()), []),
+  /** With what it shares with other images. */
+  Size: z.catch(z.number(), 0),
+  /** How many containers are made of it, running or not, anyone's. */
+  Containers: z.catch(z.number(), 0),
+});
+export type ListedImage = z.output<typeof ListedImage>;
 
 const Info = z.looseObject({
   host: z.looseObject({
@@ -63,7 +81,12 @@ const Info = z.looseObject({
     memTotal: z.catch(z.number(), 0),
     cpus: z.catch(z.number(), 0),
     rootlessNetworkCmd: z.catch(z.string(), ""),
+    cgroupVersion: z.catch(z.string(), ""),
+    cgroupManager: z.catch(z.string(), ""),
+    security: z.catch(z.looseObject({ rootless: z.boolean() }), { rootless: false }),
   }),
+  /** Where images and containers lie. */
+  store: z.looseObject({ graphRoot: z.string(), graphDriverName: z.catch(z.string(), "") }),
   version: z.looseObject({ Version: z.string() }),
 });
 export type Info = z.output<typeof Info>;
@@ -75,7 +98,20 @@ export type Volume = z.output<typeof Named>;
 const Network = z.looseObject({ name: z.string(), labels: textMap });
 export type Network = z.output<typeof Network>;
 
-const PullLine = z.looseObject({ stream: z.optional(z.string()), error: z.optional(z.string()), id: z.optional(z.string()) });
+const PullLine = z.looseObject({
+  /** Of the layer (or configuration) that it tells of; cut short. */
+  id: z.optional(z.string()),
+  status: z.optional(z.string()),
+  progressDetail: z.catch(z.looseObject({ current: z.optional(z.number()), total: z.optional(z.number()) }), {}),
+  error: z.optional(z.string()),
+});
+export type PullLine = z.output<typeof PullLine>;
+
+const LoadedImages = z.looseObject({ Names: z.catch(z.array(z.string()), []) });
+
+const ByLayer = z.catch(z.nullable(z.record(z.string(), z.unknown())), null);
+const StorageCheck = z.looseObject({ Errors: z.boolean(), RemovedLayers: ByLayer, RemovedImages: ByLayer, RemovedContainers: ByLayer });
+export type StorageCheck = z.output<typeof StorageCheck>;
 
 const Event = z.looseObject({
   Type: z.string(),
@@ -103,8 +139,17 @@ export interface Podman {
   containerLog(name: string, lines: number, signal: AbortSignal): Promise<readonly string[]>;
   /** null: not on the device. */
   inspectImage(reference: string, signal: AbortSignal): Promise<Image | null>;
-  /** `progress` is told each line that Podman writes. */
-  pullImage(reference: string, policy: "missing" | "newer", signal: AbortSignal, progress: (line: string) => void): Promise<void>;
+  listImages(signal: AbortSignal): Promise<readonly ListedImage[]>;
+  /** `always` asks the registry even if the image is here; layers that are here are not fetched again, be they damaged. */
+  pullImage(reference: string, policy: "missing" | "always", signal: AbortSignal, progress: (line: PullLine) => void): Promise<void>;
+  /** From a docker-archive or oci-archive; the references under which it is known from then on. */
+  loadImage(archive: Readable, signal: AbortSignal): Promise<readonly string[]>;
+  /** Reads every file of it and compares it with what was pulled. @throws `damaged`. Writes as much to the temporary folder for a while. */
+  verifyImage(reference: string, signal: AbortSignal): Promise<void>;
+  /** With all its references. One that a container is made of is never removed (`conflict`). Also of one that is gone. */
+  removeImage(reference: string, signal: AbortSignal): Promise<void>;
+  /** Podman looks at all of its storage and removes damaged layers, and images that need them. Not before 5.2 (`not-found`). */
+  repairStorage(signal: AbortSignal): Promise<StorageCheck>;
   listNetworks(label: string, signal: AbortSignal): Promise<readonly Network[]>;
   createNetwork(network: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   removeNetwork(name: string, signal: AbortSignal): Promise<void>;
@@ -171,26 +216,52 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
       return answer.status === 404 ? null : parseAnswer(Image, answer.body.toString("utf8"), call.doing);
     },
 
+    listImages: (signal) => http.json(z.array(ListedImage), get("/images/json", "list images", signal)),
+
     pullImage: async (reference, policy, signal, progress) => {
       const doing = `pull image "${reference}"`;
-      // Not `compatMode`, which tells bytes: with it a small image took 10 s instead of 0.05 s on 5.4.
-      const path = `/images/pull?policy=${policy}&reference=${encodeURIComponent(reference)}`;
+      // `compatMode` tells how much of each layer is there.
+      const path = `/images/pull?compatMode=true&policy=${policy}&reference=${encodeURIComponent(reference)}`;
       let error: string | undefined;
-      let pulled = false;
       try {
         for await (const line of http.lines({ method: "POST", path, doing, signal, timeoutMs: SILENT_PULL_MS })) {
           const said = parseAnswer(PullLine, line, doing);
-          if (said.stream !== undefined) progress(said.stream.trim());
+          progress(said);
           error ??= said.error;
-          pulled ||= said.id !== undefined;
         }
       } catch (cause) {
-        // A reference that cannot be parsed is refused before the stream begins.
-        if (!(cause instanceof PodmanError) || cause.code !== "failed") throw cause;
+        // What fails before the first layer is answered with a status of its own.
+        if (!(cause instanceof PodmanError) || cause.code === "unreachable" || cause.code === "bad-answer") throw cause;
         error = cause.detail;
       }
       if (error !== undefined) throw new PodmanError(`failed to ${doing}`, { code: codeOfPull(error), detail: shortPullError(error) });
-      if (!pulled) throw new PodmanError(`failed to ${doing}: the answer broke off`, { code: "bad-answer" });
+    },
+
+    loadImage: async (archive, signal) => {
+      const doing = "load the image";
+      const call = { method: "POST" as const, path: "/images/load", doing, stream: archive, signal, timeoutMs: WHOLE_IMAGE_MS };
+      return (await http.json(LoadedImages, call)).Names;
+    },
+
+    verifyImage: async (reference, signal) => {
+      const path = `/images/${encodeURIComponent(reference)}/get?format=docker-archive`;
+      await http.call({ method: "GET", path, doing: `read image "${reference}"`, signal, timeoutMs: WHOLE_IMAGE_MS, discard: true });
+    },
+
+    removeImage: async (reference, signal) => {
+      const path = (name: string): string => `/images/${encodeURIComponent(name)}`;
+      const doing = `remove image "${reference}"`;
+      const tags = await http
+        .json(Image, get(`${path(reference)}/json`, doing, signal))
+        .then(({ RepoTags }) => RepoTags)
+        // A damaged one may not be inspected, and can be removed all the same.
+        .catch((error: unknown) => (signal.aborted ? Promise.reject(error) : []));
+      for (const name of tags.length === 0 ? [reference] : tags) await remove(path(name), doing, signal);
+    },
+
+    repairStorage: (signal) => {
+      const path = "/system/check?repair=true";
+      return http.json(StorageCheck, { method: "POST", path, doing: "check Podman's storage", signal, timeoutMs: WHOLE_IMAGE_MS });
     },
 
     listNetworks: (label, signal) =>

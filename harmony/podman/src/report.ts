@@ -5,6 +5,7 @@ import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } fro
 import { unenforced } from "./container-spec.ts";
 import { heldMessage } from "./hold.ts";
 import { containerName, imageReference, nextName } from "./names.ts";
+import { doing as doingInWords } from "./step-in-words.ts";
 import { restartNeed } from "./role.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import { scoreOfLabel } from "./score-label.ts";
@@ -75,12 +76,13 @@ function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome 
   const limits = score.services.flatMap((service) =>
     unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
   );
+  const notes = Object.entries(snapshot.care.notes).map(([reference, note]) => `; image ${reference}: ${note}`);
   const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
   const message = services
     .map(({ service, told }) => (services.length === 1 ? told.message : `${service.name}: ${told.message}`))
     .join(", ");
   const isCompleted = services.every(({ told }) => told.reason === "Completed");
-  return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}` };
+  return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}${notes.join("")}` };
 }
 
 function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
@@ -92,6 +94,18 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
   switch (step.kind) {
     case "pull":
       return said("Pulling", `pulling ${step.image}${progress === "" ? "" : ` (${progress})`}`);
+    case "mend":
+      return {
+        ...said("Starting", `${doingInWords(step)} (${step.detail})${progress === "" ? "" : `: ${progress}`}`),
+        reason: "ImageDamaged",
+      };
+    case "verifyImage":
+      return {
+        ...said("Starting", `${doingInWords(step)}, because container "${step.container}" could not execute its program`),
+        reason: "ImageSuspect",
+      };
+    case "makeRoom":
+      return { ...said("Pulling", doingInWords(step)), reason: "MakingRoom" };
     case "stop":
       return said("Stopping", `stopping container "${step.container}", which may take up to ${step.timeoutSeconds} s`);
     case "remove":

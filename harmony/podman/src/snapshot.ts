@@ -1,5 +1,6 @@
 // What is, as the planner and the report see it: plain values, taken from Podman by observe.ts.
 
+import type { ImageCare } from "./image-care.ts";
 import type { PortMapping } from "./score-values.ts";
 
 export type ContainerState =
@@ -40,6 +41,7 @@ export interface Snapshot {
   readonly containers: readonly Container[];
   /** By full reference, the images that the Score names; null: not on the device. */
   readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;
+  readonly care: ImageCare;
   /** Names of those with this deployment's label. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];

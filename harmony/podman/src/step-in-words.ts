@@ -1,11 +1,20 @@
 // A step as a person reads it: in what failed, and in what is planned.
 
+import { megabytes } from "./image-care.ts";
 import type { Step } from "./step.ts";
 
 export function doing(step: Step): string {
   switch (step.kind) {
     case "pull":
       return `pulling image "${step.image}"`;
+    case "mend":
+      return mending(step);
+    case "verifyImage":
+      return `looking whether image "${step.image}" is whole`;
+    case "makeRoom": {
+      const names = step.images.map(({ name, sizeBytes }) => `"${name}" (${megabytes(sizeBytes)})`).join(", ");
+      return `removing ${step.images.length === 1 ? "image" : "images"} ${names}, which nothing uses, to make room for image "${step.image}"`;
+    }
     case "createNetwork":
     case "removeNetwork":
       return `${step.kind === "createNetwork" ? "creating" : "removing"} network "${step.network}"`;
@@ -24,5 +33,16 @@ export function doing(step: Step): string {
       return `renaming container "${step.container}"`;
     case "remove":
       return `removing container "${step.container}"`;
+  }
+}
+
+function mending({ cure, container, image }: Extract<Step, { kind: "mend" }>): string {
+  switch (cure) {
+    case "recreate":
+      return `removing the damaged container "${container}", to make it again`;
+    case "refetch":
+      return `fetching image "${image}" again, which is damaged on this device`;
+    case "repair":
+      return `letting Podman repair its storage, in which image "${image}" is damaged`;
   }
 }

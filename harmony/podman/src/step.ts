@@ -1,6 +1,8 @@
 // What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
+import type { Cure } from "./damage.ts";
+import type { UnusedImage } from "./image-care.ts";
 
 interface Arguments {
   readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
@@ -21,6 +23,26 @@ interface Arguments {
   readonly stop: { readonly service: string; readonly container: string; readonly timeoutSeconds: number };
   readonly rename: { readonly service: string; readonly container: string; readonly to: string };
   readonly remove: { readonly service: string; readonly container: string };
+  /** Of damage that Podman reported; see damage.ts. */
+  readonly mend: {
+    readonly cure: Cure;
+    readonly service: string;
+    readonly deployment: string;
+    readonly container: string;
+    readonly image: string;
+    readonly reference: string;
+    readonly detail: string;
+  };
+  /** Reads an image that a container could not execute. */
+  readonly verifyImage: {
+    readonly service: string;
+    readonly deployment: string;
+    readonly container: string;
+    readonly image: string;
+    readonly imageId: string;
+  };
+  /** Removes images that nothing refers to, for a pull of `image`. */
+  readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly image: string };
   readonly removeNetwork: { readonly network: string };
 }
 

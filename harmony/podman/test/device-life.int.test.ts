@@ -1,9 +1,10 @@
 // PodmanV0 through what befalls a device: hints of changes, Podman's service that ends and returns, the power cut.
 
-import { bind, type BoundVariant } from "@harmony/core";
-import { type Device, eventually, loadImage, makeImage, startDevice } from "@iot/testkit";
+import { type BoundVariant } from "@harmony/core";
+import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connectPodman, PodmanError, podmanV0 } from "../src/index.ts";
+import { PodmanError } from "../src/index.ts";
+import { bindDevice } from "./bind-device.ts";
 import { scoreString } from "./scene.ts";
 
 const user = "iot-agent";
@@ -11,16 +12,17 @@ const user = "iot-agent";
 describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   let device: Device;
   let variant: BoundVariant;
+  let folder: TempFolder;
   beforeAll(async () => {
     device = await startDevice({ name: "pi-02", podman: version });
     await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
-    variant = bind(podmanV0, {
-      name: device.name,
-      capabilities: { podman: connectPodman({ socketPath: device.podmanSocket }), device: { id: device.name } },
-      inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
-    });
+    folder = await makeTempFolder("device-life");
+    variant = await bindDevice(device, folder.path);
   });
-  afterAll(() => device?.stop());
+  afterAll(async () => {
+    await device?.stop();
+    await folder?.remove();
+  });
 
   const data = (restart: string) => ({
     services: [{ name: "web", image: "localhost/hello:1", restart, stopTimeoutSeconds: 5, volumes: ["data:/data"] }],

@@ -35,6 +35,15 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   switch (step.kind) {
     case "pull":
       return { ...world, images: { ...world.images, [step.reference]: { id: "id", digest: "" } } };
+    case "mend": {
+      const { [step.service]: _, ...incidents } = world.care.incidents;
+      const containers = world.containers.filter(({ name }) => name !== step.container);
+      return { ...world, containers, care: { ...world.care, incidents } };
+    }
+    case "verifyImage":
+      return { ...world, care: { ...world.care, verified: [...world.care.verified, step.imageId] } };
+    case "makeRoom":
+      return { ...world, care: { ...world.care, room: {}, unused: [] } };
     case "createNetwork":
       return world.networks.includes(step.network) ? refuse("there is one") : { ...world, networks: [...world.networks, step.network] };
     case "removeNetwork": {

@@ -1,10 +1,19 @@
 // PodmanV0 against the real Podman of a device, in both versions that devices run: what the planner's model (model-world.ts) says of
 // the world is held to here.
 
-import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
-import { type Device, eventually, makeImage, type Registry, startDevice, startRegistry } from "@iot/testkit";
+import { type BoundVariant, type WorkloadReport } from "@harmony/core";
+import {
+  type Device,
+  eventually,
+  makeImage,
+  makeTempFolder,
+  type Registry,
+  startDevice,
+  startRegistry,
+  type TempFolder,
+} from "@iot/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { connectPodman, podmanV0 } from "../src/index.ts";
+import { bindDevice } from "./bind-device.ts";
 import { scoreString } from "./scene.ts";
 
 const user = "iot-agent";
@@ -14,6 +23,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   let registry: Registry;
   let locked: Registry;
   let variant: BoundVariant;
+  let folder: TempFolder;
   let lastRevision = 0;
 
   beforeAll(async () => {
@@ -28,17 +38,14 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     await registry.push(await makeImage({ reference: "stubborn:1", behaviour: "ignores-term" }), "stubborn:1");
     await registry.push(await makeImage({ reference: "done:1", behaviour: { exitsWith: 0 } }), "done:1");
     await registry.push(await makeImage({ reference: "broken:1", behaviour: { exitsWith: 3, afterMs: 200 } }), "broken:1");
-    const podman = connectPodman({ socketPath: device.podmanSocket });
-    variant = bind(podmanV0, {
-      name: device.name,
-      capabilities: { podman, device: { id: device.name } },
-      inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
-    });
+    folder = await makeTempFolder("podman-v0");
+    variant = await bindDevice(device, folder.path);
   });
   afterAll(async () => {
     await registry?.stop();
     await locked?.stop();
     await device?.stop();
+    await folder?.remove();
   });
   beforeEach(async () => {
     await registry.up().catch(() => undefined);

@@ -2,6 +2,7 @@
 
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
+import { NO_CARE } from "../src/image-care.ts";
 import { containerName, imageReference } from "../src/names.ts";
 import { parsePodmanV0 } from "../src/parse-podman-v0.ts";
 import type { PodmanV0 } from "../src/podman-v0-schema.ts";
@@ -55,6 +56,7 @@ export function snapshot(
     nowMs: NOW_MS,
     device: "pi-01",
     containers: [],
+    care: NO_CARE,
     networks: [],
     volumes: [],
     controllers: [],
@@ -79,6 +81,12 @@ export function inWords(step: Step): string {
       return `create volume ${step.volume}`;
     case "rename":
       return `rename ${step.container} ${step.to}`;
+    case "mend":
+      return `${step.cure} ${step.cure === "recreate" ? step.container : step.image}`;
+    case "verifyImage":
+      return `verify ${step.image}`;
+    case "makeRoom":
+      return `remove ${step.images.map(({ name }) => name).join(" ")}`;
     case "stop":
       return `stop ${step.container} ${step.timeoutSeconds}s`;
     default:

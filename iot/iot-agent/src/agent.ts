@@ -3,12 +3,12 @@
 // a person at the device sees and asks of it goes through
 // local-api.ts and systemd's STATUS.
 
-import { readFile } from "node:fs/promises";
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceStatus } from "@iot/contracts";
 import { connectMessaging, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config.ts";
+import { bootId } from "./boot-id.ts";
 import { ConnectionNow } from "./connection-now.ts";
 import type { CredentialSource } from "./credentials.ts";
 import { DesiredState } from "./desired-state.ts";
@@ -167,8 +167,4 @@ function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => resolve(), { once: true });
   return promise;
-}
-
-async function bootId(): Promise<string> {
-  return (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
 }

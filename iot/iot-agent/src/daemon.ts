@@ -1,9 +1,10 @@
 // The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
 
 import { bind } from "@harmony/core";
-import { connectPodman, podmanV0 } from "@harmony/podman";
+import { connectPodman, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
+import { bootId } from "./boot-id.ts";
 import { collectGarbageOnce } from "./collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config.ts";
 import { tomlShared } from "./credentials.ts";
@@ -18,7 +19,12 @@ export async function runDaemon(configFile: string): Promise<never> {
     async (signal) => {
       const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
-      const device = new PodmanDevice({ device: { id: config.device }, podman: connectPodman({ socketPath: config.podmanSocket }) });
+      const device = new PodmanDevice({
+        device: { id: config.device },
+        podman: connectPodman({ socketPath: config.podmanSocket }),
+        disk: localDisk,
+        imageLedger: openImageLedger({ folder: config.stateDir, bootId: await bootId() }),
+      });
       collectGarbageOnce();
       await runAgent({
         config,

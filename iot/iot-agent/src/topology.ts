@@ -3,20 +3,22 @@
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
-import type { DeviceIdentity, Podman } from "@harmony/podman";
+import type { DeviceIdentity, DiskSpace, ImageLedger, Podman } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 
 export interface PodmanDeviceCapabilities {
   readonly architecture: Architecture;
   readonly podman: Podman;
   readonly device: DeviceIdentity;
+  readonly disk: DiskSpace;
+  readonly imageLedger: ImageLedger;
 }
 
 export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
   readonly name: string;
   readonly capabilities: PodmanDeviceCapabilities;
 
-  constructor(options: { readonly device: DeviceIdentity; readonly podman: Podman }) {
+  constructor(options: Omit<PodmanDeviceCapabilities, "architecture">) {
     this.name = options.device.id;
     this.capabilities = { ...options, architecture: architecture() };
   }

@@ -1,0 +1,73 @@
+// What is known of damage in Podman's storage, and what was done about it, by service: the container is made again; if that does not
+// help the image is removed and fetched again; if that does not help Podman looks through all of its storage. Each once an incident,
+// which ends an hour after damage was last found. Kept in memory: an agent that starts anew may try each once more.
+
+export type Cure = "recreate" | "refetch" | "repair";
+
+const CURES: readonly Cure[] = ["recreate", "refetch", "repair"];
+const INCIDENT_MS = 3_600_000;
+
+export interface Incident {
+  /** Podman's words. */
+  readonly detail: string;
+  readonly container: string;
+  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
+  readonly next: Cure | "exhausted" | null;
+  readonly tried: readonly Cure[];
+  readonly foundAtMs: number;
+}
+
+export class DamageRecord {
+  readonly #incidents = new Map<string, Incident>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** `where`: what cannot be in order; an image that cannot be read is not mended by another container of it. */
+  found(key: ServiceKey, where: "container" | "image", { container, detail }: { container: string; detail: string }): void {
+    const before = this.#current(key);
+    const tried = before?.tried ?? [];
+    const fits = CURES.filter((cure) => !tried.includes(cure) && !(cure === "recreate" && where === "image"));
+    // One that was decided on and not yet done comes first.
+    const next = before?.next ?? fits[0] ?? "exhausted";
+    this.#incidents.set(keyOf(key), { detail, container, next, tried, foundAtMs: this.#now() });
+  }
+
+  done(key: ServiceKey, cure: Cure): void {
+    const before = this.#current(key);
+    if (before !== undefined) this.#incidents.set(keyOf(key), { ...before, next: null, tried: [...before.tried, cure] });
+  }
+
+  /** Of a deployment, by service. */
+  of(deployment: string, services: readonly string[]): Readonly<Record<string, Incident>> {
+    return Object.fromEntries(
+      services.flatMap((service) => {
+        const incident = this.#current({ deployment, service });
+        return incident === undefined || incident.next === null ? [] : [[service, incident] as const];
+      }),
+    );
+  }
+
+  /** What was tried may be tried again. */
+  forget(deployment: string): void {
+    for (const key of this.#incidents.keys()) if (key.startsWith(`${deployment}_`)) this.#incidents.delete(key);
+  }
+
+  #current(key: ServiceKey): Incident | undefined {
+    const incident = this.#incidents.get(keyOf(key));
+    if (incident === undefined || this.#now() - incident.foundAtMs < INCIDENT_MS) return incident;
+    this.#incidents.delete(keyOf(key));
+    return undefined;
+  }
+}
+
+export interface ServiceKey {
+  readonly deployment: string;
+  readonly service: string;
+}
+
+function keyOf({ deployment, service }: ServiceKey): string {
+  return `${deployment}_${service}`;
+}

@@ -1,0 +1,27 @@
+// The file system that holds Podman's storage, in the two things that are asked of it: how much is free, and that what was written is on
+// the disk. The second by coreutils' `sync -f`, since Node offers no syncfs.
+
+import { execFile } from "node:child_process";
+import { statfs } from "node:fs/promises";
+import { promisify } from "node:util";
+
+export interface DiskSpace {
+  /** For users other than root, of the file system that `path` lies on. */
+  freeBytes(path: string, signal: AbortSignal): Promise<number>;
+  /** Returns when all that was written to the file system of `path` is on the disk. */
+  flush(path: string, signal: AbortSignal): Promise<void>;
+}
+
+const run = promisify(execFile);
+/** A slow card with much to write. */
+const FLUSH_MS = 600_000;
+
+export const localDisk: DiskSpace = {
+  freeBytes: async (path) => {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
+  flush: async (path, signal) => {
+    await run("sync", ["--file-system", path], { signal, timeout: FLUSH_MS });
+  },
+};

@@ -1,0 +1,110 @@
+// What images need before a plan can be made as usual: pure, from the facts that observe-images.ts gathers. A damaged container or image
+// is mended first; a program that cannot be executed makes its image suspect, which is then read as a whole, once; when a pull is due and
+// the disk is short of space, images that nothing refers to go, the oldest first and only as many as it takes. What cannot be mended or
+// made room for is an obstacle to its service alone.
+
+import type { Blocked, Desired } from "@harmony/core";
+import type { Incident } from "./damage.ts";
+import { imageReference } from "./names.ts";
+import type { PodmanV0, Service } from "./podman-v0-schema.ts";
+import type { Container, Snapshot } from "./snapshot.ts";
+import type { Step } from "./step.ts";
+
+export interface UnusedImage {
+  readonly id: string;
+  /** A reference, or the id. */
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** What is known of images beside whether they are there. */
+export interface ImageCare {
+  /** By service, those that wait for a cure or have none left. */
+  readonly incidents: Readonly<Record<string, Incident>>;
+  /** By reference, what a person should know of an image that is in use. */
+  readonly notes: Readonly<Record<string, string>>;
+  /** Ids of images that were read as a whole since the agent started. */
+  readonly verified: readonly string[];
+  /** Looked at only when an image is missing; by reference. */
+  readonly room: Readonly<Record<string, Room>>;
+  /** Images that the agent pulled and nothing refers to, the oldest first; looked for only when space is short. */
+  readonly unused: readonly UnusedImage[];
+}
+
+export interface Room {
+  readonly freeBytes: number;
+  readonly neededBytes: number;
+}
+
+export const NO_CARE: ImageCare = { incidents: {}, notes: {}, verified: [], room: {}, unused: [] };
+
+/** What a loader or the kernel says of a program that is cut short. It can be the image's own fault too. */
+const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;
+
+/** Steps that come before all others; while there are any, nothing else is planned. */
+export function careFirst(desired: Desired<PodmanV0>, { care, containers }: Snapshot): Step[] {
+  if (desired.hold !== null) return [];
+  const services = desired.data?.services ?? [];
+  const cures = services.flatMap((service) => cure(desired.name, service, care.incidents[service.name]));
+  if (cures.length > 0) return cures;
+  const own = containers.filter(({ deployment }) => deployment === desired.name);
+  const suspects = services.flatMap((service) => suspect(service, own, care));
+  return suspects.length > 0 ? suspects : makeRoom(services, care);
+}
+
+function cure(deployment: string, { name: service, image }: Service, incident: Incident | undefined): Step[] {
+  if (incident === undefined || incident.next === null || incident.next === "exhausted") return [];
+  const { container, detail, next } = incident;
+  return [{ kind: "mend", cure: next, service, deployment, container, image, reference: imageReference(image), detail }];
+}
+
+function suspect({ name: service, image }: Service, own: readonly Container[], { verified, incidents }: ImageCare): Step[] {
+  if (incidents[service] !== undefined) return [];
+  const found = own.find(
+    ({ name, imageId, lastLogLine }) => isOf(name, service) && UNEXECUTABLE.test(lastLogLine) && !verified.includes(imageId),
+  );
+  if (found === undefined) return [];
+  const { name: container, imageId, deployment } = found;
+  return [{ kind: "verifyImage", service, deployment, container, image, imageId }];
+}
+
+function isOf(container: string, service: string): boolean {
+  return container.endsWith(`_${service}`) || container.endsWith(`_${service}.next`);
+}
+
+function makeRoom(services: readonly Service[], { room, unused }: ImageCare): Step[] {
+  const [neediest] = services
+    .map(({ image }) => ({ image, shortBytes: short(room[imageReference(image)]) }))
+    .toSorted((a, b) => b.shortBytes - a.shortBytes);
+  const images: UnusedImage[] = [];
+  let freedBytes = 0;
+  for (const image of unused) {
+    if (neediest === undefined || freedBytes >= neediest.shortBytes) break;
+    images.push(image);
+    freedBytes += image.sizeBytes;
+  }
+  return neediest === undefined || images.length === 0 ? [] : [{ kind: "makeRoom", images, image: neediest.image }];
+}
+
+function short(room: Room | undefined): number {
+  return room === undefined ? 0 : Math.max(0, room.neededBytes - room.freeBytes);
+}
+
+/** Why a service cannot be started or replaced now, as far as it is the image's or the disk's fault. */
+export function imageObstacle({ name, image }: Service, deployment: string, { care }: Snapshot): Blocked[] {
+  const incident = care.incidents[name];
+  if (incident?.next === "exhausted") {
+    const message = `image "${image}" or its container is damaged on this device (${incident.detail}), and making the container again, fetching the image again and a repair of Podman's storage did not help: it is tried again within an hour, and at once after \`iot-agent retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`;
+    return [{ subject: name, reason: "ImageDamaged", message }];
+  }
+  const room = care.room[imageReference(image)];
+  if (room !== undefined && short(room) > 0) {
+    const message = `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`podman image prune -a\` removes images that nothing uses, \`podman system df\` shows what takes it)`;
+    return [{ subject: name, reason: "DiskFull", message }];
+  }
+  return [];
+}
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`;
+}

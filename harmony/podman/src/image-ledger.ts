@@ -1,0 +1,75 @@
+// What has to be known of images after a power cut, and Podman does not keep: which pulls were under way (their layers may be recorded
+// as whole and lie on the disk in part), and which images the agent pulled (what a person brought there is not the agent's to remove).
+// One small file. If it is lost, images that were pulled before are never removed to make room: that errs on the safe side.
+
+import { join } from "node:path";
+import { parseJson } from "@harmony/schema";
+import { readDurably, writeFileDurably } from "@harmony/runtime";
+import * as z from "zod/mini";
+
+const Ledger = z.looseObject({
+  /** By reference: the boot during which the pull began. */
+  pulling: z.record(z.string(), z.string()),
+  /** By image id: when it was pulled. */
+  pulled: z.record(z.string(), z.number()),
+});
+type Ledger = z.output<typeof Ledger>;
+
+/** `none`: no pull of it is unfinished. `cut`: one was when the power went. */
+export type PullState = "none" | "begun" | "cut";
+
+export interface ImageLedger {
+  pullState(reference: string): Promise<PullState>;
+  pullBegins(reference: string): Promise<void>;
+  /** What was pulled is on the disk. `id`: null if it was there before, by whatever hand. */
+  pullEnds(reference: string, id: string | null, nowMs: number): Promise<void>;
+  /** By image id: when the agent pulled it. */
+  pulled(): Promise<Readonly<Record<string, number>>>;
+  /** From here on it is as if a person had brought it. */
+  forget(id: string): Promise<void>;
+}
+
+export interface ImageLedgerOptions {
+  /** Of the agent's own, on a disk. */
+  readonly folder: string;
+  readonly bootId: string;
+}
+
+export function openImageLedger({ folder, bootId }: ImageLedgerOptions): ImageLedger {
+  const path = join(folder, "images.json");
+  const read = async (): Promise<Ledger> => {
+    const found = await readDurably(path, (bytes) => parseJson(Ledger, bytes));
+    return found.kind === "found" ? found.value : { pulling: {}, pulled: {} };
+  };
+  let known: Promise<Ledger> | undefined;
+  const ledger = (): Promise<Ledger> => (known ??= read());
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other, each from what the one before has left. */
+  const change = (edit: (before: Ledger) => Ledger): Promise<void> => {
+    const done = last.then(async () => {
+      const before = await ledger();
+      const after = edit(before);
+      if (JSON.stringify(after) === JSON.stringify(before)) return;
+      await writeFileDurably(path, `${JSON.stringify(after)}\n`);
+      known = Promise.resolve(after);
+    });
+    last = done.catch(() => undefined);
+    return done;
+  };
+  return {
+    pullState: async (reference) => {
+      const begun = (await ledger()).pulling[reference];
+      return begun === undefined ? "none" : begun === bootId ? "begun" : "cut";
+    },
+    // One that was cut stays so: what it left is still there.
+    pullBegins: (reference) => change((before) => ({ ...before, pulling: { [reference]: bootId, ...before.pulling } })),
+    pullEnds: (reference, id, nowMs) =>
+      change(({ pulling: { [reference]: _, ...pulling }, pulled, ...rest }) => ({
+        ...rest,
+        pulling,
+        pulled: id === null ? pulled : { ...pulled, [id]: nowMs },
+      })),
+    pulled: async () => (await ledger()).pulled,
+    forget: (id) => change(({ pulled: { [id]: _, ...pulled }, ...rest }) => ({ ...rest, pulled })),
+  };
+}

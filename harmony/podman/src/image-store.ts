@@ -1,0 +1,256 @@
+// Images on this device, from the pull to the removal: fetched so that they outlive a power cut, made again where damage was found, and
+// what the planner has to know of them (image-care.ts). An image counts as there when it was flushed; Podman itself does not flush. What is
+// remembered between passes lies in the ledger (on disk) and here (in memory).
+
+import { type Desired, type Outcome } from "@harmony/core";
+import { DamageRecord } from "./damage.ts";
+import type { DiskSpace } from "./disk-space.ts";
+import { type ImageCare, megabytes, type Room } from "./image-care.ts";
+import type { ImageLedger } from "./image-ledger.ts";
+import { imageReference } from "./names.ts";
+import { PodmanError } from "./podman-error.ts";
+import type { Podman } from "./podman.ts";
+import type { PodmanV0 } from "./podman-v0-schema.ts";
+import { type PullSize, pullProgress } from "./pull-progress.ts";
+import type { Snapshot } from "./snapshot.ts";
+import type { Step } from "./step.ts";
+
+/** So much stays free for what the services write. */
+const RESERVE_BYTES = 200_000_000;
+/** A layer is fetched whole, then unpacked to about twice its size. */
+const UNPACKED = 3;
+/** After a pull that filled the disk, so much more has to be free than it left. */
+const AFTER_FULL_BYTES = 64_000_000;
+
+export interface ImageStoreOptions {
+  readonly podman: Podman;
+  readonly disk: DiskSpace;
+  readonly ledger: ImageLedger;
+  readonly now: () => number;
+}
+
+type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
+
+export class ImageStore {
+  readonly damage: DamageRecord;
+  readonly #options: ImageStoreOptions;
+  readonly #notes = new Map<string, string>();
+  readonly #verified = new Set<string>();
+  /** By reference, of pulls that found too little room. */
+  readonly #neededBytes = new Map<string, number>();
+  /** By deployment, the references of its Score. */
+  readonly #wanted = new Map<string, readonly string[]>();
+  #graphRoot: string | undefined;
+
+  constructor(options: ImageStoreOptions) {
+    this.#options = options;
+    this.damage = new DamageRecord(options.now);
+  }
+
+  /** Those of the Score that count as there; null: it is not. */
+  async images(desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot["images"]> {
+    const services = desired.data?.services ?? [];
+    const references = [...new Set(services.map(({ image }) => imageReference(image)))];
+    if (desired.data === null) this.#wanted.delete(desired.name);
+    else this.#wanted.set(desired.name, references);
+    const entries = references.map(async (reference) => {
+      // Of a pull that the power cut, layers may be there in part: it is not there before it was looked at.
+      if ((await this.#options.ledger.pullState(reference)) === "cut") return [reference, null] as const;
+      try {
+        const image = await this.#options.podman.inspectImage(reference, signal);
+        return [reference, image === null ? null : { id: image.Id, digest: image.Digest }] as const;
+      } catch (error) {
+        if (!(error instanceof PodmanError) || error.code !== "damaged") throw error;
+        for (const { name: service, image } of services)
+          if (imageReference(image) === reference)
+            this.damage.found({ deployment: desired.name, service }, "image", { container: "", detail: error.detail });
+        return [reference, null] as const;
+      }
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  async care(desired: Desired<PodmanV0>, images: Snapshot["images"], signal: AbortSignal): Promise<ImageCare> {
+    const services = desired.data?.services ?? [];
+    const missing = Object.keys(images).filter((reference) => images[reference] === null && !reference.startsWith("localhost/"));
+    const room = missing.length === 0 ? {} : await this.#room(missing, signal);
+    const isShort = Object.values(room).some(({ freeBytes, neededBytes }) => freeBytes < neededBytes);
+    const notes = Object.keys(images).flatMap((reference) => {
+      const note = this.#notes.get(reference);
+      return note === undefined ? [] : [[reference, note] as const];
+    });
+    return {
+      incidents: this.damage.of(
+        desired.name,
+        services.map(({ name }) => name),
+      ),
+      notes: Object.fromEntries(notes),
+      verified: [...this.#verified],
+      room,
+      unused: isShort ? await this.#unused(signal) : [],
+    };
+  }
+
+  async pull(step: StepOf<"pull">, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+    const { podman, ledger, now } = this.#options;
+    const { reference, policy } = step;
+    const state = await ledger.pullState(reference);
+    let before = await podman.inspectImage(reference, signal);
+    if (before !== null && state === "cut") {
+      progress("looking whether it is whole");
+      if (!(await this.#isWhole(reference, signal))) {
+        await podman.removeImage(reference, signal);
+        before = null;
+      }
+    }
+    let outcome: Outcome = { kind: "changed" };
+    if (before === null || policy === "newer") {
+      await ledger.pullBegins(reference);
+      try {
+        await this.#fetch(step, signal, progress);
+        this.#notes.delete(reference);
+        // What the cut left of its layers was taken for whole.
+        if (state === "cut" && before === null && !(await this.#isWhole(reference, signal))) {
+          await podman.removeImage(reference, signal);
+          await this.#fetch(step, signal, progress);
+        }
+      } catch (error) {
+        if (before === null || !(error instanceof PodmanError) || error.code === "unreachable") throw error;
+        this.#notes.set(reference, `whether there is a newer one could not be found out (${error.detail}), so the image in hand is used`);
+        outcome = { kind: "unchanged" };
+      }
+    }
+    await this.flush(signal);
+    const after = await podman.inspectImage(reference, signal);
+    if (after === null) throw new PodmanError(`failed to pull image "${reference}": it is not there afterwards`, { code: "bad-answer" });
+    const isOurs = after.Id !== before?.Id || state !== "none";
+    await ledger.pullEnds(reference, isOurs ? after.Id : null, now());
+    return outcome;
+  }
+
+  /** All that was written to Podman's storage is on the disk when it returns. */
+  async flush(signal: AbortSignal): Promise<void> {
+    await this.#options.disk.flush(await this.#root(signal), signal);
+  }
+
+  async mend(step: StepOf<"mend">, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+    const { podman } = this.#options;
+    const { reference, image, container, cure, service } = step;
+    switch (cure) {
+      case "recreate":
+        await podman.removeContainer(container, signal);
+        break;
+      case "refetch":
+        // First whether it can be had at all: what is damaged may still be better than nothing.
+        await podman
+          .pullImage(reference, "always", signal, () => undefined)
+          .catch((error: unknown) => {
+            if (!(error instanceof PodmanError) || error.code !== "damaged") throw error;
+          });
+        if (container !== "") await podman.removeContainer(container, signal);
+        await podman.removeImage(reference, signal);
+        await this.pull({ kind: "pull", service, image, reference, policy: "missing" }, signal, progress);
+        break;
+      case "repair":
+        await podman.repairStorage(signal).catch((error: unknown) => {
+          if (!(error instanceof PodmanError) || error.code !== "not-found") throw error;
+        });
+        break;
+    }
+    this.damage.done(step, cure);
+    return { kind: "changed" };
+  }
+
+  foundDamaged(step: Step, detail: string): void {
+    if (step.kind !== "create" && step.kind !== "start" && step.kind !== "revive") return;
+    const deployment = step.container.slice(0, step.container.lastIndexOf(`_${step.service}`));
+    this.damage.found({ deployment, service: step.service }, step.kind === "create" ? "image" : "container", {
+      container: step.container,
+      detail,
+    });
+  }
+
+  async verify(step: StepOf<"verifyImage">, signal: AbortSignal): Promise<Outcome> {
+    const { container, imageId } = step;
+    this.#verified.add(imageId);
+    try {
+      await this.#options.podman.verifyImage(imageId, signal);
+    } catch (error) {
+      if (!(error instanceof PodmanError)) throw error;
+      // Of anything else nothing is learned, and the container's own words stand.
+      if (error.code === "damaged") this.damage.found(step, "image", { container, detail: error.detail });
+    }
+    return { kind: "changed" };
+  }
+
+  async makeRoom({ images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
+    for (const { id } of images) {
+      await this.#options.podman.removeImage(id, signal).catch((error: unknown) => {
+        // Taken into use since it was listed.
+        if (!(error instanceof PodmanError) || error.code !== "conflict") throw error;
+      });
+      // Not looked at again, even if it is in use.
+      await this.#options.ledger.forget(id);
+    }
+    return { kind: "changed" };
+  }
+
+  /** Ends a pull that would fill the disk as soon as Podman tells how large its layers are. */
+  async #fetch({ reference, policy }: StepOf<"pull">, signal: AbortSignal, progress: (text: string) => void): Promise<void> {
+    const { podman, disk } = this.#options;
+    const root = await this.#root(signal);
+    const freeBytes = await disk.freeBytes(root, signal);
+    const tooLarge = new AbortController();
+    const onSize = ({ totalBytes }: PullSize): void => {
+      const neededBytes = UNPACKED * totalBytes + RESERVE_BYTES / 4;
+      if (neededBytes <= freeBytes) return;
+      this.#neededBytes.set(reference, neededBytes);
+      tooLarge.abort();
+    };
+    try {
+      const either = AbortSignal.any([signal, tooLarge.signal]);
+      await podman.pullImage(reference, policy === "newer" ? "always" : policy, either, pullProgress(progress, onSize));
+      this.#neededBytes.delete(reference);
+    } catch (error) {
+      signal.throwIfAborted();
+      const detail = `${megabytes(freeBytes)} free`;
+      if (tooLarge.signal.aborted) throw new PodmanError(`failed to pull image "${reference}"`, { code: "disk-full", detail });
+      if (error instanceof PodmanError && error.code === "disk-full")
+        this.#neededBytes.set(reference, (await disk.freeBytes(root, signal)) + AFTER_FULL_BYTES);
+      throw error;
+    }
+  }
+
+  async #isWhole(reference: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#options.podman.verifyImage(reference, signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
+      return false;
+    }
+  }
+
+  async #room(references: readonly string[], signal: AbortSignal): Promise<Record<string, Room>> {
+    const freeBytes = await this.#options.disk.freeBytes(await this.#root(signal), signal);
+    return Object.fromEntries(
+      references.map((reference) => [
+        reference,
+        { freeBytes, neededBytes: Math.max(RESERVE_BYTES, this.#neededBytes.get(reference) ?? 0) },
+      ]),
+    );
+  }
+
+  async #unused(signal: AbortSignal): Promise<ImageCare["unused"]> {
+    const [listed, pulled] = await Promise.all([this.#options.podman.listImages(signal), this.#options.ledger.pulled()]);
+    const wanted = new Set([...this.#wanted.values()].flat());
+    return listed
+      .filter(({ Id, Containers, RepoTags }) => pulled[Id] !== undefined && Containers === 0 && !RepoTags.some((tag) => wanted.has(tag)))
+      .toSorted((a, b) => (pulled[a.Id] ?? 0) - (pulled[b.Id] ?? 0))
+      .map(({ Id: id, RepoTags, Size: sizeBytes }) => ({ id, name: RepoTags[0] ?? id.slice(0, 12), sizeBytes }));
+  }
+
+  async #root(signal: AbortSignal): Promise<string> {
+    return (this.#graphRoot ??= (await this.#options.podman.info(signal)).store.graphRoot);
+  }
+}

@@ -1,0 +1,34 @@
+// PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it would. The ledger lies in a folder of the
+// test's: it outlives the device's power cuts and starts anew with each boot.
+
+import { join } from "node:path";
+import { bind, type BoundVariant } from "@harmony/core";
+import type { Device } from "@iot/testkit";
+import { connectPodman, type DiskSpace, openImageLedger, podmanV0 } from "../src/index.ts";
+
+const user = "iot-agent";
+
+export async function bindDevice(device: Device, folder: string): Promise<BoundVariant> {
+  const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
+  return bind(podmanV0, {
+    name: device.name,
+    capabilities: {
+      podman: connectPodman({ socketPath: device.podmanSocket }),
+      device: { id: device.name },
+      disk: diskOf(device),
+      imageLedger: openImageLedger({ folder: join(folder, "state"), bootId }),
+    },
+    inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
+  });
+}
+
+function diskOf(device: Device): DiskSpace {
+  return {
+    freeBytes: async (path) => {
+      const { stdout } = await device.exec(["stat", "--file-system", "--format=%a %S", path], { user });
+      const [blocks = 0, blockBytes = 0] = stdout.split(" ").map(Number);
+      return blocks * blockBytes;
+    },
+    flush: async (path) => void (await device.exec(["sync", "--file-system", path], { user })),
+  };
+}
