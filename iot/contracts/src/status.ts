@@ -22,6 +22,7 @@ const ServiceStatus = z.looseObject({
   image: z.optional(z.string()),
   imageDigest: z.optional(z.string()),
   health: z.optional(z.string()),
+  /** Absent: none. */
   restarts: z.optional(z.number()),
   startedAt: z.optional(z.string()),
 });
@@ -47,7 +48,8 @@ export type DeploymentReport = z.output<typeof DeploymentReport>;
 export const DeviceStatus = z.looseObject({
   device: DnsLabel,
   agentVersion: z.string(),
-  bootId: z.string(),
+  /** Told by agents before 0.2; since then the inventory alone says it, because this document is written every 30 s on a metered link. */
+  bootId: z.optional(z.string()),
   reportedAt: z.string(),
   /** Only where it is not the usual one of 30 s. */
   statusIntervalSeconds: z.optional(z.int().check(z.positive(), z.maximum(86_400))),

@@ -42,7 +42,8 @@ export interface AgentOptions {
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { config, credentials, variants, inventory, serviceManager, log, signal } = options;
   const { device, labels, stateDir, runDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
-  const identity = { device, agentVersion: AGENT_VERSION, bootId: await bootId() };
+  const identity = { device, agentVersion: AGENT_VERSION };
+  const boot = await bootId();
   const history = new History({ folder: stateDir, log });
   const connection = new ConnectionNow(natsUrls);
   const problems = new Problems({
@@ -54,7 +55,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   });
   const holds: Holds = new Holds({
     folder: stateDir,
-    bootId: identity.bootId,
+    bootId: boot,
     log,
     onChange: (name) => lanes.look(name, true),
   });
@@ -81,7 +82,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     remembered: (name) => sinceOf(history.last(name)),
     onTransition: (deployment, report, message) => history.add(historyEntry(deployment, report, message)),
     onChange: () => sentence.changed(),
-    inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, labels: { ...labels } }),
+    inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
   const lanes = new Lanes({
     variants,

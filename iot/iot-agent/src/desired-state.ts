@@ -11,8 +11,8 @@ import type { DeploymentRecord, StateStore } from "./state-store.ts";
 import { orphans, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "./watchdog.ts";
 
-/** Notices and reconnects come sooner; this is for a notice that was lost. */
-const REREAD_MS = 4 * 60_000;
+/** Notices and reconnects come sooner. This is for a notice that was lost on a connection that was not, and each costs a metered link 500 bytes. */
+const REREAD_MS = 15 * 60_000;
 const RETRY = { baseMs: 500, maxMs: 30_000 };
 const FETCHES_AT_ONCE = 8;
 /** Longer than any answer of NATS is waited for, or the disk's. */

@@ -46,6 +46,7 @@ export class History {
   readonly #path: string;
   readonly #log: Log;
   #entries: HistoryEntry[] = [];
+  readonly #unwritten: HistoryEntry[] = [];
   #lines = 0;
   #writing: Promise<void> = Promise.resolve();
   #isRefused = false;
@@ -88,7 +89,8 @@ export class History {
     if (phase === entry.phase && reason === entry.reason && revision === entry.revision) return;
     this.#entries.push(entry);
     if (this.#entries.length > HISTORY_KEPT) this.#entries.shift();
-    this.#write(() => (this.#lines >= 2 * HISTORY_KEPT ? this.#rewrite() : this.#append(entry)));
+    this.#unwritten.push(entry);
+    this.#write(() => (this.#lines === 0 || this.#lines >= 2 * HISTORY_KEPT ? this.#rewrite() : this.#append()));
   }
 
   async close(): Promise<void> {
@@ -107,21 +109,30 @@ export class History {
     );
   }
 
-  async #append(entry: HistoryEntry): Promise<void> {
-    if (this.#lines === 0) return this.#rewrite();
+  /** What a write that failed left is tried again with the next. */
+  async #append(): Promise<void> {
+    const entries = [...this.#unwritten];
+    if (entries.length === 0) return;
     const file = await open(this.#path, "a", 0o600);
     try {
-      await file.write(`${JSON.stringify(entry)}\n`);
+      await file.write(textOf(entries));
       await file.datasync();
     } finally {
       await file.close();
     }
-    this.#lines += 1;
+    this.#lines += entries.length;
+    this.#unwritten.splice(0, entries.length);
   }
 
   async #rewrite(): Promise<void> {
-    const lines = this.#entries.map((entry) => `${JSON.stringify(entry)}\n`);
-    await writeFileDurably(this.#path, lines.join(""));
-    this.#lines = lines.length;
+    const unwritten = this.#unwritten.length;
+    const entries = [...this.#entries];
+    await writeFileDurably(this.#path, textOf(entries));
+    this.#lines = entries.length;
+    this.#unwritten.splice(0, unwritten);
   }
+}
+
+function textOf(entries: readonly HistoryEntry[]): string {
+  return entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
 }

@@ -19,7 +19,6 @@ function start() {
       deviceStatus({
         device: asDeviceId("pi-1"),
         agentVersion: "1",
-        bootId: "b",
         reportedAt: "2026-01-01T00:00:00Z",
         statusIntervalMs: 60_000,
         manifestRevision: 1,

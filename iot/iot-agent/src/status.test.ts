@@ -61,7 +61,6 @@ describe("the device's status", () => {
     deviceStatus({
       device: asDeviceId("pi-1"),
       agentVersion: "1",
-      bootId: "b",
       reportedAt: early,
       statusIntervalMs,
       manifestRevision: null,

@@ -33,7 +33,7 @@ export function advance(before: DeploymentReport | undefined, lane: LaneReport, 
     runningRevision: runningRevision === null ? null : (parseOrigin(runningRevision)?.revision ?? null),
     source: lane.source,
     generation: lane.generation,
-    services: services.map((service) => ({ ...service })),
+    services: services.map(({ restarts, ...service }) => (restarts === undefined || restarts === 0 ? service : { ...service, restarts })),
   };
   if (!isSame || before.desiredRevision !== report.desiredRevision) return { report, change: "transition" };
   return { report, change: JSON.stringify(report) === JSON.stringify(before) ? "none" : "detail" };
@@ -42,7 +42,6 @@ export function advance(before: DeploymentReport | undefined, lane: LaneReport, 
 export interface DeviceStatusInput {
   readonly device: DeviceId;
   readonly agentVersion: string;
-  readonly bootId: string;
   readonly reportedAt: string;
   readonly statusIntervalMs: number;
   readonly manifestRevision: number | null;

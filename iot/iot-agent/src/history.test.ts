@@ -1,0 +1,97 @@
+import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createLog } from "@harmony/runtime";
+import { makeTempFolder, type TempFolder } from "@iot/testkit";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { History, HISTORY_KEPT, type HistoryEntry, readHistory } from "./history.ts";
+
+function entry(number: number, more: Partial<HistoryEntry> = {}): HistoryEntry {
+  const at = new Date(Date.UTC(2026, 0, 1) + number * 1_000).toISOString();
+  return { at, deployment: "hello", phase: "Running", reason: "Running", message: `running ${number}`, revision: number, ...more };
+}
+const line = (number: number): string => `${JSON.stringify(entry(number))}\n`;
+
+describe("what a file tells", () => {
+  test.each([
+    ["nothing", "", [], 0, false],
+    ["whole lines", line(1) + line(2), [1, 2], 0, false],
+    ["a last line that a power cut tore", line(1) + line(2).slice(0, 30), [1], 0, true],
+    ["damage within", `${line(1)}\0\0\0\0\n${line(3)}`, [1, 3], 1, false],
+  ])("%s", (_, text, numbers, damaged, torn) => {
+    const read = readHistory(text);
+    expect(read.entries.map(({ revision }) => revision)).toEqual(numbers);
+    expect(read).toMatchObject({ damaged, torn });
+  });
+});
+
+let folder: TempFolder;
+let lines: string[];
+beforeEach(async () => {
+  folder = await makeTempFolder("history");
+  lines = [];
+});
+afterEach(() => folder.remove());
+
+const file = (): string => join(folder.path, "history.jsonl");
+async function open(): Promise<History> {
+  const history = new History({
+    folder: folder.path,
+    log: createLog({ name: "t", format: "text", write: (each) => void lines.push(each) }),
+  });
+  await history.load();
+  return history;
+}
+async function revisions(): Promise<(number | null)[]> {
+  const history = await open();
+  await history.close();
+  return history.entries().map(({ revision }) => revision);
+}
+
+test("is there again after a restart, and what was said last is not said again", async () => {
+  const history = await open();
+  history.add(entry(1));
+  history.add(entry(1, { message: "the same, said otherwise" }));
+  history.add(entry(2));
+  await history.close();
+  expect(await revisions()).toEqual([1, 2]);
+  expect((await open()).last("hello")).toEqual(entry(2));
+  expect((await open()).last("other")).toBeUndefined();
+});
+
+test("a torn line is dropped and the next one stands by itself", async () => {
+  await writeFile(file(), line(1));
+  await appendFile(file(), line(2).slice(0, 20));
+  const history = await open();
+  history.add(entry(3));
+  await history.close();
+  expect(await revisions()).toEqual([1, 3]);
+  expect(lines).toEqual([]);
+});
+
+test("a damaged file is kept aside, told, and what can be read of it is kept", async () => {
+  await writeFile(file(), `${line(1)}{"at":\n${line(3)}`);
+  expect(await revisions()).toEqual([1, 3]);
+  expect(await readdir(folder.path)).toEqual(["history.jsonl", "history.jsonl.corrupt"]);
+  expect(lines.join("")).toContain("a part of the history cannot be read");
+  expect(await revisions()).toEqual([1, 3]);
+});
+
+test("does not grow without end, and keeps the last", async () => {
+  const history = await open();
+  for (let number = 1; number <= 3 * HISTORY_KEPT; number += 1) history.add(entry(number));
+  await history.close();
+  const written = (await readFile(file(), "utf8")).split("\n").length - 1;
+  expect(written).toBeLessThanOrEqual(2 * HISTORY_KEPT);
+  const kept = await revisions();
+  expect(kept).toHaveLength(HISTORY_KEPT);
+  expect(kept.at(-1)).toBe(3 * HISTORY_KEPT);
+});
+
+test("that it cannot be written is told once", async () => {
+  await writeFile(join(folder.path, "file"), "");
+  const history = new History({ folder: join(folder.path, "file"), log: createLog({ name: "t", write: (each) => void lines.push(each) }) });
+  history.add(entry(1));
+  history.add(entry(2));
+  await history.close();
+  expect(lines).toHaveLength(1);
+});

@@ -1,0 +1,106 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createLog } from "@harmony/runtime";
+import { asDeploymentName } from "@iot/contracts";
+import { eventually, makeTempFolder, type TempFolder } from "@iot/testkit";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type HoldRecord, Holds, type Now, remainingMs } from "./holds.ts";
+
+const NOON = Date.parse("2026-06-01T12:00:00Z");
+const HOUR = 3_600_000;
+const record: HoldRecord = {
+  reason: "serial port",
+  forMs: 2 * HOUR,
+  setAt: new Date(NOON).toISOString(),
+  bootId: "first",
+  setAtUptimeMs: 5 * HOUR,
+};
+const at = (bootId: string, uptimeMs: number, wallMs: number): Now => ({ bootId, uptimeMs, wallMs });
+
+describe("what is left of a hold of two hours", () => {
+  test.each([
+    ["an hour later", at("first", 6 * HOUR, NOON + HOUR), HOUR],
+    ["after its time", at("first", 7 * HOUR, NOON + 2 * HOUR), 0],
+    ["an hour later, the clock set back by a year", at("first", 6 * HOUR, NOON - 8_760 * HOUR), HOUR],
+    ["an hour later, the clock set forward by a year", at("first", 6 * HOUR, NOON + 8_760 * HOUR), HOUR],
+    ["rebooted, an hour later", at("second", 0, NOON + HOUR), HOUR],
+    ["rebooted, after its time", at("second", 0, NOON + 2 * HOUR), 0],
+    ["rebooted with a clock from before the hold: nobody knows", at("second", 0, NOON - 1), 0],
+    ["rebooted with a clock in the year 1970", at("second", 0, 0), 0],
+  ])("%s", (_, now, left) => {
+    expect(remainingMs(record, now)).toBe(left);
+  });
+});
+
+const hello = asDeploymentName("hello");
+let folder: TempFolder;
+let changes: string[];
+let lines: string[];
+let now: Omit<Now, "bootId">;
+beforeEach(async () => {
+  folder = await makeTempFolder("holds");
+  [changes, lines] = [[], []];
+  now = { uptimeMs: 5 * HOUR, wallMs: NOON };
+});
+afterEach(() => folder.remove());
+
+async function open(bootId = "first"): Promise<Holds> {
+  const holds = new Holds({
+    folder: folder.path,
+    bootId,
+    log: createLog({ name: "t", format: "text", write: (line) => void lines.push(line) }),
+    onChange: (name) => changes.push(name),
+    now: () => now,
+  });
+  await holds.load();
+  return holds;
+}
+
+test("holds over a restart and a reboot, and is told with its end", async () => {
+  const first = await open();
+  expect(await first.hold(hello, { forMs: 2 * HOUR, reason: "serial port" })).toEqual({
+    reason: "serial port",
+    until: "2026-06-01T14:00:00.000Z",
+  });
+  expect(changes).toEqual(["hello"]);
+  await first.close();
+  now = { uptimeMs: 5.5 * HOUR, wallMs: NOON + 0.5 * HOUR };
+  expect((await open()).get(hello)?.until).toBe("2026-06-01T14:00:00.000Z");
+  now = { uptimeMs: 0, wallMs: NOON + HOUR };
+  expect((await open("second")).get(hello)?.until).toBe("2026-06-01T14:00:00.000Z");
+});
+
+test("after a reboot neither a clock set back nor one set forward makes it longer", async () => {
+  await (await open()).hold(hello, { forMs: 2 * HOUR, reason: "serial port" });
+  now = { uptimeMs: 0, wallMs: NOON + HOUR };
+  const second = await open("second");
+  now = { uptimeMs: HOUR, wallMs: NOON };
+  expect(second.get(hello)).toBeNull();
+  now = { uptimeMs: 60_000, wallMs: NOON + 3 * HOUR };
+  expect(second.get(hello)).toBeNull();
+});
+
+test("ends by itself, is told, and is forgotten", async () => {
+  const holds = await open();
+  await holds.hold(hello, { forMs: 20, reason: "serial port" });
+  now = { uptimeMs: 6 * HOUR, wallMs: NOON + HOUR };
+  await eventually(() => Promise.resolve(changes.length === 2), { what: "the hold ends" });
+  await holds.close();
+  expect(lines.join("")).toContain("the time of a hold is over");
+  expect((await open()).get(hello)).toBeNull();
+});
+
+test("is released by a person; what was not held says so", async () => {
+  const holds = await open();
+  expect(await holds.release(hello)).toBe(false);
+  await holds.hold(hello, { forMs: HOUR, reason: "serial port" });
+  expect(await holds.release(hello)).toBe(true);
+  await holds.close();
+  expect((await open()).get(hello)).toBeNull();
+});
+
+test("a damaged file holds nothing, is kept aside and told", async () => {
+  await writeFile(join(folder.path, "holds.json"), '{"format":1,"holds":{"hello":');
+  expect((await open()).get(hello)).toBeNull();
+  expect(lines.join("")).toContain("holds.json.corrupt");
+});
