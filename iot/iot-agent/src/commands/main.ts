@@ -5,14 +5,17 @@ import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent-client.ts";
 import { type Command, EXIT, type Surroundings } from "./command.ts";
+import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { hold, release, retry } from "./hold.ts";
+import { podman } from "./podman.ts";
 import { status } from "./status.ts";
+import { supportBundle } from "./support-bundle.ts";
 import { whyNotPermitted } from "./why-not-permitted.ts";
 import { whyNotRunning } from "./why-not-running.ts";
 
-const COMMANDS: readonly Command[] = [status, explain, history, hold, release, retry];
+const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry];
 
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {

@@ -1,0 +1,59 @@
+// The user that the workloads belong to: that it exists, has ids to give to containers, lingers, and may open what is plugged in. Pure,
+// from the files of the system.
+
+import { membersOf } from "../why-not-permitted.ts";
+import { bad, type Finding, good, warning } from "./finding.ts";
+
+export const AGENT_USER = "iot-agent";
+/** Below it what a container logs goes to the system's journal, where `podman logs` does not look. */
+const LEAST_UID = 1_000;
+const LEAST_SUBORDINATE_IDS = 65_536;
+const DEVICE_GROUPS = ["dialout", "gpio", "i2c", "spi", "video"] as const;
+
+export function uidOf(passwd: string, user: string): number | null {
+  const line = passwd.split("\n").find((each) => each.startsWith(`${user}:`));
+  const uid = Number(line?.split(":")[2] ?? "");
+  return line === undefined || !Number.isInteger(uid) ? null : uid;
+}
+
+export function checkUser(passwd: string): Finding {
+  const uid = uidOf(passwd, AGENT_USER);
+  const again = "sudo dpkg-reconfigure iot-agent";
+  if (uid === null) return bad("user", `there is no user ${AGENT_USER}`, again);
+  if (uid < LEAST_UID)
+    return bad(
+      "user",
+      `${AGENT_USER} has the id ${uid}; below ${LEAST_UID} the logs of its containers are lost`,
+      `remove that user, then ${again}`,
+    );
+  return good("user", `${AGENT_USER}, id ${uid}`);
+}
+
+export function checkSubordinateIds(file: string, text: string | null): Finding {
+  const check = file.includes("subgid") ? "subgid" : "subuid";
+  const line = (text ?? "").split("\n").find((each) => each.startsWith(`${AGENT_USER}:`));
+  const count = Number(line?.split(":")[2] ?? 0);
+  const option = check === "subuid" ? "--add-subuids" : "--add-subgids";
+  const mend = `sudo usermod ${option} 100000-165535 ${AGENT_USER} && sudo -u ${AGENT_USER} podman system migrate`;
+  if (line === undefined) return bad(check, `${file} gives ${AGENT_USER} no ids, so no image can be unpacked`, mend);
+  if (count < LEAST_SUBORDINATE_IDS)
+    return bad(check, `${file} gives ${AGENT_USER} only ${count} ids; images need ${LEAST_SUBORDINATE_IDS}`, mend);
+  return good(check, `${count} ids`);
+}
+
+export function checkLinger(lingers: boolean): Finding {
+  if (lingers) return good("lingering", "its services run from boot on");
+  return bad("lingering", "its containers end when nobody is logged in", `sudo loginctl enable-linger ${AGENT_USER}`);
+}
+
+/** Those that this system has. */
+export function checkGroups(groups: string): Finding {
+  const there = DEVICE_GROUPS.filter((name) => groups.split("\n").some((line) => line.startsWith(`${name}:`)));
+  const missing = there.filter((name) => !membersOf(groups, name).includes(AGENT_USER));
+  if (missing.length === 0) return good("groups", there.length === 0 ? "none that devices belong to" : there.join(", "));
+  return warning(
+    "groups",
+    `${AGENT_USER} is not in ${missing.join(", ")}: a Score that uses such devices cannot open them`,
+    `sudo usermod -aG ${missing.join(",")} ${AGENT_USER}, then reboot`,
+  );
+}

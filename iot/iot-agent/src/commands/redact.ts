@@ -1,0 +1,34 @@
+// Takes secrets out of what leaves the device in a support bundle. What is a secret: the password of the configuration, what the files of
+// /etc/iot-agent/secrets hold, the value of each environment variable of a container that looks like one, and user and password in an
+// address. Pure.
+
+const SECRET_NAME = /pass(word|wd|phrase)?|secret|token|credential|auth|(^|_|-)key$|apikey|api_key|private/i;
+/** Shorter ones would take half of every text with them. */
+const SHORTEST = 4;
+const SHOWN = "[redacted]";
+
+export function looksSecret(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+/** `NAME=value` of an environment. */
+export function secretsOfEnvironment(environment: readonly string[]): readonly string[] {
+  return environment.flatMap((line) => {
+    const at = line.indexOf("=");
+    return at > 0 && looksSecret(line.slice(0, at)) ? [line.slice(at + 1)] : [];
+  });
+}
+
+/** Also as it stands within JSON, and each line of one that has several. */
+export function redact(text: string, secrets: readonly string[]): string {
+  const forms = secrets
+    .flatMap((secret) => [secret, secret.trim(), ...secret.split("\n").map((line) => line.trim())])
+    .filter((secret) => secret.length >= SHORTEST)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+  const longestFirst = [...new Set(forms)].toSorted((a, b) => b.length - a.length);
+  return withoutUserInfo(longestFirst.reduce((rest, secret) => rest.replaceAll(secret, SHOWN), text));
+}
+
+export function withoutUserInfo(text: string): string {
+  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, `$1${SHOWN}@`);
+}

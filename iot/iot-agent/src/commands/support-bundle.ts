@@ -1,0 +1,166 @@
+// `iot-agent support-bundle`: what someone far away needs to understand this device, in one archive: doctor, status, history, journal, the
+// containers' last lines, what Podman says, the configuration and the units. Without secrets (redact.ts): each text goes through the one
+// place that takes them out. A part that cannot be had says so in its place, and never ends the command.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LABELS } from "@harmony/podman";
+import { errorText, UserError } from "@harmony/runtime";
+import { parseJson } from "@harmony/schema";
+import * as toml from "smol-toml";
+import * as z from "zod/mini";
+import { AGENT_VERSION } from "../version.ts";
+import { LocalHistory, LocalStatus } from "./answers.ts";
+import { asJson, type Command, EXIT, parseCommandLine, type Surroundings } from "./command.ts";
+import { examine, renderFindings } from "./doctor.ts";
+import { machine } from "./doctor/machine.ts";
+import { renderHistory } from "./history.ts";
+import { podmanSocket } from "./podman-socket.ts";
+import { looksSecret, redact, secretsOfEnvironment } from "./redact.ts";
+import { runProgram } from "./run-program.ts";
+import { renderStatus } from "./status.ts";
+import { tarGz } from "./tar.ts";
+
+const LOG_LINES = 500;
+const JOURNAL_LINES = 3_000;
+const SECRETS_FOLDER = "/etc/iot-agent/secrets";
+const WIDTH = 160;
+
+export const supportBundle: Command = {
+  usage: "support-bundle [FILE]",
+  summary: "pack what someone far away needs to help, without secrets",
+  details: `
+FILE is iot-agent-DEVICE-DATE.tar.gz in this folder unless told. Passwords, secrets and what looks like them are taken out; look through it all
+the same before it leaves the house: what an application writes to its log only you can judge.
+`,
+  async run(args, at) {
+    const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [0, 1] });
+    const texts = await collect(at);
+    const secrets = await secretsOf(at, texts);
+    const device = /"device": "([a-z0-9-]+)"/.exec(texts.get("status.json") ?? "")?.[1] ?? "device";
+    const now = new Date();
+    const file = positionals[0] ?? `iot-agent-${device}-${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}.tar.gz`;
+    const folder = `iot-agent-${device}`;
+    const files = [...texts].map(([path, text]) => ({ path: `${folder}/${path}`, text: redact(text, secrets) }));
+    try {
+      await writeFile(file, tarGz(files, now.getTime()), { mode: 0o600, flag: "wx" });
+    } catch (cause) {
+      throw new UserError(`cannot write ${file}: ${errorText(cause)}; name another file`, EXIT.failed, { cause });
+    }
+    at.write(`${file}: ${files.length} files, secrets taken out; it is yours alone (mode 0600)\n`);
+    return 0;
+  },
+};
+
+type Texts = Map<string, string>;
+
+async function collect(at: Surroundings): Promise<Texts> {
+  const program = async (argv: readonly string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await runProgram(argv);
+    return exitCode === 0 ? stdout : `${stdout}${argv.join(" ")}: exit code ${exitCode ?? "none"}: ${stderr}`;
+  };
+  const socket = await podmanSocket(at);
+  const podman = (...args: string[]): Promise<string> => program(["podman", "--remote", "--url", `unix://${socket}`, ...args]);
+  const texts: Texts = new Map();
+  const part = async (path: string, get: () => Promise<string>): Promise<void> => {
+    texts.set(path, await get().catch((error: unknown) => `${errorText(error)}\n`));
+  };
+  const status = async (): Promise<LocalStatus> => at.agent.ask(LocalStatus, { method: "GET", path: "/status" });
+  await Promise.all([
+    part("doctor.txt", async () => renderFindings(await examine(at), WIDTH)),
+    part("status.txt", async () => renderStatus(await status(), { width: WIDTH, nowMs: Date.now() })),
+    part("status.json", async () => asJson(await status())),
+    part("history.txt", async () => {
+      const { entries } = await at.agent.ask(LocalHistory, { method: "GET", path: "/history" });
+      return renderHistory(entries, { name: undefined, width: WIDTH });
+    }),
+    part("journal.txt", () => program(["journalctl", "--unit=iot-agent", "--no-pager", `--lines=${JOURNAL_LINES}`, "--output=short-iso"])),
+    part("units.txt", () => program(["systemctl", "cat", "--no-pager", "iot-agent.service"])),
+    part("unit-state.txt", () => program(["systemctl", "status", "--no-pager", "--full", "--lines=0", "iot-agent.service"])),
+    part("config.toml", async () =>
+      withoutSecretKeys((await machine.read(at.configFile)) ?? `${at.configFile} cannot be read by this user\n`),
+    ),
+    part("versions.txt", () => versions(program)),
+    part("podman/info.json", () => podman("info", "--format=json")),
+    part("podman/ps.txt", () => podman("ps", "--all")),
+    part("podman/images.txt", () => podman("images", "--digests")),
+  ]);
+  const names = (await podman("ps", "--all", "--format={{.Names}}")).split("\n").filter((name) => /^[\w.-]+$/.test(name));
+  await Promise.all(
+    names
+      .slice(0, 64)
+      .flatMap((name) => [
+        part(`containers/${name.slice(0, 50)}.log`, () => podmanLog(socket, name)),
+        part(`containers/${name.slice(0, 50)}.json`, async () => withoutScore(await podman("inspect", name))),
+      ]),
+  );
+  return texts;
+}
+
+/** Both streams: an application's last words are often on stderr. */
+async function podmanLog(socket: string, name: string): Promise<string> {
+  const { stdout, stderr } = await runProgram([
+    "podman",
+    "--remote",
+    "--url",
+    `unix://${socket}`,
+    "logs",
+    `--tail=${LOG_LINES}`,
+    "--timestamps",
+    name,
+  ]);
+  return `${stdout}${stderr}`;
+}
+
+async function versions(program: (argv: readonly string[]) => Promise<string>): Promise<string> {
+  const [podman, systemd, kernel, os] = await Promise.all([
+    program(["podman", "--version"]),
+    program(["systemctl", "--version"]),
+    program(["uname", "-a"]),
+    machine.read("/etc/os-release"),
+  ]);
+  return [`iot-agent ${AGENT_VERSION}, Node ${process.version}`, podman.trim(), systemd.trim(), kernel.trim(), os ?? ""].join("\n");
+}
+
+/** A Score may carry whole files of configuration; which revision it is of stands beside it. Pure. */
+export function withoutScore(inspected: string): string {
+  return inspected.replaceAll(new RegExp(`("${LABELS.score.replaceAll(".", "\\.")}":\\s*)"(?:[^"\\\\]|\\\\.)*"`, "g"), '$1"[left out]"');
+}
+
+/** Pure. */
+export function withoutSecretKeys(text: string): string {
+  return text.replaceAll(/^(\s*"?([\w.-]+)"?\s*=\s*)(.+)$/gm, (line, head: string, key: string) =>
+    looksSecret(key) ? `${head}"[redacted]"` : line,
+  );
+}
+
+const Credentials = z.looseObject({ credentials: z.optional(z.record(z.string(), z.unknown())) });
+const Inspected = z.array(z.looseObject({ Config: z.looseObject({ Env: z.optional(z.nullable(z.array(z.string()))) }) }));
+
+async function secretsOf(at: Surroundings, texts: Texts): Promise<readonly string[]> {
+  const files = await Promise.all((await machine.list(SECRETS_FOLDER)).map((name) => machine.read(join(SECRETS_FOLDER, name))));
+  const environments = [...texts]
+    .filter(([path]) => path.startsWith("containers/") && path.endsWith(".json"))
+    .flatMap(([, text]) => {
+      const parsed = parseJson(Inspected, text);
+      return parsed.ok ? parsed.value.flatMap(({ Config }) => Config.Env ?? []) : [];
+    });
+  return [
+    ...secretsOfConfig((await machine.read(at.configFile)) ?? ""),
+    ...files.filter((text) => text !== null),
+    ...secretsOfEnvironment(environments),
+  ];
+}
+
+function secretsOfConfig(text: string): readonly string[] {
+  let value: unknown;
+  try {
+    value = toml.parse(text);
+  } catch {
+    return [];
+  }
+  const parsed = Credentials.safeParse(value);
+  return Object.entries(parsed.success ? (parsed.data.credentials ?? {}) : {}).flatMap(([key, secret]) =>
+    looksSecret(key) && typeof secret === "string" ? [secret] : [],
+  );
+}
