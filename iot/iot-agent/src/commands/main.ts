@@ -9,13 +9,14 @@ import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { hold, release, retry } from "./hold.ts";
+import { load } from "./load.ts";
 import { podman } from "./podman.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
 import { whyNotPermitted } from "./why-not-permitted.ts";
 import { whyNotRunning } from "./why-not-running.ts";
 
-const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry];
+const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, load];
 
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {

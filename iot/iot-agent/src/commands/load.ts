@@ -1,0 +1,40 @@
+// `iot-agent load`: an image from a file, as from a USB stick where there is no registry. Read by this process, since the file may be one that
+// the agent's user may not read; then the agent looks at everything, because a deployment may have waited for it.
+
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { connectPodman } from "@harmony/podman";
+import { errorText, UserError } from "@harmony/runtime";
+import { AgentNotRunning } from "./agent-client.ts";
+import { Done } from "./answers.ts";
+import { type Command, EXIT, parseCommandLine } from "./command.ts";
+import { podmanSocket } from "./podman-socket.ts";
+
+export const load: Command = {
+  usage: "load FILE",
+  summary: "load an image from a file, as from a USB stick",
+  details: "\nFILE is what `podman save` or `docker save` writes.\n",
+  async run(args, at) {
+    const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [1, 1] });
+    const [file = ""] = positionals;
+    await assertReadable(file);
+    const socket = await podmanSocket(at);
+    const names = await connectPodman({ socketPath: socket }).loadImage(createReadStream(file), at.signal);
+    at.write(`loaded ${names.length === 0 ? "an image without a name" : names.join(", ")}\n`);
+    try {
+      await at.agent.ask(Done, { method: "POST", path: "/look" });
+    } catch (error) {
+      if (!(error instanceof AgentNotRunning)) throw error;
+      at.warn("iot-agent: the agent is not running; it finds the image when it starts\n");
+    }
+    return 0;
+  },
+};
+
+async function assertReadable(file: string): Promise<void> {
+  try {
+    await (await open(file, "r")).close();
+  } catch (cause) {
+    throw new UserError(`cannot read ${file}: ${errorText(cause)}`, EXIT.failed, { cause });
+  }
+}

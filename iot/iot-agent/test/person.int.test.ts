@@ -1,0 +1,262 @@
+// What a person at the device sees and does: systemd's own words for the agent, and each command as root, as a member of the group and as
+// neither, with the agent running, stopped, wrongly configured and without a network. One device, one story: each test goes on from the
+// one before.
+
+import { type Device, eventually, loadImage, makeImage, makeTempFolder, type NatsServer, run, startNats } from "@iot/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { type AgentDevice, startAgentDevice } from "./agent-device.ts";
+import { Central, DEVICE } from "./central.ts";
+
+let nats: NatsServer;
+let central: Central;
+let agent: AgentDevice;
+let device: Device;
+
+const PASSWORD = "never-shown-1";
+const SECRET_ENV = "never-shown-2";
+const config = (id: string): string => `[agent]
+device_id = "${id}"
+status_interval_seconds = 2
+relist_interval_seconds = 2
+[credentials]
+type = "toml-shared"
+nats_user = "iot-agent"
+nats_pass = "${PASSWORD}"
+[nats]
+urls = ["${nats.url}"]
+`;
+
+beforeAll(async () => {
+  agent = await startAgentDevice({ name: DEVICE, config: () => "[agent]\n" });
+  device = agent.device;
+  nats = await startNats({ host: device.hostAddress });
+  central = await Central.connect(nats.url);
+  await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
+});
+afterAll(async () => {
+  await central?.close();
+  await Promise.all([device?.stop(), nats?.stop()]);
+});
+
+const sentence = (): Promise<string> => agent.systemctl("show", "--property=StatusText", "--value", "iot-agent");
+const untilSentence = (part: string, timeoutMs = 30_000): Promise<string> =>
+  eventually(
+    async () => {
+      const text = await sentence();
+      return text.includes(part) ? text : Promise.reject(new Error(`it says: ${text}`));
+    },
+    { what: `systemctl status says "${part}"`, timeoutMs },
+  );
+const score = (image: string, port: number, env: Record<string, string> = {}): string =>
+  JSON.stringify({ type: "PodmanV0", data: { services: [{ name: "hello", image, ports: [`${port}:8080`], env }] } });
+const phaseOf = async (name: string): Promise<string | undefined> => (await central.status())?.deployments[name]?.phase;
+const untilPhase = (name: string, phase: string): Promise<unknown> =>
+  central.untilStatus(`${name} is ${phase} in the fleet`, ({ deployments }) => deployments[name]?.phase === phase);
+
+describe("a wrong configuration", () => {
+  test("names its line in systemctl status, and whoever asks is told the same", async () => {
+    await agent.systemctl("start", "--no-block", "iot-agent");
+    expect(await untilSentence("config.toml: agent.device_id: is missing")).toContain("credentials");
+    expect(await agent.systemctl("show", "--property=StatusErrno,ExecMainStatus", "iot-agent")).toBe("StatusErrno=22\nExecMainStatus=78");
+    const { exitCode, text } = await agent.command("engineer", "status");
+    expect(text).toContain("its configuration is wrong: /etc/iot-agent/config.toml: agent.device_id: is missing");
+    expect(exitCode).toBe(3);
+    expect((await agent.command("root", "doctor")).text).toMatch(/BAD +configuration +\/etc\/iot-agent\/config.toml: agent.device_id/);
+  });
+
+  test("heals when it is corrected, without waiting for the end of the back-off", async () => {
+    // Long after the last try, so that only the correction can have started it.
+    await device.writeFile("/run/systemd/system/iot-agent.service.d/slow.conf", "[Service]\nRestartSec=1h\n");
+    await agent.systemctl("daemon-reload");
+    await agent.systemctl("restart", "iot-agent");
+    await agent.writeConfig(config(DEVICE));
+    await untilSentence("connected to NATS");
+    await device.exec(["rm", "/run/systemd/system/iot-agent.service.d/slow.conf"]);
+    await agent.systemctl("daemon-reload");
+    expect(await agent.systemctl("is-active", "iot-agent")).toBe("active");
+  });
+});
+
+describe("what runs", () => {
+  test("one sentence in systemctl status, with what is wrong", async () => {
+    await central.apply({ hello: score("localhost/hello:1", 8081, { DB_PASSWORD: SECRET_ENV }), broken: score("localhost/hello:2", 8082) });
+    expect(await untilSentence("1 of 2 deployments running; broken: image")).toMatch(/^connected to NATS [\d.]+:\d+, /);
+  });
+
+  test("status, for a member of the group", async () => {
+    const { text, exitCode } = await agent.command("engineer", "status");
+    expect(text).toMatch(new RegExp(`^${DEVICE}: connected to NATS .* \\(for \\d+ s\\)`));
+    expect(text).toMatch(/^hello +Running +\d+ s$/m);
+    expect(text).toMatch(/^ {2}hello +Running +\d+ s +0 +localhost\/hello:1 sha256:[0-9a-f]+$/m);
+    expect(exitCode).toBe(0);
+    const json: unknown = JSON.parse((await agent.command("engineer", "status", "--json")).stdout);
+    expect(json).toMatchObject({ device: DEVICE, connection: { state: "connected" }, deployments: { hello: { phase: "Running" } } });
+  });
+
+  test("who is not in the group is told how to get there", async () => {
+    const { text, exitCode } = await agent.command("visitor", "status");
+    expect(text).toBe("iot-agent: you are not in the group iot-agent: sudo usermod -aG iot-agent visitor, then log in again\n");
+    expect(exitCode).toBe(4);
+  });
+
+  test("explain says why, what was seen and what is planned; another name is refused with those there are", async () => {
+    const broken = (await agent.command("engineer", "explain", "broken")).text;
+    expect(broken).toMatch(/^broken on pi-1 is Blocked since .* UTC \(\d+ s\): image "localhost\/hello:2" is not on the device/);
+    expect(broken).toContain('Seen just now:\n  no container of "broken" is on the device');
+    expect((await agent.command("root", "explain", "hello")).text).toContain("nothing: all is as it should be");
+    const { text, exitCode } = await agent.command("engineer", "explain", "helo");
+    expect(text).toBe('iot-agent: this device has no deployment "helo": its deployments are broken, hello\n');
+    expect(exitCode).toBe(1);
+  });
+
+  test("an image from a USB stick is loaded, and what waited for it starts", async () => {
+    const file = await makeTempFolder("stick");
+    await writeFile(join(file.path, "image.tar"), await (await makeImage({ reference: "localhost/hello:2" })).archive());
+    await device.copyIn(join(file.path, "image.tar"), "/home/engineer/image.tar");
+    await file.remove();
+    expect((await agent.command("engineer", "load", "image.tar")).text).toBe("loaded localhost/hello:2\n");
+    await untilPhase("broken", "Running");
+    expect((await agent.command("engineer", "load", "nowhere.tar")).exitCode).toBe(1);
+  });
+
+  test("podman, with its exit code, for a member of the group", async () => {
+    expect((await agent.command("engineer", "podman", "ps", "--format={{.Names}}")).stdout.split("\n")).toContain("hello_hello");
+    expect((await agent.command("engineer", "podman", "exec", "hello_hello", "sh", "-c", "exit 7")).exitCode).toBe(7);
+    expect((await agent.command("visitor", "podman", "ps")).exitCode).toBe(4);
+  });
+});
+
+describe("hold", () => {
+  const running = async (): Promise<string[]> =>
+    (await agent.command("root", "podman", "ps", "--format={{.Names}}")).stdout.split("\n").filter(Boolean);
+
+  test("stops it, the fleet sees it, and it outlives the agent", async () => {
+    const { text } = await agent.command("engineer", "hold", "hello", "--for", "2h", "--reason", "serial port for Ana");
+    expect(text).toMatch(/^hello is held until \d{4}-\d\d-\d\d \d\d:\d\d, at the latest/);
+    await untilPhase("hello", "Held");
+    expect((await central.status())?.deployments["hello"]?.message).toContain("serial port for Ana");
+    expect(await running()).not.toContain("hello_hello");
+    await agent.systemctl("restart", "iot-agent");
+    await untilSentence("hello: held until");
+    expect(await running()).not.toContain("hello_hello");
+  });
+
+  test("ends with release, or by itself", async () => {
+    expect((await agent.command("engineer", "release", "hello")).text).toBe("hello is released and is started again\n");
+    await untilPhase("hello", "Running");
+    expect((await agent.command("engineer", "release", "hello")).text).toBe("hello was not held\n");
+    await agent.command("root", "hold", "hello", "--for", "3s", "--reason", "a moment");
+    await untilPhase("hello", "Held");
+    await untilPhase("hello", "Running");
+    expect(await agent.journal()).toContain("the time of a hold is over deployment=hello");
+  });
+
+  test.each([
+    [["hold", "hello", "--for", "soon", "--reason", "x"], 2, '"soon" is no time to hold something for'],
+    [["hold", "hello", "--for", "8d", "--reason", "x"], 2, "longer than a hold may last (7d)"],
+    [["hold", "hello", "--for", "2h"], 2, "say for how long and why"],
+    [["hold", "helo", "--for", "2h", "--reason", "x"], 1, "its deployments are broken, hello"],
+    [["hold"], 2, "something is missing; usage: iot-agent hold <deployment>"],
+    [["stauts"], 2, 'there is no command "stauts": status, explain'],
+  ])("%j is refused", async (args, code, says) => {
+    const { text, exitCode } = await agent.command("engineer", ...args);
+    expect(text).toContain(says);
+    expect(exitCode).toBe(code);
+  });
+
+  test("retry looks again at once", async () => {
+    expect((await agent.command("engineer", "retry", "hello")).text).toContain("hello is tried again");
+    await untilPhase("hello", "Running");
+  });
+});
+
+test("history tells what happened, oldest first, also while the agent is stopped; and since when goes on counting", async () => {
+  const since = (await central.status())?.deployments["hello"]?.since;
+  await agent.systemctl("restart", "iot-agent");
+  await untilSentence("2 of 2 deployments running");
+  expect((await central.status())?.deployments["hello"]?.since).toBe(since);
+  const shown = (await agent.command("engineer", "history", "hello")).text;
+  expect(shown).toMatch(/hello Running: running localhost\/hello:1[^]*hello Held: held until[^]*hello Running: running/);
+  expect(shown).not.toContain("broken");
+  await agent.systemctl("stop", "iot-agent");
+  expect((await agent.command("root", "history", "hello")).text).toBe(shown);
+  const { text, exitCode } = await agent.command("engineer", "history");
+  expect(text).toContain("sudo systemctl start iot-agent");
+  expect(exitCode).toBe(3);
+  const status = (await agent.command("root", "status")).text;
+  expect(status).toContain("the agent is not running (inactive): sudo systemctl start iot-agent");
+  expect(status).toMatch(/hello \(revision \d+\): Running since/);
+  await agent.systemctl("start", "iot-agent");
+  await untilSentence("2 of 2 deployments running");
+});
+
+test("without a network status and doctor say what is wrong, and what runs is told all the same", async () => {
+  await device.cutNetwork();
+  const text = await untilSentence("2 of 2 deployments running; ", 60_000);
+  expect(text).toContain("NATS");
+  const { stdout } = await agent.command("engineer", "status");
+  expect(stdout).toMatch(/^hello +Running/m);
+  const doctor = await agent.command("root", "doctor");
+  expect(doctor.text).toMatch(/BAD +route to NATS/);
+  expect(doctor.exitCode).toBe(1);
+  await device.restoreNetwork();
+  await untilSentence("connected to NATS", 60_000);
+});
+
+test("doctor finds all in order but what a simulated device lacks", async () => {
+  const { text, exitCode } = await agent.command("engineer", "doctor");
+  for (const check of ["configuration", "service", "user", "lingering", "Podman", "journal", "route to NATS", "NATS credentials"])
+    expect(text).toMatch(new RegExp(`^good +${check} `, "m"));
+  expect(text).toMatch(/^warning +controllers/m);
+  expect(exitCode).toBe(0);
+  expect((await agent.command("visitor", "doctor")).text).toContain("sudo usermod -aG iot-agent visitor");
+});
+
+test("support-bundle holds what is needed and no secret", async () => {
+  const { text, exitCode } = await agent.command("root", "support-bundle", "/tmp/bundle.tar.gz");
+  expect(text).toContain("/tmp/bundle.tar.gz: ");
+  expect(exitCode).toBe(0);
+  const { stdout: names } = await run(["tar", "--list", "--gzip", "--file", device.pathOnHost("/tmp/bundle.tar.gz")]);
+  for (const file of [
+    "doctor.txt",
+    "status.json",
+    "history.txt",
+    "journal.txt",
+    "config.toml",
+    "containers/hello_hello.log",
+    "podman/info.json",
+  ])
+    expect(names.split("\n")).toContain(`iot-agent-${DEVICE}/${file}`);
+  const { stdout: all } = await run(["tar", "--extract", "--to-stdout", "--gzip", "--file", device.pathOnHost("/tmp/bundle.tar.gz")]);
+  expect(all).toContain("DB_PASSWORD=[redacted]");
+  expect(all).not.toContain(PASSWORD);
+  expect(all).not.toContain(SECRET_ENV);
+});
+
+test("a process that does not advance any more is started anew by systemd, and containers do not notice", async () => {
+  const id = async (): Promise<string> =>
+    (await agent.command("root", "podman", "inspect", "--format={{.Id}}{{.State.StartedAt}}", "hello_hello")).stdout;
+  const before = await id();
+  await device.writeFile("/run/systemd/system/iot-agent.service.d/watchdog.conf", "[Service]\nWatchdogSec=3\n");
+  await agent.systemctl("daemon-reload");
+  await agent.systemctl("restart", "iot-agent");
+  const pid = await agent.systemctl("show", "--property=MainPID", "--value", "iot-agent");
+  await device.exec(["kill", "-STOP", pid]);
+  await eventually(
+    async () =>
+      (await agent.systemctl("show", "--property=MainPID", "--value", "iot-agent")) !== pid && (await sentence()).includes("2 of 2"),
+    { what: "another process runs", timeoutMs: 60_000 },
+  );
+  expect(await id()).toBe(before);
+  expect(await phaseOf("hello")).toBe("Running");
+});
+
+test("the journal has one line for a transition and none for a pass that changed nothing", async () => {
+  const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+  const held = stdout.split("\n").filter((line) => line.startsWith("held until") && line.includes("serial port for Ana"));
+  // Once when it began, and once by the agent that found it so.
+  expect(held).toHaveLength(2);
+  expect(stdout).not.toContain(PASSWORD);
+});
