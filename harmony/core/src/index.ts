@@ -6,6 +6,7 @@ export {
   type Hold,
   type Interpret,
   type Parsed,
+  type Refusal,
   type ScoreDocument,
   type ScoreVariant,
   type Workload,

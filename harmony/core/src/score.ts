@@ -52,12 +52,20 @@ export interface Workload {
   readonly scoreString: string;
 }
 
+/** `reason` is a word for machines, `message` one sentence for a person: what is refused and what would allow it. */
+export interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** A variant on one Topology. */
 export interface Interpret<Data> {
   reconcile(desired: Desired<Data>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   /** Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and some are missed. Never throws. */
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
+  /** Why this Topology, by its own policy, will not have a Score that parses: the reason and sentence of a `Rejected`. Null: it may. */
+  refuse?(data: Data): Refusal | null;
   /** Forgets what keeps a Score of this workload from being tried now: that it failed before, and any back-off. A reconcile has to follow. */
   retry(name: string, signal: AbortSignal): Promise<void>;
   /** Observes and plans, and applies nothing. */
@@ -74,49 +82,54 @@ export interface ScoreVariant<Needs extends object, Data> {
 /** A variant whose Topology is settled: what an agent keeps a list of. */
 export interface BoundVariant {
   readonly type: string;
-  /** The `Rejected` report that `reconcile` would give of a Score that does not parse; null: it parses. */
+  /** The `Rejected` report that `reconcile` would give of a Score that does not parse, or that is refused here; null: neither. */
   check(data: unknown): WorkloadReport | null;
   /**
-   * Parses and reconciles. A Score that does not parse gives a `Rejected` report and touches nothing.
+   * Parses and reconciles. A Score that does not parse, or is refused here, gives a `Rejected` report and touches nothing.
    * `data: null` removes.
    */
   reconcile(desired: Desired<unknown>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
   retry(name: string, signal: AbortSignal): Promise<void>;
-  /** Of a Score that does not parse, the `Rejected` report alone. */
+  /** Of a Score that does not parse or is refused, the `Rejected` report alone. */
   explain(desired: Desired<unknown>, signal: AbortSignal): Promise<Explanation>;
 }
 
 /** Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer). */
 export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
   const interpret = variant.interpret(topology);
+  const read = (data: unknown): { ok: true; data: Data } | { ok: false; report: WorkloadReport } => {
+    const parsed = variant.parse(data);
+    if (!parsed.ok) return { ok: false, report: rejected({ reason: "InvalidScore", message: formatIssues(parsed.issues) }) };
+    const refusal = interpret.refuse?.(parsed.value) ?? null;
+    return refusal === null ? { ok: true, data: parsed.value } : { ok: false, report: rejected(refusal) };
+  };
   return {
     type: variant.type,
     check: (data) => {
-      const parsed = variant.parse(data);
-      return parsed.ok ? null : rejected(formatIssues(parsed.issues));
+      const result = read(data);
+      return result.ok ? null : result.report;
     },
     workloads: (signal) => interpret.workloads(signal),
     watch: (onChange, signal) => interpret.watch(onChange, signal),
     retry: (name, signal) => interpret.retry(name, signal),
     async explain(desired, signal) {
       if (desired.data === null) return interpret.explain({ ...desired, data: null }, signal);
-      const parsed = variant.parse(desired.data);
-      if (parsed.ok) return interpret.explain({ ...desired, data: parsed.value }, signal);
-      return { report: rejected(formatIssues(parsed.issues)), observed: [], planned: [], blocked: [] };
+      const result = read(desired.data);
+      if (result.ok) return interpret.explain({ ...desired, data: result.data }, signal);
+      return { report: result.report, observed: [], planned: [], blocked: [] };
     },
     async reconcile(desired, options) {
       if (desired.data === null) return interpret.reconcile({ ...desired, data: null }, options);
-      const parsed = variant.parse(desired.data);
-      if (parsed.ok) return interpret.reconcile({ ...desired, data: parsed.value }, options);
-      const report = rejected(formatIssues(parsed.issues));
-      options.onReport?.(report);
-      return report;
+      const result = read(desired.data);
+      if (result.ok) return interpret.reconcile({ ...desired, data: result.data }, options);
+      options.onReport?.(result.report);
+      return result.report;
     },
   };
 }
 
-function rejected(message: string): WorkloadReport {
-  return { phase: "Rejected", reason: "InvalidScore", message, runningRevision: null, services: [], recheckAfterMs: null, settled: true };
+function rejected({ reason, message }: Refusal): WorkloadReport {
+  return { phase: "Rejected", reason, message, runningRevision: null, services: [], recheckAfterMs: null, settled: true };
 }

@@ -1,15 +1,14 @@
 // From a service of a Score to the body of libpod's `containers/create`, and nothing else: pure, without labels or name. Two services
 // that give equal specs are the same to the device, which is how a changed Score leaves alone what it did not change.
 
-import type { PodmanV0, Service } from "./podman-v0-schema.ts";
+import { type InputContext, type Inputs, inputsOf } from "./inputs.ts";
 import { imageReference, networkName, volumeName } from "./names.ts";
+import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 
 /** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
 export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };
 
-export interface SpecContext {
-  readonly deployment: string;
-  readonly device: string;
+export interface SpecContext extends InputContext {
   /** What cgroups can enforce here; a limit that they cannot is left out, since the runtime would refuse the container. */
   readonly controllers: readonly string[];
 }
@@ -17,17 +16,25 @@ export interface SpecContext {
 const NS_PER_MS = 1_000_000;
 const CPU_PERIOD_US = 100_000;
 
-/** A deployment of two or more services has a network of its own; a single one needs none and starts 35 ms sooner. */
+/** Two or more services that are not on the host's have a network of their own; a single one needs none and starts 35 ms sooner. */
 export function needsNetwork(score: PodmanV0): boolean {
-  return score.services.length > 1;
+  return score.services.filter(({ network }) => network === undefined).length > 1;
+}
+
+export function volumeNames(deployment: string, { volumes }: Service): string[] {
+  return volumes.flatMap((mount) => (mount.kind === "volume" ? [volumeName(deployment, mount.name)] : []));
 }
 
 export function containerSpec(score: PodmanV0, service: Service, context: SpecContext): ContainerSpec {
   const { deployment, device } = context;
-  const { healthcheck } = service;
+  const { healthcheck, logging } = service;
+  const inputs = inputsOf(service, context);
+  const secretEnv = Object.entries(inputs.secretEnv).map(([variable, { podmanName }]) => [variable, podmanName] as const);
+  const isOfHost = service.devices.length > 0 || service.volumes.some(({ kind }) => kind === "hostPath");
   return {
     image: imageReference(service.image),
-    env: { ...service.env, IOT_DEVICE_ID: device, IOT_DEPLOYMENT: deployment, IOT_SERVICE: service.name },
+    env: { ...inputs.env, IOT_DEVICE_ID: device.id, IOT_DEPLOYMENT: deployment, IOT_SERVICE: service.name },
+    secret_env: secretEnv.length === 0 ? undefined : Object.fromEntries(secretEnv),
     entrypoint: service.entrypoint,
     command: service.command,
     user: service.user,
@@ -44,12 +51,17 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
       container_port: containerPort,
       protocol,
     })),
-    volumes: service.volumes.map(({ name, path, readOnly }) => ({
-      Name: volumeName(deployment, name),
-      Dest: path,
-      Options: readOnly ? ["ro"] : [],
-    })),
-    mounts: service.tmpfs.map(({ path, options }) => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
+    volumes: service.volumes.flatMap((mount) =>
+      mount.kind === "hostPath"
+        ? []
+        : [{ Name: volumeName(deployment, mount.name), Dest: mount.path, Options: mount.readOnly ? ["ro"] : [] }],
+    ),
+    mounts: mounts(service, inputs, context),
+    // Else rootless Podman drops the groups of its user (dialout, gpio, i2c …), which are what gives it the device.
+    annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
+    cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,
+    cap_drop: service.capDrop.length === 0 ? undefined : service.capDrop,
+    log_configuration: logging === undefined ? undefined : { driver: logging.driver, size: logging.maxSize ?? undefined },
     resource_limits: resourceLimits(service, context.controllers),
     ...(healthcheck === undefined
       ? {}
@@ -68,8 +80,25 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
           health_max_log_count: 5,
           health_max_log_size: 500,
         }),
-    ...(needsNetwork(score) ? { netns: { nsmode: "bridge" }, Networks: { [networkName(deployment)]: { aliases: [service.name] } } } : {}),
+    ...(service.network === "host" ? { netns: { nsmode: "host" } } : {}),
+    ...(needsNetwork(score) && service.network === undefined
+      ? { netns: { nsmode: "bridge" }, Networks: { [networkName(deployment)]: { aliases: [service.name] } } } : {}),
   };
+}
+
+/** Devices as Podman itself mounts them rootless, but by the name in the Score, so that a link is followed at each start. */
+function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknown {
+  const bound = (source: string, destination: string, options: readonly string[]) => ({ type: "bind", source, destination, options });
+  return [
+    ...service.tmpfs.map(({ path, options }) => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
+    ...(inputs.mounts?.files ?? []).map(({ name, path }) =>
+      bound(`${host.mountsFolder}/${inputs.mounts?.folder ?? ""}/${name}`, path, ["ro", "nosuid", "nodev"]),
+    ),
+    ...service.devices.map(({ node, path }) => bound(node, path, ["rw", "nosuid", "noexec"])),
+    ...service.volumes.flatMap((mount) =>
+      mount.kind === "hostPath" ? [bound(mount.source, mount.path, [mount.readOnly ? "ro" : "rw", "nosuid", "nodev"])] : [],
+    ),
+  ];
 }
 
 /** Limits of the Score that nothing on this device enforces, in the Score's words. */

@@ -7,7 +7,9 @@ import { outcomeOf } from "./failure.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
-import type { Step } from "./step.ts";
+import type { InputStep, Step } from "./step.ts";
+
+type PodmanStep = Exclude<Step, InputStep>;
 
 const PORT_RETRY_MS = 30;
 
@@ -16,7 +18,7 @@ export interface Machine {
   readonly images: ImageStore;
 }
 
-export async function execute(machine: Machine, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+export async function execute(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
   try {
     return await carryOut(machine, step, signal, progress);
   } catch (error) {
@@ -26,7 +28,7 @@ export async function execute(machine: Machine, step: Step, signal: AbortSignal,
   }
 }
 
-async function carryOut({ podman, images }: Machine, step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+async function carryOut({ podman, images }: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
   switch (step.kind) {
     case "pull":
       return images.pull(step, signal, progress);

@@ -18,7 +18,7 @@ export interface Call {
   readonly path: string;
   /** What the caller tries, for messages: `start container "hello_web"`. */
   readonly doing: string;
-  /** As JSON. */
+  /** As JSON, unless it is bytes. */
   readonly body?: unknown;
   /** Sent as it is, in place of a body. */
   readonly stream?: Readable;
@@ -101,7 +101,7 @@ export class LibpodHttp {
   #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
     const once = (): Promise<{ response: IncomingMessage } | { error: Error; stale: boolean }> =>
       new Promise((resolve) => {
-        const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+        const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
         const request = httpRequest({
           socketPath: this.#socketPath,
           agent: this.#agent,
@@ -111,7 +111,12 @@ export class LibpodHttp {
           headers: {
             host: "podman",
             ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
-            ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+            ...(body === undefined
+              ? {}
+              : {
+                  "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
+                  "content-length": Buffer.byteLength(body),
+                }),
           },
         });
         request.once("response", (response) => resolve({ response }));

@@ -25,6 +25,8 @@ export const LABELS = {
   revision: "io.nationtech.iot.revision",
   /** The whole Score string. Two are the same Score if and only if they are equal as strings. */
   score: "io.nationtech.iot.score",
+  /** What of the device it was made with (inputs.ts); not there: nothing. */
+  inputs: "io.nationtech.iot.inputs",
 } as const;
 
 /** As Podman looks it up: a name without a registry is Docker Hub's, on every device alike. */

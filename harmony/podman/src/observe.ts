@@ -3,31 +3,38 @@
 
 import type { Desired } from "@harmony/core";
 import type { ImageStore } from "./image-store.ts";
+import { isSecretOf } from "./inputs.ts";
 import { LABELS } from "./names.ts";
 import type { ListedContainer, Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
-import type { PodmanV0 } from "./podman-v0-schema.ts";
+import type { HostView, LookFor } from "./host-view.ts";
+import type { Policy } from "./policy.ts";
+import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
 
 export interface ObserveOptions {
   readonly podman: Podman;
   readonly images: ImageStore;
-  readonly device: string;
+  readonly device: Snapshot["device"];
+  readonly host: HostView;
+  readonly policy: Policy;
   /** Asked only where the Score sets limits. */
   readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
   readonly now: () => number;
 }
 
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
-  const { podman, device, now } = options;
+  const { podman, device, host, policy, now } = options;
   const services = desired.data?.services ?? [];
   const ofThis = `${LABELS.deployment}=${desired.name}`;
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
-  const [containers, networks, volumes, controllers, images] = await Promise.all([
+  const [containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     listContainers(podman, desired.name, signal),
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
+    podman.listSecrets(signal),
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
+    host.look(lookFor(desired.name, services)),
     options.images.images(desired, signal),
   ]);
   return {
@@ -36,9 +43,24 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     containers,
     networks: networks.map(({ name }) => name),
     volumes: volumes.map(({ Name }) => Name),
+    secrets: secrets.map(({ Spec }) => Spec.Name).filter((name) => isSecretOf(desired.name, name)),
+    host: facts,
+    policy,
     controllers,
     images,
     care: await options.images.care(desired, images, signal),
+  };
+}
+
+function lookFor(deployment: string, services: readonly Service[]): LookFor {
+  return {
+    deployment,
+    secrets: services.flatMap(({ secrets, env }) => [
+      ...secrets.map(({ name }) => name),
+      ...Object.values(env).flatMap((value) => (typeof value === "object" && "secret" in value ? [value.secret] : [])),
+    ]),
+    devices: services.flatMap(({ devices }) => devices.map(({ node }) => node)),
+    paths: services.flatMap(({ volumes }) => volumes.flatMap((mount) => (mount.kind === "hostPath" ? [mount.source] : []))),
   };
 }
 
@@ -100,6 +122,7 @@ export function toContainer(item: ListedContainer): Container {
     deployment: label(LABELS.deployment),
     revision: label(LABELS.revision),
     scoreString: label(LABELS.score),
+    inputs: label(LABELS.inputs),
     state,
     imageId: item.ImageID,
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",

@@ -4,9 +4,11 @@
 // one fails; what has to wait for another pass is simply not planned in this one.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
-import { needsNetwork } from "./container-spec.ts";
+import { needsNetwork, volumeNames } from "./container-spec.ts";
 import { careFirst, imageObstacle } from "./image-care.ts";
-import { imageReference, LABELS, networkName, volumeName } from "./names.ts";
+import { hasReturnedDevice, missingDevices, obstaclesToMaking, obstaclesToStarting } from "./host-obstacle.ts";
+import { imageReference, LABELS, networkName } from "./names.ts";
+import { provideInputs, removeUnusedInputs } from "./plan-inputs.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
 import { assignRoles, isUp, type RestartNeed, restartNeed, type Role } from "./role.ts";
@@ -23,7 +25,10 @@ const PORT_RELEASE_MS = 2_000;
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step> {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const score = desired.data;
-  if (score === null) return { steps: [...own.flatMap(discard), ...discardNetworks(snapshot)], blocked: [], recheckAfterMs: null };
+  if (score === null) {
+    const steps = [...own.flatMap(discard), ...removeUnusedInputs([], [], snapshot), ...discardNetworks(snapshot)];
+    return { steps, blocked: [], recheckAfterMs: null };
+  }
   if (desired.hold !== null) return { steps: own.flatMap(stop), blocked: [], recheckAfterMs: null };
   const care = careFirst(desired, snapshot);
   if (care.length > 0) return { steps: care, blocked: [], recheckAfterMs: SOON_MS };
@@ -45,13 +50,16 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const leaving = [...strays, ...changing.flatMap((role) => outgoing(role) ?? [])];
 
   const starting = kept.filter(({ need }) => need === "start");
-  const blocked = [...starting, ...changing].flatMap((role) => obstacle(role, desired.name, snapshot));
+  const blocked = [
+    ...[...starting, ...changing].flatMap((role) => obstacle(role, desired.name, snapshot)),
+    ...kept.filter((role) => !starting.includes(role)).flatMap(({ service }) => missingDevices(service, snapshot.host)),
+  ];
   const isBlocked = ({ service }: Role): boolean => blocked.some(({ subject }) => subject === service.name);
 
   const repairs = kept
     // A port that leaves with this change is free in the next pass.
     .filter((role) => !isBlocked(role) && portConflict(role.service.ports, leaving.filter(isUp)) === null)
-    .flatMap(repair);
+    .flatMap((role) => [...provideInputs([role], snapshot), ...repair(role, snapshot)]);
   const holders = [...snapshot.containers.filter(isUp), ...starting.map(({ current }) => current)];
   const revivals = changing.flatMap((role) => revive(role, snapshot, holders));
   const change = (): Step[] => {
@@ -64,7 +72,7 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   };
   const isSoon = kept.some(({ need, current }) => need === "wait" || current.health === "starting");
   return {
-    steps: [...repairs, ...change()],
+    steps: [...repairs, ...change(), ...removeUnusedInputs(own, roles, snapshot)],
     blocked,
     recheckAfterMs: isSoon ? SOON_MS : blocked.length > 0 ? BLOCKED_RECHECK_MS : null,
   };
@@ -82,6 +90,11 @@ function settle({ service, current, next, wanted, final }: Role): Step[] {
 /** What keeps a service from being started or replaced now, and may pass. */
 function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[] {
   const { service } = role;
+  const ofHost = [
+    ...(role.wanted === "neither" ? obstaclesToMaking(role, snapshot.host, snapshot.policy) : []),
+    ...obstaclesToStarting(role, snapshot.host, snapshot.policy),
+  ];
+  if (ofHost.length > 0) return ofHost;
   const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));
   const conflict = portConflict(service.ports, others);
   if (conflict !== null) {
@@ -103,8 +116,10 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
   return [];
 }
 
-function repair({ service, current, need }: { service: Role["service"]; current: Container; need: RestartNeed }): Step[] {
-  if (need === "start") return [{ kind: "start", service: service.name, container: current.name, patienceMs: 0 }];
+function repair({ service, current, need }: Role & { current: Container; need: RestartNeed }, { host, nowMs }: Snapshot): Step[] {
+  const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs });
+  if (need === "start") return [start(0)];
+  if (hasReturnedDevice(service, current, host, nowMs)) return [...stop(current), start(PORT_RELEASE_MS)];
   if (need === "stop") return stop(current);
   return need === "resume" ? unpause(current) : [];
 }
@@ -136,14 +151,16 @@ function create(desired: Desired<PodmanV0>, score: PodmanV0, snapshot: Snapshot,
   const creating = changing.filter(({ wanted }) => wanted === "neither");
   const network = networkName(desired.name);
   const isNetworkMissing = needsNetwork(score) && !snapshot.networks.includes(network);
-  const volumes = new Set(creating.flatMap(({ service }) => service.volumes.map(({ name }) => volumeName(desired.name, name))));
+  const volumes = new Set(creating.flatMap(({ service }) => volumeNames(desired.name, service)));
   return [
     ...(isNetworkMissing ? [{ kind: "createNetwork", network, labels } as const] : []),
     ...[...volumes]
       .filter((volume) => !snapshot.volumes.includes(volume))
       .map((volume) => ({ kind: "createVolume", volume, labels }) as const),
-    ...creating.map(({ service, spec, current, final, temporary }): Step => {
-      const own = { [LABELS.service]: service.name, [LABELS.revision]: desired.revision, [LABELS.score]: desired.scoreString };
+    ...provideInputs(creating, snapshot),
+    ...creating.map(({ service, spec, inputs, current, final, temporary }): Step => {
+      const made = inputs.label === "" ? {} : { [LABELS.inputs]: inputs.label };
+      const own = { [LABELS.service]: service.name, [LABELS.revision]: desired.revision, [LABELS.score]: desired.scoreString, ...made };
       const container = current === undefined ? final : temporary;
       return { kind: "create", service: service.name, container, image: service.image, spec, labels: { ...labels, ...own } };
     }),

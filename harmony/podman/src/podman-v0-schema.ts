@@ -4,7 +4,9 @@
 
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";
-import { CommandLine, Cpus, Duration, HealthTest, Port, RestartPolicy, Signal, Size, TmpfsMount, Volume } from "./score-values.ts";
+import { CapabilityToAdd, CapabilityToDrop, ContainerPath, Device, FileMode, Logging, SecretName, Volume } from "./host-values.ts";
+import { refuseContradictions } from "./contradictions.ts";
+import { CommandLine, Cpus, Duration, HealthTest, Port, RestartPolicy, Signal, Size, TmpfsMount } from "./score-values.ts";
 
 const about = (description: string) => z.describe(description);
 
@@ -19,14 +21,32 @@ const imageReference = z
     about("An image by tag or digest, e.g. docker.io/library/nginx:alpine. Without a registry: docker.io."),
   );
 
-const EnvValue = z.string({
-  error: ({ input }) => {
-    if (typeof input === "number" || typeof input === "boolean") return `expected text: quote it, "${input}"`;
-    if (typeof input === "object" && input !== null && ("secret" in input || "device" in input)) {
-      return "{secret: …} and {device: …} are known, not yet supported: expected text";
-    }
-    return "expected text";
+const EnvValue = z.union(
+  [
+    z.string(),
+    z.strictObject({ secret: SecretName }),
+    z.strictObject({
+      device: z.string().check(z.regex(/^(id|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id or labels.NAME" })),
+    }),
+  ],
+  {
+    error: ({ input }) => {
+      if (typeof input === "number" || typeof input === "boolean") return `expected text: quote it, "${input}"`;
+      const isNearly = typeof input === "object" && input !== null && ("secret" in input || "device" in input);
+      return isNearly ? undefined : "expected text, {secret: NAME}, {device: id} or {device: labels.NAME}";
+    },
   },
+);
+
+export const File = z.strictObject({
+  path: ContainerPath,
+  content: z.string({ error: "expected the file's text" }),
+  mode: z.prefault(FileMode, "0444").check(about('Permissions in octal, in quotes. "0555" for a program.')),
+});
+
+export const MountedSecret = z.strictObject({
+  name: SecretName.check(about("Its file on the device: /etc/iot-agent/secrets/NAME.")),
+  path: z.optional(ContainerPath).check(about("By default /run/secrets/NAME.")),
 });
 
 export const Healthcheck = z.strictObject({
@@ -52,8 +72,16 @@ export const Service = z.strictObject({
   entrypoint: z.optional(CommandLine),
   command: z.optional(CommandLine),
   env: z._default(z.record(z.string().check(z.regex(/^[^=\s]+$/, { error: "expected a name without = and white space" })), EnvValue), {}),
-  volumes: z.prefault(z.array(Volume), []).check(about('"name:/path[:ro]". A volume outlives its deployment.')),
+  volumes: z
+    .prefault(z.array(Volume), [])
+    .check(about('"name:/path[:ro]": a volume, which outlives its deployment. "/path:/path[:ro]": a path of the device, if it allows it.')),
   tmpfs: z.prefault(z.array(TmpfsMount), []).check(about('"/path[:options]", in memory.')),
+  files: z._default(z.array(File).check(z.maxLength(64)), []).check(about("Files with what stands here in them, which the container cannot change.")),
+  secrets: z._default(z.array(MountedSecret).check(z.maxLength(64)), []).check(about("Files whose content the device has, and nobody else.")),
+  devices: z.prefault(z.array(Device), []).check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
+  network: z
+    .optional(z.literal("host"))
+    .check(about("host: the device's own network, if it allows it.")),
   restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
   healthcheck: z.optional(Healthcheck),
   stopTimeoutSeconds: z
@@ -64,12 +92,16 @@ export const Service = z.strictObject({
   resources: z.optional(Resources),
   user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' })),
   workingDir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
+  capAdd: z.prefault(z.array(CapabilityToAdd), []).check(about("Capabilities beyond Podman's usual ones, if the device allows it.")),
+  capDrop: z.prefault(z.array(CapabilityToDrop), []),
+  logging: z.optional(Logging).check(about("By default the device's journal. k8s-file: a file of its own, of at most maxSize (10Mi).")),
   readOnly: z._default(z.boolean(), false).check(about("The container's root file system cannot be written to.")),
 });
 export type Service = z.output<typeof Service>;
+export type EnvValue = z.output<typeof EnvValue>;
 
 export const PodmanV0 = z.strictObject({
-  services: z.array(Service).check(z.minLength(1), z.maxLength(64), z.check(refuseDoubles)),
+  services: z.array(Service).check(z.minLength(1), z.maxLength(64), z.check(refuseDoubles), z.check(refuseContradictions)),
 });
 export type PodmanV0 = z.output<typeof PodmanV0>;
 

@@ -3,7 +3,9 @@
 import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
 import type { DiskSpace } from "./disk-space.ts";
 import { execute } from "./execute.ts";
+import { executeInputs } from "./execute-inputs.ts";
 import { explain } from "./explain.ts";
+import type { HostView } from "./host-view.ts";
 import type { ImageLedger } from "./image-ledger.ts";
 import { ImageStore } from "./image-store.ts";
 import { LABELS } from "./names.ts";
@@ -12,31 +14,49 @@ import { plan } from "./planner.ts";
 import type { Podman } from "./podman.ts";
 import { parsePodmanV0 } from "./parse-podman-v0.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
+import { denied, type Policy } from "./policy.ts";
 import { report } from "./report.ts";
+import { isInputStep, type Step } from "./step.ts";
 import { watch } from "./watch.ts";
 
 /** Who the device is, for its containers' environment. */
 export interface DeviceIdentity {
   readonly id: string;
+  /** Of its own configuration. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
-export const podmanV0: ScoreVariant<{ podman: Podman; device: DeviceIdentity; disk: DiskSpace; imageLedger: ImageLedger }, PodmanV0> = {
+interface Needs {
+  readonly podman: Podman;
+  readonly device: DeviceIdentity;
+  readonly disk: DiskSpace;
+  readonly imageLedger: ImageLedger;
+  readonly host: HostView;
+  readonly policy: Policy;
+}
+
+export const podmanV0: ScoreVariant<Needs, PodmanV0> = {
   type: "PodmanV0",
   parse: parsePodmanV0,
-  interpret({ capabilities: { podman, device, disk, imageLedger: ledger } }) {
+  interpret({ capabilities: { podman, device, disk, imageLedger: ledger, host, policy } }) {
     let known: readonly string[] | null = null;
     const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
       (known ??= (await podman.info(signal)).host.cgroupControllers);
     const now = (): number => Date.now();
     const images = new ImageStore({ podman, disk, ledger, now });
-    const options = { podman, images, device: device.id, controllers, now };
+    const options = { podman, images, device, host, policy, controllers, now };
     const reconciler = {
       observe: (desired: Desired<PodmanV0>, signal: AbortSignal) => observe(options, desired, signal),
       plan,
-      apply: execute.bind(null, { podman, images }),
+      apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
+        isInputStep(step) ? executeInputs(podman, host, step, signal) : execute({ podman, images }, step, signal, progress),
       report,
     };
     return {
+      refuse: (score) => {
+        const message = denied(policy, score);
+        return message === null ? null : { reason: "PolicyDenied", message };
+      },
       reconcile: (desired, settings) => reconcile(reconciler, desired, settings),
       workloads: async (signal) => {
         const containers = (await podman.listContainers(LABELS.deployment, signal)).toSorted(

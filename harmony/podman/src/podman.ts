@@ -98,6 +98,9 @@ export type Volume = z.output<typeof Named>;
 const Network = z.looseObject({ name: z.string(), labels: textMap });
 export type Network = z.output<typeof Network>;
 
+const Secret = z.looseObject({ Spec: z.looseObject({ Name: z.string() }) });
+export type Secret = z.output<typeof Secret>;
+
 const PullLine = z.looseObject({
   /** Of the layer (or configuration) that it tells of; cut short. */
   id: z.optional(z.string()),
@@ -155,6 +158,10 @@ export interface Podman {
   removeNetwork(name: string, signal: AbortSignal): Promise<void>;
   listVolumes(label: string, signal: AbortSignal): Promise<readonly Volume[]>;
   createVolume(volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
+  listSecrets(signal: AbortSignal): Promise<readonly Secret[]>;
+  createSecret(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Also of one that is gone. */
+  removeSecret(name: string, signal: AbortSignal): Promise<void>;
   /** Until aborted or the connection ends. Some events get lost: a hint that something changed, never the change itself. */
   containerEvents(signal: AbortSignal): AsyncGenerator<Event>;
 }
@@ -278,6 +285,15 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
 
     createVolume: ({ name, labels }, signal) =>
       post("/volumes/create", `create volume "${name}"`, signal, { body: { Name: name, Labels: labels } }),
+
+    listSecrets: (signal) => http.json(z.array(Secret), get("/secrets/json", "list secrets", signal)),
+
+    createSecret: (name, value, signal) =>
+      post(`/secrets/create?name=${encodeURIComponent(name)}`, `create secret "${name}"`, signal, { body: value }),
+
+    removeSecret: async (name, signal) => {
+      await remove(`/secrets/${encodeURIComponent(name)}`, `remove secret "${name}"`, signal);
+    },
 
     async *containerEvents(signal) {
       const doing = "listen to container events";

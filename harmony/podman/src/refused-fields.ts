@@ -2,9 +2,11 @@
 // what is known and comes later. A field that is in none of these tables is simply not known (parse-podman-v0.ts).
 
 import type { Issue } from "@harmony/core";
+import { REAL_TIME } from "./host-values.ts";
 
 const use = (ours: string): string => `is not a field of PodmanV0: use ${ours}`;
 const LATER = "is known, not yet supported: leave it out";
+const REAL_TIME_FIELD = `is refused: ${REAL_TIME}`;
 
 const ROOT: Readonly<Record<string, string>> = {
   version: "is not a field of PodmanV0: leave it out",
@@ -12,18 +14,11 @@ const ROOT: Readonly<Record<string, string>> = {
   service: use("services"),
   networks: "is not a field of PodmanV0: the services of a deployment share a network of their own and find each other by name",
   volumes: 'is not a field of PodmanV0: a volume is made where a service names it, e.g. volumes: ["data:/var/lib/app"]',
-  secrets: LATER,
-  configs: LATER,
+  secrets: "is not a field of PodmanV0: a service names its secrets, whose values lie on the device in /etc/iot-agent/secrets/",
+  configs: "is not a field of PodmanV0: use files of a service, with their content",
 };
 
 const SERVICE: Readonly<Record<string, string>> = {
-  files: LATER,
-  secrets: LATER,
-  devices: LATER,
-  network: LATER,
-  capAdd: LATER,
-  capDrop: LATER,
-  logging: LATER,
   dependsOn: LATER,
   privileged: "is refused: a container with all rights is the device; name what it needs (devices, capAdd)",
   args: use("command for the arguments (as in Compose), or entrypoint for the program"),
@@ -35,8 +30,20 @@ const SERVICE: Readonly<Record<string, string>> = {
   depends_on: "is known as dependsOn, not yet supported: leave it out",
   working_dir: use("workingDir"),
   workdir: use("workingDir"),
-  cap_add: "is known as capAdd, not yet supported: leave it out",
-  cap_drop: "is known as capDrop, not yet supported: leave it out",
+  cap_add: use("capAdd"),
+  cap_drop: use("capDrop"),
+  configs: use("files, with their content"),
+  group_add: "is not a field of PodmanV0: leave it out; a service with devices keeps the groups of the device's user",
+  security_opt: "is not a field of PodmanV0: leave it out",
+  sysctls: "is not a field of PodmanV0: leave it out",
+  ulimits: "is not a field of PodmanV0: leave it out",
+  rtprio: REAL_TIME_FIELD,
+  cpu_rt_runtime: REAL_TIME_FIELD,
+  cpu_rt_period: REAL_TIME_FIELD,
+  cpuRtRuntime: REAL_TIME_FIELD,
+  cpuRtPeriod: REAL_TIME_FIELD,
+  log_driver: use("logging.driver"),
+  logDriver: use("logging.driver"),
   stop_grace_period: use("stopTimeoutSeconds, a number"),
   stopGracePeriod: use("stopTimeoutSeconds, a number"),
   terminationGracePeriodSeconds: use("stopTimeoutSeconds"),
@@ -53,8 +60,8 @@ const SERVICE: Readonly<Record<string, string>> = {
   livenessProbe: use("healthcheck"),
   readinessProbe: use("healthcheck"),
   read_only: use("readOnly"),
-  network_mode: "is known as network, not yet supported: leave it out",
-  networkMode: "is known as network, not yet supported: leave it out",
+  network_mode: use("network: host, or leave it out"),
+  networkMode: use("network: host, or leave it out"),
   networks: "is not a field of PodmanV0: the services of a deployment share a network of their own and find each other by name",
   volumeMounts: use("volumes"),
   volume_mounts: use("volumes"),
@@ -85,6 +92,27 @@ const RESOURCES: Readonly<Record<string, string>> = {
   cpu: use("cpus"),
 };
 
+const LOGGING: Readonly<Record<string, string>> = {
+  options: use("maxSize straight in logging"),
+  "max-size": use("maxSize"),
+  max_size: use("maxSize"),
+  "max-file": "is not a field of PodmanV0: there is one file, of at most maxSize",
+};
+
+const FILE: Readonly<Record<string, string>> = {
+  source: use("content, the text itself"),
+  target: use("path"),
+  text: use("content"),
+  name: use("path"),
+};
+
+const SECRET: Readonly<Record<string, string>> = {
+  source: use("name"),
+  target: use("path"),
+  file: "is not a field of PodmanV0: the value lies on the device, in /etc/iot-agent/secrets/NAME",
+  mode: "is not a field of PodmanV0: every user in the container can read it, and nobody else",
+};
+
 export function refusedFields(data: unknown): readonly Issue[] {
   const services = member(data, "services");
   return [
@@ -93,6 +121,9 @@ export function refusedFields(data: unknown): readonly Issue[] {
       ...issuesOf(service, SERVICE, ["services", index]),
       ...issuesOf(member(service, "healthcheck"), HEALTHCHECK, ["services", index, "healthcheck"]),
       ...issuesOf(member(service, "resources"), RESOURCES, ["services", index, "resources"]),
+      ...issuesOf(member(service, "logging"), LOGGING, ["services", index, "logging"]),
+      ...issuesOfEach(member(service, "files"), FILE, ["services", index, "files"]),
+      ...issuesOfEach(member(service, "secrets"), SECRET, ["services", index, "secrets"]),
     ]),
   ];
 }
@@ -103,6 +134,10 @@ function issuesOf(value: unknown, table: Readonly<Record<string, string>>, path:
     const message = Object.hasOwn(table, key) ? table[key] : undefined;
     return message === undefined ? [] : [{ path: [...path, key], message }];
   });
+}
+
+function issuesOfEach(list: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Issue[] {
+  return Array.isArray(list) ? list.flatMap((one: unknown, index) => issuesOf(one, table, [...path, index])) : [];
 }
 
 function member(value: unknown, key: string): unknown {

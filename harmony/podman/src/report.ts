@@ -10,6 +10,7 @@ import { restartNeed } from "./role.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
+import { doing } from "./step-in-words.ts";
 import type { Step } from "./step.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
@@ -112,6 +113,12 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Stopping", `removing container "${step.container}"`);
     case "removeNetwork":
       return said("Stopping", `removing network "${step.network}"`);
+    case "createSecret":
+    case "writeMounts":
+      return said("Starting", doing(step));
+    case "removeSecret":
+    case "removeMounts":
+      return said("Stopping", doing(step));
     case "createNetwork":
       return said("Starting", `creating network "${step.network}"`);
     case "createVolume":

@@ -4,6 +4,7 @@
 import type { Desired } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
 import { type ContainerSpec, containerSpec } from "./container-spec.ts";
+import { type Inputs, inputsOf } from "./inputs.ts";
 import { containerName, nextName } from "./names.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import { scoreOfLabel } from "./score-label.ts";
@@ -18,6 +19,7 @@ const LEFT_TO_PODMAN_MS = 3_000;
 export interface Role {
   readonly service: Service;
   readonly spec: ContainerSpec;
+  readonly inputs: Inputs;
   readonly final: string;
   readonly temporary: string;
   readonly current: Container | undefined;
@@ -27,11 +29,15 @@ export interface Role {
 }
 
 export function assignRoles(desired: Desired<PodmanV0>, score: PodmanV0, snapshot: Snapshot): Role[] {
-  const context = { deployment: desired.name, device: snapshot.device, controllers: snapshot.controllers };
+  const { device, controllers, host } = snapshot;
+  const context = { deployment: desired.name, device, controllers, host };
   return score.services.map((service): Role => {
     const spec = containerSpec(score, service, context);
+    const inputs = inputsOf(service, context);
     const fits = (container: Container | undefined): boolean => {
       if (container === undefined) return false;
+      // What is missing now may have been there when it was made: that is no reason to touch it.
+      if (inputs.missing.length === 0 && container.inputs !== inputs.label) return false;
       if (container.scoreString === desired.scoreString) return true;
       const old = scoreOfLabel(container.scoreString);
       const before = old?.services.find(({ name }) => name === service.name);
@@ -43,7 +49,7 @@ export function assignRoles(desired: Desired<PodmanV0>, score: PodmanV0, snapsho
       snapshot.containers.find((container) => container.deployment === desired.name && container.name === name);
     const current = named(final);
     const next = named(temporary);
-    return { service, spec, final, temporary, current, next, wanted: fits(current) ? "current" : fits(next) ? "next" : "neither" };
+    return { service, spec, inputs, final, temporary, current, next, wanted: fits(current) ? "current" : fits(next) ? "next" : "neither" };
   });
 }
 

@@ -1,11 +1,12 @@
 // The little languages inside a Score: ports, volumes, sizes, durations, command lines, signals. Each is a schema that takes the
-// text that a person writes and gives what the rest of the package works with. Errors show the form and an example.
+// text that a person writes and gives what the rest of the package works with. Errors show the form and an example. Those of what a
+// service takes of the device are in host-values.ts.
 
 import { constants } from "node:os";
 import * as z from "zod/mini";
 
 /** A text of one form. `read` gives null for text that is not of the form. */
-function form<Value>(expected: string, read: (text: string) => Value | null) {
+export function form<Value>(expected: string, read: (text: string) => Value | null) {
   return z.pipe(
     z.string({ error: `${expected}, in quotes` }),
     z.transform((text: string, context): Value => {
@@ -35,26 +36,6 @@ export const Port = form<PortMapping>('expected "[ip:]host:container[/udp]", e.g
   if (hostIp.split(".").some((part) => Number(part) > 255)) return null;
   return { hostIp: hostIp === "0.0.0.0" ? "" : hostIp, hostPort, containerPort, protocol: match[4] === "udp" ? "udp" : "tcp" };
 });
-
-export interface VolumeMount {
-  readonly name: string;
-  readonly path: string;
-  readonly readOnly: boolean;
-}
-
-export const Volume = z.pipe(
-  z.string({ error: 'expected "name:/path[:ro]" in quotes, e.g. "data:/var/lib/app"' }),
-  z.transform((text: string, context): VolumeMount => {
-    const refuse = (message: string): VolumeMount => {
-      context.issues.push({ code: "custom", message, input: text });
-      return z.NEVER;
-    };
-    if (/^[./~]/.test(text)) return refuse('host paths are known, not yet supported: use a named volume, e.g. "data:/var/lib/app"');
-    const match = /^([a-zA-Z0-9][a-zA-Z0-9_.-]*):(\/[^:]*)(?::(ro|rw))?$/.exec(text);
-    if (match === null) return refuse('expected "name:/path[:ro]", e.g. "data:/var/lib/app"');
-    return { name: match[1] ?? "", path: match[2] ?? "", readOnly: match[3] === "ro" };
-  }),
-);
 
 export interface Tmpfs {
   readonly path: string;

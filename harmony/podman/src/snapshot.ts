@@ -1,6 +1,8 @@
 // What is, as the planner and the report see it: plain values, taken from Podman by observe.ts.
 
+import type { HostFacts } from "./host-facts.ts";
 import type { ImageCare } from "./image-care.ts";
+import type { Policy } from "./policy.ts";
 import type { PortMapping } from "./score-values.ts";
 
 export type ContainerState =
@@ -19,6 +21,8 @@ export interface Container {
   readonly deployment: string;
   readonly revision: string;
   readonly scoreString: string;
+  /** What of the device it was made with, by name (inputs.ts); empty: nothing. */
+  readonly inputs: string;
   readonly state: ContainerState;
   readonly imageId: string;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
@@ -37,7 +41,7 @@ export interface Container {
 
 export interface Snapshot {
   readonly nowMs: number;
-  readonly device: string;
+  readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
   readonly containers: readonly Container[];
   /** By full reference, the images that the Score names; null: not on the device. */
   readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;
@@ -45,6 +49,10 @@ export interface Snapshot {
   /** Names of those with this deployment's label. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
+  /** Podman's, for the environment of this deployment's containers. */
+  readonly secrets: readonly string[];
+  readonly host: HostFacts;
+  readonly policy: Policy;
   /** Cgroup controllers that can enforce a limit here. */
   readonly controllers: readonly string[];
 }

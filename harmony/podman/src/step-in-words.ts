@@ -31,6 +31,14 @@ export function doing(step: Step): string {
       return `stopping container "${step.container}"`;
     case "rename":
       return `renaming container "${step.container}"`;
+    case "createSecret":
+      return `handing secret "${step.name}" to Podman for service "${step.service}"`;
+    case "removeSecret":
+      return `removing the unused secret "${step.secret}" from Podman`;
+    case "writeMounts":
+      return `writing the files of service "${step.service}"`;
+    case "removeMounts":
+      return `removing the unused files "${step.folder}"`;
     case "remove":
       return `removing container "${step.container}"`;
   }

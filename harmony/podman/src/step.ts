@@ -3,6 +3,7 @@
 import type { ContainerSpec } from "./container-spec.ts";
 import type { Cure } from "./damage.ts";
 import type { UnusedImage } from "./image-care.ts";
+import type { InputFile } from "./inputs.ts";
 
 interface Arguments {
   readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
@@ -44,7 +45,24 @@ interface Arguments {
   /** Removes images that nothing refers to, for a pull of `image`. */
   readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly image: string };
   readonly removeNetwork: { readonly network: string };
+  /** `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest` is. */
+  readonly createSecret: {
+    readonly service: string;
+    readonly secret: string;
+    readonly name: string;
+    readonly digest: string;
+  };
+  readonly removeSecret: { readonly secret: string };
+  readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
+  readonly removeMounts: { readonly folder: string };
 }
 
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];
+
+/** Those that execute-inputs.ts carries out. */
+export type InputStep = Extract<Step, { kind: "createSecret" | "removeSecret" | "writeMounts" | "removeMounts" }>;
+
+export function isInputStep(step: Step): step is InputStep {
+  return step.kind === "createSecret" || step.kind === "removeSecret" || step.kind === "writeMounts" || step.kind === "removeMounts";
+}

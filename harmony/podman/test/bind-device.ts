@@ -4,19 +4,27 @@
 import { join } from "node:path";
 import { bind, type BoundVariant } from "@harmony/core";
 import type { Device } from "@iot/testkit";
-import { connectPodman, type DiskSpace, openImageLedger, podmanV0 } from "../src/index.ts";
+import { connectPodman, type DiskSpace, openImageLedger, podmanV0, type Policy } from "../src/index.ts";
+import { CLOSED, hostOf } from "./host-of-device.ts";
 
 const user = "iot-agent";
 
-export async function bindDevice(device: Device, folder: string): Promise<BoundVariant> {
+export interface DeviceConfig {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly policy?: Partial<Policy>;
+}
+
+export async function bindDevice(device: Device, folder: string, { labels = {}, policy }: DeviceConfig = {}): Promise<BoundVariant> {
   const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
   return bind(podmanV0, {
     name: device.name,
     capabilities: {
       podman: connectPodman({ socketPath: device.podmanSocket }),
-      device: { id: device.name },
+      device: { id: device.name, labels },
       disk: diskOf(device),
       imageLedger: openImageLedger({ folder: join(folder, "state"), bootId }),
+      host: hostOf(device),
+      policy: { ...CLOSED, ...policy },
     },
     inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
   });

@@ -1,6 +1,7 @@
 // A model of Podman for the planner's property test: applies a step to a snapshot as the real one would, and throws on what the real
 // one refuses, since a planner that asks for it is wrong. test/podman-v0.int.test.ts holds the same steps against the real one.
 
+import { needsNetwork } from "../src/container-spec.ts";
 import { networkName } from "../src/names.ts";
 import { isUp } from "../src/role.ts";
 import { portConflict } from "../src/port-conflict.ts";
@@ -49,13 +50,21 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
     case "removeNetwork": {
       const user = world.containers.find(({ deployment, scoreString }) => {
         const score = scoreOfLabel(scoreString);
-        return networkName(deployment) === step.network && (score?.services.length ?? 0) > 1;
+        return networkName(deployment) === step.network && score !== null && needsNetwork(score);
       });
       if (user !== undefined) refuse(`it is used by "${user.name}"`);
       return { ...world, networks: world.networks.filter((network) => network !== step.network) };
     }
     case "createVolume":
       return world.volumes.includes(step.volume) ? refuse("there is one") : { ...world, volumes: [...world.volumes, step.volume] };
+    case "createSecret":
+      return world.secrets.includes(step.secret) ? refuse("there is one") : { ...world, secrets: [...world.secrets, step.secret] };
+    case "removeSecret":
+      return { ...world, secrets: world.secrets.filter((secret) => secret !== step.secret) };
+    case "writeMounts":
+      return { ...world, host: { ...world.host, mounts: [...world.host.mounts, step.folder] } };
+    case "removeMounts":
+      return { ...world, host: { ...world.host, mounts: world.host.mounts.filter((folder) => folder !== step.folder) } };
     case "create": {
       if (world.containers.some(({ name }) => name === step.container)) refuse(`the name "${step.container}" is taken`);
       if (world.images[step.spec.image] === null) refuse(`image "${step.image}" is not there`);
@@ -65,6 +74,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         deployment: step.labels["io.nationtech.iot.deployment"] ?? "",
         revision: step.labels["io.nationtech.iot.revision"] ?? "",
         scoreString,
+        inputs: step.labels["io.nationtech.iot.inputs"] ?? "",
         state: "created",
         imageId: "id",
         health: "none",

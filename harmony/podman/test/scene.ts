@@ -2,12 +2,16 @@
 
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
+import { NO_HOST_FACTS } from "../src/host-facts.ts";
 import { NO_CARE } from "../src/image-care.ts";
 import { containerName, imageReference } from "../src/names.ts";
 import { parsePodmanV0 } from "../src/parse-podman-v0.ts";
+import type { Policy } from "../src/policy.ts";
 import type { PodmanV0 } from "../src/podman-v0-schema.ts";
 import type { Container, Snapshot } from "../src/snapshot.ts";
 import type { Step } from "../src/step.ts";
+
+export const CLOSED: Policy = { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "/etc/iot-agent/config.toml" };
 
 export const NOW_MS = 1_800_000_000_000;
 
@@ -34,6 +38,7 @@ export function container(service: string, data: unknown, more: Partial<Containe
     deployment,
     revision: "1",
     scoreString: scoreString(data),
+    inputs: "",
     state: "running",
     imageId: "id",
     health: "none",
@@ -54,11 +59,14 @@ export function snapshot(
   const { images = [], absent = [], ...rest } = more;
   return {
     nowMs: NOW_MS,
-    device: "pi-01",
+    device: { id: "pi-01", labels: {} },
     containers: [],
     care: NO_CARE,
     networks: [],
     volumes: [],
+    secrets: [],
+    host: NO_HOST_FACTS,
+    policy: CLOSED,
     controllers: [],
     images: Object.fromEntries([
       ...images.map((image) => [imageReference(image), { id: "id", digest: "sha256:d" }] as const),
@@ -89,6 +97,12 @@ export function inWords(step: Step): string {
       return `remove ${step.images.map(({ name }) => name).join(" ")}`;
     case "stop":
       return `stop ${step.container} ${step.timeoutSeconds}s`;
+    case "writeMounts":
+    case "removeMounts":
+      return `${step.kind === "writeMounts" ? "write" : "remove"} files ${step.folder}`;
+    case "createSecret":
+    case "removeSecret":
+      return `${step.kind === "createSecret" ? "create" : "remove"} secret ${step.secret}`;
     default:
       return `${step.kind} ${step.container}`;
   }

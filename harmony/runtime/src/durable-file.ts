@@ -6,13 +6,13 @@ import { dirname } from "node:path";
 import { formatIssues, type Parsed } from "@harmony/core";
 
 /** Overlapping writes of one path are the caller's to order. @throws the file system's error. */
-export async function writeFileDurably(path: string, text: string, mode = 0o600): Promise<void> {
+export async function writeFileDurably(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const temporary = `${path}.new`;
   const file = await open(temporary, "w", mode);
   try {
-    await file.writeFile(text);
+    await file.writeFile(content);
     await file.sync();
   } finally {
     await file.close();

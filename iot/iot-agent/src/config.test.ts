@@ -23,6 +23,8 @@ describe("the configuration", () => {
         labels: {},
         stateDir: "/var/lib/iot-agent",
         runDir: "/run/iot-agent",
+        secretsDir: "/etc/iot-agent/secrets",
+        policy: { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "config.toml" },
         statusIntervalMs: 30_000,
         relistIntervalMs: 30_000,
         credentials: { type: "toml-shared", natsUser: "iot-agent", natsPass: "dev-shared-password" },

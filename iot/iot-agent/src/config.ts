@@ -6,12 +6,14 @@ import { readFile, stat } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
 import { DnsLabel, parse } from "@harmony/schema";
+import type { Policy } from "@harmony/podman";
 import { asDeviceId, type DeviceId, STATUS_EVERY_MS } from "@iot/contracts";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 
 export const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
 export const DEFAULT_RUN_DIR = "/run/iot-agent";
+const DEFAULT_SECRETS_DIR = "/etc/iot-agent/secrets";
 const RELIST_EVERY_MS = 30_000;
 
 const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));
@@ -21,11 +23,17 @@ const NatsUrl = z.string().check(
   }),
 );
 
+const Glob = z
+  .string()
+  .check(z.regex(/^\/(?!.*(^|\/)\.\.?(\/|$))/, { error: 'expected an absolute path, which may have * in it, e.g. "/srv/*"' }));
+const Capability = z.string().check(z.regex(/^[A-Z][A-Z_]+$/, { error: 'expected a capability, e.g. "NET_ADMIN"' }));
+
 const SECTIONS = {
   agent: z.looseObject({
     device_id: DnsLabel,
     state_dir: z.optional(z.string()),
     run_dir: z.optional(z.string()),
+    secrets_dir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
     status_interval_seconds: z.optional(Seconds),
     relist_interval_seconds: z.optional(Seconds),
     labels: z.optional(z.record(z.string(), z.string())),
@@ -33,15 +41,24 @@ const SECTIONS = {
   credentials: z.looseObject({ type: z.literal("toml-shared"), nats_user: z.string(), nats_pass: z.string() }),
   nats: z.looseObject({ urls: z.array(NatsUrl).check(z.minLength(1)) }),
   podman: z.optional(z.looseObject({ socket: z.optional(z.string()) })),
+  policy: z.optional(
+    z.looseObject({
+      host_paths: z.optional(z.array(Glob)),
+      devices: z.optional(z.array(Glob)),
+      host_network: z.optional(z.boolean()),
+      capabilities: z.optional(z.array(Capability)),
+    }),
+  ),
 } as const;
 
 const ConfigFile = z.looseObject(SECTIONS);
 
 const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
-  agent: ["device_id", "state_dir", "run_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
+  agent: ["device_id", "state_dir", "run_dir", "secrets_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
   nats: ["urls"],
   podman: ["socket"],
+  policy: ["host_paths", "devices", "host_network", "capabilities"],
 };
 
 export interface TomlSharedCredentials {
@@ -56,6 +73,8 @@ export interface AgentConfig {
   readonly stateDir: string;
   /** Where its sockets for people are. */
   readonly runDir: string;
+  readonly secretsDir: string;
+  readonly policy: Policy;
   readonly statusIntervalMs: number;
   readonly relistIntervalMs: number;
   readonly credentials: TomlSharedCredentials;
@@ -91,12 +110,21 @@ export async function readConfig(file: string, env: Environment): Promise<Config
 export function parseConfig(text: string, { file, env }: { readonly file: string; readonly env: Environment }): ConfigRead {
   const parsed = parse(ConfigFile, parseToml(text, file));
   if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
-  const { agent, credentials, nats, podman } = parsed.value;
+  const { agent, credentials, nats, podman, policy } = parsed.value;
   const config: AgentConfig = {
     device: asDeviceId(agent.device_id),
     labels: agent.labels ?? {},
     stateDir: agent.state_dir ?? env["STATE_DIRECTORY"]?.split(":")[0] ?? DEFAULT_STATE_DIR,
     runDir: agent.run_dir ?? DEFAULT_RUN_DIR,
+    secretsDir: agent.secrets_dir ?? DEFAULT_SECRETS_DIR,
+    // What is not opened here is closed to every Score.
+    policy: {
+      hostPaths: policy?.host_paths ?? [],
+      devices: policy?.devices ?? [],
+      hostNetwork: policy?.host_network ?? false,
+      capabilities: policy?.capabilities ?? [],
+      file,
+    },
     statusIntervalMs: (agent.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
     relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
     credentials: { type: credentials.type, natsUser: credentials.nats_user, natsPass: credentials.nats_pass },

@@ -1,7 +1,7 @@
 // The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
 
 import { bind } from "@harmony/core";
-import { connectPodman, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import { connectPodman, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./boot-id.ts";
@@ -20,10 +20,12 @@ export async function runDaemon(configFile: string): Promise<never> {
       const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
       const device = new PodmanDevice({
-        device: { id: config.device },
+        device: { id: config.device, labels: config.labels },
         podman: connectPodman({ socketPath: config.podmanSocket }),
         disk: localDisk,
         imageLedger: openImageLedger({ folder: config.stateDir, bootId: await bootId() }),
+        host: hostView({ secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
+        policy: config.policy,
       });
       collectGarbageOnce();
       await runAgent({

@@ -5,7 +5,7 @@ import { podmanV0 } from "@harmony/podman";
 import type { PodmanDevice } from "./topology.ts";
 
 declare const device: PodmanDevice;
-declare const withoutPodman: Topology<{ architecture: "arm64"; device: { id: string } }>;
+declare const withoutPodman: Topology<{ architecture: "arm64"; device: { id: string; labels: Record<string, string> } }>;
 
 export const compiles = bind(podmanV0, device);
 

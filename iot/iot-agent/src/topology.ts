@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
-import type { DeviceIdentity, DiskSpace, ImageLedger, Podman } from "@harmony/podman";
+import type { DeviceIdentity, DiskSpace, HostView, ImageLedger, Podman, Policy } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 
 export interface PodmanDeviceCapabilities {
@@ -12,6 +12,8 @@ export interface PodmanDeviceCapabilities {
   readonly device: DeviceIdentity;
   readonly disk: DiskSpace;
   readonly imageLedger: ImageLedger;
+  readonly host: HostView;
+  readonly policy: Policy;
 }
 
 export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {

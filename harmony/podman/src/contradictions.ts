@@ -1,0 +1,45 @@
+// What the fields of a service say against each other, each right for itself: ports on the host's network, two mounts of one path, a
+// capability that the host's network makes void.
+
+import type * as z from "zod/mini";
+import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
+import type { Service } from "./podman-v0-schema.ts";
+
+export function refuseContradictions(context: z.core.ParsePayload<Service[]>): void {
+  context.value.forEach((service, index) => {
+    const refuse = (path: (string | number)[], message: string): void => {
+      context.issues.push({ code: "custom", path: [index, ...path], message, input: undefined });
+    };
+    if (service.network === "host") {
+      if (service.ports.length > 0) {
+        refuse(["ports"], "means nothing with network: host, where the service has the device's own ports: leave ports out, or network");
+      }
+      service.capAdd.forEach((name, at) => {
+        const why = IMPOSSIBLE_ON_HOST_NETWORK[name];
+        if (why !== undefined) refuse(["capAdd", at], why);
+      });
+    }
+    const seen = new Map<string, string>();
+    for (const { path, field, at } of mountPaths(service)) {
+      const first = seen.get(path);
+      if (first !== undefined) refuse([field, at], `puts something at ${path}, where ${first} does already`);
+      seen.set(path, `${field}[${at}]`);
+    }
+  });
+}
+
+/** Where a secret is found in the container. */
+export function secretPath({ name, path }: Service["secrets"][number]): string {
+  return path ?? `/run/secrets/${name}`;
+}
+
+function mountPaths(service: Service): { path: string; field: string; at: number }[] {
+  const paths: Record<string, readonly string[]> = {
+    volumes: service.volumes.map(({ path }) => path),
+    tmpfs: service.tmpfs.map(({ path }) => path),
+    files: service.files.map(({ path }) => path),
+    secrets: service.secrets.map(secretPath),
+    devices: service.devices.map(({ path }) => path),
+  };
+  return Object.entries(paths).flatMap(([field, list]) => list.map((path, at) => ({ path, field, at })));
+}

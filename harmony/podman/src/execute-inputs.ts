@@ -1,0 +1,70 @@
+// Carries out the steps that bring files and secrets to where containers get them from. A secret's value goes from its file to its place
+// and nowhere else: no step, message or log has it.
+
+import type { Outcome } from "@harmony/core";
+import type { HostView } from "./host-view.ts";
+import type { InputSource } from "./inputs.ts";
+import type { Podman } from "./podman.ts";
+import { PodmanError } from "./podman-error.ts";
+import { doing } from "./step-in-words.ts";
+import type { InputStep } from "./step.ts";
+
+export async function executeInputs(podman: Podman, host: HostView, step: InputStep, signal: AbortSignal): Promise<Outcome> {
+  try {
+    return await carryOut(podman, host, step, signal);
+  } catch (error) {
+    const subject = "service" in step ? step.service : "files";
+    if (error instanceof PodmanError) return refused(subject, `${doing(step)} failed: ${error.detail || error.message}; it is tried again`);
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (typeof code !== "string") throw error;
+    return code === "ENOSPC" || code === "EDQUOT"
+      ? { kind: "blocked", subject, reason: "DiskFull", message: `the device's disk is full, so ${doing(step)} failed: free some space` }
+      : refused(subject, `${doing(step)} failed: ${String(error)}; it is tried again`);
+  }
+}
+
+function refused(subject: string, message: string): Outcome {
+  return { kind: "failed", subject, reason: "InputsFailed", message };
+}
+
+async function carryOut(podman: Podman, host: HostView, step: InputStep, signal: AbortSignal): Promise<Outcome> {
+  switch (step.kind) {
+    case "writeMounts": {
+      const files: { name: string; mode: number; bytes: Buffer }[] = [];
+      for (const { name, mode, source } of step.files) {
+        const bytes = await bytesOf(host, source);
+        // Another than was seen: the next look tells.
+        if (bytes === null) return { kind: "changed" };
+        files.push({ name, mode, bytes });
+      }
+      await host.writeMounts(step.folder, files);
+      break;
+    }
+    case "removeMounts":
+      await host.removeMounts(step.folder);
+      break;
+    case "createSecret": {
+      const bytes = await bytesOf(host, { kind: "secret", name: step.name, digest: step.digest });
+      if (bytes === null) return { kind: "changed" };
+      await podman.createSecret(step.secret, withoutLastNewline(bytes), signal);
+      break;
+    }
+    case "removeSecret":
+      await podman.removeSecret(step.secret, signal);
+      break;
+    default:
+      step satisfies never;
+  }
+  return { kind: "changed" };
+}
+
+async function bytesOf(host: HostView, source: InputSource): Promise<Buffer | null> {
+  if (source.kind === "text") return Buffer.from(source.text);
+  const found = await host.readSecret(source.name);
+  return found?.digest === source.digest ? found.bytes : null;
+}
+
+/** An editor ends a file with one, and no password ends so. */
+function withoutLastNewline(bytes: Buffer): Buffer {
+  return bytes.at(-1) === 0x0a ? bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1) : bytes;
+}

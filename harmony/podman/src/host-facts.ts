@@ -1,0 +1,34 @@
+// What the device's own files say of what a Score names: plain values for planner and report, seen by host-view.ts. No secret's value is
+// ever among them, nor anything that it could be guessed from.
+
+/** `digest` is keyed with what only this device has: equal for equal bytes, and of no use elsewhere. */
+export type SecretFact = { readonly kind: "present"; readonly digest: string } | { readonly kind: "absent" | "unreadable" };
+
+export type DeviceFact =
+  /** `sinceMs`: when the node, or the link to it, was made; 0 where the file system does not tell. */
+  | { readonly kind: "present"; readonly sinceMs: number }
+  | { readonly kind: "absent" }
+  | { readonly kind: "no-device" }
+  /** `group`: the node's, where the group may use it. */
+  | { readonly kind: "denied"; readonly group: string };
+
+export type PathFact =
+  /** `real`: where it leads when every link is followed. */
+  | { readonly kind: "present"; readonly real: string }
+  | { readonly kind: "absent" }
+  | { readonly kind: "denied" };
+
+export interface HostFacts {
+  /** By what the Score calls them. */
+  readonly secrets: Readonly<Record<string, SecretFact>>;
+  readonly devices: Readonly<Record<string, DeviceFact>>;
+  readonly paths: Readonly<Record<string, PathFact>>;
+  /** Where folders of files for containers lie. */
+  readonly mountsFolder: string;
+  /** Names of those of this deployment. */
+  readonly mounts: readonly string[];
+  /** Where a person puts secrets. */
+  readonly secretsFolder: string;
+}
+
+export const NO_HOST_FACTS: HostFacts = { secrets: {}, devices: {}, paths: {}, mountsFolder: "", mounts: [], secretsFolder: "" };

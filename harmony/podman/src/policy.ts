@@ -1,0 +1,84 @@
+// What a device lets a Score take of it: closed unless its own configuration opens it, so that whoever may push to a repository may not
+// thereby read the device's disk or seize its ports. Pure, by the text of what the Score names; where links lead is looked at on the
+// device (host-obstacle.ts).
+
+import type { PodmanV0 } from "./podman-v0-schema.ts";
+
+export interface Policy {
+  /** Globs: `*` within one name, `**` over several. What lies below a match is allowed too; `:ro` at the end allows reading alone. */
+  readonly hostPaths: readonly string[];
+  /** Globs of what may be named, which is the link where there is one. */
+  readonly devices: readonly string[];
+  readonly hostNetwork: boolean;
+  readonly capabilities: readonly string[];
+  /** The file to put the missing line into. */
+  readonly file: string;
+}
+
+/** What Podman gives every container. */
+const USUAL_CAPABILITIES: ReadonlySet<string> = new Set(
+  "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split(" "),
+);
+
+interface Want {
+  readonly what: string;
+  readonly key: "host_paths" | "devices" | "host_network" | "capabilities";
+  readonly entry: string;
+}
+
+/** What of it the policy does not allow, with the lines that would; null: all is allowed. */
+export function denied(policy: Policy, score: PodmanV0): string | null {
+  const wants = score.services.flatMap((service) =>
+    wantsOf(policy, service).map((want) => ({ ...want, what: `service "${service.name}" ${want.what}` })),
+  );
+  if (wants.length === 0) return null;
+  const standing = { host_paths: policy.hostPaths, devices: policy.devices, capabilities: policy.capabilities, host_network: [] };
+  const lines = [...new Set(wants.map(({ key }) => key))].map((key) => {
+    if (key === "host_network") return "host_network = true";
+    const entries = new Set([...standing[key], ...wants.flatMap((want) => (want.key === key ? [want.entry] : []))]);
+    return `${key} = [${[...entries].map((entry) => JSON.stringify(entry)).join(", ")}]`;
+  });
+  const [have, them] = lines.length === 1 ? ["the line", "it"] : ["the lines", "them"];
+  return `${wants.map(({ what }) => what).join(", ")}, which this device does not allow: ${have} ${lines.map((line) => `\`${line}\``).join(" and ")} under [policy] in ${policy.file} would allow ${them}; then \`sudo systemctl restart iot-agent\``;
+}
+
+export function allowsPath(policy: Policy, path: string, readOnly: boolean): boolean {
+  return policy.hostPaths.some((entry) => {
+    const glob = entry.replace(/:ro$/, "");
+    if (glob !== entry && !readOnly) return false;
+    return withParents(path).some((parent) => matches(glob, parent));
+  });
+}
+
+function wantsOf(policy: Policy, service: PodmanV0["services"][number]): Want[] {
+  const { volumes, devices, network, capAdd } = service;
+  return [
+    ...volumes.flatMap((mount): Want[] => {
+      if (mount.kind === "volume" || allowsPath(policy, mount.source, mount.readOnly)) return [];
+      const entry = `${mount.source}${mount.readOnly ? ":ro" : ""}`;
+      return [{ what: `wants ${mount.readOnly ? "to read " : ""}the host path ${mount.source}`, key: "host_paths", entry }];
+    }),
+    ...devices
+      .filter(({ node }) => !policy.devices.some((glob) => matches(glob, node)))
+      .map(({ node }): Want => ({ what: `wants the device ${node}`, key: "devices", entry: node })),
+    ...(network === "host" && !policy.hostNetwork
+      ? [{ what: "wants the host's network", key: "host_network", entry: "true" } as const]
+      : []),
+    ...capAdd
+      .filter((name) => !USUAL_CAPABILITIES.has(name) && !policy.capabilities.includes(name))
+      .map((name): Want => ({ what: `wants the capability ${name}`, key: "capabilities", entry: name })),
+  ];
+}
+
+/** `/srv/a/b`: itself, `/srv/a`, `/srv` and `/`. */
+function withParents(path: string): string[] {
+  const parts = path.split("/").filter((part) => part !== "");
+  return ["/", ...parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`)];
+}
+
+function matches(glob: string, path: string): boolean {
+  const pattern = glob.replaceAll(/\*\*|[*?]|[^\w/]/g, (found) =>
+    found === "**" ? ".*" : found === "*" ? "[^/]*" : found === "?" ? "[^/]" : `\\${found}`,
+  );
+  return new RegExp(`^${pattern}$`).test(path);
+}

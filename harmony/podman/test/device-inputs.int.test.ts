@@ -1,0 +1,146 @@
+// Files, secrets and facts of the device in a container, on both versions of Podman: who can read them, who cannot, and what happens when
+// they are absent or change.
+
+import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
+import { type Device, loadImage, makeImage, startDevice } from "@iot/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { podmanV0 } from "../src/index.ts";
+import { capabilities, SECRETS, STATE } from "./capabilities.ts";
+import { scoreString } from "./scene.ts";
+
+const user = "iot-agent";
+const VALUE = "correct-horse-battery";
+
+describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
+  let device: Device;
+  let variant: BoundVariant;
+  let lastRevision = 0;
+  const boundWith = (labels: Record<string, string>): BoundVariant =>
+    bind(podmanV0, {
+      name: device.name,
+      capabilities: capabilities(device, { labels }),
+      inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
+    });
+  beforeAll(async () => {
+    device = await startDevice({ name: "pi-03", podman: version });
+    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
+    await device.exec(["install", "-d", "-o", user, "-g", user, "-m", "0750", SECRETS]);
+    variant = boundWith({ site: "lab" });
+  });
+  afterAll(() => device?.stop());
+
+  const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
+  const apply = (name: string, data: unknown, on: BoundVariant = variant): Promise<WorkloadReport> => {
+    lastRevision += 1;
+    const string = data === null ? "" : scoreString(data);
+    return on.reconcile(
+      { name, revision: String(lastRevision), scoreString: string, data, hold: null },
+      { signal: AbortSignal.timeout(60_000) },
+    );
+  };
+  const web = (more: object) => ({ services: [{ name: "web", image: "localhost/hello:1", stopTimeoutSeconds: 5, ...more }] });
+  const putSecret = async (name: string, value: string): Promise<void> => {
+    await device.exec(["sh", "-c", `umask 077; cat > ${SECRETS}/${name}; chown root:${user} ${SECRETS}/${name}; chmod 0640 ${SECRETS}/${name}`], {
+      stdin: value,
+    });
+  };
+  const left = async (): Promise<string> =>
+    `${await podman("secret", "ls", "--quiet")}${(await device.exec(["ls", "-A", `${STATE}/mounts`])).stdout}`;
+
+  const whole = web({
+    user: "1234:1234",
+    env: { PASSWORD: { secret: "db" }, SITE: { device: "labels.site" }, WHO: { device: "id" } },
+    files: [
+      { path: "/etc/app/app.toml", content: "colour = 'red'\n" },
+      { path: "/opt/run.sh", content: "#!/bin/sh\necho ran\n", mode: "0555" },
+    ],
+    secrets: [{ name: "db" }, { name: "db", path: "/etc/app/password" }],
+  });
+
+  test("what the device has is there for a user that is not root, and nowhere else", async () => {
+    await putSecret("db", `${VALUE}\n`);
+    expect(await apply("whole", whole)).toMatchObject({ phase: "Running", settled: true });
+    const inside = (...argv: string[]) => podman("exec", "whole_web", ...argv);
+    expect(await inside("id", "-u")).toBe("1234");
+    expect(await inside("cat", "/etc/app/app.toml", "/run/secrets/db", "/etc/app/password")).toBe(`colour = 'red'\n${VALUE}\n${VALUE}`);
+    expect(await inside("/opt/run.sh")).toBe("ran");
+    const environment = await inside("env");
+    expect(environment).toContain(`PASSWORD=${VALUE}\n`);
+    expect(environment).toMatch(/^SITE=lab$/m);
+    expect(environment).toMatch(/^WHO=pi-03$/m);
+    // Not even root in the container may change them.
+    const write = ["podman", "exec", "--user", "0", "whole_web", "sh", "-c", "echo x >> /etc/app/app.toml"];
+    expect((await device.exec(write, { user, allowExitCodes: [0, 1, 2] })).stderr).toContain("Read-only");
+
+    const told = [
+      await podman("inspect", "whole_web"),
+      await podman("secret", "inspect", ...(await podman("secret", "ls", "--quiet")).split("\n")),
+      (await device.exec(["journalctl", "--no-pager", "--output=verbose"])).stdout,
+      (await device.exec(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"], { allowExitCodes: [0, 1] })).stdout,
+    ];
+    expect(told[0]).toContain("PASSWORD=*");
+    for (const text of told) expect(text).not.toContain(VALUE);
+    const search = ["grep", "-rsl", VALUE, `${STATE}/mounts`, SECRETS, "/home"];
+    expect((await device.exec(search, { allowExitCodes: [0, 2] })).stdout).toContain(`${STATE}/mounts/whole_web.`);
+    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...search];
+    expect((await device.exec(nobody, { allowExitCodes: [1, 2] })).stdout).toBe("");
+    expect(await apply("whole", whole)).toMatchObject({ phase: "Running", settled: true });
+  });
+
+  test("they are there again after a power cut, without the agent", async () => {
+    await device.powerOff();
+    await device.powerOn();
+    variant = boundWith({ site: "lab" });
+    await podman("start", "whole_web");
+    expect(await podman("exec", "whole_web", "cat", "/run/secrets/db")).toBe(VALUE);
+    expect(await podman("exec", "whole_web", "env")).toContain(`PASSWORD=${VALUE}\n`);
+  });
+
+  test("a changed secret, file or label makes the container anew; what is the same leaves it alone", async () => {
+    await apply("whole", whole);
+    const id = () => podman("ps", "--quiet", "--filter", "name=whole_web");
+    const first = await id();
+    await apply("whole", whole);
+    expect(await id()).toBe(first);
+
+    await putSecret("db", "another");
+    await apply("whole", whole);
+    const second = await id();
+    expect(second).not.toBe(first);
+    expect(await podman("exec", "whole_web", "sh", "-c", "cat /run/secrets/db; echo $PASSWORD")).toBe("anotheranother");
+    expect((await podman("secret", "ls", "--quiet")).split("\n")).toHaveLength(1);
+
+    await apply("whole", whole, boundWith({ site: "plant" }));
+    const third = await id();
+    expect(third).not.toBe(second);
+    expect(await podman("exec", "whole_web", "env")).toMatch(/^SITE=plant$/m);
+    await apply("whole", web({ files: [{ path: "/etc/app/app.toml", content: "colour = 'blue'" }] }));
+    expect(await podman("exec", "whole_web", "cat", "/etc/app/app.toml")).toBe("colour = 'blue'");
+    expect(await apply("whole", null)).toMatchObject({ reason: "Removed", settled: true });
+    expect(await left()).toBe("");
+  });
+
+  test("an absent secret or label blocks with what to do, leaves what runs alone, and heals", async () => {
+    const plain = web({});
+    const needing = web({ env: { A: { secret: "late" }, B: { device: "labels.line" } } });
+    await apply("needy", plain);
+    const told = await apply("needy", needing);
+    expect(told).toMatchObject({ phase: "Blocked", reason: "LabelMissing", settled: false });
+    expect(told.message).toContain('add `line = "…"` under [agent.labels] in /etc/iot-agent/config.toml');
+    const labelled = boundWith({ line: "4" });
+    const next = await apply("needy", needing, labelled);
+    expect(next).toMatchObject({ phase: "Blocked", reason: "SecretMissing", recheckAfterMs: 10_000 });
+    expect(next.message).toContain(
+      `put it into the file ${SECRETS}/late (\`sudo install -o root -g iot-agent -m 0640 FILE ${SECRETS}/late\`)`,
+    );
+    expect(await podman("ps", "--format", "{{.Names}}")).toBe("needy_web");
+    await putSecret("late", "here\n");
+    expect(await apply("needy", needing, labelled)).toMatchObject({ phase: "Running", settled: true });
+    expect(await podman("exec", "needy_web", "sh", "-c", "echo $A $B")).toBe("here 4");
+    // Gone again, it is missed when the next container is made, and not before.
+    await device.exec(["rm", `${SECRETS}/late`]);
+    expect(await apply("needy", needing, labelled)).toMatchObject({ phase: "Running" });
+    await apply("needy", null);
+    expect(await left()).toBe("");
+  });
+});

@@ -1,0 +1,31 @@
+// The files of a simulated device as the agent on it would see them, looked at from outside.
+
+import type { Device } from "@iot/testkit";
+import { hostView, type HostView, type Policy } from "../src/index.ts";
+
+export const STATE = "/var/lib/iot-agent";
+export const SECRETS = "/etc/iot-agent/secrets";
+
+export const CLOSED: Policy = {
+  hostPaths: [],
+  devices: [],
+  hostNetwork: false,
+  capabilities: [],
+  file: "/etc/iot-agent/config.toml",
+};
+
+/** The agent is the user that Podman runs as; these tests are root. */
+export function hostOf(device: Device): HostView {
+  // Another path after each boot.
+  const seen = (): HostView =>
+    hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, "") });
+  return {
+    look: (wanted) => seen().look(wanted),
+    readSecret: (name) => seen().readSecret(name),
+    removeMounts: (folder) => seen().removeMounts(folder),
+    writeMounts: async (folder, files) => {
+      await seen().writeMounts(folder, files);
+      await device.exec(["chown", "-R", "iot-agent:iot-agent", STATE]);
+    },
+  };
+}
