@@ -82,7 +82,8 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
         }),
     ...(service.network === "host" ? { netns: { nsmode: "host" } } : {}),
     ...(needsNetwork(score) && service.network === undefined
-      ? { netns: { nsmode: "bridge" }, Networks: { [networkName(deployment)]: { aliases: [service.name] } } } : {}),
+      ? { netns: { nsmode: "bridge" }, Networks: { [networkName(deployment)]: { aliases: [service.name] } } }
+      : {}),
   };
 }
 

@@ -28,7 +28,12 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
   }
 }
 
-async function carryOut({ podman, images }: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+async function carryOut(
+  { podman, images }: Machine,
+  step: PodmanStep,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Promise<Outcome> {
   switch (step.kind) {
     case "pull":
       return images.pull(step, signal, progress);

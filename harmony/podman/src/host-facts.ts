@@ -14,9 +14,7 @@ export type DeviceFact =
 
 export type PathFact =
   /** `real`: where it leads when every link is followed. */
-  | { readonly kind: "present"; readonly real: string }
-  | { readonly kind: "absent" }
-  | { readonly kind: "denied" };
+  { readonly kind: "present"; readonly real: string } | { readonly kind: "absent" } | { readonly kind: "denied" };
 
 export interface HostFacts {
   /** By what the Score calls them. */

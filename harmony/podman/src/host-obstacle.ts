@@ -25,8 +25,14 @@ export function obstaclesToMaking({ service, inputs }: Subject, host: HostFacts,
     const file = `${host.secretsFolder}/${name}`;
     const cure = `\`sudo install -o root -g iot-agent -m 0640 FILE ${file}\``;
     return host.secrets[name]?.kind === "unreadable"
-      ? blocked("SecretMissing", `the agent may not read secret "${name}" of service "${service.name}": ${cure} gives it the owner and mode it needs`)
-      : blocked("SecretMissing", `secret "${name}" of service "${service.name}" is not on the device: put it into the file ${file} (${cure})`);
+      ? blocked(
+          "SecretMissing",
+          `the agent may not read secret "${name}" of service "${service.name}": ${cure} gives it the owner and mode it needs`,
+        )
+      : blocked(
+          "SecretMissing",
+          `secret "${name}" of service "${service.name}" is not on the device: put it into the file ${file} (${cure})`,
+        );
   });
 }
 
@@ -37,7 +43,9 @@ export function obstaclesToStarting({ service }: Subject, host: HostFacts, polic
     const fact = host.paths[mount.source];
     const named = `host path ${mount.source} of service "${service.name}"`;
     if (fact === undefined || fact.kind === "absent") {
-      return [blocked("HostPathMissing", `${named} does not exist on the device: make it (\`sudo install -d -o iot-agent ${mount.source}\`)`)];
+      return [
+        blocked("HostPathMissing", `${named} does not exist on the device: make it (\`sudo install -d -o iot-agent ${mount.source}\`)`),
+      ];
     }
     if (fact.kind === "denied") {
       return [blocked("HostPathDenied", `${named} cannot be reached by the user iot-agent: give that user the right to it`)];
@@ -58,9 +66,15 @@ export function missingDevices(service: Service, host: HostFacts): Blocked[] {
       case "present":
         return [];
       case "absent":
-        return blocked("DeviceMissing", `device ${node} of service "${service.name}" is not there: plug it in; the service is started when it is`);
+        return blocked(
+          "DeviceMissing",
+          `device ${node} of service "${service.name}" is not there: plug it in; the service is started when it is`,
+        );
       case "no-device":
-        return blocked("DeviceMissing", `${node}, which service "${service.name}" wants as a device, is none: correct it in the deployment`);
+        return blocked(
+          "DeviceMissing",
+          `${node}, which service "${service.name}" wants as a device, is none: correct it in the deployment`,
+        );
       case "denied":
         return blocked(
           "DeviceDenied",

@@ -57,7 +57,10 @@ export function hostView({ secretsFolder, stateFolder, root = "" }: HostViewOpti
     });
     if (bytes === null) return null;
     key ??= digestKey();
-    const digest = createHmac("sha256", await key).update(bytes).digest("hex").slice(0, 20);
+    const digest = createHmac("sha256", await key)
+      .update(bytes)
+      .digest("hex")
+      .slice(0, 20);
     return { digest, bytes };
   };
 

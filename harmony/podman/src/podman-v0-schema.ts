@@ -76,12 +76,14 @@ export const Service = z.strictObject({
     .prefault(z.array(Volume), [])
     .check(about('"name:/path[:ro]": a volume, which outlives its deployment. "/path:/path[:ro]": a path of the device, if it allows it.')),
   tmpfs: z.prefault(z.array(TmpfsMount), []).check(about('"/path[:options]", in memory.')),
-  files: z._default(z.array(File).check(z.maxLength(64)), []).check(about("Files with what stands here in them, which the container cannot change.")),
-  secrets: z._default(z.array(MountedSecret).check(z.maxLength(64)), []).check(about("Files whose content the device has, and nobody else.")),
+  files: z
+    ._default(z.array(File).check(z.maxLength(64)), [])
+    .check(about("Files with what stands here in them, which the container cannot change.")),
+  secrets: z
+    ._default(z.array(MountedSecret).check(z.maxLength(64)), [])
+    .check(about("Files whose content the device has, and nobody else.")),
   devices: z.prefault(z.array(Device), []).check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
-  network: z
-    .optional(z.literal("host"))
-    .check(about("host: the device's own network, if it allows it.")),
+  network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
   restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
   healthcheck: z.optional(Healthcheck),
   stopTimeoutSeconds: z

@@ -1,33 +1,34 @@
 // Files, secrets and facts of the device in a container, on both versions of Podman: who can read them, who cannot, and what happens when
 // they are absent or change.
 
-import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
-import { type Device, loadImage, makeImage, startDevice } from "@iot/testkit";
+import type { BoundVariant, WorkloadReport } from "@harmony/core";
+import { type Device, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { podmanV0 } from "../src/index.ts";
-import { capabilities, SECRETS, STATE } from "./capabilities.ts";
+import { bindDevice } from "./bind-device.ts";
+import { SECRETS, STATE } from "./host-of-device.ts";
 import { scoreString } from "./scene.ts";
 
 const user = "iot-agent";
 const VALUE = "correct-horse-battery";
+const ENV_VALUE = "tr0ub4dor";
 
 describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   let device: Device;
   let variant: BoundVariant;
   let lastRevision = 0;
-  const boundWith = (labels: Record<string, string>): BoundVariant =>
-    bind(podmanV0, {
-      name: device.name,
-      capabilities: capabilities(device, { labels }),
-      inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
-    });
+  let folder: TempFolder;
+  const boundWith = (labels: Record<string, string>) => bindDevice(device, folder.path, { labels });
   beforeAll(async () => {
     device = await startDevice({ name: "pi-03", podman: version });
     await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
     await device.exec(["install", "-d", "-o", user, "-g", user, "-m", "0750", SECRETS]);
-    variant = boundWith({ site: "lab" });
+    folder = await makeTempFolder("device-inputs");
+    variant = await boundWith({ site: "lab" });
   });
-  afterAll(() => device?.stop());
+  afterAll(async () => {
+    await device?.stop();
+    await folder?.remove();
+  });
 
   const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
   const apply = (name: string, data: unknown, on: BoundVariant = variant): Promise<WorkloadReport> => {
@@ -40,16 +41,19 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   };
   const web = (more: object) => ({ services: [{ name: "web", image: "localhost/hello:1", stopTimeoutSeconds: 5, ...more }] });
   const putSecret = async (name: string, value: string): Promise<void> => {
-    await device.exec(["sh", "-c", `umask 077; cat > ${SECRETS}/${name}; chown root:${user} ${SECRETS}/${name}; chmod 0640 ${SECRETS}/${name}`], {
-      stdin: value,
-    });
+    await device.exec(
+      ["sh", "-c", `umask 077; cat > ${SECRETS}/${name}; chown root:${user} ${SECRETS}/${name}; chmod 0640 ${SECRETS}/${name}`],
+      {
+        stdin: value,
+      },
+    );
   };
   const left = async (): Promise<string> =>
     `${await podman("secret", "ls", "--quiet")}${(await device.exec(["ls", "-A", `${STATE}/mounts`])).stdout}`;
 
   const whole = web({
     user: "1234:1234",
-    env: { PASSWORD: { secret: "db" }, SITE: { device: "labels.site" }, WHO: { device: "id" } },
+    env: { PASSWORD: { secret: "login" }, SITE: { device: "labels.site" }, WHO: { device: "id" } },
     files: [
       { path: "/etc/app/app.toml", content: "colour = 'red'\n" },
       { path: "/opt/run.sh", content: "#!/bin/sh\necho ran\n", mode: "0555" },
@@ -59,27 +63,31 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
   test("what the device has is there for a user that is not root, and nowhere else", async () => {
     await putSecret("db", `${VALUE}\n`);
+    await putSecret("login", `${ENV_VALUE}\n`);
     expect(await apply("whole", whole)).toMatchObject({ phase: "Running", settled: true });
     const inside = (...argv: string[]) => podman("exec", "whole_web", ...argv);
     expect(await inside("id", "-u")).toBe("1234");
     expect(await inside("cat", "/etc/app/app.toml", "/run/secrets/db", "/etc/app/password")).toBe(`colour = 'red'\n${VALUE}\n${VALUE}`);
     expect(await inside("/opt/run.sh")).toBe("ran");
     const environment = await inside("env");
-    expect(environment).toContain(`PASSWORD=${VALUE}\n`);
+    expect(environment).toContain(`PASSWORD=${ENV_VALUE}\n`);
     expect(environment).toMatch(/^SITE=lab$/m);
     expect(environment).toMatch(/^WHO=pi-03$/m);
     // Not even root in the container may change them.
     const write = ["podman", "exec", "--user", "0", "whole_web", "sh", "-c", "echo x >> /etc/app/app.toml"];
     expect((await device.exec(write, { user, allowExitCodes: [0, 1, 2] })).stderr).toContain("Read-only");
 
+    const inspected = await podman("inspect", "whole_web");
+    expect(inspected).toContain("IOT_SERVICE=web");
+    // 4.9 tells whoever may use this user's Podman what the environment of a running container is; a file it does not tell.
+    expect(inspected.includes(ENV_VALUE)).toBe(version === "4.9");
     const told = [
-      await podman("inspect", "whole_web"),
+      inspected.replaceAll(`PASSWORD=${ENV_VALUE}`, ""),
       await podman("secret", "inspect", ...(await podman("secret", "ls", "--quiet")).split("\n")),
       (await device.exec(["journalctl", "--no-pager", "--output=verbose"])).stdout,
       (await device.exec(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"], { allowExitCodes: [0, 1] })).stdout,
     ];
-    expect(told[0]).toContain("PASSWORD=*");
-    for (const text of told) expect(text).not.toContain(VALUE);
+    for (const text of told) for (const value of [VALUE, ENV_VALUE]) expect(text).not.toContain(value);
     const search = ["grep", "-rsl", VALUE, `${STATE}/mounts`, SECRETS, "/home"];
     expect((await device.exec(search, { allowExitCodes: [0, 2] })).stdout).toContain(`${STATE}/mounts/whole_web.`);
     const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...search];
@@ -90,10 +98,10 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   test("they are there again after a power cut, without the agent", async () => {
     await device.powerOff();
     await device.powerOn();
-    variant = boundWith({ site: "lab" });
+    variant = await boundWith({ site: "lab" });
     await podman("start", "whole_web");
     expect(await podman("exec", "whole_web", "cat", "/run/secrets/db")).toBe(VALUE);
-    expect(await podman("exec", "whole_web", "env")).toContain(`PASSWORD=${VALUE}\n`);
+    expect(await podman("exec", "whole_web", "env")).toContain(`PASSWORD=${ENV_VALUE}\n`);
   });
 
   test("a changed secret, file or label makes the container anew; what is the same leaves it alone", async () => {
@@ -104,13 +112,14 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(await id()).toBe(first);
 
     await putSecret("db", "another");
+    await putSecret("login", "other");
     await apply("whole", whole);
     const second = await id();
     expect(second).not.toBe(first);
-    expect(await podman("exec", "whole_web", "sh", "-c", "cat /run/secrets/db; echo $PASSWORD")).toBe("anotheranother");
+    expect(await podman("exec", "whole_web", "sh", "-c", "cat /run/secrets/db; echo $PASSWORD")).toBe("anotherother");
     expect((await podman("secret", "ls", "--quiet")).split("\n")).toHaveLength(1);
 
-    await apply("whole", whole, boundWith({ site: "plant" }));
+    await apply("whole", whole, await boundWith({ site: "plant" }));
     const third = await id();
     expect(third).not.toBe(second);
     expect(await podman("exec", "whole_web", "env")).toMatch(/^SITE=plant$/m);
@@ -127,7 +136,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const told = await apply("needy", needing);
     expect(told).toMatchObject({ phase: "Blocked", reason: "LabelMissing", settled: false });
     expect(told.message).toContain('add `line = "…"` under [agent.labels] in /etc/iot-agent/config.toml');
-    const labelled = boundWith({ line: "4" });
+    const labelled = await boundWith({ line: "4" });
     const next = await apply("needy", needing, labelled);
     expect(next).toMatchObject({ phase: "Blocked", reason: "SecretMissing", recheckAfterMs: 10_000 });
     expect(next.message).toContain(

@@ -17,8 +17,7 @@ export const CLOSED: Policy = {
 /** The agent is the user that Podman runs as; these tests are root. */
 export function hostOf(device: Device): HostView {
   // Another path after each boot.
-  const seen = (): HostView =>
-    hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, "") });
+  const seen = (): HostView => hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, "") });
   return {
     look: (wanted) => seen().look(wanted),
     readSecret: (name) => seen().readSecret(name),
