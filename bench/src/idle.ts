@@ -1,7 +1,8 @@
-// The agent at rest, bundled, with one deployment running: memory (PSS and private dirty of smaps_rollup) and CPU over ten minutes. The
+// The agent at rest, installed, with one deployment running: memory (PSS and private dirty of smaps_rollup) and CPU over ten minutes. The
 // baseline is Node alone under the same flags.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { AGENT_FLAGS } from "@iot/build";
 import type { SimulatedDevice } from "@iot/e2e/demo/simulated-device";
 import { answeredAt } from "./http-poll.ts";
 import type { Figure, Measurement } from "./measurement.ts";
@@ -33,7 +34,7 @@ export const idle: Measurement = {
     const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
     return [
       {
-        what: `agent idle, bundled: PSS and private dirty after ${MINUTES} min, CPU`,
+        what: `agent idle: PSS and private dirty after ${MINUTES} min, CPU`,
         target: "≤ 65 and ≤ 20 MB, ≤ 0.2 %",
         measured: `${mb(after.pssBytes)} and ${mb(after.privateDirtyBytes)}, ${cpuPercent.toFixed(2)} %`,
         baseline: `Node alone, the same flags: ${mb(bareAfter.pssBytes)} and ${mb(bareAfter.privateDirtyBytes)}`,
@@ -82,12 +83,13 @@ async function sample(device: SimulatedDevice, unit: string): Promise<Sample> {
 
 /** Node with nothing to do, under the agent's flags. */
 async function startBare(device: SimulatedDevice): Promise<void> {
+  await device.copyIn(process.execPath, "/opt/bare/node");
   await device.exec([
     "systemd-run",
     "--unit=bare-node",
     "--uid=iot-agent",
-    "/opt/iot-agent/node",
-    ...device.agentFlags,
+    "/opt/bare/node",
+    ...AGENT_FLAGS,
     "-e",
     "setInterval(() => {}, 1e6)",
   ]);

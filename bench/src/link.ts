@@ -97,6 +97,7 @@ async function startBareConnection(device: SimulatedDevice, natsUrl: string): Pr
       env: { NODE_PATH: join(top, "node_modules") },
     },
   );
+  await device.copyIn(process.execPath, "/opt/bare/node");
   await device.copyIn(bundle, "/opt/bare/bundle.mjs");
-  await device.exec(["systemd-run", "--unit=bare-nats", "--uid=iot-agent", "/opt/iot-agent/node", "/opt/bare/bundle.mjs"]);
+  await device.exec(["systemd-run", "--unit=bare-nats", "--uid=iot-agent", "/opt/bare/node", "/opt/bare/bundle.mjs"]);
 }

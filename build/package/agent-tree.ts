@@ -8,6 +8,9 @@ import { REPOSITORY } from "./node-program.ts";
 
 export const PACKAGE_SOURCES = join(REPOSITORY, "iot/iot-agent/package");
 
+/** Makes the user and the folders, and starts the agent: `postinst configure`. */
+export const AGENT_SETUP = join(PACKAGE_SOURCES, "debian/postinst");
+
 export interface Layout {
   /** Where what is below the first path goes, by the longest match. */
   readonly moved: Readonly<Record<string, string>>;
@@ -44,8 +47,7 @@ export async function agentTree(options: { readonly into: string; readonly execu
     if (entry.isSymbolicLink()) await put(place(path), undefined, async (at) => symlink(await readlink(source), at));
     else await putText(place(path), isProgram(path) ? 0o755 : 0o644, await textOf(source, layout), layout);
   }
-  if (!layout.isDebian)
-    await putText(join(into, LOCAL_SETUP), 0o755, await textOf(join(PACKAGE_SOURCES, "debian/postinst"), layout), layout);
+  if (!layout.isDebian) await putText(join(into, LOCAL_SETUP), 0o755, await textOf(AGENT_SETUP, layout), layout);
 }
 
 function isProgram(path: string): boolean {

@@ -219,7 +219,7 @@ export class FaultWorld {
           if (!/^\d+$/.test(name)) continue;
           const namespace = await readlink(`/proc/${name}/ns/pid`).catch(() => "");
           const commandLine = namespace === device ? await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "") : "";
-          if (commandLine.startsWith("/opt/iot-agent/node")) return Number(name);
+          if (commandLine.startsWith("/usr/bin/iot-agent")) return Number(name);
         }
         return undefined;
       },
