@@ -14,10 +14,12 @@ import {
   type GitRepository,
   makeGitRepository,
   makeTempFolder,
+  type NameServer,
   type NatsServer,
   type Relay,
   run,
   type ServerProcess,
+  startNameServer,
   startNats,
   startRelay,
   startServerProcess,
@@ -27,6 +29,7 @@ import { deploymentYaml } from "../demo/workload.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const WAIT_MS = 60_000;
+export const NATS_NAME = "central.lan";
 
 export interface Container {
   readonly name: string;
@@ -44,12 +47,15 @@ export class FaultWorld {
   readonly repository: GitRepository;
   /** Between the operator and NATS. */
   readonly relay: Relay;
+  /** Between the device and NATS, where the agent was told to look a name up (`through: "name"`). */
+  readonly deviceRelay: Relay;
+  readonly nameServer: NameServer;
   readonly #stack: AsyncDisposableStack;
   readonly #operatorEnv: Readonly<Record<string, string>>;
   #operator: ServerProcess | undefined;
 
   private constructor(
-    parts: Pick<FaultWorld, "device" | "nats" | "repository" | "relay">,
+    parts: Pick<FaultWorld, "device" | "nats" | "repository" | "relay" | "deviceRelay" | "nameServer">,
     operatorEnv: Readonly<Record<string, string>>,
     stack: AsyncDisposableStack,
   ) {
@@ -57,16 +63,22 @@ export class FaultWorld {
     this.nats = parts.nats;
     this.repository = parts.repository;
     this.relay = parts.relay;
+    this.deviceRelay = parts.deviceRelay;
+    this.nameServer = parts.nameServer;
     this.#operatorEnv = operatorEnv;
     this.#stack = stack;
   }
 
-  static async start(): Promise<FaultWorld> {
+  /** `through`: the agent goes to NATS itself by its address, or by name through a relay. */
+  static async start(through: "address" | "name" = "address"): Promise<FaultWorld> {
     await using stack = new AsyncDisposableStack();
     const device = stack.use(await startSimulatedDevice());
     const nats = stack.use(await startNats({ host: device.hostAddress }));
     const repository = stack.use(await makeGitRepository());
     const relay = stack.use(await startRelay({ target: { host: nats.host, port: nats.port } }));
+    const host = device.hostAddress;
+    const deviceRelay = stack.use(await startRelay({ target: { host: nats.host, port: nats.port }, listenHost: host }));
+    const nameServer = stack.use(await startNameServer({ host, names: { [NATS_NAME]: host } }));
     const folder = await makeTempFolder("operator");
     stack.defer(() => folder.remove());
     const port = await freePort();
@@ -80,10 +92,11 @@ export class FaultWorld {
       // Killed, it leaves its copy of the repository behind.
       TMPDIR: folder.path,
     };
-    const world = new FaultWorld({ device, nats, repository, relay }, operatorEnv, stack.move());
+    const world = new FaultWorld({ device, nats, repository, relay, deviceRelay, nameServer }, operatorEnv, stack.move());
     try {
       await world.startOperator();
-      await device.startAgent({ natsUrl: nats.url, agentSettings: "status_interval_seconds = 2\nrelist_interval_seconds = 2\n" });
+      const natsUrl = through === "name" ? `nats://${NATS_NAME}:${deviceRelay.port}` : nats.url;
+      await device.startAgent({ natsUrl, agentSettings: "status_interval_seconds = 2\nrelist_interval_seconds = 2\n" });
     } catch (error) {
       await world.stop();
       throw error;
@@ -200,6 +213,17 @@ export class FaultWorld {
         return said.some((line) => pattern.test(line)) || Promise.reject(new Error(`since then it said: ${said.join(" | ")}`));
       },
       { what: `the agent's journal says ${pattern}`, timeoutMs: WAIT_MS, intervalMs: 200 },
+    );
+  }
+
+  /** Waits until `systemctl status iot-agent` ends in this. */
+  async statusSays(pattern: RegExp): Promise<void> {
+    await eventually(
+      async () => {
+        const { stdout } = await this.device.exec(["systemctl", "show", "--property=StatusText", "--value", "iot-agent"]);
+        return pattern.test(stdout) || Promise.reject(new Error(`it says "${stdout.trim()}"`));
+      },
+      { what: `systemctl status says ${pattern}`, timeoutMs: WAIT_MS, intervalMs: 200 },
     );
   }
 

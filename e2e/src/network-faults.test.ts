@@ -1,0 +1,203 @@
+// What keeps a device from NATS, one cause after the other: it waits, says in `systemctl status` which cause it is, keeps its containers up,
+// and within ten seconds of the cure runs what was pushed meanwhile. And networks that are there and bad: flapping, lossy, slow, silent.
+
+import { eventually } from "@iot/testkit";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { FaultWorld, NATS_NAME } from "./fault-world.ts";
+
+const WEB = 8080;
+const CURED_WITHIN_MS = 10_000;
+
+let world: FaultWorld;
+let version = "1";
+
+beforeAll(async () => {
+  world = await FaultWorld.start("name");
+  await world.push({ web: [version, WEB] });
+  await world.answers(WEB, `version=${version}`);
+});
+afterAll(() => world?.stop());
+
+// Whatever befell: it is over, and what was pushed last runs.
+afterEach(async () => {
+  await world.answers(WEB, `version=${version}`);
+  await world.statusSays(/^connected to NATS central\.lan:\d+, 1 of 1 deployment running$/m);
+});
+
+/** Pushed, and written to NATS: as far as it comes without the device. */
+async function pushOther(): Promise<void> {
+  version = version === "1" ? "2" : "1";
+  await world.push({ web: [version, WEB] });
+}
+
+/** What the page says, asked on the device itself. */
+async function pageOnDevice(): Promise<string> {
+  return (await world.device.exec(["curl", "--silent", "--max-time", "2", `http://127.0.0.1:${WEB}/`])).stdout;
+}
+
+/** On the device. */
+function nft(rules: string): Promise<unknown> {
+  return world.device.exec(["nft", "--file", "-"], { stdin: `${rules}\n` });
+}
+
+/** From the moment of the cure until the version that was pushed meanwhile answers. */
+async function isCuredBy(cure: () => Promise<unknown> | void): Promise<void> {
+  await cure();
+  const startedMs = performance.now();
+  await world.answers(WEB, `version=${version}`);
+  expect(performance.now() - startedMs).toBeLessThan(CURED_WITHIN_MS);
+}
+
+describe("a device that boots", () => {
+  test.each([
+    { network: "cable out", says: /this machine's network is down \(host0 has no carrier\); plug in the cable/ },
+    { network: "no address", says: /this machine's network is down \(host0 has no (carrier|address)\)/ },
+  ] as const)("with $network: its containers answer, it says why it waits, and follows when the cable is in", async ({ network, says }) => {
+    const old = version;
+    await world.device.powerOff();
+    await world.device.powerOn(network);
+    await pushOther();
+    await eventually(async () => (await pageOnDevice()).includes(`version=${old}`), { what: "the container answers", timeoutMs: 30_000 });
+    await world.statusSays(says);
+    await isCuredBy(() => world.device.restoreNetwork());
+  });
+
+  test("with its cable out: a container that was started then reaches out and finds names when the cable is in", async () => {
+    await world.device.powerOff();
+    await world.device.powerOn("cable out");
+    await eventually(async () => (await pageOnDevice()).includes(`version=${version}`), {
+      what: "the container answers",
+      timeoutMs: 30_000,
+    });
+    await world.device.restoreNetwork();
+    const started = await world.container("web_hello");
+    await eventually(
+      async () => (await world.podman("exec", "web_hello", "/bin/busybox", "nslookup", NATS_NAME)).includes(world.device.hostAddress),
+      {
+        what: "the container finds a name",
+        timeoutMs: 20_000,
+      },
+    );
+    await world.podman("exec", "web_hello", "sh", "-c", `echo | nc -w 2 ${world.device.hostAddress} ${world.nats.port}`);
+    expect(await world.container("web_hello")).toEqual(started);
+  });
+});
+
+describe("NATS is not reached", () => {
+  const causes: { cause: string; break: () => Promise<unknown>; says: RegExp; cure: () => Promise<unknown> }[] = [
+    {
+      cause: "no name server answers",
+      break: async () => {
+        await nft("table inet silence { chain out { type filter hook output priority 0; udp dport 53 drop; } }");
+        world.deviceRelay.cut();
+      },
+      says: /the name "central\.lan" cannot be looked up: no answer from the name server 10\.[\d.]+; check the name server/,
+      cure: () => nft("delete table inet silence"),
+    },
+    {
+      cause: "its name is unknown",
+      break: async () => {
+        await world.nameServer.down();
+        await world.nameServer.start({ "another.lan": world.device.hostAddress });
+        world.deviceRelay.cut();
+      },
+      says: /the name server knows no host "central\.lan"; put the name right/,
+      cure: async () => {
+        await world.nameServer.down();
+        await world.nameServer.start({ [NATS_NAME]: world.device.hostAddress });
+      },
+    },
+    {
+      cause: "nothing listens there",
+      break: () => world.deviceRelay.down(),
+      says: /the connection is refused: that machine is there, nothing listens on the port; start nats-server/,
+      cure: () => world.deviceRelay.listen(),
+    },
+    {
+      cause: "its cable is out",
+      break: () => world.device.cutNetwork(),
+      says: /this machine's network is down \(host0 has no carrier\); plug in the cable/,
+      cure: () => world.device.restoreNetwork(),
+    },
+  ];
+
+  test.each(causes)("because $cause", async ({ break: breakIt, says, cure }) => {
+    const old = version;
+    await breakIt();
+    await pushOther();
+    await world.statusSays(says);
+    expect(await pageOnDevice()).toContain(`version=${old}`);
+    await isCuredBy(cure);
+  });
+
+  test("because its password is wrong", async () => {
+    const users = (agent: string): string =>
+      `authorization { users = [ { user: iot-agent, password: "${agent}" }, { user: operator, password: "operator" } ] }\nno_auth_user: operator`;
+    await world.nats.reload(users("another"));
+    await pushOther();
+    await world.statusSays(/the server refuses the user "iot-agent" or its password; put the NATS user and password right/);
+    await isCuredBy(() => world.nats.reload(users("demo-password")));
+  });
+});
+
+describe("the network is bad", () => {
+  test("a link that goes down and up again and again: a push is followed, and nothing else is touched", async () => {
+    const before = await world.container("web_hello");
+    for (let round = 1; round <= 5; round++) {
+      await world.device.cutNetwork();
+      await world.statusSays(/network is down|connected to NATS/);
+      await world.device.restoreNetwork();
+      await world.statusSays(/connected to NATS|trying again|cannot connect/);
+    }
+    expect(await world.container("web_hello")).toEqual(before);
+    await pushOther();
+  });
+
+  test("2 % of the packets are lost, each way: a push is followed", async () => {
+    await nft(`table inet loss {
+      chain in { type filter hook input priority 0; iifname "host0" numgen random mod 100 < 2 drop; }
+      chain out { type filter hook output priority 0; oifname "host0" numgen random mod 100 < 2 drop; }
+    }`);
+    try {
+      for (let pushes = 1; pushes <= 3; pushes++) {
+        await pushOther();
+        await world.answers(WEB, `version=${version}`);
+      }
+    } finally {
+      await nft("delete table inet loss");
+    }
+  });
+
+  test("every packet takes 500 ms: the connection stays, and a push is followed", async () => {
+    const startedMs = Date.now();
+    world.deviceRelay.setDelay(500);
+    try {
+      await pushOther();
+      await world.answers(WEB, `version=${version}`);
+    } finally {
+      world.deviceRelay.setDelay(0);
+    }
+    const said = (await world.device.agentEvents()).filter(({ at }) => at >= startedMs).map(({ message }) => message);
+    expect(said.filter((line) => /lost the connection|cannot connect/.test(line))).toEqual([]);
+  });
+
+  test("the connection is open and silent: it is found out, and what was pushed meanwhile is followed", async () => {
+    const startedMs = Date.now();
+    world.deviceRelay.freeze();
+    await pushOther();
+    await world.agentSays(/lost the connection to NATS/, startedMs);
+    await world.statusSays(/no answer; check that the server is on/);
+    await isCuredBy(() => world.deviceRelay.resume());
+  });
+});
+
+test("NATS is out for longer than every time-out and pause of the agent has: it is followed as soon as after a short outage", async () => {
+  const old = version;
+  const startedMs = Date.now();
+  await world.deviceRelay.down();
+  await pushOther();
+  // The longest are the relist and the status (2 s here), an answer (5 s), a dial (10 s), and the longest pause between dials (6 s).
+  await eventually(() => Date.now() - startedMs > 30_000, { what: "half a minute", timeoutMs: 40_000, intervalMs: 500 });
+  expect(await pageOnDevice()).toContain(`version=${old}`);
+  await isCuredBy(() => world.deviceRelay.listen());
+});
