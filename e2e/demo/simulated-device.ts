@@ -7,7 +7,9 @@ import { packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
 
 /** The demo's device, and what the bench and the faults' journey need besides. */
 export interface SimulatedDevice
-  extends DemoDevice, Pick<Device, "exec" | "execArgv" | "copyIn" | "cutNetwork" | "restoreNetwork" | "powerOff" | "powerOn"> {}
+  extends
+    DemoDevice,
+    Pick<Device, "exec" | "execArgv" | "copyIn" | "cutNetwork" | "restoreNetwork" | "flapNetwork" | "powerOff" | "powerOn"> {}
 
 export async function startSimulatedDevice(): Promise<SimulatedDevice> {
   const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), packAgent()]);
@@ -73,6 +75,7 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
     copyIn: device.copyIn,
     cutNetwork: device.cutNetwork,
     restoreNetwork: device.restoreNetwork,
+    flapNetwork: device.flapNetwork,
     powerOff: device.powerOff,
     powerOn: device.powerOn,
     [Symbol.asyncDispose]: () => device.stop(),

@@ -70,10 +70,11 @@ export class FaultWorld {
   }
 
   /** `through`: the agent goes to NATS itself by its address, or by name through a relay. */
-  static async start(through: "address" | "name" = "address"): Promise<FaultWorld> {
+  static async start(options: { readonly through?: "address" | "name"; readonly natsConfig?: string } = {}): Promise<FaultWorld> {
+    const { through = "address", natsConfig = "" } = options;
     await using stack = new AsyncDisposableStack();
     const device = stack.use(await startSimulatedDevice());
-    const nats = stack.use(await startNats({ host: device.hostAddress }));
+    const nats = stack.use(await startNats({ host: device.hostAddress, config: natsConfig }));
     const repository = stack.use(await makeGitRepository());
     const relay = stack.use(await startRelay({ target: { host: nats.host, port: nats.port } }));
     const host = device.hostAddress;

@@ -5,6 +5,7 @@
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { type DeviceFolder, claimDeviceFolder, clearMachine, deviceCgroup } from "./device-folder.ts";
 import { DEVICE_USER, type PodmanVersion, deviceRoot } from "./device-root.ts";
 import { eventually } from "./eventually.ts";
@@ -66,6 +67,8 @@ export interface Device {
   cutNetwork(): Promise<void>;
   /** Plugs it in; a device that was powered on without an address gets it now. */
   restoreNetwork(): Promise<void>;
+  /** A plug that does not sit well: resolves with the cable in. */
+  flapNetwork(options: { readonly times: number; readonly downMs: number; readonly upMs: number }): Promise<void>;
   /** Ends every process at once. (Files stay as the page cache has them: for a true power cut there is the emulated Pi.) */
   powerOff(): Promise<void>;
   /** Boots it again from its disk, with its network unless told. */
@@ -168,6 +171,14 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
       ),
     cutNetwork: async () => void (await run(["ip", "link", "set", hostEnd(folder), "down"])),
     restoreNetwork: () => connectNetwork(folder, leader, "there"),
+    flapNetwork: async ({ times, downMs, upMs }) => {
+      for (let time = 0; time < times; time++) {
+        await device.cutNetwork();
+        await wait(downMs);
+        await device.restoreNetwork();
+        await wait(upMs);
+      }
+    },
     powerOff,
     powerOn,
     log: () => nspawn?.log() ?? "",
