@@ -60,8 +60,8 @@ async function seedCloudInit(root: string, name: string, userData: string): Prom
   await mkdir(seed, { recursive: true });
   await writeFile(join(seed, "meta-data"), `instance-id: ${name}\n`);
   await writeFile(join(seed, "user-data"), userData);
-  // The simulated device's network is made from outside.
-  await writeFile(join(root, "etc/cloud/cloud.cfg.d/99-testkit.cfg"), "network: {config: disabled}\n");
+  // The simulated device's network is made from outside, and its host key is known before it boots.
+  await writeFile(join(root, "etc/cloud/cloud.cfg.d/99-testkit.cfg"), "network: {config: disabled}\nssh_deletekeys: false\n");
 }
 
 async function answersSsh(device: Device, { hostKey }: BlankRoot): Promise<void> {

@@ -127,7 +127,7 @@ function keepScript({ interface: link, address, gateway, file, trial, keep }: Ad
     `bash -c ${quote(`echo >/dev/udp/${gateway}/9`)} 2>/dev/null`,
     "n=0",
     `until ip neighbour show ${quote(gateway)} dev ${quote(link)} | grep -q lladdr; do`,
-    `  n=$((n + 1)); [ "$n" -le 10 ] || { systemctl --no-block start iot-provision-undo.service; exit ${NO_GATEWAY}; }`,
+    `  n=$((n + 1)); [ "$n" -le 7 ] || { systemctl --no-block start iot-provision-undo.service; exit ${NO_GATEWAY}; }`,
     "  sleep 0.5",
     "done",
     "systemctl --quiet stop iot-provision-undo.timer",
@@ -136,8 +136,8 @@ function keepScript({ interface: link, address, gateway, file, trial, keep }: Ad
     ...writeFile({ ...file, mode: "0600", owner: "root" }),
     ...readableByNetworkd(file.path),
     `rm -f ${quote(trial.path)}`,
-    // Later, since it may take the connection for a moment.
-    `systemd-run --quiet --collect --unit=iot-provision-keep --on-active=500ms /bin/sh -c ${quote(keep)}`,
+    // A unit of its own goes on where the connection is lost for a moment.
+    `systemd-run --quiet --collect --wait --unit=iot-provision-keep /bin/sh -c ${quote(keep)}`,
   ].join("\n");
 }
 

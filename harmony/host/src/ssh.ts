@@ -41,6 +41,8 @@ export interface SshOptions {
 }
 
 const CONNECT_TIMEOUT_S = 10;
+/** At an address that may never answer, where trying again is better than waiting. */
+const CONNECT_TIMEOUT_MOVED_S = 4;
 const SCRIPT_TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
@@ -64,7 +66,7 @@ function connect(options: SshOptions, moved: Moved | null): Ssh {
   const controlPath = join(folder, "master");
   const settings = {
     BatchMode: "yes",
-    ConnectTimeout: String(CONNECT_TIMEOUT_S),
+    ConnectTimeout: String(moved === null ? CONNECT_TIMEOUT_S : CONNECT_TIMEOUT_MOVED_S),
     ServerAliveInterval: "10",
     ServerAliveCountMax: "3",
     StrictHostKeyChecking: options.acceptNewHostKey === true ? "accept-new" : "yes",
