@@ -24,6 +24,11 @@ export interface BlankDevice extends Device {
   addHostAddress(address: string): Promise<void>;
 }
 
+/** The file with the public key that its user logs in with, for those who write it into a device before it boots. */
+export async function blankDevicePublicKey(): Promise<string> {
+  return `${(await blankRoot()).identityFile}.pub`;
+}
+
 /** Resolves when sshd answers, and with cloud-init when that has come to its end. */
 export async function startBlankDevice(options: BlankDeviceOptions = {}): Promise<BlankDevice> {
   const { name = "blank", cloudInit } = options;

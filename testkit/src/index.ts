@@ -3,7 +3,7 @@
 export { cached } from "./cache.ts";
 export { type ArgoCd, startArgoCd } from "./argocd.ts";
 export { argoCdAssets } from "./argocd-program.ts";
-export { type BlankDevice, type BlankDeviceOptions, startBlankDevice } from "./blank-device.ts";
+export { type BlankDevice, type BlankDeviceOptions, blankDevicePublicKey, startBlankDevice } from "./blank-device.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAtBoot, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";

@@ -30,6 +30,8 @@ export const HostFacts = z.object({
   files: z.array(z.object({ path: z.string(), ...Owned, text: z.string() })),
   /** What the running kernel has; null: it has no such setting. */
   unprivilegedPortStart: z.nullable(z.int()),
+  /** In systemctl's words, of sshd's service and of its socket, which Ubuntu has instead. */
+  ssh: z.array(z.string()),
   timeSync: z.array(z.object({ unit: z.string(), enabled: z.string() })),
   controllers: z.array(z.string()),
   /** The file that Raspberry Pi's firmware gives the kernel; null: there is none. */
@@ -83,6 +85,7 @@ for f in ${quoteAll([...managedFiles(score).map(({ path }) => path), ...Object.v
 done
 [ -e /proc/sys/net/ipv4/ip_unprivileged_port_start ] && fact port-start "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
 for s in ${TIME_SERVICES.join(" ")}; do fact time "$s" "$(systemctl is-enabled "$s" 2>/dev/null)"; done
+fact ssh "$(systemctl is-enabled ssh.service 2>/dev/null)" "$(systemctl is-enabled ssh.socket 2>/dev/null)"
 fact controllers "$(cat /sys/fs/cgroup/cgroup.controllers 2>/dev/null)"
 [ -f ${COMMAND_LINE} ] && fact command-line "$(content ${COMMAND_LINE})"
 fact addresses "$(ip -json address show)"
@@ -128,6 +131,7 @@ export function parseFacts(output: string): HostFacts {
     folders: all("folder").map(owned),
     files: all("file").map((fields) => ({ ...owned(fields), text: text(fields[4]) })),
     unprivilegedPortStart: portStart === undefined ? null : Number(portStart),
+    ssh: one("ssh"),
     timeSync: all("time").map(([unit, enabled]) => ({ unit, enabled: enabled === "" ? "not-found" : enabled })),
     controllers: words(one("controllers")[0]),
     commandLine: commandLine === undefined ? null : text(commandLine),

@@ -25,6 +25,7 @@ const READY: HostFacts = {
   folders: SCORE.directories.map(({ path, mode }) => ({ path, mode, ...OWNED })),
   files: managedFiles(SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),
   unprivilegedPortStart: 80,
+  ssh: ["disabled", "enabled"],
   timeSync: [{ unit: "systemd-timesyncd", enabled: "enabled" }],
   controllers: ["cpu", "memory", "pids"],
   commandLine: null,
@@ -63,6 +64,8 @@ describe("each thing that differs is one step, and no other", () => {
     "another host name": [{ hostname: "pi-2" }, {}, { kind: "set-hostname", hostname: "pi-2" }],
     "the same host name": [{ hostname: "pi" }, {}, null],
     "a package that is missing": [{ packages: ["podman", "tmux"] }, {}, { kind: "install-packages", packages: ["tmux"] }],
+    "a Raspberry Pi OS without sshd at boot": [{}, { ssh: ["disabled", "disabled"] }, { kind: "enable-ssh" }],
+    "a host that needs no sshd": [{ packages: ["podman"] }, { ssh: [] }, null],
     "another time service is as good": [{}, { timeSync: [{ unit: "chrony", enabled: "enabled" }] }, null],
     "a time service that is off": [
       {},

@@ -82,6 +82,7 @@ function packageSteps({ packages, timeSync }: LinuxHostV0, facts: HostFacts): re
   if (!isKept && isThere.length === 0) missing.push(DEFAULT_TIME_SERVICE);
   return [
     ...(missing.length === 0 ? [] : [{ kind: "install-packages", packages: missing } as const]),
+    ...(packages.includes("openssh-server") && !facts.ssh.includes("enabled") ? [{ kind: "enable-ssh" } as const] : []),
     ...(isKept ? [] : [{ kind: "enable-time-sync", unit } as const]),
   ];
 }

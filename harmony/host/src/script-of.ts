@@ -30,6 +30,8 @@ export function scriptOf(step: ScriptedStep): string {
         `${APT} update`,
         `${APT} -y -o Dpkg::Options::=--force-confold --no-install-recommends install ${quoteAll(step.packages)}`,
       );
+    case "enable-ssh":
+      return "systemctl enable --now ssh.service";
     case "enable-time-sync":
       return `systemctl enable --now ${quote(step.unit)}`;
     case "create-user":

@@ -6,6 +6,7 @@ import type { AddressChange } from "./static-address.ts";
 interface Steps {
   "set-hostname": { readonly hostname: string };
   "install-packages": { readonly packages: readonly string[] };
+  "enable-ssh": object;
   "enable-time-sync": { readonly unit: string };
   "create-user": { readonly user: string; readonly groups: readonly string[] };
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
@@ -32,6 +33,8 @@ export function describeStep(step: HostStep): string {
       return `set the host name to ${step.hostname}`;
     case "install-packages":
       return `install the packages ${step.packages.join(", ")}`;
+    case "enable-ssh":
+      return "start sshd at every boot";
     case "enable-time-sync":
       return `keep the time with ${step.unit}`;
     case "create-user":

@@ -115,6 +115,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .option("--interface <name>", "the interface that gets it (default: the one with the default route)")
     .option("--dry-run", "prints what would be done")
     .option("--cloud-init", "prints the same as a cloud-init user-data file instead")
+    .option("--admin <name>", "in that file: the user who may log in with the same keys and use sudo (default: the image's own)")
     .option("--network-config", "prints the static address as cloud-init's network-config instead")
     .action(async (options: ProvisionOptions) => {
       exitCode = await provision(options, around);

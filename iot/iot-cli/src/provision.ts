@@ -25,6 +25,7 @@ export interface ProvisionOptions {
   readonly interface?: string;
   readonly dryRun?: boolean;
   readonly cloudInit?: boolean;
+  readonly admin?: string;
   readonly networkConfig?: boolean;
 }
 
@@ -42,7 +43,9 @@ export async function provision(options: ProvisionOptions, { write, signal }: Su
   }
   if (options.cloudInit === true) {
     if (score.staticAddress !== undefined) missing("a static address goes into a file of its own: print it with --network-config");
-    write(cloudInit(score));
+    if (options.admin !== undefined && !/^[a-z_][a-z0-9_-]*$/.test(options.admin))
+      missing(`--admin is a user's name, and not ${options.admin}`);
+    write(cloudInit(score, { admin: options.admin }));
     return 0;
   }
   return provisionOverSsh(options, score, { write, signal });
