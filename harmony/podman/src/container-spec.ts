@@ -1,6 +1,7 @@
 // From a service of a Score to the body of libpod's `containers/create`, and nothing else: pure, without labels or name. Two services
 // that give equal specs are the same to the device, which is how a changed Score leaves alone what it did not change.
 
+import { LOG_FILE_BYTES } from "./host-values.ts";
 import { type InputContext, type Inputs, inputsOf } from "./inputs.ts";
 import { imageReference, networkName, volumeName } from "./names.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
@@ -61,7 +62,8 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
     annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
     cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,
     cap_drop: service.capDrop.length === 0 ? undefined : service.capDrop,
-    log_configuration: logging === undefined ? undefined : { driver: logging.driver, size: logging.maxSize ?? undefined },
+    // Podman's own driver, where none is named, is the journal on most systems and a file without limit on others.
+    log_configuration: logging === undefined ? { size: LOG_FILE_BYTES } : { driver: logging.driver, size: logging.maxSize ?? undefined },
     resource_limits: resourceLimits(service, context.controllers),
     ...(healthcheck === undefined
       ? {}

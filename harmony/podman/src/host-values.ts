@@ -140,7 +140,7 @@ export interface LogConfig {
   readonly maxSize: number | null;
 }
 
-const LOG_FILE_BYTES = 10 * 2 ** 20;
+export const LOG_FILE_BYTES: number = 10 * 2 ** 20;
 
 export const Logging = z.pipe(
   z.strictObject({ driver: z.optional(z.enum(["journald", "k8s-file", "json-file", "none"])), maxSize: z.optional(Size) }),

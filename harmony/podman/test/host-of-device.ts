@@ -1,6 +1,7 @@
 // The files of a simulated device as the agent on it would see them, looked at from outside.
 
 import type { Device } from "@iot/testkit";
+import type { PathFact } from "../src/host-facts.ts";
 import { hostView, type HostView, type Policy } from "../src/index.ts";
 
 export const STATE = "/var/lib/iot-agent";
@@ -19,7 +20,16 @@ export function hostOf(device: Device): HostView {
   // Another path after each boot.
   const seen = (): HostView => hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, "") });
   return {
-    look: (wanted) => seen().look(wanted),
+    look: async (wanted) => {
+      // A link is to be followed by who has the device's root.
+      const paths = await Promise.all(
+        wanted.paths.map(async (path): Promise<[string, PathFact]> => {
+          const { exitCode, stdout } = await device.exec(["realpath", "--canonicalize-existing", path], { allowExitCodes: [0, 1] });
+          return [path, exitCode === 0 ? { kind: "present", real: stdout.trim() } : { kind: "absent" }];
+        }),
+      );
+      return { ...(await seen().look(wanted)), paths: Object.fromEntries(paths) };
+    },
     readSecret: (name) => seen().readSecret(name),
     removeMounts: (folder) => seen().removeMounts(folder),
     writeMounts: async (folder, files) => {

@@ -1,0 +1,162 @@
+// What a service takes of the device itself, on both versions of Podman: device nodes and their groups, host paths, the host's network,
+// capabilities, logging.
+
+import type { BoundVariant, WorkloadReport } from "@harmony/core";
+import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { bindDevice } from "./bind-device.ts";
+import { scoreString } from "./scene.ts";
+
+const user = "iot-agent";
+const LINK = "/dev/serial/by-id/usb-ACME_Meter-if00";
+
+describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
+  let device: Device;
+  let folder: TempFolder;
+  let open: BoundVariant;
+  let closed: BoundVariant;
+  let lastRevision = 0;
+  beforeAll(async () => {
+    device = await startDevice({ name: "pi-04", podman: version });
+    folder = await makeTempFolder("device-fields");
+    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
+    await device.exec(["usermod", "--append", "--groups", "dialout", user]);
+    // As after the reboot that provisioning ends with: who was logged in has the groups of before.
+    await device.exec(["systemctl", "restart", `user@${device.uid}.service`]);
+    const policy = { hostPaths: ["/srv/*"], devices: ["/dev/serial/by-id/*"], hostNetwork: true, capabilities: ["NET_ADMIN"] };
+    open = await bindDevice(device, folder.path, { policy });
+    closed = await bindDevice(device, folder.path);
+  });
+  afterAll(async () => {
+    await device?.stop();
+    await folder?.remove();
+  });
+  beforeEach(async () => {
+    await podman("rm", "--all", "--force", "--time", "0");
+  });
+
+  const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
+  const sh = async (script: string): Promise<string> => (await device.exec(["sh", "-c", script])).stdout.trim();
+  const apply = (data: unknown, on: BoundVariant = open): Promise<WorkloadReport> => {
+    lastRevision += 1;
+    return on.reconcile(
+      { name: "app", revision: String(lastRevision), scoreString: scoreString(data), data, hold: null },
+      { signal: AbortSignal.timeout(60_000) },
+    );
+  };
+  const runs = async (data: unknown): Promise<void> => {
+    const { phase, message } = await apply(data);
+    expect({ phase, message }).toEqual({ phase: "Running", message: "running localhost/hello:1" });
+  };
+  const web = (more: object) => ({ services: [{ name: "web", image: "localhost/hello:1", stopTimeoutSeconds: 1, ...more }] });
+  const says = (script: string, more: object = {}) =>
+    web({ entrypoint: ["/bin/sh", "-c", `${script}; trap 'exit 0' TERM; sleep 1000 & wait`], ...more });
+  const logOf = (what: RegExp) =>
+    eventually(async () => what.exec(await podman("logs", "--tail", "1", "app_web"))?.[0], { what: `the log says ${String(what)}` });
+  /** Nodes that dialout alone may use: one gives zeros, the other noise. */
+  const plugIn = (name: "ttyZero" | "ttyNoise") =>
+    sh(
+      `mknod --mode=0660 /dev/${name} c 1 ${name === "ttyZero" ? 5 : 9} && chgrp dialout /dev/${name} && mkdir -p /dev/serial/by-id && ln -s ../../${name} ${LINK}`,
+    );
+  const unplug = () => sh(`rm -f ${LINK} /dev/ttyZero /dev/ttyNoise`);
+
+  const reading = "busybox head -c 4 /dev/meter | busybox od -An -tx1; id -u";
+  const meter = (more: object = {}) => says(`echo $(${reading})`, { user: "1234:1234", devices: [`${LINK}:/dev/meter`], ...more });
+
+  test("a device is used by a user that is not root, through the groups of the device's user; unplugged and back it is started again", async () => {
+    expect(await apply(meter())).toMatchObject({ phase: "Blocked", reason: "DeviceMissing", recheckAfterMs: 10_000 });
+    expect(await podman("ps", "--all", "--quiet")).toBe("");
+    await plugIn("ttyZero");
+    await runs(meter());
+    await logOf(/^00 00 00 00 1234$/);
+    // What Podman does when nobody asks it to keep the groups.
+    const dropped = [
+      "podman",
+      "run",
+      "--rm",
+      "--user=1234",
+      `--volume=${LINK}:/dev/meter`,
+      "--entrypoint=/bin/cat",
+      "localhost/hello:1",
+      "/dev/meter",
+    ];
+    expect((await device.exec(dropped, { user, allowExitCodes: [1] })).stderr).toContain("Permission denied");
+
+    const startedAt = () => podman("inspect", "--format", "{{.State.StartedAt}}", "app_web");
+    const first = await startedAt();
+    await unplug();
+    const told = await apply(meter());
+    expect(told).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
+    expect(told.message).toBe(`device ${LINK} of service "web" is not there: plug it in; the service is started when it is`);
+    expect(await startedAt()).toBe(first);
+    // Ended without its device, it waits for it.
+    await podman("kill", "app_web");
+    expect(await apply(meter())).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
+    await plugIn("ttyNoise");
+    expect(await eventually(async () => ((await apply(meter())).settled ? true : undefined), { what: "it runs again" })).toBe(true);
+    await logOf(/^(?!00 00 00 00)([\da-f]{2} ){4}1234$/);
+
+    // Back before anybody looked, as another node: what runs holds one that is no more.
+    await unplug();
+    const second = await startedAt();
+    await eventually(
+      async () => (await sh("date +%s")) > String(Math.ceil(Date.parse(second.replace(/ [+-]\d{4} .*/, "Z").replace(" ", "T")) / 1000) + 1),
+      {
+        what: "two seconds after the start",
+      },
+    );
+    await plugIn("ttyZero");
+    await runs(meter());
+    expect(await startedAt()).not.toBe(second);
+    await logOf(/^00 00 00 00 1234$/);
+    await unplug();
+  });
+
+  test("a host path is shared, read only if so asked, and not by a link that leads elsewhere", async () => {
+    await sh(`install -d -o ${user} /srv/data && echo from-the-device > /srv/data/a && ln -sfn /etc /srv/elsewhere`);
+    await runs(says("cat /data/a; echo written > /data/b", { volumes: ["/srv/data:/data"] }));
+    await eventually(async () => (await sh("cat /srv/data/b 2>/dev/null; true")) === "written", { what: "it is written" });
+    await runs(says("(echo x > /ro/c) 2>/dev/null || echo refused", { volumes: ["/srv/data:/ro:ro"] }));
+    await logOf(/^refused$/);
+    const away = await apply(says("true", { volumes: ["/srv/elsewhere:/data"] }));
+    expect(away).toMatchObject({ phase: "Blocked", reason: "PolicyDenied" });
+    expect(away.message).toContain('host path /srv/elsewhere of service "web" is a link that leads to /etc');
+    expect(await apply(says("true", { volumes: ["/srv/none:/data"] }))).toMatchObject({ phase: "Blocked", reason: "HostPathMissing" });
+  });
+
+  test("what the device's policy does not allow is Rejected with the line that would, and what runs is left alone", async () => {
+    await apply(web({}), closed);
+    const told = await apply(web({ network: "host" }), closed);
+    expect(told).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", settled: true });
+    expect(told.message).toContain("`host_network = true` under [policy] in /etc/iot-agent/config.toml");
+    expect(closed.check(web({ network: "host" }))).toEqual(told);
+    expect(await podman("ps", "--format", "{{.Names}}")).toBe("app_web");
+  });
+
+  test("the host's network has the service's port without any being named", async () => {
+    expect(await apply(web({ network: "host" }))).toMatchObject({ phase: "Running", settled: true });
+    await eventually(async () => (await (await fetch(`http://${device.address}:8080/`)).text()).includes("deployment=app"), {
+      what: "it answers",
+    });
+  });
+
+  test("capabilities are added and dropped", async () => {
+    const bounding = "busybox sed -n 's/^CapBnd:.//p' /proc/self/status";
+    await runs(says(bounding, { capAdd: ["NET_ADMIN"], capDrop: ["ALL"] }));
+    await logOf(/^0000000000001000$/);
+  });
+
+  test("a log of its own keeps to its limit, and one that nobody asked for is limited too", async () => {
+    const chatty = "i=0; while [ $i -lt 3000 ]; do echo $i this is a line of no great interest to anybody; i=$((i+1)); done; echo the last";
+    await runs(says(chatty, { logging: { maxSize: "16Ki" } }));
+    await logOf(/^the last$/);
+    const path = await podman("inspect", "--format", "{{.HostConfig.LogConfig.Path}}", "app_web");
+    expect(Number(await sh(`stat --format=%s ${path}`))).toBeLessThanOrEqual(16 * 1024);
+    const config = "{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Size}}";
+    expect(await podman("inspect", "--format", config, "app_web")).toBe("k8s-file 16.38kB");
+    // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file this one.
+    await runs(says("echo to the default"));
+    await logOf(/^to the default$/);
+    expect(await podman("inspect", "--format", config, "app_web")).toBe(version === "5.4" ? "journald 10.49MB" : "k8s-file 10.49MB");
+  });
+});
