@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Installs the agent on a device over SSH and waits until it is connected to NATS; if it is not, says what is wrong: the network, the
+# name, the server, or the credentials. Run again it installs again, and writes the configuration only if that has changed. The password
+# is written to a file on the device through the connection: it stands on no command line there and in no log. The device has Podman
+# already (docs/iot/pi-provisioning-manual.md), or gets it with --deb.
+
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+Usage: install.sh --host HOST --device-id ID --nats-url URL --nats-user USER --nats-pass PASS [OPTION...]
+
+  --host HOST          the device: an address, or a name that ssh knows
+  --device-id ID       its name in the fleet: small letters, digits and dashes
+  --nats-url URL       such as nats://central:4222
+  --nats-user USER
+  --nats-pass PASS     "-" reads it from the standard input; without this option it is $NATS_PASS
+
+  --deb                as a Debian package, which brings what it needs (Podman and more); without: below /usr/local
+  --file FILE          this package or archive of `npm run package`, instead of building one
+  --ssh-user USER      who may use sudo there
+  --identity FILE      his private key
+  --port PORT
+  --known-hosts FILE   instead of ~/.ssh/known_hosts
+HELP
+}
+
+die() { echo "install.sh: $*" >&2; exit 1; }
+bad() { echo "install.sh: $*; --help tells more" >&2; exit 2; }
+say() { echo "install.sh: $*"; }
+
+host='' device_id='' nats_url='' nats_user='' nats_pass=${NATS_PASS-} deb=false file=''
+destination_options=()
+while (($# > 0)); do
+  case $1 in
+    --deb) deb=true; shift; continue ;;
+    --help | -h) usage; exit 0 ;;
+  esac
+  (($# > 1)) || bad "$1: expected a value"
+  case $1 in
+    --host) host=$2 ;;
+    --device-id) device_id=$2 ;;
+    --nats-url) nats_url=$2 ;;
+    --nats-user) nats_user=$2 ;;
+    --nats-pass) nats_pass=$2 ;;
+    --file) file=$2 ;;
+    --ssh-user) destination_options+=(-o "User=$2") ;;
+    --identity) destination_options+=(-o "IdentityFile=$2" -o IdentitiesOnly=yes) ;;
+    --port) destination_options+=(-o "Port=$2") ;;
+    --known-hosts) destination_options+=(-o "UserKnownHostsFile=$2") ;;
+    *) bad "$1: there is no such option" ;;
+  esac
+  shift 2
+done
+if [[ $nats_pass == - ]]; then IFS= read -r nats_pass || [[ -n $nats_pass ]] || bad "--nats-pass -: there is nothing on the standard input"; fi
+for option in host device_id nats_url nats_user nats_pass; do
+  [[ -n ${!option} ]] || bad "--${option//_/-} is missing"
+  [[ ${!option} != *[[:cntrl:]]* ]] || bad "--${option//_/-}: has a line break or another control character in it"
+done
+[[ $host != -* ]] || bad "--host $host: expected an address or a name"
+[[ $device_id =~ ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || bad "--device-id $device_id: expected small letters, digits and dashes, at most 63"
+[[ $nats_url =~ ^((nats|tls)://)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$ ]] ||
+  bad "--nats-url $nats_url: expected an address of NATS such as nats://central:4222, without user and password"
+[[ -z $file || -r $file ]] || bad "--file $file: there is no such file"
+
+quoted() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }
+
+work=$(mktemp -d)
+ssh_options=(-o ConnectTimeout=10 -o ControlMaster=auto -o "ControlPath=$work/ssh" -o ControlPersist=60 "${destination_options[@]}")
+folder=''
+# shellcheck disable=SC2317,SC2329 # called by the trap
+clean_up() {
+  [[ -z $folder ]] || ssh "${ssh_options[@]}" "$host" rm -rf "$folder" || true
+  ssh "${ssh_options[@]}" -O exit "$host" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+# shellcheck disable=SC2029 # the arguments are ours
+on_device() { ssh "${ssh_options[@]}" "$host" "$@"; }
+
+machine=$(on_device uname -m </dev/null) || die "cannot log in to $host by ssh: see above, and try: ssh $host"
+case $machine in
+  x86_64) node=x64 debian=amd64 ;;
+  aarch64) node=arm64 debian=arm64 ;;
+  *) die "$host is a $machine: the agent runs on x86_64 and aarch64" ;;
+esac
+if [[ -z $file ]]; then
+  say "building the agent for $machine"
+  # shellcheck source=build/bootstrap.sh
+  . "$(dirname "${BASH_SOURCE[0]}")/../../../build/bootstrap.sh"
+  install_npm_packages >"$work/build.log" && check_node
+  node "$REPOSITORY/build/package/main.ts" --arch "$debian" --fast --out "$work/dist" >>"$work/build.log" </dev/null || die "failed to build the agent"
+  if $deb; then file=$(echo "$work"/dist/*.deb); else file=$work/dist/iot-agent-linux-$node.tar.gz; fi
+  say() { echo "install.sh: $*"; }
+fi
+case $file in
+  *.deb) deb=true ;;
+  *) ! $deb || bad "--file $file: with --deb a .deb is expected" ;;
+esac
+
+say "copying to $host"
+folder=$(on_device mktemp -d /tmp/iot-agent-install.XXXXXX </dev/null)
+scp -q "${ssh_options[@]}" "$file" "$host:$folder/agent"
+cat >"$work/install" <<'INSTALL'
+#!/bin/sh
+# Run by root on the device, in the folder that the files were copied to; the argument says how: deb or local.
+set -eu
+cd "$(dirname "$0")"
+die() { echo "on the device: $*" >&2; exit 1; }
+is_package() { [ "$(dpkg-query --show --showformat='${db:Status-Abbrev}' iot-agent 2>/dev/null | cut -c1-2)" = ii ]; }
+
+if [ "$1" = local ]; then
+  is_package && die "the agent is installed here as a Debian package: use --deb (or first: sudo apt-get remove iot-agent)"
+  command -v podman >/dev/null || die "Podman is not installed: prepare the device first (docs/iot/pi-provisioning-manual.md), or use --deb"
+fi
+
+# The configuration comes before the agent, which starts as soon as it is installed, and gives it to the right group then.
+install -d -m 0750 /etc/iot-agent
+if ! cmp -s config.toml /etc/iot-agent/config.toml; then
+  [ ! -e /etc/iot-agent/config.toml ] || { cp -p /etc/iot-agent/config.toml /etc/iot-agent/config.toml.old; echo "the former configuration is kept as /etc/iot-agent/config.toml.old"; }
+  install -m 0600 config.toml /etc/iot-agent/config.toml.new
+  mv /etc/iot-agent/config.toml.new /etc/iot-agent/config.toml
+fi
+rm config.toml
+
+date +%s >started
+if [ "$1" = deb ]; then
+  # What a former installation without dpkg has left would come before the package's.
+  if [ -e /usr/local/lib/iot-agent/files ]; then
+    (cd / && xargs -d '\n' rm -f) </usr/local/lib/iot-agent/files
+    rm -rf /usr/local/lib/iot-agent
+    systemctl daemon-reload
+  fi
+  mv agent iot-agent.deb
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update || echo "the lists of packages are not up to date: apt-get update has failed"
+  apt-get -qq --yes --allow-downgrades --no-install-recommends --reinstall install ./iot-agent.deb
+else
+  tar --extract --gzip --no-same-owner --no-overwrite-dir --directory=/ --file=agent
+  tar --list --gzip --file=agent >/usr/local/lib/iot-agent/files
+  /usr/local/lib/iot-agent/setup configure
+fi
+INSTALL
+cat >"$work/wait" <<'WAIT'
+#!/bin/sh
+# Run by root on the device: up to 15 s for the agent's word that it is connected. Prints what it said last, if it is not.
+since=$(cat "$(dirname "$0")/started")
+said() { journalctl --unit=iot-agent --since="@$since" --output=cat --no-pager; }
+for _ in $(seq 30); do
+  said | grep -q '^connected to NATS' && exit 0
+  sleep 0.5
+done
+said | grep -E 'reason=|config\.toml|error|Failed|failed' | tail -n 1
+exit 3
+WAIT
+{
+  echo "# Written by install.sh. More can be set: see /usr/share/doc/iot-agent/examples/config.toml or below /usr/local."
+  printf '\n[agent]\ndevice_id = %s\n\n[credentials]\ntype = "toml-shared"\nnats_user = %s\nnats_pass = %s\n\n[nats]\nurls = [%s]\n' \
+    "$(quoted "$device_id")" "$(quoted "$nats_user")" "$(quoted "$nats_pass")" "$(quoted "$nats_url")"
+} | on_device "umask 077 && cat >$folder/config.toml"
+scp -q "${ssh_options[@]}" "$work/install" "$work/wait" "$host:$folder/"
+
+# With a terminal only if sudo must ask for a password.
+as_root() {
+  if on_device sudo -n true </dev/null 2>/dev/null; then on_device sudo -n sh "$@" </dev/null
+  else ssh -t "${ssh_options[@]}" "$host" sudo sh "$@"; fi
+}
+say "installing"
+as_root "$folder/install" "$(if $deb; then echo deb; else echo local; fi)" || die "failed to install the agent on $host: see above"
+
+say "waiting for \"connected to NATS\""
+if said=$(as_root "$folder/wait"); then
+  say "the agent of \"$device_id\" on $host is connected to NATS"
+  exit 0
+fi
+case $said in
+  *reason=WrongCredentials*) what="the credentials: NATS is there and does not take this user and password" ;;
+  *reason=NameNotFound* | *reason=NameServerDown*) what="the name of the NATS server: it cannot be looked up on the device" ;;
+  *reason=NetworkDown* | *reason=NoAnswer*) what="the network: the device cannot reach the NATS server" ;;
+  *reason=Refused* | *reason=ClosedByPeer*) what="the NATS server: that machine is there, but not NATS at this port" ;;
+  *reason=Tls* | *reason=ClockBehind*) what="TLS: the certificate of the NATS server, or the device's clock" ;;
+  *config.toml*) what="the configuration" ;;
+  *"Failed to start"* | *"Failed with result"*) what="the agent itself: it does not start; journalctl -u iot-agent on the device tells more" ;;
+  *) what="not known" ;;
+esac
+echo "install.sh: the agent is installed, but not connected to NATS within 15 s. What is wrong: $what." >&2
+[[ -z $said ]] || echo "install.sh: it says: $said" >&2
+echo "install.sh: it keeps trying; on the device: systemctl status iot-agent" >&2
+exit 3
