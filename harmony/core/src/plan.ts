@@ -21,10 +21,12 @@ export interface Plan<Step> {
 
 /**
  * What came of one step.
+ * `replan`: the world is not as the plan took it to be, or what came of the step has to be known before the next one.
  * `blocked` heals without a new Score and is tried again for ever with back-off; `failed` is a fault that is tried again too, but
  * is nobody's condition to wait for; `rejected` does not heal until the Score changes.
  */
 export type Outcome =
   | { readonly kind: "changed" }
   | { readonly kind: "unchanged" }
+  | { readonly kind: "replan" }
   | ({ readonly kind: "blocked" | "failed" | "rejected" } & Blocked);

@@ -70,6 +70,19 @@ describe("reconcile", () => {
     expect(last.outcomes).toEqual(["changed", kind]);
   });
 
+  test("a step that asks for it has the rest planned anew", async () => {
+    let asked = 0;
+    const { state, reconciler } = counter({
+      outcome: (step) => {
+        if (step !== 2 || asked > 0) return { kind: "changed" };
+        asked += 1;
+        return { kind: "replan" };
+      },
+    });
+    await reconcile(reconciler, 3, { signal });
+    expect(state).toMatchObject({ world: 3, observed: 3, applied: [1, 2, 2, 3] });
+  });
+
   test("steps that change nothing do not make it look for ever", async () => {
     const { state, reconciler } = counter({ outcome: () => ({ kind: "unchanged" }) });
     await reconcile(reconciler, 2, { signal });

@@ -1,5 +1,6 @@
 // observe → plan → apply → report, once for the whole project. A pass observes, plans, and applies the steps in order until one
-// does not succeed; after a pass that changed the world it observes again, until a plan is empty or something stands in the way.
+// does not succeed or asks for a new plan; after a pass that changed the world it observes again, until a plan is empty or something
+// stands in the way.
 
 import type { Outcome, Plan } from "./plan.ts";
 
@@ -52,8 +53,8 @@ export async function reconcile<Desired, Snapshot, Step, Report>(
       outcomes.push(outcome);
       if (outcome.kind !== "changed" && outcome.kind !== "unchanged") break;
     }
-    const stopped = outcomes.some(({ kind }) => kind !== "changed" && kind !== "unchanged");
-    const changed = outcomes.some(({ kind }) => kind === "changed");
+    const stopped = outcomes.some((outcome) => "reason" in outcome);
+    const changed = outcomes.some(({ kind }) => kind === "changed" || kind === "replan");
     if (stopped || !changed || pass === MAX_PASSES) return tell(null);
   }
 }

@@ -33,7 +33,7 @@ export function report({ revision, facts, plan, outcomes, doing, steps }: Report
     const message = [describeStep(doing.step), doing.progress].filter(Boolean).join(": ");
     return { ...rest, phase: "Starting", reason: "Provisioning", message, runningRevision: null, settled: false };
   }
-  const trouble = outcomes.flatMap((outcome) => (outcome.kind === "changed" || outcome.kind === "unchanged" ? [] : [outcome]))[0];
+  const trouble = outcomes.find((outcome) => "reason" in outcome);
   if (trouble !== undefined) {
     return { ...rest, phase: "Failed", reason: trouble.reason, message: trouble.message, runningRevision: null, settled: false };
   }

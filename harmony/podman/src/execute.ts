@@ -2,34 +2,58 @@
 // (failure.ts).
 
 import type { Outcome } from "@harmony/core";
-import { systemClock } from "@harmony/runtime";
+import { errorText, systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
+import type { StartList } from "./start-list.ts";
 import type { InputStep, Step } from "./step.ts";
+import { StorageError, type SwapJournal } from "./swap-journal.ts";
+import { recordFailure } from "./trial.ts";
 
 type PodmanStep = Exclude<Step, InputStep>;
 
 const PORT_RETRY_MS = 30;
+const STOP_PROGRESS_MS = 10_000;
 
 export interface Machine {
   readonly podman: Podman;
   readonly images: ImageStore;
+  readonly journal: SwapJournal;
+  readonly startList: StartList;
 }
 
 export async function execute(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
   try {
     return await carryOut(machine, step, signal, progress);
   } catch (error) {
+    if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
     if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
-    return step.kind === "revive" ? { kind: "unchanged" } : outcomeOf(step, error);
+    if (step.kind === "revive") return { kind: "unchanged" };
+    const outcome = outcomeOf(step, error);
+    const record =
+      step.kind === "start" && step.trial !== null ? recordFailure(step.trial.record, outcome, error.detail, Date.now()) : null;
+    if (record === null || step.kind !== "start" || step.trial === null) return outcome;
+    try {
+      await machine.journal.write(step.trial.deployment, record);
+    } catch (unwritten) {
+      if (unwritten instanceof StorageError) return notStored(step, unwritten);
+      throw unwritten;
+    }
+    return { kind: "replan" };
   }
 }
 
+function notStored(step: Step, error: StorageError): Outcome {
+  const subject = "service" in step ? step.service : "journal";
+  const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or mend the folder's rights`;
+  return { kind: "blocked", subject, reason: "JournalNotWritten", message };
+}
+
 async function carryOut(
-  { podman, images }: Machine,
+  { podman, images, journal, startList }: Machine,
   step: PodmanStep,
   signal: AbortSignal,
   progress: (text: string) => void,
@@ -63,7 +87,7 @@ async function carryOut(
       await podman.unpauseContainer(step.container, signal);
       break;
     case "stop":
-      await podman.stopContainer(step.container, step.timeoutSeconds, signal);
+      await stop(podman, step, signal, progress);
       break;
     case "rename":
       await podman.renameContainer(step.container, step.to, signal);
@@ -73,6 +97,12 @@ async function carryOut(
       break;
     case "removeNetwork":
       await podman.removeNetwork(step.network, signal);
+      break;
+    case "journal":
+      await journal.write(step.deployment, step.record);
+      break;
+    case "recordStart":
+      await startList.write(step.deployment, step.containers);
       break;
     default:
       step satisfies never;
@@ -90,5 +120,21 @@ async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, sig
       if (!mayPass) throw error;
       await systemClock.sleep(PORT_RETRY_MS, signal);
     }
+  }
+}
+
+/** A service may take minutes to end: meanwhile it is told for how long it has been asked to. */
+async function stop(
+  podman: Podman,
+  step: Extract<Step, { kind: "stop" }>,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Promise<void> {
+  const begunMs = systemClock.monotonicMs();
+  const telling = setInterval(() => progress(String(Math.round((systemClock.monotonicMs() - begunMs) / 1_000))), STOP_PROGRESS_MS);
+  try {
+    await podman.stopContainer(step.container, step.timeoutSeconds, signal);
+  } finally {
+    clearInterval(telling);
   }
 }

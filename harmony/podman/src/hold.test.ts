@@ -15,7 +15,7 @@ testTable({
       want: pair,
       more: { hold },
       have: { containers: [container("web", pair), container("db", pair, { state: "paused" })] },
-      steps: ["stop app_web 300s", "unpause app_db", "stop app_db 300s"],
+      steps: ["journal: a person holds it", "stop app_web 300s", "unpause app_db", "stop app_db 300s"],
     },
     { name: "makes nothing", want: v1, more: { hold }, have: { absent: ["x:1"] }, steps: [] },
     {

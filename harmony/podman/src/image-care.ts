@@ -3,7 +3,7 @@
 // the disk is short of space, images that nothing refers to go, the oldest first and only as many as it takes. What cannot be mended or
 // made room for is an obstacle to its service alone.
 
-import type { Blocked, Desired } from "@harmony/core";
+import type { Blocked } from "@harmony/core";
 import type { Incident } from "./damage.ts";
 import { imageReference } from "./names.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
@@ -42,12 +42,10 @@ export const NO_CARE: ImageCare = { incidents: {}, notes: {}, verified: [], room
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;
 
 /** Steps that come before all others; while there are any, nothing else is planned. */
-export function careFirst(desired: Desired<PodmanV0>, { care, containers }: Snapshot): Step[] {
-  if (desired.hold !== null) return [];
-  const services = desired.data?.services ?? [];
-  const cures = services.flatMap((service) => cure(desired.name, service, care.incidents[service.name]));
+export function careFirst(deployment: string, { services }: PodmanV0, { care, containers }: Snapshot): Step[] {
+  const cures = services.flatMap((service) => cure(deployment, service, care.incidents[service.name]));
   if (cures.length > 0) return cures;
-  const own = containers.filter(({ deployment }) => deployment === desired.name);
+  const own = containers.filter((container) => container.deployment === deployment);
   const suspects = services.flatMap((service) => suspect(service, own, care));
   return suspects.length > 0 ? suspects : makeRoom(services, care);
 }
@@ -61,7 +59,8 @@ function cure(deployment: string, { name: service, image }: Service, incident: I
 function suspect({ name: service, image }: Service, own: readonly Container[], { verified, incidents }: ImageCare): Step[] {
   if (incidents[service] !== undefined) return [];
   const found = own.find(
-    ({ name, imageId, lastLogLine }) => isOf(name, service) && UNEXECUTABLE.test(lastLogLine) && !verified.includes(imageId),
+    ({ name, imageId, lastLines }) =>
+      isOf(name, service) && lastLines.some((line) => UNEXECUTABLE.test(line)) && !verified.includes(imageId),
   );
   if (found === undefined) return [];
   const { name: container, imageId, deployment } = found;

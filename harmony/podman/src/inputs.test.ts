@@ -129,7 +129,7 @@ testTable({
       want: labelled,
       have: {
         images,
-        device: { id: "pi-01", labels: { site: "b" } },
+        device: { id: "pi-01", labels: { site: "b" }, bootId: "boot-1" },
         containers: [container("web", labelled, { inputs: made(labelled, host({}), { site: "a" }).inputs })],
       },
       steps: swap,

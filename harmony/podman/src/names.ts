@@ -6,9 +6,19 @@ export function containerName(deployment: string, service: string): string {
   return `${deployment}_${service}`;
 }
 
-/** Of the container that is to take a service over, until the old one is gone. */
+/** Of the container that is to take a service over, until it serves. */
 export function nextName(deployment: string, service: string): string {
   return `${containerName(deployment, service)}.next`;
+}
+
+/** Of the container that served before, stopped and kept until the new one has proved itself. */
+export function oldName(deployment: string, service: string): string {
+  return `${containerName(deployment, service)}.old`;
+}
+
+/** The service that a container of ours is of, by its name. */
+export function serviceOfName(deployment: string, name: string): string {
+  return name.startsWith(`${deployment}_`) ? name.slice(deployment.length + 1).replace(/\.(next|old)$/, "") : name;
 }
 
 export function networkName(deployment: string): string {

@@ -1,5 +1,5 @@
 // What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
-// inspected (who ended them?), and only those that ended badly are asked for their last words.
+// inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
 
 import type { Desired } from "@harmony/core";
 import type { ImageStore } from "./image-store.ts";
@@ -10,11 +10,20 @@ import { PodmanError } from "./podman-error.ts";
 import type { HostView, LookFor } from "./host-view.ts";
 import type { Policy } from "./policy.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
+import type { RestartMeter } from "./restart-meter.ts";
 import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
+import type { StartList } from "./start-list.ts";
+import { NOTHING_RECORDED, type SwapJournal } from "./swap-journal.ts";
+import { goodOf } from "./target.ts";
+
+const LAST_LINES = 5;
 
 export interface ObserveOptions {
   readonly podman: Podman;
   readonly images: ImageStore;
+  readonly journal: SwapJournal;
+  readonly startList: StartList;
+  readonly restarts: RestartMeter;
   readonly device: Snapshot["device"];
   readonly host: HostView;
   readonly policy: Policy;
@@ -25,21 +34,28 @@ export interface ObserveOptions {
 
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
   const { podman, device, host, policy, now } = options;
-  const services = desired.data?.services ?? [];
+  const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
+  const good = desired.data === null ? null : goodOf(record, "rolled-back");
+  const services = [...(desired.data?.services ?? []), ...(good?.score.services ?? [])];
+  // What is gone back to has to be there as well.
+  const both = { ...desired, data: desired.data && { ...desired.data, services } };
   const ofThis = `${LABELS.deployment}=${desired.name}`;
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
-  const [containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
-    listContainers(podman, desired.name, signal),
+  const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
+    options.startList.read(desired.name),
+    listContainers(options, desired.name, signal),
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
     podman.listSecrets(signal),
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
-    options.images.images(desired, signal),
+    options.images.images(both, signal),
   ]);
   return {
     nowMs: now(),
     device,
+    record,
+    startList,
     containers,
     networks: networks.map(({ name }) => name),
     volumes: volumes.map(({ Name }) => Name),
@@ -48,7 +64,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     policy,
     controllers,
     images,
-    care: await options.images.care(desired, images, signal),
+    care: await options.images.care(both, images, signal),
   };
 }
 
@@ -65,19 +81,14 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
 }
 
 /** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
-async function listContainers(podman: Podman, deployment: string, signal: AbortSignal): Promise<Container[]> {
-  const listed = await podman.listContainers(LABELS.deployment, signal);
+async function listContainers(options: ObserveOptions, deployment: string, signal: AbortSignal): Promise<Container[]> {
+  const listed = await options.podman.listContainers(LABELS.deployment, signal);
   const containers = await Promise.all(
     listed.map(async (item): Promise<Container | null> => {
       const container = toContainer(item);
       if (container.deployment !== deployment) return container;
-      const isBad = container.state === "exited" ? container.exitCode !== 0 : container.restarts > 0 || container.health === "unhealthy";
       try {
-        const [inspected, lastLogLine] = await Promise.all([
-          container.state === "exited" ? podman.inspectContainer(container.name, signal) : null,
-          isBad ? lastWords(podman, container.name, signal) : "",
-        ]);
-        return { ...container, stoppedByUser: inspected?.State.StoppedByUser ?? false, lastLogLine };
+        return { ...container, ...(await details(options, container, signal)) };
       } catch (error) {
         // Gone since it was listed.
         if (error instanceof PodmanError && error.code === "not-found") return null;
@@ -88,12 +99,34 @@ async function listContainers(podman: Podman, deployment: string, signal: AbortS
   return containers.filter((container) => container !== null);
 }
 
+async function details(
+  { podman, restarts, now }: ObserveOptions,
+  container: Container,
+  signal: AbortSignal,
+): Promise<Pick<Container, "stoppedByUser" | "recentRestarts" | "exitCode" | "lastLines">> {
+  const { name, state, exitCode, createdAtMs } = container;
+  const isDown = state === "exited";
+  const isBad = isDown ? exitCode !== 0 : container.restarts > 0 || container.health === "unhealthy";
+  const [inspected, lastLines, lastCode] = await Promise.all([
+    isDown ? podman.inspectContainer(name, signal) : null,
+    isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
+    // One that runs again shows no code of the life before.
+    !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
+  ]);
+  return {
+    stoppedByUser: inspected?.State.StoppedByUser ?? false,
+    recentRestarts: restarts.note(container, now()),
+    exitCode: lastCode ?? exitCode,
+    lastLines,
+  };
+}
+
 /** Good to have; without it the report says less. */
-async function lastWords(podman: Podman, container: string, signal: AbortSignal): Promise<string> {
+async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
   try {
-    return (await podman.containerLog(container, 1, signal)).at(-1) ?? "";
+    return await asked;
   } catch (error) {
-    if (error instanceof PodmanError) return "";
+    if (error instanceof PodmanError) return nothing;
     throw error;
   }
 }
@@ -127,7 +160,9 @@ export function toContainer(item: ListedContainer): Container {
     imageId: item.ImageID,
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",
     restarts: item.Restarts,
+    recentRestarts: 0,
     exitCode: item.ExitCode,
+    createdAtMs: Date.parse(item.Created) || 0,
     startedAtMs,
     exitedAtMs,
     stoppedByUser: false,
@@ -138,6 +173,6 @@ export function toContainer(item: ListedContainer): Container {
         protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
       })),
     ),
-    lastLogLine: "",
+    lastLines: [],
   };
 }

@@ -1,57 +1,98 @@
-// From what should be and what is to the steps between: pure, total, deterministic. A service's container bears its final name; the
-// one that is to take over bears a temporary name until the old one is gone, so that after a crash at any step the names alone say
-// where to go on. What runs is stopped only when its replacement is pulled and created. Steps of a pass are applied in order until
-// one fails; what has to wait for another pass is simply not planned in this one.
+// From what should be and what is to the steps between: pure, total, deterministic. After a crash at any step the containers' names and
+// the journal say where to go on. What runs is stopped only when its replacement is pulled and created, and what is good is removed only
+// when its replacement has proved itself. Steps of a pass are applied in order until one fails; what has to wait for another pass is
+// simply not planned in this one. How one container takes over is in swap.ts, whether it has proved itself in gate.ts.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
-import { needsNetwork, volumeNames } from "./container-spec.ts";
-import { careFirst, imageObstacle } from "./image-care.ts";
+import { needsNetwork } from "./container-spec.ts";
+import { crashNeed, type CrashNeed } from "./crash-loop.ts";
+import { isCutShort, judge } from "./gate.ts";
+import { holdPlan } from "./hold.ts";
 import { hasReturnedDevice, missingDevices, obstaclesToMaking, obstaclesToStarting } from "./host-obstacle.ts";
-import { imageReference, LABELS, networkName } from "./names.ts";
+import { careFirst, imageObstacle } from "./image-care.ts";
+import { createAll, discardNetworks, pullAll } from "./make-ready.ts";
+import { containerName, imageReference, oldName, serviceOfName } from "./names.ts";
 import { provideInputs, removeUnusedInputs } from "./plan-inputs.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
 import { assignRoles, isUp, type RestartNeed, restartNeed, type Role } from "./role.ts";
-import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
+import { startListOf } from "./start-list.ts";
 import type { Step } from "./step.ts";
+import { discard, exchangeAll, PORT_RELEASE_MS, retire, settle, stop, type SwapContext, unpause } from "./swap.ts";
+import { isNothing, type SwapRecord } from "./swap-journal.ts";
+import { goodOf, type Target, targetOf, untilNextTryMs } from "./target.ts";
+import { condemn, type Entry, isOnTrial, openTrial, tellTrial, wayBack } from "./trial.ts";
 
 const BLOCKED_RECHECK_MS = 10_000;
 const SOON_MS = 1_000;
-const DEFAULT_STOP_TIMEOUT_SECONDS = 300;
-/** pasta, which holds the ports, ends a little after its container: one start in ten came too early on 5.4. */
-const PORT_RELEASE_MS = 2_000;
 
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step> {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
-  const score = desired.data;
-  if (score === null) {
-    const steps = [...own.flatMap(discard), ...removeUnusedInputs([], [], snapshot), ...discardNetworks(snapshot)];
-    return { steps, blocked: [], recheckAfterMs: null };
-  }
-  if (desired.hold !== null) return { steps: own.flatMap(stop), blocked: [], recheckAfterMs: null };
-  const care = careFirst(desired, snapshot);
-  if (care.length > 0) return { steps: care, blocked: [], recheckAfterMs: SOON_MS };
-  const roles = assignRoles(desired, score, snapshot);
+  if (desired.data === null) return removal(desired.name, own, snapshot);
+  if (desired.hold !== null) return holdPlan(desired.name, own, snapshot);
+  const { record, nowMs } = snapshot;
+  const target = targetOf(desired, desired.data, record, nowMs);
+  const told = tellTrial(desired.name, target, snapshot);
+  if (told !== null) return { steps: [journal(desired.name, told)], blocked: [], recheckAfterMs: SOON_MS };
+  const care = careFirst(desired.name, target.score, snapshot);
+  const planned = planFor(desired.name, target, own, snapshot);
+  // While something that may pass stands in the way of a swap that has begun, or is mended, the old version serves.
+  const isHeldUp = care.length > 0 || planned.isHeldUp;
+  const good = isHeldUp && isOnTrial(record, target) ? goodOf(record, "waiting") : null;
+  const meanwhile = good === null ? null : planFor(desired.name, good, own, snapshot);
+  if (care.length > 0 && (meanwhile === null || meanwhile.steps.length === 0)) return { steps: care, blocked: [], recheckAfterMs: SOON_MS };
+  const { steps, blocked, recheckAfterMs } = { ...(meanwhile ?? planned), blocked: planned.blocked };
+  return { steps, blocked, recheckAfterMs };
+}
+
+function removal(deployment: string, own: readonly Container[], snapshot: Snapshot): Plan<Step> {
+  const steps: Step[] = [
+    ...(snapshot.startList.length > 0 ? [{ kind: "recordStart", deployment, containers: [] } as const] : []),
+    ...own.flatMap(discard),
+    ...removeUnusedInputs([], [], snapshot),
+    ...discardNetworks(snapshot),
+    ...(isNothing(snapshot.record) ? [] : [{ kind: "journal", deployment, record: null, why: "it is removed" } as const]),
+  ];
+  return { steps, blocked: [], recheckAfterMs: null };
+}
+
+type Kept = Role & { readonly current: Container; readonly need: RestartNeed; readonly crash: CrashNeed };
+
+/** `isHeldUp`: something stands in the way of a start or of the change. */
+function planFor(
+  deployment: string,
+  target: Target,
+  own: readonly Container[],
+  snapshot: Snapshot,
+): Plan<Step> & { readonly isHeldUp: boolean } {
+  const { record, nowMs } = snapshot;
+  const from = wayBack(target, own, record);
+  const roles = assignRoles({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
+  const opened = from === null ? null : openTrial(target, from, snapshot);
+  const context: SwapContext = {
+    trial: opened === null ? null : { deployment, record: opened },
+    keepsNext: target.kind === "waiting",
+  };
 
   // What is half removed is good for nothing, and of two containers that nobody wants one goes; then all is seen anew.
   const broken = own.filter(({ state }) => state === "broken").flatMap(discard);
-  const settling = broken.length > 0 ? broken : roles.flatMap(settle);
-  if (settling.length > 0) return { steps: settling, blocked: [], recheckAfterMs: SOON_MS };
+  const settling = broken.length > 0 ? broken : roles.flatMap((role) => settle(role, context));
+  if (settling.length > 0) return { steps: settling, blocked: [], recheckAfterMs: SOON_MS, isHeldUp: false };
 
-  const kept = roles.flatMap((role) =>
-    role.wanted === "current" && role.current !== undefined && role.next === undefined
-      ? [{ ...role, current: role.current, need: restartNeed(role.service, role.current, snapshot.nowMs) }]
-      : [],
+  const kept = roles.flatMap((role) => keep(role, target, snapshot));
+  const changing = roles.filter(({ final }) => !kept.some((one) => one.final === final));
+  const names = new Set(roles.flatMap(({ final, temporary }) => [final, temporary]));
+  // Of what is kept to go back to, only one that was started after all is in the way.
+  const strays = own.filter(
+    (one) => !names.has(one.name) && (!isOld(one) || (isUp(one) && !roles.some(({ former }) => former === one.name))),
   );
-  const keptNames = new Set(kept.map(({ final }) => final));
-  const changing = roles.filter(({ final }) => !keptNames.has(final));
-  const strays = own.filter(({ name }) => !roles.some(({ final, temporary }) => name === final || name === temporary));
-  const leaving = [...strays, ...changing.flatMap((role) => outgoing(role) ?? [])];
+  const leaving = [...strays, ...changing.flatMap(({ current, next, old }) => [current, next, old].filter((one) => one !== undefined))];
 
   const starting = kept.filter(({ need }) => need === "start");
+  const obstacles = [...starting, ...changing].flatMap((role) => obstacle(role, deployment, snapshot));
   const blocked = [
-    ...[...starting, ...changing].flatMap((role) => obstacle(role, desired.name, snapshot)),
+    ...obstacles,
     ...kept.filter((role) => !starting.includes(role)).flatMap(({ service }) => missingDevices(service, snapshot.host)),
   ];
   const isBlocked = ({ service }: Role): boolean => blocked.some(({ subject }) => subject === service.name);
@@ -59,32 +100,128 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const repairs = kept
     // A port that leaves with this change is free in the next pass.
     .filter((role) => !isBlocked(role) && portConflict(role.service.ports, leaving.filter(isUp)) === null)
-    .flatMap((role) => [...provideInputs([role], snapshot), ...repair(role, snapshot)]);
+    .flatMap((role) => [...provideInputs([role], snapshot), ...repair(role, isOnTrial(record, target) ? context.trial : null, snapshot)]);
   const holders = [...snapshot.containers.filter(isUp), ...starting.map(({ current }) => current)];
   const revivals = changing.flatMap((role) => revive(role, snapshot, holders));
   const change = (): Step[] => {
     // A change is made whole or not at all: half of two versions is worse than all of the old one.
     if (changing.some(isBlocked)) return revivals;
-    const pulls = pull(changing, snapshot);
+    const pulls = pullAll(changing, snapshot);
     if (revivals.length > 0) return [...revivals, ...pulls];
-    const leftover = needsNetwork(score) ? [] : discardNetworks(snapshot);
-    return [...pulls, ...create(desired, score, snapshot, changing), ...strays.flatMap(discard), ...swapAll(changing), ...leftover];
+    if (changing.length === 0 && strays.length === 0) return [];
+    const begin = opened === null || opened === record ? [] : [journal(deployment, { record: opened, why: "a new version is on trial" })];
+    const made = createAll({ deployment, target, snapshot, changing });
+    const retired = strays.flatMap((stray) => leave(stray, from, own, context));
+    return [...pulls, ...made, ...begin, ...exchangeAll(changing, strays, context), ...retired];
   };
-  const isSoon = kept.some(({ need, current }) => need === "wait" || current.health === "starting");
+  const steps = [...repairs, ...change(), ...backOff(deployment, kept, record)];
+  const isAtRest = steps.length === 0 && blocked.length === 0;
+  const rest = isAtRest ? atRest({ deployment, target, from, opened, kept, own, snapshot }) : { steps, againInMs: [] };
+  const againInMs = [
+    ...rest.againInMs,
+    ...kept.flatMap(({ need, crash, current }) => [
+      ...(need === "wait" || current.health === "starting" ? [SOON_MS] : []),
+      ...(crash.kind === "wait" ? [crash.againInMs] : []),
+    ]),
+    ...(blocked.length > 0 ? [BLOCKED_RECHECK_MS] : []),
+    ...(target.kind === "waiting" ? [untilNextTryMs(record, nowMs)] : []),
+  ];
   return {
-    steps: [...repairs, ...change(), ...removeUnusedInputs(own, roles, snapshot)],
-    blocked,
-    recheckAfterMs: isSoon ? SOON_MS : blocked.length > 0 ? BLOCKED_RECHECK_MS : null,
+    steps: rest.steps,
+    blocked: target.kind === "waiting" ? [...blocked, ...setbackOf(record)] : blocked,
+    recheckAfterMs: againInMs.length === 0 ? null : Math.min(...againInMs),
+    isHeldUp: obstacles.length > 0,
   };
 }
 
-function settle({ service, current, next, wanted, final }: Role): Step[] {
-  if (next === undefined) return [];
-  const takeOver: Step = { kind: "rename", service: service.name, container: next.name, to: final };
-  if (current === undefined) return [takeOver];
-  if (wanted !== "neither") return [];
-  // The one that serves stays until a third is there.
-  return isUp(next) && !isUp(current) ? [...discard(current), takeOver] : discard(next);
+/** The role if its container is the wanted one and serves under its name. */
+function keep(role: Role, target: Target, { record, nowMs }: Snapshot): Kept[] {
+  const { service, current, next, old, wanted } = role;
+  if (wanted !== "current" || current === undefined || (old !== undefined && isUp(old))) return [];
+  const isTried = isOnTrial(record, target);
+  const crash = isTried ? ({ kind: "nothing" } as const) : crashNeed(current, record.crashes[service.name], nowMs);
+  const isOurStop = record.held.includes(current.name) || crash.kind === "start" || target.kind === "waiting";
+  const asked = restartNeed(service, current, { nowMs, isOurStop });
+  const need = isTried && isCutShort(current, record.trial) ? "start" : asked === "start" && crash.kind === "wait" ? "nothing" : asked;
+  const isNextAside = target.kind === "waiting" && next !== undefined && !isUp(next) && need !== "start";
+  return next === undefined || isNextAside ? [{ ...role, current, need, crash }] : [];
+}
+
+/** Nothing is to be changed or mended: has the version proved itself, and is all recorded and cleared away? */
+function atRest(options: {
+  readonly deployment: string;
+  readonly target: Target;
+  readonly from: Target | null;
+  readonly opened: SwapRecord | null;
+  readonly kept: readonly Kept[];
+  readonly own: readonly Container[];
+  readonly snapshot: Snapshot;
+}): { readonly steps: Step[]; readonly againInMs: number[] } {
+  const { deployment, target, from, opened, kept, own, snapshot } = options;
+  const { record, nowMs } = snapshot;
+  if (target.kind === "waiting") return { steps: [], againInMs: [] };
+  const olds = own.filter(isOld);
+  // The journal of a trial that has begun is lost: it begins anew.
+  if (opened !== null && opened !== record && olds.length > 0)
+    return { steps: [journal(deployment, { record: opened, why: "a new version is on trial" })], againInMs: [] };
+  const judged = kept.map((role) => ({
+    role,
+    ...judge(role.service, role.current, isOnTrial(record, target) ? record.trial : null, nowMs),
+  }));
+  if (from !== null && isOnTrial(record, target)) {
+    const failed = judged.find((one) => one.kind === "failed");
+    if (failed?.kind === "failed") {
+      const failure = { service: failed.role.service.name, reason: failed.reason, why: failed.why };
+      const { lastLines } = failed.role.current;
+      return { steps: [journal(deployment, condemn({ deployment, target, failure, lastLines, record, nowMs }))], againInMs: [] };
+    }
+    const waits = judged.flatMap((one) => (one.kind === "pending" ? [one.againInMs ?? BLOCKED_RECHECK_MS] : []));
+    if (waits.length > 0) return { steps: [], againInMs: waits };
+  }
+  const isSteady = judged.every(
+    ({ kind, role }) => kind === "passed" && (role.crash.kind === "nothing" || role.crash.kind === "recovered"),
+  );
+  const recorded = remember(record, kept, target.kind === "desired" && isSteady ? target : null);
+  const network = needsNetwork(target.score) ? [] : discardNetworks(snapshot);
+  return {
+    steps: [
+      ...(recorded === null ? [] : [journal(deployment, recorded)]),
+      ...recordStart(deployment, kept, snapshot),
+      ...olds.flatMap(discard),
+      ...removeUnusedInputs(own, kept, snapshot),
+      ...network,
+    ],
+    againInMs: [],
+  };
+}
+
+/** What is recorded of a deployment at rest, if it is not yet. `proved`: the version that may be called good. */
+function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | null): Entry | null {
+  const recovered = kept.filter(({ crash }) => crash.kind === "recovered").map(({ service }) => service.name);
+  const isNews = proved !== null && (record.good?.scoreString !== proved.scoreString || record.trial !== null || record.verdict !== null);
+  if (!isNews && record.held.length === 0 && recovered.length === 0) return null;
+  const good = isNews ? { good: { revision: proved.revision, scoreString: proved.scoreString }, trial: null, verdict: null } : {};
+  const crashes = Object.fromEntries(Object.entries(record.crashes).filter(([service]) => !recovered.includes(service)));
+  return {
+    record: { ...record, ...good, crashes, held: [] },
+    why: isNews ? "the version is good" : record.held.length > 0 ? "the hold is over" : "a service has recovered",
+  };
+}
+
+function recordStart(deployment: string, kept: readonly Kept[], { record, startList }: Snapshot): Step[] {
+  const containers = startListOf(kept, record);
+  return containers.join() === startList.join() ? [] : [{ kind: "recordStart", deployment, containers }];
+}
+
+/** What keeps ending is stopped, after it was recorded when it is started again. */
+function backOff(deployment: string, kept: readonly Kept[], record: SwapRecord): Step[] {
+  const ending = kept.flatMap(({ service, current, crash }) => (crash.kind === "stop" ? [{ service, current, crash: crash.crash }] : []));
+  const entries = ending.flatMap(({ service, crash }) => (crash === null ? [] : [[service.name, crash] as const]));
+  const crashes = { ...record.crashes, ...Object.fromEntries(entries) };
+  return [
+    ...(entries.length === 0 ? [] : [journal(deployment, { record: { ...record, crashes }, why: "a service keeps ending" })]),
+    ...ending.flatMap(({ current }) => stop(current)),
+  ];
 }
 
 /** What keeps a service from being started or replaced now, and may pass. */
@@ -102,8 +239,8 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
     const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;
     return [{ subject: service.name, reason: "PortInUse", message }];
   }
-  const blocked = imageObstacle(service, deployment, snapshot);
-  if (blocked.length > 0) return blocked;
+  const ofImage = imageObstacle(service, deployment, snapshot);
+  if (ofImage.length > 0) return ofImage;
   const reference = imageReference(service.image);
   // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs a minute and ends in a riddle.
   const isLocal = reference.startsWith("localhost/");
@@ -116,106 +253,45 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
   return [];
 }
 
-function repair({ service, current, need }: Role & { current: Container; need: RestartNeed }, { host, nowMs }: Snapshot): Step[] {
-  const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs });
+function setbackOf({ trial }: SwapRecord): Blocked[] {
+  return trial === null || trial.setback === null
+    ? []
+    : [{ subject: trial.setback.service, reason: trial.setback.reason, message: trial.setback.why }];
+}
+
+function repair({ service, current, need }: Kept, trial: SwapContext["trial"], { host, nowMs }: Snapshot): Step[] {
+  const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs, trial });
   if (need === "start") return [start(0)];
   if (hasReturnedDevice(service, current, host, nowMs)) return [...stop(current), start(PORT_RELEASE_MS)];
   if (need === "stop") return stop(current);
   return need === "resume" ? unpause(current) : [];
 }
 
-/** After a power cut the old version is down, and the new one may be long in coming. */
+/** After a power cut the old version is down, and the new one may be long in coming; so it is while a trial is given up for another. */
 function revive({ service, current, wanted }: Role, snapshot: Snapshot, holders: readonly Container[]): Step[] {
-  if (wanted !== "neither" || current === undefined || isUp(current) || current.stoppedByUser || current.startedAtMs === null) return [];
+  if (wanted !== "neither" || current === undefined || isUp(current) || current.startedAtMs === null) return [];
+  if (current.stoppedByUser && snapshot.record.trial === null) return [];
   const isThere = snapshot.images[imageReference(service.image)] !== null;
   return isThere || portConflict(current.ports, holders) !== null
     ? []
     : [{ kind: "revive", service: service.name, container: current.name }];
 }
 
-function pull(changing: readonly Role[], snapshot: Snapshot): Step[] {
-  const pulls = new Map<string, Step>();
-  for (const { service, wanted } of changing) {
-    const { image, pull: policy } = service;
-    const reference = imageReference(image);
-    if (wanted === "neither" && (policy === "newer" || (policy === "missing" && snapshot.images[reference] === null))) {
-      pulls.set(reference, { kind: "pull", service: service.name, image, reference, policy });
-    }
-  }
-  return [...pulls.values()];
+/** Of a service that the target does not have; it is stopped. */
+function leave(stray: Container, from: Target | null, own: readonly Container[], { trial }: SwapContext): Step[] {
+  const { deployment, name } = stray;
+  if (isOld(stray)) return [];
+  const service = serviceOfName(deployment, name);
+  const former = oldName(deployment, service);
+  const old = own.find((container) => container.name === former);
+  const isOfGood = name === containerName(deployment, service) && from?.score.services.some((one) => one.name === service) === true;
+  return retire({ old, former, isGoodKept: old !== undefined }, stray, isOfGood ? trial : null);
 }
 
-/** All that can be made while the old containers still run. */
-function create(desired: Desired<PodmanV0>, score: PodmanV0, snapshot: Snapshot, changing: readonly Role[]): Step[] {
-  const labels = { [LABELS.deployment]: desired.name };
-  const creating = changing.filter(({ wanted }) => wanted === "neither");
-  const network = networkName(desired.name);
-  const isNetworkMissing = needsNetwork(score) && !snapshot.networks.includes(network);
-  const volumes = new Set(creating.flatMap(({ service }) => volumeNames(desired.name, service)));
-  return [
-    ...(isNetworkMissing ? [{ kind: "createNetwork", network, labels } as const] : []),
-    ...[...volumes]
-      .filter((volume) => !snapshot.volumes.includes(volume))
-      .map((volume) => ({ kind: "createVolume", volume, labels }) as const),
-    ...provideInputs(creating, snapshot),
-    ...creating.map(({ service, spec, inputs, current, final, temporary }): Step => {
-      const made = inputs.label === "" ? {} : { [LABELS.inputs]: inputs.label };
-      const own = { [LABELS.service]: service.name, [LABELS.revision]: desired.revision, [LABELS.score]: desired.scoreString, ...made };
-      const container = current === undefined ? final : temporary;
-      return { kind: "create", service: service.name, container, image: service.image, spec, labels: { ...labels, ...own } };
-    }),
-  ];
+function isOld({ name }: Container): boolean {
+  return name.endsWith(".old");
 }
 
-function swapAll(changing: readonly Role[]): Step[] {
-  // One service may take over the port of another, so that those are stopped before any is started.
-  const early = changing.filter((role) => {
-    const old = outgoing(role);
-    return old !== undefined && changing.some((other) => other !== role && portConflict(other.service.ports, [old]) !== null);
-  });
-  const stopOld = (role: Role): Step[] => {
-    const old = outgoing(role);
-    return old === undefined ? [] : stop(old);
-  };
-  return [...early.flatMap(stopOld), ...changing.flatMap((role) => [...(early.includes(role) ? [] : stopOld(role)), ...swap(role)])];
-}
-
-/** From when the outgoing container is stopped. The incoming one exists, or was created just before. */
-function swap({ service, current, next, wanted, final, temporary }: Role): Step[] {
-  const remove = (container: string): Step => ({ kind: "remove", service: service.name, container });
-  const start = (container: string, patienceMs: number): Step => ({ kind: "start", service: service.name, container, patienceMs });
-  const run = (container: string, found: Container | undefined): Step[] =>
-    found !== undefined && isUp(found) ? unpause(found) : [start(container, PORT_RELEASE_MS)];
-  if (current === undefined) return [start(final, 0)];
-  // The Score went back. What was stopped while a replacement stood beside it was stopped by us.
-  if (wanted === "current") return [...run(final, current), remove(temporary)];
-  return [...run(temporary, next), remove(final), { kind: "rename", service: service.name, container: temporary, to: final }];
-}
-
-/** Of a role that changes, the container that goes. */
-function outgoing({ current, next, wanted }: Role): Container | undefined {
-  return wanted === "current" ? next : current;
-}
-
-function unpause(container: Container): Step[] {
-  return container.state === "paused" ? [{ kind: "unpause", service: serviceOf(container), container: container.name }] : [];
-}
-
-function stop(container: Container): Step[] {
-  if (!isUp(container)) return [];
-  const service = scoreOfLabel(container.scoreString)?.services.find(({ name }) => name === serviceOf(container));
-  const timeoutSeconds = service?.stopTimeoutSeconds ?? DEFAULT_STOP_TIMEOUT_SECONDS;
-  return [...unpause(container), { kind: "stop", service: serviceOf(container), container: container.name, timeoutSeconds }];
-}
-
-function discard(container: Container): Step[] {
-  return [...stop(container), { kind: "remove", service: serviceOf(container), container: container.name }];
-}
-
-function discardNetworks(snapshot: Snapshot): Step[] {
-  return snapshot.networks.map((network) => ({ kind: "removeNetwork", network }));
-}
-
-function serviceOf({ name, deployment }: Container): string {
-  return name.startsWith(`${deployment}_`) ? name.slice(deployment.length + 1).replace(/\.next$/, "") : name;
+function journal(deployment: string, { record, why }: Entry): Step {
+  return { kind: "journal", deployment, record, why };
 }

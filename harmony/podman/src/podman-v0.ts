@@ -16,40 +16,51 @@ import { parsePodmanV0 } from "./parse-podman-v0.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 import { denied, type Policy } from "./policy.ts";
 import { report } from "./report.ts";
+import { RestartMeter } from "./restart-meter.ts";
+import type { StartList } from "./start-list.ts";
 import { isInputStep, type Step } from "./step.ts";
+import { forgive, type SwapJournal } from "./swap-journal.ts";
 import { watch } from "./watch.ts";
 
-/** Who the device is, for its containers' environment. */
+/** Who the device is, for its containers' environment, and which of its lives this is. */
 export interface DeviceIdentity {
   readonly id: string;
   /** Of its own configuration. */
   readonly labels: Readonly<Record<string, string>>;
+  readonly bootId: string;
 }
 
-interface Needs {
+export interface PodmanV0Needs {
   readonly podman: Podman;
   readonly device: DeviceIdentity;
+  readonly journal: SwapJournal;
+  readonly startList: StartList;
   readonly disk: DiskSpace;
   readonly imageLedger: ImageLedger;
   readonly host: HostView;
   readonly policy: Policy;
 }
 
-export const podmanV0: ScoreVariant<Needs, PodmanV0> = {
+export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
   type: "PodmanV0",
   parse: parsePodmanV0,
-  interpret({ capabilities: { podman, device, disk, imageLedger: ledger, host, policy } }) {
+  interpret({ capabilities: { podman, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
     let known: readonly string[] | null = null;
     const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
       (known ??= (await podman.info(signal)).host.cgroupControllers);
     const now = (): number => Date.now();
     const images = new ImageStore({ podman, disk, ledger, now });
-    const options = { podman, images, device, host, policy, controllers, now };
+    const restarts = new RestartMeter();
+    const options = { podman, images, journal, startList, restarts, device, host, policy, controllers, now };
+    /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
+    const retries = new Set<string>();
     const reconciler = {
       observe: (desired: Desired<PodmanV0>, signal: AbortSignal) => observe(options, desired, signal),
       plan,
       apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
-        isInputStep(step) ? executeInputs(podman, host, step, signal) : execute({ podman, images }, step, signal, progress),
+        isInputStep(step)
+          ? executeInputs(podman, host, step, signal)
+          : execute({ podman, images, journal, startList }, step, signal, progress),
       report,
     };
     return {
@@ -57,7 +68,13 @@ export const podmanV0: ScoreVariant<Needs, PodmanV0> = {
         const message = denied(policy, score);
         return message === null ? null : { reason: "PolicyDenied", message };
       },
-      reconcile: (desired, settings) => reconcile(reconciler, desired, settings),
+      reconcile: async (desired, settings) => {
+        if (retries.delete(desired.name)) {
+          const record = await journal.read(desired.name);
+          if (record !== null) await journal.write(desired.name, forgive(record));
+        }
+        return reconcile(reconciler, desired, settings);
+      },
       workloads: async (signal) => {
         const containers = (await podman.listContainers(LABELS.deployment, signal)).toSorted(
           (a, b) => Date.parse(a.Created) - Date.parse(b.Created),
@@ -72,6 +89,7 @@ export const podmanV0: ScoreVariant<Needs, PodmanV0> = {
       watch: (onChange, signal) => watch(podman, onChange, signal),
       retry: (name) => {
         images.damage.forget(name);
+        retries.add(name);
         return Promise.resolve();
       },
       explain: async (desired, signal) => {

@@ -138,6 +138,8 @@ export interface Podman {
   renameContainer(name: string, newName: string, signal: AbortSignal): Promise<void>;
   /** With its anonymous volumes, ended if it runs. Also of one that is gone. */
   removeContainer(name: string, signal: AbortSignal): Promise<void>;
+  /** With which code it last ended since then, as long as Podman remembers; null: it does not. */
+  lastExitCode(name: string, sinceMs: number, signal: AbortSignal): Promise<number | null>;
   /** The last lines it wrote, stdout and stderr in their order. */
   containerLog(name: string, lines: number, signal: AbortSignal): Promise<readonly string[]>;
   /** null: not on the device. */
@@ -209,6 +211,19 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
 
     removeContainer: async (name, signal) => {
       await remove(container(name, "?force=true&v=true"), `remove container "${name}"`, signal);
+    },
+
+    lastExitCode: async (name, sinceMs, signal) => {
+      const doing = `read the events of container "${name}"`;
+      const since = Math.floor(sinceMs / 1_000);
+      const path = `/events?stream=false&since=${since}&${filters({ container: [name], event: ["died"] })}`;
+      let code: number | null = null;
+      // No header comes before the first event on 4.9, and none at all where there is none.
+      for await (const line of http.lines({ method: "GET", path, doing, signal, timeoutMs: LOG_MS })) {
+        // Podman leaves out a code of 0.
+        code = Number(parseAnswer(Event, line, doing).Actor.Attributes["containerExitCode"] ?? 0);
+      }
+      return code;
     },
 
     containerLog: async (name, lines, signal) => {

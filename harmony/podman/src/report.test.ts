@@ -2,7 +2,7 @@
 
 import type { Hold } from "@harmony/core";
 import { expect, test } from "vitest";
-import { container, desired, NOW_MS, snapshot } from "../test/scene.ts";
+import { container, desired, type Have, NOW_MS, proved, snapshot } from "../test/scene.ts";
 import { explain } from "./explain.ts";
 import { plan } from "./planner.ts";
 import { report, type ReportInput } from "./report.ts";
@@ -10,14 +10,14 @@ import { report, type ReportInput } from "./report.ts";
 const v1 = { services: [{ name: "web", image: "x:1", ports: ["8080:80"] }] };
 const v2 = { services: [{ name: "web", image: "x:2", ports: ["8080:80"] }] };
 
-function tell(data: unknown, have: Parameters<typeof snapshot>[0], more: Partial<ReportInput> = {}) {
+function tell(data: unknown, have: Have, more: Partial<ReportInput> = {}) {
   const want = desired(data);
   const seen = snapshot(have);
   return report({ desired: want, snapshot: seen, plan: plan(want, seen), outcomes: [], doing: null, ...more });
 }
 
 test("what runs as it should", () => {
-  expect(tell(v1, { images: ["x:1"], containers: [container("web", v1)] })).toEqual({
+  expect(tell(v1, { ...proved(v1), images: ["x:1"], containers: [container("web", v1)] })).toEqual({
     phase: "Running",
     reason: "Running",
     message: "running x:1",
@@ -53,7 +53,13 @@ test.each([
     "Stopping",
     'stopping container "app_web", which may take up to 300 s',
   ],
-  ["a start", { kind: "start", service: "web", container: "app_web.next", patienceMs: 0 }, "", "Starting", 'starting service "web"'],
+  [
+    "a start",
+    { kind: "start", service: "web", container: "app_web.next", patienceMs: 0, trial: null },
+    "",
+    "Starting",
+    'starting service "web"',
+  ],
 ] as const)("%s is told while it is under way, and what runs is still the old revision", (_, step, progress, phase, message) => {
   const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { doing: { step, progress } });
   expect(told).toMatchObject({ phase, reason: phase, message, runningRevision: "1", settled: false });
@@ -95,7 +101,7 @@ test("a limit that nothing enforces is told", () => {
 });
 
 test("a container that Podman just had to start again is not called running yet", () => {
-  const again = container("web", v1, { restarts: 4, startedAtMs: NOW_MS - 1_000, lastLogLine: "out of paper" });
+  const again = container("web", v1, { restarts: 4, startedAtMs: NOW_MS - 1_000, lastLines: ["out of paper"] });
   expect(tell(v1, { containers: [again] })).toMatchObject({
     phase: "Degraded",
     reason: "Restarting",
@@ -133,9 +139,10 @@ test("an explanation says what was seen and what would be done", () => {
     planned: [
       'pulling image "x:2"',
       'creating container "app_web.next"',
+      "recording in the journal that a new version is on trial",
       'stopping container "app_web"',
       'starting container "app_web.next"',
-      'removing container "app_web"',
+      'renaming container "app_web"',
       'renaming container "app_web.next"',
     ],
     blocked: [],

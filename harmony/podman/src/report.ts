@@ -3,15 +3,16 @@
 
 import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
 import { unenforced } from "./container-spec.ts";
-import { heldMessage } from "./hold.ts";
+import { heldMessage, timeOfDay } from "./hold.ts";
 import { containerName, imageReference, nextName } from "./names.ts";
 import { doing as doingInWords } from "./step-in-words.ts";
 import { restartNeed } from "./role.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
-import { doing } from "./step-in-words.ts";
 import type { Step } from "./step.ts";
+import type { ScoreVersion } from "./swap-journal.ts";
+import { type Target, targetOf } from "./target.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
@@ -33,12 +34,14 @@ interface Told {
 
 export function report(input: ReportInput): WorkloadReport {
   const { desired, snapshot, plan, outcomes, doing } = input;
+  const { data } = desired;
+  const target = data === null ? null : targetOf(desired, data, snapshot.record, snapshot.nowMs);
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const up = own.filter(({ state }) => state === "running");
-  const trouble = outcomes.find((outcome) => outcome.kind !== "changed" && outcome.kind !== "unchanged");
-  const services = (desired.data?.services ?? []).map((service) => describeService(service, desired.name, snapshot));
+  const trouble = outcomes.find((outcome) => "reason" in outcome);
+  const services = (target?.score.services ?? []).map((service) => describeService(service, desired.name, snapshot));
   const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
-  const told = tell(input, trouble, services);
+  const told = tell(input, target, trouble, services);
   const recheckMs = trouble === undefined ? [] : [FAILED_RECHECK_MS];
   const rechecks = [
     ...recheckMs,
@@ -47,33 +50,54 @@ export function report(input: ReportInput): WorkloadReport {
   ];
   return {
     ...told,
-    runningRevision: isReached && desired.data !== null && up.length > 0 ? desired.revision : (up.at(0)?.revision ?? null),
+    runningRevision: isReached && target !== null && up.length > 0 ? target.revision : (up.at(0)?.revision ?? null),
     services: services.map(({ service }) => service),
     recheckAfterMs: rechecks.length === 0 ? null : Math.min(...rechecks),
     settled: isReached && plan.recheckAfterMs === null,
   };
 }
 
-function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Told {
+function tell(
+  { desired, snapshot, plan, doing }: ReportInput,
+  target: Target | null,
+  trouble: Outcome | undefined,
+  services: readonly Described[],
+): Told {
+  const { verdict } = snapshot.record;
+  const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
   if (doing !== null) return whileDoing(doing, desired.data === null);
   if (trouble !== undefined && "reason" in trouble) {
     return {
       phase: trouble.kind === "blocked" ? "Blocked" : "Failed",
       reason: trouble.reason,
-      message: `${trouble.message}${meanwhile(desired, snapshot)}`,
+      message: `${trouble.message}${failed === "" ? meanwhile(desired, snapshot) : failed}`,
     };
   }
   const [blocked] = plan.blocked;
   if (blocked !== undefined)
     return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
-  if (desired.data === null) return whenRemoved(snapshot);
+  if (target === null) return whenRemoved(snapshot);
   if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
   // The worst of its services speaks for the deployment.
   const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
     services.filter(({ told }) => told.phase === phase),
   )[0];
+  if (verdict !== null && target.kind === "rolled-back") {
+    const { message } = worst?.told ?? whenRunning(target.score, services, snapshot);
+    return { phase: "RolledBack", reason: verdict.reason, message: `${message}${failed}` };
+  }
   if (worst !== undefined) return worst.told;
-  const score = desired.data;
+  const { trial, good } = snapshot.record;
+  if (trial?.to.scoreString === desired.scoreString && good !== null)
+    return {
+      phase: "Starting",
+      reason: "OnTrial",
+      message: `${images(trial.to)} runs and is on trial, ${images(good)} is kept to go back to`,
+    };
+  return whenRunning(target.score, services, snapshot);
+}
+
+function whenRunning(score: PodmanV0, services: readonly Described[], snapshot: Snapshot): Told {
   const limits = score.services.flatMap((service) =>
     unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
   );
@@ -84,6 +108,10 @@ function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome 
     .join(", ");
   const isCompleted = services.every(({ told }) => told.reason === "Completed");
   return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}${notes.join("")}` };
+}
+
+function images({ scoreString }: ScoreVersion): string {
+  return [...new Set(scoreOfLabel(scoreString)?.services.map(({ image }) => image))].join(", ");
 }
 
 function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
@@ -108,17 +136,17 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
     case "makeRoom":
       return { ...said("Pulling", doingInWords(step)), reason: "MakingRoom" };
     case "stop":
-      return said("Stopping", `stopping container "${step.container}", which may take up to ${step.timeoutSeconds} s`);
+      return said("Stopping", stopping(step, progress));
     case "remove":
       return said("Stopping", `removing container "${step.container}"`);
     case "removeNetwork":
       return said("Stopping", `removing network "${step.network}"`);
     case "createSecret":
     case "writeMounts":
-      return said("Starting", doing(step));
+      return said("Starting", doingInWords(step));
     case "removeSecret":
     case "removeMounts":
-      return said("Stopping", doing(step));
+      return said("Stopping", doingInWords(step));
     case "createNetwork":
       return said("Starting", `creating network "${step.network}"`);
     case "createVolume":
@@ -129,7 +157,18 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
     case "unpause":
     case "rename":
       return said("Starting", `starting service "${step.service}"`);
+    case "journal":
+    case "recordStart":
+      return said("Starting", doingInWords(step));
   }
+}
+
+function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>, seconds: string): string {
+  const leftSeconds = timeoutSeconds - Number(seconds);
+  if (seconds === "") return `stopping container "${container}", which may take up to ${timeoutSeconds} s`;
+  return leftSeconds > 0
+    ? `container "${container}" has been asked to stop ${seconds} s ago and has not; it is killed in ${leftSeconds} s`
+    : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
 }
 
 function whenRemoved({ volumes }: Snapshot): Told {
@@ -169,7 +208,7 @@ function describeService(service: Service, deployment: string, snapshot: Snapsho
     const told: Told = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
     return { service: { name, phase: "Pending", image: service.image }, told };
   }
-  const told = describe(service, container, snapshot.nowMs);
+  const told = describe(service, container, snapshot);
   const runs = scoreOfLabel(container.scoreString)?.services.find((old) => old.name === name)?.image ?? service.image;
   const image = snapshot.images[imageReference(runs)];
   return {
@@ -186,9 +225,16 @@ function describeService(service: Service, deployment: string, snapshot: Snapsho
   };
 }
 
-function describe(service: Service, container: Container, nowMs: number): Told {
+function describe(service: Service, container: Container, { nowMs, record }: Snapshot): Told {
   const { name, image } = service;
-  const lastWords = container.lastLogLine === "" ? "" : `; its last line: ${container.lastLogLine.slice(0, 200)}`;
+  const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
+  const lastWords = words(container.lastLines.at(-1));
+  const crash = record.crashes[name];
+  if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
+    const when = container.state === "running" ? "has been started again" : `is started again at ${timeOfDay(crash.startAt)}`;
+    const message = `service "${name}" keeps ending, last with exit code ${crash.exitCode}, and ${when} (try ${crash.count + 1})`;
+    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${words(crash.lastLine)}` };
+  }
   switch (container.state) {
     case "running": {
       const upMs = nowMs - (container.startedAtMs ?? nowMs);
@@ -218,7 +264,7 @@ function describe(service: Service, container: Container, nowMs: number): Told {
     case "broken":
       return { phase: "Starting", reason: "Starting", message: `container "${container.name}" is half removed, and is made anew` };
     case "exited":
-      if (restartNeed(service, container, nowMs) !== "nothing") {
+      if (restartNeed(service, container, { nowMs, isOurStop: record.held.includes(container.name) }) !== "nothing") {
         const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;
         return { phase: "Degraded", reason: "Restarting", message };
       }

@@ -1,9 +1,10 @@
-// What is, as the planner and the report see it: plain values, taken from Podman by observe.ts.
+// What is, as the planner and the report see it: plain values, taken from Podman and from what the device remembers by observe.ts.
 
 import type { HostFacts } from "./host-facts.ts";
 import type { ImageCare } from "./image-care.ts";
 import type { Policy } from "./policy.ts";
 import type { PortMapping } from "./score-values.ts";
+import type { SwapRecord } from "./swap-journal.ts";
 
 export type ContainerState =
   /** To be started: it never was, or the device lost its power while it ran. */
@@ -26,9 +27,12 @@ export interface Container {
   readonly state: ContainerState;
   readonly imageId: string;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
-  /** How often Podman has started it again by its restart policy. */
+  /** How often Podman has started it again by its restart policy, since it was last started by a call; and of these, within the last minutes. */
   readonly restarts: number;
+  readonly recentRestarts: number;
+  /** Of its last life that ended, as far as it is known. */
   readonly exitCode: number;
+  readonly createdAtMs: number;
   /** Milliseconds since the epoch; null: never. */
   readonly startedAtMs: number | null;
   readonly exitedAtMs: number | null;
@@ -36,12 +40,16 @@ export interface Container {
   readonly stoppedByUser: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
   /** What it wrote last, where it is worth telling; empty otherwise. */
-  readonly lastLogLine: string;
+  readonly lastLines: readonly string[];
 }
 
 export interface Snapshot {
   readonly nowMs: number;
-  readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
+  readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly bootId: string };
+  /** What the journal knows of the deployment. */
+  readonly record: SwapRecord;
+  /** Containers of the deployment that are to run after a power cut, as last recorded. */
+  readonly startList: readonly string[];
   readonly containers: readonly Container[];
   /** By full reference, the images that the Score names; null: not on the device. */
   readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;

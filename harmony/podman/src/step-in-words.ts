@@ -39,6 +39,10 @@ export function doing(step: Step): string {
       return `writing the files of service "${step.service}"`;
     case "removeMounts":
       return `removing the unused files "${step.folder}"`;
+    case "journal":
+      return `recording in the journal that ${step.why}`;
+    case "recordStart":
+      return `recording what is started after a power cut (${step.containers.join(", ") || "nothing"})`;
     case "remove":
       return `removing container "${step.container}"`;
   }

@@ -4,6 +4,7 @@ import type { ContainerSpec } from "./container-spec.ts";
 import type { Cure } from "./damage.ts";
 import type { UnusedImage } from "./image-care.ts";
 import type { InputFile } from "./inputs.ts";
+import type { SwapRecord } from "./swap-journal.ts";
 
 interface Arguments {
   readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
@@ -16,8 +17,16 @@ interface Arguments {
     readonly spec: ContainerSpec;
     readonly labels: Readonly<Record<string, string>>;
   };
-  /** `patienceMs`: how long its ports may still be held by the container that was just stopped. */
-  readonly start: { readonly service: string; readonly container: string; readonly patienceMs: number };
+  /**
+   * `patienceMs`: how long its ports may still be held by the container that was just stopped. `trial`: what to record a failure in, of a
+   * version that there is a way back from; the plan ends there, and the next one goes back.
+   */
+  readonly start: {
+    readonly service: string;
+    readonly container: string;
+    readonly patienceMs: number;
+    readonly trial: { readonly deployment: string; readonly record: SwapRecord } | null;
+  };
   /** Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the replacement may be the cure. */
   readonly revive: { readonly service: string; readonly container: string };
   readonly unpause: { readonly service: string; readonly container: string };
@@ -55,7 +64,21 @@ interface Arguments {
   readonly removeSecret: { readonly secret: string };
   readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
   readonly removeMounts: { readonly folder: string };
+  /** On disk before the next step; a record of null forgets the deployment. `why` is for the person who reads the plan. */
+  readonly journal: { readonly deployment: string; readonly record: SwapRecord | null; readonly why: JournalEntry };
+  readonly recordStart: { readonly deployment: string; readonly containers: readonly string[] };
 }
+
+export type JournalEntry =
+  | "a new version is on trial"
+  | "the device went down while the new version was tried"
+  | "the new version has failed"
+  | "the version is good"
+  | "a service keeps ending"
+  | "a service has recovered"
+  | "a person holds it"
+  | "the hold is over"
+  | "it is removed";
 
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];

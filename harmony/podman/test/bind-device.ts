@@ -1,10 +1,19 @@
-// PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it would. The ledger lies in a folder of the
+// PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it would. What it remembers lies in a folder of the
 // test's: it outlives the device's power cuts and starts anew with each boot.
 
 import { join } from "node:path";
 import { bind, type BoundVariant } from "@harmony/core";
 import type { Device } from "@iot/testkit";
-import { connectPodman, type DiskSpace, openImageLedger, podmanV0, type Policy } from "../src/index.ts";
+import {
+  connectPodman,
+  type DiskSpace,
+  fileStartList,
+  fileSwapJournal,
+  openImageLedger,
+  podmanV0,
+  type Policy,
+  type StorageOptions,
+} from "../src/index.ts";
 import { CLOSED, hostOf } from "./host-of-device.ts";
 
 const user = "iot-agent";
@@ -12,15 +21,22 @@ const user = "iot-agent";
 export interface DeviceConfig {
   readonly labels?: Readonly<Record<string, string>>;
   readonly policy?: Partial<Policy>;
+  readonly onCorrupt?: StorageOptions["onCorrupt"];
 }
 
-export async function bindDevice(device: Device, folder: string, { labels = {}, policy }: DeviceConfig = {}): Promise<BoundVariant> {
+export async function bindDevice(
+  device: Device,
+  folder: string,
+  { labels = {}, policy, onCorrupt = () => undefined }: DeviceConfig = {},
+): Promise<BoundVariant> {
   const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
   return bind(podmanV0, {
     name: device.name,
     capabilities: {
       podman: connectPodman({ socketPath: device.podmanSocket }),
-      device: { id: device.name, labels },
+      device: { id: device.name, labels, bootId },
+      journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),
+      startList: fileStartList({ folder: join(folder, "start"), onCorrupt }),
       disk: diskOf(device),
       imageLedger: openImageLedger({ folder: join(folder, "state"), bootId }),
       host: hostOf(device),

@@ -8,6 +8,7 @@ import { portConflict } from "../src/port-conflict.ts";
 import { scoreOfLabel } from "../src/score-label.ts";
 import type { Container, Snapshot } from "../src/snapshot.ts";
 import type { Step } from "../src/step.ts";
+import { NOTHING_RECORDED } from "../src/swap-journal.ts";
 import { NOW_MS } from "./scene.ts";
 
 export function applyStep(world: Snapshot, step: Step): Snapshot {
@@ -30,7 +31,15 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       world.containers.filter((other) => other !== container && isUp(other)),
     );
     if (clash !== null) refuse(`"${container.name}" finds its port held by "${clash.holder.name}"`);
-    return put({ ...container, state: "running", stoppedByUser: false, startedAtMs: world.nowMs });
+    return put({
+      ...container,
+      state: "running",
+      stoppedByUser: false,
+      startedAtMs: world.nowMs,
+      restarts: 0,
+      exitCode: 0,
+      health: "none",
+    });
   };
 
   switch (step.kind) {
@@ -79,15 +88,21 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         imageId: "id",
         health: "none",
         restarts: 0,
+        recentRestarts: 0,
         exitCode: 0,
+        createdAtMs: world.nowMs,
         startedAtMs: null,
         exitedAtMs: null,
         stoppedByUser: false,
         ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
-        lastLogLine: "",
+        lastLines: [],
       };
       return { ...world, containers: [...world.containers, created] };
     }
+    case "journal":
+      return { ...world, record: step.record ?? NOTHING_RECORDED };
+    case "recordStart":
+      return { ...world, startList: step.containers };
     case "start":
       return started(find(step.container));
     case "revive":

@@ -2,13 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import { plan } from "../src/planner.ts";
-import { desired, inWords, snapshot } from "./scene.ts";
+import { desired, type Have, inWords, snapshot } from "./scene.ts";
 
 export interface Row {
   readonly name: string;
   readonly want: unknown;
   readonly more?: Parameters<typeof desired>[1];
-  readonly have?: Parameters<typeof snapshot>[0];
+  readonly have?: Have;
   readonly steps: readonly string[];
   readonly blocked?: readonly string[];
 }

@@ -1,7 +1,9 @@
 // PodmanV0 against the real Podman of a device, in both versions that devices run: what the planner's model (model-world.ts) says of
 // the world is held to here.
 
-import { type BoundVariant, type WorkloadReport } from "@harmony/core";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import {
   type Device,
   eventually,
@@ -50,6 +52,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   beforeEach(async () => {
     await registry.up().catch(() => undefined);
     await podman("rm", "--all", "--force", "--time", "0");
+    await rm(join(folder.path, "swaps"), { recursive: true, force: true });
   });
 
   const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
@@ -101,22 +104,24 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     ]);
   });
 
-  test("another image takes over, and nothing of the old one is left", async () => {
+  test("another image takes over, and nothing of the old one is left when it has proved itself", async () => {
     await apply("hello", web("hello:1"));
     await pageIs("version=1");
-    expect(await apply("hello", web("hello:2"))).toMatchObject({ phase: "Running", settled: true });
+    expect(await apply("hello", web("hello:2"))).toMatchObject({ phase: "Starting", reason: "OnTrial" });
     await pageIs("version=2");
+    expect(await podman("ps", "--all", "--format", "{{.Names}}", "--sort", "names")).toBe("hello_web\nhello_web.old");
+    expect(await settle("hello", web("hello:2"))).toMatchObject({ phase: "Running", message: `running ${image("hello:2")}` });
     expect(await podman("ps", "--all", "--format", "{{.Names}}")).toBe("hello_web");
   });
 
   test.each([
     ["creating the new container", 1],
-    ["stopping the old one", 2],
-    ["starting the new one", 3],
-    ["removing the old one", 4],
-    ["renaming the new one", 5],
+    ["recording the trial", 2],
+    ["stopping the old one", 3],
+    ["starting the new one", 4],
+    ["renaming the old one", 5],
+    ["renaming the new one", 6],
   ])("a swap cut short before %s is taken up where it was left", async (_, step) => {
-    await apply("hello", web("hello:2"));
     await apply("hello", web("hello:1"));
     const cut = new AbortController();
     let begun = 0;
@@ -125,9 +130,9 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
       if (begun === step) cut.abort(new Error("cut short"));
     };
     await expect(apply("hello", web("hello:2"), { onReport, signal: cut.signal })).rejects.toThrow("cut short");
-    expect(await apply("hello", web("hello:2"))).toMatchObject({ phase: "Running", settled: true });
+    expect(await apply("hello", web("hello:2"))).toMatchObject({ phase: "Starting", reason: "OnTrial" });
     await pageIs("version=2");
-    expect(await podman("ps", "--all", "--format", "{{.Names}}")).toBe("hello_web");
+    expect(await podman("ps", "--all", "--format", "{{.Names}}", "--sort", "names")).toBe("hello_web\nhello_web.old");
   });
 
   test("an image that does not exist blocks, and the old one goes on", async () => {
@@ -141,7 +146,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(report.services).toMatchObject([{ phase: "Running", image: image("hello:1") }]);
     await pageIs("version=1");
     await registry.push(await makeImage({ reference: "hello:404" }), "hello:404");
-    expect(await apply("hello", web("hello:404"))).toMatchObject({ phase: "Running" });
+    expect(await apply("hello", web("hello:404"))).toMatchObject({ reason: "OnTrial" });
     await pageIs("version=404");
   });
 
@@ -204,7 +209,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(await eventually(ask, { what: "db answers web" })).toContain("service=db version=2");
     await pageIs("service=web");
     expect(await podman("network", "ls", "--format", "{{.Name}}")).toContain("hello_default");
-    expect(await apply("hello", web("hello:1"))).toMatchObject({ phase: "Running", settled: true });
+    expect(await settle("hello", web("hello:1"))).toMatchObject({ phase: "Running", settled: true });
     expect(await podman("network", "ls", "--format", "{{.Name}}")).not.toContain("hello_default");
     await pageIs("service=web");
   });
@@ -213,7 +218,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     const pair = (tag: string) => ({ services: [...web(tag).services, { name: "db", image: image("hello:1"), stopTimeoutSeconds: 10 }] });
     await apply("hello", pair("hello:1"));
     const db = await podman("inspect", "hello_db", "--format", "{{.Id}}");
-    expect(await apply("hello", pair("hello:2"))).toMatchObject({ phase: "Running", runningRevision: String(lastRevision) });
+    expect(await settle("hello", pair("hello:2"))).toMatchObject({ phase: "Running", runningRevision: String(lastRevision) });
     await pageIs("version=2");
     expect(await podman("inspect", "hello_db", "--format", "{{.Id}}")).toBe(db);
   });

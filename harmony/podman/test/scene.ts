@@ -10,6 +10,7 @@ import type { Policy } from "../src/policy.ts";
 import type { PodmanV0 } from "../src/podman-v0-schema.ts";
 import type { Container, Snapshot } from "../src/snapshot.ts";
 import type { Step } from "../src/step.ts";
+import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/swap-journal.ts";
 
 export const CLOSED: Policy = { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "/etc/iot-agent/config.toml" };
 
@@ -43,23 +44,32 @@ export function container(service: string, data: unknown, more: Partial<Containe
     imageId: "id",
     health: "none",
     restarts: 0,
+    recentRestarts: 0,
     exitCode: 0,
+    createdAtMs: NOW_MS - 3_600_000,
     startedAtMs: NOW_MS - 3_600_000,
     exitedAtMs: more.state === "exited" ? NOW_MS - 1_800_000 : null,
     stoppedByUser: false,
     ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
-    lastLogLine: "",
+    lastLines: [],
     ...more,
   };
 }
 
-export function snapshot(
-  more: Partial<Omit<Snapshot, "images">> & { images?: readonly string[]; absent?: readonly string[] } = {},
-): Snapshot {
-  const { images = [], absent = [], ...rest } = more;
+/** A snapshot's record and its trial: what is not told is as if nothing had happened. */
+export type Have = Partial<Omit<Snapshot, "images" | "record">> & {
+  readonly images?: readonly string[];
+  readonly absent?: readonly string[];
+  readonly record?: Partial<SwapRecord>;
+};
+
+export function snapshot(more: Have = {}): Snapshot {
+  const { images = [], absent = [], record = {}, ...rest } = more;
   return {
     nowMs: NOW_MS,
-    device: { id: "pi-01", labels: {} },
+    device: { id: "pi-01", labels: {}, bootId: "boot-1" },
+    record: { ...NOTHING_RECORDED, ...record },
+    startList: [],
     containers: [],
     care: NO_CARE,
     networks: [],
@@ -74,6 +84,22 @@ export function snapshot(
     ]),
     ...rest,
   };
+}
+
+/** A version as the journal names it. */
+export function version(data: unknown, revision = "1"): ScoreVersion {
+  return { revision, scoreString: scoreString(data) };
+}
+
+/** What is remembered of a version that runs well. */
+export function proved(data: unknown, more: Partial<SwapRecord> = {}): Pick<Have, "record" | "startList"> {
+  return { record: { good: version(data), ...more }, startList: parsed(data).services.map(({ name }) => containerName("app", name)) };
+}
+
+/** Of `to`, under way since a moment. */
+export function trial(to: unknown, more: Partial<Trial> = {}): Trial {
+  const startedAt = new Date(NOW_MS - 10_000).toISOString();
+  return { to: version(to, "2"), startedAt, bootId: "boot-1", deviceFailures: 0, resumedAt: null, failure: null, setback: null, ...more };
 }
 
 /** A step in a few words, e.g. `create app_web`. */
@@ -95,6 +121,10 @@ export function inWords(step: Step): string {
       return `verify ${step.image}`;
     case "makeRoom":
       return `remove ${step.images.map(({ name }) => name).join(" ")}`;
+    case "journal":
+      return `journal: ${step.why}`;
+    case "recordStart":
+      return `start list: ${step.containers.join(" ")}`;
     case "stop":
       return `stop ${step.container} ${step.timeoutSeconds}s`;
     case "writeMounts":

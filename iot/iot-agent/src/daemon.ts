@@ -1,7 +1,8 @@
 // The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
 
+import { join } from "node:path";
 import { bind } from "@harmony/core";
-import { connectPodman, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./boot-id.ts";
@@ -19,11 +20,19 @@ export async function runDaemon(configFile: string): Promise<never> {
     async (signal) => {
       const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
+      const boot = await bootId();
+      const memory = (name: string) => ({
+        folder: join(config.stateDir, name),
+        onCorrupt: (told: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
+          log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", told),
+      });
       const device = new PodmanDevice({
-        device: { id: config.device, labels: config.labels },
+        device: { id: config.device, labels: config.labels, bootId: boot },
         podman: connectPodman({ socketPath: config.podmanSocket }),
+        journal: fileSwapJournal(memory("swaps")),
+        startList: fileStartList(memory("start")),
         disk: localDisk,
-        imageLedger: openImageLedger({ folder: config.stateDir, bootId: await bootId() }),
+        imageLedger: openImageLedger({ folder: config.stateDir, bootId: boot }),
         host: hostView({ secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
         policy: config.policy,
       });

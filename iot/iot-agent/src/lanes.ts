@@ -281,8 +281,9 @@ export class Lanes {
   }
 
   #againAfterMs(name: DeploymentName, report: WorkloadReport): number | null {
-    const isTrouble = report.phase === "Blocked" || report.phase === "Failed" || !report.settled;
-    if (!isTrouble) {
+    const isTrouble = report.phase === "Blocked" || report.phase === "Failed";
+    // On its way, and the variant knows when there may be news.
+    if (!isTrouble && (report.settled || report.recheckAfterMs !== null)) {
       this.#attempts.delete(name);
       return report.recheckAfterMs;
     }

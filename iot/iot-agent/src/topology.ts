@@ -3,24 +3,18 @@
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
-import type { DeviceIdentity, DiskSpace, HostView, ImageLedger, Podman, Policy } from "@harmony/podman";
+import type { PodmanV0Needs } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 
-export interface PodmanDeviceCapabilities {
+export interface PodmanDeviceCapabilities extends PodmanV0Needs {
   readonly architecture: Architecture;
-  readonly podman: Podman;
-  readonly device: DeviceIdentity;
-  readonly disk: DiskSpace;
-  readonly imageLedger: ImageLedger;
-  readonly host: HostView;
-  readonly policy: Policy;
 }
 
 export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
   readonly name: string;
   readonly capabilities: PodmanDeviceCapabilities;
 
-  constructor(options: Omit<PodmanDeviceCapabilities, "architecture">) {
+  constructor(options: PodmanV0Needs) {
     this.name = options.device.id;
     this.capabilities = { ...options, architecture: architecture() };
   }

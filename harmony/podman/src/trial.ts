@@ -1,0 +1,111 @@
+// A new version is on trial until it has proved itself, if there is something to go back to. What the journal says of it at each turn: that
+// it begins, that the device went down, that it failed and why. Pure; the records are written by steps of the plan.
+
+import type { Outcome } from "@harmony/core";
+import { MAX_DEVICE_FAILURES } from "./gate.ts";
+import { isUp } from "./role.ts";
+import { scoreOfLabel } from "./score-label.ts";
+import type { Container, Snapshot } from "./snapshot.ts";
+import type { JournalEntry } from "./step.ts";
+import type { Failure, ScoreVersion, SwapRecord } from "./swap-journal.ts";
+import { goodOf, type Target } from "./target.ts";
+
+export interface Entry {
+  readonly record: SwapRecord;
+  readonly why: JournalEntry;
+}
+
+/** What is gone back to if the target fails; null: nothing is known to be good, or the target is it. */
+export function wayBack(target: Target, own: readonly Container[], record: SwapRecord): Target | null {
+  if (target.kind !== "desired") return null;
+  const good = record.good === null ? goodOfLabels(target, own) : goodOf(record, "rolled-back");
+  return good === null || good.scoreString === target.scoreString ? null : good;
+}
+
+export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVersion, "scoreString">): boolean {
+  return trial?.to.scoreString === scoreString;
+}
+
+/** The record in which the target is on trial; the one there is if that says so already. */
+export function openTrial(target: Target, from: Target, { record, device: { bootId }, nowMs }: Snapshot): SwapRecord {
+  if (isOnTrial(record, target)) return record;
+  const to = versionOf(target);
+  const startedAt = new Date(nowMs).toISOString();
+  return {
+    ...record,
+    good: versionOf(from),
+    trial: { to, startedAt, bootId, deviceFailures: 0, resumedAt: null, failure: null, setback: null },
+    verdict: null,
+    crashes: {},
+  };
+}
+
+/** What has to be recorded of a trial under way before anything else is decided. */
+export function tellTrial(deployment: string, target: Target, { record, device: { bootId }, nowMs }: Snapshot): Entry | null {
+  const { trial } = record;
+  if (trial === null || !isOnTrial(record, target)) return null;
+  if (trial.failure !== null) return condemn({ deployment, target, failure: trial.failure, lastLines: [], record, nowMs });
+  if (trial.bootId === bootId) return null;
+  const deviceFailures = trial.deviceFailures + 1;
+  if (deviceFailures >= MAX_DEVICE_FAILURES) {
+    const why = `the device went down ${deviceFailures} times while it was tried`;
+    return condemn({ deployment, target, failure: { service: "", reason: "DeviceWentDown", why }, lastLines: [], record, nowMs });
+  }
+  return {
+    record: { ...record, trial: { ...trial, bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() } },
+    why: "the device went down while the new version was tried",
+  };
+}
+
+export function condemn(options: {
+  readonly deployment: string;
+  readonly target: Target;
+  readonly failure: Failure;
+  readonly lastLines: readonly string[];
+  readonly record: SwapRecord;
+  readonly nowMs: number;
+}): Entry {
+  const { deployment, target, failure, lastLines, record, nowMs } = options;
+  const { services } = target.score;
+  const failed = services.find(({ name }) => name === failure.service) ?? services[0];
+  const of = services.length === 1 || failure.service === "" ? "" : ` of service "${failure.service}"`;
+  const lines = lastLines.length === 0 ? "" : `; its last lines: ${lastLines.map((line) => line.slice(0, 200)).join(" | ")}`;
+  const again = `it is not tried again until the deployment changes or a person asks: \`iot-agent retry ${deployment}\``;
+  const message = `${failed?.image}${of} failed: ${failure.why}${lines}; ${again}`;
+  const verdict = { of: versionOf(target), at: new Date(nowMs).toISOString(), reason: failure.reason, message };
+  return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };
+}
+
+/** What came of a start, where it decides on the trial; null: it does not. */
+export function recordFailure(record: SwapRecord, outcome: Outcome, detail: string, nowMs: number): SwapRecord | null {
+  const { trial } = record;
+  // Damage is mended before the next try.
+  if (trial === null || !("reason" in outcome) || outcome.reason === "ImageDamaged") return null;
+  const { subject: service, reason, message } = outcome;
+  if (outcome.kind === "blocked") {
+    const setback = { service, reason, why: message, at: new Date(nowMs).toISOString(), count: (trial.setback?.count ?? 0) + 1 };
+    return { ...record, trial: { ...trial, setback } };
+  }
+  if (reason !== "StartFailed") return null;
+  return { ...record, trial: { ...trial, failure: { service, reason, why: `it could not be started: ${detail}` } } };
+}
+
+/** Of a deployment whose journal is lost, or that is older than its journal: what else runs well was good. */
+function goodOfLabels({ scoreString }: Target, own: readonly Container[]): Target | null {
+  const others = own.filter((container) => container.scoreString !== scoreString);
+  const latest = others.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
+  const score = latest === undefined ? null : scoreOfLabel(latest.scoreString);
+  if (latest === undefined || score === null || !others.every(looksGood)) return null;
+  return { kind: "rolled-back", score, scoreString: latest.scoreString, revision: latest.revision };
+}
+
+function looksGood(container: Container): boolean {
+  if (container.name.endsWith(".old")) return true;
+  if (isUp(container)) return container.restarts === 0 && container.health !== "unhealthy";
+  if (container.state === "created") return container.startedAtMs !== null;
+  return container.stoppedByUser || container.exitCode === 0;
+}
+
+function versionOf({ revision, scoreString }: Target): ScoreVersion {
+  return { revision, scoreString };
+}
