@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { testTable } from "../test/planner-table.ts";
-import { CLOSED, container, desired, NOW_MS, snapshot } from "../test/scene.ts";
+import { CLOSED, container, desired, NOW_MS, proved, snapshot } from "../test/scene.ts";
 import { NO_HOST_FACTS, type HostFacts } from "./host-facts.ts";
 import { inputsOf } from "./inputs.ts";
 import { plan } from "./planner.ts";
@@ -50,7 +50,11 @@ testTable({
     {
       name: "that a container was made with leaves it alone",
       want: mounting,
-      have: { host: withSecret(D1, { mounts: [now.folder] }), containers: [container("web", mounting, { inputs: now.inputs })] },
+      have: {
+        ...proved(mounting),
+        host: withSecret(D1, { mounts: [now.folder] }),
+        containers: [container("web", mounting, { inputs: now.inputs })],
+      },
       steps: [],
     },
     {
@@ -69,6 +73,7 @@ testTable({
       name: "that no container was made with is removed",
       want: mounting,
       have: {
+        ...proved(mounting),
         host: withSecret(D2, { mounts: [now.folder, later.folder] }),
         containers: [container("web", mounting, { inputs: later.inputs })],
       },
@@ -85,6 +90,7 @@ testTable({
       name: "that is absent leaves alone what was made with it",
       want: mounting,
       have: {
+        ...proved(mounting),
         host: host({ secrets: { db: { kind: "absent" } }, mounts: [now.folder] }),
         containers: [container("web", mounting, { inputs: now.inputs })],
       },
@@ -108,6 +114,7 @@ testTable({
       name: "that changed is another, and the first goes when its container has gone",
       want: inEnv,
       have: {
+        ...proved(inEnv),
         images,
         host: withSecret(D2),
         secrets: [`app_db.${D1}`, `app_db.${D2}`],
@@ -156,7 +163,7 @@ testTable({
     {
       name: "that was there before the container was started is no reason to do anything",
       want: serial,
-      have: { host: plugged(NOW_MS - 3_600_500), containers: [container("web", serial)] },
+      have: { ...proved(serial), host: plugged(NOW_MS - 3_600_500), containers: [container("web", serial)] },
       steps: [],
     },
     {
@@ -168,7 +175,7 @@ testTable({
     {
       name: "from the future tells nothing",
       want: serial,
-      have: { host: plugged(NOW_MS + 5_000), containers: [container("web", serial)] },
+      have: { ...proved(serial), host: plugged(NOW_MS + 5_000), containers: [container("web", serial)] },
       steps: [],
     },
   ],
