@@ -1,42 +1,25 @@
-// The planner from one version to the next: the swap, its gate, the way back, and where it goes on after a crash at any step.
+// The planner from one version to the next: the swap, its gate, and where it goes on after a crash at any step.
 
 import { type Row, testTable } from "../test/planner-table.ts";
-import { container, NOW_MS, proved, trial, version } from "../test/scene.ts";
-import type { Container } from "./snapshot.ts";
-
-const web = (image: string, more: object = {}) => ({ services: [{ name: "web", image, ports: ["8080:80"], ...more }] });
-const pair = (image: string, more: object = {}) => ({
-  services: [
-    { name: "web", image, ports: ["8080:80"], ...more },
-    { name: "db", image: "db:1", volumes: ["data:/data"] },
-  ],
-});
-const v1 = web("x:1");
-const v2 = web("x:2");
-const swap = [
-  "create app_web.next",
-  "journal: a new version is on trial",
-  "stop app_web 300s",
-  "start app_web.next",
-  "rename app_web app_web.old",
-  "rename app_web.next app_web",
-];
-const pass = ["journal: the version is good", "remove app_web.old"];
-const back = ["stop app_web 300s", "start app_web.old", "rename app_web app_web.next", "rename app_web.old app_web", "remove app_web.next"];
-
-const good = proved(v1);
-const tried = proved(v1, { trial: trial(v2) });
-const longTried = proved(v1, { trial: trial(v2, { startedAt: new Date(NOW_MS - 800_000).toISOString() }) });
-const condemned = proved(v1, {
-  verdict: { of: version(v2, "2"), at: new Date(NOW_MS - 1_000).toISOString(), reason: "Exited", message: "x:2 failed" },
-});
-const stopped: Partial<Container> = { state: "exited", stoppedByUser: true, exitCode: 143 };
-const running = container("web", v1);
-const aside = container("web", v1, stopped);
-const old = container("web", v1, { ...stopped, name: "app_web.old" });
-const next = (more: Partial<Container> = {}) => container("web", v2, { name: "app_web.next", ...more });
-const created = next({ state: "created", startedAtMs: null });
-const taken = (more: Partial<Container> = {}) => container("web", v2, { startedAtMs: NOW_MS - 9_000, ...more });
+import { container, NOW_MS, proved, trial } from "../test/scene.ts";
+import {
+  aside,
+  created,
+  good,
+  longTried,
+  next,
+  old,
+  pair,
+  pass,
+  running,
+  stopped,
+  swap,
+  taken,
+  tried,
+  v1,
+  v2,
+  web,
+} from "../test/swap-scene.ts";
 
 const rows: Record<string, readonly Row[]> = {
   "a new version": [
@@ -290,124 +273,6 @@ const rows: Record<string, readonly Row[]> = {
         ],
       },
       steps: ["journal: the new version has failed"],
-    },
-  ],
-  "a version that has failed": [
-    { name: "gives way to the old one", want: v2, have: { ...condemned, containers: [old, taken({ restarts: 1 })] }, steps: back },
-    {
-      name: "goes on giving way after a crash before the old one was started",
-      want: v2,
-      have: { ...condemned, containers: [old, taken(stopped)] },
-      steps: back.slice(1),
-    },
-    {
-      name: "goes on giving way after a crash when the old one was started",
-      want: v2,
-      have: { ...condemned, containers: [{ ...old, state: "running" }, taken(stopped)] },
-      steps: back.slice(2),
-    },
-    {
-      name: "goes on giving way after a crash between the names",
-      want: v2,
-      have: { ...condemned, containers: [{ ...old, state: "running" }, next(stopped)] },
-      steps: back.slice(3),
-    },
-    {
-      name: "is removed at last after a crash",
-      want: v2,
-      have: { ...condemned, containers: [running, next(stopped)] },
-      steps: back.slice(4),
-    },
-    { name: "is not tried again", want: v2, have: { ...condemned, containers: [running] }, steps: [] },
-    {
-      name: "is not tried again, and the old one is kept up",
-      want: v2,
-      have: { ...condemned, containers: [container("web", v1, { state: "exited", exitCode: 1 })] },
-      steps: ["start app_web"],
-    },
-    {
-      name: "is not tried again, and the old one is made anew if it is lost",
-      want: v2,
-      have: { ...condemned, absent: ["x:1"] },
-      steps: ["pull x:1", "create app_web", "start app_web"],
-    },
-    {
-      name: "is forgotten when the Score changes",
-      want: web("x:3"),
-      have: { ...condemned, images: ["x:3"], containers: [running] },
-      steps: swap,
-    },
-    {
-      name: "is forgotten when the Score goes back",
-      want: v1,
-      have: { ...condemned, containers: [running] },
-      steps: ["journal: the version is good"],
-    },
-    {
-      name: "that could not be started gives way where the names had not moved",
-      want: v2,
-      have: { ...condemned, containers: [aside, created] },
-      steps: ["start app_web", "remove app_web.next"],
-    },
-    {
-      name: "without a service gives it back",
-      want: v2,
-      have: {
-        ...proved(pair("x:1"), { verdict: { of: version(v2, "2"), at: "2027-01-15T00:00:00Z", reason: "Exited", message: "" } }),
-        networks: ["app_default"],
-        containers: [
-          container("web", pair("x:1"), { ...stopped, name: "app_web.old" }),
-          taken({ restarts: 1 }),
-          container("db", pair("x:1"), { ...stopped, name: "app_db.old" }),
-        ],
-      },
-      steps: [
-        "stop app_web 300s",
-        "start app_web.old",
-        "start app_db.old",
-        "rename app_web app_web.next",
-        "rename app_web.old app_web",
-        "remove app_web.next",
-        "rename app_db.old app_db",
-      ],
-    },
-    {
-      name: "with a service more loses it",
-      want: pair("x:1"),
-      have: {
-        ...proved(v1, { verdict: { of: version(pair("x:1"), "2"), at: "2027-01-15T00:00:00Z", reason: "Exited", message: "" } }),
-        networks: ["app_default"],
-        containers: [old, container("web", pair("x:1")), container("db", pair("x:1"), { restarts: 3 })],
-      },
-      steps: ["stop app_db 300s", ...back, "remove app_db"],
-    },
-  ],
-  "what may pass": [
-    ...(
-      [
-        ["lets the old one serve until the next try", 1_000, ["start app_web"], ["web PortInUse"]],
-        ["is tried again after a while", 20_000, ["start app_web.next", ...swap.slice(4)], []],
-      ] as const
-    ).map(([name, agoMs, steps, blocked]) => ({
-      name,
-      want: v2,
-      have: {
-        ...proved(v1, {
-          trial: trial(v2, {
-            setback: { service: "web", reason: "PortInUse", why: "held", at: new Date(NOW_MS - agoMs).toISOString(), count: 1 },
-          }),
-        }),
-        containers: [aside, created],
-      },
-      steps,
-      blocked,
-    })),
-    {
-      name: "and stands in the way of a swap that has begun lets the old one serve",
-      want: v2,
-      have: { ...tried, containers: [aside, created, container("web", v1, { deployment: "other" })].map((one) => one) },
-      steps: [],
-      blocked: ["web PortInUse"],
     },
   ],
 };
