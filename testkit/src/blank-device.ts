@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BLANK_AGENT_UID, BLANK_USER, type BlankRoot, blankRoot, blankRootWithCloudInit, PACKAGES_FOLDER } from "./blank-root.ts";
+import { BLANK_AGENT_UID, BLANK_USER, type BlankRoot, blankRoot, PACKAGES_FOLDER, vendorRoot } from "./blank-root.ts";
 import { bootDevice, type Device } from "./device.ts";
 import { eventually } from "./eventually.ts";
 import { run } from "./program.ts";
@@ -10,7 +10,9 @@ import { makeTempFolder } from "./temp-folder.ts";
 
 export interface BlankDeviceOptions {
   readonly name?: string;
-  /** The user-data that cloud-init finds at its first boot; without it the device has no cloud-init. */
+  /** `minimal` unless told; `vendor` has cloud-init, netplan and NetworkManager besides, all off. */
+  readonly image?: "minimal" | "vendor";
+  /** The user-data that a vendor's image finds at its first boot. */
   readonly cloudInit?: string;
 }
 
@@ -31,8 +33,8 @@ export async function blankDevicePublicKey(): Promise<string> {
 
 /** Resolves when sshd answers, and with cloud-init when that has come to its end. */
 export async function startBlankDevice(options: BlankDeviceOptions = {}): Promise<BlankDevice> {
-  const { name = "blank", cloudInit } = options;
-  const blank = cloudInit === undefined ? await blankRoot() : await blankRootWithCloudInit();
+  const { name = "blank", cloudInit, image = cloudInit === undefined ? "minimal" : "vendor" } = options;
+  const blank = image === "minimal" ? await blankRoot() : await vendorRoot();
   const device = await bootDevice({
     name,
     layers: [blank.root],

@@ -1,6 +1,6 @@
 // The system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a person's user `pi`, and nothing of this
 // project. Beside it the Debian packages that provisioning may ask for, as an apt repository in a folder: a simulated device has
-// no route to the mirrors. A second root has cloud-init as well. All made once and kept in the cache.
+// no route to the mirrors. A second root has what vendors add. All made once and kept in the cache.
 
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -40,13 +40,14 @@ export async function blankRoot(): Promise<BlankRoot> {
   return describeRoot(base, join(base, "root"));
 }
 
-/** The same with cloud-init, as the vendors' images have it. */
-export async function blankRootWithCloudInit(): Promise<BlankRoot> {
+/** The same with what vendors' images have besides: cloud-init, and both netplan and NetworkManager, switched off. */
+export async function vendorRoot(): Promise<BlankRoot> {
   const { root, packages } = await blankRoot();
-  const base = await cached(`device-cloud-init-trixie-${RECIPE}`, async (into) => {
+  const base = await cached(`device-vendor-trixie-${RECIPE}`, async (into) => {
     const copy = join(into, "root");
     await run(["cp", "--archive", "--reflink=auto", root, copy]);
-    const install = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq --yes --no-install-recommends install cloud-init";
+    const install =
+      "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq --yes --no-install-recommends install cloud-init netplan.io network-manager && systemctl disable NetworkManager";
     await run(
       [
         "systemd-nspawn",

@@ -2,7 +2,7 @@
 // Says what it makes, and how long that took. What is there already costs nothing.
 
 import { argoCdAssets } from "./argocd-program.ts";
-import { blankRootWithCloudInit } from "./blank-root.ts";
+import { vendorRoot } from "./blank-root.ts";
 import { cacheFolder } from "./cache.ts";
 import { deviceRoot } from "./device-root.ts";
 import { busyboxProgram, kubernetesPrograms, natsServerProgram, podman4Layer, registryProgram } from "./real-parts.ts";
@@ -11,7 +11,7 @@ const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   nats: natsServerProgram,
   busybox: busyboxProgram,
   device: () => deviceRoot(),
-  "blank device": blankRootWithCloudInit,
+  "blank device": vendorRoot,
   registry: registryProgram,
   "podman-4.9": podman4Layer,
   kubernetes: kubernetesPrograms,

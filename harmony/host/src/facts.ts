@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import type { LinuxHostV0 } from "./linux-host-v0-schema.ts";
 import { managedFiles } from "./managed-files.ts";
 import { quote, quoteAll } from "./shell-quote.ts";
-import { ADDRESS_FILES } from "./static-address.ts";
+import { ADDRESS_FILES, NETPLAN_FOLDER } from "./static-address.ts";
 
 const Owned = { mode: z.string(), owner: z.string(), group: z.string() };
 const Addresses = z.array(z.object({ local: z.string(), prefixlen: z.int() }));
@@ -80,7 +80,7 @@ done
 for d in ${quoteAll(directories.map(({ path }) => path))} "$home/.ssh"; do
   [ -d "$d" ] && fact folder "$d" $(stat -c '%a %U %G' "$d")
 done
-for f in ${quoteAll([...managedFiles(score).map(({ path }) => path), ...Object.values(ADDRESS_FILES)])} "$home/${AUTHORIZED_KEYS}"; do
+for f in ${quoteAll([...managedFiles(score).map(({ path }) => path), ...Object.values(ADDRESS_FILES)])} "$home/${AUTHORIZED_KEYS}" ${NETPLAN_FOLDER}/*.yaml; do
   [ -f "$f" ] && fact file "$f" $(stat -c '%a %U %G' "$f") "$(content "$f")"
 done
 [ -e /proc/sys/net/ipv4/ip_unprivileged_port_start ] && fact port-start "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
@@ -96,7 +96,7 @@ fi
 if systemctl --quiet is-active systemd-networkd; then
   networkctl list --no-legend --no-pager | while read -r _ dev _ _ state; do fact networkd "$dev" "$state"; done
 fi
-command -v netplan >/dev/null && for f in /etc/netplan/*.yaml; do [ -e "$f" ] && fact netplan; done
+command -v netplan >/dev/null && for f in ${NETPLAN_FOLDER}/*.yaml; do [ -e "$f" ] && fact netplan; done
 true
 `;
 }

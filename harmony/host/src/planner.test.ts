@@ -163,9 +163,9 @@ test("a user that is not there is created with the groups that are, and gets its
 
 test("an address that is there and will be there after a restart is left alone; one of the two is not enough", () => {
   const wanted = { address: "192.168.1.20/24", gateway: "192.168.1.1" };
-  const { file } = addressChange("systemd-networkd", "eth0", { ...wanted, dns: [] });
+  const { files: kept } = addressChange("systemd-networkd", "eth0", { ...wanted, dns: [] });
   const interfaces = [{ ifname: "eth0", addr_info: [{ local: "192.168.1.20", prefixlen: 24 }] }];
-  const files = [...READY.files, { ...file, mode: "0644", owner: "root", group: "root" }];
+  const files = [...READY.files, ...kept.map((file) => ({ ...file, mode: "0644", owner: "root", group: "root" }))];
   const kinds = (facts: Partial<HostFacts>) => planned({ staticAddress: wanted }, facts).steps.map(({ kind }) => kind);
   expect(kinds({ interfaces, files })).toEqual([]);
   expect(kinds({ interfaces })).toEqual(["set-address"]);

@@ -183,6 +183,6 @@ function addressSteps(score: LinuxHostV0, facts: HostFacts): Part {
       `neither netplan nor NetworkManager nor systemd-networkd looks after ${link}: enable one of them on the host`,
     );
   }
-  const change = addressChange(manager, link, score.staticAddress);
+  const change = addressChange(manager, link, score.staticAddress, facts.files);
   return hasAddress(facts, change) ? NOTHING : { steps: [{ kind: "set-address", change }], blocked: [] };
 }

@@ -1,11 +1,11 @@
-// Gives a host a new address without locking anybody out. The host tries it from a file under /run, with a timer of its own that
+// Gives a host a new address without locking anybody out. The host tries it from files under /run, with a timer of its own that
 // takes it back; this side has until then to reach the host under the new address, see that the gateway is there, and say
 // "keep". Lost connections, a wrong address, a wrong gateway and a power cut all end at the old address.
 
 import { setTimeout } from "node:timers/promises";
 import type { Outcome } from "@harmony/core";
 import { writeFile } from "./script-of.ts";
-import { quote } from "./shell-quote.ts";
+import { quote, quoteAll } from "./shell-quote.ts";
 import { SshError } from "./ssh-error.ts";
 import type { Ssh } from "./ssh.ts";
 import type { AddressChange } from "./static-address.ts";
@@ -34,7 +34,8 @@ export async function setAddress(ssh: Ssh, change: AddressChange, options: SetAd
   const moved = await ssh.at(address);
   let isKept = false;
   try {
-    let seen = `it did not answer within ${Math.round(confirmWithinMs / 1000)} s`;
+    const silent = `it did not answer within ${Math.round(confirmWithinMs / 1000)} s`;
+    let seen = silent;
     while (Date.now() < deadline) {
       const answer = await confirm(moved, change, signal);
       if (answer === "kept") {
@@ -46,7 +47,7 @@ export async function setAddress(ssh: Ssh, change: AddressChange, options: SetAd
         seen = `the host answered there, and the gateway ${change.gateway} did not answer it`;
         break;
       }
-      if (answer !== "not yet") seen = `${seen} (${answer.message})`;
+      if (answer !== "not yet") seen = `${silent} (${answer.message})`;
       await pause(500, signal);
     }
     progress("waiting until the host is back at its old address");
@@ -90,16 +91,11 @@ async function isBack(ssh: Ssh, { signal, withinMs }: { signal: AbortSignal; wit
 }
 
 /** Puts the two scripts there, winds the timer, and lets the trial begin a moment later, when this connection has been answered. */
-function armScript({ trial, applyTrial, undoTrial }: AddressChange, confirmWithinMs: number): string {
+function armScript({ trials, applyTrial, undoTrial }: AddressChange, confirmWithinMs: number): string {
   const script = (text: string, name: string): readonly string[] =>
     writeFile({ path: `${FOLDER}/${name}`, text: `${text}\n`, mode: "0700", owner: "root" });
-  const undo = `touch ${FOLDER}/undone\nrm -f ${quote(trial.path)}\n${undoTrial}`;
-  const attempt = [
-    ...writeFile({ ...trial, mode: "0600", owner: "root" }),
-    ...readableByNetworkd(trial.path),
-    applyTrial,
-    `touch ${FOLDER}/tried`,
-  ];
+  const undo = `touch ${FOLDER}/undone\nrm -f ${quoteAll(paths(trials))}\n${undoTrial}`;
+  const attempt = [...trials.flatMap(writeNetworkFile), applyTrial, `touch ${FOLDER}/tried`];
   const timer = (name: string, after: string): string =>
     `systemd-run --quiet --collect --unit=iot-provision-${name} --on-active=${after} --timer-property=AccuracySec=100ms /bin/sh -e ${FOLDER}/${name}`;
   return [
@@ -115,11 +111,15 @@ function armScript({ trial, applyTrial, undoTrial }: AddressChange, confirmWithi
 }
 
 /** systemd-networkd is a user of its own; the others' files may hold secrets and are for root alone. */
-function readableByNetworkd(path: string): readonly string[] {
-  return path.endsWith(".network") ? [`chmod 0644 ${quote(path)}`] : [];
+function writeNetworkFile(file: { readonly path: string; readonly text: string }): readonly string[] {
+  return writeFile({ ...file, mode: file.path.endsWith(".network") ? "0644" : "0600", owner: "root" });
 }
 
-function keepScript({ interface: link, address, gateway, file, trial, keep }: AddressChange): string {
+function paths(files: AddressChange["files"]): readonly string[] {
+  return files.map(({ path }) => path);
+}
+
+function keepScript({ interface: link, address, gateway, files, trials, keep }: AddressChange): string {
   return [
     `[ -e ${FOLDER}/tried ] || exit ${NOT_YET}`,
     `ip -o -4 address show dev ${quote(link)} | grep -qF ${quote(`inet ${address} `)} || exit ${NOT_YET}`,
@@ -133,9 +133,8 @@ function keepScript({ interface: link, address, gateway, file, trial, keep }: Ad
     "systemctl --quiet stop iot-provision-undo.timer",
     `[ ! -e ${FOLDER}/undone ] || exit ${NOT_YET}`,
     "set -e",
-    ...writeFile({ ...file, mode: "0600", owner: "root" }),
-    ...readableByNetworkd(file.path),
-    `rm -f ${quote(trial.path)}`,
+    ...files.flatMap(writeNetworkFile),
+    `rm -f ${quoteAll(paths(trials))}`,
     // A unit of its own goes on where the connection is lost for a moment.
     `systemd-run --quiet --collect --wait --unit=iot-provision-keep /bin/sh -c ${quote(keep)}`,
   ].join("\n");

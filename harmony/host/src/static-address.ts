@@ -2,11 +2,18 @@
 // under /run, which a restart forgets, and moved to /etc when the host was reached under it (set-address.ts): a wrong one locks
 // nobody out. Pure: the files' texts and the commands that make them count.
 
+import { parseDocument } from "yaml";
 import type { HostFacts } from "./facts.ts";
 import type { LinuxHostV0, StaticAddress } from "./linux-host-v0-schema.ts";
+
 import { quote } from "./shell-quote.ts";
 
 export type NetworkManagement = "netplan" | "NetworkManager" | "systemd-networkd";
+
+interface TextFile {
+  readonly path: string;
+  readonly text: string;
+}
 
 /** Shell commands and files; all the same for the one who executes them. */
 export interface AddressChange {
@@ -15,9 +22,9 @@ export interface AddressChange {
   readonly address: string;
   readonly gateway: string;
   /** What it is to be for good, and where it is tried. */
-  readonly file: { readonly path: string; readonly text: string };
-  readonly trial: { readonly path: string; readonly text: string };
-  /** After the trial's file is there; after it was removed again; after the file for good has replaced it. */
+  readonly files: readonly TextFile[];
+  readonly trials: readonly TextFile[];
+  /** After the trial's files are there; after they were removed again; after the files for good have replaced them. */
   readonly applyTrial: string;
   readonly undoTrial: string;
   readonly keep: string;
@@ -31,16 +38,23 @@ export function managementOf(facts: HostFacts, link: string): NetworkManagement 
   return ["unmanaged", undefined].includes(state(facts.networkd)) ? null : "systemd-networkd";
 }
 
-export function addressChange(manager: NetworkManagement, link: string, wanted: StaticAddress): AddressChange {
+/** `there`: the files of the host, of which netplan merges all. */
+export function addressChange(
+  manager: NetworkManagement,
+  link: string,
+  wanted: StaticAddress,
+  there: readonly TextFile[] = [],
+): AddressChange {
   const base = { manager, interface: link, address: wanted.address, gateway: wanted.gateway };
   switch (manager) {
     case "netplan": {
-      const text = netplanText(link, wanted);
+      const ours = { path: ADDRESS_FILES.netplan, text: netplanText(link, wanted) };
+      const files = [ours, ...withoutAddress(link, there)];
       return {
         ...base,
+        files,
         // One name in both folders: what is under /run hides what is under /etc.
-        file: { path: ADDRESS_FILES.netplan, text },
-        trial: { path: "/run/netplan/99-iot-agent.yaml", text },
+        trials: files.map(({ path, text }) => ({ path: path.replace(NETPLAN_FOLDER, "/run/netplan"), text })),
         applyTrial: "netplan apply",
         undoTrial: "netplan apply",
         keep: "netplan apply",
@@ -50,11 +64,13 @@ export function addressChange(manager: NetworkManagement, link: string, wanted: 
       const up = (id: string): string => `nmcli connection reload && nmcli --wait 20 connection up ${id} ifname ${quote(link)}`;
       return {
         ...base,
-        file: { path: ADDRESS_FILES.NetworkManager, text: keyfileText("iot-agent", link, wanted) },
-        trial: {
-          path: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection",
-          text: keyfileText("iot-agent-trial", link, wanted),
-        },
+        files: [{ path: ADDRESS_FILES.NetworkManager, text: keyfileText("iot-agent", link, wanted) }],
+        trials: [
+          {
+            path: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection",
+            text: keyfileText("iot-agent-trial", link, wanted),
+          },
+        ],
         applyTrial: up("iot-agent-trial"),
         // Its own choice among what is left is the connection from before.
         undoTrial: `nmcli connection delete iot-agent-trial; nmcli connection reload; nmcli --wait 20 device connect ${quote(link)}`,
@@ -66,15 +82,29 @@ export function addressChange(manager: NetworkManagement, link: string, wanted: 
       const reload = `networkctl reload && networkctl reconfigure ${quote(link)}`;
       return {
         ...base,
-        file: { path: ADDRESS_FILES["systemd-networkd"], text },
+        files: [{ path: ADDRESS_FILES["systemd-networkd"], text }],
         // The first name that matches the interface counts.
-        trial: { path: "/run/systemd/network/04-iot-agent-trial.network", text },
+        trials: [{ path: "/run/systemd/network/04-iot-agent-trial.network", text }],
         applyTrial: reload,
         undoTrial: reload,
         keep: reload,
       };
     }
   }
+}
+
+export const NETPLAN_FOLDER = "/etc/netplan";
+
+/** Netplan joins the lists of all files: what the others say of the interface's addresses would stay beside ours. */
+function withoutAddress(link: string, there: readonly TextFile[]): readonly TextFile[] {
+  return there.flatMap(({ path, text }) => {
+    if (!path.startsWith(`${NETPLAN_FOLDER}/`) || path === ADDRESS_FILES.netplan) return [];
+    const document = parseDocument(text);
+    const removed = ["addresses", "routes", "gateway4", "nameservers"].filter((key) =>
+      document.deleteIn(["network", "ethernets", link, key]),
+    );
+    return removed.length === 0 ? [] : [{ path, text: document.toString() }];
+  });
 }
 
 /** Where the address lies for good. */
@@ -142,7 +172,8 @@ export function hasAddress(facts: HostFacts, change: AddressChange): boolean {
   const link = facts.interfaces.find(({ ifname }) => ifname === change.interface);
   const isUp = link?.addr_info.some(({ local, prefixlen }) => `${local}/${prefixlen}` === change.address) ?? false;
   const isRouted = facts.defaultRoute?.gateway === change.gateway && facts.defaultRoute.dev === change.interface;
-  return isUp && isRouted && facts.files.some(({ path, text }) => path === change.file.path && text === change.file.text);
+  const isKept = change.files.every((file) => facts.files.some(({ path, text }) => path === file.path && text === file.text));
+  return isUp && isRouted && isKept;
 }
 
 /** The interface meant: the Score's, else the one with the default route. */

@@ -1,93 +1,148 @@
-// A static address on a device whose network systemd-networkd manages: the right one stays, over a restart too; a wrong one, and
-// one whose gateway is not there, are taken back by the device itself, and nobody is locked out. Everything else that the Score
-// asks for is switched off, to see the address alone.
+// A static address through each of the three that may look after a device's network: one at which nobody can reach it, and one whose
+// gateway is not there, are taken back by the device itself, so that nobody is locked out; a right one stays. Everything else that
+// the Score asks for is switched off, to see the address alone.
 
 import { type BlankDevice, eventually, startBlankDevice } from "@iot/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import type { HostInterpret, HostReport } from "../src/index.ts";
+import { expect, test } from "vitest";
+import type { HostInterpret } from "../src/index.ts";
 import { desired, interpretOn, sshOptions } from "./scene.ts";
 
 const signal = new AbortController().signal;
 /** Where the address never answers, the whole of it is waited for. */
 const SHORT_MS = 5_000;
-const CONFIRM_WITHIN_MS = 30_000;
-const TRIED = ["/run/systemd/network/04-iot-agent-trial.network", "/etc/systemd/network/05-iot-agent.network"];
+const LONG_MS = 40_000;
+const TEST_TIMEOUT_MS = 300_000;
 
-let device: BlankDevice;
-let host: HostInterpret;
-let hasty: HostInterpret;
-/** Another /30 beside the device's own, with the host at its other end. */
-let other: { device: string; host: string };
+interface Management {
+  readonly name: "netplan" | "NetworkManager" | "systemd-networkd";
+  /** What a vendor's image has for its own network, and how it is switched on. */
+  readonly own: (address: string, gateway: string) => { readonly path: string; readonly text: string };
+  readonly start: string;
+  readonly kept: string;
+  /** Nothing may be left here of an address that was tried. */
+  readonly trial: string;
+}
 
-beforeAll(async () => {
-  device = await startBlankDevice({ name: "networkd" });
-  const ownNetwork = `[Match]\nName=host0\n[Network]\nAddress=${device.address}/30\nGateway=${device.hostAddress}\n`;
-  await device.writeFile("/etc/systemd/network/50-own.network", ownNetwork);
-  await device.exec(["systemctl", "enable", "--quiet", "--now", "systemd-networkd"]);
+const MANAGEMENTS: readonly Management[] = [
+  {
+    name: "systemd-networkd",
+    own: (address, gateway) => ({
+      path: "/etc/systemd/network/50-own.network",
+      text: `[Match]\nName=host0\n[Network]\nAddress=${address}\nGateway=${gateway}\n`,
+    }),
+    start: "systemctl enable --quiet --now systemd-networkd",
+    kept: "/etc/systemd/network/05-iot-agent.network",
+    trial: "/run/systemd/network/04-iot-agent-trial.network",
+  },
+  {
+    name: "netplan",
+    own: (address, gateway) => ({
+      path: "/etc/netplan/50-own.yaml",
+      text: `network: {version: 2, ethernets: {host0: {addresses: [${address}], routes: [{to: default, via: ${gateway}}]}}}\n`,
+    }),
+    // A container has no udev, which netplan tells of what it has written.
+    start:
+      "printf '#!/bin/sh\\n' >/usr/local/bin/udevadm; chmod +x /usr/local/bin/udevadm; chmod 0600 /etc/netplan/*; netplan generate; systemctl enable --quiet --now systemd-networkd",
+    kept: "/etc/netplan/99-iot-agent.yaml",
+    trial: "/run/netplan/99-iot-agent.yaml",
+  },
+  {
+    name: "NetworkManager",
+    own: (address, gateway) => ({
+      path: "/etc/NetworkManager/system-connections/own.nmconnection",
+      text: `[connection]\nid=own\ntype=ethernet\ninterface-name=host0\n[ipv4]\nmethod=manual\naddress1=${address},${gateway}\n`,
+    }),
+    start: "chmod 0600 /etc/NetworkManager/system-connections/*; systemctl enable --quiet --now NetworkManager; nmcli connection up own",
+    kept: "/etc/NetworkManager/system-connections/iot-agent.nmconnection",
+    trial: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection",
+  },
+];
+
+test.concurrent.each(MANAGEMENTS)("a wrong address is taken back, a right one stays: $name", { timeout: TEST_TIMEOUT_MS }, async (each) => {
+  await using device = await startBlankDevice({ name: each.name.toLowerCase(), image: "vendor" });
+  const own = each.own(`${device.address}/30`, device.hostAddress);
+  await device.writeFile(own.path, own.text);
+  await device.exec(["sh", "-ec", each.start]);
+  await eventually(async () => (await managed(device)) || Promise.reject(new Error(await addresses(device))), {
+    what: `${each.name} looks after the network`,
+    timeoutMs: 60_000,
+  });
+  // Another /30 beside the device's own, with the host at its other end.
   const inOther = (address: string): string => address.replace(/^10\.213\./, "10.214.");
-  other = { device: inOther(device.address), host: inOther(device.hostAddress) };
+  const other = { device: inOther(device.address), host: inOther(device.hostAddress) };
   await device.addHostAddress(`${other.host}/30`);
-  await eventually(async () => (await addresses()).includes(device.address), { what: "systemd-networkd has taken over" });
-  host = interpretOn(sshOptions(device), CONFIRM_WITHIN_MS);
-  hasty = interpretOn(sshOptions(device), SHORT_MS);
-});
-afterAll(async () => {
-  await Promise.all([host.close(), hasty.close()]);
-  await device.stop();
+
+  const undone = async (confirmWithinMs: number, staticAddress: StaticAddress, backAt: string): Promise<string> => {
+    const { phase, reason, message } = await provisioned(device, backAt, confirmWithinMs, (host) =>
+      host.reconcile(score(staticAddress), { signal }),
+    );
+    expect({ phase, reason }).toEqual({ phase: "Failed", reason: "AddressUndone" });
+    expect(message).toContain(`it is back at ${backAt}`);
+    expect(await addresses(device)).toContain(`${backAt}/30`);
+    expect(await there(device, each.trial)).toBe(false);
+    return message;
+  };
+
+  const nowhere = { address: "10.215.0.2/30", gateway: "10.215.0.1" };
+  expect(await undone(SHORT_MS, nowhere, device.address)).toContain("did not answer within 5 s");
+  expect(await there(device, each.kept)).toBe(false);
+
+  // In the larger network another host could be the gateway, and none is.
+  const nobody = other.device.replace(/\d+$/, (last) => String(Number(last) ^ 8));
+  const message = await undone(LONG_MS, { address: `${other.device}/24`, gateway: nobody }, device.address);
+  expect(message).toContain(`the gateway ${nobody} did not answer it`);
+
+  const right = score({ address: `${other.device}/30`, gateway: other.host });
+  await provisioned(device, device.address, LONG_MS, async (host) => {
+    const report = await host.reconcile(right, { signal });
+    expect(report).toMatchObject({ phase: "Running", steps: [{ outcome: { kind: "changed" } }] });
+    expect(report.steps[0]?.step).toContain(`through ${each.name}`);
+    expect((await host.explain(right, signal)).planned).toEqual([]);
+  });
+  expect(await addresses(device)).toContain(`${other.device}/30`);
+  expect(await addresses(device)).not.toContain(`${device.address}/30`);
+  expect([await there(device, each.kept), await there(device, each.trial)]).toEqual([true, false]);
+
+  await undone(SHORT_MS, nowhere, other.device);
+  expect(await there(device, each.kept)).toBe(true);
 });
 
-const addresses = async (): Promise<string> => (await device.exec(["ip", "-4", "-brief", "address", "show", "host0"])).stdout;
-const there = async (path: string): Promise<boolean> =>
-  (await device.exec(["test", "-e", path], { allowExitCodes: [0, 1] })).exitCode === 0;
+interface StaticAddress {
+  readonly address: string;
+  readonly gateway: string;
+}
 
-function score(staticAddress: { address: string; gateway: string }): ReturnType<typeof desired> {
+function score(staticAddress: StaticAddress): ReturnType<typeof desired> {
   const nothingElse = { packages: ["openssh-server"], directories: [], podmanSocket: false, timeSync: false, memoryController: false };
   return desired({ ...nothingElse, staticAddress });
 }
 
-async function undone(on: HostInterpret, staticAddress: { address: string; gateway: string }): Promise<HostReport> {
-  const report = await on.reconcile(score(staticAddress), { signal });
-  expect(report).toMatchObject({ phase: "Failed", reason: "AddressUndone" });
-  expect(report.message).toContain(`it is back at ${device.address}`);
-  expect(await addresses()).toContain(`${device.address}/30`);
-  for (const path of TRIED) expect([path, await there(path)]).toEqual([path, false]);
-  return report;
+async function provisioned<T>(
+  device: BlankDevice,
+  at: string,
+  confirmWithinMs: number,
+  use: (host: HostInterpret) => Promise<T>,
+): Promise<T> {
+  const host = interpretOn({ ...sshOptions(device), host: at, acceptNewHostKey: true }, confirmWithinMs);
+  try {
+    // All but the address, so that it alone is seen.
+    const { staticAddress: _, ...rest } = score({ address: "10.0.0.2/24", gateway: "10.0.0.1" }).data ?? {};
+    await host.reconcile(desired(rest), { signal });
+    return await use(host);
+  } finally {
+    await host.close();
+  }
 }
 
-test("an address at which nobody can reach the device is taken back", async () => {
-  const { message } = await undone(hasty, { address: "10.215.0.2/30", gateway: "10.215.0.1" });
-  expect(message).toContain("did not answer within 5 s");
-});
+async function managed(device: BlankDevice): Promise<boolean> {
+  const { stdout } = await device.exec(["ip", "-4", "route", "show", "default"]);
+  return stdout.includes("proto static");
+}
 
-test("an address whose gateway does not answer is taken back at once", async () => {
-  // The host's end has the address that the device would have for its neighbour in a larger network; a third is nobody's.
-  const network = other.device.replace(/\d+$/, "");
-  const nobody = `${network}${Number(other.device.split(".").at(-1)) ^ 8}`;
-  const { message } = await undone(host, { address: `${other.device}/24`, gateway: nobody });
-  expect(message).toContain(`the gateway ${nobody} did not answer it`);
-});
+async function addresses(device: BlankDevice): Promise<string> {
+  return (await device.exec(["ip", "-4", "-brief", "address", "show", "host0"])).stdout;
+}
 
-test("a right one stays, is not set again, and is there after a restart", async () => {
-  const right = score({ address: `${other.device}/30`, gateway: other.host });
-  const { phase, steps } = await host.reconcile(right, { signal });
-  expect(steps.at(-1)).toMatchObject({ outcome: { kind: "changed" } });
-  expect(phase).toBe("Running");
-  expect(await addresses()).toContain(`${other.device}/30`);
-  expect(await addresses()).not.toContain(`${device.address}/30`);
-  expect(await Promise.all(TRIED.map(there))).toEqual([false, true]);
-  expect((await host.explain(right, signal)).planned).toEqual([]);
-  const timers = await device.exec(["systemctl", "list-units", "--no-legend", "iot-provision-*"]);
-  expect(timers.stdout).toBe("");
-
-  await device.exec(["systemctl", "restart", "systemd-networkd"]);
-  await eventually(async () => (await addresses()).includes(other.device), { what: "the address is there again" });
-  expect((await host.explain(right, signal)).planned).toEqual([]);
-});
-
-test("a move from one static address to a wrong one ends at the first", async () => {
-  await host.close();
-  host = interpretOn({ ...sshOptions(device), host: other.device, acceptNewHostKey: true }, SHORT_MS);
-  const report = await host.reconcile(score({ address: "10.215.0.2/30", gateway: "10.215.0.1" }), { signal });
-  expect(report).toMatchObject({ phase: "Failed", reason: "AddressUndone" });
-  expect(report.message).toContain(`it is back at ${other.device}`);
-});
+async function there(device: BlankDevice, path: string): Promise<boolean> {
+  return (await device.exec(["test", "-e", path], { allowExitCodes: [0, 1] })).exitCode === 0;
+}
