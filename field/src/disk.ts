@@ -1,0 +1,87 @@
+// The disk of an emulated device, and what a power cut leaves of it. While the device runs, qemu writes into an overlay and, beside
+// it, into a log of every write and flush. After a cut the disk is made of the log: what was written before the last flush is
+// there for certain, and of what came after it a seeded part is lost, as in the cache of an SD card. After a shutdown all is there.
+// The log's format is that of the kernel's dm-log-writes, read in write-log.ts.
+
+import { copyFile, open, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { join } from "node:path";
+import { run } from "@iot/testkit";
+import type { Random } from "./random.ts";
+import { readWriteLog, survivors } from "./write-log.ts";
+
+export interface Disk {
+  /** The raw image. Nobody writes to it while a device runs on it. */
+  readonly path: string;
+  mount(): Promise<MountedDisk>;
+}
+
+export interface MountedDisk {
+  /** For qemu's -blockdev; the last one's node is `disk`. */
+  readonly blockdevs: readonly string[];
+  /** After the end of qemu: brings the disk to where a cut left it. `keep` is the share of unflushed writes that survive. */
+  settle(keep: number, random: Random): Promise<SettledDisk>;
+}
+
+export interface SettledDisk {
+  readonly writes: number;
+  readonly flushes: number;
+  /** Writes after the last flush, and how many of them were lost. */
+  readonly unflushed: number;
+  readonly lost: number;
+}
+
+/** A disk in that folder, as a copy of an image. */
+export async function copyDisk(image: string, folder: string): Promise<Disk> {
+  const path = join(folder, "disk.raw");
+  await run(["cp", "--sparse=always", image, path]);
+  return diskAt(path, folder);
+}
+
+export function diskAt(path: string, folder: string): Disk {
+  return {
+    path,
+    mount: async () => {
+      const overlay = join(folder, "overlay.qcow2");
+      const log = join(folder, "writes.log");
+      await rm(log, { force: true });
+      await (await open(log, constants.O_CREAT | constants.O_WRONLY)).close();
+      await run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", path, "-F", "raw", overlay]);
+      return {
+        blockdevs: [
+          JSON.stringify({ driver: "qcow2", "node-name": "overlay", file: { driver: "file", filename: overlay } }),
+          JSON.stringify({ driver: "file", "node-name": "log", filename: log }),
+          JSON.stringify({ driver: "blklogwrites", "node-name": "disk", file: "overlay", log: "log" }),
+        ],
+        settle: async (keep, random) => {
+          const settled = await replay({ log, onto: path, keep, random });
+          await rm(overlay);
+          await rm(log);
+          return settled;
+        },
+      };
+    },
+  };
+}
+
+async function replay(options: { log: string; onto: string; keep: number; random: Random }): Promise<SettledDisk> {
+  const { log, onto, keep, random } = options;
+  const entries = await readWriteLog(log);
+  const { kept, unflushed } = survivors(entries, keep, random);
+  await using from = await open(log, "r");
+  await using to = await open(onto, "r+");
+  let buffer = Buffer.alloc(1 << 20);
+  for (const { offsetBytes, lengthBytes, dataAtBytes, kind } of kept) {
+    if (buffer.length < lengthBytes) buffer = Buffer.alloc(lengthBytes);
+    if (kind === "discard") continue;
+    await from.read(buffer, 0, lengthBytes, dataAtBytes);
+    await to.write(buffer, 0, lengthBytes, offsetBytes);
+  }
+  const writes = entries.filter(({ kind }) => kind !== "flush").length;
+  return { writes, flushes: entries.length - writes, unflushed, lost: writes - kept.length };
+}
+
+/** Keeps a copy of it. */
+export async function keepDisk(disk: Disk, place: string): Promise<void> {
+  await copyFile(disk.path, place, constants.COPYFILE_FICLONE);
+}
