@@ -3,7 +3,7 @@
 // there for certain, and of what came after it a seeded part is lost, as in the cache of an SD card. After a shutdown all is there.
 // The log's format is that of the kernel's dm-log-writes, read in write-log.ts.
 
-import { copyFile, open, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { run } from "@iot/testkit";
@@ -79,9 +79,4 @@ async function replay(options: { log: string; onto: string; keep: number; random
   }
   const writes = entries.filter(({ kind }) => kind !== "flush").length;
   return { writes, flushes: entries.length - writes, unflushed, lost: writes - kept.length };
-}
-
-/** Keeps a copy of it. */
-export async function keepDisk(disk: Disk, place: string): Promise<void> {
-  await copyFile(disk.path, place, constants.COPYFILE_FICLONE);
 }

@@ -45,7 +45,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const startedAt = performance.now();
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...qemuArgv(options)], { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", ...qemuArgv(options)], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   let serial = "";
   let running = true;
   const login = Promise.withResolvers<number>();
@@ -111,15 +114,17 @@ function qemuArgv({ architecture, root, disk, folder, forward }: MachineOptions)
     arm64: ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "cortex-a76"],
   };
   const console: Readonly<Record<Architecture, string>> = { amd64: "ttyS0", arm64: "ttyAMA0" };
+  // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else, hence no write-zeroes.
+  const parts = `-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi,tb-size=256 -smp 1 -m ${MEMORY_MEGABYTES}
+    -kernel ${root.kernel} -initrd ${root.initrd} -device virtio-blk-pci,drive=disk,write-zeroes=off,discard=off
+    -netdev user,id=net,net=${subnet},host=${host},dns=10.77.0.3${forwards.join("")} -device virtio-net-pci,netdev=net,romfile=
+    -device virtio-rng-pci -device virtio-serial-pci -serial stdio`;
   return [
     ...machine[architecture],
-    ..."-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi,tb-size=256 -smp 1".split(" "),
-    ...["-m", String(MEMORY_MEGABYTES), "-kernel", root.kernel, "-initrd", root.initrd, "-append", `${kernelOptions} console=${console[architecture]}`],
+    ...parts.split(/\s+/),
+    "-append",
+    `${kernelOptions} console=${console[architecture]}`,
     ...disk.blockdevs.flatMap((node) => ["-blockdev", node]),
-    // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else.
-    ...["-device", "virtio-blk-pci,drive=disk,write-zeroes=off,discard=off"],
-    ...["-netdev", `user,id=net,net=${subnet},host=${host},dns=10.77.0.3${forwards.join("")}`, "-device", "virtio-net-pci,netdev=net,romfile="],
-    ..."-device virtio-rng-pci -device virtio-serial-pci -serial stdio".split(" "),
     ...sockets,
   ];
 }

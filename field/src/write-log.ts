@@ -44,7 +44,8 @@ function parseEntry(entry: Buffer, dataAtBytes: number, sectorBytes: number): Lo
   const sectors = Number(entry.readBigUInt64LE(8));
   const flags = entry.readBigUInt64LE(16);
   if (sectors === 0 && flags === 0n) return undefined;
-  const kind = sectors === 0 && (flags & FLUSH) !== 0n ? "flush" : (flags & DISCARD) !== 0n ? "discard" : (flags & FUA) !== 0n ? "durable" : "write";
+  const kind =
+    sectors === 0 && (flags & FLUSH) !== 0n ? "flush" : (flags & DISCARD) !== 0n ? "discard" : (flags & FUA) !== 0n ? "durable" : "write";
   return { kind, offsetBytes: Number(entry.readBigUInt64LE(0)) * OFFSET_UNIT_BYTES, lengthBytes: sectors * sectorBytes, dataAtBytes };
 }
 

@@ -21,6 +21,8 @@ export interface ImageOptions {
   readonly behaviour?: "serves" | "ignores-term" | { readonly exitsWith: number; readonly afterMs?: number };
   /** Megabytes of noise in a layer of its own, for pulls that take a while. */
   readonly ballastMegabytes?: number;
+  /** The static busybox inside, for a machine of another architecture; the host's unless told. */
+  readonly busybox?: { readonly path: string; readonly architecture: string };
 }
 
 export interface TestImage {
@@ -45,12 +47,12 @@ export interface ImageBlob {
 const OCI = "application/vnd.oci.image";
 
 export async function makeImage(options: ImageOptions = {}): Promise<TestImage> {
-  const { reference = "localhost/hello:1", port = 8080, behaviour = "serves", ballastMegabytes = 0 } = options;
+  const { reference = "localhost/hello:1", port = 8080, behaviour = "serves", ballastMegabytes = 0, busybox } = options;
   const version = options.version ?? reference.slice(reference.lastIndexOf(":") + 1);
-  const layers = [await makeLayer(await programFiles(startScript({ version, port, behaviour })))];
+  const layers = [await makeLayer(await programFiles(startScript({ version, port, behaviour }), busybox?.path))];
   if (ballastMegabytes > 0) layers.push(await makeLayer([{ path: "ballast", data: noise(ballastMegabytes, reference) }]));
   const config = json({
-    architecture: process.arch === "x64" ? "amd64" : process.arch,
+    architecture: busybox?.architecture ?? (process.arch === "x64" ? "amd64" : process.arch),
     os: "linux",
     created: "2026-01-01T00:00:00Z",
     config: {
@@ -111,9 +113,9 @@ interface LayerFile {
   readonly isProgram?: boolean;
 }
 
-async function programFiles(script: string): Promise<readonly LayerFile[]> {
+async function programFiles(script: string, busybox?: string): Promise<readonly LayerFile[]> {
   return [
-    { path: "bin/busybox", data: await readFile(await busyboxProgram()), isProgram: true },
+    { path: "bin/busybox", data: await readFile(busybox ?? (await busyboxProgram())), isProgram: true },
     { path: "start", data: Buffer.from(script) },
   ];
 }

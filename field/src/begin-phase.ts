@@ -1,0 +1,94 @@
+// What is begun on a reconciled device before its power is cut, and the wait for the moment. The phase's beginning is seen in the
+// device's files as they change, which costs the emulated processor nothing; the cut's delay counts from there.
+
+import type { Registry } from "@iot/testkit";
+import type { Machine } from "./machine.ts";
+import type { Cut } from "./plan.ts";
+
+export interface Begin {
+  readonly machine: Machine;
+  readonly registry: Registry;
+  /** Publishes a new version. */
+  change(options?: { readonly ballastMegabytes?: number }): Promise<void>;
+}
+
+/** A phase that has not begun by then is cut all the same. */
+const BEGIN_TIMEOUT_MS = 90_000;
+const BALLAST_MEGABYTES = 6;
+const SLOW_LAYER_MS = 3_000;
+const BURST = 4;
+
+const STATE = "/var/lib/iot-agent";
+const STORAGE = "/home/iot-agent/.local/share/containers/storage";
+
+/** Whether the phase began. */
+export async function beginPhase(cut: Cut, begin: Begin): Promise<boolean> {
+  const { machine, registry, change } = begin;
+  switch (cut.phase) {
+    case "idle":
+    case "boot":
+      await pause(cut.delayMs);
+      return true;
+    case "pull": {
+      const before = registry.requests(/^GET .*\/blobs\//);
+      registry.slowDown(SLOW_LAYER_MS);
+      await change({ ballastMegabytes: BALLAST_MEGABYTES });
+      const begun = await polled(() => registry.requests(/^GET .*\/blobs\//) > before);
+      await pause(cut.delayMs);
+      registry.slowDown(0);
+      return begun;
+    }
+    case "create":
+      return after(cut, watch(machine, `${STORAGE}/overlay-containers:nmy`, /./), () => change());
+    case "swap":
+      return after(cut, watch(machine, `${STATE}/swaps:nmy`, /./), () => change());
+    case "state":
+      return after(cut, watch(machine, `${STATE}:nmy`, /desired-state/), async () => {
+        for (let round = 0; round < BURST; round++) await change();
+      });
+  }
+}
+
+async function after(cut: Cut, watching: Promise<Watch>, act: () => Promise<void>): Promise<boolean> {
+  const { seen } = await watching;
+  const acted = act();
+  acted.catch(() => undefined);
+  const begun = await seen;
+  await pause(cut.delayMs);
+  // A burst goes on while the power goes.
+  await acted;
+  return begun;
+}
+
+interface Watch {
+  /** Whether what it waits for came in time. */
+  readonly seen: Promise<boolean>;
+}
+
+/** Resolves when the watch stands. */
+async function watch(machine: Machine, target: string, pattern: RegExp): Promise<Watch> {
+  const standing = Promise.withResolvers<void>();
+  const seen = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => seen.resolve(false), BEGIN_TIMEOUT_MS);
+  const [folder] = target.split(":");
+  await machine.watcher.follow(`sh -c 'mkdir -p ${folder}; echo standing; exec busybox inotifyd - ${target}'`, (line) => {
+    if (line === "standing") standing.resolve();
+    else if (pattern.test(line)) seen.resolve(true);
+  });
+  await standing.promise;
+  void seen.promise.then(() => clearTimeout(timer));
+  return { seen: seen.promise };
+}
+
+async function polled(isSo: () => boolean): Promise<boolean> {
+  const until = performance.now() + BEGIN_TIMEOUT_MS;
+  while (performance.now() < until) {
+    if (isSo()) return true;
+    await pause(50);
+  }
+  return false;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,136 @@
+// The central parts of a run, all real: NATS, a registry, a git repository whose push tells the operator, and the operator. They are
+// one for all devices of the run. Each device has two deployments of its own, of one service each, whose page names the version.
+
+import { join } from "node:path";
+import { createLog } from "@harmony/runtime";
+import type { DeviceStatus } from "@iot/contracts";
+import { connectMessaging, openStatusStore } from "@iot/messaging";
+import {
+  freePort,
+  type ImageOptions,
+  makeGitRepository,
+  makeImage,
+  makeTempFolder,
+  type Registry,
+  startNats,
+  startRegistry,
+  startServerProcess,
+} from "@iot/testkit";
+import { DEVICE_NETWORK } from "./device-root.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+
+export interface Central {
+  /** As the device sees them. */
+  readonly natsUrl: string;
+  readonly registryAddress: string;
+  readonly registry: Registry;
+  /** Gives the reference that goes into a Score. */
+  pushImage(options: { readonly version: string; readonly ballastMegabytes?: number }): Promise<string>;
+  /** One commit and push: by deployment, the image of its service. Deployments that are not named stay. */
+  publish(device: string, images: Readonly<Record<string, { readonly image: string; readonly port: number }>>): Promise<void>;
+  /** The last status of a device that came after that time, by this machine's clock. */
+  status(device: string, sinceMs: number): DeviceStatus | null;
+  operatorLog(): string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Central> {
+  await using stack = new AsyncDisposableStack();
+  const nats = stack.use(await startNats());
+  const registry = stack.use(await startRegistry());
+  const repository = stack.use(await makeGitRepository());
+  await repository.commit({ "README.md": "The workloads of the field run.\n" });
+  await repository.push();
+  const folder = await makeTempFolder("field-operator");
+  stack.defer(() => folder.remove());
+  const port = await freePort();
+  const hook = `http://127.0.0.1:${port}/hooks/git`;
+  await repository.setHook("post-receive", `#!/bin/sh\ncurl --silent --max-time 2 --output /dev/null --request POST ${hook}\nexit 0\n`);
+  const operator = await startServerProcess({
+    name: "iot-operator",
+    argv: [process.execPath, join(TOP, "iot/iot-operator/src/main.ts")],
+    env: { NATS_URL: nats.url, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:field", IOT_HTTP_PORT: String(port), TMPDIR: folder.path },
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  });
+  stack.defer(() => operator.stop());
+
+  const log = createLog({ name: "field", level: "warn" });
+  const ended = new AbortController();
+  const messaging = await connectMessaging({ servers: [nats.url], name: "field", log, signal: ended.signal });
+  stack.defer(() => messaging.close());
+  stack.defer(() => ended.abort());
+  const statuses = new Map<string, { readonly receivedAtMs: number; readonly status: DeviceStatus }>();
+  const store = await openStatusStore(messaging, { log });
+  await store.watch(({ device, receivedAtMs, status }) => {
+    if (status.ok) statuses.set(device, { receivedAtMs, status: status.value });
+  }, ended.signal);
+
+  const registryPort = registry.address.split(":")[1] ?? "";
+  const registryAddress = `${DEVICE_NETWORK.host}:${registryPort}`;
+  let last: Promise<unknown> = Promise.resolve();
+  const kept = stack.move();
+  return {
+    natsUrl: `nats://${DEVICE_NETWORK.host}:${nats.port}`,
+    registryAddress,
+    registry,
+    pushImage: async ({ version, ballastMegabytes = 0 }) => {
+      const name = `hello:${version}`;
+      const image = await makeImage({
+        reference: `${registryAddress}/${name}`,
+        version,
+        port: 80,
+        ballastMegabytes,
+        ...(busybox === undefined ? {} : { busybox }),
+      });
+      await registry.push(image, name);
+      return `${registryAddress}/${name}`;
+    },
+    // One work tree for all devices: one push after the other.
+    publish: (device, images) => {
+      const published = last.then(async () => {
+        const files = Object.entries(images).map(([name, { image, port }]): [string, string] => [
+          `${device}/${name}.yaml`,
+          yaml({ device, name, image, port }),
+        ]);
+        await repository.commit(Object.fromEntries(files));
+        await repository.push();
+      });
+      last = published.catch(() => undefined);
+      return published;
+    },
+    status: (device, sinceMs) => {
+      const found = statuses.get(device);
+      return found === undefined || found.receivedAtMs < sinceMs ? null : found.status;
+    },
+    operatorLog: () => operator.log(),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+interface Workload {
+  readonly device: string;
+  readonly name: string;
+  readonly image: string;
+  readonly port: number;
+}
+
+/** Two devices may not have a deployment of the same name, so the name carries the device. */
+function yaml({ device, name, image, port }: Workload): string {
+  return `apiVersion: iot.nationtech.io/v1alpha1
+kind: Deployment
+metadata:
+  name: ${name}
+spec:
+  targetDevices: [${device}]
+  score:
+    type: PodmanV0
+    data:
+      services:
+        - name: page
+          image: ${image}
+          ports: ["${port}:80"]
+          volumes: ["data:/data"]
+          stopTimeoutSeconds: 10
+`;
+}

@@ -1,0 +1,336 @@
+// One device through its cuts, one after the other on the same disk: reconciled, something begun, the power cut in the midst of it,
+// booted again and judged. After a cut that failed its judgement, what can tell why is kept, and the next one starts from a new disk.
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { eventually, freePort } from "@iot/testkit";
+import type { Central } from "./central.ts";
+import type { Architecture, DeviceRoot } from "./device-root.ts";
+import { copyDisk, type Disk, type MountedDisk, type SettledDisk } from "./disk.ts";
+import { judge, type Observation } from "./judge.ts";
+import { type Machine, startMachine } from "./machine.ts";
+import { checkFileSystem, observe, observeContainers } from "./observe.ts";
+import { beginPhase } from "./begin-phase.ts";
+import { type Cut, cutRandom } from "./plan.ts";
+import type { CutRecord } from "./record.ts";
+
+export interface LaneOptions {
+  readonly architecture: Architecture;
+  readonly root: DeviceRoot;
+  /** The image that a new disk is a copy of. */
+  readonly image: string;
+  readonly central: Central;
+  readonly device: string;
+  readonly folder: string;
+  /** Where what tells of a failure is kept. */
+  readonly evidence: string;
+  readonly seed: number;
+  say(text: string): void;
+}
+
+/** How long an emulated device may take on a machine that does other things too. */
+const LOGIN_TIMEOUT_MS = 240_000;
+const ANSWER_TIMEOUT_MS = 300_000;
+const RECONCILE_TIMEOUT_MS = 420_000;
+const SETTLE_TIMEOUT_MS = 60_000;
+
+const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
+type Name = keyof typeof DEVICE_PORTS;
+const NAMES: readonly Name[] = ["web", "pump"];
+
+interface Running {
+  readonly machine: Machine;
+  readonly mounted: MountedDisk;
+  readonly bootedAtMs: number;
+}
+
+export class DeviceLane {
+  readonly #options: LaneOptions;
+  readonly #ports: Readonly<Record<Name, number>>;
+  #disk: Disk | undefined;
+  #running: Running | undefined;
+  /** The newest version that was published, and before it the one that ran: what may answer until all is reconciled. */
+  #wanted: Record<Name, string> = { web: "", pump: "" };
+  #acceptable: Record<Name, string[]> = { web: [], pump: [] };
+  #versions = 0;
+
+  private constructor(options: LaneOptions, ports: Readonly<Record<Name, number>>) {
+    this.#options = options;
+    this.#ports = ports;
+  }
+
+  static async start(options: LaneOptions): Promise<DeviceLane> {
+    await mkdir(options.folder, { recursive: true });
+    return new DeviceLane(options, { web: await freePort(), pump: await freePort() });
+  }
+
+  /** Judged; the device then runs and is reconciled, or has been given up. */
+  async cut(cut: Cut): Promise<CutRecord> {
+    if (this.#running === undefined) await this.#startAnew();
+    const begun = await this.#doUntilTheCut(cut);
+    const disk = await this.#cutNow(cut);
+    const fsck = checkFileSystem(this.#newestDisk().path, this.#options.folder);
+    // It is waited for below; were the boot to fail before, its own failure is the one to tell.
+    fsck.catch(() => undefined);
+    await this.#boot();
+    const found = await this.#look();
+    const observation: Observation = { ...found, fsck: await fsck };
+    const { failures, repairs } = judge(observation);
+    const answeredMs = found.answeredMs;
+    const record: CutRecord = {
+      number: cut.number,
+      phase: cut.phase,
+      delayMs: cut.delayMs,
+      begun,
+      disk: { keep: cut.keep, ...disk },
+      loginMs: found.loginMs,
+      answeredMs,
+      reconciledMs: found.reconciledMs,
+      failures: [...failures],
+      repairs: [...repairs],
+      finishedAt: new Date().toISOString(),
+    };
+    if (failures.length > 0 || repairs.length > 0) await this.#keepEvidence(record, observation);
+    if (failures.length > 0) await this.#giveUp();
+    else this.#acceptOnlyWanted();
+    return record;
+  }
+
+  async stop(): Promise<void> {
+    await this.#running?.machine.cut();
+    this.#running = undefined;
+  }
+
+  async #startAnew(): Promise<void> {
+    const { image, folder, central, device, say } = this.#options;
+    this.#disk = await copyDisk(image, folder);
+    for (const name of NAMES) await this.#newVersion(name);
+    await this.#publish();
+    await this.#boot();
+    const { shell, login } = this.#device().machine;
+    await login;
+    const { exitCode, output } = await shell.run(configure(device, central));
+    if (exitCode !== 0) throw new Error(`failed to configure the new device ${device}: ${output}`);
+    const { reconciledMs, notReconciled } = await this.#waitUntilReconciled();
+    if (reconciledMs === null) {
+      const { output } = await shell.run("journalctl --boot --no-pager | tail -n 60; cat /etc/iot-agent/config.toml");
+      throw new Error(`the new device ${device} is not reconciled: ${notReconciled}\n${output}\n${central.operatorLog()}`);
+    }
+    this.#acceptOnlyWanted();
+    say(`${device}: a new disk, reconciled ${Math.round(reconciledMs / 1000)} s after its first power on`);
+  }
+
+  async #doUntilTheCut(cut: Cut): Promise<boolean> {
+    if (cut.phase !== "boot") {
+      const { machine } = this.#device();
+      const { registry } = this.#options.central;
+      const change = async (options: { readonly ballastMegabytes?: number } = {}): Promise<void> => {
+        await this.#newVersion("web", options);
+        await this.#publish();
+      };
+      return beginPhase(cut, { machine, registry, change });
+    }
+    // The power goes, and comes back, and goes while the device boots.
+    await this.#cutNow({ ...cut, keep: 1 });
+    if (cut.newVersion) {
+      await this.#newVersion("web");
+      await this.#publish();
+    }
+    await this.#boot();
+    await pause(cut.delayMs);
+    return true;
+  }
+
+  async #boot(): Promise<void> {
+    const { architecture, root, folder } = this.#options;
+    const mounted = await this.#newestDisk().mount();
+    const forward = Object.fromEntries(NAMES.map((name) => [this.#ports[name], DEVICE_PORTS[name]]));
+    const bootedAtMs = Date.now();
+    const machine = await startMachine({ architecture, root, disk: mounted, folder: join(folder, "qemu"), forward });
+    this.#running = { machine, mounted, bootedAtMs };
+  }
+
+  async #cutNow(cut: Pick<Cut, "number" | "keep">): Promise<SettledDisk> {
+    const { machine, mounted } = this.#device();
+    await machine.cut();
+    this.#running = undefined;
+    return mounted.settle(cut.keep, cutRandom(this.#options.seed, cut.number));
+  }
+
+  async #look(): Promise<Omit<Observation, "fsck"> & { readonly answeredMs: number | null }> {
+    const { machine } = this.#device();
+    const login = within(machine.login, LOGIN_TIMEOUT_MS);
+    const pages = Promise.all(NAMES.map((name) => this.#firstAnswer(name)));
+    const [loginMs, answers] = await Promise.all([login, pages]);
+    const { reconciledMs, notReconciled } = await this.#waitUntilReconciled();
+    if (loginMs !== null) await this.#waitUntilSettled();
+    const nothing = { containers: [], volumes: [], networks: [], files: {}, agentJournal: [] };
+    const seen = loginMs === null ? nothing : await observe(machine.shell);
+    const times = answers.map((answer) => answer?.afterMs ?? null);
+    return {
+      ...seen,
+      wanted: this.#byName((name) => this.#wanted[name]),
+      acceptable: this.#byName((name) => this.#acceptable[name]),
+      answered: Object.fromEntries(NAMES.map((name, index) => [this.#deployment(name), answers[index]?.version ?? null])),
+      answeredMs: times.includes(null) ? null : Math.max(...times.map(Number)),
+      loginMs,
+      reconciledMs,
+      notReconciled,
+    };
+  }
+
+  async #firstAnswer(name: Name): Promise<{ readonly version: string; readonly afterMs: number } | null> {
+    const { machine } = this.#device();
+    const what = `${name} answers`;
+    return eventually(async () => ({ version: await this.#version(name), afterMs: Math.round(performance.now() - machine.startedAt) }), {
+      what,
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      intervalMs: 250,
+    }).catch(() => null);
+  }
+
+  async #version(name: Name): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.#ports[name]}/`, { signal: AbortSignal.timeout(5_000) });
+    const text = await response.text();
+    const version = /version=(\S+)/.exec(text)?.[1];
+    return version ?? Promise.reject(new Error(`the page says ${JSON.stringify(text.slice(0, 100))}`));
+  }
+
+  async #waitUntilReconciled(): Promise<{ readonly reconciledMs: number | null; readonly notReconciled: string }> {
+    const { machine, bootedAtMs } = this.#device();
+    let notReconciled = "";
+    const isReconciled = async (): Promise<number> => {
+      try {
+        await this.#assertReconciled(bootedAtMs);
+      } catch (error) {
+        notReconciled = error instanceof Error ? error.message : String(error);
+        throw error;
+      }
+      return Math.round(performance.now() - machine.startedAt);
+    };
+    const limits = { what: "reconciled", timeoutMs: RECONCILE_TIMEOUT_MS, intervalMs: 250 };
+    const reconciledMs = await eventually(isReconciled, limits).catch(() => null);
+    return { reconciledMs, notReconciled: reconciledMs === null ? notReconciled : "" };
+  }
+
+  async #assertReconciled(sinceMs: number): Promise<void> {
+    const status = this.#options.central.status(this.#options.device, sinceMs);
+    if (status === null) throw new Error("the device has told nothing since it was switched on");
+    for (const name of NAMES) {
+      const report = status.deployments[this.#deployment(name)];
+      if (report === undefined) throw new Error(`the status does not name ${name}`);
+      const { phase, reason, message, desiredRevision, runningRevision, services } = report;
+      if (phase !== "Running" || desiredRevision !== runningRevision) throw new Error(`${name} is ${phase} (${reason}): ${message}`);
+      const image = services[0]?.image ?? "";
+      if (!image.endsWith(`:${this.#wanted[name]}`)) throw new Error(`${name} runs ${image}, not yet version ${this.#wanted[name]}`);
+      const version = await this.#version(name);
+      if (version !== this.#wanted[name]) throw new Error(`the page of ${name} is of version ${version}, not ${this.#wanted[name]}`);
+    }
+  }
+
+  /** What was replaced is taken away after the new one has proved itself. */
+  async #waitUntilSettled(): Promise<void> {
+    const { machine } = this.#device();
+    const isSettled = async (): Promise<true> => {
+      const containers = await observeContainers(machine.shell);
+      return containers.length === NAMES.length || Promise.reject(new Error(`there are ${containers.length} containers`));
+    };
+    // The judge says what is too much.
+    await eventually(isSettled, { what: "settled", timeoutMs: SETTLE_TIMEOUT_MS, intervalMs: 2_000 }).catch(() => undefined);
+  }
+
+  async #newVersion(name: Name, options: { readonly ballastMegabytes?: number } = {}): Promise<void> {
+    this.#versions += 1;
+    const version = `${this.#options.device}-${this.#versions}`;
+    await this.#options.central.pushImage({ version, ...options });
+    this.#wanted[name] = version;
+    this.#acceptable[name].push(version);
+  }
+
+  async #publish(): Promise<void> {
+    const { central, device } = this.#options;
+    const image = (name: Name): string => `${central.registryAddress}/hello:${this.#wanted[name]}`;
+    await central.publish(
+      device,
+      this.#byName((name) => ({ image: image(name), port: DEVICE_PORTS[name] })),
+    );
+  }
+
+  #acceptOnlyWanted(): void {
+    for (const name of NAMES) this.#acceptable[name] = [this.#wanted[name]];
+  }
+
+  async #giveUp(): Promise<void> {
+    await this.stop();
+    this.#disk = undefined;
+  }
+
+  async #keepEvidence(record: CutRecord, observation: Observation): Promise<void> {
+    const place = join(this.#options.evidence, `cut-${String(record.number).padStart(3, "0")}`);
+    await mkdir(place, { recursive: true });
+    const { machine } = this.#device();
+    await writeFile(join(place, "serial.log"), machine.serial());
+    await writeFile(join(place, "record.json"), JSON.stringify(record, null, 2));
+    await writeFile(join(place, "observation.json"), JSON.stringify(observation, null, 2));
+    if (observation.loginMs === null) return;
+    const journal = await machine.shell.run("journalctl --boot=-1 --no-pager | tail -n 400; echo; journalctl --boot --no-pager");
+    await writeFile(join(place, "journal.log"), journal.output);
+  }
+
+  #byName<Value>(value: (name: Name) => Value): Record<string, Value> {
+    return Object.fromEntries(NAMES.map((name) => [this.#deployment(name), value(name)]));
+  }
+
+  #deployment(name: Name): string {
+    return `${name}-${this.#options.device}`;
+  }
+
+  #device(): Running {
+    if (this.#running === undefined) throw new Error(`the device ${this.#options.device} is switched off`);
+    return this.#running;
+  }
+
+  #newestDisk(): Disk {
+    if (this.#disk === undefined) throw new Error(`the device ${this.#options.device} has no disk`);
+    return this.#disk;
+  }
+}
+
+function configure(device: string, { natsUrl, registryAddress }: Central): string {
+  return `set -e
+mkdir -p /etc/containers/registries.conf.d
+cat >/etc/containers/registries.conf.d/field.conf <<END
+[[registry]]
+location = "${registryAddress}"
+insecure = true
+END
+cat >/etc/iot-agent/config.toml <<END
+[agent]
+device_id = "${device}"
+status_interval_seconds = 5
+[credentials]
+type = "toml-shared"
+nats_user = "iot-agent"
+nats_pass = "field"
+[nats]
+urls = ["${natsUrl}"]
+END
+chown root:iot-agent /etc/iot-agent/config.toml && chmod 0640 /etc/iot-agent/config.toml && sync
+set +e
+systemctl restart iot-agent --no-block`;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** null when it takes longer, or does not come. */
+async function within<Value>(promise: Promise<Value>, ms: number): Promise<Value | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), ms);
+  try {
+    return await Promise.race([promise.catch(() => null), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

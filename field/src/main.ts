@@ -1,0 +1,129 @@
+// `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]`: cuts the power of emulated devices, judges
+// each, and writes docs/field/. Needs root, and the packages that build/host-packages.txt lists for `field`. A run keeps its
+// records, and what tells of failures, under dist/field/; ended early, `--continue` goes on with it.
+
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cpus, release, totalmem } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { run } from "@iot/testkit";
+import * as z from "zod/mini";
+import { startCentral } from "./central.ts";
+import { makeDeviceDisk } from "./device-disk.ts";
+import { DeviceLane } from "./device-lane.ts";
+import { type Architecture, deviceRoot } from "./device-root.ts";
+import { buildAgent } from "./install-agent.ts";
+import { type Cut, planCut, planCuts } from "./plan.ts";
+import { CutRecord, openRunFolder, Run } from "./record.ts";
+import { report, type RunResult } from "./report.ts";
+
+const TOP = join(import.meta.dirname, "../..");
+const DOCS = join(TOP, "docs/field");
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    cuts: { type: "string", default: "100" },
+    parallel: { type: "string", default: "2" },
+    arch: { type: "string", default: "amd64" },
+    continue: { type: "boolean", default: false },
+    only: { type: "string" },
+  },
+});
+const count = (name: "seed" | "cuts" | "parallel" | "only"): number => z.parse(z.int().check(z.minimum(1)), Number(values[name]));
+const seed = count("seed");
+const architecture: Architecture = z.parse(z.enum(["amd64", "arm64"]), values.arch);
+const only = values.only === undefined ? null : count("only");
+
+const started = performance.now();
+const say = (text: string): void => void process.stdout.write(`[${Math.round((performance.now() - started) / 1000)} s] ${text}\n`);
+
+await main();
+
+async function main(): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const name = `${architecture}-seed-${seed}${only === null ? "" : `-only-${only}`}`;
+  const place = join(TOP, "dist/field", name);
+  await mkdir(place, { recursive: true });
+  say(`the system of an ${architecture} device`);
+  const root = await deviceRoot(architecture);
+  const agent = await buildAgent(architecture, join(place, "package"));
+  const folder = await openRunFolder(place, await describe(basename(agent)), values.continue);
+  const image = join(place, "device.raw");
+  await makeDeviceDisk({ root, agent, into: image });
+  const central = stack.use(await startCentral({ path: join(root.root, "usr/bin/busybox"), architecture }));
+  const done = new Set(folder.records.map(({ number }) => number));
+  const planned = only === null ? planCuts({ seed, cuts: count("cuts") }) : [planCut(seed, only)];
+  const left = planned.filter(({ number }) => !done.has(number));
+  say(`${left.length} cuts, ${done.size} made before`);
+
+  const workers = only === null ? Math.min(count("parallel"), left.length) : 1;
+  await Promise.all(Array.from({ length: workers }, (_, index) => work(index + 1)));
+
+  async function work(number: number): Promise<void> {
+    const device = `field-${number}`;
+    const scratch = `/tmp/iot-field-${process.pid}-${number}`;
+    const lane = await DeviceLane.start({
+      architecture,
+      root,
+      image,
+      central,
+      device,
+      seed,
+      say,
+      folder: scratch,
+      evidence: join(place, "evidence"),
+    });
+    try {
+      for (let cut: Cut | undefined = left.shift(); cut !== undefined; cut = left.shift()) {
+        const record = await lane.cut(cut);
+        await folder.add(record);
+        say(sentence(record));
+        if (only === null) await writeReport({ run: await describe(basename(agent)), records: folder.records });
+      }
+    } finally {
+      await lane.stop();
+      await rm(scratch, { recursive: true, force: true });
+    }
+  }
+  const failed = folder.records.filter(({ failures }) => failures.length > 0);
+  say(`${folder.records.length} cuts, ${failed.length} failed`);
+  process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+function sentence({ number, phase, delayMs, begun, disk, loginMs, answeredMs, reconciledMs, failures, repairs }: CutRecord): string {
+  const s = (ms: number | null): string => (ms === null ? "never" : `${Math.round(ms / 1000)} s`);
+  const times = `login ${s(loginMs)}, answers ${s(answeredMs)}, reconciled ${s(reconciledMs)}`;
+  const marks = [begun ? "" : "not begun", ...repairs.map((text) => `repair: ${text}`), ...failures.map((text) => `FAILED: ${text}`)];
+  return [`cut ${number} ${phase}+${delayMs}ms, ${disk.lost} of ${disk.unflushed} writes lost: ${times}`, ...marks.filter(Boolean)].join(
+    "; ",
+  );
+}
+
+async function describe(agent: string): Promise<Run> {
+  const { stdout: commit } = await run(["git", "rev-parse", "--short", "HEAD"], { cwd: TOP });
+  const program = architecture === "amd64" ? "qemu-system-x86_64" : "qemu-system-aarch64";
+  const { stdout: qemu } = await run([program, "--version"]);
+  return {
+    seed,
+    architecture,
+    commit: commit.trim(),
+    agent,
+    versions: { qemu: /version (\S+)/.exec(qemu)?.[1] ?? "", node: process.version, kernel: release() },
+    machine: `${cpus().length} cores (${cpus()[0]?.model.trim() ?? ""}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    startedAt: new Date().toISOString(),
+  };
+}
+
+/** The runs of the other architectures are left as they are. */
+async function writeReport(result: RunResult): Promise<void> {
+  await mkdir(DOCS, { recursive: true });
+  await writeFile(join(DOCS, `cuts-${result.run.architecture}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  const files = (await readdir(DOCS)).filter((name) => /^cuts-.*\.json$/.test(name)).toSorted();
+  const results = await Promise.all(
+    files.map(async (name) =>
+      z.parse(z.object({ run: Run, records: z.array(CutRecord) }), JSON.parse(await readFile(join(DOCS, name), "utf8"))),
+    ),
+  );
+  await writeFile(join(DOCS, "report.md"), report(results));
+}

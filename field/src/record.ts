@@ -1,0 +1,69 @@
+// What is kept of each cut: one line of JSON in the run's folder, written as soon as the cut is judged, so that a run that is ended
+// loses none and can be continued.
+
+import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { PHASES } from "./plan.ts";
+
+export const CutRecord = z.object({
+  number: z.number(),
+  phase: z.enum(PHASES),
+  delayMs: z.number(),
+  /** False: what begins the phase did not come, and the cut was made all the same. */
+  begun: z.boolean(),
+  disk: z.object({ keep: z.number(), writes: z.number(), flushes: z.number(), unflushed: z.number(), lost: z.number() }),
+  /** From the start of qemu; null: not within the time. */
+  loginMs: z.nullable(z.number()),
+  answeredMs: z.nullable(z.number()),
+  reconciledMs: z.nullable(z.number()),
+  failures: z.array(z.string()),
+  repairs: z.array(z.string()),
+  finishedAt: z.string(),
+});
+export type CutRecord = z.output<typeof CutRecord>;
+
+export const Run = z.object({
+  seed: z.number(),
+  architecture: z.enum(["amd64", "arm64"]),
+  commit: z.string(),
+  agent: z.string(),
+  versions: z.record(z.string(), z.string()),
+  machine: z.string(),
+  startedAt: z.string(),
+});
+export type Run = z.output<typeof Run>;
+
+export interface RunFolder {
+  readonly path: string;
+  readonly records: readonly CutRecord[];
+  add(record: CutRecord): Promise<void>;
+}
+
+/** Takes what is there when `goOn`; begins anew otherwise. */
+export async function openRunFolder(path: string, run: Run, goOn: boolean): Promise<RunFolder> {
+  await mkdir(path, { recursive: true });
+  const runFile = join(path, "run.json");
+  const recordsFile = join(path, "cuts.jsonl");
+  const records: CutRecord[] = [];
+  if (goOn) {
+    const earlier = z.parse(Run, JSON.parse(await readFile(runFile, "utf8")));
+    if (earlier.seed !== run.seed || earlier.architecture !== run.architecture)
+      throw new Error(`${path} is of a run with seed ${earlier.seed} on ${earlier.architecture}: continue it with these`);
+    const text = await readFile(recordsFile, "utf8").catch(() => "");
+    // A line that is cut short is of a cut that was not recorded.
+    const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+    records.push(...lines.filter(Boolean).map((line) => z.parse(CutRecord, JSON.parse(line))));
+  } else {
+    await writeFile(recordsFile, "");
+  }
+  await writeFile(runFile, `${JSON.stringify(run, null, 2)}\n`);
+  return {
+    path,
+    records,
+    add: async (record) => {
+      records.push(record);
+      await appendFile(recordsFile, `${JSON.stringify(record)}\n`);
+    },
+  };
+}
