@@ -13,6 +13,7 @@ try {
   process.exitCode = await runIot(process.argv.slice(2), {
     env: process.env,
     write: (text) => void process.stdout.write(text),
+    warn: (text) => void process.stderr.write(text),
     width: Math.max(80, process.stdout.columns ?? 120),
     signal: controller.signal,
   });

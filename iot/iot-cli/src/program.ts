@@ -3,6 +3,7 @@
 
 import { UserError } from "@harmony/runtime";
 import { Command } from "commander";
+import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
 import { type DeploymentRow, type Fleet } from "./judge-fleet.ts";
@@ -14,6 +15,8 @@ import { renderExplanation, renderStatus } from "./render-fleet.ts";
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly write: (text: string) => void;
+  /** What is not the result: stderr. */
+  readonly warn: (text: string) => void;
   /** Columns of the terminal. */
   readonly width: number;
   readonly signal: AbortSignal;
@@ -119,6 +122,17 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .option("--network-config", "prints the static address as cloud-init's network-config instead")
     .action(async (options: ProvisionOptions) => {
       exitCode = await provision(options, around);
+    });
+
+  iot
+    .command("convert")
+    .description("a Compose file as a Deployment on stdout; on stderr what of it is not taken over, or is yours to do")
+    .argument("<compose.yaml>")
+    .option("--device <id>", "the device that runs it", "pi-demo-01")
+    .action(async (file: string, { device }: { readonly device: string }) => {
+      const { text, notes } = await convertComposeFile(file, device);
+      around.write(text);
+      for (const { path, message } of notes) around.warn(`${file}: ${path}: ${message}\n`);
     });
 
   await iot.parseAsync([...argv], { from: "user" });

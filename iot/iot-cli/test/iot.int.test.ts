@@ -134,6 +134,16 @@ it("a server that no operator has served is left as it is", async () => {
   expect(await streams.json()).toMatchObject({ streams: 0 });
 });
 
+it("convert writes a Deployment on stdout and what is left to do on stderr", async () => {
+  const file = join(import.meta.dirname, "compose/telemetry.yaml");
+  const { exitCode, stdout, stderr } = await iot(["convert", file, "--device", "pi-7"]);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain("targetDevices: [pi-7]");
+  expect(stdout).toContain("listener 1883");
+  expect(stderr.split("\n")).toContain(`${file}: networks: is not taken over: the services of a deployment share one network`);
+  expect(await iot(["convert", join(import.meta.dirname, "none.yaml")])).toMatchObject({ exitCode: 1, stdout: "" });
+});
+
 it("wrong use shows how, and help ends well", async () => {
   const { exitCode, stderr } = await iot(["stauts"]);
   expect(exitCode).toBe(1);

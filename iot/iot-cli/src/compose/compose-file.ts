@@ -1,0 +1,49 @@
+// A Compose file's text as values: YAML with merged anchors, and its variables put in. A variable that the file gives no default is left as
+// its bare name, which is seen and easily replaced, and is told.
+
+import { UserError } from "@harmony/runtime";
+import { parseDocument } from "yaml";
+import { type ComposeMap, isMap, type Tell } from "./notes.ts";
+
+/** @throws UserError for what is no Compose file. */
+export function readComposeFile(text: string, file: string, tell: Tell): ComposeMap {
+  const document = parseDocument(text, { merge: true, prettyErrors: true, logLevel: "silent" });
+  const [error] = document.errors;
+  if (error !== undefined) throw new UserError(`${file} is not valid YAML: ${error.message.split("\n")[0]?.replace(/:$/, "") ?? ""}`);
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 1_000 });
+  } catch (cause) {
+    throw new UserError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
+  }
+  if (!isMap(value) || !isMap(value["services"])) throw new UserError(`${file} is no Compose file: it has no map "services"`);
+  const interpolated = interpolate(value, "", tell);
+  return isMap(interpolated) ? interpolated : {};
+}
+
+function interpolate(value: unknown, path: string, tell: Tell): unknown {
+  if (typeof value === "string") return interpolateText(value, path, tell);
+  if (Array.isArray(value)) return value.map((one: unknown, index) => interpolate(one, `${path}[${index}]`, tell));
+  if (!isMap(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [key, interpolate(member, path === "" ? key : `${path}.${key}`, tell)]),
+  );
+}
+
+const VARIABLE = /\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])([^{}]*))?\})/g;
+
+function interpolateText(text: string, path: string, tell: Tell): string {
+  return text.replaceAll(
+    VARIABLE,
+    (whole, bare: string | undefined, braced: string | undefined, operator: string | undefined, word = "") => {
+      if (whole === "$$") return "$";
+      const name = bare ?? braced ?? "";
+      if (operator === "-" || operator === ":-") {
+        tell(path, `the variable ${name} is taken as its default, ${JSON.stringify(word)}: a Score has no variables`);
+        return String(word);
+      }
+      tell(path, `the variable ${name} is not known: put its value here (where it is a secret of the environment, {secret: NAME})`);
+      return name;
+    },
+  );
+}

@@ -1,0 +1,30 @@
+// The files around a conversion: the Compose file itself, and those beside it that its services mount.
+
+import { readFileSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { UserError } from "@harmony/runtime";
+import { isDnsLabel } from "@harmony/schema";
+import { type Converted, convertCompose } from "./convert-compose.ts";
+
+const FILE_LIMIT_BYTES = 64 * 1024;
+
+/** @throws UserError for what cannot be read or is no Compose file. */
+export async function convertComposeFile(file: string, device: string): Promise<Converted> {
+  if (!isDnsLabel(device)) throw new UserError(`--device ${device}: a device's id is a DNS label (at most 63 of a-z, 0-9 and -)`);
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new UserError(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
+  });
+  const folder = dirname(resolve(file));
+  return convertCompose(text, { file, name: basename(folder), device, readBeside: (path) => readText(join(folder, path)) });
+}
+
+function readText(path: string): string | null {
+  try {
+    const { size } = statSync(path);
+    const isFit = size <= FILE_LIMIT_BYTES;
+    return isFit ? new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path)) : null;
+  } catch {
+    return null;
+  }
+}

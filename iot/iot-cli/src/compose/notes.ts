@@ -1,0 +1,38 @@
+// What a conversion could not take over, or took over otherwise: a path in the Compose file and a sentence. And how a Compose file is
+// walked, whose values may be of any form: what is read is struck off, and what is left at the end is named.
+
+export interface Note {
+  readonly path: string;
+  readonly message: string;
+}
+
+export type Tell = (path: string, message: string) => void;
+
+export type ComposeMap = Readonly<Record<string, unknown>>;
+
+export function isMap(value: unknown): value is ComposeMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function mapOf(value: unknown): ComposeMap {
+  return isMap(value) ? value : {};
+}
+
+/** A list, or one that stands alone. */
+export function listOf(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null) return [];
+  return Array.isArray(value) ? value.map((one: unknown) => one) : [value];
+}
+
+/** Of what YAML reads as text, number or boolean; null for anything else. */
+export function textOf(value: unknown): string | null {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? String(value) : null;
+}
+
+/** The members that are not in `known` (and no extension), each named. */
+export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
+  for (const key of Object.keys(map)) {
+    if (!known.has(key) && !key.startsWith("x-")) tell(`${path}.${key}`, "is not taken over");
+  }
+}
