@@ -102,13 +102,27 @@ describe("a blank device that was provisioned", () => {
     await device.exec(["chmod", "0777", "/etc/iot-agent"]);
     await device.exec(["sh", "-c", "echo 1024 >/proc/sys/net/ipv4/ip_unprivileged_port_start"]);
     await device.exec(["systemctl", "disable", "--quiet", "systemd-timesyncd"]);
+    await device.exec(["sed", "-i", "/^iot-agent:/d", "/etc/subuid", "/etc/subgid"]);
+    await device.exec(["gpasswd", "--delete", "iot-agent", "video"]);
     const { steps } = await host.reconcile(score, { signal });
     expect(steps.map(({ step }) => step.split(",")[0])).toEqual([
       "keep the time with systemd-timesyncd",
+      "add iot-agent to the groups video",
+      "give iot-agent 65536 subordinate user and group ids",
       "make the folder /etc/iot-agent (0750",
       "write /etc/sysctl.d/60-iot-agent.conf",
     ]);
     expect(await said("cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")).toBe("80");
+    expect(await said("grep", "-ch", "^iot-agent:[0-9]*:65536$", "/etc/subuid", "/etc/subgid")).toBe("1\n1");
+  });
+
+  test("with a Pi's firmware gets the memory controller, and waits for a restart", async () => {
+    const commandLine = "console=tty1 root=PARTUUID=a-02 rootfstype=ext4 fsck.repair=yes rootwait";
+    await device.writeFile("/boot/firmware/cmdline.txt", `${commandLine}\n`);
+    const { blocked } = await host.reconcile(score, { signal });
+    expect(blocked.map(({ reason }) => reason)).toEqual(["RestartNeeded"]);
+    expect(await said("cat", "/boot/firmware/cmdline.txt")).toBe(`${commandLine} cgroup_enable=memory cgroup_memory=1`);
+    expect((await host.explain(score, signal)).planned).toEqual([]);
   });
 
   test("lets the agent's user in with its key", async () => {
