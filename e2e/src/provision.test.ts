@@ -33,10 +33,9 @@ beforeAll(async () => {
 afterAll(() => stack.disposeAsync());
 
 test("from the shop to a running container", async () => {
-  expect(await provision("--dry-run")).toMatchObject({
-    exitCode: 0,
-    stdout: expect.stringMatching(/^ +2\. install the packages podman, /m) as unknown,
-  });
+  const planned = await provision("--dry-run");
+  expect(planned.stdout).toMatch(/^ +2\. install the packages podman, /m);
+  expect(planned.exitCode).toBe(0);
   expect((await device.exec(["getent", "passwd", "iot-agent"], { allowExitCodes: [2] })).exitCode).toBe(2);
 
   const first = await provision();
@@ -52,9 +51,9 @@ test("from the shop to a running container", async () => {
   const install = await run(
     [
       join(TOP, "iot/iot-agent/scripts/install.sh"),
-      ...["--host", device.address, "--device-id", DEVICE_ID],
-      ...["--nats-url", nats.url, "--nats-user", "iot-agent", "--nats-pass", PASSWORD],
-      ...["--ssh-user", device.user, "--identity", device.identityFile, "--known-hosts", device.knownHostsFile],
+      ...flags({ host: device.address, "device-id": DEVICE_ID, "ssh-user": device.user }),
+      ...flags({ "nats-url": nats.url, "nats-user": "iot-agent", "nats-pass": PASSWORD }),
+      ...flags({ identity: device.identityFile, "known-hosts": device.knownHostsFile }),
     ],
     { timeoutMs: 300_000 },
   );
@@ -94,6 +93,10 @@ test("installing has left nothing for provisioning to mend", async () => {
   expect(again.exitCode).toBe(0);
 });
 
+function flags(values: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
 /** As the manual has it, with what the test's own network adds. */
 function provision(...args: readonly string[]): Promise<RunResult> {
   const access = [
@@ -107,7 +110,7 @@ function provision(...args: readonly string[]): Promise<RunResult> {
     device.knownHostsFile,
   ];
   const argv = [process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), "provision", ...access];
-  return run([...argv, "--device-id", DEVICE_ID, "--ssh-key", `${device.identityFile}.pub`, ...args], {
+  return run([...argv, ...args], {
     allowExitCodes: [0, 1],
     timeoutMs: 300_000,
   });
