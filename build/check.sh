@@ -28,6 +28,11 @@ check() {
   else say "$name: FAILED, $((SECONDS - started)) s"; failed_checks+=("$name"); fi
 }
 
+shell_scripts() {
+  git ls-files -z -- '*.sh' 'iot/iot-agent/package/debian/p*' iot/iot-agent/package/root/usr/lib/iot-agent \
+    iot/iot-agent/package/root/usr/share/bash-completion | xargs -0 shellcheck --external-sources
+}
+
 run_tests() {
   local project="$1"; shift
   vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$reports/$project.json" "$@"
@@ -64,6 +69,7 @@ check "lint" env -u CI oxlint --type-aware --deny-warnings
 check "types" tsc -p tsconfig.json --noEmit
 if [[ -f iot/contracts/scripts/generate.ts ]]; then check "generated files" npm run --silent generate -- --check; fi
 check "unused code" knip --no-config-hints
+check "shell scripts" shell_scripts
 check "tests: unit" run_tests unit
 
 say "the servers of the tests"

@@ -9,12 +9,13 @@ import { Figure, type Measurement } from "./measurement.ts";
 import { fleet } from "./fleet.ts";
 import { gitPush } from "./git-push.ts";
 import { idle } from "./idle.ts";
+import { installed } from "./installed.ts";
 import { link } from "./link.ts";
 import { operatorScale } from "./operator-scale.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, idle, link];
+const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, installed, idle, link];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 const wanted = process.argv.slice(2);

@@ -54,11 +54,26 @@ export async function buildExecutable(target: Target, path: string): Promise<Exe
     const program = join(folder, "program");
     await copyFile(node.path, program);
     await run([process.execPath, POSTJECT, program, "NODE_SEA_BLOB", join(folder, "blob"), "--sentinel-fuse", FUSE]);
+    await assertMappable(target, program);
     await run(["install", "-m", "0755", program, path]);
     return { nodeVersion: node.version, packages };
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as it does in memory. */
+async function assertMappable(target: Target, program: string): Promise<void> {
+  if (target.node !== "arm64") return;
+  const { stdout } = await run([`${target.triplet}-readelf`, "--program-headers", "--wide", program]);
+  const segments = [...stdout.matchAll(/^ +LOAD +0x([\da-f]+) 0x([\da-f]+) /gm)];
+  const odd = segments.find(
+    ([, offset = "", address = ""]) => (Number.parseInt(address, 16) - Number.parseInt(offset, 16)) % 0x1_0000 !== 0,
+  );
+  if (segments.length < 3 || odd !== undefined)
+    throw new Error(
+      `the executable for arm64 cannot be mapped where pages have 16 KiB: ${odd?.[0] ?? "the blob has no segment of its own"}`,
+    );
 }
 
 async function bundle(outfile: string): Promise<readonly string[]> {

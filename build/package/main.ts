@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { run } from "@iot/testkit";
+import { findProgram, run } from "@iot/testkit";
 import { agentTree, LOCAL_LAYOUT } from "./agent-tree.ts";
 import { billOfMaterials, copyrightFile } from "./bill-of-materials.ts";
 import { buildDebianPackage } from "./debian-package.ts";
@@ -46,6 +46,7 @@ async function buildFor(target: Target, version: Version): Promise<readonly stri
   const compression = values.fast ? "fast" : "small";
   const debianPackage = await buildDebianPackage({ target, executable, copyright, version, compression, into });
   await say(debianPackage);
+  if (!values.fast) await lint(debianPackage);
   return [executable, archive, bill, debianPackage];
 }
 
@@ -63,6 +64,17 @@ async function buildArchive(executable: string, archive: string, { commitEpochSe
   } finally {
     await rm(root, { recursive: true });
   }
+}
+
+/** All of it, with the executable; the tests look at the rest. */
+async function lint(debianPackage: string): Promise<void> {
+  if ((await findProgram("lintian")) === undefined)
+    return void process.stdout.write("lintian is not installed: it has not looked at this package\n");
+  const { exitCode, stdout } = await run(["lintian", "--tag-display-limit", "0", debianPackage], {
+    allowExitCodes: [0, 1, 2],
+    timeoutMs: 600_000,
+  });
+  if (stdout !== "" || exitCode !== 0) throw new Error(`lintian has something to say:\n${stdout}`);
 }
 
 async function say(path: string): Promise<void> {

@@ -30,7 +30,7 @@ export interface DeviceSystem {
   /** Writes into its root before the first boot. */
   readonly fill?: (root: string) => Promise<void>;
   /** Resolves when what it is there for answers, after systemd has booted. */
-  readonly ready: (device: Device) => Promise<unknown>;
+  readonly ready: (device: Device, network: NetworkAtBoot) => Promise<unknown>;
 }
 
 export interface DeviceExecOptions extends RunOptions {
@@ -138,7 +138,7 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
     await symlink(`/proc/${leader}/root/run`, runFolder);
     await connectNetwork(folder, leader, network);
     await waitUntilBooted(device);
-    await system.ready(device);
+    await system.ready(device, network);
   };
   const stop = async (): Promise<void> => {
     await powerOff();

@@ -1,0 +1,72 @@
+// The agent as it is installed: how large it is, and how long it takes from its start to its word that it is connected, with warm and with
+// cold files. The baseline is Node's own start.
+
+import { readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { buildDebianPackage, buildExecutable, copyrightFile, hostTarget, versionOfCommit } from "@iot/build";
+import { eventually, makeTempFolder, run } from "@iot/testkit";
+import { type Figure, type Measurement, ms, percentile } from "./measurement.ts";
+import { type Rig, startRig } from "./rig.ts";
+
+const STARTS = 20;
+
+export const installed: Measurement = {
+  name: "installed",
+  takesMinutes: 3,
+  async run(): Promise<readonly Figure[]> {
+    const folder = await makeTempFolder("installed");
+    const [executableBytes, packageBytes] = await sizes(folder.path);
+    await rm(folder.path, { recursive: true });
+    await using rig = await startRig();
+    const warm: number[] = [];
+    for (let start = 0; start < STARTS; start += 1) warm.push(await startToConnected(rig));
+    const node: number[] = [];
+    for (let start = 0; start < STARTS; start += 1) {
+      const startedAt = performance.now();
+      await run([process.execPath, "-e", "0"]);
+      node.push(performance.now() - startedAt);
+    }
+    const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+    return [
+      {
+        what: "the agent's executable; its Debian package",
+        target: "none",
+        measured: `${mb(executableBytes)}; ${mb(packageBytes)}`,
+        baseline: `Node as it comes: ${mb((await stat(process.execPath)).size)}`,
+        met: true,
+        numbers: { executableBytes, packageBytes },
+      },
+      {
+        what: `start → connected to NATS, as the journal has it, files warm (${STARTS} starts)`,
+        target: "none",
+        measured: `p50 ${ms(percentile(warm, 50))}, at worst ${ms(Math.max(...warm))}`,
+        baseline: `Node starts and ends: p50 ${ms(percentile(node, 50))}`,
+        met: true,
+        numbers: { p50Ms: percentile(warm, 50), worstMs: Math.max(...warm), nodeP50Ms: percentile(node, 50) },
+      },
+    ];
+  },
+};
+
+async function sizes(folder: string): Promise<readonly [executable: number, debianPackage: number]> {
+  const target = hostTarget();
+  const executable = join(folder, "iot-agent");
+  const copyright = await copyrightFile(target, await buildExecutable(target, executable));
+  const version = await versionOfCommit();
+  const path = await buildDebianPackage({ target, executable, copyright, version, compression: "small", into: folder });
+  return [(await readFile(executable)).length, (await stat(path)).size];
+}
+
+/** From systemd's starting the process to the agent's line, both by the device's clock. */
+async function startToConnected({ device }: Rig): Promise<number> {
+  await device.exec(["systemctl", "restart", "iot-agent"]);
+  const { stdout } = await device.exec(["systemctl", "show", "--property=ExecMainStartTimestamp", "--timestamp=us+utc", "iot-agent"]);
+  const startedAt = Date.parse(`${/=\w+ ([\d-]+) /.exec(stdout)?.[1]}T${/ ([\d:.]+) UTC/.exec(stdout)?.[1]}Z`);
+  return eventually(
+    async () => {
+      const said = (await device.agentEvents()).find(({ at, message }) => at >= startedAt && message.startsWith("connected to NATS"));
+      return said === undefined ? undefined : said.at - startedAt;
+    },
+    { what: "the agent is connected", timeoutMs: 30_000, intervalMs: 50 },
+  );
+}

@@ -1,0 +1,197 @@
+// The Debian package on a device as it comes from the shop: brought there by install.sh over SSH, upgraded and downgraded under running
+// containers, started without the agent after a power cut, removed and purged; then the installation without dpkg. One device, one
+// story: each test goes on from the one before.
+
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buildDebianPackage, buildExecutable, copyrightFile, hostTarget, versionOfCommit } from "@iot/build";
+import {
+  type BlankDevice,
+  eventually,
+  loadImage,
+  makeImage,
+  makeTempFolder,
+  type NatsServer,
+  run,
+  type RunResult,
+  startBlankDevice,
+  startNats,
+  type TempFolder,
+} from "@iot/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Central, DEVICE } from "./central.ts";
+
+const PASSWORD = 'right"\\-pass#word';
+const INSTALL = join(import.meta.dirname, "../scripts/install.sh");
+/** What provisioning writes: without it no container starts while the cable of a static address is out. */
+const PASTA_CONF = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';
+const CONTAINER = "web_hello";
+
+let folder: TempFolder;
+let device: BlankDevice;
+let nats: NatsServer;
+let central: Central;
+/** Two versions of the package, and the second once more, built anew from the sources. */
+let packages: { readonly older: string; readonly newer: string; readonly again: string };
+let built: { target: ReturnType<typeof hostTarget>; version: Awaited<ReturnType<typeof versionOfCommit>>; copyright: string };
+
+beforeAll(async () => {
+  folder = await makeTempFolder("package");
+  [device, packages] = await Promise.all([startBlankDevice({ name: DEVICE }), buildPackages(folder.path)]);
+  const users = `users = [{ user: iot-agent, password: ${JSON.stringify(PASSWORD)} }, { user: central, password: central }]`;
+  nats = await startNats({ host: device.hostAddress, config: `authorization { ${users} }\nno_auth_user: central` });
+  central = await Central.connect(nats.url);
+});
+afterAll(async () => {
+  await central?.close();
+  await Promise.all([device?.stop(), nats?.stop(), folder?.remove()]);
+});
+
+async function buildPackages(path: string): Promise<typeof packages> {
+  const target = hostTarget();
+  const version = await versionOfCommit();
+  built = { target, version, copyright: "" };
+  const build = async (name: string, suffix: string): Promise<string> => {
+    const into = join(path, name);
+    await run(["mkdir", into]);
+    const executable = join(into, "iot-agent");
+    const copyright = await copyrightFile(target, await buildExecutable(target, executable));
+    built = { target, version, copyright };
+    const suffixed = { ...version, debian: `${version.debian}${suffix}` };
+    return buildDebianPackage({ target, executable, copyright, version: suffixed, compression: "fast", into });
+  };
+  return { older: await build("older", ""), newer: await build("newer", ".1"), again: await build("again", ".1") };
+}
+
+function install(...options: readonly string[]): Promise<RunResult> {
+  const { address, user, identityFile, knownHostsFile } = device;
+  const host = ["--host", address, "--ssh-user", user, "--identity", identityFile, "--known-hosts", knownHostsFile];
+  const all = [INSTALL, ...host, "--device-id", DEVICE, "--nats-user", "iot-agent", "--nats-pass", "-", ...options];
+  return run(all, { stdin: PASSWORD, allowExitCodes: [0, 1, 3], timeoutMs: 300_000 });
+}
+
+const onDevice = async (...argv: readonly string[]): Promise<string> => (await device.exec(argv, { timeoutMs: 300_000 })).stdout.trim();
+const apt = (...args: readonly string[]): Promise<string> =>
+  onDevice("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet=2", "--yes", "--allow-downgrades", ...args);
+const podman = async (...args: readonly string[]): Promise<string> =>
+  (await device.exec(["podman", ...args], { user: "iot-agent" })).stdout.trim();
+const startedAt = (): Promise<string> => podman("inspect", "--format", "{{.State.StartedAt}} {{.State.Status}}", CONTAINER);
+const agentPid = (): Promise<string> => onDevice("systemctl", "show", "--property=MainPID", "--value", "iot-agent");
+const installed = (): Promise<string> => onDevice("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Version}", "iot-agent");
+const isThere = async (path: string): Promise<boolean> =>
+  (await device.exec(["test", "-e", path], { allowExitCodes: [0, 1] })).exitCode === 0;
+const answers = (): Promise<unknown> =>
+  // From inside the device: its cable may be out. Its shell has TCP.
+  eventually(
+    async () => {
+      const script = "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";
+      const { stdout, stderr } = await device.exec(["bash", "-c", script], { allowExitCodes: [0, 1] });
+      return stdout.includes("service=hello") || Promise.reject(new Error(stdout + stderr));
+    },
+    { what: "the container answers at port 8080", timeoutMs: 60_000 },
+  );
+
+test("the same sources give the same bytes", async () => {
+  const digest = async (path: string): Promise<string> =>
+    createHash("sha256")
+      .update(await readFile(path))
+      .digest("hex");
+  expect(await digest(packages.again)).toBe(await digest(packages.newer));
+});
+
+// Of all but the executable, which takes lintian a minute: `npm run package` has it look at the whole.
+test("lintian has nothing to say of the package", async () => {
+  const { target, copyright, version } = built;
+  const small = await buildDebianPackage({ target, executable: "/bin/true", copyright, version, compression: "fast", into: folder.path });
+  const { stdout } = await run(["lintian", "--tag-display-limit", "0", small], { allowExitCodes: [0, 1, 2] });
+  expect(stdout).toBe("");
+});
+
+test("install.sh brings the package and what it needs, and says that the name cannot be looked up", async () => {
+  const { exitCode, stderr } = await install("--file", packages.older, "--nats-url", "nats://central.invalid:4222");
+  expect(stderr).toContain("What is wrong: the name of the NATS server");
+  expect(exitCode).toBe(3);
+  expect(await installed()).toMatch(/^ii /);
+});
+
+test("install.sh says that the password is wrong", async () => {
+  const { stderr } = await install("--file", packages.older, "--nats-url", nats.url, "--nats-user", "somebody");
+  expect(stderr).toContain("What is wrong: the credentials");
+});
+
+test("install.sh with what is right: connected; run again: no harm; the password is in the configuration alone", async () => {
+  const first = await install("--file", packages.older, "--nats-url", nats.url);
+  expect(first).toMatchObject({ exitCode: 0 });
+  expect(first.stdout).toContain("is connected to NATS");
+  const describeConfig = (): Promise<string> => onDevice("stat", "--format=%U:%G %a %y", "/etc/iot-agent/config.toml");
+  const before = await describeConfig();
+  expect(before).toMatch(/^root:iot-agent 640 /);
+  expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 0 });
+  expect(await describeConfig()).toBe(before);
+  const { stdout } = await device.exec(["journalctl", "--boot", "--no-pager", "--output=json"]);
+  expect(`${stdout}${first.stdout}${first.stderr}`).not.toContain("pass#word");
+  expect(await onDevice("find", "/tmp", "-name", "iot-agent-install*")).toBe("");
+});
+
+test("an upgrade and a downgrade restart the agent, and no container notices", async () => {
+  await device.writeFile("/home/iot-agent/.config/containers/containers.conf", PASTA_CONF);
+  await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
+  const services = [{ name: "hello", image: "localhost/hello:1", ports: ["8080:8080"] }];
+  await central.apply({ web: JSON.stringify({ type: "PodmanV0", data: { services } }) });
+  await answers();
+  const [started, pid, version] = await Promise.all([startedAt(), agentPid(), installed()]);
+
+  for (const [file, isNewer] of [
+    [packages.newer, true],
+    [packages.older, false],
+  ] as const) {
+    await device.copyIn(file, "/root/iot-agent.deb");
+    await apt("install", "/root/iot-agent.deb");
+    expect(await installed()).toBe(isNewer ? `${version}.1` : version);
+    expect(await agentPid()).not.toBe(pid);
+    expect(await startedAt()).toBe(started);
+  }
+  await central.untilStatus("the agent is back and finds it running", ({ deployments }) => deployments["web"]?.phase === "Running");
+  expect(await startedAt()).toBe(started);
+});
+
+test("after a power cut, with the agent disabled and the cable out, what runs is what is in the start list", async () => {
+  await onDevice("systemctl", "disable", "--now", "iot-agent");
+  // One that is gone, and before the other.
+  await onDevice("runuser", "-u", "iot-agent", "--", "mkdir", "-p", "/var/lib/iot-agent/start");
+  await device.writeFile("/var/lib/iot-agent/start/gone", "gone_hello\n");
+  await device.writeFile("/var/lib/iot-agent/start/web", `${CONTAINER}\n`);
+  await device.powerOff();
+  await device.powerOn("cable out");
+  await answers();
+  expect(await onDevice("systemctl", "is-active", "user@1001.service")).toBe("active");
+  expect(await agentPid()).toBe("0");
+  const journal = await onDevice("journalctl", "--boot", "--no-pager", "--output=cat", "_COMM=start-container");
+  expect(journal).toMatch(/failed to start container "gone_hello": .*no container with name/);
+  expect(journal).toContain(`started container "${CONTAINER}"`);
+  await device.restoreNetwork();
+});
+
+test("removing stops the agent alone; purging takes what the agent has made, and not the user's home", async () => {
+  await onDevice("systemctl", "enable", "--now", "iot-agent");
+  const started = await startedAt();
+  await apt("remove", "iot-agent");
+  expect(await isThere("/usr/bin/iot-agent")).toBe(false);
+  expect(await onDevice("cat", "/etc/iot-agent/config.toml")).toContain(DEVICE);
+  expect(await isThere("/var/lib/iot-agent/desired-state.json")).toBe(true);
+  expect(await startedAt()).toBe(started);
+
+  await apt("purge", "iot-agent");
+  expect(await podman("ps", "--all", "--quiet")).toBe("");
+  for (const path of ["/etc/iot-agent", "/var/lib/iot-agent", "/run/iot-agent"]) expect(await isThere(path)).toBe(false);
+  expect(await isThere("/home/iot-agent")).toBe(true);
+});
+
+test("install.sh without --deb: below /usr/local, and connected", async () => {
+  const { stdout, stderr, exitCode } = await install("--nats-url", nats.url);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stdout).toContain("is connected to NATS");
+  expect(await onDevice("readlink", `/proc/${await agentPid()}/exe`)).toBe("/usr/local/bin/iot-agent");
+  expect(await onDevice("systemctl", "is-enabled", "iot-agent")).toBe("enabled");
+});
