@@ -6,7 +6,7 @@ import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, ope
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./boot-id.ts";
-import { collectGarbageOnce } from "./collect-garbage.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config.ts";
 import { tomlShared } from "./credentials.ts";
 import { connectServiceManager, type ServiceManager } from "./service-manager.ts";
@@ -36,7 +36,7 @@ export async function runDaemon(configFile: string): Promise<never> {
         host: hostView({ secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
         policy: config.policy,
       });
-      collectGarbageOnce();
+      collectGarbage();
       await runAgent({
         config,
         credentials: tomlShared(config.credentials, log),
