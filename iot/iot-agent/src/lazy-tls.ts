@@ -2,8 +2,9 @@
 // it costs 1 MB of private memory, also where nobody uses TLS.
 
 import type { ConnectionOptions, TLSSocket as NodeTlsSocket } from "node:tls";
+import type * as nodeTls from "node:tls";
 
-let tls: typeof import("node:tls") | null = null;
+let tls: typeof nodeTls | null = null;
 
 /** The two forms that the client uses. */
 export function connect(...to: [ConnectionOptions, () => void] | [number, string, ConnectionOptions, () => void]): NodeTlsSocket {
