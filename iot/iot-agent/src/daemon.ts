@@ -1,6 +1,7 @@
 // The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
 
 import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
 import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
@@ -16,6 +17,8 @@ import { PodmanDevice } from "./topology.ts";
 export async function runDaemon(configFile: string): Promise<never> {
   const log = createLog({ name: "iot-agent" });
   const serviceManager = connectServiceManager(process.env);
+  // Else `ps` and `systemctl status` call it MainThread, as Node calls its first thread.
+  await writeFile("/proc/self/comm", "iot-agent").catch(() => undefined);
   return runUntilSignalled(
     async (signal) => {
       const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
