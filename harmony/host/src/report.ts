@@ -13,6 +13,8 @@ export interface StepReport {
 
 export interface HostReport extends WorkloadReport {
   readonly system: string;
+  /** The step under way. */
+  readonly doing: string | null;
   /** All steps of the run so far. */
   readonly steps: readonly StepReport[];
   readonly blocked: readonly Blocked[];
@@ -28,7 +30,14 @@ export interface ReportInput {
 }
 
 export function report({ revision, facts, plan, outcomes, doing, steps }: ReportInput): HostReport {
-  const rest = { services: [], recheckAfterMs: null, system: `${facts.system.name}, ${facts.architecture}`, steps, blocked: plan.blocked };
+  const rest = {
+    services: [],
+    recheckAfterMs: null,
+    doing: doing === null ? null : describeStep(doing.step),
+    system: `${facts.system.name}, ${facts.architecture}`,
+    steps,
+    blocked: plan.blocked,
+  };
   if (doing !== null) {
     const message = [describeStep(doing.step), doing.progress].filter(Boolean).join(": ");
     return { ...rest, phase: "Starting", reason: "Provisioning", message, runningRevision: null, settled: false };

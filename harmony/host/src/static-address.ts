@@ -2,7 +2,7 @@
 // under /run, which a restart forgets, and moved to /etc when the host was reached under it (set-address.ts): a wrong one locks
 // nobody out. Pure: the files' texts and the commands that make them count.
 
-import { parseDocument } from "yaml";
+import { isMap, parseDocument } from "yaml";
 import type { HostFacts } from "./facts.ts";
 import type { LinuxHostV0, StaticAddress } from "./linux-host-v0-schema.ts";
 
@@ -100,9 +100,9 @@ function withoutAddress(link: string, there: readonly TextFile[]): readonly Text
   return there.flatMap(({ path, text }) => {
     if (!path.startsWith(`${NETPLAN_FOLDER}/`) || path === ADDRESS_FILES.netplan) return [];
     const document = parseDocument(text);
-    const removed = ["addresses", "routes", "gateway4", "nameservers"].filter((key) =>
-      document.deleteIn(["network", "ethernets", link, key]),
-    );
+    const device = document.getIn(["network", "ethernets", link]);
+    if (document.errors.length > 0 || !isMap(device)) return [];
+    const removed = ["addresses", "routes", "gateway4", "nameservers"].filter((key) => device.delete(key));
     return removed.length === 0 ? [] : [{ path, text: document.toString() }];
   });
 }

@@ -169,6 +169,7 @@ describe("what stands in the way is said in words", () => {
   test("a package that the mirrors do not have, and mirrors that are not reached", async () => {
     const more = desired({ packages: ["no-such-package"] });
     expect(await host.reconcile(more, { signal })).toMatchObject({ phase: "Failed", reason: "PackageNotFound" });
+    await device.writeFile("/etc/apt/apt.conf.d/99-test", 'Acquire::Retries "0";\n');
     await device.writeFile("/etc/apt/sources.list", "deb http://deb.debian.invalid/debian trixie main\n");
     await device.exec(["sh", "-c", "rm -rf /var/lib/apt/lists/*"]);
     const { reason, message } = await host.reconcile(more, { signal });

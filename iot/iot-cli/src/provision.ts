@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { canonicalJson, parse } from "@harmony/schema";
-import { formatIssues } from "@harmony/core";
+import { type Blocked, formatIssues } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
 import { cloudInit, cloudInitNetwork, connectSsh, interpretHost, linuxHostV0, LinuxHostV0, SshError, type StepReport } from "@harmony/host";
 import { parse as parseYaml } from "yaml";
@@ -69,7 +69,7 @@ async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, {
   try {
     const { observed, planned, blocked } = await interpret.explain(desired, signal);
     write(`${observed.join("; ")}\n`);
-    for (const { subject, message } of blocked) write(`note: ${subject}: ${message}\n`);
+    for (const each of blocked) write(renderBlocked(each));
     if (planned.length === 0) {
       write(blocked.some(({ reason }) => HOPELESS.has(reason)) ? "" : "nothing to do\n");
       return blocked.some(({ reason }) => !HARMLESS.has(reason)) ? 1 : 0;
@@ -77,15 +77,19 @@ async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, {
     write(`to do:\n${planned.map((step, index) => `${String(index + 1).padStart(4)}. ${step}\n`).join("")}`);
     if (options.dryRun === true) return 0;
     let told = 0;
+    let begun = 0;
     const report = await interpret.reconcile(desired, {
       signal,
-      onReport: ({ steps }) => {
-        for (const step of steps.slice(told)) write(renderStep(step));
+      onReport: ({ steps, doing }) => {
+        for (const step of steps.slice(told)) write(renderOutcome(step));
         told = steps.length;
+        if (doing === null || begun > told) return;
+        write(`${doing} … `);
+        begun = told + 1;
       },
     });
     const notes = report.blocked.filter(({ reason }) => !blocked.some((before) => before.reason === reason));
-    for (const { subject, message } of notes) write(`note: ${subject}: ${message}\n`);
+    for (const each of notes) write(renderBlocked(each));
     if (report.settled && report.blocked.every(({ reason }) => HARMLESS.has(reason))) {
       write("done: the host is as its Score says\n");
       return 0;
@@ -104,11 +108,14 @@ const HARMLESS: ReadonlySet<string> = new Set(["NoMemoryController", "RestartNee
 /** Nothing was looked at any further. */
 const HOPELESS: ReadonlySet<string> = new Set(["UnsupportedSystem", "PodmanTooOld", "UserIsSystem"]);
 
-function renderStep({ step, outcome, durationMs }: StepReport): string {
-  const seconds = `${(durationMs / 1000).toFixed(1)} s`;
-  return outcome.kind === "changed" || outcome.kind === "unchanged"
-    ? `done    ${step} (${seconds})\n`
-    : `${outcome.kind.padEnd(7)} ${step} (${seconds})\n`;
+function renderBlocked({ subject, reason, message }: Blocked): string {
+  return `${HARMLESS.has(reason) ? "note" : "in the way"}: ${subject}: ${message}\n`;
+}
+
+/** Ends the line that the step began. */
+function renderOutcome({ outcome, durationMs }: StepReport): string {
+  const isDone = outcome.kind === "changed" || outcome.kind === "unchanged";
+  return `${isDone ? "done" : outcome.kind}, ${(durationMs / 1000).toFixed(1)} s\n`;
 }
 
 const ScoreFile = z.strictObject({ type: z.literal("LinuxHostV0"), data: z._default(z.unknown(), {}) });
