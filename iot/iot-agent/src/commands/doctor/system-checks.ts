@@ -89,8 +89,9 @@ const THROTTLED_EVER = 0x40000;
 
 /** `text`: what `vcgencmd get_throttled` prints, or the firmware's own number; null: this is no Raspberry Pi. */
 export function checkPower(text: string | null): Finding | null {
-  const number = Number.parseInt((text ?? "").trim().replace(/^throttled=/, ""), 16);
-  if (text === null || Number.isNaN(number)) return null;
+  const digits = /^(?:throttled=)?(?:0x)?([\da-f]+)$/i.exec((text ?? "").trim())?.[1];
+  if (digits === undefined) return null;
+  const number = Number.parseInt(digits, 16);
   const supply = "use a power supply made for this board, and a short cable";
   if ((number & UNDERVOLTAGE_NOW) !== 0) return bad("power", "the voltage is too low now: files get damaged and the board resets", supply);
   if ((number & THROTTLED_NOW) !== 0)

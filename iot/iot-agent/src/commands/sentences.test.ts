@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { parseDuration } from "./hold.ts";
+import { membersOf, notPermittedSentence } from "./why-not-permitted.ts";
+import { parseUnitState, sentenceOf } from "./why-not-running.ts";
+
+test.each([
+  [
+    "stopped",
+    "LoadState=loaded\nActiveState=inactive\nSubState=dead\nStatusText=\nExecMainStatus=0\n",
+    "(inactive): sudo systemctl start iot-agent",
+  ],
+  [
+    "wrongly configured",
+    "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nStatusText=config.toml: a=b is wrong\nExecMainStatus=78\n",
+    "because its configuration is wrong: config.toml: a=b is wrong; it is started again when that is put right",
+  ],
+  ["not installed", "LoadState=not-found\nActiveState=inactive\n", "install the package again"],
+  [
+    "deaf",
+    "LoadState=loaded\nActiveState=active\nSubState=running\nStatusText=connected\nExecMainStatus=0\n",
+    "sudo systemctl restart iot-agent",
+  ],
+  ["starting", "LoadState=loaded\nActiveState=activating\nSubState=start\nExecMainStatus=0\n", "being started (start)"],
+])("an agent that is %s", (_, shown, part) => {
+  expect(sentenceOf(parseUnitState(shown), "/etc/iot-agent/config.toml")).toContain(part);
+});
+
+test("who is not in the group, and who was not yet when he logged in", () => {
+  const groups = "root:x:0:\niot-agent:x:1000:ana,ben\n";
+  const members = membersOf(groups, "iot-agent");
+  expect(members).toEqual(["ana", "ben"]);
+  expect(notPermittedSentence({ user: "ana", members })).toContain("log in again");
+  expect(notPermittedSentence({ user: "eve", members })).toBe(
+    "you are not in the group iot-agent: sudo usermod -aG iot-agent eve, then log in again",
+  );
+});
+
+test.each([
+  ["90s", 90],
+  ["30m", 1_800],
+  ["2h", 7_200],
+  ["1.5h", 5_400],
+  ["1d", 86_400],
+])("%s are %d seconds", (text, seconds) => {
+  expect(parseDuration(text)).toBe(seconds);
+});
+
+test.each(["", "2", "h", "-2h", "0s", "2 weeks", "8d"])("%j is no time", (text) => {
+  expect(() => parseDuration(text)).toThrow(/no time|longer/);
+});
