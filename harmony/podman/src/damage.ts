@@ -1,10 +1,11 @@
 // What is known of damage in Podman's storage, and what was done about it, by service: the container is made again; if that does not
-// help the image is removed and fetched again; if that does not help Podman looks through all of its storage. Each once an incident,
-// which ends an hour after damage was last found. Kept in memory: an agent that starts anew may try each once more.
+// help the image is removed and fetched again; then also the images that nothing uses, since a damaged layer that they share is not
+// fetched again; at last Podman looks through all of its storage. Each once an incident, which ends an hour after damage was last found.
+// Kept in memory: an agent that starts anew may try each once more.
 
-export type Cure = "recreate" | "refetch" | "repair";
+export type Cure = "recreate" | "refetch" | "clear" | "repair";
 
-const CURES: readonly Cure[] = ["recreate", "refetch", "repair"];
+const CURES: readonly Cure[] = ["recreate", "refetch", "clear", "repair"];
 const INCIDENT_MS = 3_600_000;
 
 export interface Incident {

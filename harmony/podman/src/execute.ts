@@ -62,7 +62,7 @@ async function carryOut(
     case "pull":
       return images.pull(step, signal, progress);
     case "mend":
-      return images.mend(step, signal, progress);
+      return images.mend(step, signal);
     case "verifyImage":
       return images.verify(step, signal);
     case "makeRoom":

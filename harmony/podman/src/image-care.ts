@@ -7,6 +7,8 @@ import type { Blocked } from "@harmony/core";
 import type { Incident } from "./damage.ts";
 import { imageReference } from "./names.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
+import { isUp } from "./role.ts";
+import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
 import type { Step } from "./step.ts";
 
@@ -40,27 +42,37 @@ export const NO_CARE: ImageCare = { incidents: {}, notes: {}, verified: [], room
 
 /** What a loader or the kernel says of a program that is cut short. It can be the image's own fault too. */
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;
+/** Not executable, not found, and ended by SIGILL, SIGBUS, SIGSEGV: what a program does that lacks a part of itself. */
+const ENDS_LIKE_CUT: ReadonlySet<number> = new Set([126, 127, 132, 135, 139]);
 
 /** Steps that come before all others; while there are any, nothing else is planned. */
 export function careFirst(deployment: string, { services }: PodmanV0, { care, containers }: Snapshot): Step[] {
-  const cures = services.flatMap((service) => cure(deployment, service, care.incidents[service.name]));
-  if (cures.length > 0) return cures;
   const own = containers.filter((container) => container.deployment === deployment);
+  const cures = services.flatMap((service) => cure(deployment, service, care.incidents[service.name], own));
+  if (cures.length > 0) return cures;
   const suspects = services.flatMap((service) => suspect(service, own, care));
   return suspects.length > 0 ? suspects : makeRoom(services, care);
 }
 
-function cure(deployment: string, { name: service, image }: Service, incident: Incident | undefined): Step[] {
+function cure(deployment: string, { name: service, image }: Service, incident: Incident | undefined, own: readonly Container[]): Step[] {
   if (incident === undefined || incident.next === null || incident.next === "exhausted") return [];
   const { container, detail, next } = incident;
-  return [{ kind: "mend", cure: next, service, deployment, container, image, reference: imageReference(image), detail }];
+  const reference = imageReference(image);
+  const isMadeOfIt = ({ scoreString }: Container): boolean =>
+    scoreOfLabel(scoreString)?.services.some((one) => one.name === service && imageReference(one.image) === reference) ?? false;
+  const containers = own
+    .filter((one) => one.name === container || (isOf(one.name, service) && !isUp(one) && isMadeOfIt(one)))
+    .map(({ name }) => name);
+  return [{ kind: "mend", cure: next, service, deployment, containers, image, reference, detail }];
 }
 
 function suspect({ name: service, image }: Service, own: readonly Container[], { verified, incidents }: ImageCare): Step[] {
   if (incidents[service] !== undefined) return [];
   const found = own.find(
-    ({ name, imageId, lastLines }) =>
-      isOf(name, service) && lastLines.some((line) => UNEXECUTABLE.test(line)) && !verified.includes(imageId),
+    ({ name, imageId, exitCode, lastLines }) =>
+      isOf(name, service) &&
+      (ENDS_LIKE_CUT.has(exitCode) || lastLines.some((line) => UNEXECUTABLE.test(line))) &&
+      !verified.includes(imageId),
   );
   if (found === undefined) return [];
   const { name: container, imageId, deployment } = found;
@@ -93,7 +105,7 @@ function short(room: Room | undefined): number {
 export function imageObstacle({ name, image }: Service, deployment: string, { care }: Snapshot): Blocked[] {
   const incident = care.incidents[name];
   if (incident?.next === "exhausted") {
-    const message = `image "${image}" or its container is damaged on this device (${incident.detail}), and making the container again, fetching the image again and a repair of Podman's storage did not help: it is tried again within an hour, and at once after \`iot-agent retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`;
+    const message = `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`iot-agent retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`;
     return [{ subject: name, reason: "ImageDamaged", message }];
   }
   const room = care.room[imageReference(image)];

@@ -7,11 +7,17 @@ import { parseJson } from "@harmony/schema";
 import { readDurably, writeFileDurably } from "@harmony/runtime";
 import * as z from "zod/mini";
 
+const Pulled = z.looseObject({
+  atMs: z.number(),
+  /** Those under which it was pulled: another name was given by a person. */
+  references: z.array(z.string()),
+});
+export type Pulled = z.output<typeof Pulled>;
+
 const Ledger = z.looseObject({
   /** By reference: the boot during which the pull began. */
   pulling: z.record(z.string(), z.string()),
-  /** By image id: when it was pulled. */
-  pulled: z.record(z.string(), z.number()),
+  pulled: z.record(z.string(), Pulled),
 });
 type Ledger = z.output<typeof Ledger>;
 
@@ -21,10 +27,10 @@ export type PullState = "none" | "begun" | "cut";
 export interface ImageLedger {
   pullState(reference: string): Promise<PullState>;
   pullBegins(reference: string): Promise<void>;
-  /** What was pulled is on the disk. `id`: null if it was there before, by whatever hand. */
+  /** What was pulled is on the disk. `id`: null if the reference named it before. */
   pullEnds(reference: string, id: string | null, nowMs: number): Promise<void>;
-  /** By image id: when the agent pulled it. */
-  pulled(): Promise<Readonly<Record<string, number>>>;
+  /** By image id. */
+  pulled(): Promise<Readonly<Record<string, Pulled>>>;
   /** From here on it is as if a person had brought it. */
   forget(id: string): Promise<void>;
 }
@@ -67,7 +73,10 @@ export function openImageLedger({ folder, bootId }: ImageLedgerOptions): ImageLe
       change(({ pulling: { [reference]: _, ...pulling }, pulled, ...rest }) => ({
         ...rest,
         pulling,
-        pulled: id === null ? pulled : { ...pulled, [id]: nowMs },
+        pulled:
+          id === null
+            ? pulled
+            : { ...pulled, [id]: { atMs: nowMs, references: [...new Set([...(pulled[id]?.references ?? []), reference])].toSorted() } },
       })),
     pulled: async () => (await ledger()).pulled,
     forget: (id) => change(({ pulled: { [id]: _, ...pulled }, ...rest }) => ({ ...rest, pulled })),

@@ -40,6 +40,8 @@ export class ImageStore {
   readonly #neededBytes = new Map<string, number>();
   /** By deployment, the references of its Score. */
   readonly #wanted = new Map<string, readonly string[]>();
+  /** References of which an image was found damaged: another pull may have found its layers here. */
+  readonly #suspected = new Set<string>();
   #graphRoot: string | undefined;
 
   constructor(options: ImageStoreOptions) {
@@ -124,6 +126,7 @@ export class ImageStore {
     const after = await podman.inspectImage(reference, signal);
     if (after === null) throw new PodmanError(`failed to pull image "${reference}": it is not there afterwards`, { code: "bad-answer" });
     const isOurs = after.Id !== before?.Id || state !== "none";
+    if (!this.#suspected.has(reference)) this.#verified.add(after.Id);
     await ledger.pullEnds(reference, isOurs ? after.Id : null, now());
     return outcome;
   }
@@ -133,36 +136,28 @@ export class ImageStore {
     await this.#options.disk.flush(await this.#root(signal), signal);
   }
 
-  async mend(step: StepOf<"mend">, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+  /** What was removed is fetched and made by the steps that follow, as if it had never been there. */
+  async mend(step: StepOf<"mend">, signal: AbortSignal): Promise<Outcome> {
     const { podman } = this.#options;
-    const { reference, image, container, cure, service } = step;
-    switch (cure) {
-      case "recreate":
-        await podman.removeContainer(container, signal);
-        break;
-      case "refetch":
-        // First whether it can be had at all: what is damaged may still be better than nothing.
-        await podman
-          .pullImage(reference, "always", signal, () => undefined)
-          .catch((error: unknown) => {
-            if (!(error instanceof PodmanError) || error.code !== "damaged") throw error;
-          });
-        if (container !== "") await podman.removeContainer(container, signal);
-        await podman.removeImage(reference, signal);
-        await this.pull({ kind: "pull", service, image, reference, policy: "missing" }, signal, progress);
-        break;
-      case "repair":
-        await podman.repairStorage(signal).catch((error: unknown) => {
-          if (!(error instanceof PodmanError) || error.code !== "not-found") throw error;
-        });
-        break;
+    const { reference, containers, cure } = step;
+    if (cure !== "recreate") {
+      const why = await this.#unobtainable(step, signal);
+      if (why !== null) return { kind: "blocked", subject: step.service, reason: "ImageDamaged", message: why };
     }
+    for (const container of containers) await podman.removeContainer(container, signal);
+    if (cure !== "recreate") await podman.removeImage(reference, signal);
+    if (cure === "clear") for (const { id } of await this.#unused(signal)) await this.#removeUnused(id, signal);
+    if (cure === "repair") await this.#repair(signal);
     this.damage.done(step, cure);
+    this.#verified.clear();
+    this.#suspected.add(reference);
     return { kind: "changed" };
   }
 
   foundDamaged(step: Step, detail: string): void {
     if (step.kind !== "create" && step.kind !== "start" && step.kind !== "revive") return;
+    // Of a container that is kept to go back to, nobody could make another.
+    if (step.container.endsWith(".old")) return;
     const deployment = step.container.slice(0, step.container.lastIndexOf(`_${step.service}`));
     this.damage.found({ deployment, service: step.service }, step.kind === "create" ? "image" : "container", {
       container: step.container,
@@ -171,10 +166,11 @@ export class ImageStore {
   }
 
   async verify(step: StepOf<"verifyImage">, signal: AbortSignal): Promise<Outcome> {
-    const { container, imageId } = step;
+    const { container, image, imageId } = step;
     this.#verified.add(imageId);
     try {
       await this.#options.podman.verifyImage(imageId, signal);
+      this.#suspected.delete(imageReference(image));
     } catch (error) {
       if (!(error instanceof PodmanError)) throw error;
       // Of anything else nothing is learned, and the container's own words stand.
@@ -185,10 +181,7 @@ export class ImageStore {
 
   async makeRoom({ images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
     for (const { id } of images) {
-      await this.#options.podman.removeImage(id, signal).catch((error: unknown) => {
-        // Taken into use since it was listed.
-        if (!(error instanceof PodmanError) || error.code !== "conflict") throw error;
-      });
+      await this.#removeUnused(id, signal);
       // Not looked at again, even if it is in use.
       await this.#options.ledger.forget(id);
     }
@@ -221,6 +214,36 @@ export class ImageStore {
     }
   }
 
+  /** Why the image should not be removed, in a sentence: what is damaged may still be better than nothing. null: the registry has it. */
+  async #unobtainable({ image, reference, detail }: StepOf<"mend">, signal: AbortSignal): Promise<string | null> {
+    try {
+      await this.#options.podman.pullImage(reference, "always", signal, () => undefined);
+    } catch (error) {
+      if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
+      if (error.code !== "damaged")
+        return `image "${image}" is damaged on this device (${detail}), and it cannot be fetched again (${error.detail}): that is tried again; check the registry and the device's network`;
+    }
+    return null;
+  }
+
+  /** It fails where a container needs what it would remove, and knows no more than that; the next try to start tells. */
+  async #repair(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.podman.repairStorage(signal);
+    } catch (error) {
+      if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
+    }
+  }
+
+  async #removeUnused(id: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#options.podman.removeImage(id, signal);
+    } catch (error) {
+      // Taken into use since it was listed.
+      if (!(error instanceof PodmanError) || error.code !== "conflict") throw error;
+    }
+  }
+
   async #isWhole(reference: string, signal: AbortSignal): Promise<boolean> {
     try {
       await this.#options.podman.verifyImage(reference, signal);
@@ -245,8 +268,13 @@ export class ImageStore {
     const [listed, pulled] = await Promise.all([this.#options.podman.listImages(signal), this.#options.ledger.pulled()]);
     const wanted = new Set([...this.#wanted.values()].flat());
     return listed
-      .filter(({ Id, Containers, RepoTags }) => pulled[Id] !== undefined && Containers === 0 && !RepoTags.some((tag) => wanted.has(tag)))
-      .toSorted((a, b) => (pulled[a.Id] ?? 0) - (pulled[b.Id] ?? 0))
+      .filter(({ Containers }) => Containers === 0)
+      .flatMap((image) => {
+        const ours = pulled[image.Id];
+        const isOurs = ours !== undefined && image.RepoTags.every((tag) => ours.references.includes(tag));
+        return isOurs && !image.RepoTags.some((tag) => wanted.has(tag)) ? [{ ...image, pulledAtMs: ours.atMs }] : [];
+      })
+      .toSorted((a, b) => a.pulledAtMs - b.pulledAtMs)
       .map(({ Id: id, RepoTags, Size: sizeBytes }) => ({ id, name: RepoTags[0] ?? id.slice(0, 12), sizeBytes }));
   }
 

@@ -110,6 +110,9 @@ const PullLine = z.looseObject({
 });
 export type PullLine = z.output<typeof PullLine>;
 
+/** What Podman says when a file is none of the kinds that it tried, each with a reason of its own. */
+const NO_ARCHIVE = /payload does not match any/;
+
 const LoadedImages = z.looseObject({ Names: z.catch(z.array(z.string()), []) });
 
 const ByLayer = z.catch(z.nullable(z.record(z.string(), z.unknown())), null);
@@ -153,7 +156,7 @@ export interface Podman {
   verifyImage(reference: string, signal: AbortSignal): Promise<void>;
   /** With all its references. One that a container is made of is never removed (`conflict`). Also of one that is gone. */
   removeImage(reference: string, signal: AbortSignal): Promise<void>;
-  /** Podman looks at all of its storage and removes damaged layers, and images that need them. Not before 5.2 (`not-found`). */
+  /** Podman looks at all of its storage and removes damaged layers, and images that need them. Not before 5.2 (`not-found`); fails where a container needs one of them. */
   repairStorage(signal: AbortSignal): Promise<StorageCheck>;
   listNetworks(label: string, signal: AbortSignal): Promise<readonly Network[]>;
   createNetwork(network: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
@@ -262,7 +265,14 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
     loadImage: async (archive, signal) => {
       const doing = "load the image";
       const call = { method: "POST" as const, path: "/images/load", doing, stream: archive, signal, timeoutMs: WHOLE_IMAGE_MS };
-      return (await http.json(LoadedImages, call)).Names;
+      try {
+        return (await http.json(LoadedImages, call)).Names;
+      } catch (error) {
+        if (!(error instanceof PodmanError) || error.code !== "failed" || !NO_ARCHIVE.test(error.detail)) throw error;
+        const message =
+          "failed to load the image: this is not an image archive as `podman save` and `docker save` make it, or it was cut short on its way";
+        throw new PodmanError(message, { code: "failed", detail: error.detail, cause: error });
+      }
     },
 
     verifyImage: async (reference, signal) => {

@@ -125,7 +125,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Pulling", `pulling ${step.image}${progress === "" ? "" : ` (${progress})`}`);
     case "mend":
       return {
-        ...said("Starting", `${doingInWords(step)} (${step.detail})${progress === "" ? "" : `: ${progress}`}`),
+        ...said("Starting", `${doingInWords(step)} (${step.detail})`),
         reason: "ImageDamaged",
       };
     case "verifyImage":

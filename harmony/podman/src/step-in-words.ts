@@ -48,12 +48,14 @@ export function doing(step: Step): string {
   }
 }
 
-function mending({ cure, container, image }: Extract<Step, { kind: "mend" }>): string {
+function mending({ cure, containers, image }: Extract<Step, { kind: "mend" }>): string {
   switch (cure) {
     case "recreate":
-      return `removing the damaged container "${container}", to make it again`;
+      return `making ${containers.map((name) => `container "${name}"`).join(", ")} again, which is damaged`;
     case "refetch":
       return `fetching image "${image}" again, which is damaged on this device`;
+    case "clear":
+      return `fetching image "${image}" again, which is still damaged, without the images that may share its layers and that nothing uses`;
     case "repair":
       return `letting Podman repair its storage, in which image "${image}" is damaged`;
   }

@@ -38,7 +38,8 @@ interface Arguments {
     readonly cure: Cure;
     readonly service: string;
     readonly deployment: string;
-    readonly container: string;
+    /** Made of the image, and down. */
+    readonly containers: readonly string[];
     readonly image: string;
     readonly reference: string;
     readonly detail: string;

@@ -22,12 +22,14 @@ export interface DeviceConfig {
   readonly labels?: Readonly<Record<string, string>>;
   readonly policy?: Partial<Policy>;
   readonly onCorrupt?: StorageOptions["onCorrupt"];
+  /** A fault: called in place of what flushes the disk. */
+  readonly flush?: DiskSpace["flush"];
 }
 
 export async function bindDevice(
   device: Device,
   folder: string,
-  { labels = {}, policy, onCorrupt = () => undefined }: DeviceConfig = {},
+  { labels = {}, policy, onCorrupt = () => undefined, flush }: DeviceConfig = {},
 ): Promise<BoundVariant> {
   const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
   return bind(podmanV0, {
@@ -37,7 +39,7 @@ export async function bindDevice(
       device: { id: device.name, labels, bootId },
       journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),
       startList: fileStartList({ folder: join(folder, "start"), onCorrupt }),
-      disk: diskOf(device),
+      disk: { ...diskOf(device), ...(flush === undefined ? {} : { flush }) },
       imageLedger: openImageLedger({ folder: join(folder, "state"), bootId }),
       host: hostOf(device),
       policy: { ...CLOSED, ...policy },

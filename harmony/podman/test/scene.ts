@@ -116,7 +116,7 @@ export function inWords(step: Step): string {
     case "rename":
       return `rename ${step.container} ${step.to}`;
     case "mend":
-      return `${step.cure} ${step.cure === "recreate" ? step.container : step.image}`;
+      return `${step.cure} ${step.cure === "recreate" ? step.containers.join(" ") : step.image}`;
     case "verifyImage":
       return `verify ${step.image}`;
     case "makeRoom":
