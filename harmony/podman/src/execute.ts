@@ -15,7 +15,7 @@ import { recordFailure } from "./trial.ts";
 type PodmanStep = Exclude<Step, InputStep>;
 
 const PORT_RETRY_MS = 30;
-const STOP_PROGRESS_MS = 10_000;
+const STOP_PROGRESS_MS = 5_000;
 
 export interface Machine {
   readonly podman: Podman;

@@ -2,7 +2,7 @@
 // never restarted. One that may end has proved itself by ending well. What befell the device or a person did to it is not held against it.
 
 import type { Service } from "./podman-v0-schema.ts";
-import { isCompleted } from "./role.ts";
+import { isCompleted, type Role } from "./role.ts";
 import type { Container } from "./snapshot.ts";
 import type { Trial } from "./swap-journal.ts";
 
@@ -24,13 +24,14 @@ export type Judgement =
   | { readonly kind: "failed"; readonly reason: string; readonly why: string };
 
 /** `trial` null: it is on none, and is judged all the same. */
-export function judge(service: Service, container: Container, trial: Trial | null, nowMs: number): Judgement {
+export function judge(role: Pick<Role, "service" | "old">, container: Container, trial: Trial | null, nowMs: number): Judgement {
+  const { service, old } = role;
   const { restarts, exitCode, startedAtMs, exitedAtMs } = container;
   const failed = (reason: string, why: string): Judgement => ({ kind: "failed", reason, why });
   const pending = (againInMs: number | null): Judgement => ({ kind: "pending", againInMs });
   // What the new version has left as it was is as it was.
-  if (trial !== null && Math.max(startedAtMs ?? nowMs, exitedAtMs ?? 0) + SECOND_MS <= Date.parse(trial.startedAt))
-    return { kind: "passed" };
+  const lastChangeMs = Math.max(startedAtMs ?? nowMs, exitedAtMs ?? 0);
+  if (trial !== null && old === undefined && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
   switch (container.state) {
     case "running": {
       if (restarts > 0) return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);

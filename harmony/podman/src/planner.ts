@@ -166,7 +166,7 @@ function atRest(options: {
     return { steps: [journal(deployment, { record: opened, why: "a new version is on trial" })], againInMs: [] };
   const judged = kept.map((role) => ({
     role,
-    ...judge(role.service, role.current, isOnTrial(record, target) ? record.trial : null, nowMs),
+    ...judge(role, role.current, isOnTrial(record, target) ? record.trial : null, nowMs),
   }));
   if (from !== null && isOnTrial(record, target)) {
     const failed = judged.find((one) => one.kind === "failed");

@@ -122,7 +122,8 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     ["renaming the old one", 5],
     ["renaming the new one", 6],
   ])("a swap cut short before %s is taken up where it was left", async (_, step) => {
-    await apply("hello", web("hello:1"));
+    // The port of the test before may be held for a moment more.
+    await eventually(async () => (await apply("hello", web("hello:1"))).phase === "Running", { what: "the old version runs" });
     const cut = new AbortController();
     let begun = 0;
     const onReport = (): void => {
