@@ -51,8 +51,10 @@ export function judge(role: Pick<Role, "service" | "old">, container: Container,
       if (isCompleted(service, container) || container.stoppedByUser) return { kind: "passed" };
       if (isCutShort(container, trial)) return pending(null);
       return failed("Exited", `it ended with exit code ${exitCode}`);
-    case "created":
     case "paused":
+      // Likewise.
+      return { kind: "passed" };
+    case "created":
     case "stopping":
     case "broken":
       return pending(null);

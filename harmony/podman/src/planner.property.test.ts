@@ -3,11 +3,13 @@
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { applyStep, pass } from "../test/model-world.ts";
-import { container, desired, inWords, snapshot } from "../test/scene.ts";
+import * as z from "zod/mini";
+import { applyStep, type Fates, fateOf, pass, powerCut } from "../test/model-world.ts";
+import { container, desired, inWords, proved, snapshot } from "../test/scene.ts";
 import { containerName, networkName, nextName, volumeName } from "./names.ts";
 import { plan } from "./planner.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
+import { recordFailure } from "./trial.ts";
 
 const NAMES = ["a", "b", "c"] as const;
 const IMAGES = ["x:1", "x:2", "x:3"] as const;
@@ -86,26 +88,39 @@ const world = fc
   });
 
 /** One pass, cut short after `steps` of its steps. */
-function runPass(seen: Snapshot, want: ReturnType<typeof desired>, steps = Infinity): Snapshot {
+function runPass(seen: Snapshot, want: ReturnType<typeof desired>, fates: Fates = {}, steps = Infinity): Snapshot {
   const others = seen.containers.filter(({ deployment }) => deployment !== "app");
   let now = seen;
   for (const step of plan(want, seen).steps.slice(0, steps)) {
+    const isRefused = step.kind === "start" && fateOf(now, step.container, fates) === "cannot be started";
+    if (isRefused && step.trial === null) return now;
+    if (isRefused && step.trial !== null) {
+      const failed = { kind: "failed", subject: step.service, reason: "StartFailed", message: "" } as const;
+      return { ...now, record: recordFailure(step.trial.record, failed, "no such program", now.nowMs) ?? now.record };
+    }
     now = applyStep(now, step);
     expect(now.containers.filter(({ deployment }) => deployment !== "app")).toEqual(others);
   }
   return now;
 }
 
-function settle(seen: Snapshot, want: ReturnType<typeof desired>): Snapshot {
-  let now = pass(seen);
+function settle(seen: Snapshot, want: ReturnType<typeof desired>, fates: Fates = {}): Snapshot {
+  let now = pass(seen, fates);
   const trail: string[][] = [];
   for (let passes = 0; passes < MAX_PASSES; passes += 1) {
     const { steps } = plan(want, now);
     if (steps.length === 0) return now;
     trail.push(steps.map(inWords));
-    now = pass(runPass(now, want));
+    now = pass(runPass(now, want, fates), fates);
   }
   throw new Error(`no end after ${MAX_PASSES} passes: ${JSON.stringify(trail)}`);
+}
+
+/** What has failed its trial has given way to what was good before it. */
+function inForce({ record }: Snapshot, want: ReturnType<typeof desired>): ReturnType<typeof desired> {
+  if (record.verdict === null || record.verdict.of.scoreString !== want.scoreString || record.good === null) return want;
+  const { data } = z.parse(z.object({ data: z.unknown() }), JSON.parse(record.good.scoreString));
+  return desired(data);
 }
 
 /** What an end state still lacks; empty when all is well. */
@@ -131,13 +146,48 @@ test("plans end in what the Score says, also when passes are cut short and the S
     fc.property(world, cuts, fc.option(fc.nat(2), { freq: 6 }), ({ seen, scores }, cut, final) => {
       const scoreAt = (index: number): unknown => scores[index % scores.length] ?? null;
       let now = seen;
-      for (const { steps, score: index } of cut) now = pass(runPass(now, desired(scoreAt(index)), steps));
+      for (const { steps, score: index } of cut) now = pass(runPass(now, desired(scoreAt(index)), {}, steps));
       const want = desired(final === null ? null : scoreAt(final));
       const end = settle(now, want);
       const isBlocked = plan(want, end).blocked.length > 0;
-      expect(isBlocked ? [] : faults(end, want)).toEqual([]);
+      expect(isBlocked ? [] : faults(end, inForce(end, want))).toEqual([]);
       // No volume is ever lost.
       expect(end.volumes).toEqual(expect.arrayContaining([...seen.volumes]));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+/** Of services that are to run always: what does not stay up is at fault. */
+const lasting = score.map(({ services }) => ({ services: services.map((one) => ({ ...one, pull: "missing", restart: "always" })) }));
+
+test("what was good serves at the end if the new version does not, whatever the new one does and wherever it is cut short", () => {
+  const cuts = fc.array(fc.record({ steps: fc.nat(12), powerCut: fc.boolean(), isLost: fc.boolean() }), { maxLength: 4 });
+  const fate = fc.constantFrom("stays up", "ends", "is restarted", "is unhealthy", "cannot be started");
+  fc.assert(
+    fc.property(lasting, lasting, fate, cuts, (before, after, badly, cut) => {
+      const good = { services: before.services.map((one) => ({ ...one, image: "x:1" })) };
+      const fates = { "x:3": badly };
+      const want = desired(after);
+      let now = snapshot({
+        ...proved(good),
+        images: IMAGES,
+        networks: good.services.length > 1 ? [networkName("app")] : [],
+        volumes: [volumeName("app", "data")],
+        containers: good.services.map(({ name }) => container(name, good)),
+      });
+      for (const { steps, powerCut: isCut, isLost } of cut) {
+        now = pass(runPass(now, want, fates, steps), fates);
+        if (isCut) now = powerCut(now);
+        // The journal is corrupt, and is kept aside.
+        if (isLost) now = { ...now, record: snapshot().record };
+      }
+      const end = settle(now, want, fates);
+      const isBad = badly !== "stays up" && after.services.some(({ image }) => image === "x:3");
+      const isGone = end.record.verdict?.of.scoreString === want.scoreString;
+      if (!cut.some(({ isLost, powerCut }) => isLost || powerCut))
+        expect(isGone).toBe(isBad && want.scoreString !== desired(good).scoreString);
+      expect(faults(end, isGone ? desired(good) : want)).toEqual([]);
     }),
     { numRuns: 2_000 },
   );

@@ -69,18 +69,27 @@ function planFor(
   const { record, nowMs } = snapshot;
   const from = wayBack(target, own, record);
   const roles = assignRoles({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
-  const opened = from === null ? null : openTrial(target, from, snapshot);
+  const opened = from === null ? null : openTrial(target, from, own, snapshot);
   const context: SwapContext = {
     trial: opened === null ? null : { deployment, record: opened },
     keepsNext: target.kind === "waiting",
   };
 
+  // The journal of a trial that has begun is lost: it begins anew.
+  if (opened !== null && record.good === null && own.some(isOld)) {
+    const entry = { record: opened, why: "a new version is on trial" } as const;
+    return { steps: [journal(deployment, entry)], blocked: [], recheckAfterMs: SOON_MS, isHeldUp: false };
+  }
   // What is half removed is good for nothing, and of two containers that nobody wants one goes; then all is seen anew.
   const broken = own.filter(({ state }) => state === "broken").flatMap(discard);
   const settling = broken.length > 0 ? broken : roles.flatMap((role) => settle(role, context));
   if (settling.length > 0) return { steps: settling, blocked: [], recheckAfterMs: SOON_MS, isHeldUp: false };
 
-  const kept = roles.flatMap((role) => keep(role, target, snapshot));
+  const isToBegin = opened !== null && opened !== record;
+  // What was made for a trial that is not recorded yet is started with the others, when it is.
+  const kept = roles
+    .flatMap((role) => keep(role, target, snapshot))
+    .filter(({ current }) => !(isToBegin && current.scoreString === target.scoreString && current.startedAtMs === null));
   const changing = roles.filter(({ final }) => !kept.some((one) => one.final === final));
   const names = new Set(roles.flatMap(({ final, temporary }) => [final, temporary]));
   // Of what is kept to go back to, only one that was started after all is in the way.
@@ -97,6 +106,9 @@ function planFor(
   ];
   const isBlocked = ({ service }: Role): boolean => blocked.some(({ subject }) => subject === service.name);
 
+  const failed = blocked.length === 0 ? failureOf(deployment, target, kept, snapshot) : null;
+  if (failed !== null) return { steps: [journal(deployment, failed)], blocked, recheckAfterMs: SOON_MS, isHeldUp: false };
+
   const repairs = kept
     // A port that leaves with this change is free in the next pass.
     .filter((role) => !isBlocked(role) && portConflict(role.service.ports, leaving.filter(isUp)) === null)
@@ -109,14 +121,14 @@ function planFor(
     const pulls = pullAll(changing, snapshot);
     if (revivals.length > 0) return [...revivals, ...pulls];
     if (changing.length === 0 && strays.length === 0) return [];
-    const begin = opened === null || opened === record ? [] : [journal(deployment, { record: opened, why: "a new version is on trial" })];
+    const begin = isToBegin ? [journal(deployment, { record: opened, why: "a new version is on trial" })] : [];
     const made = createAll({ deployment, target, snapshot, changing });
     const retired = strays.flatMap((stray) => leave(stray, from, own, context));
     return [...pulls, ...made, ...begin, ...exchangeAll(changing, strays, context), ...retired];
   };
   const steps = [...repairs, ...change(), ...backOff(deployment, kept, record)];
   const isAtRest = steps.length === 0 && blocked.length === 0;
-  const rest = isAtRest ? atRest({ deployment, target, from, opened, kept, own, snapshot }) : { steps, againInMs: [] };
+  const rest = isAtRest ? atRest({ deployment, target, from, kept, own, snapshot }) : { steps, againInMs: [] };
   const againInMs = [
     ...rest.againInMs,
     ...kept.flatMap(({ need, crash, current }) => [
@@ -147,34 +159,36 @@ function keep(role: Role, target: Target, { record, nowMs }: Snapshot): Kept[] {
   return next === undefined || isNextAside ? [{ ...role, current, need, crash }] : [];
 }
 
+/** A service of the version on trial that has shown that it does not stay up or well. */
+function failureOf(deployment: string, target: Target, kept: readonly Kept[], { record, nowMs }: Snapshot): Entry | null {
+  if (!isOnTrial(record, target)) return null;
+  for (const role of kept) {
+    const judged = judge(role, role.current, record.trial, nowMs);
+    if (judged.kind !== "failed") continue;
+    const failure = { service: role.service.name, reason: judged.reason, why: judged.why };
+    return condemn({ deployment, target, failure, lastLines: role.current.lastLines, record, nowMs });
+  }
+  return null;
+}
+
 /** Nothing is to be changed or mended: has the version proved itself, and is all recorded and cleared away? */
 function atRest(options: {
   readonly deployment: string;
   readonly target: Target;
   readonly from: Target | null;
-  readonly opened: SwapRecord | null;
   readonly kept: readonly Kept[];
   readonly own: readonly Container[];
   readonly snapshot: Snapshot;
 }): { readonly steps: Step[]; readonly againInMs: number[] } {
-  const { deployment, target, from, opened, kept, own, snapshot } = options;
+  const { deployment, target, from, kept, own, snapshot } = options;
   const { record, nowMs } = snapshot;
   if (target.kind === "waiting") return { steps: [], againInMs: [] };
   const olds = own.filter(isOld);
-  // The journal of a trial that has begun is lost: it begins anew.
-  if (opened !== null && opened !== record && olds.length > 0)
-    return { steps: [journal(deployment, { record: opened, why: "a new version is on trial" })], againInMs: [] };
   const judged = kept.map((role) => ({
     role,
     ...judge(role, role.current, isOnTrial(record, target) ? record.trial : null, nowMs),
   }));
   if (from !== null && isOnTrial(record, target)) {
-    const failed = judged.find((one) => one.kind === "failed");
-    if (failed?.kind === "failed") {
-      const failure = { service: failed.role.service.name, reason: failed.reason, why: failed.why };
-      const { lastLines } = failed.role.current;
-      return { steps: [journal(deployment, condemn({ deployment, target, failure, lastLines, record, nowMs }))], againInMs: [] };
-    }
     const waits = judged.flatMap((one) => (one.kind === "pending" ? [one.againInMs ?? BLOCKED_RECHECK_MS] : []));
     if (waits.length > 0) return { steps: [], againInMs: waits };
   }

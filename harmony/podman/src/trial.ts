@@ -27,10 +27,14 @@ export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVers
 }
 
 /** The record in which the target is on trial; the one there is if that says so already. */
-export function openTrial(target: Target, from: Target, { record, device: { bootId }, nowMs }: Snapshot): SwapRecord {
+export function openTrial(target: Target, from: Target, own: readonly Container[], snapshot: Snapshot): SwapRecord {
+  const { record, device, nowMs } = snapshot;
   if (isOnTrial(record, target)) return record;
   const to = versionOf(target);
-  const startedAt = new Date(nowMs).toISOString();
+  const { bootId } = device;
+  // Also of a trial whose journal was lost: what was made for it is on trial since then.
+  const made = own.filter(({ scoreString }) => scoreString === target.scoreString).map(({ createdAtMs }) => createdAtMs);
+  const startedAt = new Date(made.length === 0 ? nowMs : Math.max(...made)).toISOString();
   return {
     ...record,
     good: versionOf(from),

@@ -2,7 +2,7 @@
 // one refuses, since a planner that asks for it is wrong. test/podman-v0.int.test.ts holds the same steps against the real one.
 
 import { needsNetwork } from "../src/container-spec.ts";
-import { networkName } from "../src/names.ts";
+import { networkName, serviceOfName } from "../src/names.ts";
 import { isUp } from "../src/role.ts";
 import { portConflict } from "../src/port-conflict.ts";
 import { scoreOfLabel } from "../src/score-label.ts";
@@ -133,13 +133,49 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   }
 }
 
-/** What happens by itself between two looks: time goes by, and what is stopping has stopped. */
-export function pass(world: Snapshot): Snapshot {
+export type Fate = "stays up" | "ends" | "is restarted" | "is unhealthy" | "cannot be started";
+/** By image: how a container of it fares. */
+export type Fates = Readonly<Record<string, Fate>>;
+
+export function fateOf(world: Snapshot, name: string, fates: Fates): Fate {
+  const found = world.containers.find((container) => container.name === name);
+  const image = scoreOfLabel(found?.scoreString ?? "")?.services.find(
+    (one) => one.name === serviceOfName(found?.deployment ?? "", name),
+  )?.image;
+  return fates[image ?? ""] ?? "stays up";
+}
+
+/** What happens by itself between two looks: time goes by, what is stopping has stopped, and what runs fares as it does. */
+export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
+  const nowMs = world.nowMs + 60_000;
   return {
     ...world,
-    nowMs: world.nowMs + 60_000,
+    nowMs,
+    containers: world.containers.map((container): Container => {
+      if (container.state === "stopping") return { ...container, state: "exited", stoppedByUser: true, exitedAtMs: NOW_MS };
+      if (container.state !== "running") return container;
+      switch (fateOf(world, container.name, fates)) {
+        case "ends":
+          return { ...container, state: "exited", exitCode: 1, exitedAtMs: nowMs - 10_000 };
+        case "is restarted":
+          return { ...container, restarts: container.restarts + 1 };
+        case "is unhealthy":
+          return { ...container, health: "unhealthy" };
+        case "cannot be started":
+        case "stays up":
+          return container;
+      }
+    }),
+  };
+}
+
+/** All ends at once; Podman finds it out when it is asked again. */
+export function powerCut(world: Snapshot): Snapshot {
+  return {
+    ...world,
+    device: { ...world.device, bootId: `${world.device.bootId}+` },
     containers: world.containers.map((container) =>
-      container.state === "stopping" ? { ...container, state: "exited", stoppedByUser: true, exitedAtMs: NOW_MS } : container,
+      isUp(container) ? { ...container, state: "created" } : { ...container, stoppedByUser: false },
     ),
   };
 }
