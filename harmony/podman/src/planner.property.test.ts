@@ -154,7 +154,7 @@ test("plans end in what the Score says, also when passes are cut short and the S
       // No volume is ever lost.
       expect(end.volumes).toEqual(expect.arrayContaining([...seen.volumes]));
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -189,7 +189,7 @@ test("what was good serves at the end if the new version does not, whatever the 
         expect(isGone).toBe(isBad && want.scoreString !== desired(good).scoreString);
       expect(faults(end, isGone ? desired(good) : want)).toEqual([]);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 

@@ -86,10 +86,10 @@ function planFor(
   if (settling.length > 0) return { steps: settling, blocked: [], recheckAfterMs: SOON_MS, isHeldUp: false };
 
   const isToBegin = opened !== null && opened !== record;
-  // What was made for a trial that is not recorded yet is started with the others, when it is.
+  // What was made for a trial that is not recorded yet, or not any more, is started when it is.
   const kept = roles
     .flatMap((role) => keep(role, target, snapshot))
-    .filter(({ current }) => !(isToBegin && current.scoreString === target.scoreString && current.startedAtMs === null));
+    .filter(({ current, need }) => !(isToBegin && need === "start" && current.scoreString === target.scoreString));
   const changing = roles.filter(({ final }) => !kept.some((one) => one.final === final));
   const names = new Set(roles.flatMap(({ final, temporary }) => [final, temporary]));
   // Of what is kept to go back to, only one that was started after all is in the way.
