@@ -9,7 +9,19 @@ import { packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
 export interface SimulatedDevice
   extends
     DemoDevice,
-    Pick<Device, "exec" | "execArgv" | "copyIn" | "cutNetwork" | "restoreNetwork" | "flapNetwork" | "powerOff" | "powerOn"> {}
+    Pick<
+      Device,
+      | "exec"
+      | "execArgv"
+      | "copyIn"
+      | "pathOnHost"
+      | "trustRegistry"
+      | "cutNetwork"
+      | "restoreNetwork"
+      | "flapNetwork"
+      | "powerOff"
+      | "powerOn"
+    > {}
 
 export async function startSimulatedDevice(): Promise<SimulatedDevice> {
   const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), packAgent()]);
@@ -73,6 +85,8 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
     exec: device.exec,
     execArgv: device.execArgv,
     copyIn: device.copyIn,
+    pathOnHost: device.pathOnHost,
+    trustRegistry: device.trustRegistry,
     cutNetwork: device.cutNetwork,
     restoreNetwork: device.restoreNetwork,
     flapNetwork: device.flapNetwork,

@@ -29,10 +29,10 @@ export class Story {
   }
 
   /** Runs one phase and prints its line when it is over; what `tell` says stands behind the time, further lines of it below. */
-  async phase<T>(title: string, act: () => Promise<T>, tell: (value: T) => string = String): Promise<T> {
+  async phase<T>(title: string, act: () => Promise<T>, tell: (value: T) => string = String, mark: "ok" | "PASS" = "ok"): Promise<T> {
     this.#phase = { title, startedAt: performance.now() };
     const value = await act();
-    this.#line("ok", this.#phase, tell(value));
+    this.#line(mark, this.#phase, tell(value));
     this.#phase = null;
     return value;
   }
@@ -55,7 +55,7 @@ export class Story {
     this.say(`\n${verdict}  ${seconds(performance.now() - this.#startedAt).trim()} in all`);
   }
 
-  #line(mark: "ok" | "FAIL", { title, startedAt }: { title: string; startedAt: number }, detail: string): void {
+  #line(mark: "ok" | "PASS" | "FAIL", { title, startedAt }: { title: string; startedAt: number }, detail: string): void {
     const head = `  ${mark.padEnd(6)}${title.padEnd(TITLE_WIDTH)}${seconds(performance.now() - startedAt)}`;
     const [first = "", ...others] = detail.split("\n");
     const beside = wrap(first, BESIDE);

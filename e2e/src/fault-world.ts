@@ -5,7 +5,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
-import { createLog } from "@harmony/runtime";
+import { createLog, errorText } from "@harmony/runtime";
 import { connectMessaging, type Messaging } from "@iot/messaging";
 import * as z from "zod/mini";
 import {
@@ -41,6 +41,15 @@ export interface Container {
 
 const Listed = z.object({ Id: z.string(), Names: z.array(z.string()), Image: z.string(), State: z.string(), StartedAt: z.number() });
 
+export interface WorldOptions {
+  /** The agent goes to NATS itself by its address, or by name through a relay. */
+  readonly through?: "address" | "name";
+  readonly natsConfig?: string;
+  /** Further sections of the agent's configuration. */
+  readonly agentConfig?: string;
+  readonly beforeAgent?: (device: SimulatedDevice) => Promise<void>;
+}
+
 export class FaultWorld {
   readonly device: SimulatedDevice;
   readonly nats: NatsServer;
@@ -49,13 +58,13 @@ export class FaultWorld {
   readonly relay: Relay;
   /** Between the device and NATS, where the agent was told to look a name up (`through: "name"`). */
   readonly deviceRelay: Relay;
-  readonly nameServer: NameServer;
+  readonly #nameServer: NameServer | null;
   readonly #stack: AsyncDisposableStack;
   readonly #operatorEnv: Readonly<Record<string, string>>;
   #operator: ServerProcess | undefined;
 
   private constructor(
-    parts: Pick<FaultWorld, "device" | "nats" | "repository" | "relay" | "deviceRelay" | "nameServer">,
+    parts: Pick<FaultWorld, "device" | "nats" | "repository" | "relay" | "deviceRelay"> & { readonly nameServer: NameServer | null },
     operatorEnv: Readonly<Record<string, string>>,
     stack: AsyncDisposableStack,
   ) {
@@ -64,14 +73,13 @@ export class FaultWorld {
     this.repository = parts.repository;
     this.relay = parts.relay;
     this.deviceRelay = parts.deviceRelay;
-    this.nameServer = parts.nameServer;
+    this.#nameServer = parts.nameServer;
     this.#operatorEnv = operatorEnv;
     this.#stack = stack;
   }
 
-  /** `through`: the agent goes to NATS itself by its address, or by name through a relay. */
-  static async start(options: { readonly through?: "address" | "name"; readonly natsConfig?: string } = {}): Promise<FaultWorld> {
-    const { through = "address", natsConfig = "" } = options;
+  static async start(options: WorldOptions = {}): Promise<FaultWorld> {
+    const { through = "address", natsConfig = "", agentConfig = "", beforeAgent } = options;
     await using stack = new AsyncDisposableStack();
     const device = stack.use(await startSimulatedDevice());
     const nats = stack.use(await startNats({ host: device.hostAddress, config: natsConfig }));
@@ -79,7 +87,7 @@ export class FaultWorld {
     const relay = stack.use(await startRelay({ target: { host: nats.host, port: nats.port } }));
     const host = device.hostAddress;
     const deviceRelay = stack.use(await startRelay({ target: { host: nats.host, port: nats.port }, listenHost: host }));
-    const nameServer = stack.use(await startNameServer({ host, names: { [NATS_NAME]: host } }));
+    const nameServer = through === "address" ? null : stack.use(await startNameServer({ host, names: { [NATS_NAME]: host } }));
     const folder = await makeTempFolder("operator");
     stack.defer(() => folder.remove());
     const port = await freePort();
@@ -97,12 +105,19 @@ export class FaultWorld {
     try {
       await world.startOperator();
       const natsUrl = through === "name" ? `nats://${NATS_NAME}:${deviceRelay.port}` : nats.url;
-      await device.startAgent({ natsUrl, agentSettings: "status_interval_seconds = 2\nrelist_interval_seconds = 2\n" });
+      await beforeAgent?.(device);
+      await device.startAgent({ natsUrl, agentSettings: `status_interval_seconds = 2\nrelist_interval_seconds = 2\n${agentConfig}` });
     } catch (error) {
       await world.stop();
       throw error;
     }
     return world;
+  }
+
+  /** There where the agent goes by name. */
+  get nameServer(): NameServer {
+    if (this.#nameServer === null) throw new Error("nobody looks names up here: the world was started with the address");
+    return this.#nameServer;
   }
 
   async stop(): Promise<void> {
@@ -136,7 +151,11 @@ export class FaultWorld {
       const yaml = deploymentYaml({ device: this.device.id, image: this.device.image(version), port });
       return [`${name}.yaml`, yaml.replace("name: hello-world", `name: ${name}`)];
     });
-    await this.repository.commit(Object.fromEntries(files));
+    await this.pushFiles(Object.fromEntries(files));
+  }
+
+  async pushFiles(files: Readonly<Record<string, string | null>>): Promise<void> {
+    await this.repository.commit({ ...files });
     await this.repository.push();
   }
 
@@ -146,13 +165,18 @@ export class FaultWorld {
   }
 
   async answers(port: number, text: string): Promise<void> {
-    await eventually(
-      async () => {
-        const found = await this.page(port);
-        return found.includes(text) || Promise.reject(new Error(`the page says ${found}`));
-      },
-      { what: `the page at ${port} says ${text}`, timeoutMs: WAIT_MS },
-    );
+    try {
+      await eventually(
+        async () => {
+          const found = await this.page(port);
+          return found.includes(text) || Promise.reject(new Error(`the page says ${found}`));
+        },
+        { what: `the page at ${port} says ${text}`, timeoutMs: WAIT_MS },
+      );
+    } catch (cause) {
+      const said = (await this.device.agentEvents()).slice(-12).map(({ message }) => message);
+      throw new Error(`${errorText(cause)}; the agent's last words:\n${said.join("\n")}`, { cause });
+    }
   }
 
   podman(...args: readonly string[]): Promise<string> {
@@ -217,12 +241,12 @@ export class FaultWorld {
     );
   }
 
-  /** Waits until `systemctl status iot-agent` ends in this. */
-  async statusSays(pattern: RegExp): Promise<void> {
-    await eventually(
+  /** Waits until `systemctl status iot-agent` ends in this; gives all of it. */
+  async statusSays(pattern: RegExp): Promise<string> {
+    return await eventually(
       async () => {
         const { stdout } = await this.device.exec(["systemctl", "show", "--property=StatusText", "--value", "iot-agent"]);
-        return pattern.test(stdout) || Promise.reject(new Error(`it says "${stdout.trim()}"`));
+        return pattern.test(stdout) ? stdout.trim() : Promise.reject(new Error(`it says "${stdout.trim()}"`));
       },
       { what: `systemctl status says ${pattern}`, timeoutMs: WAIT_MS, intervalMs: 200 },
     );

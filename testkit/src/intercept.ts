@@ -1,0 +1,69 @@
+// Between a program and the HTTP server that it talks to over a unix socket (an agent and Podman): everything is passed on as it is, until
+// the request that a test waits for. That one is held, before the server has heard of it or after the server has done it, so that
+// the program can be killed at exactly that moment. No other part knows of it.
+
+import { chmod, rm } from "node:fs/promises";
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+
+export interface Interception {
+  readonly method: string;
+  readonly path: RegExp;
+  /** `before`: the server has not heard of it. `after`: it has answered, and the program does not know. */
+  readonly when: "before" | "after";
+}
+
+export interface Interceptor {
+  /** Resolves when the next such request is held, whatever else is waited for. It is never answered: whoever sent it is to be ended. */
+  hold(what: Interception): Promise<void>;
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function startInterceptor(options: { readonly listen: string; readonly target: string }): Promise<Interceptor> {
+  const { listen, target } = options;
+  const awaited = new Set<Interception & { readonly caught: () => void }>();
+
+  const isAwaited = (incoming: IncomingMessage, when: Interception["when"]): boolean => {
+    const path = incoming.url ?? "";
+    const found = [...awaited].find((one) => one.when === when && one.method === incoming.method && one.path.test(path));
+    if (found === undefined) return false;
+    awaited.delete(found);
+    found.caught();
+    return true;
+  };
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    if (isAwaited(incoming, "before")) return;
+    const { method, url, headers } = incoming;
+    const onward = request({ socketPath: target, method, path: url, headers }, (answer) => {
+      if (answer.statusCode !== undefined && answer.statusCode < 400 && isAwaited(incoming, "after")) return void answer.resume();
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      // Of a stream, what is there is passed on at once, and also that nothing is there yet.
+      outgoing.flushHeaders();
+      answer.on("error", () => outgoing.destroy());
+      answer.pipe(outgoing);
+    });
+    onward.on("error", () => outgoing.destroy());
+    outgoing.on("close", () => onward.destroy());
+    incoming.pipe(onward);
+  };
+
+  const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, pass);
+  await rm(listen, { force: true });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject).listen(listen, resolve);
+  await promise;
+  await chmod(listen, 0o666);
+  const stop = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise<void>((closed) => server.close(() => closed()));
+  };
+  return {
+    hold: ({ method, path, when }) => {
+      const held = Promise.withResolvers<void>();
+      awaited.add({ method, path, when, caught: held.resolve });
+      return held.promise;
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
