@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { makeTempFolder } from "@iot/testkit";
 import { expect, test } from "vitest";
 
-const MAIN = join(import.meta.dirname, "../demo/main.ts");
+const DEMO = join(import.meta.dirname, "../demo");
 
 test("from git push to a container, an edit, a mistake, its cure and a removal", { timeout: 180_000 }, async () => {
   const { stdout, exitCode, left } = await demo();
@@ -24,6 +24,14 @@ test("interrupted half-way it says so, exits with 1 and leaves nothing behind", 
   expect(left).toEqual([]);
 });
 
+test("the four failures do no harm", { timeout: 180_000 }, async () => {
+  const { stdout, exitCode, left } = await demo({ main: "failure-main.ts" });
+  expect(stdout.match(/^ {2}PASS /gm)).toHaveLength(4);
+  expect(stdout).toMatch(/^PASS /m);
+  expect(exitCode).toBe(0);
+  expect(left).toEqual([]);
+});
+
 interface Demo {
   readonly stdout: string;
   readonly exitCode: number | null;
@@ -31,12 +39,12 @@ interface Demo {
   readonly left: readonly string[];
 }
 
-async function demo(options: { interruptAt?: string } = {}): Promise<Demo> {
+async function demo(options: { main?: string; interruptAt?: string } = {}): Promise<Demo> {
   const folder = await makeTempFolder("demo-test");
   const mark = `DEMO_TEST=${folder.path}`;
   try {
     const env = { ...process.env, TMPDIR: folder.path, DEMO_TEST: folder.path };
-    const child = spawn(process.execPath, [MAIN], { stdio: ["ignore", "pipe", "inherit"], env });
+    const child = spawn(process.execPath, [join(DEMO, options.main ?? "main.ts")], { stdio: ["ignore", "pipe", "inherit"], env });
     let stdout = "";
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
