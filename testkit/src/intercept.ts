@@ -15,6 +15,8 @@ export interface Interception {
 export interface Interceptor {
   /** Resolves when the next such request is held, whatever else is waited for. It is never answered: whoever sent it is to be ended. */
   hold(what: Interception): Promise<void>;
+  /** Waits for nothing any more. */
+  forget(): void;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -63,6 +65,7 @@ export async function startInterceptor(options: { readonly listen: string; reado
       awaited.add({ method, path, when, caught: held.resolve });
       return held.promise;
     },
+    forget: () => awaited.clear(),
     stop,
     [Symbol.asyncDispose]: stop,
   };
