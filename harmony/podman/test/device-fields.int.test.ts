@@ -32,7 +32,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await folder?.remove();
   });
   beforeEach(async () => {
-    await podman("rm", "--all", "--force", "--time", "0");
+    await apply(null);
   });
 
   const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
@@ -40,13 +40,18 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   const apply = (data: unknown, on: BoundVariant = open): Promise<WorkloadReport> => {
     lastRevision += 1;
     return on.reconcile(
-      { name: "app", revision: String(lastRevision), scoreString: scoreString(data), data, hold: null },
+      { name: "app", revision: String(lastRevision), scoreString: data === null ? "" : scoreString(data), data, hold: null },
       { signal: AbortSignal.timeout(60_000) },
     );
   };
   const runs = async (data: unknown): Promise<void> => {
     const { phase, message } = await apply(data);
     expect({ phase, message }).toEqual({ phase: "Running", message: "running localhost/hello:1" });
+  };
+  /** As a first version, which nothing is kept beside. */
+  const runsAnew = async (data: unknown): Promise<void> => {
+    await apply(null);
+    await runs(data);
   };
   const web = (more: object) => ({ services: [{ name: "web", image: "localhost/hello:1", stopTimeoutSeconds: 1, ...more }] });
   const says = (script: string, more: object = {}) =>
@@ -114,9 +119,9 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
   test("a host path is shared, read only if so asked, and not by a link that leads elsewhere", async () => {
     await sh(`install -d -o ${user} /srv/data && echo from-the-device > /srv/data/a && ln -sfn /etc /srv/elsewhere`);
-    await runs(says("cat /data/a; echo written > /data/b", { volumes: ["/srv/data:/data"] }));
+    await runsAnew(says("cat /data/a; echo written > /data/b", { volumes: ["/srv/data:/data"] }));
     await eventually(async () => (await sh("cat /srv/data/b 2>/dev/null; true")) === "written", { what: "it is written" });
-    await runs(says("(echo x > /ro/c) 2>/dev/null || echo refused", { volumes: ["/srv/data:/ro:ro"] }));
+    await runsAnew(says("(echo x > /ro/c) 2>/dev/null || echo refused", { volumes: ["/srv/data:/ro:ro"] }));
     await logOf(/^refused$/);
     const away = await apply(says("true", { volumes: ["/srv/elsewhere:/data"] }));
     expect(away).toMatchObject({ phase: "Blocked", reason: "PolicyDenied" });
@@ -142,20 +147,20 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
   test("capabilities are added and dropped", async () => {
     const bounding = "busybox sed -n 's/^CapBnd:.//p' /proc/self/status";
-    await runs(says(bounding, { capAdd: ["NET_ADMIN"], capDrop: ["ALL"] }));
+    await runsAnew(says(bounding, { capAdd: ["NET_ADMIN"], capDrop: ["ALL"] }));
     await logOf(/^0000000000001000$/);
   });
 
   test("a log of its own keeps to its limit, and one that nobody asked for is limited too", async () => {
     const chatty = "i=0; while [ $i -lt 3000 ]; do echo $i this is a line of no great interest to anybody; i=$((i+1)); done; echo the last";
-    await runs(says(chatty, { logging: { maxSize: "16Ki" } }));
+    await runsAnew(says(chatty, { logging: { maxSize: "16Ki" } }));
     await logOf(/^the last$/);
     const path = await podman("inspect", "--format", "{{.HostConfig.LogConfig.Path}}", "app_web");
     expect(Number(await sh(`stat --format=%s ${path}`))).toBeLessThanOrEqual(16 * 1024);
     const config = "{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Size}}";
     expect(await podman("inspect", "--format", config, "app_web")).toBe("k8s-file 16.38kB");
     // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file this one.
-    await runs(says("echo to the default"));
+    await runsAnew(says("echo to the default"));
     await logOf(/^to the default$/);
     expect(await podman("inspect", "--format", config, "app_web")).toBe(version === "5.4" ? "journald 10.49MB" : "k8s-file 10.49MB");
   });

@@ -144,11 +144,11 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     );
     expect(await podman("ps", "--format", "{{.Names}}")).toBe("needy_web");
     await putSecret("late", "here\n");
-    expect(await apply("needy", needing, labelled)).toMatchObject({ phase: "Running", settled: true });
+    expect((await apply("needy", needing, labelled)).message).toContain("runs and is on trial");
     expect(await podman("exec", "needy_web", "sh", "-c", "echo $A $B")).toBe("here 4");
     // Gone again, it is missed when the next container is made, and not before.
     await device.exec(["rm", `${SECRETS}/late`]);
-    expect(await apply("needy", needing, labelled)).toMatchObject({ phase: "Running" });
+    expect((await apply("needy", needing, labelled)).phase).not.toBe("Blocked");
     await apply("needy", null);
     expect(await left()).toBe("");
   });
