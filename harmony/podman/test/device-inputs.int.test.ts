@@ -2,7 +2,7 @@
 // they are absent or change.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
-import { type Device, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
+import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bindDevice } from "./bind-device.ts";
 import { SECRETS, STATE } from "./host-of-device.ts";
@@ -127,6 +127,16 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(await podman("exec", "whole_web", "cat", "/etc/app/app.toml")).toBe("colour = 'blue'");
     expect(await apply("whole", null)).toMatchObject({ reason: "Removed", settled: true });
     expect(await left()).toBe("");
+  });
+
+  test("a container that cannot write to its own root has them too", async () => {
+    await putSecret("db", VALUE);
+    const entrypoint = ["/bin/sh", "-c", "cat /run/secrets/db /etc/deep/er/app.toml; trap 'exit 0' TERM; sleep 1000 & wait"];
+    const files = [{ path: "/etc/deep/er/app.toml", content: " and a file\n" }];
+    const data = web({ readOnly: true, user: "1234", entrypoint, secrets: [{ name: "db" }], files });
+    expect(await apply("sealed", data)).toMatchObject({ phase: "Running", settled: true });
+    await eventually(async () => (await podman("logs", "sealed_web")) === `${VALUE} and a file`, { what: "it has read them" });
+    await apply("sealed", null);
   });
 
   test("an absent secret or label blocks with what to do, leaves what runs alone, and heals", async () => {
