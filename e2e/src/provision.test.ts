@@ -99,16 +99,8 @@ function flags(values: Readonly<Record<string, string>>): readonly string[] {
 
 /** As the manual has it, with what the test's own network adds. */
 function provision(...args: readonly string[]): Promise<RunResult> {
-  const access = [
-    "--host",
-    device.address,
-    "--user",
-    device.user,
-    "--identity",
-    device.identityFile,
-    "--known-hosts",
-    device.knownHostsFile,
-  ];
+  const { address: host, user, identityFile: identity, knownHostsFile } = device;
+  const access = flags({ host, user, identity, "known-hosts": knownHostsFile, "device-id": DEVICE_ID, "ssh-key": `${identity}.pub` });
   const argv = [process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), "provision", ...access];
   return run([...argv, ...args], {
     allowExitCodes: [0, 1],

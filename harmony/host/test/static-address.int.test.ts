@@ -9,7 +9,7 @@ import { desired, interpretOn, sshOptions } from "./scene.ts";
 
 const signal = new AbortController().signal;
 /** Where the address never answers, the whole of it is waited for. */
-const SHORT_MS = 5_000;
+const SHORT_MS = 4_000;
 const LONG_MS = 40_000;
 const TEST_TIMEOUT_MS = 300_000;
 
@@ -101,7 +101,7 @@ test.concurrent.each(MANAGEMENTS)("a wrong address is taken back, a right one st
   expect([await there(device, each.kept), await there(device, each.trial)]).toEqual([true, false]);
 
   const nowhere = { address: "10.215.0.2/30", gateway: "10.215.0.1" };
-  expect(await undone(SHORT_MS, nowhere, other.device)).toContain("did not answer within 5 s");
+  expect(await undone(SHORT_MS, nowhere, other.device)).toContain("did not answer within 4 s");
   expect(await there(device, each.kept)).toBe(true);
 });
 
