@@ -51,17 +51,17 @@ afterAll(async () => {
 async function buildPackages(path: string): Promise<typeof packages> {
   const target = hostTarget();
   const version = await versionOfCommit();
-  built = { target, version, copyright: "" };
-  const build = async (name: string, suffix: string): Promise<string> => {
+  const buildIn = async (name: string): Promise<{ executable: string; copyright: string; into: string }> => {
     const into = join(path, name);
     await run(["mkdir", into]);
     const executable = join(into, "iot-agent");
-    const copyright = await copyrightFile(target, await buildExecutable(target, executable));
-    built = { target, version, copyright };
-    const suffixed = { ...version, debian: `${version.debian}${suffix}` };
-    return buildDebianPackage({ target, executable, copyright, version: suffixed, compression: "fast", into });
+    return { executable, into, copyright: await copyrightFile(target, await buildExecutable(target, executable)) };
   };
-  return { older: await build("older", ""), newer: await build("newer", ".1"), again: await build("again", ".1") };
+  const pack = (from: Awaited<ReturnType<typeof buildIn>>, suffix: string): Promise<string> =>
+    buildDebianPackage({ ...from, target, version: { ...version, debian: `${version.debian}${suffix}` }, compression: "fast" });
+  const [once, again] = [await buildIn("once"), await buildIn("again")];
+  built = { target, version, copyright: once.copyright };
+  return { older: await pack(once, ""), newer: await pack(once, ".1"), again: await pack(again, ".1") };
 }
 
 function install(...options: readonly string[]): Promise<RunResult> {
@@ -158,10 +158,9 @@ test("an upgrade and a downgrade restart the agent, and no container notices", a
 
 test("after a power cut, with the agent disabled and the cable out, what runs is what is in the start list", async () => {
   await onDevice("systemctl", "disable", "--now", "iot-agent");
-  // One that is gone, and before the other.
-  await onDevice("runuser", "-u", "iot-agent", "--", "mkdir", "-p", "/var/lib/iot-agent/start");
+  expect(await onDevice("cat", "/var/lib/iot-agent/start/web")).toBe(CONTAINER);
+  // One that is gone, and comes before the other.
   await device.writeFile("/var/lib/iot-agent/start/gone", "gone_hello\n");
-  await device.writeFile("/var/lib/iot-agent/start/web", `${CONTAINER}\n`);
   await device.powerOff();
   await device.powerOn("cable out");
   await answers();
