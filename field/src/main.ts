@@ -118,12 +118,15 @@ async function describe(agent: string): Promise<Run> {
 /** The runs of the other architectures are left as they are. */
 async function writeReport(result: RunResult): Promise<void> {
   await mkdir(DOCS, { recursive: true });
-  await writeFile(join(DOCS, `cuts-${result.run.architecture}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  const files = (await readdir(DOCS)).filter((name) => /^cuts-.*\.json$/.test(name)).toSorted();
-  const results = await Promise.all(
-    files.map(async (name) =>
-      z.parse(z.object({ run: Run, records: z.array(CutRecord) }), JSON.parse(await readFile(join(DOCS, name), "utf8"))),
-    ),
-  );
+  const lines = [result.run, ...result.records.toSorted((a, b) => a.number - b.number)];
+  await writeFile(join(DOCS, `cuts-${result.run.architecture}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const files = (await readdir(DOCS)).filter((name) => /^cuts-.*\.jsonl$/.test(name)).toSorted();
+  const results = await Promise.all(files.map(async (name) => parseResult(await readFile(join(DOCS, name), "utf8"))));
   await writeFile(join(DOCS, "report.md"), report(results));
+}
+
+/** A run, and its cuts, one a line. */
+function parseResult(text: string): RunResult {
+  const [first = "", ...lines] = text.split("\n").filter(Boolean);
+  return { run: z.parse(Run, JSON.parse(first)), records: lines.map((line) => z.parse(CutRecord, JSON.parse(line))) };
 }

@@ -155,6 +155,19 @@ export class ImageStore {
   }
 
   foundDamaged(step: Step, detail: string): void {
+    if (step.kind === "pull") {
+      // A layer of a pull that the power cut: recorded as whole, of no image yet, and taken for fetched by every pull after.
+      for (const [deployment, references] of this.#wanted)
+        if (references.includes(step.reference))
+          this.damage.found({ deployment, service: step.service }, "image", { container: "", detail });
+      return;
+    }
+    if (step.kind === "mend") {
+      // It has not helped: the next cure's turn.
+      this.damage.done(step, step.cure);
+      this.damage.found(step, "image", { container: step.container, detail });
+      return;
+    }
     if (step.kind !== "create" && step.kind !== "start" && step.kind !== "revive") return;
     // Of a container that is kept to go back to, nobody could make another.
     if (step.container.endsWith(".old")) return;
