@@ -30,8 +30,8 @@ export interface LaneOptions {
 
 /** How long an emulated device may take on a machine that does other things too. */
 const LOGIN_TIMEOUT_MS = 240_000;
-const ANSWER_TIMEOUT_MS = 300_000;
-const RECONCILE_TIMEOUT_MS = 420_000;
+const ANSWER_TIMEOUT_MS = 240_000;
+const RECONCILE_TIMEOUT_MS = 300_000;
 const SETTLE_TIMEOUT_MS = 60_000;
 
 const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;

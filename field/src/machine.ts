@@ -115,7 +115,7 @@ function qemuArgv({ architecture, root, disk, folder, forward }: MachineOptions)
   };
   const console: Readonly<Record<Architecture, string>> = { amd64: "ttyS0", arm64: "ttyAMA0" };
   // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else, hence no write-zeroes.
-  const parts = `-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=multi,tb-size=256 -smp 1 -m ${MEMORY_MEGABYTES}
+  const parts = `-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=single,tb-size=256 -smp 1 -m ${MEMORY_MEGABYTES}
     -kernel ${root.kernel} -initrd ${root.initrd} -device virtio-blk-pci,drive=disk,write-zeroes=off,discard=off
     -netdev user,id=net,net=${subnet},host=${host},dns=10.77.0.3${forwards.join("")} -device virtio-net-pci,netdev=net,romfile=
     -device virtio-rng-pci -device virtio-serial-pci -serial stdio`;
