@@ -165,7 +165,7 @@ export class ImageStore {
     if (step.kind === "mend") {
       // It has not helped: the next cure's turn.
       this.damage.done(step, step.cure);
-      this.damage.found(step, "image", { container: step.container, detail });
+      this.damage.found(step, "image", { container: step.containers[0] ?? "", detail });
       return;
     }
     if (step.kind !== "create" && step.kind !== "start" && step.kind !== "revive") return;
