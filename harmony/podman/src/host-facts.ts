@@ -9,8 +9,8 @@ export type DeviceFact =
   | { readonly kind: "present"; readonly sinceMs: number }
   | { readonly kind: "absent" }
   | { readonly kind: "no-device" }
-  /** `group`: the node's, where the group may use it. */
-  | { readonly kind: "denied"; readonly group: string };
+  /** `group`: the node's, if that may use it; null: its owner alone may. */
+  | { readonly kind: "denied"; readonly group: string | null };
 
 export type PathFact =
   /** `real`: where it leads when every link is followed. */

@@ -75,11 +75,13 @@ export function missingDevices(service: Service, host: HostFacts): Blocked[] {
           "DeviceMissing",
           `${node}, which service "${service.name}" wants as a device, is none: correct it in the deployment`,
         );
-      case "denied":
-        return blocked(
-          "DeviceDenied",
-          `device ${node} of service "${service.name}" may not be used by the user iot-agent: \`sudo usermod -aG ${fact.group} iot-agent\`, then reboot`,
-        );
+      case "denied": {
+        const cure =
+          fact.group === null
+            ? "its node is for its owner alone: give it a group by a udev rule, and the user iot-agent that group"
+            : `\`sudo usermod -aG ${fact.group} iot-agent\`, then reboot`;
+        return blocked("DeviceDenied", `device ${node} of service "${service.name}" may not be used by the user iot-agent: ${cure}`);
+      }
     }
   });
 }

@@ -56,7 +56,10 @@ export function hostView({ secretsFolder, stateFolder, root = "" }: HostViewOpti
       return null;
     });
     if (bytes === null) return null;
-    key ??= digestKey();
+    key ??= digestKey().catch((error: unknown) => {
+      key = null;
+      throw error;
+    });
     const digest = createHmac("sha256", await key)
       .update(bytes)
       .digest("hex")
@@ -82,7 +85,7 @@ export function hostView({ secretsFolder, stateFolder, root = "" }: HostViewOpti
         () => true,
         () => false,
       );
-      if (!isMine) return { kind: "denied", group: await groupName(here("/etc/group"), found.gid) };
+      if (!isMine) return { kind: "denied", group: (found.mode & 0o060) === 0o060 ? await groupName(here("/etc/group"), found.gid) : null };
       return { kind: "present", sinceMs: Math.max(link.birthtimeMs, found.birthtimeMs) };
     } catch (error) {
       if (codeOf(error) === "") throw error;

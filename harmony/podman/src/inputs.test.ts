@@ -145,6 +145,13 @@ testTable({
   "a device": [
     { name: "that is not there blocks", want: serial, have: { images, host: device("absent") }, steps: [], blocked: ["web DeviceMissing"] },
     { name: "that is a file blocks", want: serial, have: { images, host: device("no-device") }, steps: [], blocked: ["web DeviceMissing"] },
+    {
+      name: "that is not for the agent's user blocks",
+      want: serial,
+      have: { images, host: host({ devices: { "/dev/serial/by-id/m": { kind: "denied", group: "dialout" } } }) },
+      steps: [],
+      blocked: ["web DeviceDenied"],
+    },
     { name: "that is there does not", want: serial, have: { images, host: plugged(0) }, steps: ["create app_web", "start app_web"] },
     {
       name: "that is unplugged is told, and what runs is left to run",
