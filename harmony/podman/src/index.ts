@@ -11,3 +11,4 @@ export { PodmanV0 } from "./podman-v0-schema.ts";
 export { fileStartList, type StartList } from "./start-list.ts";
 export { fileSwapJournal, StorageError, type StorageOptions, type SwapJournal } from "./swap-journal.ts";
 export type { StepKind } from "./step.ts";
+export { rollBackMoments, type SwapMoment, swapMoments } from "./swap-moments.ts";

@@ -2,9 +2,10 @@
 
 import type { Hold } from "@harmony/core";
 import { expect, test } from "vitest";
-import { container, desired, type Have, NOW_MS, proved, snapshot } from "../test/scene.ts";
+import { container, desired, type Have, NOW_MS, proved, snapshot, trial, version } from "../test/scene.ts";
 import { explain } from "./explain.ts";
 import { plan } from "./planner.ts";
+import type { Container } from "./snapshot.ts";
 import { report, type ReportInput } from "./report.ts";
 
 const v1 = { services: [{ name: "web", image: "x:1", ports: ["8080:80"] }] };
@@ -45,6 +46,13 @@ test.each([
     "layer 2",
     "Pulling",
     "pulling x:2 (layer 2)",
+  ],
+  [
+    "a stop that takes its time",
+    { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
+    "35",
+    "Stopping",
+    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 265 s',
   ],
   [
     "a stop",
@@ -126,6 +134,67 @@ test("a hold says until when, by whom and how it ends", () => {
   });
   const later = new Date(2030, 1, 3, 4, 5);
   expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 by");
+});
+
+test("a version on trial is not called running yet, and says what is kept", () => {
+  const old = container("web", v1, { name: "app_web.old", state: "exited", stoppedByUser: true });
+  const have = { ...proved(v1, { trial: trial(v2) }), containers: [container("web", v2, { startedAtMs: NOW_MS - 2_000 }), old] };
+  expect(tell(v2, have)).toMatchObject({
+    phase: "Starting",
+    reason: "OnTrial",
+    message: "x:2 runs and is on trial, x:1 is kept to go back to",
+    recheckAfterMs: 4_000,
+    settled: false,
+  });
+});
+
+test("a version that has failed is told with what runs in its place, or what is wrong with that", () => {
+  const failed = proved(v1, {
+    verdict: { of: version(v2, "2"), at: "2027-01-15T00:00:00Z", reason: "Unhealthy", message: "x:2 failed: it is ill" },
+  });
+  expect(tell(v2, { ...failed, images: ["x:1"], containers: [container("web", v1)] })).toMatchObject({
+    phase: "RolledBack",
+    reason: "Unhealthy",
+    message: "running x:1; x:2 failed: it is ill",
+    runningRevision: "1",
+    services: [{ name: "web", phase: "Running", image: "x:1", imageDigest: "sha256:d" }],
+    settled: true,
+  });
+  expect(tell(v2, { ...failed, containers: [container("web", v1, { health: "unhealthy" })] })).toMatchObject({
+    phase: "RolledBack",
+    message: 'service "web" runs, but its health check fails; x:2 failed: it is ill',
+    services: [{ phase: "Degraded" }],
+  });
+});
+
+test("what keeps ending says when it is started again, and that it has been", () => {
+  const crash = { count: 3, startAt: new Date(2027, 0, 15, 9, 5, 7).toISOString(), exitCode: 4, lastLine: "out of paper" };
+  const have = (more: Partial<Container>) => ({ record: { crashes: { web: crash } }, containers: [container("web", v1, more)] });
+  expect(tell(v1, have({ state: "exited", stoppedByUser: true, exitCode: 143 }))).toMatchObject({
+    phase: "Degraded",
+    reason: "CrashLoop",
+    message: 'service "web" keeps ending, last with exit code 4, and is started again at 09:05:07 (try 4); its last line: out of paper',
+  });
+  expect(tell(v1, have({ startedAtMs: NOW_MS - 1_000 })).message).toBe(
+    'service "web" keeps ending, last with exit code 4, and has been started again (try 4); its last line: out of paper',
+  );
+});
+
+test("what may pass is told with what serves until the next try", () => {
+  const setback = {
+    service: "web",
+    reason: "PortInUse",
+    why: "host port 9090 is held",
+    at: new Date(NOW_MS - 5_000).toISOString(),
+    count: 1,
+  };
+  const next = container("web", v2, { name: "app_web.next", state: "created", startedAtMs: null });
+  expect(tell(v2, { ...proved(v1, { trial: trial(v2, { setback }) }), containers: [container("web", v1), next] })).toMatchObject({
+    phase: "Blocked",
+    reason: "PortInUse",
+    message: "host port 9090 is held; x:1 keeps running",
+    recheckAfterMs: 10_000,
+  });
 });
 
 test("an explanation says what was seen and what would be done", () => {
