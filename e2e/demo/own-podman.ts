@@ -50,7 +50,7 @@ export async function startOwnPodman(): Promise<DemoDevice> {
           device: DEVICE_ID,
           natsUrl,
           podmanSocket: socket,
-          agentSettings: `state_dir = "${join(folder.path, "state")}"\n${agentSettings}`,
+          agentSettings: `state_dir = "${join(folder.path, "state")}"\nrun_dir = "${folder.path}"\n${agentSettings}`,
         }),
       );
       await chmod(config, 0o600);

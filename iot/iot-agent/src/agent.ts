@@ -93,7 +93,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     onReport: (name, report) => sender.tell(name, report),
     onRemoved: (name) => {
       sender.forget(name);
-      void holds.release(name);
+      void holds.forget(name);
     },
     holdOf: (name) => holds.get(name),
   });

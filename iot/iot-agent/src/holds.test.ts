@@ -99,6 +99,19 @@ test("is released by a person; what was not held says so", async () => {
   expect((await open()).get(hello)).toBeNull();
 });
 
+test("a hold that cannot be kept over a reboot is none", async () => {
+  await writeFile(join(folder.path, "file"), "");
+  const nowhere = new Holds({
+    folder: join(folder.path, "file"),
+    bootId: "first",
+    log: createLog({ name: "t", write: () => undefined }),
+    onChange: (name) => changes.push(name),
+  });
+  await expect(nowhere.hold(hello, { forMs: HOUR, reason: "serial port" })).rejects.toThrow();
+  expect(nowhere.get(hello)).toBeNull();
+  expect(changes).toEqual([]);
+});
+
 test("a damaged file holds nothing, is kept aside and told", async () => {
   await writeFile(join(folder.path, "holds.json"), '{"format":1,"holds":{"hello":');
   expect((await open()).get(hello)).toBeNull();

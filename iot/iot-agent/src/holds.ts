@@ -97,7 +97,12 @@ export class Holds {
     const { uptimeMs, wallMs } = now();
     this.#leftAtLoad.delete(name);
     this.#records.set(name, { reason, forMs, setAt: new Date(wallMs).toISOString(), bootId, setAtUptimeMs: uptimeMs });
-    await this.#save();
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#records.delete(name);
+      throw error;
+    }
     this.#ends.add(name);
     const hold = this.get(name) ?? { reason, until: new Date(wallMs).toISOString() };
     log.info("a person holds the deployment", { deployment: name, until: hold.until, reason });
@@ -110,6 +115,11 @@ export class Holds {
     const isHeld = this.get(name) !== null;
     if (this.#records.has(name)) await this.#end(name, "a person has released the deployment");
     return isHeld;
+  }
+
+  /** The deployment is gone from the device. */
+  async forget(name: DeploymentName): Promise<void> {
+    if (this.#records.has(name)) await this.#end(name, "what a person held is gone from the device");
   }
 
   async close(): Promise<void> {
