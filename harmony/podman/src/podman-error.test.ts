@@ -35,6 +35,38 @@ test.each([
   [500, "write /home/x: no space left on device", "disk-full"],
   [
     500,
+    "mounting storage for container 3c3d: readlink /home/iot-agent/.local/share/containers/storage/overlay/l/S3WFZB7TL2VOXZ4GSMW4CKNQO7: invalid argument",
+    "damaged",
+  ],
+  [500, "failed in inspect image r/hello:1: layer not known", "damaged"],
+  [500, "mounting storage for container 3c3d: recreating the missing symlinks: 1 error occurred:", "damaged"],
+  [
+    500,
+    "mounting storage for container 3c3d: creating overlay mount to /home/iot-agent/.local/share/containers/storage/overlay/f25626b07c80a5a18777d2a0ea012951b1187ce87e16434e2731bbc2c6a29cfe/merged, mount_data=: no such file or directory",
+    "damaged",
+  ],
+  [
+    500,
+    "faccessat /home/iot-agent/.local/share/containers/storage/overlay/f25626b07c80a5a18777d2a0ea012951b1187ce87e16434e2731bbc2c6a29cfe: no such file or directory",
+    "damaged",
+  ],
+  [
+    500,
+    "creating resolv.conf for container 3c3d: open /run/user/1000/containers/overlay-containers/f25626b07c80a5a18777d2a0ea012951b1187ce87e16434e2731bbc2c6a29cfe/userdata/resolv.conf: no such file or directory",
+    "damaged",
+  ],
+  [500, "Download config.json digest sha256:e3b0 does not match expected sha256:86ca", "damaged"],
+  [
+    500,
+    "reading blob sha256:f25626b07c80a5a18777d2a0ea012951b1187ce87e16434e2731bbc2c6a29cfe: file integrity checksum failed for ./bin/busybox",
+    "damaged",
+  ],
+  [500, "reading blob sha256:f25626b07c80a5a18777d2a0ea012951b1187ce87e16434e2731bbc2c6a29cfe: EOF", "damaged"],
+  [500, "runtime error: invalid memory address or nil pointer dereference", "damaged"],
+  [500, "statfs /srv/data: no such file or directory", "failed"],
+  [409, "image used by 3c3d: image is in use by a container: consider listing external containers and force-removing image", "conflict"],
+  [
+    500,
     "crun: executable file `/no/such` not found: No such file or directory: OCI runtime attempted to invoke a command that was not found",
     "failed",
   ],

@@ -51,7 +51,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
 
   const image = (name: string): string => `${registry.address}/${name}`;
   const hello = (name: string, more: object = {}) => ({
-    services: [{ name: "web", image: image(name), ports: ["8080:8080"], stopTimeoutSeconds: 5, ...more }],
+    services: [{ name: "web", image: image(name), ports: ["8080:8080"], stopTimeoutSeconds: 1, ...more }],
   });
   const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
   const shell = (script: string) => device.exec(["bash", "-euc", script]);

@@ -1,0 +1,54 @@
+// Which cure comes next, and that each comes once an incident.
+
+import { expect, test } from "vitest";
+import { DamageRecord } from "./damage.ts";
+
+const key = { deployment: "app", service: "web" };
+const what = { container: "app_web", detail: "layer not known" };
+
+function record(): { readonly damage: DamageRecord; readonly next: () => string | undefined; readonly pass: (ms: number) => void } {
+  let nowMs = 0;
+  const damage = new DamageRecord(() => nowMs);
+  return { damage, next: () => damage.of("app", ["web"])["web"]?.next ?? undefined, pass: (ms) => void (nowMs += ms) };
+}
+
+test("each cure is tried once, and then no more", () => {
+  const { damage, next } = record();
+  const tried: (string | undefined)[] = [];
+  for (const cure of ["recreate", "refetch", "clear", "repair"] as const) {
+    damage.found(key, "container", what);
+    tried.push(next());
+    damage.done(key, cure);
+    expect(next()).toBeUndefined();
+  }
+  damage.found(key, "container", what);
+  tried.push(next());
+  expect(tried).toEqual(["recreate", "refetch", "clear", "repair", "exhausted"]);
+});
+
+test("what is found again before the cure was done changes nothing", () => {
+  const { damage, next } = record();
+  damage.found(key, "container", what);
+  damage.found(key, "image", what);
+  expect(next()).toBe("recreate");
+});
+
+test("an image that cannot be read is not mended by another container of it", () => {
+  const { damage, next } = record();
+  damage.found(key, "image", what);
+  expect(next()).toBe("refetch");
+});
+
+test("an hour later, and when a person asks, it begins anew", () => {
+  const { damage, next, pass } = record();
+  damage.found(key, "container", what);
+  damage.done(key, "recreate");
+  damage.found(key, "container", what);
+  expect(next()).toBe("refetch");
+  pass(3_600_000);
+  expect(next()).toBeUndefined();
+  damage.found(key, "container", what);
+  expect(next()).toBe("recreate");
+  damage.forget("app");
+  expect(next()).toBeUndefined();
+});
