@@ -16,6 +16,11 @@ const run = promisify(execFile);
 /** A slow card with much to write. */
 const FLUSH_MS = 600_000;
 
+/** Of every file system, which takes no right to reach any. */
+export async function flushAll(signal: AbortSignal): Promise<void> {
+  await run("sync", [], { signal, timeout: FLUSH_MS });
+}
+
 export const localDisk: DiskSpace = {
   freeBytes: async (path) => {
     const { bavail, bsize } = await statfs(path);

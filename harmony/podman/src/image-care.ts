@@ -23,8 +23,8 @@ export interface UnusedImage {
 export interface ImageCare {
   /** By service, those that wait for a cure or have none left. */
   readonly incidents: Readonly<Record<string, Incident>>;
-  /** By reference, what a person should know of an image that is in use. */
-  readonly notes: Readonly<Record<string, string>>;
+  /** What a person should know of what is in use all the same. */
+  readonly notes: readonly string[];
   /** Ids of images that were read as a whole since the agent started. */
   readonly verified: readonly string[];
   /** Looked at only when an image is missing; by reference. */
@@ -38,7 +38,7 @@ export interface Room {
   readonly neededBytes: number;
 }
 
-export const NO_CARE: ImageCare = { incidents: {}, notes: {}, verified: [], room: {}, unused: [] };
+export const NO_CARE: ImageCare = { incidents: {}, notes: [], verified: [], room: {}, unused: [] };
 
 /** What a loader or the kernel says of a program that is cut short. It can be the image's own fault too. */
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;

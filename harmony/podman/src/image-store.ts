@@ -2,7 +2,8 @@
 // what the planner has to know of them (image-care.ts). An image counts as there when it was flushed; Podman itself does not flush. What is
 // remembered between passes lies in the ledger (on disk) and here (in memory).
 
-import { type Desired, type Outcome } from "@harmony/core";
+import type { Desired, Outcome } from "@harmony/core";
+import { errorText } from "@harmony/runtime";
 import { DamageRecord } from "./damage.ts";
 import type { DiskSpace } from "./disk-space.ts";
 import { type ImageCare, megabytes, type Room } from "./image-care.ts";
@@ -42,6 +43,7 @@ export class ImageStore {
   readonly #wanted = new Map<string, readonly string[]>();
   /** References of which an image was found damaged: another pull may have found its layers here. */
   readonly #suspected = new Set<string>();
+  #unflushed: string | null = null;
   #graphRoot: string | undefined;
 
   constructor(options: ImageStoreOptions) {
@@ -79,14 +81,14 @@ export class ImageStore {
     const isShort = Object.values(room).some(({ freeBytes, neededBytes }) => freeBytes < neededBytes);
     const notes = Object.keys(images).flatMap((reference) => {
       const note = this.#notes.get(reference);
-      return note === undefined ? [] : [[reference, note] as const];
+      return note === undefined ? [] : [`image ${reference}: ${note}`];
     });
     return {
       incidents: this.damage.of(
         desired.name,
         services.map(({ name }) => name),
       ),
-      notes: Object.fromEntries(notes),
+      notes: this.#unflushed === null ? notes : [...notes, this.#unflushed],
       verified: [...this.#verified],
       room,
       unused: isShort ? await this.#unused(signal) : [],
@@ -127,13 +129,22 @@ export class ImageStore {
     if (after === null) throw new PodmanError(`failed to pull image "${reference}": it is not there afterwards`, { code: "bad-answer" });
     const isOurs = after.Id !== before?.Id || state !== "none";
     if (!this.#suspected.has(reference)) this.#verified.add(after.Id);
-    await ledger.pullEnds(reference, isOurs ? after.Id : null, now());
+    // Without it the image is read as a whole after the next boot.
+    if (this.#unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, now());
     return outcome;
   }
 
   /** All that was written to Podman's storage is on the disk when it returns. */
   async flush(signal: AbortSignal): Promise<void> {
-    await this.#options.disk.flush(await this.#root(signal), signal);
+    const root = await this.#root(signal);
+    try {
+      await this.#options.disk.flush(root, signal);
+      this.#unflushed = null;
+    } catch (error) {
+      signal.throwIfAborted();
+      // Better to run than to wait for a disk that tells nothing.
+      this.#unflushed = `what is written to ${root} cannot be flushed to the disk, and may be damaged by a power cut: ${errorText(error)}`;
+    }
   }
 
   /** What was removed is fetched and made by the steps that follow, as if it had never been there. */

@@ -1,5 +1,5 @@
 export { connectPodman, type Info, type Podman } from "./podman.ts";
-export { type DiskSpace, localDisk } from "./disk-space.ts";
+export { type DiskSpace, flushAll, localDisk } from "./disk-space.ts";
 export { type ImageLedger, type ImageLedgerOptions, openImageLedger } from "./image-ledger.ts";
 export { PodmanError, type PodmanErrorCode } from "./podman-error.ts";
 export { hostView, type HostView, type HostViewOptions } from "./host-view.ts";

@@ -101,7 +101,7 @@ function whenRunning(score: PodmanV0, services: readonly Described[], snapshot: 
   const limits = score.services.flatMap((service) =>
     unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
   );
-  const notes = Object.entries(snapshot.care.notes).map(([reference, note]) => `; image ${reference}: ${note}`);
+  const notes = snapshot.care.notes.map((note) => `; ${note}`);
   const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
   const message = services
     .map(({ service, told }) => (services.length === 1 ? told.message : `${service.name}: ${told.message}`))

@@ -58,11 +58,13 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
   const page = async (): Promise<string> =>
     (await fetch(`http://${device.address}:8080/`, { signal: AbortSignal.timeout(2_000), headers: { connection: "close" } })).text();
 
-  const apply = (name: string, data: unknown, onReport: (report: WorkloadReport) => void = () => undefined) =>
-    variant.reconcile(
-      { name, revision: "1", scoreString: data === null ? "" : scoreString(data), data, hold: null },
-      { signal: AbortSignal.timeout(100_000), onReport },
-    );
+  const apply = (
+    name: string,
+    data: unknown,
+    onReport: (report: WorkloadReport) => void = () => undefined,
+    signal = AbortSignal.timeout(100_000),
+  ) =>
+    variant.reconcile({ name, revision: "1", scoreString: data === null ? "" : scoreString(data), data, hold: null }, { signal, onReport });
   /** As an agent does it, until the report is of that phase; gives all reports. */
   const until = async (phase: string, name: string, data: unknown, saying = ""): Promise<WorkloadReport[]> => {
     const reports: WorkloadReport[] = [];
@@ -136,7 +138,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
       return Promise.reject(new Error("the power is gone"));
     };
     variant = await bindDevice(device, folder.path, { flush });
-    await expect(apply("hello", hello("hello:2"))).rejects.toThrow("the power is gone");
+    await expect(apply("hello", hello("hello:2"), undefined, cut.signal)).rejects.toThrow("the power is gone");
     await shell(`truncate --size=0 ${STORAGE}/overlay/*/diff/bin/busybox`);
     await powerCycle();
     const seen: string[] = [];
@@ -146,6 +148,53 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await apply("hello", null);
   });
 
+  // What does not differ between the two is asked of one.
+  if (version === "4.9") return;
+
+  test("too little room is said before a pull, and what nothing uses goes first, never what runs or came by hand", async () => {
+    await podman("rmi", "--all", "--force");
+    await device.exec(["systemctl", "--user", "stop", "podman.socket", "podman.service"], { user });
+    await shell(`mount -t tmpfs -o size=400m,mode=700,uid=$(id -u ${user}),gid=$(id -g ${user}) small ${STORAGE}`);
+    await device.exec(["systemctl", "--user", "start", "podman.socket"], { user });
+    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/by-hand:1", version: "by-hand" }));
+    await apply("past", hello("large:1"));
+    await apply("past", null);
+    await apply("first", hello("hello:1"));
+    const images = async () => (await podman("images", "--format", "{{.Repository}}:{{.Tag}}")).split("\n").toSorted();
+    expect(await images()).toContain(image("large:1"));
+
+    await shell(`fallocate --length 180M ${STORAGE}/filler`);
+    const reports: WorkloadReport[] = [];
+    await apply("second", hello("hello:2", { ports: [] }), (report) => reports.push(report));
+    expect(reports.at(-1)).toMatchObject({ phase: "Running" });
+    expect(reports.find(({ reason }) => reason === "MakingRoom")?.message).toBe(
+      `removing image "${image("large:1")}" (65 MB), which nothing uses, to make room for image "${image("hello:2")}"`,
+    );
+    expect(await images()).toEqual([image("hello:1"), image("hello:2"), "localhost/by-hand:1"]);
+
+    await shell(`fallocate --length 240M ${STORAGE}/filler`);
+    const full = await apply("third", hello("hello:3", { ports: [] }));
+    expect(full).toMatchObject({ phase: "Blocked", reason: "DiskFull" });
+    expect(full.message).toMatch(
+      /^the device's disk has only \d+ MB free, and pulling image ".*hello:3" needs at least 200 MB: free some space/,
+    );
+    expect(await images()).toEqual([image("hello:1"), image("hello:2"), "localhost/by-hand:1"]);
+    expect(await eventually(page, { what: "the first answers" })).toContain("version=1");
+
+    await shell(`rm ${STORAGE}/filler`);
+    expect(await apply("third", hello("hello:3", { ports: [] }))).toMatchObject({ phase: "Running" });
+  });
+
+  test("a pull that would fill the disk is ended when its size is known, and what runs keeps running", async () => {
+    await apply("hello", hello("hello:3"));
+    await shell(`fallocate --length 190M ${STORAGE}/filler`);
+    registry.slowDown(5_000);
+    const report = await apply("hello", hello("large:1"));
+    registry.slowDown(0);
+    expect(report).toMatchObject({ phase: "Blocked", reason: "DiskFull" });
+    expect(await eventually(page, { what: "it answers" })).toContain("version=3");
+    await shell(`rm ${STORAGE}/filler`);
+  });
   test("pull: newer with the registry down starts from the image in hand, and says so", async () => {
     await apply("hello", hello("hello:1"));
     await apply("hello", null);
@@ -169,49 +218,12 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await podman("rmi", "localhost/by-hand:1");
   });
 
-  test("too little room is said before a pull, and what nothing uses goes first, never what runs or came by hand", async () => {
-    await podman("rmi", "--all", "--force");
-    await device.exec(["systemctl", "--user", "stop", "podman.socket", "podman.service"], { user });
-    await shell(`mount -t tmpfs -o size=400m,mode=700,uid=$(id -u ${user}),gid=$(id -g ${user}) small ${STORAGE}`);
-    await device.exec(["systemctl", "--user", "start", "podman.socket"], { user });
-    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/by-hand:1", version: "by-hand" }));
-    await apply("hello", hello("large:1"));
-    await apply("hello", hello("hello:1"));
-    const images = () => podman("images", "--format", "{{.Repository}}:{{.Tag}}");
-    expect(await images()).toContain("large:1");
-
-    await shell(`fallocate --length 180M ${STORAGE}/filler`);
-    const reports: WorkloadReport[] = [];
-    // With what goes there is room.
-    await apply("hello", hello("hello:2"), (report) => reports.push(report));
-    expect(reports.at(-1)).toMatchObject({ phase: "Running" });
-    expect(reports.find(({ reason }) => reason === "MakingRoom")?.message).toBe(
-      `removing image "${image("large:1")}" (65 MB), which nothing uses, to make room for image "${image("hello:2")}"`,
-    );
-    const left = (await images()).split("\n");
-    expect(left.toSorted()).toEqual([image("hello:1"), image("hello:2"), "localhost/by-hand:1"].toSorted());
-
-    await shell(`fallocate --length 240M ${STORAGE}/filler`);
-    const full = await apply("hello", hello("hello:3"));
-    expect(full).toMatchObject({ phase: "Blocked", reason: "DiskFull" });
-    expect(full.message).toMatch(
-      /^the device's disk has only \d+ MB free, and pulling image ".*hello:3" needs at least 200 MB: free some space/,
-    );
-    expect(full.message).toContain(`${image("hello:2")} keeps running`);
-    expect((await images()).split("\n").toSorted()).toEqual([image("hello:2"), "localhost/by-hand:1"].toSorted());
-
-    await shell(`rm ${STORAGE}/filler`);
-    expect(await apply("hello", hello("hello:3"))).toMatchObject({ phase: "Running" });
-  });
-
-  test("a pull that would fill the disk is ended when its size is known, and what runs keeps running", async () => {
-    await apply("hello", hello("hello:3"));
-    await shell(`fallocate --length 190M ${STORAGE}/filler`);
-    registry.slowDown(5_000);
-    const report = await apply("hello", hello("large:1"));
-    registry.slowDown(0);
-    expect(report).toMatchObject({ phase: "Blocked", reason: "DiskFull" });
-    expect(await eventually(page, { what: "it answers" })).toContain("version=3");
+  test("a disk that cannot be flushed is said, and what is asked for runs", async () => {
+    variant = await bindDevice(device, folder.path, { flush: () => Promise.reject(new Error("permission denied")) });
+    const report = await apply("hello", hello("hello:1"));
+    expect(report).toMatchObject({ phase: "Running" });
+    expect(report.message).toContain("cannot be flushed to the disk, and may be damaged by a power cut: permission denied");
+    variant = await bindDevice(device, folder.path);
   });
 });
 

@@ -3,7 +3,7 @@
 
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { connectPodman } from "@harmony/podman";
+import { connectPodman, flushAll } from "@harmony/podman";
 import { errorText, UserError } from "@harmony/runtime";
 import { AgentNotRunning } from "./agent-client.ts";
 import { Done } from "./answers.ts";
@@ -20,6 +20,8 @@ export const load: Command = {
     await assertReadable(file);
     const socket = await podmanSocket(at);
     const names = await connectPodman({ socketPath: socket }).loadImage(createReadStream(file), at.signal);
+    // Podman does not: without it a power cut right after can leave parts of it.
+    await flushAll(at.signal);
     at.write(`loaded ${names.length === 0 ? "an image without a name" : names.join(", ")}\n`);
     try {
       await at.agent.ask(Done, { method: "POST", path: "/look" });
