@@ -85,6 +85,7 @@ async function bundle(outfile: string): Promise<readonly string[]> {
     target: "node24",
     // What a single executable application can start.
     format: "cjs",
+    alias: { "node:tls": "./iot/iot-agent/src/lazy-tls.ts" },
     // V8 keeps the source in memory.
     minify: true,
     legalComments: "none",

@@ -37,6 +37,16 @@ async function locked(target: Target): Promise<z.infer<typeof Locked>> {
 }
 
 async function fetchNode(target: Target, version: string, integrity: string, into: string): Promise<void> {
+  const installed = join(REPOSITORY, `node_modules/node-linux-${target.node}`);
+  const from = isNative(target) ? installed : await unpackNode(target, version, integrity, into);
+  await run([`${target.triplet}-strip`, "-o", join(into, "node"), join(from, "bin/node")]);
+  await run(["chmod", "0755", join(into, "node")]);
+  await run(["cp", join(from, "LICENSE"), into]);
+  if (from !== installed) await run(["rm", "-r", from]);
+}
+
+/** Into a folder of that folder. */
+async function unpackNode(target: Target, version: string, integrity: string, into: string): Promise<string> {
   const { stdout } = await run(["npm", "pack", "--silent", `node-linux-${target.node}@${version}`, "--pack-destination", into]);
   const archive = join(into, stdout.trim().split("\n").at(-1) ?? "");
   const digest = `sha512-${createHash("sha512")
@@ -46,10 +56,8 @@ async function fetchNode(target: Target, version: string, integrity: string, int
   const unpacked = join(into, "unpacked");
   await mkdir(unpacked);
   await run(["tar", "--extract", "--gzip", `--file=${archive}`, `--directory=${unpacked}`, "--strip-components=1"]);
-  await run([`${target.triplet}-strip`, "-o", join(into, "node"), join(unpacked, "bin/node")]);
-  await run(["chmod", "0755", join(into, "node")]);
-  await run(["mv", join(unpacked, "LICENSE"), into]);
-  await run(["rm", "-r", unpacked, archive]);
+  await run(["rm", archive]);
+  return unpacked;
 }
 
 /** Of the C library, a file is looked for; of the programs, the PATH is asked. */

@@ -74,6 +74,12 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
     case "bad-answer":
       return told("failed", "PodmanFailed", error.message);
     case "failed":
+      if (step.kind === "create" && /catatonit/.test(error.detail)) {
+        return blocked(
+          "InitMissing",
+          `service "${subject}" has \`init: true\`, which takes a program: \`sudo apt install catatonit\` on the device`,
+        );
+      }
       return told(
         "failed",
         step.kind === "start" ? "StartFailed" : step.kind === "pull" ? "PullFailed" : "PodmanFailed",

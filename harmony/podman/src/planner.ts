@@ -112,7 +112,10 @@ function planFor(
   const repairs = kept
     // A port that leaves with this change is free in the next pass.
     .filter((role) => !isBlocked(role) && portConflict(role.service.ports, leaving.filter(isUp)) === null)
-    .flatMap((role) => [...provideInputs([role], snapshot), ...repair(role, isOnTrial(record, target) ? context.trial : null, snapshot)]);
+    .flatMap((role) => [
+      ...(role.current.inputs === role.inputs.label ? provideInputs([role], snapshot) : []),
+      ...repair(role, isOnTrial(record, target) ? context.trial : null, snapshot),
+    ]);
   const holders = [...snapshot.containers.filter(isUp), ...starting.map(({ current }) => current)];
   const revivals = changing.flatMap((role) => revive(role, snapshot, holders));
   const change = (): Step[] => {

@@ -24,7 +24,13 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   const refuse = (why: string): never => {
     throw new Error(`${step.kind}: ${why}`);
   };
+  const refuseWithoutInputs = (label: string): void => {
+    const have = [...world.secrets, ...world.host.mounts];
+    const names = [...label.matchAll(/"([^"]+_[^"]+\.[0-9a-f]{20})"/g)].map(([, name = ""]) => name);
+    for (const name of names) if (!have.includes(name)) refuse(`there is no "${name}" to mount or read`);
+  };
   const started = (container: Container): Snapshot => {
+    refuseWithoutInputs(container.inputs);
     if (isUp(container)) refuse(`"${container.name}" is ${container.state}`);
     const clash = portConflict(
       container.ports,
@@ -77,6 +83,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
     case "create": {
       if (world.containers.some(({ name }) => name === step.container)) refuse(`the name "${step.container}" is taken`);
       if (world.images[step.spec.image] === null) refuse(`image "${step.image}" is not there`);
+      refuseWithoutInputs(step.labels["io.nationtech.iot.inputs"] ?? "");
       const scoreString = step.labels["io.nationtech.iot.score"] ?? "";
       const created: Container = {
         name: step.container,

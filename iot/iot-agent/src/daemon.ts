@@ -1,12 +1,13 @@
 // The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
 
 import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
 import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./boot-id.ts";
-import { collectGarbageOnce } from "./collect-garbage.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config.ts";
 import { tomlShared } from "./credentials.ts";
 import { connectServiceManager, type ServiceManager } from "./service-manager.ts";
@@ -16,6 +17,8 @@ import { PodmanDevice } from "./topology.ts";
 export async function runDaemon(configFile: string): Promise<never> {
   const log = createLog({ name: "iot-agent" });
   const serviceManager = connectServiceManager(process.env);
+  // Else `ps` and `systemctl status` call it MainThread, as Node calls its first thread.
+  await writeFile("/proc/self/comm", "iot-agent").catch(() => undefined);
   return runUntilSignalled(
     async (signal) => {
       const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
@@ -36,7 +39,7 @@ export async function runDaemon(configFile: string): Promise<never> {
         host: hostView({ secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
         policy: config.policy,
       });
-      collectGarbageOnce();
+      collectGarbage();
       await runAgent({
         config,
         credentials: tomlShared(config.credentials, log),

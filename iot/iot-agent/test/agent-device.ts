@@ -8,7 +8,7 @@ const AGENT_FOLDER = join(import.meta.dirname, "..");
 /** As in the executable. */
 const FLAGS =
   "--max-old-space-size=64 --max-semi-space-size=1 --v8-pool-size=1 --single-threaded --lite-mode --optimize-for-size --max-lazy";
-const PROGRAM = `#!/bin/sh\nexec /opt/iot-agent/node ${FLAGS} /opt/iot-agent/iot-agent.mjs "$@"\n`;
+const PROGRAM = `#!/bin/sh\nexec /opt/iot-agent/node ${FLAGS} /opt/iot-agent/iot-agent.cjs "$@"\n`;
 const SETUP = `chmod 0755 /usr/bin/iot-agent /usr/lib/iot-agent/*
 chmod 0640 /etc/iot-agent/config.toml
 systemd-tmpfiles --create iot-agent.conf
@@ -41,7 +41,7 @@ export async function startAgentDevice(options: {
   const writeConfig = (text: string): Promise<void> => device.writeFile("/etc/iot-agent/config.toml", text);
   try {
     await device.copyIn(process.execPath, "/opt/iot-agent/node");
-    await device.copyIn(join(AGENT_FOLDER, "dist/iot-agent.mjs"), "/opt/iot-agent/iot-agent.mjs");
+    await device.copyIn(join(AGENT_FOLDER, "dist/iot-agent.cjs"), "/opt/iot-agent/iot-agent.cjs");
     await run(["cp", "--recursive", `${join(AGENT_FOLDER, "package/root")}/.`, device.pathOnHost("/")]);
     await device.writeFile("/usr/bin/iot-agent", PROGRAM);
     await writeConfig(options.config(device));

@@ -134,6 +134,11 @@ test("install.sh with what is right: connected; run again: no harm; the password
   expect(await onDevice("find", "/tmp", "-name", "iot-agent-install*")).toBe("");
 });
 
+test("its sandbox is as closed as ADR 18 says", async () => {
+  await onDevice("systemd-analyze", "security", "--no-pager", "--threshold=15", "iot-agent");
+  expect(await onDevice("systemctl", "status", "--no-pager", "iot-agent")).toMatch(/Main PID: \d+ \(iot-agent\)/);
+});
+
 test("an upgrade and a downgrade restart the agent, and no container notices", async () => {
   await device.writeFile("/home/iot-agent/.config/containers/containers.conf", PASTA_CONF);
   await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
