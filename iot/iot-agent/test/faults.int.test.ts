@@ -166,7 +166,8 @@ test("a state file that is corrupt is kept aside, and NATS tells it again", asyn
   const file = join(device.stateDir, "desired-state.json");
   await writeFile(file, (await readFile(file, "utf8")).slice(0, 100));
   device.start(nats.url);
-  await eventually(async () => (await readdir(device.stateDir)).toSorted().join() === "desired-state.json,desired-state.json.corrupt");
+  await eventually(async () => (await readdir(device.stateDir)).includes("desired-state.json.corrupt"));
+  await eventually(async () => (await readdir(device.stateDir)).includes("desired-state.json"));
   await phase("hello", "Running");
   expect(await device.content("hello")).toBe("one");
 });
@@ -218,5 +219,5 @@ test("tells its version and how it is used", async () => {
   const { stdout: version } = await run([process.execPath, MAIN, "--version"]);
   expect(version).toMatch(/^iot-agent \d+\.\d+\.\d+\n$/);
   expect((await run([process.execPath, MAIN, "--help"])).stdout).toContain("--config FILE");
-  expect((await run([process.execPath, MAIN, "--conf"], { allowExitCodes: [2] })).stdout).toContain("--conf");
+  expect((await run([process.execPath, MAIN, "--conf"], { allowExitCodes: [2] })).stderr).toContain('there is no command "--conf"');
 });
