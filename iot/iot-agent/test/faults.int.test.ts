@@ -219,5 +219,5 @@ test("tells its version and how it is used", async () => {
   const { stdout: version } = await run([process.execPath, MAIN, "--version"]);
   expect(version).toMatch(/^iot-agent \d+\.\d+\.\d+\n$/);
   expect((await run([process.execPath, MAIN, "--help"])).stdout).toContain("--config FILE");
-  expect((await run([process.execPath, MAIN, "--conf"], { allowExitCodes: [2] })).stderr).toContain('there is no command "--conf"');
+  expect((await run([process.execPath, MAIN, "--conf"], { allowExitCodes: [2] })).stderr).toContain('there is no option "--conf"');
 });

@@ -47,7 +47,8 @@ async function runNamed(name: string, args: readonly string[], at: Surroundings)
   else {
     const command = commandNamed(name);
     if (command === undefined) {
-      at.warn(`iot-agent: there is no command "${name}": ${COMMANDS.map(nameOf).join(", ")}; iot-agent --help tells of each\n`);
+      const what = name.startsWith("-") ? `no option "${name}", or its value is missing` : `no command "${name}"`;
+      at.warn(`iot-agent: there is ${what}: ${COMMANDS.map(nameOf).join(", ")}; iot-agent --help tells of each\n`);
       return EXIT.usage;
     }
     // What follows `podman` is Podman's.
