@@ -214,9 +214,8 @@ export class ImageStore {
 
   /** Ends a pull that would fill the disk as soon as Podman tells how large its layers are. */
   async #fetch({ reference, policy }: StepOf<"pull">, signal: AbortSignal, progress: (text: string) => void): Promise<void> {
-    const { podman, disk } = this.#options;
-    const root = await this.#root(signal);
-    const freeBytes = await disk.freeBytes(root, signal);
+    const { podman } = this.#options;
+    const freeBytes = await this.#freeBytes(signal);
     const tooLarge = new AbortController();
     const onSize = ({ totalBytes }: PullSize): void => {
       const neededBytes = UNPACKED * totalBytes + RESERVE_BYTES / 4;
@@ -233,7 +232,7 @@ export class ImageStore {
       const detail = `${megabytes(freeBytes)} free`;
       if (tooLarge.signal.aborted) throw new PodmanError(`failed to pull image "${reference}"`, { code: "disk-full", detail });
       if (error instanceof PodmanError && error.code === "disk-full")
-        this.#neededBytes.set(reference, (await disk.freeBytes(root, signal)) + AFTER_FULL_BYTES);
+        this.#neededBytes.set(reference, (await this.#freeBytes(signal)) + AFTER_FULL_BYTES);
       throw error;
     }
   }
@@ -279,13 +278,24 @@ export class ImageStore {
   }
 
   async #room(references: readonly string[], signal: AbortSignal): Promise<Record<string, Room>> {
-    const freeBytes = await this.#options.disk.freeBytes(await this.#root(signal), signal);
+    const freeBytes = await this.#freeBytes(signal);
     return Object.fromEntries(
       references.map((reference) => [
         reference,
         { freeBytes, neededBytes: Math.max(RESERVE_BYTES, this.#neededBytes.get(reference) ?? 0) },
       ]),
     );
+  }
+
+  /** Where the file system does not tell, it is tried: Podman says when it is full. */
+  async #freeBytes(signal: AbortSignal): Promise<number> {
+    const root = await this.#root(signal);
+    try {
+      return await this.#options.disk.freeBytes(root, signal);
+    } catch {
+      signal.throwIfAborted();
+      return Number.POSITIVE_INFINITY;
+    }
   }
 
   async #unused(signal: AbortSignal): Promise<ImageCare["unused"]> {
