@@ -156,6 +156,7 @@ test("an upgrade and a downgrade restart the agent, and no container notices", a
     expect(await installed()).toBe(isNewer ? `${version}.1` : version);
     expect(await agentPid()).not.toBe(pid);
     expect(await startedAt()).toBe(started);
+    await answers();
   }
   await central.untilStatus("the agent is back and finds it running", ({ deployments }) => deployments["web"]?.phase === "Running");
   expect(await startedAt()).toBe(started);
