@@ -2,6 +2,7 @@
 // and nowhere else: no step, message or log has it.
 
 import type { Outcome } from "@harmony/core";
+import { SECRET_STORE_DAMAGED } from "./host-obstacle.ts";
 import type { HostView } from "./host-view.ts";
 import type { InputSource } from "./inputs.ts";
 import type { Podman } from "./podman.ts";
@@ -9,11 +10,21 @@ import { PodmanError } from "./podman-error.ts";
 import { doing } from "./step-in-words.ts";
 import type { InputStep } from "./step.ts";
 
-export async function executeInputs(podman: Podman, host: HostView, step: InputStep, signal: AbortSignal): Promise<Outcome> {
+export interface InputMachine {
+  readonly podman: Podman;
+  readonly host: HostView;
+  /** Of Podman's storage, to disk: its store of secrets is written in place. */
+  readonly flush: (signal: AbortSignal) => Promise<void>;
+}
+
+export async function executeInputs(machine: InputMachine, step: InputStep, signal: AbortSignal): Promise<Outcome> {
   try {
-    return await carryOut(podman, host, step, signal);
+    return await carryOut(machine, step, signal);
   } catch (error) {
     const subject = "service" in step ? step.service : "files";
+    if (error instanceof PodmanError && /\bJSON\b/.test(error.detail)) {
+      return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: SECRET_STORE_DAMAGED };
+    }
     if (error instanceof PodmanError) return refused(subject, `${doing(step)} failed: ${error.detail || error.message}; it is tried again`);
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (typeof code !== "string") throw error;
@@ -27,7 +38,7 @@ function refused(subject: string, message: string): Outcome {
   return { kind: "failed", subject, reason: "InputsFailed", message };
 }
 
-async function carryOut(podman: Podman, host: HostView, step: InputStep, signal: AbortSignal): Promise<Outcome> {
+async function carryOut({ podman, host, flush }: InputMachine, step: InputStep, signal: AbortSignal): Promise<Outcome> {
   switch (step.kind) {
     case "writeMounts": {
       const files: { name: string; mode: number; bytes: Buffer }[] = [];
@@ -47,10 +58,12 @@ async function carryOut(podman: Podman, host: HostView, step: InputStep, signal:
       const bytes = await bytesOf(host, { kind: "secret", name: step.name, digest: step.digest });
       if (bytes === null) return { kind: "changed" };
       await podman.createSecret(step.secret, withoutLastNewline(bytes), signal);
+      await flush(signal);
       break;
     }
     case "removeSecret":
       await podman.removeSecret(step.secret, signal);
+      await flush(signal);
       break;
     default:
       step satisfies never;

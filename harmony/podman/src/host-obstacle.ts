@@ -6,15 +6,23 @@ import type { DeviceFact, HostFacts } from "./host-facts.ts";
 import type { Inputs } from "./inputs.ts";
 import { allowsPath, type Policy } from "./policy.ts";
 import type { Service } from "./podman-v0-schema.ts";
-import type { Container } from "./snapshot.ts";
+import type { Container, Snapshot } from "./snapshot.ts";
 
 interface Subject {
   readonly service: Service;
   readonly inputs: Inputs;
 }
 
-export function obstaclesToMaking({ service, inputs }: Subject, host: HostFacts, policy: Policy): Blocked[] {
+/** Podman writes it in place, and what the power cuts off there it cannot read any more. The agent may not write there itself. */
+export const SECRET_STORE_DAMAGED: string =
+  "Podman cannot read its store of secrets, perhaps since the power went while it was written: `sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged` and `sudo systemctl --user --machine=iot-agent@ stop podman.service`; the agent fills it again";
+
+export function obstaclesToMaking(
+  { service, inputs }: Subject,
+  { host, policy, secrets }: Pick<Snapshot, "host" | "policy" | "secrets">,
+): Blocked[] {
   const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
+  if (secrets === null && Object.keys(inputs.secretEnv).length > 0) return [blocked("SecretStoreDamaged", SECRET_STORE_DAMAGED)];
   return inputs.missing.map(({ kind, name }) => {
     if (kind === "label") {
       return blocked(

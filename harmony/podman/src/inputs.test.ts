@@ -123,6 +123,16 @@ testTable({
       steps: [`remove secret app_db.${D1}`],
     },
   ],
+  "Podman's store of secrets that it cannot read": [
+    {
+      name: "blocks who needs it",
+      want: inEnv,
+      have: { images, host: withSecret(D1), secrets: null },
+      steps: [],
+      blocked: ["web SecretStoreDamaged"],
+    },
+    { name: "is nothing to the others", want: web({}), have: { images, secrets: null }, steps: ["create app_web", "start app_web"] },
+  ],
   "a label": [
     {
       name: "that is not set blocks",

@@ -46,7 +46,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     listContainers(options, desired.name, signal),
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
-    podman.listSecrets(signal),
+    listSecrets(podman, desired.name, signal),
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
     options.images.images(both, signal),
@@ -59,13 +59,24 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     containers,
     networks: networks.map(({ name }) => name),
     volumes: volumes.map(({ Name }) => Name),
-    secrets: secrets.map(({ Spec }) => Spec.Name).filter((name) => isSecretOf(desired.name, name)),
+    secrets,
     host: facts,
     policy,
     controllers,
     images,
     care: await options.images.care(both, images, signal),
   };
+}
+
+/** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */
+async function listSecrets(podman: Podman, deployment: string, signal: AbortSignal): Promise<readonly string[] | null> {
+  try {
+    const secrets = await podman.listSecrets(signal);
+    return secrets.map(({ Spec }) => Spec.Name).filter((name) => isSecretOf(deployment, name));
+  } catch (error) {
+    if (error instanceof PodmanError && (error.code === "failed" || error.code === "damaged")) return null;
+    throw error;
+  }
 }
 
 function lookFor(deployment: string, services: readonly Service[]): LookFor {

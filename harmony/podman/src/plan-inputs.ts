@@ -20,7 +20,7 @@ export function provideInputs(needing: readonly Needing[], snapshot: Snapshot): 
       steps.set(mounts.folder, { kind: "writeMounts", service: service.name, ...mounts });
     }
     for (const { podmanName, name, digest } of Object.values(secretEnv)) {
-      if (snapshot.secrets.includes(podmanName)) continue;
+      if (snapshot.secrets === null || snapshot.secrets.includes(podmanName)) continue;
       steps.set(podmanName, { kind: "createSecret", service: service.name, secret: podmanName, name, digest });
     }
   }
@@ -31,7 +31,7 @@ export function removeUnusedInputs(own: readonly Container[], needing: readonly 
   const labels = [...own.map(({ inputs }) => inputs), ...needing.map(({ inputs }) => inputs.label)];
   const isUnused = (name: string): boolean => !labels.some((label) => isNamedIn(label, name));
   return [
-    ...snapshot.secrets.filter(isUnused).map((secret): Step => ({ kind: "removeSecret", secret })),
+    ...(snapshot.secrets ?? []).filter(isUnused).map((secret): Step => ({ kind: "removeSecret", secret })),
     ...snapshot.host.mounts.filter(isUnused).map((folder): Step => ({ kind: "removeMounts", folder })),
   ];
 }

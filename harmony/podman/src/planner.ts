@@ -245,7 +245,7 @@ function backOff(deployment: string, kept: readonly Kept[], record: SwapRecord):
 function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[] {
   const { service } = role;
   const ofHost = [
-    ...(role.wanted === "neither" ? obstaclesToMaking(role, snapshot.host, snapshot.policy) : []),
+    ...(role.wanted === "neither" ? obstaclesToMaking(role, snapshot) : []),
     ...obstaclesToStarting(role, snapshot.host, snapshot.policy),
   ];
   if (ofHost.length > 0) return ofHost;

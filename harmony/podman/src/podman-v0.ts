@@ -59,7 +59,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
       plan,
       apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
         isInputStep(step)
-          ? executeInputs(podman, host, step, signal)
+          ? executeInputs({ podman, host, flush: (aborted) => images.flush(aborted) }, step, signal)
           : execute({ podman, images, journal, startList }, step, signal, progress),
       report,
     };

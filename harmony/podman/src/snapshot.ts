@@ -57,8 +57,8 @@ export interface Snapshot {
   /** Names of those with this deployment's label. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
-  /** Podman's, for the environment of this deployment's containers. */
-  readonly secrets: readonly string[];
+  /** Podman's, for the environment of this deployment's containers; null: it cannot read its store of them. */
+  readonly secrets: readonly string[] | null;
   readonly host: HostFacts;
   readonly policy: Policy;
   /** Cgroup controllers that can enforce a limit here. */

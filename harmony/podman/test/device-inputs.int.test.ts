@@ -139,6 +139,30 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await apply("sealed", null);
   });
 
+  test("a store of secrets that the power has damaged holds up nobody else, and is filled again when it is moved away", async () => {
+    const store = "/home/iot-agent/.local/share/containers/storage/secrets";
+    await putSecret("late", "value");
+    const needing = web({ env: { A: { secret: "late" } } });
+    await apply("first", needing);
+    await device.exec(["sh", "-c", `: > ${store}/secrets.json`]);
+    expect(await apply("plain", web({}))).toMatchObject({ phase: "Running", settled: true });
+    const told = await apply("second", needing);
+    expect(told).toMatchObject({ phase: "Blocked", reason: "SecretStoreDamaged" });
+    expect(told.message).toContain("`sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged`");
+    expect(await apply("first", needing)).toMatchObject({ phase: "Running", settled: true });
+    await device.exec(["sh", "-c", `mv ${store} /home/iot-agent/secrets.damaged`]);
+    // It keeps what it has read for as long as it runs.
+    await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
+    for (const name of ["first", "second"]) {
+      expect(await apply(name, needing)).toMatchObject({ phase: "Running", settled: true });
+      await podman("restart", "--time", "0", `${name}_web`);
+      expect(await podman("exec", `${name}_web`, "sh", "-c", "echo $A")).toBe("value");
+      await apply(name, null);
+    }
+    await apply("plain", null);
+    await device.exec(["rm", `${SECRETS}/late`]);
+  });
+
   test("an absent secret or label blocks with what to do, leaves what runs alone, and heals", async () => {
     const plain = web({});
     const needing = web({ env: { A: { secret: "late" }, B: { device: "labels.line" } } });

@@ -24,8 +24,9 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   const refuse = (why: string): never => {
     throw new Error(`${step.kind}: ${why}`);
   };
+  const secrets = world.secrets ?? [];
   const refuseWithoutInputs = (label: string): void => {
-    const have = [...world.secrets, ...world.host.mounts];
+    const have = [...secrets, ...world.host.mounts];
     const names = [...label.matchAll(/"([^"]+_[^"]+\.[0-9a-f]{20})"/g)].map(([, name = ""]) => name);
     for (const name of names) if (!have.includes(name)) refuse(`there is no "${name}" to mount or read`);
   };
@@ -73,9 +74,9 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
     case "createVolume":
       return world.volumes.includes(step.volume) ? refuse("there is one") : { ...world, volumes: [...world.volumes, step.volume] };
     case "createSecret":
-      return world.secrets.includes(step.secret) ? refuse("there is one") : { ...world, secrets: [...world.secrets, step.secret] };
+      return secrets.includes(step.secret) ? refuse("there is one") : { ...world, secrets: [...secrets, step.secret] };
     case "removeSecret":
-      return { ...world, secrets: world.secrets.filter((secret) => secret !== step.secret) };
+      return { ...world, secrets: secrets.filter((secret) => secret !== step.secret) };
     case "writeMounts":
       return { ...world, host: { ...world.host, mounts: [...world.host.mounts, step.folder] } };
     case "removeMounts":
