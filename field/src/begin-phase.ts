@@ -39,11 +39,11 @@ export async function beginPhase(cut: Cut, begin: Begin): Promise<boolean> {
       return begun;
     }
     case "create":
-      return after(cut, watch(machine, `${STORAGE}/overlay-containers:nmy`, /./), () => change());
+      return after(cut, watch(machine, `${STORAGE}/overlay-containers`, /./), () => change());
     case "swap":
-      return after(cut, watch(machine, `${STATE}/swaps:nmy`, /./), () => change());
+      return after(cut, watch(machine, `${STATE}/swaps`, /./), () => change());
     case "state":
-      return after(cut, watch(machine, `${STATE}:nmy`, /desired-state/), async () => {
+      return after(cut, watch(machine, STATE, /desired-state/), async () => {
         for (let round = 0; round < BURST; round++) await change();
       });
   }
@@ -65,20 +65,34 @@ interface Watch {
   readonly seen: Promise<boolean>;
 }
 
-/** Resolves when the watch stands. */
-async function watch(machine: Machine, target: string, pattern: RegExp): Promise<Watch> {
+/** Resolves when the watch of that folder stands. */
+async function watch(machine: Machine, folder: string, name: RegExp): Promise<Watch> {
   const standing = Promise.withResolvers<void>();
   const seen = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => seen.resolve(false), BEGIN_TIMEOUT_MS);
-  const [folder] = target.split(":");
-  await machine.watcher.follow(`sh -c 'mkdir -p ${folder}; echo standing; exec busybox inotifyd - ${target}'`, (line) => {
+  // As the agent itself would make it.
+  await machine.shell.run(`[ -d ${folder} ] || install --directory --mode=0700 --owner=iot-agent --group=iot-agent ${folder}`);
+  await machine.watcher.follow(`perl -e '${WATCH}' ${folder}`, (line) => {
     if (line === "standing") standing.resolve();
-    else if (pattern.test(line)) seen.resolve(true);
+    else if (name.test(line)) seen.resolve(true);
+    else if (line.startsWith("failed")) standing.reject(new Error(`the device cannot watch ${folder}: ${line}`));
   });
   await standing.promise;
   void seen.promise.then(() => clearTimeout(timer));
   return { seen: seen.promise };
 }
+
+/** Prints the names that are made, moved or removed in a folder. The device has no inotify-tools, but Perl, which can call the kernel. */
+const WATCH = [
+  "$| = 1",
+  "my ($init, $add) = `uname -m` =~ /aarch64/ ? (26, 27) : (294, 254)",
+  'my $folder = "$ARGV[0]\\0"',
+  "my $fd = syscall($init, 0)",
+  'syscall($add, $fd, $folder, 0x3c0) > 0 or print("failed: $!\\n"), exit',
+  'open(my $events, "<&=", $fd)',
+  'print "standing\\n"',
+  'while (sysread($events, my $bytes, 4096)) { while ($bytes) { my $length = unpack("x12 I", $bytes); print unpack("x16 Z*", $bytes), "\\n"; $bytes = substr($bytes, 16 + $length) } }',
+].join("; ");
 
 async function polled(isSo: () => boolean): Promise<boolean> {
   const until = performance.now() + BEGIN_TIMEOUT_MS;

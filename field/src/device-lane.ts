@@ -28,11 +28,11 @@ export interface LaneOptions {
   say(text: string): void;
 }
 
-/** How long an emulated device may take on a machine that does other things too. */
-const LOGIN_TIMEOUT_MS = 240_000;
-const ANSWER_TIMEOUT_MS = 240_000;
-const RECONCILE_TIMEOUT_MS = 300_000;
-const SETTLE_TIMEOUT_MS = 60_000;
+/** How long an emulated device may take on a machine that does other things too; an emulated arm64 takes three times as long. */
+const TIMEOUTS = {
+  amd64: { loginMs: 240_000, answerMs: 240_000, reconcileMs: 300_000, settleMs: 60_000 },
+  arm64: { loginMs: 720_000, answerMs: 720_000, reconcileMs: 900_000, settleMs: 180_000 },
+} as const;
 
 const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
 type Name = keyof typeof DEVICE_PORTS;
@@ -46,6 +46,7 @@ interface Running {
 
 export class DeviceLane {
   readonly #options: LaneOptions;
+  readonly #timeouts: (typeof TIMEOUTS)[Architecture];
   readonly #ports: Readonly<Record<Name, number>>;
   #disk: Disk | undefined;
   #running: Running | undefined;
@@ -56,6 +57,7 @@ export class DeviceLane {
 
   private constructor(options: LaneOptions, ports: Readonly<Record<Name, number>>) {
     this.#options = options;
+    this.#timeouts = TIMEOUTS[options.architecture];
     this.#ports = ports;
   }
 
@@ -159,7 +161,7 @@ export class DeviceLane {
 
   async #look(): Promise<Omit<Observation, "fsck"> & { readonly answeredMs: number | null }> {
     const { machine } = this.#device();
-    const login = within(machine.login, LOGIN_TIMEOUT_MS);
+    const login = within(machine.login, this.#timeouts.loginMs);
     const pages = Promise.all(NAMES.map((name) => this.#firstAnswer(name)));
     const [loginMs, answers] = await Promise.all([login, pages]);
     const { reconciledMs, notReconciled } = await this.#waitUntilReconciled();
@@ -184,7 +186,7 @@ export class DeviceLane {
     const what = `${name} answers`;
     return eventually(async () => ({ version: await this.#version(name), afterMs: Math.round(performance.now() - machine.startedAt) }), {
       what,
-      timeoutMs: ANSWER_TIMEOUT_MS,
+      timeoutMs: this.#timeouts.answerMs,
       intervalMs: 250,
     }).catch(() => null);
   }
@@ -208,7 +210,7 @@ export class DeviceLane {
       }
       return Math.round(performance.now() - machine.startedAt);
     };
-    const limits = { what: "reconciled", timeoutMs: RECONCILE_TIMEOUT_MS, intervalMs: 250 };
+    const limits = { what: "reconciled", timeoutMs: this.#timeouts.reconcileMs, intervalMs: 250 };
     const reconciledMs = await eventually(isReconciled, limits).catch(() => null);
     return { reconciledMs, notReconciled: reconciledMs === null ? notReconciled : "" };
   }
@@ -236,7 +238,7 @@ export class DeviceLane {
       return containers.length === NAMES.length || Promise.reject(new Error(`there are ${containers.length} containers`));
     };
     // The judge says what is too much.
-    await eventually(isSettled, { what: "settled", timeoutMs: SETTLE_TIMEOUT_MS, intervalMs: 2_000 }).catch(() => undefined);
+    await eventually(isSettled, { what: "settled", timeoutMs: this.#timeouts.settleMs, intervalMs: 2_000 }).catch(() => undefined);
   }
 
   async #newVersion(name: Name, options: { readonly ballastMegabytes?: number } = {}): Promise<void> {

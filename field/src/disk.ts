@@ -8,7 +8,7 @@ import { constants } from "node:fs";
 import { join } from "node:path";
 import { run } from "@iot/testkit";
 import type { Random } from "./random.ts";
-import { readWriteLog, survivors } from "./write-log.ts";
+import { readWriteLog, survivors, untilTheCut } from "./write-log.ts";
 
 export interface Disk {
   /** The raw image. Nobody writes to it while a device runs on it. */
@@ -19,7 +19,10 @@ export interface Disk {
 export interface MountedDisk {
   /** For qemu's -blockdev; the last one's node is `disk`. */
   readonly blockdevs: readonly string[];
-  /** After the end of qemu: brings the disk to where a cut left it. `keep` is the share of unflushed writes that survive. */
+  /**
+   * After the end of qemu: brings the disk to where a cut left it. `keep` is the share of unflushed writes that survive; with 1 the disk
+   * is as qemu left it.
+   */
   settle(keep: number, random: Random): Promise<SettledDisk>;
 }
 
@@ -66,7 +69,8 @@ export function diskAt(path: string, folder: string): Disk {
 
 async function replay(options: { log: string; onto: string; keep: number; random: Random }): Promise<SettledDisk> {
   const { log, onto, keep, random } = options;
-  const entries = await readWriteLog(log);
+  const whole = await readWriteLog(log);
+  const entries = keep === 1 ? whole : untilTheCut(whole, random);
   const { kept, unflushed } = survivors(entries, keep, random);
   await using from = await open(log, "r");
   await using to = await open(onto, "r+");

@@ -1,7 +1,7 @@
 // What is kept of each cut: one line of JSON in the run's folder, written as soon as the cut is judged, so that a run that is ended
 // loses none and can be continued.
 
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { PHASES } from "./plan.ts";
@@ -55,6 +55,7 @@ export async function openRunFolder(path: string, run: Run, goOn: boolean): Prom
     const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
     records.push(...lines.filter(Boolean).map((line) => z.parse(CutRecord, JSON.parse(line))));
   } else {
+    await rm(join(path, "evidence"), { recursive: true, force: true });
     await writeFile(recordsFile, "");
   }
   await writeFile(runFile, `${JSON.stringify(run, null, 2)}\n`);

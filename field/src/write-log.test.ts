@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { seeded } from "./random.ts";
-import { type LoggedWrite, readWriteLog, survivors } from "./write-log.ts";
+import { type LoggedWrite, readWriteLog, survivors, untilTheCut } from "./write-log.ts";
 
 const SECTOR = 512;
 
@@ -68,4 +68,14 @@ test("what was flushed or is durable by itself survives a cut, and of the rest a
   expect(kept.length).toBeGreaterThan(400);
   expect(kept.length).toBeLessThan(600);
   expect(survivors(many, 0.5, seeded(1)).kept).toEqual(kept);
+});
+
+test("a cut falls on one of the last writes, spread by the seed", () => {
+  const many = Array.from({ length: 1000 }, (_, index) => write(index));
+  const lengths = Array.from({ length: 200 }, (_, index) => untilTheCut(many, seeded(index)).length);
+  expect(Math.max(...lengths)).toBe(1000);
+  expect(Math.min(...lengths)).toBeLessThan(950);
+  expect(Math.min(...lengths)).toBeGreaterThan(935);
+  expect(untilTheCut([], seeded(1))).toEqual([]);
+  expect(untilTheCut([write(1)], seeded(1))).toHaveLength(1);
 });

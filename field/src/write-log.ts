@@ -49,6 +49,17 @@ function parseEntry(entry: Buffer, dataAtBytes: number, sectorBytes: number): Lo
   return { kind, offsetBytes: Number(entry.readBigUInt64LE(0)) * OFFSET_UNIT_BYTES, lengthBytes: sectors * sectorBytes, dataAtBytes };
 }
 
+/**
+ * The log up to the moment of the cut: one of its last writes, by the seed. Most of the time nothing is unflushed, so a cut by the clock
+ * alone would hardly ever fall between a write and its flush.
+ */
+export function untilTheCut(log: readonly LoggedWrite[], random: Random): readonly LoggedWrite[] {
+  const back = Math.floor(random.next() * Math.min(LAST_WRITES, log.length));
+  return log.slice(0, log.length - back);
+}
+
+const LAST_WRITES = 64;
+
 /** What is on the disk after a cut at the end of the log, in the order in which it was written; `keep` of 1 loses nothing. */
 export function survivors(
   log: readonly LoggedWrite[],
