@@ -28,4 +28,6 @@ export async function installAgent(file: string, root: OfflineRoot): Promise<voi
   await root.copyIn(file, "/var/tmp/iot-agent.deb");
   await root.run(["dpkg", "--install", "/var/tmp/iot-agent.deb"]);
   await root.run(["rm", "/var/tmp/iot-agent.deb"]);
+  // Podman asks dpkg for the package of each of its programs whenever it tells its info, which under emulation takes half a minute.
+  await root.run(["mv", "/usr/bin/dpkg", "/usr/bin/dpkg.idle"]);
 }
