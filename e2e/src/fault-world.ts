@@ -143,12 +143,15 @@ export class FaultWorld {
     return this.#operator?.log() ?? "";
   }
 
-  /** A commit with these deployments, as `name: [version, port]`; null removes one. */
-  async push(deployments: Readonly<Record<string, readonly [version: string, port: number] | null>>): Promise<void> {
+  /** A commit with these deployments, as `name: [version, port]`; null removes one. The images are the device's own unless told. */
+  async push(
+    deployments: Readonly<Record<string, readonly [version: string, port: number] | null>>,
+    imageOf: (version: string) => string = this.device.image,
+  ): Promise<void> {
     const files = Object.entries(deployments).map(([name, wanted]): [string, string | null] => {
       if (wanted === null) return [`${name}.yaml`, null];
       const [version, port] = wanted;
-      const yaml = deploymentYaml({ device: this.device.id, image: this.device.image(version), port });
+      const yaml = deploymentYaml({ device: this.device.id, image: imageOf(version), port });
       return [`${name}.yaml`, yaml.replace("name: hello-world", `name: ${name}`)];
     });
     await this.pushFiles(Object.fromEntries(files));
@@ -174,9 +177,16 @@ export class FaultWorld {
         { what: `the page at ${port} says ${text}`, timeoutMs: WAIT_MS },
       );
     } catch (cause) {
-      const said = (await this.device.agentEvents()).slice(-12).map(({ message }) => message);
-      throw new Error(`${errorText(cause)}; the agent's last words:\n${said.join("\n")}`, { cause });
+      throw new Error(`${errorText(cause)}; the agent's last words:\n${await this.agentsLastWords()}`, { cause });
     }
+  }
+
+  async agentsLastWords(): Promise<string> {
+    const said = await this.device.agentEvents();
+    return said
+      .slice(-12)
+      .map(({ message }) => message)
+      .join("\n");
   }
 
   podman(...args: readonly string[]): Promise<string> {
