@@ -17,6 +17,8 @@ const RETRY = { baseMs: 500, maxMs: 30_000 };
 const FETCHES_AT_ONCE = 8;
 /** Longer than any answer of NATS is waited for, or the disk's. */
 const READ_LIMIT_MS = 10 * 60_000;
+/** A disk that was full has room again when a person has made it. */
+const SAVE_AGAIN_MS = 10_000;
 
 /** Why a deployment's Score is not in hand at the revision that the manifest names. */
 export interface ScoreTrouble {
@@ -40,6 +42,7 @@ export class DesiredState {
   readonly #scores: KeyedQueue<DeploymentName>;
   readonly #troubles = new Map<DeploymentName, ScoreTrouble>();
   readonly #attempts = new Map<string, number>();
+  #saveAgain: NodeJS.Timeout | undefined;
   /** Names whose Score is to be read again although the revision is the one in hand: revisions repeat in a store that went back. */
   readonly #refetch = new Set<DeploymentName>();
   readonly #toldKept = new Set<string>();
@@ -148,6 +151,7 @@ export class DesiredState {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#saveAgain);
     await Promise.all([this.#manifest.close(), this.#scores.close()]);
   }
 
@@ -247,6 +251,8 @@ export class DesiredState {
       });
       problems.clear("state");
     } catch (error) {
+      clearTimeout(this.#saveAgain);
+      this.#saveAgain = setTimeout(() => void this.#save(), SAVE_AGAIN_MS);
       problems.set("state", {
         reason: "StateNotSaved",
         message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or mend the folder's rights`,
