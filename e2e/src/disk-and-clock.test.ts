@@ -148,10 +148,6 @@ describe("in the middle of a swap", () => {
       phase: "the old one is stopped",
       isReached: (found, old) => !found.some(({ life, state }) => life === old.life && state === "running"),
     },
-    {
-      phase: "the new one is on trial",
-      isReached: (found, _, image) => found.some((one) => one.image === image && one.state === "running"),
-    },
   ];
   const reach = async (isReached: (typeof phases)[number]["isReached"]): Promise<void> => {
     const old = await world.container("web_hello");
