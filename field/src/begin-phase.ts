@@ -21,14 +21,21 @@ const BURST = 4;
 const STATE = "/var/lib/iot-agent";
 const STORAGE = "/home/iot-agent/.local/share/containers/storage";
 
-/** Whether the phase began. */
-export async function beginPhase(cut: Cut, begin: Begin): Promise<boolean> {
+export interface Begun {
+  /** Whether what begins the phase came in time. */
+  readonly begun: boolean;
+  /** What was still being published: it goes on while the power goes, and is to be waited for before the device is judged. */
+  readonly published: Promise<void>;
+}
+
+/** Resolves at the moment of the cut. */
+export async function beginPhase(cut: Cut, begin: Begin): Promise<Begun> {
   const { machine, registry, change } = begin;
   switch (cut.phase) {
     case "idle":
     case "boot":
       await pause(cut.delayMs);
-      return true;
+      return { begun: true, published: Promise.resolve() };
     case "pull": {
       const before = registry.requests(/^GET .*\/blobs\//);
       registry.slowDown(SLOW_LAYER_MS);
@@ -36,7 +43,7 @@ export async function beginPhase(cut: Cut, begin: Begin): Promise<boolean> {
       const begun = await polled(() => registry.requests(/^GET .*\/blobs\//) > before);
       await pause(cut.delayMs);
       registry.slowDown(0);
-      return begun;
+      return { begun, published: Promise.resolve() };
     }
     case "create":
       return after(cut, watch(machine, `${STORAGE}/overlay-containers`, /./), () => change());
@@ -49,15 +56,13 @@ export async function beginPhase(cut: Cut, begin: Begin): Promise<boolean> {
   }
 }
 
-async function after(cut: Cut, watching: Promise<Watch>, act: () => Promise<void>): Promise<boolean> {
+async function after(cut: Cut, watching: Promise<Watch>, act: () => Promise<void>): Promise<Begun> {
   const { seen } = await watching;
-  const acted = act();
-  acted.catch(() => undefined);
+  const published = act();
+  published.catch(() => undefined);
   const begun = await seen;
   await pause(cut.delayMs);
-  // A burst goes on while the power goes.
-  await acted;
-  return begun;
+  return { begun, published };
 }
 
 interface Watch {

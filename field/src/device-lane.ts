@@ -10,7 +10,7 @@ import { copyDisk, type Disk, type MountedDisk, type SettledDisk } from "./disk.
 import { judge, type Observation } from "./judge.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import { checkFileSystem, observe, observeContainers } from "./observe.ts";
-import { beginPhase } from "./begin-phase.ts";
+import { beginPhase, type Begun } from "./begin-phase.ts";
 import { type Cut, cutRandom } from "./plan.ts";
 import type { CutRecord } from "./record.ts";
 
@@ -19,6 +19,8 @@ export interface LaneOptions {
   readonly root: DeviceRoot;
   /** The image that a new disk is a copy of. */
   readonly image: string;
+  /** The package that is installed on it. */
+  readonly agent: string;
   readonly central: Central;
   readonly device: string;
   readonly folder: string;
@@ -69,8 +71,9 @@ export class DeviceLane {
   /** Judged; the device then runs and is reconciled, or has been given up. */
   async cut(cut: Cut): Promise<CutRecord> {
     if (this.#running === undefined) await this.#startAnew();
-    const begun = await this.#doUntilTheCut(cut);
+    const { begun, published } = await this.#doUntilTheCut(cut);
     const disk = await this.#cutNow(cut);
+    await published;
     const fsck = checkFileSystem(this.#newestDisk().path, this.#options.folder);
     // It is waited for below; were the boot to fail before, its own failure is the one to tell.
     fsck.catch(() => undefined);
@@ -78,15 +81,15 @@ export class DeviceLane {
     const found = await this.#look();
     const observation: Observation = { ...found, fsck: await fsck };
     const { failures, repairs } = judge(observation);
-    const answeredMs = found.answeredMs;
     const record: CutRecord = {
       number: cut.number,
+      agent: this.#options.agent,
       phase: cut.phase,
       delayMs: cut.delayMs,
       begun,
       disk: { keep: cut.keep, ...disk },
       loginMs: found.loginMs,
-      answeredMs,
+      answeredMs: found.answeredMs,
       reconciledMs: found.reconciledMs,
       failures: [...failures],
       repairs: [...repairs],
@@ -122,7 +125,7 @@ export class DeviceLane {
     say(`${device}: a new disk, reconciled ${Math.round(reconciledMs / 1000)} s after its first power on`);
   }
 
-  async #doUntilTheCut(cut: Cut): Promise<boolean> {
+  async #doUntilTheCut(cut: Cut): Promise<Begun> {
     if (cut.phase !== "boot") {
       const { machine } = this.#device();
       const { registry } = this.#options.central;
@@ -140,7 +143,7 @@ export class DeviceLane {
     }
     await this.#boot();
     await pause(cut.delayMs);
-    return true;
+    return { begun: true, published: Promise.resolve() };
   }
 
   async #boot(): Promise<void> {

@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   say(`the system of an ${architecture} device`);
   const root = await deviceRoot(architecture);
   const agent = await buildAgent(architecture, join(place, "package"));
-  const folder = await openRunFolder(place, await describe(basename(agent)), values.continue);
+  const folder = await openRunFolder(place, await describe(), values.continue);
   const image = join(place, "device.raw");
   await makeDeviceDisk({ root, agent, into: image });
   const central = stack.use(await startCentral({ path: join(root.root, "usr/bin/busybox"), architecture }));
@@ -69,6 +69,7 @@ async function main(): Promise<void> {
       image,
       central,
       device,
+      agent: basename(agent),
       seed,
       say,
       folder: scratch,
@@ -79,13 +80,14 @@ async function main(): Promise<void> {
         const record = await lane.cut(cut);
         await folder.add(record);
         say(sentence(record));
-        if (only === null) await writeReport({ run: await describe(basename(agent)), records: folder.records });
+        if (only === null) await writeReport(folder);
       }
     } finally {
       await lane.stop();
       await rm(scratch, { recursive: true, force: true });
     }
   }
+  if (only === null) await writeReport(folder);
   const failed = folder.records.filter(({ failures }) => failures.length > 0);
   say(`${folder.records.length} cuts, ${failed.length} failed`);
   process.exitCode = failed.length > 0 ? 1 : 0;
@@ -100,15 +102,12 @@ function sentence({ number, phase, delayMs, begun, disk, loginMs, answeredMs, re
   );
 }
 
-async function describe(agent: string): Promise<Run> {
-  const { stdout: commit } = await run(["git", "rev-parse", "--short", "HEAD"], { cwd: TOP });
+async function describe(): Promise<Run> {
   const program = architecture === "amd64" ? "qemu-system-x86_64" : "qemu-system-aarch64";
   const { stdout: qemu } = await run([program, "--version"]);
   return {
     seed,
     architecture,
-    commit: commit.trim(),
-    agent,
     versions: { qemu: /version (\S+)/.exec(qemu)?.[1] ?? "", node: process.version, kernel: release() },
     machine: `${cpus().length} cores (${cpus()[0]?.model.trim() ?? ""}), ${Math.round(totalmem() / 2 ** 30)} GiB`,
     startedAt: new Date().toISOString(),
@@ -116,10 +115,10 @@ async function describe(agent: string): Promise<Run> {
 }
 
 /** The runs of the other architectures are left as they are. */
-async function writeReport(result: RunResult): Promise<void> {
+async function writeReport({ run, records }: RunResult): Promise<void> {
   await mkdir(DOCS, { recursive: true });
-  const lines = [result.run, ...result.records.toSorted((a, b) => a.number - b.number)];
-  await writeFile(join(DOCS, `cuts-${result.run.architecture}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const lines = [run, ...records.toSorted((a, b) => a.number - b.number)];
+  await writeFile(join(DOCS, `cuts-${run.architecture}.jsonl`), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   const files = (await readdir(DOCS)).filter((name) => /^cuts-.*\.jsonl$/.test(name)).toSorted();
   const results = await Promise.all(files.map(async (name) => parseResult(await readFile(join(DOCS, name), "utf8"))));
   await writeFile(join(DOCS, "report.md"), report(results));

@@ -8,6 +8,8 @@ import { PHASES } from "./plan.ts";
 
 export const CutRecord = z.object({
   number: z.number(),
+  /** The package on the device: a run that is continued may have a later one. */
+  agent: z.string(),
   phase: z.enum(PHASES),
   delayMs: z.number(),
   /** False: what begins the phase did not come, and the cut was made all the same. */
@@ -26,8 +28,6 @@ export type CutRecord = z.output<typeof CutRecord>;
 export const Run = z.object({
   seed: z.number(),
   architecture: z.enum(["amd64", "arm64"]),
-  commit: z.string(),
-  agent: z.string(),
   versions: z.record(z.string(), z.string()),
   machine: z.string(),
   startedAt: z.string(),
@@ -36,6 +36,8 @@ export type Run = z.output<typeof Run>;
 
 export interface RunFolder {
   readonly path: string;
+  /** As it was begun. */
+  readonly run: Run;
   readonly records: readonly CutRecord[];
   add(record: CutRecord): Promise<void>;
 }
@@ -46,10 +48,12 @@ export async function openRunFolder(path: string, run: Run, goOn: boolean): Prom
   const runFile = join(path, "run.json");
   const recordsFile = join(path, "cuts.jsonl");
   const records: CutRecord[] = [];
+  let begun = run;
   if (goOn) {
     const earlier = z.parse(Run, JSON.parse(await readFile(runFile, "utf8")));
     if (earlier.seed !== run.seed || earlier.architecture !== run.architecture)
       throw new Error(`${path} is of a run with seed ${earlier.seed} on ${earlier.architecture}: continue it with these`);
+    begun = { ...run, startedAt: earlier.startedAt };
     const text = await readFile(recordsFile, "utf8").catch(() => "");
     // A line that is cut short is of a cut that was not recorded.
     const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
@@ -58,9 +62,10 @@ export async function openRunFolder(path: string, run: Run, goOn: boolean): Prom
     await rm(join(path, "evidence"), { recursive: true, force: true });
     await writeFile(recordsFile, "");
   }
-  await writeFile(runFile, `${JSON.stringify(run, null, 2)}\n`);
+  await writeFile(runFile, `${JSON.stringify(begun, null, 2)}\n`);
   return {
     path,
+    run: begun,
     records,
     add: async (record) => {
       records.push(record);

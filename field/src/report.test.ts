@@ -5,8 +5,6 @@ import { percentile, report } from "./report.ts";
 const RUN: Run = {
   seed: 7,
   architecture: "amd64",
-  commit: "abc1234",
-  agent: "iot-agent_1_amd64.deb",
   versions: { qemu: "7.2" },
   machine: "2 cores",
   startedAt: "2026-11-23T00:00:00.000Z",
@@ -14,6 +12,7 @@ const RUN: Run = {
 
 const cut = (change: Partial<CutRecord>): CutRecord => ({
   number: 1,
+  agent: "iot-agent_1_amd64.deb",
   phase: "swap",
   delayMs: 1500,
   begun: true,

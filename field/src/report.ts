@@ -28,7 +28,7 @@ function section({ run, records }: RunResult): string {
   return `
 ## ${run.architecture}: ${records.length} cuts, ${failed.length} failed, ${repaired.length} needed a repair
 
-\`npm run field -- --arch ${run.architecture} --seed ${run.seed} --cuts ${records.length}\`, begun ${run.startedAt}, commit ${run.commit}, agent ${run.agent}; ${versions.join(", ")}; ${run.machine}.
+\`npm run field -- --arch ${run.architecture} --seed ${run.seed} --cuts ${records.length}\`, begun ${run.startedAt}; ${versions.join(", ")}; ${run.machine}. The agent: ${agents(records).join("; ")}.
 
 | phase | begins when | cuts | failed | repaired | login p50 / max | both answer p50 / max | reconciled p50 / max |
 |---|---|---|---|---|---|---|---|
@@ -45,6 +45,12 @@ ${[
 
 ${unflushed(records)}
 ${list("Cuts that failed", failed, ({ failures }) => failures)}${list("Cuts that needed a repair, which the device did by itself", repaired, ({ repairs }) => repairs)}`;
+}
+
+/** Its versions end in the commit. */
+function agents(records: readonly CutRecord[]): readonly string[] {
+  const names = [...new Set(records.map(({ agent }) => agent))];
+  return names.map((name) => `${name} (${records.filter(({ agent }) => agent === name).length} cuts)`);
 }
 
 function row(phase: string, begins: string, records: readonly CutRecord[]): string {
