@@ -97,7 +97,7 @@ export class DeviceLane {
     };
     if (failures.length > 0 || repairs.length > 0) await this.#keepEvidence(record, observation);
     if (failures.length > 0) await this.#giveUp();
-    else this.#acceptOnlyWanted();
+    else await this.#acceptOnlyWanted();
     return record;
   }
 
@@ -116,12 +116,12 @@ export class DeviceLane {
     await login;
     const { exitCode, output } = await shell.run(configure(device, central));
     if (exitCode !== 0) throw new Error(`failed to configure the new device ${device}: ${output}`);
-    const { reconciledMs, notReconciled } = await this.#waitUntilReconciled();
+    const { reconciledMs, notReconciled } = await this.#waitUntilReconciled(3 * this.#timeouts.reconcileMs);
     if (reconciledMs === null) {
       const { output } = await shell.run("journalctl --boot --no-pager | tail -n 60; cat /etc/iot-agent/config.toml");
       throw new Error(`the new device ${device} is not reconciled: ${notReconciled}\n${output}\n${central.operatorLog()}`);
     }
-    this.#acceptOnlyWanted();
+    await this.#acceptOnlyWanted();
     say(`${device}: a new disk, reconciled ${Math.round(reconciledMs / 1000)} s after its first power on`);
   }
 
@@ -201,7 +201,9 @@ export class DeviceLane {
     return version ?? Promise.reject(new Error(`the page says ${JSON.stringify(text.slice(0, 100))}`));
   }
 
-  async #waitUntilReconciled(): Promise<{ readonly reconciledMs: number | null; readonly notReconciled: string }> {
+  async #waitUntilReconciled(
+    timeoutMs: number = this.#timeouts.reconcileMs,
+  ): Promise<{ readonly reconciledMs: number | null; readonly notReconciled: string }> {
     const { machine, bootedAtMs } = this.#device();
     let notReconciled = "";
     const isReconciled = async (): Promise<number> => {
@@ -213,7 +215,7 @@ export class DeviceLane {
       }
       return Math.round(performance.now() - machine.startedAt);
     };
-    const limits = { what: "reconciled", timeoutMs: this.#timeouts.reconcileMs, intervalMs: 250 };
+    const limits = { what: "reconciled", timeoutMs, intervalMs: 250 };
     const reconciledMs = await eventually(isReconciled, limits).catch(() => null);
     return { reconciledMs, notReconciled: reconciledMs === null ? notReconciled : "" };
   }
@@ -261,7 +263,8 @@ export class DeviceLane {
     );
   }
 
-  #acceptOnlyWanted(): void {
+  async #acceptOnlyWanted(): Promise<void> {
+    await this.#device().mounted.mark();
     for (const name of NAMES) this.#acceptable[name] = [this.#wanted[name]];
   }
 

@@ -3,7 +3,7 @@
 // there for certain, and of what came after it a seeded part is lost, as in the cache of an SD card. After a shutdown all is there.
 // The log's format is that of the kernel's dm-log-writes, read in write-log.ts.
 
-import { open, rm } from "node:fs/promises";
+import { open, rm, stat } from "node:fs/promises";
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { run } from "@iot/testkit";
@@ -17,6 +17,8 @@ export interface Disk {
 }
 
 export interface MountedDisk {
+  /** From here on a cut may fall: what was written so far was seen to be there, and no cut is put before it. */
+  mark(): Promise<void>;
   /** For qemu's -blockdev; the last one's node is `disk`. */
   readonly blockdevs: readonly string[];
   /**
@@ -50,14 +52,16 @@ export function diskAt(path: string, folder: string): Disk {
       await rm(log, { force: true });
       await (await open(log, constants.O_CREAT | constants.O_WRONLY)).close();
       await run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", path, "-F", "raw", overlay]);
+      let markedBytes = 0;
       return {
+        mark: async () => void (markedBytes = (await stat(log)).size),
         blockdevs: [
           JSON.stringify({ driver: "qcow2", "node-name": "overlay", file: { driver: "file", filename: overlay } }),
           JSON.stringify({ driver: "file", "node-name": "log", filename: log }),
           JSON.stringify({ driver: "blklogwrites", "node-name": "disk", file: "overlay", log: "log" }),
         ],
         settle: async (keep, random) => {
-          const settled = await replay({ log, onto: path, keep, random });
+          const settled = await replay({ log, markedBytes, onto: path, keep, random });
           await rm(overlay);
           await rm(log);
           return settled;
@@ -67,10 +71,10 @@ export function diskAt(path: string, folder: string): Disk {
   };
 }
 
-async function replay(options: { log: string; onto: string; keep: number; random: Random }): Promise<SettledDisk> {
-  const { log, onto, keep, random } = options;
+async function replay(options: { log: string; markedBytes: number; onto: string; keep: number; random: Random }): Promise<SettledDisk> {
+  const { log, markedBytes, onto, keep, random } = options;
   const whole = await readWriteLog(log);
-  const entries = keep === 1 ? whole : untilTheCut(whole, random);
+  const entries = keep === 1 ? whole : untilTheCut(whole, markedBytes, random);
   const { kept, unflushed } = survivors(entries, keep, random);
   await using from = await open(log, "r");
   await using to = await open(onto, "r+");

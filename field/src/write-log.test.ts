@@ -71,11 +71,13 @@ test("what was flushed or is durable by itself survives a cut, and of the rest a
 });
 
 test("a cut falls on one of the last writes, spread by the seed", () => {
-  const many = Array.from({ length: 1000 }, (_, index) => write(index));
-  const lengths = Array.from({ length: 200 }, (_, index) => untilTheCut(many, seeded(index)).length);
+  const many = Array.from({ length: 1000 }, (_, index) => ({ ...write(index), dataAtBytes: index + 1 }));
+  const lengths = Array.from({ length: 200 }, (_, index) => untilTheCut(many, 0, seeded(index)).length);
   expect(Math.max(...lengths)).toBe(1000);
   expect(Math.min(...lengths)).toBeLessThan(950);
   expect(Math.min(...lengths)).toBeGreaterThan(935);
-  expect(untilTheCut([], seeded(1))).toEqual([]);
-  expect(untilTheCut([write(1)], seeded(1))).toHaveLength(1);
+  const afterMark = Array.from({ length: 200 }, (_, index) => untilTheCut(many, 990, seeded(index)).length);
+  expect(Math.min(...afterMark)).toBe(991);
+  expect(untilTheCut([], 0, seeded(1))).toEqual([]);
+  expect(untilTheCut([write(1)], 0, seeded(1))).toHaveLength(1);
 });

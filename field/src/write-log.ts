@@ -51,10 +51,11 @@ function parseEntry(entry: Buffer, dataAtBytes: number, sectorBytes: number): Lo
 
 /**
  * The log up to the moment of the cut: one of its last writes, by the seed. Most of the time nothing is unflushed, so a cut by the clock
- * alone would hardly ever fall between a write and its flush.
+ * alone would hardly ever fall between a write and its flush. `markedBytes`: the part of the log before which no cut may fall.
  */
-export function untilTheCut(log: readonly LoggedWrite[], random: Random): readonly LoggedWrite[] {
-  const back = Math.floor(random.next() * Math.min(LAST_WRITES, log.length));
+export function untilTheCut(log: readonly LoggedWrite[], markedBytes: number, random: Random): readonly LoggedWrite[] {
+  const since = log.filter(({ dataAtBytes }) => dataAtBytes > markedBytes).length;
+  const back = Math.floor(random.next() * Math.min(LAST_WRITES, since));
   return log.slice(0, log.length - back);
 }
 
