@@ -1,6 +1,6 @@
 // The four kinds of tests, one vitest project each: units beside the source, adapters against real servers, journeys through
 // the whole with a device, and the journey with Argo CD. Time-outs are wide because the servers are real and a build machine
-// may be slow; nothing is tried again, a test that fails has failed.
+// may be slow; nothing is tried again, a test that fails has failed. Two files of servers at once: most of their time is waiting.
 
 import { defineConfig } from "vitest/config";
 
@@ -12,7 +12,7 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       { test: { name: "unit", include: [`${districts}/**/src/**/*.test.ts`], testTimeout: 20_000, retry: 0 } },
-      { test: { name: "servers", include: [`${districts}/**/test/*.int.test.ts`], ...serverTimeouts } },
+      { test: { name: "servers", include: [`${districts}/**/test/*.int.test.ts`], ...serverTimeouts, maxWorkers: 2 } },
       { test: { name: "e2e", include: ["e2e/src/*.test.ts"], ...serverTimeouts, testTimeout: 300_000, fileParallelism: false } },
       { test: { name: "argocd", include: ["e2e/argocd/*.test.ts"], ...serverTimeouts, testTimeout: 600_000, fileParallelism: false } },
     ],

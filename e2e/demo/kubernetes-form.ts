@@ -77,7 +77,8 @@ export async function runKubernetesDemo(options: {
         { what: "the container is gone", timeoutMs: REMOVE_WAIT_MS, intervalMs: 250 },
       ),
     ),
-  );
+  ); // The operator lets go of it when its keys are removed, which may be after the device has followed.
+  await story.phase("the Deployment is gone", () => kubectl("wait", "--for=delete", ...resource, `--timeout=${REMOVE_WAIT_MS / 1_000}s`));
 }
 
 interface DeviceBySsh {
