@@ -2,6 +2,7 @@
 // taken. Throws PodmanError alone, or the reason of the caller's own abort. HTTP lives in libpod-http.ts.
 
 import type { Readable } from "node:stream";
+import { abortable } from "@harmony/runtime";
 import * as z from "zod/mini";
 import { LibpodHttp, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
@@ -127,6 +128,7 @@ const Event = z.looseObject({
 export type Event = z.output<typeof Event>;
 
 export interface Podman {
+  /** Slow on a device that is busy: Podman runs each of its programs for it, and asks the package manager about them. */
   info(signal: AbortSignal): Promise<Info>;
   /** Running or not. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
@@ -187,8 +189,16 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
     http.call({ method: "DELETE", path, doing, signal, timeoutMs: SLOW_MS, accept: [404] });
   const get = (path: string, doing: string, signal: AbortSignal) => ({ method: "GET" as const, path, doing, signal, timeoutMs: QUICK_MS });
 
+  const neverAborted = new AbortController().signal;
+  let beingTold: Promise<Info> | null = null;
+
   return {
-    info: (signal) => http.json(Info, get("/info", "read Podman's info", signal)),
+    // Who asks while it is being told gets the same answer: at a boot several ask at once, and each answer is seconds of work.
+    info: (signal) => {
+      const ask = (): Promise<Info> => http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
+      beingTold ??= ask().finally(() => (beingTold = null));
+      return abortable(beingTold, signal);
+    },
 
     listContainers: (label, signal) =>
       http.json(z.array(ListedContainer), get(`/containers/json?all=true&${filters({ label: [label] })}`, "list containers", signal)),

@@ -262,7 +262,11 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
     case "stopping":
       return { phase: "Starting", reason: "Starting", message: `service "${name}" is stopping, to be started again` };
     case "broken":
-      return { phase: "Starting", reason: "Starting", message: `container "${container.name}" is half removed, and is made anew` };
+      return {
+        phase: "Starting",
+        reason: "Starting",
+        message: `container "${container.name}" is half removed or half started, and is made anew`,
+      };
     case "exited":
       if (restartNeed(service, container, { nowMs, isOurStop: record.held.includes(container.name) }) !== "nothing") {
         const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;

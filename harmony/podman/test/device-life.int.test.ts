@@ -72,6 +72,22 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await apply("steady", null);
   });
 
+  test("a start that was broken off is made good, though its process runs", async () => {
+    await apply("halfway", data("always"));
+    await podman("stop", "--time", "1", "halfway_web");
+    const state = async (): Promise<string> =>
+      (await podman("inspect", "--format", "{{.Id}} {{.State.Status}}", "halfway_web")).stdout.trim();
+    await podman("init", "halfway_web");
+    const [id = ""] = (await state()).split(" ");
+    // What Podman does after, without Podman: its process runs, and it has not taken note.
+    await podman("unshare", "crun", "start", id);
+    expect(await state()).toBe(`${id} initialized`);
+    expect(await apply("halfway", data("always"))).toMatchObject({ phase: "Running", reason: "Running" });
+    expect(await state()).toMatch(/ running$/);
+    expect((await podman("unshare", "crun", "list", "--quiet")).stdout).not.toContain(id);
+    await apply("halfway", null);
+  });
+
   test("what ran when the power went runs again, whatever its restart policy", async () => {
     const policies = ["always", "unless-stopped", "on-failure", "no"];
     for (const policy of policies) await apply(`was-${policy}`, data(policy));
