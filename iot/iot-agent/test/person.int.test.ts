@@ -16,14 +16,14 @@ let device: Device;
 
 const PASSWORD = "never-shown-1";
 const SECRET_ENV = "never-shown-2";
-const config = (id: string): string => `[agent]
+const config = (id: string, password = PASSWORD): string => `[agent]
 device_id = "${id}"
 status_interval_seconds = 2
 relist_interval_seconds = 2
 [credentials]
 type = "toml-shared"
 nats_user = "iot-agent"
-nats_pass = "${PASSWORD}"
+nats_pass = "${password}"
 [nats]
 urls = ["${nats.url}"]
 `;
@@ -31,7 +31,8 @@ urls = ["${nats.url}"]
 beforeAll(async () => {
   agent = await startAgentDevice({ name: DEVICE, config: () => "[agent]\n" });
   device = agent.device;
-  nats = await startNats({ host: device.hostAddress });
+  const users = `users = [{ user: iot-agent, password: ${PASSWORD} }, { user: central, password: central }]`;
+  nats = await startNats({ host: device.hostAddress, config: `authorization { ${users} }\nno_auth_user: central` });
   central = await Central.connect(nats.url);
   await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
 });
@@ -176,6 +177,52 @@ describe("hold", () => {
   test("retry looks again at once", async () => {
     expect((await agent.command("engineer", "retry", "hello")).text).toContain("hello is tried again");
     await untilPhase("hello", "Running");
+  });
+});
+
+describe("a configuration that is written while the agent runs", () => {
+  const container = async (): Promise<string> =>
+    (await agent.command("root", "podman", "inspect", "--format={{.Id}}{{.State.StartedAt}}", "hello_hello")).stdout;
+  const pid = (): Promise<string> => agent.systemctl("show", "--property=MainPID", "--value", "iot-agent");
+
+  test("counts at once: a wrong password, a wrong line, and what is right; no container notices", async () => {
+    const before = await container();
+    await agent.writeConfig(config(DEVICE, "not-the-one"));
+    await untilSentence("refuses the user");
+    await agent.writeConfig("[agent]\n");
+    await untilSentence("config.toml: agent.device_id: is missing");
+    await agent.writeConfig(config(DEVICE, "not-the-one"));
+    await untilSentence("refuses the user");
+    await agent.writeConfig(config(DEVICE));
+    await untilSentence("2 of 2 deployments running");
+    expect(await container()).toBe(before);
+  });
+
+  test("and is the same as before: another agent, the same containers", async () => {
+    const [before, former] = await Promise.all([container(), pid()]);
+    await agent.writeConfig(config(DEVICE));
+    await eventually(async () => !["0", former].includes(await pid()) && (await sentence()).includes("2 of 2"), {
+      what: "another process is connected",
+      timeoutMs: 30_000,
+    });
+    expect(await container()).toBe(before);
+  });
+
+  test("leaves one alone that a person has stopped", async () => {
+    await agent.systemctl("stop", "iot-agent");
+    const configService = (): Promise<string> => agent.systemctl("show", "--property=InvocationID", "--value", "iot-agent-config");
+    const former = await configService();
+    await agent.writeConfig(config(DEVICE));
+    await eventually(
+      async () => (await configService()) !== former && (await agent.systemctl("is-active", "iot-agent-config")) === "inactive",
+      {
+        what: "the file was seen",
+        timeoutMs: 30_000,
+      },
+    );
+    expect(await agent.systemctl("is-active", "iot-agent")).toBe("inactive");
+    await agent.systemctl("start", "iot-agent");
+    await untilSentence("2 of 2 deployments running");
   });
 });
 
