@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { parsed } from "../test/scene.ts";
-import { containerSpec, type SpecContext, unenforced } from "./container-spec.ts";
+import { containerSpec, type SpecContext } from "./container-spec.ts";
+import { unenforced } from "./inputs.ts";
 import { NO_HOST_FACTS } from "./host-facts.ts";
 
 const context: SpecContext = {

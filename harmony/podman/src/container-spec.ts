@@ -9,10 +9,7 @@ import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 /** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
 export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };
 
-export interface SpecContext extends InputContext {
-  /** What cgroups can enforce here; a limit that they cannot is left out, since the runtime would refuse the container. */
-  readonly controllers: readonly string[];
-}
+export type SpecContext = InputContext;
 
 const NS_PER_MS = 1_000_000;
 const CPU_PERIOD_US = 100_000;
@@ -104,16 +101,7 @@ function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknow
   ];
 }
 
-/** Limits of the Score that nothing on this device enforces, in the Score's words. */
-export function unenforced(service: Service, controllers: readonly string[]): readonly string[] {
-  const { memory, cpus, pids } = service.resources ?? {};
-  return [
-    memory !== undefined && !controllers.includes("memory") ? "memory" : null,
-    cpus !== undefined && !controllers.includes("cpu") ? "cpus" : null,
-    pids !== undefined && !controllers.includes("pids") ? "pids" : null,
-  ].filter((limit) => limit !== null);
-}
-
+/** A limit that nothing enforces here is left out, since the runtime would refuse the container. */
 function resourceLimits({ resources }: Service, controllers: readonly string[]): unknown {
   const { memory, cpus, pids } = resources ?? {};
   const limits = {

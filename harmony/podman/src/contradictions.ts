@@ -1,9 +1,12 @@
 // What the fields of a service say against each other, each right for itself: ports on the host's network, two mounts of one path, a
-// capability that the host's network makes void.
+// capability that the host's network makes void, a variable that the agent sets.
 
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
 import type { Service } from "./podman-v0-schema.ts";
+
+/** Variables that every container is given (container-spec.ts). */
+const OURS: ReadonlySet<string> = new Set(["IOT_DEVICE_ID", "IOT_DEPLOYMENT", "IOT_SERVICE"]);
 
 export function refuseContradictions(context: z.core.ParsePayload<Service[]>): void {
   context.value.forEach((service, index) => {
@@ -18,6 +21,9 @@ export function refuseContradictions(context: z.core.ParsePayload<Service[]>): v
         const why = IMPOSSIBLE_ON_HOST_NETWORK[name];
         if (why !== undefined) refuse(["capAdd", at], why);
       });
+    }
+    for (const name of Object.keys(service.env)) {
+      if (OURS.has(name)) refuse(["env", name], "is what the agent sets, by what the device and the deployment are called: leave it out");
     }
     const seen = new Map<string, string>();
     for (const { path, field, at } of mountPaths(service)) {

@@ -1,7 +1,7 @@
 // What is known of damage in Podman's storage, and what was done about it, by service: the container is made again; if that does not
 // help the image is removed and fetched again; then also the images that nothing uses, since a damaged layer that they share is not
 // fetched again; at last Podman looks through all of its storage. Each once an incident, which ends an hour after damage was last found.
-// Kept in memory: an agent that starts anew may try each once more.
+// Kept in memory, by a clock that nobody sets: an agent that starts anew may try each once more.
 
 export type Cure = "recreate" | "refetch" | "clear" | "repair";
 
@@ -15,15 +15,15 @@ export interface Incident {
   /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
   readonly next: Cure | "exhausted" | null;
   readonly tried: readonly Cure[];
-  readonly foundAtMs: number;
+  readonly foundMs: number;
 }
 
 export class DamageRecord {
   readonly #incidents = new Map<string, Incident>();
-  readonly #now: () => number;
+  readonly #monotonicMs: () => number;
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(monotonicMs: () => number) {
+    this.#monotonicMs = monotonicMs;
   }
 
   /** `where`: what cannot be in order; an image that cannot be read is not mended by another container of it. */
@@ -33,7 +33,7 @@ export class DamageRecord {
     const fits = CURES.filter((cure) => !tried.includes(cure) && !(cure === "recreate" && where === "image"));
     // One that was decided on and not yet done comes first.
     const next = before?.next ?? fits[0] ?? "exhausted";
-    this.#incidents.set(keyOf(key), { detail, container, next, tried, foundAtMs: this.#now() });
+    this.#incidents.set(keyOf(key), { detail, container, next, tried, foundMs: this.#monotonicMs() });
   }
 
   done(key: ServiceKey, cure: Cure): void {
@@ -58,7 +58,7 @@ export class DamageRecord {
 
   #current(key: ServiceKey): Incident | undefined {
     const incident = this.#incidents.get(keyOf(key));
-    if (incident === undefined || this.#now() - incident.foundAtMs < INCIDENT_MS) return incident;
+    if (incident === undefined || this.#monotonicMs() - incident.foundMs < INCIDENT_MS) return incident;
     this.#incidents.delete(keyOf(key));
     return undefined;
   }

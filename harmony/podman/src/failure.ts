@@ -1,9 +1,12 @@
 // What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is wrong and what would mend it.
 
 import type { Outcome } from "@harmony/core";
-import type { PodmanError } from "./podman-error.ts";
+import { MISSING_SOURCE, type PodmanError } from "./podman-error.ts";
 import { doing } from "./step-in-words.ts";
 import type { Step } from "./step.ts";
+
+/** A registry that limits how often it is asked counts each time. */
+export const BUSY_REGISTRY_MS = 600_000;
 
 export function outcomeOf(step: Step, error: PodmanError): Outcome {
   const subject = "service" in step ? step.service : step.kind.endsWith("Network") ? "network" : "volume";
@@ -35,11 +38,34 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
         "RegistryDenied",
         `registry ${registry} refuses image "${image}": it is private or does not exist there; log the device in (\`podman login ${registry}\`), or correct the image in the deployment`,
       );
+    case "registry-busy":
+      return blocked(
+        "RegistryBusy",
+        `registry ${registry} has been asked too often and does not give image "${image}" now (${error.detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; logged in (\`podman login ${registry}\`), the device has a limit of its own`,
+      );
     case "port-in-use":
       return blocked(
         "PortInUse",
         `${portOf(error.detail)} of service "${subject}" is in use on the device by something else: give the service another port, or end what holds it`,
       );
+    case "address-missing": {
+      const address = /(?:-[tu] |listen (?:tcp|udp) )\[?([\d.]+|[\da-f:]+)\]?[/:]\d/i.exec(error.detail)?.[1] ?? "an address";
+      return blocked(
+        "AddressMissing",
+        `service "${subject}" has a port at ${address}, which is no address of this device now: it is started when it is; see \`ip -br address\`, or correct \`ports\` in the deployment`,
+      );
+    }
+    case "routes-refused":
+      return blocked(
+        "NetworkNotReady",
+        `Podman cannot make the network of service "${subject}" (${error.detail}), as when the device's cable is out: plug it in; \`iot-agent doctor\` tells how containers start without it`,
+      );
+    case "source-missing": {
+      const source = MISSING_SOURCE.exec(error.detail)?.[1] ?? "a path";
+      return source.startsWith("/dev/")
+        ? blocked("DeviceMissing", `device ${source} of service "${subject}" is not there: plug it in; the service is started when it is`)
+        : blocked("HostPathMissing", `path ${source}, which service "${subject}" mounts, is not there: it is tried again; make it there`);
+    }
     case "damaged":
       return blocked(
         "ImageDamaged",

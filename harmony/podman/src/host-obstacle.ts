@@ -2,6 +2,7 @@
 // that are not there. Pure; each sentence names what to do on the device.
 
 import type { Blocked } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
 import type { DeviceFact, HostFacts } from "./host-facts.ts";
 import type { Inputs } from "./inputs.ts";
 import { allowsPath, type Policy } from "./policy.ts";
@@ -32,7 +33,7 @@ export function obstaclesToMaking(
     }
     const file = `${host.secretsFolder}/${name}`;
     const cure = `\`sudo install -o root -g iot-agent -m 0640 FILE ${file}\``;
-    return host.secrets[name]?.kind === "unreadable"
+    return lookUp(host.secrets, name)?.kind === "unreadable"
       ? blocked(
           "SecretMissing",
           `the agent may not read secret "${name}" of service "${service.name}": ${cure} gives it the owner and mode it needs`,

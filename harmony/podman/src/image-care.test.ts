@@ -6,6 +6,7 @@ import type { Incident } from "./damage.ts";
 import { type ImageCare, NO_CARE } from "./image-care.ts";
 import { imageReference } from "./names.ts";
 import { plan } from "./planner.ts";
+import { report } from "./report.ts";
 import type { Container } from "./snapshot.ts";
 
 const score = { services: [{ name: "web", image: "x:2" }] };
@@ -24,7 +25,7 @@ function planned({ containers = [], absent = false, ...care }: World): { readonl
 }
 
 function incident(next: Incident["next"], of = "app_web"): Readonly<Record<string, Incident>> {
-  return { web: { detail: "layer not known", container: of, next, tried: [], foundAtMs: 0 } };
+  return { web: { detail: "layer not known", container: of, next, tried: [], foundMs: 0 } };
 }
 
 function room(freeBytes: number, neededBytes = 200 * MB): ImageCare["room"] {
@@ -60,6 +61,20 @@ test.each<readonly [string, World, readonly string[]]>([
   ["where there is room, none goes", { absent: true, room: room(200 * MB), unused }, ["pull x:2", "create app_web", "start app_web"]],
 ])("%s", (_, world, steps) => {
   expect(planned(world)).toEqual({ steps, blocked: [] });
+});
+
+test("a service may be called as what every object inherits", () => {
+  const data = { services: [{ name: "constructor", image: "x:2" }] };
+  const seen = snapshot({ images: ["x:2"], containers: [container("constructor", data, { ...down, exitCode: 139 })] });
+  expect(plan(desired(data), seen).steps.map(inWords)).toEqual(["verify x:2"]);
+  const running = snapshot({ images: ["x:2"], containers: [container("constructor", data)] });
+  const input = { desired: desired(data), snapshot: running, plan: plan(desired(data), running), outcomes: [], doing: null };
+  expect(report(input)).toMatchObject({ phase: "Running", message: "running x:2" });
+});
+
+test("a service that is there needs no room", () => {
+  const { steps, blocked } = planned({ absent: true, room: room(90 * MB), containers: [container("web", score, { state: "created" })] });
+  expect({ steps, blocked }).toEqual({ steps: ["start app_web"], blocked: [] });
 });
 
 test("a container that serves is not removed with the damaged image of the next", () => {

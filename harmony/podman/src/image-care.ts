@@ -4,10 +4,11 @@
 // made room for is an obstacle to its service alone.
 
 import type { Blocked } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
 import type { Incident } from "./damage.ts";
 import { imageReference } from "./names.ts";
 import type { PodmanV0, Service } from "./podman-v0-schema.ts";
-import { isUp } from "./role.ts";
+import { isUp, type Role } from "./role.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
 import type { Step } from "./step.ts";
@@ -48,7 +49,7 @@ const ENDS_LIKE_CUT: ReadonlySet<number> = new Set([126, 127, 132, 135, 139]);
 /** Steps that come before all others; while there are any, nothing else is planned. */
 export function careFirst(deployment: string, { services }: PodmanV0, { care, containers }: Snapshot): Step[] {
   const own = containers.filter((container) => container.deployment === deployment);
-  const cures = services.flatMap((service) => cure(deployment, service, care.incidents[service.name], own));
+  const cures = services.flatMap((service) => cure(deployment, service, lookUp(care.incidents, service.name), own));
   if (cures.length > 0) return cures;
   const suspects = services.flatMap((service) => suspect(service, own, care));
   return suspects.length > 0 ? suspects : makeRoom(services, care);
@@ -67,7 +68,7 @@ function cure(deployment: string, { name: service, image }: Service, incident: I
 }
 
 function suspect({ name: service, image }: Service, own: readonly Container[], { verified, incidents }: ImageCare): Step[] {
-  if (incidents[service] !== undefined) return [];
+  if (lookUp(incidents, service) !== undefined) return [];
   const found = own.find(
     ({ name, imageId, exitCode, lastLines }) =>
       isOf(name, service) &&
@@ -102,14 +103,16 @@ function short(room: Room | undefined): number {
 }
 
 /** Why a service cannot be started or replaced now, as far as it is the image's or the disk's fault. */
-export function imageObstacle({ name, image }: Service, deployment: string, { care }: Snapshot): Blocked[] {
-  const incident = care.incidents[name];
+export function imageObstacle({ service, wanted }: Pick<Role, "service" | "wanted">, deployment: string, { care }: Snapshot): Blocked[] {
+  const { name, image } = service;
+  const incident = lookUp(care.incidents, name);
   if (incident?.next === "exhausted") {
     const message = `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`iot-agent retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`;
     return [{ subject: name, reason: "ImageDamaged", message }];
   }
   const room = care.room[imageReference(image)];
-  if (room !== undefined && short(room) > 0) {
+  // A container that is there needs no image any more.
+  if (wanted === "neither" && room !== undefined && short(room) > 0) {
     const message = `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`podman image prune -a\` removes images that nothing uses, \`podman system df\` shows what takes it)`;
     return [{ subject: name, reason: "DiskFull", message }];
   }

@@ -3,9 +3,10 @@
 // remembered between passes lies in the ledger (on disk) and here (in memory).
 
 import type { Desired, Outcome } from "@harmony/core";
-import { errorText } from "@harmony/runtime";
+import { type Clock, errorText } from "@harmony/runtime";
 import { DamageRecord } from "./damage.ts";
 import type { DiskSpace } from "./disk-space.ts";
+import { BUSY_REGISTRY_MS } from "./failure.ts";
 import { type ImageCare, megabytes, type Room } from "./image-care.ts";
 import type { ImageLedger } from "./image-ledger.ts";
 import { imageReference } from "./names.ts";
@@ -27,7 +28,13 @@ export interface ImageStoreOptions {
   readonly podman: Podman;
   readonly disk: DiskSpace;
   readonly ledger: ImageLedger;
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "monotonicMs">;
+}
+
+interface Wanted {
+  readonly deployment: string;
+  readonly service: string;
+  readonly reference: string;
 }
 
 type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
@@ -39,25 +46,27 @@ export class ImageStore {
   readonly #verified = new Set<string>();
   /** By reference, of pulls that found too little room. */
   readonly #neededBytes = new Map<string, number>();
-  /** By deployment, the references of its Score. */
-  readonly #wanted = new Map<string, readonly string[]>();
+  /** By deployment, the services of its Score with the references of their images. */
+  readonly #wanted = new Map<string, readonly Wanted[]>();
   /** References of which an image was found damaged: another pull may have found its layers here. */
   readonly #suspected = new Set<string>();
+  /** By registry, when one may be asked again that was asked too often; of the monotonic clock. */
+  readonly #busy = new Map<string, { readonly untilMs: number; readonly detail: string }>();
   #unflushed: string | null = null;
   #graphRoot: string | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
-    this.damage = new DamageRecord(options.now);
+    this.damage = new DamageRecord(options.clock.monotonicMs);
   }
 
   /** Those of the Score that count as there; null: it is not. */
   async images(desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot["images"]> {
     const services = desired.data?.services ?? [];
-    const references = [...new Set(services.map(({ image }) => imageReference(image)))];
+    const wanted = services.map(({ name, image }) => ({ deployment: desired.name, service: name, reference: imageReference(image) }));
     if (desired.data === null) this.#wanted.delete(desired.name);
-    else this.#wanted.set(desired.name, references);
-    const entries = references.map(async (reference) => {
+    else this.#wanted.set(desired.name, wanted);
+    const entries = [...new Set(wanted.map(({ reference }) => reference))].map(async (reference) => {
       // Of a pull that the power cut, layers may be there in part: it is not there before it was looked at.
       if ((await this.#options.ledger.pullState(reference)) === "cut") return [reference, null] as const;
       try {
@@ -65,9 +74,7 @@ export class ImageStore {
         return [reference, image === null ? null : { id: image.Id, digest: image.Digest }] as const;
       } catch (error) {
         if (!(error instanceof PodmanError) || error.code !== "damaged") throw error;
-        for (const { name: service, image } of services)
-          if (imageReference(image) === reference)
-            this.damage.found({ deployment: desired.name, service }, "image", { container: "", detail: error.detail });
+        for (const one of wanted) if (one.reference === reference) this.damage.found(one, "image", { container: "", detail: error.detail });
         return [reference, null] as const;
       }
     });
@@ -96,7 +103,7 @@ export class ImageStore {
   }
 
   async pull(step: StepOf<"pull">, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
-    const { podman, ledger, now } = this.#options;
+    const { podman, ledger, clock } = this.#options;
     const { reference, policy } = step;
     const state = await ledger.pullState(reference);
     let before = await podman.inspectImage(reference, signal);
@@ -130,7 +137,7 @@ export class ImageStore {
     const isOurs = after.Id !== before?.Id || state !== "none";
     if (!this.#suspected.has(reference)) this.#verified.add(after.Id);
     // Without it the image is read as a whole after the next boot.
-    if (this.#unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, now());
+    if (this.#unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, clock.now());
     return outcome;
   }
 
@@ -152,14 +159,15 @@ export class ImageStore {
     const { podman } = this.#options;
     const { reference, containers, cure } = step;
     if (cure !== "recreate") {
-      const why = await this.#unobtainable(step, signal);
+      const why = (await this.#inUse(step, signal)) ?? (await this.#unobtainable(step, signal));
       if (why !== null) return { kind: "blocked", subject: step.service, reason: "ImageDamaged", message: why };
     }
     for (const container of containers) await podman.removeContainer(container, signal);
     if (cure !== "recreate") await podman.removeImage(reference, signal);
     if (cure === "clear") for (const { id } of await this.#unused(signal)) await this.#removeUnused(id, signal);
     if (cure === "repair") await this.#repair(signal);
-    this.damage.done(step, cure);
+    // Of an image, for all that are made of it: none of their containers was left.
+    for (const one of cure === "recreate" ? [step] : this.#wantedOf(reference)) this.damage.done(one, cure);
     this.#verified.clear();
     this.#suspected.add(reference);
     return { kind: "changed" };
@@ -168,9 +176,7 @@ export class ImageStore {
   foundDamaged(step: Step, detail: string): void {
     if (step.kind === "pull") {
       // A layer of a pull that the power cut: recorded as whole, of no image yet, and taken for fetched by every pull after.
-      for (const [deployment, references] of this.#wanted)
-        if (references.includes(step.reference))
-          this.damage.found({ deployment, service: step.service }, "image", { container: "", detail });
+      for (const one of this.#wantedOf(step.reference)) this.damage.found(one, "image", { container: "", detail });
       return;
     }
     if (step.kind === "mend") {
@@ -191,15 +197,15 @@ export class ImageStore {
 
   async verify(step: StepOf<"verifyImage">, signal: AbortSignal): Promise<Outcome> {
     const { container, image, imageId } = step;
-    this.#verified.add(imageId);
     try {
       await this.#options.podman.verifyImage(imageId, signal);
       this.#suspected.delete(imageReference(image));
     } catch (error) {
-      if (!(error instanceof PodmanError)) throw error;
+      if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
       // Of anything else nothing is learned, and the container's own words stand.
       if (error.code === "damaged") this.damage.found(step, "image", { container, detail: error.detail });
     }
+    this.#verified.add(imageId);
     return { kind: "changed" };
   }
 
@@ -214,7 +220,6 @@ export class ImageStore {
 
   /** Ends a pull that would fill the disk as soon as Podman tells how large its layers are. */
   async #fetch({ reference, policy }: StepOf<"pull">, signal: AbortSignal, progress: (text: string) => void): Promise<void> {
-    const { podman } = this.#options;
     const freeBytes = await this.#freeBytes(signal);
     const tooLarge = new AbortController();
     const onSize = ({ totalBytes }: PullSize): void => {
@@ -225,7 +230,7 @@ export class ImageStore {
     };
     try {
       const either = AbortSignal.any([signal, tooLarge.signal]);
-      await podman.pullImage(reference, policy === "newer" ? "always" : policy, either, pullProgress(progress, onSize));
+      await this.#ask(reference, policy === "newer" ? "always" : policy, either, pullProgress(progress, onSize));
       this.#neededBytes.delete(reference);
     } catch (error) {
       signal.throwIfAborted();
@@ -237,16 +242,51 @@ export class ImageStore {
     }
   }
 
+  /** A registry that has been asked too often is left alone for a while. */
+  readonly #ask: Podman["pullImage"] = async (reference, policy, signal, onLine) => {
+    const { podman, clock } = this.#options;
+    const registry = reference.split("/")[0] ?? "";
+    const busy = this.#busy.get(registry);
+    if (busy !== undefined && clock.monotonicMs() < busy.untilMs)
+      throw new PodmanError(`failed to pull image "${reference}"`, { code: "registry-busy", detail: busy.detail });
+    try {
+      await podman.pullImage(reference, policy, signal, onLine);
+    } catch (error) {
+      if (error instanceof PodmanError && error.code === "registry-busy")
+        this.#busy.set(registry, { untilMs: clock.monotonicMs() + BUSY_REGISTRY_MS, detail: error.detail });
+      throw error;
+    }
+  };
+
+  /** A person asks: what was tried, and who was asked, may be again. */
+  retry(deployment: string): void {
+    this.damage.forget(deployment);
+    this.#busy.clear();
+  }
+
   /** Why the image should not be removed, in a sentence: what is damaged may still be better than nothing. null: the registry has it. */
   async #unobtainable({ image, reference, detail }: StepOf<"mend">, signal: AbortSignal): Promise<string | null> {
     try {
-      await this.#options.podman.pullImage(reference, "always", signal, () => undefined);
+      await this.#ask(reference, "always", signal, () => undefined);
     } catch (error) {
       if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
       if (error.code !== "damaged")
         return `image "${image}" is damaged on this device (${detail}), and it cannot be fetched again (${error.detail}): that is tried again; check the registry and the device's network`;
     }
     return null;
+  }
+
+  /** Why the image cannot be removed, in a sentence: a container of it that this cure does not remove, since it may serve well all the same. */
+  async #inUse({ image, reference, deployment, containers, detail }: StepOf<"mend">, signal: AbortSignal): Promise<string | null> {
+    const made = await this.#options.podman.containersOf(reference, signal);
+    const other = made.flatMap(({ Names }) => Names).find((name) => !containers.includes(name));
+    return other === undefined
+      ? null
+      : `image "${image}" is damaged on this device (${detail}), and cannot be fetched again while container "${other}" is made of it too: \`podman rm --force ${other}\`, then \`iot-agent retry ${deployment}\``;
+  }
+
+  #wantedOf(reference: string): readonly Wanted[] {
+    return [...this.#wanted.values()].flat().filter((one) => one.reference === reference);
   }
 
   /** It fails where a container needs what it would remove, and knows no more than that; the next try to start tells. */
@@ -300,7 +340,7 @@ export class ImageStore {
 
   async #unused(signal: AbortSignal): Promise<ImageCare["unused"]> {
     const [listed, pulled] = await Promise.all([this.#options.podman.listImages(signal), this.#options.ledger.pulled()]);
-    const wanted = new Set([...this.#wanted.values()].flat());
+    const wanted = new Set([...this.#wanted.values()].flat().map(({ reference }) => reference));
     return listed
       .filter(({ Containers }) => Containers === 0)
       .flatMap((image) => {

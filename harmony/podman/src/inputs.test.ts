@@ -12,16 +12,18 @@ const D1 = "0123456789abcdef0123";
 const D2 = "ffffffffffffffffffff";
 const host = (more: Partial<HostFacts>): HostFacts => ({ ...NO_HOST_FACTS, mountsFolder: "/m", secretsFolder: "/s", ...more });
 const withSecret = (digest: string, more: Partial<HostFacts> = {}) => host({ secrets: { db: { kind: "present", digest } }, ...more });
-const made = (data: unknown, facts: HostFacts, labels: Record<string, string> = {}) => {
+const made = (data: unknown, facts: HostFacts, labels: Record<string, string> = {}, controllers: string[] = []) => {
   const service = desired(data).data?.services[0];
   if (service === undefined) throw new Error("no service");
-  const inputs = inputsOf(service, { deployment: "app", device: { id: "pi-01", labels }, host: facts });
+  const inputs = inputsOf(service, { deployment: "app", device: { id: "pi-01", labels }, host: facts, controllers });
   return { folder: inputs.mounts?.folder ?? "", inputs: inputs.label };
 };
 
 const mounting = web({ secrets: [{ name: "db" }] });
 const inEnv = web({ env: { PASSWORD: { secret: "db" } } });
 const labelled = web({ env: { SITE: { device: "labels.site" } } });
+const limited = web({ resources: { memory: "64Mi" } });
+const unlimited = made(limited, NO_HOST_FACTS).inputs;
 const serial = web({ devices: ["/dev/serial/by-id/m:/dev/m"] });
 const shared = web({ volumes: ["/srv/a:/a"] });
 const now = made(mounting, withSecret(D1));
@@ -150,6 +152,26 @@ testTable({
         containers: [container("web", labelled, { inputs: made(labelled, host({}), { site: "a" }).inputs })],
       },
       steps: swap,
+    },
+  ],
+  "a limit": [
+    {
+      name: "that could not be set is set when its controller is on",
+      want: limited,
+      have: { images, controllers: ["memory"], containers: [container("web", limited, { inputs: unlimited })] },
+      steps: swap,
+    },
+    {
+      name: "that is set keeps a container from starting when its controller is off: it is made anew without",
+      want: limited,
+      have: { images, containers: [container("web", limited, { state: "created" })] },
+      steps: ["create app_web.next", "start app_web.next", "remove app_web", "rename app_web.next app_web"],
+    },
+    {
+      name: "that is as it can be leaves alone what runs",
+      want: limited,
+      have: { ...proved(limited), containers: [container("web", limited, { inputs: unlimited })] },
+      steps: [],
     },
   ],
   "a device": [

@@ -4,7 +4,7 @@
 // was made with stands in a label of it, by these names.
 
 import { createHash } from "node:crypto";
-import { canonicalJson } from "@harmony/schema";
+import { canonicalJson, lookUp } from "@harmony/schema";
 import { secretPath } from "./contradictions.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { Service } from "./podman-v0-schema.ts";
@@ -13,6 +13,8 @@ export interface InputContext {
   readonly deployment: string;
   readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
   readonly host: HostFacts;
+  /** What cgroups can enforce here. */
+  readonly controllers: readonly string[];
 }
 
 export type InputSource =
@@ -52,9 +54,9 @@ const SECRET_MODE = 0o444;
 const UNKNOWN = "unknown";
 
 export function inputsOf(service: Service, context: InputContext): Inputs {
-  const { deployment, device, host } = context;
+  const { deployment, device, host, controllers } = context;
   const digestOf = (name: string): string => {
-    const fact = host.secrets[name];
+    const fact = lookUp(host.secrets, name);
     return fact?.kind === "present" ? fact.digest : UNKNOWN;
   };
   const env: Record<string, string> = {};
@@ -68,7 +70,7 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
       secretEnv[variable] = { podmanName: `${deployment}_${value.secret}.${digest}`, name: value.secret, digest };
     } else {
       const label = value.device === "id" ? null : value.device.slice("labels.".length);
-      const found = label === null ? device.id : device.labels[label];
+      const found = label === null ? device.id : lookUp(device.labels, label);
       if (found === undefined && label !== null) missing.push({ kind: "label", name: label });
       env[variable] = fromDevice[variable] = found ?? UNKNOWN;
     }
@@ -85,6 +87,7 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
   const mounts = files.length === 0 ? null : { folder, files };
   const secrets = [...new Set([...service.secrets.map(({ name }) => name), ...Object.values(secretEnv).map(({ name }) => name)])];
   missing.push(...secrets.filter((name) => digestOf(name) === UNKNOWN).map((name) => ({ kind: "secret", name }) as const));
+  const unlimited = unenforced(service, controllers);
   const told = {
     env: Object.keys(fromDevice).length === 0 ? undefined : fromDevice,
     mounts: mounts?.folder,
@@ -92,9 +95,21 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
       Object.keys(secretEnv).length === 0
         ? undefined
         : Object.fromEntries(Object.entries(secretEnv).map(([variable, { podmanName }]) => [variable, podmanName])),
+    // So that it is made anew when the controller was turned on, and when it was turned off, where no start would succeed.
+    unlimited: unlimited.length === 0 ? undefined : unlimited,
   };
   const isNothing = Object.values(told).every((part) => part === undefined);
   return { env, secretEnv, mounts, missing, label: isNothing ? "" : canonicalJson(told) };
+}
+
+/** Limits of the Score that nothing on this device enforces, in the Score's words. */
+export function unenforced(service: Service, controllers: readonly string[]): readonly string[] {
+  const { memory, cpus, pids } = service.resources ?? {};
+  return [
+    memory !== undefined && !controllers.includes("memory") ? "memory" : null,
+    cpus !== undefined && !controllers.includes("cpu") ? "cpus" : null,
+    pids !== undefined && !controllers.includes("pids") ? "pids" : null,
+  ].filter((limit) => limit !== null);
 }
 
 /** Whether a secret of Podman's is ours, for this deployment: the list of 4.9 tells no labels. */

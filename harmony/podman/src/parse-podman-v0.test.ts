@@ -85,6 +85,11 @@ describe("of a service", () => {
     [{ env: { A: true } }, 'env.A: expected text: quote it, "true", found true'],
     [{ env: ["A=1"] }, 'env: expected a map, found ["A=1"]'],
     [{ env: { "A=B": "1" } }, 'env.A=B: expected a name without = and white space, found "A=B"'],
+    [
+      { env: { IOT_SERVICE: "x" } },
+      'env.IOT_SERVICE: is what the agent sets, by what the device and the deployment are called: leave it out, found "x"',
+    ],
+    [{ entrypoint: [] }, "entrypoint: is empty, which means nothing: leave it out, and the image's own is started, found []"],
     [{ tmpfs: ["tmp"] }, 'tmpfs[0]: expected "/path[:options]", e.g. "/run" or "/tmp:size=64m", found "tmp"'],
     [{ command: "it's" }, `command: expected a command line whose quotes are closed, found "it's"`],
     [{ command: ["a", 1] }, 'command: expected a command line or a list of texts, e.g. ["httpd", "-f"]; numbers in quotes, found ["a",1]'],

@@ -67,7 +67,7 @@ test("what containers are given is there before them, and goes after them", () =
       if (plan(want, end).blocked.length > 0) return;
       const labels = end.containers.map(({ inputs }) => inputs).join(" ");
       expect([...(end.secrets ?? []), ...end.host.mounts].filter((name) => !labels.includes(name))).toEqual([]);
-      const needed = services.map((one) => inputsOf(one, { deployment: "app", device: end.device, host: end.host }));
+      const needed = services.map((one) => inputsOf(one, { ...end, deployment: "app" }));
       for (const { name, inputs } of end.containers) {
         const index = services.findIndex((one) => name === `app_${one.name}`);
         if ((needed[index]?.missing.length ?? 0) === 0) expect(inputs).toBe(needed[index]?.label);

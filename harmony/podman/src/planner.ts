@@ -4,6 +4,7 @@
 // simply not planned in this one. How one container takes over is in swap.ts, whether it has proved itself in gate.ts.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
 import { needsNetwork } from "./container-spec.ts";
 import { crashNeed, type CrashNeed } from "./crash-loop.ts";
 import { isCutShort, judge } from "./gate.ts";
@@ -154,7 +155,7 @@ function keep(role: Role, target: Target, { record, nowMs }: Snapshot): Kept[] {
   const { service, current, next, old, wanted } = role;
   if (wanted !== "current" || current === undefined || (old !== undefined && isUp(old))) return [];
   const isTried = isOnTrial(record, target);
-  const crash = isTried ? ({ kind: "nothing" } as const) : crashNeed(current, record.crashes[service.name], nowMs);
+  const crash = isTried ? ({ kind: "nothing" } as const) : crashNeed(current, lookUp(record.crashes, service.name), nowMs);
   const isOurStop = record.held.includes(current.name) || crash.kind === "start" || target.kind === "waiting";
   const asked = restartNeed(service, current, { nowMs, isOurStop });
   const need = isTried && isCutShort(current, record.trial) ? "start" : asked === "start" && crash.kind === "wait" ? "nothing" : asked;
@@ -256,7 +257,7 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
     const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;
     return [{ subject: service.name, reason: "PortInUse", message }];
   }
-  const ofImage = imageObstacle(service, deployment, snapshot);
+  const ofImage = imageObstacle(role, deployment, snapshot);
   if (ofImage.length > 0) return ofImage;
   const reference = imageReference(service.image);
   // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs a minute and ends in a riddle.

@@ -20,6 +20,11 @@ test.each([
   ],
   ['writing blob: adding layer with blob "sha256:a": processing tar file(write /x: no space left on device): exit status 1', "disk-full"],
   ['parsing reference "UPPER": repository name must be lowercase', "image-name-invalid"],
+  [
+    "initializing source docker://nginx:alpine: reading manifest alpine in docker.io/library/nginx: toomanyrequests: You have reached your pull rate limit.",
+    "registry-busy",
+  ],
+  ["received unexpected HTTP status: 429 Too Many Requests", "registry-busy"],
   ["something else", "failed"],
 ])("of a pull: %s", (text, code) => {
   expect(codeOfPull(text)).toBe(code);
@@ -63,7 +68,19 @@ test.each([
   ],
   [500, "reading blob sha256:f25626b07c80a5a18777d2a0ea012951b1187ce87e16434e2731bbc2c6a29cfe: EOF", "damaged"],
   [500, "runtime error: invalid memory address or nil pointer dereference", "damaged"],
-  [500, "statfs /srv/data: no such file or directory", "failed"],
+  [500, "statfs /srv/data: no such file or directory", "source-missing"],
+  [
+    500,
+    "crun: cannot stat `/dev/serial/by-id/usb-ACME_Meter-if00`: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+    "source-missing",
+  ],
+  [
+    500,
+    "pasta failed with exit code 1: Failed to bind port 8081 (Cannot assign requested address) for option '-t 10.77.0.9/8081-8081:80-80'",
+    "address-missing",
+  ],
+  [500, "rootlessport listen tcp 10.77.0.9:8081: bind: cannot assign requested address", "address-missing"],
+  [500, "pasta failed with exit code 1: Couldn't set IPv4 route(s) in guest: Invalid argument", "routes-refused"],
   [409, "image used by 3c3d: image is in use by a container: consider listing external containers and force-removing image", "conflict"],
   [
     500,

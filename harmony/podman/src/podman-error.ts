@@ -5,11 +5,19 @@ export type PodmanErrorCode =
   | "not-found"
   | "conflict"
   | "port-in-use"
+  /** A port is to be bound to an address that the device does not have. */
+  | "address-missing"
+  /** pasta cannot copy the device's routes: an interface has an address and no carrier. */
+  | "routes-refused"
+  /** What is to be mounted is not there any more. */
+  | "source-missing"
   | "image-not-found"
   | "image-name-invalid"
   | "wrong-architecture"
   | "registry-unreachable"
   | "registry-denied"
+  /** It has been asked too often, and says so. */
+  | "registry-busy"
   | "disk-full"
   /** Files in Podman's storage are not what they were: what a power cut leaves of what was not yet written. */
   | "damaged"
@@ -55,11 +63,17 @@ const DAMAGE = new RegExp(
   "is",
 );
 
+/** When a container is started (crun, runc), and when it is made (Podman); of a mount's source. */
+export const MISSING_SOURCE: RegExp = /(?:cannot stat `|statfs |rootfs at "[^"]*": stat )(\/.+?)`?: no such file or directory/i;
+
 /** Of containers, networks, volumes and images on the device. */
 export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
   if (/address already in use|port is already allocated/i.test(text)) return "port-in-use";
+  if (/cannot assign requested address/i.test(text)) return "address-missing";
+  if (/couldn't set IPv[46] route/i.test(text)) return "routes-refused";
   if (DAMAGE.test(text)) return "damaged";
+  if (MISSING_SOURCE.test(text)) return "source-missing";
   if (/no such image|image not known/i.test(text)) return "image-not-found";
   if (status === 404) return "not-found";
   if (status === 409 || /name .*already in use|already exists/i.test(text)) return "conflict";
@@ -72,6 +86,7 @@ export function codeOfPull(text: string): PodmanErrorCode {
   if (/layer not known|readlink \S*: invalid argument/i.test(text)) return "damaged";
   if (/parsing reference|invalid reference format|must be lowercase/i.test(text)) return "image-name-invalid";
   if (/no image found in (manifest list|image index) for architecture|does not match the host/i.test(text)) return "wrong-architecture";
+  if (/toomanyrequests|too many requests|status( code)?:? 429/i.test(text)) return "registry-busy";
   if (/unauthorized|authentication required|denied|forbidden|invalid username\/password/i.test(text)) return "registry-denied";
   if (/manifest unknown|name unknown|not found|did not resolve to an alias|image not known|unable to retrieve/i.test(text))
     return "image-not-found";

@@ -69,7 +69,11 @@ export const Service = z.strictObject({
   image: imageReference,
   pull: z._default(z.enum(["missing", "newer", "never"]), "missing").check(about("When to ask the registry as a container is made.")),
   ports: z.prefault(z.array(Port), []).check(about('"[ip:]host:container[/udp]"')),
-  entrypoint: z.optional(CommandLine),
+  entrypoint: z.optional(
+    CommandLine.check(
+      z.refine((words) => words.length > 0, { error: "is empty, which means nothing: leave it out, and the image's own is started" }),
+    ),
+  ),
   command: z.optional(CommandLine),
   env: z._default(z.record(z.string().check(z.regex(/^[^=\s]+$/, { error: "expected a name without = and white space" })), EnvValue), {}),
   volumes: z

@@ -1,6 +1,7 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
 
 import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
+import { systemClock } from "@harmony/runtime";
 import type { DiskSpace } from "./disk-space.ts";
 import { execute } from "./execute.ts";
 import { executeInputs } from "./execute-inputs.ts";
@@ -49,7 +50,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
     const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
       (known ??= (await podman.info(signal)).host.cgroupControllers);
     const now = (): number => Date.now();
-    const images = new ImageStore({ podman, disk, ledger, now });
+    const images = new ImageStore({ podman, disk, ledger, clock: systemClock });
     const restarts = new RestartMeter();
     const options = { podman, images, journal, startList, restarts, device, host, policy, controllers, now };
     /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
@@ -88,7 +89,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
       },
       watch: (onChange, signal) => watch(podman, onChange, signal),
       retry: (name) => {
-        images.damage.forget(name);
+        images.retry(name);
         retries.add(name);
         return Promise.resolve();
       },

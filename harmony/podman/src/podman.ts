@@ -132,6 +132,8 @@ export interface Podman {
   info(signal: AbortSignal): Promise<Info>;
   /** Running or not. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
+  /** Those that were made of an image by this reference, anyone's. */
+  containersOf(reference: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   inspectContainer(name: string, signal: AbortSignal): Promise<InspectedContainer>;
   /** `spec` is libpod's SpecGenerator. Never pulls. */
   createContainer(spec: Readonly<Record<string, unknown>> & { readonly name: string }, signal: AbortSignal): Promise<void>;
@@ -202,6 +204,11 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
 
     listContainers: (label, signal) =>
       http.json(z.array(ListedContainer), get(`/containers/json?all=true&${filters({ label: [label] })}`, "list containers", signal)),
+
+    containersOf: (reference, signal) => {
+      const path = `/containers/json?all=true&${filters({ ancestor: [reference] })}`;
+      return http.json(z.array(ListedContainer), get(path, `list containers of image "${reference}"`, signal));
+    },
 
     inspectContainer: (name, signal) => http.json(InspectedContainer, get(container(name, "/json"), `inspect container "${name}"`, signal)),
 

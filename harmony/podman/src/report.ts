@@ -2,8 +2,9 @@
 // the command line and in the device's journal alike.
 
 import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
-import { unenforced } from "./container-spec.ts";
+import { lookUp } from "@harmony/schema";
 import { heldMessage, timeOfDay } from "./hold.ts";
+import { unenforced } from "./inputs.ts";
 import { containerName, imageReference, nextName } from "./names.ts";
 import { doing as doingInWords } from "./step-in-words.ts";
 import { restartNeed } from "./role.ts";
@@ -229,7 +230,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
   const { name, image } = service;
   const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
   const lastWords = words(container.lastLines.at(-1));
-  const crash = record.crashes[name];
+  const crash = lookUp(record.crashes, name);
   if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
     const when = container.state === "running" ? "has been started again" : `is started again at ${timeOfDay(crash.startAt)}`;
     const message = `service "${name}" keeps ending, last with exit code ${crash.exitCode}, and ${when} (try ${crash.count + 1})`;

@@ -76,6 +76,15 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await eventually(isSo, { what: `${name} is ${phase}`, timeoutMs: 40_000, intervalMs: 500 });
     return reports;
   };
+  const layer = async (tag: string): Promise<string> => {
+    const diff = await podman("image", "inspect", image(`hello:${tag}`), "--format", "{{index .RootFS.Layers 0}}");
+    return `${STORAGE}/overlay/${diff.replace("sha256:", "")}`;
+  };
+  /** Not both, since Podman that misses a layer puts all links right. */
+  const damageLayer = async (tag: string): Promise<unknown> =>
+    version === "4.9"
+      ? shell(`rm -r ${await layer(tag)}`)
+      : shell(`link=${STORAGE}/overlay/l/$(cat ${await layer(tag)}/link); rm $link; : > $link; chown ${user}: $link`);
   const powerCycle = async (): Promise<void> => {
     await device.powerOff();
     await device.powerOn();
@@ -94,19 +103,13 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
   test("what a power cut left damaged is not removed while it cannot be fetched again, and is mended when it can", async () => {
     // Each is what a cut was, or could be, seen to leave of a layer; of the last one of the container's own layer. The first is a layer
     // of large:1 too, which is of no use any more and keeps it from being fetched again.
-    const layer = async (tag: string): Promise<string> => {
-      const diff = await podman("image", "inspect", image(`hello:${tag}`), "--format", "{{index .RootFS.Layers 0}}");
-      return `${STORAGE}/overlay/${diff.replace("sha256:", "")}`;
-    };
     const tags = ["1", "2", "3"];
     const all = (phase: string, saying?: string): Promise<WorkloadReport[][]> =>
       Promise.all(tags.map((tag) => until(phase, `hello-${tag}`, hello(`hello:${tag}`, { ports: [] }), saying)));
     await all("Running");
     await device.exec(["systemctl", "--user", "stop", "podman.socket", "podman.service"], { user });
     await shell(`truncate --size=900000 ${await layer("1")}/diff/bin/busybox`);
-    // Not both, since Podman that misses a layer puts all links right.
-    if (version === "4.9") await shell(`rm -r ${await layer("2")}`);
-    else await shell(`link=${STORAGE}/overlay/l/$(cat ${await layer("2")}/link); rm $link; : > $link; chown ${user}: $link`);
+    await damageLayer("2");
     const upper = await podman("inspect", "hello-3_web", "--format", "{{.GraphDriver.Data.UpperDir}}");
     await shell(`umount --lazy ${upper.replace(/diff$/, "merged")} || true; rm -r ${upper.replace(/\/diff$/, "")}`);
     await registry.down();
@@ -146,6 +149,21 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     expect(seen.join("\n")).toContain("looking whether it is whole");
     expect(await eventually(page, { what: "it answers" })).toContain("version=2");
     await apply("hello", null);
+  });
+
+  test("a damaged image that another container is made of: that one runs on and is named, and when it is gone the image is mended", async () => {
+    await podman("rmi", "--all", "--force");
+    const second = hello("hello:1", { ports: [], env: { OF: "second" } });
+    await until("Running", "first", hello("hello:1", { ports: [] }));
+    await device.exec(["systemctl", "--user", "stop", "podman.socket", "podman.service"], { user });
+    await damageLayer("1");
+    await device.exec(["systemctl", "--user", "start", "podman.socket"], { user });
+    const held = (await until("Blocked", "second", second, "first_web")).at(-1);
+    expect(held).toMatchObject({ reason: "ImageDamaged" });
+    expect(held?.message).toContain("`podman rm --force first_web`, then `iot-agent retry second`");
+    expect(await podman("ps", "--format", "{{.Names}}")).toBe("first_web");
+    await podman("rm", "--force", "--time", "0", "first_web");
+    await until("Running", "second", second);
   });
 
   // What does not differ between the two is asked of one.

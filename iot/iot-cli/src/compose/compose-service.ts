@@ -1,5 +1,6 @@
 // One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is told with why.
 
+import { lookUp } from "@harmony/schema";
 import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";
 import { dnsLabelOf, duration, durationMs, ports, size } from "./compose-values.ts";
 import { type ComposeMap, isMap, listOf, mapOf, type Tell, tellOthers, textOf } from "./notes.ts";
@@ -41,7 +42,7 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
   if (name !== original) tell(at, `is called ${name} here, since a name has to be a DNS label: put it right where others name it`);
   for (const key of Object.keys(compose)) {
     if (TAKEN.has(key) || key.startsWith("x-")) continue;
-    tell(`${at}.${key}`, WHY_NOT[key] ?? "is not taken over");
+    tell(`${at}.${key}`, lookUp(WHY_NOT, key) ?? "is not taken over");
   }
   if (compose["container_name"] !== undefined)
     tell(`${at}.container_name`, "is not taken over: the container is called <deployment>_<service>");
