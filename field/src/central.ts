@@ -27,8 +27,8 @@ export interface Central {
   readonly registry: Registry;
   /** Gives the reference that goes into a Score. */
   pushImage(options: { readonly version: string; readonly ballastMegabytes?: number }): Promise<string>;
-  /** One commit and push: by deployment, the image of its service. Deployments that are not named stay. */
-  publish(device: string, images: Readonly<Record<string, { readonly image: string; readonly port: number }>>): Promise<void>;
+  /** One commit and push, by deployment. Deployments that are not named stay. */
+  publish(device: string, workloads: Readonly<Record<string, Omit<Workload, "device" | "name">>>): Promise<void>;
   /** The last status of a device that came after that time, by this machine's clock. */
   status(device: string, sinceMs: number): DeviceStatus | null;
   operatorLog(): string;
@@ -87,11 +87,11 @@ export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Ce
       return `${registryAddress}/${name}`;
     },
     // One work tree for all devices: one push after the other.
-    publish: (device, images) => {
+    publish: (device, workloads) => {
       const published = last.then(async () => {
-        const files = Object.entries(images).map(([name, { image, port }]): [string, string] => [
+        const files = Object.entries(workloads).map(([name, workload]): [string, string] => [
           `${device}/${name}.yaml`,
-          yaml({ device, name, image, port }),
+          yaml({ device, name, ...workload }),
         ]);
         await repository.commit(Object.fromEntries(files));
         await repository.push();
@@ -108,15 +108,19 @@ export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Ce
   };
 }
 
-interface Workload {
+/** The secret that each deployment takes from its device, as a file and in the environment. */
+export const SECRET = "field";
+
+export interface Workload {
   readonly device: string;
   readonly name: string;
+  readonly version: string;
   readonly image: string;
   readonly port: number;
 }
 
-/** Two devices may not have a deployment of the same name, so the name carries the device. */
-function yaml({ device, name, image, port }: Workload): string {
+/** With a volume, a file that each version has anew, and a secret. Two devices may not have a deployment of the same name, so it carries the device. */
+function yaml({ device, name, version, image, port }: Workload): string {
   return `apiVersion: iot.nationtech.io/v1alpha1
 kind: Deployment
 metadata:
@@ -131,6 +135,9 @@ spec:
           image: ${image}
           ports: ["${port}:80"]
           volumes: ["data:/data"]
+          files: [{ path: /etc/field/version, content: "${version}" }]
+          secrets: [{ name: ${SECRET} }]
+          env: { FIELD_SECRET: { secret: ${SECRET} } }
           stopTimeoutSeconds: 10
 `;
 }

@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, freePort } from "@iot/testkit";
-import type { Central } from "./central.ts";
+import { type Central, SECRET } from "./central.ts";
 import type { Architecture, DeviceRoot } from "./device-root.ts";
 import { copyDisk, type Disk, type MountedDisk, type SettledDisk } from "./disk.ts";
 import { judge, type Observation } from "./judge.ts";
@@ -259,7 +259,7 @@ export class DeviceLane {
     const image = (name: Name): string => `${central.registryAddress}/hello:${this.#wanted[name]}`;
     await central.publish(
       device,
-      this.#byName((name) => ({ image: image(name), port: DEVICE_PORTS[name] })),
+      this.#byName((name) => ({ image: image(name), version: this.#wanted[name], port: DEVICE_PORTS[name] })),
     );
   }
 
@@ -323,7 +323,8 @@ nats_pass = "field"
 [nats]
 urls = ["${natsUrl}"]
 END
-chown root:iot-agent /etc/iot-agent/config.toml && chmod 0640 /etc/iot-agent/config.toml && sync
+chown root:iot-agent /etc/iot-agent/config.toml && chmod 0640 /etc/iot-agent/config.toml
+printf hunter2 | install -o root -g iot-agent -m 0640 /dev/stdin /etc/iot-agent/secrets/${SECRET} && sync
 set +e
 systemctl restart iot-agent --no-block`;
 }

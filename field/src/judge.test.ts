@@ -40,6 +40,11 @@ describe("a device after a power cut", () => {
     ["a container has ended", { containers: [container("web_page", "exited"), container("pump_page")] }, /web_page is exited/],
     ["a volume is left", { volumes: [...GOOD.volumes, "old_data"] }, /orphan: the volume old_data/],
     ["a network is left", { networks: ["podman", "web"] }, /orphan: the network web/],
+    [
+      "files of a former version are left",
+      { files: { "mounts/web_page.a1/0": "1", "mounts/web_page.b2/0": "2", "mounts/pump_page.c3/0": "1" } },
+      /orphan: 2 folders of files of web_page/,
+    ],
     ["a file of the agent is empty", { files: { "swaps/web.json": "" } }, /swaps\/web\.json is damaged/],
     ["a line of the history is torn", { files: { "history.jsonl": '{"at":1}\n{"a' } }, /1 damaged lines/],
     ["a file was kept aside", { files: { "desired-state.json": "{}", "desired-state.json.corrupt": "" } }, /kept aside/],

@@ -50,7 +50,7 @@ function answers({ loginMs, answered, acceptable }: Observation): readonly strin
   return failures;
 }
 
-function settled({ reconciledMs, notReconciled, wanted, containers, volumes, networks }: Observation): readonly string[] {
+function settled({ reconciledMs, notReconciled, wanted, containers, volumes, networks, files }: Observation): readonly string[] {
   const failures = reconciledMs === null ? [`it was not reconciled: ${notReconciled}`] : [];
   const names = Object.keys(wanted).map((deployment) => deployment + CONTAINER_SUFFIX);
   for (const { name, state } of containers) {
@@ -61,6 +61,10 @@ function settled({ reconciledMs, notReconciled, wanted, containers, volumes, net
   for (const volume of volumes)
     if (!Object.keys(wanted).some((name) => volume.startsWith(name))) failures.push(`orphan: the volume ${volume}`);
   for (const network of networks) if (network !== "podman") failures.push(`orphan: the network ${network}`);
+  for (const name of names) {
+    const folders = new Set(Object.keys(files).flatMap((path) => (path.startsWith(`mounts/${name}.`) ? [path.split("/")[1]] : [])));
+    if (folders.size > 1) failures.push(`orphan: ${folders.size} folders of files of ${name}`);
+  }
   return failures;
 }
 

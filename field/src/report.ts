@@ -12,8 +12,8 @@ export function report(results: readonly RunResult[]): string {
   return `# Power cuts
 
 Made by \`npm run field\` (docs/adr/0020-power-cuts-in-qemu.md says what a cut is there, and what it is not). A device is a disk of Debian
-trixie booted in qemu, with the agent from its Debian package, two deployments of one container each, and a real NATS, registry and
-operator beside it. Its process is killed at a random moment of a seeded plan; then the same disk is booted and judged: it boots to the
+trixie booted in qemu, with the agent from its Debian package, two deployments of one container each (with a volume, a file and a secret),
+and a real NATS, registry and operator beside it. Its process is killed at a random moment of a seeded plan; then the same disk is booted and judged: it boots to the
 login prompt; the containers of the last good or of the new version answer over HTTP; it is reconciled to the newest version; no
 file of the agent is damaged, and none was kept aside; no container, volume or network is left that no Score names; fsck finds a
 clean file system once the journal is replayed. The processor is emulated, on a machine that does other things too, so the times are of
