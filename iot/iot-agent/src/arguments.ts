@@ -9,9 +9,10 @@ export interface Arguments {
   readonly command: readonly string[] | null;
 }
 
-export function readArguments(argv: readonly string[]): Arguments {
+/** `isTerminal`: whoever types the bare name there wants to know what it is; a service manager has no terminal. */
+export function readArguments(argv: readonly string[], { isTerminal }: { readonly isTerminal: boolean }): Arguments {
   const [first, second, ...rest] = argv;
-  if (first === undefined) return { config: DEFAULT_CONFIG_FILE, command: null };
+  if (first === undefined) return { config: DEFAULT_CONFIG_FILE, command: isTerminal ? ["--help"] : null };
   if (first.startsWith("--config=")) return withConfig(first.slice("--config=".length), argv.slice(1));
   if (first === "--config" && second !== undefined) return withConfig(second, rest);
   return { config: DEFAULT_CONFIG_FILE, command: argv };

@@ -10,6 +10,7 @@ import { bootId } from "./boot-id.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config.ts";
 import { tomlShared } from "./credentials.ts";
+import { assertOnlyAgent } from "./only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./service-manager.ts";
 import { PodmanDevice } from "./topology.ts";
 
@@ -23,6 +24,7 @@ export async function runDaemon(configFile: string): Promise<never> {
     async (signal) => {
       const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
+      await assertOnlyAgent(config);
       const boot = await bootId();
       const memory = (name: string) => ({
         folder: join(config.stateDir, name),

@@ -90,7 +90,7 @@ function helpOf(name: string | undefined): string {
   const width = Math.max(...COMMANDS.map(({ usage }) => usage.length)) + 2;
   return `Usage: iot-agent [--config FILE] [COMMAND]
 
-Without a command: the agent, which makes this device run what its manifest in NATS says. With one:
+systemd runs it without a command: as the agent, which makes this device run what its manifest in NATS says. With one:
 
 ${COMMANDS.map(({ usage, summary }) => `  ${usage.padEnd(width)}${summary}`).join("\n")}
 
