@@ -1,6 +1,7 @@
 // What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is wrong and what would mend it.
 
 import type { Outcome } from "@harmony/core";
+import { loginCommand, PODMAN_UNITS } from "./commands-for-a-person.ts";
 import { MISSING_SOURCE, type PodmanError } from "./podman-error.ts";
 import { doing } from "./step-in-words.ts";
 import type { Step } from "./step.ts";
@@ -36,12 +37,12 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
     case "registry-denied":
       return blocked(
         "RegistryDenied",
-        `registry ${registry} refuses image "${image}": it is private or does not exist there; log the device in (\`podman login ${registry}\`), or correct the image in the deployment`,
+        `registry ${registry} refuses image "${image}": it is private or does not exist there; log the device in (${loginCommand(registry)}), or correct the image in the deployment`,
       );
     case "registry-busy":
       return blocked(
         "RegistryBusy",
-        `registry ${registry} has been asked too often and does not give image "${image}" now (${error.detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; logged in (\`podman login ${registry}\`), the device has a limit of its own`,
+        `registry ${registry} has been asked too often and does not give image "${image}" now (${error.detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; logged in (${loginCommand(registry)}), the device has a limit of its own`,
       );
     case "port-in-use":
       return blocked(
@@ -74,14 +75,14 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
     case "disk-full":
       return blocked(
         "DiskFull",
-        `the device's disk is full, so ${doing(step)} failed: free some space (\`podman image prune -a\` removes images that nothing uses)`,
+        `the device's disk is full, so ${doing(step)} failed: free some space (\`iot-agent podman image prune -a\` removes images that nothing uses)`,
       );
     case "conflict":
       if (step.kind === "create" || step.kind === "rename") {
         const name = step.kind === "create" ? step.container : step.to;
         return blocked(
           "NameInUse",
-          `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`podman rm ${name}\`)`,
+          `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`iot-agent podman rm ${name}\`)`,
         );
       }
       // Made by hand, or by a pass that did not live to see it: there is one, which is what was wanted.
@@ -95,7 +96,7 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
       return told(
         "failed",
         "PodmanUnreachable",
-        `Podman does not answer (${error.detail}), so ${doing(step)} failed: it is tried again; see \`systemctl --user status podman.socket\` on the device`,
+        `Podman does not answer (${error.detail}), so ${doing(step)} failed: it is tried again; see ${PODMAN_UNITS} on the device`,
       );
     case "bad-answer":
       return told("failed", "PodmanFailed", error.message);

@@ -113,7 +113,7 @@ export function imageObstacle({ service, wanted }: Pick<Role, "service" | "wante
   const room = care.room[imageReference(image)];
   // A container that is there needs no image any more.
   if (wanted === "neither" && room !== undefined && short(room) > 0) {
-    const message = `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`podman image prune -a\` removes images that nothing uses, \`podman system df\` shows what takes it)`;
+    const message = `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`iot-agent podman image prune -a\` removes images that nothing uses, \`iot-agent podman system df\` shows what takes it)`;
     return [{ subject: name, reason: "DiskFull", message }];
   }
   return [];

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorText } from "@harmony/runtime";
 import { expect, onTestFinished, test } from "vitest";
+import { PODMAN_UNITS } from "./commands-for-a-person.ts";
 import { LibpodHttp } from "./libpod-http.ts";
 
 const call = { method: "GET", path: "/_ping", doing: "list containers", signal: new AbortController().signal, timeoutMs: 1_000 } as const;
@@ -27,9 +28,7 @@ test("a Podman that hangs is given up after the time-out, and the sentence says 
   onTestFinished(() => void silent.close());
   const error = await failure(path);
   expect(error).toMatchObject({ code: "unreachable", retry: "backoff", detail: "no answer within 1 s" });
-  expect(errorText(error)).toBe(
-    "failed to list containers: Podman gave no answer within 1 s, see `systemctl --user status podman.service` on the device",
-  );
+  expect(errorText(error)).toBe(`failed to list containers: Podman gave no answer within 1 s, see ${PODMAN_UNITS} on the device`);
 });
 
 test("a socket that is gone is named, with where to look", async () => {
@@ -37,6 +36,6 @@ test("a socket that is gone is named, with where to look", async () => {
   const error = await failure(path);
   expect(error).toMatchObject({ code: "unreachable", retry: "backoff", detail: `connect ENOENT ${path}` });
   expect(errorText(error)).toBe(
-    `failed to list containers: Podman does not answer at ${path}, see \`systemctl --user status podman.socket\` on the device: connect ENOENT ${path}`,
+    `failed to list containers: Podman does not answer at ${path}, see ${PODMAN_UNITS} on the device: connect ENOENT ${path}`,
   );
 });

@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { parse } from "@harmony/schema";
 import { formatIssues } from "@harmony/core";
 import * as z from "zod/mini";
+import { PODMAN_UNITS } from "./commands-for-a-person.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
 
 /** Served by 4.9 and by 5.x, in one shape; on a v5 path some fields differ. */
@@ -142,10 +143,10 @@ export class LibpodHttp {
     // Of a time-out the cause has nothing to add; of the rest it says what the socket said.
     if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
       const detail = `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
-      const message = `failed to ${call.doing}: Podman gave ${detail}, see \`systemctl --user status podman.service\` on the device`;
+      const message = `failed to ${call.doing}: Podman gave ${detail}, see ${PODMAN_UNITS} on the device`;
       return new PodmanError(message, { code: "unreachable", detail });
     }
-    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see \`systemctl --user status podman.socket\` on the device`;
+    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${PODMAN_UNITS} on the device`;
     return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
   }
 }

@@ -264,7 +264,7 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
   const isLocal = reference.startsWith("localhost/");
   if ((service.pull === "never" || isLocal) && role.wanted === "neither" && snapshot.images[reference] === null) {
     const message = isLocal
-      ? `image "${service.image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`podman load\`), or correct the image in the deployment`
+      ? `image "${service.image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`iot-agent load FILE\`), or correct the image in the deployment`
       : `image "${service.image}" is not on the device, and \`pull: never\` keeps it from being fetched: load it there, or leave \`pull\` out`;
     return [{ subject: service.name, reason: "ImageNotFound", message }];
   }

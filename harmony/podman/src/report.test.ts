@@ -82,7 +82,7 @@ test("a removal says Removing all along", () => {
   expect(tell(null, { volumes: ["app_a", "app_b"] })).toMatchObject({
     phase: "Removing",
     reason: "Removed",
-    message: 'removed; its volumes "app_a", "app_b" are kept on the device (`podman volume rm app_a app_b` deletes them)',
+    message: 'removed; its volumes "app_a", "app_b" are kept on the device (`iot-agent podman volume rm app_a app_b` deletes them)',
     runningRevision: null,
     settled: true,
   });

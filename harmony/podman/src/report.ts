@@ -176,7 +176,9 @@ function whenRemoved({ volumes }: Snapshot): Told {
   const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
   const names = volumes.map((name) => `"${name}"`).join(", ");
   const kept =
-    volumes.length === 0 ? "" : `; ${its} ${names} ${are} kept on the device (\`podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
+    volumes.length === 0
+      ? ""
+      : `; ${its} ${names} ${are} kept on the device (\`iot-agent podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
   return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
 }
 
@@ -256,7 +258,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
       return {
         phase: "Held",
         reason: "Paused",
-        message: `service "${name}" is paused by hand: \`podman unpause ${container.name}\` lets it go on`,
+        message: `service "${name}" is paused by hand: \`iot-agent podman unpause ${container.name}\` lets it go on`,
       };
     case "created":
       return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
@@ -277,7 +279,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
         return {
           phase: "Held",
           reason: "StoppedByHand",
-          message: `service "${name}" is stopped by hand: \`podman start ${container.name}\` starts it`,
+          message: `service "${name}" is stopped by hand: \`iot-agent podman start ${container.name}\` starts it`,
         };
       }
       if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };

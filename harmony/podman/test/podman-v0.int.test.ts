@@ -158,10 +158,16 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(report.message).toContain(registry.address);
   });
 
-  test("a registry that wants a login blocks", async () => {
-    const report = await apply("hello", { services: [{ name: "web", image: `${locked.address}/hello:1` }] });
+  test("a registry that wants a login blocks, and what the sentence says mends it", async () => {
+    await locked.push(await makeImage({ reference: "hello:1" }), "hello:1");
+    const score = { services: [{ name: "web", image: `${locked.address}/hello:1` }] };
+    const report = await apply("hello", score);
     expect(report).toMatchObject({ phase: "Blocked", reason: "RegistryDenied" });
-    expect(report.message).toContain(`podman login ${locked.address}`);
+    const command = /`(sudo .*)`/.exec(report.message)?.[1] ?? "";
+    expect(command).toContain(locked.address);
+    // What a person types at its prompts.
+    await device.exec(["sh", "-c", command.replace("podman login", "podman login --username u --password p")]);
+    expect(await apply("hello", score)).toMatchObject({ phase: "Running" });
   });
 
   test("a transfer that breaks off is tried again", async () => {
@@ -268,7 +274,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     await apply("hello", data);
     await podman("exec", "hello_web", "/bin/sh", "-c", "echo kept > /data/file");
     expect((await apply("hello", null)).message).toBe(
-      'removed; its volume "hello_data" is kept on the device (`podman volume rm hello_data` deletes it)',
+      'removed; its volume "hello_data" is kept on the device (`iot-agent podman volume rm hello_data` deletes it)',
     );
     await apply("hello", data);
     expect(await podman("exec", "hello_web", "/bin/sh", "-c", "cat /data/file")).toBe("kept");
