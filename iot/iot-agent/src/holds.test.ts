@@ -112,6 +112,15 @@ test("a hold that cannot be kept over a reboot is none", async () => {
   expect(changes).toEqual([]);
 });
 
+test("a hold that cannot be kept leaves the one before it", async () => {
+  const holds = await open();
+  const before = await holds.hold(hello, { forMs: 2 * HOUR, reason: "serial port" });
+  await folder.remove();
+  await writeFile(folder.path, "");
+  await expect(holds.hold(hello, { forMs: HOUR, reason: "another" })).rejects.toThrow(/EEXIST|ENOTDIR/);
+  expect(holds.get(hello)).toEqual(before);
+});
+
 test("a damaged file holds nothing, is kept aside and told", async () => {
   await writeFile(join(folder.path, "holds.json"), '{"format":1,"holds":{"hello":');
   expect((await open()).get(hello)).toBeNull();

@@ -95,12 +95,16 @@ export class Holds {
   async hold(name: DeploymentName, { forMs, reason }: { readonly forMs: number; readonly reason: string }): Promise<Hold> {
     const { bootId, now, log, onChange } = this.#options;
     const { uptimeMs, wallMs } = now();
+    const [before, leftBefore] = [this.#records.get(name), this.#leftAtLoad.get(name)];
     this.#leftAtLoad.delete(name);
     this.#records.set(name, { reason, forMs, setAt: new Date(wallMs).toISOString(), bootId, setAtUptimeMs: uptimeMs });
     try {
       await this.#save();
     } catch (error) {
+      // The disk still knows the one before it, so that one holds on.
       this.#records.delete(name);
+      if (before !== undefined) this.#records.set(name, before);
+      if (leftBefore !== undefined) this.#leftAtLoad.set(name, leftBefore);
       throw error;
     }
     this.#ends.add(name);

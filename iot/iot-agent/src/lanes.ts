@@ -9,7 +9,7 @@ import { type DeploymentName, Score } from "@iot/contracts";
 import type { DesiredState } from "./desired-state.ts";
 import type { Problems } from "./problems.ts";
 import type { DeploymentRecord, ScoreInHand } from "./state-store.ts";
-import type { LaneReport } from "./status.ts";
+import { type LaneReport, withWrong } from "./status.ts";
 import { formatOrigin } from "./take-manifest.ts";
 import type { Handling } from "./watchdog.ts";
 
@@ -19,6 +19,9 @@ const RETRY = { baseMs: 1_000, maxMs: 30_000 };
  * more, and until the next try the service is down. So the first tries come quickly.
  */
 const TROUBLE = { baseMs: 50, maxMs: 30_000 };
+
+/** A person who asks for another try then does not wait for the end of this one. */
+const SILENT_MS = 60_000;
 
 /**
  * Longer than any time-out that a handling may wait for without telling anything: a pull that gets no byte (10 min) and a flush of a slow
@@ -96,7 +99,8 @@ export class Lanes {
     this.#attempts.delete(name);
     const target = this.#inForce(name);
     if (target !== null) await target.variant.retry(name, signal);
-    this.look(name, false);
+    // What has not got anywhere for so long, as a pull without a byte, is broken off; what advances would only lose what it has.
+    this.look(name, systemClock.monotonicMs() - (this.#toldAtMs.get(name) ?? 0) > SILENT_MS);
   }
 
   /** What was seen of it and what is planned, with nothing applied; null: its Score is none that a variant could be asked about. */
@@ -191,7 +195,7 @@ export class Lanes {
     const before = record.accepted === undefined ? null : this.#resolve(record.accepted);
     if (before?.kind === "target") return this.#make(name, record, before, signal, wanted.report);
     const runs = [...this.#carried.values()].flatMap((workloads) => workloads.get(name) ?? [])[0];
-    this.#tell(name, record, asRejected(wanted.report, { ...wanted.report, runningRevision: runs?.revision ?? null }));
+    this.#tell(name, record, withWrong({ ...wanted.report, runningRevision: runs?.revision ?? null }, wanted.report));
     return null;
   }
 
@@ -223,7 +227,7 @@ export class Lanes {
     const revision = formatOrigin({ revision: score.revision, source: record.entry.source });
     this.#carry(variant, { name, revision, scoreString });
     const tell = (report: WorkloadReport): void =>
-      this.#tell(name, record, rejection === undefined ? report : asRejected(rejection, report));
+      this.#tell(name, record, rejection === undefined ? report : withWrong(report, rejection));
     const report = await variant.reconcile(
       { name, revision, scoreString, data, hold: this.#options.holdOf(name) },
       { signal, onReport: tell },
@@ -298,10 +302,7 @@ export class Lanes {
     this.#toldAtMs.set(name, systemClock.monotonicMs());
     const trouble = record.removing ? undefined : desired.trouble(name);
     onReport(name, {
-      report:
-        trouble === undefined
-          ? report
-          : { ...report, ...trouble, message: `${trouble.message}${report.runningRevision === null ? "" : "; what runs stays"}` },
+      report: trouble === undefined ? report : withWrong(report, trouble),
       desiredRevision: trouble === undefined ? (record.score?.revision ?? record.entry.revision) : record.entry.revision,
       source: record.entry.source,
       generation: record.entry.generation,
@@ -332,11 +333,6 @@ interface Target {
 interface Rejection {
   readonly kind: "rejection";
   readonly report: WorkloadReport;
-}
-
-/** What is told of a Score that is not applied, beside what runs in its place. */
-function asRejected({ phase, reason, message }: WorkloadReport, running: WorkloadReport): WorkloadReport {
-  return { ...running, phase, reason, message: running.runningRevision === null ? message : `${message}; what runs stays` };
 }
 
 function plainReport(phase: WorkloadReport["phase"], reason: string, message: string): WorkloadReport {

@@ -1,11 +1,12 @@
 // What the local API can have done, tied to the parts of the agent that do it.
 
+import { errorText } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceId } from "@iot/contracts";
 import type { DesiredState } from "./desired-state.ts";
 import type { History, HistoryEntry } from "./history.ts";
 import type { Holds } from "./holds.ts";
 import type { Lanes } from "./lanes.ts";
-import type { LocalActions, LocalStatus } from "./local-api.ts";
+import type { LocalActions, LocalExplanation, LocalStatus } from "./local-api.ts";
 import type { StatusSender } from "./status-sender.ts";
 
 export function localActions(parts: {
@@ -23,8 +24,7 @@ export function localActions(parts: {
     status,
     history: () => history.entries(),
     explain: async (deployment, signal) => {
-      const explanation = await lanes.explain(deployment, signal);
-      const { observed = [], planned = [], blocked = [] } = explanation ?? {};
+      const { observed, planned, blocked } = await lookNow(lanes, deployment, signal);
       return { device, deployment, report: sender.deployments().get(deployment) ?? NOT_YET, observed, planned, blocked };
     },
     hold: (name, hold) => holds.hold(name, hold),
@@ -32,6 +32,20 @@ export function localActions(parts: {
     retry: (name, signal) => lanes.retry(name, signal),
     lookAtAll: () => lanes.lookAtAll(),
   };
+}
+
+/** What cannot be looked at now is what the person wants to hear of. */
+async function lookNow(
+  lanes: Pick<Lanes, "explain">,
+  name: DeploymentName,
+  signal: AbortSignal,
+): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked">> {
+  try {
+    return (await lanes.explain(name, signal)) ?? { observed: [], planned: [], blocked: [] };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { observed: [], planned: [], blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
+  }
 }
 
 const NOT_YET: DeploymentReport = {

@@ -7,7 +7,7 @@ import { write } from "node:fs";
 const FIRST_PASSED_FD = 3;
 const NAME = "notify";
 /** One sentence on one line; what is longer is cut, because `systemctl status` shows it whole. */
-const STATUS_MAX_CHARACTERS = 400;
+export const STATUS_MAX_CHARACTERS = 400;
 const ERRNO_EINVAL = 22;
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -8,7 +8,7 @@ const lost = {
   message: "cannot connect to NATS at nats://central:4222: the host name cannot be resolved; …",
 } as const;
 const running = { phase: "Running", message: "running nginx:alpine" } as const;
-const pulling = { phase: "Pulling", message: "pulling nginx:alpine (layer 2)" } as const;
+const pulling = { phase: "Pulling", message: "pulling nginx:alpine (40 %)" } as const;
 const blocked = { phase: "Blocked", message: "port 8080 is held by sshd" } as const;
 
 const TABLE: readonly [string, Partial<Standing>, string][] = [
@@ -23,7 +23,7 @@ const TABLE: readonly [string, Partial<Standing>, string][] = [
         ["hello-world", pulling],
       ]),
     },
-    "connected to NATS central:4222, 2 of 3 deployments running; hello-world: pulling nginx:alpine (layer 2)",
+    "connected to NATS central:4222, 2 of 3 deployments running; hello-world: pulling nginx:alpine (40 %)",
   ],
   [
     "what is wrong comes first",
@@ -34,12 +34,12 @@ const TABLE: readonly [string, Partial<Standing>, string][] = [
         ["z", blocked],
       ]),
     },
-    "connected to NATS central:4222, 0 of 3 deployments running; z: port 8080 is held by sshd; a: pulling nginx:alpine (layer 2); 1 more, see iot-agent status",
+    "connected to NATS central:4222, 0 of 3 deployments running; z: port 8080 is held by sshd; a: pulling nginx:alpine (40 %); 1 more, see iot-agent status",
   ],
   [
     "not connected",
     { connection: lost, deployments: new Map([["a", running]]) },
-    "1 of 1 deployment running; cannot connect to NATS at nats://central:4222: the host name cannot be resolved; …",
+    "cannot connect to NATS at nats://central:4222: the host name cannot be resolved; …; 1 of 1 deployment running",
   ],
   [
     "a problem of the whole device",
@@ -47,6 +47,20 @@ const TABLE: readonly [string, Partial<Standing>, string][] = [
     "connected to NATS central:4222, 1 of 1 deployment running; cannot see what runs on this device",
   ],
 ];
+
+test("long sentences are cut, so that each has a place within the 400 characters that systemd is told", () => {
+  const long = { phase: "Blocked", message: "long ".repeat(100) } as const;
+  const sentence = statusSentence({
+    connection: { ...lost, message: `cannot connect to NATS ${"long ".repeat(100)}` },
+    deployments: new Map<string, typeof long | typeof blocked>([
+      ["x".repeat(63), long],
+      ["b", blocked],
+    ]),
+    problem: undefined,
+  });
+  expect(sentence).toMatch(/^cannot connect to NATS (long )+.*…; 0 of 2 deployments running; b: port 8080 is held by sshd; x+: lo.*…$/);
+  expect(sentence.length).toBeLessThanOrEqual(400);
+});
 
 test.each(TABLE)("%s", (_, standing, sentence) => {
   expect(statusSentence({ connection: connected, deployments: new Map(), problem: undefined, ...standing })).toBe(sentence);

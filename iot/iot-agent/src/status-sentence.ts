@@ -1,8 +1,9 @@
 // The one sentence that `systemctl status` ends in: where the agent is connected, how much of what it should run runs, and what each
-// other deployment is at. Pure.
+// other deployment is at. In this order, since its end is what a long one loses. Pure.
 
 import type { ConnectionState } from "@iot/messaging/device";
 import type { DeploymentReport } from "@iot/contracts";
+import { STATUS_MAX_CHARACTERS } from "./service-manager.ts";
 
 export interface Standing {
   readonly connection: Pick<ConnectionState, "kind" | "server" | "message">;
@@ -14,6 +15,9 @@ export interface Standing {
 /** What is wrong is said before what is under way. */
 const TROUBLE: ReadonlySet<DeploymentReport["phase"]> = new Set(["Failed", "Blocked", "Rejected", "RolledBack", "Degraded"] as const);
 const SHOWN = 2;
+/** What is left of each where the whole is too long. */
+const CONNECTION_CHARACTERS = 220;
+const DETAIL_CHARACTERS = 120;
 
 export function statusSentence({ connection, deployments, problem }: Standing): string {
   const others = [...deployments].filter(([, { phase }]) => phase !== "Running");
@@ -22,9 +26,18 @@ export function statusSentence({ connection, deployments, problem }: Standing): 
   const details = sorted.slice(0, SHOWN).map(([name, { message }]) => `${name}: ${message}`);
   const more = others.length > SHOWN ? [`${others.length - SHOWN} more, see iot-agent status`] : [];
   const count = deployments.size === 0 ? "no deployments" : `${running} of ${counted(deployments.size)} running`;
-  const parts = [problem === undefined ? count : `${count}; ${problem.message}`, ...details, ...more];
-  if (connection.kind === "connected") return [`connected to NATS ${connection.server}, ${parts[0]}`, ...parts.slice(1)].join("; ");
-  return [...parts, connection.message].join("; ");
+  const isConnected = connection.kind === "connected";
+  const sentence = (shortened: (text: string, most: number) => string): string => {
+    const where = isConnected ? `connected to NATS ${connection.server}, ` : `${shortened(connection.message, CONNECTION_CHARACTERS)}; `;
+    const told = [...(problem === undefined ? [] : [problem.message]), ...details].map((text) => shortened(text, DETAIL_CHARACTERS));
+    return [`${where}${count}`, ...told, ...more].join("; ");
+  };
+  const whole = sentence((text) => text);
+  return whole.length <= STATUS_MAX_CHARACTERS ? whole : sentence(cut);
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }
 
 function urgency({ phase }: Pick<DeploymentReport, "phase">): number {

@@ -39,6 +39,15 @@ export function advance(before: DeploymentReport | undefined, lane: LaneReport, 
   return { report, change: JSON.stringify(report) === JSON.stringify(before) ? "none" : "detail" };
 }
 
+/** A Score that is not applied, told beside what the one before it makes. That a person holds it is not hidden by that. */
+export function withWrong(
+  running: WorkloadReport,
+  { phase, reason, message }: Pick<WorkloadReport, "phase" | "reason" | "message">,
+): WorkloadReport {
+  if (running.phase === "Held") return { ...running, message: `${running.message}; ${message}` };
+  return { ...running, phase, reason, message: running.runningRevision === null ? message : `${message}; what runs stays` };
+}
+
 export interface DeviceStatusInput {
   readonly device: DeviceId;
   readonly agentVersion: string;

@@ -17,6 +17,11 @@ export const explain: Command = {
   },
 };
 
+/** One that waits, or is not to be tried again, has no plan either. */
+function nothing({ phase }: LocalExplanation["report"]): string {
+  return phase === "Running" ? "nothing: all is as it should be" : "nothing now";
+}
+
 /** Pure. */
 export function renderExplanation(answer: LocalExplanation, { width, nowMs }: { readonly width: number; readonly nowMs: number }): string {
   const { report, deployment, device, observed, planned, blocked } = answer;
@@ -31,7 +36,7 @@ export function renderExplanation(answer: LocalExplanation, { width, nowMs }: { 
       facts: report.source === undefined ? [] : [["source", report.source]],
       sections: [
         ["Seen just now", observed],
-        ["Planned", planned.length === 0 && blocked.length === 0 ? ["nothing: all is as it should be"] : planned],
+        ["Planned", planned.length === 0 && blocked.length === 0 ? [nothing(report)] : planned],
         ["Blocked", blocked.map(({ subject, message }) => `${subject}: ${message}`)],
       ],
     },

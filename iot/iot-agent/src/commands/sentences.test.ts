@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { renderExplanation } from "./explain.ts";
 import { parseDuration } from "./hold.ts";
 import { membersOf, notPermittedSentence } from "./why-not-permitted.ts";
 import { parseUnitState, sentenceOf } from "./why-not-running.ts";
@@ -23,6 +24,15 @@ test.each([
   ["starting", "LoadState=loaded\nActiveState=activating\nSubState=start\nExecMainStatus=0\n", "being started (start)"],
 ])("an agent that is %s", (_, shown, part) => {
   expect(sentenceOf(parseUnitState(shown), "/etc/iot-agent/config.toml")).toContain(part);
+});
+
+test.each([
+  ["Running", "Planned:\n  nothing: all is as it should be"],
+  ["Rejected", "Planned:\n  nothing now"],
+] as const)("an empty plan of what is %s", (phase, text) => {
+  const report = { phase, reason: phase, message: "so", since: "", desiredRevision: 1, runningRevision: null, services: [] };
+  const answer = { device: "pi-1", deployment: "hello", report, observed: [], planned: [], blocked: [] };
+  expect(renderExplanation(answer, { width: 100, nowMs: 0 })).toContain(text);
 });
 
 test("who is not in the group, and who was not yet when he logged in", () => {
