@@ -17,9 +17,10 @@ import {
   checkRoute,
   endpointOf,
   isInsecure,
+  notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
-import { checkPasta, checkPodman } from "./doctor/podman-checks.ts";
+import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
 import { AGENT_USER, checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./doctor/user-checks.ts";
 import { podmanSocket } from "./podman-socket.ts";
@@ -38,15 +39,17 @@ export const doctor: Command = {
 };
 
 export async function examine(at: Surroundings): Promise<readonly Finding[]> {
-  const [config, passwd] = await Promise.all([configOf(at), machine.read("/etc/passwd")]);
-  const uid = uidOf(passwd ?? "", AGENT_USER);
+  const passwd = (await machine.read("/etc/passwd")) ?? "";
+  const uid = uidOf(passwd, AGENT_USER);
+  const [config, status, proxy] = await Promise.all([configOf(at, uid), statusOf(at), proxyCheck()]);
   const groups = await Promise.all([
-    serviceChecks(at),
-    userChecks(passwd ?? ""),
-    podmanChecks(at, uid),
+    serviceChecks(at, status),
+    userChecks(passwd),
+    podmanChecks(at, uid, config),
     systemChecks(at, uid),
+    Promise.resolve([proxy]),
     config instanceof UserError ? Promise.resolve([]) : natsChecks(config),
-    registryChecks(at),
+    registryChecks(status, proxy),
   ]);
   const configuration =
     config instanceof UserError
@@ -68,19 +71,26 @@ export function renderFindings(findings: readonly Finding[], width: number): str
   return [...lines, "", `${count("good")} good, ${count("warning")} warnings, ${count("bad")} bad.`, ""].join("\n");
 }
 
-async function configOf(at: Surroundings): Promise<AgentConfig | UserError> {
+/** Where Podman's socket is by default depends on whose it is. */
+async function configOf(at: Surroundings, uid: number | null): Promise<AgentConfig | UserError> {
+  const env = uid === null ? at.env : { ...at.env, XDG_RUNTIME_DIR: `/run/user/${uid}` };
   try {
-    return (await readConfig(at.configFile, at.env)).config;
+    return (await readConfig(at.configFile, env)).config;
   } catch (error) {
     if (error instanceof UserError) return error;
     throw error;
   }
 }
 
-async function serviceChecks(at: Surroundings): Promise<readonly Finding[]> {
+/** Null: it does not answer; why, the unit says. */
+async function statusOf(at: Surroundings): Promise<LocalStatus | null> {
+  return at.agent.ask(LocalStatus, { method: "GET", path: "/status" }).catch(() => null);
+}
+
+async function serviceChecks(at: Surroundings, status: LocalStatus | null): Promise<readonly Finding[]> {
   const unit = await unitState();
-  if (unit?.activeState === "active") return [good("service", unit.statusText === "" ? "runs" : unit.statusText)];
-  return [bad("service", sentenceOf(unit, at.configFile), "journalctl -u iot-agent -n 20")];
+  if (unit?.activeState !== "active") return [bad("service", sentenceOf(unit, at.configFile), "journalctl -u iot-agent -n 20")];
+  return [good("service", unit.statusText === "" ? "runs" : unit.statusText), ...checkProblem(status?.problem)];
 }
 
 async function userChecks(passwd: string): Promise<readonly Finding[]> {
@@ -99,16 +109,24 @@ async function userChecks(passwd: string): Promise<readonly Finding[]> {
   ];
 }
 
-async function podmanChecks(at: Surroundings, uid: number | null): Promise<readonly Finding[]> {
-  const socket = await podmanSocket(at);
-  let info: Info | Error;
-  try {
-    info = await connectPodman({ socketPath: socket }).info(at.signal);
-  } catch (error) {
-    info = error instanceof Error ? error : new Error(String(error));
-  }
-  const network = info instanceof Error ? "" : info.host.rootlessNetworkCmd;
-  return [...checkPodman(socket, info), ...(info instanceof Error ? [] : [checkPasta({ network, files: await containersConf(uid) })])];
+/** The agent's own socket only root can ask, beside the one for people. */
+async function podmanChecks(at: Surroundings, uid: number | null, config: AgentConfig | UserError): Promise<readonly Finding[]> {
+  const isRoot = process.getuid?.() === 0;
+  const sockets = new Set([...(isRoot && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
+  const answers = await Promise.all([...sockets].map(async (socket) => ({ socket, info: await infoOf(socket, at.signal) })));
+  const info = answers.map((answer) => answer.info).find((found) => !(found instanceof Error));
+  return [
+    ...answers.map((answer) => checkPodman(answer.socket, answer.info)),
+    ...(info === undefined || info instanceof Error
+      ? []
+      : [checkVersion(info.version.Version), checkPasta({ network: info.host.rootlessNetworkCmd, files: await containersConf(uid) })]),
+  ];
+}
+
+async function infoOf(socketPath: string, signal: AbortSignal): Promise<Info | Error> {
+  return connectPodman({ socketPath })
+    .info(signal)
+    .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
 
 async function containersConf(uid: number | null): Promise<readonly string[] | null> {
@@ -148,9 +166,12 @@ async function systemChecks(at: Surroundings, uid: number | null): Promise<reado
   ];
 }
 
-async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
+async function proxyCheck(): Promise<Finding> {
   const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ""}`);
-  const proxy = checkProxy([environment.join("\n"), (await machine.read("/etc/environment")) ?? ""]);
+  return checkProxy([environment.join("\n"), (await machine.read("/etc/environment")) ?? ""]);
+}
+
+async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
   const each = await Promise.all(
     config.natsUrls.map(endpointOf).map(async (endpoint) => {
       const name = await checkName(endpoint);
@@ -159,21 +180,19 @@ async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
   );
   const found = each.flat();
   const isReached = found.some(({ check, verdict }) => check === "route to NATS" && verdict === "good");
-  return [proxy, ...found, ...(isReached ? [await checkCredentials(config)] : [])];
+  return [...found, ...(isReached ? [await checkCredentials(config)] : [])];
 }
 
-async function registryChecks(at: Surroundings): Promise<readonly Finding[]> {
-  let images: readonly string[];
-  try {
-    const { deployments } = await at.agent.ask(LocalStatus, { method: "GET", path: "/status" });
-    images = Object.values(deployments).flatMap(({ services }) => services.flatMap(({ image }) => (image === undefined ? [] : [image])));
-  } catch {
+async function registryChecks(status: LocalStatus | null, proxy: Finding): Promise<readonly Finding[]> {
+  if (status === null)
     return [
       warning("registries", "which images are wanted only the running agent knows", "sudo systemctl start iot-agent, then ask again"),
     ];
-  }
+  const services = Object.values(status.deployments).flatMap((deployment) => deployment.services);
+  const registries = registriesOf(services.flatMap(({ image }) => (image === undefined ? [] : [image])));
+  if (proxy.verdict !== "good") return registries.map(notAsked);
   const folder = "/etc/containers/registries.conf.d";
   const names = ["/etc/containers/registries.conf", ...(await machine.list(folder)).map((name) => `${folder}/${name}`)];
   const files = (await Promise.all(names.map((name) => machine.read(name)))).filter((text) => text !== null);
-  return Promise.all(registriesOf(images).map((registry) => checkRegistry(registry, isInsecure(registry, files))));
+  return Promise.all(registries.map((registry) => checkRegistry(registry, isInsecure(registry, files))));
 }

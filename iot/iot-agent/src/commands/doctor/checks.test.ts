@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkProxy, endpointOf, isInsecure, registriesOf } from "./network-checks.ts";
-import { checkPasta, checkVersion } from "./podman-checks.ts";
+import { checkProxy, endpointOf, isInsecure, registriesOf, whyNotReached } from "./network-checks.ts";
+import { checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./system-checks.ts";
 import { checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./user-checks.ts";
 
@@ -8,8 +8,8 @@ describe("the user", () => {
   const passwd = (uid: number): string => `root:x:0:0::/root:/bin/bash\niot-agent:x:${uid}:${uid}::/home/iot-agent:/bin/bash\n`;
   test.each([
     ["as it should be", passwd(1000), "good", undefined],
-    ["with an id of the system's", passwd(990), "bad", "remove that user, then sudo dpkg-reconfigure iot-agent"],
-    ["absent", "root:x:0:0::/root:/bin/bash\n", "bad", "sudo dpkg-reconfigure iot-agent"],
+    ["with an id of the system's", passwd(990), "bad", "remove that user, then install the agent again"],
+    ["absent", "root:x:0:0::/root:/bin/bash\n", "bad", "install the agent again"],
   ])("%s", (_, text, verdict, mend) => {
     expect(checkUser(text)).toMatchObject({ verdict, ...(mend === undefined ? {} : { mend }) });
   });
@@ -28,6 +28,12 @@ describe("the user", () => {
     const finding = checkSubordinateIds(file, text);
     expect(finding).toMatchObject({ verdict, check: file.slice(5) });
     if (verdict === "bad") expect(finding.mend).toContain(file === "/etc/subuid" ? "--add-subuids" : "--add-subgids");
+  });
+
+  test("ids are given after those of all other users, and several ranges count together", () => {
+    const others = "ana:100000:65536\nben:165536:65536\niot-agent:300000:10\n";
+    expect(checkSubordinateIds("/etc/subuid", others).mend).toMatch(/^sudo usermod --add-subuids 300010-365545 iot-agent && /);
+    expect(checkSubordinateIds("/etc/subuid", `${others}iot-agent:300010:65536\n`).verdict).toBe("good");
   });
 
   test("lingering", () => {
@@ -108,6 +114,15 @@ describe("the machine", () => {
 
 describe("Podman", () => {
   test.each([
+    [undefined, []],
+    [{ reason: "TopologyUnavailable", message: "cannot see what runs" }, ["bad"]],
+    [{ reason: "StateNotSaved", message: "cannot be kept" }, ["bad"]],
+    [{ reason: "NoManifest", message: "no operator has written one" }, ["warning"]],
+  ])("a problem that the agent has, %j", (problem, verdicts) => {
+    expect(checkProblem(problem).map(({ verdict }) => verdict)).toEqual(verdicts);
+  });
+
+  test.each([
     ["4.3.1", "bad"],
     ["4.4.0", "good"],
     ["4.9.3", "good"],
@@ -130,6 +145,18 @@ describe("Podman", () => {
 });
 
 describe("the way out", () => {
+  test.each([
+    [200, true],
+    [401, true],
+    [503, false],
+    [Object.assign(new Error("unable to get local issuer certificate"), { code: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY" }), true],
+    [Object.assign(new Error("self-signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }), true],
+    [Object.assign(new Error("certificate has expired"), { code: "CERT_HAS_EXPIRED" }), false],
+    [Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }), false],
+  ])("a registry that answers %s is reached: %s", (answer, isReached) => {
+    expect(whyNotReached(answer) === null).toBe(isReached);
+  });
+
   test.each([
     ["nats://central:4222", { host: "central", port: 4222 }],
     ["central", { host: "central", port: 4222 }],

@@ -141,9 +141,10 @@ export async function checkRegistry(registry: string, insecure: boolean): Promis
   const schemes = insecure ? (["https", "http"] as const) : (["https"] as const);
   let why = "";
   for (const scheme of schemes) {
-    const answer = await statusOf(`${scheme}://${host}/v2/`);
-    if (answer === 200 || answer === 401) return good(check, "can be reached");
-    why = typeof answer === "number" ? `it answers ${answer}` : answer;
+    const answer = await ask(`${scheme}://${host}/v2/`);
+    const refusal = whyNotReached(answer);
+    if (refusal === null) return good(check, "can be reached");
+    why = refusal;
   }
   return warning(
     check,
@@ -152,15 +153,27 @@ export async function checkRegistry(registry: string, insecure: boolean): Promis
   );
 }
 
-function statusOf(url: string): Promise<number | string> {
-  const { promise, resolve } = Promise.withResolvers<number | string>();
+/** Podman goes through the proxy, which this program does not. */
+export function notAsked(registry: string): Finding {
+  return warning(`registry ${registry}`, "not asked, since images are pulled through the proxy", "iot-agent podman pull IMAGE shows it");
+}
+
+/** `answer`: the status, or the error. Whom Podman trusts (/etc/containers/certs.d, the system's) this program does not know. Pure. */
+export function whyNotReached(answer: number | Error): string | null {
+  if (typeof answer === "number") return answer === 200 || answer === 401 ? null : `it answers ${answer}`;
+  const code = "code" in answer ? String(answer.code) : "";
+  return /^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/.test(code) ? null : errorText(answer);
+}
+
+function ask(url: string): Promise<number | Error> {
+  const { promise, resolve } = Promise.withResolvers<number | Error>();
   const send = url.startsWith("https:") ? httpsRequest : httpRequest;
   const request = send(url, { timeout: CONNECT_WITHIN_MS, agent: false }, (response) => {
     response.resume();
     resolve(response.statusCode ?? 0);
   });
   request.once("timeout", () => request.destroy(new Error("no answer in time")));
-  request.once("error", (error) => resolve(errorText(error)));
+  request.once("error", resolve);
   request.end();
   return promise;
 }

@@ -6,13 +6,21 @@ import { AGENT_USER } from "./user-checks.ts";
 
 const LEAST_VERSION = [4, 4] as const;
 
+const START_PODMAN = `sudo systemctl --user --machine=${AGENT_USER}@ start podman.socket iot-agent-podman.socket`;
+
 /** `info`: what Podman told, or why it did not. */
-export function checkPodman(socket: string, info: Info | Error): readonly Finding[] {
-  if (info instanceof Error) {
-    const mend = `sudo systemctl --user -M ${AGENT_USER}@ enable --now podman.socket iot-agent-podman.socket`;
-    return [bad("Podman", `does not answer at ${socket}: ${info.message}`, mend)];
-  }
-  return [good("Podman", `answers at ${socket}`), checkVersion(info.version.Version)];
+export function checkPodman(socket: string, info: Info | Error): Finding {
+  if (info instanceof Error) return bad("Podman", `does not answer at ${socket}: ${info.message}`, START_PODMAN);
+  return good("Podman", `answers at ${socket}`);
+}
+
+/** What the running agent finds wrong with the whole device, by means that who asks may not have. */
+export function checkProblem(problem: { readonly reason: string; readonly message: string } | undefined): readonly Finding[] {
+  if (problem === undefined) return [];
+  const { reason, message } = problem;
+  if (reason === "TopologyUnavailable") return [bad("what runs", message, START_PODMAN)];
+  if (reason === "StateNotSaved") return [bad("state", message, "df -h; ls -ld /var/lib/iot-agent, which is the user iot-agent's")];
+  return [warning("manifest", message, "see the sentence; the checks of NATS below")];
 }
 
 export function checkVersion(version: string): Finding {

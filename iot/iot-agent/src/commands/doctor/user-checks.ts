@@ -18,7 +18,7 @@ export function uidOf(passwd: string, user: string): number | null {
 
 export function checkUser(passwd: string): Finding {
   const uid = uidOf(passwd, AGENT_USER);
-  const again = "sudo dpkg-reconfigure iot-agent";
+  const again = "install the agent again";
   if (uid === null) return bad("user", `there is no user ${AGENT_USER}`, again);
   if (uid < LEAST_UID)
     return bad(
@@ -31,11 +31,14 @@ export function checkUser(passwd: string): Finding {
 
 export function checkSubordinateIds(file: string, text: string | null): Finding {
   const check = file.includes("subgid") ? "subgid" : "subuid";
-  const line = (text ?? "").split("\n").find((each) => each.startsWith(`${AGENT_USER}:`));
-  const count = Number(line?.split(":")[2] ?? 0);
+  const ranges = (text ?? "").split("\n").map((line) => line.split(":"));
+  const count = ranges.reduce((sum, [user, , ids]) => (user === AGENT_USER ? sum + (Number(ids) || 0) : sum), 0);
+  // After those of all users, and where useradd begins to give.
+  const first = Math.max(100_000, ...ranges.map(([, begin, ids]) => (Number(begin) || 0) + (Number(ids) || 0)));
   const option = check === "subuid" ? "--add-subuids" : "--add-subgids";
-  const mend = `sudo usermod ${option} 100000-165535 ${AGENT_USER} && sudo -u ${AGENT_USER} podman system migrate`;
-  if (line === undefined) return bad(check, `${file} gives ${AGENT_USER} no ids, so no image can be unpacked`, mend);
+  const migrate = `sudo -H -u ${AGENT_USER} sh -c 'cd && XDG_RUNTIME_DIR=/run/user/$(id -u) podman system migrate'`;
+  const mend = `sudo usermod ${option} ${first}-${first + LEAST_SUBORDINATE_IDS - 1} ${AGENT_USER} && ${migrate}`;
+  if (count === 0) return bad(check, `${file} gives ${AGENT_USER} no ids, so no image can be unpacked`, mend);
   if (count < LEAST_SUBORDINATE_IDS)
     return bad(check, `${file} gives ${AGENT_USER} only ${count} ids; images need ${LEAST_SUBORDINATE_IDS}`, mend);
   return good(check, `${count} ids`);
