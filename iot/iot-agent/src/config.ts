@@ -13,7 +13,7 @@ import * as z from "zod/mini";
 
 export const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
 export const DEFAULT_RUN_DIR = "/run/iot-agent";
-const DEFAULT_SECRETS_DIR = "/etc/iot-agent/secrets";
+export const DEFAULT_SECRETS_DIR = "/etc/iot-agent/secrets";
 const RELIST_EVERY_MS = 30_000;
 
 const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));

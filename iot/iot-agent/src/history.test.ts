@@ -1,4 +1,4 @@
-import { appendFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { makeTempFolder, type TempFolder } from "@iot/testkit";
@@ -85,6 +85,18 @@ test("does not grow without end, and keeps the last", async () => {
   const kept = await revisions();
   expect(kept).toHaveLength(HISTORY_KEPT);
   expect(kept.at(-1)).toBe(3 * HISTORY_KEPT);
+});
+
+test("after a write that the disk did not take whole the file is written anew", async () => {
+  await writeFile(file(), line(1));
+  const history = await open();
+  await rm(file());
+  await symlink("/dev/full", file());
+  history.add(entry(2));
+  history.add(entry(3));
+  await history.close();
+  expect(lines.join("")).toContain("ENOSPC");
+  expect(await revisions()).toEqual([1, 2, 3]);
 });
 
 test("that it cannot be written is told once", async () => {

@@ -115,8 +115,12 @@ export class History {
     if (entries.length === 0) return;
     const file = await open(this.#path, "a", 0o600);
     try {
-      await file.write(textOf(entries));
+      await file.appendFile(textOf(entries));
       await file.datasync();
+    } catch (error) {
+      // A full disk takes a part of a line, to which the next must not be glued: the file is written anew.
+      this.#lines = 0;
+      throw error;
     } finally {
       await file.close();
     }

@@ -234,6 +234,9 @@ test("history tells what happened, oldest first, also while the agent is stopped
   const shown = (await agent.command("engineer", "history", "hello")).text;
   expect(shown).toMatch(/hello Running: running localhost\/hello:1[^]*hello Held: held until[^]*hello Running: running/);
   expect(shown).not.toContain("broken");
+  const unknown = await agent.command("engineer", "history", "helo");
+  expect(unknown.text).toBe('iot-agent: the history tells nothing of "helo", but of broken, hello\n');
+  expect(unknown.exitCode).toBe(1);
   await agent.systemctl("stop", "iot-agent");
   expect((await agent.command("root", "history", "hello")).text).toBe(shown);
   const { text, exitCode } = await agent.command("engineer", "history");
@@ -248,7 +251,7 @@ test("history tells what happened, oldest first, also while the agent is stopped
 
 test("without a network status and doctor say what is wrong, and what runs is told all the same", async () => {
   await device.cutNetwork();
-  const text = await untilSentence("2 of 2 deployments running; ", 60_000);
+  const text = await untilSentence("; 2 of 2 deployments running", 60_000);
   expect(text).toContain("NATS");
   const { stdout } = await agent.command("engineer", "status");
   expect(stdout).toMatch(/^hello +Running/m);
@@ -257,6 +260,38 @@ test("without a network status and doctor say what is wrong, and what runs is to
   expect(doctor.exitCode).toBe(1);
   await device.restoreNetwork();
   await untilSentence("connected to NATS", 60_000);
+});
+
+test("without Podman explain and doctor say so, and with what to start it", async () => {
+  const units = ["podman.socket", "podman.service"];
+  await agent.systemctl("--user", "--machine=iot-agent@", "stop", ...units);
+  await untilSentence("cannot see what runs on this device");
+  const { text, exitCode } = await agent.command("engineer", "explain", "hello");
+  expect(text).toMatch(/Blocked:\s+hello: failed to [^]*Podman\s+does not answer at/);
+  expect(exitCode).toBe(0);
+  // Who is not root cannot ask that socket, and has it from the agent.
+  const findings = (await agent.command("engineer", "doctor")).text;
+  expect(findings).toMatch(/^BAD +what runs +cannot see what runs on this device/m);
+  expect((await agent.command("root", "doctor")).text).toMatch(/^BAD +Podman +does not answer at \/run\/user\/1000\/podman\/podman.sock/m);
+  const mend = /→ (sudo systemctl --user --machine=.*)/.exec(findings)?.[1] ?? "";
+  await device.exec(["sh", "-c", mend]);
+  await untilSentence("2 of 2 deployments running");
+  expect((await agent.command("engineer", "doctor")).text).not.toContain("what runs");
+});
+
+test("a second agent, or one of root's, is refused, and the first notices nothing", async () => {
+  const pid = await agent.systemctl("show", "--property=MainPID", "--value", "iot-agent");
+  const second = await agent.command("root");
+  expect(second.text).toContain("another agent runs on this device and answers at /run/iot-agent/agent.sock");
+  expect(second.exitCode).toBe(1);
+  expect((await agent.command("engineer", "status")).exitCode).toBe(0);
+  await agent.systemctl("stop", "iot-agent");
+  const ofRoot = await agent.command("root");
+  expect(ofRoot.text).toContain("/var/lib/iot-agent belongs to the user with the id 1000");
+  expect(ofRoot.exitCode).toBe(1);
+  await agent.systemctl("start", "iot-agent");
+  await untilSentence("2 of 2 deployments running");
+  expect(await agent.systemctl("show", "--property=MainPID", "--value", "iot-agent")).not.toBe(pid);
 });
 
 test("doctor finds all in order but what a simulated device lacks", async () => {
@@ -287,6 +322,18 @@ test("support-bundle holds what is needed and no secret", async () => {
   expect(all).toContain("DB_PASSWORD=[redacted]");
   expect(all).not.toContain(PASSWORD);
   expect(all).not.toContain(SECRET_ENV);
+});
+
+test("support-bundle tells whoever may not read the journal, and of a stopped agent what its files tell", async () => {
+  expect((await agent.command("engineer", "support-bundle")).text).toContain("without the journal, which you may not read");
+  await agent.systemctl("stop", "iot-agent");
+  await agent.command("root", "support-bundle", "/tmp/stopped.tar.gz");
+  const { stdout } = await run(["tar", "--extract", "--to-stdout", "--gzip", "--file", device.pathOnHost("/tmp/stopped.tar.gz")]);
+  expect(stdout).toContain("the agent is not running (inactive): sudo systemctl start iot-agent\nWhen the agent ran last");
+  expect(stdout).toMatch(/^\S+ \S+ {2}hello Held: held until/m);
+  expect(stdout).toMatch(/ iot-agent-podman\.service|Podman of the IoT agent/);
+  await agent.systemctl("start", "iot-agent");
+  await untilSentence("2 of 2 deployments running");
 });
 
 test("a process that does not advance any more is started anew by systemd, and containers do not notice", async () => {

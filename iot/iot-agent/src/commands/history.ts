@@ -3,11 +3,12 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "@harmony/runtime";
 import { wrap } from "@iot/report";
 import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../history.ts";
 import { AgentNotRunning } from "./agent-client.ts";
 import { LocalHistory } from "./answers.ts";
-import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 
 export const history: Command = {
   usage: "history [<deployment>] [--json]",
@@ -16,14 +17,16 @@ export const history: Command = {
   async run(args, at) {
     const { values, positionals } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION, positionals: [0, 1] });
     const [name] = positionals;
-    const entries = (await readEntries(at)).filter(({ deployment }) => name === undefined || deployment === name);
+    const all = await readEntries(at);
+    const entries = all.filter(({ deployment }) => name === undefined || deployment === name);
+    if (name !== undefined && entries.length === 0) throw new UserError(unknownSentence(name, all), EXIT.failed);
     if (values.json === true) at.write(asJson({ entries }));
-    else at.write(renderHistory(entries, { name, width: at.width }));
+    else at.write(renderHistory(entries, at.width));
     return 0;
   },
 };
 
-async function readEntries(at: Surroundings): Promise<readonly HistoryEntry[]> {
+export async function readEntries(at: Surroundings): Promise<readonly HistoryEntry[]> {
   try {
     return (await at.agent.ask(LocalHistory, { method: "GET", path: "/history" })).entries;
   } catch (error) {
@@ -34,12 +37,14 @@ async function readEntries(at: Surroundings): Promise<readonly HistoryEntry[]> {
   }
 }
 
+function unknownSentence(name: string, entries: readonly HistoryEntry[]): string {
+  const known = [...new Set(entries.map(({ deployment }) => deployment))].toSorted().join(", ");
+  return `the history tells nothing of "${name}", ${known === "" ? "nor of anything else" : `but of ${known}`}`;
+}
+
 /** Pure. */
-export function renderHistory(
-  entries: readonly HistoryEntry[],
-  { name, width }: { readonly name: string | undefined; readonly width: number },
-): string {
-  if (entries.length === 0) return name === undefined ? "Nothing has happened yet.\n" : `Nothing is known of "${name}".\n`;
+export function renderHistory(entries: readonly HistoryEntry[], width: number): string {
+  if (entries.length === 0) return "Nothing has happened yet.\n";
   const lines = entries.flatMap(({ at, deployment, phase, reason, message, revision }) => {
     const time = at.slice(0, 19).replace("T", " ");
     const what = [phase ?? "gone", ...(phase === null || phase === reason ? [] : [`(${reason})`])].join(" ");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { redact, secretsOfEnvironment } from "./redact.ts";
-import { withoutScore, withoutSecretKeys } from "./support-bundle.ts";
+import { redact, secretsOfArguments, secretsOfEnvironment } from "./redact.ts";
+import { secretsOfInspected, withoutScore, withoutSecretKeys } from "./support-bundle.ts";
 
 test("secrets of an environment are those whose names say so", () => {
   const environment = [
@@ -13,6 +13,24 @@ test("secrets of an environment are those whose names say so", () => {
     "EMPTY_SECRET=",
   ];
   expect(secretsOfEnvironment(environment)).toEqual(["one", "two=2", "three", ""]);
+});
+
+test.each([
+  [
+    ["serve", "--api-token", "one", "--db-password=two=2", "--port", "80"],
+    ["one", "two=2"],
+  ],
+  [["sh", "-c", "exec serve --secret three -v"], ["three"]],
+  [["serve", "--token", "--verbose", "--password-file", "/run/secrets/db", "--compass"], []],
+  [["token", "pass"], []],
+])("secrets among the arguments %j", (args, secrets) => {
+  expect(secretsOfArguments(args)).toEqual(secrets);
+});
+
+test("secrets of a container as Podman inspects it, whichever version", () => {
+  const config = { Env: ["DB_PASSWORD=one"], Cmd: ["serve", "--token", "two"], Entrypoint: "serve --pass three", CreateCommand: null };
+  expect(secretsOfInspected(JSON.stringify([{ Args: ["--secret=four"], Config: config }]))).toEqual(["one", "four", "two", "three"]);
+  expect(secretsOfInspected("no such container")).toEqual([]);
 });
 
 describe("redact", () => {

@@ -1,6 +1,6 @@
 // Takes secrets out of what leaves the device in a support bundle. What is a secret: the password of the configuration, what the files of
-// /etc/iot-agent/secrets hold, the value of each environment variable of a container that looks like one, and user and password in an
-// address. Pure.
+// its secrets folder hold, the value of each environment variable and option of a container that looks like one, and user and password in
+// an address. Pure.
 
 const SECRET_NAME = /pass(word|wd|phrase)?|secret|token|credential|auth|(^|_|-)key$|apikey|api_key|private/i;
 /** Shorter ones would take half of every text with them. */
@@ -17,6 +17,20 @@ export function secretsOfEnvironment(environment: readonly string[]): readonly s
     const at = line.indexOf("=");
     return at > 0 && looksSecret(line.slice(0, at)) ? [line.slice(at + 1)] : [];
   });
+}
+
+const SECRET_OPTION = /^--?([\w-]*(?:token|pass|secret)[\w-]*)(?:=(.*))?$/is;
+
+/** `--token VALUE` and `--token=VALUE` of a command line, also within one that a shell takes apart. */
+export function secretsOfArguments(args: readonly string[]): readonly string[] {
+  const found = [args, ...args.map((arg) => arg.split(/[\s"']+/))].flatMap((words) =>
+    words.flatMap((word, index) => {
+      const [, name = "", value = words[index + 1] ?? ""] = SECRET_OPTION.exec(word) ?? [];
+      // What names a file is none, nor is the next option.
+      return name === "" || /-(file|path|dir)$/i.test(name) || value.startsWith("-") ? [] : [value];
+    }),
+  );
+  return [...new Set(found)].filter((value) => value !== "");
 }
 
 /** Also as it stands within JSON, and each line of one that has several. */

@@ -17,23 +17,38 @@ export const status: Command = {
   summary: "what runs here, since when, and how the device is connected",
   async run(args, at) {
     const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
-    try {
-      const answer = await at.agent.ask(LocalStatus, { method: "GET", path: "/status" });
-      at.write(values.json === true ? asJson(answer) : renderStatus(answer, { width: at.width, nowMs: Date.now() }));
-      return 0;
-    } catch (error) {
-      if (!(error instanceof AgentNotRunning)) throw error;
-      const why = await whyNotRunning(at);
-      const last = await lastKnown(at);
-      if (values.json === true) at.write(asJson({ running: false, message: why, lastKnown: last }));
-      else {
-        at.warn(`iot-agent: ${why}\n`);
-        if (last !== null) at.write(renderLastKnown(last, at.width));
-      }
-      return EXIT.notRunning;
+    const found = await statusOrLastKnown(at);
+    if (values.json === true) at.write(asJson(found.running ? found.status : found));
+    else if (found.running) at.write(renderStatus(found.status, { width: at.width, nowMs: Date.now() }));
+    else {
+      at.warn(`iot-agent: ${found.message}\n`);
+      if (found.lastKnown !== null) at.write(renderLastKnown(found.lastKnown, at.width));
     }
+    return found.running ? 0 : EXIT.notRunning;
   },
 };
+
+interface Running {
+  readonly running: true;
+  readonly status: LocalStatus;
+}
+
+interface NotRunning {
+  readonly running: false;
+  /** Why, and what would mend it. */
+  readonly message: string;
+  readonly lastKnown: LastKnown | null;
+}
+
+/** @throws as the agent's client does, unless the agent does not run. */
+export async function statusOrLastKnown(at: Surroundings): Promise<Running | NotRunning> {
+  try {
+    return { running: true, status: await at.agent.ask(LocalStatus, { method: "GET", path: "/status" }) };
+  } catch (error) {
+    if (!(error instanceof AgentNotRunning)) throw error;
+    return { running: false, message: await whyNotRunning(at), lastKnown: await lastKnown(at) };
+  }
+}
 
 /** Pure. */
 export function renderStatus(status: LocalStatus, { width, nowMs }: { readonly width: number; readonly nowMs: number }): string {

@@ -9,22 +9,28 @@ import { errorText, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
+import { DEFAULT_SECRETS_DIR } from "../config.ts";
 import { AGENT_VERSION } from "../version.ts";
-import { LocalHistory, LocalStatus } from "./answers.ts";
 import { asJson, type Command, EXIT, parseCommandLine, type Surroundings } from "./command.ts";
 import { examine, renderFindings } from "./doctor.ts";
 import { machine } from "./doctor/machine.ts";
-import { renderHistory } from "./history.ts";
+import { AGENT_USER, uidOf } from "./doctor/user-checks.ts";
+import { readEntries, renderHistory } from "./history.ts";
 import { podmanSocket } from "./podman-socket.ts";
-import { looksSecret, redact, secretsOfEnvironment } from "./redact.ts";
+import { looksSecret, redact, secretsOfArguments, secretsOfEnvironment } from "./redact.ts";
 import { runProgram } from "./run-program.ts";
-import { renderStatus } from "./status.ts";
+import { renderLastKnown, renderStatus, statusOrLastKnown } from "./status.ts";
 import { tarGz } from "./tar.ts";
 
 const LOG_LINES = 500;
 const JOURNAL_LINES = 3_000;
-const SECRETS_FOLDER = "/etc/iot-agent/secrets";
 const WIDTH = 160;
+/** What journalctl says to whoever is neither root nor in the group adm or systemd-journal. */
+const JOURNAL_CLOSED = /insufficient permissions|not seeing messages/;
+/** Of the user iot-agent: what starts containers at boot, and Podman. */
+const USER_UNITS = ["iot-agent-containers.service", "iot-agent-podman.service", "podman.service"] as const;
+/** With `.json` after it within the 100 bytes that a name in an archive may have. */
+const NAME_MAX = 90;
 
 export const supportBundle: Command = {
   usage: "support-bundle [FILE]",
@@ -48,6 +54,8 @@ the same before it leaves the house: what an application writes to its log only 
       throw new UserError(`cannot write ${file}: ${errorText(cause)}; name another file`, EXIT.failed, { cause });
     }
     at.write(`${file}: ${files.length} files, secrets taken out; it is yours alone (mode 0600)\n`);
+    if (JOURNAL_CLOSED.test(texts.get("journal.txt") ?? ""))
+      at.warn("iot-agent: without the journal, which you may not read; with it: sudo iot-agent support-bundle\n");
     return 0;
   },
 };
@@ -65,16 +73,30 @@ async function collect(at: Surroundings): Promise<Texts> {
   const part = async (path: string, get: () => Promise<string>): Promise<void> => {
     texts.set(path, await get().catch((error: unknown) => `${errorText(error)}\n`));
   };
-  const status = async (): Promise<LocalStatus> => at.agent.ask(LocalStatus, { method: "GET", path: "/status" });
+  const status = (): ReturnType<typeof statusOrLastKnown> => statusOrLastKnown(at);
+  const journal = async (matches: readonly string[]): Promise<string> => {
+    const { stdout, stderr } = await runProgram(["journalctl", "--no-pager", `--lines=${JOURNAL_LINES}`, "--output=short-iso", ...matches]);
+    return `${stderr}${stdout}`;
+  };
   await Promise.all([
     part("doctor.txt", async () => renderFindings(await examine(at), WIDTH)),
-    part("status.txt", async () => renderStatus(await status(), { width: WIDTH, nowMs: Date.now() })),
-    part("status.json", async () => asJson(await status())),
-    part("history.txt", async () => {
-      const { entries } = await at.agent.ask(LocalHistory, { method: "GET", path: "/history" });
-      return renderHistory(entries, { name: undefined, width: WIDTH });
+    part("status.txt", async () => {
+      const found = await status();
+      if (found.running) return renderStatus(found.status, { width: WIDTH, nowMs: Date.now() });
+      return `${found.message}\n${found.lastKnown === null ? "" : renderLastKnown(found.lastKnown, WIDTH)}`;
     }),
-    part("journal.txt", () => program(["journalctl", "--unit=iot-agent", "--no-pager", `--lines=${JOURNAL_LINES}`, "--output=short-iso"])),
+    part("status.json", async () => {
+      const found = await status();
+      return asJson(found.running ? found.status : found);
+    }),
+    part("history.txt", async () => renderHistory(await readEntries(at), WIDTH)),
+    part("journal.txt", () => journal(["--unit=iot-agent"])),
+    part("journal-of-podman.txt", async () => {
+      const uid = uidOf((await machine.read("/etc/passwd")) ?? "", AGENT_USER);
+      // Each unit's own lines, and the user manager's about it.
+      const matches = USER_UNITS.flatMap((unit) => ["_SYSTEMD_USER_UNIT", "USER_UNIT"].map((field) => [`_UID=${uid}`, `${field}=${unit}`]));
+      return journal(matches.flatMap((match, index) => (index === 0 ? match : ["+", ...match])));
+    }),
     part("units.txt", () => program(["systemctl", "cat", "--no-pager", "iot-agent.service"])),
     part("unit-state.txt", () => program(["systemctl", "status", "--no-pager", "--full", "--lines=0", "iot-agent.service"])),
     part("config.toml", async () =>
@@ -87,12 +109,13 @@ async function collect(at: Surroundings): Promise<Texts> {
   ]);
   const names = (await podman("ps", "--all", "--format={{.Names}}")).split("\n").filter((name) => /^[\w.-]+$/.test(name));
   await Promise.all(
-    names
-      .slice(0, 64)
-      .flatMap((name) => [
-        part(`containers/${name.slice(0, 50)}.log`, () => podmanLog(socket, name)),
-        part(`containers/${name.slice(0, 50)}.json`, async () => withoutScore(await podman("inspect", name))),
-      ]),
+    names.slice(0, 64).flatMap((name, index) => {
+      const file = name.length <= NAME_MAX ? name : `${name.slice(0, NAME_MAX - 3)}.${index}`;
+      return [
+        part(`containers/${file}.log`, () => podmanLog(socket, name)),
+        part(`containers/${file}.json`, async () => withoutScore(await podman("inspect", name))),
+      ];
+    }),
   );
   return texts;
 }
@@ -134,33 +157,54 @@ export function withoutSecretKeys(text: string): string {
   );
 }
 
-const Credentials = z.looseObject({ credentials: z.optional(z.record(z.string(), z.unknown())) });
-const Inspected = z.array(z.looseObject({ Config: z.looseObject({ Env: z.optional(z.nullable(z.array(z.string()))) }) }));
+const Configuration = z.looseObject({
+  agent: z.optional(z.looseObject({ secrets_dir: z.optional(z.string()) })),
+  credentials: z.optional(z.record(z.string(), z.unknown())),
+});
+/** A command is a list, or of an older Podman one text. */
+const Words = z.optional(z.nullable(z.union([z.string(), z.array(z.string())])));
+const Inspected = z.array(
+  z.looseObject({
+    Args: Words,
+    Config: z.looseObject({
+      Env: z.optional(z.nullable(z.array(z.string()))),
+      Cmd: Words,
+      Entrypoint: Words,
+      CreateCommand: Words,
+      Healthcheck: z.optional(z.nullable(z.looseObject({ Test: Words }))),
+    }),
+  }),
+);
 
 async function secretsOf(at: Surroundings, texts: Texts): Promise<readonly string[]> {
-  const files = await Promise.all((await machine.list(SECRETS_FOLDER)).map((name) => machine.read(join(SECRETS_FOLDER, name))));
-  const environments = [...texts]
+  const { folder, secrets } = secretsOfConfig((await machine.read(at.configFile)) ?? "");
+  const files = await Promise.all((await machine.list(folder)).map((name) => machine.read(join(folder, name))));
+  const containers = [...texts]
     .filter(([path]) => path.startsWith("containers/") && path.endsWith(".json"))
-    .flatMap(([, text]) => {
-      const parsed = parseJson(Inspected, text);
-      return parsed.ok ? parsed.value.flatMap(({ Config }) => Config.Env ?? []) : [];
-    });
-  return [
-    ...secretsOfConfig((await machine.read(at.configFile)) ?? ""),
-    ...files.filter((text) => text !== null),
-    ...secretsOfEnvironment(environments),
-  ];
+    .flatMap(([, text]) => secretsOfInspected(text));
+  return [...secrets, ...files.filter((text) => text !== null), ...containers];
 }
 
-function secretsOfConfig(text: string): readonly string[] {
+/** Pure. */
+export function secretsOfInspected(text: string): readonly string[] {
+  const parsed = parseJson(Inspected, text);
+  return (parsed.ok ? parsed.value : []).flatMap(({ Args, Config: { Env, Cmd, Entrypoint, CreateCommand, Healthcheck } }) => [
+    ...secretsOfEnvironment(Env ?? []),
+    ...[Args, Cmd, Entrypoint, CreateCommand, Healthcheck?.Test].flatMap((words) => secretsOfArguments([words ?? []].flat())),
+  ]);
+}
+
+function secretsOfConfig(text: string): { readonly folder: string; readonly secrets: readonly string[] } {
   let value: unknown;
   try {
     value = toml.parse(text);
   } catch {
-    return [];
+    value = {};
   }
-  const parsed = Credentials.safeParse(value);
-  return Object.entries(parsed.success ? (parsed.data.credentials ?? {}) : {}).flatMap(([key, secret]) =>
-    looksSecret(key) && typeof secret === "string" ? [secret] : [],
-  );
+  const parsed = Configuration.safeParse(value);
+  const { agent, credentials = {} } = parsed.success ? parsed.data : {};
+  return {
+    folder: agent?.secrets_dir ?? DEFAULT_SECRETS_DIR,
+    secrets: Object.entries(credentials).flatMap(([key, secret]) => (looksSecret(key) && typeof secret === "string" ? [secret] : [])),
+  };
 }

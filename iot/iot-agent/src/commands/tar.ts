@@ -3,13 +3,14 @@
 import { gzipSync } from "node:zlib";
 
 export interface TarFile {
-  /** At most 100 bytes. */
+  /** At most 100 bytes after the last slash, and 155 before it. */
   readonly path: string;
   readonly text: string;
 }
 
 const BLOCK_BYTES = 512;
 const NAME_BYTES = 100;
+const PREFIX_BYTES = 155;
 
 export function tarGz(files: readonly TarFile[], modifiedAtMs: number): Buffer {
   const blocks = files.flatMap(({ path, text }) => {
@@ -21,10 +22,14 @@ export function tarGz(files: readonly TarFile[], modifiedAtMs: number): Buffer {
 }
 
 function header(path: string, sizeBytes: number, modifiedAtMs: number): Buffer {
-  if (Buffer.byteLength(path) > NAME_BYTES) throw new RangeError(`the name ${path} is too long for an archive`);
+  const slash = Buffer.byteLength(path) <= NAME_BYTES ? -1 : path.lastIndexOf("/");
+  const [prefix, name] = slash === -1 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
+  if (Buffer.byteLength(name) > NAME_BYTES || Buffer.byteLength(prefix) > PREFIX_BYTES)
+    throw new RangeError(`the name ${path} is too long for an archive`);
   const block = Buffer.alloc(BLOCK_BYTES);
   const octal = (value: number, at: number, length: number): number => block.write(`${value.toString(8).padStart(length - 1, "0")}\0`, at);
-  block.write(path, 0);
+  block.write(name, 0);
+  block.write(prefix, 345);
   octal(0o600, 100, 8);
   octal(0, 108, 8);
   octal(0, 116, 8);
