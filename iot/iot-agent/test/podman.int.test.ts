@@ -34,6 +34,7 @@ beforeAll(async () => {
   const config = `[agent]
 device_id = "${DEVICE}"
 state_dir = "${folder.path}/state"
+run_dir = "${folder.path}"
 status_interval_seconds = 2
 relist_interval_seconds = 2
 [credentials]
