@@ -282,7 +282,7 @@ export class ImageStore {
     const other = made.flatMap(({ Names }) => Names).find((name) => !containers.includes(name));
     return other === undefined
       ? null
-      : `image "${image}" is damaged on this device (${detail}), and cannot be fetched again while container "${other}" is made of it too: \`podman rm --force ${other}\`, then \`iot-agent retry ${deployment}\``;
+      : `image "${image}" is damaged on this device (${detail}), and cannot be fetched again while container "${other}" is made of it too: \`iot-agent podman rm --force ${other}\`, then \`iot-agent retry ${deployment}\``;
   }
 
   #wantedOf(reference: string): readonly Wanted[] {

@@ -160,7 +160,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await device.exec(["systemctl", "--user", "start", "podman.socket"], { user });
     const held = (await until("Blocked", "second", second, "first_web")).at(-1);
     expect(held).toMatchObject({ reason: "ImageDamaged" });
-    expect(held?.message).toContain("`podman rm --force first_web`, then `iot-agent retry second`");
+    expect(held?.message).toContain("`iot-agent podman rm --force first_web`, then `iot-agent retry second`");
     expect(await podman("ps", "--format", "{{.Names}}")).toBe("first_web");
     await podman("rm", "--force", "--time", "0", "first_web");
     await until("Running", "second", second);
