@@ -114,12 +114,13 @@ export const SECRET = "field";
 export interface Workload {
   readonly device: string;
   readonly name: string;
-  readonly version: string;
+  /** With one it has a file of its own, and the device's secret; a blank device has none. */
+  readonly version?: string;
   readonly image: string;
   readonly port: number;
 }
 
-/** With a volume, a file that each version has anew, and a secret. Two devices may not have a deployment of the same name, so it carries the device. */
+/** With a volume; with a version, also a file that each has anew, and a secret. Two devices may not have a deployment of one name, so it carries the device. */
 function yaml({ device, name, version, image, port }: Workload): string {
   return `apiVersion: iot.nationtech.io/v1alpha1
 kind: Deployment
@@ -135,9 +136,13 @@ spec:
           image: ${image}
           ports: ["${port}:80"]
           volumes: ["data:/data"]
-          files: [{ path: /etc/field/version, content: "${version}" }]
+          stopTimeoutSeconds: 10
+${version === undefined ? "" : ofVersion(version)}`;
+}
+
+function ofVersion(version: string): string {
+  return `          files: [{ path: /etc/field/version, content: "${version}" }]
           secrets: [{ name: ${SECRET} }]
           env: { FIELD_SECRET: { secret: ${SECRET} } }
-          stopTimeoutSeconds: 10
 `;
 }

@@ -19,7 +19,13 @@ export interface DeviceRoot {
 /** The device's own address, and the host as it sees it, in the network that qemu makes for it. */
 export const DEVICE_NETWORK = { subnet: "10.77.0.0/24", device: "10.77.0.15", host: "10.77.0.2" } as const;
 
-const SHELLS = ["field-shell@hvc0.service", "field-shell@hvc1.service"] as const;
+/** What a system needs enabled besides its own, with EMULATED_FILES. */
+export const EMULATED_UNITS = [
+  "field-shell@hvc0.service",
+  "field-shell@hvc1.service",
+  "field-network.service",
+  "console-getty.service",
+] as const;
 
 /** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
 const RECIPE = "1";
@@ -60,7 +66,7 @@ dpkg-deb -x "$root"/var/tmp/linux-image-*.deb "$root/var/tmp/kernel"
 rm "$root"/var/tmp/linux-image-*.deb
 `;
 
-async function assertHostCan(architecture: Architecture): Promise<void> {
+export async function assertHostCan(architecture: Architecture): Promise<void> {
   const cannot = `failed to make the root of an emulated ${architecture} device`;
   if (process.getuid?.() !== 0) throw new Error(`${cannot}: it takes chroot and mounts; run this as root`);
   for (const program of ["mmdebstrap", "mkfs.ext4", "arch-test"]) {
@@ -102,7 +108,7 @@ async function makeRoot(packages: string, into: string): Promise<void> {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), text);
   }
-  await inRoot(["systemctl", "enable", ...SHELLS, "field-network.service", "console-getty.service"]);
+  await inRoot(["systemctl", "enable", ...EMULATED_UNITS]);
   await inRoot(["systemctl", "--global", "mask", "--quiet", ...IDLE_USER_UNITS]);
   for (const generator of IDLE_GENERATORS) await mask(join(root, "etc/systemd", generator));
   await inRoot(["systemctl", "mask", "--quiet", ...IDLE_UNITS]);
@@ -134,15 +140,12 @@ async function mask(path: string): Promise<void> {
   await run(["ln", "-s", "/dev/null", path]);
 }
 
-const FILES: Readonly<Record<string, string>> = {
+/** What any system needs to be booted by machine.ts. */
+export const EMULATED_FILES: Readonly<Record<string, string>> = {
   "etc/hostname": "device\n",
   "etc/hosts": "127.0.0.1 localhost device\n",
   "etc/fstab": "",
   "etc/resolv.conf": "nameserver 10.77.0.3\n",
-  // As provisioning writes it; 10.0.2.0 is what a container sees.
-  "etc/containers/containers.conf": `[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n`,
-  // What a crash leaves is read after each cut, so everything that was said has to reach the disk.
-  "etc/systemd/journald.conf.d/field.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=64M\nRateLimitIntervalSec=0\nSyncIntervalSec=5s\n",
   "etc/modules-load.d/field.conf": "virtio_net\ntun\noverlay\nfuse\n",
   "etc/systemd/system/field-network.service": `[Unit]
 Description=Network of the emulated device
@@ -174,6 +177,14 @@ RestartSec=1
 [Install]
 WantedBy=sysinit.target
 `,
+};
+
+const FILES: Readonly<Record<string, string>> = {
+  ...EMULATED_FILES,
+  // As provisioning writes it; 10.0.2.0 is what a container sees.
+  "etc/containers/containers.conf": `[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n`,
+  // What a crash leaves is read after each cut, so everything that was said has to reach the disk.
+  "etc/systemd/journald.conf.d/field.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=64M\nRateLimitIntervalSec=0\nSyncIntervalSec=5s\n",
 };
 
 const IDLE_UNITS: readonly string[] = [

@@ -1,5 +1,5 @@
 // `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]`: cuts the power of emulated devices, judges
-// each, and writes docs/field/. Needs root, and the packages that build/host-packages.txt lists for `field`. A run keeps its
+// each, and writes docs/field/. With `--from-blank` it makes a device of a blank image instead: from-blank.ts. Needs root, and the packages that build/host-packages.txt lists for `field`. A run keeps its
 // records, and what tells of failures, under dist/field/; ended early, `--continue` goes on with it.
 
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,6 +12,7 @@ import { startCentral } from "./central.ts";
 import { makeDeviceDisk } from "./device-disk.ts";
 import { DeviceLane } from "./device-lane.ts";
 import { type Architecture, deviceRoot } from "./device-root.ts";
+import { fromBlank } from "./from-blank.ts";
 import { buildAgent } from "./install-agent.ts";
 import { type Cut, planCut, planCuts } from "./plan.ts";
 import { CutRecord, openRunFolder, Run } from "./record.ts";
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     arch: { type: "string", default: "amd64" },
     continue: { type: "boolean", default: false },
     only: { type: "string" },
+    "from-blank": { type: "boolean", default: false },
   },
 });
 const count = (name: "seed" | "cuts" | "parallel" | "only"): number => z.parse(z.int().check(z.minimum(1)), Number(values[name]));
@@ -38,7 +40,12 @@ const only = values.only === undefined ? null : count("only");
 const started = performance.now();
 const say = (text: string): void => void process.stdout.write(`[${Math.round((performance.now() - started) / 1000)} s] ${text}\n`);
 
-await main();
+if (values["from-blank"]) {
+  const place = join(TOP, "dist/field", `from-blank-${architecture}`);
+  process.exitCode = (await fromBlank({ run: await describe(), place, docs: DOCS, say })) ? 0 : 1;
+} else {
+  await main();
+}
 
 async function main(): Promise<void> {
   await using stack = new AsyncDisposableStack();

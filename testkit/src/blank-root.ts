@@ -1,6 +1,7 @@
 // The system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a person's user `pi`, and nothing of this
 // project. Beside it the Debian packages that provisioning may ask for, as an apt repository in a folder: a simulated device has
-// no route to the mirrors. A second root has what vendors add. All made once and kept in the cache.
+// no route to the mirrors. A second root has what vendors add. All made once an architecture and kept in the cache; for one that is not
+// this machine's, its kernel must run that architecture's programs.
 
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -35,8 +36,13 @@ export interface BlankRoot {
   readonly hostKey: string;
 }
 
-export async function blankRoot(): Promise<BlankRoot> {
-  const base = await cached(`device-blank-trixie-${RECIPE}`, makeBlank);
+export type DebianArchitecture = "amd64" | "arm64";
+
+const HOST_ARCHITECTURE: DebianArchitecture = process.arch === "arm64" ? "arm64" : "amd64";
+
+/** This machine's architecture unless told. */
+export async function blankRoot(architecture = HOST_ARCHITECTURE): Promise<BlankRoot> {
+  const base = await cached(`device-blank-trixie-${architecture}-${RECIPE}`, (into) => makeBlank(architecture, into));
   return describeRoot(base, join(base, "root"));
 }
 
@@ -68,7 +74,7 @@ async function describeRoot(base: string, root: string): Promise<BlankRoot> {
   return { root, packages: join(base, "packages"), identityFile: join(base, "identity"), hostKey: `${type} ${key.trim()}` };
 }
 
-async function makeBlank(into: string): Promise<void> {
+async function makeBlank(architecture: DebianArchitecture, into: string): Promise<void> {
   const root = join(into, "root");
   const packages = join(into, "packages");
   await mkdir(packages);
@@ -77,6 +83,7 @@ async function makeBlank(into: string): Promise<void> {
     [
       "mmdebstrap",
       "--quiet",
+      `--architectures=${architecture}`,
       "--variant=minbase",
       `--include=${SYSTEM}`,
       `--customize-hook=${download}`,

@@ -1,0 +1,52 @@
+// The image of a blank device: Debian trixie with sshd, sudo and a person's user, nothing of this project, and the packages that
+// provisioning may ask for, since an emulated device has no route to the mirrors. Kernel, initrd and the suite's own units are those
+// of device-root.ts; nothing is masked that a person's commands could meet.
+
+import { cp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type BlankRoot, blankRoot, makeTempFolder, PACKAGES_FOLDER, run } from "@iot/testkit";
+import { type Architecture, assertHostCan, type DeviceRoot, deviceRoot, EMULATED_FILES, EMULATED_UNITS } from "./device-root.ts";
+
+const SIZE = "4G";
+
+/** What holds in a container of systemd-nspawn, and not on a device with a kernel and a disk of its own. */
+const OF_SIMULATED_DEVICES = ["etc/containers/containers.conf.d", "etc/dpkg/dpkg.cfg.d/testkit"];
+
+export async function makeBlankImage(options: {
+  architecture: Architecture;
+  into: string;
+}): Promise<{ readonly boot: DeviceRoot; readonly blank: BlankRoot }> {
+  const { architecture, into } = options;
+  await assertHostCan(architecture);
+  const boot = await deviceRoot(architecture);
+  const blank = await blankRoot(architecture);
+  const folder = await makeTempFolder("field-blank");
+  const at = (name: string): string => join(folder.path, name);
+  const root = at("merged");
+  for (const name of ["upper", "work", "merged"]) await mkdir(at(name));
+  await run(["mount", "-t", "overlay", "field-blank", "-o", `lowerdir=${blank.root},upperdir=${at("upper")},workdir=${at("work")}`, root]);
+  try {
+    for (const path of OF_SIMULATED_DEVICES) await rm(join(root, path), { recursive: true });
+    await cp(join(boot.root, "usr/lib/modules"), join(root, "usr/lib/modules"), { recursive: true });
+    await cp(blank.packages, join(root, PACKAGES_FOLDER), { recursive: true });
+    for (const [path, text] of Object.entries(EMULATED_FILES)) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), text);
+    }
+    // systemd loads the kernel's modules with it; an image that has a kernel has it too.
+    const kmod = (await readdir(blank.packages)).filter((name) => name.startsWith("libkmod2_"));
+    await run(["chroot", root, "dpkg", "--install", ...kmod.map((name) => join(PACKAGES_FOLDER, name))]);
+    const systemctl = (...args: readonly string[]): Promise<unknown> => run(["chroot", root, "systemctl", "--quiet", ...args]);
+    await systemctl("unmask", "getty.target", "console-getty.service");
+    await systemctl("enable", ...EMULATED_UNITS);
+    // The one would ask questions at the console; the other waits for a terminal that only udev would announce.
+    await systemctl("mask", "systemd-firstboot.service", "serial-getty@.service");
+    await rm(into, { force: true });
+    await run(["truncate", `--size=${SIZE}`, into]);
+    await run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", root, into]);
+  } finally {
+    await run(["umount", root]);
+    await folder.remove();
+  }
+  return { boot, blank };
+}
