@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by check.sh and the demo: what they need on a fresh clone. Puts the pinned Node on the PATH, installs the npm packages
+# Sourced by check.sh, run.sh and the demo: what they need on a fresh clone. Puts the pinned Node on the PATH, installs the npm packages
 # when the lock file has changed, and the Debian packages of host-packages.txt that are missing. Every function says what it does
 # and does nothing when there is nothing to do. Expects bash with `set -e`; the servers of the tests are prepared by
 # testkit/src/prepare.ts.
@@ -12,7 +12,7 @@ export npm_config_update_notifier=false
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
 
-# The lines of host-packages.txt for those users (demo, device, check) whose proof is not there: package, megabytes, what for.
+# The lines of host-packages.txt for those users (demo, device, check, …) whose proof is not there: package, megabytes, what for.
 missing_host_packages() {
   local wanted=" $* " users package proof rest user
   while read -r users package proof rest; do

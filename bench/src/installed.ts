@@ -51,8 +51,8 @@ export const installed: Measurement = {
 async function sizes(folder: string): Promise<readonly [executable: number, debianPackage: number]> {
   const target = hostTarget();
   const executable = join(folder, "iot-agent");
-  const copyright = await copyrightFile(target, await buildExecutable(target, executable));
   const version = await versionOfCommit();
+  const copyright = await copyrightFile(target, await buildExecutable({ target, version, path: executable }));
   const path = await buildDebianPackage({ target, executable, copyright, version, compression: "small", into: folder });
   return [(await readFile(executable)).length, (await stat(path)).size];
 }

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { run } from "@iot/testkit";
 import { build } from "esbuild";
 import { nodeProgram, REPOSITORY } from "./node-program.ts";
-import type { Target } from "./target.ts";
+import { binutil, type Target } from "./target.ts";
+import type { Version } from "./version.ts";
 
 /** What an agent on Node needs least with (docs/bench.md). A code cache is refused unless it was made under the same flags. */
 export const AGENT_FLAGS = [
@@ -37,13 +38,19 @@ export interface Executable {
   readonly packages: readonly string[];
 }
 
-/** Writes it to that path. */
-export async function buildExecutable(target: Target, path: string): Promise<Executable> {
+export async function buildExecutable(options: {
+  readonly target: Target;
+  /** What it says that it is. */
+  readonly version: Version;
+  /** The file that it becomes. */
+  readonly path: string;
+}): Promise<Executable> {
+  const { target, version, path } = options;
   const node = await nodeProgram(target);
   // The blob holds the script's path: it is always the same, relative one.
   const folder = await mkdtemp(join(tmpdir(), "iot-agent-build-"));
   try {
-    const packages = await bundle(join(folder, "iot-agent.cjs"));
+    const packages = await bundle(version, join(folder, "iot-agent.cjs"));
     const config = {
       main: "iot-agent.cjs",
       output: "blob",
@@ -69,7 +76,7 @@ export async function buildExecutable(target: Target, path: string): Promise<Exe
 /** A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as it does in memory. */
 async function assertMappable(target: Target, program: string): Promise<void> {
   if (target.node !== "arm64") return;
-  const { stdout } = await run([`${target.triplet}-readelf`, "--program-headers", "--wide", program]);
+  const { stdout } = await run([binutil(target, "readelf"), "--program-headers", "--wide", program]);
   const segments = [...stdout.matchAll(/^ +LOAD +0x([\da-f]+) 0x([\da-f]+) /gm)];
   const odd = segments.find(
     ([, offset = "", address = ""]) => (Number.parseInt(address, 16) - Number.parseInt(offset, 16)) % 0x1_0000 !== 0,
@@ -80,7 +87,7 @@ async function assertMappable(target: Target, program: string): Promise<void> {
     );
 }
 
-async function bundle(outfile: string): Promise<readonly string[]> {
+async function bundle(version: Version, outfile: string): Promise<readonly string[]> {
   const { metafile } = await build({
     entryPoints: ["iot/iot-agent/src/main.ts"],
     absWorkingDir: REPOSITORY,
@@ -89,6 +96,7 @@ async function bundle(outfile: string): Promise<readonly string[]> {
     target: "node24",
     // What a single executable application can start.
     format: "cjs",
+    define: { BUILT_VERSION: JSON.stringify(version.debian) },
     alias: { "node:tls": "./iot/iot-agent/src/lazy-tls.ts", "@nats-io/nkeys": "./iot/iot-agent/src/without-nkeys.ts" },
     // V8 keeps the source in memory.
     minify: true,

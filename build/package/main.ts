@@ -34,7 +34,7 @@ await writeFile(join(into, "SHA256SUMS"), lines.join(""));
 
 async function buildFor(target: Target, version: Version): Promise<readonly string[]> {
   const executable = join(into, `iot-agent-linux-${target.node}`);
-  const built = await buildExecutable(target, executable);
+  const built = await buildExecutable({ target, version, path: executable });
   await say(executable);
   const archive = `${executable}.tar.gz`;
   await buildArchive(executable, archive, version);

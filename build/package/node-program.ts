@@ -1,12 +1,14 @@
 // Node itself for a target, stripped, from the npm package that the lock file names. npm installs only the one for this machine; the
 // other is fetched by `npm pack` and held against the lock file's digest. Kept in the cache.
 
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, findProgram, run } from "@iot/testkit";
+import { cached, run } from "@iot/testkit";
 import * as z from "zod/mini";
-import { isNative, type Target } from "./target.ts";
+import { binutil, isNative, type Target } from "./target.ts";
 
 export const REPOSITORY = join(import.meta.dirname, "../..");
 
@@ -24,7 +26,7 @@ export interface NodeProgram {
 
 export async function nodeProgram(target: Target): Promise<NodeProgram> {
   const { version, integrity } = await locked(target);
-  await assertTools(target);
+  await installTools(target);
   const folder = await cached(`node-${version}-${target.node}-stripped`, (into) => fetchNode(target, version, integrity, into));
   const path = join(folder, "node");
   const argv = isNative(target) ? [path] : [target.qemu, "-L", `/usr/${target.triplet}`, path];
@@ -39,7 +41,7 @@ async function locked(target: Target): Promise<z.infer<typeof Locked>> {
 async function fetchNode(target: Target, version: string, integrity: string, into: string): Promise<void> {
   const installed = join(REPOSITORY, `node_modules/node-linux-${target.node}`);
   const from = isNative(target) ? installed : await unpackNode(target, version, integrity, into);
-  await run([`${target.triplet}-strip`, "-o", join(into, "node"), join(from, "bin/node")]);
+  await run([binutil(target, "strip"), "-o", join(into, "node"), join(from, "bin/node")]);
   await run(["chmod", "0755", join(into, "node")]);
   await run(["cp", join(from, "LICENSE"), into]);
   if (from !== installed) await run(["rm", "-r", from]);
@@ -60,14 +62,13 @@ async function unpackNode(target: Target, version: string, integrity: string, in
   return unpacked;
 }
 
-/** Of the C library, a file is looked for; of the programs, the PATH is asked. */
-async function assertTools(target: Target): Promise<void> {
-  const programs = isNative(target) ? [`${target.triplet}-strip`] : [`${target.triplet}-strip`, target.qemu];
-  const found = await Promise.all(programs.map(findProgram));
-  const library =
-    isNative(target) || (await run(["test", "-e", `/usr/${target.triplet}/lib/libstdc++.so.6`], { allowExitCodes: [0, 1] })).exitCode === 0;
-  if (library && !found.includes(undefined)) return;
-  const strip = `binutils-${target.triplet.replace("_", "-")}`;
-  const missing = isNative(target) ? strip : `${strip} qemu-user-static libc6-${target.debian}-cross libstdc++6-${target.debian}-cross`;
-  throw new Error(`to build the agent for ${target.debian} this machine needs: sudo apt-get install --no-install-recommends ${missing}`);
+/** What host-packages.txt lists for it; says what it installs, or how a person installs it who is not root. */
+async function installTools(target: Target): Promise<void> {
+  const script = '. "$0" && install_host_packages "$@" >&2';
+  const users = isNative(target) ? ["build"] : ["build", `build-${target.debian}`];
+  const child = spawn("bash", ["-ec", script, join(REPOSITORY, "build/bootstrap.sh"), ...users], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  await once(child, "close");
+  if (child.exitCode !== 0) throw new Error(`the agent for ${target.debian} cannot be built here without what is named above`);
 }

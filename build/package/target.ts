@@ -4,7 +4,7 @@ export interface Target {
   readonly node: "x64" | "arm64";
   readonly debian: "amd64" | "arm64";
   readonly machine: "x86_64" | "aarch64";
-  /** Of its binutils, and of the folder of its C library where that is foreign. */
+  /** Of its binutils where it is foreign, and of the folder of its C library. */
   readonly triplet: string;
   /** Runs its programs where they are foreign. */
   readonly qemu: string;
@@ -17,6 +17,11 @@ export const TARGETS: readonly Target[] = [
 
 export function isNative(target: Target): boolean {
   return target.node === process.arch;
+}
+
+/** The program of binutils for it: Debian has those for a foreign target under longer names. */
+export function binutil(target: Target, name: "strip" | "readelf"): string {
+  return isNative(target) ? name : `${target.triplet}-${name}`;
 }
 
 export function hostTarget(): Target {

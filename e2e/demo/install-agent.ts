@@ -1,7 +1,7 @@
 // The agent as a simulated device has it: the executable, the units and folders of the Debian package, set up by that package's own
 // script, so that what is tested is what is shipped. (Without dpkg, which would take seconds: the package itself has tests of its own.)
 
-import { AGENT_SETUP, agentTree, buildExecutable, DEBIAN_LAYOUT, hostTarget } from "@iot/build";
+import { AGENT_SETUP, agentTree, buildExecutable, DEBIAN_LAYOUT, hostTarget, versionOfCommit } from "@iot/build";
 import { type Device, makeTempFolder, run } from "@iot/testkit";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ export async function packAgent(): Promise<{ readonly path: string; readonly rem
   const folder = await makeTempFolder("agent");
   try {
     const executable = join(folder.path, "iot-agent");
-    await buildExecutable(hostTarget(), executable);
+    await buildExecutable({ target: hostTarget(), version: await versionOfCommit(), path: executable });
     const root = join(folder.path, "root");
     await agentTree({ into: root, executable, layout: DEBIAN_LAYOUT });
     const path = join(folder.path, "agent.tar");

@@ -32,8 +32,8 @@ let folder: TempFolder;
 let device: BlankDevice;
 let nats: NatsServer;
 let central: Central;
-/** Two versions of the package, and the second once more, built anew from the sources. */
-let packages: { readonly older: string; readonly newer: string; readonly again: string };
+/** Two versions of the package, and the first once more, built anew from the sources. */
+let packages: { readonly older: string; readonly again: string; readonly newer: string };
 let built: { target: ReturnType<typeof hostTarget>; version: Awaited<ReturnType<typeof versionOfCommit>>; copyright: string };
 
 beforeAll(async () => {
@@ -51,17 +51,16 @@ afterAll(async () => {
 async function buildPackages(path: string): Promise<typeof packages> {
   const target = hostTarget();
   const version = await versionOfCommit();
-  const buildIn = async (name: string): Promise<{ executable: string; copyright: string; into: string }> => {
+  const buildIn = async (name: string, suffix = ""): Promise<{ copyright: string; file: string }> => {
     const into = join(path, name);
     await run(["mkdir", into]);
-    const executable = join(into, "iot-agent");
-    return { executable, into, copyright: await copyrightFile(target, await buildExecutable(target, executable)) };
+    const made = { target, version: { ...version, debian: `${version.debian}${suffix}` }, executable: join(into, "iot-agent") };
+    const copyright = await copyrightFile(target, await buildExecutable({ ...made, path: made.executable }));
+    return { copyright, file: await buildDebianPackage({ ...made, copyright, compression: "fast", into }) };
   };
-  const pack = (from: Awaited<ReturnType<typeof buildIn>>, suffix: string): Promise<string> =>
-    buildDebianPackage({ ...from, target, version: { ...version, debian: `${version.debian}${suffix}` }, compression: "fast" });
-  const [once, again] = [await buildIn("once"), await buildIn("again")];
-  built = { target, version, copyright: once.copyright };
-  return { older: await pack(once, ""), newer: await pack(once, ".1"), again: await pack(again, ".1") };
+  const [older, again, newer] = [await buildIn("older"), await buildIn("again"), await buildIn("newer", ".1")];
+  built = { target, version, copyright: older.copyright };
+  return { older: older.file, again: again.file, newer: newer.file };
 }
 
 function install(...options: readonly string[]): Promise<RunResult> {
@@ -97,7 +96,7 @@ test("the same sources give the same bytes", async () => {
     createHash("sha256")
       .update(await readFile(path))
       .digest("hex");
-  expect(await digest(packages.again)).toBe(await digest(packages.newer));
+  expect(await digest(packages.again)).toBe(await digest(packages.older));
 });
 
 // Of all but the executable, which takes lintian a minute: `npm run package` has it look at the whole.
@@ -145,18 +144,21 @@ test("an upgrade and a downgrade restart the agent, and no container notices", a
   const services = [{ name: "hello", image: "localhost/hello:1", ports: ["8080:8080"] }];
   await central.apply({ web: JSON.stringify({ type: "PodmanV0", data: { services } }) });
   await answers();
-  const [started, pid, version] = await Promise.all([startedAt(), agentPid(), installed()]);
+  const [started, pid] = await Promise.all([startedAt(), agentPid()]);
 
-  for (const [file, isNewer] of [
-    [packages.newer, true],
-    [packages.older, false],
+  const older = built.version.debian;
+  for (const [file, version] of [
+    [packages.newer, `${older}.1`],
+    [packages.older, older],
   ] as const) {
     await device.copyIn(file, "/root/iot-agent.deb");
     await apt("install", "/root/iot-agent.deb");
-    expect(await installed()).toBe(isNewer ? `${version}.1` : version);
+    expect(await installed()).toBe(`ii ${version}`);
+    expect(await onDevice("iot-agent", "--version")).toBe(`iot-agent ${version}`);
     expect(await agentPid()).not.toBe(pid);
     expect(await startedAt()).toBe(started);
     await answers();
+    await central.untilStatus("the fleet sees which agent it has", ({ agentVersion }) => agentVersion === version);
   }
   await central.untilStatus("the agent is back and finds it running", ({ deployments }) => deployments["web"]?.phase === "Running");
   expect(await startedAt()).toBe(started);
