@@ -17,7 +17,7 @@ export async function chooseDevice(wanted: "own" | "simulated" | undefined): Pro
   throw new Error(`your own Podman cannot be the device: ${obstacle}${otherwise}`);
 }
 
-const OLDEST_PODMAN = [4, 4] as const;
+const OLDEST_PODMAN = [4, 9] as const;
 
 async function whyNotOwnPodman(isRoot: boolean): Promise<string | null> {
   if (isRoot) return "you are root, and workloads run rootless; run the demo as an ordinary user";

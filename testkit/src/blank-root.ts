@@ -21,10 +21,10 @@ const SYSTEM = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,ipr
 /** What a device may install, with all it depends on. */
 const OFFERED =
   "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
-  "systemd-timesyncd cloud-init netplan.io network-manager fuse-overlayfs";
+  "systemd-timesyncd cloud-init netplan.io network-manager fuse-overlayfs catatonit";
 
 /** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
-const RECIPE = "1";
+const RECIPE = "2";
 const BOOTSTRAP_TIMEOUT_MS = 30 * 60_000;
 
 export interface BlankRoot {

@@ -8,8 +8,8 @@ import { managedFiles } from "./managed-files.ts";
 import { addressChange, chosenInterface, hasAddress, managementOf } from "./static-address.ts";
 import type { HostStep } from "./step.ts";
 
-/** The first releases whose Podman is 4.4 or newer. */
-const OLDEST: Readonly<Record<string, number>> = { debian: 13, raspbian: 13, ubuntu: 23.04 };
+/** The first releases whose Podman is 4.9 or newer. (The agent's unit needs systemd 253 as well.) */
+const OLDEST: Readonly<Record<string, number>> = { debian: 13, raspbian: 13, ubuntu: 24.04 };
 const MEMORY_PARAMETERS = ["cgroup_enable=memory", "cgroup_memory=1"];
 const DEFAULT_TIME_SERVICE = "systemd-timesyncd";
 const FIRST_ORDINARY_UID = 1000;
@@ -55,7 +55,7 @@ function unsupported({ system }: HostFacts): Blocked | null {
   }
   // Debian's testing has no number yet.
   if (system.version === "" || Number(system.version) >= oldest) return null;
-  return { subject: "system", reason: "PodmanTooOld", message: `the host runs ${system.name}, whose Podman is older than 4.4: ${known}` };
+  return { subject: "system", reason: "PodmanTooOld", message: `the host runs ${system.name}, whose Podman is older than 4.9: ${known}` };
 }
 
 function wrongUser({ agentUser: { name } }: LinuxHostV0, { user }: HostFacts): Blocked | null {

@@ -4,7 +4,8 @@ import type { Info } from "@harmony/podman";
 import { bad, type Finding, good, warning } from "./finding.ts";
 import { AGENT_USER } from "./user-checks.ts";
 
-const LEAST_VERSION = [4, 4] as const;
+/** The oldest that it is tested with: that of Ubuntu 24.04. */
+const LEAST_VERSION = [4, 9] as const;
 
 const START_PODMAN = `sudo systemctl --user --machine=${AGENT_USER}@ start podman.socket iot-agent-podman.socket`;
 
