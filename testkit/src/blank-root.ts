@@ -49,7 +49,7 @@ export async function blankRoot(architecture = HOST_ARCHITECTURE): Promise<Blank
 /** The same with what vendors' images have besides: cloud-init, and both netplan and NetworkManager, switched off. */
 export async function vendorRoot(): Promise<BlankRoot> {
   const { root, packages } = await blankRoot();
-  const base = await cached(`device-vendor-trixie-${RECIPE}`, async (into) => {
+  const base = await cached(`device-vendor-trixie-${HOST_ARCHITECTURE}-${RECIPE}`, async (into) => {
     const copy = join(into, "root");
     await run(["cp", "--archive", "--reflink=auto", root, copy]);
     const install =
