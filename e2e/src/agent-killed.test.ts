@@ -1,14 +1,18 @@
-// The agent is killed at every kind of step that a plan may have: when it is about to take it, and again when it has just taken it. systemd
-// starts it again, and it ends in the version that was pushed last, with no other container touched and none left over. Steps on Podman are
-// caught on their way to Podman's socket, those on the device's disk as their files appear. A kind of step for which no moment
-// is named here does not compile, and one that no occasion brings about is named below.
+// The agent is killed at each moment of a swap and of the way back, one by one, and at every other kind of step that a plan may have: when it
+// is about to take it, and again when it has just taken it. systemd starts it again, and it ends in the version that was pushed last, or
+// was gone back to, with no other container touched and none left over. Steps on Podman are caught on their way to Podman's socket, those
+// on the device's disk as their files appear or, where the moment has to be exact, by a pipe in the file's place. The moments are the
+// product's own list, which its planner holds; a kind of step for which none is named here does not compile, and one that is not
+// killed at is named below with its reason.
 
-import { watch } from "node:fs";
+import { once } from "node:events";
+import { constants, openSync, watch } from "node:fs";
+import { Socket } from "node:net";
 import { join } from "node:path";
-import type { StepKind } from "@harmony/podman";
+import { rollBackMoments, type StepKind, type SwapMoment, swapMoments } from "@harmony/podman";
 import { errorText } from "@harmony/runtime";
 import { eventually, type Interceptor, makeImage, type Registry, startInterceptor, startRegistry } from "@iot/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaultWorld } from "./fault-world.ts";
 
 const WEB = 8080;
@@ -59,8 +63,8 @@ async function bystanders() {
   return (await world.containers()).filter(({ name }) => name === "foreign" || name === "steady_hello");
 }
 
-/** The version that was pushed last answers, nothing of another is left, and all have proved themselves. */
-async function settled(others: readonly string[] = []): Promise<void> {
+/** The version that should answers, nothing of another is left, and what the agent does is over. */
+async function settled(others: readonly string[] = [], says = /^connected to NATS .*, 2 of 2 deployments running$/m): Promise<void> {
   await world.answers(WEB, `service=hello version=${version}`);
   await eventually(
     async () => {
@@ -71,7 +75,7 @@ async function settled(others: readonly string[] = []): Promise<void> {
     },
     { what: "the right containers", timeoutMs: WAIT_MS, intervalMs: 200 },
   );
-  await world.statusSays(/^connected to NATS .*, 2 of 2 deployments running$/m);
+  await world.statusSays(says);
 }
 
 async function pushWeb(more: object = {}, others: readonly object[] = []): Promise<void> {
@@ -100,19 +104,24 @@ type Moment =
   /** In the agent's folder: first beside its place, then in it; or no longer there. */
   | { readonly folder: string; readonly before: RegExp; readonly after: RegExp };
 
-const ofWeb = (deed = ""): RegExp => new RegExp(`/containers/web_[^/?]*${deed}(\\?|$)`);
-const file = (folder: string): Moment => ({ folder, before: /^web\S*\.new$/, after: /^web(\.json)?$/ });
+const ofWeb = (deed: string): RegExp => new RegExp(`/containers/web_[^/?]*${deed}(\\?|$)`);
 
-/** Where each kind of step can be seen from outside of the agent. */
-const MOMENTS: { readonly [Kind in StepKind]: Moment } = {
+/** Killed at by the moments of a swap and of the way back. */
+const OF_THE_MOMENTS = ["create", "journal", "stop", "start", "rename", "remove"] as const satisfies readonly StepKind[];
+
+/** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test/images.int.test.ts. */
+const NO_PART_OF_A_SWAP = {
+  mend: "comes of damage that Podman reports, and ends before a swap goes on",
+  verifyImage: "comes of an image that could not be executed, and changes nothing",
+  makeRoom: "comes of a disk that is nearly full, before anything is made",
+} as const satisfies Partial<Record<StepKind, string>>;
+
+type OtherKind = Exclude<StepKind, (typeof OF_THE_MOMENTS)[number] | keyof typeof NO_PART_OF_A_SWAP>;
+
+/** Where each other kind of step can be seen from outside of the agent. */
+const MOMENTS: { readonly [Kind in OtherKind]: Moment } = {
   pull: { method: "POST", path: /\/images\/pull/ },
-  create: { method: "POST", path: /\/containers\/create/ },
-  journal: file("swaps"),
-  stop: { method: "POST", path: ofWeb("/stop") },
-  start: { method: "POST", path: ofWeb("/start") },
-  rename: { method: "POST", path: ofWeb("/rename") },
-  remove: { method: "DELETE", path: ofWeb() },
-  recordStart: file("start"),
+  recordStart: { folder: "start", before: /^web\.new$/, after: /^web$/ },
   createNetwork: { method: "POST", path: /\/networks\/create/ },
   removeNetwork: { method: "DELETE", path: /\/networks\// },
   createVolume: { method: "POST", path: /\/volumes\/create/ },
@@ -123,21 +132,14 @@ const MOMENTS: { readonly [Kind in StepKind]: Moment } = {
   removeSecret: { method: "DELETE", path: /\/secrets\// },
   unpause: { method: "POST", path: ofWeb("/unpause") },
   revive: { method: "POST", path: ofWeb("/start") },
-  mend: { method: "DELETE", path: ofWeb() },
-  verifyImage: { method: "GET", path: /\/images\/[^/]+\/get/ },
-  makeRoom: { method: "DELETE", path: /\/images\// },
 };
-
-/**
- * Not killed at yet: each needs a damage or a lack that no push brings about. What they do is tested in harmony/podman/test/images.int.test.ts
- * and, of `revive`, in its planner's tables.
- */
-const NOT_YET: readonly StepKind[] = ["revive", "mend", "verifyImage", "makeRoom"];
 
 interface Occasion {
   readonly occasion: string;
   /** Each is killed at, twice. */
-  readonly kinds: readonly StepKind[];
+  readonly kinds: readonly OtherKind[];
+  /** What has to be so before. */
+  readonly prepare?: () => Promise<void>;
   /** What makes the agent take these steps. */
   readonly bring: () => Promise<void>;
   readonly leaves?: readonly string[];
@@ -149,11 +151,7 @@ const second = (): readonly object[] => [
 ];
 
 const OCCASIONS: readonly Occasion[] = [
-  {
-    occasion: "a new version that has to be pulled",
-    kinds: ["pull", "create", "journal", "stop", "start", "rename", "remove"],
-    bring: pushNew,
-  },
+  { occasion: "a new version that has to be pulled", kinds: ["pull"], bring: pushNew },
   {
     occasion: "a version with a second service, a volume, a file and a secret",
     kinds: ["createNetwork", "createVolume", "createSecret", "writeMounts", "recordStart"],
@@ -165,6 +163,18 @@ const OCCASIONS: readonly Occasion[] = [
     kinds: ["removeNetwork", "removeSecret", "removeMounts"],
     bring: pushOther,
   },
+  {
+    occasion: "a container that has ended, and a new version that has to be pulled",
+    kinds: ["revive"],
+    prepare: async () => {
+      await pushOther({ restart: "no" });
+      await settled();
+      await world.podman("exec", "web_hello", "kill", "1");
+      const hasEnded = async (): Promise<boolean> => (await world.container("web_hello")).state === "exited";
+      await eventually(hasEnded, { what: "it has ended", timeoutMs: WAIT_MS });
+    },
+    bring: pushNew,
+  },
   { occasion: "a container that was paused", kinds: ["unpause"], bring: async () => void (await world.podman("pause", "web_hello")) },
 ];
 
@@ -172,22 +182,25 @@ async function shell(script: string): Promise<string> {
   return (await world.device.exec(["sh", "-euc", script])).stdout;
 }
 
+/** The agent's process; resolves when systemd has started another. */
+async function kill(pid: number, clear: () => Promise<unknown> = async () => undefined): Promise<number> {
+  process.kill(pid, "SIGKILL");
+  await clear();
+  const isAnother = async (): Promise<number | undefined> => {
+    const found = await world.agentPid();
+    return found === pid ? undefined : found;
+  };
+  const another = await eventually(isAnother, { what: "systemd starts the agent again", timeoutMs: WAIT_MS });
+  // systemd waits longer before each restart; an agent that ran for ten minutes is forgiven, this one at once.
+  await world.device.exec(["systemctl", "reset-failed", "iot-agent"]);
+  return another;
+}
+
 /** From now on the agent is killed when one of these steps is about to be taken, and when it has been, once each. */
-async function killAtEach(kinds: readonly StepKind[]): Promise<{ done(): Promise<void> }> {
+async function killAtEach(kinds: readonly OtherKind[]): Promise<{ done(): Promise<void> }> {
   let pid = await world.agentPid();
   let killing: Promise<void> = Promise.resolve();
   const left = new Set<string>();
-  const kill = async (): Promise<void> => {
-    const killed = pid;
-    process.kill(killed, "SIGKILL");
-    const isAnother = async (): Promise<number | undefined> => {
-      const found = await world.agentPid();
-      return found === killed ? undefined : found;
-    };
-    pid = await eventually(isAnother, { what: "systemd starts the agent again", timeoutMs: WAIT_MS });
-    // systemd waits longer before each restart; an agent that ran for ten minutes is forgiven, this one at once.
-    await world.device.exec(["systemctl", "reset-failed", "iot-agent"]);
-  };
   for (const kind of kinds)
     for (const when of ["before", "after"] as const) {
       const moment = MOMENTS[kind];
@@ -195,7 +208,7 @@ async function killAtEach(kinds: readonly StepKind[]): Promise<{ done(): Promise
       const reached = "method" in moment ? podman.hold({ ...moment, when }) : appears(moment.folder, moment[when]);
       void reached.then(() => {
         left.delete(`${when} ${kind}`);
-        killing = killing.then(kill);
+        killing = killing.then(async () => void (pid = await kill(pid)));
       });
     }
   return {
@@ -226,7 +239,71 @@ function appears(folder: string, name: RegExp): Promise<void> {
   return promise;
 }
 
-test.each(OCCASIONS)("$occasion: killed about to $kinds, and when it has just done so", async ({ kinds, bring, leaves = [] }) => {
+/** Resolves when the agent is about to take that step, and until it is killed and the way is cleared it gets no further. */
+async function reached({ request }: SwapMoment): Promise<{ clear(): Promise<unknown> }> {
+  if (request !== null) {
+    const path = new RegExp(`${request.path.replaceAll(".", "\\.")}(\\?|$)`);
+    await podman.hold({ ...request, path, when: "before" });
+    return { clear: async () => undefined };
+  }
+  // What is written there is not flushed, and so never takes the file's place.
+  const file = `${STATE}/swaps/web.json.new`;
+  await world.device.exec(["mkfifo", file], { user: "iot-agent" });
+  const pipe = new Socket({ fd: openSync(world.device.pathOnHost(file), constants.O_RDWR | constants.O_NONBLOCK) });
+  await once(pipe, "data");
+  return {
+    clear: () => {
+      pipe.destroy();
+      return shell(`rm ${file}`);
+    },
+  };
+}
+
+const EACH = [
+  {
+    deed: "a swap",
+    moments: swapMoments("web", "hello"),
+    bring: () => pushOther(),
+    ends: () => settled(),
+  },
+  {
+    deed: "the way back",
+    // The first is still of the swap: from there on the journal's next entry is the failure.
+    moments: [...swapMoments("web", "hello").slice(5, 6), ...rollBackMoments("web", "hello")],
+    bring: () =>
+      pushWeb({
+        image: world.device.image(version === "1" ? "2" : "1"),
+        healthcheck: { test: ["CMD", "false"], interval: "1s", retries: 1 },
+      }),
+    ends: () => settled([], /web: running .* failed: its health check fails/),
+  },
+];
+
+describe.each(EACH)("$deed, and the agent is killed", ({ moments, bring, ends }) => {
+  let next: ReturnType<typeof reached> | undefined;
+  beforeAll(async () => {
+    next = moments[0] && reached(moments[0]);
+    await bring();
+  });
+
+  test.each(moments.map((moment, index) => ({ ...moment, following: moments[index + 1] })))("$name", async ({ name, following }) => {
+    let found: Awaited<typeof next>;
+    void next?.then((one) => (found = one));
+    next = undefined;
+    const { clear } = await eventually(() => found, { what: name, timeoutMs: WAIT_MS });
+    const pid = await world.agentPid();
+    next = following && reached(following);
+    await kill(pid, clear);
+  });
+
+  test("at the last: it ends as it should", async () => {
+    await ends();
+    expect(await bystanders()).toEqual(untouched);
+  });
+});
+
+test.each(OCCASIONS)("$occasion: killed about to $kinds, and when it has just done so", async ({ kinds, prepare, bring, leaves = [] }) => {
+  await prepare?.();
   const killed = await killAtEach(kinds);
   await bring();
   await killed.done();
@@ -235,5 +312,6 @@ test.each(OCCASIONS)("$occasion: killed about to $kinds, and when it has just do
 });
 
 test("no kind of step is left out", () => {
-  expect(new Set([...OCCASIONS.flatMap(({ kinds }) => kinds), ...NOT_YET])).toEqual(new Set(Object.keys(MOMENTS)));
+  expect(new Set(EACH.flatMap(({ moments }) => moments.map(({ step }) => step)))).toEqual(new Set(OF_THE_MOMENTS));
+  expect(OCCASIONS.flatMap(({ kinds }) => kinds).toSorted()).toEqual(Object.keys(MOMENTS).toSorted());
 });
