@@ -2,7 +2,7 @@
 // answered by iot/scripts/failure-demo.sh.
 
 import { FaultWorld } from "../src/fault-world.ts";
-import { FAILURES, type Scene, startScene } from "./failures.ts";
+import { FAILURES, recover, type Scene, startScene } from "./failures.ts";
 import { Story } from "./story.ts";
 
 async function runFailures(): Promise<number> {
@@ -20,14 +20,15 @@ async function runFailures(): Promise<number> {
     const scene: Scene = { world, version: 1, signal: interrupted.signal };
     try {
       await story.phase("a workload runs", () => startScene(scene));
-      for (const { title, act } of FAILURES) {
+      for (const failure of FAILURES) {
         try {
-          await story.phase(title, () => act(scene), String, "PASS");
+          await story.phase(failure.title, () => failure.act(scene), String, "PASS");
           passed += 1;
         } catch (error) {
           story.fail(interrupted.signal.aborted ? interrupted.signal.reason : error);
           interrupted.signal.throwIfAborted();
           await story.testify();
+          await story.phase("mended", () => recover(scene, failure));
         }
       }
     } catch (error) {
