@@ -117,17 +117,28 @@ describe("a clock that is years wrong until time is synchronised", () => {
       printf '[Service]\\nEnvironment=${environment.join(" ")}\\n' > /run/systemd/system/iot-agent.service.d/clock.conf
       echo +0d > ${CLOCK}; systemctl daemon-reload`);
   });
+  const DAY_MS = 86_400_000;
+  /** By the agent's own clock it is now so many days from what it is: what it recorded last says so. */
+  const isWrongBy = (days: number): Promise<true> =>
+    eventually(
+      async () => {
+        const [, at = ""] = /"at":"([^"]+)"/.exec(await shell(`tail --lines=1 ${STATE}/history.jsonl`)) ?? [];
+        return Math.abs(Date.parse(at) - Date.now() - days * DAY_MS) < DAY_MS || Promise.reject(new Error(`it recorded last at ${at}`));
+      },
+      { what: `the agent's clock is wrong by ${days} days`, timeoutMs: WAIT_MS },
+    );
   afterAll(async () => {
     await shell("rm -r /run/systemd/system/iot-agent.service.d; systemctl daemon-reload; systemctl restart iot-agent");
   });
 
-  test.each(["-1500d", "+1500d"])(
-    "by %s: it follows, is not taken for silent, and its durations stay right when the clock is set",
-    async (offset) => {
-      await shell(`echo ${offset} > ${CLOCK}; systemctl restart iot-agent`);
+  test.each([-1500, 1500])(
+    "by %i days: it follows, is not taken for silent, and its durations stay right when the clock is set",
+    async (days) => {
+      await shell(`echo ${days < 0 ? "" : "+"}${days}d > ${CLOCK}; systemctl restart iot-agent`);
       await world.statusSays(/1 of 1 deployment running/);
       await pushOther();
       await world.answers(WEB, `version=${version}`);
+      await isWrongBy(days);
       await world.iotSays(["status"], /web pi-demo-01 Running .* \d s ago 1 of 1 run as desired, 1 device\.$/);
       await shell(`echo +0d > ${CLOCK}`);
       await eventually(async () => /connected to NATS [^ ]+ \(for \d+ (s|min)\)/.test(await shell("iot-agent status")), {
@@ -135,6 +146,7 @@ describe("a clock that is years wrong until time is synchronised", () => {
         timeoutMs: 10_000,
       });
       await pushOther();
+      await isWrongBy(0);
     },
   );
 });
