@@ -1,5 +1,5 @@
-// The four kinds of tests, one vitest project each: units beside the source, adapters against real servers, journeys through
-// the whole with a device, and the journey with Argo CD. Time-outs are wide because the servers are real and a build machine
+// The kinds of tests, one vitest project each: units beside the source, adapters against real servers, journeys through the whole with a
+// device, what such a journey spends waiting, and the journey with Argo CD. Time-outs are wide because the servers are real and a build machine
 // may be slow; nothing is tried again, a test that fails has failed. Two files of servers at once: most of their time is waiting.
 
 import { defineConfig } from "vitest/config";
@@ -14,6 +14,7 @@ export default defineConfig({
       { test: { name: "unit", include: [`${districts}/**/src/**/*.test.ts`], testTimeout: 20_000, retry: 0 } },
       { test: { name: "servers", include: [`${districts}/**/test/*.int.test.ts`], ...serverTimeouts, maxWorkers: 2 } },
       { test: { name: "e2e", include: ["e2e/src/*.test.ts"], ...serverTimeouts, testTimeout: 300_000, fileParallelism: false } },
+      { test: { name: "outage", include: ["e2e/outage/*.test.ts"], ...serverTimeouts, fileParallelism: false } },
       { test: { name: "argocd", include: ["e2e/argocd/*.test.ts"], ...serverTimeouts, testTimeout: 600_000, fileParallelism: false } },
     ],
   },

@@ -12,10 +12,12 @@ cd "$REPOSITORY"
 
 reports="$(mktemp -d)"
 prepare_pid=
+outage_pid=
 failed_checks=()
 clean_up() {
-  # The group: Go's compilers are children of its own.
-  [[ -z "$prepare_pid" ]] || kill -- "-$prepare_pid" 2>/dev/null || true
+  # The groups: Go's compilers, and the servers of a test, are children of their own.
+  local pid
+  for pid in $prepare_pid $outage_pid; do kill -- "-$pid" 2>/dev/null || true; done
   rm -rf "$reports"
 }
 trap clean_up EXIT
@@ -36,6 +38,15 @@ shell_scripts() {
 run_tests() {
   local project="$1"; shift
   vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$reports/$project.json" "$@"
+}
+
+# Ten minutes of waiting, which cost the others nothing.
+outage_ends() {
+  local result=0
+  wait "$outage_pid" || result=$?
+  outage_pid=
+  cat "$reports/outage.log"
+  return "$result"
 }
 
 finish() {
@@ -77,7 +88,12 @@ tail --lines=+1 --follow --pid="$prepare_pid" "$reports/prepare.log" | sed 's/^/
 wait "$prepare_pid" || failed_checks+=("preparing the servers of the tests")
 prepare_pid=
 
+set -m
+run_tests outage >"$reports/outage.log" 2>&1 </dev/null &
+outage_pid=$!
+set +m
 check "tests: servers" run_tests servers
 check "tests: e2e" run_tests e2e
 check "tests: argocd" run_tests argocd
+check "tests: outage" outage_ends
 finish

@@ -45,6 +45,8 @@ export interface WorldOptions {
   /** The agent goes to NATS itself by its address, or by name through a relay. */
   readonly through?: "address" | "name";
   readonly natsConfig?: string;
+  /** Of the agent's status and relist: two seconds unless told. */
+  readonly intervals?: "short" | "as shipped";
   /** Further sections of the agent's configuration. */
   readonly agentConfig?: string;
   readonly beforeAgent?: (device: SimulatedDevice) => Promise<void>;
@@ -79,7 +81,7 @@ export class FaultWorld {
   }
 
   static async start(options: WorldOptions = {}): Promise<FaultWorld> {
-    const { through = "address", natsConfig = "", agentConfig = "", beforeAgent } = options;
+    const { through = "address", natsConfig = "", intervals = "short", agentConfig = "", beforeAgent } = options;
     await using stack = new AsyncDisposableStack();
     const device = stack.use(await startSimulatedDevice());
     const nats = stack.use(await startNats({ host: device.hostAddress, config: natsConfig }));
@@ -106,7 +108,8 @@ export class FaultWorld {
       await world.startOperator();
       const natsUrl = through === "name" ? `nats://${NATS_NAME}:${deviceRelay.port}` : nats.url;
       await beforeAgent?.(device);
-      await device.startAgent({ natsUrl, agentSettings: `status_interval_seconds = 2\nrelist_interval_seconds = 2\n${agentConfig}` });
+      const intervalSettings = intervals === "short" ? "status_interval_seconds = 2\nrelist_interval_seconds = 2\n" : "";
+      await device.startAgent({ natsUrl, agentSettings: `${intervalSettings}${agentConfig}` });
     } catch (error) {
       await world.stop();
       throw error;
