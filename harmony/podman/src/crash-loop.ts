@@ -5,7 +5,7 @@ import type { Container } from "./snapshot.ts";
 import type { Crash } from "./swap-journal.ts";
 
 /** Of Podman's own, within some minutes (observe.ts): more than a start that waits for another's. */
-const QUICK_RESTARTS = 5;
+export const QUICK_RESTARTS = 5;
 const BACKOFF = { baseMs: 10_000, maxMs: 300_000 };
 /** Up for so long without an end, it has recovered. */
 const RECOVERED_MS = 60_000;

@@ -1,14 +1,16 @@
 // Whether a version has proved itself: healthy by its health check within its deadline, or, without one, still up after some seconds and
-// never restarted. One that may end has proved itself by ending well. What befell the device or a person did to it is not held against it.
+// never restarted. One that may end has proved itself by ending well. What befell the device or a person did to it is not held against it,
+// and what a person keeps down has not proved itself either. Times are those of the clock that never jumps.
 
+import { QUICK_RESTARTS } from "./crash-loop.ts";
 import type { Service } from "./podman-v0-schema.ts";
-import { isCompleted, type Role } from "./role.ts";
+import { isCompleted, type RestartNeed, type Role } from "./role.ts";
 import type { Container } from "./snapshot.ts";
 import type { Trial } from "./swap-journal.ts";
 
 /** Podman tells times in whole seconds. */
 const SECOND_MS = 1_000;
-const STEADY_MS = 5_000 + SECOND_MS;
+const STEADY_MS = 5_000;
 /** A check that comes a little late is not too late. */
 const HEALTH_SLACK_MS = 5_000;
 const HEALTH_RECHECK_MS = 2_000;
@@ -24,41 +26,38 @@ export type Judgement =
   | { readonly kind: "failed"; readonly reason: string; readonly why: string };
 
 /** `trial` null: it is on none, and is judged all the same. */
-export function judge(role: Pick<Role, "service" | "old">, container: Container, trial: Trial | null, nowMs: number): Judgement {
-  const { service, old } = role;
-  const { restarts, exitCode, startedAtMs, exitedAtMs } = container;
+export function judge(
+  { service, isLeft, need }: Pick<Role, "service" | "isLeft"> & { readonly need: RestartNeed },
+  container: Container,
+  trial: Trial | null,
+): Judgement {
+  const { state, health, restarts, recentRestarts, exitCode, startedAtMs, exitedAtMs, upMs, aliveMs } = container;
   const failed = (reason: string, why: string): Judgement => ({ kind: "failed", reason, why });
   const pending = (againInMs: number | null): Judgement => ({ kind: "pending", againInMs });
+  if (state === "created" || state === "broken" || isCutShort(container, trial)) return pending(null);
   // What the new version has left as it was is as it was.
-  const lastChangeMs = Math.max(startedAtMs ?? nowMs, exitedAtMs ?? 0);
-  if (trial !== null && old === undefined && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
-  switch (container.state) {
-    case "running": {
-      if (restarts > 0) return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);
-      const upMs = nowMs - (startedAtMs ?? nowMs);
-      if (container.health === "unhealthy") return failed("Unhealthy", "its health check fails");
-      if (container.health === "healthy") return { kind: "passed" };
-      if (container.health === "starting" || service.healthcheck !== undefined) {
-        const deadlineMs = healthDeadlineMs(service.healthcheck);
-        if (upMs <= deadlineMs) return pending(HEALTH_RECHECK_MS);
-        return failed("Unhealthy", `it was not healthy within ${Math.round(deadlineMs / 1_000)} s`);
-      }
-      const wasClockSetBack = upMs < -STEADY_MS;
-      return upMs >= STEADY_MS || wasClockSetBack ? { kind: "passed" } : pending(STEADY_MS - upMs);
-    }
-    case "exited":
-      // By a person, and with a restart policy that respects it: otherwise it would be started.
-      if (isCompleted(service, container) || container.stoppedByUser) return { kind: "passed" };
-      if (isCutShort(container, trial)) return pending(null);
-      return failed("Exited", `it ended with exit code ${exitCode}`);
-    case "paused":
-      // Likewise.
-      return { kind: "passed" };
-    case "created":
-    case "stopping":
-    case "broken":
-      return pending(null);
+  const lastChangeMs = Math.max(startedAtMs ?? 0, exitedAtMs ?? 0);
+  if (trial !== null && isLeft && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
+  // Also of what Podman itself has stopped for it.
+  if (health === "unhealthy") return failed("Unhealthy", "its health check fails");
+  const isByHand = state === "paused" || (state === "exited" && container.stoppedByUser);
+  if (isByHand || state === "stopping") return isLeft ? { kind: "passed" } : pending(null);
+  if (isCompleted(service, container)) return { kind: "passed" };
+
+  const isChecked = service.healthcheck !== undefined || health !== "none";
+  // Once or twice, where another was not up yet: its health tells whether it has come to be well, and what is left is not on trial.
+  const mayEnd = isChecked || isLeft;
+  if (restarts > 0 && (!mayEnd || recentRestarts >= QUICK_RESTARTS)) {
+    return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);
   }
+  if (state === "exited" && !(mayEnd && need === "wait")) return failed("Exited", `it ended with exit code ${exitCode}`);
+  if (!isChecked) return upMs >= STEADY_MS ? { kind: "passed" } : pending(STEADY_MS - upMs);
+  if (health === "healthy" && state === "running") return { kind: "passed" };
+  const deadlineMs = healthDeadlineMs(service.healthcheck);
+  // Of what is on trial from its first start on.
+  return (isLeft ? upMs : aliveMs) <= deadlineMs
+    ? pending(HEALTH_RECHECK_MS)
+    : failed("Unhealthy", `it was not healthy within ${Math.round(deadlineMs / 1_000)} s`);
 }
 
 /** It ended when the device did, within its trial: it is to be started again, whatever its restart policy. */

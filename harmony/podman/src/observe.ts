@@ -2,6 +2,7 @@
 // inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
 
 import type { Desired } from "@harmony/core";
+import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "./image-store.ts";
 import { isSecretOf } from "./inputs.ts";
 import { LABELS } from "./names.ts";
@@ -15,6 +16,7 @@ import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
 import type { StartList } from "./start-list.ts";
 import { NOTHING_RECORDED, type SwapJournal } from "./swap-journal.ts";
 import { goodOf } from "./target.ts";
+import type { UpMeter } from "./up-meter.ts";
 
 const LAST_LINES = 5;
 
@@ -24,6 +26,7 @@ export interface ObserveOptions {
   readonly journal: SwapJournal;
   readonly startList: StartList;
   readonly restarts: RestartMeter;
+  readonly ups: UpMeter;
   readonly device: Snapshot["device"];
   readonly host: HostView;
   readonly policy: Policy;
@@ -111,10 +114,10 @@ async function listContainers(options: ObserveOptions, deployment: string, signa
 }
 
 async function details(
-  { podman, restarts, now }: ObserveOptions,
+  { podman, restarts, ups, now }: ObserveOptions,
   container: Container,
   signal: AbortSignal,
-): Promise<Pick<Container, "stoppedByUser" | "recentRestarts" | "exitCode" | "lastLines">> {
+): Promise<Partial<Container>> {
   const { name, state, exitCode, createdAtMs } = container;
   const isDown = state === "exited";
   const isBad = isDown ? exitCode !== 0 : container.restarts > 0 || container.health === "unhealthy";
@@ -124,9 +127,11 @@ async function details(
     // One that runs again shows no code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
   ]);
+  const stoppedByUser = inspected?.State.StoppedByUser ?? false;
   return {
-    stoppedByUser: inspected?.State.StoppedByUser ?? false,
+    stoppedByUser,
     recentRestarts: restarts.note(container, now()),
+    ...ups.note({ ...container, stoppedByUser }, systemClock.monotonicMs()),
     exitCode: lastCode ?? exitCode,
     lastLines,
   };
@@ -178,6 +183,8 @@ export function toContainer(item: ListedContainer): Container {
     createdAtMs: Date.parse(item.Created) || 0,
     startedAtMs,
     exitedAtMs,
+    upMs: 0,
+    aliveMs: 0,
     stoppedByUser: false,
     ports: (item.Ports ?? []).flatMap(({ host_ip: hostIp, host_port: first, range, protocol }) =>
       Array.from({ length: Math.max(1, range) }, (_, offset) => ({

@@ -132,9 +132,12 @@ function faults(end: Snapshot, want: ReturnType<typeof desired>): string[] {
       restart.policy === "always" && !own.some((one) => one.name === containerName("app", name) && one.state === "running"),
   );
   const names = services.map(({ name }) => containerName("app", name));
+  // What was stopped by a call has not proved itself, so that what was good is kept.
+  const isKeptDown =
+    end.record.trial !== null && own.some((one) => names.includes(one.name) && one.state === "exited" && one.stoppedByUser);
   return [
     ...(want.data === null ? end.networks.map((network) => `network ${network} is left`) : []),
-    ...own.filter(({ name }) => !names.includes(name)).map(({ name }) => `${name} is left`),
+    ...own.filter(({ name }) => !names.includes(name) && !(isKeptDown && name.endsWith(".old"))).map(({ name }) => `${name} is left`),
     ...names.filter((name) => !own.some((one) => one.name === name)).map((name) => `${name} is missing`),
     ...down.map(({ name }) => `${name} is down`),
   ];

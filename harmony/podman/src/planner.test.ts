@@ -136,7 +136,7 @@ const rows: Record<string, readonly Row[]> = {
       name: `by a person, with restart: ${restart}, stays down`,
       want: web("x:1", { restart }),
       have: { containers: [container("web", web("x:1", { restart }), { state: "exited", exitCode: 143, stoppedByUser: true })] },
-      steps: ["journal: the version is good"],
+      steps: [],
     })),
     {
       name: "with restart: unless-stopped and by no person is started",

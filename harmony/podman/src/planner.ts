@@ -131,7 +131,7 @@ function planFor(
     return [...pulls, ...made, ...begin, ...exchangeAll(changing, strays, context), ...retired];
   };
   const steps = [...repairs, ...change(), ...backOff(deployment, kept, record)];
-  const isAtRest = steps.length === 0 && blocked.length === 0;
+  const isAtRest = steps.length === 0 && blocked.length === 0 && !kept.some(({ need }) => need === "wait");
   const rest = isAtRest ? atRest({ deployment, target, from, kept, own, snapshot }) : { steps, againInMs: [] };
   const againInMs = [
     ...rest.againInMs,
@@ -167,7 +167,7 @@ function keep(role: Role, target: Target, { record, nowMs }: Snapshot): Kept[] {
 function failureOf(deployment: string, target: Target, kept: readonly Kept[], { record, nowMs }: Snapshot): Entry | null {
   if (!isOnTrial(record, target)) return null;
   for (const role of kept) {
-    const judged = judge(role, role.current, record.trial, nowMs);
+    const judged = judge(role, role.current, record.trial);
     if (judged.kind !== "failed") continue;
     const failure = { service: role.service.name, reason: judged.reason, why: judged.why };
     return condemn({ deployment, target, failure, lastLines: role.current.lastLines, record, nowMs });
@@ -185,12 +185,12 @@ function atRest(options: {
   readonly snapshot: Snapshot;
 }): { readonly steps: Step[]; readonly againInMs: number[] } {
   const { deployment, target, from, kept, own, snapshot } = options;
-  const { record, nowMs } = snapshot;
+  const { record } = snapshot;
   if (target.kind === "waiting") return { steps: [], againInMs: [] };
   const olds = own.filter(isOld);
   const judged = kept.map((role) => ({
     role,
-    ...judge(role, role.current, isOnTrial(record, target) ? record.trial : null, nowMs),
+    ...judge(role, role.current, isOnTrial(record, target) ? record.trial : null),
   }));
   if (from !== null && isOnTrial(record, target)) {
     const waits = judged.flatMap((one) => (one.kind === "pending" ? [one.againInMs ?? BLOCKED_RECHECK_MS] : []));

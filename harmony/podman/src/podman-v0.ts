@@ -21,6 +21,7 @@ import { RestartMeter } from "./restart-meter.ts";
 import type { StartList } from "./start-list.ts";
 import { isInputStep, type Step } from "./step.ts";
 import { forgive, type SwapJournal } from "./swap-journal.ts";
+import { UpMeter } from "./up-meter.ts";
 import { watch } from "./watch.ts";
 
 /** Who the device is, for its containers' environment, and which of its lives this is. */
@@ -52,7 +53,8 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
     const now = (): number => Date.now();
     const images = new ImageStore({ podman, disk, ledger, clock: systemClock });
     const restarts = new RestartMeter();
-    const options = { podman, images, journal, startList, restarts, device, host, policy, controllers, now };
+    const ups = new UpMeter();
+    const options = { podman, images, journal, startList, restarts, ups, device, host, policy, controllers, now };
     /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
     const retries = new Set<string>();
     const reconciler = {

@@ -138,12 +138,12 @@ test("a hold says until when, by whom and how it ends", () => {
 
 test("a version on trial is not called running yet, and says what is kept", () => {
   const old = container("web", v1, { name: "app_web.old", state: "exited", stoppedByUser: true });
-  const have = { ...proved(v1, { trial: trial(v2) }), containers: [container("web", v2, { startedAtMs: NOW_MS - 2_000 }), old] };
+  const have = { ...proved(v1, { trial: trial(v2) }), containers: [container("web", v2, { upMs: 2_000 }), old] };
   expect(tell(v2, have)).toMatchObject({
     phase: "Starting",
     reason: "OnTrial",
     message: "x:2 runs and is on trial, x:1 is kept to go back to",
-    recheckAfterMs: 4_000,
+    recheckAfterMs: 3_000,
     settled: false,
   });
 });

@@ -30,6 +30,8 @@ export interface Role {
   readonly wanted: "current" | "old" | "next" | "neither";
   /** `old` is as the good version says, and `current` is not. */
   readonly isGoodKept: boolean;
+  /** `current` is as the good version says, and was not exchanged for it: a trial leaves it as it was. */
+  readonly isLeft: boolean;
 }
 
 /** `good`: what would be gone back to. */
@@ -69,6 +71,7 @@ export function assignRoles(options: {
       old,
       wanted: fits(current) ? "current" : fits(old) ? "old" : fits(next) ? "next" : "neither",
       isGoodKept: isGood(old) && !isGood(current),
+      isLeft: old === undefined && isGood(current),
     };
   });
 }

@@ -36,6 +36,12 @@ export interface Container {
   /** Milliseconds since the epoch; null: never. */
   readonly startedAtMs: number | null;
   readonly exitedAtMs: number | null;
+  /**
+   * By the clock that never jumps, from the agent's first look on: for how long it has run since its last start, and since it first ran
+   * (up-meter.ts).
+   */
+  readonly upMs: number;
+  readonly aliveMs: number;
   /** Ended by a call that asked for it, a person's or ours, and not since the device last booted. */
   readonly stoppedByUser: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];

@@ -20,6 +20,13 @@ import {
   v2,
   web,
 } from "../test/swap-scene.ts";
+import type { Container } from "./snapshot.ts";
+
+const FAILED = ["journal: the new version has failed"];
+const DONE = ["journal: the version is good", "remove app_web.old"];
+const ended: Partial<Container> = { state: "exited", exitCode: 1, exitedAtMs: NOW_MS - 500 };
+const checked = web("x:2", { healthcheck: { test: "true" } });
+const changed = { services: pair("x:2").services.map((service) => ({ ...service, image: "x:2" })) };
 
 const rows: Record<string, readonly Row[]> = {
   "a new version": [
@@ -174,7 +181,7 @@ const rows: Record<string, readonly Row[]> = {
     {
       name: "keeps the old one at first",
       want: v2,
-      have: { ...tried, containers: [old, taken({ startedAtMs: NOW_MS - 3_000 })] },
+      have: { ...tried, containers: [old, taken({ upMs: 3_000 })] },
       steps: [],
     },
     { name: "lets pass what stays up", want: v2, have: { ...tried, containers: [old, taken()] }, steps: pass },
@@ -195,7 +202,7 @@ const rows: Record<string, readonly Row[]> = {
         ["ended", { state: "exited", exitCode: 3, exitedAtMs: NOW_MS - 100 }],
         ["was restarted", { restarts: 1 }],
         ["is unhealthy", { health: "unhealthy" }],
-        ["was not healthy in time", { health: "starting", startedAtMs: NOW_MS - 700_000 }],
+        ["was not healthy in time", { health: "starting", upMs: 700_000, aliveMs: 700_000 }],
       ] as const
     ).map(([what, how]) => ({
       name: `condemns what ${what}`,
@@ -215,7 +222,7 @@ const rows: Record<string, readonly Row[]> = {
     {
       name: "waits for a health check that has not answered yet",
       want: v2,
-      have: { ...longTried, containers: [old, taken({ health: "starting", startedAtMs: NOW_MS - 60_000 })] },
+      have: { ...longTried, containers: [old, taken({ health: "starting", aliveMs: 60_000 })] },
       steps: [],
     },
     {
@@ -262,18 +269,66 @@ const rows: Record<string, readonly Row[]> = {
     },
     {
       name: "of several services is passed by all or none",
+      want: changed,
+      have: {
+        ...proved(pair("x:1"), { trial: trial(changed) }),
+        networks: ["app_default"],
+        containers: [
+          container("web", pair("x:1"), { ...stopped, name: "app_web.old" }),
+          container("web", changed),
+          container("db", pair("x:1"), { name: "app_db.old", ...stopped }),
+          container("db", changed, { restarts: 1, startedAtMs: NOW_MS - 2_000 }),
+        ],
+      },
+      steps: ["journal: the new version has failed"],
+    },
+    ...(
+      [
+        ["what a person stopped", web("x:2", { restart: "unless-stopped" }), stopped, []],
+        ["what a person paused", web("x:2", { restart: "unless-stopped" }), { state: "paused" }, []],
+        ["what is left to Podman for a moment", v2, { ...stopped, exitedAtMs: NOW_MS - 500 }, []],
+        ["what Podman stopped because it is unhealthy", v2, { ...stopped, health: "unhealthy", exitedAtMs: NOW_MS - 500 }, FAILED],
+        ["what is up since a clock was set forward", v2, { startedAtMs: NOW_MS - 10 ** 9, upMs: 100 }, []],
+        [
+          "what is unhealthy yet since a clock was set forward",
+          v2,
+          { health: "starting", startedAtMs: NOW_MS - 10 ** 9, aliveMs: 100 },
+          [],
+        ],
+        ["what has a health check and was restarted", checked, { health: "starting", restarts: 1, recentRestarts: 1, aliveMs: 3_000 }, []],
+        ["what has a health check and has just ended", checked, { ...ended, health: "starting", aliveMs: 3_000 }, []],
+        ["what has a health check and keeps ending", checked, { health: "starting", restarts: 5, recentRestarts: 5 }, FAILED],
+        ["what has a health check and ended for good", checked, { ...ended, health: "starting", exitedAtMs: NOW_MS - 9_000 }, FAILED],
+        ["what ends now and then until its time is over", checked, { ...ended, health: "starting", aliveMs: 700_000 }, FAILED],
+      ] as const
+    ).map(([what, want, how, steps]) => ({
+      name: `neither calls good nor condemns without reason ${what}`,
+      want,
+      have: { ...proved(v1, { trial: trial(want) }), containers: [old, container("web", want, how)] },
+      steps,
+    })),
+    ...(
+      [
+        ["was restarted once, as what it needs was exchanged", { restarts: 1, recentRestarts: 1, upMs: 6_000 }, DONE],
+        ["has just been restarted", { restarts: 1, recentRestarts: 1, upMs: 1_000 }, []],
+        ["has just ended", ended, []],
+        ["keeps ending since", { restarts: 5, recentRestarts: 5, upMs: 1_000 }, FAILED],
+        ["was ending long before", { restarts: 5, recentRestarts: 5, startedAtMs: NOW_MS - 20_000, upMs: 20_000 }, DONE],
+      ] as const
+    ).map(([what, how, steps]) => ({
+      name: `of what the trial left as it was, when that ${what}`,
       want: pair("x:2"),
       have: {
         ...proved(pair("x:1"), { trial: trial(pair("x:2")) }),
         networks: ["app_default"],
         containers: [
-          container("web", pair("x:1"), { ...old, name: "app_web.old" }),
+          container("web", pair("x:1"), { ...stopped, name: "app_web.old" }),
           container("web", pair("x:2")),
-          container("db", pair("x:1"), { restarts: 1, startedAtMs: NOW_MS - 2_000 }),
+          container("db", pair("x:1"), { startedAtMs: NOW_MS - 3_000, ...how }),
         ],
       },
-      steps: ["journal: the new version has failed"],
-    },
+      steps,
+    })),
   ],
 };
 

@@ -43,6 +43,8 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       state: "running",
       stoppedByUser: false,
       startedAtMs: world.nowMs,
+      upMs: 0,
+      aliveMs: 0,
       restarts: 0,
       exitCode: 0,
       health: "none",
@@ -101,6 +103,8 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         createdAtMs: world.nowMs,
         startedAtMs: null,
         exitedAtMs: null,
+        upMs: 0,
+        aliveMs: 0,
         stoppedByUser: false,
         ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
         lastLines: [],
@@ -162,16 +166,17 @@ export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
     containers: world.containers.map((container): Container => {
       if (container.state === "stopping") return { ...container, state: "exited", stoppedByUser: true, exitedAtMs: NOW_MS };
       if (container.state !== "running") return container;
+      const run = { ...container, upMs: container.upMs + 60_000, aliveMs: container.aliveMs + 60_000 };
       switch (fateOf(world, container.name, fates)) {
         case "ends":
-          return { ...container, state: "exited", exitCode: 1, exitedAtMs: nowMs - 10_000 };
+          return { ...run, state: "exited", exitCode: 1, exitedAtMs: nowMs - 10_000 };
         case "is restarted":
-          return { ...container, restarts: container.restarts + 1 };
+          return { ...run, restarts: run.restarts + 1 };
         case "is unhealthy":
-          return { ...container, health: "unhealthy" };
+          return { ...run, health: "unhealthy" };
         case "cannot be started":
         case "stays up":
-          return container;
+          return run;
       }
     }),
   };

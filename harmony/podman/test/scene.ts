@@ -49,6 +49,8 @@ export function container(service: string, data: unknown, more: Partial<Containe
     createdAtMs: NOW_MS - 3_600_000,
     startedAtMs: NOW_MS - 3_600_000,
     exitedAtMs: more.state === "exited" ? NOW_MS - 1_800_000 : null,
+    upMs: 3_600_000,
+    aliveMs: 3_600_000,
     stoppedByUser: false,
     ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
     lastLines: [],
