@@ -28,7 +28,10 @@ export function provideInputs(needing: readonly Needing[], snapshot: Snapshot): 
 }
 
 export function removeUnusedInputs(own: readonly Container[], needing: readonly Needing[], snapshot: Snapshot): Step[] {
-  const labels = [...own.map(({ inputs }) => inputs), ...needing.map(({ inputs }) => inputs.label)];
+  const labels = [
+    ...own.map(({ inputs }) => inputs),
+    ...needing.flatMap(({ inputs }) => (inputs.missing.length > 0 ? [] : [inputs.label])),
+  ];
   const isUnused = (name: string): boolean => !labels.some((label) => isNamedIn(label, name));
   return [
     ...(snapshot.secrets ?? []).filter(isUnused).map((secret): Step => ({ kind: "removeSecret", secret })),
