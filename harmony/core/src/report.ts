@@ -38,7 +38,7 @@ export interface WorkloadReport {
   /** The revision that runs now as far as is known; null: none. */
   readonly runningRevision: string | null;
   readonly services: readonly ServiceReport[];
-  /** When to reconcile again although nothing was heard; null: at the next relist. Never on the wire. */
+  /** When to reconcile again although nothing was heard; null: at the next relist, or with back-off if not settled. Never on the wire. */
   readonly recheckAfterMs: number | null;
   /** Nothing is left to do: the world is as the Score says (or, after a removal, empty). */
   readonly settled: boolean;

@@ -96,7 +96,7 @@ test("what stands in the way is told with what goes on meanwhile", () => {
     reason: "ImageNotFound",
     message: "no such image; x:1 keeps running",
     runningRevision: "1",
-    recheckAfterMs: 10_000,
+    recheckAfterMs: null,
     settled: false,
   });
 });

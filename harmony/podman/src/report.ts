@@ -17,7 +17,6 @@ import { type Target, targetOf } from "./target.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
-const FAILED_RECHECK_MS = 10_000;
 
 export interface ReportInput {
   readonly desired: Desired<PodmanV0>;
@@ -43,9 +42,7 @@ export function report(input: ReportInput): WorkloadReport {
   const services = (target?.score.services ?? []).map((service) => describeService(service, desired.name, snapshot));
   const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
   const told = tell(input, target, trouble, services);
-  const recheckMs = trouble === undefined ? [] : [FAILED_RECHECK_MS];
   const rechecks = [
-    ...recheckMs,
     ...(plan.recheckAfterMs === null ? [] : [plan.recheckAfterMs]),
     ...(told.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
   ];
@@ -53,7 +50,8 @@ export function report(input: ReportInput): WorkloadReport {
     ...told,
     runningRevision: isReached && target !== null && up.length > 0 ? target.revision : (up.at(0)?.revision ?? null),
     services: services.map(({ service }) => service),
-    recheckAfterMs: rechecks.length === 0 ? null : Math.min(...rechecks),
+    // What was tried and failed is tried again with back-off, which is for the caller to know.
+    recheckAfterMs: trouble !== undefined || rechecks.length === 0 ? null : Math.min(...rechecks),
     settled: isReached && plan.recheckAfterMs === null,
   };
 }

@@ -293,7 +293,8 @@ export class Lanes {
     }
     const attempt = (this.#attempts.get(name) ?? 0) + 1;
     this.#attempts.set(name, attempt);
-    return backoffMs(attempt, TROUBLE);
+    // A look at what is lacking is cheap, and what was tried and failed names no time: that is given more and more.
+    return Math.min(backoffMs(attempt, TROUBLE), report.recheckAfterMs ?? Infinity);
   }
 
   #tell(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
