@@ -8,9 +8,9 @@ import { isCompleted, type RestartNeed, type Role } from "./role.ts";
 import type { Container } from "./snapshot.ts";
 import type { Trial } from "./swap-journal.ts";
 
+const STEADY_MS = 5_000;
 /** Podman tells times in whole seconds. */
 const SECOND_MS = 1_000;
-const STEADY_MS = 5_000;
 /** A check that comes a little late is not too late. */
 const HEALTH_SLACK_MS = 5_000;
 const HEALTH_RECHECK_MS = 2_000;

@@ -45,7 +45,7 @@ export function obstaclesToMaking(
   });
 }
 
-export function obstaclesToStarting({ service }: Subject, host: HostFacts, policy: Policy): Blocked[] {
+export function obstaclesToStarting({ service }: Pick<Subject, "service">, host: HostFacts, policy: Policy): Blocked[] {
   const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
   const paths = service.volumes.flatMap((mount): Blocked[] => {
     if (mount.kind === "volume") return [];

@@ -14,7 +14,7 @@ import type { PodmanV0, Service } from "./podman-v0-schema.ts";
 import type { RestartMeter } from "./restart-meter.ts";
 import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
 import type { StartList } from "./start-list.ts";
-import { NOTHING_RECORDED, type SwapJournal } from "./swap-journal.ts";
+import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "./swap-journal.ts";
 import { goodOf } from "./target.ts";
 import type { UpMeter } from "./up-meter.ts";
 
@@ -46,7 +46,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     options.startList.read(desired.name),
-    listContainers(options, desired.name, signal),
+    listContainers(options, desired.name, record, signal),
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
     listSecrets(podman, desired.name, signal),
@@ -95,14 +95,14 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
 }
 
 /** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
-async function listContainers(options: ObserveOptions, deployment: string, signal: AbortSignal): Promise<Container[]> {
+async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
   const listed = await options.podman.listContainers(LABELS.deployment, signal);
   const containers = await Promise.all(
     listed.map(async (item): Promise<Container | null> => {
       const container = toContainer(item);
       if (container.deployment !== deployment) return container;
       try {
-        return { ...container, ...(await details(options, container, signal)) };
+        return { ...container, ...(await details(options, container, record, signal)) };
       } catch (error) {
         // Gone since it was listed.
         if (error instanceof PodmanError && error.code === "not-found") return null;
@@ -116,22 +116,28 @@ async function listContainers(options: ObserveOptions, deployment: string, signa
 async function details(
   { podman, restarts, ups, now }: ObserveOptions,
   container: Container,
+  { trial, stopped }: SwapRecord,
   signal: AbortSignal,
 ): Promise<Partial<Container>> {
-  const { name, state, exitCode, createdAtMs } = container;
+  const { name, exitCode, createdAtMs, startedAtMs, exitedAtMs, health, scoreString } = container;
+  // 4.9 calls "created" after a boot whatever there is.
+  const wasStopped = exitedAtMs !== null && stopped[name] === exitedAtMs && exitedAtMs >= (startedAtMs ?? 0);
+  const state = wasStopped && container.state === "created" ? "exited" : container.state;
   const isDown = state === "exited";
-  const isBad = isDown ? exitCode !== 0 : container.restarts > 0 || container.health === "unhealthy";
+  const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
+  const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
   const [inspected, lastLines, lastCode] = await Promise.all([
     isDown ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
     // One that runs again shows no code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
   ]);
-  const stoppedByUser = inspected?.State.StoppedByUser ?? false;
+  const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
   return {
+    state,
     stoppedByUser,
     recentRestarts: restarts.note(container, now()),
-    ...ups.note({ ...container, stoppedByUser }, systemClock.monotonicMs()),
+    ...ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs()),
     exitCode: lastCode ?? exitCode,
     lastLines,
   };

@@ -132,9 +132,10 @@ function faults(end: Snapshot, want: ReturnType<typeof desired>): string[] {
       restart.policy === "always" && !own.some((one) => one.name === containerName("app", name) && one.state === "running"),
   );
   const names = services.map(({ name }) => containerName("app", name));
-  // What was stopped by a call has not proved itself, so that what was good is kept.
+  // What a person paused, or a call stopped, has not proved itself, so that what was good is kept.
   const isKeptDown =
-    end.record.trial !== null && own.some((one) => names.includes(one.name) && one.state === "exited" && one.stoppedByUser);
+    end.record.trial !== null &&
+    own.some(({ name, state: is, stoppedByUser }) => names.includes(name) && (is === "paused" || (is === "exited" && stoppedByUser)));
   return [
     ...(want.data === null ? end.networks.map((network) => `network ${network} is left`) : []),
     ...own.filter(({ name }) => !names.includes(name) && !(isKeptDown && name.endsWith(".old"))).map(({ name }) => `${name} is left`),

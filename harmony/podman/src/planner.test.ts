@@ -24,6 +24,9 @@ const swap = [
   "rename app_web.next app_web",
 ];
 
+const polite = web("x:1", { restart: "unless-stopped" });
+const byHand = { state: "exited", exitCode: 143, stoppedByUser: true, exitedAtMs: NOW_MS - 9_000 } as const;
+
 const rows: Record<string, readonly Row[]> = {
   "a first version": [
     { name: "whose image is there", want: v1, have: { images: ["x:1"] }, steps: ["create app_web", "start app_web"] },
@@ -136,8 +139,20 @@ const rows: Record<string, readonly Row[]> = {
       name: `by a person, with restart: ${restart}, stays down`,
       want: web("x:1", { restart }),
       have: { containers: [container("web", web("x:1", { restart }), { state: "exited", exitCode: 143, stoppedByUser: true })] },
-      steps: [],
+      steps: ["journal: what a person has stopped"],
     })),
+    {
+      name: "by a person is noted once",
+      want: polite,
+      have: { ...proved(polite, { stopped: { app_web: NOW_MS - 9_000 } }), startList: [], containers: [container("web", polite, byHand)] },
+      steps: [],
+    },
+    {
+      name: "by a person is forgotten when it runs again",
+      want: polite,
+      have: { ...proved(polite, { stopped: { app_web: NOW_MS - 9_000 } }), containers: [container("web", polite)] },
+      steps: ["journal: what a person has stopped"],
+    },
     {
       name: "with restart: unless-stopped and by no person is started",
       want: web("x:1", { restart: "unless-stopped" }),

@@ -4,7 +4,7 @@
 // simply not planned in this one. How one container takes over is in swap.ts, whether it has proved itself in gate.ts.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
-import { lookUp } from "@harmony/schema";
+import { canonicalJson, lookUp } from "@harmony/schema";
 import { needsNetwork } from "./container-spec.ts";
 import { crashNeed, type CrashNeed } from "./crash-loop.ts";
 import { isCutShort, judge } from "./gate.ts";
@@ -23,7 +23,7 @@ import type { Step } from "./step.ts";
 import { discard, exchangeAll, PORT_RELEASE_MS, retire, settle, stop, type SwapContext, unpause } from "./swap.ts";
 import { isNothing, type SwapRecord } from "./swap-journal.ts";
 import { goodOf, type Target, targetOf, untilNextTryMs } from "./target.ts";
-import { condemn, type Entry, isOnTrial, openTrial, tellTrial, wayBack } from "./trial.ts";
+import { condemn, type Entry, isOnTrial, openTrial, setAside, tellTrial, wayBack } from "./trial.ts";
 
 const BLOCKED_RECHECK_MS = 10_000;
 const SOON_MS = 1_000;
@@ -43,8 +43,10 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const good = isHeldUp && isOnTrial(record, target) ? goodOf(record, "waiting") : null;
   const meanwhile = good === null ? null : planFor(desired.name, good, own, snapshot);
   if (care.length > 0 && (meanwhile === null || meanwhile.steps.length === 0)) return { steps: care, blocked: [], recheckAfterMs: SOON_MS };
-  const { steps, blocked, recheckAfterMs } = { ...(meanwhile ?? planned), blocked: planned.blocked };
-  return { steps, blocked, recheckAfterMs };
+  const { steps, recheckAfterMs } = meanwhile ?? planned;
+  const isLeaving = meanwhile !== null && steps.length > 0 && record.trial?.isAside === false;
+  const aside = isLeaving ? [journal(desired.name, setAside(record))] : [];
+  return { steps: [...aside, ...steps], blocked: planned.blocked, recheckAfterMs };
 }
 
 function removal(deployment: string, own: readonly Container[], snapshot: Snapshot): Plan<Step> {
@@ -217,13 +219,29 @@ function atRest(options: {
 function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | null): Entry | null {
   const recovered = kept.filter(({ crash }) => crash.kind === "recovered").map(({ service }) => service.name);
   const isNews = proved !== null && (record.good?.scoreString !== proved.scoreString || record.trial !== null || record.verdict !== null);
-  if (!isNews && record.held.length === 0 && recovered.length === 0) return null;
+  const stopped = stoppedByHand(kept, record);
+  const isStopNews = canonicalJson(stopped) !== canonicalJson(record.stopped);
+  if (!isNews && record.held.length === 0 && recovered.length === 0 && !isStopNews) return null;
   const good = isNews ? { good: { revision: proved.revision, scoreString: proved.scoreString }, trial: null, verdict: null } : {};
   const crashes = Object.fromEntries(Object.entries(record.crashes).filter(([service]) => !recovered.includes(service)));
   return {
-    record: { ...record, ...good, crashes, held: [] },
-    why: isNews ? "the version is good" : record.held.length > 0 ? "the hold is over" : "a service has recovered",
+    record: { ...record, ...good, crashes, held: [], stopped },
+    why: isNews
+      ? "the version is good"
+      : record.held.length > 0
+        ? "the hold is over"
+        : isStopNews
+          ? "what a person has stopped"
+          : "a service has recovered",
   };
+}
+
+function stoppedByHand(kept: readonly Kept[], { crashes }: SwapRecord): SwapRecord["stopped"] {
+  return Object.fromEntries(
+    kept.flatMap(({ service, current: { name, state, stoppedByUser, exitedAtMs } }) =>
+      state === "exited" && stoppedByUser && exitedAtMs !== null && lookUp(crashes, service.name) === undefined ? [[name, exitedAtMs]] : [],
+    ),
+  );
 }
 
 function recordStart(deployment: string, kept: readonly Kept[], { record, startList }: Snapshot): Step[] {

@@ -1,8 +1,15 @@
 // The planner when a new version has failed, or cannot be started for a reason that may pass: the way back, from any step of the way.
 
+import { expect, test } from "vitest";
 import { type Row, testTable } from "../test/planner-table.ts";
-import { container, NOW_MS, proved, trial, version } from "../test/scene.ts";
+import { container, desired, NOW_MS, proved, snapshot, trial, version } from "../test/scene.ts";
 import { aside, back, condemned, created, next, old, pair, running, stopped, swap, taken, tried, v1, v2, web } from "../test/swap-scene.ts";
+import { plan } from "./planner.ts";
+import { NOTHING_RECORDED } from "./swap-journal.ts";
+import { recordFailure } from "./trial.ts";
+
+const HELD = { service: "web", reason: "PortInUse", why: "held" };
+const metered = web("x:2", { devices: ["/dev/ttyUSB0"] });
 
 const rows: Record<string, readonly Row[]> = {
   "a version that has failed": [
@@ -107,7 +114,7 @@ const rows: Record<string, readonly Row[]> = {
       have: {
         ...proved(v1, {
           trial: trial(v2, {
-            setback: { service: "web", reason: "PortInUse", why: "held", at: new Date(NOW_MS - agoMs).toISOString(), count: 1 },
+            setback: { ...HELD, at: new Date(NOW_MS - agoMs).toISOString(), count: 1 },
           }),
         }),
         containers: [aside, created],
@@ -115,6 +122,36 @@ const rows: Record<string, readonly Row[]> = {
       steps,
       blocked,
     })),
+    {
+      name: "is tried again by a record that says so, from when on the device's going down counts again",
+      want: v2,
+      have: {
+        ...proved(v1, { trial: trial(v2, { isAside: true, setback: { ...HELD, at: new Date(NOW_MS - 20_000).toISOString(), count: 1 } }) }),
+        containers: [running, created],
+      },
+      steps: swap.slice(1),
+    },
+    {
+      name: "is a device that was unplugged while the old one stopped: its failed start is no verdict",
+      want: metered,
+      have: {
+        ...proved(v1, { trial: trial(metered, { failure: { service: "web", reason: "StartFailed", why: "no such device" } }) }),
+        containers: [aside, container("web", metered, { name: "app_web.next", state: "created", startedAtMs: null })],
+      },
+      steps: ["journal: the old version serves meanwhile"],
+    },
+    {
+      name: "is a device that is not there as it is started again: the old one serves, which is recorded",
+      want: metered,
+      have: { ...proved(v1, { trial: trial(metered) }), containers: [old, container("web", metered, { state: "created" })] },
+      steps: [
+        "journal: the old version serves meanwhile",
+        "start app_web.old",
+        "rename app_web app_web.next",
+        "rename app_web.old app_web",
+      ],
+      blocked: ["web DeviceMissing"],
+    },
     {
       name: "and stands in the way of a swap that has begun lets the old one serve",
       want: v2,
@@ -126,3 +163,15 @@ const rows: Record<string, readonly Row[]> = {
 };
 
 testTable(rows);
+
+test("a start that could not be made for a reason that may pass is recorded with what serves meanwhile", () => {
+  const blocked = { kind: "blocked", subject: "web", reason: "PortInUse", message: "held" } as const;
+  const record = { ...NOTHING_RECORDED, trial: trial(v2) };
+  expect(recordFailure(record, blocked, "", NOW_MS)?.trial).toMatchObject({ isAside: true, setback: { ...HELD, count: 1 }, failure: null });
+});
+
+test("a version that could not be started is condemned with the last lines of its container", () => {
+  const record = { good: version(v1), trial: trial(v2, { failure: { service: "web", reason: "StartFailed", why: "no" } }) };
+  const [step] = plan(desired(v2), snapshot({ record, containers: [aside, next({ ...stopped, lastLines: ["out of paper"] })] })).steps;
+  expect(step?.kind === "journal" ? step.record?.verdict?.message : "").toContain("; its last lines: out of paper; ");
+});

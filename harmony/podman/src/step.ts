@@ -72,11 +72,13 @@ interface Arguments {
 
 export type JournalEntry =
   | "a new version is on trial"
+  | "the old version serves meanwhile"
   | "the device went down while the new version was tried"
   | "the new version has failed"
   | "the version is good"
   | "a service keeps ending"
   | "a service has recovered"
+  | "what a person has stopped"
   | "a person holds it"
   | "the hold is over"
   | "it is removed";

@@ -28,6 +28,8 @@ const Trial = z.looseObject({
   failure: z.nullable(Failure),
   /** It could not be started, for a reason that may pass: the old version serves until the next try. */
   setback: z.nullable(z.looseObject({ ...Failure.shape, at: z.string(), count: z.int() })),
+  /** The old version serves in its place, until it is tried again: a device that goes down meanwhile does not do so because of it. */
+  isAside: z._default(z.boolean(), false),
 });
 export type Trial = z.output<typeof Trial>;
 
@@ -49,13 +51,16 @@ export const SwapRecord = z.looseObject({
   crashes: z.record(z.string(), Crash),
   /** Names of the containers that a hold stopped. */
   held: z.array(z.string()),
+  /** By container, when it ended by a person's stop that its restart policy respects: at a boot Podman forgets that it was one. */
+  stopped: z._default(z.record(z.string(), z.number()), {}),
 });
 export type SwapRecord = z.output<typeof SwapRecord>;
 
-export const NOTHING_RECORDED: SwapRecord = { format: 1, good: null, trial: null, verdict: null, crashes: {}, held: [] };
+export const NOTHING_RECORDED: SwapRecord = { format: 1, good: null, trial: null, verdict: null, crashes: {}, held: [], stopped: {} };
 
-export function isNothing({ good, trial, verdict, crashes, held }: SwapRecord): boolean {
-  return good === null && trial === null && verdict === null && Object.keys(crashes).length === 0 && held.length === 0;
+export function isNothing({ good, trial, verdict, crashes, held, stopped }: SwapRecord): boolean {
+  const isEmpty = [crashes, held, stopped].every((kept) => Object.keys(kept).length === 0);
+  return good === null && trial === null && verdict === null && isEmpty;
 }
 
 /** Nothing keeps it from being tried any more. */

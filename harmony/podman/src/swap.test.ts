@@ -247,6 +247,16 @@ const rows: Record<string, readonly Row[]> = {
       steps: ["journal: the device went down while the new version was tried"],
     },
     {
+      name: "does not count that the device went down while the old one served",
+      want: v2,
+      have: {
+        ...proved(v1, { trial: trial(v2, { deviceFailures: 2, isAside: true }) }),
+        device: { id: "pi-01", labels: {}, bootId: "boot-4" },
+        containers: [container("web", v1, { state: "created" }), created],
+      },
+      steps: ["journal: a new version is on trial", "start app_web.next", ...swap.slice(4)],
+    },
+    {
       name: "starts again what ended with the device",
       want: web("x:2", { restart: "no" }),
       have: {

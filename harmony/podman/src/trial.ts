@@ -3,6 +3,8 @@
 
 import type { Outcome } from "@harmony/core";
 import { MAX_DEVICE_FAILURES } from "./gate.ts";
+import { obstaclesToStarting } from "./host-obstacle.ts";
+import { serviceOfName } from "./names.ts";
 import { isUp } from "./role.ts";
 import { scoreOfLabel } from "./score-label.ts";
 import type { Container, Snapshot } from "./snapshot.ts";
@@ -26,30 +28,46 @@ export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVers
   return trial?.to.scoreString === scoreString;
 }
 
-/** The record in which the target is on trial; the one there is if that says so already. */
+/** The record in which the target is on trial and tried; the one there is if that says so already. */
 export function openTrial(target: Target, from: Target, own: readonly Container[], snapshot: Snapshot): SwapRecord {
   const { record, device, nowMs } = snapshot;
-  if (isOnTrial(record, target)) return record;
-  const to = versionOf(target);
+  const { trial } = record;
   const { bootId } = device;
+  if (trial !== null && isOnTrial(record, target))
+    return trial.isAside ? { ...record, trial: { ...trial, isAside: false, bootId } } : record;
+  const to = versionOf(target);
   // Also of a trial whose journal was lost: what was made for it is on trial since then.
   const made = own.filter(({ scoreString }) => scoreString === target.scoreString).map(({ createdAtMs }) => createdAtMs);
   const startedAt = new Date(made.length === 0 ? nowMs : Math.max(...made)).toISOString();
   return {
     ...record,
     good: versionOf(from),
-    trial: { to, startedAt, bootId, deviceFailures: 0, resumedAt: null, failure: null, setback: null },
+    trial: { to, startedAt, bootId, deviceFailures: 0, resumedAt: null, failure: null, setback: null, isAside: false },
     verdict: null,
     crashes: {},
   };
 }
 
 /** What has to be recorded of a trial under way before anything else is decided. */
-export function tellTrial(deployment: string, target: Target, { record, device: { bootId }, nowMs }: Snapshot): Entry | null {
+export function tellTrial(deployment: string, target: Target, snapshot: Snapshot): Entry | null {
+  const { record, device, nowMs, containers } = snapshot;
+  const { bootId } = device;
   const { trial } = record;
   if (trial === null || !isOnTrial(record, target)) return null;
-  if (trial.failure !== null) return condemn({ deployment, target, failure: trial.failure, lastLines: [], record, nowMs });
-  if (trial.bootId === bootId) return null;
+  const { failure } = trial;
+  if (failure !== null) {
+    const service = target.score.services.find(({ name }) => name === failure.service);
+    // What it needs went away while the old one was stopping: that may pass.
+    if (service !== undefined && obstaclesToStarting({ service }, snapshot.host, snapshot.policy).length > 0) {
+      return setAside({ ...record, trial: { ...trial, failure: null } });
+    }
+    const failed = containers.find(
+      (one) =>
+        one.deployment === deployment && one.scoreString === target.scoreString && serviceOfName(deployment, one.name) === failure.service,
+    );
+    return condemn({ deployment, target, failure, lastLines: failed?.lastLines ?? [], record, nowMs });
+  }
+  if (trial.bootId === bootId || trial.isAside) return null;
   const deviceFailures = trial.deviceFailures + 1;
   if (deviceFailures >= MAX_DEVICE_FAILURES) {
     const why = `the device went down ${deviceFailures} times while it was tried`;
@@ -59,6 +77,11 @@ export function tellTrial(deployment: string, target: Target, { record, device: 
     record: { ...record, trial: { ...trial, bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() } },
     why: "the device went down while the new version was tried",
   };
+}
+
+/** Something that may pass stands in its way. */
+export function setAside(record: SwapRecord): Entry {
+  return { record: { ...record, trial: record.trial && { ...record.trial, isAside: true } }, why: "the old version serves meanwhile" };
 }
 
 export function condemn(options: {
@@ -88,7 +111,7 @@ export function recordFailure(record: SwapRecord, outcome: Outcome, detail: stri
   const { subject: service, reason, message } = outcome;
   if (outcome.kind === "blocked") {
     const setback = { service, reason, why: message, at: new Date(nowMs).toISOString(), count: (trial.setback?.count ?? 0) + 1 };
-    return { ...record, trial: { ...trial, setback } };
+    return { ...record, trial: { ...trial, setback, isAside: true } };
   }
   if (reason !== "StartFailed") return null;
   return { ...record, trial: { ...trial, failure: { service, reason, why: `it could not be started: ${detail}` } } };

@@ -88,6 +88,23 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await apply("halfway", null);
   });
 
+  test("what a person stopped stays down over a boot if its restart policy respects that, until he starts it", async () => {
+    const polite = data("unless-stopped");
+    const held = { phase: "Held", reason: "StoppedByHand", settled: true };
+    await apply("polite", polite);
+    await podman("stop", "--time", "1", "polite_web");
+    expect(await apply("polite", polite)).toMatchObject(held);
+    await device.powerOff();
+    await device.powerOn();
+    expect(await apply("polite", polite)).toMatchObject(held);
+    await podman("start", "polite_web");
+    expect(await apply("polite", polite)).toMatchObject({ phase: "Running" });
+    await device.powerOff();
+    await device.powerOn();
+    expect(await apply("polite", polite)).toMatchObject({ phase: "Running" });
+    await apply("polite", null);
+  });
+
   test("what ran when the power went runs again, whatever its restart policy", async () => {
     const policies = ["always", "unless-stopped", "on-failure", "no"];
     for (const policy of policies) await apply(`was-${policy}`, data(policy));

@@ -101,7 +101,17 @@ export function proved(data: unknown, more: Partial<SwapRecord> = {}): Pick<Have
 /** Of `to`, under way since a moment. */
 export function trial(to: unknown, more: Partial<Trial> = {}): Trial {
   const startedAt = new Date(NOW_MS - 10_000).toISOString();
-  return { to: version(to, "2"), startedAt, bootId: "boot-1", deviceFailures: 0, resumedAt: null, failure: null, setback: null, ...more };
+  return {
+    to: version(to, "2"),
+    startedAt,
+    bootId: "boot-1",
+    deviceFailures: 0,
+    resumedAt: null,
+    failure: null,
+    setback: null,
+    isAside: false,
+    ...more,
+  };
 }
 
 /** A step in a few words, e.g. `create app_web`. */
