@@ -42,6 +42,8 @@ export function cloudInit(score: LinuxHostV0, { admin }: { readonly admin?: stri
     "runcmd:",
     ...effects.map((effect) => `  - ${effect}`),
     ...commands,
+    // What is told as done outlasts a power cut.
+    "  - sync",
     ...(restarts ? [`power_state: {mode: reboot, delay: now, condition: "test -e ${RESTART_WANTED}"}`] : []),
     "",
   ].join("\n");

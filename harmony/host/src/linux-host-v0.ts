@@ -53,7 +53,7 @@ export function interpretHost({ capabilities }: Topology<HostCapabilities>): Hos
   };
 
   return {
-    reconcile: (desired, options) => {
+    reconcile: async (desired, options) => {
       const steps: StepReport[] = [];
       const reconciler: Reconciler<Desired<LinuxHostV0>, HostFacts, HostStep, HostReport> = {
         observe,
@@ -66,7 +66,10 @@ export function interpretHost({ capabilities }: Topology<HostCapabilities>): Hos
         },
         report: ({ desired: { revision }, snapshot: facts, ...rest }) => report({ revision, facts, ...rest, steps: [...steps] }),
       };
-      return reconcile(reconciler, desired, options);
+      const reached = await reconcile(reconciler, desired, options);
+      // What is told as done outlasts a power cut: most steps write a file and rename it.
+      if (reached.settled && steps.length > 0) await ssh.run("sync", { signal: options.signal, timeoutMs: FLUSH_TIMEOUT_MS });
+      return reached;
     },
     async explain(desired, signal) {
       const facts = await observe(desired, signal);
@@ -81,6 +84,9 @@ export function interpretHost({ capabilities }: Topology<HostCapabilities>): Hos
     close: () => ssh.close(),
   };
 }
+
+/** A slow card that was given hundreds of megabytes. */
+const FLUSH_TIMEOUT_MS = 5 * 60_000;
 
 /** The mission's: long enough for an address to settle, short enough to wait for. */
 const CONFIRM_WITHIN_MS = 60_000;

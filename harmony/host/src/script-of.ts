@@ -27,8 +27,10 @@ export function scriptOf(step: ScriptedStep): string {
     case "install-packages":
       return lines(
         "export DEBIAN_FRONTEND=noninteractive",
+        // What a power cut has interrupted is brought to its end. Where another dpkg is at work this fails, and apt waits.
+        "dpkg --force-confold --configure -a || true",
         `${APT} update`,
-        `${APT} -y -o Dpkg::Options::=--force-confold --no-install-recommends install ${quoteAll(step.packages)}`,
+        `${APT} -y --fix-broken -o Dpkg::Options::=--force-confold --no-install-recommends install ${quoteAll(step.packages)}`,
       );
     case "enable-ssh":
       return "systemctl enable --now ssh.service";
@@ -84,7 +86,7 @@ export const EFFECTS: Readonly<Record<FileEffect, readonly string[]>> = {
   journald: ["systemctl restart systemd-journald", "journalctl --flush"],
 };
 
-/** A file is there whole or not at all. */
+/** A file is there whole or not at all, also after a power cut. */
 export function writeFile(file: { path: string; text: string; mode: string; owner: string }): readonly string[] {
   const { path, text, mode, owner } = file;
   const fresh = quote(`${path}.new`);
@@ -93,6 +95,7 @@ export function writeFile(file: { path: string; text: string; mode: string; owne
     `(umask 077; printf '%s' ${quote(text)} >${fresh})`,
     `chown ${quote(owner)}:${quote(owner)} ${fresh}`,
     `chmod ${mode} ${fresh}`,
+    `sync ${fresh}`,
     `mv ${fresh} ${quote(path)}`,
   ];
 }

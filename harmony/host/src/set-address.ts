@@ -134,6 +134,8 @@ function keepScript({ interface: link, address, gateway, files, trials, keep }: 
     `[ ! -e ${FOLDER}/undone ] || exit ${NOT_YET}`,
     "set -e",
     ...files.flatMap(writeNetworkFile),
+    // Before the trial goes: what is kept outlasts a power cut.
+    "sync",
     `rm -f ${quoteAll(paths(trials))}`,
     // A unit of its own goes on where the connection is lost for a moment.
     `systemd-run --quiet --collect --wait --unit=iot-provision-keep /bin/sh -c ${quote(keep)}`,

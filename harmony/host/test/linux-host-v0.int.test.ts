@@ -98,6 +98,28 @@ describe("a blank device that was provisioned", () => {
     expect(await saidToAgent("systemctl", "--user", "is-active", "podman.socket")).toBe("active");
   });
 
+  test("is mended where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
+    const state = (): Promise<string> => said("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", "jq");
+    await device.exec(["dpkg", "--remove", "jq"]);
+    // dpkg tells each state of a package; with this one it is ended as by a power cut.
+    await device.writeFile("/root/cut", "#!/bin/sh\ngrep -q 'status: jq: unpacked' && pkill -KILL -x dpkg\n");
+    await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "status-logger=sh /root/cut\n");
+    expect(await host.reconcile(score, { signal })).toMatchObject({ phase: "Failed", steps: [{ outcome: { kind: "failed" } }] });
+    expect(await state()).not.toMatch(/^ii/);
+    await device.exec(["rm", "/etc/dpkg/dpkg.cfg.d/cut"]);
+
+    await device.writeFile(
+      "/usr/local/bin/sync",
+      `#!/bin/sh\ndpkg-query --show --showformat='\${db:Status-Abbrev}' jq >>/root/synced\nexec /usr/bin/sync "$@"\n`,
+    );
+    await device.exec(["chmod", "+x", "/usr/local/bin/sync"]);
+    const { settled, steps } = await host.reconcile(score, { signal });
+    expect({ settled, steps: steps.map(({ step }) => step) }).toEqual({ settled: true, steps: ["install the packages jq"] });
+    expect(await said("cat", "/root/synced")).toMatch(/ii $|ii$/);
+    await device.exec(["rm", "/usr/local/bin/sync"]);
+    expect(await host.reconcile(score, { signal })).toMatchObject({ settled: true, steps: [] });
+  });
+
   test("is mended where somebody changed it, and only there", async () => {
     await device.exec(["chmod", "0777", "/etc/iot-agent"]);
     await device.exec(["sh", "-c", "echo 1024 >/proc/sys/net/ipv4/ip_unprivileged_port_start"]);
