@@ -1,6 +1,8 @@
 // The commands of the documents alone, on a blank device: `iot provision`, install.sh, and a git push. Then a container answers, and
 // neither command finds anything left to do.
 
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type BlankDevice,
@@ -26,6 +28,7 @@ const WAIT_MS = 60_000;
 
 const stack = new AsyncDisposableStack();
 let device: BlankDevice;
+let natsUrl: string;
 
 beforeAll(async () => {
   device = stack.use(await startBlankDevice());
@@ -45,19 +48,19 @@ test("from the shop to a running container", async () => {
   expect(first.exitCode).toBe(0);
   expect((await provision()).stdout).toMatch(/^nothing to do$/m);
 
+  const { stdout: architecture } = await device.exec(["uname", "-m"]);
+  expect(await answersOfTheManual()).toEqual([
+    expect.stringMatching(/^podman version (4\.([4-9]|\d\d)|[5-9])\./),
+    "active",
+    "Linger=yes",
+    architecture.trim(),
+  ]);
+
   const nats = stack.use(
     await startNats({ host: device.hostAddress, config: `authorization { user: "iot-agent", password: "${PASSWORD}" }` }),
   );
-  const install = await run(
-    [
-      join(TOP, "iot/iot-agent/scripts/install.sh"),
-      ...flags({ host: device.address, "device-id": DEVICE_ID, "ssh-user": device.user }),
-      ...flags({ "nats-url": nats.url, "nats-user": "iot-agent", "nats-pass": PASSWORD }),
-      ...flags({ identity: device.identityFile, "known-hosts": device.knownHostsFile }),
-    ],
-    { timeoutMs: 300_000 },
-  );
-  expect(install.stdout).toContain("is connected to NATS");
+  natsUrl = nats.url;
+  expect((await run(installCommand(), { timeoutMs: 300_000 })).stdout).toContain("is connected to NATS");
 
   const repository = stack.use(await makeGitRepository());
   await loadImage(device.podmanSocket, await makeImage({ reference: IMAGE, port: 80 }));
@@ -87,6 +90,24 @@ test("from the shop to a running container", async () => {
   expect(await asAgent("pgrep", "--list-full", "pasta")).toContain(" -a 10.0.2.0 -n 24 -g 10.0.2.2");
 });
 
+test("installed again, with a sudo that asks for a password: asked once, the same configuration, and no container notices", async () => {
+  const asItIs = async (): Promise<readonly string[]> => [
+    await asAgent("podman", "ps", "--format", "{{.Names}} {{.StartedAt}}"),
+    await asAgent("stat", "--format", "%y %a %U:%G", "/etc/iot-agent/config.toml"),
+    await asAgent("ls", "/etc/iot-agent"),
+  ];
+  const before = await asItIs();
+  const sudoers = "/etc/sudoers.d/010_pi-nopasswd";
+  await device.exec(["chpasswd"], { stdin: `${device.user}:for-sudo\n` });
+  await device.exec(["sed", "-i", "s/NOPASSWD: //", sudoers]);
+  const { output, exitCode } = await inTerminal(installCommand(), { prompt: `password for ${device.user}:`, answer: "for-sudo" });
+  await device.exec(["sed", "-i", "s/ALL$/NOPASSWD: ALL/", sudoers]);
+  expect(output).toContain("is connected to NATS");
+  expect(output.split("password for")).toHaveLength(2);
+  expect(exitCode).toBe(0);
+  expect(await asItIs()).toEqual(before);
+});
+
 test("installing has left nothing for provisioning to mend", async () => {
   const again = await provision();
   expect(again.stdout).toMatch(/^nothing to do$/m);
@@ -106,6 +127,45 @@ function provision(...args: readonly string[]): Promise<RunResult> {
     allowExitCodes: [0, 1],
     timeoutMs: 300_000,
   });
+}
+
+function installCommand(): readonly string[] {
+  return [
+    join(TOP, "iot/iot-agent/scripts/install.sh"),
+    ...flags({ host: device.address, "device-id": DEVICE_ID, "ssh-user": device.user }),
+    ...flags({ "nats-url": natsUrl, "nats-user": "iot-agent", "nats-pass": PASSWORD }),
+    ...flags({ identity: device.identityFile, "known-hosts": device.knownHostsFile }),
+  ];
+}
+
+interface InTerminal {
+  readonly output: string;
+  readonly exitCode: number | null;
+}
+
+/** As a person runs it, who types the answer whenever the prompt is there. */
+function inTerminal(argv: readonly string[], { prompt, answer }: { prompt: string; answer: string }): Promise<InTerminal> {
+  const { promise, resolve, reject } = Promise.withResolvers<InTerminal>();
+  const child = spawn("script", ["--quiet", "--return", "--command", argv.join(" "), "/dev/null"], { timeout: 200_000 });
+  let output = "";
+  let answered = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+    for (const prompts = output.split(prompt).length - 1; answered < prompts; answered += 1) child.stdin.write(`${answer}\n`);
+  });
+  child.on("error", reject);
+  child.on("close", (exitCode) => resolve({ output, exitCode }));
+  return promise;
+}
+
+/** What the device answers to the commands of the manual's "Verify". */
+async function answersOfTheManual(): Promise<readonly string[]> {
+  const manual = await readFile(join(TOP, "docs/iot/pi-provisioning-manual.md"), "utf8");
+  const commands = /^## Verify\n.*?^```sh\n(.*?)^```$/ms.exec(manual)?.[1] ?? "";
+  const { identityFile, knownHostsFile } = device;
+  const ssh = `ssh() { command ssh -i ${identityFile} -o UserKnownHostsFile=${knownHostsFile} -o BatchMode=yes "$@"; }`;
+  const { stdout } = await run(["bash", "-e", "-c", `${ssh}\n${commands.replaceAll("<pi-ip>", device.address)}`]);
+  return stdout.trim().split("\n");
 }
 
 async function asAgent(...argv: readonly string[]): Promise<string> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the agent on a device over SSH and waits until it is connected to NATS; if it is not, says what is wrong: the network, the
-# name, the server, or the credentials. Run again it installs again, and writes the configuration only if that has changed. The password
+# name, the server, or the credentials. Run again it installs again, and changes of the configuration only what it was told. The password
 # is written to a file on the device through the connection: it stands on no command line there and in no log. The device has Podman
 # already (docs/iot/pi-provisioning-manual.md), or gets it with --deb.
 
@@ -103,8 +103,10 @@ folder=$(on_device mktemp -d /tmp/iot-agent-install.XXXXXX </dev/null)
 scp -q "${ssh_options[@]}" "$file" "$host:$folder/agent"
 cat >"$work/install" <<'INSTALL'
 #!/bin/sh
-# Run by root on the device, in the folder that the files were copied to; the argument says how: deb or local.
+# Run by root on the device, in the folder that the files were copied to; the argument says how: deb or local. Ends with 0 when the agent
+# is connected, with 3 when it is not after 15 s: what it said last is in the file "said" then.
 set -eu
+umask 022
 cd "$(dirname "$0")"
 die() { echo "on the device: $*" >&2; exit 1; }
 is_package() { [ "$(dpkg-query --show --showformat='${db:Status-Abbrev}' iot-agent 2>/dev/null | cut -c1-2)" = ii ]; }
@@ -114,16 +116,28 @@ if [ "$1" = local ]; then
   command -v podman >/dev/null || die "Podman is not installed: prepare the device first (docs/iot/pi-provisioning-manual.md), or use --deb"
 fi
 
-# The configuration comes before the agent, which starts as soon as it is installed, and gives it to the right group then.
+# The configuration comes before the agent, which starts as soon as it is installed. Before there is such a group it is root's alone, and
+# the installation gives it to the right one.
+config=/etc/iot-agent/config.toml
 install -d -m 0750 /etc/iot-agent
-if ! cmp -s config.toml /etc/iot-agent/config.toml; then
-  [ ! -e /etc/iot-agent/config.toml ] || { cp -p /etc/iot-agent/config.toml /etc/iot-agent/config.toml.old; echo "the former configuration is kept as /etc/iot-agent/config.toml.old"; }
-  install -m 0600 config.toml /etc/iot-agent/config.toml.new
-  mv /etc/iot-agent/config.toml.new /etc/iot-agent/config.toml
+if [ -e "$config" ]; then
+  # Ours are the keys that stand in config.toml; what a person has written besides stays.
+  if grep '=' config.toml | grep -qvxFf "$config"; then awk -f merge.awk config.toml "$config" >merged; else cp "$config" merged; fi
+else
+  cp config.toml merged
 fi
-rm config.toml
+if ! cmp -s merged "$config"; then
+  if [ -e "$config" ]; then
+    cp -p --backup=numbered "$config" "$config.old"
+    echo "the former configuration is kept as $config.old"
+  fi
+  if getent group iot-agent >/dev/null; then install -m 0640 -g iot-agent merged "$config.new"; else install -m 0600 merged "$config.new"; fi
+  sync "$config.new"
+  mv "$config.new" "$config"
+fi
+rm config.toml merged
 
-date +%s >started
+since=$(date +%s)
 if [ "$1" = deb ]; then
   # What a former installation without dpkg has left would come before the package's.
   if [ -e /usr/local/lib/iot-agent/files ]; then
@@ -133,46 +147,69 @@ if [ "$1" = deb ]; then
   fi
   mv agent iot-agent.deb
   export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq update || echo "the lists of packages are not up to date: apt-get update has failed"
-  apt-get -qq --yes --allow-downgrades --no-install-recommends --reinstall install ./iot-agent.deb
+  apt() { apt-get -qq -o DPkg::Lock::Timeout=300 "$@"; }
+  # An installation that a power cut has ended. Where another one is at work, apt waits for it below.
+  dpkg --configure -a || true
+  apt update || echo "the lists of packages are not up to date: apt-get update has failed"
+  apt --yes --fix-broken --allow-downgrades --no-install-recommends --reinstall install ./iot-agent.deb
 else
   tar --extract --gzip --no-same-owner --no-overwrite-dir --directory=/ --file=agent
   tar --list --gzip --file=agent >/usr/local/lib/iot-agent/files
   /usr/local/lib/iot-agent/setup configure
 fi
-INSTALL
-cat >"$work/wait" <<'WAIT'
-#!/bin/sh
-# Run by root on the device: up to 15 s for the agent's word that it is connected. Prints what it said last, if it is not.
-since=$(cat "$(dirname "$0")/started")
-said() { journalctl --unit=iot-agent --since="@$since" --output=cat --no-pager; }
+# Also one that was switched off: who installs it wants it to run.
+systemctl --quiet enable iot-agent
+systemctl --no-block start iot-agent
+# What is said to be installed outlasts a power cut.
+sync
+
+echo "install.sh: waiting for \"connected to NATS\""
+# Of the agent that runs now: the former one may have been connected.
+is_connected() {
+  journalctl "_SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value iot-agent)" --output=cat --no-pager |
+    grep -q '^connected to NATS'
+}
 for _ in $(seq 30); do
-  said | grep -q '^connected to NATS' && exit 0
+  ! is_connected || exit 0
   sleep 0.5
 done
-said | grep -E 'reason=|config\.toml|error|Failed|failed' | tail -n 1
+journalctl --unit=iot-agent --since="@$since" --output=cat --no-pager | grep -E 'reason=|config\.toml|error|Failed|failed' | tail -n 1 >said
 exit 3
-WAIT
+INSTALL
+cat >"$work/merge.awk" <<'MERGE'
+# Puts the keys of the first file into the second, below the heading of their section, and keeps all else that stands in the second.
+FNR == 1 { section = "" }
+{ is_heading = /^[ \t]*\[.*\][ \t\r]*(#.*)?$/ && !skips }
+is_heading { section = $0; sub(/#.*/, "", section); gsub(/[ \t\r]/, "", section) }
+{ key = $0; sub(/[ \t]*=.*/, "", key); sub(/^[ \t]*/, "", key) }
+NR == FNR { if (/=/) { ours[section key]; lines[section] = lines[section] "\n" $0 } next }
+is_heading && section in lines { print $0 lines[section]; delete lines[section]; next }
+# A list may have several lines.
+skips { skips = !/\]/; next }
+/=/ && (section key) in ours { skips = /=[ \t]*\[[^]]*$/; next }
+{ print }
+END { for (section in lines) print "\n" section lines[section] }
+MERGE
 {
   echo "# Written by install.sh. More can be set: see /usr/share/doc/iot-agent/examples/config.toml or below /usr/local."
   printf '\n[agent]\ndevice_id = %s\n\n[credentials]\ntype = "toml-shared"\nnats_user = %s\nnats_pass = %s\n\n[nats]\nurls = [%s]\n' \
     "$(quoted "$device_id")" "$(quoted "$nats_user")" "$(quoted "$nats_pass")" "$(quoted "$nats_url")"
 } | on_device "umask 077 && cat >$folder/config.toml"
-scp -q "${ssh_options[@]}" "$work/install" "$work/wait" "$host:$folder/"
+scp -q "${ssh_options[@]}" "$work/install" "$work/merge.awk" "$host:$folder/"
 
-# With a terminal only if sudo must ask for a password.
+# Once, and not for an answer that is read here: a sudo that asks for a password asks in the person's terminal.
 as_root() {
   if on_device sudo -n true </dev/null 2>/dev/null; then on_device sudo -n sh "$@" </dev/null
   else ssh -t "${ssh_options[@]}" "$host" sudo sh "$@"; fi
 }
 say "installing"
-as_root "$folder/install" "$(if $deb; then echo deb; else echo local; fi)" || die "failed to install the agent on $host: see above"
-
-say "waiting for \"connected to NATS\""
-if said=$(as_root "$folder/wait"); then
-  say "the agent of \"$device_id\" on $host is connected to NATS"
-  exit 0
-fi
+exit_code=0
+as_root "$folder/install" "$(if $deb; then echo deb; else echo local; fi)" || exit_code=$?
+case $exit_code in
+  0) say "the agent of \"$device_id\" on $host is connected to NATS"; exit 0 ;;
+  3) said=$(on_device cat "$folder/said" </dev/null) ;;
+  *) die "failed to install the agent on $host: see above" ;;
+esac
 case $said in
   *reason=WrongCredentials*) what="the credentials: NATS is there and does not take this user and password" ;;
   *reason=NameNotFound* | *reason=NameServerDown*) what="the name of the NATS server: it cannot be looked up on the device" ;;

@@ -3,7 +3,7 @@
 // story: each test goes on from the one before.
 
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildDebianPackage, buildExecutable, copyrightFile, hostTarget, versionOfCommit } from "@iot/build";
 import {
@@ -27,6 +27,11 @@ const INSTALL = join(import.meta.dirname, "../scripts/install.sh");
 /** What provisioning writes: without it no container starts while the cable of a static address is out. */
 const PASTA_CONF = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';
 const CONTAINER = "web_hello";
+/** Notes the state of the package at the moment when all is flushed. */
+const SYNC_THAT_TELLS = `#!/bin/sh
+dpkg-query --show --showformat='\${db:Status-Abbrev}\${Package}\\n' iot-agent >>/root/synced
+exec /usr/bin/sync "$@"
+`;
 
 let folder: TempFolder;
 let device: BlankDevice;
@@ -119,6 +124,15 @@ test("install.sh says that the password is wrong", async () => {
   expect(stderr).toContain("What is wrong: the credentials");
 });
 
+test.each([
+  ["nobody listens there", () => `nats://${device.hostAddress}:1`, "the NATS server: that machine is there, but not NATS at this port"],
+  ["nobody answers there", () => "nats://192.0.2.1:4222", "the network: the device cannot reach the NATS server"],
+])("install.sh says what is wrong where %s", async (_, url, what) => {
+  const { stderr, exitCode } = await install("--file", packages.older, "--nats-url", url());
+  expect(stderr).toContain(`What is wrong: ${what}`);
+  expect(exitCode).toBe(3);
+});
+
 test("install.sh with what is right: connected; run again: no harm; the password is in the configuration alone", async () => {
   const first = await install("--file", packages.older, "--nats-url", nats.url);
   expect(first).toMatchObject({ exitCode: 0 });
@@ -131,6 +145,52 @@ test("install.sh with what is right: connected; run again: no harm; the password
   const { stdout } = await device.exec(["journalctl", "--boot", "--no-pager", "--output=json"]);
   expect(`${stdout}${first.stdout}${first.stderr}`).not.toContain("pass#word");
   expect(await onDevice("find", "/tmp", "-name", "iot-agent-install*")).toBe("");
+});
+
+test("what a person has added to the configuration stays; an agent that was switched off is started; all is flushed", async () => {
+  const config = "/etc/iot-agent/config.toml";
+  const added = '\n[policy]\nhost_paths = [\n  "/srv/*",\n]\n\n[agent.labels]\nsite = "plant-7"\n';
+  await onDevice("systemctl", "disable", "--quiet", "--now", "iot-agent");
+  const text = `${(await onDevice("cat", config)).replace(/^device_id.*$/m, "$&\nstatus_interval_seconds = 20")}\n${added}`;
+  await device.exec(["sh", "-c", `cat >${config}`], { stdin: text });
+  await device.writeFile("/usr/local/bin/sync", SYNC_THAT_TELLS);
+  await onDevice("chmod", "+x", "/usr/local/bin/sync");
+  const kept = (): Promise<string> => onDevice("sh", "-c", `ls ${config}.old*`);
+  const before = await kept();
+
+  expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 0 });
+  expect(await onDevice("cat", config)).toBe(text.trim());
+  expect(await kept()).toBe(before);
+  expect(await onDevice("systemctl", "is-enabled", "iot-agent")).toBe("enabled");
+  expect(await onDevice("cat", "/root/synced")).toContain("ii iot-agent");
+
+  const other = nats.url.replace("nats://", "");
+  expect(await install("--file", packages.older, "--nats-url", other)).toMatchObject({ exitCode: 0 });
+  expect(await onDevice("cat", config)).toBe(text.replace(nats.url, other).trim());
+  expect((await kept()).split("\n")).toHaveLength(before.split("\n").length + 1);
+});
+
+test("an installation that fails leaves the agent a configuration that it can read", async () => {
+  await device.exec(["rm", "/usr/local/bin/sync"]);
+  const file = join(folder.path, "broken.deb");
+  await writeFile(file, "no package");
+  expect(await install("--file", file, "--nats-url", nats.url)).toMatchObject({ exitCode: 1 });
+  expect(await onDevice("stat", "--format=%U:%G %a", "/etc/iot-agent/config.toml")).toBe("root:iot-agent 640");
+  await eventually(async () => (await onDevice("systemctl", "show", "--property=StatusText", "iot-agent")).includes("connected to NATS"), {
+    what: "the former agent is connected",
+    timeoutMs: 60_000,
+  });
+});
+
+test("an installation that is cut while dpkg is at work is made good by the next", async () => {
+  // dpkg tells each state of a package, this one before it replaces the files; then it is ended as by a power cut.
+  await device.writeFile("/root/cut", "#!/bin/sh\ngrep -q 'status: iot-agent: unpacked' && pkill -KILL -x dpkg\n");
+  await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "status-logger=sh /root/cut\n");
+  expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 1 });
+  expect(await installed()).not.toMatch(/^ii/);
+  await device.exec(["rm", "/etc/dpkg/dpkg.cfg.d/cut"]);
+  expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 0 });
+  expect(await installed()).toMatch(/^ii /);
 });
 
 test("its sandbox is as closed as ADR 18 says", async () => {
