@@ -6,7 +6,9 @@ import { hostView, type HostView } from "./host-view.ts";
 
 let root: string;
 let view: HostView;
-const open = (): HostView => hostView({ secretsFolder: "/secrets", stateFolder: "/state", root });
+const corrupt: string[] = [];
+const onCorrupt = ({ keptAs }: { readonly keptAs: string }): void => void corrupt.push(keptAs);
+const open = (): HostView => hostView({ secretsFolder: "/secrets", stateFolder: "/state", onCorrupt, root });
 const look = (more: { secrets?: string[]; devices?: string[]; paths?: string[] }) =>
   view.look({ deployment: "app", secrets: [], devices: [], paths: [], ...more });
 beforeEach(async () => {
@@ -26,6 +28,18 @@ test("a secret's digest is the same for the same bytes on this device, also for 
   await rm(key);
   view = open();
   expect((await look({ secrets: ["db"] })).secrets).not.toEqual({ db: secrets["db"] });
+});
+
+test("a key that is damaged is kept aside and told, and one that cannot be read now is not replaced", async () => {
+  await writeFile(join(root, "secrets/db"), "value");
+  const key = join(root, "state/secrets.key");
+  await mkdir(key, { recursive: true });
+  await expect(look({ secrets: ["db"] })).rejects.toThrow(`failed to read ${key}`);
+  await rm(key, { recursive: true });
+  await writeFile(key, "short");
+  expect((await look({ secrets: ["db"] })).secrets).toMatchObject({ db: { kind: "present" } });
+  expect(corrupt).toEqual([`${key}.corrupt`]);
+  expect(await readFile(key)).toHaveLength(32);
 });
 
 test("a secret that is no file is one that cannot be read", async () => {
@@ -67,7 +81,7 @@ test("where a host path leads, and what is no device", async () => {
 });
 
 test("a device is known by when its node was made", async () => {
-  view = hostView({ secretsFolder: "/secrets", stateFolder: join(root, "state") });
+  view = hostView({ secretsFolder: "/secrets", stateFolder: join(root, "state"), onCorrupt });
   expect((await look({ devices: ["/dev/null"] })).devices).toEqual({
     "/dev/null": { kind: "present", sinceMs: (await stat("/dev/null")).birthtimeMs },
   });

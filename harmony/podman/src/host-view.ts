@@ -5,8 +5,10 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder, writeFileDurably } from "@harmony/runtime";
+import type { Parsed } from "@harmony/core";
+import { readDurably, syncFolder } from "@harmony/runtime";
 import type { DeviceFact, HostFacts, PathFact, SecretFact } from "./host-facts.ts";
+import { store, type StorageOptions, taken } from "./swap-journal.ts";
 
 export interface LookFor {
   readonly deployment: string;
@@ -29,24 +31,29 @@ export interface HostViewOptions {
   readonly secretsFolder: string;
   /** The agent's own folder. */
   readonly stateFolder: string;
+  readonly onCorrupt: StorageOptions["onCorrupt"];
   /** Where the device's file system begins, for who looks at it from outside. */
   readonly root?: string;
 }
 
 const KEY_BYTES = 32;
 
-export function hostView({ secretsFolder, stateFolder, root = "" }: HostViewOptions): HostView {
+export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: HostViewOptions): HostView {
   const mountsFolder = join(stateFolder, "mounts");
   const here = (path: string): string => `${root}${path}`;
-  let key: Promise<Buffer> | null = null;
+  let key: Promise<Uint8Array> | null = null;
 
-  /** Without it, what was made before is made anew: its digests say nothing then. */
-  const digestKey = async (): Promise<Buffer> => {
+  /** Without it, what was made before is made anew: its digests say nothing then. So only where there is none is another made. */
+  const digestKey = async (): Promise<Uint8Array> => {
     const path = here(join(stateFolder, "secrets.key"));
-    const kept = await readFile(path).catch(() => null);
-    if (kept?.length === KEY_BYTES) return kept;
+    const read = await readDurably(path, (bytes): Parsed<Uint8Array> => {
+      const message = `expected ${KEY_BYTES} bytes, so that all that was made with a secret is made anew`;
+      return bytes.length === KEY_BYTES ? { ok: true, value: bytes } : { ok: false, issues: [{ path: [], message }] };
+    });
+    const kept = taken(path, read, onCorrupt);
+    if (kept !== null) return kept;
     const made = randomBytes(KEY_BYTES);
-    await writeFileDurably(path, made);
+    await store(path, made);
     return made;
   };
 

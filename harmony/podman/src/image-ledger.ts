@@ -4,8 +4,9 @@
 
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
-import { readDurably, writeFileDurably } from "@harmony/runtime";
+import { readDurably } from "@harmony/runtime";
 import * as z from "zod/mini";
+import { store, type StorageOptions, taken } from "./swap-journal.ts";
 
 const Pulled = z.looseObject({
   atMs: z.number(),
@@ -35,20 +36,23 @@ export interface ImageLedger {
   forget(id: string): Promise<void>;
 }
 
-export interface ImageLedgerOptions {
-  /** Of the agent's own, on a disk. */
-  readonly folder: string;
+export interface ImageLedgerOptions extends StorageOptions {
   readonly bootId: string;
 }
 
-export function openImageLedger({ folder, bootId }: ImageLedgerOptions): ImageLedger {
+/** @throws StorageError from all that it does. */
+export function openImageLedger({ folder, bootId, onCorrupt }: ImageLedgerOptions): ImageLedger {
   const path = join(folder, "images.json");
   const read = async (): Promise<Ledger> => {
     const found = await readDurably(path, (bytes) => parseJson(Ledger, bytes));
-    return found.kind === "found" ? found.value : { pulling: {}, pulled: {} };
+    return taken(path, found, onCorrupt) ?? { pulling: {}, pulled: {} };
   };
   let known: Promise<Ledger> | undefined;
-  const ledger = (): Promise<Ledger> => (known ??= read());
+  const ledger = (): Promise<Ledger> =>
+    (known ??= read().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    }));
   let last: Promise<unknown> = Promise.resolve();
   /** One after the other, each from what the one before has left. */
   const change = (edit: (before: Ledger) => Ledger): Promise<void> => {
@@ -56,7 +60,7 @@ export function openImageLedger({ folder, bootId }: ImageLedgerOptions): ImageLe
       const before = await ledger();
       const after = edit(before);
       if (JSON.stringify(after) === JSON.stringify(before)) return;
-      await writeFileDurably(path, `${JSON.stringify(after)}\n`);
+      await store(path, `${JSON.stringify(after)}\n`);
       known = Promise.resolve(after);
     });
     last = done.catch(() => undefined);

@@ -39,7 +39,7 @@ export function startListOf(roles: readonly (Role & { readonly current: Containe
   return roles
     .filter(({ service, current }) => {
       if (service.restart.policy === "no" || isCompleted(service, current)) return false;
-      const isOurStop = record.held.includes(current.name) || service.name in record.crashes;
+      const isOurStop = record.held.includes(current.name) || Object.hasOwn(record.crashes, service.name);
       const isDown = current.state === "exited" && current.stoppedByUser && !isOurStop;
       return !isDown || restartNeed(service, current, { nowMs: Infinity, isOurStop }) === "start";
     })

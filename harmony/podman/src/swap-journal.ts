@@ -112,7 +112,7 @@ export function taken<T>(file: string, read: DurableRead<T>, onCorrupt: StorageO
 }
 
 /** null removes the file. */
-export async function store(file: string, text: string | null): Promise<void> {
+export async function store(file: string, text: string | Uint8Array | null): Promise<void> {
   try {
     if (text !== null) return await writeFileDurably(file, text);
     await rm(file);

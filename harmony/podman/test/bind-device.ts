@@ -40,7 +40,7 @@ export async function bindDevice(
       journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),
       startList: fileStartList({ folder: join(folder, "start"), onCorrupt }),
       disk: { ...diskOf(device), ...(flush === undefined ? {} : { flush }) },
-      imageLedger: openImageLedger({ folder: join(folder, "state"), bootId }),
+      imageLedger: openImageLedger({ folder: join(folder, "state"), onCorrupt, bootId }),
       host: hostOf(device),
       policy: { ...CLOSED, ...policy },
     },

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -32,6 +32,15 @@ test("what does not parse is kept aside, and gone from its place", async () => {
   expect(await readDurably(path, parse)).toEqual({ kind: "corrupt", why: "a: too short", keptAs: `${path}.corrupt` });
   expect(await readFile(`${path}.corrupt`, "utf8")).toBe("!");
   expect(await readDurably(path, parse)).toEqual({ kind: "absent" });
+});
+
+test("what the disk has lost is kept aside, and can be written anew", async () => {
+  // Its first page is nobody's, so that to read it is an error of input and output.
+  await mkdir(join(folder, "made"));
+  await symlink("/proc/self/mem", path);
+  expect(await readDurably(path, parse)).toEqual({ kind: "corrupt", why: "the disk cannot read it", keptAs: `${path}.corrupt` });
+  await writeFileDurably(path, "anew");
+  expect(await readDurably(path, parse)).toEqual({ kind: "found", value: "anew" });
 });
 
 test("what the file system does not give stays where it is", async () => {

@@ -44,7 +44,11 @@ export async function readDurably<T>(path: string, parse: (bytes: Uint8Array) =>
   try {
     bytes = await readFile(path);
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ENOENT" ? { kind: "absent" } : { kind: "unreadable", error };
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code === "ENOENT") return { kind: "absent" };
+    // The disk has lost what was written there: to ask again gives no more.
+    if (code === "EIO") return { kind: "corrupt", why: "the disk cannot read it", keptAs: await keepAside(path, "corrupt") };
+    return { kind: "unreadable", error };
   }
   const parsed = parse(bytes);
   if (parsed.ok) return { kind: "found", value: parsed.value };

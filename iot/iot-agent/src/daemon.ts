@@ -37,8 +37,8 @@ export async function runDaemon(configFile: string): Promise<never> {
         journal: fileSwapJournal(memory("swaps")),
         startList: fileStartList(memory("start")),
         disk: localDisk,
-        imageLedger: openImageLedger({ folder: config.stateDir, bootId: boot }),
-        host: hostView({ secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
+        imageLedger: openImageLedger({ ...memory(""), bootId: boot }),
+        host: hostView({ ...memory(""), secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
         policy: config.policy,
       });
       collectGarbage();

@@ -30,7 +30,7 @@ function interpolate(value: unknown, path: string, tell: Tell): unknown {
   );
 }
 
-const VARIABLE = /\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])([^{}]*))?\})/g;
+const VARIABLE = /\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])((?:[^{}]|\$\{(?:[^{}]|\$\{[^{}]*\})*\})*))?\})/g;
 
 function interpolateText(text: string, path: string, tell: Tell): string {
   return text.replaceAll(
@@ -39,8 +39,10 @@ function interpolateText(text: string, path: string, tell: Tell): string {
       if (whole === "$$") return "$";
       const name = bare ?? braced ?? "";
       if (operator === "-" || operator === ":-") {
-        tell(path, `the variable ${name} is taken as its default, ${JSON.stringify(word)}: a Score has no variables`);
-        return String(word);
+        // Which may be a variable in its turn.
+        const value = interpolateText(String(word), path, tell);
+        tell(path, `the variable ${name} is taken as its default, ${JSON.stringify(value)}: a Score has no variables`);
+        return value;
       }
       tell(path, `the variable ${name} is not known: put its value here (where it is a secret of the environment, {secret: NAME})`);
       return name;

@@ -3,7 +3,7 @@
 
 import { posix } from "node:path";
 import { size } from "./compose-values.ts";
-import { type ComposeMap, isMap, listOf, mapOf, type Tell, tellOthers, textOf } from "./notes.ts";
+import { type ComposeMap, isMap, listOf, mapOf, take, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
 
 /** Text of a file beside the Compose file; null: there is none, it is a folder, too large or no text. */
 export type ReadBeside = (path: string) => string | null;
@@ -55,10 +55,17 @@ function addVolume(volume: unknown, path: string, mounts: Mounts, context: Mount
   if (target === undefined || target === "") return tell(path, "has no target: it is not taken over");
   tellOthers(volume, new Set(["type", "source", "target", "read_only", "tmpfs"]), path, tell);
   if (type === "tmpfs") {
-    const limit = size(mapOf(volume["tmpfs"])["size"]);
-    mounts.tmpfs.push(limit === null ? target : `${target}:size=${limit.replace(/i$/, "").toLowerCase()}`);
+    const options = mapOf(volume["tmpfs"]);
+    tellOthers(options, new Set(["size"]), `${path}.tmpfs`, tell);
+    const limit = take(options["size"], size, `${path}.tmpfs.size`, tell);
+    mounts.tmpfs.push(limit === undefined ? target : `${target}:size=${limit.replace(/i$/, "").toLowerCase()}`);
   } else if (type === "volume" || type === "bind")
-    addMount({ source: source ?? "", target, readOnly: volume["read_only"] === true }, path, mounts, context);
+    addMount(
+      { source: source ?? "", target, readOnly: take(volume["read_only"], truthOf, `${path}.read_only`, tell) === true },
+      path,
+      mounts,
+      context,
+    );
   else tell(path, `is of the type ${type === "" ? "none" : type}: it is not taken over`);
 }
 

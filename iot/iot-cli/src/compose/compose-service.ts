@@ -2,8 +2,8 @@
 
 import { lookUp } from "@harmony/schema";
 import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";
-import { dnsLabelOf, duration, durationMs, ports, size } from "./compose-values.ts";
-import { type ComposeMap, isMap, listOf, mapOf, type Tell, tellOthers, textOf } from "./notes.ts";
+import { dnsLabelOf, duration, durationMs, numberFrom, ports, size } from "./compose-values.ts";
+import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
 
 export interface ServiceContext {
   readonly compose: ComposeMap;
@@ -35,6 +35,8 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   hostname: "is not taken over: a service is found by its name",
 };
 
+const RESTART_CONDITIONS: Readonly<Record<string, string>> = { any: "always", "on-failure": "on-failure", none: "no" };
+
 export function serviceOf(compose: ComposeMap, context: ServiceContext): ComposeMap {
   const { name: original, tell } = context;
   const at = `services.${original}`;
@@ -48,6 +50,8 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     tell(`${at}.container_name`, "is not taken over: the container is called <deployment>_<service>");
   if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
   const { volumes, tmpfs, files, secrets }: Mounts = mountsOf(compose, { ...context, service: original });
+  const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, tell) || undefined;
+  const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, tell);
   const isOnHost = networkOf(compose, at, tell);
   return withoutEmpty({
     name,
@@ -66,14 +70,14 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     restart: restartOf(compose, at, tell),
     healthcheck: healthcheckOf(compose, at, tell),
     stopTimeoutSeconds: stopTimeoutOf(compose, at, tell),
-    stopSignal: textOf(compose["stop_signal"]) ?? undefined,
-    init: compose["init"] === true ? true : undefined,
+    stopSignal: text("stop_signal"),
+    init: truth("init"),
     resources: resourcesOf(compose, at, tell),
-    user: textOf(compose["user"]) ?? undefined,
-    workingDir: textOf(compose["working_dir"]) ?? undefined,
-    readOnly: compose["read_only"] === true ? true : undefined,
-    capAdd: listOf(compose["cap_add"]).flatMap((one) => textOf(one) ?? []),
-    capDrop: listOf(compose["cap_drop"]).flatMap((one) => textOf(one) ?? []),
+    user: text("user"),
+    workingDir: text("working_dir"),
+    readOnly: truth("read_only"),
+    capAdd: takeEach(compose["cap_add"], textOf, `${at}.cap_add`, tell),
+    capDrop: takeEach(compose["cap_drop"], textOf, `${at}.cap_drop`, tell),
     logging: loggingOf(compose, at, tell),
   });
 }
@@ -85,7 +89,7 @@ function withoutEmpty(map: ComposeMap): ComposeMap {
 }
 
 function imageOf(compose: ComposeMap, name: string, at: string, tell: Tell): string {
-  const image = textOf(compose["image"]);
+  const image = take(compose["image"], textOf, `${at}.image`, tell) ?? null;
   const placeholder = `registry.example/${name}:latest`;
   if (compose["build"] !== undefined) {
     tell(
@@ -97,8 +101,8 @@ function imageOf(compose: ComposeMap, name: string, at: string, tell: Tell): str
 }
 
 function pullOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
-  const policy = textOf(compose["pull_policy"]);
-  if (policy === null || policy === "missing" || policy === "if_not_present") return undefined;
+  const policy = take(compose["pull_policy"], textOf, `${at}.pull_policy`, tell);
+  if (policy === undefined || policy === "missing" || policy === "if_not_present") return undefined;
   if (policy === "never") return policy;
   if (policy !== "always") tell(`${at}.pull_policy`, `${policy} is not taken over`);
   return policy === "always" ? "newer" : undefined;
@@ -110,6 +114,10 @@ function portsOf(compose: ComposeMap, isOnHost: boolean, at: string, tell: Tell)
     if (isOnHost) {
       tell(path, "means nothing on the host's network: it is left out");
       return [];
+    }
+    if (isMap(value)) {
+      tellOthers(value, new Set(["target", "published", "protocol", "host_ip"]), path, tell);
+      for (const key of ["protocol", "host_ip"]) take(value[key], textOf, `${path}.${key}`, tell);
     }
     const read = ports(value);
     if (typeof read !== "string") return read;
@@ -124,8 +132,7 @@ function commandOf(compose: ComposeMap, key: "entrypoint" | "command", at: strin
     tell(`${at}.${key}`, "is empty, which in Compose takes the image's away: write what is to run, since an empty one is not taken over");
     return undefined;
   }
-  if (Array.isArray(value)) return value.map((word: unknown) => textOf(word) ?? "");
-  return textOf(value) ?? undefined;
+  return Array.isArray(value) ? takeEach(value, textOf, `${at}.${key}`, tell) : take(value, textOf, `${at}.${key}`, tell);
 }
 
 function environmentOf(compose: ComposeMap, at: string, tell: Tell): Record<string, string> {
@@ -172,7 +179,7 @@ function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
 
 /** Whether it is on the host's. */
 function networkOf(compose: ComposeMap, at: string, tell: Tell): boolean {
-  const mode = textOf(compose["network_mode"]);
+  const mode = take(compose["network_mode"], textOf, `${at}.network_mode`, tell);
   if (mode === "host") {
     tell(
       `${at}.network_mode`,
@@ -180,15 +187,17 @@ function networkOf(compose: ComposeMap, at: string, tell: Tell): boolean {
     );
     return true;
   }
-  if (mode !== null && mode !== "bridge") tell(`${at}.network_mode`, `${mode} is not taken over`);
+  if (mode !== undefined && mode !== "bridge") tell(`${at}.network_mode`, `${mode} is not taken over`);
   return false;
 }
 
 function restartOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
-  const own = textOf(compose["restart"]);
-  const condition = textOf(mapOf(mapOf(compose["deploy"])["restart_policy"])["condition"]);
-  const said = own ?? (condition === null ? null : { any: "always", "on-failure": "on-failure", none: "no" }[condition]) ?? null;
-  if (said === null) {
+  const own = take(compose["restart"], textOf, `${at}.restart`, tell);
+  const policy = mapOf(mapOf(compose["deploy"])["restart_policy"]);
+  const path = `${at}.deploy.restart_policy`;
+  tellOthers(policy, new Set(own === undefined ? ["condition", "max_attempts"] : []), path, tell);
+  const said = own ?? restartOfPolicy(policy, path, tell);
+  if (said === undefined) {
     tell(`${at}.restart`, 'is not set, which in Compose means "no": on a device it is rather always');
     return "no";
   }
@@ -196,12 +205,19 @@ function restartOf(compose: ComposeMap, at: string, tell: Tell): string | undefi
   return said === "false" ? "no" : said;
 }
 
+function restartOfPolicy({ condition, max_attempts: attempts }: ComposeMap, path: string, tell: Tell): string | undefined {
+  const said = take(condition, (value) => lookUp(RESTART_CONDITIONS, textOf(value) ?? "") ?? null, `${path}.condition`, tell);
+  const ofTries = said === "on-failure" ? numberFrom(1) : () => null;
+  const tries = take(attempts, ofTries, `${path}.max_attempts`, tell);
+  return tries === undefined ? said : `${said}:${tries}`;
+}
+
 function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | undefined {
-  const check = compose["healthcheck"];
-  if (!isMap(check) || check["disable"] === true) return undefined;
   const path = `${at}.healthcheck`;
+  const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, tell);
+  if (check === undefined || take(check["disable"], truthOf, `${path}.disable`, tell) === true) return undefined;
   const test = check["test"];
-  const command = Array.isArray(test) ? test.map((word: unknown) => textOf(word) ?? "") : textOf(test);
+  const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, tell) : (take(test, textOf, `${path}.test`, tell) ?? null);
   if (Array.isArray(command) && command[0] === "NONE") return undefined;
   tellOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, tell);
   if (command === null) {
@@ -213,19 +229,16 @@ function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap 
     tell(`${path}.interval`, "is short for a device: each check wakes it and writes to its card; 30s and more");
   return withoutEmpty({
     test: command,
-    interval: duration(check["interval"]) ?? undefined,
-    timeout: duration(check["timeout"]) ?? undefined,
-    retries: typeof check["retries"] === "number" ? check["retries"] : undefined,
-    startPeriod: duration(check["start_period"]) ?? undefined,
+    interval: take(check["interval"], duration, `${path}.interval`, tell),
+    timeout: take(check["timeout"], duration, `${path}.timeout`, tell),
+    retries: take(check["retries"], numberFrom(1), `${path}.retries`, tell),
+    startPeriod: take(check["start_period"], duration, `${path}.start_period`, tell),
   });
 }
 
 function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number | undefined {
-  const period = compose["stop_grace_period"];
-  if (period === undefined) return undefined;
-  const ms = durationMs(period);
-  if (ms === null) tell(`${at}.stop_grace_period`, "is no duration: it is not taken over");
-  return ms === null ? undefined : Math.ceil(ms / 1000);
+  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell);
+  return ms === undefined ? undefined : Math.ceil(ms / 1000);
 }
 
 function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
@@ -238,18 +251,23 @@ function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
   if (deploy["replicas"] !== undefined && deploy["replicas"] !== 1) {
     tell(`${at}.deploy.replicas`, "is not taken over: there is one container for each service and device");
   }
-  const pids = Number(textOf(limits["pids"] ?? compose["pids_limit"]) ?? Number.NaN);
+  /** Compose has each in two places. */
+  const limit = <Value>(name: string, own: string, read: (value: unknown) => Value | null): Value | undefined => {
+    const old = take(compose[own], read, `${at}.${own}`, tell);
+    return take(limits[name], read, `${at}.deploy.resources.limits.${name}`, tell) ?? old;
+  };
   return withoutEmpty({
-    memory: size(limits["memory"] ?? compose["mem_limit"]) ?? undefined,
-    cpus: Number(textOf(limits["cpus"] ?? compose["cpus"]) ?? Number.NaN) || undefined,
-    pids: pids > 0 ? pids : undefined,
+    memory: limit("memory", "mem_limit", size),
+    cpus: limit("cpus", "cpus", numberFrom(Number.MIN_VALUE)),
+    pids: limit("pids", "pids_limit", numberFrom(1)),
   });
 }
 
 function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
   const logging = mapOf(compose["logging"]);
   const options = mapOf(logging["options"]);
-  const driver = textOf(logging["driver"]);
+  const driver = take(logging["driver"], textOf, `${at}.logging.driver`, tell) ?? null;
+  tellOthers(logging, new Set(["driver", "options"]), `${at}.logging`, tell);
   const known: Readonly<Record<string, string>> = {
     "json-file": "k8s-file",
     local: "k8s-file",
@@ -257,9 +275,12 @@ function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
     journald: "journald",
     none: "none",
   };
-  const ours = driver === null ? undefined : known[driver];
+  const ours = driver === null ? undefined : lookUp(known, driver);
   if (driver !== null && ours === undefined) tell(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log`);
   const isFile = ours === "k8s-file" || driver === null;
   tellOthers(options, new Set(isFile ? ["max-size"] : []), `${at}.logging.options`, tell);
-  return withoutEmpty({ driver: ours, maxSize: (isFile ? size(options["max-size"]) : null) ?? undefined });
+  return withoutEmpty({
+    driver: ours,
+    maxSize: isFile ? take(options["max-size"], size, `${at}.logging.options.max-size`, tell) : undefined,
+  });
 }

@@ -13,13 +13,13 @@ export function dnsLabelOf(name: string): string | null {
   return isDnsLabel(label) ? label : null;
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3_600e3 };
+const UNIT_MS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3, w: 604_800e3 };
 
 /** "1h5m30s20ms" in milliseconds, not below one where there is any. */
 export function durationMs(value: unknown): number | null {
   const text = textOf(value) ?? "";
-  if (!/^(\d+(\.\d+)?(us|ms|s|m|h))+$/.test(text)) return null;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(us|ms|s|m|h)/g)];
+  if (!/^(\d+(\.\d+)?(us|ms|s|m|h|d|w))+$/.test(text)) return null;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)/g)];
   return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ""] ?? 0), 0));
 }
 
@@ -30,12 +30,20 @@ export function duration(value: unknown): string | null {
   return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }
 
+/** A number of at least `least`, as such or as text. */
+export function numberFrom(least: number): (value: unknown) => number | null {
+  return (value) => {
+    const number = Number(textOf(value) || Number.NaN);
+    return number >= least ? number : null;
+  };
+}
+
 /** Compose's units are binary, whether they say so or not. */
 export function size(value: unknown): string | null {
-  const match = /^(\d+(?:\.\d+)?)\s*(b|k|kb|m|mb|g|gb|ki|mi|gi|kib|mib|gib)?$/i.exec((textOf(value) ?? "").trim());
+  const match = /^(\d+(?:\.\d+)?)\s*(b|k|kb|m|mb|g|gb|t|tb|ki|mi|gi|ti|kib|mib|gib|tib)?$/i.exec((textOf(value) ?? "").trim());
   if (match === null) return null;
   const unit = (match[2] ?? "b").toLowerCase().slice(0, 1);
-  const bytes = Number(match[1]) * ({ b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[unit] ?? 1);
+  const bytes = Number(match[1]) * ({ b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 }[unit] ?? 1);
   const [name, of] = [["Gi", 2 ** 30] as const, ["Mi", 2 ** 20] as const].find(([, each]) => bytes % each === 0) ?? ["Ki", 2 ** 10];
   return `${Math.max(1, Math.ceil(bytes / of))}${name}`;
 }

@@ -2,6 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { formatPath } from "@harmony/core";
 import { Deployment } from "@iot/contracts";
 import { parse as parseBy } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
@@ -12,13 +14,9 @@ import { listOf, mapOf } from "./notes.ts";
 
 const BESIDE: Readonly<Record<string, string>> = { "./mosquitto.conf": "listener 1883\nallow_anonymous true\n" };
 
+const options = { file: "compose.yaml", name: "My_Project", device: "pi-7", readBeside: (path: string) => BESIDE[path] ?? null };
 function convert(text: string) {
-  const { text: yaml, notes } = convertCompose(text, {
-    file: "compose.yaml",
-    name: "My_Project",
-    device: "pi-7",
-    readBeside: (path) => BESIDE[path] ?? null,
-  });
+  const { text: yaml, notes } = convertCompose(text, options);
   expect(lintFiles([{ path: "deployment.yaml", content: Buffer.from(yaml) }])).toEqual({ findings: [], deployments: 1 });
   const deployment = parseBy(Deployment, parse(yaml));
   if (!deployment.ok) throw new Error(yaml);
@@ -99,6 +97,7 @@ test("a stack with a broker, flows, a database and dashboards", async () => {
     "services.node_red.healthcheck.interval",
     "services.node_red.logging.options.max-file",
     "volumes.influx.driver",
+    "services.influxdb.ports[0].mode",
     "services.influxdb.deploy.resources.reservations",
     "services.influxdb.logging.options.max-file",
     "services.grafana.env_file",
@@ -219,9 +218,85 @@ describe("each form", () => {
     ],
     ["network_mode: bridge", { notes: [] }],
     ["x-own: 1", { notes: [] }],
+    [
+      "read_only: ${RO:-true}",
+      { readOnly: true, notes: ['read_only: the variable RO is taken as its default, "true": a Score has no variables'] },
+    ],
+    ['init: "true"\nmem_limit: 1t', { init: true, resources: { memory: "1024Gi" }, notes: [] }],
+    ["healthcheck: { test: x, retries: '7', interval: 1d }", { healthcheck: { test: "x", retries: 7, interval: "86400s" }, notes: [] }],
+    ["pids_limit: -1", { notes: ["pids_limit: -1 is not taken over"] }],
+    [
+      "user: ${A:-${B:-x}}",
+      {
+        user: "x",
+        notes: ["B", "A"].map((name) => `user: the variable ${name} is taken as its default, "x": a Score has no variables`),
+      },
+    ],
     ["runtime: nvidia", { notes: ["runtime: is not taken over"] }],
   ])("%s", (field, becomes) => {
     expect(service(field)).toEqual(becomes);
+  });
+});
+
+test("deploy has the restart policy", () => {
+  const text = "services: { web: { image: nginx, deploy: { restart_policy: { condition: on-failure, max_attempts: 5, delay: 5s } } } }";
+  const { data, notes } = convert(text);
+  expect(servicesOf(data)).toEqual([{ name: "web", image: "nginx", restart: "on-failure:5" }]);
+  expect(notes).toEqual(["services.web.deploy.restart_policy.delay: is not taken over"]);
+});
+
+describe("of a service nothing is lost in silence: without it something is otherwise in the Deployment, or in what is told", () => {
+  const full = {
+    image: "nginx:1",
+    ports: ["8080:80", { target: 81, published: 8081, protocol: "udp", host_ip: "127.0.0.1", mode: "host", name: "metrics" }],
+    expose: ["9000"],
+    volumes: ["data:/data:ro", { type: "volume", source: "more", target: "/more", read_only: true, volume: { nocopy: true } }],
+    tmpfs: ["/scratch"],
+    environment: { A: "1" },
+    command: ["serve", "now"],
+    entrypoint: ["/app"],
+    healthcheck: { test: ["CMD", "true"], interval: "1m", timeout: "5s", retries: 5, start_period: "1m", start_interval: "1s" },
+    mem_limit: "64m",
+    cpus: 0.5,
+    pids_limit: 50,
+    restart: "on-failure",
+    user: "1000",
+    devices: ["/dev/i2c-1"],
+    cap_add: ["NET_ADMIN"],
+    cap_drop: ["ALL"],
+    logging: { driver: "json-file", options: { "max-size": "5m", "max-file": "3" } },
+    init: true,
+    read_only: true,
+    working_dir: "/srv",
+    stop_grace_period: "1m",
+    stop_signal: "SIGINT",
+    pull_policy: "always",
+    container_name: "mine",
+    deploy: { replicas: 2, restart_policy: { delay: "5s" }, resources: { reservations: { cpus: "0.1" } } },
+    depends_on: ["db"],
+  };
+  const told = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
+  const leaves = (value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] =>
+    typeof value !== "object" || value === null
+      ? [path]
+      : Object.entries(value).flatMap(([key, member]) => leaves(member, [...path, Array.isArray(value) ? Number(key) : key]));
+  /** undefined takes it out. */
+  const put = (value: unknown, [key, ...rest]: readonly (string | number)[], leaf: unknown): unknown => {
+    if (key === undefined) return leaf;
+    if (Array.isArray(value))
+      return value.map((one: unknown, index) => (index === key ? put(one, rest, leaf) : one)).filter((one) => one !== undefined);
+    return Object.fromEntries(Object.entries(mapOf(value)).map(([name, one]) => [name, name === key ? put(one, rest, leaf) : one]));
+  };
+  test.each(leaves(full))("%s %s %s %s", (...path) => {
+    const original = path.reduce<unknown>((at, key) => (Array.isArray(at) ? at[Number(key)] : mapOf(at)[String(key)]), full);
+    const without = told(put(full, path, undefined));
+    const lost = [original, { odd: 1 }, ["odd"], "odd value", -7].filter((value) => {
+      const converted = told(put(full, path, value));
+      // By itself, or as a part of what is named as a whole.
+      const isNamed = converted.notes.some((note) => formatPath(["services", "web", ...path]).startsWith(note.path));
+      return !isNamed && isDeepStrictEqual(converted, without);
+    });
+    expect(lost).toEqual([]);
   });
 });
 

@@ -30,6 +30,25 @@ export function textOf(value: unknown): string | null {
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? String(value) : null;
 }
 
+/** What `read` makes of a value; one that is there and that it makes nothing of (null) is named. */
+export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value | undefined {
+  if (value === undefined || value === null) return undefined;
+  const found = read(value);
+  if (found === null) tell(path, `${JSON.stringify(value)} is not taken over`);
+  return found ?? undefined;
+}
+
+/** The same of each of a list; those of which it makes nothing are left out. */
+export function takeEach<Value>(list: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value[] {
+  return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, tell) ?? []);
+}
+
+/** Also of text, which is what a variable leaves. */
+export function truthOf(value: unknown): boolean | null {
+  const text = textOf(value);
+  return text === "true" ? true : text === "false" ? false : null;
+}
+
 /** The members that are not in `known` (and no extension), each named. */
 export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
   for (const key of Object.keys(map)) {
