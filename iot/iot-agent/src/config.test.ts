@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "./config.ts";
 
@@ -15,6 +17,13 @@ urls = ["nats://central:4222"]
 const read = (text: string, env: Record<string, string> = {}) => parseConfig(text, { file: "config.toml", env });
 
 describe("the configuration", () => {
+  test("of the package's example is taken as it stands, and with what is commented out in it", async () => {
+    const example = await readFile(join(import.meta.dirname, "../package/root/usr/share/doc/iot-agent/examples/config.toml"), "utf8");
+    expect(read(example)).toMatchObject({ warnings: [], config: { device: "pi-demo-01", labels: {} } });
+    const whole = read(example.replaceAll(/^# (?=\[|\w+ = )/gm, ""));
+    expect(whole).toMatchObject({ warnings: [], config: { labels: { site: "plant-7" }, policy: { hostNetwork: true } } });
+  });
+
   test("is that of the contract, with its defaults", () => {
     expect(read(GOOD, { XDG_RUNTIME_DIR: "/run/user/1000" })).toEqual({
       warnings: [],

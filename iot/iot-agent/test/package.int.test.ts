@@ -2,7 +2,6 @@
 // containers, started without the agent after a power cut, removed and purged; then the installation without dpkg. One device, one
 // story: each test goes on from the one before.
 
-import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildDebianPackage, buildExecutable, copyrightFile, hostTarget, versionOfCommit } from "@iot/build";
@@ -20,10 +19,12 @@ import {
   type TempFolder,
 } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import * as z from "zod/mini";
 import { Central, DEVICE } from "./central.ts";
 
 const PASSWORD = 'right"\\-pass#word';
 const INSTALL = join(import.meta.dirname, "../scripts/install.sh");
+const PACKAGE = join(import.meta.dirname, "../../../build/package/main.ts");
 /** What provisioning writes: without it no container starts while the cable of a static address is out. */
 const PASTA_CONF = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';
 const CONTAINER = "web_hello";
@@ -32,6 +33,10 @@ const SYNC_THAT_TELLS = `#!/bin/sh
 dpkg-query --show --showformat='\${db:Status-Abbrev}\${Package}\\n' iot-agent >>/root/synced
 exec /usr/bin/sync "$@"
 `;
+const Component = z.object({ name: z.string(), version: z.string() });
+const Bill = z.object({
+  components: z.array(z.extend(Component, { purl: z.string(), components: z._default(z.array(Component), []) })),
+});
 
 let folder: TempFolder;
 let device: BlankDevice;
@@ -56,16 +61,18 @@ afterAll(async () => {
 async function buildPackages(path: string): Promise<typeof packages> {
   const target = hostTarget();
   const version = await versionOfCommit();
-  const buildIn = async (name: string, suffix = ""): Promise<{ copyright: string; file: string }> => {
+  const buildIn = async (name: string): Promise<string> => {
     const into = join(path, name);
-    await run(["mkdir", into]);
-    const made = { target, version: { ...version, debian: `${version.debian}${suffix}` }, executable: join(into, "iot-agent") };
-    const copyright = await copyrightFile(target, await buildExecutable({ ...made, path: made.executable }));
-    return { copyright, file: await buildDebianPackage({ ...made, copyright, compression: "fast", into }) };
+    await run([process.execPath, PACKAGE, "--arch", target.debian, "--fast", "--out", into], { timeoutMs: 300_000 });
+    return join(into, `iot-agent_${version.debian}_${target.debian}.deb`);
   };
-  const [older, again, newer] = [await buildIn("older"), await buildIn("again"), await buildIn("newer", ".1")];
-  built = { target, version, copyright: older.copyright };
-  return { older: older.file, again: again.file, newer: newer.file };
+  const [older, again] = [await buildIn("older"), await buildIn("again")];
+  const later = { ...version, debian: `${version.debian}.1` };
+  const executable = join(path, "iot-agent");
+  const copyright = await copyrightFile(target, await buildExecutable({ target, version: later, path: executable }));
+  built = { target, version, copyright };
+  const newer = await buildDebianPackage({ target, executable, copyright, version: later, compression: "fast", into: path });
+  return { older, again, newer };
 }
 
 function install(...options: readonly string[]): Promise<RunResult> {
@@ -96,12 +103,30 @@ const answers = (): Promise<unknown> =>
     { what: "the container answers at port 8080", timeoutMs: 60_000 },
   );
 
-test("the same sources give the same bytes", async () => {
-  const digest = async (path: string): Promise<string> =>
-    createHash("sha256")
-      .update(await readFile(path))
-      .digest("hex");
-  expect(await digest(packages.again)).toBe(await digest(packages.older));
+test("the same sources give the same bytes: executable, archive, bill of materials and package", async () => {
+  const sums = await readFile(join(packages.older, "../SHA256SUMS"), "utf8");
+  expect(sums.trim().split("\n")).toHaveLength(4);
+  expect(await readFile(join(packages.again, "../SHA256SUMS"), "utf8")).toBe(sums);
+});
+
+// Node says on stderr when it refuses the code cache.
+test("the executable says which it is, and takes its code cache", async () => {
+  const executable = join(packages.older, `../iot-agent-linux-${built.target.node}`);
+  expect(await run([executable, "--version"])).toEqual({ exitCode: 0, stdout: `iot-agent ${built.version.debian}\n`, stderr: "" });
+});
+
+test("the bill of materials names what the agent's packages bring, and Node with its libraries", async () => {
+  const bill: unknown = JSON.parse(await readFile(join(packages.older, `../iot-agent-linux-${built.target.node}.cdx.json`), "utf8"));
+  expect(bill).toMatchObject({ bomFormat: "CycloneDX", specVersion: "1.6", metadata: { component: { version: built.version.debian } } });
+  const { components } = z.parse(Bill, bill);
+  const npm = components.filter(({ purl }) => purl.startsWith("pkg:npm/"));
+  expect(npm.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(["@nats-io/nats-core", "@nats-io/transport-node", "smol-toml", "zod"]),
+  );
+  for (const { name, version, purl } of npm) expect(purl).toBe(`pkg:npm/${name.replace("@", "%40")}@${version}`);
+  const node = components.find(({ name }) => name === "node");
+  expect(node?.version).toBe(process.versions.node);
+  expect(node?.components.find(({ name }) => name === "openssl")?.version).toBe(process.versions.openssl);
 });
 
 // Of all but the executable, which takes lintian a minute: `npm run package` has it look at the whole.
