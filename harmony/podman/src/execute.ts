@@ -31,6 +31,8 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
     if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
+    // Again with what was kept for this.
+    if (error.code === "disk-full" && isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
     if (step.kind === "revive") return { kind: "unchanged" };
     const outcome = outcomeOf(step, error);
     const record =
@@ -44,6 +46,11 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
     }
     return { kind: "replan" };
   }
+}
+
+/** On a full disk nothing new is begun. */
+function isNeededToServe(step: PodmanStep): boolean {
+  return step.kind === "stop" || step.kind === "rename" || step.kind === "remove" || (step.kind === "start" && step.trial === null);
 }
 
 function notStored(step: Step, error: StorageError): Outcome {

@@ -38,6 +38,7 @@ export interface ObserveOptions {
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
   const { podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
+  if (record.trial !== null) await writeDown(options, desired.name, signal);
   const good = desired.data === null ? null : goodOf(record, "rolled-back");
   const services = [...(desired.data?.services ?? []), ...(good?.score.services ?? [])];
   // What is gone back to has to be there as well.
@@ -69,6 +70,23 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     images,
     care: await options.images.care(both, images, signal),
   };
+}
+
+/**
+ * Of a version that has filled the disk Podman could not write down that it has ended, and lists it as running: asked for the container
+ * itself it looks, and writes it down if there is room.
+ */
+async function writeDown({ podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
+  for (const item of await podman.listContainers(`${LABELS.deployment}=${deployment}`, signal)) {
+    const { name, state } = toContainer(item);
+    if (state !== "running") continue;
+    try {
+      await podman.inspectContainer(name, signal);
+    } catch (error) {
+      if (!(error instanceof PodmanError)) throw error;
+      if (error.code === "disk-full" && (await journal.release())) await podman.inspectContainer(name, signal);
+    }
+  }
 }
 
 /** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */

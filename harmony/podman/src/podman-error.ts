@@ -68,7 +68,7 @@ export const MISSING_SOURCE: RegExp = /(?:cannot stat `|statfs |rootfs at "[^"]*
 
 /** Of containers, networks, volumes and images on the device. */
 export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
-  if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
+  if (/no space left on device|disk quota exceeded|database or disk is full/i.test(text)) return "disk-full";
   if (/address already in use|port is already allocated/i.test(text)) return "port-in-use";
   if (/cannot assign requested address/i.test(text)) return "address-missing";
   if (/couldn't set IPv[46] route/i.test(text)) return "routes-refused";

@@ -31,7 +31,7 @@ test("what is written is read, by another agent too, and forgotten when it is to
   await fileSwapJournal(options()).write("app", null);
   await fileSwapJournal(options()).write("app", null);
   expect(await fileSwapJournal(options()).read("app")).toBeNull();
-  expect(await readdir(folder)).toEqual([]);
+  expect(await readdir(folder)).toEqual([".reserve"]);
 });
 
 test.each(["", "{", '{"format":2}', JSON.stringify({ ...record, trial: {} })])(

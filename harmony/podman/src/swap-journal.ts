@@ -1,13 +1,14 @@
 // What the device has to remember of a deployment over a crash and a power cut, because Podman's own names and labels cannot say it: which
 // version was good, that a new one is on trial, why one is not tried again, and what was stopped by us for a while. One file a deployment,
-// on disk before the step that relies on it. Without it (lost, or corrupt and kept aside) nothing is removed: labels and names tell what
-// runs, and a trial begins anew.
+// on disk before the step that relies on it. Beside them lies a reserve, so that a version that fills the disk can be gone back from. Without
+// a file (lost, or corrupt and kept aside) nothing is removed: labels and names tell what runs, and a trial begins anew.
 
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type DurableRead, readDurably, syncFolder, writeFileDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as z from "zod/mini";
+import { DiskReserve } from "./disk-reserve.ts";
 
 const ScoreVersion = z.looseObject({ revision: z.string(), scoreString: z.string() });
 export type ScoreVersion = z.output<typeof ScoreVersion>;
@@ -81,6 +82,8 @@ export interface SwapJournal {
   read(deployment: string): Promise<SwapRecord | null>;
   /** On disk when it returns; null forgets. @throws StorageError. */
   write(deployment: string, record: SwapRecord | null): Promise<void>;
+  /** Gives up what it keeps of the disk for the time when that is full; whether there was any. */
+  release(): Promise<boolean>;
 }
 
 /** A file of ours that the file system does not give or take. */
@@ -96,12 +99,24 @@ export interface StorageOptions {
 
 export function fileSwapJournal({ folder, onCorrupt }: StorageOptions): SwapJournal {
   const place = (deployment: string): string => join(folder, `${deployment}.json`);
+  // No deployment's name begins with a dot.
+  const reserve = new DiskReserve(join(folder, ".reserve"));
   return {
     read: async (deployment) => {
       const file = place(deployment);
       return taken(file, await readDurably(file, (bytes) => parseJson(SwapRecord, bytes)), onCorrupt);
     },
-    write: (deployment, record) => store(place(deployment), record === null ? null : JSON.stringify(record)),
+    write: async (deployment, record) => {
+      const write = (): Promise<void> => store(place(deployment), record === null ? null : JSON.stringify(record));
+      try {
+        await write();
+        await reserve.keep();
+      } catch (error) {
+        if (isBeginning(record) || !isOfFullDisk(error) || !(await reserve.release())) throw error;
+        await write();
+      }
+    },
+    release: () => reserve.release(),
   };
 }
 
@@ -109,6 +124,17 @@ export function taken<T>(file: string, read: DurableRead<T>, onCorrupt: StorageO
   if (read.kind === "unreadable") throw new StorageError(`failed to read ${file}`, { cause: read.error });
   if (read.kind === "corrupt") onCorrupt({ file, why: read.why, keptAs: read.keptAs });
   return read.kind === "found" ? read.value : null;
+}
+
+/** On a full disk no trial is begun; the reserve is for its end. */
+function isBeginning(record: SwapRecord | null): boolean {
+  const trial = record?.trial ?? null;
+  return trial !== null && trial.failure === null && trial.setback === null && trial.deviceFailures === 0;
+}
+
+function isOfFullDisk(error: unknown): boolean {
+  const cause = error instanceof StorageError ? error.cause : null;
+  return cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
 }
 
 /** null removes the file. */

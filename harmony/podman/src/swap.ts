@@ -63,6 +63,10 @@ export function exchange(role: Role, context: SwapContext): { readonly stop: Ste
     if (current === undefined) {
       return { stop: stopNext, start: running, names: [takeOver, ...(next === undefined || keepsNext ? [] : [remove(next)])] };
     }
+    if (!isUp(current) && !keepsNext) {
+      // What has ended may hold its port still: on a full disk Podman could not clear up after it, and does so when it removes it.
+      return { stop: [...stopNext, remove(current)], start: running, names: [...(next === undefined ? [] : [remove(next)]), takeOver] };
+    }
     return {
       stop: [...stopNext, ...stop(current)],
       start: running,
