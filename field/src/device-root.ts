@@ -28,11 +28,11 @@ export const EMULATED_UNITS = [
 ] as const;
 
 /** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
-const RECIPE = "1";
+const RECIPE = "2";
 
 const PACKAGES =
   "systemd,systemd-sysv,udev,kmod,dbus,dbus-user-session,libpam-systemd,podman,crun,uidmap,passt,slirp4netns,netavark,aardvark-dns," +
-  "nftables,openssh-server,curl,jq,iproute2,ca-certificates,sudo,busybox-static";
+  "nftables,openssh-server,curl,jq,iproute2,ca-certificates,catatonit,sudo,busybox-static";
 
 /** Under emulation every package is configured by an emulated dpkg. */
 const BOOTSTRAP_TIMEOUT_MS = 60 * 60_000;
