@@ -12,6 +12,9 @@ const SIZE = "4G";
 /** What holds in a container of systemd-nspawn, and not on a device with a kernel and a disk of its own. */
 const OF_SIMULATED_DEVICES = ["etc/containers/containers.conf.d", "etc/dpkg/dpkg.cfg.d/testkit"];
 
+/** As on the other emulated devices: what there is is known, and the cable keeps the kernel's name. */
+const UDEV_UNITS = ["systemd-udevd.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-udev-trigger.service"];
+
 export async function makeBlankImage(options: {
   architecture: Architecture;
   into: string;
@@ -33,14 +36,14 @@ export async function makeBlankImage(options: {
       await mkdir(dirname(join(root, path)), { recursive: true });
       await writeFile(join(root, path), text);
     }
-    // systemd loads the kernel's modules with it; an image that has a kernel has it too.
-    const kmod = (await readdir(blank.packages)).filter((name) => name.startsWith("libkmod2_"));
-    await run(["chroot", root, "dpkg", "--install", ...kmod.map((name) => join(PACKAGES_FOLDER, name))]);
+    // As an image that has a kernel has them: libkmod loads its modules, and udev's package opens /dev/net/tun and /dev/fuse to all.
+    const kernels = (await readdir(blank.packages)).filter((name) => /^(libkmod2|udev)_/.test(name));
+    await run(["chroot", root, "dpkg", "--install", ...kernels.map((name) => join(PACKAGES_FOLDER, name))]);
     const systemctl = (...args: readonly string[]): Promise<unknown> => run(["chroot", root, "systemctl", "--quiet", ...args]);
     await systemctl("unmask", "getty.target", "console-getty.service");
     await systemctl("enable", ...EMULATED_UNITS);
-    // The one would ask questions at the console; the other waits for a terminal that only udev would announce.
-    await systemctl("mask", "systemd-firstboot.service", "serial-getty@.service");
+    // The first would ask questions at the console, the second waits for a terminal that only a running udev would announce.
+    await systemctl("mask", "systemd-firstboot.service", "serial-getty@.service", ...UDEV_UNITS);
     await rm(into, { force: true });
     await run(["truncate", `--size=${SIZE}`, into]);
     await run(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", root, into]);
