@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { exists } from "./cache.ts";
 import { run } from "./program.ts";
 
-/** Short, because the path of a socket below it may have 107 bytes at most. */
-const DEVICES = "/tmp/harmony-devices";
+/** Short, because the path of a socket below it may have 107 bytes at most. `HARMONY_DEVICES` names another, such as a disk of its own. */
+const devices = (): string => process.env["HARMONY_DEVICES"] ?? "/tmp/harmony-devices";
 
 /** How many /30 there are in 10.213.0.0/16. */
 const SUBNETS = 16_384;
@@ -27,7 +27,7 @@ export interface DeviceFolder {
 }
 
 export async function claimDeviceFolder(): Promise<DeviceFolder> {
-  await mkdir(DEVICES, { recursive: true });
+  await mkdir(devices(), { recursive: true });
   await clearAbandoned();
   for (;;) {
     const folder = deviceFolder(randomInt(SUBNETS));
@@ -43,7 +43,7 @@ export async function claimDeviceFolder(): Promise<DeviceFolder> {
 }
 
 function deviceFolder(number: number): DeviceFolder {
-  const path = join(DEVICES, String(number));
+  const path = join(devices(), String(number));
   const root = join(path, "root");
   const subnet = `10.213.${number >> 6}.`;
   const host = ((number & 63) << 2) + 1;
@@ -100,8 +100,9 @@ async function removeTree(path: string): Promise<void> {
 }
 
 async function clearAbandoned(): Promise<void> {
-  for (const name of await readdir(DEVICES)) {
-    const path = join(DEVICES, name);
+  // A disk's own "lost+found" is no device.
+  for (const name of (await readdir(devices())).filter((entry) => /^\d+$/.test(entry))) {
+    const path = join(devices(), name);
     const owner = await readFile(join(path, "owner"), "utf8").catch(() => "");
     const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
     const isGone = owner === "" ? age > 60_000 : !(await exists(`/proc/${owner}`));
