@@ -4,9 +4,11 @@
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
-/** What the mission asks for, and what rootless Podman needs beside it and apt only recommends. */
-const PACKAGES =
-  "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables".split(" ");
+/** What the mission asks for, and what rootless Podman needs beside it and apt only recommends: certificates for pulls, catatonit for `init`. */
+const PACKAGES = (
+  "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
+  "ca-certificates catatonit"
+).split(" ");
 
 /** Owners of serial ports, pins, buses and cameras. */
 const GROUPS = ["dialout", "gpio", "i2c", "spi", "video"];
