@@ -2,27 +2,27 @@
 
 import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
-import type { DiskSpace } from "./disk-space.ts";
-import { execute } from "./execute.ts";
-import { executeInputs } from "./execute-inputs.ts";
-import { explain } from "./explain.ts";
-import type { HostView } from "./host-view.ts";
-import type { ImageLedger } from "./image-ledger.ts";
-import { ImageStore } from "./image-store.ts";
+import type { DiskSpace } from "./apply/disk-space.ts";
+import { execute } from "./apply/execute.ts";
+import { executeInputs } from "./apply/execute-inputs.ts";
+import { explain } from "./report/explain.ts";
+import type { HostView } from "./observe/host-view.ts";
+import type { ImageLedger } from "./memory/image-ledger.ts";
+import { ImageStore } from "./apply/image-store.ts";
 import { LABELS } from "./names.ts";
-import { observe, toContainer } from "./observe.ts";
-import { plan } from "./planner.ts";
-import type { Podman } from "./podman.ts";
-import { parsePodmanV0 } from "./parse-podman-v0.ts";
-import type { PodmanV0 } from "./podman-v0-schema.ts";
-import { denied, type Policy } from "./policy.ts";
-import { report } from "./report.ts";
-import { RestartMeter } from "./restart-meter.ts";
-import type { StartList } from "./start-list.ts";
-import { isInputStep, type Step } from "./step.ts";
-import { forgive, type SwapJournal } from "./swap-journal.ts";
-import { UpMeter } from "./up-meter.ts";
-import { watch } from "./watch.ts";
+import { observe, toContainer } from "./observe/observe.ts";
+import { plan } from "./plan/planner.ts";
+import type { Podman } from "./libpod/podman.ts";
+import { parsePodmanV0 } from "./score/parse-podman-v0.ts";
+import type { PodmanV0 } from "./score/podman-v0-schema.ts";
+import { denied, type Policy } from "./score/policy.ts";
+import { report } from "./report/report.ts";
+import { RestartMeter } from "./memory/restart-meter.ts";
+import type { StartList } from "./memory/start-list.ts";
+import { isInputStep, type Step } from "./plan/step.ts";
+import { forgive, type SwapJournal } from "./memory/swap-journal.ts";
+import { UpMeter } from "./memory/up-meter.ts";
+import { watch } from "./observe/watch.ts";
 
 /** Who the device is, for its containers' environment, and which of its lives this is. */
 export interface DeviceIdentity {

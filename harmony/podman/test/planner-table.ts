@@ -1,7 +1,7 @@
 // A table of the planner: what there is, what is wanted, the steps between, each in a few words.
 
 import { describe, expect, test } from "vitest";
-import { plan } from "../src/planner.ts";
+import { plan } from "../src/plan/planner.ts";
 import { desired, type Have, inWords, snapshot } from "./scene.ts";
 
 export interface Row {

@@ -1,0 +1,147 @@
+// Carries out one step. No choice is left to make here; what Podman refuses becomes an Outcome in words that a person can act on
+// (failure.ts).
+
+import type { Outcome } from "@harmony/core";
+import { errorText, systemClock } from "@harmony/runtime";
+import { outcomeOf } from "./failure.ts";
+import type { ImageStore } from "./image-store.ts";
+import type { Podman } from "../libpod/podman.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
+import type { StartList } from "../memory/start-list.ts";
+import type { InputStep, Step } from "../plan/step.ts";
+import { StorageError, type SwapJournal } from "../memory/swap-journal.ts";
+import { recordFailure } from "../plan/trial.ts";
+
+type PodmanStep = Exclude<Step, InputStep>;
+
+const PORT_RETRY_MS = 30;
+const STOP_PROGRESS_MS = 5_000;
+
+export interface Machine {
+  readonly podman: Podman;
+  readonly images: ImageStore;
+  readonly journal: SwapJournal;
+  readonly startList: StartList;
+}
+
+export async function execute(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+  try {
+    return await carryOut(machine, step, signal, progress);
+  } catch (error) {
+    if (error instanceof StorageError) return notStored(step, error);
+    if (!(error instanceof PodmanError)) throw error;
+    if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
+    // Again with what was kept for this.
+    if (error.code === "disk-full" && isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
+    if (step.kind === "revive") return { kind: "unchanged" };
+    const outcome = outcomeOf(step, error);
+    const record =
+      step.kind === "start" && step.trial !== null ? recordFailure(step.trial.record, outcome, error.detail, Date.now()) : null;
+    if (record === null || step.kind !== "start" || step.trial === null) return outcome;
+    try {
+      await machine.journal.write(step.trial.deployment, record);
+    } catch (unwritten) {
+      if (unwritten instanceof StorageError) return notStored(step, unwritten);
+      throw unwritten;
+    }
+    return { kind: "replan" };
+  }
+}
+
+/** On a full disk nothing new is begun. */
+function isNeededToServe(step: PodmanStep): boolean {
+  return step.kind === "stop" || step.kind === "rename" || step.kind === "remove" || (step.kind === "start" && step.trial === null);
+}
+
+function notStored(step: Step, error: StorageError): Outcome {
+  const subject = "service" in step ? step.service : "journal";
+  const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or mend the folder's rights`;
+  return { kind: "blocked", subject, reason: "JournalNotWritten", message };
+}
+
+async function carryOut(
+  { podman, images, journal, startList }: Machine,
+  step: PodmanStep,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Promise<Outcome> {
+  switch (step.kind) {
+    case "pull":
+      return images.pull(step, signal, progress);
+    case "mend":
+      return images.mend(step, signal);
+    case "verifyImage":
+      return images.verify(step, signal);
+    case "makeRoom":
+      return images.makeRoom(step, signal);
+    case "createNetwork":
+      await podman.createNetwork({ name: step.network, labels: step.labels }, signal);
+      break;
+    case "createVolume":
+      await podman.createVolume({ name: step.volume, labels: step.labels }, signal);
+      break;
+    case "create":
+      await podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
+      await images.flush(signal);
+      break;
+    case "start":
+      await start(podman, step, signal);
+      break;
+    case "revive":
+      await podman.startContainer(step.container, signal);
+      break;
+    case "unpause":
+      await podman.unpauseContainer(step.container, signal);
+      break;
+    case "stop":
+      await stop(podman, step, signal, progress);
+      break;
+    case "rename":
+      await podman.renameContainer(step.container, step.to, signal);
+      break;
+    case "remove":
+      await podman.removeContainer(step.container, signal);
+      break;
+    case "removeNetwork":
+      await podman.removeNetwork(step.network, signal);
+      break;
+    case "journal":
+      await journal.write(step.deployment, step.record);
+      break;
+    case "recordStart":
+      await startList.write(step.deployment, step.containers);
+      break;
+    default:
+      step satisfies never;
+  }
+  return { kind: "changed" };
+}
+
+async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, signal: AbortSignal): Promise<void> {
+  const giveUpAtMs = systemClock.monotonicMs() + step.patienceMs;
+  for (;;) {
+    try {
+      return await podman.startContainer(step.container, signal);
+    } catch (error) {
+      const mayPass = error instanceof PodmanError && error.code === "port-in-use" && systemClock.monotonicMs() < giveUpAtMs;
+      if (!mayPass) throw error;
+      await systemClock.sleep(PORT_RETRY_MS, signal);
+    }
+  }
+}
+
+/** A service may take minutes to end: meanwhile it is told for how long it has been asked to. */
+async function stop(
+  podman: Podman,
+  step: Extract<Step, { kind: "stop" }>,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Promise<void> {
+  const begunMs = systemClock.monotonicMs();
+  const telling = setInterval(() => progress(String(Math.round((systemClock.monotonicMs() - begunMs) / 1_000))), STOP_PROGRESS_MS);
+  try {
+    await podman.stopContainer(step.container, step.timeoutSeconds, signal);
+  } finally {
+    clearInterval(telling);
+  }
+}

@@ -1,0 +1,194 @@
+// HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as PodmanError. `node:http` because
+// undici alone weighs 23 MB more on the device. Knows no path of the API; that is podman.ts.
+
+import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { parse } from "@harmony/schema";
+import { formatIssues } from "@harmony/core";
+import * as z from "zod/mini";
+import { PODMAN_UNITS } from "../report/commands-for-a-person.ts";
+import { codeOfAnswer, PodmanError } from "./podman-error.ts";
+
+/** Served by 4.9 and by 5.x, in one shape; on a v5 path some fields differ. */
+const API = "/v4.0.0/libpod";
+
+export interface Call {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Below the version, with its query, e.g. `/containers/json?all=true`. */
+  readonly path: string;
+  /** What the caller tries, for messages: `start container "hello_web"`. */
+  readonly doing: string;
+  /** As JSON, unless it is bytes. */
+  readonly body?: unknown;
+  /** Sent as it is, in place of a body. */
+  readonly stream?: Readable;
+  /** The answer's bytes are of no interest unless it is an error. */
+  readonly discard?: boolean;
+  readonly signal: AbortSignal;
+  /** Until the whole answer is there; for a stream, the longest time without a byte. null: no limit. */
+  readonly timeoutMs: number | null;
+  /** Statuses that are no error; 2xx by default. */
+  readonly accept?: readonly number[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
+
+export class LibpodHttp {
+  readonly #socketPath: string;
+  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 4 });
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  async call(call: Call): Promise<Answer> {
+    const limit = call.timeoutMs === null ? call.signal : AbortSignal.any([call.signal, AbortSignal.timeout(call.timeoutMs)]);
+    try {
+      const response = await this.#open(call, limit);
+      const chunks: Buffer[] = [];
+      const keeps = call.discard !== true || !isAccepted(call, response.statusCode ?? 0);
+      for await (const chunk of response) if (keeps && chunk instanceof Buffer) chunks.push(chunk);
+      const answer = { status: response.statusCode ?? 0, body: Buffer.concat(chunks) };
+      if (!isAccepted(call, answer.status)) throw toError(call, answer.status, answer.body.toString("utf8"));
+      return answer;
+    } catch (error) {
+      throw this.#explain(call, error);
+    }
+  }
+
+  async json<Schema extends z.ZodMiniType>(schema: Schema, call: Call): Promise<z.output<Schema>> {
+    const { body } = await this.call(call);
+    return parseAnswer(schema, body.toString("utf8"), call.doing);
+  }
+
+  /** Newline-delimited items as they arrive. */
+  async *lines(call: Call): AsyncGenerator<string> {
+    const idle = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const rearm = (): void => {
+      if (call.timeoutMs === null) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => idle.abort(new DOMException("nothing was heard", "TimeoutError")), call.timeoutMs);
+    };
+    rearm();
+    try {
+      const response = await this.#open(call, AbortSignal.any([call.signal, idle.signal]));
+      const accepted = isAccepted(call, response.statusCode ?? 0);
+      response.setEncoding("utf8");
+      let rest = "";
+      for await (const chunk of response) {
+        rearm();
+        rest += String(chunk);
+        if (!accepted) continue;
+        const lines = rest.split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) if (line.trim() !== "") yield line;
+      }
+      if (!accepted) throw toError(call, response.statusCode ?? 0, rest);
+      if (rest.trim() !== "") yield rest;
+    } catch (error) {
+      throw this.#explain(call, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+    const once = (): Promise<{ response: IncomingMessage } | { error: Error; stale: boolean }> =>
+      new Promise((resolve) => {
+        const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
+        const request = httpRequest({
+          socketPath: this.#socketPath,
+          agent: this.#agent,
+          method: call.method,
+          path: `${API}${call.path}`,
+          signal,
+          headers: {
+            host: "podman",
+            ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
+            ...(body === undefined
+              ? {}
+              : {
+                  "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
+                  "content-length": Buffer.byteLength(body),
+                }),
+          },
+        });
+        request.once("response", (response) => resolve({ response }));
+        request.once("error", (error) => resolve({ error, stale: request.reusedSocket }));
+        if (call.stream === undefined) request.end(body);
+        // What breaks off here ends the request with an error; Podman may also answer before it has read all.
+        else pipeline(call.stream, request, { signal }).catch((error: unknown) => resolve({ error: asError(error), stale: false }));
+      });
+    return (async () => {
+      signal.throwIfAborted();
+      let result = await once();
+      // Podman's service ends when it is idle, and a kept connection may be found closed: reading again changes nothing.
+      if ("error" in result && result.stale && call.method === "GET" && !signal.aborted) result = await once();
+      if ("error" in result) throw result.error;
+      return result.response;
+    })();
+  }
+
+  /** The caller's abort passes through as it is; everything else becomes a PodmanError. */
+  #explain(call: Call, error: unknown): unknown {
+    if (error instanceof PodmanError) return error;
+    if (call.signal.aborted) return call.signal.reason;
+    // Of a time-out the cause has nothing to add; of the rest it says what the socket said.
+    if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
+      const detail = `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
+      const message = `failed to ${call.doing}: Podman gave ${detail}, see ${PODMAN_UNITS} on the device`;
+      return new PodmanError(message, { code: "unreachable", detail });
+    }
+    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${PODMAN_UNITS} on the device`;
+    return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** The first JSON document in a text: 4.9 can send two, one after the other, for something that is missing. */
+export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: string, doing: string): z.output<Schema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    try {
+      value = JSON.parse(text.split("\n").find((line) => line.trim() !== "") ?? "");
+    } catch (cause) {
+      throw new PodmanError(`failed to ${doing}: the answer is not JSON`, { code: "bad-answer", cause });
+    }
+  }
+  const parsed = parse(schema, value);
+  if (parsed.ok) return parsed.value;
+  throw new PodmanError(`failed to ${doing}: the answer has another shape than expected: ${formatIssues(parsed.issues)}`, {
+    code: "bad-answer",
+  });
+}
+
+function isAccepted(call: Call, status: number): boolean {
+  return (status >= 200 && status < 300) || (call.accept ?? []).includes(status);
+}
+
+function toError(call: Call, status: number, text: string): PodmanError {
+  let said: z.output<typeof ApiError> = {};
+  try {
+    said = parseAnswer(ApiError, text, call.doing);
+  } catch {
+    // Not every error is JSON; the text is then all there is.
+  }
+  const detail = (said.message ?? said.cause ?? text)
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ")
+    .slice(0, 400);
+  const code = codeOfAnswer(status, `${said.cause ?? ""} ${said.message ?? text}`);
+  return new PodmanError(`failed to ${call.doing}`, { code, detail, cause: new Error(`${status}: ${detail}`) });
+}

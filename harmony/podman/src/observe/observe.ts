@@ -1,0 +1,222 @@
+// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
+// inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
+
+import type { Desired } from "@harmony/core";
+import { systemClock } from "@harmony/runtime";
+import type { ImageStore } from "../apply/image-store.ts";
+import { isSecretOf } from "../plan/inputs.ts";
+import { LABELS } from "../names.ts";
+import type { ListedContainer, Podman } from "../libpod/podman.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
+import type { HostView, LookFor } from "./host-view.ts";
+import type { Policy } from "../score/policy.ts";
+import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import type { RestartMeter } from "../memory/restart-meter.ts";
+import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
+import type { StartList } from "../memory/start-list.ts";
+import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "../memory/swap-journal.ts";
+import { goodOf } from "../plan/target.ts";
+import type { UpMeter } from "../memory/up-meter.ts";
+
+const LAST_LINES = 5;
+
+export interface ObserveOptions {
+  readonly podman: Podman;
+  readonly images: ImageStore;
+  readonly journal: SwapJournal;
+  readonly startList: StartList;
+  readonly restarts: RestartMeter;
+  readonly ups: UpMeter;
+  readonly device: Snapshot["device"];
+  readonly host: HostView;
+  readonly policy: Policy;
+  /** Asked only where the Score sets limits. */
+  readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
+  readonly now: () => number;
+}
+
+export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
+  const { podman, device, host, policy, now } = options;
+  const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
+  if (record.trial !== null) await writeDown(options, desired.name, signal);
+  const good = desired.data === null ? null : goodOf(record, "rolled-back");
+  const services = [...(desired.data?.services ?? []), ...(good?.score.services ?? [])];
+  // What is gone back to has to be there as well.
+  const both = { ...desired, data: desired.data && { ...desired.data, services } };
+  const ofThis = `${LABELS.deployment}=${desired.name}`;
+  const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
+  const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
+    options.startList.read(desired.name),
+    listContainers(options, desired.name, record, signal),
+    podman.listNetworks(ofThis, signal),
+    mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
+    listSecrets(podman, desired.name, signal),
+    services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
+    host.look(lookFor(desired.name, services)),
+    options.images.images(both, signal),
+  ]);
+  return {
+    nowMs: now(),
+    device,
+    record,
+    startList,
+    containers,
+    networks: networks.map(({ name }) => name),
+    volumes: volumes.map(({ Name }) => Name),
+    secrets,
+    host: facts,
+    policy,
+    controllers,
+    images,
+    care: await options.images.care(both, images, signal),
+  };
+}
+
+/**
+ * Of a version that has filled the disk Podman could not write down that it has ended, and lists it as running: asked for the container
+ * itself it looks, and writes it down if there is room.
+ */
+async function writeDown({ podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
+  for (const item of await podman.listContainers(`${LABELS.deployment}=${deployment}`, signal)) {
+    const { name, state } = toContainer(item);
+    if (state !== "running") continue;
+    try {
+      await podman.inspectContainer(name, signal);
+    } catch (error) {
+      if (!(error instanceof PodmanError)) throw error;
+      if (error.code === "disk-full" && (await journal.release())) await podman.inspectContainer(name, signal);
+    }
+  }
+}
+
+/** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */
+async function listSecrets(podman: Podman, deployment: string, signal: AbortSignal): Promise<readonly string[] | null> {
+  try {
+    const secrets = await podman.listSecrets(signal);
+    return secrets.map(({ Spec }) => Spec.Name).filter((name) => isSecretOf(deployment, name));
+  } catch (error) {
+    if (error instanceof PodmanError && (error.code === "failed" || error.code === "damaged")) return null;
+    throw error;
+  }
+}
+
+function lookFor(deployment: string, services: readonly Service[]): LookFor {
+  return {
+    deployment,
+    secrets: services.flatMap(({ secrets, env }) => [
+      ...secrets.map(({ name }) => name),
+      ...Object.values(env).flatMap((value) => (typeof value === "object" && "secret" in value ? [value.secret] : [])),
+    ]),
+    devices: services.flatMap(({ devices }) => devices.map(({ node }) => node)),
+    paths: services.flatMap(({ volumes }) => volumes.flatMap((mount) => (mount.kind === "hostPath" ? [mount.source] : []))),
+  };
+}
+
+/** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
+async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
+  const listed = await options.podman.listContainers(LABELS.deployment, signal);
+  const containers = await Promise.all(
+    listed.map(async (item): Promise<Container | null> => {
+      const container = toContainer(item);
+      if (container.deployment !== deployment) return container;
+      try {
+        return { ...container, ...(await details(options, container, record, signal)) };
+      } catch (error) {
+        // Gone since it was listed.
+        if (error instanceof PodmanError && error.code === "not-found") return null;
+        throw error;
+      }
+    }),
+  );
+  return containers.filter((container) => container !== null);
+}
+
+async function details(
+  { podman, restarts, ups, now }: ObserveOptions,
+  container: Container,
+  { trial, stopped }: SwapRecord,
+  signal: AbortSignal,
+): Promise<Partial<Container>> {
+  const { name, exitCode, createdAtMs, startedAtMs, exitedAtMs, health, scoreString } = container;
+  // 4.9 calls "created" after a boot whatever there is.
+  const wasStopped = exitedAtMs !== null && stopped[name] === exitedAtMs && exitedAtMs >= (startedAtMs ?? 0);
+  const state = wasStopped && container.state === "created" ? "exited" : container.state;
+  const isDown = state === "exited";
+  const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
+  const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
+  const [inspected, lastLines, lastCode] = await Promise.all([
+    isDown ? podman.inspectContainer(name, signal) : null,
+    isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
+    // One that runs again shows no code of the life before.
+    !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
+  ]);
+  const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
+  return {
+    state,
+    stoppedByUser,
+    recentRestarts: restarts.note(container, now()),
+    ...ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs()),
+    exitCode: lastCode ?? exitCode,
+    lastLines,
+  };
+}
+
+/** Good to have; without it the report says less. */
+async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof PodmanError) return nothing;
+    throw error;
+  }
+}
+
+const STATES: Readonly<Record<string, ContainerState>> = {
+  configured: "created",
+  created: "created",
+  // Between the runtime's "create" and its "start", under Podman's lock: it is seen by others only when a start was broken off, perhaps
+  // after its process had begun. No start helps it then; of a device that rebooted since, Podman says "created" or "exited".
+  initialized: "broken",
+  running: "running",
+  paused: "paused",
+  stopping: "stopping",
+  stopped: "exited",
+  exited: "exited",
+};
+
+export function toContainer(item: ListedContainer): Container {
+  const label = (name: string): string => item.Labels[name] ?? "";
+  const startedAtMs = item.StartedAt > 0 ? item.StartedAt * 1000 : null;
+  const exitedAtMs = item.ExitedAt > 0 ? item.ExitedAt * 1000 : null;
+  // After a power cut 5.x says "exited" with code 0 of what ran, and 4.9 "created".
+  const isCutOff = startedAtMs !== null && (exitedAtMs ?? 0) < startedAtMs;
+  const told = STATES[item.State] ?? "broken";
+  const state = told === "exited" && isCutOff ? "created" : told;
+  return {
+    name: item.Names[0] ?? item.Id,
+    deployment: label(LABELS.deployment),
+    revision: label(LABELS.revision),
+    scoreString: label(LABELS.score),
+    inputs: label(LABELS.inputs),
+    state,
+    imageId: item.ImageID,
+    health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",
+    restarts: item.Restarts,
+    recentRestarts: 0,
+    exitCode: item.ExitCode,
+    createdAtMs: Date.parse(item.Created) || 0,
+    startedAtMs,
+    exitedAtMs,
+    upMs: 0,
+    aliveMs: 0,
+    stoppedByUser: false,
+    ports: (item.Ports ?? []).flatMap(({ host_ip: hostIp, host_port: first, range, protocol }) =>
+      Array.from({ length: Math.max(1, range) }, (_, offset) => ({
+        hostIp: hostIp === "0.0.0.0" ? "" : hostIp,
+        hostPort: first + offset,
+        protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
+      })),
+    ),
+    lastLines: [],
+  };
+}

@@ -1,0 +1,37 @@
+// Hints that a workload may have changed, from Podman's events. The stream breaks when Podman's service ends, and some events get lost:
+// whoever relies on this lists again from time to time.
+
+import { backoffMs, systemClock } from "@harmony/runtime";
+import { LABELS } from "../names.ts";
+import type { Podman } from "../libpod/podman.ts";
+
+/** The others (exec, health checks, attach …) change nothing that a plan looks at. */
+const ACTIONS: ReadonlySet<string> = new Set([
+  "create",
+  "start",
+  "died",
+  "stop",
+  "kill",
+  "pause",
+  "unpause",
+  "rename",
+  "remove",
+  "restart",
+  "health_status",
+]);
+
+export async function watch(podman: Podman, onChange: (name: string) => void, signal: AbortSignal): Promise<void> {
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      for await (const { Action, Actor } of podman.containerEvents(signal)) {
+        failures = 0;
+        const name = Actor.Attributes[LABELS.deployment];
+        if (name !== undefined && ACTIONS.has(Action)) onChange(name);
+      }
+    } catch {
+      // The reason does not matter: it is tried again, and whoever needs Podman will find out and say so.
+    }
+    failures += 1;
+    await systemClock.sleep(backoffMs(failures, { baseMs: 500, maxMs: 30_000 }), signal).catch(() => undefined);
+  }
+}

@@ -1,0 +1,73 @@
+// Whether a version has proved itself: healthy by its health check within its deadline, or, without one, still up after some seconds and
+// never restarted. One that may end has proved itself by ending well. What befell the device or a person did to it is not held against it,
+// and what a person keeps down has not proved itself either. Times are those of the clock that never jumps.
+
+import { QUICK_RESTARTS } from "./crash-loop.ts";
+import type { Service } from "../score/podman-v0-schema.ts";
+import { isCompleted, type RestartNeed, type Role } from "./role.ts";
+import type { Container } from "../observe/snapshot.ts";
+import type { Trial } from "../memory/swap-journal.ts";
+
+const STEADY_MS = 5_000;
+/** Podman tells times in whole seconds. */
+const SECOND_MS = 1_000;
+/** A check that comes a little late is not too late. */
+const HEALTH_SLACK_MS = 5_000;
+const HEALTH_RECHECK_MS = 2_000;
+/** Of a health check that is the image's own, whose times are not known here: Podman itself calls it unhealthy long before. */
+const UNKNOWN_HEALTH_MS = 600_000;
+/** A device that goes down each time a version is tried does so because of it. */
+export const MAX_DEVICE_FAILURES = 3;
+
+export type Judgement =
+  | { readonly kind: "passed" }
+  /** null: until something is heard. */
+  | { readonly kind: "pending"; readonly againInMs: number | null }
+  | { readonly kind: "failed"; readonly reason: string; readonly why: string };
+
+/** `trial` null: it is on none, and is judged all the same. */
+export function judge(
+  { service, isLeft, need }: Pick<Role, "service" | "isLeft"> & { readonly need: RestartNeed },
+  container: Container,
+  trial: Trial | null,
+): Judgement {
+  const { state, health, restarts, recentRestarts, exitCode, startedAtMs, exitedAtMs, upMs, aliveMs } = container;
+  const failed = (reason: string, why: string): Judgement => ({ kind: "failed", reason, why });
+  const pending = (againInMs: number | null): Judgement => ({ kind: "pending", againInMs });
+  if (state === "created" || state === "broken" || isCutShort(container, trial)) return pending(null);
+  // What the new version has left as it was is as it was.
+  const lastChangeMs = Math.max(startedAtMs ?? 0, exitedAtMs ?? 0);
+  if (trial !== null && isLeft && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
+  // Also of what Podman itself has stopped for it.
+  if (health === "unhealthy") return failed("Unhealthy", "its health check fails");
+  const isByHand = state === "paused" || (state === "exited" && container.stoppedByUser);
+  if (isByHand || state === "stopping") return isLeft ? { kind: "passed" } : pending(null);
+  if (isCompleted(service, container)) return { kind: "passed" };
+
+  const isChecked = service.healthcheck !== undefined || health !== "none";
+  // Once or twice, where another was not up yet: its health tells whether it has come to be well, and what is left is not on trial.
+  const mayEnd = isChecked || isLeft;
+  if (restarts > 0 && (!mayEnd || recentRestarts >= QUICK_RESTARTS)) {
+    return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);
+  }
+  if (state === "exited" && !(mayEnd && need === "wait")) return failed("Exited", `it ended with exit code ${exitCode}`);
+  if (!isChecked) return upMs >= STEADY_MS ? { kind: "passed" } : pending(STEADY_MS - upMs);
+  if (health === "healthy" && state === "running") return { kind: "passed" };
+  const deadlineMs = healthDeadlineMs(service.healthcheck);
+  // Of what is on trial from its first start on.
+  return (isLeft ? upMs : aliveMs) <= deadlineMs
+    ? pending(HEALTH_RECHECK_MS)
+    : failed("Unhealthy", `it was not healthy within ${Math.round(deadlineMs / 1_000)} s`);
+}
+
+/** It ended when the device did, within its trial: it is to be started again, whatever its restart policy. */
+export function isCutShort({ state, exitedAtMs }: Container, trial: Trial | null): boolean {
+  if (state !== "exited" || exitedAtMs === null || trial === null || trial.resumedAt === null) return false;
+  return exitedAtMs <= Date.parse(trial.resumedAt) && exitedAtMs + SECOND_MS > Date.parse(trial.startedAt);
+}
+
+/** How long after its start a service may be before it is healthy. */
+function healthDeadlineMs(check: Service["healthcheck"]): number {
+  if (check === undefined) return UNKNOWN_HEALTH_MS;
+  return check.startPeriod + check.retries * (check.interval + check.timeout) + HEALTH_SLACK_MS;
+}

@@ -1,0 +1,109 @@
+// What of the device itself keeps a service from being made or started now, and may pass: secrets, labels, device nodes and host paths
+// that are not there. Pure; each sentence names what to do on the device.
+
+import type { Blocked } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
+import type { DeviceFact, HostFacts } from "../observe/host-facts.ts";
+import type { Inputs } from "./inputs.ts";
+import { allowsPath, type Policy } from "../score/policy.ts";
+import type { Service } from "../score/podman-v0-schema.ts";
+import type { Container, Snapshot } from "../observe/snapshot.ts";
+
+interface Subject {
+  readonly service: Service;
+  readonly inputs: Inputs;
+}
+
+/** Podman writes it in place, and what the power cuts off there it cannot read any more. The agent may not write there itself. */
+export const SECRET_STORE_DAMAGED: string =
+  "Podman cannot read its store of secrets, perhaps since the power went while it was written: `sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged` and `sudo systemctl --user --machine=iot-agent@ stop podman.service`; the agent fills it again";
+
+export function obstaclesToMaking(
+  { service, inputs }: Subject,
+  { host, policy, secrets }: Pick<Snapshot, "host" | "policy" | "secrets">,
+): Blocked[] {
+  const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
+  if (secrets === null && Object.keys(inputs.secretEnv).length > 0) return [blocked("SecretStoreDamaged", SECRET_STORE_DAMAGED)];
+  return inputs.missing.map(({ kind, name }) => {
+    if (kind === "label") {
+      return blocked(
+        "LabelMissing",
+        `service "${service.name}" needs the device's label "${name}", which is not set: add \`${/^[\w-]+$/.test(name) ? name : JSON.stringify(name)} = "…"\` under [agent.labels] in ${policy.file}, then \`sudo systemctl restart iot-agent\``,
+      );
+    }
+    const file = `${host.secretsFolder}/${name}`;
+    const cure = `\`sudo install -o root -g iot-agent -m 0640 FILE ${file}\``;
+    return lookUp(host.secrets, name)?.kind === "unreadable"
+      ? blocked(
+          "SecretMissing",
+          `the agent may not read secret "${name}" of service "${service.name}": ${cure} gives it the owner and mode it needs`,
+        )
+      : blocked(
+          "SecretMissing",
+          `secret "${name}" of service "${service.name}" is not on the device: put it into the file ${file} (${cure})`,
+        );
+  });
+}
+
+export function obstaclesToStarting({ service }: Pick<Subject, "service">, host: HostFacts, policy: Policy): Blocked[] {
+  const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
+  const paths = service.volumes.flatMap((mount): Blocked[] => {
+    if (mount.kind === "volume") return [];
+    const fact = host.paths[mount.source];
+    const named = `host path ${mount.source} of service "${service.name}"`;
+    if (fact === undefined || fact.kind === "absent") {
+      return [
+        blocked("HostPathMissing", `${named} does not exist on the device: make it (\`sudo install -d -o iot-agent ${mount.source}\`)`),
+      ];
+    }
+    if (fact.kind === "denied") {
+      return [blocked("HostPathDenied", `${named} cannot be reached by the user iot-agent: give that user the right to it`)];
+    }
+    return fact.real === mount.source || allowsPath(policy, fact.real, mount.readOnly)
+      ? []
+      : [blocked("PolicyDenied", `${named} is a link that leads to ${fact.real}, which [policy] in ${policy.file} does not allow`)];
+  });
+  return [...paths, ...missingDevices(service, host)];
+}
+
+/** Also of a service that runs: it is left to run, and told. */
+export function missingDevices(service: Service, host: HostFacts): Blocked[] {
+  return service.devices.flatMap(({ node }): Blocked[] => {
+    const fact: DeviceFact = host.devices[node] ?? { kind: "absent" };
+    const blocked = (reason: string, message: string): Blocked[] => [{ subject: service.name, reason, message }];
+    switch (fact.kind) {
+      case "present":
+        return [];
+      case "absent":
+        return blocked(
+          "DeviceMissing",
+          `device ${node} of service "${service.name}" is not there: plug it in; the service is started when it is`,
+        );
+      case "no-device":
+        return blocked(
+          "DeviceMissing",
+          `${node}, which service "${service.name}" wants as a device, is none: correct it in the deployment`,
+        );
+      case "denied": {
+        const cure =
+          fact.group === null
+            ? "its node is for its owner alone: give it a group by a udev rule, and the user iot-agent that group"
+            : `\`sudo usermod -aG ${fact.group} iot-agent\`, then reboot`;
+        return blocked("DeviceDenied", `device ${node} of service "${service.name}" may not be used by the user iot-agent: ${cure}`);
+      }
+    }
+  });
+}
+
+/** Podman counts starts in whole seconds. */
+const START_GRAIN_MS = 1_000;
+
+/** Whether a node was made anew after the container was started, which then holds one that is no more. */
+export function hasReturnedDevice(service: Service, { state, startedAtMs }: Container, host: HostFacts, nowMs: number): boolean {
+  if (state !== "running" || startedAtMs === null) return false;
+  return service.devices.some(({ node }) => {
+    const fact = host.devices[node];
+    // One that is from the future tells of a clock that was set.
+    return fact?.kind === "present" && fact.sinceMs >= startedAtMs + START_GRAIN_MS && fact.sinceMs <= nowMs;
+  });
+}

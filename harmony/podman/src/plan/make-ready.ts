@@ -1,0 +1,52 @@
+// All that can be done for a change while what serves still runs: images pulled, the network, the volumes and the containers made.
+
+import { needsNetwork, volumeNames } from "./container-spec.ts";
+import { imageReference, LABELS, networkName } from "../names.ts";
+import { provideInputs } from "./plan-inputs.ts";
+import type { Role } from "./role.ts";
+import type { Snapshot } from "../observe/snapshot.ts";
+import type { Step } from "./step.ts";
+import type { Target } from "./target.ts";
+
+export function pullAll(changing: readonly Role[], snapshot: Snapshot): Step[] {
+  const pulls = new Map<string, Step>();
+  for (const { service, wanted } of changing) {
+    const { image, pull: policy } = service;
+    const reference = imageReference(image);
+    if (wanted === "neither" && (policy === "newer" || (policy === "missing" && snapshot.images[reference] === null))) {
+      pulls.set(reference, { kind: "pull", service: service.name, image, reference, policy });
+    }
+  }
+  return [...pulls.values()];
+}
+
+export function createAll(options: {
+  readonly deployment: string;
+  readonly target: Target;
+  readonly snapshot: Snapshot;
+  readonly changing: readonly Role[];
+}): Step[] {
+  const { deployment, target, snapshot, changing } = options;
+  const labels = { [LABELS.deployment]: deployment };
+  const creating = changing.filter(({ wanted }) => wanted === "neither");
+  const network = networkName(deployment);
+  const isNetworkMissing = needsNetwork(target.score) && !snapshot.networks.includes(network);
+  const volumes = new Set(creating.flatMap(({ service }) => volumeNames(deployment, service)));
+  return [
+    ...(isNetworkMissing ? [{ kind: "createNetwork", network, labels } as const] : []),
+    ...[...volumes]
+      .filter((volume) => !snapshot.volumes.includes(volume))
+      .map((volume) => ({ kind: "createVolume", volume, labels }) as const),
+    ...provideInputs(creating, snapshot),
+    ...creating.map(({ service, spec, inputs, current, final, temporary }): Step => {
+      const made = inputs.label === "" ? {} : { [LABELS.inputs]: inputs.label };
+      const own = { [LABELS.service]: service.name, [LABELS.revision]: target.revision, [LABELS.score]: target.scoreString, ...made };
+      const container = current === undefined ? final : temporary;
+      return { kind: "create", service: service.name, container, image: service.image, spec, labels: { ...labels, ...own } };
+    }),
+  ];
+}
+
+export function discardNetworks(snapshot: Snapshot): Step[] {
+  return snapshot.networks.map((network) => ({ kind: "removeNetwork", network }));
+}

@@ -1,0 +1,40 @@
+// The steps that give a container what the device adds to it (inputs.ts), before it is made, and that take away what no container has
+// any more. What a container was made with is read from its label, so that the one to go back to keeps its own.
+
+import { type Inputs, isNamedIn } from "./inputs.ts";
+import type { Container, Snapshot } from "../observe/snapshot.ts";
+import type { Step } from "./step.ts";
+
+interface Needing {
+  readonly service: { readonly name: string };
+  readonly inputs: Inputs;
+}
+
+/** What is not there yet; nothing of a service that lacks something of the device. */
+export function provideInputs(needing: readonly Needing[], snapshot: Snapshot): Step[] {
+  const steps = new Map<string, Step>();
+  for (const { service, inputs } of needing) {
+    const { mounts, secretEnv, missing } = inputs;
+    if (missing.length > 0) continue;
+    if (mounts !== null && !snapshot.host.mounts.includes(mounts.folder)) {
+      steps.set(mounts.folder, { kind: "writeMounts", service: service.name, ...mounts });
+    }
+    for (const { podmanName, name, digest } of Object.values(secretEnv)) {
+      if (snapshot.secrets === null || snapshot.secrets.includes(podmanName)) continue;
+      steps.set(podmanName, { kind: "createSecret", service: service.name, secret: podmanName, name, digest });
+    }
+  }
+  return [...steps.values()];
+}
+
+export function removeUnusedInputs(own: readonly Container[], needing: readonly Needing[], snapshot: Snapshot): Step[] {
+  const labels = [
+    ...own.map(({ inputs }) => inputs),
+    ...needing.flatMap(({ inputs }) => (inputs.missing.length > 0 ? [] : [inputs.label])),
+  ];
+  const isUnused = (name: string): boolean => !labels.some((label) => isNamedIn(label, name));
+  return [
+    ...(snapshot.secrets ?? []).filter(isUnused).map((secret): Step => ({ kind: "removeSecret", secret })),
+    ...snapshot.host.mounts.filter(isUnused).map((folder): Step => ({ kind: "removeMounts", folder })),
+  ];
+}

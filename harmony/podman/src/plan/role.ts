@@ -1,0 +1,136 @@
+// What there is of one service: the container that bears its final name, the one that is to take over, the old one that is kept, and which
+// of them is as the target says. A container made from another Score string still fits if both Scores derive the same container.
+
+import { canonicalJson } from "@harmony/schema";
+import { type ContainerSpec, containerSpec, type SpecContext } from "./container-spec.ts";
+import { type Inputs, inputsOf } from "./inputs.ts";
+import { containerName, nextName, oldName } from "../names.ts";
+import type { Service } from "../score/podman-v0-schema.ts";
+import { scoreOfLabel } from "../score/score-label.ts";
+import type { Container, Snapshot } from "../observe/snapshot.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container that is started while 4.9 still
+ * clears up runs without its ports. What has not come back after this time is ours to start. Times of exit are known in seconds.
+ */
+const LEFT_TO_PODMAN_MS = 3_000;
+
+export interface Role {
+  readonly service: Service;
+  readonly spec: ContainerSpec;
+  readonly inputs: Inputs;
+  readonly final: string;
+  readonly temporary: string;
+  readonly former: string;
+  readonly current: Container | undefined;
+  readonly next: Container | undefined;
+  readonly old: Container | undefined;
+  /** Which of them is as the target says; the first of several. */
+  readonly wanted: "current" | "old" | "next" | "neither";
+  /** `old` is as the good version says, and `current` is not. */
+  readonly isGoodKept: boolean;
+  /** `current` is as the good version says, and was not exchanged for it: a trial leaves it as it was. */
+  readonly isLeft: boolean;
+}
+
+/** `good`: what would be gone back to. */
+export function assignRoles(options: {
+  readonly deployment: string;
+  readonly target: Target;
+  readonly good: Target | null;
+  readonly snapshot: Snapshot;
+}): Role[] {
+  const { deployment, target, good, snapshot } = options;
+  const context = specContext(deployment, snapshot);
+  const named = (name: string): Container | undefined =>
+    snapshot.containers.find((container) => container.deployment === deployment && container.name === name);
+  return target.score.services.map((service): Role => {
+    const final = containerName(deployment, service.name);
+    const temporary = nextName(deployment, service.name);
+    const former = oldName(deployment, service.name);
+    const [current, next, old] = [named(final), named(temporary), named(former)];
+    const inputs = inputsOf(service, context);
+    // What is missing now may have been there when it was made: that is no reason to touch it. What is gone back to keeps its own.
+    const isInputsKnown = target.kind === "desired" && inputs.missing.length === 0;
+    const isGood = (container: Container | undefined): boolean =>
+      good !== null && container !== undefined && isMadeAs(good, service.name, container, context);
+    const fits = (container: Container | undefined): boolean =>
+      container !== undefined &&
+      (!isInputsKnown || container.inputs === inputs.label) &&
+      isMadeAs(target, service.name, container, context);
+    return {
+      service,
+      spec: containerSpec(target.score, service, context),
+      inputs,
+      final,
+      temporary,
+      former,
+      current,
+      next,
+      old,
+      wanted: fits(current) ? "current" : fits(old) ? "old" : fits(next) ? "next" : "neither",
+      isGoodKept: isGood(old) && !isGood(current),
+      isLeft: old === undefined && isGood(current),
+    };
+  });
+}
+
+/** Its label names that Score, or another that derives the same container. */
+function isMadeAs({ score, scoreString }: Target, serviceName: string, container: Container, context: SpecContext): boolean {
+  const service = score.services.find(({ name }) => name === serviceName);
+  if (service === undefined) return false;
+  if (container.scoreString === scoreString) return true;
+  const made = scoreOfLabel(container.scoreString);
+  const before = made?.services.find(({ name }) => name === serviceName);
+  return (
+    made !== null &&
+    before !== undefined &&
+    canonicalJson(containerSpec(made, before, context)) === canonicalJson(containerSpec(score, service, context))
+  );
+}
+
+function specContext(deployment: string, { device, controllers, host }: Snapshot): SpecContext {
+  return { deployment, device, controllers, host };
+}
+
+/** It holds its ports. */
+export function isUp({ state }: Container): boolean {
+  return state === "running" || state === "paused" || state === "stopping";
+}
+
+export type RestartNeed = "start" | "stop" | "resume" | "wait" | "nothing";
+
+/** What the restart policy asks for, of a container that is the wanted one. `isOurStop`: a stop that it shows was not a person's. */
+export function restartNeed(
+  service: Service,
+  container: Container,
+  { nowMs, isOurStop }: { readonly nowMs: number; readonly isOurStop: boolean },
+): RestartNeed {
+  const { policy, retries } = service.restart;
+  switch (container.state) {
+    case "running":
+      return "nothing";
+    case "paused":
+      return policy === "unless-stopped" ? "nothing" : "resume";
+    case "stopping":
+      return policy === "always" ? "stop" : "wait";
+    case "created":
+    case "broken":
+      return "start";
+    case "exited": {
+      if (container.stoppedByUser && isOurStop) return "start";
+      if (policy === "no") return "nothing";
+      if (container.stoppedByUser && policy !== "always") return "nothing";
+      if (policy === "on-failure" && (container.exitCode === 0 || (retries > 0 && container.restarts >= retries))) return "nothing";
+      const isLong = container.exitedAtMs === null || nowMs - container.exitedAtMs > LEFT_TO_PODMAN_MS;
+      return isLong ? "start" : "wait";
+    }
+  }
+}
+
+/** It has done its work, and no policy starts it again. */
+export function isCompleted({ restart }: Service, container: Container): boolean {
+  const mayEnd = restart.policy === "no" || restart.policy === "on-failure";
+  return mayEnd && container.state === "exited" && !container.stoppedByUser && container.exitCode === 0;
+}

@@ -1,0 +1,50 @@
+// Every moment at which a swap of a deployment with one service can be cut short, in order, each before the step that it names: for
+// whoever wants to end an agent at each of them. A step that goes to Podman is known by its request, seen from outside by a proxy before
+// Podman's socket; one that goes to the journal by what the file says when it is done. That none is left out is held by the planner.
+
+import { containerName, nextName, oldName } from "../names.ts";
+import type { StepKind } from "./step.ts";
+
+export interface SwapMoment {
+  /** `before stopping the old one` */
+  readonly name: string;
+  readonly step: StepKind;
+  /** The end of the path, without its query, of the request to Podman that is the step; null: it is a write of the journal or the start list. */
+  readonly request: { readonly method: "POST" | "DELETE"; readonly path: string } | null;
+}
+
+/** From a running version to one that proves itself, whose image is on the device. */
+export function swapMoments(deployment: string, service: string): readonly SwapMoment[] {
+  const { final, next, old } = namesOf(deployment, service);
+  return [
+    { name: "before creating the new one", step: "create", request: { method: "POST", path: "/containers/create" } },
+    { name: "before recording the trial", step: "journal", request: null },
+    { name: "before stopping the old one", step: "stop", request: post(final, "stop") },
+    { name: "before starting the new one", step: "start", request: post(next, "start") },
+    { name: "before renaming the old one", step: "rename", request: post(final, "rename") },
+    { name: "before renaming the new one", step: "rename", request: post(next, "rename") },
+    { name: "before recording that the new one is good", step: "journal", request: null },
+    { name: "before removing the old one", step: "remove", request: { method: "DELETE", path: `/containers/${old}` } },
+  ];
+}
+
+/** From when a new version has failed its trial to the old one serving again. */
+export function rollBackMoments(deployment: string, service: string): readonly SwapMoment[] {
+  const { final, next, old } = namesOf(deployment, service);
+  return [
+    { name: "before recording the failure", step: "journal", request: null },
+    { name: "before stopping the new one", step: "stop", request: post(final, "stop") },
+    { name: "before starting the old one", step: "start", request: post(old, "start") },
+    { name: "before renaming the new one", step: "rename", request: post(final, "rename") },
+    { name: "before renaming the old one", step: "rename", request: post(old, "rename") },
+    { name: "before removing the new one", step: "remove", request: { method: "DELETE", path: `/containers/${next}` } },
+  ];
+}
+
+function namesOf(deployment: string, service: string) {
+  return { final: containerName(deployment, service), next: nextName(deployment, service), old: oldName(deployment, service) };
+}
+
+function post(container: string, deed: "start" | "stop" | "rename") {
+  return { method: "POST", path: `/containers/${container}/${deed}` } as const;
+}

@@ -1,0 +1,63 @@
+// Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would have taken. Pure.
+
+import type { Desired, Explanation, Plan } from "@harmony/core";
+import { serviceOfName } from "../names.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import { report } from "./report.ts";
+import { scoreOfLabel } from "../score/score-label.ts";
+import type { Container, Snapshot } from "../observe/snapshot.ts";
+import { doing } from "./step-in-words.ts";
+import type { Step } from "../plan/step.ts";
+import type { ScoreVersion, SwapRecord } from "../memory/swap-journal.ts";
+
+export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Plan<Step>): Explanation {
+  const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
+  const absent = Object.keys(snapshot.images).filter((reference) => snapshot.images[reference] === null);
+  return {
+    report: report({ desired, snapshot, plan, outcomes: [], doing: null }),
+    observed: [
+      ...(own.length === 0 ? [`no container of "${desired.name}" is on the device`] : own.map(containerInWords)),
+      ...absent.map((reference) => `image ${reference} is not on the device`),
+      ...recordInWords(snapshot.record),
+    ],
+    planned: plan.steps.map(doing),
+    blocked: plan.blocked,
+  };
+}
+
+function containerInWords(container: Container): string {
+  const { name, deployment, revision, scoreString, state, exitCode, restarts, health, startedAtMs, exitedAtMs, lastLines } = container;
+  const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
+  const from = service === undefined ? "" : ` of ${service.image}`;
+  const since = (ms: number | null): string => (ms === null ? "" : ` since ${new Date(ms).toISOString()}`);
+  const states: Record<Container["state"], string> = {
+    created: "has not been started since the device booted",
+    running: `runs${since(startedAtMs)}`,
+    paused: "is paused",
+    stopping: "is stopping",
+    exited: `ended with exit code ${exitCode}${exitedAtMs === null ? "" : ` at ${new Date(exitedAtMs).toISOString()}`}${container.stoppedByUser ? ", stopped by a call" : ""}`,
+    broken: "is half removed or half started",
+  };
+  const more = [
+    health === "none" ? "" : `, health: ${health}`,
+    restarts === 0 ? "" : `, restarted ${restarts} times`,
+    lastLines.length === 0 ? "" : `; its last line: ${lastLines.at(-1)?.slice(0, 200)}`,
+  ];
+  return `container "${name}"${from} (revision ${revision}) ${states[state]}${more.join("")}`;
+}
+
+function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): string[] {
+  const images = (version: ScoreVersion): string => {
+    const services = scoreOfLabel(version.scoreString)?.services ?? [];
+    return `revision ${version.revision} (${services.map(({ image }) => image).join(", ")})`;
+  };
+  return [
+    ...(good === null ? [] : [`${images(good)} is known to be good`]),
+    ...(trial === null ? [] : [`${images(trial.to)} is on trial since ${trial.startedAt}`]),
+    ...(verdict === null ? [] : [`${images(verdict.of)} has failed at ${verdict.at}: ${verdict.message}`]),
+    ...Object.entries(crashes).map(
+      ([service, { count, startAt }]) => `service "${service}" keeps ending: try ${count + 1} is at ${startAt}`,
+    ),
+    ...(held.length === 0 ? [] : [`a hold has stopped ${held.join(", ")}`]),
+  ];
+}

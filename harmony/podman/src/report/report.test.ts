@@ -1,0 +1,232 @@
+// The report's sentences, for what cannot be brought about on demand in a real Podman or is quicker shown here.
+
+import type { Hold } from "@harmony/core";
+import { expect, test } from "vitest";
+import { container, desired, type Have, NOW_MS, proved, snapshot, trial, version } from "../../test/scene.ts";
+import { explain } from "./explain.ts";
+import { plan } from "../plan/planner.ts";
+import type { Container } from "../observe/snapshot.ts";
+import { report, type ReportInput } from "./report.ts";
+
+const v1 = { services: [{ name: "web", image: "x:1", ports: ["8080:80"] }] };
+const v2 = { services: [{ name: "web", image: "x:2", ports: ["8080:80"] }] };
+
+function tell(data: unknown, have: Have, more: Partial<ReportInput> = {}) {
+  const want = desired(data);
+  const seen = snapshot(have);
+  return report({ desired: want, snapshot: seen, plan: plan(want, seen), outcomes: [], doing: null, ...more });
+}
+
+test("what runs as it should", () => {
+  expect(tell(v1, { ...proved(v1), images: ["x:1"], containers: [container("web", v1)] })).toEqual({
+    phase: "Running",
+    reason: "Running",
+    message: "running x:1",
+    runningRevision: "2",
+    services: [
+      {
+        name: "web",
+        phase: "Running",
+        image: "x:1",
+        imageDigest: "sha256:d",
+        health: undefined,
+        restarts: 0,
+        startedAt: "2027-01-15T07:00:00.000Z",
+      },
+    ],
+    recheckAfterMs: null,
+    settled: true,
+  });
+});
+
+test.each([
+  [
+    "a pull with progress",
+    { kind: "pull", service: "web", image: "x:2", reference: "docker.io/library/x:2", policy: "missing" },
+    "layer 2",
+    "Pulling",
+    "pulling x:2 (layer 2)",
+  ],
+  [
+    "a stop that takes its time",
+    { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
+    "35",
+    "Stopping",
+    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 265 s',
+  ],
+  [
+    "a stop",
+    { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
+    "",
+    "Stopping",
+    'stopping container "app_web", which may take up to 300 s',
+  ],
+  [
+    "a start",
+    { kind: "start", service: "web", container: "app_web.next", patienceMs: 0, trial: null },
+    "",
+    "Starting",
+    'starting service "web"',
+  ],
+] as const)("%s is told while it is under way, and what runs is still the old revision", (_, step, progress, phase, message) => {
+  const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { doing: { step, progress } });
+  expect(told).toMatchObject({ phase, reason: phase, message, runningRevision: "1", settled: false });
+});
+
+test("a removal says Removing all along", () => {
+  const step = { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 } as const;
+  expect(tell(null, { containers: [container("web", v1)] }, { doing: { step, progress: "" } })).toMatchObject({
+    phase: "Removing",
+    reason: "Removing",
+  });
+  expect(tell(null, { volumes: ["app_a", "app_b"] })).toMatchObject({
+    phase: "Removing",
+    reason: "Removed",
+    message: 'removed; its volumes "app_a", "app_b" are kept on the device (`iot-agent podman volume rm app_a app_b` deletes them)',
+    runningRevision: null,
+    settled: true,
+  });
+});
+
+test("what stands in the way is told with what goes on meanwhile", () => {
+  const outcome = { kind: "blocked", subject: "web", reason: "ImageNotFound", message: "no such image" } as const;
+  const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { outcomes: [outcome] });
+  expect(told).toMatchObject({
+    phase: "Blocked",
+    reason: "ImageNotFound",
+    message: "no such image; x:1 keeps running",
+    runningRevision: "1",
+    recheckAfterMs: null,
+    settled: false,
+  });
+});
+
+test("a limit that nothing enforces is told", () => {
+  const limited = { services: [{ name: "web", image: "x:1", resources: { memory: "64Mi", cpus: 1, pids: 9 } }] };
+  expect(tell(limited, { controllers: ["cpu"], containers: [container("web", limited)] }).message).toBe(
+    'running x:1; this device cannot enforce memory of service "web", pids of service "web" (its cgroup controller is off)',
+  );
+});
+
+test("a container that Podman just had to start again is not called running yet", () => {
+  const again = container("web", v1, { restarts: 4, startedAtMs: NOW_MS - 1_000, lastLines: ["out of paper"] });
+  expect(tell(v1, { containers: [again] })).toMatchObject({
+    phase: "Degraded",
+    reason: "Restarting",
+    message: 'service "web" keeps ending and has been started again 4 times; its last line: out of paper',
+    recheckAfterMs: 10_000,
+  });
+});
+
+test("a hold says until when, by whom and how it ends", () => {
+  const until = new Date(new Date(NOW_MS).setHours(23, 5));
+  const held = (hold: Hold) => {
+    const want = desired(v1, { hold });
+    const seen = snapshot({ containers: [container("web", v1, { state: "exited", stoppedByUser: true })] });
+    return report({ desired: want, snapshot: seen, plan: plan(want, seen), outcomes: [], doing: null });
+  };
+  expect(held({ reason: "calibration", until: until.toISOString() })).toMatchObject({
+    phase: "Held",
+    reason: "Held",
+    message: "held until 23:05 by a person: calibration; `iot-agent release app` ends it",
+    runningRevision: null,
+    settled: true,
+  });
+  const later = new Date(2030, 1, 3, 4, 5);
+  expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 by");
+});
+
+test("a version on trial is not called running yet, and says what is kept", () => {
+  const old = container("web", v1, { name: "app_web.old", state: "exited", stoppedByUser: true });
+  const have = { ...proved(v1, { trial: trial(v2) }), containers: [container("web", v2, { upMs: 2_000 }), old] };
+  expect(tell(v2, have)).toMatchObject({
+    phase: "Starting",
+    reason: "OnTrial",
+    message: "x:2 runs and is on trial, x:1 is kept to go back to",
+    recheckAfterMs: 3_000,
+    settled: false,
+  });
+});
+
+test("a version that has failed is told with what runs in its place, or what is wrong with that", () => {
+  const failed = proved(v1, {
+    verdict: { of: version(v2, "2"), at: "2027-01-15T00:00:00Z", reason: "Unhealthy", message: "x:2 failed: it is ill" },
+  });
+  expect(tell(v2, { ...failed, images: ["x:1"], containers: [container("web", v1)] })).toMatchObject({
+    phase: "RolledBack",
+    reason: "Unhealthy",
+    message: "running x:1; x:2 failed: it is ill",
+    runningRevision: "1",
+    services: [{ name: "web", phase: "Running", image: "x:1", imageDigest: "sha256:d" }],
+    settled: true,
+  });
+  expect(tell(v2, { ...failed, containers: [container("web", v1, { health: "unhealthy" })] })).toMatchObject({
+    phase: "RolledBack",
+    message: 'service "web" runs, but its health check fails; x:2 failed: it is ill',
+    services: [{ phase: "Degraded" }],
+  });
+});
+
+test("what keeps ending says when it is started again, and that it has been", () => {
+  const crash = { count: 3, startAt: new Date(2027, 0, 15, 9, 5, 7).toISOString(), exitCode: 4, lastLine: "out of paper" };
+  const have = (more: Partial<Container>) => ({ record: { crashes: { web: crash } }, containers: [container("web", v1, more)] });
+  expect(tell(v1, have({ state: "exited", stoppedByUser: true, exitCode: 143 }))).toMatchObject({
+    phase: "Degraded",
+    reason: "CrashLoop",
+    message: 'service "web" keeps ending, last with exit code 4, and is started again at 09:05:07 (try 4); its last line: out of paper',
+  });
+  expect(tell(v1, have({ startedAtMs: NOW_MS - 1_000 })).message).toBe(
+    'service "web" keeps ending, last with exit code 4, and has been started again (try 4); its last line: out of paper',
+  );
+});
+
+test("what may pass is told with what serves until the next try", () => {
+  const setback = {
+    service: "web",
+    reason: "PortInUse",
+    why: "host port 9090 is held",
+    at: new Date(NOW_MS - 5_000).toISOString(),
+    count: 1,
+  };
+  const next = container("web", v2, { name: "app_web.next", state: "created", startedAtMs: null });
+  expect(tell(v2, { ...proved(v1, { trial: trial(v2, { setback }) }), containers: [container("web", v1), next] })).toMatchObject({
+    phase: "Blocked",
+    reason: "PortInUse",
+    message: "host port 9090 is held; x:1 keeps running",
+    recheckAfterMs: 10_000,
+  });
+});
+
+test("an explanation says what was seen and what would be done", () => {
+  const want = desired(v2);
+  const seen = snapshot({ absent: ["x:2"], containers: [container("web", v1)] });
+  expect(explain(want, seen, plan(want, seen))).toMatchObject({
+    observed: [
+      'container "app_web" of x:1 (revision 1) runs since 2027-01-15T07:00:00.000Z',
+      "image docker.io/library/x:2 is not on the device",
+    ],
+    planned: [
+      'pulling image "x:2"',
+      'creating container "app_web.next"',
+      "recording in the journal that a new version is on trial",
+      'stopping container "app_web"',
+      'starting container "app_web.next"',
+      'renaming container "app_web"',
+      'renaming container "app_web.next"',
+    ],
+    blocked: [],
+  });
+});
+
+test("the worst of the services speaks for the deployment", () => {
+  const trio = { services: ["a", "b", "c"].map((name) => ({ name, image: "x:1" })) };
+  const told = tell(trio, {
+    networks: ["app_default"],
+    containers: [container("a", trio), container("b", trio, { health: "unhealthy" }), container("c", trio, { health: "starting" })],
+  });
+  expect(told).toMatchObject({
+    phase: "Degraded",
+    reason: "Unhealthy",
+    services: [{ phase: "Running" }, { phase: "Degraded" }, { phase: "Starting" }],
+  });
+});

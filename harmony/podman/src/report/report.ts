@@ -1,0 +1,290 @@
+// What is told of a deployment: pure, from what was seen, planned, done and is being done. Its sentences are read in the status, on
+// the command line and in the device's journal alike.
+
+import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
+import { heldMessage, timeOfDay } from "../plan/hold.ts";
+import { unenforced } from "../plan/inputs.ts";
+import { containerName, imageReference, nextName } from "../names.ts";
+import { doing as doingInWords } from "./step-in-words.ts";
+import { restartNeed } from "../plan/role.ts";
+import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import { scoreOfLabel } from "../score/score-label.ts";
+import type { Container, Snapshot } from "../observe/snapshot.ts";
+import type { Step } from "../plan/step.ts";
+import type { ScoreVersion } from "../memory/swap-journal.ts";
+import { type Target, targetOf } from "../plan/target.ts";
+
+/** A container that Podman had to start again is not called running until it has lasted so long. */
+const STEADY_AFTER_MS = 10_000;
+
+export interface ReportInput {
+  readonly desired: Desired<PodmanV0>;
+  readonly snapshot: Snapshot;
+  readonly plan: Plan<Step>;
+  readonly outcomes: readonly Outcome[];
+  readonly doing: { readonly step: Step; readonly progress: string } | null;
+}
+
+interface Told {
+  readonly phase: Phase;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export function report(input: ReportInput): WorkloadReport {
+  const { desired, snapshot, plan, outcomes, doing } = input;
+  const { data } = desired;
+  const target = data === null ? null : targetOf(desired, data, snapshot.record, snapshot.nowMs);
+  const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
+  const up = own.filter(({ state }) => state === "running");
+  const trouble = outcomes.find((outcome) => "reason" in outcome);
+  const services = (target?.score.services ?? []).map((service) => describeService(service, desired.name, snapshot));
+  const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
+  const told = tell(input, target, trouble, services);
+  const rechecks = [
+    ...(plan.recheckAfterMs === null ? [] : [plan.recheckAfterMs]),
+    ...(told.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
+  ];
+  return {
+    ...told,
+    runningRevision: isReached && target !== null && up.length > 0 ? target.revision : (up.at(0)?.revision ?? null),
+    services: services.map(({ service }) => service),
+    // What was tried and failed is tried again with back-off, which is for the caller to know.
+    recheckAfterMs: trouble !== undefined || rechecks.length === 0 ? null : Math.min(...rechecks),
+    settled: isReached && plan.recheckAfterMs === null,
+  };
+}
+
+function tell(
+  { desired, snapshot, plan, doing }: ReportInput,
+  target: Target | null,
+  trouble: Outcome | undefined,
+  services: readonly Described[],
+): Told {
+  const { verdict } = snapshot.record;
+  const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
+  if (doing !== null) return whileDoing(doing, desired.data === null);
+  if (trouble !== undefined && "reason" in trouble) {
+    return {
+      phase: trouble.kind === "blocked" ? "Blocked" : "Failed",
+      reason: trouble.reason,
+      message: `${trouble.message}${failed === "" ? meanwhile(desired, snapshot) : failed}`,
+    };
+  }
+  const [blocked] = plan.blocked;
+  if (blocked !== undefined)
+    return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
+  if (target === null) return whenRemoved(snapshot);
+  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
+  // The worst of its services speaks for the deployment.
+  const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
+    services.filter(({ told }) => told.phase === phase),
+  )[0];
+  if (verdict !== null && target.kind === "rolled-back") {
+    const { message } = worst?.told ?? whenRunning(target.score, services, snapshot);
+    return { phase: "RolledBack", reason: verdict.reason, message: `${message}${failed}` };
+  }
+  if (worst !== undefined) return worst.told;
+  const { trial, good } = snapshot.record;
+  if (trial?.to.scoreString === desired.scoreString && good !== null)
+    return {
+      phase: "Starting",
+      reason: "OnTrial",
+      message: `${images(trial.to)} runs and is on trial, ${images(good)} is kept to go back to`,
+    };
+  return whenRunning(target.score, services, snapshot);
+}
+
+function whenRunning(score: PodmanV0, services: readonly Described[], snapshot: Snapshot): Told {
+  const limits = score.services.flatMap((service) =>
+    unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
+  );
+  const notes = snapshot.care.notes.map((note) => `; ${note}`);
+  const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
+  const message = services
+    .map(({ service, told }) => (services.length === 1 ? told.message : `${service.name}: ${told.message}`))
+    .join(", ");
+  const isCompleted = services.every(({ told }) => told.reason === "Completed");
+  return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}${notes.join("")}` };
+}
+
+function images({ scoreString }: ScoreVersion): string {
+  return [...new Set(scoreOfLabel(scoreString)?.services.map(({ image }) => image))].join(", ");
+}
+
+function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
+  const said = (phase: Phase, message: string): Told => ({
+    phase: isRemoval ? "Removing" : phase,
+    reason: isRemoval ? "Removing" : phase,
+    message,
+  });
+  switch (step.kind) {
+    case "pull":
+      return said("Pulling", `pulling ${step.image}${progress === "" ? "" : ` (${progress})`}`);
+    case "mend":
+      return {
+        ...said("Starting", `${doingInWords(step)} (${step.detail})`),
+        reason: "ImageDamaged",
+      };
+    case "verifyImage":
+      return {
+        ...said("Starting", `${doingInWords(step)}, because container "${step.container}" could not execute its program`),
+        reason: "ImageSuspect",
+      };
+    case "makeRoom":
+      return { ...said("Pulling", doingInWords(step)), reason: "MakingRoom" };
+    case "stop":
+      return said("Stopping", stopping(step, progress));
+    case "remove":
+      return said("Stopping", `removing container "${step.container}"`);
+    case "removeNetwork":
+      return said("Stopping", `removing network "${step.network}"`);
+    case "createSecret":
+    case "writeMounts":
+      return said("Starting", doingInWords(step));
+    case "removeSecret":
+    case "removeMounts":
+      return said("Stopping", doingInWords(step));
+    case "createNetwork":
+      return said("Starting", `creating network "${step.network}"`);
+    case "createVolume":
+      return said("Starting", `creating volume "${step.volume}"`);
+    case "create":
+    case "start":
+    case "revive":
+    case "unpause":
+    case "rename":
+      return said("Starting", `starting service "${step.service}"`);
+    case "journal":
+    case "recordStart":
+      return said("Starting", doingInWords(step));
+  }
+}
+
+function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>, seconds: string): string {
+  const leftSeconds = timeoutSeconds - Number(seconds);
+  if (seconds === "") return `stopping container "${container}", which may take up to ${timeoutSeconds} s`;
+  return leftSeconds > 0
+    ? `container "${container}" has been asked to stop ${seconds} s ago and has not; it is killed in ${leftSeconds} s`
+    : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
+}
+
+function whenRemoved({ volumes }: Snapshot): Told {
+  const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
+  const names = volumes.map((name) => `"${name}"`).join(", ");
+  const kept =
+    volumes.length === 0
+      ? ""
+      : `; ${its} ${names} ${are} kept on the device (\`iot-agent podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
+  return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
+}
+
+/** What still serves while something stands in the way of the new version. */
+function meanwhile(desired: Desired<PodmanV0>, snapshot: Snapshot): string {
+  const images = snapshot.containers
+    .filter(
+      ({ deployment, state, scoreString }) => deployment === desired.name && state === "running" && scoreString !== desired.scoreString,
+    )
+    .flatMap(
+      ({ name, scoreString }) =>
+        scoreOfLabel(scoreString)?.services.filter((service) => containerName(desired.name, service.name) === name) ?? [],
+    )
+    .map(({ image }) => image);
+  const distinct = [...new Set(images)];
+  return distinct.length === 0 ? "" : `; ${distinct.join(", ")} ${distinct.length === 1 ? "keeps" : "keep"} running`;
+}
+
+interface Described {
+  readonly service: ServiceReport;
+  readonly told: Told;
+}
+
+function describeService(service: Service, deployment: string, snapshot: Snapshot): Described {
+  const { name } = service;
+  const names = [containerName(deployment, name), nextName(deployment, name)];
+  const found = snapshot.containers.filter((container) => container.deployment === deployment && names.includes(container.name));
+  const container = found.find(({ state }) => state === "running") ?? found[0];
+  if (container === undefined) {
+    const told: Told = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
+    return { service: { name, phase: "Pending", image: service.image }, told };
+  }
+  const told = describe(service, container, snapshot);
+  const runs = scoreOfLabel(container.scoreString)?.services.find((old) => old.name === name)?.image ?? service.image;
+  const image = snapshot.images[imageReference(runs)];
+  return {
+    service: {
+      name,
+      phase: told.phase,
+      image: runs,
+      imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
+      health: container.health === "none" ? undefined : container.health,
+      restarts: container.restarts,
+      startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
+    },
+    told,
+  };
+}
+
+function describe(service: Service, container: Container, { nowMs, record }: Snapshot): Told {
+  const { name, image } = service;
+  const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
+  const lastWords = words(container.lastLines.at(-1));
+  const crash = lookUp(record.crashes, name);
+  if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
+    const when = container.state === "running" ? "has been started again" : `is started again at ${timeOfDay(crash.startAt)}`;
+    const message = `service "${name}" keeps ending, last with exit code ${crash.exitCode}, and ${when} (try ${crash.count + 1})`;
+    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${words(crash.lastLine)}` };
+  }
+  switch (container.state) {
+    case "running": {
+      const upMs = nowMs - (container.startedAtMs ?? nowMs);
+      if (container.restarts > 0 && upMs < STEADY_AFTER_MS) {
+        return {
+          phase: "Degraded",
+          reason: "Restarting",
+          message: `service "${name}" keeps ending and has been started again ${container.restarts} times${lastWords}`,
+        };
+      }
+      if (container.health === "unhealthy")
+        return { phase: "Degraded", reason: "Unhealthy", message: `service "${name}" runs, but its health check fails${lastWords}` };
+      if (container.health === "starting")
+        return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
+      return { phase: "Running", reason: "Running", message: `running ${image}` };
+    }
+    case "paused":
+      return {
+        phase: "Held",
+        reason: "Paused",
+        message: `service "${name}" is paused by hand: \`iot-agent podman unpause ${container.name}\` lets it go on`,
+      };
+    case "created":
+      return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
+    case "stopping":
+      return { phase: "Starting", reason: "Starting", message: `service "${name}" is stopping, to be started again` };
+    case "broken":
+      return {
+        phase: "Starting",
+        reason: "Starting",
+        message: `container "${container.name}" is half removed or half started, and is made anew`,
+      };
+    case "exited":
+      if (restartNeed(service, container, { nowMs, isOurStop: record.held.includes(container.name) }) !== "nothing") {
+        const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;
+        return { phase: "Degraded", reason: "Restarting", message };
+      }
+      if (container.stoppedByUser) {
+        return {
+          phase: "Held",
+          reason: "StoppedByHand",
+          message: `service "${name}" is stopped by hand: \`iot-agent podman start ${container.name}\` starts it`,
+        };
+      }
+      if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
+      return {
+        phase: "Failed",
+        reason: "Exited",
+        message: `service "${name}" ended with exit code ${container.exitCode} and its restart policy does not start it again${lastWords}`,
+      };
+  }
+}
