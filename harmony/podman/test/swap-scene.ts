@@ -22,13 +22,7 @@ export const swap = [
   "rename app_web.next app_web",
 ];
 export const pass = ["journal: the version is good", "remove app_web.old"];
-export const back = [
-  "stop app_web 300s",
-  "start app_web.old",
-  "rename app_web app_web.next",
-  "rename app_web.old app_web",
-  "remove app_web.next",
-];
+export const back = ["stop app_web 300s", "remove app_web", "start app_web.old", "rename app_web.old app_web"];
 
 export const good = proved(v1);
 export const tried = proved(v1, { trial: trial(v2) });

@@ -30,14 +30,13 @@ export function swapMoments(deployment: string, service: string): readonly SwapM
 
 /** From when a new version has failed its trial to the old one serving again. */
 export function rollBackMoments(deployment: string, service: string): readonly SwapMoment[] {
-  const { final, next, old } = namesOf(deployment, service);
+  const { final, old } = namesOf(deployment, service);
   return [
     { name: "before recording the failure", step: "journal", request: null },
     { name: "before stopping the new one", step: "stop", request: post(final, "stop") },
+    { name: "before removing the new one", step: "remove", request: { method: "DELETE", path: `/containers/${final}` } },
     { name: "before starting the old one", step: "start", request: post(old, "start") },
-    { name: "before renaming the new one", step: "rename", request: post(final, "rename") },
     { name: "before renaming the old one", step: "rename", request: post(old, "rename") },
-    { name: "before removing the new one", step: "remove", request: { method: "DELETE", path: `/containers/${next}` } },
   ];
 }
 

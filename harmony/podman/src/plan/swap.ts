@@ -63,20 +63,16 @@ export function exchange(role: Role, context: SwapContext): { readonly stop: Ste
     if (current === undefined) {
       return { stop: stopNext, start: running, names: [takeOver, ...(next === undefined || keepsNext ? [] : [remove(next)])] };
     }
-    if (!isUp(current) && !keepsNext) {
-      // What has ended may hold its port still: on a full disk Podman could not clear up after it, and does so when it removes it.
-      return { stop: [...stopNext, remove(current)], start: running, names: [...(next === undefined ? [] : [remove(next)]), takeOver] };
+    const discardNext = next === undefined ? [] : [remove(next)];
+    if (keepsNext) {
+      return {
+        stop: [...stopNext, ...stop(current)],
+        start: running,
+        names: [...discardNext, rename(role, current.name, temporary), takeOver],
+      };
     }
-    return {
-      stop: [...stopNext, ...stop(current)],
-      start: running,
-      names: [
-        ...(next === undefined ? [] : [remove(next)]),
-        rename(role, current.name, temporary),
-        takeOver,
-        ...(keepsNext ? [] : [remove({ ...current, name: temporary })]),
-      ],
-    };
+    // Before the old one is started: on a full disk Podman could not clear up after what has ended, which holds its port until it is removed.
+    return { stop: [...stopNext, ...discard(current)], start: running, names: [...discardNext, takeOver] };
   }
   if (current === undefined) return { stop: [], start: [start(final, 0)], names: [] };
   return { stop: stop(current), start: run(temporary, next), names: [...retire(role, current, trial), rename(role, temporary, final)] };
