@@ -8,6 +8,8 @@ import { type BlankRoot, blankRoot, makeTempFolder, PACKAGES_FOLDER, run } from 
 import { type Architecture, assertHostCan, type DeviceRoot, deviceRoot, EMULATED_FILES, EMULATED_UNITS } from "./device-root.ts";
 
 const SIZE = "4G";
+/** udev's package compiles its database of hardware, by an emulated processor. */
+const INSTALL_TIMEOUT_MS = 20 * 60_000;
 
 /** What holds in a container of systemd-nspawn, and not on a device with a kernel and a disk of its own. */
 const OF_SIMULATED_DEVICES = ["etc/containers/containers.conf.d", "etc/dpkg/dpkg.cfg.d/testkit"];
@@ -38,7 +40,8 @@ export async function makeBlankImage(options: {
     }
     // As an image that has a kernel has them: libkmod loads its modules, and udev's package opens /dev/net/tun and /dev/fuse to all.
     const kernels = (await readdir(blank.packages)).filter((name) => /^(libkmod2|udev)_/.test(name));
-    await run(["chroot", root, "dpkg", "--install", ...kernels.map((name) => join(PACKAGES_FOLDER, name))]);
+    const files = kernels.map((name) => join(PACKAGES_FOLDER, name));
+    await run(["chroot", root, "dpkg", "--install", ...files], { timeoutMs: INSTALL_TIMEOUT_MS });
     const systemctl = (...args: readonly string[]): Promise<unknown> => run(["chroot", root, "systemctl", "--quiet", ...args]);
     await systemctl("unmask", "getty.target", "console-getty.service");
     await systemctl("enable", ...EMULATED_UNITS);
