@@ -1,5 +1,8 @@
 // PodmanV0 through what befalls a device: hints of changes, Podman's service that ends and returns, the power cut.
 
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type BoundVariant } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -33,6 +36,18 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       { signal: AbortSignal.timeout(60_000) },
     );
   const podman = (...argv: string[]) => device.exec(["podman", ...argv], { user });
+
+  /** In Podman's database alone, of which SQLite wants a path without a link to another root. */
+  const forgetContainer = async (id: string): Promise<void> => {
+    const [there, here] = [`/home/${user}/.local/share/containers/storage/db.sql`, join(folder.path, "db.sql")];
+    await copyFile(device.pathOnHost(there), here);
+    const database = new DatabaseSync(here);
+    database.exec("PRAGMA foreign_keys = OFF");
+    for (const table of ["ContainerConfig", "ContainerState", "ContainerVolume"])
+      database.prepare(`DELETE FROM ${table} WHERE ${table === "ContainerVolume" ? "ContainerID" : "ID"} = ?`).run(id);
+    database.close();
+    await copyFile(here, device.pathOnHost(there));
+  };
 
   test("a change by hand is hinted at, also after Podman's service was restarted", async () => {
     await apply("watched", data("always"));
@@ -103,6 +118,18 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await device.powerOn();
     expect(await apply("polite", polite)).toMatchObject({ phase: "Running" });
     await apply("polite", null);
+  });
+
+  test("a container of which the power left no more than its storage is made again", async () => {
+    await apply("half", data("always"));
+    const id = (await podman("inspect", "--format", "{{.Id}}", "half_web")).stdout.trim();
+    await podman("stop", "--time", "1", "half_web");
+    await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
+    await forgetContainer(id);
+    expect((await podman("ps", "--all", "--quiet", "--filter", "name=half_web")).stdout.trim()).toBe("");
+    expect((await podman("ps", "--all", "--external", "--format", "{{.Names}} {{.Status}}")).stdout).toContain("half_web Storage");
+    expect(await apply("half", data("always"))).toMatchObject({ phase: "Running", reason: "Running" });
+    await apply("half", null);
   });
 
   test("what ran when the power went runs again, whatever its restart policy", async () => {

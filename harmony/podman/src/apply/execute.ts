@@ -81,7 +81,7 @@ async function carryOut(
       await podman.createVolume({ name: step.volume, labels: step.labels }, signal);
       break;
     case "create":
-      await podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
+      await create(podman, step, signal);
       await images.flush(signal);
       break;
     case "start":
@@ -115,6 +115,28 @@ async function carryOut(
       step satisfies never;
   }
   return { kind: "changed" };
+}
+
+/** Podman names a container's storage before it notes the container: what the power cut between the two holds the name, and is none. */
+async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, signal: AbortSignal): Promise<void> {
+  const make = (): Promise<void> => podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
+  try {
+    await make();
+  } catch (error) {
+    if (!(error instanceof PodmanError) || error.code !== "conflict" || (await isThere(podman, step.container, signal))) throw error;
+    await podman.removeContainer(step.container, signal);
+    await make();
+  }
+}
+
+async function isThere(podman: Podman, container: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await podman.inspectContainer(container, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof PodmanError && error.code === "not-found") return false;
+    throw error;
+  }
 }
 
 async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, signal: AbortSignal): Promise<void> {

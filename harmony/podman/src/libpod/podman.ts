@@ -143,7 +143,7 @@ export interface Podman {
   stopContainer(name: string, timeoutSeconds: number, signal: AbortSignal): Promise<void>;
   unpauseContainer(name: string, signal: AbortSignal): Promise<void>;
   renameContainer(name: string, newName: string, signal: AbortSignal): Promise<void>;
-  /** With its anonymous volumes, ended if it runs. Also of one that is gone. */
+  /** With its anonymous volumes, ended if it runs; also what is left of one in the storage alone. Also of one that is gone. */
   removeContainer(name: string, signal: AbortSignal): Promise<void>;
   /** With which code it last ended since then, as long as Podman remembers; null: it does not. */
   lastExitCode(name: string, sinceMs: number, signal: AbortSignal): Promise<number | null>;
