@@ -7,6 +7,7 @@ import { isCuredBy } from "./cure.ts";
 import { FaultWorld, NATS_NAME } from "./fault-world.ts";
 
 const WEB = 8080;
+const PAIR = 8083;
 
 let world: FaultWorld;
 let registry: Registry;
@@ -48,8 +49,28 @@ function isCured(cure: () => unknown): Promise<void> {
 }
 
 /** What the page says, asked on the device itself. */
-async function pageOnDevice(): Promise<string> {
-  return (await world.device.exec(["curl", "--silent", "--max-time", "2", `http://127.0.0.1:${WEB}/`])).stdout;
+async function pageOnDevice(port = WEB): Promise<string> {
+  return (await world.device.exec(["curl", "--silent", "--max-time", "2", `http://127.0.0.1:${port}/`])).stdout;
+}
+
+/** By a container. */
+function lookedUp(container: string, name: string): Promise<string> {
+  return world.podman("exec", container, "/bin/busybox", "nslookup", name);
+}
+
+/** Two services, which so have a network of their own. */
+function pair(): string {
+  const image = world.device.image("1");
+  const services = [
+    { name: "front", image, ports: [`${PAIR}:80`] },
+    { name: "back", image },
+  ];
+  return JSON.stringify({
+    apiVersion: "iot.nationtech.io/v1alpha1",
+    kind: "Deployment",
+    metadata: { name: "pair" },
+    spec: { targetDevices: [world.device.id], score: { type: "PodmanV0", data: { services } } },
+  });
 }
 
 /** Who comes without a name is the operator or the command line. */
@@ -77,21 +98,26 @@ describe("a device that boots", () => {
     await isCured(() => world.device.restoreNetwork());
   });
 
-  test("with its cable out: a container that was started then reaches out and finds names when the cable is in", async () => {
+  test("with its cable out: containers that were started then, on a network of their own too, reach out and find names when the cable is in", async () => {
+    await world.pushFiles({ "pair.yaml": pair() });
+    await world.statusSays(/2 of 2 deployments running$/m);
     await world.device.powerOff();
     await world.device.powerOn("cable out");
-    await eventually(async () => (await pageOnDevice()).includes(`version=${version}`), {
-      what: "the container answers",
-      timeoutMs: 30_000,
-    });
-    const started = await world.container("web_hello");
+    const names = ["web_hello", "pair_front", "pair_back"];
+    for (const [port, text] of [
+      [WEB, `version=${version}`],
+      [PAIR, "service=front"],
+    ] as const)
+      await eventually(async () => (await pageOnDevice(port)).includes(text), { what: `port ${port} answers`, timeoutMs: 30_000 });
+    const started = await Promise.all(names.map((name) => world.container(name)));
     await world.device.restoreNetwork();
-    const lookUp = ["exec", "web_hello", "/bin/busybox", "nslookup", NATS_NAME];
-    await eventually(async () => (await world.podman(...lookUp)).includes(world.device.hostAddress), {
-      what: "the container finds a name",
-    });
-    await world.podman("exec", "web_hello", "sh", "-c", `echo | nc -w 2 ${world.device.hostAddress} ${world.nats.port}`);
-    expect(await world.container("web_hello")).toEqual(started);
+    for (const name of names) {
+      await eventually(async () => (await lookedUp(name, NATS_NAME)).includes(world.device.hostAddress), { what: `${name} finds a name` });
+      await world.podman("exec", name, "sh", "-c", `echo | nc -w 2 ${world.device.hostAddress} ${world.nats.port}`);
+    }
+    expect(await lookedUp("pair_front", "back")).toMatch(/Address.*10\.89\./);
+    expect(await Promise.all(names.map((name) => world.container(name)))).toEqual(started);
+    await world.pushFiles({ "pair.yaml": null });
   });
 });
 
