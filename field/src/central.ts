@@ -108,41 +108,23 @@ export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Ce
   };
 }
 
-/** The secret that each deployment takes from its device, as a file and in the environment. */
-export const SECRET = "field";
-
 export interface Workload {
   readonly device: string;
   readonly name: string;
-  /** With one it has a file of its own, and the device's secret; a blank device has none. */
-  readonly version?: string;
   readonly image: string;
   readonly port: number;
+  /** Fields of its one service besides. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** With a volume; with a version, also a file that each has anew, and a secret. Two devices may not have a deployment of one name, so it carries the device. */
-function yaml({ device, name, version, image, port }: Workload): string {
-  return `apiVersion: iot.nationtech.io/v1alpha1
-kind: Deployment
-metadata:
-  name: ${name}
-spec:
-  targetDevices: [${device}]
-  score:
-    type: PodmanV0
-    data:
-      services:
-        - name: page
-          image: ${image}
-          ports: ["${port}:80"]
-          volumes: ["data:/data"]
-          stopTimeoutSeconds: 10
-${version === undefined ? "" : ofVersion(version)}`;
-}
-
-function ofVersion(version: string): string {
-  return `          files: [{ path: /etc/field/version, content: "${version}" }]
-          secrets: [{ name: ${SECRET} }]
-          env: { FIELD_SECRET: { secret: ${SECRET} } }
-`;
+/** With a volume. Two devices may not have a deployment of one name, so it carries the device. As JSON, which is YAML. */
+function yaml({ device, name, image, port, more = {} }: Workload): string {
+  const service = { name: "page", image, ports: [`${port}:80`], volumes: ["data:/data"], stopTimeoutSeconds: 10, ...more };
+  const score = { type: "PodmanV0", data: { services: [service] } };
+  return JSON.stringify({
+    apiVersion: "iot.nationtech.io/v1alpha1",
+    kind: "Deployment",
+    metadata: { name },
+    spec: { targetDevices: [device], score },
+  });
 }

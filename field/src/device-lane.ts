@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, freePort } from "@iot/testkit";
-import { type Central, SECRET } from "./central.ts";
+import type { Central } from "./central.ts";
 import type { Architecture, DeviceRoot } from "./device-root.ts";
 import { copyDisk, type Disk, type MountedDisk, type SettledDisk } from "./disk.ts";
 import { judge, type Observation } from "./judge.ts";
@@ -37,6 +37,9 @@ const TIMEOUTS = {
 } as const;
 
 const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
+/** Of the device, for both. */
+const SECRET = "field";
+
 type Name = keyof typeof DEVICE_PORTS;
 const NAMES: readonly Name[] = ["web", "pump"];
 
@@ -259,7 +262,7 @@ export class DeviceLane {
     const image = (name: Name): string => `${central.registryAddress}/hello:${this.#wanted[name]}`;
     await central.publish(
       device,
-      this.#byName((name) => ({ image: image(name), version: this.#wanted[name], port: DEVICE_PORTS[name] })),
+      this.#byName((name) => ({ image: image(name), port: DEVICE_PORTS[name], more: withInputs(this.#wanted[name]) })),
     );
   }
 
@@ -302,6 +305,15 @@ export class DeviceLane {
     if (this.#disk === undefined) throw new Error(`the device ${this.#options.device} has no disk`);
     return this.#disk;
   }
+}
+
+/** What the agent adds to a service: a file that each version has anew, and a secret as a file and in the environment. */
+function withInputs(version: string): Readonly<Record<string, unknown>> {
+  return {
+    files: [{ path: "/etc/field/version", content: version }],
+    secrets: [{ name: SECRET }],
+    env: { FIELD_SECRET: { secret: SECRET } },
+  };
 }
 
 function configure(device: string, { natsUrl, registryAddress }: Central): string {

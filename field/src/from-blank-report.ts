@@ -30,6 +30,8 @@ export interface FromBlank {
   readonly typed: readonly Typed[];
   /** From the push to `Running` in the fleet's status and a page with HTTP 200. */
   readonly pushedMs: number | null;
+  /** Of the container, as the kernel has it, in bytes; the Score says 64Mi. */
+  readonly memoryLimit: string | null;
   /** From power on to each, after the power cut. */
   readonly afterCut: {
     readonly loginMs: number;
@@ -55,7 +57,7 @@ export function judgeTyped(
   return { command, tookMs, exitCode, printed, failure: failures.length === 0 ? null : failures.join("; ") };
 }
 
-export function fromBlankReport({ run, commit, firstLoginMs, typed, pushedMs, afterCut, failure }: FromBlank): string {
+export function fromBlankReport({ run, commit, firstLoginMs, typed, pushedMs, memoryLimit, afterCut, failure }: FromBlank): string {
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
   const rows = typed.map(
     ({ command, tookMs, exitCode, printed, failure: wrong }) =>
@@ -73,12 +75,13 @@ other things too, so the times say little of a Raspberry Pi.
 
 Not of the documents: the packages lie on the image, as an apt repository, since the device reaches no mirror; a file in
 /etc/containers/registries.conf.d says that the suite's own registry has no TLS; and each command says at which port, with which key and
-which known hosts (\`--port\`, \`--identity\`, \`--known-hosts\`). The kernel is Debian's for clouds, and there is neither udev nor firmware.
+which known hosts (\`--port\`, \`--identity\`, \`--known-hosts\`). The kernel is Debian's for clouds, udev is there and does not run, and there is no firmware.
 
 | | |
 |---|---|
 | first boot to the login prompt | ${seconds(firstLoginMs)} |
 | \`git push\` of a Deployment to \`Running\` and HTTP 200 | ${seconds(pushedMs)} |
+| \`resources: { memory: 64Mi }\`, as the kernel holds the container to it | ${memoryLimit ?? "–"} bytes |
 | after a power cut (${afterCut?.lostWrites ?? "–"} unflushed writes lost): power on to the login prompt | ${seconds(afterCut?.loginMs ?? null)} |
 | to the page's answer | ${seconds(afterCut?.answeredMs ?? null)} |
 | to reconciled | ${seconds(afterCut?.reconciledMs ?? null)} |

@@ -27,6 +27,8 @@ const TOP = join(import.meta.dirname, "../..");
 const DEVICE_ID = "pi-demo-01";
 const DEPLOYMENT = "hello-world";
 const PAGE_PORT = 8080;
+/** 64 MiB. */
+const LIMIT = "67108864";
 const MACHINE: Readonly<Record<Architecture, string>> = { amd64: "x86_64", arm64: "aarch64" };
 
 /** For anything that an emulated device does, on a machine that does other things too. */
@@ -42,6 +44,7 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
     firstLoginMs: null,
     typed: [],
     pushedMs: null,
+    memoryLimit: null,
     afterCut: null,
     failure: null,
   };
@@ -75,9 +78,12 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
 
     const pushedAt = performance.now();
     const reference = await central.pushImage({ version: "from-blank" });
-    await central.publish(DEVICE_ID, { [DEPLOYMENT]: { image: reference, port: PAGE_PORT } });
+    const more = { resources: { memory: "64Mi" } };
+    await central.publish(DEVICE_ID, { [DEPLOYMENT]: { image: reference, port: PAGE_PORT, more } });
     await device.reconciled(central, beforeAgentMs);
     told.pushedMs = performance.now() - pushedAt;
+    told.memoryLimit = await device.memoryLimit();
+    if (told.memoryLimit !== LIMIT) throw new Error(`the kernel's limits of memory for containers are: ${told.memoryLimit}; not ${LIMIT}`);
     say(`reconciled ${Math.round(told.pushedMs / 1000)} s after the push`);
 
     const lostWrites = await device.cutPower();
@@ -246,6 +252,13 @@ class BlankMachine {
       return this.#page();
     };
     return eventually(isReconciled, { what: "reconciled", timeoutMs: PATIENCE_MS, intervalMs: 250 });
+  }
+
+  /** What the kernel holds containers to, in bytes. */
+  async memoryLimit(): Promise<string> {
+    const files = "find /sys/fs/cgroup -path '*/libpod-*' -name memory.max";
+    const { output } = await this.#on().machine.shell.run(`${files} -exec cat {} + | grep -v max | sort -u`);
+    return output.trim().replaceAll("\n", ", ");
   }
 
   async journal(): Promise<string> {
