@@ -16,6 +16,7 @@ type PodmanStep = Exclude<Step, InputStep>;
 
 const PORT_RETRY_MS = 30;
 const STOP_PROGRESS_MS = 5_000;
+const HALF_STARTED_STOP_SECONDS = 10;
 
 export interface Machine {
   readonly podman: Podman;
@@ -141,15 +142,29 @@ async function isThere(podman: Podman, container: string, signal: AbortSignal): 
 
 async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, signal: AbortSignal): Promise<void> {
   const giveUpAtMs = systemClock.monotonicMs() + step.patienceMs;
+  let isEnded = false;
   for (;;) {
     try {
       return await podman.startContainer(step.container, signal);
     } catch (error) {
-      const mayPass = error instanceof PodmanError && error.code === "port-in-use" && systemClock.monotonicMs() < giveUpAtMs;
-      if (!mayPass) throw error;
+      if (!(error instanceof PodmanError)) throw error;
+      if (error.code === "failed" && !isEnded && (await isHalfStarted(podman, step.container, signal))) {
+        await podman.stopContainer(step.container, HALF_STARTED_STOP_SECONDS, signal);
+        isEnded = true;
+        continue;
+      }
+      if (error.code !== "port-in-use" || systemClock.monotonicMs() >= giveUpAtMs) throw error;
       await systemClock.sleep(PORT_RETRY_MS, signal);
     }
   }
+}
+
+/**
+ * A start that was broken off after its process had begun and before Podman took note of it (a Podman that was killed, or too slow): it runs,
+ * Podman calls it "initialized", and no start helps until it has ended.
+ */
+async function isHalfStarted(podman: Podman, container: string, signal: AbortSignal): Promise<boolean> {
+  return (await podman.inspectContainer(container, signal)).State.Status === "initialized";
 }
 
 /** A service may take minutes to end: meanwhile it is told for how long it has been asked to. */

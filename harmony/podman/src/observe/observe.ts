@@ -174,9 +174,8 @@ async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
 const STATES: Readonly<Record<string, ContainerState>> = {
   configured: "created",
   created: "created",
-  // Between the runtime's "create" and its "start", under Podman's lock: it is seen by others only when a start was broken off, perhaps
-  // after its process had begun. No start helps it then; of a device that rebooted since, Podman says "created" or "exited".
-  initialized: "broken",
+  // On its way from the runtime's "create" to its "start". Of one that stays so, see execute.ts.
+  initialized: "created",
   running: "running",
   paused: "paused",
   stopping: "stopping",

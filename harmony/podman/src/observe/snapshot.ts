@@ -13,7 +13,7 @@ export type ContainerState =
   | "paused"
   | "stopping"
   | "exited"
-  /** Half removed, half started, or in a state that Podman itself does not know: good for nothing but removal. */
+  /** Half removed, or in a state that Podman itself does not know: good for nothing but removal. */
   | "broken";
 
 /** A container with our labels, of any deployment. */

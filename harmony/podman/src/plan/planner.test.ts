@@ -184,7 +184,7 @@ const rows: Record<string, readonly Row[]> = {
       steps: ["stop app_web 300s"],
     },
     {
-      name: "and half removed or half started is removed, before all else",
+      name: "and half removed is removed, before all else",
       want: v1,
       have: { images: ["x:1"], containers: [container("web", v1, { state: "broken" })] },
       steps: ["remove app_web"],

@@ -83,7 +83,7 @@ function planFor(
     const entry = { record: opened, why: "a new version is on trial" } as const;
     return { steps: [journal(deployment, entry)], blocked: [], recheckAfterMs: SOON_MS, isHeldUp: false };
   }
-  // What is half removed or half started is good for nothing, and of two containers that nobody wants one goes; then all is seen anew.
+  // What is half removed is good for nothing, and of two containers that nobody wants one goes; then all is seen anew.
   const broken = own.filter(({ state }) => state === "broken").flatMap(discard);
   const settling = broken.length > 0 ? broken : roles.flatMap((role) => settle(role, context));
   if (settling.length > 0) return { steps: settling, blocked: [], recheckAfterMs: SOON_MS, isHeldUp: false };

@@ -36,7 +36,7 @@ function containerInWords(container: Container): string {
     paused: "is paused",
     stopping: "is stopping",
     exited: `ended with exit code ${exitCode}${exitedAtMs === null ? "" : ` at ${new Date(exitedAtMs).toISOString()}`}${container.stoppedByUser ? ", stopped by a call" : ""}`,
-    broken: "is half removed or half started",
+    broken: "is half removed",
   };
   const more = [
     health === "none" ? "" : `, health: ${health}`,

@@ -266,7 +266,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
       return {
         phase: "Starting",
         reason: "Starting",
-        message: `container "${container.name}" is half removed or half started, and is made anew`,
+        message: `container "${container.name}" is half removed, and is made anew`,
       };
     case "exited":
       if (restartNeed(service, container, { nowMs, isOurStop: record.held.includes(container.name) }) !== "nothing") {
