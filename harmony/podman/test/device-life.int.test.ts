@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type BoundVariant } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { PodmanError } from "../src/index.ts";
+import { connectPodman, PodmanError } from "../src/index.ts";
 import { bindDevice } from "./bind-device.ts";
 import { scoreString } from "./scene.ts";
 
@@ -117,6 +117,15 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await device.powerOn();
     expect(await apply("polite", polite)).toMatchObject({ phase: "Running" });
     await apply("polite", null);
+  });
+
+  test("the containers of an image are those of its whole name", async () => {
+    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:12" }));
+    await apply("one", data("always"));
+    await apply("twelve", { services: [{ name: "web", image: "localhost/hello:12", stopTimeoutSeconds: 5 }] });
+    const made = await connectPodman({ socketPath: device.podmanSocket }).containersOf("localhost/hello:1", AbortSignal.timeout(10_000));
+    expect(made.flatMap(({ Names }) => Names)).toEqual(["one_web"]);
+    await Promise.all([apply("one", null), apply("twelve", null)]);
   });
 
   test("a container of which the power left no more than its storage is made again", async () => {

@@ -132,7 +132,7 @@ export interface Podman {
   info(signal: AbortSignal): Promise<Info>;
   /** Running or not. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
-  /** Those that were made of an image by this reference, anyone's. */
+  /** Those that were made of an image, by this reference or another of the same, anyone's. */
   containersOf(reference: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   inspectContainer(name: string, signal: AbortSignal): Promise<InspectedContainer>;
   /** `spec` is libpod's SpecGenerator. Never pulls. */
@@ -205,9 +205,12 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
     listContainers: (label, signal) =>
       http.json(z.array(ListedContainer), get(`/containers/json?all=true&${filters({ label: [label] })}`, "list containers", signal)),
 
-    containersOf: (reference, signal) => {
-      const path = `/containers/json?all=true&${filters({ ancestor: [reference] })}`;
-      return http.json(z.array(ListedContainer), get(path, `list containers of image "${reference}"`, signal));
+    containersOf: async (reference, signal) => {
+      const doing = `list containers of image "${reference}"`;
+      // Podman's own filter by "ancestor" takes a part of a name for it: those of "web:12" are none of "web:1".
+      const all = await http.json(z.array(ListedContainer), get("/containers/json?all=true", doing, signal));
+      const ids = new Set(all.filter(({ Image }) => Image === reference).map(({ ImageID }) => ImageID));
+      return all.filter(({ ImageID }) => ids.has(ImageID));
     },
 
     inspectContainer: (name, signal) => http.json(InspectedContainer, get(container(name, "/json"), `inspect container "${name}"`, signal)),
