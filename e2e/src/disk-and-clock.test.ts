@@ -190,6 +190,6 @@ describe("in the middle of a swap", () => {
   /** As the runbook has it. */
   const endLostPasta = async (): Promise<void> => {
     expect(await shell(`ss -ltnp 'sport = :${WEB}'`)).toMatch(/"pasta/);
-    await shell(`pkill --full 'pasta.*${WEB}-${WEB}:' && iot-agent retry web`);
+    await shell(`pkill --full '[p]asta.*${WEB}-${WEB}:' && iot-agent retry web`);
   };
 });
