@@ -140,6 +140,27 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await apply("half", null);
   });
 
+  test("a container whose storage kept its former name gives that up, and runs on", async () => {
+    await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:2" }));
+    await apply("renamed", data("always"));
+    const started = async (): Promise<string> =>
+      (await podman("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", "renamed_web")).stdout;
+    const before = await started();
+    await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
+    const names = `/home/${user}/.local/share/containers/storage/overlay-containers/containers.json`;
+    await device.exec(["sed", "--in-place", 's/"names":\\["renamed_web"\\]/"names":["renamed_web.next"]/', names]);
+    expect(await device.readFile(names)).toContain('"renamed_web.next"');
+    const create = ["create", "--name", "renamed_web.next", "localhost/hello:2"];
+    expect((await device.exec(["podman", ...create], { user, allowExitCodes: [125] })).stderr).toContain("already in use");
+    const made = connectPodman({ socketPath: device.podmanSocket });
+    const [service] = data("always").services;
+    const next = { services: [{ ...service, image: "localhost/hello:2" }] };
+    expect(await started()).toBe(before);
+    expect(await apply("renamed", next)).toMatchObject({ phase: "Starting", reason: "OnTrial" });
+    expect((await made.inspectContainer("renamed_web.old", AbortSignal.timeout(5_000))).Name).toBe("renamed_web.old");
+    await apply("renamed", null);
+  });
+
   test("what ran when the power went runs again, whatever its restart policy", async () => {
     const policies = ["always", "unless-stopped", "on-failure", "no"];
     for (const policy of policies) await apply(`was-${policy}`, data(policy));

@@ -4,6 +4,7 @@
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
+import { freeName } from "./free-name.ts";
 import type { ImageStore } from "./image-store.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
@@ -118,25 +119,13 @@ async function carryOut(
   return { kind: "changed" };
 }
 
-/** Podman names a container's storage before it notes the container: what the power cut between the two holds the name, and is none. */
 async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, signal: AbortSignal): Promise<void> {
   const make = (): Promise<void> => podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
   try {
     await make();
   } catch (error) {
-    if (!(error instanceof PodmanError) || error.code !== "conflict" || (await isThere(podman, step.container, signal))) throw error;
-    await podman.removeContainer(step.container, signal);
+    if (!(await freeName(podman, step.container, error, signal))) throw error;
     await make();
-  }
-}
-
-async function isThere(podman: Podman, container: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    await podman.inspectContainer(container, signal);
-    return true;
-  } catch (error) {
-    if (error instanceof PodmanError && error.code === "not-found") return false;
-    throw error;
   }
 }
 

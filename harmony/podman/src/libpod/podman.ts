@@ -51,6 +51,7 @@ export const ListedContainer = z.looseObject({
 export type ListedContainer = z.output<typeof ListedContainer>;
 
 const InspectedContainer = z.looseObject({
+  Name: z.string(),
   State: z.looseObject({ Status: z.catch(z.string(), ""), StoppedByUser: z.catch(z.boolean(), false) }),
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;
