@@ -21,12 +21,21 @@ use beside each other only.
 ${results.map(section).join("")}`;
 }
 
-function section({ run, records }: RunResult): string {
+/** Of cuts that were made again, the last time; and the times before. */
+export function timesOf(records: readonly CutRecord[]): { readonly last: readonly CutRecord[]; readonly before: readonly CutRecord[] } {
+  const byTime = records.toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt));
+  const last = new Map(byTime.map((record) => [record.number, record]));
+  return { last: [...last.values()], before: byTime.filter((record) => last.get(record.number) !== record) };
+}
+
+function section({ run, records: all }: RunResult): string {
+  const { last, before } = timesOf(all);
+  const records = last.toSorted((a, b) => a.number - b.number);
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
   const failed = records.filter(({ failures }) => failures.length > 0);
   const repaired = records.filter(({ failures, repairs }) => failures.length === 0 && repairs.length > 0);
   return `
-## ${run.architecture}: ${records.length} cuts, ${failed.length} failed, ${repaired.length} needed a repair
+## ${run.architecture}: ${records.length} cuts, ${failed.length} failed, ${repaired.length} needed a repair${before.length === 0 ? "" : `; ${before.length} had failed before and were made again`}
 
 \`npm run field -- --arch ${run.architecture} --seed ${run.seed} --cuts ${records.length}\`, begun ${run.startedAt}; ${versions.join(", ")}; ${run.machine}. The agent: ${agents(records).join("; ")}.
 
@@ -44,7 +53,11 @@ ${[
 ].join("\n")}
 
 ${unflushed(records)}
-${list("Cuts that failed", failed, ({ failures }) => failures)}${list("Cuts that needed a repair, which the device did by itself", repaired, ({ repairs }) => repairs)}`;
+${list("Cuts that failed", failed, ({ failures }) => failures)}${list(
+    "Cuts that had failed, and were made again with an agent that was mended (found.md)",
+    before,
+    ({ agent, failures }) => [agent, ...failures],
+  )}${list("Cuts that needed a repair, which the device did by itself", repaired, ({ repairs }) => repairs)}`;
 }
 
 /** Its versions end in the commit. */
