@@ -62,7 +62,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
     case "verifyImage":
       return { ...world, care: { ...world.care, verified: [...world.care.verified, step.imageId] } };
     case "makeRoom":
-      return { ...world, care: { ...world.care, room: {}, unused: [] } };
+      return { ...world, care: { ...world.care, room: {}, shortBytes: 0, unused: [] } };
     case "createNetwork":
       return world.networks.includes(step.network) ? refuse("there is one") : { ...world, networks: [...world.networks, step.network] };
     case "removeNetwork": {

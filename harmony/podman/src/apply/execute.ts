@@ -33,8 +33,13 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
     if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
-    // Again with what was kept for this.
-    if (error.code === "disk-full" && isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
+    if (error.code === "disk-full") {
+      const isRoomToMake = await machine.images.foundFull(step, signal);
+      // Of a trial the setback is recorded first, which the reserve is for: the old one is to serve.
+      if (isRoomToMake && !isTrial(step)) return { kind: "replan" };
+      // Again with what was kept for this.
+      if (isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
+    }
     if (step.kind === "revive") return { kind: "unchanged" };
     const outcome = outcomeOf(step, error);
     const record =
@@ -52,7 +57,12 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
 
 /** On a full disk nothing new is begun. */
 function isNeededToServe(step: PodmanStep): boolean {
-  return step.kind === "stop" || step.kind === "rename" || step.kind === "remove" || (step.kind === "start" && step.trial === null);
+  const serves: readonly Step["kind"][] = ["stop", "rename", "remove", "start"];
+  return serves.includes(step.kind) && !isTrial(step);
+}
+
+function isTrial(step: PodmanStep): boolean {
+  return step.kind === "start" && step.trial !== null;
 }
 
 function notStored(step: Step, error: StorageError): Outcome {
@@ -75,6 +85,8 @@ async function carryOut(
     case "verifyImage":
       return images.verify(step, signal);
     case "makeRoom":
+      // On a full disk Podman finds no room to write down that an image is gone.
+      await journal.release();
       return images.makeRoom(step, signal);
     case "createNetwork":
       await podman.createNetwork({ name: step.network, labels: step.labels }, signal);

@@ -22,7 +22,7 @@ import type { Step } from "../plan/step.ts";
 const RESERVE_BYTES = 200_000_000;
 /** A layer is fetched whole, then unpacked to about twice its size. */
 const UNPACKED = 3;
-/** After a pull that filled the disk, so much more has to be free than it left. */
+/** After what filled the disk, so much more has to be free than it left. */
 const AFTER_FULL_BYTES = 64_000_000;
 
 export interface ImageStoreOptions {
@@ -47,6 +47,8 @@ export class ImageStore {
   readonly #verified = new Set<string>();
   /** By reference, of pulls that found too little room. */
   readonly #neededBytes = new Map<string, number>();
+  /** Deployments of which a container met a full disk, and there were images to remove. */
+  readonly #full = new Set<string>();
   /** By deployment, the services of its Score with the references of their images. */
   readonly #wanted = new Map<string, readonly Wanted[]>();
   /** References of which an image was found damaged: another pull may have found its layers here. */
@@ -99,7 +101,8 @@ export class ImageStore {
       notes: this.#unflushed === null ? notes : [...notes, this.#unflushed],
       verified: [...this.#verified],
       room,
-      unused: isShort ? await this.#unused(signal) : [],
+      shortBytes: this.#full.has(desired.name) ? AFTER_FULL_BYTES : 0,
+      unused: isShort || this.#full.has(desired.name) ? await this.#unused(signal) : [],
     };
   }
 
@@ -189,8 +192,7 @@ export class ImageStore {
     if (step.kind !== "create" && step.kind !== "start" && step.kind !== "revive") return;
     // Of a container that is kept to go back to, nobody could make another.
     if (step.container.endsWith(".old")) return;
-    const deployment = step.container.slice(0, step.container.lastIndexOf(`_${step.service}`));
-    this.damage.found({ deployment, service: step.service }, step.kind === "create" ? "image" : "container", {
+    this.damage.found({ deployment: deploymentOf(step), service: step.service }, step.kind === "create" ? "image" : "container", {
       container: step.container,
       detail,
     });
@@ -210,7 +212,17 @@ export class ImageStore {
     return { kind: "changed" };
   }
 
+  /** Whether there are images to remove before the container is tried again, which the next plan does. */
+  async foundFull(step: Step, signal: AbortSignal): Promise<boolean> {
+    if (step.kind !== "create" && step.kind !== "start") return false;
+    if ((await this.#unused(signal)).length === 0) return false;
+    this.#full.add(deploymentOf(step));
+    return true;
+  }
+
   async makeRoom({ images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
+    // Also if none can be removed: what was planned is tried then, and who finds the disk full again says so again.
+    this.#full.clear();
     for (const { id } of images) {
       await this.#removeUnused(id, signal);
       // Not looked at again, even if it is in use.
@@ -356,4 +368,8 @@ export class ImageStore {
   async #root(signal: AbortSignal): Promise<string> {
     return (this.#graphRoot ??= (await this.#options.podman.info(signal)).store.graphRoot);
   }
+}
+
+function deploymentOf({ container, service }: { readonly container: string; readonly service: string }): string {
+  return container.slice(0, container.lastIndexOf(`_${service}`));
 }

@@ -18,6 +18,8 @@ export interface ImageCare {
   readonly verified: readonly string[];
   /** Looked at only when an image is missing; by reference. */
   readonly room: Readonly<Record<string, Room>>;
+  /** So much more has to be free than is, since a container of the deployment could not be made or started on a full disk; 0: none. */
+  readonly shortBytes: number;
   /** Images that the agent pulled and nothing refers to, the oldest first; looked for only when space is short. */
   readonly unused: readonly UnusedImage[];
 }
@@ -27,4 +29,4 @@ export interface Room {
   readonly neededBytes: number;
 }
 
-export const NO_CARE: ImageCare = { incidents: {}, notes: [], verified: [], room: {}, unused: [] };
+export const NO_CARE: ImageCare = { incidents: {}, notes: [], verified: [], room: {}, shortBytes: 0, unused: [] };

@@ -7,6 +7,7 @@ import { type ImageCare, NO_CARE } from "../observe/image-facts.ts";
 import { imageReference } from "../names.ts";
 import { plan } from "./planner.ts";
 import { report } from "../report/report.ts";
+import { doing } from "../report/step-in-words.ts";
 import type { Container } from "../observe/snapshot.ts";
 
 const score = { services: [{ name: "web", image: "x:2" }] };
@@ -58,6 +59,13 @@ test.each<readonly [string, World, readonly string[]]>([
     ["start app_web"],
   ],
   ["where space is short, only so many images go as it takes", { absent: true, room: room(100 * MB), unused }, ["remove a:1 b:1"]],
+  ["so it is where a container has met a full disk, though its image is there", { shortBytes: 64 * MB, unused }, ["remove a:1 b:1"]],
+  [
+    "also for one that is there and cannot be started",
+    { shortBytes: 1, unused, containers: [container("web", score, { state: "created" })] },
+    ["remove a:1"],
+  ],
+  ["where nothing can be removed, it is tried", { shortBytes: 64 * MB }, ["create app_web", "start app_web"]],
   ["where there is room, none goes", { absent: true, room: room(200 * MB), unused }, ["pull x:2", "create app_web", "start app_web"]],
 ])("%s", (_, world, steps) => {
   expect(planned(world)).toEqual({ steps, blocked: [] });
@@ -70,6 +78,13 @@ test("a service may be called as what every object inherits", () => {
   const running = snapshot({ images: ["x:2"], containers: [container("constructor", data)] });
   const input = { desired: desired(data), snapshot: running, plan: plan(desired(data), running), outcomes: [], doing: null };
   expect(report(input)).toMatchObject({ phase: "Running", message: "running x:2" });
+});
+
+test("what the room is made for is said", () => {
+  const steps = plan(desired(score), snapshot({ images: ["x:2"], care: { ...NO_CARE, shortBytes: 1, unused } })).steps;
+  expect(steps.map(doing)).toEqual([
+    'removing image "a:1" (60 MB), which nothing uses, to make room for the containers of deployment "app"',
+  ]);
 });
 
 test("a service that is there needs no room", () => {

@@ -1,7 +1,7 @@
 // What images need before a plan can be made as usual: pure, from the facts that image-store.ts gathers. A damaged container or image
 // is mended first; a program that cannot be executed makes its image suspect, which is then read as a whole, once; when a pull is due and
-// the disk is short of space, images that nothing refers to go, the oldest first and only as many as it takes. What cannot be mended or
-// made room for is an obstacle to its service alone.
+// the disk is short of space, or a container has met a full one, images that nothing refers to go, the oldest first and only as many as it
+// takes. What cannot be mended or made room for is an obstacle to its service alone.
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -25,7 +25,7 @@ export function careFirst(deployment: string, { services }: PodmanV0, { care, co
   const cures = services.flatMap((service) => cure(deployment, service, lookUp(care.incidents, service.name), own));
   if (cures.length > 0) return cures;
   const suspects = services.flatMap((service) => suspect(service, own, care));
-  return suspects.length > 0 ? suspects : makeRoom(services, care);
+  return suspects.length > 0 ? suspects : makeRoom(deployment, services, care);
 }
 
 function cure(deployment: string, { name: service, image }: Service, incident: Incident | undefined, own: readonly Container[]): Step[] {
@@ -57,10 +57,10 @@ function isOf(container: string, service: string): boolean {
   return container.endsWith(`_${service}`) || container.endsWith(`_${service}.next`);
 }
 
-function makeRoom(services: readonly Service[], { room, unused }: ImageCare): Step[] {
-  const [neediest] = services
-    .map(({ image }) => ({ image, shortBytes: short(room[imageReference(image)]) }))
-    .toSorted((a, b) => b.shortBytes - a.shortBytes);
+function makeRoom(deployment: string, services: readonly Service[], { room, shortBytes: ofContainers, unused }: ImageCare): Step[] {
+  const ofImages = services.map(({ image }) => ({ need: `image "${image}"`, shortBytes: short(room[imageReference(image)]) }));
+  const needs = [...ofImages, { need: `the containers of deployment "${deployment}"`, shortBytes: ofContainers }];
+  const [neediest] = needs.toSorted((a, b) => b.shortBytes - a.shortBytes);
   const images: UnusedImage[] = [];
   let freedBytes = 0;
   for (const image of unused) {
@@ -68,7 +68,7 @@ function makeRoom(services: readonly Service[], { room, unused }: ImageCare): St
     images.push(image);
     freedBytes += image.sizeBytes;
   }
-  return neediest === undefined || images.length === 0 ? [] : [{ kind: "makeRoom", images, image: neediest.image }];
+  return neediest === undefined || images.length === 0 ? [] : [{ kind: "makeRoom", images, need: neediest.need }];
 }
 
 function short(room: Room | undefined): number {

@@ -52,8 +52,8 @@ interface Arguments {
     readonly image: string;
     readonly imageId: string;
   };
-  /** Removes images that nothing refers to, for a pull of `image`. */
-  readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly image: string };
+  /** Removes images that nothing refers to. `need`: what for, e.g. `image "nginx:alpine"`. */
+  readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly need: string };
   readonly removeNetwork: { readonly network: string };
   /** `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest` is. */
   readonly createSecret: {

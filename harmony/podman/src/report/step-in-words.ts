@@ -13,7 +13,7 @@ export function doing(step: Step): string {
       return `looking whether image "${step.image}" is whole`;
     case "makeRoom": {
       const names = step.images.map(({ name, sizeBytes }) => `"${name}" (${megabytes(sizeBytes)})`).join(", ");
-      return `removing ${step.images.length === 1 ? "image" : "images"} ${names}, which nothing uses, to make room for image "${step.image}"`;
+      return `removing ${step.images.length === 1 ? "image" : "images"} ${names}, which nothing uses, to make room for ${step.need}`;
     }
     case "createNetwork":
     case "removeNetwork":
