@@ -60,6 +60,11 @@ export interface Refusal {
 
 /** A variant on one Topology. */
 export interface Interpret<Data> {
+  /**
+   * Told at the start, before all else: the workloads that are to be here. Each is reconciled in its turn; until it was, the variant knows
+   * nothing of what it needs, and removes nothing that it may share.
+   */
+  expect?(names: readonly string[]): void;
   reconcile(desired: Desired<Data>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   /** Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and some are missed. Never throws. */
@@ -84,6 +89,7 @@ export interface BoundVariant {
   readonly type: string;
   /** The `Rejected` report that `reconcile` would give of a Score that does not parse, or that is refused here; null: neither. */
   check(data: unknown): WorkloadReport | null;
+  expect(names: readonly string[]): void;
   /**
    * Parses and reconciles. A Score that does not parse, or is refused here, gives a `Rejected` report and touches nothing.
    * `data: null` removes.
@@ -111,6 +117,7 @@ export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Da
       const result = read(data);
       return result.ok ? null : result.report;
     },
+    expect: (names) => interpret.expect?.(names),
     workloads: (signal) => interpret.workloads(signal),
     watch: (onChange, signal) => interpret.watch(onChange, signal),
     retry: (name, signal) => interpret.retry(name, signal),

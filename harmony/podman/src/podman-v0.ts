@@ -67,6 +67,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
       report,
     };
     return {
+      expect: (names) => images.expect(names),
       refuse: (score) => {
         const message = denied(policy, score);
         return message === null ? null : { reason: "PolicyDenied", message };

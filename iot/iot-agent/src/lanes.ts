@@ -3,7 +3,7 @@
 // and the one before it stays in force: kept up as if nothing had come, also after a power cut.
 
 import { type BoundVariant, type Explanation, formatIssues, type Hold, type Workload, type WorkloadReport } from "@harmony/core";
-import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
+import { backoffMs, type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { type DeploymentName, Score } from "@iot/contracts";
 import type { DesiredState } from "./desired-state.ts";
@@ -41,10 +41,11 @@ export interface LanesOptions {
   readonly onRemoved: (name: DeploymentName) => void;
   /** What a person holds. */
   readonly holdOf: (name: DeploymentName) => Hold | null;
+  readonly clock?: Clock;
 }
 
 export class Lanes {
-  readonly #options: LanesOptions;
+  readonly #options: Required<LanesOptions>;
   readonly #queue: KeyedQueue<DeploymentName>;
   readonly #relist: KeyedQueue<"relist">;
   readonly #variants: ReadonlyMap<string, BoundVariant>;
@@ -56,12 +57,13 @@ export class Lanes {
   readonly #attempts = new Map<DeploymentName, number>();
 
   constructor(options: LanesOptions) {
-    const { variants, relistIntervalMs, log } = options;
-    this.#options = options;
+    const { variants, relistIntervalMs, log, clock = systemClock } = options;
+    this.#options = { ...options, clock };
     this.#variants = new Map(variants.map((variant) => [variant.type, variant]));
     this.#queue = new KeyedQueue<DeploymentName>({
       handle: (name, signal) => this.#handle(name, signal),
       onError: (name, error) => this.#tellFault(name, error),
+      clock,
       ...RETRY,
     });
     this.#relist = new KeyedQueue<"relist">({
@@ -70,16 +72,20 @@ export class Lanes {
         return relistIntervalMs;
       },
       onError: (_, error) => log.error("failed to list what runs", { error }),
+      clock,
     });
   }
 
   /** Looks at everything now, and again at each interval; sooner where a variant hints that something changed. */
   start(signal: AbortSignal): void {
+    const { variants, desired } = this.#options;
+    const staying = desired.names().filter((name) => desired.record(name)?.removing === false);
+    for (const variant of variants) variant.expect(staying.filter((name) => this.#inForce(name)?.variant === variant));
     this.#lookAtAll();
     this.#relist.add("relist");
-    for (const variant of this.#options.variants) {
+    for (const variant of variants) {
       void variant.watch((text) => {
-        const name = this.#options.desired.names().find((known) => known === text);
+        const name = desired.names().find((known) => known === text);
         if (name !== undefined) this.look(name, false);
       }, signal);
     }
@@ -100,7 +106,7 @@ export class Lanes {
     const target = this.#inForce(name);
     if (target !== null) await target.variant.retry(name, signal);
     // What has not got anywhere for so long, as a pull without a byte, is broken off; what advances would only lose what it has.
-    this.look(name, systemClock.monotonicMs() - (this.#toldAtMs.get(name) ?? 0) > SILENT_MS);
+    this.look(name, this.#options.clock.monotonicMs() - (this.#toldAtMs.get(name) ?? 0) > SILENT_MS);
   }
 
   /** What was seen of it and what is planned, with nothing applied; null: its Score is none that a variant could be asked about. */
@@ -298,9 +304,9 @@ export class Lanes {
   }
 
   #tell(name: DeploymentName, record: DeploymentRecord, report: WorkloadReport): void {
-    const { desired, onReport } = this.#options;
+    const { desired, onReport, clock } = this.#options;
     this.#reports.set(name, report);
-    this.#toldAtMs.set(name, systemClock.monotonicMs());
+    this.#toldAtMs.set(name, clock.monotonicMs());
     const trouble = record.removing ? undefined : desired.trouble(name);
     onReport(name, {
       report: trouble === undefined ? report : withWrong(report, trouble),

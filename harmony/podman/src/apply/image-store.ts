@@ -49,6 +49,8 @@ export class ImageStore {
   readonly #neededBytes = new Map<string, number>();
   /** Deployments of which a container met a full disk, and there were images to remove. */
   readonly #full = new Set<string>();
+  /** Deployments that are to be here and were not looked at yet: an image may be theirs. */
+  #awaited = new Set<string>();
   /** By deployment, the services of its Score with the references of their images. */
   readonly #wanted = new Map<string, readonly Wanted[]>();
   /** References of which an image was found damaged: another pull may have found its layers here. */
@@ -63,12 +65,18 @@ export class ImageStore {
     this.damage = new DamageRecord(options.clock.monotonicMs);
   }
 
+  /** Of the deployments that are to be here; each is looked at in its turn. */
+  expect(deployments: readonly string[]): void {
+    this.#awaited = new Set(deployments);
+  }
+
   /** Those of the Score that count as there; null: it is not. */
   async images(desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot["images"]> {
     const services = desired.data?.services ?? [];
     const wanted = services.map(({ name, image }) => ({ deployment: desired.name, service: name, reference: imageReference(image) }));
     if (desired.data === null) this.#wanted.delete(desired.name);
     else this.#wanted.set(desired.name, wanted);
+    this.#awaited.delete(desired.name);
     const entries = [...new Set(wanted.map(({ reference }) => reference))].map(async (reference) => {
       // Of a pull that the power cut, layers may be there in part: it is not there before it was looked at.
       if ((await this.#options.ledger.pullState(reference)) === "cut") return [reference, null] as const;
@@ -352,6 +360,7 @@ export class ImageStore {
   }
 
   async #unused(signal: AbortSignal): Promise<ImageCare["unused"]> {
+    if (this.#awaited.size > 0) return [];
     const [listed, pulled] = await Promise.all([this.#options.podman.listImages(signal), this.#options.ledger.pulled()]);
     const wanted = new Set([...this.#wanted.values()].flat().map(({ reference }) => reference));
     return listed
