@@ -4,9 +4,9 @@
 
 import type { Desired, Outcome } from "@harmony/core";
 import { type Clock, errorText } from "@harmony/runtime";
+import { BusyRegistries } from "../memory/busy-registries.ts";
 import { DamageRecord } from "../memory/damage.ts";
 import type { DiskSpace } from "./disk-space.ts";
-import { BUSY_REGISTRY_MS } from "./failure.ts";
 import type { ImageCare, Room } from "../observe/image-facts.ts";
 import { megabytes } from "../plan/image-care.ts";
 import type { ImageLedger } from "../memory/image-ledger.ts";
@@ -55,14 +55,14 @@ export class ImageStore {
   readonly #wanted = new Map<string, readonly Wanted[]>();
   /** References of which an image was found damaged: another pull may have found its layers here. */
   readonly #suspected = new Set<string>();
-  /** By registry, when one may be asked again that was asked too often; of the monotonic clock. */
-  readonly #busy = new Map<string, { readonly untilMs: number; readonly detail: string }>();
+  readonly #busy: BusyRegistries;
   #unflushed: string | null = null;
   #graphRoot: string | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
     this.damage = new DamageRecord(options.clock.monotonicMs);
+    this.#busy = new BusyRegistries(options.clock.monotonicMs);
   }
 
   /** Of the deployments that are to be here; each is looked at in its turn. */
@@ -265,16 +265,13 @@ export class ImageStore {
 
   /** A registry that has been asked too often is left alone for a while. */
   readonly #ask: Podman["pullImage"] = async (reference, policy, signal, onLine) => {
-    const { podman, clock } = this.#options;
     const registry = reference.split("/")[0] ?? "";
-    const busy = this.#busy.get(registry);
-    if (busy !== undefined && clock.monotonicMs() < busy.untilMs)
-      throw new PodmanError(`failed to pull image "${reference}"`, { code: "registry-busy", detail: busy.detail });
+    const detail = this.#busy.of(registry);
+    if (detail !== null) throw new PodmanError(`failed to pull image "${reference}"`, { code: "registry-busy", detail });
     try {
-      await podman.pullImage(reference, policy, signal, onLine);
+      await this.#options.podman.pullImage(reference, policy, signal, onLine);
     } catch (error) {
-      if (error instanceof PodmanError && error.code === "registry-busy")
-        this.#busy.set(registry, { untilMs: clock.monotonicMs() + BUSY_REGISTRY_MS, detail: error.detail });
+      if (error instanceof PodmanError && error.code === "registry-busy") this.#busy.found(registry, error.detail);
       throw error;
     }
   };
@@ -282,7 +279,7 @@ export class ImageStore {
   /** A person asks: what was tried, and who was asked, may be again. */
   retry(deployment: string): void {
     this.damage.forget(deployment);
-    this.#busy.clear();
+    this.#busy.forget();
   }
 
   /** Why the image should not be removed, in a sentence: what is damaged may still be better than nothing. null: the registry has it. */
@@ -361,6 +358,7 @@ export class ImageStore {
 
   async #unused(signal: AbortSignal): Promise<ImageCare["unused"]> {
     if (this.#awaited.size > 0) return [];
+
     const [listed, pulled] = await Promise.all([this.#options.podman.listImages(signal), this.#options.ledger.pulled()]);
     const wanted = new Set([...this.#wanted.values()].flat().map(({ reference }) => reference));
     return listed
