@@ -17,6 +17,7 @@ import {
   checkRoute,
   endpointOf,
   isInsecure,
+  isProxied,
   notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
@@ -41,15 +42,15 @@ export const doctor: Command = {
 export async function examine(at: Surroundings): Promise<readonly Finding[]> {
   const passwd = (await machine.read("/etc/passwd")) ?? "";
   const uid = uidOf(passwd, AGENT_USER);
-  const [config, status, proxy] = await Promise.all([configOf(at, uid), statusOf(at), proxyCheck()]);
+  const [config, status, environments] = await Promise.all([configOf(at, uid), statusOf(at), readEnvironments()]);
   const groups = await Promise.all([
     serviceChecks(at, status),
     userChecks(passwd),
     podmanChecks(at, uid, config),
     systemChecks(at, uid),
-    Promise.resolve([proxy]),
+    Promise.resolve([checkProxy(environments)]),
     config instanceof UserError ? Promise.resolve([]) : natsChecks(config),
-    registryChecks(status, proxy),
+    registryChecks(status, environments),
   ]);
   const configuration =
     config instanceof UserError
@@ -166,9 +167,9 @@ async function systemChecks(at: Surroundings, uid: number | null): Promise<reado
   ];
 }
 
-async function proxyCheck(): Promise<Finding> {
+async function readEnvironments(): Promise<readonly string[]> {
   const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ""}`);
-  return checkProxy([environment.join("\n"), (await machine.read("/etc/environment")) ?? ""]);
+  return [environment.join("\n"), (await machine.read("/etc/environment")) ?? ""];
 }
 
 async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
@@ -183,16 +184,19 @@ async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
   return [...found, ...(isReached ? [await checkCredentials(config)] : [])];
 }
 
-async function registryChecks(status: LocalStatus | null, proxy: Finding): Promise<readonly Finding[]> {
+async function registryChecks(status: LocalStatus | null, environments: readonly string[]): Promise<readonly Finding[]> {
   if (status === null)
     return [
       warning("registries", "which images are wanted only the running agent knows", "sudo systemctl start iot-agent, then ask again"),
     ];
   const services = Object.values(status.deployments).flatMap((deployment) => deployment.services);
   const registries = registriesOf(services.flatMap(({ image }) => (image === undefined ? [] : [image])));
-  if (proxy.verdict !== "good") return registries.map(notAsked);
   const folder = "/etc/containers/registries.conf.d";
   const names = ["/etc/containers/registries.conf", ...(await machine.list(folder)).map((name) => `${folder}/${name}`)];
   const files = (await Promise.all(names.map((name) => machine.read(name)))).filter((text) => text !== null);
-  return Promise.all(registries.map((registry) => checkRegistry(registry, isInsecure(registry, files))));
+  return Promise.all(
+    registries.map(async (registry) =>
+      isProxied(registry, environments) ? notAsked(registry) : checkRegistry(registry, isInsecure(registry, files)),
+    ),
+  );
 }

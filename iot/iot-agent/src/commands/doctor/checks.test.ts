@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkProxy, endpointOf, isInsecure, registriesOf, whyNotReached } from "./network-checks.ts";
+import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
 import { checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./system-checks.ts";
 import { checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./user-checks.ts";
@@ -172,6 +172,23 @@ describe("the way out", () => {
     const finding = checkProxy(["PATH=/bin", 'LANG=C\nexport HTTPS_PROXY="http://ana:hunter2@proxy:3128"\n']);
     expect(finding).toMatchObject({ verdict: "warning" });
     expect(finding.says).toContain("HTTPS_PROXY=http://[redacted]@proxy:3128");
+  });
+
+  const proxy = "HTTPS_PROXY=http://proxy:3128";
+  test.each([
+    ["without a proxy", ["NO_PROXY=other"], false],
+    ["with one", [proxy, ""], true],
+    ["not named in NO_PROXY", [proxy, "NO_PROXY=other.plant"], true],
+    ["named in it", [`${proxy}\nNO_PROXY=other.plant, registry.plant`, ""], false],
+    ["named in /etc/environment", ["PATH=/bin", `${proxy}\nno_proxy="registry.plant"  # ours\n`], false],
+    ["named where the other spelling goes first", [`${proxy}\nno_proxy=registry.plant\nNO_PROXY=other.plant`], true],
+    ["named where that is empty", [`${proxy}\nNO_PROXY=\nno_proxy=registry.plant`], false],
+  ])("a registry %s", (_, environments, proxied) => {
+    expect(isProxied("registry.plant:5000", environments)).toBe(proxied);
+  });
+
+  test("Docker Hub is asked under another name than its images bear", () => {
+    expect(isProxied("docker.io", [`${proxy}\nNO_PROXY=registry-1.docker.io`])).toBe(false);
   });
 
   test("the registries of images, once each", () => {

@@ -11,6 +11,7 @@ import * as z from "zod/mini";
 import type { AgentConfig } from "../../config.ts";
 import { withoutUserInfo } from "../redact.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
+import { isExempt } from "./no-proxy.ts";
 
 const CONNECT_WITHIN_MS = 5_000;
 const NATS_PORT = 4_222;
@@ -104,6 +105,16 @@ export function checkProxy(environments: readonly string[]): Finding {
   );
 }
 
+/** Of the two spellings Go looks for this one first. */
+const NO_PROXY = [/^\s*(?:export\s+)?NO_PROXY=["']?([^"'#\n]+)/m, /^\s*(?:export\s+)?no_proxy=["']?([^"'#\n]+)/m];
+
+/** Whether Podman asks a registry through the proxy, which this program does not. Pure. */
+export function isProxied(registry: string, environments: readonly string[]): boolean {
+  if (checkProxy(environments).verdict === "good") return false;
+  const [noProxy = ""] = environments.flatMap((text) => NO_PROXY.flatMap((spelling) => spelling.exec(text)?.[1] ?? []));
+  return !isExempt(hostOf(registry), noProxy);
+}
+
 /** The registries that the images come from; what was built or loaded on the device has none. Pure. */
 export function registriesOf(images: readonly string[]): readonly string[] {
   const hosts = images.map((image) => {
@@ -137,11 +148,10 @@ export function isInsecure(registry: string, files: readonly string[]): boolean 
 
 export async function checkRegistry(registry: string, insecure: boolean): Promise<Finding> {
   const check = `registry ${registry}`;
-  const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
   const schemes = insecure ? (["https", "http"] as const) : (["https"] as const);
   let why = "";
   for (const scheme of schemes) {
-    const answer = await ask(`${scheme}://${host}/v2/`);
+    const answer = await ask(`${scheme}://${hostOf(registry)}/v2/`);
     const refusal = whyNotReached(answer);
     if (refusal === null) return good(check, "can be reached");
     why = refusal;
@@ -153,7 +163,10 @@ export async function checkRegistry(registry: string, insecure: boolean): Promis
   );
 }
 
-/** Podman goes through the proxy, which this program does not. */
+function hostOf(registry: string): string {
+  return registry === "docker.io" ? "registry-1.docker.io" : registry;
+}
+
 export function notAsked(registry: string): Finding {
   return warning(`registry ${registry}`, "not asked, since images are pulled through the proxy", "iot-agent podman pull IMAGE shows it");
 }
