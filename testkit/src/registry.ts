@@ -32,6 +32,8 @@ export interface Registry {
   failHalfWay(on: boolean): void;
   /** From now on a layer takes at least so long; 0 is at once. */
   slowDown(layerMs: number): void;
+  /** From now on it says that it is asked too often; false: no more. */
+  limit(on: boolean): void;
   /** How many requests came for a path that matches; for "nothing was pulled again". */
   requests(pattern: RegExp): number;
   /** Refuses connections until `up`. */
@@ -66,13 +68,14 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     env: { OTEL_TRACES_EXPORTER: "none" },
     ready: async () => (await fetch(`${backend}/v2/`)).ok,
   });
-  const faults: Faults = { failHalfWay: false, layerMs: 0 };
+  const faults: Faults = { failHalfWay: false, layerMs: 0, isLimited: false };
   const paths: string[] = [];
   let relay: Server | undefined;
 
   const up = async (): Promise<void> => {
     const started = createServer((incoming, outgoing) => {
       paths.push(`${incoming.method} ${incoming.url}`);
+      if (faults.isLimited) return tooOften(outgoing);
       if (!isAllowed(incoming, credentials)) return refuse(outgoing);
       passOn(incoming, outgoing, backendPort, faults);
     });
@@ -105,6 +108,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     },
     failHalfWay: (on) => void (faults.failHalfWay = on),
     slowDown: (layerMs) => void (faults.layerMs = layerMs),
+    limit: (on) => void (faults.isLimited = on),
     requests: (pattern) => paths.filter((path) => pattern.test(path)).length,
     down,
     up,
@@ -116,6 +120,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
 interface Faults {
   failHalfWay: boolean;
   layerMs: number;
+  isLimited: boolean;
 }
 
 /** A blob below this size is a configuration, not a layer. */
@@ -135,6 +140,12 @@ function refuse(outgoing: ServerResponse): void {
     "docker-distribution-api-version": "registry/2.0",
   };
   outgoing.writeHead(401, headers).end(body);
+}
+
+function tooOften(outgoing: ServerResponse): void {
+  const body = JSON.stringify({ errors: [{ code: "TOOMANYREQUESTS", message: "pull rate limit reached", detail: null }] });
+  // Podman would wait for longer and longer if it were not told for how long.
+  outgoing.writeHead(429, { "content-type": "application/json", "retry-after": "0" }).end(body);
 }
 
 function passOn(incoming: IncomingMessage, outgoing: ServerResponse, port: number, faults: Faults): void {

@@ -213,6 +213,20 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     expect(await eventually(page, { what: "it answers" })).toContain("version=3");
     await shell(`rm ${STORAGE}/filler`);
   });
+
+  test("a registry that is asked too often is left alone, until a person asks", async () => {
+    await podman("rmi", "--all", "--force");
+    registry.limit(true);
+    expect(await apply("hello", hello("hello:1"))).toMatchObject({ phase: "Blocked", reason: "RegistryBusy" });
+    registry.limit(false);
+    const asked = registry.requests(/./);
+    expect(await apply("hello", hello("hello:1"))).toMatchObject({ phase: "Blocked", reason: "RegistryBusy" });
+    expect(registry.requests(/./)).toBe(asked);
+    await variant.retry("hello", AbortSignal.timeout(10_000));
+    expect(await apply("hello", hello("hello:1"))).toMatchObject({ phase: "Running" });
+    await apply("hello", null);
+  });
+
   test("pull: newer with the registry down starts from the image in hand, and says so", async () => {
     await apply("hello", hello("hello:1"));
     await apply("hello", null);
