@@ -1,7 +1,7 @@
 // What befalls the device itself: its disks are full, its clock is years wrong until time is synchronised, files of the agent are damaged,
 // Podman's service is killed in the middle of a swap. After each it ends in the version that was pushed last, with nothing left over.
 
-import { eventually, loadImage, makeImage, type Registry, run, startRegistry } from "@iot/testkit";
+import { eventually, loadImage, makeImage, podmanKilledAfterPasta, type Registry, run, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Container, FaultWorld } from "./fault-world.ts";
 
@@ -152,6 +152,7 @@ describe("a clock that is years wrong until time is synchronised", () => {
 });
 
 describe("in the middle of a swap", () => {
+  beforeAll(() => world.answers(WEB, `version=${version}`));
   const ofWeb = (containers: readonly Container[]) => containers.filter(({ name }) => name.startsWith("web_hello"));
   // Each is so from that moment on, so that none can be missed.
   const phases: { phase: string; isReached: (found: readonly Container[], old: Container, image: string) => boolean }[] = [
@@ -173,23 +174,16 @@ describe("in the middle of a swap", () => {
   test.each(phases)("Podman's service is killed when $phase", async ({ isReached }) => {
     await reach(isReached);
     await world.userSystemctl("kill", "--kill-whom=main", "--signal=KILL", "podman.service");
-    if ((await outcome()) === "port held") await endLostPasta();
   });
 
-  /** Killed between its start of pasta and its own record of that, Podman forgets a pasta that holds the port (ADR 12). */
-  const outcome = (): Promise<"answers" | "port held"> =>
-    eventually(
-      async () => {
-        if (/"reason": ?"PortInUse"/.test(await shell("iot-agent status --json"))) return "port held";
-        const page = await world.page(WEB);
-        return page.includes(`version=${version}`) ? "answers" : Promise.reject(new Error(`the page says ${page}`));
-      },
-      { what: "the new version answers, or its port is held", timeoutMs: WAIT_MS },
-    );
-
-  /** As the runbook has it. */
-  const endLostPasta = async (): Promise<void> => {
-    expect(await shell(`ss -ltnp 'sport = :${WEB}'`)).toMatch(/"pasta/);
-    await shell(`pkill --full '[p]asta.*${WEB}-${WEB}:' && iot-agent retry web`);
-  };
+  test("Podman's service is killed as it has just started the new container's network: that does not hold the port", async () => {
+    const startedMs = Date.now();
+    const killed = await podmanKilledAfterPasta(shell, 1000);
+    await killed.arm();
+    await pushOther();
+    await world.answers(WEB, `version=${version}`);
+    await world.agentSays(/^what a Podman that was killed left of a network is ended/, startedMs);
+    expect(await shell("pgrep --count pasta")).toBe("1\n");
+    await killed.undo();
+  });
 });

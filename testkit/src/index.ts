@@ -1,5 +1,4 @@
 // The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
-
 export { cached } from "./cache.ts";
 export { type ArgoCd, startArgoCd } from "./argocd.ts";
 export { argoCdAssets } from "./argocd-program.ts";
@@ -22,3 +21,4 @@ export { type Registry, type RegistryCredentials, type RegistryOptions, startReg
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
+export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";

@@ -25,9 +25,10 @@ export async function startInterceptor(options: { readonly listen: string; reado
   const { listen, target } = options;
   const awaited = new Set<Interception & { readonly caught: () => void }>();
 
+  const find = ({ url = "", method }: IncomingMessage, when: Interception["when"]) =>
+    [...awaited].find((one) => one.when === when && one.method === method && one.path.test(url));
   const isAwaited = (incoming: IncomingMessage, when: Interception["when"]): boolean => {
-    const path = incoming.url ?? "";
-    const found = [...awaited].find((one) => one.when === when && one.method === incoming.method && one.path.test(path));
+    const found = find(incoming, when);
     if (found === undefined) return false;
     awaited.delete(found);
     found.caught();
@@ -36,6 +37,7 @@ export async function startInterceptor(options: { readonly listen: string; reado
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (isAwaited(incoming, "before")) return;
     const { method, url, headers } = incoming;
+    const mayBeAwaited = find(incoming, "after") !== undefined;
     const onward = request({ socketPath: target, method, path: url, headers }, (answer) => {
       if (answer.statusCode !== undefined && answer.statusCode < 400 && isAwaited(incoming, "after")) return void answer.resume();
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
@@ -45,7 +47,8 @@ export async function startInterceptor(options: { readonly listen: string; reado
       answer.pipe(outgoing);
     });
     onward.on("error", () => outgoing.destroy());
-    outgoing.on("close", () => onward.destroy());
+    // What is waited for is seen to its end, though whoever asked is ended meanwhile: it is done, and would not be asked for again.
+    if (!mayBeAwaited) outgoing.on("close", () => onward.destroy());
     incoming.pipe(onward);
   };
 

@@ -9,6 +9,7 @@ import { explain } from "./report/explain.ts";
 import type { HostView } from "./observe/host-view.ts";
 import type { ImageLedger } from "./memory/image-ledger.ts";
 import { ImageStore } from "./apply/image-store.ts";
+import type { NetworkRemains } from "./apply/lost-networks.ts";
 import { LABELS } from "./names.ts";
 import { observe, toContainer } from "./observe/observe.ts";
 import { plan } from "./plan/planner.ts";
@@ -34,6 +35,7 @@ export interface DeviceIdentity {
 
 export interface PodmanV0Needs {
   readonly podman: Podman;
+  readonly networkRemains: NetworkRemains;
   readonly device: DeviceIdentity;
   readonly journal: SwapJournal;
   readonly startList: StartList;
@@ -46,7 +48,7 @@ export interface PodmanV0Needs {
 export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
   type: "PodmanV0",
   parse: parsePodmanV0,
-  interpret({ capabilities: { podman, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
+  interpret({ capabilities: { podman, networkRemains, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
     let known: readonly string[] | null = null;
     const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
       (known ??= (await podman.info(signal)).host.cgroupControllers);
@@ -63,7 +65,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
       apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
         isInputStep(step)
           ? executeInputs({ podman, host, flush: (aborted) => images.flush(aborted) }, step, signal)
-          : execute({ podman, images, journal, startList }, step, signal, progress),
+          : execute({ podman, images, journal, startList, networkRemains }, step, signal, progress),
       report,
     };
     return {

@@ -1,7 +1,7 @@
 // PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it would. What it remembers lies in a folder of the
 // test's: it outlives the device's power cuts and starts anew with each boot.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bind, type BoundVariant } from "@harmony/core";
 import type { Device } from "@iot/testkit";
 import {
@@ -22,6 +22,7 @@ export interface DeviceConfig {
   readonly labels?: Readonly<Record<string, string>>;
   readonly policy?: Partial<Policy>;
   readonly onCorrupt?: StorageOptions["onCorrupt"];
+  readonly onLost?: (path: string) => void;
   /** A fault: called in place of what flushes the disk. */
   readonly flush?: DiskSpace["flush"];
 }
@@ -29,13 +30,14 @@ export interface DeviceConfig {
 export async function bindDevice(
   device: Device,
   folder: string,
-  { labels = {}, policy, onCorrupt = () => undefined, flush }: DeviceConfig = {},
+  { labels = {}, policy, onCorrupt = () => undefined, onLost = () => undefined, flush }: DeviceConfig = {},
 ): Promise<BoundVariant> {
   const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
   return bind(podmanV0, {
     name: device.name,
     capabilities: {
       podman: connectPodman({ socketPath: device.podmanSocket }),
+      networkRemains: { runFolder: dirname(dirname(device.podmanSocket)), onLost },
       device: { id: device.name, labels, bootId },
       journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),
       startList: fileStartList({ folder: join(folder, "start"), onCorrupt }),

@@ -29,7 +29,7 @@ import { type Handling, keepWatchdogFed } from "./watchdog.ts";
 const STATUSES_PER_PING = 10;
 
 export interface AgentOptions {
-  readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "secretsDir" | "policy">;
+  readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy">;
   readonly credentials: CredentialSource;
   /** The Score variants that this agent serves, each bound to its Topology. */
   readonly variants: readonly BoundVariant[];

@@ -38,6 +38,7 @@ describe("the configuration", () => {
         relistIntervalMs: 30_000,
         credentials: { type: "toml-shared", natsUser: "iot-agent", natsPass: "dev-shared-password" },
         natsUrls: ["nats://central:4222"],
+        userRunDir: "/run/user/1000",
         podmanSocket: "/run/user/1000/podman/podman.sock",
       },
     });

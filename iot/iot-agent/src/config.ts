@@ -79,6 +79,8 @@ export interface AgentConfig {
   readonly relistIntervalMs: number;
   readonly credentials: TomlSharedCredentials;
   readonly natsUrls: readonly string[];
+  /** Of the user that the agent runs as. */
+  readonly userRunDir: string;
   readonly podmanSocket: string;
 }
 
@@ -111,6 +113,7 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
   const parsed = parse(ConfigFile, parseToml(text, file));
   if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
   const { agent, credentials, nats, podman, policy } = parsed.value;
+  const userRunDir = env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`;
   const config: AgentConfig = {
     device: asDeviceId(agent.device_id),
     labels: agent.labels ?? {},
@@ -129,7 +132,8 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
     relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
     credentials: { type: credentials.type, natsUser: credentials.nats_user, natsPass: credentials.nats_pass },
     natsUrls: nats.urls,
-    podmanSocket: podman?.socket ?? `${env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`}/podman/podman.sock`,
+    userRunDir,
+    podmanSocket: podman?.socket ?? `${userRunDir}/podman/podman.sock`,
   };
   return { config, warnings: unknownKeys(parsed.value, file) };
 }

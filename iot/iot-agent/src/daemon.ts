@@ -34,6 +34,10 @@ export async function runDaemon(configFile: string): Promise<never> {
       const device = new PodmanDevice({
         device: { id: config.device, labels: config.labels, bootId: boot },
         podman: connectPodman({ socketPath: config.podmanSocket }),
+        networkRemains: {
+          runFolder: config.userRunDir,
+          onLost: (namespace) => log.warn("what a Podman that was killed left of a network is ended: no container had it", { namespace }),
+        },
         journal: fileSwapJournal(memory("swaps")),
         startList: fileStartList(memory("start")),
         disk: localDisk,

@@ -6,6 +6,7 @@ import { errorText, systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
 import { freeName } from "./free-name.ts";
 import type { ImageStore } from "./image-store.ts";
+import { endLostNetworks, type NetworkRemains } from "./lost-networks.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { StartList } from "../memory/start-list.ts";
@@ -16,6 +17,9 @@ import { recordFailure } from "../plan/trial.ts";
 type PodmanStep = Exclude<Step, InputStep>;
 
 const PORT_RETRY_MS = 30;
+/** A port that was let go is free before that. */
+const PORT_SUSPECT_MS = 500;
+const PORT_FREED_MS = 2_000;
 const STOP_PROGRESS_MS = 5_000;
 const HALF_STARTED_STOP_SECONDS = 10;
 
@@ -24,6 +28,7 @@ export interface Machine {
   readonly images: ImageStore;
   readonly journal: SwapJournal;
   readonly startList: StartList;
+  readonly networkRemains: NetworkRemains;
 }
 
 export async function execute(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
@@ -71,12 +76,8 @@ function notStored(step: Step, error: StorageError): Outcome {
   return { kind: "blocked", subject, reason: "JournalNotWritten", message };
 }
 
-async function carryOut(
-  { podman, images, journal, startList }: Machine,
-  step: PodmanStep,
-  signal: AbortSignal,
-  progress: (text: string) => void,
-): Promise<Outcome> {
+async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
+  const { podman, images, journal, startList } = machine;
   switch (step.kind) {
     case "pull":
       return images.pull(step, signal, progress);
@@ -99,10 +100,10 @@ async function carryOut(
       await images.flush(signal);
       break;
     case "start":
-      await start(podman, step, signal);
+      await start(machine, step, signal);
       break;
     case "revive":
-      await podman.startContainer(step.container, signal);
+      await start(machine, { container: step.container, patienceMs: 0 }, signal);
       break;
     case "unpause":
       await podman.unpauseContainer(step.container, signal);
@@ -141,20 +142,31 @@ async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, s
   }
 }
 
-async function start(podman: Podman, step: Extract<Step, { kind: "start" }>, signal: AbortSignal): Promise<void> {
-  const giveUpAtMs = systemClock.monotonicMs() + step.patienceMs;
+async function start(
+  { podman, networkRemains }: Machine,
+  { container, patienceMs }: Pick<Extract<Step, { kind: "start" }>, "container" | "patienceMs">,
+  signal: AbortSignal,
+): Promise<void> {
+  const begunMs = systemClock.monotonicMs();
+  let giveUpAtMs = begunMs + patienceMs;
   let isEnded = false;
+  let isCleared = false;
   for (;;) {
     try {
-      return await podman.startContainer(step.container, signal);
+      return await podman.startContainer(container, signal);
     } catch (error) {
       if (!(error instanceof PodmanError)) throw error;
-      if (error.code === "failed" && !isEnded && (await isHalfStarted(podman, step.container, signal))) {
-        await podman.stopContainer(step.container, HALF_STARTED_STOP_SECONDS, signal);
+      if (error.code === "failed" && !isEnded && (await isHalfStarted(podman, container, signal))) {
+        await podman.stopContainer(container, HALF_STARTED_STOP_SECONDS, signal);
         isEnded = true;
         continue;
       }
-      if (error.code !== "port-in-use" || systemClock.monotonicMs() >= giveUpAtMs) throw error;
+      if (error.code !== "port-in-use" && error.code !== "network-half-made") throw error;
+      if (!isCleared && systemClock.monotonicMs() >= begunMs + Math.min(patienceMs, PORT_SUSPECT_MS)) {
+        isCleared = true;
+        if (await endLostNetworks(podman, networkRemains, signal)) giveUpAtMs = systemClock.monotonicMs() + PORT_FREED_MS;
+      }
+      if (systemClock.monotonicMs() >= giveUpAtMs) throw error;
       await systemClock.sleep(PORT_RETRY_MS, signal);
     }
   }

@@ -59,6 +59,11 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
         "NetworkNotReady",
         `Podman cannot make the network of service "${subject}" (${error.detail}), as when the device's cable is out: plug it in; \`iot-agent doctor\` tells how containers start without it`,
       );
+    case "network-half-made":
+      return blocked(
+        "NetworkNotReady",
+        `Podman cannot make the network of service "${subject}" (${error.detail}), of which a Podman that was killed has left a part: it is tried again; a reboot clears it`,
+      );
     case "source-missing": {
       const source = MISSING_SOURCE.exec(error.detail)?.[1] ?? "a path";
       return source.startsWith("/dev/")

@@ -36,6 +36,7 @@ test.each([
   [500, 'that name is already in use creating container storage: the container name "a_b" is already in use by 7d2d', "conflict"],
   [409, "network already used", "conflict"],
   [500, "pasta failed with exit code 1: Failed to bind port 8080 (Address already in use) for option '-t 8080-8080:80-80'", "port-in-use"],
+  [500, 'rootless netns: mount resolv.conf to "/etc/resolv.conf": no such file or directory', "network-half-made"],
   [500, "rootlessport listen tcp 0.0.0.0:8080: bind: address already in use", "port-in-use"],
   [500, "write /home/x: no space left on device", "disk-full"],
   [

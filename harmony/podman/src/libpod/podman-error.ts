@@ -9,6 +9,8 @@ export type PodmanErrorCode =
   | "address-missing"
   /** pasta cannot copy the device's routes: an interface has an address and no carrier. */
   | "routes-refused"
+  /** Of the namespace that all bridged containers share, a Podman that was killed has made a part. */
+  | "network-half-made"
   /** What is to be mounted is not there any more. */
   | "source-missing"
   | "image-not-found"
@@ -72,6 +74,7 @@ export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   if (/address already in use|port is already allocated/i.test(text)) return "port-in-use";
   if (/cannot assign requested address/i.test(text)) return "address-missing";
   if (/couldn't set IPv[46] route/i.test(text)) return "routes-refused";
+  if (/rootless netns: mount resolv\.conf .*no such file/i.test(text)) return "network-half-made";
   if (DAMAGE.test(text)) return "damaged";
   if (MISSING_SOURCE.test(text)) return "source-missing";
   if (/no such image|image not known/i.test(text)) return "image-not-found";

@@ -1,6 +1,7 @@
 // The libpod calls that this package makes, one method each; every answer is parsed at this border and only what is used of it is
 // taken. Throws PodmanError alone, or the reason of the caller's own abort. HTTP lives in libpod-http.ts.
 
+import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import { abortable } from "@harmony/runtime";
 import * as z from "zod/mini";
@@ -55,6 +56,12 @@ const InspectedContainer = z.looseObject({
   State: z.looseObject({ Status: z.catch(z.string(), ""), StoppedByUser: z.catch(z.boolean(), false) }),
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;
+
+/** A field that is missing is no answer: what no container has is taken away. */
+const Networked = z.looseObject({
+  NetworkSettings: z.looseObject({ SandboxKey: z.string() }),
+  HostConfig: z.looseObject({ NetworkMode: z.string() }),
+});
 
 const Image = z.looseObject({
   Id: z.string(),
@@ -136,6 +143,11 @@ export interface Podman {
   /** Those that were made of an image, by this reference or another of the same, anyone's. */
   containersOf(reference: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   inspectContainer(name: string, signal: AbortSignal): Promise<InspectedContainer>;
+  /**
+   * The network of each container, anyone's; waits for those that are being started. `namespace`: its name, empty while it has none;
+   * `isBridged`: to networks that can be named, all in one namespace of the user's.
+   */
+  networked(signal: AbortSignal): Promise<readonly { readonly namespace: string; readonly isBridged: boolean }[]>;
   /** `spec` is libpod's SpecGenerator. Never pulls. */
   createContainer(spec: Readonly<Record<string, unknown>> & { readonly name: string }, signal: AbortSignal): Promise<void>;
   /** Also of one that runs already. */
@@ -215,6 +227,22 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
     },
 
     inspectContainer: (name, signal) => http.json(InspectedContainer, get(container(name, "/json"), `inspect container "${name}"`, signal)),
+
+    networked: async (signal) => {
+      const all = await http.json(z.array(ListedContainer), get("/containers/json?all=true", "list containers", signal));
+      const found = all.map(async ({ Id }) => {
+        const asked = { ...get(container(Id, "/json"), `inspect container "${Id}"`, signal), timeoutMs: SLOW_MS };
+        try {
+          const { NetworkSettings, HostConfig } = await http.json(Networked, asked);
+          return [{ namespace: basename(NetworkSettings.SandboxKey), isBridged: HostConfig.NetworkMode === "bridge" }];
+        } catch (error) {
+          // Gone since it was listed.
+          if (error instanceof PodmanError && error.code === "not-found") return [];
+          throw error;
+        }
+      });
+      return (await Promise.all(found)).flat();
+    },
 
     createContainer: (spec, signal) =>
       post("/containers/create", `create container "${spec.name}"`, signal, { body: spec, timeoutMs: SLOW_MS }),
