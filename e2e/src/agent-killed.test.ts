@@ -109,10 +109,11 @@ const ofWeb = (deed: string): RegExp => new RegExp(`/containers/web_[^/?]*${deed
 /** Killed at by the moments of a swap and of the way back. */
 const OF_THE_MOMENTS = ["create", "journal", "stop", "start", "rename", "remove"] as const satisfies readonly StepKind[];
 
-/** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test/images.int.test.ts. */
+/** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test, images.int.test.ts and device-inputs.int.test.ts. */
 const NO_PART_OF_A_SWAP = {
   mend: "comes of damage that Podman reports, and ends before a swap goes on",
   verifyImage: "comes of an image that could not be executed, and changes nothing",
+  mendSecretStore: "comes of damage that the agent sees, and ends before a swap goes on",
   makeRoom: "comes of a disk that is nearly full, before anything is made",
 } as const satisfies Partial<Record<StepKind, string>>;
 

@@ -25,12 +25,14 @@ export interface DeviceConfig {
   readonly onLost?: (path: string) => void;
   /** A fault: called in place of what flushes the disk. */
   readonly flush?: DiskSpace["flush"];
+  /** The agent may not write where Podman has its secrets. */
+  readonly isSecretStoreReadOnly?: boolean;
 }
 
 export async function bindDevice(
   device: Device,
   folder: string,
-  { labels = {}, policy, onCorrupt = () => undefined, onLost = () => undefined, flush }: DeviceConfig = {},
+  { labels = {}, policy, onCorrupt = () => undefined, onLost = () => undefined, flush, isSecretStoreReadOnly = false }: DeviceConfig = {},
 ): Promise<BoundVariant> {
   const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
   return bind(podmanV0, {
@@ -43,7 +45,7 @@ export async function bindDevice(
       startList: fileStartList({ folder: join(folder, "start"), onCorrupt }),
       disk: { ...diskOf(device), ...(flush === undefined ? {} : { flush }) },
       imageLedger: openImageLedger({ folder: join(folder, "state"), onCorrupt, bootId }),
-      host: hostOf(device),
+      host: hostOf(device, { isSecretStoreReadOnly }),
       policy: { ...CLOSED, ...policy },
     },
     inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),

@@ -31,12 +31,17 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   });
 
   const podman = async (...argv: string[]): Promise<string> => (await device.exec(["podman", ...argv], { user })).stdout.trim();
-  const apply = (name: string, data: unknown, on: BoundVariant = variant): Promise<WorkloadReport> => {
+  const apply = (
+    name: string,
+    data: unknown,
+    on: BoundVariant = variant,
+    onReport: (report: WorkloadReport) => unknown = () => undefined,
+  ): Promise<WorkloadReport> => {
     lastRevision += 1;
     const string = data === null ? "" : scoreString(data);
     return on.reconcile(
       { name, revision: String(lastRevision), scoreString: string, data, hold: null },
-      { signal: AbortSignal.timeout(60_000) },
+      { signal: AbortSignal.timeout(60_000), onReport },
     );
   };
   const web = (more: object) => ({ services: [{ name: "web", image: "localhost/hello:1", stopTimeoutSeconds: 5, ...more }] });
@@ -139,23 +144,62 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await apply("sealed", null);
   });
 
-  test("a store of secrets that the power has damaged holds up nobody else, and is filled again when it is moved away", async () => {
-    const store = "/home/iot-agent/.local/share/containers/storage/secrets";
+  const store = "/home/iot-agent/.local/share/containers/storage/secrets";
+  const list = `${store}/secrets.json`;
+  const values = `${store}/filedriver/secretsdata.json`;
+
+  test.each([
+    { damage: `: > ${list}`, isCut: false, kept: `${list}.damaged`, isListKept: false },
+    { damage: `truncate --size=100 ${list}`, isCut: true, kept: `${list}.damaged`, isListKept: false },
+    { damage: `truncate --size=30 ${values}`, isCut: false, kept: `${values}.damaged`, isListKept: true },
+    { damage: `: > ${values}`, isCut: true, kept: `${values}.damaged`, isListKept: true },
+    { damage: `rm ${values}`, isCut: false, kept: null, isListKept: true },
+  ])("a store of secrets that the power has damaged ($damage) is filled again", async ({ damage, isCut, kept, isListKept }) => {
     await putSecret("late", "value");
     const needing = web({ env: { A: { secret: "late" } } });
     await apply("first", needing);
-    await device.exec(["sh", "-c", `: > ${store}/secrets.json`]);
-    expect(await apply("plain", web({}))).toMatchObject({ phase: "Running", settled: true });
-    const told = await apply("second", needing);
+    await device.exec(["sh", "-c", "echo of a person | podman secret create hers -"], { user });
+    await device.exec(["sh", "-c", damage]);
+    // Podman goes on with what it had read before, or has never been able to read it.
+    if (isCut) {
+      await device.powerOff();
+      await device.powerOn();
+      variant = await boundWith({ site: "lab" });
+    }
+    const told: string[] = [];
+    for (const name of ["first", "second"]) {
+      const onReport = ({ reason, message }: WorkloadReport) => told.push(`${reason}: ${message}`);
+      expect(await apply(name, needing, variant, onReport)).toMatchObject({ phase: "Running", settled: true });
+      await podman("restart", "--time", "0", `${name}_web`);
+      expect(await podman("exec", `${name}_web`, "sh", "-c", "echo $A")).toBe("value");
+    }
+    expect(told.filter((text) => text.startsWith("SecretStoreDamaged: mending Podman's store of secrets"))).toHaveLength(1);
+    if (kept !== null) expect((await device.exec(["ls", kept])).stdout.trim()).toBe(kept);
+    const names = (await podman("secret", "ls", "--format", "{{.Name}}")).split("\n").map((name) => name.replace(/\..*/, ""));
+    expect(names.toSorted()).toEqual(["first_late", ...(isListKept ? ["hers"] : []), "second_late"]);
+    for (const name of ["first", "second"]) expect(await apply(name, null)).toMatchObject({ reason: "Removed", settled: true });
+    // Of it the value is lost, which Podman itself cannot remove.
+    await device.exec(["rm", "-rf", store]);
+    await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
+    await device.exec(["rm", `${SECRETS}/late`]);
+  });
+
+  test("a store of secrets that the agent may not mend holds up nobody else, and the sentence says what mends it", async () => {
+    await putSecret("late", "value");
+    const needing = web({ env: { A: { secret: "late" } } });
+    await apply("first", needing);
+    const readOnly = await bindDevice(device, folder.path, { labels: {}, isSecretStoreReadOnly: true });
+    await device.exec(["sh", "-c", `: > ${list}`]);
+    expect(await apply("plain", web({}), readOnly)).toMatchObject({ phase: "Running", settled: true });
+    const told = await apply("second", needing, readOnly);
     expect(told).toMatchObject({ phase: "Blocked", reason: "SecretStoreDamaged" });
     expect(told.message).toContain("`sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged`");
-    expect(await apply("first", needing)).toMatchObject({ phase: "Running", settled: true });
-    await device.exec(["sh", "-c", `mv ${store} /home/iot-agent/secrets.damaged`]);
+    expect(await apply("first", needing, readOnly)).toMatchObject({ phase: "Running", settled: true });
+    await device.exec(["mv", store, "/home/iot-agent/secrets.damaged"]);
     // It keeps what it has read for as long as it runs.
     await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
     for (const name of ["first", "second"]) {
-      expect(await apply(name, needing)).toMatchObject({ phase: "Running", settled: true });
-      await podman("restart", "--time", "0", `${name}_web`);
+      expect(await apply(name, needing, readOnly)).toMatchObject({ phase: "Running", settled: true });
       expect(await podman("exec", `${name}_web`, "sh", "-c", "echo $A")).toBe("value");
       await apply(name, null);
     }

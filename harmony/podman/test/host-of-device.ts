@@ -16,7 +16,7 @@ export const CLOSED: Policy = {
 };
 
 /** The agent is the user that Podman runs as; these tests are root. */
-export function hostOf(device: Device): HostView {
+export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isSecretStoreReadOnly: boolean }): HostView {
   // Another path after each boot.
   const seen = (): HostView =>
     hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, ""), onCorrupt: () => undefined });
@@ -32,6 +32,14 @@ export function hostOf(device: Device): HostView {
       return { ...(await seen().look(wanted)), paths: Object.fromEntries(paths) };
     },
     readSecret: (name) => seen().readSecret(name),
+    lookAtSecretStore: async (folder, untilWritten) => {
+      const found = await seen().lookAtSecretStore(folder, untilWritten);
+      return found.kind === "damaged" && isSecretStoreReadOnly ? { ...found, isMendable: false } : found;
+    },
+    mendSecretStore: async (folder, untilWritten) => {
+      await seen().mendSecretStore(folder, untilWritten);
+      await device.exec(["chown", "-R", "iot-agent:iot-agent", folder]);
+    },
     removeMounts: (folder) => seen().removeMounts(folder),
     writeMounts: async (folder, files) => {
       await seen().writeMounts(folder, files);

@@ -77,6 +77,8 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       return world.volumes.includes(step.volume) ? refuse("there is one") : { ...world, volumes: [...world.volumes, step.volume] };
     case "createSecret":
       return secrets.includes(step.secret) ? refuse("there is one") : { ...world, secrets: [...secrets, step.secret] };
+    case "mendSecretStore":
+      return { ...world, secrets: [], secretStore: { kind: "in-order" } };
     case "removeSecret":
       return { ...world, secrets: secrets.filter((secret) => secret !== step.secret) };
     case "writeMounts":

@@ -77,6 +77,7 @@ export function snapshot(more: Have = {}): Snapshot {
     networks: [],
     volumes: [],
     secrets: [],
+    secretStore: { kind: "in-order" },
     host: NO_HOST_FACTS,
     policy: CLOSED,
     controllers: [],
@@ -142,6 +143,8 @@ export function inWords(step: Step): string {
     case "writeMounts":
     case "removeMounts":
       return `${step.kind === "writeMounts" ? "write" : "remove"} files ${step.folder}`;
+    case "mendSecretStore":
+      return "mend secret store";
     case "createSecret":
     case "removeSecret":
       return `${step.kind === "createSecret" ? "create" : "remove"} secret ${step.secret}`;

@@ -5,6 +5,7 @@ import type { Outcome } from "@harmony/core";
 import { SECRET_STORE_DAMAGED } from "../plan/host-obstacle.ts";
 import type { HostView } from "../observe/host-view.ts";
 import type { InputSource } from "../plan/inputs.ts";
+import { secretsWritten } from "../observe/secret-store.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import { doing } from "../report/step-in-words.ts";
@@ -64,6 +65,9 @@ async function carryOut({ podman, host, flush }: InputMachine, step: InputStep, 
     case "removeSecret":
       await podman.removeSecret(step.secret, signal);
       await flush(signal);
+      break;
+    case "mendSecretStore":
+      await host.mendSecretStore(step.folder, () => secretsWritten(podman, signal));
       break;
     default:
       step satisfies never;

@@ -153,9 +153,14 @@ export class ImageStore {
     return outcome;
   }
 
+  /** Where Podman's storage is. */
+  async graphRoot(signal: AbortSignal): Promise<string> {
+    return (this.#graphRoot ??= (await this.#options.podman.info(signal)).store.graphRoot);
+  }
+
   /** All that was written to Podman's storage is on the disk when it returns. */
   async flush(signal: AbortSignal): Promise<void> {
-    const root = await this.#root(signal);
+    const root = await this.graphRoot(signal);
     try {
       await this.#options.disk.flush(root, signal);
       this.#unflushed = null;
@@ -347,7 +352,7 @@ export class ImageStore {
 
   /** Where the file system does not tell, it is tried: Podman says when it is full. */
   async #freeBytes(signal: AbortSignal): Promise<number> {
-    const root = await this.#root(signal);
+    const root = await this.graphRoot(signal);
     try {
       return await this.#options.disk.freeBytes(root, signal);
     } catch {
@@ -370,10 +375,6 @@ export class ImageStore {
       })
       .toSorted((a, b) => a.pulledAtMs - b.pulledAtMs)
       .map(({ Id: id, RepoTags, Size: sizeBytes }) => ({ id, name: RepoTags[0] ?? id.slice(0, 12), sizeBytes }));
-  }
-
-  async #root(signal: AbortSignal): Promise<string> {
-    return (this.#graphRoot ??= (await this.#options.podman.info(signal)).store.graphRoot);
   }
 }
 

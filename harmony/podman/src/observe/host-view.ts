@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
 import type { DeviceFact, HostFacts, PathFact, SecretFact } from "./host-facts.ts";
+import { lookAtSecretStore, mendSecretStore, type SecretStoreFact, type UntilWritten } from "./secret-store.ts";
 import { store, type StorageOptions, taken } from "../memory/swap-journal.ts";
 
 export interface LookFor {
@@ -24,6 +25,10 @@ export interface HostView {
   /** @throws the file system's error. */
   writeMounts(folder: string, files: readonly { readonly name: string; readonly mode: number; readonly bytes: Buffer }[]): Promise<void>;
   removeMounts(folder: string): Promise<void>;
+  /** `folder`: `secrets` in Podman's graph root, on the device. */
+  lookAtSecretStore(folder: string, untilWritten: UntilWritten): Promise<SecretStoreFact>;
+  /** @throws the file system's error. */
+  mendSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
 }
 
 export interface HostViewOptions {
@@ -149,6 +154,9 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
     removeMounts: async (folder) => {
       await rm(here(join(mountsFolder, folder)), { recursive: true, force: true });
     },
+
+    lookAtSecretStore: (folder, untilWritten) => lookAtSecretStore(folder, { seenAt: here(folder), untilWritten }),
+    mendSecretStore: (folder, untilWritten) => mendSecretStore(here(folder), untilWritten),
   };
 }
 

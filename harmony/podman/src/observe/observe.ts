@@ -1,6 +1,7 @@
 // What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
 // inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
 
+import { join } from "node:path";
 import type { Desired } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../apply/image-store.ts";
@@ -15,6 +16,7 @@ import type { RestartMeter } from "../memory/restart-meter.ts";
 import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
 import type { StartList } from "../memory/start-list.ts";
 import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "../memory/swap-journal.ts";
+import { secretsWritten } from "./secret-store.ts";
 import { goodOf } from "../plan/target.ts";
 import type { UpMeter } from "../memory/up-meter.ts";
 
@@ -50,7 +52,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     listContainers(options, desired.name, record, signal),
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
-    listSecrets(podman, desired.name, signal),
+    lookAtSecrets(options, both, signal),
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
     options.images.images(both, signal),
@@ -63,7 +65,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     containers,
     networks: networks.map(({ name }) => name),
     volumes: volumes.map(({ Name }) => Name),
-    secrets,
+    ...secrets,
     host: facts,
     policy,
     controllers,
@@ -87,6 +89,19 @@ async function writeDown({ podman, journal }: ObserveOptions, deployment: string
       if (error.code === "disk-full" && (await journal.release())) await podman.inspectContainer(name, signal);
     }
   }
+}
+
+async function lookAtSecrets(
+  { podman, host, images }: ObserveOptions,
+  { name, data }: Desired<PodmanV0>,
+  signal: AbortSignal,
+): Promise<Pick<Snapshot, "secrets" | "secretStore">> {
+  const secrets = await listSecrets(podman, name, signal);
+  const isWanted = data?.services.some(({ env }) => Object.values(env).some((value) => typeof value === "object" && "secret" in value));
+  // Else Podman's info is not worth waiting for.
+  if (secrets?.length === 0 && isWanted !== true) return { secrets, secretStore: { kind: "in-order" } };
+  const folder = join(await images.graphRoot(signal), "secrets");
+  return { secrets, secretStore: await host.lookAtSecretStore(folder, () => secretsWritten(podman, signal)) };
 }
 
 /** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */

@@ -4,6 +4,7 @@ import type { HostFacts } from "./host-facts.ts";
 import type { ImageCare } from "./image-facts.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PortMapping } from "../score/score-values.ts";
+import type { SecretStoreFact } from "./secret-store.ts";
 import type { SwapRecord } from "../memory/swap-journal.ts";
 
 export type ContainerState =
@@ -65,6 +66,8 @@ export interface Snapshot {
   readonly volumes: readonly string[];
   /** Podman's, for the environment of this deployment's containers; null: it cannot read its store of them. */
   readonly secrets: readonly string[] | null;
+  /** Looked at where the deployment has or wants a secret of Podman's, or Podman cannot read it. */
+  readonly secretStore: SecretStoreFact;
   readonly host: HostFacts;
   readonly policy: Policy;
   /** Cgroup controllers that can enforce a limit here. */

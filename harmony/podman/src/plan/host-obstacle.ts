@@ -14,16 +14,23 @@ interface Subject {
   readonly inputs: Inputs;
 }
 
-/** Podman writes it in place, and what the power cuts off there it cannot read any more. The agent may not write there itself. */
+/** Said where the agent itself may not write there, or may not even look. */
 export const SECRET_STORE_DAMAGED: string =
   "Podman cannot read its store of secrets, perhaps since the power went while it was written: `sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged` and `sudo systemctl --user --machine=iot-agent@ stop podman.service`; the agent fills it again";
 
-export function obstaclesToMaking(
+/** Of what is made and of what is started. */
+export function secretStoreObstacle(
   { service, inputs }: Subject,
-  { host, policy, secrets }: Pick<Snapshot, "host" | "policy" | "secrets">,
+  { secrets, secretStore }: Pick<Snapshot, "secrets" | "secretStore">,
 ): Blocked[] {
+  const isUsable = secrets !== null && secretStore.kind === "in-order";
+  return isUsable || Object.keys(inputs.secretEnv).length === 0
+    ? []
+    : [{ subject: service.name, reason: "SecretStoreDamaged", message: SECRET_STORE_DAMAGED }];
+}
+
+export function obstaclesToMaking({ service, inputs }: Subject, { host, policy }: Pick<Snapshot, "host" | "policy">): Blocked[] {
   const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
-  if (secrets === null && Object.keys(inputs.secretEnv).length > 0) return [blocked("SecretStoreDamaged", SECRET_STORE_DAMAGED)];
   return inputs.missing.map(({ kind, name }) => {
     if (kind === "label") {
       return blocked(

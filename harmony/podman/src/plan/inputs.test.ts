@@ -21,6 +21,14 @@ const made = (data: unknown, facts: HostFacts, labels: Record<string, string> = 
 
 const mounting = web({ secrets: [{ name: "db" }] });
 const inEnv = web({ env: { PASSWORD: { secret: "db" } } });
+const bothInEnv = { services: ["web", "other"].map((name) => ({ name, image: "x:1", env: { PASSWORD: { secret: "db" } } })) };
+const inBoth = web({ env: { PASSWORD: { secret: "db" } }, secrets: [{ name: "gone" }] });
+const ofBoth = made(inBoth, host({ secrets: { db: { kind: "present", digest: D1 }, gone: { kind: "present", digest: D2 } } }));
+const damaged = (isMendable: boolean) => ({ kind: "damaged", folder: "/f", detail: "secrets.json cannot be read", isMendable }) as const;
+const withInEnv = {
+  host: withSecret(D1),
+  containers: [container("web", inEnv, { state: "created", inputs: made(inEnv, withSecret(D1)).inputs })],
+};
 const labelled = web({ env: { SITE: { device: "labels.site" } } });
 const limited = web({ resources: { memory: "64Mi" } });
 const unlimited = made(limited, NO_HOST_FACTS).inputs;
@@ -132,6 +140,65 @@ testTable({
       have: { images, host: withSecret(D1), secrets: null },
       steps: [],
       blocked: ["web SecretStoreDamaged"],
+    },
+    {
+      name: "blocks who would be started with it",
+      want: inEnv,
+      have: { ...proved(inEnv), ...withInEnv, secrets: null },
+      steps: [],
+      blocked: ["web SecretStoreDamaged"],
+    },
+    {
+      name: "is mended before all else",
+      want: inEnv,
+      have: { images, host: withSecret(D1), secrets: null, secretStore: damaged(true) },
+      steps: ["mend secret store"],
+    },
+    {
+      name: "is mended also where it is only the values that are lost",
+      want: inEnv,
+      have: { ...proved(inEnv), ...withInEnv, secrets: [`app_db.${D1}`], secretStore: damaged(true) },
+      steps: ["mend secret store"],
+    },
+    {
+      name: "is filled again for what was made with it, before that is started",
+      want: inEnv,
+      have: { ...proved(inEnv), ...withInEnv, secrets: [] },
+      steps: [`create secret app_db.${D1}`, "start app_web"],
+    },
+    {
+      name: "is filled once with what two services have, of which one is made anew",
+      want: bothInEnv,
+      have: {
+        images,
+        networks: ["app_default"],
+        host: withSecret(D1),
+        containers: [container("web", bothInEnv, { state: "created", inputs: made(inEnv, withSecret(D1)).inputs })],
+      },
+      steps: [`create secret app_db.${D1}`, "start app_web", "create app_other", "start app_other"],
+    },
+    {
+      name: "is filled again for what has it, though another secret of the service is gone since",
+      want: inBoth,
+      have: {
+        ...proved(inBoth),
+        host: withSecret(D1, { mounts: [ofBoth.folder] }),
+        containers: [container("web", inBoth, { state: "created", inputs: ofBoth.inputs })],
+      },
+      steps: [`create secret app_db.${D1}`, "start app_web"],
+    },
+    {
+      name: "that the agent may not mend blocks",
+      want: inEnv,
+      have: { images, host: withSecret(D1), secrets: [`app_db.${D1}`], secretStore: damaged(false) },
+      steps: [],
+      blocked: ["web SecretStoreDamaged"],
+    },
+    {
+      name: "is mended before a secret of what is removed can go from it, and after the container is gone",
+      want: null,
+      have: { ...withInEnv, secrets: [`app_db.${D1}`], secretStore: damaged(true) },
+      steps: ["remove app_web", "mend secret store", `remove secret app_db.${D1}`],
     },
     { name: "is nothing to the others", want: web({}), have: { images, secrets: null }, steps: ["create app_web", "start app_web"] },
   ],

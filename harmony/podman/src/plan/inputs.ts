@@ -112,9 +112,13 @@ export function unenforced(service: Service, controllers: readonly string[]): re
   ].filter((limit) => limit !== null);
 }
 
-/** Whether a secret of Podman's is ours, for this deployment: the list of 4.9 tells no labels. */
+/** Whether a secret of Podman's is ours, for any deployment: the list of 4.9 tells no labels. */
+export function isSecretOfAgent(podmanName: string): boolean {
+  return /^[^_]+_.+\.[0-9a-f]{20}$/.test(podmanName);
+}
+
 export function isSecretOf(deployment: string, podmanName: string): boolean {
-  return podmanName.startsWith(`${deployment}_`) && /\.[0-9a-f]{20}$/.test(podmanName);
+  return podmanName.startsWith(`${deployment}_`) && isSecretOfAgent(podmanName);
 }
 
 /** Whether a container's label says that it was made with this folder or this secret of Podman's. */

@@ -37,7 +37,10 @@ export function createAll(options: {
     ...[...volumes]
       .filter((volume) => !snapshot.volumes.includes(volume))
       .map((volume) => ({ kind: "createVolume", volume, labels }) as const),
-    ...provideInputs(creating, snapshot),
+    ...provideInputs(
+      changing.map((role) => ({ ...role, madeWith: role.wanted === "neither" ? undefined : role[role.wanted]?.inputs })),
+      snapshot,
+    ),
     ...creating.map(({ service, spec, inputs, current, final, temporary }): Step => {
       const made = inputs.label === "" ? {} : { [LABELS.inputs]: inputs.label };
       const own = { [LABELS.service]: service.name, [LABELS.revision]: target.revision, [LABELS.score]: target.scoreString, ...made };

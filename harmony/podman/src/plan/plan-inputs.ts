@@ -10,17 +10,27 @@ interface Needing {
   readonly inputs: Inputs;
 }
 
-/** What is not there yet; nothing of a service that lacks something of the device. */
-export function provideInputs(needing: readonly Needing[], snapshot: Snapshot): Step[] {
+/** First, so that what is lost there is seen to be missing and handed over again. */
+export function mendSecretStore({ secretStore }: Snapshot): Step[] {
+  if (secretStore.kind !== "damaged" || !secretStore.isMendable) return [];
+  const { folder, detail } = secretStore;
+  return [{ kind: "mendSecretStore", folder, detail }];
+}
+
+/**
+ * What is not there yet. `madeWith`: the label of a container that is there, which needs what it was made with; without one it is to be
+ * made, which needs all or, of a service that lacks something of the device, nothing.
+ */
+export function provideInputs(needing: readonly (Needing & { readonly madeWith?: string | undefined })[], snapshot: Snapshot): Step[] {
   const steps = new Map<string, Step>();
-  for (const { service, inputs } of needing) {
+  for (const { service, inputs, madeWith } of needing) {
     const { mounts, secretEnv, missing } = inputs;
-    if (missing.length > 0) continue;
-    if (mounts !== null && !snapshot.host.mounts.includes(mounts.folder)) {
+    const isNeeded = (name: string): boolean => (madeWith === undefined ? missing.length === 0 : isNamedIn(madeWith, name));
+    if (mounts !== null && isNeeded(mounts.folder) && !snapshot.host.mounts.includes(mounts.folder)) {
       steps.set(mounts.folder, { kind: "writeMounts", service: service.name, ...mounts });
     }
     for (const { podmanName, name, digest } of Object.values(secretEnv)) {
-      if (snapshot.secrets === null || snapshot.secrets.includes(podmanName)) continue;
+      if (!isNeeded(podmanName) || snapshot.secrets === null || snapshot.secrets.includes(podmanName)) continue;
       steps.set(podmanName, { kind: "createSecret", service: service.name, secret: podmanName, name, digest });
     }
   }

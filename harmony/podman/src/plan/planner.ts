@@ -9,11 +9,11 @@ import { needsNetwork } from "./container-spec.ts";
 import { crashNeed, type CrashNeed } from "./crash-loop.ts";
 import { isCutShort, judge } from "./gate.ts";
 import { holdPlan } from "./hold.ts";
-import { hasReturnedDevice, missingDevices, obstaclesToMaking, obstaclesToStarting } from "./host-obstacle.ts";
+import { hasReturnedDevice, missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
 import { careFirst, imageObstacle } from "./image-care.ts";
 import { createAll, discardNetworks, pullAll } from "./make-ready.ts";
 import { containerName, imageReference, oldName, serviceOfName } from "../names.ts";
-import { provideInputs, removeUnusedInputs } from "./plan-inputs.ts";
+import { mendSecretStore, provideInputs, removeUnusedInputs } from "./plan-inputs.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
 import { assignRoles, isUp, type RestartNeed, restartNeed, type Role } from "./role.ts";
@@ -32,6 +32,8 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): Plan<Step>
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   if (desired.data === null) return removal(desired.name, own, snapshot);
   if (desired.hold !== null) return holdPlan(desired.name, own, snapshot);
+  const mending = mendSecretStore(snapshot);
+  if (mending.length > 0) return { steps: mending, blocked: [], recheckAfterMs: SOON_MS };
   const { record, nowMs } = snapshot;
   const target = targetOf(desired, desired.data, record, nowMs);
   const told = tellTrial(desired.name, target, snapshot);
@@ -53,6 +55,7 @@ function removal(deployment: string, own: readonly Container[], snapshot: Snapsh
   const steps: Step[] = [
     ...(snapshot.startList.length > 0 ? [{ kind: "recordStart", deployment, containers: [] } as const] : []),
     ...own.flatMap(discard),
+    ...mendSecretStore(snapshot),
     ...removeUnusedInputs([], [], snapshot),
     ...discardNetworks(snapshot),
     ...(isNothing(snapshot.record) ? [] : [{ kind: "journal", deployment, record: null, why: "it is removed" } as const]),
@@ -112,13 +115,13 @@ function planFor(
   const failed = blocked.length === 0 ? failureOf(deployment, target, kept, snapshot) : null;
   if (failed !== null) return { steps: [journal(deployment, failed)], blocked, recheckAfterMs: SOON_MS, isHeldUp: false };
 
-  const repairs = kept
-    // A port that leaves with this change is free in the next pass.
-    .filter((role) => !isBlocked(role) && portConflict(role.service.ports, leaving.filter(isUp)) === null)
-    .flatMap((role) => [
-      ...(role.current.inputs === role.inputs.label ? provideInputs([role], snapshot) : []),
-      ...repair(role, isOnTrial(record, target) ? context.trial : null, snapshot),
-    ]);
+  // A port that leaves with this change is free in the next pass.
+  const free = kept.filter((role) => !isBlocked(role) && portConflict(role.service.ports, leaving.filter(isUp)) === null);
+  const provided = provideInputs(
+    free.map((role) => ({ ...role, madeWith: role.current.inputs })),
+    snapshot,
+  );
+  const repairs = [...provided, ...free.flatMap((role) => repair(role, isOnTrial(record, target) ? context.trial : null, snapshot))];
   const holders = [...snapshot.containers.filter(isUp), ...starting.map(({ current }) => current)];
   const revivals = changing.flatMap((role) => revive(role, snapshot, holders));
   const change = (): Step[] => {
@@ -128,7 +131,10 @@ function planFor(
     if (revivals.length > 0) return [...revivals, ...pulls];
     if (changing.length === 0 && strays.length === 0) return [];
     const begin = isToBegin ? [journal(deployment, { record: opened, why: "a new version is on trial" })] : [];
-    const made = createAll({ deployment, target, snapshot, changing });
+    // A secret that two services have is created once.
+    const isProvided = (step: Step): boolean =>
+      step.kind === "createSecret" && provided.some((one) => one.kind === step.kind && one.secret === step.secret);
+    const made = createAll({ deployment, target, snapshot, changing }).filter((step) => !isProvided(step));
     const retired = strays.flatMap((stray) => leave(stray, from, own, context));
     return [...pulls, ...made, ...begin, ...exchangeAll(changing, strays, context), ...retired];
   };
@@ -264,6 +270,7 @@ function backOff(deployment: string, kept: readonly Kept[], record: SwapRecord):
 function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[] {
   const { service } = role;
   const ofHost = [
+    ...secretStoreObstacle(role, snapshot),
     ...(role.wanted === "neither" ? obstaclesToMaking(role, snapshot) : []),
     ...obstaclesToStarting(role, snapshot.host, snapshot.policy),
   ];

@@ -63,6 +63,8 @@ interface Arguments {
     readonly digest: string;
   };
   readonly removeSecret: { readonly secret: string };
+  /** Puts aside what Podman cannot read in its store of secrets; `detail` says what. */
+  readonly mendSecretStore: { readonly folder: string; readonly detail: string };
   readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
   readonly removeMounts: { readonly folder: string };
   /** On disk before the next step; a record of null forgets the deployment. `why` is for the person who reads the plan. */
@@ -86,9 +88,11 @@ export type JournalEntry =
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];
 
+const INPUT_KINDS = ["createSecret", "removeSecret", "mendSecretStore", "writeMounts", "removeMounts"] as const;
+
 /** Those that execute-inputs.ts carries out. */
-export type InputStep = Extract<Step, { kind: "createSecret" | "removeSecret" | "writeMounts" | "removeMounts" }>;
+export type InputStep = Extract<Step, { kind: (typeof INPUT_KINDS)[number] }>;
 
 export function isInputStep(step: Step): step is InputStep {
-  return step.kind === "createSecret" || step.kind === "removeSecret" || step.kind === "writeMounts" || step.kind === "removeMounts";
+  return INPUT_KINDS.some((kind) => kind === step.kind);
 }

@@ -140,6 +140,8 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Stopping", `removing container "${step.container}"`);
     case "removeNetwork":
       return said("Stopping", `removing network "${step.network}"`);
+    case "mendSecretStore":
+      return { ...said("Starting", doingInWords(step)), reason: "SecretStoreDamaged" };
     case "createSecret":
     case "writeMounts":
       return said("Starting", doingInWords(step));
