@@ -85,6 +85,21 @@ test("each thing that is missing is told with what to do, and all of it done, th
   );
 });
 
+test("Podman's store of secrets that a power cut has damaged is mended by the agent alone, from within its sandbox", async () => {
+  const store = "/home/iot-agent/.local/share/containers/storage/secrets";
+  // With the agent, as a cut ends both: neither has read it when it is damaged.
+  await sh("systemctl stop iot-agent && systemctl --user --machine=iot-agent@ stop podman.service");
+  await sh(`truncate --size=100 ${store}/secrets.json && systemctl start iot-agent`);
+  await eventually(() => sh(`ls ${store}/secrets.json.damaged && iot-agent history | grep SecretStoreDamaged`), {
+    what: "it is mended, and told",
+    timeoutMs: 30_000,
+  });
+  await explained(/Running/);
+  await device.exec(["podman", "restart", "--time", "0", "app_web"], { user: "iot-agent" });
+  const { stdout } = await device.exec(["podman", "exec", "app_web", "sh", "-c", "echo $PASSWORD"], { user: "iot-agent" });
+  expect(stdout).toBe("hunter2\n");
+});
+
 async function deploy(data: Record<string, unknown>): Promise<void> {
   const log = createLog({ name: "test", write: () => undefined });
   await using stack = new AsyncDisposableStack();
