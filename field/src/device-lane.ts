@@ -37,8 +37,8 @@ const TIMEOUTS = {
 } as const;
 
 const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
-/** Of the device, for both. */
-const SECRET = "field";
+/** Of the device. A version has one, and the next the other, so that Podman's store of secrets is written at each change. */
+const SECRETS = ["even", "odd"] as const;
 
 type Name = keyof typeof DEVICE_PORTS;
 const NAMES: readonly Name[] = ["web", "pump"];
@@ -309,10 +309,11 @@ export class DeviceLane {
 
 /** What the agent adds to a service: a file that each version has anew, and a secret as a file and in the environment. */
 function withInputs(version: string): Readonly<Record<string, unknown>> {
+  const secret = SECRETS[Number(/\d+$/.exec(version)?.[0]) % SECRETS.length];
   return {
     files: [{ path: "/etc/field/version", content: version }],
-    secrets: [{ name: SECRET }],
-    env: { FIELD_SECRET: { secret: SECRET } },
+    secrets: [{ name: secret }],
+    env: { FIELD_SECRET: { secret } },
   };
 }
 
@@ -336,7 +337,7 @@ nats_pass = "field"
 urls = ["${natsUrl}"]
 END
 chown root:iot-agent /etc/iot-agent/config.toml && chmod 0640 /etc/iot-agent/config.toml
-printf hunter2 | install -o root -g iot-agent -m 0640 /dev/stdin /etc/iot-agent/secrets/${SECRET} && sync
+for secret in ${SECRETS.join(" ")}; do printf $secret | install -o root -g iot-agent -m 0640 /dev/stdin /etc/iot-agent/secrets/$secret; done; sync
 set +e
 systemctl restart iot-agent --no-block`;
 }
