@@ -58,6 +58,11 @@ function lookedUp(container: string, name: string): Promise<string> {
   return world.podman("exec", container, "/bin/busybox", "nslookup", name);
 }
 
+function web(imageVersion: string, more: object): string {
+  const services = [{ name: "hello", image: world.device.image(imageVersion), ports: [`${WEB}:80`], ...more }];
+  return deployment("web", services);
+}
+
 /** Two services, which so have a network of their own. */
 function pair(): string {
   const image = world.device.image("1");
@@ -65,12 +70,12 @@ function pair(): string {
     { name: "front", image, ports: [`${PAIR}:80`] },
     { name: "back", image },
   ];
-  return JSON.stringify({
-    apiVersion: "iot.nationtech.io/v1alpha1",
-    kind: "Deployment",
-    metadata: { name: "pair" },
-    spec: { targetDevices: [world.device.id], score: { type: "PodmanV0", data: { services } } },
-  });
+  return deployment("pair", services);
+}
+
+function deployment(name: string, services: readonly object[]): string {
+  const spec = { targetDevices: [world.device.id], score: { type: "PodmanV0", data: { services } } };
+  return JSON.stringify({ apiVersion: "iot.nationtech.io/v1alpha1", kind: "Deployment", metadata: { name }, spec });
 }
 
 /** Who comes without a name is the operator or the command line. */
@@ -119,6 +124,19 @@ describe("a device that boots", () => {
     expect(await Promise.all(names.map((name) => world.container(name)))).toEqual(started);
     await world.pushFiles({ "pair.yaml": null });
   });
+});
+
+test("the cable is pulled while a new version is on trial: when it fails, the old one runs again without network", async () => {
+  const healthcheck = { test: ["CMD", "false"], interval: "2s", retries: 3 };
+  const failing = version === "1" ? "2" : "1";
+  await world.pushFiles({ "web.yaml": web(failing, { healthcheck }) });
+  await world.answers(WEB, `version=${failing}`);
+  await world.device.cutNetwork();
+  await world.statusSays(/network is down.*web: running .*failed: its health check fails/s);
+  await eventually(async () => (await pageOnDevice()).includes(`version=${version}`), { what: "the old version answers" });
+  await world.device.restoreNetwork();
+  await world.iotSays(["explain", "web"], /RolledBack.*its health check fails/);
+  await world.push({ web: [version, WEB] });
 });
 
 describe("NATS is not reached", () => {

@@ -223,6 +223,11 @@ test("its sandbox is as closed as ADR 18 says", async () => {
   expect(await onDevice("systemctl", "status", "--no-pager", "iot-agent")).toMatch(/Main PID: \d+ \(iot-agent\)/);
 });
 
+test("who logs in is told how the containers are seen", async () => {
+  const login = await device.exec(["script", "--quiet", "--return", "--command", "login -f root", "/dev/null"], { stdin: "exit\n" });
+  expect(login.stdout).toContain("iot-agent podman ps");
+});
+
 test("an upgrade and a downgrade restart the agent, and no container notices", async () => {
   await device.writeFile("/home/iot-agent/.config/containers/containers.conf", PASTA_CONF);
   await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
