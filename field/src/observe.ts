@@ -17,12 +17,13 @@ const SOCKET = "/run/user/1000/podman/podman.sock";
 const podman = (path: string): string =>
   `curl --silent --show-error --max-time 60 --unix-socket ${SOCKET} http://d/v4.0.0/libpod/${path} || echo null`;
 
+// Not the reserve: nothing is in it, and a megabyte takes minutes through the device's console.
 const SCRIPT = `
 echo '${SECTION} containers'; ${podman("containers/json?all=true")}; echo
 echo '${SECTION} volumes'; ${podman("volumes/json")}; echo
 echo '${SECTION} networks'; ${podman("networks/json")}; echo
 echo '${SECTION} journal'; journalctl --boot --unit=iot-agent --output=cat --no-pager; echo
-cd /var/lib/iot-agent && find . -type f | while read -r file; do echo '${SECTION} file '"$file"; cat "$file"; echo; done
+cd /var/lib/iot-agent && find . -type f ! -path ./swaps/.reserve | while read -r file; do echo '${SECTION} file '"$file"; cat "$file"; echo; done
 `;
 
 const Listed = z.array(z.object({ Names: z.array(z.string()), State: z.string(), Image: z.string() }));
