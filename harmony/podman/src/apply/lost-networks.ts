@@ -5,6 +5,7 @@
 import { access, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Podman } from "../libpod/podman.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
 
 export interface NetworkRemains {
   /** Of Podman's user: `/run/user/UID`. */
@@ -16,8 +17,15 @@ export interface NetworkRemains {
 /** Podman's own; 4.9 has others in the same folder. */
 const OF_ONE_CONTAINER = /^netns-[\da-f]+(-[\da-f]+){4}$/;
 
-/** Whether something was lost, of which a port is free some milliseconds later. false also where the agent may not look or write. */
-export async function endLostNetworks(podman: Podman, { runFolder, onLost }: NetworkRemains, signal: AbortSignal): Promise<boolean> {
+/**
+ * Whether something was lost, of which a port is free some milliseconds later. false also where the agent may not look or write, and where Podman
+ * does not tell the network of each container: what is wrong with another is not the trouble of the one that is being started.
+ */
+export async function endLostNetworks(
+  podman: Pick<Podman, "networked">,
+  { runFolder, onLost }: NetworkRemains,
+  signal: AbortSignal,
+): Promise<boolean> {
   const [own, shared] = [join(runFolder, "netns"), join(runFolder, "containers/networks/rootless-netns")];
   try {
     // First what is there, then what is known: of a container that is being started meanwhile Podman answers when it has made its record.
@@ -35,7 +43,7 @@ export async function endLostNetworks(podman: Podman, { runFolder, onLost }: Net
     }
     return lost.length > 0;
   } catch (error) {
-    if (error instanceof Error && "syscall" in error) return false;
+    if (error instanceof PodmanError || (error instanceof Error && "syscall" in error)) return false;
     throw error;
   }
 }
