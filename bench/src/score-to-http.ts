@@ -39,8 +39,8 @@ export const scoreToHttp: Measurement = {
       {
         what: "Score written to the bucket → first HTTP 200, image present, less the same by hand (its p50)",
         target: "p50 ≤ 40 ms, p99 ≤ 120 ms",
-        measured: `p50 ${ms(over(50))}, p99 ${ms(over(99))} (whole: ${summary(ours)}; ${ROUNDS} rounds)`,
-        baseline: `libpod create and start by hand: ${summary(theirs)}`,
+        measured: `p50 ${ms(over(50))}, p99 ${ms(over(99))} (whole: ${summary(ours)}; ${ROUNDS} rounds, of which the first of the agent's life ${ms(ours[0] ?? 0)})`,
+        baseline: `libpod create and start by hand: ${summary(theirs)}; the first ${ms(theirs[0] ?? 0)}`,
         met: over(50) <= 40 && over(99) <= 120,
         numbers: {
           oursP50: percentile(ours, 50),
