@@ -1,4 +1,5 @@
-export { connectPodman, type Info, type Podman } from "./libpod/podman.ts";
+export type { Info } from "./libpod/answers.ts";
+export { connectPodman, type Podman } from "./libpod/podman.ts";
 export { type DiskSpace, flushAll, localDisk } from "./apply/disk-space.ts";
 export { type ImageLedger, type ImageLedgerOptions, openImageLedger } from "./memory/image-ledger.ts";
 export { PodmanError, type PodmanErrorCode } from "./libpod/podman-error.ts";

@@ -57,7 +57,6 @@ export class ImageStore {
   readonly #suspected = new Set<string>();
   readonly #busy: BusyRegistries;
   #unflushed: string | null = null;
-  #graphRoot: string | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -153,14 +152,9 @@ export class ImageStore {
     return outcome;
   }
 
-  /** Where Podman's storage is. */
-  async graphRoot(signal: AbortSignal): Promise<string> {
-    return (this.#graphRoot ??= (await this.#options.podman.info(signal)).store.graphRoot);
-  }
-
   /** All that was written to Podman's storage is on the disk when it returns. */
   async flush(signal: AbortSignal): Promise<void> {
-    const root = await this.graphRoot(signal);
+    const root = await this.#options.podman.graphRoot(signal);
     try {
       await this.#options.disk.flush(root, signal);
       this.#unflushed = null;
@@ -352,7 +346,7 @@ export class ImageStore {
 
   /** Where the file system does not tell, it is tried: Podman says when it is full. */
   async #freeBytes(signal: AbortSignal): Promise<number> {
-    const root = await this.graphRoot(signal);
+    const root = await this.#options.podman.graphRoot(signal);
     try {
       return await this.#options.disk.freeBytes(root, signal);
     } catch {

@@ -1,7 +1,7 @@
 // What a person reads of a pull, from lines as Podman 4.9 and 5.4 write them.
 
 import { expect, test } from "vitest";
-import type { PullLine } from "../libpod/podman.ts";
+import type { PullLine } from "../libpod/answers.ts";
 import { type PullSize, pullProgress } from "./pull-progress.ts";
 
 const line = (id: string, status: string, current?: number, total?: number): PullLine => ({

@@ -1,6 +1,6 @@
 // How far a pull is, in a few words, from what Podman tells of its layers.
 
-import type { PullLine } from "../libpod/podman.ts";
+import type { PullLine } from "../libpod/answers.ts";
 
 /** Of the layers that are fetched and whose size is told, compressed. */
 export interface PullSize {

@@ -5,6 +5,22 @@ import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import { abortable } from "@harmony/runtime";
 import * as z from "zod/mini";
+import {
+  Event,
+  Image,
+  Info,
+  InspectedContainer,
+  ListedContainer,
+  ListedImage,
+  LoadedImages,
+  Named,
+  Network,
+  Networked,
+  PullLine,
+  Secret,
+  StorageCheck,
+  type Volume,
+} from "./answers.ts";
 import { LibpodHttp, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
 
@@ -18,126 +34,14 @@ const SILENT_PULL_MS = 600_000;
 /** All of an image is read from the card, or all of the storage, and some of it written. */
 const WHOLE_IMAGE_MS = 1_800_000;
 
-const textMap = z.catch(z.record(z.string(), z.string()), {});
-
-export const ListedContainer = z.looseObject({
-  Id: z.string(),
-  Names: z.array(z.string()),
-  Image: z.catch(z.string(), ""),
-  ImageID: z.catch(z.string(), ""),
-  State: z.string(),
-  Created: z.catch(z.string(), ""),
-  /** The health status; empty without a health check. */
-  Status: z.catch(z.string(), ""),
-  ExitCode: z.catch(z.number(), 0),
-  Restarts: z.catch(z.number(), 0),
-  /** Seconds since the epoch; below zero: never. */
-  StartedAt: z.catch(z.number(), -1),
-  ExitedAt: z.catch(z.number(), -1),
-  Labels: textMap,
-  Ports: z.catch(
-    z.nullable(
-      z.array(
-        z.looseObject({
-          host_ip: z.catch(z.string(), ""),
-          host_port: z.number(),
-          range: z.catch(z.number(), 1),
-          protocol: z.catch(z.string(), "tcp"),
-        }),
-      ),
-    ),
-    null,
-  ),
-});
-export type ListedContainer = z.output<typeof ListedContainer>;
-
-const InspectedContainer = z.looseObject({
-  Name: z.string(),
-  State: z.looseObject({ Status: z.catch(z.string(), ""), StoppedByUser: z.catch(z.boolean(), false) }),
-});
-export type InspectedContainer = z.output<typeof InspectedContainer>;
-
-/** A field that is missing is no answer: what no container has is taken away. */
-const Networked = z.looseObject({
-  NetworkSettings: z.looseObject({ SandboxKey: z.string() }),
-  HostConfig: z.looseObject({ NetworkMode: z.string() }),
-});
-
-const Image = z.looseObject({
-  Id: z.string(),
-  Digest: z.catch(z.string(), ""),
-  RepoTags: z.catch(z.array(z.string()), []),
-});
-export type Image = z.output<typeof Image>;
-
-const ListedImage = z.looseObject({
-  Id: z.string(),
-  /** Its references; none of an image whose tag another has taken. */
-  RepoTags: z.catch(z.array(z.string()), []),
-  /** With what it shares with other images. */
-  Size: z.catch(z.number(), 0),
-  /** How many containers are made of it, running or not, anyone's. */
-  Containers: z.catch(z.number(), 0),
-});
-export type ListedImage = z.output<typeof ListedImage>;
-
-const Info = z.looseObject({
-  host: z.looseObject({
-    arch: z.string(),
-    cgroupControllers: z.catch(z.array(z.string()), []),
-    kernel: z.catch(z.string(), ""),
-    distribution: z.catch(z.looseObject({ distribution: z.string(), version: z.string() }), { distribution: "", version: "" }),
-    memTotal: z.catch(z.number(), 0),
-    cpus: z.catch(z.number(), 0),
-    rootlessNetworkCmd: z.catch(z.string(), ""),
-    cgroupVersion: z.catch(z.string(), ""),
-    cgroupManager: z.catch(z.string(), ""),
-    security: z.catch(z.looseObject({ rootless: z.boolean() }), { rootless: false }),
-  }),
-  /** Where images and containers lie. */
-  store: z.looseObject({ graphRoot: z.string(), graphDriverName: z.catch(z.string(), "") }),
-  version: z.looseObject({ Version: z.string() }),
-});
-export type Info = z.output<typeof Info>;
-
-const Named = z.looseObject({ Name: z.string(), Labels: textMap });
-export type Volume = z.output<typeof Named>;
-
-// In lower case in 4.x and later, in upper case on some paths of 4.0.
-const Network = z.looseObject({ name: z.string(), labels: textMap });
-export type Network = z.output<typeof Network>;
-
-const Secret = z.looseObject({ Spec: z.looseObject({ Name: z.string() }) });
-export type Secret = z.output<typeof Secret>;
-
-const PullLine = z.looseObject({
-  /** Of the layer (or configuration) that it tells of; cut short. */
-  id: z.optional(z.string()),
-  status: z.optional(z.string()),
-  progressDetail: z.catch(z.looseObject({ current: z.optional(z.number()), total: z.optional(z.number()) }), {}),
-  error: z.optional(z.string()),
-});
-export type PullLine = z.output<typeof PullLine>;
-
 /** What Podman says when a file is none of the kinds that it tried, each with a reason of its own. */
 const NO_ARCHIVE = /payload does not match any/;
-
-const LoadedImages = z.looseObject({ Names: z.catch(z.array(z.string()), []) });
-
-const ByLayer = z.catch(z.nullable(z.record(z.string(), z.unknown())), null);
-const StorageCheck = z.looseObject({ Errors: z.boolean(), RemovedLayers: ByLayer, RemovedImages: ByLayer, RemovedContainers: ByLayer });
-export type StorageCheck = z.output<typeof StorageCheck>;
-
-const Event = z.looseObject({
-  Type: z.string(),
-  Action: z.string(),
-  Actor: z.looseObject({ Attributes: textMap }),
-});
-export type Event = z.output<typeof Event>;
 
 export interface Podman {
   /** Slow on a device that is busy: Podman runs each of its programs for it, and asks the package manager about them. */
   info(signal: AbortSignal): Promise<Info>;
+  /** Where its storage is. It stays so, and an info is a tenth of a second of work or more: one that was told before will do, whoever asked. */
+  graphRoot(signal: AbortSignal): Promise<string>;
   /** Running or not. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   /** Those that were made of an image, by this reference or another of the same, anyone's. */
@@ -206,14 +110,23 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
 
   const neverAborted = new AbortController().signal;
   let beingTold: Promise<Info> | null = null;
+  let graphRoot: string | null = null;
+
+  // Who asks while it is being told gets the same answer: at a boot several ask at once, and each answer is seconds of work.
+  const info = (signal: AbortSignal): Promise<Info> => {
+    const ask = async (): Promise<Info> => {
+      const told = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
+      graphRoot = told.store.graphRoot;
+      return told;
+    };
+    beingTold ??= ask().finally(() => (beingTold = null));
+    return abortable(beingTold, signal);
+  };
 
   return {
-    // Who asks while it is being told gets the same answer: at a boot several ask at once, and each answer is seconds of work.
-    info: (signal) => {
-      const ask = (): Promise<Info> => http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
-      beingTold ??= ask().finally(() => (beingTold = null));
-      return abortable(beingTold, signal);
-    },
+    info,
+
+    graphRoot: async (signal) => graphRoot ?? (await info(signal)).store.graphRoot,
 
     listContainers: (label, signal) =>
       http.json(z.array(ListedContainer), get(`/containers/json?all=true&${filters({ label: [label] })}`, "list containers", signal)),

@@ -7,7 +7,8 @@ import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../apply/image-store.ts";
 import { isSecretOf } from "../plan/inputs.ts";
 import { LABELS } from "../names.ts";
-import type { ListedContainer, Podman } from "../libpod/podman.ts";
+import type { ListedContainer } from "../libpod/answers.ts";
+import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { HostView, LookFor } from "./host-view.ts";
 import type { Policy } from "../score/policy.ts";
@@ -92,7 +93,7 @@ async function writeDown({ podman, journal }: ObserveOptions, deployment: string
 }
 
 async function lookAtSecrets(
-  { podman, host, images }: ObserveOptions,
+  { podman, host }: ObserveOptions,
   { name, data }: Desired<PodmanV0>,
   signal: AbortSignal,
 ): Promise<Pick<Snapshot, "secrets" | "secretStore">> {
@@ -100,7 +101,7 @@ async function lookAtSecrets(
   const isWanted = data?.services.some(({ env }) => Object.values(env).some((value) => typeof value === "object" && "secret" in value));
   // Else Podman's info is not worth waiting for.
   if (secrets?.length === 0 && isWanted !== true) return { secrets, secretStore: { kind: "in-order" } };
-  const folder = join(await images.graphRoot(signal), "secrets");
+  const folder = join(await podman.graphRoot(signal), "secrets");
   return { secrets, secretStore: await host.lookAtSecretStore(folder, () => secretsWritten(podman, signal)) };
 }
 

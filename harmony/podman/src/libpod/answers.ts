@@ -1,0 +1,122 @@
+// The shapes of libpod's answers, as far as they are used: a field that a version may leave out has what its absence means.
+
+import * as z from "zod/mini";
+
+const textMap = z.catch(z.record(z.string(), z.string()), {});
+
+export const ListedContainer = z.looseObject({
+  Id: z.string(),
+  Names: z.array(z.string()),
+  Image: z.catch(z.string(), ""),
+  ImageID: z.catch(z.string(), ""),
+  State: z.string(),
+  Created: z.catch(z.string(), ""),
+  /** The health status; empty without a health check. */
+  Status: z.catch(z.string(), ""),
+  ExitCode: z.catch(z.number(), 0),
+  Restarts: z.catch(z.number(), 0),
+  /** Seconds since the epoch; below zero: never. */
+  StartedAt: z.catch(z.number(), -1),
+  ExitedAt: z.catch(z.number(), -1),
+  Labels: textMap,
+  Ports: z.catch(
+    z.nullable(
+      z.array(
+        z.looseObject({
+          host_ip: z.catch(z.string(), ""),
+          host_port: z.number(),
+          range: z.catch(z.number(), 1),
+          protocol: z.catch(z.string(), "tcp"),
+        }),
+      ),
+    ),
+    null,
+  ),
+});
+export type ListedContainer = z.output<typeof ListedContainer>;
+
+export const InspectedContainer = z.looseObject({
+  Name: z.string(),
+  State: z.looseObject({ Status: z.catch(z.string(), ""), StoppedByUser: z.catch(z.boolean(), false) }),
+});
+export type InspectedContainer = z.output<typeof InspectedContainer>;
+
+/** A field that is missing is no answer: what no container has is taken away. */
+export const Networked = z.looseObject({
+  NetworkSettings: z.looseObject({ SandboxKey: z.string() }),
+  HostConfig: z.looseObject({ NetworkMode: z.string() }),
+});
+
+export const Image = z.looseObject({
+  Id: z.string(),
+  Digest: z.catch(z.string(), ""),
+  RepoTags: z.catch(z.array(z.string()), []),
+});
+export type Image = z.output<typeof Image>;
+
+export const ListedImage = z.looseObject({
+  Id: z.string(),
+  /** Its references; none of an image whose tag another has taken. */
+  RepoTags: z.catch(z.array(z.string()), []),
+  /** With what it shares with other images. */
+  Size: z.catch(z.number(), 0),
+  /** How many containers are made of it, running or not, anyone's. */
+  Containers: z.catch(z.number(), 0),
+});
+export type ListedImage = z.output<typeof ListedImage>;
+
+export const Info = z.looseObject({
+  host: z.looseObject({
+    arch: z.string(),
+    cgroupControllers: z.catch(z.array(z.string()), []),
+    kernel: z.catch(z.string(), ""),
+    distribution: z.catch(z.looseObject({ distribution: z.string(), version: z.string() }), { distribution: "", version: "" }),
+    memTotal: z.catch(z.number(), 0),
+    cpus: z.catch(z.number(), 0),
+    rootlessNetworkCmd: z.catch(z.string(), ""),
+    cgroupVersion: z.catch(z.string(), ""),
+    cgroupManager: z.catch(z.string(), ""),
+    security: z.catch(z.looseObject({ rootless: z.boolean() }), { rootless: false }),
+  }),
+  /** Where images and containers lie. */
+  store: z.looseObject({ graphRoot: z.string(), graphDriverName: z.catch(z.string(), "") }),
+  version: z.looseObject({ Version: z.string() }),
+});
+export type Info = z.output<typeof Info>;
+
+export const Named = z.looseObject({ Name: z.string(), Labels: textMap });
+export type Volume = z.output<typeof Named>;
+
+// In lower case in 4.x and later, in upper case on some paths of 4.0.
+export const Network = z.looseObject({ name: z.string(), labels: textMap });
+export type Network = z.output<typeof Network>;
+
+export const Secret = z.looseObject({ Spec: z.looseObject({ Name: z.string() }) });
+export type Secret = z.output<typeof Secret>;
+
+export const PullLine = z.looseObject({
+  /** Of the layer (or configuration) that it tells of; cut short. */
+  id: z.optional(z.string()),
+  status: z.optional(z.string()),
+  progressDetail: z.catch(z.looseObject({ current: z.optional(z.number()), total: z.optional(z.number()) }), {}),
+  error: z.optional(z.string()),
+});
+export type PullLine = z.output<typeof PullLine>;
+
+export const LoadedImages = z.looseObject({ Names: z.catch(z.array(z.string()), []) });
+
+const ByLayer = z.catch(z.nullable(z.record(z.string(), z.unknown())), null);
+export const StorageCheck = z.looseObject({
+  Errors: z.boolean(),
+  RemovedLayers: ByLayer,
+  RemovedImages: ByLayer,
+  RemovedContainers: ByLayer,
+});
+export type StorageCheck = z.output<typeof StorageCheck>;
+
+export const Event = z.looseObject({
+  Type: z.string(),
+  Action: z.string(),
+  Actor: z.looseObject({ Attributes: textMap }),
+});
+export type Event = z.output<typeof Event>;
