@@ -24,7 +24,7 @@ describe("the page", () => {
     machine: "2 cores",
     startedAt: "2026-11-26T00:00:00.000Z",
   } as const;
-  const begun = { run, commit: "abc", firstLoginMs: 60_000, pushedMs: null, memoryLimit: null, afterCut: null };
+  const begun = { run, commit: "abc", firstLoginMs: 60_000, pushedMs: null, limits: null, afterCut: null };
 
   test("tells each command, and where it ended", () => {
     const page = fromBlankReport({ ...begun, typed: [judgeTyped(UNAME, { ...SEEN, stdout: "a | b\n" })], failure: "uname -m: no" });

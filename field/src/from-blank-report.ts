@@ -30,8 +30,8 @@ export interface FromBlank {
   readonly typed: readonly Typed[];
   /** From the push to `Running` in the fleet's status and a page with HTTP 200. */
   readonly pushedMs: number | null;
-  /** Of the container, as the kernel has it, in bytes; the Score says 64Mi. */
-  readonly memoryLimit: string | null;
+  /** Of the container, in the kernel's words; the Score says what the page says. */
+  readonly limits: string | null;
   /** From power on to each, after the power cut. */
   readonly afterCut: {
     readonly loginMs: number;
@@ -57,7 +57,7 @@ export function judgeTyped(
   return { command, tookMs, exitCode, printed, failure: failures.length === 0 ? null : failures.join("; ") };
 }
 
-export function fromBlankReport({ run, commit, firstLoginMs, typed, pushedMs, memoryLimit, afterCut, failure }: FromBlank): string {
+export function fromBlankReport({ run, commit, firstLoginMs, typed, pushedMs, limits, afterCut, failure }: FromBlank): string {
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
   const rows = typed.map(
     ({ command, tookMs, exitCode, printed, failure: wrong }) =>
@@ -81,7 +81,7 @@ which known hosts (\`--port\`, \`--identity\`, \`--known-hosts\`). The kernel is
 |---|---|
 | first boot to the login prompt | ${seconds(firstLoginMs)} |
 | \`git push\` of a Deployment to \`Running\` and HTTP 200 | ${seconds(pushedMs)} |
-| \`resources: { memory: 64Mi }\`, as the kernel holds the container to it | ${memoryLimit ?? "–"} bytes |
+| \`resources: { memory: 64Mi, cpus: 0.5, pids: 100 }\`, as the kernel holds the container to them | ${limits ?? "–"} |
 | after a power cut (${afterCut?.lostWrites ?? "–"} unflushed writes lost): power on to the login prompt | ${seconds(afterCut?.loginMs ?? null)} |
 | to the page's answer | ${seconds(afterCut?.answeredMs ?? null)} |
 | to reconciled | ${seconds(afterCut?.reconciledMs ?? null)} |

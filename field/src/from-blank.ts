@@ -27,8 +27,9 @@ const TOP = join(import.meta.dirname, "../..");
 const DEVICE_ID = "pi-demo-01";
 const DEPLOYMENT = "hello-world";
 const PAGE_PORT = 8080;
-/** 64 MiB. */
-const LIMIT = "67108864";
+const RESOURCES = { memory: "64Mi", cpus: 0.5, pids: 100 };
+/** The same in the kernel's words: half of each 100 ms. */
+const LIMITS = "cpu.max 50000 100000, memory.max 67108864, pids.max 100";
 const MACHINE: Readonly<Record<Architecture, string>> = { amd64: "x86_64", arm64: "aarch64" };
 
 /** For anything that an emulated device does, on a machine that does other things too. */
@@ -44,7 +45,7 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
     firstLoginMs: null,
     typed: [],
     pushedMs: null,
-    memoryLimit: null,
+    limits: null,
     afterCut: null,
     failure: null,
   };
@@ -78,12 +79,11 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
 
     const pushedAt = performance.now();
     const reference = await central.pushImage({ version: "from-blank" });
-    const more = { resources: { memory: "64Mi" } };
-    await central.publish(DEVICE_ID, { [DEPLOYMENT]: { image: reference, port: PAGE_PORT, more } });
+    await central.publish(DEVICE_ID, { [DEPLOYMENT]: { image: reference, port: PAGE_PORT, more: { resources: RESOURCES } } });
     await device.reconciled(central, beforeAgentMs);
     told.pushedMs = performance.now() - pushedAt;
-    told.memoryLimit = await device.memoryLimit();
-    if (told.memoryLimit !== LIMIT) throw new Error(`the kernel's limits of memory for containers are: ${told.memoryLimit}; not ${LIMIT}`);
+    told.limits = await device.limits();
+    if (told.limits !== LIMITS) throw new Error(`the kernel holds containers to: ${told.limits}; not to: ${LIMITS}`);
     say(`reconciled ${Math.round(told.pushedMs / 1000)} s after the push`);
 
     const lostWrites = await device.cutPower();
@@ -254,10 +254,12 @@ class BlankMachine {
     return eventually(isReconciled, { what: "reconciled", timeoutMs: PATIENCE_MS, intervalMs: 250 });
   }
 
-  /** What the kernel holds containers to, in bytes. */
-  async memoryLimit(): Promise<string> {
-    const files = "find /sys/fs/cgroup -path '*/libpod-*' -name memory.max";
-    const { output } = await this.#on().machine.shell.run(`${files} -exec cat {} + | grep -v max | sort -u`);
+  /** What the kernel holds containers to. */
+  async limits(): Promise<string> {
+    const files = "find /sys/fs/cgroup -path '*/libpod-*' -not -path '*conmon*' -name '*.max' -exec grep -H . {} +";
+    const { output } = await this.#on().machine.shell.run(
+      `${files} | sed 's,.*/,,; s/:/ /' | grep -E '^(cpu|memory|pids)[.]max [0-9]' | sort -u`,
+    );
     return output.trim().replaceAll("\n", ", ");
   }
 
