@@ -17,6 +17,7 @@ import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { type PullSize, pullProgress } from "./pull-progress.ts";
 import type { Snapshot } from "../observe/snapshot.ts";
 import type { Step } from "../plan/step.ts";
+import { StorageError } from "../memory/swap-journal.ts";
 
 /** So much stays free for what the services write. */
 const RESERVE_BYTES = 200_000_000;
@@ -222,7 +223,13 @@ export class ImageStore {
   /** Whether there are images to remove before the container is tried again, which the next plan does. */
   async foundFull(step: Step, signal: AbortSignal): Promise<boolean> {
     if (step.kind !== "create" && step.kind !== "start") return false;
-    if ((await this.#unused(signal)).length === 0) return false;
+    try {
+      if ((await this.#unused(signal)).length === 0) return false;
+    } catch (error) {
+      // That the disk is full is what a person is to hear.
+      if (!(error instanceof PodmanError || error instanceof StorageError)) throw error;
+      return false;
+    }
     this.#full.add(deploymentOf(step));
     return true;
   }
