@@ -154,11 +154,9 @@ describe("issues of a file", () => {
   });
 
   it("aliases without number", () => {
-    const started = performance.now();
     expect(issuesOf(`${GOOD}      one: &one 1\n      many: [${"*one, ".repeat(150_000)}]\n`)).toEqual([
       "1.yaml:1:1: : has 150000 aliases (*name): at most 1000 are followed",
     ]);
-    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it("an anchor that contains itself", () => {
