@@ -12,8 +12,14 @@ export interface BlankDeviceOptions {
   readonly name?: string;
   /** `minimal` unless told; `vendor` has cloud-init, netplan and NetworkManager besides, all off. */
   readonly image?: "minimal" | "vendor";
-  /** The user-data that a vendor's image finds at its first boot. */
-  readonly cloudInit?: string;
+  /** What a vendor's image finds on its card at its first boot. */
+  readonly cloudInit?: CloudInit;
+}
+
+export interface CloudInit {
+  readonly userData: string;
+  /** With which it gives itself its address. */
+  readonly networkConfig: (network: { readonly link: string; readonly address: string; readonly gateway: string }) => Promise<string>;
 }
 
 export interface BlankDevice extends Device {
@@ -40,7 +46,8 @@ export async function startBlankDevice(options: BlankDeviceOptions = {}): Promis
     layers: [blank.root],
     uid: BLANK_AGENT_UID,
     folders: [{ from: blank.packages, to: PACKAGES_FOLDER }],
-    fill: (root) => (cloudInit === undefined ? Promise.resolve() : seedCloudInit(root, name, cloudInit)),
+    fill: (root, addresses) => (cloudInit === undefined ? Promise.resolve() : seedCloudInit(root, name, cloudInit, addresses)),
+    hasOwnNetwork: cloudInit !== undefined,
     // With the cable out there is no way to ask.
     ready: (booted, network) => (network === "there" ? answersSsh(booted, blank) : Promise.resolve()),
   });
@@ -63,13 +70,22 @@ export async function startBlankDevice(options: BlankDeviceOptions = {}): Promis
 }
 
 /** Where cloud-init looks before all other places: its NoCloud folder. */
-async function seedCloudInit(root: string, name: string, userData: string): Promise<void> {
+async function seedCloudInit(
+  root: string,
+  name: string,
+  { userData, networkConfig }: CloudInit,
+  { address, hostAddress }: Pick<Device, "address" | "hostAddress">,
+): Promise<void> {
   const seed = join(root, "var/lib/cloud/seed/nocloud");
   await mkdir(seed, { recursive: true });
   await writeFile(join(seed, "meta-data"), `instance-id: ${name}\n`);
   await writeFile(join(seed, "user-data"), userData);
-  // The simulated device's network is made from outside, and its host key is known before it boots.
-  await writeFile(join(root, "etc/cloud/cloud.cfg.d/99-testkit.cfg"), "network: {config: disabled}\nssh_deletekeys: false\n");
+  await writeFile(join(seed, "network-config"), await networkConfig({ link: "host0", address: `${address}/30`, gateway: hostAddress }));
+  await run(["chroot", root, "systemctl", "enable", "--quiet", "systemd-networkd"]);
+  // A container has no udev, which netplan tells of what it has written.
+  await writeFile(join(root, "usr/local/bin/udevadm"), "#!/bin/sh\n", { mode: 0o755 });
+  // The host key is known before it boots.
+  await writeFile(join(root, "etc/cloud/cloud.cfg.d/99-testkit.cfg"), "ssh_deletekeys: false\n");
 }
 
 async function answersSsh(device: Device, { hostKey }: BlankRoot): Promise<void> {

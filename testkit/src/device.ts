@@ -28,7 +28,9 @@ export interface DeviceSystem {
   /** The host's folders that the device may read. */
   readonly folders?: readonly { readonly from: string; readonly to: string }[];
   /** Writes into its root before the first boot. */
-  readonly fill?: (root: string) => Promise<void>;
+  readonly fill?: (root: string, addresses: Pick<Device, "address" | "hostAddress">) => Promise<void>;
+  /** Its system gives itself its address when it boots. */
+  readonly hasOwnNetwork?: boolean;
   /** Resolves when what it is there for answers, after systemd has booted. */
   readonly ready: (device: Device, network: NetworkAtBoot) => Promise<unknown>;
 }
@@ -123,6 +125,8 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
   const exec: Device["exec"] = (argv, { user = "root", ...rest } = {}) => run(execArgv(argv, user), rest);
   const pathOnHost = (path: string): string => join(`/proc/${leader}/root`, path);
 
+  const connect = (network: NetworkAtBoot): Promise<void> => connectNetwork(folder, leader, network, system);
+
   const powerOff = async (): Promise<void> => {
     if (nspawn?.running()) process.kill(leader, "SIGKILL");
     // systemd-nspawn itself is left to clear its network and folders, as it does when process 1 has ended.
@@ -136,7 +140,7 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
     leader = started.leader;
     await rm(runFolder, { force: true });
     await symlink(`/proc/${leader}/root/run`, runFolder);
-    await connectNetwork(folder, leader, network);
+    await connect(network);
     await waitUntilBooted(device);
     await system.ready(device, network);
   };
@@ -170,7 +174,7 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
         `[[registry]]\nlocation = "${address}"\ninsecure = true\n`,
       ),
     cutNetwork: async () => void (await run(["ip", "link", "set", hostEnd(folder), "down"])),
-    restoreNetwork: () => connectNetwork(folder, leader, "there"),
+    restoreNetwork: () => connect("there"),
     flapNetwork: async ({ times, downMs, upMs }) => {
       for (let time = 0; time < times; time++) {
         await device.cutNetwork();
@@ -192,7 +196,7 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
     await writeFile(join(folder.root, "etc", "hosts"), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${name}\n`);
     // Nobody answers there: a name fails at once instead of after the resolver's time-outs.
     await writeFile(join(folder.root, "etc", "resolv.conf"), `nameserver ${folder.hostAddress}\n`);
-    await system.fill?.(folder.root);
+    await system.fill?.(folder.root, folder);
     await powerOn();
   } catch (error) {
     await stop();
@@ -281,11 +285,17 @@ async function findLeader(nspawnPid: number): Promise<number | undefined> {
 }
 
 /** Whatever of it is there already stays. */
-async function connectNetwork(folder: DeviceFolder, leader: number, network: NetworkAtBoot): Promise<void> {
+async function connectNetwork(
+  folder: DeviceFolder,
+  leader: number,
+  network: NetworkAtBoot,
+  { hasOwnNetwork = false }: DeviceSystem,
+): Promise<void> {
   const { hostAddress, address } = folder;
   const inside = ["nsenter", "--target", String(leader), "--net", "ip"];
   await run(["ip", "address", "replace", `${hostAddress}/30`, "dev", hostEnd(folder)]);
   if (network === "there") await run(["ip", "link", "set", hostEnd(folder), "up"]);
+  if (hasOwnNetwork) return;
   await run([...inside, "link", "set", "host0", "up"]);
   if (network === "no address") return;
   await run([...inside, "address", "replace", `${address}/30`, "dev", "host0"]);

@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type BlankDevice, blankDevicePublicKey, run, type RunResult, startBlankDevice } from "@iot/testkit";
+import { type BlankDevice, blankDevicePublicKey, type CloudInit, run, type RunResult, startBlankDevice } from "@iot/testkit";
 import { describe, expect, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
@@ -51,22 +51,22 @@ async function expectReady(device: BlankDevice): Promise<void> {
 }
 
 describe.concurrent("a blank device becomes one that is ready", () => {
-  test("with the cloud-init file", async () => {
-    const { stdout: cloudInit } = await iot(
-      "--cloud-init",
-      "--device-id",
-      "pi-demo-01",
-      "--admin",
-      "pi",
-      "--ssh-key",
-      await blankDevicePublicKey(),
-    );
-    await using device = await startBlankDevice({ cloudInit });
+  test("with the cloud-init files", async () => {
+    const key = await blankDevicePublicKey();
+    const { stdout: userData } = await iot("--cloud-init", "--device-id", "pi-demo-01", "--admin", "pi", "--ssh-key", key);
+    const networkConfig: CloudInit["networkConfig"] = async ({ link, address, gateway }) => {
+      const network = ["--interface", link, "--address", address, "--gateway", gateway, "--dns", gateway];
+      return (await iot("--network-config", ...network)).stdout;
+    };
+    await using device = await startBlankDevice({ cloudInit: { userData, networkConfig } });
     const { stdout } = await device.exec(["cloud-init", "status", "--long"], { allowExitCodes: [0, 1, 2] });
     expect(stdout).toMatch(/^status: done$/m);
     expect(stdout).toMatch(/^errors: \[\]$/m);
     await expectReady(device);
     expect((await device.exec(["hostname"])).stdout.trim()).toBe("pi-demo-01");
+    // It answered at the address that it gave itself.
+    const { stdout: route } = await device.exec(["ip", "route", "show", "default"]);
+    expect(route).toContain(`default via ${device.hostAddress} dev host0 proto static`);
   });
 
   test("by hand", async () => {
