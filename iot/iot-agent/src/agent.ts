@@ -41,7 +41,7 @@ export interface AgentOptions {
 
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { config, credentials, variants, inventory, serviceManager, log, signal } = options;
-  const { device, labels, stateDir, runDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
+  const { device, labels, stateDir, runDir, statusIntervalMs, relistIntervalMs, natsUrls, natsCaFile: caFile } = config;
   const identity = { device, agentVersion: AGENT_VERSION };
   const boot = await bootId();
   const history = new History({ folder: stateDir, log });
@@ -137,6 +137,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       servers: natsUrls,
       user,
       pass,
+      caFile,
       name: `iot-agent ${device}`,
       device,
       log,

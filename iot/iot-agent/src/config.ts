@@ -16,6 +16,7 @@ export const DEFAULT_RUN_DIR = "/run/iot-agent";
 export const DEFAULT_SECRETS_DIR = "/etc/iot-agent/secrets";
 const RELIST_EVERY_MS = 30_000;
 
+const AbsolutePath = z.string().check(z.regex(/^\//, { error: "expected an absolute path" }));
 const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));
 const NatsUrl = z.string().check(
   z.regex(/^((nats|tls):\/\/)?[\w.-]+(:\d{1,5})?$|^((nats|tls):\/\/)?\[[\da-f:]+\](:\d{1,5})?$/i, {
@@ -33,13 +34,13 @@ const SECTIONS = {
     device_id: DnsLabel,
     state_dir: z.optional(z.string()),
     run_dir: z.optional(z.string()),
-    secrets_dir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
+    secrets_dir: z.optional(AbsolutePath),
     status_interval_seconds: z.optional(Seconds),
     relist_interval_seconds: z.optional(Seconds),
     labels: z.optional(z.record(z.string(), z.string())),
   }),
   credentials: z.looseObject({ type: z.literal("toml-shared"), nats_user: z.string(), nats_pass: z.string() }),
-  nats: z.looseObject({ urls: z.array(NatsUrl).check(z.minLength(1)) }),
+  nats: z.looseObject({ urls: z.array(NatsUrl).check(z.minLength(1)), ca_file: z.optional(AbsolutePath) }),
   podman: z.optional(z.looseObject({ socket: z.optional(z.string()) })),
   policy: z.optional(
     z.looseObject({
@@ -56,7 +57,7 @@ const ConfigFile = z.looseObject(SECTIONS);
 const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
   agent: ["device_id", "state_dir", "run_dir", "secrets_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
-  nats: ["urls"],
+  nats: ["urls", "ca_file"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
 };
@@ -79,6 +80,8 @@ export interface AgentConfig {
   readonly relistIntervalMs: number;
   readonly credentials: TomlSharedCredentials;
   readonly natsUrls: readonly string[];
+  /** PEM of who signs the server's certificate; undefined: those that Node knows. */
+  readonly natsCaFile: string | undefined;
   /** Of the user that the agent runs as. */
   readonly userRunDir: string;
   readonly podmanSocket: string;
@@ -132,6 +135,7 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
     relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
     credentials: { type: credentials.type, natsUser: credentials.nats_user, natsPass: credentials.nats_pass },
     natsUrls: nats.urls,
+    natsCaFile: nats.ca_file,
     userRunDir,
     podmanSocket: podman?.socket ?? `${userRunDir}/podman/podman.sock`,
   };

@@ -67,6 +67,7 @@ export function runFileAgent(options: { folder: string; stateDir: string; natsUr
       statusIntervalMs: 1_000,
       relistIntervalMs: 500,
       natsUrls: [natsUrl],
+      natsCaFile: undefined,
     },
     credentials: { natsCredentials: () => Promise.resolve({ user: "u", pass: "p" }) },
     variants: [bind(fileVariant("FileV0"), topology), bind(fileVariant("OtherFileV0"), topology)],

@@ -10,6 +10,7 @@ import {
   eventually,
   loadImage,
   makeImage,
+  makeTestCertificate,
   makeTempFolder,
   type NatsServer,
   run,
@@ -23,6 +24,10 @@ import * as z from "zod/mini";
 import { Central, DEVICE } from "./central.ts";
 
 const PASSWORD = 'right"\\-pass#word';
+const USERS = `authorization { users = [{ user: iot-agent, password: ${JSON.stringify(PASSWORD)} }, { user: central, password: central }] }
+no_auth_user: central
+`;
+const CONFIG = "/etc/iot-agent/config.toml";
 const INSTALL = join(import.meta.dirname, "../scripts/install.sh");
 const PACKAGE = join(import.meta.dirname, "../../../build/package/main.ts");
 /** What provisioning writes: without it no container starts while the cable of a static address is out. */
@@ -49,8 +54,7 @@ let built: { target: ReturnType<typeof hostTarget>; version: Awaited<ReturnType<
 beforeAll(async () => {
   folder = await makeTempFolder("package");
   [device, packages] = await Promise.all([startBlankDevice({ name: DEVICE }), buildPackages(folder.path)]);
-  const users = `users = [{ user: iot-agent, password: ${JSON.stringify(PASSWORD)} }, { user: central, password: central }]`;
-  nats = await startNats({ host: device.hostAddress, config: `authorization { ${users} }\nno_auth_user: central` });
+  nats = await startNats({ host: device.hostAddress, config: USERS });
   central = await Central.connect(nats.url);
 });
 afterAll(async () => {
@@ -92,6 +96,14 @@ const agentPid = (): Promise<string> => onDevice("systemctl", "show", "--propert
 const installed = (): Promise<string> => onDevice("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}${Version}", "iot-agent");
 const isThere = async (path: string): Promise<boolean> =>
   (await device.exec(["test", "-e", path], { allowExitCodes: [0, 1] })).exitCode === 0;
+const connectedTo = ({ host, port }: NatsServer): Promise<true> =>
+  eventually(
+    async () => {
+      const text = await onDevice("systemctl", "show", "--property=StatusText", "iot-agent");
+      return text.includes(`connected to NATS ${host}:${port}`) || Promise.reject(new Error(text));
+    },
+    { what: "the agent is connected", timeoutMs: 60_000 },
+  );
 const answers = (): Promise<unknown> =>
   // From inside the device: its cable may be out. Its shell has TCP.
   eventually(
@@ -162,7 +174,7 @@ test("install.sh with what is right: connected; run again: no harm; the password
   const first = await install("--file", packages.older, "--nats-url", nats.url);
   expect(first).toMatchObject({ exitCode: 0 });
   expect(first.stdout).toContain("is connected to NATS");
-  const describeConfig = (): Promise<string> => onDevice("stat", "--format=%U:%G %a %y", "/etc/iot-agent/config.toml");
+  const describeConfig = (): Promise<string> => onDevice("stat", "--format=%U:%G %a %y", CONFIG);
   const before = await describeConfig();
   expect(before).toMatch(/^root:iot-agent 640 /);
   expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 0 });
@@ -173,25 +185,24 @@ test("install.sh with what is right: connected; run again: no harm; the password
 });
 
 test("what a person has added to the configuration stays; an agent that was switched off is started; all is flushed", async () => {
-  const config = "/etc/iot-agent/config.toml";
   const added = '\n[policy]\nhost_paths = [\n  "/srv/*",\n]\n\n[agent.labels]\nsite = "plant-7"\n';
   await onDevice("systemctl", "disable", "--quiet", "--now", "iot-agent");
-  const text = `${(await onDevice("cat", config)).replace(/^device_id.*$/m, "$&\nstatus_interval_seconds = 20")}\n${added}`;
-  await device.exec(["sh", "-c", `cat >${config}`], { stdin: text });
+  const text = `${(await onDevice("cat", CONFIG)).replace(/^device_id.*$/m, "$&\nstatus_interval_seconds = 20")}\n${added}`;
+  await device.exec(["sh", "-c", `cat >${CONFIG}`], { stdin: text });
   await device.writeFile("/usr/local/bin/sync", SYNC_THAT_TELLS);
   await onDevice("chmod", "+x", "/usr/local/bin/sync");
-  const kept = (): Promise<string> => onDevice("sh", "-c", `ls ${config}.old*`);
+  const kept = (): Promise<string> => onDevice("sh", "-c", `ls ${CONFIG}.old*`);
   const before = await kept();
 
   expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 0 });
-  expect(await onDevice("cat", config)).toBe(text.trim());
+  expect(await onDevice("cat", CONFIG)).toBe(text.trim());
   expect(await kept()).toBe(before);
   expect(await onDevice("systemctl", "is-enabled", "iot-agent")).toBe("enabled");
   expect(await onDevice("cat", "/root/synced")).toContain("ii iot-agent");
 
   const other = nats.url.replace("nats://", "");
   expect(await install("--file", packages.older, "--nats-url", other)).toMatchObject({ exitCode: 0 });
-  expect(await onDevice("cat", config)).toBe(text.replace(nats.url, other).trim());
+  expect(await onDevice("cat", CONFIG)).toBe(text.replace(nats.url, other).trim());
   expect((await kept()).split("\n")).toHaveLength(before.split("\n").length + 1);
 });
 
@@ -200,11 +211,8 @@ test("an installation that fails leaves the agent a configuration that it can re
   const file = join(folder.path, "broken.deb");
   await writeFile(file, "no package");
   expect(await install("--file", file, "--nats-url", nats.url)).toMatchObject({ exitCode: 1 });
-  expect(await onDevice("stat", "--format=%U:%G %a", "/etc/iot-agent/config.toml")).toBe("root:iot-agent 640");
-  await eventually(async () => (await onDevice("systemctl", "show", "--property=StatusText", "iot-agent")).includes("connected to NATS"), {
-    what: "the former agent is connected",
-    timeoutMs: 60_000,
-  });
+  expect(await onDevice("stat", "--format=%U:%G %a", CONFIG)).toBe("root:iot-agent 640");
+  await connectedTo(nats);
 });
 
 test("an installation that is cut while dpkg is at work is made good by the next", async () => {
@@ -228,6 +236,23 @@ test("who logs in is told how the containers are seen", async () => {
   // A person's terminal: it is to one alone that sshd shows what PAM has to say.
   const login = await run(["ssh", "-tt", ...access, `${device.user}@${device.address}`], { stdin: "exit\n" });
   expect(login.stdout).toContain("iot-agent podman ps");
+});
+
+test("a NATS with TLS is reached by the authority that the configuration names, and doctor says so", async () => {
+  await using certificate = await makeTestCertificate(`IP:${device.hostAddress}`);
+  const { key, cert } = certificate;
+  await using secured = await startNats({ host: device.hostAddress, config: `${USERS}tls { cert_file: "${cert}", key_file: "${key}" }` });
+  const before = await onDevice("cat", CONFIG);
+  const write = (text: string): Promise<unknown> => device.exec(["sh", "-c", `cat >${CONFIG}`], { stdin: text });
+  await device.copyIn(certificate.ca, "/etc/iot-agent/ca.pem");
+  await write(before.replace(/^urls = .*$/m, `urls = ["${secured.url}"]\nca_file = "/etc/iot-agent/ca.pem"`));
+  await connectedTo(secured);
+  const connections: unknown = await (await fetch(`${secured.monitorUrl}/connz`)).json();
+  expect(connections).toMatchObject({ connections: [{ name: `iot-agent ${DEVICE}`, tls_version: "1.3" }] });
+  const { stdout } = await device.exec(["iot-agent", "doctor"], { allowExitCodes: [0, 1] });
+  expect(stdout).toContain('the user "iot-agent" is accepted');
+  await write(before);
+  await connectedTo(nats);
 });
 
 test("an upgrade and a downgrade restart the agent, and no container notices", async () => {

@@ -36,7 +36,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .showHelpAfterError("(iot --help shows how)")
     .addHelpText(
       "after",
-      "\nstatus and explain read NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD.\nThe reader needs no cluster.",
+      "\nstatus and explain read NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD, NATS_CA.\nThe reader needs no cluster.",
     );
   const fleet = (options: NatsOptions): Promise<Fleet> => readFleet(natsAccess(options, around.env), around.signal);
   const natsOption = ["--nats <url>", "the NATS server, or several with commas (default: NATS_URL, else nats://127.0.0.1:4222)"] as const;
@@ -142,7 +142,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
 function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess {
   const text = [nats, env["NATS_URL"]].find((each) => each !== undefined && each !== "") ?? "nats://127.0.0.1:4222";
   const servers = text.split(",").map((server) => server.trim());
-  return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"] };
+  return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"], caFile: env["NATS_CA"] };
 }
 
 function chooseRows(fleet: Fleet, deployment: string, device: string | undefined): readonly DeploymentRow[] {

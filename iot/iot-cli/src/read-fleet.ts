@@ -12,6 +12,7 @@ export interface NatsAccess {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
   readonly pass?: string | undefined;
+  readonly caFile?: string | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;

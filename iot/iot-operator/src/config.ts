@@ -22,6 +22,7 @@ export interface OperatorConfig {
     readonly servers: readonly string[];
     readonly user: string | undefined;
     readonly pass: string | undefined;
+    readonly caFile: string | undefined;
     readonly replicas: number;
   };
   /** null: the Kubernetes API that KUBECONFIG or the service account names. */
@@ -43,6 +44,7 @@ export function readConfig(env: Environment): OperatorConfig {
       servers: (text(env, "NATS_URL") ?? "nats://127.0.0.1:4222").split(",").map((url) => natsUrl(url.trim())),
       user: text(env, "NATS_USER"),
       pass: secret(env, "NATS_PASSWORD"),
+      caFile: text(env, "NATS_CA"),
       replicas: whole(env, "IOT_BUCKET_REPLICAS", { fallback: 1, min: 1, max: 5 }),
     },
     git: gitConfig(env),

@@ -37,11 +37,12 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => http.close());
   log.info("listening", { port: http.port });
 
-  const { servers, user, pass } = config.nats;
+  const { servers, user, pass, caFile } = config.nats;
   const messaging = await connectMessaging({
     servers,
     user,
     pass,
+    caFile,
     name: "iot-operator",
     log,
     signal,

@@ -13,12 +13,15 @@ import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
 import { Replies } from "./replies.ts";
+import { tlsSettings } from "./tls-settings.ts";
 
 export interface ConnectOptions {
   /** `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server without TLS is not talked to. */
   readonly servers: readonly string[];
   readonly user?: string | undefined;
   readonly pass?: string | undefined;
+  /** PEM of who signs the server's certificate, in place of those that Node knows, read at each attempt: a server without TLS is not talked to. */
+  readonly caFile?: string | undefined;
   /** Shown by the server's monitoring. */
   readonly name: string;
   /** Replies come to `_INBOX_<device>`, so that one device cannot read another's. */
@@ -120,6 +123,7 @@ async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promis
 
 function settings(options: ConnectOptions): NodeConnectionOptions {
   const { servers, user, pass, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
+  const tls = tlsSettings(options);
   return {
     servers: [...servers],
     name,
@@ -127,8 +131,7 @@ function settings(options: ConnectOptions): NodeConnectionOptions {
     pingInterval: pingIntervalMs,
     maxPingOut: PINGS_OUTSTANDING,
     noAsyncTraces: true,
-    // The client itself does not look at the scheme.
-    ...(servers.some((server) => server.startsWith("tls://")) ? { tls: {} } : {}),
+    ...(tls === undefined ? {} : { tls }),
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
     ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type DisconnectedReason, explainConnectError, explainWithoutTrying, shownServers, type Surroundings } from "./connection-state.ts";
 import { describeDown, nameServers } from "./local-network.ts";
 
-const target = { servers: ["nats://user:secret@central:4222"], user: "pi" };
+const target = { servers: ["nats://user:secret@central:4222"], user: "pi", caFile: "/etc/ca.pem" };
 const fine: Surroundings = { networkDown: null, nameServers: ["10.0.0.1"], now: new Date("2026-05-04T03:02:01Z") };
 const unplugged: Surroundings = { ...fine, networkDown: describeDown([{ name: "eth0", carrier: false }]) };
 const system = (code: string, more: object = {}): Error => Object.assign(new Error(`connect ${code}`), { code, ...more });
@@ -21,8 +21,9 @@ const told: [error: unknown, reason: DisconnectedReason, says: string][] = [
   [system("ECONNRESET"), "ClosedByPeer", "port"],
   [system("CERT_NOT_YET_VALID"), "ClockBehind", "(2026-05-04)"],
   [system("CERT_HAS_EXPIRED"), "Tls", "has expired"],
-  [system("SELF_SIGNED_CERT_IN_CHAIN"), "Tls", "who signed it"],
-  [system("ERR_TLS_CERT_ALTNAME_INVALID"), "Tls", "its name"],
+  [system("SELF_SIGNED_CERT_IN_CHAIN"), "Tls", "ca_file in [nats]"],
+  [system("ERR_TLS_CERT_ALTNAME_INVALID"), "Tls", "of this name"],
+  [new Error("/etc/ca.pem doesn't exist"), "Tls", "/etc/ca.pem doesn't exist; put the file there"],
   [new errors.ConnectionError("server does not support 'tls'"), "Tls", "does not offer TLS"],
   [new Error("something else"), "ConnectFailed", "something else"],
   [undefined, "ConnectFailed", "without a reason"],

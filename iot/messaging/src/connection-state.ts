@@ -41,6 +41,7 @@ export type ConnectionState =
 export interface ConnectionTarget {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
+  readonly caFile?: string | undefined;
 }
 
 export interface Explanation {
@@ -80,6 +81,8 @@ function lookAround(): Surroundings {
 
 function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Told {
   if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target.user);
+  if (target.caFile !== undefined && textOf(error).includes(target.caFile))
+    return ["Tls", `its certificate cannot be checked: ${textOf(error)}`, "put the file there, readable for whoever runs this"];
   const { code, hostname } = systemError(error);
   const isOurs = around.networkDown !== null && !target.servers.some(isLoopback);
   if (isOurs && (code === undefined || !ANSWERED.has(code))) return networkDown(around.networkDown);
@@ -162,8 +165,14 @@ function secured(error: unknown, code: string | undefined, now: Date): Told | nu
     ];
   if (error instanceof errors.ConnectionError && error.message.includes("does not support 'tls'"))
     return ["Tls", "the server does not offer TLS", "turn it on there, or use an address that begins with nats://"];
-  if (code !== undefined && /CERT|^ERR_TLS|^ERR_SSL|^UNABLE_TO|^EPROTO$|SELF_SIGNED/.test(code))
-    return ["Tls", `TLS fails: ${textOf(error)}`, "check the server's certificate, its name, and who signed it"];
+  if (code !== undefined && /^UNABLE_TO|SELF_SIGNED/.test(code))
+    return [
+      "Tls",
+      `TLS fails: whoever signed the server's certificate is not known here (${code})`,
+      "name the file with the signer's own certificate: ca_file in [nats], or NATS_CA",
+    ];
+  if (code !== undefined && /CERT|^ERR_TLS|^ERR_SSL|^EPROTO$/.test(code))
+    return ["Tls", `TLS fails: ${textOf(error)}`, "check the server's certificate, and that it is of this name"];
   return null;
 }
 

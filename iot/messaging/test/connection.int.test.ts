@@ -1,10 +1,10 @@
 // The connection against a real server and a relay that breaks it: each reason has its own sentence, and whatever breaks is found.
 
+import { cp } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
-import { eventually, freePort, makeTempFolder, run, startNats, startRelay } from "@iot/testkit";
+import { eventually, freePort, makeTestCertificate, startNats, startRelay, type TestCertificate } from "@iot/testkit";
 import { describe, expect, test } from "vitest";
-import { type ConnectionState, connectMessaging, openDeviceReader, openStatusWriter } from "../src/index.ts";
+import { type ConnectionState, connectMessaging, type ConnectOptions, openDeviceReader, openStatusWriter } from "../src/index.ts";
 import { containing, deviceA, shippedConfig, silent, startFleet } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
@@ -17,7 +17,7 @@ const status = {
   deployments: {},
 };
 
-async function firstState(options: { servers: string[]; user?: string; pass?: string; timeoutMs?: number }): Promise<ConnectionState> {
+async function firstState(options: Partial<ConnectOptions> & Pick<ConnectOptions, "servers">): Promise<ConnectionState> {
   const stop = new AbortController();
   const { promise, resolve } = Promise.withResolvers<ConnectionState>();
   const onState = (state: ConnectionState): void => void (state.kind === "connecting" || resolve(state));
@@ -181,22 +181,59 @@ test("closing while disconnected leaves nothing behind", async () => {
 });
 
 describe("TLS", () => {
+  const secured = ({ cert, key }: TestCertificate): string => `tls { cert_file: "${cert}", key_file: "${key}" }`;
+
   test.each([
-    ["is offered, by a certificate that nobody here trusts", "Tls", "TLS fails"],
-    ["is not offered", "Tls", "the server does not offer TLS"],
-  ])("%s", async (what, reason, says) => {
-    await using certificate = await makeCertificate();
-    const config = what === "is not offered" ? "" : `tls { cert_file: "${certificate.cert}", key_file: "${certificate.key}" }`;
-    await using nats = await startNats({ config });
+    ["is offered, by a certificate that nobody here knows", "ca_file in [nats], or NATS_CA"],
+    ["is not offered", "the server does not offer TLS"],
+  ])("%s", async (what, says) => {
+    await using certificate = await makeTestCertificate();
+    await using nats = await startNats({ config: what === "is not offered" ? "" : secured(certificate) });
     const state = await firstState({ servers: [nats.url.replace("nats://", "tls://")] });
-    expect(state).toMatchObject({ reason, message: containing(says) });
+    expect(state).toMatchObject({ reason: "Tls", message: containing(says) });
+  });
+
+  test("whoever signed it is known: connected, and again after a restart, by the certificate of then", async () => {
+    await using before = await makeTestCertificate();
+    await using after = await makeTestCertificate();
+    await using nats = await startNats({ config: secured(before) });
+    const messaging = await connectMessaging({ servers: [nats.url], caFile: before.ca, name: "test", log: silent, signal });
+    expect(messaging.connection.info?.tls_required).toBe(true);
+    let reconnects = 0;
+    messaging.onReconnect(() => (reconnects += 1));
+    await cp(after.ca, before.ca);
+    await nats.down();
+    await nats.start(secured(after));
+    await eventually(() => reconnects === 1 || Promise.reject(new Error(messaging.state().message)), {
+      what: "connected by the new certificate",
+      timeoutMs: 20_000,
+    });
+    await messaging.connection.flush();
+    await messaging.close();
+  });
+
+  test("the server is given by its name, which the certificate has", async () => {
+    await using certificate = await makeTestCertificate("DNS:localhost");
+    await using nats = await startNats({ config: secured(certificate) });
+    const servers = [nats.url.replace("127.0.0.1", "localhost")];
+    const messaging = await connectMessaging({ servers, caFile: certificate.ca, name: "test", log: silent, signal });
+    await messaging.close();
+  });
+
+  test("another has signed it, it is of another name, nobody offers one, or the file is not there: each is told", async () => {
+    await using certificate = await makeTestCertificate();
+    await using other = await makeTestCertificate("DNS:localhost,IP:127.0.0.9");
+    await using nats = await startNats({ config: secured(certificate) });
+    await using misnamed = await startNats({ config: secured(other) });
+    await using plain = await startNats();
+    const nowhere = `${certificate.ca}.gone`;
+    const said = [
+      [nats, other.ca, "not known here (UNABLE_TO_VERIFY_LEAF_SIGNATURE)"],
+      [misnamed, other.ca, "IP: 127.0.0.1 is not in the cert's list"],
+      [plain, certificate.ca, "the server does not offer TLS"],
+      [nats, nowhere, `${nowhere} doesn't exist; put the file there`],
+    ] as const;
+    for (const [{ url }, caFile, says] of said)
+      expect(await firstState({ servers: [url], caFile })).toMatchObject({ reason: "Tls", message: containing(says) });
   });
 });
-
-async function makeCertificate() {
-  const folder = await makeTempFolder("certificate");
-  const [key, cert] = [join(folder.path, "key.pem"), join(folder.path, "cert.pem")];
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
-  await run(["openssl", "req", "-x509", "-nodes", ...curve, "-subj", "/CN=central", "-days", "2", "-keyout", key, "-out", cert]);
-  return { key, cert, [Symbol.asyncDispose]: () => folder.remove() };
-}

@@ -73,6 +73,7 @@ export async function checkCredentials(config: AgentConfig): Promise<Finding> {
       servers: config.natsUrls,
       user,
       pass,
+      caFile: config.natsCaFile,
       name: `iot-agent doctor ${config.device}`,
       log: createLog({ name: "doctor", write: () => undefined }),
       signal: failed.signal,
