@@ -14,6 +14,7 @@ import { LABELS } from "./names.ts";
 import { observe, toContainer } from "./observe/observe.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
+import { PortWatch } from "./memory/port-watch.ts";
 import { parsePodmanV0 } from "./score/parse-podman-v0.ts";
 import type { PodmanV0 } from "./score/podman-v0-schema.ts";
 import { denied, type Policy } from "./score/policy.ts";
@@ -56,7 +57,8 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
     const images = new ImageStore({ podman, disk, ledger, clock: systemClock });
     const restarts = new RestartMeter();
     const ups = new UpMeter();
-    const options = { podman, images, journal, startList, restarts, ups, device, host, policy, controllers, now };
+    const portWatch = new PortWatch();
+    const options = { podman, images, journal, startList, restarts, ups, portWatch, device, host, policy, controllers, now };
     /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
     const retries = new Set<string>();
     const reconciler = {

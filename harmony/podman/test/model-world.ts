@@ -109,6 +109,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         aliveMs: 0,
         stoppedByUser: false,
         ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
+        hasLostNetwork: false,
         lastLines: [],
       };
       return { ...world, containers: [...world.containers, created] };

@@ -53,6 +53,7 @@ export function container(service: string, data: unknown, more: Partial<Containe
     aliveMs: 3_600_000,
     stoppedByUser: false,
     ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
+    hasLostNetwork: false,
     lastLines: [],
     ...more,
   };

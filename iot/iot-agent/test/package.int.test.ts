@@ -187,7 +187,7 @@ test("install.sh with what is right: connected; run again: no harm; the password
 test("what a person has added to the configuration stays; an agent that was switched off is started; all is flushed", async () => {
   const added = '\n[policy]\nhost_paths = [\n  "/srv/*",\n]\n\n[agent.labels]\nsite = "plant-7"\n';
   await onDevice("systemctl", "disable", "--quiet", "--now", "iot-agent");
-  const text = `${(await onDevice("cat", CONFIG)).replace(/^device_id.*$/m, "$&\nstatus_interval_seconds = 20")}\n${added}`;
+  const text = `${(await onDevice("cat", CONFIG)).replace(/^device_id.*$/m, "$&\nstatus_interval_seconds = 20\nrelist_interval_seconds = 5")}\n${added}`;
   await device.exec(["sh", "-c", `cat >${CONFIG}`], { stdin: text });
   await device.writeFile("/usr/local/bin/sync", SYNC_THAT_TELLS);
   await onDevice("chmod", "+x", "/usr/local/bin/sync");
@@ -279,6 +279,15 @@ test("an upgrade and a downgrade restart the agent, and no container notices", a
   }
   await central.untilStatus("the agent is back and finds it running", ({ deployments }) => deployments["web"]?.phase === "Running");
   expect(await startedAt()).toBe(started);
+});
+
+test("the network of a container is killed under it: within its sandbox the agent sees it, and starts it again", async () => {
+  const before = await startedAt();
+  await device.exec(["pkill", "-KILL", "--full", "pasta .*8080-8080"]);
+  await answers();
+  expect(await startedAt()).not.toBe(before);
+  expect(await onDevice("iot-agent", "history", "web")).toContain("web Degraded (NetworkLost): ");
+  await central.untilStatus("it is well", ({ deployments }) => deployments["web"]?.phase === "Running");
 });
 
 test("after a power cut, with the agent disabled and the cable out, what runs is what is in the start list", async () => {

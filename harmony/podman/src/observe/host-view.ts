@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
 import type { DeviceFact, HostFacts, PathFact, SecretFact } from "./host-facts.ts";
+import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
 import { lookAtSecretStore, mendSecretStore, type SecretStoreFact, type UntilWritten } from "./secret-store.ts";
 import { store, type StorageOptions, taken } from "../memory/swap-journal.ts";
 
@@ -20,6 +21,8 @@ export interface LookFor {
 
 export interface HostView {
   look(wanted: LookFor): Promise<HostFacts>;
+  /** null: the kernel does not tell. */
+  openPorts(): Promise<OpenPorts | null>;
   /** null: it is not there or may not be read. */
   readSecret(name: string): Promise<{ readonly digest: string; readonly bytes: Buffer } | null>;
   /** @throws the file system's error. */
@@ -129,6 +132,13 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
       const mounts = folders.filter((folder) => folder.startsWith(`${deployment}_`)).toSorted();
       return { secrets: foundSecrets, devices: foundDevices, paths: foundPaths, mountsFolder, mounts, secretsFolder };
     },
+
+    // Of itself, or of the first process of the device that it looks at.
+    openPorts: () =>
+      readOpenPorts(here(`/proc/${root === "" ? "self" : "1"}/net`)).catch((error: unknown) => {
+        if (codeOf(error) === "") throw error;
+        return null;
+      }),
 
     writeMounts: async (folder, files) => {
       const final = here(join(mountsFolder, folder));

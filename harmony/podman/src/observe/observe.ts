@@ -11,6 +11,7 @@ import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { HostView, LookFor } from "./host-view.ts";
+import type { PortWatch } from "../memory/port-watch.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
 import type { RestartMeter } from "../memory/restart-meter.ts";
@@ -30,6 +31,7 @@ export interface ObserveOptions {
   readonly startList: StartList;
   readonly restarts: RestartMeter;
   readonly ups: UpMeter;
+  readonly portWatch: PortWatch;
   readonly device: Snapshot["device"];
   readonly host: HostView;
   readonly policy: Policy;
@@ -148,7 +150,7 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
 }
 
 async function details(
-  { podman, restarts, ups, now }: ObserveOptions,
+  { podman, restarts, ups, portWatch, host, now }: ObserveOptions,
   container: Container,
   { trial, stopped }: SwapRecord,
   signal: AbortSignal,
@@ -160,11 +162,12 @@ async function details(
   const isDown = state === "exited";
   const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
   const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
-  const [inspected, lastLines, lastCode] = await Promise.all([
+  const [inspected, lastLines, lastCode, openPorts] = await Promise.all([
     isDown ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
     // One that runs again shows no code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
+    container.ports.length > 0 ? host.openPorts() : null,
   ]);
   const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
   return {
@@ -172,6 +175,7 @@ async function details(
     stoppedByUser,
     recentRestarts: restarts.note(container, now()),
     ...ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs()),
+    hasLostNetwork: openPorts !== null && portWatch.hasLostNetwork({ ...container, state }, openPorts, systemClock.monotonicMs()),
     exitCode: lastCode ?? exitCode,
     lastLines,
   };
@@ -232,6 +236,7 @@ export function toContainer(item: ListedContainer): Container {
         protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
       })),
     ),
+    hasLostNetwork: false,
     lastLines: [],
   };
 }

@@ -46,6 +46,8 @@ export interface Container {
   /** Ended by a call that asked for it, a person's or ours, and not since the device last booted. */
   readonly stoppedByUser: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
+  /** It runs, and nobody serves its ports any more (port-watch.ts). */
+  readonly hasLostNetwork: boolean;
   /** What it wrote last, where it is worth telling; empty otherwise. */
   readonly lastLines: readonly string[];
 }

@@ -276,7 +276,7 @@ testTable({
       name: "that has returned starts what runs again",
       want: serial,
       have: { host: plugged(NOW_MS - 5_000), containers: [container("web", serial)] },
-      steps: ["stop app_web 300s", "start app_web"],
+      steps: ["journal: a device of it is back", "stop app_web 300s", "start app_web"],
     },
     {
       name: "from the future tells nothing",

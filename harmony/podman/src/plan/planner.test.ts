@@ -209,6 +209,35 @@ const rows: Record<string, readonly Row[]> = {
       blocked: ["web PortInUse"],
     },
   ],
+  "a container that lost its network": [
+    {
+      name: "is started again, which is recorded first",
+      want: polite,
+      have: { ...proved(polite), containers: [container("web", polite, { hasLostNetwork: true })] },
+      steps: ["journal: its network has ended", "stop app_web 300s", "start app_web"],
+    },
+    {
+      name: "and was only stopped is started",
+      want: polite,
+      have: { ...proved(polite, { held: ["app_web"] }), containers: [container("web", polite, byHand)] },
+      steps: ["start app_web"],
+    },
+    {
+      name: "and runs again is noted",
+      want: polite,
+      have: { ...proved(polite, { held: ["app_web"] }), containers: [container("web", polite)] },
+      steps: ["journal: what was stopped for a while runs again"],
+    },
+    {
+      name: "and is to run only once is left alone",
+      want: web("x:1", { restart: "no" }),
+      have: {
+        ...proved(web("x:1", { restart: "no" })),
+        containers: [container("web", web("x:1", { restart: "no" }), { hasLostNetwork: true })],
+      },
+      steps: ["start list: "],
+    },
+  ],
   "a removal": [
     {
       name: "stops and removes containers and network, and leaves volumes",

@@ -121,7 +121,11 @@ function planFor(
     free.map((role) => ({ ...role, madeWith: role.current.inputs })),
     snapshot,
   );
-  const repairs = [...provided, ...free.flatMap((role) => repair(role, isOnTrial(record, target) ? context.trial : null, snapshot))];
+  const repairs = [
+    ...provided,
+    ...recordStops(deployment, free, snapshot),
+    ...free.flatMap((role) => repair(role, isOnTrial(record, target) ? context.trial : null, snapshot)),
+  ];
   const holders = [...snapshot.containers.filter(isUp), ...starting.map(({ current }) => current)];
   const revivals = changing.flatMap((role) => revive(role, snapshot, holders));
   const change = (): Step[] => {
@@ -235,7 +239,7 @@ function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | nu
     why: isNews
       ? "the version is good"
       : record.held.length > 0
-        ? "the hold is over"
+        ? "what was stopped for a while runs again"
         : isStopNews
           ? "what a person has stopped"
           : "a service has recovered",
@@ -305,9 +309,26 @@ function setbackOf({ trial }: SwapRecord): Blocked[] {
 function repair({ service, current, need }: Kept, trial: SwapContext["trial"], { host, nowMs }: Snapshot): Step[] {
   const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs, trial });
   if (need === "start") return [start(0)];
-  if (hasReturnedDevice(service, current, host, nowMs)) return [...stop(current), start(PORT_RELEASE_MS)];
+  if (isToStartAgain({ service, current }, { host, nowMs })) return [...stop(current), start(PORT_RELEASE_MS)];
   if (need === "stop") return stop(current);
   return need === "resume" ? unpause(current) : [];
+}
+
+/** It runs, and cannot do its work before its next start. What is never started again by anyone is left alone. */
+function isToStartAgain(
+  { service, current }: Pick<Kept, "service" | "current">,
+  { host, nowMs }: Pick<Snapshot, "host" | "nowMs">,
+): boolean {
+  return (current.hasLostNetwork && service.restart.policy !== "no") || hasReturnedDevice(service, current, host, nowMs);
+}
+
+/** Else, cut short between the two, the stop would be taken for a person's. */
+function recordStops(deployment: string, kept: readonly Kept[], { record, host, nowMs }: Snapshot): Step[] {
+  const stopped = kept.filter((role) => isToStartAgain(role, { host, nowMs })).map(({ current }) => current);
+  const held = [...new Set([...record.held, ...stopped.map(({ name }) => name)])];
+  if (held.length === record.held.length) return [];
+  const why = stopped.some((current) => current.hasLostNetwork) ? "its network has ended" : "a device of it is back";
+  return [journal(deployment, { record: { ...record, held }, why })];
 }
 
 /** After a power cut the old version is down, and the new one may be long in coming; so it is while a trial is given up for another. */

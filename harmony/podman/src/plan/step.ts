@@ -81,8 +81,10 @@ export type JournalEntry =
   | "a service keeps ending"
   | "a service has recovered"
   | "what a person has stopped"
+  | "its network has ended"
+  | "a device of it is back"
   | "a person holds it"
-  | "the hold is over"
+  | "what was stopped for a while runs again"
   | "it is removed";
 
 export type StepKind = keyof Arguments;

@@ -39,6 +39,7 @@ function containerInWords(container: Container): string {
     broken: "is half removed",
   };
   const more = [
+    container.hasLostNetwork ? ", and nobody serves its ports any more" : "",
     health === "none" ? "" : `, health: ${health}`,
     restarts === 0 ? "" : `, restarted ${restarts} times`,
     lastLines.length === 0 ? "" : `; its last line: ${lastLines.at(-1)?.slice(0, 200)}`,
@@ -58,6 +59,6 @@ function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): str
     ...Object.entries(crashes).map(
       ([service, { count, startAt }]) => `service "${service}" keeps ending: try ${count + 1} is at ${startAt}`,
     ),
-    ...(held.length === 0 ? [] : [`a hold has stopped ${held.join(", ")}`]),
+    ...(held.length === 0 ? [] : [`${held.join(", ")} was stopped by a hold, or to be started again`]),
   ];
 }

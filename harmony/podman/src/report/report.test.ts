@@ -118,6 +118,30 @@ test("a container that Podman just had to start again is not called running yet"
   });
 });
 
+test("a container that lost its network is told as such, also when it is about to be started again", () => {
+  const have = { ...proved(v1), images: ["x:1"], containers: [container("web", v1, { hasLostNetwork: true })] };
+  const says = 'service "web" runs, and nobody can reach it, because the process of its network has ended: it is started again';
+  expect(tell(v1, have)).toMatchObject({ phase: "Degraded", reason: "NetworkLost", message: says });
+  const want = desired(v1);
+  const seen = snapshot(have);
+  const [first] = plan(want, seen).steps;
+  expect(first === undefined ? null : tell(v1, have, { doing: { step: first, progress: "" } })).toMatchObject({
+    phase: "Degraded",
+    message: says,
+  });
+  const once = { services: [{ name: "web", image: "x:1", ports: ["8080:80"], restart: "no" }] };
+  expect(tell(once, { containers: [container("web", once, { hasLostNetwork: true })] }).message).toMatch(
+    /: `iot-agent podman restart app_web` mends it$/,
+  );
+  const { observed, planned } = explain(want, seen, plan(want, seen));
+  expect(observed).toContainEqual(expect.stringContaining("and nobody serves its ports any more"));
+  expect(planned).toEqual([
+    "recording in the journal that its network has ended",
+    'stopping container "app_web"',
+    'starting container "app_web"',
+  ]);
+});
+
 test("a hold says until when, by whom and how it ends", () => {
   const until = new Date(new Date(NOW_MS).setHours(23, 5));
   const held = (hold: Hold) => {

@@ -64,7 +64,11 @@ function tell(
 ): Told {
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
-  if (doing !== null) return whileDoing(doing, desired.data === null);
+  if (doing !== null) {
+    // What is stopped and started again for it is told as why, not as one more start.
+    const lost = doing.step.kind === "journal" && doing.step.why === "its network has ended" ? services.find(hasLostNetwork) : undefined;
+    return lost?.told ?? whileDoing(doing, desired.data === null);
+  }
   if (trouble !== undefined && "reason" in trouble) {
     return {
       phase: trouble.kind === "blocked" ? "Blocked" : "Failed",
@@ -228,6 +232,10 @@ function describeService(service: Service, deployment: string, snapshot: Snapsho
   };
 }
 
+function hasLostNetwork({ told }: Described): boolean {
+  return told.reason === "NetworkLost";
+}
+
 function describe(service: Service, container: Container, { nowMs, record }: Snapshot): Told {
   const { name, image } = service;
   const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
@@ -247,6 +255,11 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
           reason: "Restarting",
           message: `service "${name}" keeps ending and has been started again ${container.restarts} times${lastWords}`,
         };
+      }
+      if (container.hasLostNetwork) {
+        const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
+        const cure = service.restart.policy === "no" ? `\`iot-agent podman restart ${container.name}\` mends it` : "it is started again";
+        return { phase: "Degraded", reason: "NetworkLost", message: `${says}: ${cure}` };
       }
       if (container.health === "unhealthy")
         return { phase: "Degraded", reason: "Unhealthy", message: `service "${name}" runs, but its health check fails${lastWords}` };
