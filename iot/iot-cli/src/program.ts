@@ -142,7 +142,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
 function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess {
   const text = [nats, env["NATS_URL"]].find((each) => each !== undefined && each !== "") ?? "nats://127.0.0.1:4222";
   const servers = text.split(",").map((server) => server.trim());
-  return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"], caFile: env["NATS_CA"] };
+  return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"], caFile: env["NATS_CA"] === "" ? undefined : env["NATS_CA"] };
 }
 
 function chooseRows(fleet: Fleet, deployment: string, device: string | undefined): readonly DeploymentRow[] {

@@ -21,6 +21,11 @@ it("a git source with its defaults", () => {
   expect(readConfig({ IOT_GIT_URL: "git@host:acme/work.git" }).git?.url).toBe("git@host:acme/work.git");
 });
 
+it("the file with who signs NATS' certificate; none where it is empty", () => {
+  expect(readConfig({ NATS_CA: "/etc/ca.pem" }).nats.caFile).toBe("/etc/ca.pem");
+  expect(readConfig({ NATS_CA: "" }).nats.caFile).toBeUndefined();
+});
+
 it("a password from a file, without its last line break", async () => {
   const folder = await makeTempFolder("config");
   onTestFinished(() => folder.remove());
