@@ -24,5 +24,6 @@ export {
   type DeviceId,
   notifySubject,
   scoreKeyParts,
+  streamName,
   subjects,
 } from "./subjects.ts";

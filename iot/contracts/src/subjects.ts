@@ -2,6 +2,7 @@
 // else's key. The grammar is the long-term one (transport.md).
 
 import { DNS_LABEL } from "@harmony/schema";
+import type { BucketName } from "./buckets.ts";
 
 declare const checked: unique symbol;
 /** A DNS label that names a device. */
@@ -65,9 +66,14 @@ export function notifySubject(device: DeviceId): string {
   return `notify.desired-state.${device}`;
 }
 
+/** The stream behind a bucket. */
+export function streamName(bucket: BucketName): string {
+  return `KV_${bucket}`;
+}
+
 /** The only read that a permission can scope to one device: a direct get with the subject appended. */
-export function directGetSubject(bucket: string, subject: string): string {
-  return `$JS.API.DIRECT.GET.KV_${bucket}.${subject}`;
+export function directGetSubject(bucket: BucketName, subject: string): string {
+  return `$JS.API.DIRECT.GET.${streamName(bucket)}.${subject}`;
 }
 
 /** The device of a one-token key (`pi-1`), or null when it is none. */

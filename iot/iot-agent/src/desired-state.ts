@@ -169,7 +169,8 @@ export class DesiredState {
         reason: "NoManifest",
         message: `no operator has written a manifest for device "${this.#options.device}"; what runs stays: check that an operator runs and that device_id is spelled as in targetDevices`,
       });
-      return spread(REREAD_MS);
+      // One that was followed before is missed: a store is being restored, or somebody else's answer was taken for this one.
+      return this.#version === null ? spread(REREAD_MS) : RETRY.maxMs;
     }
     const verdict = this.#judge.judge(read, systemClock.monotonicMs());
     if (!verdict.take) {

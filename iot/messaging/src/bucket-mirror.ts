@@ -4,10 +4,9 @@
 // sequences. Values are decoded once, when they arrive.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
-import type { BucketName } from "@iot/contracts";
+import { type BucketName, streamName } from "@iot/contracts";
 import { AckPolicy, type ConsumerInfo, DeliverPolicy, JetStreamApiCodes, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, Empty, type Msg, nanos, type Subscription } from "@nats-io/nats-core";
-import { streamName } from "./bucket-settings.ts";
 import type { Messaging } from "./connect.ts";
 import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
 import { MessagingError } from "./messaging-error.ts";

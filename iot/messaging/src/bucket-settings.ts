@@ -2,7 +2,7 @@
 // `streamConfig`; one that was made by hand is never altered: its settings are checked, and one that breaks us is named, with what
 // it does and what it should be. Settings that are only unusual (replicas, history, limits on a wide scale) are left alone.
 
-import { BUCKETS, type BucketName, OFFLINE_AFTER_MS } from "@iot/contracts";
+import { BUCKETS, type BucketName, OFFLINE_AFTER_MS, streamName } from "@iot/contracts";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 
@@ -11,10 +11,6 @@ export interface SettingProblem {
   readonly found: string;
   readonly expected: string;
   readonly because: string;
-}
-
-export function streamName(bucket: BucketName): string {
-  return `KV_${bucket}`;
 }
 
 /** As the KV library makes a bucket, but with roll-ups only where no device writes: that library always allows them. */

@@ -145,6 +145,7 @@ class WatchedConnection implements Messaging {
   readonly #pacing: ReconnectPacing;
   readonly #callbacks = new Set<() => void>();
   readonly #refused = new Set<string>();
+  #isForeignAnswerLogged = false;
   #state: ConnectionState;
   #present = new AbortController();
   #settle: NodeJS.Timeout | undefined;
@@ -156,7 +157,8 @@ class WatchedConnection implements Messaging {
     this.connection = connection;
     this.#options = options;
     this.#pacing = pacing;
-    this.replies = new Replies(connection, options.device === undefined ? null : inboxPrefix(options.device));
+    const ownPrefix = options.device === undefined ? null : inboxPrefix(options.device);
+    this.replies = new Replies(connection, ownPrefix, (subject) => this.#logForeignAnswer(subject));
     this.#state = this.#connected();
     void this.#watch();
   }
@@ -256,6 +258,7 @@ class WatchedConnection implements Messaging {
     this.#recovery = null;
     this.#pacing.connected();
     this.#refused.clear();
+    this.#isForeignAnswerLogged = false;
     this.#present = new AbortController();
     this.#connected();
     clearTimeout(this.#settle);
@@ -281,6 +284,15 @@ class WatchedConnection implements Messaging {
         this.#disconnected(explainConnectError(error, this.#options));
       }
     }
+  }
+
+  /** Logged once a connection: whoever sends such answers can send thousands a second. */
+  #logForeignAnswer(subject: string): void {
+    if (this.#isForeignAnswerLogged) return;
+    this.#isForeignAnswerLogged = true;
+    this.#options.log.warn("dropped an answer that is not to what was asked: another user of this NATS sends to the replies of this one", {
+      subject,
+    });
   }
 
   /** A subject that NATS does not permit is told once a connection: whoever asked gets its own error, a subscription gets nothing. */

@@ -54,7 +54,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   });
 
   const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
-    publishAcknowledged(messaging, subject, payload, {
+    publishAcknowledged(messaging, { bucket: "desired-state", subject }, payload, {
       headers: { ...headers, "Nats-Expected-Last-Subject-Sequence": String(expectedRevision) },
     });
 

@@ -1,5 +1,6 @@
 // What one device should run, read with the rights of one device: direct gets of its own keys, and notices that are hints and never
 // data. Whatever cannot be read is a value with its reason, so that the agent keeps what runs; only the abort of a signal throws.
+// "There is none" names no key, so anyone may have said it: it is told only after two readings that are apart.
 
 import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
@@ -32,13 +33,14 @@ export type ScoreRead =
 export interface DeviceReader {
   readManifest(signal: AbortSignal): Promise<ManifestRead>;
   readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
-  /** Until aborted: the manifest may be at `sequence` now; null when the notice does not say. */
+  /** Until aborted: the manifest may be at `sequence` now; null when the notice does not say. A notice of another subject is dropped. */
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }
 
 /** A replica may lag behind the notice, or behind the manifest that names a Score: 17 of 3,000 reads did (measured). */
 const REPLICA_LAG_MS = 5_000;
 const REREAD_EVERY_MS = 100;
+const ABSENT_AGAIN_MS = 500;
 
 export function openDeviceReader(messaging: Messaging, device: DeviceId): DeviceReader {
   let noticed: number | null = null;
@@ -60,7 +62,11 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
           awaited = noticed;
           return awaited === null || sequence >= awaited;
         };
-        const entry = await readFrom(subjects.manifest(device), isThere, signal);
+        let entry = await readFrom(subjects.manifest(device), isThere, signal);
+        if (entry.kind === "absent" && entry.sequence === 0) {
+          await systemClock.sleep(ABSENT_AGAIN_MS, signal);
+          entry = await readFrom(subjects.manifest(device), isThere, signal);
+        }
         // Also when it never came, as after a restore of the store: the next read does not wait for it again.
         if (noticed === awaited) noticed = null;
         if (entry.kind === "absent") return { kind: "absent" };
@@ -89,8 +95,8 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
       if (signal.aborted) return;
       const subscription = messaging.connection.subscribe(notifySubject(device), {
         callback: (error, message) => {
-          if (error !== null) return;
-          const sequence = Number(message.headers?.get("Nats-Sequence") ?? "");
+          if (error !== null || message.headers?.get("Nats-Subject") !== subjects.manifest(device)) return;
+          const sequence = Number(message.headers.get("Nats-Sequence"));
           noticed = Number.isSafeInteger(sequence) && sequence > 0 ? sequence : null;
           callback(noticed);
         },

@@ -1,7 +1,7 @@
 // A bucket that is there and fit: made when it is missing, checked and left as it is when somebody else made it.
 
 import type { Log } from "@harmony/runtime";
-import type { BucketName } from "@iot/contracts";
+import { type BucketName, streamName } from "@iot/contracts";
 import {
   JetStreamApiCodes,
   JetStreamApiError,
@@ -10,7 +10,7 @@ import {
   jetstreamManager,
   type StreamInfo,
 } from "@nats-io/jetstream";
-import { settingProblems, streamConfig, streamName } from "./bucket-settings.ts";
+import { settingProblems, streamConfig } from "./bucket-settings.ts";
 import type { Messaging } from "./connect.ts";
 import { asMessagingError, MessagingError } from "./messaging-error.ts";
 

@@ -5,23 +5,31 @@ import { abortable } from "@harmony/runtime";
 import { errors, type Msg, type MsgHdrs } from "@nats-io/nats-core";
 import type { Messaging } from "./connect.ts";
 import { asMessagingError, MessagingError } from "./messaging-error.ts";
+import type { Reading } from "./replies.ts";
 
 const TIMEOUT_MS = 5_000;
 
-export interface RequestOptions {
+export interface RequestOptions<Answer> {
   /** What is tried, for the error: `failed to read "pi-1"`. */
   readonly what: string;
+  /** Null: something else arrived in the place of the answer. */
+  readonly readAnswer: (message: Msg) => Reading<Answer> | null;
   readonly headers?: MsgHdrs;
   readonly signal?: AbortSignal;
 }
 
 /** @throws MessagingError, or the signal's reason. */
-export async function request(messaging: Messaging, subject: string, payload: string, options: RequestOptions): Promise<Msg> {
-  const { what, headers, signal } = options;
+export async function request<Answer>(
+  messaging: Messaging,
+  subject: string,
+  payload: string,
+  options: RequestOptions<Answer>,
+): Promise<Answer> {
+  const { what, headers, readAnswer, signal } = options;
   signal?.throwIfAborted();
   const state = messaging.state();
   if (state.kind !== "connected") throw new MessagingError("NotConnected", `${what}: ${state.message}`);
-  const answer = messaging.replies.ask(subject, payload, { timeoutMs: TIMEOUT_MS, headers });
+  const answer = messaging.replies.ask(subject, payload, { timeoutMs: TIMEOUT_MS, headers, readAnswer });
   try {
     // A time-out would say the same, five seconds later.
     return await abortable(answer, signal === undefined ? messaging.lost() : AbortSignal.any([signal, messaging.lost()]));

@@ -12,11 +12,12 @@ export interface StatusWriter {
 }
 
 export function openStatusWriter(messaging: Messaging, device: DeviceId): StatusWriter {
-  const put = async (subject: string, document: unknown, signal: AbortSignal): Promise<void> => {
-    await publishAcknowledged(messaging, subject, JSON.stringify(document), { signal });
+  const put = async (bucket: "status" | "inventory", document: unknown, signal: AbortSignal): Promise<void> => {
+    const subject = subjects[bucket](device);
+    await publishAcknowledged(messaging, { bucket, subject }, JSON.stringify(document), { signal });
   };
   return {
-    putStatus: (status, signal) => put(subjects.status(device), status, signal),
-    putInventory: (inventory, signal) => put(subjects.inventory(device), inventory, signal),
+    putStatus: (status, signal) => put("status", status, signal),
+    putInventory: (inventory, signal) => put("inventory", inventory, signal),
   };
 }

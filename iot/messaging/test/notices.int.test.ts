@@ -34,8 +34,9 @@ afterEach(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-async function notice(sequence: string): Promise<void> {
+async function notice(sequence: string, subject = "$KV.desired-state.dev-a"): Promise<void> {
   const sent = headers();
+  sent.set("Nats-Subject", subject);
   sent.set("Nats-Sequence", sequence);
   const before = noticed.length;
   operator.connection.publish("notify.desired-state.dev-a", "", { headers: sent });
