@@ -4,8 +4,8 @@
 import { defineConfig } from "oxlint";
 
 const ALL = ["@harmony/*", "@iot/*"];
-const BELOW_APPS = ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@harmony/podman", "@harmony/host"];
-const PLATFORM = ["@iot/contracts", "@iot/messaging", "@iot/kubernetes", "@iot/workload-files", "@iot/report"];
+const BELOW_APPS = ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@harmony/podman", "@harmony/host", "@harmony/kube-api"];
+const PLATFORM = ["@iot/contracts", "@iot/messaging", "@harmony/kube-api", "@iot/workload-files", "@iot/report"];
 
 /** Which of our packages the sources of a folder may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -13,12 +13,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "harmony/schema": ["@harmony/core"],
   "harmony/runtime": ["@harmony/core"],
   "harmony/podman": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
+  "harmony/kube-api": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
   "harmony/host": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
   "iot/contracts": ["@harmony/core", "@harmony/schema"],
   "iot/report": ["@harmony/core", "@iot/contracts"],
   "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
-  "iot/kubernetes": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
   "iot/iot-operator": [...BELOW_APPS, ...PLATFORM],
   "iot/iot-agent": [...BELOW_APPS, ...PLATFORM],
   "iot/iot-cli": [...BELOW_APPS, ...PLATFORM],

@@ -2,12 +2,12 @@
 // (packages, files), else as the very scripts that would be run over SSH. So there is one list of what a device needs.
 
 import type { Desired } from "@harmony/core";
-import type { HostFacts } from "./facts.ts";
-import type { LinuxHostV0 } from "./linux-host-v0-schema.ts";
-import { plan } from "./planner.ts";
-import { EFFECTS, RESTART_WANTED, scriptOf } from "./script-of.ts";
-import { netplanText } from "./static-address.ts";
-import { describeStep, type HostStep } from "./step.ts";
+import type { HostFacts } from "./observe/facts.ts";
+import type { LinuxHostV0 } from "./score/linux-host-v0-schema.ts";
+import { plan } from "./plan/planner.ts";
+import { EFFECTS, RESTART_WANTED, scriptOf } from "./apply/script-of.ts";
+import { netplanText } from "./model/static-address.ts";
+import { describeStep, type HostStep } from "./model/step.ts";
 
 /** The user-data; a static address is network-config's (below). */
 export function cloudInit(score: LinuxHostV0, { admin }: { readonly admin?: string | undefined } = {}): string {

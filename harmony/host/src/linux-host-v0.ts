@@ -11,13 +11,13 @@ import {
   type Topology,
 } from "@harmony/core";
 import { parse } from "@harmony/schema";
-import { execute } from "./execute.ts";
-import { type HostFacts, observationScript, parseFacts } from "./facts.ts";
-import { LinuxHostV0 } from "./linux-host-v0-schema.ts";
-import { plan } from "./planner.ts";
-import { type HostReport, report, type StepReport } from "./report.ts";
-import type { Ssh } from "./ssh.ts";
-import { describeStep, type HostStep } from "./step.ts";
+import { execute } from "./apply/execute.ts";
+import { type HostFacts, observationScript, parseFacts } from "./observe/facts.ts";
+import { LinuxHostV0 } from "./score/linux-host-v0-schema.ts";
+import { plan } from "./plan/planner.ts";
+import { type HostReport, report, type StepReport } from "./report/report.ts";
+import type { Ssh } from "./ssh/ssh.ts";
+import { describeStep, type HostStep } from "./model/step.ts";
 
 export interface HostCapabilities {
   readonly ssh: Ssh;

@@ -2,28 +2,28 @@
 
 import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
-import type { DiskSpace } from "./apply/disk-space.ts";
+import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
 import { executeInputs } from "./apply/execute-inputs.ts";
 import { explain } from "./report/explain.ts";
-import type { HostView } from "./observe/host-view.ts";
-import type { ImageLedger } from "./memory/image-ledger.ts";
-import { ImageStore } from "./apply/image-store.ts";
+import type { HostView } from "./device/host-view.ts";
+import type { ImageLedger } from "./images/image-ledger.ts";
+import { ImageStore } from "./images/image-store.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
-import { LABELS } from "./names.ts";
+import { LABELS } from "./model/names.ts";
 import { observe, toContainer } from "./observe/observe.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
-import { PortWatch } from "./memory/port-watch.ts";
+import { PortWatch } from "./observe/port-watch.ts";
 import { parsePodmanV0 } from "./score/parse-podman-v0.ts";
 import type { PodmanV0 } from "./score/podman-v0-schema.ts";
 import { denied, type Policy } from "./score/policy.ts";
 import { report } from "./report/report.ts";
-import { RestartMeter } from "./memory/restart-meter.ts";
-import type { StartList } from "./memory/start-list.ts";
-import { isInputStep, type Step } from "./plan/step.ts";
-import { forgive, type SwapJournal } from "./memory/swap-journal.ts";
-import { UpMeter } from "./memory/up-meter.ts";
+import { RestartMeter } from "./observe/restart-meter.ts";
+import type { StartList } from "./store/start-list.ts";
+import { isInputStep, type Step } from "./model/step.ts";
+import { forgive, type SwapJournal } from "./store/swap-journal.ts";
+import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 
 /** Who the device is, for its containers' environment, and which of its lives this is. */

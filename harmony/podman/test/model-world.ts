@@ -1,14 +1,14 @@
 // A model of Podman for the planner's property test: applies a step to a snapshot as the real one would, and throws on what the real
 // one refuses, since a planner that asks for it is wrong. test/podman-v0.int.test.ts holds the same steps against the real one.
 
-import { needsNetwork } from "../src/plan/container-spec.ts";
-import { networkName, serviceOfName } from "../src/names.ts";
+import { needsNetwork } from "../src/model/container-spec.ts";
+import { networkName, serviceOfName } from "../src/model/names.ts";
 import { isUp } from "../src/plan/role.ts";
 import { portConflict } from "../src/plan/port-conflict.ts";
 import { scoreOfLabel } from "../src/score/score-label.ts";
-import type { Container, Snapshot } from "../src/observe/snapshot.ts";
-import type { Step } from "../src/plan/step.ts";
-import { NOTHING_RECORDED } from "../src/memory/swap-journal.ts";
+import type { Container, Snapshot } from "../src/model/snapshot.ts";
+import type { Step } from "../src/model/step.ts";
+import { NOTHING_RECORDED } from "../src/store/swap-journal.ts";
 import { NOW_MS } from "./scene.ts";
 
 export function applyStep(world: Snapshot, step: Step): Snapshot {

@@ -2,15 +2,15 @@
 
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
-import { NO_HOST_FACTS } from "../src/observe/host-facts.ts";
-import { NO_CARE } from "../src/observe/image-facts.ts";
-import { containerName, imageReference } from "../src/names.ts";
+import { NO_HOST_FACTS } from "../src/model/host-facts.ts";
+import { NO_CARE } from "../src/model/image-facts.ts";
+import { containerName, imageReference } from "../src/model/names.ts";
 import { parsePodmanV0 } from "../src/score/parse-podman-v0.ts";
 import type { Policy } from "../src/score/policy.ts";
 import type { PodmanV0 } from "../src/score/podman-v0-schema.ts";
-import type { Container, Snapshot } from "../src/observe/snapshot.ts";
-import type { Step } from "../src/plan/step.ts";
-import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/memory/swap-journal.ts";
+import type { Container, Snapshot } from "../src/model/snapshot.ts";
+import type { Step } from "../src/model/step.ts";
+import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/store/swap-journal.ts";
 
 export const CLOSED: Policy = { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "/etc/iot-agent/config.toml" };
 

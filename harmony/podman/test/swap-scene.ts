@@ -2,7 +2,7 @@
 // the steps of a whole swap and of the whole way back, for the tables of both.
 
 import { container, NOW_MS, proved, trial, version } from "./scene.ts";
-import type { Container } from "../src/observe/snapshot.ts";
+import type { Container } from "../src/model/snapshot.ts";
 
 export const web = (image: string, more: object = {}) => ({ services: [{ name: "web", image, ports: ["8080:80"], ...more }] });
 export const pair = (image: string, more: object = {}) => ({

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { customResourceDefinition } from "./custom-resource-definition.ts";
 import { jsonSchemas } from "./json-schemas.ts";
 
-const CRD_HEADER = "# Made from iot/contracts/src/deployment.ts by `npm run generate`.\n";
+const CRD_HEADER = "# Made from iot/contracts/src/documents/deployment.ts by `npm run generate`.\n";
 
 const root = join(import.meta.dirname, "../../..");
 const files = new Map<string, string>([

@@ -9,11 +9,11 @@ export {
   DeploymentSpec,
   DeploymentStatus,
   FailureGroup,
-} from "./deployment.ts";
-export { DeviceInventory } from "./inventory.ts";
-export { emptyManifest, Manifest, ManifestEntry } from "./manifest.ts";
-export { SCORE_LIMIT_BYTES, Score, scoreString } from "./score.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./status.ts";
+} from "./documents/deployment.ts";
+export { DeviceInventory } from "./documents/inventory.ts";
+export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
+export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
+export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
 export {
   asDeploymentName,
   asDeviceId,

@@ -6,13 +6,13 @@ import { bind } from "@harmony/core";
 import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
-import { bootId } from "./boot-id.ts";
-import { collectGarbage } from "./collect-garbage.ts";
-import { type ConfigRead, readConfig } from "./config.ts";
-import { tomlShared } from "./credentials.ts";
-import { assertOnlyAgent } from "./only-agent.ts";
-import { connectServiceManager, type ServiceManager } from "./service-manager.ts";
-import { PodmanDevice } from "./topology.ts";
+import { bootId } from "./device/boot-id.ts";
+import { collectGarbage } from "./device/collect-garbage.ts";
+import { type ConfigRead, readConfig } from "./config/config.ts";
+import { tomlShared } from "./config/credentials.ts";
+import { assertOnlyAgent } from "./local/only-agent.ts";
+import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
+import { PodmanDevice } from "./device/topology.ts";
 
 /** Ends the process. */
 export async function runDaemon(configFile: string): Promise<never> {

@@ -5,12 +5,12 @@
 
 import { type Clock, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DesiredStateSnapshot, DesiredStateStore, StatusEntry, StatusStore } from "@iot/messaging";
-import { apply } from "./apply.ts";
-import { RemovalConsent } from "./mass-removal.ts";
-import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan.ts";
-import { Reporter } from "./reporter.ts";
-import type { CompleteSnapshot, Source } from "./source.ts";
-import type { Vitals } from "./vitals.ts";
+import { apply } from "./apply/apply.ts";
+import { RemovalConsent } from "./plan/mass-removal.ts";
+import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
+import { Reporter } from "./report/reporter.ts";
+import type { CompleteSnapshot, Source } from "./sources/source.ts";
+import type { Vitals } from "./http/vitals.ts";
 
 export interface OperatorOptions {
   readonly source: Source;

@@ -14,12 +14,12 @@ import {
   openStatusStore,
   type StatusStore,
 } from "@iot/messaging";
-import { type OperatorConfig, readConfig } from "./config.ts";
-import { createGitSource } from "./git-source/git-source.ts";
-import { serveHttp } from "./http.ts";
+import { type OperatorConfig, readConfig } from "./config/config.ts";
+import { createGitSource } from "./sources/git/git-source.ts";
+import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
-import type { Source } from "./source.ts";
-import { newVitals, type Vitals } from "./vitals.ts";
+import type { Source } from "./sources/source.ts";
+import { newVitals, type Vitals } from "./http/vitals.ts";
 
 export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -133,8 +133,8 @@ async function openSource({ git, sourceId }: OperatorConfig, log: Log, signal: A
 
 /** Loaded only where it is used: half of the process's memory is the Kubernetes client's. */
 async function openKubernetes(id: string | undefined, log: Log, signal: AbortSignal): Promise<OpenedSource> {
-  const { createKubernetesSource } = await import("./kubernetes-source/kubernetes-source.ts");
-  const { KubernetesError } = await import("@iot/kubernetes");
+  const { createKubernetesSource } = await import("./sources/kubernetes/kubernetes-source.ts");
+  const { KubernetesError } = await import("@harmony/kube-api");
   try {
     const source = await createKubernetesSource({ id, log, signal });
     return { source, poke: () => undefined, close: () => Promise.resolve() };

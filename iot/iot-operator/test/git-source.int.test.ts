@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
 import { createLog } from "@harmony/runtime";
 import { expect, it, onTestFinished } from "vitest";
-import { readConfig } from "../src/config.ts";
-import { createGitSource, type GitSource } from "../src/git-source/git-source.ts";
-import type { SourceSnapshot } from "../src/source.ts";
+import { readConfig } from "../src/config/config.ts";
+import { createGitSource, type GitSource } from "../src/sources/git/git-source.ts";
+import type { SourceSnapshot } from "../src/sources/source.ts";
 import { workload } from "./workload.ts";
 
 const never = new AbortController().signal;

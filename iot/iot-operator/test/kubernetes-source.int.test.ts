@@ -4,11 +4,11 @@
 import { readFile } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName } from "@iot/contracts";
-import { connectKubernetes, loadKubernetesConfig } from "@iot/kubernetes";
+import { connectKubernetes, loadKubernetesConfig } from "@harmony/kube-api";
 import { eventually } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { createKubernetesSource, FINALIZER } from "../src/kubernetes-source/kubernetes-source.ts";
-import type { CompleteSnapshot, DeploymentResult, Source, SourceObject } from "../src/source.ts";
+import { createKubernetesSource, FINALIZER } from "../src/sources/kubernetes/kubernetes-source.ts";
+import type { CompleteSnapshot, DeploymentResult, Source, SourceObject } from "../src/sources/source.ts";
 import { CRD, installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { workload } from "./workload.ts";
 

@@ -4,9 +4,9 @@
 import type { Parsed } from "@harmony/core";
 import { asDeploymentName, asDeviceId, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
 import type { DesiredStateSnapshot, WriteResult } from "@iot/messaging";
-import { withRevisions } from "../src/apply.ts";
-import type { Step } from "../src/plan.ts";
-import type { CompleteSnapshot, SourceDeployment } from "../src/source.ts";
+import { withRevisions } from "../src/apply/apply.ts";
+import type { Step } from "../src/plan/plan.ts";
+import type { CompleteSnapshot, SourceDeployment } from "../src/sources/source.ts";
 
 export class ModelBucket {
   #sequence = 0;

@@ -15,10 +15,10 @@ import {
 } from "@iot/messaging";
 import { eventually, makeTempFolder } from "@iot/testkit";
 import { onTestFinished } from "vitest";
-import { readConfig } from "../src/config.ts";
-import { createGitSource } from "../src/git-source/git-source.ts";
+import { readConfig } from "../src/config/config.ts";
+import { createGitSource } from "../src/sources/git/git-source.ts";
 import { type Operator, startOperator } from "../src/operator.ts";
-import { newVitals, type Vitals } from "../src/vitals.ts";
+import { newVitals, type Vitals } from "../src/http/vitals.ts";
 
 export interface RunningOperator {
   readonly lines: string[];

@@ -1,8 +1,14 @@
 // The entry point for what runs on a device: without @nats-io/jetstream, which the bundled agent would carry for nothing.
 
-export { type ConnectOptions, connectMessaging, type Messaging } from "./connect.ts";
-export type { ConnectionState, DisconnectedReason } from "./connection-state.ts";
-export { type DeviceReader, type ManifestRead, openDeviceReader, type ScoreRead, type UnreadableReason } from "./device-reader.ts";
-export { MessagingError, type MessagingErrorCode } from "./messaging-error.ts";
-export { isStaleManifest, ManifestJudge, type ManifestVerdict, type ManifestVersion, TAKE_OLDER_AFTER_MS } from "./stale-manifest.ts";
-export { openStatusWriter, type StatusWriter } from "./status-writer.ts";
+export { type ConnectOptions, connectMessaging, type Messaging } from "./connection/connect.ts";
+export type { ConnectionState, DisconnectedReason } from "./connection/connection-state.ts";
+export { type DeviceReader, type ManifestRead, openDeviceReader, type ScoreRead, type UnreadableReason } from "./stores/device-reader.ts";
+export { MessagingError, type MessagingErrorCode } from "./connection/messaging-error.ts";
+export {
+  isStaleManifest,
+  ManifestJudge,
+  type ManifestVerdict,
+  type ManifestVersion,
+  TAKE_OLDER_AFTER_MS,
+} from "./stores/stale-manifest.ts";
+export { openStatusWriter, type StatusWriter } from "./stores/status-writer.ts";

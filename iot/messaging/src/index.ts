@@ -19,7 +19,7 @@ export {
   TAKE_OLDER_AFTER_MS,
   type UnreadableReason,
 } from "./device.ts";
-export { type DesiredStateSnapshot, type DesiredStateStore, openDesiredState, type WriteResult } from "./desired-state-store.ts";
+export { type DesiredStateSnapshot, type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
 export {
   type InventoryEntry,
   type InventoryStore,
@@ -27,4 +27,4 @@ export {
   openStatusStore,
   type StatusEntry,
   type StatusStore,
-} from "./status-store.ts";
+} from "./stores/status-store.ts";

@@ -5,7 +5,7 @@ import type { BucketName } from "@iot/contracts";
 import { DiscardPolicy, type JetStreamManager, jetstreamManager, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { streamConfig } from "../src/bucket-settings.ts";
+import { streamConfig } from "../src/buckets/bucket-settings.ts";
 import { type Messaging, openDesiredState, openInventoryStore, openStatusStore } from "../src/index.ts";
 import { deviceA, type Fleet, silent, startFleet } from "./nats-setup.ts";
 

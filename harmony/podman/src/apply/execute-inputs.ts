@@ -3,13 +3,13 @@
 
 import type { Outcome } from "@harmony/core";
 import { SECRET_STORE_DAMAGED } from "../plan/host-obstacle.ts";
-import type { HostView } from "../observe/host-view.ts";
-import type { InputSource } from "../plan/inputs.ts";
-import { secretsWritten } from "../observe/secret-store.ts";
+import type { HostView } from "../device/host-view.ts";
+import type { InputSource } from "../model/inputs.ts";
+import { secretsWritten } from "../device/secret-store.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
-import { doing } from "../report/step-in-words.ts";
-import type { InputStep } from "../plan/step.ts";
+import { doing } from "../words/step-in-words.ts";
+import type { InputStep } from "../model/step.ts";
 
 export interface InputMachine {
   readonly podman: Podman;

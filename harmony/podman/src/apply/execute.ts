@@ -5,13 +5,13 @@ import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
 import { freeName } from "./free-name.ts";
-import type { ImageStore } from "./image-store.ts";
+import type { ImageStore } from "../images/image-store.ts";
 import { endLostNetworks, type NetworkRemains } from "./lost-networks.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
-import type { StartList } from "../memory/start-list.ts";
-import type { InputStep, Step } from "../plan/step.ts";
-import { StorageError, type SwapJournal } from "../memory/swap-journal.ts";
+import type { StartList } from "../store/start-list.ts";
+import type { InputStep, Step } from "../model/step.ts";
+import { StorageError, type SwapJournal } from "../store/swap-journal.ts";
 import { recordFailure } from "../plan/trial.ts";
 
 type PodmanStep = Exclude<Step, InputStep>;

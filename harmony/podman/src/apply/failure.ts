@@ -1,11 +1,11 @@
 // What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is wrong and what would mend it.
 
 import type { Outcome } from "@harmony/core";
-import { BUSY_REGISTRY_MS } from "../memory/busy-registries.ts";
-import { loginCommand, PODMAN_UNITS } from "../report/commands-for-a-person.ts";
+import { BUSY_REGISTRY_MS } from "../images/busy-registries.ts";
+import { loginCommand, PODMAN_UNITS } from "../words/commands-for-a-person.ts";
 import { MISSING_SOURCE, type PodmanError } from "../libpod/podman-error.ts";
-import { doing } from "../report/step-in-words.ts";
-import type { Step } from "../plan/step.ts";
+import { doing } from "../words/step-in-words.ts";
+import type { Step } from "../model/step.ts";
 
 export function outcomeOf(step: Step, error: PodmanError): Outcome {
   const subject = "service" in step ? step.service : step.kind.endsWith("Network") ? "network" : "volume";

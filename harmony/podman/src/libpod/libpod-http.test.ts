@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorText } from "@harmony/runtime";
 import { expect, onTestFinished, test } from "vitest";
-import { PODMAN_UNITS } from "../report/commands-for-a-person.ts";
+import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
 import { LibpodHttp } from "./libpod-http.ts";
 
 const call = { method: "GET", path: "/_ping", doing: "list containers", signal: new AbortController().signal, timeoutMs: 1_000 } as const;

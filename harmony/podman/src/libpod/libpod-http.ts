@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { parse } from "@harmony/schema";
 import { formatIssues } from "@harmony/core";
 import * as z from "zod/mini";
-import { PODMAN_UNITS } from "../report/commands-for-a-person.ts";
+import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
 
 /** Served by 4.9 and by 5.x, in one shape; on a v5 path some fields differ. */

@@ -4,23 +4,23 @@
 import { join } from "node:path";
 import type { Desired } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
-import type { ImageStore } from "../apply/image-store.ts";
-import { isSecretOf } from "../plan/inputs.ts";
-import { LABELS } from "../names.ts";
+import type { ImageStore } from "../images/image-store.ts";
+import { isSecretOf } from "../model/inputs.ts";
+import { LABELS } from "../model/names.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
-import type { HostView, LookFor } from "./host-view.ts";
-import type { PortWatch } from "../memory/port-watch.ts";
+import type { HostView, LookFor } from "../device/host-view.ts";
+import type { PortWatch } from "./port-watch.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
-import type { RestartMeter } from "../memory/restart-meter.ts";
-import type { Container, ContainerState, Snapshot } from "./snapshot.ts";
-import type { StartList } from "../memory/start-list.ts";
-import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "../memory/swap-journal.ts";
-import { secretsWritten } from "./secret-store.ts";
-import { goodOf } from "../plan/target.ts";
-import type { UpMeter } from "../memory/up-meter.ts";
+import type { RestartMeter } from "./restart-meter.ts";
+import type { Container, ContainerState, Snapshot } from "../model/snapshot.ts";
+import type { StartList } from "../store/start-list.ts";
+import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "../store/swap-journal.ts";
+import { secretsWritten } from "../device/secret-store.ts";
+import { goodOf } from "../model/target.ts";
+import type { UpMeter } from "./up-meter.ts";
 
 const LAST_LINES = 5;
 

@@ -2,7 +2,7 @@
 // whoever relies on this lists again from time to time.
 
 import { backoffMs, systemClock } from "@harmony/runtime";
-import { LABELS } from "../names.ts";
+import { LABELS } from "../model/names.ts";
 import type { Podman } from "../libpod/podman.ts";
 
 /** The others (exec, health checks, attach …) change nothing that a plan looks at. */

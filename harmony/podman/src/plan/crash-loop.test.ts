@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { testTable } from "../../test/planner-table.ts";
 import { container, NOW_MS, proved } from "../../test/scene.ts";
 import { crashNeed } from "./crash-loop.ts";
-import { RestartMeter } from "../memory/restart-meter.ts";
-import type { Container } from "../observe/snapshot.ts";
+import { RestartMeter } from "../observe/restart-meter.ts";
+import type { Container } from "../model/snapshot.ts";
 
 const v1 = { services: [{ name: "web", image: "x:1" }] };
 const polite = { services: [{ name: "web", image: "x:1", restart: "unless-stopped" }] };

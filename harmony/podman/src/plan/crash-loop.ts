@@ -1,8 +1,8 @@
 // What keeps ending, and has no older version to go back to, is given time between its tries, since Podman's own restarts know none and
 // would wear out the card. It is stopped, the journal says when it is started again, and it is never given up.
 
-import type { Container } from "../observe/snapshot.ts";
-import type { Crash } from "../memory/swap-journal.ts";
+import type { Container } from "../model/snapshot.ts";
+import type { Crash } from "../store/swap-journal.ts";
 
 /** Of Podman's own, within some minutes (observe.ts): more than a start that waits for another's. */
 export const QUICK_RESTARTS = 5;

@@ -5,8 +5,8 @@
 import { QUICK_RESTARTS } from "./crash-loop.ts";
 import type { Service } from "../score/podman-v0-schema.ts";
 import { isCompleted, type RestartNeed, type Role } from "./role.ts";
-import type { Container } from "../observe/snapshot.ts";
-import type { Trial } from "../memory/swap-journal.ts";
+import type { Container } from "../model/snapshot.ts";
+import type { Trial } from "../store/swap-journal.ts";
 
 const STEADY_MS = 5_000;
 /** Podman tells times in whole seconds. */

@@ -4,8 +4,8 @@
 
 import type { Hold, Plan } from "@harmony/core";
 import { isUp } from "./role.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import type { Step } from "./step.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
 import { stop } from "./swap.ts";
 
 export function holdPlan(deployment: string, own: readonly Container[], { record, startList }: Snapshot): Plan<Step> {

@@ -3,11 +3,11 @@
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import type { DeviceFact, HostFacts } from "../observe/host-facts.ts";
-import type { Inputs } from "./inputs.ts";
+import type { DeviceFact, HostFacts } from "../model/host-facts.ts";
+import type { Inputs } from "../model/inputs.ts";
 import { allowsPath, type Policy } from "../score/policy.ts";
 import type { Service } from "../score/podman-v0-schema.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
 
 interface Subject {
   readonly service: Service;

@@ -2,13 +2,13 @@
 
 import { expect, test } from "vitest";
 import { container, desired, inWords, snapshot } from "../../test/scene.ts";
-import type { Incident } from "../memory/damage.ts";
-import { type ImageCare, NO_CARE } from "../observe/image-facts.ts";
-import { imageReference } from "../names.ts";
+import type { Incident } from "../images/damage.ts";
+import { type ImageCare, NO_CARE } from "../model/image-facts.ts";
+import { imageReference } from "../model/names.ts";
 import { plan } from "./planner.ts";
 import { report } from "../report/report.ts";
-import { doing } from "../report/step-in-words.ts";
-import type { Container } from "../observe/snapshot.ts";
+import { doing } from "../words/step-in-words.ts";
+import type { Container } from "../model/snapshot.ts";
 
 const score = { services: [{ name: "web", image: "x:2" }] };
 const before = { services: [{ name: "web", image: "x:1" }] };

@@ -5,14 +5,14 @@
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import type { Incident } from "../memory/damage.ts";
-import type { ImageCare, Room, UnusedImage } from "../observe/image-facts.ts";
-import { imageReference } from "../names.ts";
+import type { Incident } from "../images/damage.ts";
+import type { ImageCare, Room, UnusedImage } from "../model/image-facts.ts";
+import { imageReference } from "../model/names.ts";
 import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
 import { isUp, type Role } from "./role.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import type { Step } from "./step.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
 
 /** What a loader or the kernel says of a program that is cut short. It can be the image's own fault too. */
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;

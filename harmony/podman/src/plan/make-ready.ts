@@ -1,12 +1,12 @@
 // All that can be done for a change while what serves still runs: images pulled, the network, the volumes and the containers made.
 
-import { needsNetwork, volumeNames } from "./container-spec.ts";
-import { imageReference, LABELS, networkName } from "../names.ts";
+import { needsNetwork, volumeNames } from "../model/container-spec.ts";
+import { imageReference, LABELS, networkName } from "../model/names.ts";
 import { provideInputs } from "./plan-inputs.ts";
 import type { Role } from "./role.ts";
-import type { Snapshot } from "../observe/snapshot.ts";
-import type { Step } from "./step.ts";
-import type { Target } from "./target.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
+import type { Target } from "../model/target.ts";
 
 export function pullAll(changing: readonly Role[], snapshot: Snapshot): Step[] {
   const pulls = new Map<string, Step>();

@@ -5,10 +5,10 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { applyStep, pass } from "../../test/model-world.ts";
 import { desired, inWords, snapshot } from "../../test/scene.ts";
-import type { HostFacts, SecretFact } from "../observe/host-facts.ts";
-import { inputsOf } from "./inputs.ts";
+import type { HostFacts, SecretFact } from "../model/host-facts.ts";
+import { inputsOf } from "../model/inputs.ts";
 import { plan } from "./planner.ts";
-import type { Snapshot } from "../observe/snapshot.ts";
+import type { Snapshot } from "../model/snapshot.ts";
 
 const MAX_PASSES = 20;
 const digest = (letter: string): string => letter.repeat(20);

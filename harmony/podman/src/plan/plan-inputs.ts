@@ -1,9 +1,9 @@
 // The steps that give a container what the device adds to it (inputs.ts), before it is made, and that take away what no container has
 // any more. What a container was made with is read from its label, so that the one to go back to keeps its own.
 
-import { type Inputs, isNamedIn } from "./inputs.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import type { Step } from "./step.ts";
+import { type Inputs, isNamedIn } from "../model/inputs.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
 
 interface Needing {
   readonly service: { readonly name: string };

@@ -6,9 +6,9 @@ import { expect, test } from "vitest";
 import * as z from "zod/mini";
 import { applyStep, type Fates, fateOf, pass, powerCut } from "../../test/model-world.ts";
 import { container, desired, inWords, proved, snapshot } from "../../test/scene.ts";
-import { containerName, networkName, nextName, volumeName } from "../names.ts";
+import { containerName, networkName, nextName, volumeName } from "../model/names.ts";
 import { plan } from "./planner.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
 import { recordFailure } from "./trial.ts";
 
 const NAMES = ["a", "b", "c"] as const;

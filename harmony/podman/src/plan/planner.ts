@@ -5,24 +5,24 @@
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
 import { canonicalJson, lookUp } from "@harmony/schema";
-import { needsNetwork } from "./container-spec.ts";
+import { needsNetwork } from "../model/container-spec.ts";
 import { crashNeed, type CrashNeed } from "./crash-loop.ts";
 import { isCutShort, judge } from "./gate.ts";
 import { holdPlan } from "./hold.ts";
 import { hasReturnedDevice, missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
 import { careFirst, imageObstacle } from "./image-care.ts";
 import { createAll, discardNetworks, pullAll } from "./make-ready.ts";
-import { containerName, imageReference, oldName, serviceOfName } from "../names.ts";
+import { containerName, imageReference, oldName, serviceOfName } from "../model/names.ts";
 import { mendSecretStore, provideInputs, removeUnusedInputs } from "./plan-inputs.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
 import { assignRoles, isUp, type RestartNeed, restartNeed, type Role } from "./role.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import { startListOf } from "../memory/start-list.ts";
-import type { Step } from "./step.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import { startListOf } from "../store/start-list.ts";
+import type { Step } from "../model/step.ts";
 import { discard, exchangeAll, PORT_RELEASE_MS, retire, settle, stop, type SwapContext, unpause } from "./swap.ts";
-import { isNothing, type SwapRecord } from "../memory/swap-journal.ts";
-import { goodOf, type Target, targetOf, untilNextTryMs } from "./target.ts";
+import { isNothing, type SwapRecord } from "../store/swap-journal.ts";
+import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.ts";
 import { condemn, type Entry, isOnTrial, openTrial, setAside, tellTrial, wayBack } from "./trial.ts";
 
 const BLOCKED_RECHECK_MS = 10_000;

@@ -2,13 +2,13 @@
 // of them is as the target says. A container made from another Score string still fits if both Scores derive the same container.
 
 import { canonicalJson } from "@harmony/schema";
-import { type ContainerSpec, containerSpec, type SpecContext } from "./container-spec.ts";
-import { type Inputs, inputsOf } from "./inputs.ts";
-import { containerName, nextName, oldName } from "../names.ts";
+import { type ContainerSpec, containerSpec, type SpecContext } from "../model/container-spec.ts";
+import { type Inputs, inputsOf } from "../model/inputs.ts";
+import { containerName, nextName, oldName } from "../model/names.ts";
 import type { Service } from "../score/podman-v0-schema.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import type { Target } from "./target.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { Target } from "../model/target.ts";
 
 /**
  * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container that is started while 4.9 still

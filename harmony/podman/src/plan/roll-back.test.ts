@@ -21,7 +21,7 @@ import {
   web,
 } from "../../test/swap-scene.ts";
 import { plan } from "./planner.ts";
-import { NOTHING_RECORDED } from "../memory/swap-journal.ts";
+import { NOTHING_RECORDED } from "../store/swap-journal.ts";
 import { recordFailure } from "./trial.ts";
 
 const HELD = { service: "web", reason: "PortInUse", why: "held" };

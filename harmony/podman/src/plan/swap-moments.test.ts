@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { applyStep, type Fates, pass } from "../../test/model-world.ts";
 import { container, desired, proved, snapshot } from "../../test/scene.ts";
 import { plan } from "./planner.ts";
-import type { Step } from "./step.ts";
+import type { Step } from "../model/step.ts";
 import { rollBackMoments, type SwapMoment, swapMoments } from "./swap-moments.ts";
 
 const web = (image: string) => ({ services: [{ name: "web", image, ports: ["8080:80"] }] });

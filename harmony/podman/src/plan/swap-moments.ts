@@ -2,8 +2,8 @@
 // whoever wants to end an agent at each of them. A step that goes to Podman is known by its request, seen from outside by a proxy before
 // Podman's socket; one that goes to the journal by what the file says when it is done. That none is left out is held by the planner.
 
-import { containerName, nextName, oldName } from "../names.ts";
-import type { StepKind } from "./step.ts";
+import { containerName, nextName, oldName } from "../model/names.ts";
+import type { StepKind } from "../model/step.ts";
 
 export interface SwapMoment {
   /** `before stopping the old one` */

@@ -20,7 +20,7 @@ import {
   v2,
   web,
 } from "../../test/swap-scene.ts";
-import type { Container } from "../observe/snapshot.ts";
+import type { Container } from "../model/snapshot.ts";
 
 const FAILED = ["journal: the new version has failed"];
 const DONE = ["journal: the version is good", "remove app_web.old"];

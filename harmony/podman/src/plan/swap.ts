@@ -3,12 +3,12 @@
 // go on: `settle` brings names that a crash left half-way to where the rest of the planner begins.
 
 import { portConflict } from "./port-conflict.ts";
-import { serviceOfName } from "../names.ts";
+import { serviceOfName } from "../model/names.ts";
 import { isCompleted, isUp, type Role } from "./role.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Container } from "../observe/snapshot.ts";
-import type { Step } from "./step.ts";
-import type { SwapRecord } from "../memory/swap-journal.ts";
+import type { Container } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
+import type { SwapRecord } from "../store/swap-journal.ts";
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 300;
 /** pasta, which holds the ports, ends a little after its container: one start in ten came too early on 5.4; on 4.9 it took over 2 s under load. */

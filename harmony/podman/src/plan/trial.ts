@@ -4,13 +4,13 @@
 import type { Outcome } from "@harmony/core";
 import { MAX_DEVICE_FAILURES } from "./gate.ts";
 import { obstaclesToStarting } from "./host-obstacle.ts";
-import { serviceOfName } from "../names.ts";
+import { serviceOfName } from "../model/names.ts";
 import { isUp } from "./role.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import type { JournalEntry } from "./step.ts";
-import type { Failure, ScoreVersion, SwapRecord } from "../memory/swap-journal.ts";
-import { goodOf, type Target } from "./target.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { JournalEntry } from "../model/step.ts";
+import type { Failure, ScoreVersion, SwapRecord } from "../store/swap-journal.ts";
+import { goodOf, type Target } from "../model/target.ts";
 
 export interface Entry {
   readonly record: SwapRecord;

@@ -1,14 +1,14 @@
 // Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would have taken. Pure.
 
 import type { Desired, Explanation, Plan } from "@harmony/core";
-import { serviceOfName } from "../names.ts";
+import { serviceOfName } from "../model/names.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { report } from "./report.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import { doing } from "./step-in-words.ts";
-import type { Step } from "../plan/step.ts";
-import type { ScoreVersion, SwapRecord } from "../memory/swap-journal.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import { doing } from "../words/step-in-words.ts";
+import type { Step } from "../model/step.ts";
+import type { ScoreVersion, SwapRecord } from "../store/swap-journal.ts";
 
 export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Plan<Step>): Explanation {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);

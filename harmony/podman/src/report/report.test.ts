@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { container, desired, type Have, NOW_MS, proved, snapshot, trial, version } from "../../test/scene.ts";
 import { explain } from "./explain.ts";
 import { plan } from "../plan/planner.ts";
-import type { Container } from "../observe/snapshot.ts";
+import type { Container } from "../model/snapshot.ts";
 import { report, type ReportInput } from "./report.ts";
 
 const v1 = { services: [{ name: "web", image: "x:1", ports: ["8080:80"] }] };

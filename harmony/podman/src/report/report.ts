@@ -4,16 +4,16 @@
 import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
 import { heldMessage, timeOfDay } from "../plan/hold.ts";
-import { unenforced } from "../plan/inputs.ts";
-import { containerName, imageReference, nextName } from "../names.ts";
-import { doing as doingInWords } from "./step-in-words.ts";
+import { unenforced } from "../model/inputs.ts";
+import { containerName, imageReference, nextName } from "../model/names.ts";
+import { doing as doingInWords } from "../words/step-in-words.ts";
 import { restartNeed } from "../plan/role.ts";
 import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Container, Snapshot } from "../observe/snapshot.ts";
-import type { Step } from "../plan/step.ts";
-import type { ScoreVersion } from "../memory/swap-journal.ts";
-import { type Target, targetOf } from "../plan/target.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
+import type { ScoreVersion } from "../store/swap-journal.ts";
+import { type Target, targetOf } from "../model/target.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;

@@ -3,7 +3,7 @@
 
 import { DeploymentReport, DeviceStatus } from "@iot/contracts";
 import * as z from "zod/mini";
-import { HistoryEntry } from "../history.ts";
+import { HistoryEntry } from "../status/history.ts";
 
 export const LocalStatus = z.extend(DeviceStatus, {
   connection: z.looseObject({

@@ -4,7 +4,7 @@
 import { connectPodman, type Info } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 import { wrap } from "@iot/report";
-import { type AgentConfig, readConfig } from "../config.ts";
+import { type AgentConfig, readConfig } from "../config/config.ts";
 import { LocalStatus } from "./answers.ts";
 import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "@harmony/runtime";
 import { wrap } from "@iot/report";
-import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../history.ts";
+import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../status/history.ts";
 import { AgentNotRunning } from "./agent-client.ts";
 import { LocalHistory } from "./answers.ts";
 import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";

@@ -2,7 +2,7 @@
 // tried again that the agent would not try by itself.
 
 import { UserError } from "@harmony/runtime";
-import { HOLD_MAX_SECONDS } from "../local-api.ts";
+import { HOLD_MAX_SECONDS } from "../local/local-api.ts";
 import { Done, HeldUntil, Released } from "./answers.ts";
 import { type Command, EXIT, parseCommandLine } from "./command.ts";
 

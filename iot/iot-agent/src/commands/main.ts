@@ -1,7 +1,7 @@
 // The commands of a person, by name, and what ends the process: the exit code, and one sentence on stderr when something is not as asked.
 
 import { errorText, UserError } from "@harmony/runtime";
-import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config.ts";
+import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config/config.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent-client.ts";
 import { type Command, EXIT, type Surroundings } from "./command.ts";

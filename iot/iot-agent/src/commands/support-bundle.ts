@@ -9,7 +9,7 @@ import { errorText, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
-import { DEFAULT_SECRETS_DIR } from "../config.ts";
+import { DEFAULT_SECRETS_DIR } from "../config/config.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { asJson, type Command, EXIT, parseCommandLine, type Surroundings } from "./command.ts";
 import { examine, renderFindings } from "./doctor.ts";

@@ -1,0 +1,54 @@
+// The files of a host that are whole ours: rendered from the Score, compared byte by byte, and written whole. What a person wants
+// otherwise goes into a file of a later name, or into the Score.
+
+import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+
+export interface ManagedFile {
+  readonly path: string;
+  readonly text: string;
+  /** What it is for, after "so that". */
+  readonly purpose: string;
+  readonly effect: FileEffect;
+}
+
+/** What has to happen for a file to count. */
+export type FileEffect = "none" | "sysctl" | "journald";
+
+export function managedFiles({ containersConf, unprivilegedPortStart, journal }: LinuxHostV0): readonly ManagedFile[] {
+  return [
+    {
+      path: "/etc/containers/containers.conf.d/50-iot-agent.conf",
+      text: lines(
+        "Rootless containers start while the cable of a static address is out.",
+        "[network]",
+        `pasta_options = [${containersConf.pastaOptions.map((option) => JSON.stringify(option)).join(", ")}]`,
+      ),
+      purpose: "rootless containers start also without a network cable",
+      effect: "none",
+    },
+    {
+      path: "/etc/sysctl.d/60-iot-agent.conf",
+      text: lines(
+        "Containers of an ordinary user may publish the usual ports.",
+        `net.ipv4.ip_unprivileged_port_start = ${unprivilegedPortStart}`,
+      ),
+      purpose: `containers may publish ports from ${unprivilegedPortStart} on`,
+      effect: "sysctl",
+    },
+    {
+      path: "/etc/systemd/journald.conf.d/60-iot-agent.conf",
+      text: lines(
+        "What happened before a power cut can be read after it, and never fills the card.",
+        "[Journal]",
+        `Storage=${journal.persistent ? "persistent" : "volatile"}`,
+        `${journal.persistent ? "SystemMaxUse" : "RuntimeMaxUse"}=${journal.maxUse}`,
+      ),
+      purpose: `the journal ${journal.persistent ? "outlives a restart" : "stays in memory"} and takes at most ${journal.maxUse}`,
+      effect: "journald",
+    },
+  ];
+}
+
+function lines(comment: string, ...rest: readonly string[]): string {
+  return ["# Written by `iot provision`, which writes it again when it differs.", `# ${comment}`, ...rest, ""].join("\n");
+}

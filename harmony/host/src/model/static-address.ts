@@ -1,0 +1,182 @@
+// A static address for whichever of netplan, NetworkManager and systemd-networkd looks after the interface. It is tried from a file
+// under /run, which a restart forgets, and moved to /etc when the host was reached under it (set-address.ts): a wrong one locks
+// nobody out. Pure: the files' texts and the commands that make them count.
+
+import { isMap, parseDocument } from "yaml";
+import type { HostFacts } from "../observe/facts.ts";
+import type { LinuxHostV0, StaticAddress } from "../score/linux-host-v0-schema.ts";
+
+import { quote } from "./shell-quote.ts";
+
+export type NetworkManagement = "netplan" | "NetworkManager" | "systemd-networkd";
+
+interface TextFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Shell commands and files; all the same for the one who executes them. */
+export interface AddressChange {
+  readonly manager: NetworkManagement;
+  readonly interface: string;
+  readonly address: string;
+  readonly gateway: string;
+  /** What it is to be for good, and where it is tried. */
+  readonly files: readonly TextFile[];
+  readonly trials: readonly TextFile[];
+  /** After the trial's files are there; after they were removed again; after the files for good have replaced them. */
+  readonly applyTrial: string;
+  readonly undoTrial: string;
+  readonly keep: string;
+}
+
+/** Null: nobody known looks after the interface. NetworkManager first: it may have netplan's files as its own. */
+export function managementOf(facts: HostFacts, link: string): NetworkManagement | null {
+  const state = (managed: HostFacts["networkd"]): string | undefined => managed.find((each) => each.interface === link)?.state;
+  if (!["unmanaged", undefined].includes(state(facts.networkManager))) return "NetworkManager";
+  if (facts.hasNetplan) return "netplan";
+  return ["unmanaged", undefined].includes(state(facts.networkd)) ? null : "systemd-networkd";
+}
+
+/** `there`: the files of the host, of which netplan merges all. */
+export function addressChange(
+  manager: NetworkManagement,
+  link: string,
+  wanted: StaticAddress,
+  there: readonly TextFile[] = [],
+): AddressChange {
+  const base = { manager, interface: link, address: wanted.address, gateway: wanted.gateway };
+  switch (manager) {
+    case "netplan": {
+      const ours = { path: ADDRESS_FILES.netplan, text: netplanText(link, wanted) };
+      const files = [ours, ...withoutAddress(link, there)];
+      return {
+        ...base,
+        files,
+        // One name in both folders: what is under /run hides what is under /etc.
+        trials: files.map(({ path, text }) => ({ path: path.replace(NETPLAN_FOLDER, "/run/netplan"), text })),
+        applyTrial: "netplan apply",
+        undoTrial: "netplan apply",
+        keep: "netplan apply",
+      };
+    }
+    case "NetworkManager": {
+      const up = (id: string): string => `nmcli connection reload && nmcli --wait 20 connection up ${id} ifname ${quote(link)}`;
+      return {
+        ...base,
+        files: [{ path: ADDRESS_FILES.NetworkManager, text: keyfileText("iot-agent", link, wanted) }],
+        trials: [
+          {
+            path: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection",
+            text: keyfileText("iot-agent-trial", link, wanted),
+          },
+        ],
+        applyTrial: up("iot-agent-trial"),
+        // Its own choice among what is left is the connection from before.
+        undoTrial: `nmcli connection delete iot-agent-trial; nmcli connection reload; nmcli --wait 20 device connect ${quote(link)}`,
+        keep: up("iot-agent"),
+      };
+    }
+    case "systemd-networkd": {
+      const text = networkdText(link, wanted);
+      const reload = `networkctl reload && networkctl reconfigure ${quote(link)}`;
+      return {
+        ...base,
+        files: [{ path: ADDRESS_FILES["systemd-networkd"], text }],
+        // The first name that matches the interface counts.
+        trials: [{ path: "/run/systemd/network/04-iot-agent-trial.network", text }],
+        applyTrial: reload,
+        undoTrial: reload,
+        keep: reload,
+      };
+    }
+  }
+}
+
+export const NETPLAN_FOLDER = "/etc/netplan";
+
+/** Netplan joins the lists of all files: what the others say of the interface's addresses would stay beside ours. */
+function withoutAddress(link: string, there: readonly TextFile[]): readonly TextFile[] {
+  return there.flatMap(({ path, text }) => {
+    if (!path.startsWith(`${NETPLAN_FOLDER}/`) || path === ADDRESS_FILES.netplan) return [];
+    const document = parseDocument(text);
+    const device = document.getIn(["network", "ethernets", link]);
+    if (document.errors.length > 0 || !isMap(device)) return [];
+    const removed = ["addresses", "routes", "gateway4", "nameservers"].filter((key) => device.delete(key));
+    return removed.length === 0 ? [] : [{ path, text: document.toString() }];
+  });
+}
+
+/** Where the address lies for good. */
+export const ADDRESS_FILES: Readonly<Record<NetworkManagement, string>> = {
+  netplan: "/etc/netplan/99-iot-agent.yaml",
+  NetworkManager: "/etc/NetworkManager/system-connections/iot-agent.nmconnection",
+  "systemd-networkd": "/etc/systemd/network/05-iot-agent.network",
+};
+
+/** Also what cloud-init takes as network-config, under the key `network`. */
+export function netplanText(link: string, { address, gateway, dns }: StaticAddress): string {
+  return [
+    WRITTEN,
+    "network:",
+    "  version: 2",
+    "  ethernets:",
+    `    ${link}:`,
+    "      dhcp4: false",
+    `      addresses: [${address}]`,
+    "      routes:",
+    `        - {to: default, via: ${gateway}}`,
+    ...(dns.length === 0 ? [] : [`      nameservers: {addresses: [${dns.join(", ")}]}`]),
+    "",
+  ].join("\n");
+}
+
+function keyfileText(id: string, link: string, { address, gateway, dns }: StaticAddress): string {
+  return [
+    WRITTEN,
+    "[connection]",
+    `id=${id}`,
+    "type=ethernet",
+    `interface-name=${link}`,
+    "autoconnect-priority=900",
+    "",
+    "[ipv4]",
+    "method=manual",
+    `address1=${address},${gateway}`,
+    ...(dns.length === 0 ? [] : [`dns=${dns.join(";")};`]),
+    "",
+    "[ipv6]",
+    "method=auto",
+    "",
+  ].join("\n");
+}
+
+function networkdText(link: string, { address, gateway, dns }: StaticAddress): string {
+  return [
+    WRITTEN,
+    "[Match]",
+    `Name=${link}`,
+    "",
+    "[Network]",
+    `Address=${address}`,
+    `Gateway=${gateway}`,
+    ...dns.map((server) => `DNS=${server}`),
+    "",
+  ].join("\n");
+}
+
+const WRITTEN = "# Written by `iot provision`, which writes it again when it differs.";
+
+/** Whether the host has the wanted address now and will have it after a restart. */
+export function hasAddress(facts: HostFacts, change: AddressChange): boolean {
+  const link = facts.interfaces.find(({ ifname }) => ifname === change.interface);
+  const isUp = link?.addr_info.some(({ local, prefixlen }) => `${local}/${prefixlen}` === change.address) ?? false;
+  const isRouted = facts.defaultRoute?.gateway === change.gateway && facts.defaultRoute.dev === change.interface;
+  const isKept = change.files.every((file) => facts.files.some(({ path, text }) => path === file.path && text === file.text));
+  return isUp && isRouted && isKept;
+}
+
+/** The interface meant: the Score's, else the one with the default route. */
+export function chosenInterface(facts: HostFacts, score: LinuxHostV0): string | null {
+  return score.staticAddress?.interface ?? facts.defaultRoute?.dev ?? null;
+}

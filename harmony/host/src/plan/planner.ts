@@ -1,0 +1,188 @@
+// What to do for a host to be as its Score says. Pure: a Score and the host's facts give the steps in their order, and what stands
+// in the way in words. Every step is left out when the facts say that it is done already.
+
+import type { Blocked, Desired, Plan } from "@harmony/core";
+import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../observe/facts.ts";
+import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+import { managedFiles } from "../model/managed-files.ts";
+import { addressChange, chosenInterface, hasAddress, managementOf } from "../model/static-address.ts";
+import type { HostStep } from "../model/step.ts";
+
+/** The first releases whose Podman is 4.9 or newer. (The agent's unit needs systemd 253 as well.) */
+const OLDEST: Readonly<Record<string, number>> = { debian: 13, raspbian: 13, ubuntu: 24.04 };
+const MEMORY_PARAMETERS = ["cgroup_enable=memory", "cgroup_memory=1"];
+const DEFAULT_TIME_SERVICE = "systemd-timesyncd";
+const FIRST_ORDINARY_UID = 1000;
+const SUBORDINATE_IDS = 65_536;
+
+export function plan({ data: score }: Desired<LinuxHostV0>, facts: HostFacts): Plan<HostStep> {
+  const obstacle = score === null ? NOT_REMOVABLE : (unsupported(facts) ?? wrongUser(score, facts));
+  if (score === null || obstacle !== null) return { steps: [], blocked: obstacle === null ? [] : [obstacle], recheckAfterMs: null };
+  const memory = memorySteps(score, facts);
+  const address = addressSteps(score, facts);
+  const steps = [
+    ...hostnameSteps(score, facts),
+    ...packageSteps(score, facts),
+    ...userSteps(score, facts),
+    ...folderSteps(score, facts),
+    ...fileSteps(score, facts),
+    ...socketSteps(score, facts),
+    ...memory.steps,
+    // Last: what comes after it would come from another address.
+    ...address.steps,
+  ];
+  return { steps, blocked: [...memory.blocked, ...address.blocked], recheckAfterMs: null };
+}
+
+interface Part {
+  readonly steps: readonly HostStep[];
+  readonly blocked: readonly Blocked[];
+}
+
+const NOTHING: Part = { steps: [], blocked: [] };
+
+const NOT_REMOVABLE: Blocked = {
+  subject: "host",
+  reason: "NotRemovable",
+  message: "what provisioning has made of a host is not taken back: install the system anew",
+};
+
+function unsupported({ system }: HostFacts): Blocked | null {
+  const oldest = OLDEST[system.id] ?? null;
+  const known = "provisioning knows Debian 13, Raspberry Pi OS of the same age (trixie), Ubuntu 24.04, and newer ones";
+  if (oldest === null) {
+    return { subject: "system", reason: "UnsupportedSystem", message: `the host runs ${system.name}: ${known}` };
+  }
+  // Debian's testing has no number yet.
+  if (system.version === "" || Number(system.version) >= oldest) return null;
+  return { subject: "system", reason: "PodmanTooOld", message: `the host runs ${system.name}, whose Podman is older than 4.9: ${known}` };
+}
+
+function wrongUser({ agentUser: { name } }: LinuxHostV0, { user }: HostFacts): Blocked | null {
+  if (user === null || user.uid >= FIRST_ORDINARY_UID) return null;
+  return {
+    subject: "user",
+    reason: "UserIsSystem",
+    message:
+      `the user ${name} has the uid ${user.uid}, and below ${FIRST_ORDINARY_UID} the logs of its containers go elsewhere: ` +
+      `remove it on the host with "sudo userdel ${name}", then provision again`,
+  };
+}
+
+function hostnameSteps({ hostname }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  return hostname === undefined || hostname === facts.hostname ? [] : [{ kind: "set-hostname", hostname }];
+}
+
+function packageSteps({ packages, timeSync }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  const isThere = facts.timeSync.filter(({ enabled }) => enabled !== "not-found" && enabled !== "masked");
+  const isKept = !timeSync || isThere.some(({ enabled }) => enabled === "enabled" || enabled === "alias");
+  const installed = new Set(facts.packages.map(({ name }) => name));
+  const missing = packages.filter((name) => !installed.has(name));
+  const unit = isThere[0]?.unit ?? DEFAULT_TIME_SERVICE;
+  if (!isKept && isThere.length === 0) missing.push(DEFAULT_TIME_SERVICE);
+  return [
+    ...(missing.length === 0 ? [] : [{ kind: "install-packages", packages: missing } as const]),
+    ...(packages.includes("openssh-server") && !facts.ssh.includes("enabled") ? [{ kind: "enable-ssh" } as const] : []),
+    ...(isKept ? [] : [{ kind: "enable-time-sync", unit } as const]),
+  ];
+}
+
+function userSteps({ agentUser: { name: user, groups } }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  const there = groups.filter((group) => facts.groups.includes(group));
+  const missing = there.filter((group) => facts.user !== null && !facts.user.groups.includes(group));
+  const hasIds = facts.subordinateUids >= SUBORDINATE_IDS && facts.subordinateGids >= SUBORDINATE_IDS;
+  return [
+    ...(facts.user === null ? [{ kind: "create-user", user, groups: there } as const] : []),
+    ...(missing.length === 0 ? [] : [{ kind: "add-to-groups", user, groups: missing } as const]),
+    // A user that is created gets them with it.
+    ...(facts.user === null || hasIds ? [] : [{ kind: "add-subordinate-ids", user } as const]),
+    ...(facts.lingers ? [] : [{ kind: "enable-linger", user } as const]),
+  ];
+}
+
+function folderSteps({ agentUser: { name: owner }, directories }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  return directories.flatMap(({ path, mode }) => folderStep(facts, { path, mode, owner }));
+}
+
+function folderStep(facts: HostFacts, wanted: { path: string; mode: string; owner: string }): readonly HostStep[] {
+  const found = facts.folders.find(({ path }) => path === wanted.path);
+  return isOwnedAs(found, wanted) ? [] : [{ kind: "make-folder", ...wanted }];
+}
+
+function isOwnedAs(found: HostFacts["folders"][number] | undefined, { mode, owner }: { mode: string; owner: string }): boolean {
+  return found?.mode === mode && found.owner === owner && found.group === owner;
+}
+
+function fileSteps(score: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  const owned = { mode: "0644", owner: "root" };
+  const managed = managedFiles(score).flatMap(({ path, text, purpose, effect }): readonly HostStep[] => {
+    const found = facts.files.find((file) => file.path === path);
+    const counts = effect !== "sysctl" || [null, score.unprivilegedPortStart].includes(facts.unprivilegedPortStart);
+    if (found?.text === text && isOwnedAs(found, owned) && counts) return [];
+    return [{ kind: "write-file", path, text, ...owned, purpose, effect }];
+  });
+  return [...managed, ...authorizedKeys(score, facts)];
+}
+
+/** Adds keys to those that are there: another program, or a person, may have put them. */
+function authorizedKeys({ agentUser: { name: owner, authorizedKeys: keys } }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  if (keys.length === 0) return [];
+  const home = facts.user?.home ?? `/home/${owner}`;
+  const path = `${home}/${AUTHORIZED_KEYS}`;
+  const found = facts.files.find((file) => file.path === path);
+  const lines = (found?.text ?? "").split("\n").filter(Boolean);
+  // The key itself is its second word; what is said beside it may differ.
+  const missing = keys.filter((key) => !lines.some((line) => line.includes(key.split(" ")[1] ?? key)));
+  const isRight = missing.length === 0 && found !== undefined && isOwnedAs(found, { mode: "0600", owner });
+  const text = [...lines, ...missing, ""].join("\n");
+  const purpose = `${keys.length === 1 ? "one key" : `${keys.length} keys`} may log in as ${owner}`;
+  return [
+    ...folderStep(facts, { path: `${home}/.ssh`, mode: "0700", owner }),
+    ...(isRight ? [] : [{ kind: "write-file", path, text, mode: "0600", owner, purpose, effect: "none" } as const]),
+  ];
+}
+
+function socketSteps({ podmanSocket, agentUser: { name: user } }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  const { enabled, active } = facts.podmanSocket;
+  return !podmanSocket || (enabled === "enabled" && active === "active") ? [] : [{ kind: "enable-podman-socket", user }];
+}
+
+function memorySteps({ memoryController }: LinuxHostV0, { controllers, commandLine }: HostFacts): Part {
+  if (!memoryController || controllers.includes("memory")) return NOTHING;
+  const subject = "memory controller";
+  if (commandLine === null) {
+    const message =
+      "the kernel offers no memory controller, so a container's memory limit is reported and not held: " +
+      "it takes a kernel with CONFIG_MEMCG and cgroup version 2";
+    return { steps: [], blocked: [{ subject, reason: "NoMemoryController", message }] };
+  }
+  const words = new Set(commandLine.split(/\s+/));
+  const parameters = MEMORY_PARAMETERS.filter((parameter) => !words.has(parameter));
+  if (parameters.length > 0) return { steps: [{ kind: "extend-command-line", path: COMMAND_LINE, parameters }], blocked: [] };
+  const message = 'the memory controller is switched on at the next start: restart the host with "sudo reboot"';
+  return { steps: [], blocked: [{ subject, reason: "RestartNeeded", message }] };
+}
+
+function addressSteps(score: LinuxHostV0, facts: HostFacts): Part {
+  if (score.staticAddress === undefined) return NOTHING;
+  const stop = (reason: string, message: string): Part => ({ steps: [], blocked: [{ subject: "address", reason, message }] });
+  const link = chosenInterface(facts, score);
+  const names = facts.interfaces
+    .map(({ ifname }) => ifname)
+    .filter((name) => name !== "lo")
+    .join(", ");
+  if (link === null) return stop("NoInterface", `no interface has a default route: name one of ${names} as staticAddress.interface`);
+  if (!facts.interfaces.some(({ ifname }) => ifname === link))
+    return stop("NoInterface", `the host has no interface ${link}; it has ${names}`);
+  if (link.startsWith("wl"))
+    return stop("Wireless", `${link} is wireless: a static address is set for a cable only; give it one in the access point`);
+  const manager = managementOf(facts, link);
+  if (manager === null) {
+    return stop(
+      "NetworkUnmanaged",
+      `neither netplan nor NetworkManager nor systemd-networkd looks after ${link}: enable one of them on the host`,
+    );
+  }
+  const change = addressChange(manager, link, score.staticAddress, facts.files);
+  return hasAddress(facts, change) ? NOTHING : { steps: [{ kind: "set-address", change }], blocked: [] };
+}

@@ -1,0 +1,186 @@
+// The device's own files, as far as Scores name them: secrets that a person put there, device nodes, host paths; and the folders of files
+// that containers are given. A folder is written whole, fsynced, and renamed into place: there is none that is half written. Folders are
+// for the agent's user alone, and with them what is in them; a file itself may be read by every user, which in the container is wanted.
+
+import { createHmac, randomBytes } from "node:crypto";
+import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Parsed } from "@harmony/core";
+import { readDurably, syncFolder } from "@harmony/runtime";
+import type { DeviceFact, HostFacts, PathFact, SecretFact } from "../model/host-facts.ts";
+import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
+import { lookAtSecretStore, mendSecretStore, type SecretStoreFact, type UntilWritten } from "./secret-store.ts";
+import { store, type StorageOptions, taken } from "../store/swap-journal.ts";
+
+export interface LookFor {
+  readonly deployment: string;
+  readonly secrets: readonly string[];
+  readonly devices: readonly string[];
+  readonly paths: readonly string[];
+}
+
+export interface HostView {
+  look(wanted: LookFor): Promise<HostFacts>;
+  /** null: the kernel does not tell. */
+  openPorts(): Promise<OpenPorts | null>;
+  /** null: it is not there or may not be read. */
+  readSecret(name: string): Promise<{ readonly digest: string; readonly bytes: Buffer } | null>;
+  /** @throws the file system's error. */
+  writeMounts(folder: string, files: readonly { readonly name: string; readonly mode: number; readonly bytes: Buffer }[]): Promise<void>;
+  removeMounts(folder: string): Promise<void>;
+  /** `folder`: `secrets` in Podman's graph root, on the device. */
+  lookAtSecretStore(folder: string, untilWritten: UntilWritten): Promise<SecretStoreFact>;
+  /** @throws the file system's error. */
+  mendSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
+}
+
+export interface HostViewOptions {
+  /** Where a person puts secrets, one a file. */
+  readonly secretsFolder: string;
+  /** The agent's own folder. */
+  readonly stateFolder: string;
+  readonly onCorrupt: StorageOptions["onCorrupt"];
+  /** Where the device's file system begins, for who looks at it from outside. */
+  readonly root?: string;
+}
+
+const KEY_BYTES = 32;
+
+export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: HostViewOptions): HostView {
+  const mountsFolder = join(stateFolder, "mounts");
+  const here = (path: string): string => `${root}${path}`;
+  let key: Promise<Uint8Array> | null = null;
+
+  /** Without it, what was made before is made anew: its digests say nothing then. So only where there is none is another made. */
+  const digestKey = async (): Promise<Uint8Array> => {
+    const path = here(join(stateFolder, "secrets.key"));
+    const read = await readDurably(path, (bytes): Parsed<Uint8Array> => {
+      const message = `expected ${KEY_BYTES} bytes, so that all that was made with a secret is made anew`;
+      return bytes.length === KEY_BYTES ? { ok: true, value: bytes } : { ok: false, issues: [{ path: [], message }] };
+    });
+    const kept = taken(path, read, onCorrupt);
+    if (kept !== null) return kept;
+    const made = randomBytes(KEY_BYTES);
+    await store(path, made);
+    return made;
+  };
+
+  const readSecret: HostView["readSecret"] = async (name) => {
+    const bytes = await readFile(here(join(secretsFolder, name))).catch((error: unknown) => {
+      if (codeOf(error) === "") throw error;
+      return null;
+    });
+    if (bytes === null) return null;
+    key ??= digestKey().catch((error: unknown) => {
+      key = null;
+      throw error;
+    });
+    const digest = createHmac("sha256", await key)
+      .update(bytes)
+      .digest("hex")
+      .slice(0, 20);
+    return { digest, bytes };
+  };
+
+  const secret = async (name: string): Promise<SecretFact> => {
+    const found = await readSecret(name);
+    if (found !== null) return { kind: "present", digest: found.digest };
+    const isThere = await lstat(here(join(secretsFolder, name))).then(
+      () => true,
+      () => false,
+    );
+    return { kind: isThere ? "unreadable" : "absent" };
+  };
+
+  const device = async (node: string): Promise<DeviceFact> => {
+    try {
+      const [link, found] = await Promise.all([lstat(here(node)), stat(here(node))]);
+      if (!found.isCharacterDevice() && !found.isBlockDevice()) return { kind: "no-device" };
+      const isMine = await access(here(node), constants.R_OK | constants.W_OK).then(
+        () => true,
+        () => false,
+      );
+      if (!isMine) return { kind: "denied", group: (found.mode & 0o060) === 0o060 ? await groupName(here("/etc/group"), found.gid) : null };
+      return { kind: "present", sinceMs: Math.max(link.birthtimeMs, found.birthtimeMs) };
+    } catch (error) {
+      if (codeOf(error) === "") throw error;
+      return { kind: "absent" };
+    }
+  };
+
+  const path = async (wanted: string): Promise<PathFact> => {
+    try {
+      const real = (await realpath(here(wanted))).slice(root.length);
+      return { kind: "present", real: real === "" ? "/" : real };
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "") throw error;
+      return code === "EACCES" ? { kind: "denied" } : { kind: "absent" };
+    }
+  };
+
+  return {
+    readSecret,
+
+    look: async ({ deployment, secrets, devices, paths }) => {
+      const [foundSecrets, foundDevices, foundPaths, folders] = await Promise.all([
+        facts(secrets, secret),
+        facts(devices, device),
+        facts(paths, path),
+        readdir(here(mountsFolder)).catch(() => []),
+      ]);
+      const mounts = folders.filter((folder) => folder.startsWith(`${deployment}_`)).toSorted();
+      return { secrets: foundSecrets, devices: foundDevices, paths: foundPaths, mountsFolder, mounts, secretsFolder };
+    },
+
+    // Of itself, or of the first process of the device that it looks at.
+    openPorts: () =>
+      readOpenPorts(here(`/proc/${root === "" ? "self" : "1"}/net`)).catch((error: unknown) => {
+        if (codeOf(error) === "") throw error;
+        return null;
+      }),
+
+    writeMounts: async (folder, files) => {
+      const final = here(join(mountsFolder, folder));
+      // A dot begins no deployment's name: what a cut leaves here is nobody's, and written over.
+      const temporary = here(join(mountsFolder, `.${folder}`));
+      await rm(temporary, { recursive: true, force: true });
+      await mkdir(temporary, { recursive: true, mode: 0o700 });
+      for (const { name, mode, bytes } of files) {
+        const file = await open(join(temporary, name), "w", 0o600);
+        try {
+          await file.writeFile(bytes);
+          await file.chmod(mode);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+      }
+      await syncFolder(temporary);
+      await rename(temporary, final);
+      await syncFolder(here(mountsFolder));
+    },
+
+    removeMounts: async (folder) => {
+      await rm(here(join(mountsFolder, folder)), { recursive: true, force: true });
+    },
+
+    lookAtSecretStore: (folder, untilWritten) => lookAtSecretStore(folder, { seenAt: here(folder), untilWritten }),
+    mendSecretStore: (folder, untilWritten) => mendSecretStore(here(folder), untilWritten),
+  };
+}
+
+async function facts<Fact>(names: readonly string[], look: (name: string) => Promise<Fact>): Promise<Record<string, Fact>> {
+  return Object.fromEntries(await Promise.all([...new Set(names)].map(async (name) => [name, await look(name)] as const)));
+}
+
+async function groupName(file: string, gid: number): Promise<string> {
+  const groups = await readFile(file, "utf8").catch(() => "");
+  const found = groups.split("\n").find((line) => line.split(":")[2] === String(gid));
+  return found?.split(":")[0] ?? String(gid);
+}
+
+/** Of a file system's error; empty: it is another. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}

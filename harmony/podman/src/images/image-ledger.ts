@@ -1,0 +1,88 @@
+// What has to be known of images after a power cut, and Podman does not keep: which pulls were under way (their layers may be recorded
+// as whole and lie on the disk in part), and which images the agent pulled (what a person brought there is not the agent's to remove).
+// One small file. If it is lost, images that were pulled before are never removed to make room: that errs on the safe side.
+
+import { join } from "node:path";
+import { parseJson } from "@harmony/schema";
+import { readDurably } from "@harmony/runtime";
+import * as z from "zod/mini";
+import { store, type StorageOptions, taken } from "../store/swap-journal.ts";
+
+const Pulled = z.looseObject({
+  atMs: z.number(),
+  /** Those under which it was pulled: another name was given by a person. */
+  references: z.array(z.string()),
+});
+export type Pulled = z.output<typeof Pulled>;
+
+const Ledger = z.looseObject({
+  /** By reference: the boot during which the pull began. */
+  pulling: z.record(z.string(), z.string()),
+  pulled: z.record(z.string(), Pulled),
+});
+type Ledger = z.output<typeof Ledger>;
+
+/** `none`: no pull of it is unfinished. `cut`: one was when the power went. */
+export type PullState = "none" | "begun" | "cut";
+
+export interface ImageLedger {
+  pullState(reference: string): Promise<PullState>;
+  pullBegins(reference: string): Promise<void>;
+  /** What was pulled is on the disk. `id`: null if the reference named it before. */
+  pullEnds(reference: string, id: string | null, nowMs: number): Promise<void>;
+  /** By image id. */
+  pulled(): Promise<Readonly<Record<string, Pulled>>>;
+  /** From here on it is as if a person had brought it. */
+  forget(id: string): Promise<void>;
+}
+
+export interface ImageLedgerOptions extends StorageOptions {
+  readonly bootId: string;
+}
+
+/** @throws StorageError from all that it does. */
+export function openImageLedger({ folder, bootId, onCorrupt }: ImageLedgerOptions): ImageLedger {
+  const path = join(folder, "images.json");
+  const read = async (): Promise<Ledger> => {
+    const found = await readDurably(path, (bytes) => parseJson(Ledger, bytes));
+    return taken(path, found, onCorrupt) ?? { pulling: {}, pulled: {} };
+  };
+  let known: Promise<Ledger> | undefined;
+  const ledger = (): Promise<Ledger> =>
+    (known ??= read().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    }));
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after the other, each from what the one before has left. */
+  const change = (edit: (before: Ledger) => Ledger): Promise<void> => {
+    const done = last.then(async () => {
+      const before = await ledger();
+      const after = edit(before);
+      if (JSON.stringify(after) === JSON.stringify(before)) return;
+      await store(path, `${JSON.stringify(after)}\n`);
+      known = Promise.resolve(after);
+    });
+    last = done.catch(() => undefined);
+    return done;
+  };
+  return {
+    pullState: async (reference) => {
+      const begun = (await ledger()).pulling[reference];
+      return begun === undefined ? "none" : begun === bootId ? "begun" : "cut";
+    },
+    // One that was cut stays so: what it left is still there.
+    pullBegins: (reference) => change((before) => ({ ...before, pulling: { [reference]: bootId, ...before.pulling } })),
+    pullEnds: (reference, id, nowMs) =>
+      change(({ pulling: { [reference]: _, ...pulling }, pulled, ...rest }) => ({
+        ...rest,
+        pulling,
+        pulled:
+          id === null
+            ? pulled
+            : { ...pulled, [id]: { atMs: nowMs, references: [...new Set([...(pulled[id]?.references ?? []), reference])].toSorted() } },
+      })),
+    pulled: async () => (await ledger()).pulled,
+    forget: (id) => change(({ pulled: { [id]: _, ...pulled }, ...rest }) => ({ ...rest, pulled })),
+  };
+}

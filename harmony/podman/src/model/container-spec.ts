@@ -1,0 +1,113 @@
+// From a service of a Score to the body of libpod's `containers/create`, and nothing else: pure, without labels or name. Two services
+// that give equal specs are the same to the device, which is how a changed Score leaves alone what it did not change.
+
+import { LOG_FILE_BYTES } from "../score/host-values.ts";
+import { type InputContext, type Inputs, inputsOf } from "./inputs.ts";
+import { imageReference, networkName, volumeName } from "./names.ts";
+import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+
+/** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
+export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };
+
+export type SpecContext = InputContext;
+
+const NS_PER_MS = 1_000_000;
+const CPU_PERIOD_US = 100_000;
+
+/** Two or more services that are not on the host's have a network of their own; a single one needs none and starts 35 ms sooner. */
+export function needsNetwork(score: PodmanV0): boolean {
+  return score.services.filter(({ network }) => network === undefined).length > 1;
+}
+
+export function volumeNames(deployment: string, { volumes }: Service): string[] {
+  return volumes.flatMap((mount) => (mount.kind === "volume" ? [volumeName(deployment, mount.name)] : []));
+}
+
+export function containerSpec(score: PodmanV0, service: Service, context: SpecContext): ContainerSpec {
+  const { deployment, device } = context;
+  const { healthcheck, logging } = service;
+  const inputs = inputsOf(service, context);
+  const secretEnv = Object.entries(inputs.secretEnv).map(([variable, { podmanName }]) => [variable, podmanName] as const);
+  const isOfHost = service.devices.length > 0 || service.volumes.some(({ kind }) => kind === "hostPath");
+  return {
+    image: imageReference(service.image),
+    env: { ...inputs.env, IOT_DEVICE_ID: device.id, IOT_DEPLOYMENT: deployment, IOT_SERVICE: service.name },
+    secret_env: secretEnv.length === 0 ? undefined : Object.fromEntries(secretEnv),
+    entrypoint: service.entrypoint,
+    command: service.command,
+    user: service.user,
+    work_dir: service.workingDir,
+    init: service.init || undefined,
+    read_only_filesystem: service.readOnly || undefined,
+    restart_policy: service.restart.policy,
+    restart_tries: service.restart.policy === "on-failure" && service.restart.retries > 0 ? service.restart.retries : undefined,
+    stop_timeout: service.stopTimeoutSeconds,
+    stop_signal: service.stopSignal,
+    portmappings: service.ports.map(({ hostIp, hostPort, containerPort, protocol }) => ({
+      host_ip: hostIp,
+      host_port: hostPort,
+      container_port: containerPort,
+      protocol,
+    })),
+    volumes: service.volumes.flatMap((mount) =>
+      mount.kind === "hostPath"
+        ? []
+        : [{ Name: volumeName(deployment, mount.name), Dest: mount.path, Options: mount.readOnly ? ["ro"] : [] }],
+    ),
+    mounts: mounts(service, inputs, context),
+    // Else rootless Podman drops the groups of its user (dialout, gpio, i2c …), which are what gives it the device.
+    annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
+    cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,
+    cap_drop: service.capDrop.length === 0 ? undefined : service.capDrop,
+    // Podman's own driver, where none is named, is the journal on most systems and a file without limit on others.
+    log_configuration: logging === undefined ? { size: LOG_FILE_BYTES } : { driver: logging.driver, size: logging.maxSize ?? undefined },
+    resource_limits: resourceLimits(service, context.controllers),
+    ...(healthcheck === undefined
+      ? {}
+      : {
+          healthconfig: {
+            Test: healthcheck.test,
+            Interval: healthcheck.interval * NS_PER_MS,
+            Timeout: healthcheck.timeout * NS_PER_MS,
+            StartPeriod: healthcheck.startPeriod * NS_PER_MS,
+            Retries: healthcheck.retries,
+          },
+          // 0 none, 3 restart.
+          health_check_on_failure_action: healthcheck.onFailure === "restart" ? 3 : 0,
+          // What 5.x takes for granted; 5.4.0 and 5.4.1 refuse a start without them, 4.9 ignores them.
+          health_log_destination: "local",
+          health_max_log_count: 5,
+          health_max_log_size: 500,
+        }),
+    ...(service.network === "host" ? { netns: { nsmode: "host" } } : {}),
+    ...(needsNetwork(score) && service.network === undefined
+      ? { netns: { nsmode: "bridge" }, Networks: { [networkName(deployment)]: { aliases: [service.name] } } }
+      : {}),
+  };
+}
+
+/** Devices as Podman itself mounts them rootless, but by the name in the Score, so that a link is followed at each start. */
+function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknown {
+  const bound = (source: string, destination: string, options: readonly string[]) => ({ type: "bind", source, destination, options });
+  return [
+    ...service.tmpfs.map(({ path, options }) => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
+    ...(inputs.mounts?.files ?? []).map(({ name, path }) =>
+      bound(`${host.mountsFolder}/${inputs.mounts?.folder ?? ""}/${name}`, path, ["ro", "nosuid", "nodev"]),
+    ),
+    ...service.devices.map(({ node, path }) => bound(node, path, ["rw", "nosuid", "noexec"])),
+    ...service.volumes.flatMap((mount) =>
+      mount.kind === "hostPath" ? [bound(mount.source, mount.path, [mount.readOnly ? "ro" : "rw", "nosuid", "nodev"])] : [],
+    ),
+  ];
+}
+
+/** A limit that nothing enforces here is left out, since the runtime would refuse the container. */
+function resourceLimits({ resources }: Service, controllers: readonly string[]): unknown {
+  const { memory, cpus, pids } = resources ?? {};
+  const limits = {
+    memory: memory !== undefined && controllers.includes("memory") ? { limit: memory } : undefined,
+    cpu: cpus !== undefined && controllers.includes("cpu") ? { quota: Math.round(cpus * CPU_PERIOD_US), period: CPU_PERIOD_US } : undefined,
+    pids: pids !== undefined && controllers.includes("pids") ? { limit: pids } : undefined,
+  };
+  return Object.values(limits).some((limit) => limit !== undefined) ? limits : undefined;
+}

@@ -1,0 +1,32 @@
+// What is known of images beside whether they are there: plain values for planner and report, gathered by image-store.ts.
+
+import type { Incident } from "../images/damage.ts";
+
+export interface UnusedImage {
+  readonly id: string;
+  /** A reference, or the id. */
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+export interface ImageCare {
+  /** By service, those that wait for a cure or have none left. */
+  readonly incidents: Readonly<Record<string, Incident>>;
+  /** What a person should know of what is in use all the same. */
+  readonly notes: readonly string[];
+  /** Ids of images that were read as a whole since the agent started. */
+  readonly verified: readonly string[];
+  /** Looked at only when an image is missing; by reference. */
+  readonly room: Readonly<Record<string, Room>>;
+  /** So much more has to be free than is, since a container of the deployment could not be made or started on a full disk; 0: none. */
+  readonly shortBytes: number;
+  /** Images that the agent pulled and nothing refers to, the oldest first; looked for only when space is short. */
+  readonly unused: readonly UnusedImage[];
+}
+
+export interface Room {
+  readonly freeBytes: number;
+  readonly neededBytes: number;
+}
+
+export const NO_CARE: ImageCare = { incidents: {}, notes: [], verified: [], room: {}, shortBytes: 0, unused: [] };

@@ -1,0 +1,100 @@
+// What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
+
+import type { ContainerSpec } from "./container-spec.ts";
+import type { Cure } from "../images/damage.ts";
+import type { UnusedImage } from "./image-facts.ts";
+import type { InputFile } from "./inputs.ts";
+import type { SwapRecord } from "../store/swap-journal.ts";
+
+interface Arguments {
+  readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
+  readonly createNetwork: { readonly network: string; readonly labels: Readonly<Record<string, string>> };
+  readonly createVolume: { readonly volume: string; readonly labels: Readonly<Record<string, string>> };
+  readonly create: {
+    readonly service: string;
+    readonly container: string;
+    readonly image: string;
+    readonly spec: ContainerSpec;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  /**
+   * `patienceMs`: how long its ports may still be held by the container that was just stopped. `trial`: what to record a failure in, of a
+   * version that there is a way back from; the plan ends there, and the next one goes back.
+   */
+  readonly start: {
+    readonly service: string;
+    readonly container: string;
+    readonly patienceMs: number;
+    readonly trial: { readonly deployment: string; readonly record: SwapRecord } | null;
+  };
+  /** Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the replacement may be the cure. */
+  readonly revive: { readonly service: string; readonly container: string };
+  readonly unpause: { readonly service: string; readonly container: string };
+  readonly stop: { readonly service: string; readonly container: string; readonly timeoutSeconds: number };
+  readonly rename: { readonly service: string; readonly container: string; readonly to: string };
+  readonly remove: { readonly service: string; readonly container: string };
+  /** Of damage that Podman reported; see damage.ts. */
+  readonly mend: {
+    readonly cure: Cure;
+    readonly service: string;
+    readonly deployment: string;
+    /** Made of the image, and down. */
+    readonly containers: readonly string[];
+    readonly image: string;
+    readonly reference: string;
+    readonly detail: string;
+  };
+  /** Reads an image that a container could not execute. */
+  readonly verifyImage: {
+    readonly service: string;
+    readonly deployment: string;
+    readonly container: string;
+    readonly image: string;
+    readonly imageId: string;
+  };
+  /** Removes images that nothing refers to. `need`: what for, e.g. `image "nginx:alpine"`. */
+  readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly need: string };
+  readonly removeNetwork: { readonly network: string };
+  /** `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest` is. */
+  readonly createSecret: {
+    readonly service: string;
+    readonly secret: string;
+    readonly name: string;
+    readonly digest: string;
+  };
+  readonly removeSecret: { readonly secret: string };
+  /** Puts aside what Podman cannot read in its store of secrets; `detail` says what. */
+  readonly mendSecretStore: { readonly folder: string; readonly detail: string };
+  readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
+  readonly removeMounts: { readonly folder: string };
+  /** On disk before the next step; a record of null forgets the deployment. `why` is for the person who reads the plan. */
+  readonly journal: { readonly deployment: string; readonly record: SwapRecord | null; readonly why: JournalEntry };
+  readonly recordStart: { readonly deployment: string; readonly containers: readonly string[] };
+}
+
+export type JournalEntry =
+  | "a new version is on trial"
+  | "the old version serves meanwhile"
+  | "the device went down while the new version was tried"
+  | "the new version has failed"
+  | "the version is good"
+  | "a service keeps ending"
+  | "a service has recovered"
+  | "what a person has stopped"
+  | "its network has ended"
+  | "a device of it is back"
+  | "a person holds it"
+  | "what was stopped for a while runs again"
+  | "it is removed";
+
+export type StepKind = keyof Arguments;
+export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];
+
+const INPUT_KINDS = ["createSecret", "removeSecret", "mendSecretStore", "writeMounts", "removeMounts"] as const;
+
+/** Those that execute-inputs.ts carries out. */
+export type InputStep = Extract<Step, { kind: (typeof INPUT_KINDS)[number] }>;
+
+export function isInputStep(step: Step): step is InputStep {
+  return INPUT_KINDS.some((kind) => kind === step.kind);
+}

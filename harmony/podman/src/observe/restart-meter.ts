@@ -1,0 +1,30 @@
+// How often Podman has lately restarted a container: it keeps a count and no times, so that two looks at it tell. In memory alone: an agent
+// that has just begun sees a container that keeps ending for some seconds more.
+
+import type { Container } from "../model/snapshot.ts";
+
+const WINDOW_MS = 300_000;
+const SAMPLES = 32;
+
+interface Sample {
+  readonly atMs: number;
+  readonly restarts: number;
+}
+
+export class RestartMeter {
+  readonly #samples = new Map<string, readonly Sample[]>();
+
+  /** Takes a look, and gives the restarts within the last minutes. */
+  note({ name, restarts, createdAtMs }: Container, nowMs: number): number {
+    const key = `${name} ${createdAtMs}`;
+    if (restarts === 0) {
+      this.#samples.delete(key);
+      return 0;
+    }
+    const before = (this.#samples.get(key) ?? []).filter(({ atMs }) => nowMs - atMs < WINDOW_MS && atMs <= nowMs);
+    // A count that went down: it was started by a call.
+    const samples = [...(before.every((sample) => sample.restarts <= restarts) ? before : []), { atMs: nowMs, restarts }];
+    this.#samples.set(key, [...samples.slice(0, 1), ...samples.slice(1).slice(-SAMPLES)]);
+    return restarts - (samples[0]?.restarts ?? restarts);
+  }
+}

@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parseConfig } from "./config.ts";
+
+const GOOD = `[agent]
+device_id = "pi-demo-01"
+
+[credentials]
+type = "toml-shared"
+nats_user = "iot-agent"
+nats_pass = "dev-shared-password"
+
+[nats]
+urls = ["nats://central:4222"]
+`;
+const read = (text: string, env: Record<string, string> = {}) => parseConfig(text, { file: "config.toml", env });
+
+describe("the configuration", () => {
+  test("of the package's example is taken as it stands, and with what is commented out in it", async () => {
+    const example = await readFile(join(import.meta.dirname, "../../package/root/usr/share/doc/iot-agent/examples/config.toml"), "utf8");
+    expect(read(example)).toMatchObject({ warnings: [], config: { device: "pi-demo-01", labels: {} } });
+    const whole = read(example.replaceAll(/^# (?=\[|\w+ = )/gm, ""));
+    expect(whole).toMatchObject({ warnings: [], config: { labels: { site: "plant-7" }, policy: { hostNetwork: true } } });
+  });
+
+  test("is that of the contract, with its defaults", () => {
+    expect(read(GOOD, { XDG_RUNTIME_DIR: "/run/user/1000" })).toEqual({
+      warnings: [],
+      config: {
+        device: "pi-demo-01",
+        labels: {},
+        stateDir: "/var/lib/iot-agent",
+        runDir: "/run/iot-agent",
+        secretsDir: "/etc/iot-agent/secrets",
+        policy: { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "config.toml" },
+        statusIntervalMs: 30_000,
+        relistIntervalMs: 30_000,
+        credentials: { type: "toml-shared", natsUser: "iot-agent", natsPass: "dev-shared-password" },
+        natsUrls: ["nats://central:4222"],
+        userRunDir: "/run/user/1000",
+        podmanSocket: "/run/user/1000/podman/podman.sock",
+      },
+    });
+  });
+
+  test("takes what is set", () => {
+    const { config } = read(
+      GOOD.replace(
+        "[credentials]",
+        'state_dir = "/data"\nstatus_interval_seconds = 300\nrelist_interval_seconds = 5\n[agent.labels]\nsite = "lab"\n[credentials]',
+      ) + '[podman]\nsocket = "/p.sock"\n',
+      { STATE_DIRECTORY: "/var/lib/private:/b" },
+    );
+    expect(config).toMatchObject({
+      stateDir: "/data",
+      statusIntervalMs: 300_000,
+      relistIntervalMs: 5_000,
+      labels: { site: "lab" },
+      podmanSocket: "/p.sock",
+    });
+    expect(read(GOOD, { STATE_DIRECTORY: "/var/lib/private:/b" }).config.stateDir).toBe("/var/lib/private");
+  });
+
+  test("passes over a section of a later version, and warns of a key that it does not know", () => {
+    const { config, warnings } = read(`${GOOD.replace("[nats]", "[nats]\nurl = 'x'")}[zitadel]\nanything = 1\n`);
+    expect(config.device).toBe("pi-demo-01");
+    expect(warnings).toEqual(["config.toml: nats.url: is not a known key and is passed over; known are urls, ca_file"]);
+  });
+
+  test.each([
+    [
+      "a device id that is no DNS label",
+      GOOD.replace("pi-demo-01", "Pi_1"),
+      /^config\.toml: agent\.device_id: expected a DNS label .*, found "Pi_1"$/,
+    ],
+    ["a missing key", GOOD.replace("device_id", "device"), /^config\.toml: agent\.device_id: is missing: expected text$/],
+    ["a missing section", GOOD.replace("[nats]", "[nuts]"), /^config\.toml: nats: is missing: expected a map$/],
+    [
+      "an unknown kind of credentials",
+      GOOD.replace("toml-shared", "zitadel"),
+      /^config\.toml: credentials\.type: expected "toml-shared", found "zitadel"$/,
+    ],
+    ["no address", GOOD.replace('"nats://central:4222"', ""), /^config\.toml: nats\.urls: expected at least 1 entries, found \[\]$/],
+    [
+      "a wrong address",
+      GOOD.replace("nats://", "http://"),
+      /^config\.toml: nats\.urls\[0\]: expected an address of NATS, e\.g\. nats:\/\/central:4222, found "http/,
+    ],
+    [
+      "a number as text",
+      GOOD.replace("[credentials]", 'status_interval_seconds = "30"\n[credentials]'),
+      /^config\.toml: agent\.status_interval_seconds: expected a number, found "30"$/,
+    ],
+    ["no TOML", GOOD.replace("[nats]", "[nats"), /^config\.toml:9:\d+: expected TOML: [^\n]+$/],
+    [
+      "two mistakes",
+      GOOD.replace("pi-demo-01", "").replace("toml-shared", "x"),
+      /^config\.toml: agent\.device_id: .*; credentials\.type: /,
+    ],
+  ])("of %s says in one line what to put right", (_, text, message) => {
+    expect(() => read(text)).toThrow(message);
+    expect(() => read(text)).toThrow(expect.objectContaining({ exitCode: 78 }));
+  });
+
+  test("never shows the password", () => {
+    for (const text of [GOOD.replace('"dev-shared-password"', "12345678"), GOOD.replace('"dev-shared-password"', '"dev-shared-password')]) {
+      expect(() => read(text)).toThrow(/^(?!.*(dev-shared|12345678))/s);
+    }
+  });
+});

@@ -1,0 +1,303 @@
+// What should be on this device: follows its manifest and the Scores that the manifest names, keeps them on disk, and tells which
+// deployment to look at. What to do about it is the lanes'. The rules of removal are in take-manifest.ts; whatever cannot be read
+// changes nothing here but what is told of it.
+
+import type { Workload } from "@harmony/core";
+import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
+import { asDeploymentName, type DeploymentName, type DeviceId } from "@iot/contracts";
+import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
+import type { Problems } from "../status/problems.ts";
+import type { DeploymentRecord, StateStore } from "./state-store.ts";
+import { orphans, type Records, takeManifest } from "./take-manifest.ts";
+import type { Handling } from "../systemd/watchdog.ts";
+
+/** Notices and reconnects come sooner. This is for a notice that was lost on a connection that was not, and each costs a metered link 500 bytes. */
+const REREAD_MS = 15 * 60_000;
+const RETRY = { baseMs: 500, maxMs: 30_000 };
+const FETCHES_AT_ONCE = 8;
+/** Longer than any answer of NATS is waited for, or the disk's. */
+const READ_LIMIT_MS = 10 * 60_000;
+/** A disk that was full has room again when a person has made it. */
+const SAVE_AGAIN_MS = 10_000;
+
+/** Why a deployment's Score is not in hand at the revision that the manifest names. */
+export interface ScoreTrouble {
+  readonly phase: "Pending" | "Rejected";
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface DesiredStateOptions {
+  readonly device: DeviceId;
+  readonly store: StateStore;
+  readonly problems: Problems;
+  readonly log: Log;
+  /** `interrupt`: what is being done for it is known to be out of date. */
+  readonly onDesired: (name: DeploymentName, interrupt: boolean) => void;
+}
+
+export class DesiredState {
+  readonly #options: DesiredStateOptions;
+  readonly #manifest: KeyedQueue<"manifest">;
+  readonly #scores: KeyedQueue<DeploymentName>;
+  readonly #troubles = new Map<DeploymentName, ScoreTrouble>();
+  readonly #attempts = new Map<string, number>();
+  #saveAgain: NodeJS.Timeout | undefined;
+  /** Names whose Score is to be read again although the revision is the one in hand: revisions repeat in a store that went back. */
+  readonly #refetch = new Set<DeploymentName>();
+  readonly #toldKept = new Set<string>();
+  readonly #toldUnknown = new Set<string>();
+  #records: Records = new Map();
+  #version: ManifestVersion | null = null;
+  /** Of the manifest read in this life; null: none was. */
+  #sources: readonly string[] | null = null;
+  #judge = new ManifestJudge(null);
+  #reader: DeviceReader | null = null;
+
+  constructor(options: DesiredStateOptions) {
+    const { log } = options;
+    this.#options = options;
+    this.#manifest = new KeyedQueue({
+      handle: (_, signal) => this.#readManifest(signal),
+      onError: (_, error) => log.error("failed to follow the manifest", { error }),
+    });
+    this.#scores = new KeyedQueue<DeploymentName>({
+      handle: (name, signal) => this.#readScore(name, signal),
+      onError: (deployment, error) => log.error("failed to read a Score", { deployment, error }),
+      concurrency: FETCHES_AT_ONCE,
+    });
+  }
+
+  get manifestRevision(): number | null {
+    return this.#version?.revision ?? null;
+  }
+
+  names(): DeploymentName[] {
+    return [...this.#records.keys()];
+  }
+
+  record(name: DeploymentName): DeploymentRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  trouble(name: DeploymentName): ScoreTrouble | undefined {
+    return this.#troubles.get(name);
+  }
+
+  /** From disk: before NATS was reached. */
+  async load(): Promise<void> {
+    const saved = await this.#options.store.load(this.#options.device);
+    if (saved === null) return;
+    this.#records = new Map(Object.entries(saved.deployments).map(([name, record]) => [asDeploymentName(name), record]));
+    this.#version = saved.manifest;
+    this.#judge = new ManifestJudge(saved.manifest);
+  }
+
+  follow(reader: DeviceReader, signal: AbortSignal): void {
+    this.#reader = reader;
+    reader.notices(() => this.readAgain(), signal);
+    this.readAgain();
+  }
+
+  /** Also tries every Score again that could not be read: a connection may be back. */
+  readAgain(): void {
+    this.#manifest.add("manifest");
+    for (const name of this.#troubles.keys()) this.#scores.add(name);
+  }
+
+  /** Told at each relist what the Topology carries. */
+  async adopt(workloads: readonly Workload[]): Promise<void> {
+    if (this.#sources === null) return;
+    const { remove, unknown } = orphans(workloads, this.#records, this.#sources);
+    for (const name of unknown) {
+      if (this.#toldUnknown.has(name)) continue;
+      this.#toldUnknown.add(name);
+      this.#options.log.warn("a workload carries our label and does not say whose it is; it is left alone, and a person may remove it", {
+        deployment: name,
+      });
+    }
+    if (remove.size === 0) return;
+    this.#records = new Map([...this.#records, ...remove]);
+    await this.#save();
+    for (const name of remove.keys()) {
+      this.#options.log.info("removing what no manifest names any more", { deployment: name });
+      this.#options.onDesired(name, false);
+    }
+  }
+
+  /** The Score in hand is one that its variant takes. On disk with the next Score, before which it does not matter. */
+  accepted(name: DeploymentName): void {
+    const record = this.#records.get(name);
+    const score = record?.score ?? null;
+    if (record === undefined || score === null || record.accepted?.scoreString === score.scoreString) return;
+    this.#records = new Map(this.#records).set(name, { ...record, accepted: score });
+  }
+
+  /** Nothing of it is left on the Topology. */
+  async removed(name: DeploymentName): Promise<void> {
+    if (this.#records.get(name)?.removing !== true) return;
+    const rest = new Map(this.#records);
+    rest.delete(name);
+    this.#records = rest;
+    await this.#save();
+  }
+
+  handlings(): Handling[] {
+    const all = [
+      ...this.#manifest.running(),
+      ...this.#scores.running().map(({ key, sinceMs }) => ({ key: `the Score of "${key}"`, sinceMs })),
+    ];
+    return all.map(({ key, sinceMs }) => ({ what: `reading ${key}`, sinceMs, limitMs: READ_LIMIT_MS }));
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#saveAgain);
+    await Promise.all([this.#manifest.close(), this.#scores.close()]);
+  }
+
+  async #readManifest(signal: AbortSignal): Promise<number> {
+    if (this.#reader === null) return REREAD_MS;
+    const { problems, onDesired } = this.#options;
+    const read = await this.#reader.readManifest(signal);
+    if (read.kind === "unreadable") {
+      problems.set("manifest", { reason: read.reason, message: read.message });
+      return this.#retryMs("manifest");
+    }
+    this.#attempts.delete("manifest");
+    if (read.kind === "absent") {
+      problems.set("manifest", {
+        reason: "NoManifest",
+        message: `no operator has written a manifest for device "${this.#options.device}"; what runs stays: check that an operator runs and that device_id is spelled as in targetDevices`,
+      });
+      // One that was followed before is missed: a store is being restored, or somebody else's answer was taken for this one.
+      return this.#version === null ? spread(REREAD_MS) : RETRY.maxMs;
+    }
+    const verdict = this.#judge.judge(read, systemClock.monotonicMs());
+    if (!verdict.take) {
+      const message = `the manifest read (revision ${read.revision}) is older than the one in force (${this.#version?.revision}); it is taken if it still stands in ${Math.ceil(verdict.takenInMs / 1_000)} s`;
+      problems.set("manifest", { reason: "StaleManifest", message });
+      return Math.min(verdict.takenInMs, RETRY.maxMs);
+    }
+    problems.clear("manifest");
+    const before = this.#records;
+    const taken = takeManifest(before, read.manifest, verdict);
+    const isNew = this.#version?.revision !== read.revision || this.#version.writtenAt !== read.writtenAt;
+    this.#records = taken.records;
+    this.#version = { revision: read.revision, writtenAt: read.writtenAt };
+    this.#sources = read.manifest.sources;
+    for (const name of taken.fetch) {
+      this.#refetch.add(name);
+      this.#scores.add(name, { interrupt: true });
+    }
+    // A removal that is under way is out of date when the name is wanted again.
+    for (const name of taken.touch) onDesired(name, before.get(name)?.removing === true);
+    this.#tellKept(taken.kept);
+    // A removal is on disk before it begins, so that one that is cut short goes on after a restart without a network.
+    if (isNew || taken.remove.length > 0 || taken.touch.length > 0) await this.#save();
+    for (const name of taken.remove) {
+      this.#troubles.delete(name);
+      onDesired(name, true);
+    }
+    return spread(REREAD_MS);
+  }
+
+  async #readScore(name: DeploymentName, signal: AbortSignal): Promise<number | null> {
+    const record = this.#records.get(name);
+    const { log, onDesired } = this.#options;
+    const isInHand = record?.score?.revision === record?.entry.revision && !this.#refetch.has(name);
+    if (this.#reader === null || record === undefined || record.removing || isInHand) {
+      if (isInHand) this.#setTrouble(name, null);
+      return null;
+    }
+    const { revision } = record.entry;
+    const read = await this.#reader.readScore({ deployment: name, revision }, signal);
+    // The manifest may have gone on meanwhile: then this read is of no use, and the next one is under way.
+    const now = this.#records.get(name);
+    if (now === undefined || now.removing || now.entry.revision !== revision) return 0;
+    if (read.kind !== "found") {
+      const trouble = troubleOf(read, revision);
+      this.#setTrouble(name, trouble);
+      // The bytes at one revision never change: only a new one can mend them.
+      if (trouble.phase === "Rejected") return spread(REREAD_MS);
+      if (read.kind === "other-revision") this.#manifest.add("manifest");
+      return this.#retryMs(name);
+    }
+    const isOther = now.score?.scoreString !== read.scoreString;
+    this.#attempts.delete(name);
+    this.#refetch.delete(name);
+    this.#records = new Map(this.#records).set(name, { ...now, score: { revision, scoreString: read.scoreString } });
+    log.info("received desired state", { deployment: name, revision });
+    this.#troubles.delete(name);
+    onDesired(name, isOther);
+    await this.#save();
+    return null;
+  }
+
+  #setTrouble(name: DeploymentName, trouble: ScoreTrouble | null): void {
+    const before = this.#troubles.get(name);
+    if (before?.message === trouble?.message) return;
+    if (trouble === null) this.#troubles.delete(name);
+    else this.#troubles.set(name, trouble);
+    this.#options.onDesired(name, false);
+  }
+
+  async #save(): Promise<void> {
+    const { store, device, problems } = this.#options;
+    try {
+      await store.save({
+        format: 1,
+        device,
+        manifest: this.#version && { ...this.#version },
+        deployments: Object.fromEntries(this.#records),
+      });
+      problems.clear("state");
+    } catch (error) {
+      clearTimeout(this.#saveAgain);
+      this.#saveAgain = setTimeout(() => void this.#save(), SAVE_AGAIN_MS);
+      problems.set("state", {
+        reason: "StateNotSaved",
+        message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or mend the folder's rights`,
+      });
+    }
+  }
+
+  #retryMs(key: string): number {
+    const attempt = (this.#attempts.get(key) ?? 0) + 1;
+    this.#attempts.set(key, attempt);
+    return backoffMs(attempt, RETRY);
+  }
+
+  #tellKept(kept: readonly { readonly name: DeploymentName; readonly source: string }[]): void {
+    const current = new Set(kept.map(({ name, source }) => `${name} ${source}`));
+    for (const { name, source } of kept) {
+      if (this.#toldKept.has(`${name} ${source}`)) continue;
+      this.#options.log.info("the manifest does not name a deployment whose source has not written yet; it stays", {
+        deployment: name,
+        source,
+      });
+    }
+    this.#toldKept.clear();
+    for (const text of current) this.#toldKept.add(text);
+  }
+}
+
+function troubleOf(
+  read: { kind: "other-revision"; revision: number | null } | { kind: "unreadable"; reason: string; message: string },
+  wanted: number,
+): ScoreTrouble {
+  if (read.kind === "other-revision") {
+    const stands = read.revision === null ? "is not in the bucket" : `stands in the bucket at revision ${read.revision}`;
+    return {
+      phase: "Pending",
+      reason: "ScoreNotAtRevision",
+      message: `the Score ${stands}, the manifest names ${wanted}: reading again until they agree`,
+    };
+  }
+  const phase = read.reason === "InvalidScore" ? "Rejected" : "Pending";
+  return { phase, reason: read.reason, message: read.message };
+}
+
+/** So that a fleet does not read in step. */
+function spread(ms: number): number {
+  return Math.round(ms * (0.75 + Math.random() / 2));
+}

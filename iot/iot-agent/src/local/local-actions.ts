@@ -1,0 +1,70 @@
+// What the local API can have done, tied to the parts of the agent that do it.
+
+import { errorText } from "@harmony/runtime";
+import type { DeploymentName, DeploymentReport, DeviceId } from "@iot/contracts";
+import type { DesiredState } from "../desired/desired-state.ts";
+import type { History, HistoryEntry } from "../status/history.ts";
+import type { Holds } from "../reconcile/holds.ts";
+import type { Lanes } from "../reconcile/lanes.ts";
+import type { LocalActions, LocalExplanation, LocalStatus } from "./local-api.ts";
+import type { StatusSender } from "../status/status-sender.ts";
+
+export function localActions(parts: {
+  readonly device: DeviceId;
+  readonly desired: DesiredState;
+  readonly lanes: Lanes;
+  readonly sender: StatusSender;
+  readonly holds: Holds;
+  readonly history: History;
+  readonly status: () => LocalStatus;
+}): LocalActions {
+  const { device, desired, lanes, sender, holds, history, status } = parts;
+  return {
+    names: () => desired.names(),
+    status,
+    history: () => history.entries(),
+    explain: async (deployment, signal) => {
+      const { observed, planned, blocked } = await lookNow(lanes, deployment, signal);
+      return { device, deployment, report: sender.deployments().get(deployment) ?? NOT_YET, observed, planned, blocked };
+    },
+    hold: (name, hold) => holds.hold(name, hold),
+    release: (name) => holds.release(name),
+    retry: (name, signal) => lanes.retry(name, signal),
+    lookAtAll: () => lanes.lookAtAll(),
+  };
+}
+
+/** What cannot be looked at now is what the person wants to hear of. */
+async function lookNow(
+  lanes: Pick<Lanes, "explain">,
+  name: DeploymentName,
+  signal: AbortSignal,
+): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked">> {
+  try {
+    return (await lanes.explain(name, signal)) ?? { observed: [], planned: [], blocked: [] };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { observed: [], planned: [], blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
+  }
+}
+
+const NOT_YET: DeploymentReport = {
+  phase: "Pending",
+  reason: "Pending",
+  message: "the agent has not looked at it yet",
+  since: "",
+  desiredRevision: null,
+  runningRevision: null,
+  services: [],
+};
+
+export function historyEntry(deployment: DeploymentName, report: DeploymentReport | null, message: string): HistoryEntry {
+  if (report === null) return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed", message, revision: null };
+  return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
+}
+
+/** What the status sender asks of the past. */
+export function sinceOf(entry: HistoryEntry | undefined): Pick<DeploymentReport, "phase" | "reason" | "since"> | undefined {
+  if (entry === undefined || entry.phase === null) return undefined;
+  return { phase: entry.phase, reason: entry.reason, since: entry.at };
+}

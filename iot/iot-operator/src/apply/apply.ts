@@ -1,0 +1,123 @@
+// Writes a plan's steps: in their order for each device, many devices at once. Every write says which revision it replaces; a refusal
+// leaves that device as it is for this pass, since somebody else wrote there. No choice is made here.
+
+import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
+import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/messaging";
+import type { Log, LogFields } from "@harmony/runtime";
+import type { Step } from "../plan/plan.ts";
+
+export interface Applied {
+  readonly writes: number;
+  /** Devices where somebody else had written: to be observed again. */
+  readonly conflicts: readonly DeviceId[];
+  /** Devices whose writes cannot succeed until something changes, e.g. a manifest that is too large; the others go on. */
+  readonly refused: readonly DeviceId[];
+}
+
+type Tell = (message: string, fields: LogFields) => void;
+
+/** Each keeps one or more writes on the way to the server. */
+const DEVICES_AT_ONCE = 256;
+/** A fleet's first pass is told in one line, a change in one for each deployment and device. */
+const STEPS_TOLD = 200;
+
+/** @throws MessagingError of a write that may succeed later, when all that was on its way has ended. */
+export async function apply(
+  steps: readonly Step[],
+  options: { store: DesiredStateStore; signal: AbortSignal; log: Log },
+): Promise<Applied> {
+  const { signal, store } = options;
+  const level = steps.length <= STEPS_TOLD ? "info" : "debug";
+  const log: Tell = (message, fields) => options.log[level](message, fields);
+  const lanes = [...Map.groupBy(steps, ({ device }) => device)];
+  const conflicts: DeviceId[] = [];
+  const refused: DeviceId[] = [];
+  const failures: Error[] = [];
+  let writes = 0;
+  const worker = async (): Promise<void> => {
+    for (let lane = lanes.pop(); lane !== undefined && failures.length === 0; lane = lanes.pop()) {
+      const [device, own] = lane;
+      try {
+        signal.throwIfAborted();
+        const written = await applyToDevice(own, { store, signal, log });
+        writes += written.writes;
+        if (written.conflict) conflicts.push(device);
+      } catch (error) {
+        if (error instanceof MessagingError && error.retry === "never") {
+          refused.push(device);
+          options.log.error("cannot write to a device", { device, error });
+        } else failures.push(asError(error));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, lanes.length) }, worker));
+  // Only when none is on its way any more: the next try must not meet this one's writes.
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
+  return { writes, conflicts, refused };
+}
+
+async function applyToDevice(
+  steps: readonly Step[],
+  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Tell },
+): Promise<{ writes: number; conflict: boolean }> {
+  const revisions = new Map<DeploymentName, number>();
+  let writes = 0;
+  const group = async (own: readonly Step[]): Promise<boolean> => {
+    signal.throwIfAborted();
+    const results = await Promise.allSettled(own.map((step) => write(step, revisions, store)));
+    let ok = true;
+    for (const [index, step] of own.entries()) {
+      const result = results[index];
+      if (result?.status !== "fulfilled" || !result.value.ok) {
+        ok = false;
+        continue;
+      }
+      writes += 1;
+      if (step.kind === "put-score") revisions.set(step.deployment, result.value.revision);
+      tell(step, revisions, log);
+    }
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw asError(failed.reason);
+    return ok;
+  };
+  for (const kind of ["put-score", "put-manifest", "remove-score"] as const) {
+    if (!(await group(steps.filter((step) => step.kind === kind)))) return { writes, conflict: true };
+  }
+  return { writes, conflict: false };
+}
+
+function write(step: Step, revisions: ReadonlyMap<DeploymentName, number>, store: DesiredStateStore): Promise<WriteResult> {
+  const { device, expectedRevision } = step;
+  if (step.kind === "put-score")
+    return store.putScore({ device, deployment: step.deployment, scoreString: step.scoreString, expectedRevision });
+  if (step.kind === "remove-score") return store.removeScore({ device, deployment: step.deployment, expectedRevision });
+  return store.putManifest({ device, manifest: withRevisions(step.manifest, step.follows, revisions), expectedRevision });
+}
+
+/** The manifest with the revisions that its new Scores were given. */
+export function withRevisions(
+  manifest: Manifest,
+  follows: readonly DeploymentName[],
+  revisions: ReadonlyMap<DeploymentName, number>,
+): Manifest {
+  const deployments = { ...manifest.deployments };
+  for (const name of follows) {
+    const entry = deployments[name];
+    const revision = revisions.get(name);
+    if (entry !== undefined && revision !== undefined) deployments[name] = { ...entry, revision };
+  }
+  return { ...manifest, deployments };
+}
+
+/** A manifest is what makes a change take effect. `revision` is the Score's, which the device reports on. */
+function tell(step: Step, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
+  const { device } = step;
+  if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });
+  if (step.kind !== "put-manifest") return;
+  for (const deployment of step.follows) log("wrote desired state", { device, deployment, revision: revisions.get(deployment) });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

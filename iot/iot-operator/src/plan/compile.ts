@@ -1,0 +1,87 @@
+// From all Deployments of this source to what each device should have of it. Pure. Who holds a name on a device is decided here:
+// an entry of another source always, an entry of an object that was refused (it stays as it is), else the older Deployment.
+// What has to be written for it is plan.ts's.
+
+import { type DeploymentName, type DeviceId, type Manifest, type ManifestEntry, keys } from "@iot/contracts";
+import type { DesiredStateSnapshot } from "@iot/messaging";
+import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
+
+/** A Deployment that does not get its name on a device, and who has it there. */
+export interface NameConflict {
+  readonly device: DeviceId;
+  readonly holder: { readonly source: string; readonly namespace: string; readonly name: string };
+}
+
+export interface Compiled {
+  readonly devices: ReadonlyMap<DeviceId, ReadonlyMap<DeploymentName, SourceDeployment>>;
+  /** By uid of the Deployment that is refused the name. */
+  readonly conflicts: ReadonlyMap<string, readonly NameConflict[]>;
+}
+
+export interface CompileInput {
+  readonly sourceId: string;
+  readonly source: CompleteSnapshot;
+  readonly desired: DesiredStateSnapshot;
+}
+
+export function compile({ sourceId, source, desired }: CompileInput): Compiled {
+  const keeps = keptByRefusal(sourceId, source);
+  const devices = new Map<DeviceId, Map<DeploymentName, SourceDeployment>>();
+  const conflicts = new Map<string, NameConflict[]>();
+  const refuse = (loser: SourceDeployment, device: DeviceId, holder: NameConflict["holder"]): void => {
+    const known = conflicts.get(loser.uid);
+    if (known === undefined) conflicts.set(loser.uid, [{ device, holder }]);
+    else known.push({ device, holder });
+  };
+  for (const deployment of source.deployments) {
+    const { name } = deployment;
+    for (const device of deployment.targetDevices) {
+      const entry = entryOf(manifestOf(desired, device), name);
+      if (entry !== undefined && (entry.source !== sourceId || keeps(name, entry))) {
+        refuse(deployment, device, { source: entry.source, namespace: entry.namespace, name });
+        continue;
+      }
+      const claims = devices.get(device) ?? new Map<DeploymentName, SourceDeployment>();
+      devices.set(device, claims);
+      const rival = claims.get(name);
+      const [keeper, loser] = rival === undefined ? [deployment] : older(deployment, rival, entry?.uid);
+      claims.set(name, keeper);
+      if (loser !== undefined) refuse(loser, device, { source: sourceId, namespace: keeper.namespace, name });
+    }
+  }
+  return { devices, conflicts };
+}
+
+/** Whether an entry belongs to an object that was read but cannot be served, and so stays as it is. */
+export function keptByRefusal(sourceId: string, source: CompleteSnapshot): (name: string, entry: ManifestEntry) => boolean {
+  const refused = new Set(source.refused.map(({ namespace, name }) => `${namespace}/${name}`));
+  return (name, entry) => entry.source === sourceId && refused.has(`${entry.namespace}/${name}`);
+}
+
+/** null: there is none, or none that parses. */
+export function manifestOf(desired: DesiredStateSnapshot, device: DeviceId): Manifest | null {
+  const manifest = desired.manifests.get(device)?.manifest;
+  return manifest?.ok === true ? manifest.value : null;
+}
+
+/** Of this device's own entries: `constructor` is a DNS label too. */
+export function entryOf(manifest: Manifest | null, name: string): ManifestEntry | undefined {
+  return manifest !== null && Object.hasOwn(manifest.deployments, name) ? manifest.deployments[name] : undefined;
+}
+
+export function scoreOf(
+  desired: DesiredStateSnapshot,
+  device: DeviceId,
+  name: DeploymentName,
+): { revision: number; scoreString: string | null } {
+  return desired.scores.get(keys.score(device, name)) ?? { revision: 0, scoreString: null };
+}
+
+/** The older first; of two of one age (a git repository tells none) the one that has the name now, then by uid. */
+function older(a: SourceDeployment, b: SourceDeployment, holderUid: string | undefined): [SourceDeployment, SourceDeployment] {
+  const ageMs = Date.parse(a.createdAt) - Date.parse(b.createdAt);
+  if (ageMs !== 0 && !Number.isNaN(ageMs)) return ageMs < 0 ? [a, b] : [b, a];
+  if (a.uid === holderUid) return [a, b];
+  if (b.uid === holderUid) return [b, a];
+  return a.uid < b.uid ? [a, b] : [b, a];
+}

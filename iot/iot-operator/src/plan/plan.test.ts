@@ -1,0 +1,368 @@
+// What is written, in which order, and what never is.
+
+import { asDeviceId, type DeviceId, type ManifestEntry } from "@iot/contracts";
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
+import { type DesiredStatePlan, plan, type PlanInput } from "./plan.ts";
+import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
+
+const SOURCE = "git:ours";
+const OTHER = "kubernetes:theirs";
+const pi = asDeviceId("pi-1");
+
+function planFor(bucket: ModelBucket, source: CompleteSnapshot, more: Partial<PlanInput> = {}): DesiredStatePlan {
+  return plan({
+    sourceId: SOURCE,
+    source,
+    desired: bucket.snapshot(),
+    reported: new Map(),
+    mayRemove: () => false,
+    abandoned: new Set(),
+    ...more,
+  });
+}
+
+/** Plans and applies until nothing is left to do. */
+function settle(bucket: ModelBucket, source: CompleteSnapshot, more: Partial<PlanInput> = {}): DesiredStatePlan {
+  for (let pass = 0; pass < 10; pass += 1) {
+    const planned = planFor(bucket, source, more);
+    if (planned.steps.length === 0) return planned;
+    bucket.apply(planned.steps);
+  }
+  throw new Error("ten passes did not settle");
+}
+
+function kinds(planned: DesiredStatePlan): string[] {
+  return planned.steps.map((step) => `${step.kind} ${step.kind === "put-manifest" ? step.device : `${step.device}.${step.deployment}`}`);
+}
+
+function entry(name: string, more: Partial<ManifestEntry> = {}): ManifestEntry {
+  return { revision: 1, generation: 1, uid: `uid-default-${name}`, source: SOURCE, namespace: "default", ...more };
+}
+
+describe("what is written", () => {
+  it("a new deployment: the score, then the manifest that names its revision", () => {
+    const bucket = new ModelBucket();
+    const planned = planFor(bucket, complete([deployment("hello", ["pi-1"])]));
+    expect(kinds(planned)).toEqual(["put-score pi-1.hello", "put-manifest pi-1"]);
+    bucket.apply(planned.steps);
+    expect(bucket.manifest("pi-1")).toEqual({
+      sources: [SOURCE],
+      deployments: { hello: entry("hello", { createdAt: "2026-01-01T00:00:00Z" }) },
+    });
+  });
+
+  it("nothing when everything is as it should be", () => {
+    const bucket = new ModelBucket();
+    const source = complete([deployment("hello", ["pi-1", "pi-2"]), deployment("other", ["pi-2"])]);
+    settle(bucket, source);
+    expect(planFor(bucket, source).steps).toEqual([]);
+  });
+
+  it("only what a process that died between score and manifest left undone", () => {
+    const bucket = new ModelBucket();
+    const source = complete([deployment("hello", ["pi-1"])]);
+    bucket.apply(planFor(bucket, source).steps.slice(0, 1));
+    expect(kinds(planFor(bucket, source))).toEqual(["put-manifest pi-1"]);
+  });
+
+  it("a removal: the manifest, then the score", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    expect(kinds(planFor(bucket, complete([])))).toEqual(["put-manifest pi-1", "remove-score pi-1.hello"]);
+    settle(bucket, complete([]));
+    expect(bucket.manifest("pi-1")).toEqual({ sources: [SOURCE], deployments: {} });
+    expect(bucket.score("pi-1.hello")).toBeNull();
+  });
+
+  it("an empty manifest for a device that only ever reported", () => {
+    const planned = planFor(new ModelBucket(), complete([]), { reported: new Map([[pi, new Map()]]) });
+    expect(planned.steps).toEqual([
+      { kind: "put-manifest", device: pi, manifest: { sources: [SOURCE], deployments: {} }, follows: [], expectedRevision: 0 },
+    ]);
+  });
+
+  it("a push that changes nothing of a deployment does not touch its entry", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"], { commit: "a", generation: 1 })]));
+    expect(planFor(bucket, complete([deployment("hello", ["pi-1"], { commit: "b", generation: 2 })])).steps).toEqual([]);
+  });
+
+  it("fields that others set on an entry stay when it changes", () => {
+    const bucket = new ModelBucket();
+    bucket.putScore("pi-1.hello", "old", 0);
+    bucket.putManifest(
+      pi,
+      { sources: [SOURCE], deployments: { hello: entry("hello", { restartedAt: "2026-02-02T00:00:00Z" }) }, later: 1 },
+      0,
+    );
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    expect(bucket.manifest("pi-1")).toMatchObject({
+      later: 1,
+      deployments: { hello: { restartedAt: "2026-02-02T00:00:00Z", revision: 3 } },
+    });
+  });
+
+  it("a manifest that does not parse is written anew, listing only this source", () => {
+    const bucket = new ModelBucket();
+    bucket.spoilManifest(pi);
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    expect(bucket.manifest("pi-1")?.sources).toEqual([SOURCE]);
+  });
+});
+
+describe("what is not ours", () => {
+  const theirs = entry("theirs", { source: OTHER, uid: "x" });
+
+  it("stays, byte for byte", () => {
+    const bucket = new ModelBucket();
+    bucket.putScore("pi-1.theirs", "score", 0);
+    bucket.putManifest(pi, { sources: [OTHER], deployments: { theirs } }, 0);
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    settle(bucket, complete([]));
+    expect(bucket.manifest("pi-1")).toEqual({ sources: [OTHER, SOURCE], deployments: { theirs } });
+    expect(bucket.score("pi-1.theirs")).toBe("score");
+  });
+
+  it("a name that another source holds is a conflict that names it", () => {
+    const bucket = new ModelBucket();
+    bucket.putScore("pi-1.hello", "score", 0);
+    bucket.putManifest(pi, { sources: [OTHER, SOURCE], deployments: { hello: { ...theirs, namespace: "prod" } } }, 0);
+    const planned = planFor(bucket, complete([deployment("hello", ["pi-1"])]));
+    expect(planned.steps).toEqual([]);
+    expect(planned.blocked).toEqual([
+      {
+        subject: "uid-default-hello",
+        reason: "NameConflict",
+        message: `prod/hello of ${OTHER} already has the name hello on pi-1: rename one of the two, or let each have devices of its own`,
+      },
+    ]);
+  });
+
+  it("a device of other sources that never reported gets no manifest from us", () => {
+    const bucket = new ModelBucket();
+    bucket.putManifest(pi, { sources: [OTHER], deployments: { theirs } }, 0);
+    expect(planFor(bucket, complete([])).steps).toEqual([]);
+  });
+});
+
+describe("two of one name", () => {
+  it("the older keeps it, whichever is read first", () => {
+    const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
+    const young = deployment("hello", ["pi-1", "pi-2"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
+    for (const deployments of [
+      [old, young],
+      [young, old],
+    ]) {
+      const bucket = new ModelBucket();
+      const { blocked } = settle(bucket, complete(deployments));
+      expect([bucket.score("pi-1.hello"), bucket.score("pi-2.hello")]).toEqual(["old", "young"]);
+      expect(blocked.map(({ subject, reason }) => [subject, reason])).toEqual([[young.uid, "NameConflict"]]);
+    }
+  });
+
+  it("of one age, the one that has it keeps it", () => {
+    const first = deployment("hello", ["pi-1"], { namespace: "zebra", scoreString: "first" });
+    const second = deployment("hello", ["pi-1"], { namespace: "ant", scoreString: "second" });
+    const bucket = new ModelBucket();
+    settle(bucket, complete([first]));
+    settle(bucket, complete([second, first]));
+    expect(bucket.score("pi-1.hello")).toBe("first");
+  });
+
+  it("the other gets it when the first goes", () => {
+    const first = deployment("hello", ["pi-1"], { namespace: "a", scoreString: "first" });
+    const second = deployment("hello", ["pi-1"], { namespace: "b", scoreString: "second" });
+    const bucket = new ModelBucket();
+    settle(bucket, complete([first, second]));
+    const { blocked } = settle(bucket, complete([second]));
+    expect(blocked).toEqual([]);
+    expect(bucket.score("pi-1.hello")).toBe("second");
+  });
+});
+
+describe("what stays as it is", () => {
+  it("what runs of a refused deployment, and its name", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
+    const planned = planFor(bucket, complete([deployment("hello", ["pi-1"], { namespace: "young" })], { refused: [refused] }));
+    expect(planned.steps).toEqual([]);
+    expect(planned.blocked[0]).toMatchObject({ subject: "uid-young-hello", reason: "NameConflict" });
+  });
+
+  it("an entry of a later generation than was read, unless the origin itself was asked", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"], { generation: 7, scoreString: "new" })]));
+    const stale = complete([deployment("hello", ["pi-1"], { generation: 5, scoreString: "old" })]);
+    const planned = planFor(bucket, stale);
+    expect(planned.steps).toEqual([]);
+    expect(planned.blocked).toMatchObject([{ subject: "uid-default-hello", reason: "OlderGeneration" }]);
+    settle(bucket, { ...stale, authoritative: true });
+    expect(bucket.score("pi-1.hello")).toBe("old");
+  });
+
+  it("a recreated object starts over at a lower generation", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"], { generation: 7, scoreString: "old" })]));
+    settle(bucket, complete([deployment("hello", ["pi-1"], { uid: "another", generation: 1, scoreString: "new" })]));
+    expect(bucket.score("pi-1.hello")).toBe("new");
+  });
+});
+
+describe("mass removal", () => {
+  const names = Array.from({ length: 30 }, (_, index) => `d${index}`);
+  const all = names.map((name) => deployment(name, ["pi-1"]));
+
+  it("ten may go, and so may a fifth", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete(all.slice(0, 10)));
+    expect(settle(bucket, complete([])).massRemoval).toBeNull();
+    const many = Array.from({ length: 60 }, (_, index) => deployment(`d${index}`, ["pi-1"]));
+    settle(bucket, complete(many));
+    expect(settle(bucket, complete(many.slice(12))).massRemoval).toBeNull();
+    expect(Object.keys(bucket.manifest("pi-1")?.deployments ?? {})).toHaveLength(48);
+  });
+
+  it("more wait, what is new there waits with them, what changes goes on", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete(all));
+    const changed = deployment("d0", ["pi-1"], { generation: 2, scoreString: "changed" });
+    const source = complete([changed, deployment("new", ["pi-1"]), deployment("new", ["pi-2"])]);
+    const { massRemoval } = settle(bucket, source);
+    expect(massRemoval?.removals).toHaveLength(29);
+    expect(massRemoval?.message).toContain("29 of 31 entries would go (d1 from pi-1, ");
+    expect(Object.keys(bucket.manifest("pi-1")?.deployments ?? {}).toSorted()).toEqual(names.toSorted());
+    expect(bucket.score("pi-1.d0")).toBe("changed");
+    settle(bucket, source, { mayRemove: ({ token }) => token === massRemoval?.token });
+    expect(Object.keys(bucket.manifest("pi-1")?.deployments ?? {}).toSorted()).toEqual(["d0", "new"]);
+  });
+
+  it("counts what devices would drop after the bucket was wiped", () => {
+    const reported = new Map<DeviceId, ReadonlyMap<string, string>>(names.map((name) => [asDeviceId(name), new Map([["hello", SOURCE]])]));
+    const planned = planFor(new ModelBucket(), complete([]), { reported });
+    expect(planned.steps).toEqual([]);
+    expect(planned.massRemoval?.removals).toHaveLength(30);
+    const back = planFor(new ModelBucket(), complete([deployment("hello", names)]), { reported });
+    expect(back.massRemoval).toBeNull();
+  });
+});
+
+describe("scores that no manifest names", () => {
+  function orphaned(): ModelBucket {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    bucket.apply(planFor(bucket, complete([])).steps.slice(0, 1));
+    return bucket;
+  }
+
+  it("are left alone while another operator may be about to name them", () => {
+    const planned = planFor(orphaned(), complete([]));
+    expect(planned.steps).toEqual([]);
+    expect(planned.orphans).toEqual(["pi-1.hello@1"]);
+  });
+
+  it("go when they are abandoned, or when their object is being deleted", () => {
+    const abandoned = new Set(["pi-1.hello@1"]);
+    expect(kinds(planFor(orphaned(), complete([]), { abandoned }))).toEqual(["remove-score pi-1.hello"]);
+    const deleting = [{ uid: "u", namespace: "default", name: "hello" }];
+    expect(kinds(planFor(orphaned(), complete([], { deleting })))).toEqual(["remove-score pi-1.hello"]);
+  });
+});
+
+describe("from any bucket", () => {
+  const devices = ["pi-1", "pi-2", "pi-3"];
+  const names = ["a", "b", "constructor"];
+  const someDeployment: fc.Arbitrary<SourceDeployment> = fc
+    .record({
+      name: fc.constantFrom(...names),
+      namespace: fc.constantFrom("x", "y"),
+      devices: fc.uniqueArray(fc.constantFrom(...devices), { minLength: 1 }),
+      generation: fc.integer({ min: 1, max: 3 }),
+      score: fc.constantFrom("s1", "s2"),
+      createdAt: fc.constantFrom("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+    })
+    .map(({ name, devices: targets, namespace, generation, score, createdAt }) =>
+      deployment(name, targets, { namespace, generation, scoreString: score, createdAt }),
+    );
+  const someSource = fc
+    .uniqueArray(someDeployment, { selector: ({ uid }) => uid, maxLength: 6 })
+    .chain((deployments) =>
+      fc.record({ authoritative: fc.boolean(), refusals: fc.constantFrom(0, 1), deployments: fc.constant(deployments) }),
+    )
+    .map(({ deployments, authoritative, refusals }) => {
+      const refused = deployments.slice(0, refusals).map((one) => ({ ...one, reason: "InvalidSpec", message: "" }));
+      return complete(deployments.slice(refusals), { refused, authoritative });
+    });
+  const someWrite = fc.record({
+    device: fc.constantFrom(...devices),
+    names: fc.uniqueArray(fc.constantFrom(...names)),
+    source: fc.constantFrom(SOURCE, OTHER),
+    listed: fc.boolean(),
+    spoiled: fc.integer({ min: 0, max: 9 }),
+    scores: fc.constantFrom("s1", "s3", null),
+  });
+  const someReports = fc
+    .uniqueArray(fc.constantFrom(...devices))
+    .map((known) => new Map(known.map((device) => [asDeviceId(device), new Map([["a", SOURCE]])])));
+
+  function someBucket(writes: readonly (typeof someWrite extends fc.Arbitrary<infer Write> ? Write : never)[]): ModelBucket {
+    const bucket = new ModelBucket();
+    for (const { device, names: own, source, listed, spoiled, scores } of writes) {
+      const id = asDeviceId(device);
+      if (spoiled === 0) {
+        bucket.spoilManifest(id);
+        continue;
+      }
+      for (const name of own)
+        bucket.putScore(`${device}.${name}`, scores, bucket.snapshot().scores.get(`${device}.${name}`)?.revision ?? 0);
+      const before = bucket.manifest(device) ?? { sources: [], deployments: {} };
+      const added = Object.fromEntries(
+        own.map((name) => [name, entry(name, { source, uid: `uid-x-${name}`, namespace: "x", generation: 2 })]),
+      );
+      const sources = listed && !before.sources.includes(source) ? [...before.sources, source] : before.sources;
+      bucket.putManifest(
+        id,
+        { sources, deployments: { ...before.deployments, ...added } },
+        bucket.snapshot().manifests.get(id)?.revision ?? 0,
+      );
+    }
+    return bucket;
+  }
+
+  function others(bucket: ModelBucket): unknown {
+    return devices.map((device) => Object.entries(bucket.manifest(device)?.deployments ?? {}).filter(([, { source }]) => source === OTHER));
+  }
+
+  it("plans cut short after any step converge, leave others' entries as they are, and name only scores that are there", () => {
+    fc.assert(
+      fc.property(
+        fc.array(someWrite, { maxLength: 6 }),
+        someSource,
+        someReports,
+        fc.array(fc.nat(8), { maxLength: 4 }),
+        (writes, source, reported, cuts) => {
+          const bucket = someBucket(writes);
+          const before = others(bucket);
+          for (const cut of cuts) bucket.apply(planFor(bucket, source, { reported }).steps.slice(0, cut));
+          const results = bucket.apply(planFor(bucket, source, { reported }).steps);
+          expect(results.every(({ ok }) => ok)).toBe(true);
+          const { steps, blocked } = planFor(bucket, source, { reported });
+          expect(steps).toEqual([]);
+          expect(others(bucket)).toEqual(before);
+          const stuck = new Set(blocked.map(({ subject }) => subject));
+          const { scores } = bucket.snapshot();
+          for (const one of source.deployments.filter(({ uid }) => !stuck.has(uid))) {
+            for (const device of one.targetDevices) {
+              const held = bucket.manifest(device)?.deployments[one.name];
+              expect(held).toMatchObject({ uid: one.uid, source: SOURCE });
+              expect(scores.get(`${device}.${one.name}`)).toEqual({ revision: held?.revision, scoreString: one.scoreString });
+            }
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

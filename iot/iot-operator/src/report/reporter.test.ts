@@ -1,0 +1,142 @@
+// What the source is told, and when an object that is being deleted may go.
+
+import type { Clock } from "@harmony/runtime";
+import { asDeviceId, type DeviceStatus } from "@iot/contracts";
+import { expect, it } from "vitest";
+import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
+import { statusOf } from "../../test/status-of.ts";
+import { PROGRESS_DEADLINE_SECONDS } from "./aggregate.ts";
+import { plan } from "../plan/plan.ts";
+import { Reporter } from "./reporter.ts";
+import type { CompleteSnapshot } from "../sources/source.ts";
+
+const SOURCE = "git:test";
+
+class Subject {
+  nowMs = 1_000_000;
+  readonly bucket = new ModelBucket();
+  readonly reporter: Reporter;
+
+  constructor() {
+    const clock: Clock = { now: () => this.nowMs, monotonicMs: () => this.nowMs, sleep: () => Promise.resolve() };
+    this.reporter = new Reporter({ sourceId: SOURCE, clock });
+  }
+
+  /** Applies one plan, or as much of it, and lets the reporter know what there is then. */
+  settle(source: CompleteSnapshot, stepsToApply = Infinity): void {
+    const planned = () =>
+      plan({
+        sourceId: SOURCE,
+        source,
+        desired: this.bucket.snapshot(),
+        reported: new Map(),
+        mayRemove: () => false,
+        abandoned: new Set(),
+      });
+    this.bucket.apply(planned().steps.slice(0, stepsToApply));
+    this.reporter.settle({ source, desired: this.bucket.snapshot(), plan: planned() });
+  }
+
+  hear(status: DeviceStatus, ageMs = 0): boolean {
+    const device = asDeviceId(status.device);
+    return this.reporter.hear({ device, receivedAtMs: 5_000 - ageMs, nowMs: 5_000, status: { ok: true, value: status } });
+  }
+
+  get told() {
+    return this.reporter.tell();
+  }
+}
+
+it("tells nothing before a pass has settled", () => {
+  expect(new Subject().told).toBeNull();
+});
+
+it("tells the string that stands in the bucket, and what the devices say of it", () => {
+  const subject = new Subject();
+  const hello = deployment("hello", ["pi-1", "pi-2"], { generation: 3 });
+  subject.settle(complete([hello]));
+  expect(
+    subject.hear(statusOf("pi-1", { hello: { revision: subject.bucket.manifest("pi-1")?.deployments["hello"]?.revision ?? 0 } })),
+  ).toBe(true);
+  expect(subject.told?.results).toMatchObject([
+    {
+      uid: hello.uid,
+      generation: 3,
+      scoreString: hello.scoreString,
+      aggregate: { devices: 2, running: 1, offline: 1 },
+      conditions: { Ready: { status: "True", message: "1 of 2 runs it; 1 is offline and will follow" } },
+    },
+  ]);
+});
+
+it("a device goes offline by the age that the server tells, without another event", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1"])]));
+  subject.hear(statusOf("pi-1", {}), 60_000);
+  expect(subject.told?.results[0]?.aggregate).toMatchObject({ pending: 1, offline: 0 });
+  subject.nowMs += 41_000;
+  expect(subject.told?.results[0]?.aggregate).toMatchObject({ pending: 0, offline: 1 });
+});
+
+it("the deadline counts from the last progress, and anew for another generation", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1"])]));
+  const stalled = (): string | undefined => subject.told?.results[0]?.conditions.Stalled.status;
+  expect(stalled()).toBe("False");
+  subject.nowMs += PROGRESS_DEADLINE_SECONDS * 1_000 + 1;
+  expect(stalled()).toBe("True");
+  subject.settle(complete([deployment("hello", ["pi-1"], { generation: 2, scoreString: "new" })]));
+  expect(stalled()).toBe("False");
+});
+
+it("a refused object is told why, and of what still runs of it", () => {
+  const subject = new Subject();
+  const hello = deployment("hello", ["pi-1"]);
+  subject.settle(complete([hello]));
+  const refused = {
+    uid: hello.uid,
+    namespace: "default",
+    name: "hello",
+    generation: 2,
+    reason: "InvalidSpec",
+    message: "spec.score: is missing",
+  };
+  subject.settle(complete([], { refused: [refused] }));
+  expect(subject.told?.results).toMatchObject([
+    {
+      generation: 2,
+      scoreString: hello.scoreString,
+      aggregate: { devices: 1 },
+      conditions: { Stalled: { status: "True", reason: "InvalidSpec", message: "spec.score: is missing" } },
+    },
+  ]);
+});
+
+it("an object may go when neither an entry nor a score of it is left", () => {
+  const subject = new Subject();
+  const hello = deployment("hello", ["pi-1"]);
+  subject.settle(complete([hello]));
+  const { uid, namespace, name } = hello;
+  const deleting = complete([], { deleting: [{ uid, namespace, name }] });
+  subject.settle(deleting, 0);
+  expect(subject.told?.removed).toEqual([]);
+  subject.settle(deleting, 1);
+  expect(subject.bucket.manifest("pi-1")?.deployments).toEqual({});
+  expect(subject.told?.removed).toEqual([]);
+  subject.settle(deleting);
+  expect(subject.told?.removed).toEqual([{ uid, namespace, name }]);
+});
+
+it("an object that waits for a mass removal to be confirmed says so", () => {
+  const subject = new Subject();
+  const hello = deployment(
+    "hello",
+    Array.from({ length: 12 }, (_, index) => `pi-${index}`),
+  );
+  subject.settle(complete([hello]));
+  subject.settle(complete([], { deleting: [{ uid: hello.uid, namespace: "default", name: "hello", generation: 2 }] }));
+  expect(subject.told?.removed).toEqual([]);
+  expect(subject.told?.results).toMatchObject([
+    { uid: hello.uid, generation: 2, conditions: { Stalled: { status: "True", reason: "MassRemoval" } } },
+  ]);
+});

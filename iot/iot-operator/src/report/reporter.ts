@@ -1,0 +1,163 @@
+// Keeps what the devices last said and what the last settled pass left in the bucket, and makes of them what the source is told.
+// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are aggregate.ts's.
+
+import type { Blocked } from "@harmony/core";
+import type { Clock } from "@harmony/runtime";
+import { asDeploymentName, type DeploymentAggregate, type DeviceId } from "@iot/contracts";
+import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
+import { conditionsOf, countDevices, type DeviceView } from "./aggregate.ts";
+import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
+import type { DesiredStatePlan } from "../plan/plan.ts";
+import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";
+
+interface Settled {
+  readonly source: CompleteSnapshot;
+  readonly desired: DesiredStateSnapshot;
+  readonly plan: DesiredStatePlan;
+}
+
+interface Heard {
+  readonly entry: StatusEntry;
+  /** On the monotonic clock: when the server received it. */
+  readonly receivedMs: number;
+}
+
+export class Reporter {
+  readonly #sourceId: string;
+  readonly #clock: Clock;
+  readonly #heard = new Map<DeviceId, Heard>();
+  readonly #reported = new Map<DeviceId, ReadonlyMap<string, string>>();
+  readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
+  #settled: Settled | null = null;
+
+  constructor({ sourceId, clock }: { sourceId: string; clock: Clock }) {
+    this.#sourceId = sourceId;
+    this.#clock = clock;
+  }
+
+  /** Whether the device was not known. */
+  hear(entry: StatusEntry): boolean {
+    const { device, status, nowMs, receivedAtMs } = entry;
+    const isNew = !this.#heard.has(device);
+    this.#heard.set(device, { entry, receivedMs: this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs) });
+    const deployments = status.ok ? Object.entries(status.value.deployments) : [];
+    this.#reported.set(device, new Map(deployments.flatMap(([name, { source }]) => (source === undefined ? [] : [[name, source]]))));
+    return isNew;
+  }
+
+  /** The store has lost it. */
+  forget(device: DeviceId): void {
+    this.#heard.delete(device);
+    this.#reported.delete(device);
+  }
+
+  /** The devices that ever reported, with the source of each deployment that they say they have. */
+  reported(): ReadonlyMap<DeviceId, ReadonlyMap<string, string>> {
+    return this.#reported;
+  }
+
+  settle(settled: Settled): void {
+    this.#settled = settled;
+  }
+
+  /** null: no pass has settled yet. */
+  tell(): { results: DeploymentResult[]; removed: SourceObject[] } | null {
+    if (this.#settled === null) return null;
+    const { source, plan } = this.#settled;
+    const blocked = new Map(plan.blocked.map((one) => [one.subject, one]));
+    const held = this.#entriesByObject();
+    const results = [
+      ...source.deployments.map((one) => this.#result(one, this.#targets(one), blocked.get(one.uid) ?? null)),
+      ...source.refused.map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
+      ...this.#heldBack().map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
+    ];
+    const known = new Set(results.map(({ uid }) => uid));
+    for (const uid of this.#waiting.keys()) if (!known.has(uid)) this.#waiting.delete(uid);
+    return { results, removed: source.deleting.filter((one) => this.#isGone(one)) };
+  }
+
+  /** Being deleted, but waiting to be confirmed: whoever deleted it is told why it does not go. */
+  #heldBack(): (SourceObject & { generation: number; reason: string; message: string })[] {
+    const mass = this.#settled?.plan.massRemoval ?? null;
+    if (this.#settled === null || mass === null) return [];
+    const { message } = mass;
+    const names = new Set<string>(mass.removals.map(({ name }) => name));
+    return this.#settled.source.deleting.flatMap(({ generation, ...one }) =>
+      generation === undefined || !names.has(one.name) ? [] : [{ ...one, generation, reason: "MassRemoval", message }],
+    );
+  }
+
+  /** What the bucket has of each object of this source. */
+  #entriesByObject(): Map<string, DeviceId[]> {
+    const held = new Map<string, DeviceId[]>();
+    for (const [device, { manifest }] of this.#settled?.desired.manifests ?? []) {
+      if (!manifest.ok) continue;
+      for (const [name, { source, namespace }] of Object.entries(manifest.value.deployments)) {
+        if (source !== this.#sourceId) continue;
+        const key = objectKey({ namespace, name });
+        const devices = held.get(key);
+        if (devices === undefined) held.set(key, [device]);
+        else devices.push(device);
+      }
+    }
+    return held;
+  }
+
+  /** Its devices, without those where another has its name. */
+  #targets({ uid, targetDevices }: SourceDeployment): readonly DeviceId[] {
+    const lost = new Set((this.#settled?.plan.compiled.conflicts.get(uid) ?? []).map(({ device }) => device));
+    return lost.size === 0 ? targetDevices : targetDevices.filter((device) => !lost.has(device));
+  }
+
+  #result(
+    one: SourceObject & { generation: number },
+    devices: readonly DeviceId[],
+    blocked: Omit<Blocked, "subject"> | null,
+  ): DeploymentResult {
+    const { uid, namespace, name, generation } = one;
+    const views = devices.map((device) => this.#view(name, device));
+    const counted = countDevices(
+      name,
+      views.map(({ view }) => view),
+    );
+    const waitedMs = this.#waitedMs(one, counted.aggregate);
+    const conditions = conditionsOf({ counted, blocked, waitedMs });
+    const scoreString = views.find(({ scoreString: text }) => text !== null)?.scoreString ?? null;
+    return { uid, namespace, name, generation, scoreString, conditions, aggregate: counted.aggregate };
+  }
+
+  #view(name: string, device: DeviceId): { view: DeviceView; scoreString: string | null } {
+    const desired = this.#settled?.desired;
+    const entry = desired === undefined ? undefined : entryOf(manifestOf(desired, device), name);
+    const mine = entry?.source === this.#sourceId ? entry : undefined;
+    const heard = this.#heard.get(device);
+    const status = heard === undefined ? null : { ageMs: this.#clock.monotonicMs() - heard.receivedMs, value: heard.entry.status };
+    const scoreString = desired === undefined || mine === undefined ? null : scoreOf(desired, device, asDeploymentName(name)).scoreString;
+    return { view: { device, revision: mine?.revision ?? null, status }, scoreString };
+  }
+
+  /** Since the last progress: another generation, one device more than ever that runs it, or all that can. Coming and going is none. */
+  #waitedMs({ uid, generation }: SourceObject & { generation: number }, { devices, running, offline }: DeploymentAggregate): number {
+    const nowMs = this.#clock.monotonicMs();
+    const known = this.#waiting.get(uid);
+    const isReady = running > 0 && running + offline === devices;
+    if (known?.generation === generation && running <= known.mostRunning && !isReady) return nowMs - known.sinceMs;
+    this.#waiting.set(uid, { generation, mostRunning: running, sinceMs: nowMs });
+    return 0;
+  }
+
+  /** Neither an entry nor a Score of it is left. */
+  #isGone({ uid, name }: SourceObject): boolean {
+    const desired = this.#settled?.desired;
+    if (desired === undefined) return false;
+    for (const { manifest } of desired.manifests.values()) {
+      if (manifest.ok && Object.values(manifest.value.deployments).some((entry) => entry.source === this.#sourceId && entry.uid === uid))
+        return false;
+    }
+    return !this.#settled?.plan.orphans.some((key) => key.slice(key.indexOf(".") + 1, key.lastIndexOf("@")) === name);
+  }
+}
+
+function objectKey({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}

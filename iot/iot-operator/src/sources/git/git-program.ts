@@ -1,0 +1,206 @@
+// Runs the `git` program: argument lists, never a shell; an environment of its own, so that neither the user's configuration, nor a
+// hook, a helper, a prompt or an exotic protocol takes part; an end by force, with all its children, when it takes too long.
+// Credentials reach git through the environment of the one command that needs them, and never its arguments.
+
+import { spawn } from "node:child_process";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { GitConfig } from "../../config/config.ts";
+
+export type GitErrorCode =
+  | "MissingProgram"
+  | "MissingBranch"
+  | "MissingRepository"
+  | "MissingPath"
+  | "MissingObject"
+  | "WrongCredentials"
+  | "UnknownHostKey"
+  | "Unreachable"
+  | "Timeout"
+  | "Failed";
+
+/** `git` said no. The message is a sentence with git's own words in it. */
+export class GitError extends Error {
+  readonly code: GitErrorCode;
+  readonly retry = "backoff";
+  constructor(code: GitErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "GitError";
+    this.code = code;
+  }
+}
+
+export interface GitRun {
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly input?: string;
+  /** Whether it talks to the remote, and so is given the credentials. */
+  readonly remote?: boolean;
+}
+
+export type RunGit = (run: GitRun) => Promise<Buffer>;
+
+const ASKPASS = `#!/bin/sh
+case "$1" in Username*) printf '%s\\n' "$IOT_GIT_USERNAME" ;; *) printf '%s\\n' "$IOT_GIT_PASSWORD" ;; esac
+`;
+// GIT_SSH names a program, while GIT_SSH_COMMAND would be given to a shell.
+const SSH = `#!/bin/sh
+exec ssh -F "$IOT_GIT_SSH_CONFIG" "$@"
+`;
+const PASSED_ON = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "SSH_AUTH_SOCK",
+  "http_proxy",
+  "https_proxy",
+  "HTTPS_PROXY",
+  "no_proxy",
+  "NO_PROXY",
+  "all_proxy",
+  "ALL_PROXY",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "GIT_SSL_CAINFO",
+];
+/** Blobs come through this too; what is read is limited before (repository.ts). */
+const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** `folder` takes the configuration and the two small programs that git calls back. */
+export async function prepareGit(folder: string, config: GitConfig): Promise<RunGit> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = async (name: string, content: string, mode: number): Promise<string> => {
+    const path = join(folder, name);
+    await writeFile(path, content);
+    await chmod(path, mode);
+    return path;
+  };
+  const common: Record<string, string> = {
+    ...Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),
+    LC_ALL: "C",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: await file("gitconfig", gitConfiguration(config), 0o600),
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_ALLOW_PROTOCOL: "file:http:https:ssh",
+    GIT_OPTIONAL_LOCKS: "0",
+  };
+  const remote: Record<string, string> = {
+    ...common,
+    GIT_ASKPASS: await file("askpass", ASKPASS, 0o700),
+    IOT_GIT_USERNAME: config.username ?? "git",
+    IOT_GIT_PASSWORD: config.password ?? "",
+    GIT_SSH: await file("ssh", SSH, 0o700),
+    GIT_SSH_VARIANT: "ssh",
+    IOT_GIT_SSH_CONFIG: await file("ssh-config", sshConfiguration(config), 0o600),
+  };
+  return (run) => runGit(run, { folder, env: run.remote === true ? remote : common });
+}
+
+function gitConfiguration({ url }: GitConfig): string {
+  const lines = [
+    "[core]",
+    "hooksPath = /dev/null",
+    "[gc]",
+    "auto = 0",
+    "[maintenance]",
+    "auto = false",
+    "[fetch]",
+    "recurseSubmodules = false",
+  ];
+  lines.push("[http]", "lowSpeedLimit = 100", "lowSpeedTime = 20", "[advice]", "detachedHead = false");
+  // A repository on this machine that another user owns: it was named on purpose.
+  if (url.startsWith("file://"))
+    lines.push(
+      "[safe]",
+      `directory = ${JSON.stringify(decodeURI(new URL(url).pathname))}`,
+      `directory = ${JSON.stringify(`${decodeURI(new URL(url).pathname)}/.git`)}`,
+    );
+  return `${lines.join("\n")}\n`;
+}
+
+function sshConfiguration({ sshKeyFile, sshKnownHostsFile }: GitConfig): string {
+  const lines = ["BatchMode yes", "ConnectTimeout 10", "ServerAliveInterval 10", "ForwardAgent no"];
+  if (sshKeyFile !== undefined) lines.push(`IdentityFile "${sshKeyFile}"`, "IdentitiesOnly yes");
+  if (sshKnownHostsFile !== undefined) lines.push(`UserKnownHostsFile "${sshKnownHostsFile}"`, "StrictHostKeyChecking yes");
+  return `${lines.join("\n")}\n`;
+}
+
+function runGit(
+  { args, signal, timeoutMs, input }: GitRun,
+  { folder, env }: { folder: string; env: Record<string, string> },
+): Promise<Buffer> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    // A group of its own: git's children (ssh, remote helpers) end with it.
+    const child = spawn("git", args, { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
+    const output: Buffer[] = [];
+    let bytes = 0;
+    let errors = "";
+    let ending: Error | null = null;
+    const end = (why: Error): void => {
+      ending ??= why;
+      if (child.pid === undefined) return;
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // Already gone.
+      }
+    };
+    const onAbort = (): void => end(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
+    const timer = setTimeout(() => end(new GitError("Timeout", `git ${args[0]} did not end within ${timeoutMs / 1_000} s`)), timeoutMs);
+    signal.addEventListener("abort", onAbort, { once: true });
+    child.stdout.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > OUTPUT_LIMIT_BYTES) end(new GitError("Failed", `git ${args[0]} gave more than ${OUTPUT_LIMIT_BYTES} bytes`));
+      else output.push(chunk);
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      if (errors.length < 8_192) errors += chunk.toString();
+    });
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input ?? "");
+    child.on("error", (cause) => {
+      ending ??=
+        "code" in cause && cause.code === "ENOENT"
+          ? new GitError("MissingProgram", "the program git is not installed here: install it, or put it on PATH", { cause })
+          : cause;
+    });
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      if (ending !== null) reject(ending);
+      else if (code === 0) resolve(Buffer.concat(output));
+      else reject(refusal(args[0] ?? "", errors));
+    });
+  });
+}
+
+const CODES: readonly [RegExp, GitErrorCode][] = [
+  [/couldn't find remote ref|Remote branch .* not found/i, "MissingBranch"],
+  [
+    /Authentication failed|could not read (Username|Password)|Permission denied|HTTP 40[13]|requested URL returned error: 40[13]/i,
+    "WrongCredentials",
+  ],
+  [/Host key verification failed/i, "UnknownHostKey"],
+  [
+    /Could not resolve host|unable to access|Connection (refused|timed out|reset)|No route to host|Network is unreachable|early EOF|hung up/i,
+    "Unreachable",
+  ],
+  [/not a valid object name|not a tree object/i, "MissingPath"],
+  [/bad object|bad revision|unknown revision|missing (blob|tree|commit)/i, "MissingObject"],
+  [/does not appear to be a git repository|repository .* not found|does not exist|not a git repository/i, "MissingRepository"],
+];
+
+function refusal(command: string, errors: string): GitError {
+  const said = errors
+    .split("\n")
+    .map((line) => line.replace(/^(fatal|error|remote): /, "").trim())
+    // ssh frames its warnings.
+    .map((line) => line.replaceAll(/^@+|@+$/g, "").trim())
+    .filter((line) => line !== "")
+    .slice(0, 3)
+    .join("; ");
+  const code = CODES.find(([pattern]) => pattern.test(errors))?.[1] ?? "Failed";
+  return new GitError(code, said === "" ? `git ${command} failed` : said);
+}

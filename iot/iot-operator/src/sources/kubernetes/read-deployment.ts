@@ -1,0 +1,56 @@
+// The border between a resource as the API server holds it and a Deployment that the operator serves. The CRD refuses most
+// mistakes at admission; what it could not refuse, or what an older CRD let in, is refused here with a sentence. Pure.
+
+import { formatIssues } from "@harmony/core";
+import { isDnsLabel, parse } from "@harmony/schema";
+import { API_VERSION, asDeploymentName, asDeviceId, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
+import type { KubernetesObject } from "@harmony/kube-api";
+import type { RefusedDeployment, SourceDeployment, SourceObject } from "../source.ts";
+
+export type ReadDeployment =
+  | { readonly ok: true; readonly deployment: SourceDeployment }
+  | { readonly ok: false; readonly refused: RefusedDeployment };
+
+export function readDeployment(object: KubernetesObject): ReadDeployment {
+  const { generation = 0, creationTimestamp = "" } = object.metadata;
+  const identity = sourceObject(object);
+  const refuse = (reason: string, message: string): ReadDeployment => ({
+    ok: false,
+    refused: { ...identity, generation, reason, message },
+  });
+
+  if (!isDnsLabel(identity.name)) {
+    const wrong = identity.name.includes(".") ? "has a dot" : `has ${identity.name.length} characters`;
+    return refuse(
+      "InvalidName",
+      `metadata.name ${JSON.stringify(identity.name)} ${wrong}: it becomes part of a key and of a container's name, so it must be a DNS label (at most 63 of a-z, 0-9 and -); a name cannot be changed, delete this one and apply it under another`,
+    );
+  }
+  const { name, namespace } = identity;
+  const parsed = parse(Deployment, { apiVersion: API_VERSION, kind: DEPLOYMENT_KIND, metadata: { name, namespace }, spec: object.spec });
+  if (!parsed.ok) return refuse("InvalidSpec", formatIssues(parsed.issues));
+  const { targetDevices, score } = parsed.value.spec;
+  const text = scoreString(score);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > SCORE_LIMIT_BYTES) {
+    return refuse(
+      "ScoreTooLarge",
+      `spec.score has ${Math.ceil(bytes / 1024)} KiB as JSON, more than the ${SCORE_LIMIT_BYTES / 1024} KiB that fit: move large files into the image or split it into several Deployments`,
+    );
+  }
+  return {
+    ok: true,
+    deployment: {
+      ...identity,
+      name: asDeploymentName(name),
+      generation,
+      createdAt: creationTimestamp,
+      targetDevices: targetDevices.map(asDeviceId),
+      scoreString: text,
+    },
+  };
+}
+
+export function sourceObject({ metadata: { uid, name, namespace = "" } }: KubernetesObject): SourceObject {
+  return { uid, namespace, name };
+}

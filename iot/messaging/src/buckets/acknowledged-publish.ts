@@ -1,0 +1,61 @@
+// A write to a bucket that the server has acknowledged, or a reason why not. A publish without it is lost whenever there is no
+// connection (measured). Never with a message id: one that collides drops another's message. An acknowledgement must name the stream of
+// the bucket. It does not name the key, so what matters is repeated by the next status.
+
+import { parseJson } from "@harmony/schema";
+import { type BucketName, streamName } from "@iot/contracts";
+import { headers as newHeaders, type Msg } from "@nats-io/nats-core";
+import * as z from "zod/mini";
+import type { Messaging } from "../connection/connect.ts";
+import { MessagingError } from "../connection/messaging-error.ts";
+import type { Reading } from "../connection/replies.ts";
+import { request } from "../connection/request.ts";
+
+const Acknowledgement = z.union([
+  z.object({
+    stream: z.optional(z.string()),
+    error: z.object({ code: z.int(), err_code: z.optional(z.int()), description: z.string() }),
+  }),
+  z.object({ stream: z.string(), seq: z.int() }),
+]);
+type Acknowledgement = z.output<typeof Acknowledgement>;
+
+const WRONG_LAST_SEQUENCE = [10071, 10164];
+const MESSAGE_TOO_LARGE = 10054;
+
+export type PublishResult = { readonly ok: true; readonly revision: number } | { readonly ok: false; readonly reason: "Conflict" };
+
+export interface PublishOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** `Conflict` when the headers expect a sequence that is no longer the last. @throws MessagingError */
+export async function publishAcknowledged(
+  messaging: Messaging,
+  { bucket, subject }: { readonly bucket: BucketName; readonly subject: string },
+  payload: string,
+  options: PublishOptions = {},
+): Promise<PublishResult> {
+  const what = `failed to write "${subject}"`;
+  const headers = newHeaders();
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+  const answer = await request(messaging, subject, payload, {
+    what,
+    headers,
+    readAnswer: (message) => readAcknowledgement(bucket, message),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  if ("seq" in answer) return { ok: true, revision: answer.seq };
+  const { err_code: code = 0, description } = answer.error;
+  if (WRONG_LAST_SEQUENCE.includes(code)) return { ok: false, reason: "Conflict" };
+  if (code === MESSAGE_TOO_LARGE) throw new MessagingError("TooLarge", `${what}: larger than the bucket takes`);
+  throw new MessagingError("Refused", `${what}: ${description}`);
+}
+
+function readAcknowledgement(bucket: BucketName, { data }: Msg): Reading<Acknowledgement> | null {
+  const parsed = parseJson(Acknowledgement, data);
+  if (!parsed.ok) return null;
+  const { stream = streamName(bucket) } = parsed.value;
+  return stream === streamName(bucket) ? { answer: parsed.value, isSure: "seq" in parsed.value } : null;
+}

@@ -1,0 +1,271 @@
+// All of a bucket's latest entries in memory, kept current by one consumer. The consumer is ordered and ours alone: whatever is wrong
+// with it (a gap, silence, a reconnect, a bucket that was removed), it is thrown away and everything is read again from the start. To
+// resume where it stopped, as the client's own ordered consumer does, would miss what a wiped or restored store holds at lower
+// sequences. Values are decoded once, when they arrive.
+
+import { abortable, type Log, systemClock } from "@harmony/runtime";
+import { type BucketName, streamName } from "@iot/contracts";
+import { AckPolicy, type ConsumerInfo, DeliverPolicy, JetStreamApiCodes, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, Empty, type Msg, nanos, type Subscription } from "@nats-io/nats-core";
+import type { Messaging } from "../connection/connect.ts";
+import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
+import { MessagingError } from "../connection/messaging-error.ts";
+
+export interface MirroredEntry<Value> {
+  /** The sequence; of the marker when the entry was deleted. */
+  readonly revision: number;
+  readonly writtenAtMs: number;
+  /** null: a delete or purge marker. */
+  readonly value: Value | null;
+}
+
+export interface MirrorOptions<Value> extends BucketOptions {
+  readonly bucket: BucketName;
+  /** Total: garbage is a value too. */
+  readonly decode: (key: string, data: Uint8Array) => Value;
+  /** An entry is new, or another than before; null: the store has lost it without a marker. */
+  readonly onEntry?: (key: string, entry: MirroredEntry<Value> | null) => void;
+}
+
+interface Session<Value> {
+  readonly entries: Map<string, MirroredEntry<Value>>;
+  readonly subscription: Subscription;
+  consumer: string;
+  /** Of the last message in the consumer's own count; a gap breaks the session. */
+  delivered: number;
+  lastHeardMs: number;
+  broken: boolean;
+  complete: boolean;
+  wake: () => void;
+}
+
+const HEARTBEAT_MS = 5_000;
+const SILENCE_MS = 3 * HEARTBEAT_MS;
+const RECHECK_MS = 1_000;
+
+export async function openBucketMirror<Value>(messaging: Messaging, options: MirrorOptions<Value>): Promise<BucketMirror<Value>> {
+  const jsm = await openJetStream(messaging);
+  await ensureBucket(jsm, options.bucket, options);
+  return new BucketMirror(messaging, jsm, options);
+}
+
+export class BucketMirror<Value> {
+  readonly #messaging: Messaging;
+  readonly #jsm: JetStreamManager;
+  readonly #options: MirrorOptions<Value>;
+  readonly #stream: string;
+  readonly #log: Log;
+  readonly #watchdog: NodeJS.Timeout;
+  readonly #forgetReconnect: () => void;
+  #session: Session<Value> | null = null;
+  #opening: Promise<Session<Value>> | null = null;
+  /** What the last complete session held, to tell what is new. */
+  #known: ReadonlyMap<string, MirroredEntry<Value>> = new Map();
+  #serverAheadMs = 0;
+  #isWatched = false;
+  #closed = false;
+
+  constructor(messaging: Messaging, jsm: JetStreamManager, options: MirrorOptions<Value>) {
+    this.#messaging = messaging;
+    this.#jsm = jsm;
+    this.#options = options;
+    this.#stream = streamName(options.bucket);
+    this.#log = options.log.with({ bucket: options.bucket });
+    this.#watchdog = setInterval(() => this.#lookAfter(), HEARTBEAT_MS).unref();
+    this.#forgetReconnect = messaging.onReconnect(() => {
+      this.#discard(this.#session);
+      this.#lookAfter();
+    });
+  }
+
+  /** Everything that the bucket held when this was called, or later. @throws MessagingError, or the signal's reason. */
+  async current(signal: AbortSignal): Promise<ReadonlyMap<string, MirroredEntry<Value>>> {
+    this.#isWatched = true;
+    const deadlineMs = systemClock.monotonicMs() + 30_000;
+    for (;;) {
+      const session = await abortable(this.#live(), signal);
+      if (await abortable(this.#isCurrent(session), signal)) return session.entries;
+      if (systemClock.monotonicMs() >= deadlineMs) {
+        this.#discard(session);
+        throw new MessagingError("Timeout", `failed to read bucket "${this.#options.bucket}": its entries do not arrive`);
+      }
+      if (!session.broken) await abortable(progress(session), signal);
+    }
+  }
+
+  /** The server's clock. */
+  nowMs(): number {
+    return systemClock.now() + this.#serverAheadMs;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#watchdog);
+    this.#forgetReconnect();
+    const session = this.#session;
+    this.#discard(session);
+    if (session === null || this.#messaging.state().kind === "disconnected") return;
+    // If it fails, the server removes the consumer by itself, for nobody listens to it.
+    await abortable(this.#jsm.consumers.delete(this.#stream, session.consumer), this.#messaging.lost()).catch(() => undefined);
+  }
+
+  async #isCurrent(session: Session<Value>): Promise<boolean> {
+    if (session.broken) return false;
+    let info: ConsumerInfo;
+    try {
+      info = await abortable(this.#jsm.consumers.info(this.#stream, session.consumer), this.#messaging.lost());
+    } catch (error) {
+      this.#discard(session);
+      if (isApiError(error, JetStreamApiCodes.ConsumerNotFound) || isApiError(error, JetStreamApiCodes.StreamNotFound)) return false;
+      throw asBucketError(error, `failed to read bucket "${this.#options.bucket}"`);
+    }
+    this.#setClock(info.ts);
+    if (session.broken || info.num_pending > 0 || session.delivered < info.delivered.consumer_seq) return false;
+    this.#finish(session);
+    return true;
+  }
+
+  #setClock(serverTime: string | undefined): void {
+    if (serverTime !== undefined) this.#serverAheadMs = Date.parse(serverTime) - systemClock.now();
+  }
+
+  /** A session that is complete tells what vanished without a marker: the store was wiped, or an older copy was put back. */
+  #finish(session: Session<Value>): void {
+    if (session.complete) return;
+    session.complete = true;
+    const before = this.#known;
+    this.#known = session.entries;
+    for (const key of before.keys()) {
+      if (!session.entries.has(key)) this.#options.onEntry?.(key, null);
+    }
+  }
+
+  /** Without anybody asking: a session that broke or fell silent is replaced, so that changes are still told. */
+  #lookAfter(): void {
+    if (this.#closed || !this.#isWatched || this.#messaging.state().kind === "disconnected") return;
+    const session = this.#session;
+    if (session !== null && systemClock.monotonicMs() - session.lastHeardMs > SILENCE_MS) this.#discard(session);
+    if (this.#session?.complete === true) return;
+    this.current(AbortSignal.timeout(SILENCE_MS)).catch((error: unknown) => this.#log.warn("failed to follow bucket", { error }));
+  }
+
+  #live(): Promise<Session<Value>> {
+    if (this.#session !== null) return Promise.resolve(this.#session);
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  async #open(): Promise<Session<Value>> {
+    const { bucket } = this.#options;
+    const { connection } = this.#messaging;
+    if (this.#closed) throw new MessagingError("NotConnected", `failed to read bucket "${bucket}": it was closed`);
+    const state = this.#messaging.state();
+    if (state.kind === "disconnected") throw new MessagingError("NotConnected", `failed to read bucket "${bucket}": ${state.message}`);
+    const lost = this.#messaging.lost();
+    this.#setClock((await abortable(ensureBucket(this.#jsm, bucket, this.#options), lost)).ts);
+    const inbox = createInbox();
+    const session: Session<Value> = {
+      entries: new Map(),
+      subscription: connection.subscribe(inbox, {
+        callback: (error, message) => (error === null ? this.#receive(session, message) : this.#discard(session)),
+      }),
+      consumer: "",
+      delivered: 0,
+      lastHeardMs: systemClock.monotonicMs(),
+      broken: false,
+      complete: false,
+      wake: () => undefined,
+    };
+    try {
+      const adding = this.#jsm.consumers.add(this.#stream, {
+        deliver_subject: inbox,
+        deliver_policy: DeliverPolicy.LastPerSubject,
+        filter_subject: `$KV.${bucket}.>`,
+        ack_policy: AckPolicy.None,
+        max_deliver: 1,
+        flow_control: true,
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+        mem_storage: true,
+        num_replicas: 1,
+      });
+      session.consumer = (await abortable(adding, lost)).name;
+    } catch (error) {
+      this.#discard(session);
+      throw asBucketError(error, `failed to read bucket "${bucket}"`);
+    }
+    this.#session = session;
+    return session;
+  }
+
+  #discard(session: Session<Value> | null): void {
+    if (session === null) return;
+    session.broken = true;
+    if (!session.subscription.isClosed()) session.subscription.unsubscribe();
+    session.wake();
+    if (this.#session === session) this.#session = null;
+  }
+
+  #receive(session: Session<Value>, message: Msg): void {
+    if (session.broken) return;
+    session.lastHeardMs = systemClock.monotonicMs();
+    const delivery = message.reply === undefined ? null : parseDelivery(message.reply);
+    if (delivery === null) {
+      this.#obey(session, message);
+      return;
+    }
+    if (delivery.consumerSequence !== session.delivered + 1) {
+      this.#discard(session);
+      return;
+    }
+    session.delivered = delivery.consumerSequence;
+    const key = message.subject.slice(`$KV.${this.#options.bucket}.`.length);
+    const operation = message.headers?.get("KV-Operation") ?? "";
+    const isMarker = operation === "DEL" || operation === "PURGE" || (message.headers?.has("Nats-Marker-Reason") ?? false);
+    const entry: MirroredEntry<Value> = {
+      revision: delivery.streamSequence,
+      writtenAtMs: delivery.writtenAtMs,
+      value: isMarker ? null : this.#options.decode(key, message.data),
+    };
+    const before = (session.complete ? session.entries : this.#known).get(key);
+    session.entries.set(key, entry);
+    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs)
+      this.#options.onEntry?.(key, entry);
+    if (delivery.pending === 0) session.wake();
+  }
+
+  /** What the server says beside entries: it wants an answer before it sends more, it is still there, or the consumer is gone. */
+  #obey(session: Session<Value>, message: Msg): void {
+    const stalled = message.headers?.get("Nats-Consumer-Stalled") ?? "";
+    if (message.headers?.code !== 100) this.#discard(session);
+    else if (stalled !== "") this.#messaging.connection.publish(stalled, Empty);
+    else message.respond();
+  }
+}
+
+interface Delivery {
+  readonly streamSequence: number;
+  readonly consumerSequence: number;
+  readonly writtenAtMs: number;
+  readonly pending: number;
+}
+
+/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<ns>.<pending>[.<token>]` */
+function parseDelivery(reply: string): Delivery | null {
+  const tokens = reply.split(".");
+  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return null;
+  const [streamSequence = "", consumerSequence = "", ns = "", pending = ""] = tokens.slice(tokens.length === 9 ? 5 : 7);
+  return {
+    streamSequence: Number(streamSequence),
+    consumerSequence: Number(consumerSequence),
+    writtenAtMs: Number(ns.slice(0, -6)),
+    pending: Number(pending),
+  };
+}
+
+async function progress<Value>(session: Session<Value>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, RECHECK_MS);
+  session.wake = resolve;
+  await promise;
+  clearTimeout(timer);
+}

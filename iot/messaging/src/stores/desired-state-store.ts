@@ -1,0 +1,96 @@
+// The operator's side of the bucket `desired-state`. Every write, of a Score, a manifest or a removal, carries the last sequence of its
+// key that this pass observed, so that an operator that is behind is refused (`Conflict`: observe again) instead of overwriting. In
+// which order to write is the operator's to know: Scores, then the manifest; to remove, the manifest first. Writes may be in flight
+// together. Whatever stands in the bucket is parsed or told as unreadable; nothing here throws for it or removes it.
+
+import type { Parsed } from "@harmony/core";
+import { canonicalJson, parseJson } from "@harmony/schema";
+import { type DeploymentName, type DeviceId, deviceOfKey, emptyManifest, Manifest, scoreKeyParts, subjects } from "@iot/contracts";
+import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
+import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
+import type { Messaging } from "../connection/connect.ts";
+import type { BucketOptions } from "../buckets/ensure-bucket.ts";
+
+export type WriteResult = PublishResult;
+
+export interface DesiredStateSnapshot {
+  /** `revision`: the last sequence of the key, delete markers counted; what the next write expects. No entry: never written, expect 0. */
+  readonly manifests: ReadonlyMap<DeviceId, { readonly revision: number; readonly manifest: Parsed<Manifest> }>;
+  /** By `<device>.<deployment>`; `scoreString` null: deleted. */
+  readonly scores: ReadonlyMap<string, { readonly revision: number; readonly scoreString: string | null }>;
+  /** Keys that are neither a manifest's nor a Score's. */
+  readonly foreignKeys: readonly string[];
+}
+
+export interface DesiredStateStore {
+  /** All keys as they were when this was called, or later; from memory, kept current by one consumer. @throws MessagingError */
+  observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
+  /** A hint: something of this device was written, by whomever. */
+  onChange(callback: (device: DeviceId) => void): void;
+  /** `expectedRevision` 0: the key was never written. @throws MessagingError */
+  putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
+  putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
+  removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
+  close(): Promise<void>;
+}
+
+type Value =
+  | { readonly kind: "manifest"; readonly manifest: Parsed<Manifest> }
+  | { readonly kind: "score"; readonly scoreString: string }
+  | { readonly kind: "foreign" };
+
+/** Makes the bucket when it is missing. @throws MessagingError; `BucketSetting` when it was made in a way that breaks the platform. */
+export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
+  const callbacks = new Set<(device: DeviceId) => void>();
+  const tell = (key: string): void => {
+    const device = deviceOfKey(key) ?? scoreKeyParts(key)?.device;
+    if (device !== undefined) for (const callback of callbacks) callback(device);
+  };
+  const mirror: BucketMirror<Value> = await openBucketMirror<Value>(messaging, {
+    ...options,
+    bucket: "desired-state",
+    decode,
+    onEntry: tell,
+  });
+
+  const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
+    publishAcknowledged(messaging, { bucket: "desired-state", subject }, payload, {
+      headers: { ...headers, "Nats-Expected-Last-Subject-Sequence": String(expectedRevision) },
+    });
+
+  return {
+    observe: async (signal) => toSnapshot(await mirror.current(signal)),
+    onChange: (callback) => void callbacks.add(callback),
+    putScore: ({ device, deployment, scoreString, expectedRevision }) =>
+      write(subjects.score(device, deployment), scoreString, expectedRevision),
+    putManifest: ({ device, manifest, expectedRevision }) => write(subjects.manifest(device), canonicalJson(manifest), expectedRevision),
+    removeScore: ({ device, deployment, expectedRevision }) =>
+      write(subjects.score(device, deployment), "", expectedRevision, { "KV-Operation": "DEL" }),
+    close: () => mirror.close(),
+  };
+}
+
+function decode(key: string, data: Uint8Array): Value {
+  if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data) };
+  // Bytes that are no text become a string that no Score is equal to, and so are written over.
+  if (scoreKeyParts(key) !== null) return { kind: "score", scoreString: new TextDecoder().decode(data) };
+  return { kind: "foreign" };
+}
+
+function toSnapshot(entries: ReadonlyMap<string, MirroredEntry<Value>>): DesiredStateSnapshot {
+  const manifests = new Map<DeviceId, { revision: number; manifest: Parsed<Manifest> }>();
+  const scores = new Map<string, { revision: number; scoreString: string | null }>();
+  const foreignKeys: string[] = [];
+  for (const [key, { revision, value }] of entries) {
+    const device = deviceOfKey(key);
+    if (device !== null) {
+      const manifest: Parsed<Manifest> = value?.kind === "manifest" ? value.manifest : { ok: true, value: emptyManifest() };
+      manifests.set(device, { revision, manifest });
+    } else if (scoreKeyParts(key) !== null) {
+      scores.set(key, { revision, scoreString: value?.kind === "score" ? value.scoreString : null });
+    } else if (value !== null) {
+      foreignKeys.push(key);
+    }
+  }
+  return { manifests, scores, foreignKeys };
+}

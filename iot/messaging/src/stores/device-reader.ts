@@ -1,0 +1,124 @@
+// What one device should run, read with the rights of one device: direct gets of its own keys, and notices that are hints and never
+// data. Whatever cannot be read is a value with its reason, so that the agent keeps what runs; only the abort of a signal throws.
+// "There is none" names no key, so anyone may have said it: it is told only after two readings that are apart.
+
+import { formatIssues } from "@harmony/core";
+import { systemClock } from "@harmony/runtime";
+import { parseJson } from "@harmony/schema";
+import { type DeploymentName, type DeviceId, Manifest, notifySubject, Score, subjects } from "@iot/contracts";
+import type { Messaging } from "../connection/connect.ts";
+import { type DirectEntry, directGet } from "../buckets/direct-get.ts";
+import { MessagingError } from "../connection/messaging-error.ts";
+
+export type UnreadableReason = "Timeout" | "PermissionDenied" | "NoStore" | "NotConnected";
+
+export type ManifestRead =
+  | {
+      readonly kind: "found";
+      readonly revision: number;
+      /** RFC 3339, by the server's clock. */
+      readonly writtenAt: string;
+      readonly manifest: Manifest;
+    }
+  | { readonly kind: "absent" }
+  | { readonly kind: "unreadable"; readonly reason: UnreadableReason | "InvalidManifest"; readonly message: string };
+
+export type ScoreRead =
+  /** `scoreString`: the bytes of the bucket, as text. */
+  | { readonly kind: "found"; readonly score: Score; readonly scoreString: string }
+  /** Read the manifest again. `revision` null: the key is absent. */
+  | { readonly kind: "other-revision"; readonly revision: number | null }
+  | { readonly kind: "unreadable"; readonly reason: UnreadableReason | "InvalidScore"; readonly message: string };
+
+export interface DeviceReader {
+  readManifest(signal: AbortSignal): Promise<ManifestRead>;
+  readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
+  /** Until aborted: the manifest may be at `sequence` now; null when the notice does not say. A notice of another subject is dropped. */
+  notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
+}
+
+/** A replica may lag behind the notice, or behind the manifest that names a Score: 17 of 3,000 reads did (measured). */
+const REPLICA_LAG_MS = 5_000;
+const REREAD_EVERY_MS = 100;
+const ABSENT_AGAIN_MS = 500;
+
+export function openDeviceReader(messaging: Messaging, device: DeviceId): DeviceReader {
+  let noticed: number | null = null;
+
+  const readFrom = async (subject: string, isThere: (sequence: number) => boolean, signal: AbortSignal): Promise<DirectEntry> => {
+    const deadlineMs = systemClock.monotonicMs() + REPLICA_LAG_MS;
+    for (;;) {
+      const entry = await directGet(messaging, "desired-state", subject, signal);
+      if (isThere(entry.sequence) || systemClock.monotonicMs() >= deadlineMs) return entry;
+      await systemClock.sleep(REREAD_EVERY_MS, signal);
+    }
+  };
+
+  return {
+    readManifest: (signal) =>
+      orUnreadable(signal, async () => {
+        let awaited = noticed;
+        const isThere = (sequence: number): boolean => {
+          awaited = noticed;
+          return awaited === null || sequence >= awaited;
+        };
+        let entry = await readFrom(subjects.manifest(device), isThere, signal);
+        if (entry.kind === "absent" && entry.sequence === 0) {
+          await systemClock.sleep(ABSENT_AGAIN_MS, signal);
+          entry = await readFrom(subjects.manifest(device), isThere, signal);
+        }
+        // Also when it never came, as after a restore of the store: the next read does not wait for it again.
+        if (noticed === awaited) noticed = null;
+        if (entry.kind === "absent") return { kind: "absent" };
+        const manifest = parseJson(Manifest, entry.data);
+        if (!manifest.ok) {
+          const message = `the manifest of this device (revision ${entry.sequence}) cannot be read, what runs stays: ${formatIssues(manifest.issues)}`;
+          return { kind: "unreadable", reason: "InvalidManifest", message };
+        }
+        return { kind: "found", revision: entry.sequence, writtenAt: entry.writtenAt, manifest: manifest.value };
+      }),
+
+    readScore: ({ deployment, revision }, signal) =>
+      orUnreadable(signal, async () => {
+        const entry = await readFrom(subjects.score(device, deployment), (sequence) => sequence >= revision, signal);
+        if (entry.kind === "absent") return { kind: "other-revision", revision: null };
+        if (entry.sequence !== revision) return { kind: "other-revision", revision: entry.sequence };
+        const score = parseJson(Score, entry.data);
+        if (!score.ok) {
+          const message = `the Score of "${deployment}" (revision ${revision}) cannot be read: ${formatIssues(score.issues)}`;
+          return { kind: "unreadable", reason: "InvalidScore", message };
+        }
+        return { kind: "found", score: score.value, scoreString: new TextDecoder().decode(entry.data) };
+      }),
+
+    notices: (callback, signal) => {
+      if (signal.aborted) return;
+      const subscription = messaging.connection.subscribe(notifySubject(device), {
+        callback: (error, message) => {
+          if (error !== null || message.headers?.get("Nats-Subject") !== subjects.manifest(device)) return;
+          const sequence = Number(message.headers.get("Nats-Sequence"));
+          noticed = Number.isSafeInteger(sequence) && sequence > 0 ? sequence : null;
+          callback(noticed);
+        },
+      });
+      signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
+    },
+  };
+}
+
+async function orUnreadable<Read>(
+  signal: AbortSignal,
+  read: () => Promise<Read>,
+): Promise<Read | { kind: "unreadable"; reason: UnreadableReason; message: string }> {
+  try {
+    return await read();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof MessagingError)) throw error;
+    return { kind: "unreadable", reason: unreadableReason(error), message: error.message };
+  }
+}
+
+function unreadableReason({ code }: MessagingError): UnreadableReason {
+  return code === "Timeout" || code === "PermissionDenied" || code === "NotConnected" ? code : "NoStore";
+}

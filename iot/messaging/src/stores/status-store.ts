@@ -1,0 +1,100 @@
+// What the devices say of themselves, for the operator and the command line: the buckets `status` and `inventory`. Ages are by the
+// server's time stamps and the server's clock, for a device's own clock may be years off. The key says whose an entry is; a
+// document that claims to be another device's, or that does not parse, is told as unreadable under that key.
+
+import type { Parsed } from "@harmony/core";
+import { parseJson } from "@harmony/schema";
+import { type BucketName, type DeviceId, DeviceInventory, deviceOfKey, DeviceStatus } from "@iot/contracts";
+import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
+import type { Messaging } from "../connection/connect.ts";
+import type { BucketOptions } from "../buckets/ensure-bucket.ts";
+
+interface Reported {
+  readonly device: DeviceId;
+  /** The server's time stamp. */
+  readonly receivedAtMs: number;
+  /** The server's clock when the entry was given: `nowMs - receivedAtMs` is its age. */
+  readonly nowMs: number;
+}
+
+export interface StatusEntry extends Reported {
+  readonly status: Parsed<DeviceStatus>;
+}
+
+export interface InventoryEntry extends Reported {
+  readonly inventory: Parsed<DeviceInventory>;
+}
+
+export interface StatusStore {
+  /** The current ones first, then every change, until aborted; resolves when the current ones were all given. */
+  watch(callback: (entry: StatusEntry) => void, signal: AbortSignal, onRemoved?: (device: DeviceId) => void): Promise<void>;
+  list(signal: AbortSignal): Promise<StatusEntry[]>;
+}
+
+export interface InventoryStore {
+  list(signal: AbortSignal): Promise<InventoryEntry[]>;
+}
+
+/** Makes the bucket when it is missing, without roll-ups. @throws MessagingError, as `openDesiredState`. */
+export async function openStatusStore(messaging: Messaging, options: BucketOptions): Promise<StatusStore> {
+  const open = documents(messaging, options, "status", (device, data) => ofDevice(device, parseJson(DeviceStatus, data)));
+  await (await open()).close();
+  return {
+    watch: async (callback, signal, onRemoved) => {
+      signal.throwIfAborted();
+      const mirror = await open((key, entry) => {
+        const device = deviceOfKey(key);
+        if (device === null || signal.aborted) return;
+        if (entry === null || entry.value === null) onRemoved?.(device);
+        else callback({ device, receivedAtMs: entry.writtenAtMs, nowMs: mirror.nowMs(), status: entry.value });
+      });
+      signal.addEventListener("abort", () => void mirror.close(), { once: true });
+      try {
+        await mirror.current(signal);
+      } catch (error) {
+        await mirror.close();
+        throw error;
+      }
+    },
+    list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
+  };
+}
+
+/** As openStatusStore. */
+export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
+  const open = documents(messaging, options, "inventory", (device, data) => ofDevice(device, parseJson(DeviceInventory, data)));
+  await (await open()).close();
+  return { list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })) };
+}
+
+type Open<Document> = (
+  onEntry?: (key: string, entry: MirroredEntry<Parsed<Document>> | null) => void,
+) => Promise<BucketMirror<Parsed<Document>>>;
+
+function documents<Document>(
+  messaging: Messaging,
+  options: BucketOptions,
+  bucket: BucketName,
+  decode: (key: string, data: Uint8Array) => Parsed<Document>,
+): Open<Document> {
+  return (onEntry) => openBucketMirror(messaging, { ...options, bucket, decode, ...(onEntry === undefined ? {} : { onEntry }) });
+}
+
+async function listOnce<Document>(open: Open<Document>, signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]> {
+  const mirror = await open();
+  try {
+    const entries = await mirror.current(signal);
+    const nowMs = mirror.nowMs();
+    return [...entries].flatMap(([key, { writtenAtMs, value }]) => {
+      const device = deviceOfKey(key);
+      return device === null || value === null ? [] : [{ device, receivedAtMs: writtenAtMs, nowMs, value }];
+    });
+  } finally {
+    await mirror.close();
+  }
+}
+
+function ofDevice<Document extends { device: string }>(key: string, document: Parsed<Document>): Parsed<Document> {
+  if (!document.ok || document.value.device === key) return document;
+  return { ok: false, issues: [{ path: ["device"], message: `expected "${key}", whose entry this is, found "${document.value.device}"` }] };
+}
