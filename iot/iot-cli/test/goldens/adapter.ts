@@ -3,7 +3,7 @@
 
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import * as z from "zod/mini";
-import { judgeFleet } from "../../src/judge-fleet.ts";
+import { judgeFleet } from "@iot/fleet";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 

@@ -3,9 +3,9 @@
 
 import type { DeviceId, DeploymentName } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
-import { conditionsOf, type ConditionsInput, countDevices, type DeviceView } from "../../src/aggregate.ts";
-import { plan } from "../../src/plan.ts";
-import type { CompleteSnapshot } from "../../src/source.ts";
+import { conditionsOf, type ConditionsInput, countDevices, type DeviceView } from "@iot/fleet";
+import { plan } from "../../src/plan/plan.ts";
+import type { CompleteSnapshot } from "../../src/sources/source.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 

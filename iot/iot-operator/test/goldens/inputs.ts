@@ -4,9 +4,9 @@
 import { PHASES } from "@harmony/core";
 import { asDeploymentName, asDeviceId, type DeviceStatus } from "@iot/contracts";
 import * as fc from "fast-check";
-import type { DeviceView } from "../../src/aggregate.ts";
-import { plan } from "../../src/plan.ts";
-import type { SourceDeployment } from "../../src/source.ts";
+import type { DeviceView } from "@iot/fleet";
+import { plan } from "../../src/plan/plan.ts";
+import type { SourceDeployment } from "../../src/sources/source.ts";
 import { complete, deployment, ModelBucket } from "../model-bucket.ts";
 import type { Input } from "./adapter.ts";
 
