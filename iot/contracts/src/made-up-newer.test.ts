@@ -1,6 +1,8 @@
-// What a later version may send, as far as it is read today: a field, a reason or a capability that is not known is kept and shown as it is.
-// A phase that is not known (status-unknown-phase.json, status-unknown-phase-of-service.json) makes its whole status unreadable, and a line of
-// the history with one is lost (history-unknown-phase.jsonl): they join the table when that is no longer so.
+// What a later version may send, as far as it is read today: a field, a reason or a capability that
+// is not known is kept and shown as it is. A phase that is not known (status-unknown-phase.json,
+// status-unknown-phase-of-service.json) makes its whole status unreadable, and a line of the
+// history with one is lost (history-unknown-phase.jsonl): they join the table when that is no
+// longer so.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,5 +24,6 @@ const READ: readonly (readonly [string, z.ZodMiniType])[] = [
 
 test.each(READ)("%s is read, and nothing of it is lost", (file, schema) => {
   const text = readFileSync(join(NEWER, file), "utf8");
-  expect(parseJson(schema, text)).toEqual({ ok: true, value: JSON.parse(text) });
+  const document: unknown = JSON.parse(text);
+  expect(parseJson(schema, text)).toEqual({ ok: true, value: document });
 });

@@ -1,4 +1,5 @@
-// The agent's own files are byte for byte those of v0.1.0, so that an upgrade and a downgrade both read them.
+// The agent's own files are byte for byte those of v0.1.0, so that an upgrade and a downgrade both
+// read them.
 
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// What the agents of earlier releases have left on disk and answered over their socket, kept in iot/contracts/recorded: every later version
-// reads it for ever, since a device is upgraded with its files.
+// What the agents of earlier releases have left on disk and answered over their socket, kept in
+// iot/contracts/recorded: every later version reads it for ever, since a device is upgraded with
+// its files.
 
 import { cp, readdir, readFile } from "node:fs/promises";
 import { readdirSync } from "node:fs";
@@ -52,7 +53,8 @@ describe.each(releases)("of %s", (release) => {
 
   test.each(ANSWERS)("the answer %s is read", async (file, schema) => {
     const text = await readFile(join(recorded, "local", file), "utf8");
-    expect(parseJson(schema, text)).toEqual({ ok: true, value: JSON.parse(text) });
+    const document: unknown = JSON.parse(text);
+    expect(parseJson(schema, text)).toEqual({ ok: true, value: document });
   });
 
   test("the desired state is read", async () => {
