@@ -1,4 +1,5 @@
-// Names, labels, requests and files are byte for byte those of v0.1.0: one label that changes makes every container anew on an upgrade.
+// Names, labels, requests and files are byte for byte those of v0.1.0: one label that changes makes
+// every container anew on an upgrade.
 
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";

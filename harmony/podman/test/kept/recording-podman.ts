@@ -1,5 +1,5 @@
-// A socket that takes what is written to Podman and writes it down, byte for byte. It is no model of Podman: nothing that was made is listed,
-// and an image is there once it was pulled.
+// A socket that takes what is written to Podman and writes it down, byte for byte. It is no model
+// of Podman: nothing that was made is listed, and an image is there once it was pulled.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";

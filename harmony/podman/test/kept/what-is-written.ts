@@ -1,5 +1,6 @@
-// What a device has of a Score that uses every field: the requests by which Podman is told of it, and the files that the variant writes. Only
-// through what the package exports, so that it outlives every move inside.
+// What a device has of a Score that uses every field: the requests by which Podman is told of it,
+// and the files that the variant writes. Only through what the package exports, so that it outlives
+// every move inside.
 
 import { mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
