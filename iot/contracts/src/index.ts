@@ -10,6 +10,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./deployment.ts";
+export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { DeviceInventory } from "./inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./score.ts";
