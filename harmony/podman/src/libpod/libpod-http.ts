@@ -5,7 +5,7 @@ import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { parse } from "@harmony/schema";
-import { formatIssues } from "@harmony/core";
+import { formatIssues, plainText } from "@harmony/core";
 import * as z from "zod/mini";
 import { PODMAN_UNITS } from "../report/commands-for-a-person.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
@@ -36,6 +36,9 @@ export interface Answer {
   readonly status: number;
   readonly body: Buffer;
 }
+
+/** Podman hands on what a registry or a runtime said, of any length. */
+const DETAIL_CHARACTERS = 400;
 
 const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
 
@@ -167,7 +170,8 @@ export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: 
       throw new PodmanError(`failed to ${doing}: the answer is not JSON`, { code: "bad-answer", cause });
     }
   }
-  const parsed = parse(schema, value);
+  // Of any number of values: one image with many labels is not to hide all containers.
+  const parsed = parse(schema, value, { values: Infinity });
   if (parsed.ok) return parsed.value;
   throw new PodmanError(`failed to ${doing}: the answer has another shape than expected: ${formatIssues(parsed.issues)}`, {
     code: "bad-answer",
@@ -185,10 +189,8 @@ function toError(call: Call, status: number, text: string): PodmanError {
   } catch {
     // Not every error is JSON; the text is then all there is.
   }
-  const detail = (said.message ?? said.cause ?? text)
-    .trim()
-    .replaceAll(/\s*\n\s*/g, " ")
-    .slice(0, 400);
+  const words = (said.message ?? said.cause ?? text).trim().replaceAll(/\s*\n\s*/g, " ");
+  const detail = plainText(words, DETAIL_CHARACTERS);
   const code = codeOfAnswer(status, `${said.cause ?? ""} ${said.message ?? text}`);
   return new PodmanError(`failed to ${call.doing}`, { code, detail, cause: new Error(`${status}: ${detail}`) });
 }
