@@ -151,7 +151,7 @@ class Loop implements Operator {
     // Before the reading: a hint that comes meanwhile counts again.
     this.#sourceChanged = false;
     try {
-      const snapshot = await source.read(signal);
+      const snapshot = await source.read(signal, this.#remembered?.version ?? null);
       if (snapshot.kind === "unreadable") {
         const { reason, message: why } = snapshot;
         this.#sourceChanged = true;

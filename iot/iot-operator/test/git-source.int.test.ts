@@ -30,7 +30,7 @@ async function open(env: Record<string, string> = {}): Promise<Opened> {
     repository,
     source,
     lines,
-    read: () => source.read(never),
+    read: () => source.read(never, null),
     push: async (files, options) => {
       const commit = await repository.commit(files);
       await repository.push(options);
@@ -210,7 +210,7 @@ it("a password reaches the server that asks for it, and neither arguments nor lo
     IOT_GIT_USERNAME: "me",
     IOT_GIT_PASSWORD: "geheim",
   });
-  const snapshot = await source.read(never);
+  const snapshot = await source.read(never, null);
   expect(snapshot).toMatchObject({ kind: "unreadable", reason: "WrongCredentials" });
   expect(heard).toContain("me:geheim");
   expect([names(snapshot), ...lines].join("\n")).not.toContain("geheim");
@@ -222,13 +222,13 @@ it("an aborted reading ends git, and the next one starts with a new copy", async
   await push({ "b.yaml": workload("b") });
   await read();
   const abort = new AbortController();
-  const reading = source.read(abort.signal);
+  const reading = source.read(abort.signal, null);
   abort.abort(new Error("told to end"));
   await expect(reading).rejects.toThrow("told to end");
   expect(names(await read())).toEqual(["default/a", "default/b"]);
 
   const later = new AbortController();
-  const second = source.read(later.signal);
+  const second = source.read(later.signal, null);
   later.abort(new Error("told to end"));
   await expect(second).rejects.toThrow("told to end");
   await repository.resetTo(first);

@@ -35,7 +35,7 @@ beforeEach(async () => {
 afterEach(() => abort.abort());
 
 async function readAll(): Promise<CompleteSnapshot> {
-  const snapshot = await source.read(abort.signal);
+  const snapshot = await source.read(abort.signal, null);
   if (snapshot.kind === "unreadable") throw new Error(snapshot.message);
   return snapshot;
 }
@@ -58,13 +58,13 @@ function resultFor(object: SourceObject, generation: number, message = "1 of 1 r
 
 // First, while the cluster has no CRD yet.
 test("without the CRD it is unreadable and says what to apply; once applied a hint comes", async () => {
-  expect(await source.read(abort.signal)).toEqual({
+  expect(await source.read(abort.signal, null)).toEqual({
     kind: "unreadable",
     reason: "CrdMissing",
     message: "the cluster does not know deployments.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml",
   });
   await installCrd(kubernetes.server);
-  await eventually(async () => (await source.read(abort.signal)).kind === "complete", { timeoutMs: 20_000 });
+  await eventually(async () => (await source.read(abort.signal, null)).kind === "complete", { timeoutMs: 20_000 });
   await eventually(() => hints > 0, { timeoutMs: 20_000 });
 });
 
@@ -170,7 +170,7 @@ test("one that is being deleted is told as such, until its finalizer is taken", 
 test("rights that were taken away are named, with what gives them", async () => {
   await kubernetes.server.kubectl(["delete", "clusterrolebinding", "iot-operator"]);
   const unreadable = await eventually(async () => {
-    const snapshot = await source.read(abort.signal);
+    const snapshot = await source.read(abort.signal, null);
     return snapshot.kind === "unreadable" && snapshot;
   });
   expect(unreadable.reason).toBe("Forbidden");

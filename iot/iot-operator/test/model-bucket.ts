@@ -82,5 +82,5 @@ export function deployment(name: string, devices: readonly string[], more: Parti
 }
 
 export function complete(deployments: readonly SourceDeployment[], more: Partial<CompleteSnapshot> = {}): CompleteSnapshot {
-  return { kind: "complete", deployments, refused: [], deleting: [], version: "1", ...more };
+  return { kind: "complete", deployments, refused: [], deleting: [], version: "1", evidence: null, ...more };
 }

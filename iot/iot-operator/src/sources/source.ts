@@ -36,6 +36,27 @@ export interface RefusedDeployment extends SourceObject {
   readonly message: string;
 }
 
+/** What the tip of a branch proves about what was followed before it. */
+export interface GitEvidence {
+  readonly kind: "git";
+  /** The last commit followed, as it was given to `read`; null: not known. */
+  readonly followed: string | null;
+  readonly tip: string;
+  /**
+   * `first`: nothing was followed, or that commit is not here; `descends`: the followed commit is an ancestor of the tip (or the
+   * tip itself); `rewritten`: it is not.
+   */
+  readonly lineage: "first" | "descends" | "rewritten";
+  /** Files that gave nothing before and cannot be read: the tip is followed, and removes nothing. */
+  readonly unreadable: readonly { readonly path: string; readonly message: string }[];
+  /** `<namespace>/<name>` that a trailer `Iot-Removes:` names in a commit from the followed one to the tip (after a rewrite: in the tip alone). */
+  readonly consents: ReadonlySet<string>;
+}
+
+export interface KubernetesEvidence {
+  readonly kind: "kubernetes";
+}
+
 export interface CompleteSnapshot {
   readonly kind: "complete";
   readonly deployments: readonly SourceDeployment[];
@@ -51,6 +72,8 @@ export interface CompleteSnapshot {
    * generation means that the source went back (a branch that was forced), and its entries follow.
    */
   readonly authoritative?: boolean;
+  /** What it proves about what is no longer in it. */
+  readonly evidence: GitEvidence | KubernetesEvidence | null;
 }
 
 export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: string; readonly message: string };
@@ -66,7 +89,8 @@ export interface DeploymentResult extends SourceObject {
 export interface Source {
   /** Stands in every manifest entry, e.g. `kubernetes:prod-1`, `git:demo`. */
   readonly id: string;
-  read(signal: AbortSignal): Promise<SourceSnapshot>;
+  /** `followed` is the version that was last followed, by whoever did; null: not known. */
+  read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
   /**

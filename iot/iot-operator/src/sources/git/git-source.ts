@@ -117,7 +117,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       ...issues.map(({ file, line, path, message }) => ({ file, line, message: path === "" ? message : `${path}: ${message}` })),
     );
     if (problems.length > 0) return refused(commit, problems);
-    lastGood = { kind: "complete", deployments: served, refused: [], deleting: [], version: commit, authoritative: true };
+    lastGood = { kind: "complete", deployments: served, refused: [], deleting: [], version: commit, authoritative: true, evidence: null };
     return lastGood;
   }
 

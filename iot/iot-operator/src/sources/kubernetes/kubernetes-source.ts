@@ -133,7 +133,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     }
     if (unclaimed.size > 0) readAgainLater();
     else failedReadings = 0;
-    return { kind: "complete", deployments, refused, deleting, version: listed.resourceVersion, authoritative: true };
+    return { kind: "complete", deployments, refused, deleting, version: listed.resourceVersion, authoritative: true, evidence: null };
   };
 
   const write = async (result: DeploymentResult, reporting: AbortSignal): Promise<void> => {
