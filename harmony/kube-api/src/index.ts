@@ -9,4 +9,13 @@ export {
   type ResourceStore,
   type StoreState,
 } from "./list-and-watch.ts";
-export { applyStatus, KubernetesObject, type ObjectName, readObject, resourceName, type ResourceType, setFinalizer } from "./resource.ts";
+export {
+  applyStatus,
+  isNewer,
+  KubernetesObject,
+  type ObjectName,
+  readObject,
+  resourceName,
+  type ResourceType,
+  setFinalizer,
+} from "./resource.ts";

@@ -26,6 +26,7 @@ export const KubernetesObject = z.looseObject({
     creationTimestamp: z.optional(z.string()),
     deletionTimestamp: z.optional(z.string()),
     finalizers: z.optional(z.array(z.string())),
+    annotations: z.optional(z.record(z.string(), z.string())),
   }),
   spec: z.optional(z.unknown()),
   status: z.optional(z.unknown()),

@@ -15,7 +15,7 @@ export interface BucketSettings {
   readonly maxValueBytes: number;
 }
 
-export type BucketName = "desired-state" | "status" | "inventory";
+export type BucketName = "desired-state" | "status" | "inventory" | "sources";
 
 export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
   "desired-state": {
@@ -39,4 +39,14 @@ export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
     republish: null,
     maxValueBytes: 32 * 1024,
   },
+  sources: {
+    description: "what each operator follows, and what it removed, holds and lost: <10 letters of its id>.state and .removals",
+    history: 1,
+    allowRollup: false,
+    republish: null,
+    maxValueBytes: PAYLOAD_LIMIT_BYTES - 1024,
+  },
 };
+
+/** The stream of what people and operators did. */
+export const AUDIT = { stream: "audit", subjects: ["audit.>"], maxAgeDays: 400, maxBytes: 1024 * 1024 * 1024 } as const;

@@ -1,4 +1,4 @@
-export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { AUDIT, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
 export {
   API_GROUP,
   API_VERSION,
@@ -12,8 +12,25 @@ export {
 } from "./documents/deployment.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
-export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
+export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
+export {
+  AuditEvent,
+  OPERATOR_VERBS,
+  OperatorAnswer,
+  OperatorRequest,
+  type OperatorVerb,
+  operatorSubject,
+} from "./documents/operator-verbs.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
+export {
+  ENTRIES_RECORDED,
+  HeldDeployment,
+  LostDeployment,
+  RECORDED_FOR_MS,
+  RemovedDeployment,
+  SourceRemovals,
+  SourceState,
+} from "./documents/source-record.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
 export {
   asDeploymentName,

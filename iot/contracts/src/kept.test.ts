@@ -34,6 +34,8 @@ test("the buckets", () => {
     },
     status: { history: 1, allowRollup: false, republish: null, maxValueBytes: 65_536 },
     inventory: { history: 1, allowRollup: false, republish: null, maxValueBytes: 32_768 },
+    // Since 0.2.
+    sources: { history: 1, allowRollup: false, republish: null, maxValueBytes: 1_047_552 },
   });
 });
 

@@ -1,13 +1,17 @@
-// The operator's loop: observe the bucket, read the source, plan, apply, and observe again until nothing is left to write; and beside
-// it, once a second at most, tell the source what the devices report. The bucket is always observed before the source is read, and
-// every write carries what was observed: so an operator that was held up can never put an older reading over a newer one.
-// What to write is plan.ts's, what is told is @iot/fleet's.
+// The operator's loop: observe the bucket and the record of removals, read the source, plan, apply, and observe again until nothing is left
+// to write; and beside it, once a second at most, report to the source what the devices say. What stands in the buckets is always observed
+// before the source is read, and every write carries what was observed: so an operator that was held up can never put an older reading
+// over a newer one. What to write is plan/'s, what is said of a Deployment @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { DesiredStateSnapshot, DesiredStateStore, StatusEntry, StatusStore } from "@iot/messaging";
-import { apply } from "./apply/apply.ts";
-import { RemovalConsent } from "./plan/mass-removal.ts";
+import type { Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { OperatorAnswer } from "@iot/contracts";
+import type { Asked } from "@iot/messaging";
+import { type Applied, apply } from "./apply/apply.ts";
+import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
+import { heldText, lostText } from "./plan/removals/words.ts";
+import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { CompleteSnapshot, Source } from "./sources/source.ts";
 import type { Vitals } from "./http/vitals.ts";
@@ -16,16 +20,18 @@ export interface OperatorOptions {
   readonly source: Source;
   readonly desired: DesiredStateStore;
   readonly status: StatusStore;
+  readonly records: SourceRecords;
+  readonly audit: Audit;
   readonly vitals: Vitals;
   readonly log: Log;
-  /** Of the message that held removals back; undefined: nothing is confirmed. */
-  readonly confirmMassRemoval?: string | undefined;
   readonly clock?: Clock;
 }
 
 export interface Operator {
   /** Something may have changed that is not the source: the connection was away. */
   resync(): void;
+  /** What a person asks for. */
+  answer(asked: Asked): Promise<OperatorAnswer>;
   close(): Promise<void>;
 }
 
@@ -35,6 +41,8 @@ const REPORT_UNASKED_MS = 5_000;
 /** When what stands in the way may have gone without a hint. */
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
+/** What the source refused to do to its objects. */
+const CLAIM_AGAIN_MS = 5_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
 
@@ -50,10 +58,14 @@ class Loop implements Operator {
   readonly #clock: Clock;
   readonly #queue: KeyedQueue<"reconcile" | "report">;
   readonly #reporter: Reporter;
-  readonly #consent: RemovalConsent;
+  readonly #keeper: RecordKeeper;
   readonly #ended = new AbortController();
   /** When each Score that no manifest names was first seen. */
   readonly #orphans = new Map<string, number>();
+  /** By uid, why an object could not be claimed or released. */
+  #unclaimed: ReadonlyMap<string, string> = new Map();
+  /** Ids of sources that own what this one asks for. */
+  #wants: ReadonlySet<string> = new Set();
   #remembered: CompleteSnapshot | null = null;
   #sourceChanged = true;
   #unreadable: string | null = null;
@@ -66,7 +78,7 @@ class Loop implements Operator {
     this.#options = options;
     this.#clock = clock;
     this.#reporter = new Reporter({ sourceId: source.id, clock });
-    this.#consent = new RemovalConsent(options.confirmMassRemoval);
+    this.#keeper = new RecordKeeper({ source, records: options.records, audit: options.audit, log });
     this.#queue = new KeyedQueue({
       handle: (key, signal) => (key === "reconcile" ? this.#reconcile(signal) : this.#report(signal)),
       onError: (key, error, retryAfterMs) => {
@@ -82,16 +94,16 @@ class Loop implements Operator {
   }
 
   async start(): Promise<void> {
-    const { source, desired, status, vitals, log } = this.#options;
+    const { source, desired, status, records, vitals, log } = this.#options;
     const { signal } = this.#ended;
-    vitals.bucketProblem = () => status.problem() ?? desired.problem();
-    // First: what the devices have says how much a first pass would take away.
+    vitals.bucketProblem = () => status.problem() ?? desired.problem() ?? records.problem();
     await status.watch(
       (entry) => this.#hear(entry),
       signal,
       (device) => this.#reporter.forget(device),
     );
     desired.onChange(() => this.resync());
+    records.onChange(() => this.resync());
     this.#watching = source.watch(() => {
       this.#sourceChanged = true;
       this.resync();
@@ -106,6 +118,12 @@ class Loop implements Operator {
     this.#queue.add("reconcile");
   }
 
+  async answer(asked: Asked): Promise<OperatorAnswer> {
+    const answer = await this.#keeper.answer(asked, this.#wants);
+    if (answer.done) this.resync();
+    return answer;
+  }
+
   async close(): Promise<void> {
     this.#ended.abort(new Error("shutting down"));
     await this.#queue.close();
@@ -113,45 +131,63 @@ class Loop implements Operator {
   }
 
   async #reconcile(signal: AbortSignal): Promise<number | null> {
-    const { desired, vitals, log } = this.#options;
+    const { desired, vitals, source } = this.#options;
     for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
-      const observed = await desired.observe(signal);
+      const [observed, own] = await Promise.all([desired.observe(signal), this.#keeper.observe(signal)]);
+      vitals.ownerProblem = otherCluster(source, own.state);
+      if (vitals.ownerProblem !== null) return AGAIN_MS;
+      // Before anything is written: whose the source is.
+      if (own.state === null && (await this.#putState(own))) continue;
       // What is remembered tells only whether there is anything to do: what is written comes from a reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
-        const idle = this.#plan(this.#remembered, observed);
-        if (idle.steps.length === 0) return this.#settle(this.#remembered, observed, idle);
+        const idle = this.#plan(this.#remembered, observed, own);
+        if (idle.steps.length === 0) return await this.#settle(this.#remembered, observed, own, idle);
       }
-      const snapshot = await this.#readSource(signal);
-      if (snapshot === null) return AGAIN_MS;
-      const next = this.#plan(snapshot, observed);
-      vitals.passes += 1;
-      if (next.steps.length === 0) return this.#settle(snapshot, observed, next);
-      const startedMs = this.#clock.monotonicMs();
-      const { writes, conflicts, refused } = await apply(next.steps, { store: desired, signal, log });
-      vitals.writes += writes;
-      vitals.conflicts += conflicts.length;
-      const ms = Math.round(this.#clock.monotonicMs() - startedMs);
-      log.info("brought the bucket in step", {
-        writes,
-        conflicts: conflicts.length,
-        refused: refused.length,
-        version: snapshot.version,
-        ms,
-      });
-      if (writes === 0 && conflicts.length === 0) {
-        this.#settle(snapshot, observed, next);
+      const snapshot = await this.#readSource(signal, own.record.followed);
+      if (snapshot === null) {
+        await this.#putState(own);
         return AGAIN_MS;
       }
+      const next = this.#plan(snapshot, observed, own);
+      vitals.passes += 1;
+      if (next.steps.length === 0) return await this.#settle(snapshot, observed, own, next);
+      const applied = await this.#apply(next, own, signal);
+      const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
+      if (!isStuck) continue;
+      await this.#settle(snapshot, observed, own, next);
+      return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
     return SOON_MS;
   }
 
-  async #readSource(signal: AbortSignal): Promise<CompleteSnapshot | null> {
+  async #apply({ steps }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
+    const { desired, source, vitals, log } = this.#options;
+    const startedMs = this.#clock.monotonicMs();
+    const applied = await apply(steps, {
+      store: desired,
+      putRecord: (record, expectedRevision) => this.#keeper.putRecord(own.record, record, expectedRevision),
+      carryOut: (ownerSteps, acting) => source.carryOut(ownerSteps, acting),
+      signal,
+      log,
+    });
+    const { writes, conflicts, refused, record, unclaimed } = applied;
+    vitals.writes += writes;
+    vitals.conflicts += conflicts.length;
+    this.#unclaimed = unclaimed;
+    const [firstUnclaimed] = unclaimed.values();
+    vitals.claimProblem = firstUnclaimed === undefined ? null : `${unclaimed.size} of the source's objects: ${firstUnclaimed}`;
+    const ms = Math.round(this.#clock.monotonicMs() - startedMs);
+    const fields = { writes, conflicts: conflicts.length, refused: refused.length, version: vitals.sourceVersion, ms };
+    if (writes + conflicts.length + refused.length > 0 || record === "conflict") log.info("brought the bucket in step", fields);
+    return applied;
+  }
+
+  async #readSource(signal: AbortSignal, followed: string | null): Promise<CompleteSnapshot | null> {
     const { source, vitals, log } = this.#options;
     // Before the reading: a hint that comes meanwhile counts again.
     this.#sourceChanged = false;
     try {
-      const snapshot = await source.read(signal, this.#remembered?.version ?? null);
+      const snapshot = await source.read(signal, followed);
       if (snapshot.kind === "unreadable") {
         const { reason, message: why } = snapshot;
         this.#sourceChanged = true;
@@ -177,38 +213,58 @@ class Loop implements Operator {
     }
   }
 
-  #plan(source: CompleteSnapshot, observed: DesiredStateSnapshot): DesiredStatePlan {
-    const { vitals, log } = this.#options;
+  #plan(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord): DesiredStatePlan {
     const nowMs = this.#clock.monotonicMs();
     const abandoned = new Set([...this.#orphans].filter(([, sinceMs]) => nowMs - sinceMs >= ABANDONED_AFTER_MS).map(([key]) => key));
     const planned = plan({
       sourceId: this.#options.source.id,
+      adopts: new Set(own.state?.adopts),
       source,
       desired: observed,
       reported: this.#reporter.reported(),
-      mayRemove: (mass) => this.#consent.allows(mass),
+      removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
+      unclaimed: this.#unclaimed,
       abandoned,
     });
     const still = new Set(planned.orphans);
     for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
     for (const key of still) if (!this.#orphans.has(key)) this.#orphans.set(key, nowMs);
-    const held = planned.massRemoval?.message ?? null;
-    if (held !== null && held !== vitals.massRemoval) log.error("removals wait to be confirmed", { reason: "MassRemoval", why: held });
-    vitals.massRemoval = held;
     return planned;
   }
 
   /** Nothing is left that could be written. */
-  #settle(source: CompleteSnapshot, observed: DesiredStateSnapshot, planned: DesiredStatePlan): number | null {
-    const { vitals } = this.#options;
+  async #settle(
+    source: CompleteSnapshot,
+    observed: DesiredStateSnapshot,
+    own: ObservedRecord,
+    planned: DesiredStatePlan,
+  ): Promise<number | null> {
+    const { vitals, log } = this.#options;
+    const { record, isUndecided } = planned.removals;
+    const held = heldText(record);
+    if (held !== null && held !== vitals.held) log.error("removals are held", { reason: "RemovalHeld", why: held });
+    const lost = lostText(record);
+    if (lost !== null && lost !== vitals.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
+    Object.assign(vitals, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });
     vitals.deployments = source.deployments.length;
     vitals.devices = observed.manifests.size;
     vitals.foreignKeys = observed.foreignKeys.length;
     vitals.inStep = true;
     vitals.passProblem = null;
+    vitals.otherOwners = unheardOwners(planned.compiled, own.states, own.nowMs);
+    this.#wants = new Set([...planned.compiled.conflicts.values()].flat().map(({ holder }) => holder.source));
+    if (isUndecided) this.#sourceChanged = true;
     this.#reporter.settle({ source, desired: observed, plan: planned });
     this.#wantReport();
+    await this.#putState(own);
     return planned.recheckAfterMs;
+  }
+
+  /** Whether somebody else was faster. */
+  async #putState(own: ObservedRecord): Promise<boolean> {
+    const { sourceVersion: version, sourceProblem: problem } = this.#options.vitals;
+    const result = await this.#keeper.putState(own, { version, problem });
+    return result?.ok === false;
   }
 
   #hear(entry: StatusEntry): void {
@@ -228,8 +284,8 @@ class Loop implements Operator {
   async #report(signal: AbortSignal): Promise<number> {
     this.#nextReportMs = this.#clock.monotonicMs() + REPORT_EVERY_MS;
     this.#reportWanted = false;
-    const told = this.#reporter.tell();
-    if (told !== null) await this.#options.source.report(told.results, told.removed, signal);
+    const results = this.#reporter.tell();
+    if (results !== null) await this.#options.source.report(results, signal);
     this.#options.vitals.reportProblem = null;
     return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }

@@ -7,11 +7,16 @@ import { join } from "node:path";
 import { backoffMs, EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import {
   connectMessaging,
+  type Audit,
   type DesiredStateStore,
   type Messaging,
+  openAudit,
   openDesiredState,
   openInventoryStore,
+  openSourceRecords,
   openStatusStore,
+  serveOperatorRequests,
+  type SourceRecords,
   type StatusStore,
 } from "@iot/messaging";
 import { type OperatorConfig, readConfig } from "./config/config.ts";
@@ -58,23 +63,19 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
       vitals,
     },
   );
-  stack.defer(() => stores.desired.close());
+  stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close()])));
   const opened = await openSource(config, log, signal);
   stack.defer(() => opened.close());
   poke = opened.poke;
   const { source } = opened;
-  const { confirmMassRemoval } = config;
-  const operator = await untilItWorks(
-    "read the devices' status",
-    () => startOperator({ source, ...stores, vitals, log, confirmMassRemoval }),
-    {
-      log,
-      signal,
-      vitals,
-    },
-  );
+  const operator = await untilItWorks("read the devices' status", () => startOperator({ source, ...stores, vitals, log }), {
+    log,
+    signal,
+    vitals,
+  });
   stack.defer(() => operator.close());
   messaging.onReconnect(() => operator.resync());
+  serveOperatorRequests(messaging, (asked) => operator.answer(asked), { log, signal });
   log.info("serving", { source: source.id });
   await aborted(signal);
   log.info("shutting down");
@@ -91,14 +92,25 @@ async function listen(port: number, vitals: Vitals, onHook: () => void): Promise
   }
 }
 
-/** The buckets are made when missing; that of desired state last, for it is the one that keeps something open. */
-async function openStores(
-  messaging: Messaging,
-  options: { replicas: number; keepsLimits: boolean; log: Log },
-): Promise<{ desired: DesiredStateStore; status: StatusStore }> {
+interface Stores {
+  readonly desired: DesiredStateStore;
+  readonly status: StatusStore;
+  readonly records: SourceRecords;
+  readonly audit: Audit;
+}
+
+/** The buckets are made when missing; those that keep something open last. */
+async function openStores(messaging: Messaging, options: { replicas: number; keepsLimits: boolean; log: Log }): Promise<Stores> {
   await openInventoryStore(messaging, options);
   const status = await openStatusStore(messaging, options);
-  return { status, desired: await openDesiredState(messaging, options) };
+  const records = await openSourceRecords(messaging, options);
+  const audit = openAudit(messaging, options);
+  try {
+    return { status, records, audit, desired: await openDesiredState(messaging, options) };
+  } catch (error) {
+    await records.close();
+    throw error;
+  }
 }
 
 /** A server that has no JetStream yet, or a bucket with a setting that breaks us, is waited for, and said. */

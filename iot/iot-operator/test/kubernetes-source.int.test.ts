@@ -7,7 +7,8 @@ import { asDeploymentName } from "@iot/contracts";
 import { connectKubernetes, loadKubernetesConfig } from "@harmony/kube-api";
 import { eventually } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { createKubernetesSource, FINALIZER } from "../src/sources/kubernetes/kubernetes-source.ts";
+import { createKubernetesSource } from "../src/sources/kubernetes/kubernetes-source.ts";
+import { FINALIZER } from "../src/sources/kubernetes/read-deployment.ts";
 import type { CompleteSnapshot, DeploymentResult, Source, SourceObject } from "../src/sources/source.ts";
 import { CRD, installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { workload } from "./workload.ts";
@@ -40,6 +41,12 @@ async function readAll(): Promise<CompleteSnapshot> {
   return snapshot;
 }
 
+async function claimAll(): Promise<void> {
+  const { deployments } = await readAll();
+  const claims = deployments.map((object) => ({ kind: "claim" as const, object }));
+  expect(await source.carryOut(claims, abort.signal)).toEqual(new Map());
+}
+
 function resultFor(object: SourceObject, generation: number, message = "1 of 1 runs it"): DeploymentResult {
   return {
     uid: object.uid,
@@ -68,7 +75,7 @@ test("without the CRD it is unreadable and says what to apply; once applied a hi
   await eventually(() => hints > 0, { timeoutMs: 20_000 });
 });
 
-test("a Deployment is read with its canonical Score and carries our finalizer from then on", async () => {
+test("a Deployment is read with its canonical Score; a reading changes nothing, and it carries our finalizer once it is claimed", async () => {
   await kubernetes.apply(workload("read", { devices: ["pi-1", "pi-2"] }));
   const { deployments, version } = await readAll();
   expect(deployments).toMatchObject([
@@ -82,7 +89,11 @@ test("a Deployment is read with its canonical Score and carries our finalizer fr
   ]);
   expect(deployments[0]?.createdAt).toMatch(/^\d{4}-.*Z$/);
   expect(version).toMatch(/^\d+$/);
+  expect(deployments[0]?.isClaimed).toBe(false);
+  expect(await kubernetes.ask("read", "{.metadata.finalizers}")).toBe("");
+  await claimAll();
   expect(await kubernetes.ask("read", "{.metadata.finalizers}")).toBe(`["${FINALIZER}"]`);
+  expect((await readAll()).deployments[0]?.isClaimed).toBe(true);
 });
 
 test("a change of the spec is a hint; our own finalizer and status are none", async () => {
@@ -91,7 +102,7 @@ test("a change of the spec is a hint; our own finalizer and status are none", as
   const hinted = (await readAll()).deployments.find(({ name }) => name === "hinted");
   if (hinted === undefined) throw new Error("it was not read");
   await eventually(async () => {
-    await source.report([resultFor(hinted, 1)], [], abort.signal);
+    await source.report([resultFor(hinted, 1)], abort.signal);
     return await kubernetes.ask("hinted", "{.status.observedGeneration}").then((generation) => generation === "1");
   });
   const before = hints;
@@ -104,7 +115,7 @@ test("a status is written once: what says the same leaves the version, and lastT
   await kubernetes.apply(workload("told"));
   const told = (await readAll()).deployments.find(({ name }) => name === "told");
   if (told === undefined) throw new Error("it was not read");
-  const report = (message?: string): Promise<void> => source.report([resultFor(told, 1, message)], [], abort.signal);
+  const report = (message?: string): Promise<void> => source.report([resultFor(told, 1, message)], abort.signal);
   await eventually(async () => {
     await report();
     return await kubernetes.ask("told", "{.status.observedScoreString}").then((text) => text !== "");
@@ -129,7 +140,7 @@ test("a Score of more than 128 KiB is refused with a sentence, and still has a s
   expect(large.reason).toBe("ScoreTooLarge");
   expect(large.message).toMatch(/^spec\.score has 141 KiB as JSON, more than the 128 KiB/);
   await eventually(async () => {
-    await source.report([resultFor(large, 1)], [], abort.signal);
+    await source.report([resultFor(large, 1)], abort.signal);
     return await kubernetes.ask("large", "{.status.observedGeneration}").then((generation) => generation === "1");
   });
 });
@@ -155,16 +166,17 @@ test("what an older CRD let in is refused with a sentence each, and nothing else
 
 test("one that is being deleted is told as such, until its finalizer is taken", async () => {
   await kubernetes.apply(workload("deleted"));
-  await readAll();
+  await claimAll();
   await kubernetes.server.kubectl(["delete", "iotdep", "deleted", "--wait=false"]);
-  const { deleting, deployments } = await readAll();
+  const { deleting, deployments, evidence } = await readAll();
   expect(deployments.map(({ name }) => String(name))).not.toContain("deleted");
   // Kubernetes counts the deletion as a change.
-  expect(deleting).toMatchObject([{ namespace: "default", name: "deleted", generation: 2 }]);
-  await eventually(async () => {
-    await source.report([], deleting, abort.signal);
-    return (await readAll()).deleting.length === 0;
-  });
+  expect(deleting).toMatchObject([{ namespace: "default", name: "deleted", generation: 2, isClaimed: true }]);
+  expect(evidence).toEqual({ kind: "kubernetes", crd: "present", namespaces: new Map([["default", "present"]]) });
+  const [object] = deleting;
+  if (object === undefined) throw new Error("it was not read");
+  await source.carryOut([{ kind: "release", object }], abort.signal);
+  expect((await readAll()).deleting).toEqual([]);
 });
 
 test("rights that were taken away are named, with what gives them", async () => {

@@ -1,17 +1,35 @@
-// The bucket of desired state in memory, as the planner's tests need it: sequences, delete markers and compare-and-set as JetStream
-// has them. The adapter itself is tested against the real server, in @iot/messaging.
+// The bucket of desired state and the record of removals in memory, as the planner's tests need them: sequences, delete markers and
+// compare-and-set as JetStream has them. The adapters are tested against the real server, in @iot/messaging. And sources of such a bucket.
 
 import type { Parsed } from "@harmony/core";
 import { asDeploymentName, asDeviceId, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
 import type { DesiredStateSnapshot, WriteResult } from "@iot/messaging";
 import { withRevisions } from "../src/apply/apply.ts";
-import type { Step } from "../src/plan/plan.ts";
-import type { CompleteSnapshot, SourceDeployment } from "../src/sources/source.ts";
+import { type DesiredStatePlan, plan, type PlanInput } from "../src/plan/plan.ts";
+import { EMPTY_RECORD, type RemovalRecord } from "../src/plan/removals/record.ts";
+import { type DeviceStep, isDeviceStep, type Step } from "../src/plan/steps.ts";
+import type { CompleteSnapshot, GitEvidence, SourceDeployment } from "../src/sources/source.ts";
 
 export class ModelBucket {
   #sequence = 0;
   readonly #manifests = new Map<DeviceId, { revision: number; manifest: Parsed<Manifest> }>();
   readonly #scores = new Map<string, { revision: number; scoreString: string | null }>();
+  #record: { revision: number; record: RemovalRecord } = { revision: 0, record: EMPTY_RECORD };
+
+  get record(): RemovalRecord {
+    return this.#record.record;
+  }
+
+  get recordRevision(): number {
+    return this.#record.revision;
+  }
+
+  putRecord(record: RemovalRecord, expectedRevision: number): WriteResult {
+    const revision = this.#record.revision + 1;
+    if (expectedRevision !== revision - 1) return { ok: false, reason: "Conflict" };
+    this.#record = { revision, record };
+    return { ok: true, revision };
+  }
 
   snapshot(): DesiredStateSnapshot {
     return { manifests: new Map(this.#manifests), scores: new Map(this.#scores), foreignKeys: [] };
@@ -44,19 +62,24 @@ export class ModelBucket {
 
   apply(steps: readonly Step[]): WriteResult[] {
     const revisions = new Map<string, number>();
-    return steps.map((step) => {
-      const { device, expectedRevision } = step;
-      if (step.kind === "put-manifest") {
-        const own = new Map<DeploymentName, number>(
-          step.follows.flatMap((name) => (revisions.has(`${device}.${name}`) ? [[name, revisions.get(`${device}.${name}`) ?? 0]] : [])),
-        );
-        return this.putManifest(device, withRevisions(step.manifest, step.follows, own), expectedRevision);
-      }
-      const key = `${device}.${step.deployment}`;
-      const result = this.putScore(key, step.kind === "put-score" ? step.scoreString : null, expectedRevision);
-      if (result.ok) revisions.set(key, result.revision);
-      return result;
+    return steps.flatMap((step): WriteResult[] => {
+      if (step.kind === "put-record") return [this.putRecord(step.record, step.expectedRevision)];
+      return isDeviceStep(step) ? [this.#applyToDevice(step, revisions)] : [];
     });
+  }
+
+  #applyToDevice(step: DeviceStep, revisions: Map<string, number>): WriteResult {
+    const { device, expectedRevision } = step;
+    if (step.kind === "put-manifest") {
+      const own = new Map<DeploymentName, number>(
+        step.follows.flatMap((name) => (revisions.has(`${device}.${name}`) ? [[name, revisions.get(`${device}.${name}`) ?? 0]] : [])),
+      );
+      return this.putManifest(device, withRevisions(step.manifest, step.follows, own), expectedRevision);
+    }
+    const key = `${device}.${step.deployment}`;
+    const result = this.putScore(key, step.kind === "put-score" ? step.scoreString : null, expectedRevision);
+    if (result.ok) revisions.set(key, result.revision);
+    return result;
   }
 
   #write(current: number | undefined, expected: number, set: (revision: number) => void): WriteResult {
@@ -81,6 +104,63 @@ export function deployment(name: string, devices: readonly string[], more: Parti
   };
 }
 
+let commits = 0;
+
+/** Of a repository, at a commit of its own that follows from the one before. */
 export function complete(deployments: readonly SourceDeployment[], more: Partial<CompleteSnapshot> = {}): CompleteSnapshot {
-  return { kind: "complete", deployments, refused: [], deleting: [], version: "1", evidence: null, ...more };
+  commits += 1;
+  const version = `c${commits}`;
+  return { kind: "complete", deployments, refused: [], deleting: [], version, evidence: gitEvidence(version), ...more };
+}
+
+export function gitEvidence(tip: string, more: Partial<GitEvidence> = {}): GitEvidence {
+  return { kind: "git", followed: null, tip, lineage: "descends", unreadable: [], consents: new Set(), ...more };
+}
+
+/** As a source answers that is told what was followed last. */
+function readAfter(source: CompleteSnapshot, followed: string | null): CompleteSnapshot {
+  const { evidence } = source;
+  if (evidence?.kind !== "git") return source;
+  const lineage = followed === null ? "first" : followed === evidence.tip ? "descends" : evidence.lineage;
+  return { ...source, evidence: { ...evidence, followed, lineage } };
+}
+
+export const NOW_MS: number = Date.parse("2026-03-01T00:00:00Z");
+
+export function planFor(
+  bucket: ModelBucket,
+  source: CompleteSnapshot,
+  { nowMs = NOW_MS, ...more }: Partial<PlanInput> & { readonly nowMs?: number } = {},
+): DesiredStatePlan {
+  const { record, recordRevision: revision } = bucket;
+  return plan({
+    sourceId: "git:ours",
+    adopts: new Set(),
+    source: readAfter(source, record.followed),
+    desired: bucket.snapshot(),
+    reported: new Map(),
+    removals: { record, revision, nowMs },
+    unclaimed: new Map(),
+    abandoned: new Set(),
+    ...more,
+  });
+}
+
+/** Plans and applies until nothing is left to do. */
+export function settle(
+  bucket: ModelBucket,
+  source: CompleteSnapshot,
+  more: Partial<PlanInput> & { readonly nowMs?: number } = {},
+): DesiredStatePlan {
+  for (let pass = 0; pass < 10; pass += 1) {
+    const planned = planFor(bucket, source, more);
+    if (writesOf(planned).length === 0 && !planned.removals.isRecordChanged) return planned;
+    bucket.apply(planned.steps);
+  }
+  throw new Error("ten passes did not settle");
+}
+
+/** What is written for devices. */
+export function writesOf({ steps }: DesiredStatePlan): DeviceStep[] {
+  return steps.filter(isDeviceStep);
 }

@@ -2,7 +2,7 @@
 
 import { cp, rename, rm } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";
-import { type DesiredStateStore, openStatusStore } from "@iot/messaging";
+import { askOperators, type DesiredStateStore, openStatusStore } from "@iot/messaging";
 import { eventually, type GitRepository, makeGitRepository, type NatsServer, startNats } from "@iot/testkit";
 import { asDeviceId } from "@iot/contracts";
 import { expect, it, onTestFinished } from "vitest";
@@ -89,7 +89,8 @@ it("brings a push, an edit and a removal to the bucket", async () => {
   await push({ "a.yaml": null });
   running.poke();
   await scoreHolds(bucket, "pi-1.hello", null);
-  expect(await bucket.manifest("pi-1")).toEqual({ sources: ["git:test"], deployments: {} });
+  const mark = { uid: "git:test/default/hello", at: expect.any(String), why: expect.stringContaining("takes it away") };
+  expect(await bucket.manifest("pi-1")).toEqual({ sources: ["git:test"], deployments: {}, removed: { hello: mark } });
 });
 
 it("started again with everything current it writes nothing", async () => {
@@ -279,22 +280,28 @@ it("a repository that suddenly has nothing empties no fleet until that is confir
   await scoreHolds(bucket, "pi-11.hello", "nginx");
   await push({ "a.yaml": null });
   first.poke();
-  const message = await eventually(() => first.vitals.massRemoval);
-  expect(message).toContain("MassRemoval: 12 of 12 entries would go (hello from 12 devices)");
+  const message = await eventually(() => first.vitals.held);
+  expect(message).toContain("held: 12 removals (default/hello from 12 devices)");
   expect(await bucket.score("pi-0.hello")).not.toBeNull();
   await first.close();
-  const token = /IOT_CONFIRM_MASS_REMOVAL=(\w+)/.exec(message)?.[1] ?? "";
-  await operator({ confirmMassRemoval: token });
+  const second = await operator();
+  await eventually(() => second.vitals.held === message);
+  const ask = (token: string) => askOperators(bucket.messaging, "confirm", { token }, AbortSignal.timeout(10_000));
+  expect(await ask("000000000000")).toMatchObject([{ source: "git:test", done: false }]);
+  expect(await ask(/iot confirm (\w+)/.exec(message)?.[1] ?? "")).toMatchObject([{ done: true }]);
   await scoreHolds(bucket, "pi-0.hello", null);
+  await eventually(() => second.vitals.held === null);
 });
 
-it("a device known from its status alone gets an empty manifest", async () => {
+it("a device known from its status alone gets no manifest: what it says of itself is no evidence", async () => {
   const { push, bucket, operator } = await world();
   await push({ "README.md": "nothing yet" });
-  await operator();
-  await bucket.putStatus(statusOf("pi-7", {}));
-  await eventually(async () => (await bucket.manifest("pi-7")) !== undefined);
-  expect(await bucket.manifest("pi-7")).toEqual({ sources: ["git:test"], deployments: {} });
+  const running = await operator();
+  await bucket.putStatus(statusOf("pi-7", { hello: { revision: 1 } }));
+  await push({ "a.yaml": workload("other") });
+  running.poke();
+  await scoreHolds(bucket, "pi-1.other", "nginx");
+  expect(await bucket.manifest("pi-7")).toBeUndefined();
 });
 
 it("what the devices say is told, of the revision that was written and no other", async () => {

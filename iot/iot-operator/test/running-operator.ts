@@ -9,9 +9,12 @@ import {
   type DesiredStateSnapshot,
   type DesiredStateStore,
   type Messaging,
+  openAudit,
   openDesiredState,
+  openSourceRecords,
   openStatusStore,
   openStatusWriter,
+  serveOperatorRequests,
 } from "@iot/messaging";
 import { eventually, makeTempFolder } from "@iot/testkit";
 import { onTestFinished } from "vitest";
@@ -35,11 +38,10 @@ export interface RunningOptions {
   readonly env?: Record<string, string>;
   /** For injected faults. */
   readonly wrap?: (store: DesiredStateStore) => DesiredStateStore;
-  readonly confirmMassRemoval?: string;
 }
 
 export async function runOperator(options: RunningOptions): Promise<RunningOperator> {
-  const { natsUrl, gitUrl, sourceId = "git:test", env = {}, wrap = (store) => store, confirmMassRemoval } = options;
+  const { natsUrl, gitUrl, sourceId = "git:test", env = {}, wrap = (store) => store } = options;
   const lines: string[] = [];
   const log = createLog({ name: "operator", format: "text", write: (line) => void lines.push(line) });
   const folder = await makeTempFolder("operator");
@@ -47,17 +49,22 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
   const messaging = await connect(natsUrl);
   const desired = await openDesiredState(messaging, { log });
   const status = await openStatusStore(messaging, { log });
+  const records = await openSourceRecords(messaging, { log });
+  const audit = openAudit(messaging, { log });
   const { git } = readConfig({ IOT_GIT_URL: gitUrl, ...env });
   if (git === null) throw new Error("no IOT_GIT_URL");
   const source = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
-  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, vitals, log, confirmMassRemoval });
+  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, vitals, log });
   messaging.onReconnect(() => operator.resync());
+  const serving = new AbortController();
+  serveOperatorRequests(messaging, (asked) => operator.answer(asked), { log, signal: serving.signal });
   let closed = false;
   const close = async (): Promise<void> => {
     if (closed) return;
     closed = true;
+    serving.abort();
     await operator.close();
-    await desired.close();
+    await Promise.all([desired.close(), records.close()]);
     await messaging.close();
     await folder.remove();
   };

@@ -19,6 +19,9 @@ export {
   TAKE_OLDER_AFTER_MS,
   type UnreadableReason,
 } from "./device.ts";
+export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
+export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
+export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
 export { type DesiredStateSnapshot, type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
 export {
   type InventoryEntry,

@@ -4,27 +4,20 @@ import { createLog } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError } from "@iot/messaging";
 import { expect, it } from "vitest";
-import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
-import { apply } from "./apply.ts";
-import { plan, type Step } from "../plan/plan.ts";
+import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
+import type { RemovalRecord } from "../plan/removals/record.ts";
+import { apply, type ApplyOptions } from "./apply.ts";
+import type { Step } from "../plan/steps.ts";
 
 const log = createLog({ name: "test", write: () => undefined });
 const { signal } = new AbortController();
 
 function stepsFor(bucket: ModelBucket, devices: readonly string[]): readonly Step[] {
-  const source = complete([deployment("hello", devices)]);
-  return plan({
-    sourceId: "git:test",
-    source,
-    desired: bucket.snapshot(),
-    reported: new Map(),
-    mayRemove: () => false,
-    abandoned: new Set(),
-  }).steps;
+  return planFor(bucket, complete([deployment("hello", devices)])).steps;
 }
 
-/** The model as a store, with what was asked of it in order; `fault` may throw. */
-function storeOf(bucket: ModelBucket, fault: (device: string) => void = () => undefined): { store: DesiredStateStore; asked: string[] } {
+/** The model as stores, with what was asked of them in order; `fault` may throw. */
+function storesOf(bucket: ModelBucket, fault: (device: string) => void = () => undefined): { to: ApplyOptions; asked: string[] } {
   const asked: string[] = [];
   const store: DesiredStateStore = {
     observe: () => Promise.resolve(bucket.snapshot()),
@@ -42,14 +35,22 @@ function storeOf(bucket: ModelBucket, fault: (device: string) => void = () => un
     problem: () => null,
     close: () => Promise.resolve(),
   };
-  return { store, asked };
+  const putRecord = async (record: RemovalRecord, expectedRevision: number) => {
+    asked.push("record");
+    return bucket.putRecord(record, expectedRevision);
+  };
+  const carryOut: ApplyOptions["carryOut"] = async (steps) => {
+    for (const { kind, object } of steps) asked.push(`${kind} ${object.name}`);
+    return new Map();
+  };
+  return { to: { store, putRecord, carryOut, signal, log }, asked };
 }
 
 it("the manifest names the revision that its score was given", async () => {
   const bucket = new ModelBucket();
-  const { store, asked } = storeOf(bucket);
-  expect(await apply(stepsFor(bucket, ["pi-1"]), { store, signal, log })).toEqual({ writes: 2, conflicts: [], refused: [] });
-  expect(asked).toEqual(["score pi-1", "manifest pi-1"]);
+  const { to, asked } = storesOf(bucket);
+  expect(await apply(stepsFor(bucket, ["pi-1"]), to)).toMatchObject({ writes: 2, conflicts: [], refused: [], record: "written" });
+  expect(asked).toEqual(["record", "score pi-1", "manifest pi-1"]);
   expect(bucket.manifest("pi-1")?.deployments["hello"]?.revision).toBe(1);
 });
 
@@ -57,26 +58,35 @@ it("a conflict leaves that device, and no other", async () => {
   const bucket = new ModelBucket();
   const steps = stepsFor(bucket, ["pi-1", "pi-2"]);
   bucket.putScore("pi-1.hello", "somebody else's", 0);
-  const { store, asked } = storeOf(bucket);
-  expect(await apply(steps, { store, signal, log })).toEqual({ writes: 2, conflicts: ["pi-1"], refused: [] });
+  const { to, asked } = storesOf(bucket);
+  expect(await apply(steps, to)).toMatchObject({ writes: 2, conflicts: ["pi-1"], refused: [] });
   expect(asked).not.toContain("manifest pi-1");
   expect(bucket.manifest("pi-2")).toBeDefined();
 });
 
+it("what the record was not given is not written anywhere", async () => {
+  const bucket = new ModelBucket();
+  const steps = stepsFor(bucket, ["pi-1"]);
+  bucket.putRecord(bucket.record, 0);
+  const { to, asked } = storesOf(bucket);
+  expect(await apply(steps, to)).toMatchObject({ writes: 0, record: "conflict" });
+  expect(asked).toEqual(["record"]);
+});
+
 it("a device whose manifest can never be written does not hold up the others", async () => {
   const bucket = new ModelBucket();
-  const { store } = storeOf(bucket, (device) => {
+  const { to } = storesOf(bucket, (device) => {
     if (device === "pi-1") throw new MessagingError("TooLarge", "larger than the server takes");
   });
-  const result = await apply(stepsFor(bucket, ["pi-1", "pi-2"]), { store, signal, log });
+  const result = await apply(stepsFor(bucket, ["pi-1", "pi-2"]), to);
   expect(result.refused).toEqual([asDeviceId("pi-1")]);
   expect(bucket.manifest("pi-2")).toBeDefined();
 });
 
 it("a write that may succeed later ends the pass with its error", async () => {
   const bucket = new ModelBucket();
-  const { store } = storeOf(bucket, () => {
+  const { to } = storesOf(bucket, () => {
     throw new MessagingError("Timeout", "no answer");
   });
-  await expect(apply(stepsFor(bucket, ["pi-1", "pi-2"]), { store, signal, log })).rejects.toThrow("no answer");
+  await expect(apply(stepsFor(bucket, ["pi-1", "pi-2"]), to)).rejects.toThrow("no answer");
 });

@@ -1,17 +1,35 @@
-// Writes a plan's steps: in their order for each device, many devices at once. Every write says which revision it replaces; a refusal
-// leaves that device as it is for this pass, since somebody else wrote there. No choice is made here.
+// Carries out a plan's steps: the record of removals first and alone, for nothing may go that it does not say; then each device's in their
+// order, many devices at once; then what the source does to its objects. Every write says which revision it replaces; a refusal leaves that
+// device as it is for this pass, since somebody else wrote there. No choice is made here.
 
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/messaging";
 import type { Log, LogFields } from "@harmony/runtime";
-import type { Step } from "../plan/plan.ts";
+import type { RemovalRecord } from "../plan/removals/record.ts";
+import { type DeviceStep, isDeviceStep, type Step } from "../plan/steps.ts";
+import type { OwnerStep, Source } from "../sources/source.ts";
 
 export interface Applied {
+  /** Of the bucket of desired state. */
   readonly writes: number;
   /** Devices where somebody else had written: to be observed again. */
   readonly conflicts: readonly DeviceId[];
   /** Devices whose writes cannot succeed until something changes, e.g. a manifest that is too large; the others go on. */
   readonly refused: readonly DeviceId[];
+  /** What became of the record; null: it was not to be written. On a conflict nothing else was done. */
+  readonly record: "written" | "conflict" | null;
+  /** Objects that were claimed or released. */
+  readonly claims: number;
+  /** By uid, why an object could not be. */
+  readonly unclaimed: ReadonlyMap<string, string>;
+}
+
+export interface ApplyOptions {
+  readonly store: DesiredStateStore;
+  readonly putRecord: (record: RemovalRecord, expectedRevision: number) => Promise<WriteResult>;
+  readonly carryOut: Source["carryOut"];
+  readonly signal: AbortSignal;
+  readonly log: Log;
 }
 
 type Tell = (message: string, fields: LogFields) => void;
@@ -22,10 +40,25 @@ const DEVICES_AT_ONCE = 256;
 const STEPS_TOLD = 200;
 
 /** @throws MessagingError of a write that may succeed later, when all that was on its way has ended. */
-export async function apply(
-  steps: readonly Step[],
-  options: { store: DesiredStateStore; signal: AbortSignal; log: Log },
-): Promise<Applied> {
+export async function apply(steps: readonly Step[], options: ApplyOptions): Promise<Applied> {
+  const nothing = { writes: 0, conflicts: [], refused: [], claims: 0, unclaimed: new Map<string, string>() };
+  let record: Applied["record"] = null;
+  for (const step of steps) {
+    if (step.kind !== "put-record") continue;
+    const { ok } = await options.putRecord(step.record, step.expectedRevision);
+    if (!ok) return { ...nothing, record: "conflict" };
+    record = "written";
+  }
+  const devices = await applyToDevices(steps.filter(isDeviceStep), options);
+  const own = steps.filter((step): step is OwnerStep => step.kind === "claim" || step.kind === "release");
+  const unclaimed = own.length === 0 ? nothing.unclaimed : await options.carryOut(own, options.signal);
+  return { ...devices, record, claims: own.length - unclaimed.size, unclaimed };
+}
+
+async function applyToDevices(
+  steps: readonly DeviceStep[],
+  options: ApplyOptions,
+): Promise<Pick<Applied, "writes" | "conflicts" | "refused">> {
   const { signal, store } = options;
   const level = steps.length <= STEPS_TOLD ? "info" : "debug";
   const log: Tell = (message, fields) => options.log[level](message, fields);
@@ -58,12 +91,12 @@ export async function apply(
 }
 
 async function applyToDevice(
-  steps: readonly Step[],
+  steps: readonly DeviceStep[],
   { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Tell },
 ): Promise<{ writes: number; conflict: boolean }> {
   const revisions = new Map<DeploymentName, number>();
   let writes = 0;
-  const group = async (own: readonly Step[]): Promise<boolean> => {
+  const group = async (own: readonly DeviceStep[]): Promise<boolean> => {
     signal.throwIfAborted();
     const results = await Promise.allSettled(own.map((step) => write(step, revisions, store)));
     let ok = true;
@@ -87,7 +120,7 @@ async function applyToDevice(
   return { writes, conflict: false };
 }
 
-function write(step: Step, revisions: ReadonlyMap<DeploymentName, number>, store: DesiredStateStore): Promise<WriteResult> {
+function write(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, store: DesiredStateStore): Promise<WriteResult> {
   const { device, expectedRevision } = step;
   if (step.kind === "put-score")
     return store.putScore({ device, deployment: step.deployment, scoreString: step.scoreString, expectedRevision });
@@ -111,7 +144,7 @@ export function withRevisions(
 }
 
 /** A manifest is what makes a change take effect. `revision` is the Score's, which the device reports on. */
-function tell(step: Step, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
+function tell(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
   const { device } = step;
   if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });
   if (step.kind !== "put-manifest") return;

@@ -29,7 +29,6 @@ export interface OperatorConfig {
   readonly git: GitConfig | null;
   readonly sourceId: string | undefined;
   readonly httpPort: number;
-  readonly confirmMassRemoval: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -50,7 +49,6 @@ export function readConfig(env: Environment): OperatorConfig {
     git: gitConfig(env),
     sourceId,
     httpPort: whole(env, "IOT_HTTP_PORT", { fallback: 8080, min: 0, max: 65_535 }),
-    confirmMassRemoval: text(env, "IOT_CONFIRM_MASS_REMOVAL"),
   };
 }
 

@@ -44,14 +44,15 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
   return { port: portOf(server), close: () => closed(server) };
 }
 
-/** A commit that is not followed, removals that wait and a report that failed are said, and all that can be served is. */
+/** A commit that is not followed, removals that are held or lost and a report that failed are said, and all that can be served is. */
 export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
-  const { nats, inStep, sourceReadable, sourceProblem, passProblem, reportProblem, massRemoval, sourceVersion } = vitals;
+  const { nats, inStep, sourceReadable, sourceProblem, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
   const bucketProblem = nats === null ? vitals.bucketProblem() : null;
-  const all = [nats === null ? null : `NATS: ${nats}`, bucketProblem, sourceProblem, passProblem, reportProblem, massRemoval];
+  const own = [sourceProblem, ownerProblem, vitals.otherOwners, claimProblem, passProblem, reportProblem, held, lost];
+  const all = [nats === null ? null : `NATS: ${nats}`, bucketProblem, ...own];
   const problems = all.filter((problem) => problem !== null);
-  const ready = nats === null && bucketProblem === null && sourceReadable && passProblem === null && inStep;
-  return { ready, version: sourceVersion, problems };
+  const ready = nats === null && bucketProblem === null && sourceReadable && ownerProblem === null && passProblem === null && inStep;
+  return { ready, version: vitals.sourceVersion, problems };
 }
 
 function metrics(vitals: Vitals, nowMs: number): string {
@@ -72,7 +73,8 @@ function metrics(vitals: Vitals, nowMs: number): string {
       "1 when the newest version of the source is followed.",
       vitals.sourceProblem === null ? 1 : 0,
     ],
-    ["iot_operator_mass_removal_held", "gauge", "1 when removals wait to be confirmed.", vitals.massRemoval === null ? 0 : 1],
+    ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
+    ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],
   ];
   if (lastSourceReadAtMs !== null) {
     lines.push([

@@ -15,7 +15,17 @@ export interface Vitals {
   /** Why the last pass, or the last report, came to no end; null: it did. */
   passProblem: string | null;
   reportProblem: string | null;
-  massRemoval: string | null;
+  /** Why nothing is written: the records say that the source is another's. */
+  ownerProblem: string | null;
+  /** Which of its names a source owns that is not heard any more. */
+  otherOwners: string | null;
+  /** Why objects of the source cannot be claimed or released. */
+  claimProblem: string | null;
+  /** What waits for a person's word; what the source no longer has and nobody deleted. */
+  held: string | null;
+  lost: string | null;
+  heldRemovals: number;
+  lostEntries: number;
   deployments: number;
   devices: number;
   foreignKeys: number;
@@ -36,7 +46,13 @@ export function newVitals(): Vitals {
     inStep: false,
     passProblem: null,
     reportProblem: null,
-    massRemoval: null,
+    ownerProblem: null,
+    otherOwners: null,
+    claimProblem: null,
+    held: null,
+    lost: null,
+    heldRemovals: 0,
+    lostEntries: 0,
     deployments: 0,
     devices: 0,
     foreignKeys: 0,

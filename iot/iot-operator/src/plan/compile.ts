@@ -1,10 +1,11 @@
 // From all Deployments of this source to what each device should have of it. Pure. Who holds a name on a device is decided here:
-// an entry of another source always, an entry of an object that was refused (it stays as it is), else the older Deployment.
-// What has to be written for it is plan.ts's.
+// the one that has it, as long as its entry stands (of another source, of an object that cannot be served, of one that is asked for, of
+// one whose removal was not seen or is held); else the older Deployment. What has to be written for it is plan.ts's.
 
 import { type DeploymentName, type DeviceId, type Manifest, type ManifestEntry, keys } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
 import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
+import type { RemovalsPlan } from "./removals/plan-removals.ts";
 
 /** A Deployment that does not get its name on a device, and who has it there. */
 export interface NameConflict {
@@ -20,12 +21,22 @@ export interface Compiled {
 
 export interface CompileInput {
   readonly sourceId: string;
+  /** Sources whose entries are taken over by what has the same namespace and name here. */
+  readonly adopts: ReadonlySet<string>;
   readonly source: CompleteSnapshot;
   readonly desired: DesiredStateSnapshot;
+  readonly verdicts: RemovalsPlan["verdicts"];
 }
 
-export function compile({ sourceId, source, desired }: CompileInput): Compiled {
+export function compile({ sourceId, adopts, source, desired, verdicts }: CompileInput): Compiled {
   const keeps = keptByRefusal(sourceId, source);
+  const isTaken = (deployment: SourceDeployment, device: DeviceId, entry: ManifestEntry): boolean => {
+    const isOfItsName = entry.namespace === deployment.namespace;
+    if (entry.source !== sourceId) return !(isOfItsName && adopts.has(entry.source));
+    if (isOfItsName) return false;
+    const verdict = verdicts.get(keys.score(device, deployment.name));
+    return keeps(deployment.name, entry) || (verdict !== undefined && verdict.kind !== "goes");
+  };
   const devices = new Map<DeviceId, Map<DeploymentName, SourceDeployment>>();
   const conflicts = new Map<string, NameConflict[]>();
   const refuse = (loser: SourceDeployment, device: DeviceId, holder: NameConflict["holder"]): void => {
@@ -34,17 +45,18 @@ export function compile({ sourceId, source, desired }: CompileInput): Compiled {
     else known.push({ device, holder });
   };
   for (const deployment of source.deployments) {
-    const { name } = deployment;
+    const { name, isClaimed } = deployment;
+    if (isClaimed === false) continue;
     for (const device of deployment.targetDevices) {
       const entry = entryOf(manifestOf(desired, device), name);
-      if (entry !== undefined && (entry.source !== sourceId || keeps(name, entry))) {
+      if (entry !== undefined && isTaken(deployment, device, entry)) {
         refuse(deployment, device, { source: entry.source, namespace: entry.namespace, name });
         continue;
       }
       const claims = devices.get(device) ?? new Map<DeploymentName, SourceDeployment>();
       devices.set(device, claims);
       const rival = claims.get(name);
-      const [keeper, loser] = rival === undefined ? [deployment] : older(deployment, rival, entry?.uid);
+      const [keeper, loser] = rival === undefined ? [deployment] : older(deployment, rival, entry?.namespace);
       claims.set(name, keeper);
       if (loser !== undefined) refuse(loser, device, { source: sourceId, namespace: keeper.namespace, name });
     }
@@ -52,9 +64,10 @@ export function compile({ sourceId, source, desired }: CompileInput): Compiled {
   return { devices, conflicts };
 }
 
-/** Whether an entry belongs to an object that was read but cannot be served, and so stays as it is. */
-export function keptByRefusal(sourceId: string, source: CompleteSnapshot): (name: string, entry: ManifestEntry) => boolean {
-  const refused = new Set(source.refused.map(({ namespace, name }) => `${namespace}/${name}`));
+/** Whether an entry belongs to an object that was read but cannot be served, or not yet, and so stays as it is. */
+function keptByRefusal(sourceId: string, source: CompleteSnapshot): (name: string, entry: ManifestEntry) => boolean {
+  const unserved = [...source.refused, ...source.deployments.filter(({ isClaimed }) => isClaimed === false)];
+  const refused = new Set(unserved.map(({ namespace, name }) => `${namespace}/${name}`));
   return (name, entry) => entry.source === sourceId && refused.has(`${entry.namespace}/${name}`);
 }
 
@@ -77,11 +90,11 @@ export function scoreOf(
   return desired.scores.get(keys.score(device, name)) ?? { revision: 0, scoreString: null };
 }
 
-/** The older first; of two of one age (a git repository tells none) the one that has the name now, then by uid. */
-function older(a: SourceDeployment, b: SourceDeployment, holderUid: string | undefined): [SourceDeployment, SourceDeployment] {
+/** The one that has the name now, else the older; of two of one age (a git repository tells none) the first by uid. */
+function older(a: SourceDeployment, b: SourceDeployment, holder: string | undefined): [SourceDeployment, SourceDeployment] {
+  if (a.namespace === holder) return [a, b];
+  if (b.namespace === holder) return [b, a];
   const ageMs = Date.parse(a.createdAt) - Date.parse(b.createdAt);
   if (ageMs !== 0 && !Number.isNaN(ageMs)) return ageMs < 0 ? [a, b] : [b, a];
-  if (a.uid === holderUid) return [a, b];
-  if (b.uid === holderUid) return [b, a];
   return a.uid < b.uid ? [a, b] : [b, a];
 }

@@ -1,40 +1,20 @@
 // What is written, in which order, and what never is.
 
-import { asDeviceId, type DeviceId, type ManifestEntry } from "@iot/contracts";
+import { asDeviceId, type ManifestEntry } from "@iot/contracts";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
-import { type DesiredStatePlan, plan, type PlanInput } from "./plan.ts";
-import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
+import { complete, deployment, ModelBucket, planFor, settle, writesOf } from "../../test/model-bucket.ts";
+import type { DesiredStatePlan } from "./plan.ts";
+import type { SourceDeployment } from "../sources/source.ts";
 
 const SOURCE = "git:ours";
 const OTHER = "kubernetes:theirs";
 const pi = asDeviceId("pi-1");
 
-function planFor(bucket: ModelBucket, source: CompleteSnapshot, more: Partial<PlanInput> = {}): DesiredStatePlan {
-  return plan({
-    sourceId: SOURCE,
-    source,
-    desired: bucket.snapshot(),
-    reported: new Map(),
-    mayRemove: () => false,
-    abandoned: new Set(),
-    ...more,
-  });
-}
-
-/** Plans and applies until nothing is left to do. */
-function settle(bucket: ModelBucket, source: CompleteSnapshot, more: Partial<PlanInput> = {}): DesiredStatePlan {
-  for (let pass = 0; pass < 10; pass += 1) {
-    const planned = planFor(bucket, source, more);
-    if (planned.steps.length === 0) return planned;
-    bucket.apply(planned.steps);
-  }
-  throw new Error("ten passes did not settle");
-}
-
 function kinds(planned: DesiredStatePlan): string[] {
-  return planned.steps.map((step) => `${step.kind} ${step.kind === "put-manifest" ? step.device : `${step.device}.${step.deployment}`}`);
+  return writesOf(planned).map(
+    (step) => `${step.kind} ${step.kind === "put-manifest" ? step.device : `${step.device}.${step.deployment}`}`,
+  );
 }
 
 function entry(name: string, more: Partial<ManifestEntry> = {}): ManifestEntry {
@@ -50,6 +30,7 @@ describe("what is written", () => {
     expect(bucket.manifest("pi-1")).toEqual({
       sources: [SOURCE],
       deployments: { hello: entry("hello", { createdAt: "2026-01-01T00:00:00Z" }) },
+      removed: {},
     });
   });
 
@@ -58,35 +39,53 @@ describe("what is written", () => {
     const source = complete([deployment("hello", ["pi-1", "pi-2"]), deployment("other", ["pi-2"])]);
     settle(bucket, source);
     expect(planFor(bucket, source).steps).toEqual([]);
+    expect(kinds(planFor(bucket, complete(source.deployments)))).toEqual([]);
   });
 
   it("only what a process that died between score and manifest left undone", () => {
     const bucket = new ModelBucket();
     const source = complete([deployment("hello", ["pi-1"])]);
-    bucket.apply(planFor(bucket, source).steps.slice(0, 1));
+    bucket.apply(planFor(bucket, source).steps.slice(0, 2));
     expect(kinds(planFor(bucket, source))).toEqual(["put-manifest pi-1"]);
   });
 
-  it("a removal: the manifest, then the score", () => {
+  it("a removal: the record, the manifest with a mark, then the score", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
-    expect(kinds(planFor(bucket, complete([])))).toEqual(["put-manifest pi-1", "remove-score pi-1.hello"]);
-    settle(bucket, complete([]));
-    expect(bucket.manifest("pi-1")).toEqual({ sources: [SOURCE], deployments: {} });
+    const gone = complete([]);
+    const planned = planFor(bucket, gone);
+    expect(planned.steps[0]?.kind).toBe("put-record");
+    expect(kinds(planned)).toEqual(["put-manifest pi-1", "remove-score pi-1.hello"]);
+    settle(bucket, gone);
+    const mark = { uid: "uid-default-hello", at: "2026-03-01T00:00:00.000Z", why: `commit ${gone.version} takes it away` };
+    expect(bucket.manifest("pi-1")).toEqual({ sources: [SOURCE], deployments: {}, removed: { hello: mark } });
     expect(bucket.score("pi-1.hello")).toBeNull();
   });
 
-  it("an empty manifest for a device that only ever reported", () => {
-    const planned = planFor(new ModelBucket(), complete([]), { reported: new Map([[pi, new Map()]]) });
-    expect(planned.steps).toEqual([
-      { kind: "put-manifest", device: pi, manifest: { sources: [SOURCE], deployments: {} }, follows: [], expectedRevision: 0 },
-    ]);
+  it("the mark stays until the device has it no longer at that revision, or it is wanted again", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete([deployment("hello", ["pi-1"]), deployment("other", ["pi-1"])]));
+    const gone = complete([]);
+    settle(bucket, gone);
+    const revision = bucket.snapshot().manifests.get(pi)?.revision ?? 0;
+    const said = (at: number, ...names: string[]) => ({ reported: new Map([[pi, { manifestRevision: at, deployments: new Set(names) }]]) });
+    expect(kinds(planFor(bucket, gone, said(revision, "hello", "other")))).toEqual([]);
+    expect(kinds(planFor(bucket, gone, said(revision - 1)))).toEqual([]);
+    settle(bucket, gone, said(revision, "hello"));
+    expect(Object.keys(bucket.manifest("pi-1")?.removed ?? {})).toEqual(["hello"]);
+    settle(bucket, complete([deployment("hello", ["pi-1"])]));
+    expect(bucket.manifest("pi-1")?.removed).toEqual({});
+  });
+
+  it("nothing for a device that only ever reported", () => {
+    const reported = new Map([[pi, { manifestRevision: null, deployments: new Set(["hello"]) }]]);
+    expect(kinds(planFor(new ModelBucket(), complete([]), { reported }))).toEqual([]);
   });
 
   it("a push that changes nothing of a deployment does not touch its entry", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"], { commit: "a", generation: 1 })]));
-    expect(planFor(bucket, complete([deployment("hello", ["pi-1"], { commit: "b", generation: 2 })])).steps).toEqual([]);
+    expect(kinds(planFor(bucket, complete([deployment("hello", ["pi-1"], { commit: "b", generation: 2 })])))).toEqual([]);
   });
 
   it("fields that others set on an entry stay when it changes", () => {
@@ -121,7 +120,8 @@ describe("what is not ours", () => {
     bucket.putManifest(pi, { sources: [OTHER], deployments: { theirs } }, 0);
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
     settle(bucket, complete([]));
-    expect(bucket.manifest("pi-1")).toEqual({ sources: [OTHER, SOURCE], deployments: { theirs } });
+    expect(bucket.manifest("pi-1")).toMatchObject({ sources: [OTHER, SOURCE] });
+    expect(bucket.manifest("pi-1")?.deployments).toEqual({ theirs });
     expect(bucket.score("pi-1.theirs")).toBe("score");
   });
 
@@ -130,7 +130,7 @@ describe("what is not ours", () => {
     bucket.putScore("pi-1.hello", "score", 0);
     bucket.putManifest(pi, { sources: [OTHER, SOURCE], deployments: { hello: { ...theirs, namespace: "prod" } } }, 0);
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"])]));
-    expect(planned.steps).toEqual([]);
+    expect(kinds(planned)).toEqual([]);
     expect(planned.blocked).toEqual([
       {
         subject: "uid-default-hello",
@@ -143,7 +143,17 @@ describe("what is not ours", () => {
   it("a device of other sources that never reported gets no manifest from us", () => {
     const bucket = new ModelBucket();
     bucket.putManifest(pi, { sources: [OTHER], deployments: { theirs } }, 0);
-    expect(planFor(bucket, complete([])).steps).toEqual([]);
+    expect(kinds(planFor(bucket, complete([])))).toEqual([]);
+  });
+
+  it("is taken over by namespace and name when a person says so", () => {
+    const bucket = new ModelBucket();
+    bucket.putScore("pi-1.hello", deployment("hello", []).scoreString, 0);
+    bucket.putManifest(pi, { sources: [OTHER], deployments: { hello: { ...theirs, namespace: "default" }, theirs } }, 0);
+    settle(bucket, complete([deployment("hello", ["pi-1"])]), { adopts: new Set([OTHER]) });
+    expect(bucket.manifest("pi-1")?.deployments).toMatchObject({ hello: { source: SOURCE, revision: 1 }, theirs });
+    const other = settle(bucket, complete([deployment("theirs", ["pi-1"], { namespace: "plant" })]), { adopts: new Set([OTHER]) });
+    expect(other.blocked).toMatchObject([{ reason: "NameConflict" }]);
   });
 });
 
@@ -160,6 +170,15 @@ describe("two of one name", () => {
       expect([bucket.score("pi-1.hello"), bucket.score("pi-2.hello")]).toEqual(["old", "young"]);
       expect(blocked.map(({ subject, reason }) => [subject, reason])).toEqual([[young.uid, "NameConflict"]]);
     }
+  });
+
+  it("the one that has it keeps it, older or not", () => {
+    const young = deployment("hello", ["pi-1"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
+    const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
+    const bucket = new ModelBucket();
+    settle(bucket, complete([young]));
+    expect(settle(bucket, complete([young, old])).blocked).toMatchObject([{ subject: old.uid, reason: "NameConflict" }]);
+    expect(bucket.score("pi-1.hello")).toBe("young");
   });
 
   it("of one age, the one that has it keeps it", () => {
@@ -188,7 +207,7 @@ describe("what stays as it is", () => {
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
     const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"], { namespace: "young" })], { refused: [refused] }));
-    expect(planned.steps).toEqual([]);
+    expect(kinds(planned)).toEqual([]);
     expect(planned.blocked[0]).toMatchObject({ subject: "uid-young-hello", reason: "NameConflict" });
   });
 
@@ -197,7 +216,7 @@ describe("what stays as it is", () => {
     settle(bucket, complete([deployment("hello", ["pi-1"], { generation: 7, scoreString: "new" })]));
     const stale = complete([deployment("hello", ["pi-1"], { generation: 5, scoreString: "old" })]);
     const planned = planFor(bucket, stale);
-    expect(planned.steps).toEqual([]);
+    expect(kinds(planned)).toEqual([]);
     expect(planned.blocked).toMatchObject([{ subject: "uid-default-hello", reason: "OlderGeneration" }]);
     settle(bucket, { ...stale, authoritative: true });
     expect(bucket.score("pi-1.hello")).toBe("old");
@@ -211,41 +230,28 @@ describe("what stays as it is", () => {
   });
 });
 
-describe("mass removal", () => {
+describe("what is held", () => {
   const names = Array.from({ length: 30 }, (_, index) => `d${index}`);
   const all = names.map((name) => deployment(name, ["pi-1"]));
 
-  it("ten may go, and so may a fifth", () => {
-    const bucket = new ModelBucket();
-    settle(bucket, complete(all.slice(0, 10)));
-    expect(settle(bucket, complete([])).massRemoval).toBeNull();
-    const many = Array.from({ length: 60 }, (_, index) => deployment(`d${index}`, ["pi-1"]));
-    settle(bucket, complete(many));
-    expect(settle(bucket, complete(many.slice(12))).massRemoval).toBeNull();
-    expect(Object.keys(bucket.manifest("pi-1")?.deployments ?? {})).toHaveLength(48);
-  });
-
-  it("more wait, what is new there waits with them, what changes goes on", () => {
+  it("stays, what is new on its device waits with it, what changes goes on", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete(all));
     const changed = deployment("d0", ["pi-1"], { generation: 2, scoreString: "changed" });
-    const source = complete([changed, deployment("new", ["pi-1"]), deployment("new", ["pi-2"])]);
-    const { massRemoval } = settle(bucket, source);
-    expect(massRemoval?.removals).toHaveLength(29);
-    expect(massRemoval?.message).toContain("29 of 31 entries would go (d1 from pi-1, ");
+    const { removals } = settle(bucket, complete([changed, deployment("new", ["pi-1"]), deployment("new", ["pi-2"])]));
+    expect(removals.record.held).toHaveLength(29);
     expect(Object.keys(bucket.manifest("pi-1")?.deployments ?? {}).toSorted()).toEqual(names.toSorted());
     expect(bucket.score("pi-1.d0")).toBe("changed");
-    settle(bucket, source, { mayRemove: ({ token }) => token === massRemoval?.token });
-    expect(Object.keys(bucket.manifest("pi-1")?.deployments ?? {}).toSorted()).toEqual(["d0", "new"]);
   });
 
-  it("counts what devices would drop after the bucket was wiped", () => {
-    const reported = new Map<DeviceId, ReadonlyMap<string, string>>(names.map((name) => [asDeviceId(name), new Map([["hello", SOURCE]])]));
-    const planned = planFor(new ModelBucket(), complete([]), { reported });
-    expect(planned.steps).toEqual([]);
-    expect(planned.massRemoval?.removals).toHaveLength(30);
-    const back = planFor(new ModelBucket(), complete([deployment("hello", names)]), { reported });
-    expect(back.massRemoval).toBeNull();
+  it("goes when the bucket was wiped and nothing of it is there", () => {
+    const bucket = new ModelBucket();
+    settle(bucket, complete(all));
+    const { record } = settle(bucket, complete([])).removals;
+    expect(record.held).toHaveLength(30);
+    const wiped = new ModelBucket();
+    wiped.putRecord(record, 0);
+    expect(settle(wiped, complete([])).removals.record.held).toEqual([]);
   });
 });
 
@@ -253,13 +259,13 @@ describe("scores that no manifest names", () => {
   function orphaned(): ModelBucket {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
-    bucket.apply(planFor(bucket, complete([])).steps.slice(0, 1));
+    bucket.apply(planFor(bucket, complete([])).steps.slice(0, 2));
     return bucket;
   }
 
   it("are left alone while another operator may be about to name them", () => {
     const planned = planFor(orphaned(), complete([]));
-    expect(planned.steps).toEqual([]);
+    expect(kinds(planned)).toEqual([]);
     expect(planned.orphans).toEqual(["pi-1.hello@1"]);
   });
 
@@ -305,7 +311,7 @@ describe("from any bucket", () => {
   });
   const someReports = fc
     .uniqueArray(fc.constantFrom(...devices))
-    .map((known) => new Map(known.map((device) => [asDeviceId(device), new Map([["a", SOURCE]])])));
+    .map((known) => new Map(known.map((device) => [asDeviceId(device), { manifestRevision: 1, deployments: new Set(["a"]) }])));
 
   function someBucket(writes: readonly (typeof someWrite extends fc.Arbitrary<infer Write> ? Write : never)[]): ModelBucket {
     const bucket = new ModelBucket();

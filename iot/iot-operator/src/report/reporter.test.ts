@@ -3,10 +3,9 @@
 import type { Clock } from "@harmony/runtime";
 import { asDeviceId, type DeviceStatus, readStatus } from "@iot/contracts";
 import { expect, it } from "vitest";
-import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
+import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
 import { statusOf } from "../../test/status-of.ts";
 import { PROGRESS_DEADLINE_SECONDS } from "@iot/fleet";
-import { plan } from "../plan/plan.ts";
 import { Reporter } from "./reporter.ts";
 import type { CompleteSnapshot } from "../sources/source.ts";
 
@@ -24,15 +23,7 @@ class Subject {
 
   /** Applies one plan, or as much of it, and lets the reporter know what there is then. */
   settle(source: CompleteSnapshot, stepsToApply = Infinity): void {
-    const planned = () =>
-      plan({
-        sourceId: SOURCE,
-        source,
-        desired: this.bucket.snapshot(),
-        reported: new Map(),
-        mayRemove: () => false,
-        abandoned: new Set(),
-      });
+    const planned = () => planFor(this.bucket, source, { sourceId: SOURCE });
     this.bucket.apply(planned().steps.slice(0, stepsToApply));
     this.reporter.settle({ source, desired: this.bucket.snapshot(), plan: planned() });
   }
@@ -57,8 +48,8 @@ it("tells the string that stands in the bucket, and what the devices say of it",
   subject.settle(complete([hello]));
   expect(
     subject.hear(statusOf("pi-1", { hello: { revision: subject.bucket.manifest("pi-1")?.deployments["hello"]?.revision ?? 0 } })),
-  ).toBe(true);
-  expect(subject.told?.results).toMatchObject([
+  ).toBe(false);
+  expect(subject.told).toMatchObject([
     {
       uid: hello.uid,
       generation: 3,
@@ -69,19 +60,30 @@ it("tells the string that stands in the bucket, and what the devices say of it",
   ]);
 });
 
+it("a status is news for the next pass when a mark of a removal may have done its duty", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1"])]));
+  subject.settle(complete([]));
+  subject.settle(complete([]));
+  expect(subject.hear(statusOf("pi-1", { hello: { revision: 1, source: SOURCE } }))).toBe(true);
+  expect(subject.hear(statusOf("pi-1", { hello: { revision: 1, source: SOURCE } }))).toBe(false);
+  expect(subject.hear(statusOf("pi-1", {}))).toBe(true);
+  expect(subject.hear(statusOf("pi-2", {}))).toBe(false);
+});
+
 it("a device goes offline by the age that the server tells, without another event", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
   subject.hear(statusOf("pi-1", {}), 60_000);
-  expect(subject.told?.results[0]?.aggregate).toMatchObject({ pending: 1, offline: 0 });
+  expect(subject.told?.[0]?.aggregate).toMatchObject({ pending: 1, offline: 0 });
   subject.nowMs += 41_000;
-  expect(subject.told?.results[0]?.aggregate).toMatchObject({ pending: 0, offline: 1 });
+  expect(subject.told?.[0]?.aggregate).toMatchObject({ pending: 0, offline: 1 });
 });
 
 it("the deadline counts from the last progress, and anew for another generation", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
-  const stalled = (): string | undefined => subject.told?.results[0]?.conditions.Stalled.status;
+  const stalled = (): string | undefined => subject.told?.[0]?.conditions.Stalled.status;
   expect(stalled()).toBe("False");
   subject.nowMs += PROGRESS_DEADLINE_SECONDS * 1_000 + 1;
   expect(stalled()).toBe("True");
@@ -102,7 +104,7 @@ it("a refused object is told why, and of what still runs of it", () => {
     message: "spec.score: is missing",
   };
   subject.settle(complete([], { refused: [refused] }));
-  expect(subject.told?.results).toMatchObject([
+  expect(subject.told).toMatchObject([
     {
       generation: 2,
       scoreString: hello.scoreString,
@@ -112,32 +114,27 @@ it("a refused object is told why, and of what still runs of it", () => {
   ]);
 });
 
-it("an object may go when neither an entry nor a score of it is left", () => {
+it("an object whose removal is held says so, and how to go on", () => {
+  const subject = new Subject();
+  const devices = Array.from({ length: 12 }, (_, index) => `pi-${index}`);
+  const hello = deployment("hello", devices);
+  subject.settle(complete([hello]));
+  const deleting = [{ uid: hello.uid, namespace: "default", name: "hello", generation: 2 }];
+  subject.settle(complete([], { deleting }));
+  subject.settle(complete([], { deleting }));
+  expect(subject.told).toMatchObject([
+    { uid: hello.uid, generation: 2, aggregate: { devices: 12 }, conditions: { Stalled: { status: "True", reason: "RemovalHeld" } } },
+  ]);
+  expect(subject.told?.[0]?.conditions.Ready.message).toMatch(/iot confirm [0-9a-f]{12}, or the annotation/);
+});
+
+it("an object that waits for its finalizer is told so, and of what runs of it", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1"]);
   subject.settle(complete([hello]));
-  const { uid, namespace, name } = hello;
-  const deleting = complete([], { deleting: [{ uid, namespace, name }] });
-  subject.settle(deleting, 0);
-  expect(subject.told?.removed).toEqual([]);
-  subject.settle(deleting, 1);
-  expect(subject.bucket.manifest("pi-1")?.deployments).toEqual({});
-  expect(subject.told?.removed).toEqual([]);
-  subject.settle(deleting);
-  expect(subject.told?.removed).toEqual([{ uid, namespace, name }]);
-});
-
-it("an object that waits for a mass removal to be confirmed says so", () => {
-  const subject = new Subject();
-  const hello = deployment(
-    "hello",
-    Array.from({ length: 12 }, (_, index) => `pi-${index}`),
-  );
-  subject.settle(complete([hello]));
-  subject.settle(complete([], { deleting: [{ uid: hello.uid, namespace: "default", name: "hello", generation: 2 }] }));
-  expect(subject.told?.removed).toEqual([]);
-  expect(subject.told?.results).toMatchObject([
-    { uid: hello.uid, generation: 2, conditions: { Stalled: { status: "True", reason: "MassRemoval" } } },
+  subject.settle(complete([{ ...hello, isClaimed: false }]));
+  expect(subject.told).toMatchObject([
+    { scoreString: hello.scoreString, aggregate: { devices: 1 }, conditions: { Stalled: { status: "True", reason: "FinalizerMissing" } } },
   ]);
 });
 
@@ -152,7 +149,7 @@ it("a device that cries its words anew each second costs each Deployment a few s
     const words = { reason: `R${second}`, message: `${second}: \u001b[2J${"x".repeat(60_000)}`, since: "2026-01-01T00:00:00Z" };
     const status = readStatus(new TextEncoder().encode(JSON.stringify({ ...statusOf("pi-1", {}), problem: words })));
     subject.reporter.hear({ device: asDeviceId("pi-1"), receivedAtMs: 5_000, nowMs: 5_000, status });
-    for (const { uid, ...result } of subject.told?.results ?? []) {
+    for (const { uid, ...result } of subject.told ?? []) {
       const texts = told.get(uid) ?? new Set();
       told.set(uid, texts.add(JSON.stringify(result)));
     }
@@ -171,7 +168,7 @@ it("a status that cannot be read is a failure of a bounded length, and the other
   const unreadable = readStatus(new TextEncoder().encode(`{"services":[${"{},".repeat(6_000)}{}]}`));
   subject.reporter.hear({ device: asDeviceId("pi-1"), receivedAtMs: 5_000, nowMs: 5_000, status: unreadable });
   subject.hear(statusOf("pi-2", { hello: { revision: subject.bucket.manifest("pi-2")?.deployments["hello"]?.revision ?? 0 } }));
-  const aggregate = subject.told?.results[0]?.aggregate;
+  const aggregate = subject.told?.[0]?.aggregate;
   expect(aggregate).toMatchObject({ running: 1, failed: 1, failures: [{ reason: "InvalidStatus", examples: ["pi-1"] }] });
   expect(aggregate?.failures[0]?.message.length).toBeLessThanOrEqual(1_024);
 });

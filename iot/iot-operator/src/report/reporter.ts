@@ -8,6 +8,7 @@ import { asDeploymentName, type DeploymentAggregate, type DeviceId } from "@iot/
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import { conditionsOf, countDevices, type DeviceView } from "@iot/fleet";
 import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
+import type { Reported } from "../plan/device-steps.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";
 import { TellingPace } from "./telling-pace.ts";
@@ -28,7 +29,7 @@ export class Reporter {
   readonly #sourceId: string;
   readonly #clock: Clock;
   readonly #heard = new Map<DeviceId, Heard>();
-  readonly #reported = new Map<DeviceId, ReadonlyMap<string, string>>();
+  readonly #reported = new Map<DeviceId, Reported>();
   readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
   readonly #pace = new TellingPace();
   #settled: Settled | null = null;
@@ -38,14 +39,19 @@ export class Reporter {
     this.#clock = clock;
   }
 
-  /** Whether the device was not known. */
+  /** Whether a mark of a removal may have done its duty. */
   hear(entry: StatusEntry): boolean {
     const { device, status, nowMs, receivedAtMs } = entry;
-    const isNew = !this.#heard.has(device);
     this.#heard.set(device, { entry, receivedMs: this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs) });
-    const deployments = status.ok ? Object.entries(status.value.deployments) : [];
-    this.#reported.set(device, new Map(deployments.flatMap(([name, { source }]) => (source === undefined ? [] : [[name, source]]))));
-    return isNew;
+    const before = this.#reported.get(device);
+    if (!status.ok) {
+      this.#reported.delete(device);
+      return false;
+    }
+    const { manifestRevision, deployments } = status.value;
+    const now: Reported = { manifestRevision, deployments: new Set(Object.keys(deployments)) };
+    this.#reported.set(device, now);
+    return this.#hasMarks(device) && (before?.manifestRevision !== manifestRevision || before.deployments.size !== now.deployments.size);
   }
 
   /** The store has lost it. */
@@ -54,8 +60,8 @@ export class Reporter {
     this.#reported.delete(device);
   }
 
-  /** The devices that ever reported, with the source of each deployment that they say they have. */
-  reported(): ReadonlyMap<DeviceId, ReadonlyMap<string, string>> {
+  /** What each device that ever reported says that it has. */
+  reported(): ReadonlyMap<DeviceId, Reported> {
     return this.#reported;
   }
 
@@ -64,35 +70,43 @@ export class Reporter {
   }
 
   /** null: no pass has settled yet. */
-  tell(): { results: DeploymentResult[]; removed: SourceObject[] } | null {
+  tell(): DeploymentResult[] | null {
     if (this.#settled === null) return null;
     const { source, plan } = this.#settled;
     const blocked = new Map(plan.blocked.map((one) => [one.subject, one]));
     const held = this.#entriesByObject();
     const results = [
-      ...source.deployments.map((one) => this.#result(one, this.#targets(one), blocked.get(one.uid) ?? null)),
+      ...source.deployments.map((one) => this.#deploymentResult(one, held, blocked.get(one.uid) ?? null)),
       ...source.refused.map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
-      ...this.#heldBack().map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
+      ...this.#heldBack(blocked).map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
     ];
     const known = new Set(results.map(({ uid }) => uid));
     for (const uid of this.#waiting.keys()) if (!known.has(uid)) this.#waiting.delete(uid);
     this.#pace.keepOnly(known);
     const nowMs = this.#clock.monotonicMs();
-    return {
-      results: results.map((result) => this.#pace.paced(result, nowMs)),
-      removed: source.deleting.filter((one) => this.#isGone(one)),
-    };
+    return results.map((result) => this.#pace.paced(result, nowMs));
   }
 
-  /** Being deleted, but waiting to be confirmed: whoever deleted it is told why it does not go. */
-  #heldBack(): (SourceObject & { generation: number; reason: string; message: string })[] {
-    const mass = this.#settled?.plan.massRemoval ?? null;
-    if (this.#settled === null || mass === null) return [];
-    const { message } = mass;
-    const names = new Set<string>(mass.removals.map(({ name }) => name));
-    return this.#settled.source.deleting.flatMap(({ generation, ...one }) =>
-      generation === undefined || !names.has(one.name) ? [] : [{ ...one, generation, reason: "MassRemoval", message }],
-    );
+  #deploymentResult(one: SourceDeployment, held: ReadonlyMap<string, DeviceId[]>, blocked: Blocked | null): DeploymentResult {
+    if (one.isClaimed !== false) return this.#result(one, this.#targets(one), blocked);
+    const message = "it is not served until its finalizer stands, which is under way";
+    return this.#result(one, held.get(objectKey(one)) ?? [], blocked ?? { reason: "FinalizerMissing", message });
+  }
+
+  /** Being deleted, but held: whoever deleted it is told why it does not go. */
+  #heldBack(blocked: ReadonlyMap<string, Blocked>): (SourceObject & { generation: number; reason: string; message: string })[] {
+    return (this.#settled?.source.deleting ?? []).flatMap(({ uid, namespace, name, generation }) => {
+      const why = blocked.get(uid);
+      return generation === undefined || why === undefined
+        ? []
+        : [{ uid, namespace, name, generation, reason: why.reason, message: why.message }];
+    });
+  }
+
+  #hasMarks(device: DeviceId): boolean {
+    const desired = this.#settled?.desired;
+    const removed = desired === undefined ? undefined : manifestOf(desired, device)?.removed;
+    return removed !== undefined && Object.keys(removed).length > 0;
   }
 
   /** What the bucket has of each object of this source. */
@@ -152,17 +166,6 @@ export class Reporter {
     if (known?.generation === generation && running <= known.mostRunning && !isReady) return nowMs - known.sinceMs;
     this.#waiting.set(uid, { generation, mostRunning: running, sinceMs: nowMs });
     return 0;
-  }
-
-  /** Neither an entry nor a Score of it is left. */
-  #isGone({ uid, name }: SourceObject): boolean {
-    const desired = this.#settled?.desired;
-    if (desired === undefined) return false;
-    for (const { manifest } of desired.manifests.values()) {
-      if (manifest.ok && Object.values(manifest.value.deployments).some((entry) => entry.source === this.#sourceId && entry.uid === uid))
-        return false;
-    }
-    return !this.#settled?.plan.orphans.some((key) => key.slice(key.indexOf(".") + 1, key.lastIndexOf("@")) === name);
   }
 }
 

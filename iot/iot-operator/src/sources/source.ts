@@ -1,4 +1,4 @@
-// A source of Deployments as the operator's loop sees it: a Kubernetes API (kubernetes-source/) or a git repository (git-source/).
+// A source of Deployments as the operator's loop sees it: a Kubernetes API (kubernetes/) or a git repository (git/).
 // A source is read whole or not at all: `unreadable` removes nothing from any device, and neither does an object that is there
 // but cannot be served (`refused`).
 
@@ -21,6 +21,10 @@ export interface SourceDeployment extends SourceObject {
   readonly createdAt: string;
   /** Of a git source: the commit that was read. */
   readonly commit?: string;
+  /** False: it is not served until it is claimed (see OwnerStep), and what runs of it stays. Absent: it needs no claim. */
+  readonly isClaimed?: boolean;
+  /** A token that the object bears: what it stands for may go. */
+  readonly confirms?: string;
   /** Without doubles. */
   readonly targetDevices: readonly DeviceId[];
   /** Canonical, at most SCORE_LIMIT_BYTES. */
@@ -53,16 +57,39 @@ export interface GitEvidence {
   readonly consents: ReadonlySet<string>;
 }
 
+/** What is known of something that may be on its way out. */
+export type Presence = "present" | "terminating" | "gone" | "unknown";
+
+/** What stood around the objects, read after they were. */
 export interface KubernetesEvidence {
   readonly kind: "kubernetes";
+  /** The definition of our resource. */
+  readonly crd: Presence;
+  /** Of every object that is being deleted. */
+  readonly namespaces: ReadonlyMap<string, Presence>;
+}
+
+/** An object that is being deleted: its keys are to go, and then its claim (see OwnerStep). */
+export interface DeletingObject extends SourceObject {
+  readonly generation?: number;
+  /** Absent: the source has no claims. */
+  readonly isClaimed?: boolean;
+  readonly confirms?: string;
+  /** A person wants to keep on the devices what runs of it. */
+  readonly keeps?: boolean;
+}
+
+/** What the operator does to an object of its source: so that nothing goes unseen it claims what it serves, and releases what is gone. */
+export interface OwnerStep {
+  readonly kind: "claim" | "release";
+  readonly object: SourceObject;
 }
 
 export interface CompleteSnapshot {
   readonly kind: "complete";
   readonly deployments: readonly SourceDeployment[];
   readonly refused: readonly RefusedDeployment[];
-  /** Being deleted: their keys are to go, and then they are `removed` (see Source.report). */
-  readonly deleting: readonly (SourceObject & { readonly generation?: number })[];
+  readonly deleting: readonly DeletingObject[];
   /** A commit or a resourceVersion, for people. */
   readonly version: string;
   /** Why this is not the newest version there is: the newest cannot be followed, and the last that could stays in force. */
@@ -89,13 +116,14 @@ export interface DeploymentResult extends SourceObject {
 export interface Source {
   /** Stands in every manifest entry, e.g. `kubernetes:prod-1`, `git:demo`. */
   readonly id: string;
+  /** Of the cluster; null: the source is no cluster. */
+  readonly clusterUid: string | null;
   /** `followed` is the version that was last followed, by whoever did; null: not known. */
   read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
-  /**
-   * Tells each deployment's owner (the resource's status, or the log). Idempotent; writes only what changed. `removed` are
-   * objects that are being deleted and of which no key is left: their finalizer may go.
-   */
-  report(results: readonly DeploymentResult[], removed: readonly SourceObject[], signal: AbortSignal): Promise<void>;
+  /** By uid, why a step could not be carried out. Idempotent. */
+  carryOut(steps: readonly OwnerStep[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** Reports to each deployment's owner (the resource's status, or the log). Idempotent; writes only what changed. */
+  report(results: readonly DeploymentResult[], signal: AbortSignal): Promise<void>;
 }

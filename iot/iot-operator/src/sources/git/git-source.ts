@@ -152,6 +152,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
         onChange();
       }
     },
+    clusterUid: null,
+    carryOut: async () => new Map(),
     async report(results) {
       for (const result of results) tell(result, told, log);
       const known = new Set(results.map(({ uid }) => uid));

@@ -1,12 +1,13 @@
 // The Kubernetes source: Deployments of all namespaces. Each reading is a consistent list made after it was asked for, so that an
-// operator that was held up cannot act on what is no longer so; the watch only says that a reading may differ. Our finalizer stands on
-// an object before it is first served and goes when its keys are gone. Two operators at once are safe without a lease: every write
-// to the bucket is a compare-and-set, every write here is idempotent.
+// operator that was held up cannot act on what is no longer so; the watch only says that a reading may differ. A reading changes nothing:
+// that our finalizer stands on an object before it is first served, and goes when nothing of it can go any more, is planned, and carried
+// out here. Two operators at once are safe without a lease: every write to the bucket is a compare-and-set, every write here is idempotent.
 
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import {
   applyStatus,
   connectKubernetes,
+  isNewer,
   type KubernetesConnection,
   KubernetesError,
   type KubernetesObject,
@@ -18,15 +19,23 @@ import {
   type ResourceType,
   setFinalizer,
 } from "@harmony/kube-api";
-import type { DeploymentResult, RefusedDeployment, Source, SourceDeployment, SourceObject, SourceSnapshot } from "../source.ts";
+import type {
+  DeletingObject,
+  DeploymentResult,
+  OwnerStep,
+  RefusedDeployment,
+  Source,
+  SourceDeployment,
+  SourceObject,
+  SourceSnapshot,
+} from "../source.ts";
 import { eachOf } from "./each-of.ts";
-import { readDeployment, sourceObject } from "./read-deployment.ts";
+import { NAMESPACES, readEvidence } from "./presence.ts";
+import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { statusToWrite } from "./status.ts";
 
 export const DEPLOYMENTS: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: "Deployment", plural: "deployments" };
-export const FINALIZER = "iot.nationtech.io/desired-state";
 const MANAGER = "iot-operator";
-const NAMESPACES: ResourceType = { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
 const CONCURRENCY = 16;
 const BACKOFF = { baseMs: 500, maxMs: 10_000 };
 
@@ -41,11 +50,12 @@ export interface KubernetesSourceOptions {
   readonly clock?: Clock;
 }
 
-/** Waits for the API server when it has to ask it for the id. @throws KubernetesError NotConfigured when no API server is configured. */
+/** Waits for the API server, which tells which cluster it is. @throws KubernetesError NotConfigured when no API server is configured. */
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {
   const { log, signal, connection = connectKubernetes(loadKubernetesConfig()), clock = systemClock } = options;
   signal.addEventListener("abort", () => connection.close(), { once: true });
-  const id = options.id ?? (await clusterId(connection, { log, signal, clock }));
+  const clusterUid = await uidOfCluster(connection, { log, signal, clock });
+  const id = options.id ?? `kubernetes:${clusterUid}`;
   const listeners = new Set<() => void>();
   const hint = (): void => {
     for (const listener of listeners) listener();
@@ -64,29 +74,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     },
   });
   let failedReadings = 0;
-
-  /** The objects that carry our finalizer now, and why the others do not yet. */
-  const claim = async (objects: readonly KubernetesObject[], reading: AbortSignal): Promise<Map<string, string>> => {
-    const refused = new Map<string, string>();
-    await eachOf(objects, CONCURRENCY, async (object) => {
-      try {
-        const claimed = await setFinalizer(connection, DEPLOYMENTS, {
-          object,
-          finalizer: FINALIZER,
-          present: true,
-          manager: MANAGER,
-          signal: reading,
-        });
-        if (claimed !== null) store.put(claimed);
-        else refused.set(object.metadata.uid, "it is being deleted");
-      } catch (error) {
-        if (!(error instanceof KubernetesError)) throw error;
-        log.warn("failed to add the finalizer", { ...sourceObject(object), error });
-        refused.set(object.metadata.uid, error.message);
-      }
-    });
-    return refused;
-  };
+  /** As they were read last, by uid. */
+  let listedObjects: ReadonlyMap<string, KubernetesObject> = new Map();
 
   /** Nobody else would ask for a reading again: the watch may be in the best of health. */
   const readAgainLater = (): void => {
@@ -103,37 +92,31 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       readAgainLater();
       return { kind: "unreadable", ...explained(error) };
     }
+    failedReadings = 0;
+    listedObjects = new Map(listed.objects.map((object) => [object.metadata.uid, object]));
     const deployments: SourceDeployment[] = [];
     const refused: RefusedDeployment[] = [];
-    const deleting: (SourceObject & { readonly generation?: number })[] = [];
-    const served: { object: KubernetesObject; deployment: SourceDeployment }[] = [];
+    const deleting: DeletingObject[] = [];
     for (const object of listed.objects) {
       if (object.metadata.deletionTimestamp !== undefined) {
-        const { generation } = object.metadata;
-        deleting.push({ ...sourceObject(object), ...(generation === undefined ? {} : { generation }) });
+        deleting.push(deletingObject(object));
         continue;
       }
       const result = readDeployment(object);
-      if (result.ok) served.push({ object, deployment: result.deployment });
+      if (result.ok) deployments.push(result.deployment);
       else refused.push(result.refused);
     }
-    const unclaimed = await claim(
-      served.map(({ object }) => object),
-      reading,
-    );
-    for (const { deployment } of served) {
-      const why = unclaimed.get(deployment.uid);
-      if (why === undefined) deployments.push(deployment);
-      else
-        refused.push({
-          ...deployment,
-          reason: "FinalizerMissing",
-          message: `it is not served until its finalizer ${FINALIZER} stands: ${why}`,
-        });
-    }
-    if (unclaimed.size > 0) readAgainLater();
-    else failedReadings = 0;
-    return { kind: "complete", deployments, refused, deleting, version: listed.resourceVersion, authoritative: true, evidence: null };
+    const { evidence, problem } = await readEvidence(connection, deleting, reading);
+    return {
+      kind: "complete",
+      deployments,
+      refused,
+      deleting,
+      version: listed.resourceVersion,
+      authoritative: true,
+      evidence,
+      ...(problem === null ? {} : { problem }),
+    };
   };
 
   const write = async (result: DeploymentResult, reporting: AbortSignal): Promise<void> => {
@@ -156,23 +139,43 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     }
   };
 
-  const release = async ({ uid, namespace, name }: SourceObject, reporting: AbortSignal): Promise<void> => {
-    const object = store.objects().get(uid);
-    if (object?.metadata.finalizers?.includes(FINALIZER) !== true) return;
-    const released = await setFinalizer(connection, DEPLOYMENTS, {
-      object,
-      finalizer: FINALIZER,
-      present: false,
-      manager: MANAGER,
-      signal: reporting,
-    });
-    if (released !== null) store.put(released);
-    log.info("removed the finalizer, the keys are gone", { namespace, deployment: name });
+  const carryOut = async ({ kind, object: { uid, namespace, name } }: OwnerStep, acting: AbortSignal): Promise<string | null> => {
+    const object = newest(listedObjects.get(uid), store.objects().get(uid));
+    if (object === undefined) return null;
+    const present = kind === "claim";
+    const deployment = `${namespace}/${name}`;
+    try {
+      const changed = await setFinalizer(connection, DEPLOYMENTS, {
+        object,
+        finalizer: FINALIZER,
+        present,
+        manager: MANAGER,
+        signal: acting,
+      });
+      if (changed !== null) store.put(changed);
+      if (!present) log.info("removed the finalizer, nothing of it is to go any more", { deployment });
+      return null;
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
+      log.warn(present ? "failed to add the finalizer" : "failed to remove the finalizer", { deployment, error });
+      return present
+        ? `it is not served until its finalizer ${FINALIZER} stands: ${error.message}`
+        : `its finalizer ${FINALIZER} cannot be removed: ${error.message}`;
+    }
   };
 
   return {
     id,
+    clusterUid,
     read,
+    carryOut: async (steps, acting) => {
+      const failed = new Map<string, string>();
+      await eachOf(steps, CONCURRENCY, async (step) => {
+        const why = await carryOut(step, acting);
+        if (why !== null) failed.set(step.object.uid, why);
+      });
+      return failed;
+    },
     watch: async (onChange, watching) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       if (watching.aborted) return;
@@ -180,7 +183,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       listeners.add(onChange);
       await promise.finally(() => listeners.delete(onChange));
     },
-    report: async (results, removed, reporting) => {
+    report: async (results, reporting) => {
       const failures: unknown[] = [];
       const tryOne = async (one: SourceObject, deed: () => Promise<void>): Promise<void> => {
         try {
@@ -194,7 +197,6 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
         }
       };
       await eachOf(results, CONCURRENCY, async (result) => await tryOne(result, async () => await write(result, reporting)));
-      await eachOf(removed, CONCURRENCY, async (object) => await tryOne(object, async () => await release(object, reporting)));
       const [first] = failures;
       const code = first instanceof KubernetesError ? first.code : "BadAnswer";
       if (failures.length > 0) throw new KubernetesError(code, `failed to report ${failures.length} deployments`, { cause: first });
@@ -209,8 +211,18 @@ function concernsUs({ previous, current }: ObjectChange): boolean {
   return (
     before.generation !== now.generation ||
     before.deletionTimestamp !== now.deletionTimestamp ||
+    wordsOf(previous) !== wordsOf(current) ||
     (now.finalizers?.includes(FINALIZER) !== true && before.finalizers?.includes(FINALIZER) === true)
   );
+}
+
+/** What a person says of a removal, by annotations. */
+function wordsOf({ metadata: { annotations = {} } }: KubernetesObject): string {
+  return `${annotations[CONFIRM_ANNOTATION] ?? ""} ${annotations[KEEP_ANNOTATION] ?? ""}`;
+}
+
+function newest(a: KubernetesObject | undefined, b: KubernetesObject | undefined): KubernetesObject | undefined {
+  return a !== undefined && b !== undefined ? (isNewer(a, b) ? a : b) : (a ?? b);
 }
 
 function explained(error: KubernetesError): { reason: string; message: string } {
@@ -230,16 +242,16 @@ function explained(error: KubernetesError): { reason: string; message: string } 
   return { reason: error.code, message: `${error.message}${cause}` };
 }
 
-async function clusterId(connection: KubernetesConnection, o: { log: Log; signal: AbortSignal; clock: Clock }): Promise<string> {
+async function uidOfCluster(connection: KubernetesConnection, o: { log: Log; signal: AbortSignal; clock: Clock }): Promise<string> {
   const { log, signal, clock } = o;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const { metadata } = await readObject(connection, NAMESPACES, { name: "kube-system" }, signal);
-      return `kubernetes:${metadata.uid}`;
+      return metadata.uid;
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       const retryAfterMs = Math.max(backoffMs(attempt, BACKOFF), error.retryAfterMs ?? 0);
-      log.warn("failed to learn which cluster this is; IOT_SOURCE_ID would tell", { error, retryAfterMs });
+      log.warn("failed to learn which cluster this is", { error, retryAfterMs });
       await clock.sleep(retryAfterMs, signal);
     }
   }

@@ -5,7 +5,12 @@ import { formatIssues } from "@harmony/core";
 import { isDnsLabel, parse } from "@harmony/schema";
 import { API_VERSION, asDeploymentName, asDeviceId, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
 import type { KubernetesObject } from "@harmony/kube-api";
-import type { RefusedDeployment, SourceDeployment, SourceObject } from "../source.ts";
+import type { DeletingObject, RefusedDeployment, SourceDeployment, SourceObject } from "../source.ts";
+
+/** Stands on every object that is served, so that its deletion is seen. */
+export const FINALIZER = "iot.nationtech.io/desired-state";
+export const CONFIRM_ANNOTATION = "iot.nationtech.io/confirm-removal";
+export const KEEP_ANNOTATION = "iot.nationtech.io/keep-on-devices";
 
 export type ReadDeployment =
   | { readonly ok: true; readonly deployment: SourceDeployment }
@@ -47,8 +52,31 @@ export function readDeployment(object: KubernetesObject): ReadDeployment {
       createdAt: creationTimestamp,
       targetDevices: targetDevices.map(asDeviceId),
       scoreString: text,
+      isClaimed: isClaimed(object),
+      ...confirmsOf(object),
     },
   };
+}
+
+/** One that is being deleted: whatever its spec holds. */
+export function deletingObject(object: KubernetesObject): DeletingObject {
+  const { generation, annotations = {} } = object.metadata;
+  return {
+    ...sourceObject(object),
+    ...(generation === undefined ? {} : { generation }),
+    isClaimed: isClaimed(object),
+    ...confirmsOf(object),
+    ...(annotations[KEEP_ANNOTATION] === "true" ? { keeps: true } : {}),
+  };
+}
+
+function isClaimed({ metadata: { finalizers = [] } }: KubernetesObject): boolean {
+  return finalizers.includes(FINALIZER);
+}
+
+function confirmsOf({ metadata: { annotations = {} } }: KubernetesObject): { confirms?: string } {
+  const token = annotations[CONFIRM_ANNOTATION];
+  return token === undefined ? {} : { confirms: token };
 }
 
 export function sourceObject({ metadata: { uid, name, namespace = "" } }: KubernetesObject): SourceObject {

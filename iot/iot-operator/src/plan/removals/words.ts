@@ -1,0 +1,72 @@
+// What people are told of removals: in /readyz, in the log, on the object, in `iot status` and in the audit. Pure.
+
+import { type Entry, type HeldEntry, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
+
+const NAMES_SHOWN = 10;
+
+/** `a from pi-1, b from 12 devices and 3 more`. */
+export function entriesText(entries: readonly Entry[], word: "from" | "on"): string {
+  const names = [...Map.groupBy(entries, objectOf)].map(
+    ([object, of]) => `${object} ${word} ${of.length === 1 ? of[0]?.device : `${of.length} devices`}`,
+  );
+  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : "";
+  return `${names.slice(0, NAMES_SHOWN).join(", ")}${more}`;
+}
+
+const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+/** null: nothing is held. */
+export function heldText({ held }: RemovalRecord): string | null {
+  if (held.length === 0) return null;
+  return (
+    `held: ${counted(held.length, "removal")} (${entriesText(held, "from")}) until a person says: ` +
+    `iot confirm ${tokenOf(held)} removes, iot keep NAME keeps them on the devices`
+  );
+}
+
+/** null: nothing is lost. */
+export function lostText({ lost }: RemovalRecord): string | null {
+  const [first] = lost;
+  if (first === undefined) return null;
+  return (
+    `lost: ${lost.length === 1 ? "1 entry" : `${lost.length} entries`} (${entriesText(lost, "on")}) that the source does not have and whose deletion was not seen ` +
+    `(${first.reason}: ${first.why}): put back what is to stay; iot confirm ${tokenOf(lost)} removes`
+  );
+}
+
+/** On the object that was deleted or changed: what of it is held, and what a person may do. */
+export function heldObjectText(of: readonly HeldEntry[], held: readonly HeldEntry[]): string {
+  const isCollective = of.some(({ how }) => how === "collective");
+  const all = of.length === held.length ? "" : `, and iot confirm ${tokenOf(held)} all ${held.length} that are held`;
+  const keep = isCollective
+    ? "the annotation iot.nationtech.io/keep-on-devices=true keeps it there"
+    : `iot keep ${of[0]?.name ?? ""}, or the annotation iot.nationtech.io/keep-on-devices=true, keeps it there`;
+  return (
+    `its removal from ${counted(of.length, "device")} is held, because much would go at once: ` +
+    `iot confirm ${tokenOf(of)}, or the annotation iot.nationtech.io/confirm-removal=${tokenOf(of)}, removes it${all}; ${keep}`
+  );
+}
+
+export interface RecordChange {
+  readonly what: "removed" | "held" | "lost";
+  readonly entries: readonly Entry[];
+  readonly message: string;
+}
+
+/** What is new in a record, a sentence each. */
+export function changesOf(before: RemovalRecord, after: RemovalRecord): RecordChange[] {
+  const isNew = (list: readonly Entry[]): ((entry: Entry) => boolean) => {
+    const known = new Set(list.map(lineOf));
+    return (entry) => !known.has(lineOf(entry));
+  };
+  const removed = after.removed.filter(isNew(before.removed));
+  const held = after.held.filter(isNew(before.held));
+  const lost = after.lost.filter(isNew(before.lost));
+  const told = (what: RecordChange["what"], entries: readonly (Entry & { readonly why: string })[], word: "from" | "on"): RecordChange[] =>
+    entries.length === 0 ? [] : [{ what, entries, message: `${entriesText(entries, word)}: ${entries[0]?.why ?? ""}` }];
+  return [...told("removed", removed, "from"), ...told("held", held, "from"), ...told("lost", lost, "on")];
+}
+
+function lineOf(entry: Entry & { readonly atMs?: number }): string {
+  return `${keyOf(entry)}/${entry.namespace}/${entry.uid}/${entry.atMs ?? ""}`;
+}
