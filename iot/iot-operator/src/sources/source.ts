@@ -89,6 +89,8 @@ export interface DeploymentResult extends SourceObject {
 export interface Source {
   /** Stands in every manifest entry, e.g. `kubernetes:prod-1`, `git:demo`. */
   readonly id: string;
+  /** Under which earlier versions wrote entries of this same source: they are its own. */
+  readonly formerIds?: readonly string[];
   /** `followed` is the version that was last followed, by whoever did; null: not known. */
   read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */
