@@ -25,9 +25,10 @@ const SIGNATURES: readonly (readonly [begins: RegExp, what: string, mend: string
   [/^(age-encryption\.org\/v1|-----BEGIN AGE ENCRYPTED FILE-----)/, "is encrypted with age", PLAIN_SECRETS],
   [/^-----BEGIN PGP MESSAGE-----/, "is encrypted with PGP", PLAIN_SECRETS],
 ];
-const CONFLICT = /^<{7} .*$[^]*?^={7}\r?$[^]*?^>{7} .*$/m;
 const TEMPLATE =
   /\{\{-?\s*(\/\*|[.$]|(if|else|end|range|with|define|block|template|include|toYaml|default|required|tpl|lookup|quote)\b)|\{%/;
+/** After comments, empty lines and separators. */
+const DOCUMENT_BEGINS = /^(?:[ \t]*(?:#.*)?\r?\n|(?:---|%).*\n)*(?:[ \t]*\{|["']?(?:apiVersion|kind|metadata|spec)["']?[ \t]*:)/i;
 
 export const SOPS: Omit<FileKind, "offset"> = { what: "is encrypted with SOPS, which is not decrypted here", mend: PLAIN_SECRETS };
 
@@ -35,9 +36,16 @@ export const SOPS: Omit<FileKind, "offset"> = { what: "is encrypted with SOPS, w
 export function kindOfText(text: string): FileKind | null {
   const signature = SIGNATURES.find(([begins]) => begins.test(text));
   if (signature !== undefined) return { what: signature[1], mend: signature[2], offset: 0 };
-  const conflict = text.includes("<<<<<<< ") ? CONFLICT.exec(text) : null;
-  if (conflict === null) return null;
-  return { what: "has a merge conflict that is not settled", mend: "settle it and commit again", offset: conflict.index };
+  const offset = conflictIn(text);
+  return offset === null ? null : { what: "has a merge conflict that is not settled", mend: "settle it and commit again", offset };
+}
+
+/** Where the first of git's three marks stands, each at the beginning of a line. */
+function conflictIn(text: string): number | null {
+  const lines = `\n${text}`;
+  const ours = lines.indexOf("\n<<<<<<< ");
+  const middle = ours < 0 ? -1 : lines.indexOf("\n=======", ours);
+  return middle < 0 || lines.indexOf("\n>>>>>>> ", middle) < 0 ? null : ours;
 }
 
 /** For a text that is no valid YAML. */
@@ -72,7 +80,6 @@ export function isNearlyWorkloadFileName(path: string): boolean {
 export function looksLikeDeployment(content: Uint8Array): boolean {
   const wide = foreignEncoding(content) === "UTF-16";
   const text = new TextDecoder(wide ? (content[0] === 0xfe ? "utf-16be" : "utf-16le") : "utf-8").decode(content.subarray(0, 64 * 1024));
-  const begins = /^(?:\s|#.*$|---.*$|%YAML.*$)*(?:\{|["']?(?:apiVersion|kind|metadata|spec)["']?\s*:)/im.exec(text);
-  if (begins === null || begins.index !== 0) return false;
+  if (!DOCUMENT_BEGINS.test(text)) return false;
   return text.includes(`${API_GROUP}/`) || (/["']?kind["']?\s*:\s*["']?Deployment\b/.test(text) && /\btargetDevices\b/.test(text));
 }

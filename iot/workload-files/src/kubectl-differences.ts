@@ -64,7 +64,14 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
     for (const { key, value } of items) {
       const offset = key.range?.[0] ?? start;
       if (!isScalar(key)) {
-        say(offset, path, "has a key that is not text: write the key out");
+        const isTemplate = text.slice(offset - 1, offset + 1) === "{{";
+        say(
+          offset,
+          path,
+          isTemplate
+            ? "is a template, which is not rendered here: write out what it gives"
+            : "has a key that is not text: write the key out",
+        );
         continue;
       }
       const name = String(key.value);
