@@ -198,7 +198,8 @@ class Loop implements Operator {
         vitals.sourceReadable = false;
         return null;
       }
-      const { version, problem = null } = snapshot;
+      const { version } = snapshot;
+      const problem = problemOf(snapshot);
       if (vitals.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
       vitals.lastSourceReadAtMs = this.#clock.now();
       vitals.sourceVersion = version;
@@ -214,10 +215,12 @@ class Loop implements Operator {
   }
 
   #plan(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord): DesiredStatePlan {
+    const { id, formerIds = [] } = this.#options.source;
     const nowMs = this.#clock.monotonicMs();
     const abandoned = new Set([...this.#orphans].filter(([, sinceMs]) => nowMs - sinceMs >= ABANDONED_AFTER_MS).map(([key]) => key));
     const planned = plan({
-      sourceId: this.#options.source.id,
+      sourceId: id,
+      formerIds,
       adopts: new Set(own.state?.adopts),
       source,
       desired: observed,
@@ -289,4 +292,13 @@ class Loop implements Operator {
     this.#options.vitals.reportProblem = null;
     return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }
+}
+
+/** Why the newest version is not followed, or not in all that it says. */
+function problemOf({ problem, evidence, version }: CompleteSnapshot): string | null {
+  if (problem !== undefined) return problem;
+  const [first, ...others] = evidence?.kind === "git" ? evidence.unreadable : [];
+  if (first === undefined) return null;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more files)`;
+  return `commit ${version.slice(0, 10)} is followed, and removes nothing, for not all of it can be read: ${first.path}: ${first.message}${more}`;
 }

@@ -18,6 +18,7 @@ interface Opened {
   readonly repository: GitRepository;
   readonly source: GitSource;
   readonly lines: string[];
+  /** As the operator does: with the version that was followed last. */
   read(): Promise<SourceSnapshot>;
   push(files: Readonly<Record<string, string | null>>, options?: { force: boolean }): Promise<string>;
 }
@@ -26,11 +27,16 @@ async function open(env: Record<string, string> = {}): Promise<Opened> {
   const repository = await makeGitRepository();
   onTestFinished(() => repository.remove());
   const { source, lines } = await openSource({ IOT_GIT_URL: repository.url, ...env });
+  let followed: string | null = null;
   return {
     repository,
     source,
     lines,
-    read: () => source.read(never, null),
+    read: async () => {
+      const snapshot = await source.read(never, followed);
+      if (snapshot.kind === "complete") followed = snapshot.version;
+      return snapshot;
+    },
     push: async (files, options) => {
       const commit = await repository.commit(files);
       await repository.push(options);
@@ -51,6 +57,10 @@ async function openSource(env: Record<string, string>): Promise<{ source: GitSou
 
 function names(snapshot: SourceSnapshot): string[] | string {
   return snapshot.kind === "complete" ? snapshot.deployments.map(({ namespace, name }) => `${namespace}/${name}`) : snapshot.message;
+}
+
+function problemOf(snapshot: SourceSnapshot): string {
+  return snapshot.kind === "complete" ? (snapshot.problem ?? "") : snapshot.message;
 }
 
 it("reads every Deployment under its path, and nothing else", async () => {
@@ -90,11 +100,11 @@ it("counts commits as generations", async () => {
 
 it("keeps the last good commit when the newest does not parse, and says where, once", async () => {
   const { read, push, lines } = await open();
-  const good = await push({ "a.yaml": workload("a") });
+  const good = await push({ "a.yaml": workload("a"), "site/b.yaml": workload("b") });
   await read();
   const bad = await push({ "site/b.yaml": workload("b").replace("kind: Deployment", "kind: Deployment\nsurprise: 1") });
   const snapshot = await read();
-  expect(names(snapshot)).toEqual(["default/a"]);
+  expect(names(snapshot)).toEqual(["default/a", "default/b"]);
   expect(snapshot).toMatchObject({ kind: "complete", version: good, authoritative: false });
   const problem = snapshot.kind === "complete" ? snapshot.problem : "";
   expect(problem).toBe(
@@ -118,14 +128,16 @@ it("refuses two files of one name, an alias bomb, and a scalar that kubectl read
   const { read, push } = await open();
   await push({ "a.yaml": workload("a"), "b.yaml": workload("a") });
   expect(names(await read())).toMatch(/b\.yaml:3: metadata\.name: "a" is also the name of the Deployment at a\.yaml:3/);
+  await push({ "b.yaml": workload("b") });
+  expect(names(await read())).toEqual(["default/a", "default/b"]);
   const levels = Array.from(
     { length: 12 },
     (_, level) => `      l${level}: &l${level} [${Array.from({ length: 9 }, () => (level === 0 ? "x" : `*l${level - 1}`)).join(", ")}]`,
   );
   await push({ "b.yaml": `${workload("b").trimEnd()}\n${levels.join("\n")}\n` });
-  expect(names(await read())).toMatch(/b\.yaml:\d+: .*alias/);
+  expect(problemOf(await read())).toMatch(/b\.yaml:\d+: .*alias/);
   await push({ "b.yaml": workload("b").replace("name: web", "name: web\n          pull: yes") });
-  expect(names(await read())).toMatch(/b\.yaml:11: .*quote it/);
+  expect(problemOf(await read())).toMatch(/b\.yaml:11: .*quote it/);
 });
 
 it("refuses a link, wherever it leads", async () => {
@@ -133,7 +145,11 @@ it("refuses a link, wherever it leads", async () => {
   await push({ "a.yaml": workload("a") });
   await symlink("/etc/hostname", join(repository.workPath, "out.yaml"));
   await push({});
-  expect(names(await read())).toContain("out.yaml: is a symbolic link, which is not followed: put the file itself here");
+  const message = "is a symbolic link, which is not followed: put the file itself here";
+  expect(await read()).toMatchObject({ evidence: { unreadable: [{ path: "out.yaml", message }] } });
+  await rename(join(repository.workPath, "out.yaml"), join(repository.workPath, "a.yaml"));
+  await push({});
+  expect(problemOf(await read())).toContain(`: a.yaml: ${message}; delete the file to remove a`);
 });
 
 it("follows a branch that was forced, and says so", async () => {

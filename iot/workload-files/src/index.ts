@@ -1,3 +1,4 @@
+export { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment } from "./file-kinds.ts";
 export {
   FILE_LIMIT_BYTES,
   type FileIssue,

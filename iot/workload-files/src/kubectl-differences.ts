@@ -5,8 +5,9 @@
 import type { Issue } from "@harmony/core";
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Pair, type Scalar } from "yaml";
 import type { PlacedIssue } from "./placed-issue.ts";
-import { describeKubectlValue, readAsKubectl } from "./kubectl-scalar.ts";
+import { describeKubectlValue, type KubectlValue, readAsKubectl } from "./kubectl-scalar.ts";
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const LINE_BREAKS_OF_1_1 = /\r(?!\n)|[\u0085\u2028\u2029]/;
 const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]/;
 const JSON_ESCAPE = /(?<!\\)(?:\\\\)*\\\//;
@@ -46,6 +47,10 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
     }
     if (node.type !== "PLAIN" || node.tag !== undefined) return;
     const read = readAsKubectl(written);
+    if (isUnsafeWhole(read)) {
+      const number = `kubectl would read ${written} ${describeKubectlValue(read)}`;
+      return say(offset, path, `${number}, a whole number above 2^53, which changes on its way: put it in quotes ("${written}")`);
+    }
     if (sameValue(node.value, written)) return;
     say(
       offset,
@@ -59,11 +64,19 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
     for (const { key, value } of items) {
       const offset = key.range?.[0] ?? start;
       if (!isScalar(key)) {
-        say(offset, path, "has a key that is not text: write the key out");
+        const isTemplate = text.slice(offset - 1, offset + 1) === "{{";
+        say(
+          offset,
+          path,
+          isTemplate
+            ? "is a template, which is not rendered here: write out what it gives"
+            : "has a key that is not text: write the key out",
+        );
         continue;
       }
       const name = String(key.value);
       const at = [...path, name];
+      if (name === "__proto__") say(offset, at, "the name __proto__ is not taken: give it another");
       if (key.type === "PLAIN" && key.source === "<<") say(offset, path, "a merge key (<<) is not taken: write the fields out");
       else if (key.tag !== undefined) say(offset, at, "a tag on a key is not taken: leave it out");
       else if (key.type === "PLAIN" && !isPlainKey(key)) {
@@ -85,6 +98,12 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
 function isPlainKey(key: Scalar): boolean {
   const written = key.source ?? "";
   return typeof key.value === "string" ? readAsKubectl(written).kind === "text" : /^(0|[1-9][0-9]{0,14})$/.test(written);
+}
+
+/** What a program that reads JSON may round; also in the spelling of a float. */
+function isUnsafeWhole(read: KubectlValue): boolean {
+  if (read.kind === "integer") return read.value > MAX_SAFE || read.value < -MAX_SAFE;
+  return read.kind === "float" && Number.isInteger(read.value) && !Number.isSafeInteger(read.value);
 }
 
 function sameValue(value: unknown, written: string): boolean {

@@ -4,10 +4,12 @@
 
 import { formatPath, type Issue } from "@harmony/core";
 import { parse } from "@harmony/schema";
-import { API_GROUP, API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
+import { API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
 import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
 import { documentLimits } from "./document-limits.ts";
+import { SOPS } from "./file-kinds.ts";
 import { kubectlDifferences } from "./kubectl-differences.ts";
+import { headingOf, isMeantForUs } from "./near-miss.ts";
 import type { PlacedIssue } from "./placed-issue.ts";
 import { isEmptyDocument, parseYamlFile, type YamlFile } from "./yaml-file.ts";
 
@@ -70,12 +72,16 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
   const deployments: WorkloadDocument[] = [];
   const issues: FileIssue[] = yaml.issues.map((issue) => toFileIssue(file, yaml, issue));
   const ignored: IgnoredDocument[] = [];
-  for (const document of yaml.documents) {
-    if (isEmptyDocument(document)) continue;
+  const written = yaml.documents.filter((document) => !isEmptyDocument(document));
+  for (const document of written) {
     const { line } = yaml.place(offsetAt(document, []));
     if (isListOfOurs(document)) {
       const message = "a List of Deployments is not read, though kubectl would: write each as a document of its own, with `---` between";
       issues.push(toFileIssue(file, yaml, { path: ["kind"], message, offset: offsetAt(document, ["kind"]) }));
+      continue;
+    }
+    if (isEncrypted(document)) {
+      issues.push(toFileIssue(file, yaml, { path: [], message: `${SOPS.what}: ${SOPS.mend}`, offset: offsetAt(document, []) }));
       continue;
     }
     const foreign = foreignKind(document);
@@ -88,6 +94,7 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
     if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place });
     else issues.push(...firstOf(outcome.issues).map((issue) => toFileIssue(file, yaml, issue)));
   }
+  if (deployments.length > 0) issues.push(...written.flatMap(headless).map((issue) => toFileIssue(file, yaml, issue)));
   return { deployments, issues, ignored };
 }
 
@@ -122,15 +129,30 @@ function readDeployment(document: Document.Parsed, { text, place }: YamlFile): R
   return { ok: true, document: parsed.value, scoreString: score };
 }
 
-/** null: it is ours to judge. Another version of our kind, or our fields without an apiVersion, is; the schema then says what is wrong. */
+/** kubectl refuses it, and beside a Deployment it is mostly the rest of another: the file was cut off, or a line got lost. */
+function headless(document: Document.Parsed): PlacedIssue[] {
+  const { kind, apiVersion } = headingOf(document);
+  if (kind !== "" && apiVersion !== "") return [];
+  const message = `a document without ${kind === "" ? "kind" : "apiVersion"} beside a Deployment: put it right, or take it out`;
+  return [{ path: [], message, offset: offsetAt(document, []) }];
+}
+
+/** SOPS leaves the keys as they are: `spec` tells what it is. A file that was encrypted as a whole does not. */
+function isEncrypted(document: Document.Parsed): boolean {
+  const { kind, apiVersion } = headingOf(document);
+  if (kind.startsWith("ENC[") || apiVersion.startsWith("ENC[")) {
+    return document.hasIn(["spec", "targetDevices"]) || document.hasIn(["spec", "score"]);
+  }
+  if (!isMap(document.contents) || !isMap(document.get("sops"))) return false;
+  const data = document.get("data");
+  return isMeantForUs(document) || (typeof data === "string" && data.startsWith("ENC["));
+}
+
+/** null: it is ours to judge. Another version of our kind, our fields without an apiVersion, or a typo is; the schema then says what is wrong. */
 function foreignKind(document: Document.Parsed): { kind: string; hint?: string } | null {
-  const { contents } = document;
-  if (!isMap(contents)) return { kind: "" };
-  const kind = textAt(document, "kind");
-  const apiVersion = textAt(document, "apiVersion");
-  if (apiVersion.split("/")[0]?.toLowerCase() === API_GROUP) return null;
-  const looksOurs = document.hasIn(["spec", "targetDevices"]) || document.hasIn(["spec", "score"]);
-  if (looksOurs && (kind === DEPLOYMENT_KIND || kind === "")) return null;
+  if (!isMap(document.contents)) return { kind: "" };
+  if (isMeantForUs(document)) return null;
+  const { kind, apiVersion } = headingOf(document);
   if (kind === DEPLOYMENT_KIND) {
     return { kind, hint: `this is Kubernetes' own Deployment (${apiVersion || "no apiVersion"}): devices take apiVersion: ${API_VERSION}` };
   }
@@ -138,13 +160,8 @@ function foreignKind(document: Document.Parsed): { kind: string; hint?: string }
 }
 
 function isListOfOurs(document: Document.Parsed): boolean {
-  const items = textAt(document, "kind") === "List" ? document.get("items") : undefined;
+  const items = headingOf(document).kind === "List" ? document.get("items") : undefined;
   return isSeq(items) && items.items.some((item) => isMap(item) && item.get("apiVersion") === API_VERSION);
-}
-
-function textAt(document: Document.Parsed, key: string): string {
-  const value = document.get(key);
-  return typeof value === "string" ? value : "";
 }
 
 /** The value where it stands on the line of its key, else the key; where a path leads to nothing, the nearest node above. */

@@ -2,6 +2,7 @@
 // at its line here. What the documents mean is read-workload-files.ts's.
 
 import { type Document, isScalar, LineCounter, parseAllDocuments } from "yaml";
+import { foreignEncoding, kindOfText, templateIn } from "./file-kinds.ts";
 import type { PlacedIssue } from "./placed-issue.ts";
 
 /** A Score is at most 128 KiB; a file holds several. */
@@ -31,8 +32,16 @@ export function parseYamlFile(content: Uint8Array): YamlFile {
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(content);
   } catch {
-    return refused("the file is not UTF-8 text: save it as UTF-8", text, Math.max(0, text.indexOf("\uFFFD")));
+    const crypt = kindOfText(text);
+    if (crypt !== null) return refused(`${crypt.what}: ${crypt.mend}`, text);
+    const found = foreignEncoding(content) === "UTF-16" ? "UTF-16" : null;
+    const but = found === null ? "" : ` but ${found}`;
+    return refused(`the file is not UTF-8 text${but}: save it as UTF-8`, text, Math.max(0, text.indexOf("\uFFFD")));
   }
+  const kind = kindOfText(text);
+  if (kind !== null) return refused(`${kind.what}: ${kind.mend}`, text, kind.offset);
+  const encoding = foreignEncoding(content);
+  if (encoding !== null) return refused(`the file is not UTF-8 text but ${encoding}: save it as UTF-8`, text);
   const lines = new LineCounter();
   try {
     // Doubled keys are found by us: the library compares each with each, which takes minutes on a file made for it.
@@ -45,6 +54,8 @@ export function parseYamlFile(content: Uint8Array): YamlFile {
       logLevel: "silent",
     });
     const documents = [...parsed];
+    const template = documents.some(({ errors }) => errors.length > 0) ? templateIn(text) : null;
+    if (template !== null) return refused(`${template.what}: ${template.mend}`, text, template.offset);
     return {
       text,
       documents: documents.filter(({ errors }) => errors.length === 0),

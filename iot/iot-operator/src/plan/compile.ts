@@ -21,6 +21,8 @@ export interface Compiled {
 
 export interface CompileInput {
   readonly sourceId: string;
+  /** The ids under which this source has written. */
+  readonly own: ReadonlySet<string>;
   /** Sources whose entries are taken over by what has the same namespace and name here. */
   readonly adopts: ReadonlySet<string>;
   readonly source: CompleteSnapshot;
@@ -28,11 +30,11 @@ export interface CompileInput {
   readonly verdicts: RemovalsPlan["verdicts"];
 }
 
-export function compile({ sourceId, adopts, source, desired, verdicts }: CompileInput): Compiled {
-  const keeps = keptByRefusal(sourceId, source);
+export function compile({ sourceId, own, adopts, source, desired, verdicts }: CompileInput): Compiled {
+  const keeps = keptByRefusal(own, source);
   const isTaken = (deployment: SourceDeployment, device: DeviceId, entry: ManifestEntry): boolean => {
     const isOfItsName = entry.namespace === deployment.namespace;
-    if (entry.source !== sourceId) return !(isOfItsName && adopts.has(entry.source));
+    if (!own.has(entry.source)) return !(isOfItsName && adopts.has(entry.source));
     if (isOfItsName) return false;
     const verdict = verdicts.get(keys.score(device, deployment.name));
     return keeps(deployment.name, entry) || (verdict !== undefined && verdict.kind !== "goes");
@@ -65,10 +67,10 @@ export function compile({ sourceId, adopts, source, desired, verdicts }: Compile
 }
 
 /** Whether an entry belongs to an object that was read but cannot be served, or not yet, and so stays as it is. */
-function keptByRefusal(sourceId: string, source: CompleteSnapshot): (name: string, entry: ManifestEntry) => boolean {
+function keptByRefusal(own: ReadonlySet<string>, source: CompleteSnapshot): (name: string, entry: ManifestEntry) => boolean {
   const unserved = [...source.refused, ...source.deployments.filter(({ isClaimed }) => isClaimed === false)];
   const refused = new Set(unserved.map(({ namespace, name }) => `${namespace}/${name}`));
-  return (name, entry) => entry.source === sourceId && refused.has(`${entry.namespace}/${name}`);
+  return (name, entry) => own.has(entry.source) && refused.has(`${entry.namespace}/${name}`);
 }
 
 /** null: there is none, or none that parses. */

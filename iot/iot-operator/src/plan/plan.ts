@@ -12,12 +12,14 @@ import { deviceSteps, type Reported, type Situation } from "./device-steps.ts";
 import { isNewer } from "./entry.ts";
 import type { ManifestedEntry } from "./removals/classify.ts";
 import { planRemovals, type RemovalsPlan } from "./removals/plan-removals.ts";
-import type { RemovalRecord } from "./removals/record.ts";
+import { keyOf, type RemovalRecord } from "./removals/record.ts";
 import { heldObjectText } from "./removals/words.ts";
 import type { PutRecord, RemoveScore, Step } from "./steps.ts";
 
 export interface PlanInput {
   readonly sourceId: string;
+  /** Ids under which earlier versions wrote for this source. */
+  readonly formerIds?: readonly string[];
   /** Sources whose entries this one takes over, name by name. */
   readonly adopts: ReadonlySet<string>;
   readonly source: CompleteSnapshot;
@@ -50,9 +52,11 @@ export const ABANDONED_AFTER_MS = 60_000;
 
 export function plan(input: PlanInput): DesiredStatePlan {
   const { sourceId, source, desired } = input;
+  const own = new Set([sourceId, ...(input.formerIds ?? [])]);
+  const entries = entriesOf(own, desired);
   const { record, revision, nowMs } = input.removals;
-  const removals = planRemovals({ source, entries: entriesOf(sourceId, desired), record, nowMs });
-  const compiled = compile({ ...input, verdicts: removals.verdicts });
+  const removals = planRemovals({ source, entries, record, nowMs });
+  const compiled = compile({ ...input, own, verdicts: removals.verdicts });
   const situations = situationsOf(input, compiled, removals);
   const orphans = orphansOf(situations, desired);
   const deleting = new Set(source.deleting.map(({ name }) => name));
@@ -68,7 +72,7 @@ export function plan(input: PlanInput): DesiredStatePlan {
       ...putRecord,
       ...situations.flatMap((situation) => deviceSteps(situation, input)),
       ...strays.map(({ step }) => step),
-      ...ownerSteps(input, removals, new Set(orphans.map(({ deployment }) => deployment))),
+      ...ownerSteps(input, { entries, removals }, new Set(orphans.map(({ deployment }) => deployment))),
     ],
     blocked: [
       ...unclaimedDeployments(input),
@@ -82,11 +86,11 @@ export function plan(input: PlanInput): DesiredStatePlan {
 }
 
 /** All that the manifests have of this source. */
-function entriesOf(sourceId: string, desired: DesiredStateSnapshot): ManifestedEntry[] {
+function entriesOf(own: ReadonlySet<string>, desired: DesiredStateSnapshot): ManifestedEntry[] {
   return [...desired.manifests].flatMap(([device, { manifest }]) =>
     manifest.ok
       ? Object.entries(manifest.value.deployments).flatMap(([name, { source, namespace, uid, generation }]) =>
-          source === sourceId ? [{ device, name: asDeploymentName(name), namespace, uid, generation }] : [],
+          own.has(source) ? [{ device, name: asDeploymentName(name), namespace, uid, generation }] : [],
         )
       : [],
   );
@@ -110,11 +114,12 @@ function situationsOf({ sourceId, desired }: PlanInput, compiled: Compiled, { ve
 }
 
 /** An object is claimed before it is served, and released when nothing of it is left that could still go. */
-function ownerSteps({ sourceId, source, desired }: PlanInput, { verdicts }: RemovalsPlan, orphaned: ReadonlySet<string>): OwnerStep[] {
-  const standing = new Set<string>();
-  for (const { device, name, uid } of entriesOf(sourceId, desired)) {
-    if (verdicts.get(`${device}.${name}`)?.kind !== "lost") standing.add(uid);
-  }
+function ownerSteps(
+  { source }: PlanInput,
+  { entries, removals }: { readonly entries: readonly ManifestedEntry[]; readonly removals: RemovalsPlan },
+  orphaned: ReadonlySet<string>,
+): OwnerStep[] {
+  const standing = new Set(entries.filter((entry) => removals.verdicts.get(keyOf(entry))?.kind !== "lost").map(({ uid }) => uid));
   const claims = source.deployments.filter(({ isClaimed }) => isClaimed === false);
   const releases = source.deleting.filter(({ isClaimed, uid, name }) => isClaimed === true && !standing.has(uid) && !orphaned.has(name));
   const asStep =

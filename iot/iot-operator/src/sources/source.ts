@@ -118,6 +118,8 @@ export interface Source {
   readonly id: string;
   /** Of the cluster; null: the source is no cluster. */
   readonly clusterUid: string | null;
+  /** Under which earlier versions wrote entries of this same source: they are its own. */
+  readonly formerIds?: readonly string[];
   /** `followed` is the version that was last followed, by whoever did; null: not known. */
   read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */

@@ -1,16 +1,20 @@
-// A git repository as the source of Deployments: the newest commit of one branch, read whole. A commit that does not parse is said
-// once, with file and line, and the last good one stays in force; a branch, folder or remote that is gone is unreadable, never
-// an empty fleet. A branch that was forced is followed, and said. The repository tells no age, so of two Deployments that claim one name
-// on one device the one that has it keeps it, else the first by namespace. What git itself does is repository.ts's.
+// A git repository as the source of Deployments: the newest commit of one branch, read whole. A commit in which a file that gave a
+// Deployment is still there and gives none, or two files have one name, is said once, with file and line, and the last one that was
+// followed stays in force; a branch, folder or remote that is gone is unreadable, never an empty fleet. A branch that was forced is
+// followed, and said. The repository tells no age, so of two Deployments that claim one name on one device the one that has it keeps it,
+// else the first by namespace. What git itself does is repository.ts's, what a commit holds read-commit.ts's, and what it means that
+// something is missing what-went-missing.ts's.
 
-import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import { FILE_LIMIT_BYTES } from "@iot/workload-files";
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 import type { GitConfig } from "../../config/config.ts";
-import type { CompleteSnapshot, DeploymentResult, Source, SourceDeployment, SourceSnapshot } from "../source.ts";
+import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSnapshot } from "../source.ts";
+import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
 import { GitError } from "./git-program.ts";
-import { ParsedFiles } from "./parsed-files.ts";
-import { openGitRepository, type TreeFile } from "./repository.ts";
+import { type CommitReading, CommitReader, type FileProblem } from "./read-commit.ts";
+import { type Lineage, openGitRepository } from "./repository.ts";
+import { gitSourceId } from "./source-id.ts";
+import { absent, type Loss, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
 
 export interface GitSource extends Source {
   /** The repository may have changed: a webhook, a post-receive hook. */
@@ -28,33 +32,46 @@ export interface GitSourceOptions {
   readonly clock?: Clock;
 }
 
-interface FileProblem {
-  readonly file: string;
-  readonly line?: number;
-  readonly message: string;
+const RENEW_AFTER_COMMITS = 1_000;
+
+/** The followed commit and the tip, and how the one came from the other. */
+interface Change {
+  readonly followed: string | null;
+  /** null: it is not known what the followed commit gave. */
+  readonly before: CommitReading | null;
+  readonly after: CommitReading;
+  readonly lineage: Lineage;
+  readonly consents: ReadonlySet<string>;
 }
 
-const FILES_LIMIT = 10_000;
-const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
-const RENEW_AFTER_COMMITS = 1_000;
-const NO_AGE = "1970-01-01T00:00:00Z";
+type Judged = Change & { readonly before: CommitReading };
+
+interface Relation {
+  readonly lineage: Lineage;
+  readonly trailers: readonly string[];
+}
 
 export async function createGitSource(options: GitSourceOptions): Promise<GitSource> {
   const { config, folder, log, clock = systemClock } = options;
-  const id = options.id ?? defaultGitSourceId(config);
+  const { id, formerIds } = options.id === undefined ? gitSourceId(config) : { id: options.id, formerIds: [] };
   const repository = await openGitRepository(folder, config);
-  const blobs = new Map<string, Buffer>();
-  const parsed = new ParsedFiles();
+  const reader = new CommitReader({ config, id, repository });
   const told = new Map<string, string>();
-  let last: { commit: string; snapshot: SourceSnapshot } | null = null;
-  let lastGood: CompleteSnapshot | null = null;
+  let last: { tip: string; followed: string | null; snapshot: SourceSnapshot } | null = null;
+  /** The followed commit and the tip. */
+  let readings = new Map<string, CommitReading>();
   let poked: (() => void) | null = null;
   let commits = 0;
 
-  async function read(signal: AbortSignal): Promise<SourceSnapshot> {
+  async function read(signal: AbortSignal, given: string | null): Promise<SourceSnapshot> {
+    // It comes from a record that others may write.
+    const followed = given !== null && /^[0-9a-f]{40,64}$/.test(given) ? given : null;
     try {
-      const commit = await repository.fetch(signal);
-      if (last?.commit !== commit) last = { commit, snapshot: await readNew(commit, signal) };
+      const tip = await repository.fetch(signal);
+      if (last?.tip !== tip || last.followed !== followed) {
+        if (last?.tip !== tip) sawCommit(tip);
+        last = { tip, followed, snapshot: await readNew({ tip, followed }, signal) };
+      }
       return last.snapshot;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
@@ -63,15 +80,76 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     }
   }
 
-  async function readNew(commit: string, signal: AbortSignal): Promise<SourceSnapshot> {
+  function sawCommit(commit: string): void {
     log.info("saw commit", { commit, branch: config.branch });
-    const [files, generation] = await Promise.all([repository.list(commit, signal), repository.countCommits(commit, signal)]);
-    if (last !== null && !(await repository.isAncestor({ ancestor: last.commit, commit }, signal))) {
-      log.warn("the branch was forced; following it", { branch: config.branch, from: last.commit, to: commit });
-    }
     commits += 1;
     if (commits % RENEW_AFTER_COMMITS === 0) repository.renew();
-    return files === null ? missingFolder(commit) : readCommit({ commit, generation, files }, signal);
+  }
+
+  async function readNew({ tip, followed }: { tip: string; followed: string | null }, signal: AbortSignal): Promise<SourceSnapshot> {
+    const asked = relation({ tip, followed }, signal);
+    // Before the tip, for what the reader remembers is of the last.
+    const before =
+      followed === null
+        ? null
+        : (readings.get(followed) ?? ((await asked).lineage === "first" ? null : await reader.read(followed, signal)));
+    const [after, { lineage, trailers }] = await Promise.all([followed === tip && before !== null ? before : reading(tip, signal), asked]);
+    readings = new Map([before, after].flatMap((each) => (each === null ? [] : [[each.commit, each]])));
+    if (after === null) return missingFolder(tip);
+    // What is remembered of it was here once: a branch that was forced, and a new copy of it.
+    const known = lineage === "first" && before !== null ? "rewritten" : lineage;
+    if (known === "rewritten") log.warn("the branch was forced; following it", { branch: config.branch, from: followed, to: tip });
+    const { names: consents, wrong } = consentsIn(trailers);
+    if (wrong.length > 0)
+      log.warn(`a trailer ${CONSENT_TRAILER} takes <namespace>/<name>, with commas between`, { commit: tip, found: wrong.slice(0, 10) });
+    return judge({ followed, before, after, lineage: known, consents }, signal);
+  }
+
+  async function relation({ tip, followed }: { tip: string; followed: string | null }, signal: AbortSignal): Promise<Relation> {
+    if (followed === tip) return { lineage: "descends", trailers: [] };
+    const lineage = followed === null ? "first" : await repository.lineage({ followed, tip }, signal);
+    // After a rewrite those of the tip alone count.
+    const from = lineage === "descends" ? followed : null;
+    return { lineage, trailers: await repository.trailers({ key: CONSENT_TRAILER, from, tip }, signal) };
+  }
+
+  async function reading(commit: string, signal: AbortSignal): Promise<CommitReading | null> {
+    return readings.get(commit) ?? (await reader.read(commit, signal));
+  }
+
+  async function judge(change: Change, signal: AbortSignal): Promise<SourceSnapshot> {
+    const { followed, before, after, lineage, consents } = change;
+    const isJudged = after.problems.length === 0 && before !== null && before !== after;
+    const problems = isJudged ? await missing({ ...change, before }, signal) : after.problems;
+    const unreadable = unreadableIn(after);
+    const isNothing = before === null && unreadable.length > 0 && deploymentsIn(after).length === 0;
+    if (problems.length > 0 || isNothing) return refused(change, problems.length > 0 ? problems : problemsIn(after));
+    const evidence: GitEvidence = { kind: "git", followed, tip: after.commit, lineage, unreadable, consents };
+    if (followed !== after.commit)
+      for (const { path, message } of unreadable.slice(0, 20))
+        log.warn("a file cannot be read: the commit is followed, and removes nothing", { commit: after.commit, path, problem: message });
+    return { ...snapshotOf(after, evidence), authoritative: true };
+  }
+
+  /** Git is asked only when a file is gone. */
+  async function missing(change: Judged, signal: AbortSignal): Promise<FileProblem[]> {
+    const losses = lossesOf(change.before, change.after, change.consents);
+    const gone = absent(losses, change.after);
+    const around = gone.length === 0 ? { unread: [], ignored: new Set<string>() } : await surroundings(change, gone, signal);
+    return refusals({ ...change, losses, around });
+  }
+
+  async function surroundings({ before, after, lineage }: Judged, gone: readonly Loss[], signal: AbortSignal): Promise<Surroundings> {
+    const candidates = newlyUnread(before, after);
+    const small = candidates.filter(({ kind, sizeBytes }) => kind === "file" && sizeBytes <= FILE_LIMIT_BYTES);
+    const [blobs, ignored] = await Promise.all([
+      repository.readBlobs([...new Set(small.map(({ oid }) => oid))], signal),
+      // After a rewrite nothing is removed, and the commit before may not be here.
+      lineage === "descends"
+        ? repository.newlyIgnored({ paths: gone.map(({ path }) => path), commit: after.commit, than: before.commit }, signal)
+        : new Set<string>(),
+    ]);
+    return { unread: candidates.map((entry) => ({ entry, content: blobs.get(entry.oid) ?? null })), ignored };
   }
 
   function missingFolder(commit: string): SourceSnapshot {
@@ -79,71 +157,28 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     return { kind: "unreadable", reason: "MissingFolder", message };
   }
 
-  async function readCommit(at: { commit: string; generation: number; files: TreeFile[] }, signal: AbortSignal): Promise<SourceSnapshot> {
-    const { commit, generation } = at;
-    // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads into one.
-    const visible = at.files.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
-    const chosen = visible.filter(({ path }) => /\.ya?ml$/.test(path));
-    const problems = chosen.flatMap(unfit);
-    if (chosen.length > FILES_LIMIT)
-      problems.push({
-        file: config.path,
-        message: `has ${chosen.length} YAML files, more than ${FILES_LIMIT}: set IOT_GIT_PATH to a folder of its own`,
-      });
-    const bytes = chosen.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    if (bytes > TOTAL_LIMIT_BYTES)
-      problems.push({ file: config.path, message: `has ${bytes} bytes of YAML, more than ${TOTAL_LIMIT_BYTES}` });
-    if (problems.length > 0) return refused(commit, problems);
-    const unread = visible.filter(({ kind }) => kind !== "file").map(({ path }) => path);
-    if (unread.length > 0) log.warn("links and submodules are not followed", { commit, paths: unread.slice(0, 10) });
-    await loadBlobs(chosen, signal);
-    const contents = chosen.map(({ path, oid }) => ({ path, oid, content: blobs.get(oid) ?? Buffer.alloc(0) }));
-    const { deployments, issues } = parsed.read(contents);
-    const served = deployments.map(({ document, scoreString }): SourceDeployment => {
-      const { name, namespace = config.namespace } = document.metadata;
-      const targetDevices = document.spec.targetDevices.map(asDeviceId);
-      return {
-        uid: `${id}/${namespace}/${name}`,
-        namespace,
-        name: asDeploymentName(name),
-        generation,
-        createdAt: NO_AGE,
-        commit,
-        targetDevices,
-        scoreString,
-      };
-    });
-    problems.push(
-      ...issues.map(({ file, line, path, message }) => ({ file, line, message: path === "" ? message : `${path}: ${message}` })),
-    );
-    if (problems.length > 0) return refused(commit, problems);
-    lastGood = { kind: "complete", deployments: served, refused: [], deleting: [], version: commit, authoritative: true, evidence: null };
-    return lastGood;
-  }
-
-  /** Blobs are known by their content: a push that touches one file reads one. */
-  async function loadBlobs(files: readonly TreeFile[], signal: AbortSignal): Promise<void> {
-    const wanted = new Set(files.map(({ oid }) => oid));
-    for (const oid of blobs.keys()) if (!wanted.has(oid)) blobs.delete(oid);
-    const fresh = await repository.readBlobs(
-      [...wanted].filter((oid) => !blobs.has(oid)),
-      signal,
-    );
-    for (const [oid, content] of fresh) blobs.set(oid, content);
-  }
-
-  function refused(commit: string, problems: readonly FileProblem[]): SourceSnapshot {
-    const lines = problems.map(({ file, line, message }) => `${file}${line === undefined ? "" : `:${line}`}: ${message}`);
-    for (const problem of lines.slice(0, 20)) log.error("commit is not followed", { commit, problem });
+  function refused({ before, after, followed }: Change, problems: readonly FileProblem[]): SourceSnapshot {
+    const lines = problems.map(lineOf);
+    for (const problem of lines.slice(0, 20)) log.error("commit is not followed", { commit: after.commit, problem });
     const more = lines.length > 1 ? ` (and ${lines.length - 1} more)` : "";
-    const inForce = lastGood === null ? "what runs stays as it is" : `${short(lastGood.version)} stays in force`;
-    const message = `commit ${short(commit)} is not followed, ${inForce}: ${lines[0]}${more}`;
-    if (lastGood === null) return { kind: "unreadable", reason: "InvalidCommit", message };
-    return { ...lastGood, problem: message, authoritative: false };
+    const stays = before !== null && before !== after && before.problems.length === 0 ? before : null;
+    const inForce = stays === null ? "what runs stays as it is" : `${short(stays.commit)} stays in force`;
+    const problem = `commit ${short(after.commit)} is not followed, ${inForce}: ${lines[0]}${more}`;
+    if (stays === null) return { kind: "unreadable", reason: "InvalidCommit", message: problem };
+    const evidence: GitEvidence = {
+      kind: "git",
+      followed,
+      tip: stays.commit,
+      lineage: "descends",
+      unreadable: unreadableIn(stays),
+      consents: new Set(),
+    };
+    return { ...snapshotOf(stays, evidence), problem, authoritative: false };
   }
 
   return {
     id,
+    formerIds,
     read,
     async watch(onChange, signal) {
       poked = onChange;
@@ -164,20 +199,35 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   };
 }
 
-/** `git:github.com/acme/workloads#main:site-a`: readable, and different for each branch and folder. */
-export function defaultGitSourceId({ url, branch, path }: GitConfig): string {
-  const place = url
-    .replace(/^[a-z]+:\/\//, "")
-    .replace(/^[^/@]*@/, "")
-    .replace(/\.git$/, "");
-  return `git:${place}#${branch}${path === "" ? "" : `:${path}`}`;
+function snapshotOf(reading: CommitReading, evidence: GitEvidence): CompleteSnapshot {
+  return { kind: "complete", deployments: deploymentsIn(reading), refused: [], deleting: [], version: reading.commit, evidence };
 }
 
-function unfit({ path, kind, sizeBytes }: TreeFile): FileProblem[] {
-  if (kind === "link") return [{ file: path, message: "is a symbolic link, which is not followed: put the file itself here" }];
-  if (kind === "submodule") return [{ file: path, message: "is a submodule, which is not read" }];
-  if (sizeBytes > FILE_LIMIT_BYTES) return [{ file: path, message: `has ${sizeBytes} bytes, more than ${FILE_LIMIT_BYTES}` }];
-  return [];
+function deploymentsIn({ files }: CommitReading): CompleteSnapshot["deployments"] {
+  return [...files.values()].flatMap(({ deployments }) => deployments);
+}
+
+function problemsIn({ files }: CommitReading): FileProblem[] {
+  return [...files.values()].flatMap(({ problems }) => problems);
+}
+
+/** The first problem of each file. */
+function unreadableIn({ files }: CommitReading): GitEvidence["unreadable"] {
+  return [...files].flatMap(
+    ([
+      path,
+      {
+        problems: [first],
+      },
+    ]) => {
+      if (first === undefined) return [];
+      return [{ path, message: first.line === undefined ? first.message : `line ${first.line}: ${first.message}` }];
+    },
+  );
+}
+
+function lineOf({ file, line, message }: FileProblem): string {
+  return `${file}${line === undefined ? "" : `:${line}`}: ${message}`;
 }
 
 function cure({ code }: GitError): string {

@@ -5,14 +5,11 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitConfig } from "../../config/config.ts";
 import { GitError, prepareGit } from "./git-program.ts";
+import { newlyIgnored } from "./ignored-paths.ts";
+import { parseTree, type TreeFile } from "./tree-file.ts";
 
-export interface TreeFile {
-  /** From the repository's root. */
-  readonly path: string;
-  readonly kind: "file" | "link" | "submodule";
-  readonly oid: string;
-  readonly sizeBytes: number;
-}
+/** What a commit is to the one that was followed; `first`: that one is not here. */
+export type Lineage = "first" | "descends" | "rewritten";
 
 export interface GitRepository {
   /** Asks the remote, and returns the branch's newest commit. */
@@ -22,8 +19,11 @@ export interface GitRepository {
   readBlobs(oids: readonly string[], signal: AbortSignal): Promise<Map<string, Buffer>>;
   /** How many commits lead to this one: higher than that of each of its ancestors. */
   countCommits(commit: string, signal: AbortSignal): Promise<number>;
-  /** Of a commit that this copy does not have: false. */
-  isAncestor(pair: { ancestor: string; commit: string }, signal: AbortSignal): Promise<boolean>;
+  lineage(pair: { followed: string; tip: string }, signal: AbortSignal): Promise<Lineage>;
+  /** The values of this trailer in the commits after `from`; null: in the tip alone. */
+  trailers(range: { key: string; from: string | null; tip: string }, signal: AbortSignal): Promise<string[]>;
+  /** Of these paths, those that a .gitignore of `commit` hides and none of `than` did. */
+  newlyIgnored(change: { paths: readonly string[]; commit: string; than: string }, signal: AbortSignal): Promise<Set<string>>;
   /** Has the next fetch start with a new copy, which is shorter than to pack what many fetches left in this one. */
   renew(): void;
   remove(): Promise<void>;
@@ -86,31 +86,26 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
     async countCommits(commit, signal) {
       return Number((await local(["rev-list", "--count", commit], signal)).toString());
     },
-    async isAncestor({ ancestor, commit }, signal) {
+    async lineage({ followed, tip }, signal) {
       try {
-        return (await ask(["rev-list", "--count", "--max-count=1", ancestor, `^${commit}`], signal)).toString().trim() === "0";
+        const missing = (await ask(["rev-list", "--count", "--max-count=1", followed, `^${tip}`], signal)).toString().trim();
+        return missing === "0" ? "descends" : "rewritten";
       } catch (error) {
-        if (error instanceof GitError && error.code === "MissingObject") return false;
+        if (error instanceof GitError && error.code === "MissingObject") return "first";
         throw error;
       }
     },
+    async trailers({ key, from, tip }, signal) {
+      const range = from === null ? ["--max-count=1", tip] : [tip, `^${from}`];
+      const text = (await local(["log", `--format=%(trailers:key=${key},valueonly,unfold)`, ...range], signal)).toString();
+      return text.split("\n").filter((line) => line !== "");
+    },
+    newlyIgnored: (change, signal) => newlyIgnored(local, { ...change, folder }, signal),
     renew() {
       usable = false;
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
-}
-
-const TREE_ENTRY = /^(\d{6}) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s;
-
-/** Lines of `ls-tree -l -z`: `<mode> <type> <oid> <size>\t<path>`. */
-function parseTree(text: string, folder: string): TreeFile[] {
-  return text.split("\0").flatMap((line) => {
-    const [, mode, type, oid, size, path] = TREE_ENTRY.exec(line) ?? [];
-    if (mode === undefined || oid === undefined || path === undefined) return [];
-    const kind = type === "commit" ? "submodule" : mode === "120000" ? "link" : "file";
-    return [{ path: folder === "" ? path : `${folder}/${path}`, kind, oid, sizeBytes: Number(size) || 0 }];
-  });
 }
 
 /** Records of `cat-file --batch`: `<oid> <type> <size>\n<content>\n`. */

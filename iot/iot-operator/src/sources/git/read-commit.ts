@@ -1,0 +1,142 @@
+// One commit as Deployments by the file that gives them, with what could not be read beside it. It judges nothing: what it means that
+// something is missing is what-went-missing.ts's.
+
+import { asDeploymentName, asDeviceId } from "@iot/contracts";
+import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName } from "@iot/workload-files";
+import type { GitConfig } from "../../config/config.ts";
+import type { SourceDeployment } from "../source.ts";
+import { ParsedFiles } from "./parsed-files.ts";
+import type { GitRepository } from "./repository.ts";
+import type { TreeFile } from "./tree-file.ts";
+
+export interface FileProblem {
+  readonly file: string;
+  readonly line?: number;
+  readonly message: string;
+  /** Whether it is about the file as a whole, rather than a field in it. */
+  readonly whole?: boolean;
+}
+
+export interface FileReading {
+  /** None with any problem. */
+  readonly deployments: readonly SourceDeployment[];
+  readonly problems: readonly FileProblem[];
+  /** The kinds of its documents that are not ours. */
+  readonly others: readonly string[];
+  readonly isEmpty: boolean;
+}
+
+export interface CommitReading {
+  readonly commit: string;
+  /** Everything that git carries under the folder; hidden files too. */
+  readonly entries: readonly TreeFile[];
+  /** By path: those that are named as workload files. */
+  readonly files: ReadonlyMap<string, FileReading>;
+  /** Why nothing of it can be followed. */
+  readonly problems: readonly FileProblem[];
+}
+
+const FILES_LIMIT = 10_000;
+const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
+const NO_AGE = "1970-01-01T00:00:00Z";
+const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpty: false };
+
+/** Reads commits, and remembers of the last ones what the next has too. */
+export class CommitReader {
+  readonly #options: { readonly config: GitConfig; readonly id: string; readonly repository: GitRepository };
+  readonly #blobs = new Map<string, Buffer>();
+  readonly #parsed = new ParsedFiles();
+
+  constructor(options: { config: GitConfig; id: string; repository: GitRepository }) {
+    this.#options = options;
+  }
+
+  /** null: the commit is not here, or has no such folder. */
+  async read(commit: string, signal: AbortSignal): Promise<CommitReading | null> {
+    const { config, repository } = this.#options;
+    const [entries, generation] = await Promise.all([repository.list(commit, signal), repository.countCommits(commit, signal)]);
+    if (entries === null) return null;
+    // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads into one.
+    const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
+    const chosen = visible.filter(({ path }) => isWorkloadFileName(path));
+    const tooMuch = tooMuchOf(chosen, config.path);
+    if (tooMuch.length > 0) return { commit, entries, files: new Map(), problems: tooMuch };
+    const unfit = [...chosen, ...visible.filter(({ path }) => isNearlyWorkloadFileName(path))].flatMap(unfitness);
+    const fit = chosen.filter((file) => unfitness(file).length === 0);
+    await this.#loadBlobs(fit, signal);
+    const contents = fit.map(({ path, oid }) => ({ path, oid, content: this.#blobs.get(oid) ?? Buffer.alloc(0) }));
+    const { files, doubled } = this.#parsed.read(contents);
+    const readings = [...files].map(([path, { deployments, issues, others }]): [string, FileReading] => [
+      path,
+      {
+        deployments: deployments.map((deployment) => this.#serve(deployment, { commit, generation })),
+        problems: issues.map(problemOf),
+        others,
+        isEmpty: deployments.length + issues.length + others.length === 0,
+      },
+    ]);
+    const unread = unfit.map((problem): [string, FileReading] => [problem.file, { ...NOTHING, problems: [problem] }]);
+    return { commit, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf) };
+  }
+
+  #serve(
+    {
+      document,
+      scoreString,
+    }: { document: { metadata: { name: string; namespace?: string | undefined }; spec: { targetDevices: string[] } }; scoreString: string },
+    at: { commit: string; generation: number },
+  ): SourceDeployment {
+    const { config, id } = this.#options;
+    const { name, namespace = config.namespace } = document.metadata;
+    return {
+      uid: `${id}/${namespace}/${name}`,
+      namespace,
+      name: asDeploymentName(name),
+      generation: at.generation,
+      createdAt: NO_AGE,
+      commit: at.commit,
+      targetDevices: document.spec.targetDevices.map(asDeviceId),
+      scoreString,
+    };
+  }
+
+  /** Blobs are known by their content: a push that touches one file reads one. */
+  async #loadBlobs(files: readonly TreeFile[], signal: AbortSignal): Promise<void> {
+    const wanted = new Set(files.map(({ oid }) => oid));
+    for (const oid of this.#blobs.keys()) if (!wanted.has(oid)) this.#blobs.delete(oid);
+    const fresh = await this.#options.repository.readBlobs(
+      [...wanted].filter((oid) => !this.#blobs.has(oid)),
+      signal,
+    );
+    for (const [oid, content] of fresh) this.#blobs.set(oid, content);
+  }
+}
+
+function tooMuchOf(chosen: readonly TreeFile[], folder: string): FileProblem[] {
+  const file = folder === "" ? "." : folder;
+  if (chosen.length > FILES_LIMIT) {
+    const message = `has ${chosen.length} YAML files, more than ${FILES_LIMIT}: set IOT_GIT_PATH to a folder of its own`;
+    return [{ file, message }];
+  }
+  const bytes = chosen.reduce((sum, { sizeBytes }) => sum + Math.min(sizeBytes, FILE_LIMIT_BYTES), 0);
+  return bytes > TOTAL_LIMIT_BYTES ? [{ file, message: `has ${bytes} bytes of YAML, more than ${TOTAL_LIMIT_BYTES}` }] : [];
+}
+
+function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
+  const say = (message: string): FileProblem[] => [{ file, message, whole: true }];
+  if (kind === "link") return say("is a symbolic link, which is not followed: put the file itself here");
+  if (kind === "submodule") return say("is a submodule, which is not read: put the file itself here");
+  if (!isWorkloadFileName(file)) {
+    return say(`is not read, its name does not end in .yaml or .yml in small letters: name it ${properName(file)}`);
+  }
+  if (sizeBytes > FILE_LIMIT_BYTES) return say(`has ${sizeBytes} bytes, more than ${FILE_LIMIT_BYTES}: split it`);
+  return [];
+}
+
+function properName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).replace(/\.ya?ml$/i, (suffix) => suffix.toLowerCase());
+}
+
+function problemOf({ file, line, path, message }: { file: string; line: number; path: string; message: string }): FileProblem {
+  return path === "" ? { file, line, message, whole: true } : { file, line, message: `${path}: ${message}` };
+}
