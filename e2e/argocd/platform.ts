@@ -80,7 +80,7 @@ export async function startPlatform(stack: AsyncDisposableStack): Promise<Platfo
 async function startCluster(stack: AsyncDisposableStack): Promise<{ readonly kubernetes: KubernetesServer; readonly argoCd: ArgoCd }> {
   const kubernetes = stack.use(await startKubernetes());
   const argoCd = stack.use(await startArgoCd({ kubernetes }));
-  for (const file of ["crd.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(DEPLOY, file)]);
+  for (const file of ["crd.yaml", "namespace.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(DEPLOY, file)]);
   // Argo CD 3 ignores status by itself, in two ways. Both are taken out, so that it is our setting which the journey shows.
   const data = {
     "resource.customizations.ignoreResourceUpdates.all": null,

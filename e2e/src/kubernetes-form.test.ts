@@ -32,7 +32,8 @@ beforeAll(async () => {
     startSimulatedDevice().then((started) => stack.use(started)),
     startKubernetes().then((started) => stack.use(started)),
   ]);
-  for (const file of ["crd.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(REPOSITORY, "iot/deploy", file)]);
+  for (const file of ["crd.yaml", "namespace.yaml", "operator.yaml"])
+    await kubernetes.kubectl(["apply", "-f", join(REPOSITORY, "iot/deploy", file)]);
   nats = stack.use(await startNats({ host: device.hostAddress }));
   await startOperator();
   await device.startAgent({ natsUrl: nats.url });

@@ -177,7 +177,7 @@ it("an operator that was held up does not write an old commit over a newer one",
 
 it("broken YAML: the last good commit stays in force, also after a restart", async () => {
   const { push, bucket, operator } = await world();
-  await push({ "a.yaml": workload("hello"), "b.yaml": workload("other") });
+  const good = await push({ "a.yaml": workload("hello"), "b.yaml": workload("other") });
   const first = await operator();
   await scoreHolds(bucket, "pi-1.other", "nginx");
   await push({ "a.yaml": null, "b.yaml": "apiVersion: iot.nationtech.io/v1alpha1\nkind: [\n" });
@@ -187,11 +187,12 @@ it("broken YAML: the last good commit stays in force, also after a restart", asy
   await first.close();
 
   const second = await operator();
-  await eventually(() => second.vitals.sourceProblem?.includes("what runs stays as it is"));
+  // The record tells which commit that is.
+  await eventually(() => second.vitals.sourceProblem?.includes(`${good.slice(0, 10)} stays in force`));
   expect(Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {})).toEqual(["hello", "other"]);
-  const good = await push({ "b.yaml": workload("other") });
+  const mended = await push({ "b.yaml": workload("other") });
   second.poke();
-  await inStep(second, good);
+  await inStep(second, mended);
   await scoreHolds(bucket, "pi-1.hello", null);
   expect(second.vitals.sourceProblem).toBeNull();
 });

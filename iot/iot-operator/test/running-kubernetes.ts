@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { eventually, type KubernetesServer, startKubernetes } from "@iot/testkit";
 
 export const CRD = fileURLToPath(new URL("../../deploy/crd.yaml", import.meta.url));
+const NAMESPACE = fileURLToPath(new URL("../../deploy/namespace.yaml", import.meta.url));
 export const OPERATOR = fileURLToPath(new URL("../../deploy/operator.yaml", import.meta.url));
 
 export interface RunningKubernetes {
@@ -20,7 +21,7 @@ export interface RunningKubernetes {
 export async function runKubernetes(options: { readonly crd?: boolean } = {}): Promise<RunningKubernetes> {
   const server = await startKubernetes();
   if (options.crd !== false) await installCrd(server);
-  await server.kubectl(["apply", "-f", OPERATOR]);
+  await server.kubectl(["apply", "-f", NAMESPACE, "-f", OPERATOR]);
   const ask = async (name: string, jsonpath: string): Promise<string> => {
     const [namespace = "", object = ""] = name.includes("/") ? name.split("/") : ["default", name];
     return await server.kubectl(["get", "deployment.iot.nationtech.io", object, "-n", namespace, "-o", `jsonpath=${jsonpath}`]);
