@@ -16,6 +16,19 @@ export class ModelBucket {
   readonly #scores = new Map<string, { revision: number; scoreString: string | null }>();
   #record: { revision: number; record: RemovalRecord } = { revision: 0, record: EMPTY_RECORD };
 
+  /** Puts back what there is now. */
+  copy(): () => void {
+    const [sequence, manifests, scores, record] = [this.#sequence, [...this.#manifests], [...this.#scores], this.#record];
+    return () => {
+      this.#sequence = sequence;
+      this.#manifests.clear();
+      this.#scores.clear();
+      for (const [device, entry] of manifests) this.#manifests.set(device, entry);
+      for (const [key, entry] of scores) this.#scores.set(key, entry);
+      this.#record = record;
+    };
+  }
+
   get record(): RemovalRecord {
     return this.#record.record;
   }

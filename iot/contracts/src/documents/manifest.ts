@@ -28,7 +28,7 @@ export type ManifestEntry = z.output<typeof ManifestEntry>;
 export const RemovalMark = z.looseObject({
   /** Of the source object whose entry it was. */
   uid: z.string(),
-  /** RFC 3339, by the server's clock. */
+  /** RFC 3339, by the server's clock: not before the manifest was written that named the entry last. */
   at: z.string(),
   /** One sentence for a person. */
   why: z.string(),

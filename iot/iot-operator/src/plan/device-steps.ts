@@ -31,6 +31,7 @@ interface Around {
   readonly source: CompleteSnapshot;
   readonly desired: DesiredStateSnapshot;
   readonly reported: ReadonlyMap<DeviceId, Reported>;
+  readonly removals: { readonly nowMs: number };
 }
 
 export function deviceSteps(situation: Situation, around: Around): DeviceStep[] {
@@ -89,7 +90,7 @@ function wantedEntries(
 /** Of what leaves, and of what the device has still; none of what it is to have. */
 function marksAfter(
   { device }: Situation,
-  { desired, reported }: Around,
+  { desired, reported, removals: { nowMs } }: Around,
   {
     base,
     deployments,
@@ -109,7 +110,8 @@ function marksAfter(
   }
   for (const { name, verdict } of leaving) {
     const { uid = "" } = Object.hasOwn(base.deployments, name) ? (base.deployments[name] ?? {}) : {};
-    marks.set(name, { uid, at: new Date(verdict.atMs).toISOString(), why: verdict.why });
+    // Not when it was judged: a device compares it with when the manifest was written that named the entry last.
+    marks.set(name, { uid, at: new Date(nowMs).toISOString(), why: verdict.why });
   }
   return marks;
 }

@@ -21,7 +21,7 @@ import {
 } from "./record.ts";
 
 export type Verdict =
-  | { readonly kind: "goes"; readonly atMs: number; readonly why: string }
+  | { readonly kind: "goes"; readonly why: string }
   /** Soon it is known. */
   | { readonly kind: "waits"; readonly why: string }
   | { readonly kind: "held"; readonly why: string }
@@ -186,7 +186,7 @@ function verdictsOf(of: {
   readonly waiting: readonly (Entry & { readonly why: string })[];
 }): Map<string, Verdict> {
   const verdicts = new Map<string, Verdict>();
-  for (const entry of of.due) verdicts.set(keyOf(entry), { kind: "goes", atMs: entry.atMs, why: entry.why });
+  for (const entry of of.due) verdicts.set(keyOf(entry), { kind: "goes", why: entry.why });
   for (const entry of of.held) verdicts.set(keyOf(entry), { kind: "held", why: entry.why });
   for (const entry of of.lost) verdicts.set(keyOf(entry), { kind: "lost", why: entry.why });
   for (const entry of of.waiting) verdicts.set(keyOf(entry), { kind: "waits", why: entry.why });
