@@ -13,7 +13,7 @@ export {
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
-export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
+export { changedOnTheWay, SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
 export {
   asDeploymentName,
