@@ -21,9 +21,8 @@ export {
   type OperatorVerb,
   operatorSubject,
 } from "./documents/operator-verbs.ts";
-export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
+export { changedOnTheWay, SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
 export {
-  ENTRIES_RECORDED,
   HeldDeployment,
   LostDeployment,
   RECORDED_FOR_MS,

@@ -1,42 +1,100 @@
 // Which files a person means: a file is itself, a folder is what the git source would read of it (`*.yaml`, `*.yml`), with the
-// kustomizations; nothing whose name begins with a dot. Links are not followed, as the git source does not.
+// kustomizations; nothing whose name begins with a dot. What looks as if it were read and is not is told: a link, a submodule, a file
+// that git ignores, another suffix. Links are not followed, as the git source does not.
 
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join, normalize } from "node:path";
+import { lstat, open, readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join, normalize } from "node:path";
 import { UserError } from "@harmony/runtime";
-import type { WorkloadFile } from "@iot/workload-files";
+import { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment, type WorkloadFile } from "@iot/workload-files";
 import { isKustomization } from "./kustomize-warnings.ts";
+import { notCarriedByGit, submodulesIn } from "./work-tree.ts";
+
+/** Why the git source would not read it, and what would mend that. */
+export interface UnreadFile {
+  readonly path: string;
+  readonly message: string;
+}
 
 export interface FoundFiles {
   readonly files: readonly WorkloadFile[];
-  /** Symbolic links that are named as workload files. */
-  readonly links: readonly string[];
+  readonly unread: readonly UnreadFile[];
 }
+
+const LINK = "is a symbolic link, which the operator does not follow: put the file itself here";
+const FOLDER_LINK = "is a symbolic link to a folder, which the operator does not follow: put the files themselves here";
+const SUBMODULE = "is a submodule or a repository of its own, whose files the operator does not read: put the files themselves here";
+const SNIFFED_BYTES = 64 * 1024;
 
 /** @throws UserError naming a path that cannot be read. */
 export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
-  const found = new Map<string, "file" | "link">();
+  const files = new Set<string>();
+  const unread = new Map<string, string>();
   for (const path of paths.map(normalize)) {
     const isFolder = (await attempt(path, stat(path))).isDirectory();
-    for (const [file, kind] of isFolder ? await filesIn(path) : [[path, "file"] as const]) found.set(file, kind);
+    const found = isFolder ? await filesIn(path, new Set(submodulesIn(path))) : await oneFile(path);
+    for (const file of found.files) files.add(file);
+    for (const each of found.unread) unread.set(each.path, each.message);
+    for (const each of notCarriedByGit(isFolder ? path : dirname(path), found.files)) unread.set(each.path, each.message);
   }
-  const named = (kind: "file" | "link"): string[] => [...found].flatMap(([path, is]) => (is === kind ? [path] : [])).toSorted();
   return {
-    files: await Promise.all(named("file").map(async (path) => ({ path, content: await attempt(path, readFile(path)) }))),
-    links: named("link"),
+    files: await Promise.all([...files].toSorted().map(async (path) => ({ path, content: await attempt(path, readFile(path)) }))),
+    unread: [...unread].map(([path, message]) => ({ path, message })),
   };
 }
 
-async function filesIn(folder: string): Promise<[path: string, kind: "file" | "link"][]> {
+interface Found {
+  readonly files: readonly string[];
+  readonly unread: readonly UnreadFile[];
+}
+
+/** That was named: it is looked at whatever its name is. */
+async function oneFile(path: string): Promise<Found> {
+  if ((await lstat(path)).isSymbolicLink() && isWorkloadFileName(path)) return { files: [], unread: [{ path, message: LINK }] };
+  const isRead = isWorkloadFileName(path) || isKustomization(path);
+  return { files: [path], unread: isRead ? [] : [{ path, message: misnamed(path) }] };
+}
+
+async function filesIn(folder: string, submodules: ReadonlySet<string>): Promise<Found> {
   const entries = await attempt(folder, readdir(folder, { withFileTypes: true }));
-  const nested = entries.map(async (entry): Promise<[string, "file" | "link"][]> => {
+  const nested = entries.map(async (entry): Promise<Found> => {
     const path = join(folder, entry.name);
-    if (entry.name.startsWith(".") || entry.name === "node_modules") return [];
-    if (entry.isDirectory()) return filesIn(path);
-    if (!/\.ya?ml$/.test(entry.name) && !isKustomization(entry.name)) return [];
-    return entry.isSymbolicLink() ? [[path, "link"]] : entry.isFile() ? [[path, "file"]] : [];
+    if (entry.name.startsWith(".") || entry.name === "node_modules") return { files: [], unread: [] };
+    const say = (message: string | null): Found => ({ files: [], unread: message === null ? [] : [{ path, message }] });
+    if (entry.isSymbolicLink()) return say(await linkMessage(path));
+    if (entry.isDirectory()) return submodules.has(path) || (await isRepository(path)) ? say(SUBMODULE) : filesIn(path, submodules);
+    if (!entry.isFile()) return say(null);
+    if (isWorkloadFileName(entry.name) || isKustomization(entry.name)) return { files: [path], unread: [] };
+    return say(isNearlyWorkloadFileName(entry.name) || (await beginsLikeDeployment(path)) ? misnamed(path) : null);
   });
-  return (await Promise.all(nested)).flat();
+  const found = await Promise.all(nested);
+  return { files: found.flatMap(({ files }) => files), unread: found.flatMap(({ unread }) => unread) };
+}
+
+async function linkMessage(path: string): Promise<string | null> {
+  if (isWorkloadFileName(path) || isNearlyWorkloadFileName(path) || isKustomization(path)) return LINK;
+  const leadsTo = await stat(path).catch(() => null);
+  return leadsTo?.isDirectory() === true ? FOLDER_LINK : null;
+}
+
+async function isRepository(folder: string): Promise<boolean> {
+  return (await lstat(join(folder, ".git")).catch(() => null)) !== null;
+}
+
+async function beginsLikeDeployment(path: string): Promise<boolean> {
+  const file = await attempt(path, open(path));
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(SNIFFED_BYTES), 0, SNIFFED_BYTES, 0);
+    return looksLikeDeployment(buffer.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
+}
+
+function misnamed(path: string): string {
+  const name = basename(path).replace(/\.(ya?ml)$/i, (suffix) => suffix.toLowerCase());
+  const stem = name.replace(/(?<=.)\.[^.]*$/, "");
+  const proper = [name, stem].find(isWorkloadFileName) ?? `${stem}.yaml`;
+  return `is not read by the operator, for its name does not end in .yaml or .yml in small letters: name it ${proper}`;
 }
 
 async function attempt<Value>(path: string, deed: Promise<Value>): Promise<Value> {

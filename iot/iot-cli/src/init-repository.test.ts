@@ -19,9 +19,10 @@ describe("a new repository", () => {
 
   it("passes lint, is a git repository, and names its schema", async () => {
     const result = await initRepository(join(folder, "line-4"), "pi-7");
-    expect(result).toEqual({ made: ["deployment.yaml", "README.md", ".iot/deployment.schema.json"], kept: [], madeRepository: true });
-    const { files, links } = await findFiles([join(folder, "line-4")]);
-    expect(lintFiles(files, links)).toEqual({ findings: [], deployments: 1 });
+    const made = ["deployment.yaml", "README.md", ".iot/deployment.schema.json", ".iot/kustomize.yaml", ".gitattributes"];
+    expect(result).toEqual({ made, kept: [], madeRepository: true });
+    const { files, unread } = await findFiles([join(folder, "line-4")]);
+    expect(lintFiles(files, unread)).toEqual({ findings: [], deployments: 1 });
     const text = await readFile(join(folder, "line-4/deployment.yaml"), "utf8");
     const schema = /\$schema=(.*)/.exec(text)?.[1] ?? "";
     await access(join(folder, "line-4", schema));
@@ -34,7 +35,7 @@ describe("a new repository", () => {
     await writeFile(join(folder, "deployment.yaml"), "mine");
     const { made, kept } = await initRepository(folder, "pi-7");
     expect(kept).toEqual(["deployment.yaml"]);
-    expect(made).toEqual(["README.md", ".iot/deployment.schema.json"]);
+    expect(made).toEqual(["README.md", ".iot/deployment.schema.json", ".iot/kustomize.yaml", ".gitattributes"]);
     expect(await readFile(join(folder, "deployment.yaml"), "utf8")).toBe("mine");
   });
 

@@ -5,11 +5,26 @@ import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "@harmony/runtime";
-import { asDeviceId } from "@iot/contracts";
+import { API_GROUP, asDeviceId, DEPLOYMENT_KIND } from "@iot/contracts";
 import deploymentSchema from "@iot/contracts/deployment.schema.json" with { type: "json" };
 import { isDnsLabel } from "@harmony/schema";
+import { IMAGE_FIELD, IMAGES_CONFIGURATION } from "./kustomize-warnings.ts";
 
 const SCHEMA_FILE = ".iot/deployment.schema.json";
+
+/** Read when a kustomization.yaml names it. */
+const KUSTOMIZE = `# For a kustomization.yaml beside it: "configurations: [${IMAGES_CONFIGURATION}]" lets its "images" reach those of a Deployment.
+images:
+  - path: ${IMAGE_FIELD}
+    group: ${API_GROUP}
+    kind: ${DEPLOYMENT_KIND}
+`;
+
+/** Neither a filter nor another encoding comes between what is written and what the operator reads. */
+const ATTRIBUTES = `# The operator reads these files from git as they are committed: as text, with no filter such as Git LFS or git-crypt.
+*.yaml text eol=lf -filter diff merge -working-tree-encoding
+*.yml text eol=lf -filter diff merge -working-tree-encoding
+`;
 
 export interface InitResult {
   readonly made: readonly string[];
@@ -46,6 +61,8 @@ export function repositoryFiles(name: string, device: string): ReadonlyMap<strin
     ["deployment.yaml", deploymentText(name, device)],
     ["README.md", readmeText(name)],
     [SCHEMA_FILE, `${JSON.stringify(deploymentSchema, null, 2)}\n`],
+    [IMAGES_CONFIGURATION, KUSTOMIZE],
+    [".gitattributes", ATTRIBUTES],
   ]);
 }
 

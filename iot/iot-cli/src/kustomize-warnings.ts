@@ -2,10 +2,16 @@
 // a Deployment of ours is changed, or is not changed where one would expect it. Held against `kubectl kustomize` by
 // test/kustomize.int.test.ts. A kustomization that does not parse is Kustomize's to complain about.
 
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { parse } from "@harmony/schema";
 import type { WorkloadDocument, WorkloadFile } from "@iot/workload-files";
 import { isMap, isScalar, LineCounter, parseDocument, type Pair } from "yaml";
+import * as z from "zod/mini";
 import type { Finding } from "./lint-files.ts";
+
+/** Where Kustomize finds the images of a Score once a file of `configurations` says so; `iot init` makes one. */
+export const IMAGE_FIELD = "spec/score/data/services/image";
+export const IMAGES_CONFIGURATION = ".iot/kustomize.yaml";
 
 const KUSTOMIZATION = new Set(["kustomization.yaml", "kustomization.yml", "Kustomization"]);
 
@@ -18,7 +24,7 @@ export function kustomizeWarnings(files: readonly WorkloadFile[], deployments: r
     .filter(({ path }) => isKustomization(path))
     .flatMap(({ path: file, content }) => {
       const names = deployments.filter((each) => isBeside(each.file, file)).map(({ document }) => document.metadata.name);
-      return names.length === 0 ? [] : warningsOf(file, new TextDecoder().decode(content), names);
+      return names.length === 0 ? [] : warningsOf({ file, text: new TextDecoder().decode(content), names, files });
     });
 }
 
@@ -28,17 +34,43 @@ function isBeside(file: string, kustomization: string): boolean {
   return folder === "." || file.startsWith(`${folder}/`);
 }
 
-function warningsOf(file: string, text: string, names: readonly string[]): Finding[] {
+function warningsOf({
+  file,
+  text,
+  names,
+  files,
+}: {
+  file: string;
+  text: string;
+  names: readonly string[];
+  files: readonly WorkloadFile[];
+}): Finding[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "silent", uniqueKeys: false });
   if (document.errors.length > 0 || !isMap(document.contents)) return [];
   return document.contents.items.flatMap(({ key, value }: Pair): Finding[] => {
     if (!isScalar(key)) return [];
+    if (key.value === "images" && reachesImages(file, document.toJS(), files)) return [];
     const message = effect(String(key.value), JSON.stringify(value), names);
     if (message === null) return [];
     const { line, col } = lines.linePos(key.range?.[0] ?? 0);
     return [{ severity: "warning", file, line, column: col, path: String(key.value), message }];
   });
+}
+
+const WithConfigurations = z.looseObject({ configurations: z.array(z.string()) });
+
+/** A file that was not read, for it is hidden or elsewhere, is taken at its word. */
+function reachesImages(kustomization: string, value: unknown, files: readonly WorkloadFile[]): boolean {
+  const parsed = parse(WithConfigurations, value);
+  return (
+    parsed.ok &&
+    parsed.value.configurations.some((name) => {
+      const path = join(dirname(kustomization), name);
+      const file = files.find((each) => each.path === path);
+      return file === undefined || new TextDecoder().decode(file.content).includes(IMAGE_FIELD);
+    })
+  );
 }
 
 function effect(field: string, value: string, names: readonly string[]): string | null {
@@ -57,7 +89,7 @@ function effect(field: string, value: string, names: readonly string[]): string 
     case "commonAnnotations":
       return `${whose} and adds spec.template to it, which the cluster does not know: remove it`;
     case "images":
-      return "Kustomize does not reach the images of a Score, these are left as they are: write them in the Deployment";
+      return `Kustomize does not reach the images of a Score, these are left as they are: write them in the Deployment, or add configurations: [${IMAGES_CONFIGURATION}] with images: [{path: ${IMAGE_FIELD}}]`;
     default:
       return null;
   }

@@ -1,6 +1,7 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { findFiles } from "./find-files.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";
@@ -79,6 +80,30 @@ describe("lint", () => {
   });
 });
 
+describe("what would remove workloads", () => {
+  const services = GOOD.slice(GOOD.indexOf(":\n        - name"));
+  it.each([
+    [
+      "a Git LFS pointer",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4\n",
+      "a.yaml:1:1: is a Git LFS pointer: commit",
+    ],
+    ["an empty file", "", "a.yaml:1:1: holds no document, it is empty or has only comments: delete the file, or write the Deployment"],
+    ["comments only", GOOD.replaceAll(/^/gm, "# "), "a.yaml:1:1: holds no document"],
+    ["a conflict", `<<<<<<< HEAD\n${GOOD}=======\n${GOOD}>>>>>>> b\n`, "a.yaml:1:1: has a merge conflict that is not settled"],
+    ["a truncated file", GOOD.replace(services, ""), 'a.yaml:10:7: spec.score.data: expected a map, found "services"'],
+    ["a template", `{{- if .Values.on }}\n${GOOD}{{- end }}\n`, "a.yaml:1:1: is a template, which is not rendered here"],
+    ["a typo in the group", GOOD.replace("nationtech.io", "nationtech.com"), "a.yaml:1:13: apiVersion: expected"],
+    ["a typo in the kind", GOOD.replace("Deployment", "Deployement"), "a.yaml:2:7: kind: expected"],
+    ["a typo in spec", GOOD.replace("spec:", "Spec:"), "a.yaml:5:1: Spec: is not a known field"],
+    ["a number above 2^53", GOOD.replace("image:", "big: 9007199254740993\n          image:"), "put it in quotes"],
+  ])("%s is an error", (_what, text, says) => {
+    const output = lint({ "a.yaml": text });
+    expect(output).toContain(says);
+    expect(output).not.toContain("no issues");
+  });
+});
+
 describe("a kustomization beside it", () => {
   const warnings = (kustomization: string, at = "kustomization.yaml"): string =>
     lint({ [at]: `resources: [deployment.yaml]\n${kustomization}\n`, "deployment.yaml": GOOD });
@@ -88,7 +113,7 @@ describe("a kustomization beside it", () => {
     ["labels: [{pairs: {a: b}, includeTemplates: true}]", "adds spec.template"],
     ["commonLabels: {a: b}", "adds spec.template"],
     ["commonAnnotations: {a: b}", "adds spec.template"],
-    ["images: [{name: nginx, newTag: '2'}]", "does not reach the images of a Score"],
+    ["images: [{name: nginx, newTag: '2'}]", "or add configurations: [.iot/kustomize.yaml]"],
   ])("%s is warned of", (text, says) => {
     expect(warnings(text)).toMatch(/^kustomization\.yaml:2:1: warning: /);
     expect(warnings(text)).toContain(says);
@@ -96,6 +121,44 @@ describe("a kustomization beside it", () => {
 
   it.each(["labels: [{pairs: {a: b}}]", "replicas: [{name: other, count: 3}]", "namePrefix: a-", "[broken"])("%s is not", (text) => {
     expect(warnings(text)).toMatch(/: (no issues|1 issue)\n$/);
+  });
+
+  it.each([
+    ["a file that is not read", "configurations: [.iot/kustomize.yaml]\n", {}],
+    ["a file that says so", "configurations: [c.yaml]\n", { "c.yaml": "images: [{path: spec/score/data/services/image}]\n" }],
+  ])("images reach a Score by %s", (_what, configurations, files) => {
+    const text = `${configurations}images: [{name: nginx, newTag: '2'}]\n`;
+    expect(lint({ "kustomization.yaml": text, "deployment.yaml": GOOD, ...files })).toContain("no issues\n");
+  });
+
+  const PATCH = `apiVersion: iot.nationtech.io/v1alpha1
+kind: Deployment
+metadata: {name: hello-world}
+spec: {score: {data: {services: [{name: hello, env: {A: b}}]}}}
+`;
+  it.each([
+    ["patches: [{path: p.yaml}]", "p.yaml:4:34: "],
+    ["patchesStrategicMerge: [p.yaml]", "p.yaml:4:34: "],
+    [`patches: [{patch: ${JSON.stringify(PATCH)}}]`, "kustomization.yaml:2:19: "],
+    [`patches: [{target: {kind: Deployment}, patch: ${JSON.stringify(PATCH)}}]`, "kustomization.yaml:2:47: "],
+  ])("%j drops an image", (text, place) => {
+    const named = text.includes("p.yaml") ? { "p.yaml": PATCH } : {};
+    const output = lint({ "kustomization.yaml": `resources: [deployment.yaml]\n${text}\n`, "deployment.yaml": GOOD, ...named });
+    expect(output).toContain(
+      `${place}spec.score.data.services: Kustomize replaces the whole list by this patch's, and so drops the image of hello`,
+    );
+    expect(output).toContain(": 1 issue");
+    expect(output).not.toContain("is missing");
+  });
+
+  it.each([
+    ["a patch of the devices", "spec: {targetDevices: [pi-9]}\n"],
+    ["a patch with the image", "spec: {score: {data: {services: [{name: hello, image: x}]}}}\n"],
+    ["a JSON patch", undefined],
+  ])("%s drops none", (_what, spec) => {
+    const text = spec === undefined ? "- {op: add, path: /spec/targetDevices/-, value: pi-2}\n" : PATCH.replace(/spec: .*\n/, spec);
+    const output = lint({ "kustomization.yaml": "patches: [{path: p.yaml}]\n", "deployment.yaml": GOOD, "p.yaml": text });
+    expect(output).toContain("no issues");
   });
 
   it("is of no concern in another folder", () => {
@@ -115,9 +178,53 @@ describe("files of a folder", () => {
     await writeFile(join(folder, "notes.txt"), "");
     await writeFile(join(folder, ".hidden.yaml"), "");
     await symlink("/etc/passwd", join(folder, "b.yaml"));
-    const { files, links } = await findFiles([folder]);
+    const { files, unread } = await findFiles([folder]);
     expect(files.map(({ path }) => path)).toEqual([join(folder, "a.yml")]);
-    expect(renderFindings(lintFiles(files, links), 2)).toContain("b.yaml:1:1: is a symbolic link, which the operator does not follow");
+    expect(renderFindings(lintFiles(files, unread), 2)).toContain("b.yaml:1:1: is a symbolic link, which the operator does not follow");
+  });
+
+  it("that nobody reads, or git does not carry, are told", async () => {
+    const git = (...args: string[]): void =>
+      void spawnSync("git", ["-C", folder, ...args], { env: { PATH: process.env["PATH"], HOME: folder } });
+    const put = async (path: string, text = GOOD): Promise<void> => {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    };
+    git("init", "--quiet");
+    git("init", "--quiet", "module");
+    await put("module/a.yaml");
+    await put("Hello.YAML", "");
+    await put("deployment.json", '{"kind": "Deployment", "apiVersion": "iot.nationtech.io/v1alpha1"}');
+    await put("hello.yaml.off");
+    await put("hello.tpl", `# a note\n\n${GOOD}`);
+    await put("README.md", `# Words\n\nWrite this:\n\n${GOOD}`);
+    await put("package.json", '{"name": "x"}');
+    await put("local/b.yaml");
+    await put("big/c.yaml");
+    await put(".gitignore", "local/\n");
+    await put(".gitattributes", "big/* filter=lfs diff=lfs merge=lfs -text\n");
+    await symlink("local", join(folder, "linked"));
+    const { files, unread } = await findFiles([folder]);
+    const says = renderFindings(lintFiles(files, unread), 0).replaceAll(`${folder}/`, "").split("\n");
+    const told = says.filter((line) => line.includes(": is ")).map((line) => line.replace(/:1:1: /, " "));
+    expect(told).toEqual([
+      "big/c.yaml is stored through the filter lfs, so the operator gets no text of it: take it out of .gitattributes and commit the file again",
+      expect.stringMatching(/^deployment\.json is not read by the operator, .* name it deployment\.yaml$/),
+      expect.stringMatching(/^hello\.tpl is not read by the operator, .* name it hello\.yaml$/),
+      expect.stringMatching(/^Hello\.YAML is not read by the operator, .* name it Hello\.yaml$/),
+      expect.stringMatching(/^hello\.yaml\.off is not read by the operator, .* name it hello\.yaml$/),
+      "linked is a symbolic link to a folder, which the operator does not follow: put the files themselves here",
+      "local/b.yaml is ignored by git (.gitignore:1: local/), so a push does not carry it: take that line out",
+      "module is a submodule or a repository of its own, whose files the operator does not read: put the files themselves here",
+    ]);
+  });
+
+  it("that are named are looked at, and told when nobody reads them", async () => {
+    await writeFile(join(folder, "deployment.json"), GOOD.replace("pi-1", "PI"));
+    const { files, unread } = await findFiles([join(folder, "deployment.json")]);
+    const output = renderFindings(lintFiles(files, unread), 1);
+    expect(output).toContain("deployment.json:1:1: is not read by the operator");
+    expect(output).toContain("deployment.json:6:19: spec.targetDevices[0]: expected a DNS label");
   });
 
   it("that are not there are named", async () => {

@@ -3,7 +3,9 @@
 
 import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
-import { readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
+import { type FileIssue, type FilesResult, readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
+import type { UnreadFile } from "./find-files.ts";
+import { type KustomizePatch, kustomizePatches } from "./kustomize-patches.ts";
 import { kustomizeWarnings } from "./kustomize-warnings.ts";
 
 export interface Finding {
@@ -15,8 +17,6 @@ export interface Finding {
   readonly message: string;
 }
 
-const LINK = "is a symbolic link, which the operator does not follow: put the file itself here";
-
 export interface LintResult {
   readonly findings: readonly Finding[];
   readonly deployments: number;
@@ -25,12 +25,19 @@ export interface LintResult {
 /** The variants that this version knows: what a device does with them is its agent's to say. */
 const VARIANTS = [podmanV0];
 
-/** `links`: files that are symbolic links, which the operator does not follow. */
-export function lintFiles(files: readonly WorkloadFile[], links: readonly string[] = []): LintResult {
-  const { deployments, issues, ignored } = readWorkloadFiles(files);
+const EMPTY = "holds no document, it is empty or has only comments: delete the file, or write the Deployment";
+
+/** `unread`: files that the operator does not read, with the reason. */
+export function lintFiles(files: readonly WorkloadFile[], unread: readonly UnreadFile[] = []): LintResult {
+  const read = readWorkloadFiles(files);
+  const { deployments, ignored } = read;
+  const patches = kustomizePatches(files);
+  const issues = read.issues.filter((issue) => !isLeftOutByPatch(issue, patches));
   const findings: Finding[] = [
     ...issues.map((issue): Finding => ({ severity: "error", ...issue })),
-    ...links.map((file): Finding => ({ severity: "error", file, line: 1, column: 1, path: "", message: LINK })),
+    ...unread.map(({ path, message }) => wholeFile(path, message)),
+    ...emptyFiles(files, read).map((file) => wholeFile(file, EMPTY)),
+    ...patches.flatMap(({ findings: of }) => of),
     ...deployments.flatMap(scoreFindings),
     ...kustomizeWarnings(files, deployments),
     ...ignored.flatMap(({ file, line, hint }): Finding[] =>
@@ -41,6 +48,20 @@ export function lintFiles(files: readonly WorkloadFile[], links: readonly string
     findings: findings.toSorted((a, b) => a.file.localeCompare(b.file, "en") || a.line - b.line || a.column - b.column),
     deployments: deployments.length,
   };
+}
+
+function wholeFile(file: string, message: string): Finding {
+  return { severity: "error", file, line: 1, column: 1, path: "", message };
+}
+
+function emptyFiles(files: readonly WorkloadFile[], { deployments, issues, ignored }: FilesResult): string[] {
+  const said = new Set([...deployments, ...issues, ...ignored].map(({ file }) => file));
+  return files.flatMap(({ path }) => (said.has(path) ? [] : [path]));
+}
+
+/** A patch names only what it changes. */
+function isLeftOutByPatch({ file, message }: FileIssue, patches: readonly KustomizePatch[]): boolean {
+  return message.startsWith("is missing") && patches.some((patch) => patch.file === file);
 }
 
 function scoreFindings({ file, document, place }: WorkloadDocument): Finding[] {

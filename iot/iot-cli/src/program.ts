@@ -75,9 +75,9 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .description("what the operator and the devices would say of workload files before they are pushed")
     .argument("<path...>", "files, or folders with *.yaml and *.yml")
     .action(async (paths: string[]) => {
-      const { files, links } = await findFiles(paths);
-      const result = lintFiles(files, links);
-      around.write(renderFindings(result, files.length + links.length));
+      const { files, unread } = await findFiles(paths);
+      const result = lintFiles(files, unread);
+      around.write(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size));
       if (result.findings.some(({ severity }) => severity === "error")) exitCode = 1;
     });
 

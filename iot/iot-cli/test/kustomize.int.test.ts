@@ -1,13 +1,13 @@
 // The warnings about Kustomize are true: `kubectl kustomize` changes a Deployment of ours exactly where `iot lint` warns that it does.
 
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { kubernetesPrograms, makeTempFolder, run } from "@iot/testkit";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { findFiles } from "../src/find-files.ts";
 import { repositoryFiles } from "../src/init-repository.ts";
-import { lintFiles } from "../src/lint-files.ts";
+import { type Finding, lintFiles } from "../src/lint-files.ts";
 
 it.each([
   ["replicas: [{name: hello-world, count: 3}]", ["replicas"], true],
@@ -39,6 +39,51 @@ it.each([
     await folder.remove();
   }
 });
+
+it("images reach those of a Score with the configuration that iot init makes", async () => {
+  const made = repositoryFiles("hello-world", "pi-1");
+  const kustomization = `resources: [deployment.yaml]
+configurations: [.iot/kustomize.yaml]
+images: [{name: docker.io/library/nginx, newTag: '9.9'}]
+`;
+  const { built, findings } = await kustomized({ ...Object.fromEntries(made), "kustomization.yaml": kustomization });
+  expect(built).toContain("image: docker.io/library/nginx:9.9\n");
+  expect(findings).toEqual([]);
+});
+
+it.each([
+  ["patches: [{path: p.yaml}]", "{name: web, env: {A: b}}", true],
+  ["patches: [{path: p.yaml, target: {kind: Deployment}}]", "{name: web, env: {A: b}}", true],
+  ["patches: [{path: p.yaml}]", "{name: web, image: 'nginx:2', env: {A: b}}", false],
+])("%s with %s: an image is dropped: %s", async (patches, service, isDropped) => {
+  const text = repositoryFiles("hello-world", "pi-1").get("deployment.yaml") ?? "";
+  const { built, findings } = await kustomized({
+    "deployment.yaml": text,
+    "kustomization.yaml": `resources: [deployment.yaml]\n${patches}\n`,
+    "p.yaml": `apiVersion: iot.nationtech.io/v1alpha1
+kind: Deployment
+metadata: {name: hello-world}
+spec: {score: {data: {services: [${service}]}}}
+`,
+  });
+  expect(built.includes("image:")).toBe(!isDropped);
+  expect(findings.filter(({ severity }) => severity === "error").map(({ message }) => message.includes("drops the image of web"))).toEqual(
+    isDropped ? [true] : [],
+  );
+});
+
+async function kustomized(files: Readonly<Record<string, string>>): Promise<{ built: string; findings: readonly Finding[] }> {
+  const { kubectl } = await kubernetesPrograms();
+  const folder = await makeTempFolder("kustomize");
+  onTestFinished(() => folder.remove());
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder.path, path)), { recursive: true });
+    await writeFile(join(folder.path, path), text);
+  }
+  const { stdout } = await run([kubectl, "kustomize", folder.path]);
+  const found = await findFiles([folder.path]);
+  return { built: stdout, findings: lintFiles(found.files, found.unread).findings };
+}
 
 function member(value: unknown, key: string): object {
   const found: unknown = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;

@@ -127,15 +127,19 @@ export function complete(deployments: readonly SourceDeployment[], more: Partial
 }
 
 export function gitEvidence(tip: string, more: Partial<GitEvidence> = {}): GitEvidence {
-  return { kind: "git", followed: null, tip, lineage: "descends", unreadable: [], consents: new Set(), ...more };
+  return { kind: "git", followed: null, tip, lineage: "descends", gave: new Map(), unreadable: [], consents: new Set(), ...more };
 }
 
-/** As a source answers that is told what was followed last. */
-function readAfter(source: CompleteSnapshot, followed: string | null): CompleteSnapshot {
+/** As a source answers that is told what was followed last, and that gave all that stands in the bucket. */
+function readAfter(source: CompleteSnapshot, followed: string | null, bucket: ModelBucket): CompleteSnapshot {
   const { evidence } = source;
   if (evidence?.kind !== "git") return source;
   const lineage = followed === null ? "first" : followed === evidence.tip ? "descends" : evidence.lineage;
-  return { ...source, evidence: { ...evidence, followed, lineage } };
+  const entries = [...bucket.snapshot().manifests].flatMap(([device, { manifest }]) =>
+    manifest.ok ? Object.entries(manifest.value.deployments).map(([name, { namespace }]) => ({ device, object: `${namespace}/${name}` })) : [],
+  );
+  const gave = new Map([...Map.groupBy(entries, ({ object }) => object)].map(([object, of]) => [object, new Set(of.map(({ device }) => device))]));
+  return { ...source, evidence: { ...evidence, followed, lineage, gave } };
 }
 
 export const NOW_MS: number = Date.parse("2026-03-01T00:00:00Z");
@@ -149,7 +153,7 @@ export function planFor(
   return plan({
     sourceId: "git:ours",
     adopts: new Set(),
-    source: readAfter(source, record.followed),
+    source: readAfter(source, record.followed, bucket),
     desired: bucket.snapshot(),
     reported: new Map(),
     removals: { record, revision, nowMs },

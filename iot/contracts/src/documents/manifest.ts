@@ -24,10 +24,11 @@ export const ManifestEntry = z.looseObject({
 });
 export type ManifestEntry = z.output<typeof ManifestEntry>;
 
-/** Why an entry is no longer in a manifest. */
+/** Why an entry is no longer in a manifest. It says nothing of another namespace's workload that has the name on the device. */
 export const RemovalMark = z.looseObject({
-  /** Of the source object whose entry it was. */
+  /** Of the source object whose entry it was, and its namespace. */
   uid: z.string(),
+  namespace: z.optional(z.string()),
   /** RFC 3339, by the server's clock: not before the manifest was written that named the entry last. */
   at: z.string(),
   /** One sentence for a person. */

@@ -6,8 +6,6 @@ import * as z from "zod/mini";
 
 /** How long a removal counts. */
 export const RECORDED_FOR_MS = 600_000;
-/** Entries that a record names; what is more is counted. */
-export const ENTRIES_RECORDED = 40_000;
 
 const Milliseconds = z.number();
 

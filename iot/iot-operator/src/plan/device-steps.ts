@@ -109,9 +109,10 @@ function marksAfter(
     if (isGone || deployments.has(name)) marks.delete(name);
   }
   for (const { name, verdict } of leaving) {
-    const { uid = "" } = Object.hasOwn(base.deployments, name) ? (base.deployments[name] ?? {}) : {};
+    const entry = entryOf(base, name);
+    if (entry === undefined) continue;
     // Not when it was judged: a device compares it with when the manifest was written that named the entry last.
-    marks.set(name, { uid, at: new Date(nowMs).toISOString(), why: verdict.why });
+    marks.set(name, { uid: entry.uid, namespace: entry.namespace, at: new Date(nowMs).toISOString(), why: verdict.why });
   }
   return marks;
 }

@@ -51,6 +51,8 @@ export interface GitEvidence {
    * tip itself); `rewritten`: it is not.
    */
   readonly lineage: "first" | "descends" | "rewritten";
+  /** What the followed commit gave: `<namespace>/<name>` and its devices. Only what was there can have been taken away. */
+  readonly gave: ReadonlyMap<string, ReadonlySet<string>>;
   /** Files that gave nothing before and cannot be read: the tip is followed, and removes nothing. */
   readonly unreadable: readonly { readonly path: string; readonly message: string }[];
   /** `<namespace>/<name>` that a trailer `Iot-Removes:` names in a commit from the followed one to the tip (after a rewrite: in the tip alone). */

@@ -230,9 +230,11 @@ function wantedBy(origin: Origin): ReadonlySet<string> | null {
   return new Set(live.flatMap(({ namespace, name, targets }) => targets.map((device) => `${device}/${namespace}/${name}`)));
 }
 
-/** In a world that is at rest, one that is deleted by its name is gone after 0.7 s, on the devices too, and so is the object. */
+/** In a world that is at rest, one of which nothing is held and that is deleted by its name is gone after 0.7 s, on the devices and itself. */
 function expectDeletedByName(world: World, cluster: Cluster): void {
-  const object = cluster.objects.find((each) => !each.isDeleting && each.isClaimed && !each.keeps && cluster.isStanding(each));
+  const held = new Set(world.bucket.record.held.map(({ uid }) => uid));
+  const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !held.has(each.uid);
+  const object = cluster.objects.find((each) => isFree(each) && cluster.isStanding(each));
   if (object === undefined) return;
   world.nowMs += 700_000;
   allowAll(world, object);

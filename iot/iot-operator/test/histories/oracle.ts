@@ -18,7 +18,7 @@ export class Oracle {
   #tick = 0;
   /** What was deleted or given up, and not asked for since. */
   #licences = new Set<string>();
-  /** When it left its manifest. */
+  /** When it left its manifest, whichever object it was. */
   readonly #left = new Map<string, number>();
   /** What was ever written. */
   readonly #written = new Set<string>();
@@ -53,14 +53,14 @@ export class Oracle {
       if (after.deployments[name]?.namespace === entry.namespace) continue;
       const line = lineOf({ device, name, namespace: entry.namespace, uid: entry.uid });
       if (!this.#licences.has(line) && !planned.has(line)) throw new Error(`${line} left the manifest, and nobody deleted it`);
-      this.#left.set(line, this.#tick);
+      this.#left.set(`${device}/${entry.namespace}/${name}`, this.#tick);
     }
     for (const [name, { namespace, uid }] of Object.entries(after.deployments)) this.#written.add(lineOf({ device, name, namespace, uid }));
   }
 
   /** A device drops only what left its manifest since it took it. */
-  dropped(entry: Named, takenAt: number): void {
-    const line = lineOf(entry);
+  dropped({ device, namespace, name }: Omit<Named, "uid">, takenAt: number): void {
+    const line = `${device}/${namespace}/${name}`;
     if ((this.#left.get(line) ?? 0) <= takenAt) throw new Error(`${line} left the device, and nobody deleted it`);
   }
 

@@ -37,7 +37,7 @@ export class Repository {
     const before = this.byId(followed);
     if (tip.isRefused) {
       if (before === null) return { kind: "unreadable", reason: "InvalidCommit", message: "" };
-      const evidence: GitEvidence = { kind: "git", followed, tip: before.id, lineage: "descends", unreadable: [], consents: new Set() };
+      const evidence: GitEvidence = { kind: "git", followed, tip: before.id, lineage: "descends", gave: gaveIn(before), unreadable: [], consents: new Set() };
       return { ...snapshotOf(before, evidence), problem: "it is not followed", authoritative: false };
     }
     const lineage = before === null ? "first" : isAncestor(before, tip) ? "descends" : "rewritten";
@@ -47,6 +47,7 @@ export class Repository {
         followed,
         tip: tip.id,
         lineage,
+        gave: gaveIn(before),
         unreadable: tip.isReadable ? [] : [{ path: "new.yaml", message: "expected a map" }],
         consents: new Set(consentsOf(before, tip)),
       }),
@@ -73,6 +74,10 @@ export function consentsOf(before: Commit | null, tip: Commit): readonly string[
   const trailers: string[] = [];
   for (let at: Commit | null = tip; at !== null && at !== before; at = at.parent) trailers.push(...at.trailers);
   return trailers;
+}
+
+function gaveIn(commit: Commit | null): GitEvidence["gave"] {
+  return new Map([...(commit?.content ?? [])].map(([object, targets]) => [object, new Set(targets)]));
 }
 
 function snapshotOf({ id, content }: Commit, evidence: GitEvidence): CompleteSnapshot {

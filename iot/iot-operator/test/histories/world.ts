@@ -80,6 +80,7 @@ export class World {
   #next(doing: Doing): Doing | null {
     switch (doing.at) {
       case "start": {
+        this.nowMs += 1;
         const { record, recordRevision: revision } = this.bucket;
         return { at: "observed", observed: { desired: this.bucket.snapshot(), record, revision, nowMs: this.nowMs } };
       }
@@ -175,13 +176,13 @@ export class World {
   #take(id: string, device: Device, { deployments, removed = {} }: Manifest): void {
     for (const [name, { entry, takenAt, writtenMs }] of device.runs) {
       const now = deployments[name];
-      if (now?.namespace === entry.namespace || (now === undefined && !isOf(removed[name], writtenMs))) continue;
+      if (now?.namespace === entry.namespace || (now === undefined && !isOf(removed[name], { entry, writtenMs }))) continue;
       // Two of one name, and nobody knows any more which of them had it: docs/removal.md says so.
       if (now !== undefined && this.#isStoreRestored) {
         device.runs.delete(name);
         continue;
       }
-      this.oracle.dropped({ device: id, name, namespace: entry.namespace, uid: entry.uid }, takenAt);
+      this.oracle.dropped({ device: id, name, namespace: entry.namespace }, takenAt);
       device.runs.delete(name);
     }
     for (const [name, entry] of Object.entries(deployments)) {
@@ -233,7 +234,7 @@ export class World {
   }
 }
 
-/** A mark of a store that was put back says nothing of what was written after it. */
-function isOf(mark: RemovalMark | undefined, writtenMs: number): boolean {
-  return mark !== undefined && Date.parse(mark.at) >= writtenMs;
+/** A mark of another namespace's, or of a store that was put back, says nothing of what was written after it. */
+function isOf(mark: RemovalMark | undefined, { entry, writtenMs }: { entry: ManifestEntry; writtenMs: number }): boolean {
+  return mark !== undefined && mark.namespace === entry.namespace && Date.parse(mark.at) >= writtenMs;
 }

@@ -29,7 +29,7 @@ export function classifier(source: CompleteSnapshot, record: RemovalRecord): (en
   };
   const { evidence } = source;
   if (evidence === null) return () => lost("NoEvidence", "the source does not tell whether it was deleted");
-  if (evidence.kind === "git") return (entry) => ofGit(evidence, record, knownAs(entry));
+  if (evidence.kind === "git") return (entry) => ofGit(evidence, record, entry, knownAs(entry));
   const deleting = new Map(source.deleting.map((object) => [object.uid, object]));
   const present = new Map(source.deployments.map((deployment) => [objectOf(deployment), deployment]));
   return (entry) =>
@@ -81,31 +81,26 @@ function ofDeletion({ crd, namespaces }: KubernetesEvidence, object: DeletingObj
   return { kind: "deleted", how: "by-name", why: `${objectOf(object)} was deleted` };
 }
 
-function ofGit(evidence: GitEvidence, record: RemovalRecord, was: LostEntry | null): Finding {
-  const { tip, followed, lineage, unreadable } = evidence;
+function ofGit(evidence: GitEvidence, record: RemovalRecord, entry: Entry, was: LostEntry | null): Finding {
+  const { tip, followed, lineage, gave, unreadable } = evidence;
   const at = `commit ${tip.slice(0, 10)}`;
-  // Once lost it stays so: the commit that is followed now does not have it, so no later one can take it away.
+  // It was lost at a commit that was followed, and so is not in it: no later one can take it away.
   if (was !== null && was.reason !== UNREADABLE_FILES) return lost(was.reason, was.why);
   if (tip === record.followed) {
-    return was !== null
-      ? lost(was.reason, was.why)
-      : lost("NotSeenDeleted", `${at} does not have it, and no commit was seen that takes it away`);
+    return was !== null ? lost(was.reason, was.why) : lost("NotSeenDeleted", `${at} does not have it, and no commit was seen that takes it away`);
   }
   if (followed !== record.followed) return { kind: "unknown", why: "another operator of this source follows another commit" };
-  if (record.more > 0 && was === null) return lost("TooManyLost", `${at} does not have it, and the record of what was lost is full`);
   if (lineage === "first") return lost("FirstSight", `${at} does not have it, and nothing is known of the commits before`);
   if (lineage === "rewritten") {
-    return lost(
-      "HistoryRewritten",
-      `${at} does not have it, and does not follow from ${(followed ?? "").slice(0, 10)}: the branch was forced`,
-    );
+    return lost("HistoryRewritten", `${at} does not have it, and does not follow from ${(followed ?? "").slice(0, 10)}: the branch was forced`);
+  }
+  // What files that could not be read kept was in the commit before.
+  if (was === null && gave.get(objectOf(entry))?.has(entry.device) !== true) {
+    return lost("NotSeenDeleted", `${at} does not have it, and neither did ${(followed ?? "").slice(0, 10)}`);
   }
   if (unreadable.length > 0) {
     const [first] = unreadable;
-    return lost(
-      UNREADABLE_FILES,
-      `${at} does not have it, but not all of that commit can be read: ${first?.path ?? ""}: ${first?.message ?? ""}`,
-    );
+    return lost(UNREADABLE_FILES, `${at} does not have it, but not all of that commit can be read: ${first?.path ?? ""}: ${first?.message ?? ""}`);
   }
   return { kind: "deleted", how: "edit", why: `${at} takes it away` };
 }

@@ -75,7 +75,6 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
     held: [...held, ...(judgement?.kind === "held" ? seen.map((entry): HeldEntry => ({ ...entry, atMs: nowMs })) : [])],
     lost,
     gathering: isJudged ? null : gathering,
-    more: 0,
   };
   const due = [...sorted.due, ...gone];
   const waiting = isJudged ? [] : seen.map((entry) => ({ ...entry, why: `${entry.why}, and others may follow` }));

@@ -58,11 +58,9 @@ export interface RemovalRecord {
   readonly held: readonly HeldEntry[];
   readonly lost: readonly LostEntry[];
   readonly gathering: Gathering | null;
-  /** Entries that are held or lost and that the record has no room for. */
-  readonly more: number;
 }
 
-export const EMPTY_RECORD: RemovalRecord = { followed: null, removed: [], held: [], lost: [], gathering: null, more: 0 };
+export const EMPTY_RECORD: RemovalRecord = { followed: null, removed: [], held: [], lost: [], gathering: null };
 
 export function keyOf({ device, name }: Pick<Entry, "device" | "name">): string {
   return `${device}.${name}`;
@@ -108,7 +106,7 @@ export function encodeRecord(id: string, record: RemovalRecord): SourceRemovals 
   const held = grouped(fitting(record.held), ({ device: _, ...of }) => of);
   const lost = grouped(fitting(record.lost), ({ device: _, ...of }) => of);
   const gathered = gathering === null ? null : { ...gathering };
-  return { id, followed, removed, held, lost, gathering: gathered, ...(left + record.more === 0 ? {} : { more: left }) };
+  return { id, followed, removed, held, lost, gathering: gathered, ...(left === 0 ? {} : { more: left }) };
 }
 
 /** One for each of what differs in more than the device. */
@@ -129,7 +127,7 @@ function grouped<Of extends Entry, Rest extends object>(
 
 /** Names that are none (somebody wrote there by hand) are left out: what they named is then lost. */
 export function decodeRecord(document: SourceRemovals): RemovalRecord {
-  const { followed, gathering, more = 0 } = document;
+  const { followed, gathering } = document;
   return {
     followed,
     removed: document.removed.flatMap(({ atMs, how, counted, due, why, ...of }) =>
@@ -138,7 +136,6 @@ export function decodeRecord(document: SourceRemovals): RemovalRecord {
     held: document.held.flatMap(({ atMs, how, why, ...of }) => each(of, { atMs, how: isHow(how) ? how : ("edit" as const), why })),
     lost: document.lost.flatMap(({ reason, why, ...of }) => each(of, { reason, why })),
     gathering: gathering === null ? null : { sinceMs: gathering.sinceMs, lastMs: gathering.lastMs, of: gathering.of },
-    more,
   };
 }
 

@@ -5,7 +5,6 @@
 // else the first by namespace. What git itself does is repository.ts's, what a commit holds read-commit.ts's, and what it means that
 // something is missing what-went-missing.ts's.
 
-import { FILE_LIMIT_BYTES } from "@iot/workload-files";
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 import type { GitConfig } from "../../config/config.ts";
 import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSnapshot } from "../source.ts";
@@ -32,6 +31,9 @@ export interface GitSourceOptions {
   readonly clock?: Clock;
 }
 
+/** Of new files that are not named as workload files, when one of those is gone. */
+const LOOKED_AT_FILES = 500;
+const LOOKED_AT_BYTES = 256 * 1024;
 const RENEW_AFTER_COMMITS = 1_000;
 
 /** The followed commit and the tip, and how the one came from the other. */
@@ -89,15 +91,12 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   async function readNew({ tip, followed }: { tip: string; followed: string | null }, signal: AbortSignal): Promise<SourceSnapshot> {
     const asked = relation({ tip, followed }, signal);
     // Before the tip, for what the reader remembers is of the last.
-    const before =
-      followed === null
-        ? null
-        : (readings.get(followed) ?? ((await asked).lineage === "first" ? null : await reader.read(followed, signal)));
+    const before = followed === null ? null : (readings.get(followed) ?? (await readFollowed(followed, await asked, signal)));
     const [after, { lineage, trailers }] = await Promise.all([followed === tip && before !== null ? before : reading(tip, signal), asked]);
     readings = new Map([before, after].flatMap((each) => (each === null ? [] : [[each.commit, each]])));
     if (after === null) return missingFolder(tip);
-    // What is remembered of it was here once: a branch that was forced, and a new copy of it.
-    const known = lineage === "first" && before !== null ? "rewritten" : lineage;
+    // A commit that is remembered and not here was left behind by a branch that was forced; what is not known proves nothing.
+    const known = before === null ? "first" : lineage === "first" ? "rewritten" : lineage;
     if (known === "rewritten") log.warn("the branch was forced; following it", { branch: config.branch, from: followed, to: tip });
     const { names: consents, wrong } = consentsIn(trailers);
     if (wrong.length > 0)
@@ -113,6 +112,11 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     return { lineage, trailers: await repository.trailers({ key: CONSENT_TRAILER, from, tip }, signal) };
   }
 
+  async function readFollowed(commit: string, { lineage }: Relation, signal: AbortSignal): Promise<CommitReading | null> {
+    const found = lineage === "first" ? null : await reader.read(commit, signal);
+    return found?.problems.length === 0 ? found : null;
+  }
+
   async function reading(commit: string, signal: AbortSignal): Promise<CommitReading | null> {
     return readings.get(commit) ?? (await reader.read(commit, signal));
   }
@@ -122,9 +126,10 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const isJudged = after.problems.length === 0 && before !== null && before !== after;
     const problems = isJudged ? await missing({ ...change, before }, signal) : after.problems;
     const unreadable = unreadableIn(after);
+    // With nothing known and nothing read there is nothing to follow.
     const isNothing = before === null && unreadable.length > 0 && deploymentsIn(after).length === 0;
     if (problems.length > 0 || isNothing) return refused(change, problems.length > 0 ? problems : problemsIn(after));
-    const evidence: GitEvidence = { kind: "git", followed, tip: after.commit, lineage, unreadable, consents };
+    const evidence: GitEvidence = { kind: "git", followed, tip: after.commit, lineage, gave: gaveIn(before), unreadable, consents };
     if (followed !== after.commit)
       for (const { path, message } of unreadable.slice(0, 20))
         log.warn("a file cannot be read: the commit is followed, and removes nothing", { commit: after.commit, path, problem: message });
@@ -135,21 +140,22 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   async function missing(change: Judged, signal: AbortSignal): Promise<FileProblem[]> {
     const losses = lossesOf(change.before, change.after, change.consents);
     const gone = absent(losses, change.after);
-    const around = gone.length === 0 ? { unread: [], ignored: new Set<string>() } : await surroundings(change, gone, signal);
+    const around: Surroundings =
+      gone.length === 0 ? { unread: [], contents: new Map(), ignored: new Set() } : await surroundings(change, gone, signal);
     return refusals({ ...change, losses, around });
   }
 
   async function surroundings({ before, after, lineage }: Judged, gone: readonly Loss[], signal: AbortSignal): Promise<Surroundings> {
-    const candidates = newlyUnread(before, after);
-    const small = candidates.filter(({ kind, sizeBytes }) => kind === "file" && sizeBytes <= FILE_LIMIT_BYTES);
-    const [blobs, ignored] = await Promise.all([
+    const unread = newlyUnread(before, after);
+    const small = unread.filter(({ kind, sizeBytes }) => kind === "file" && sizeBytes <= LOOKED_AT_BYTES).slice(0, LOOKED_AT_FILES);
+    const [contents, ignored] = await Promise.all([
       repository.readBlobs([...new Set(small.map(({ oid }) => oid))], signal),
       // After a rewrite nothing is removed, and the commit before may not be here.
       lineage === "descends"
         ? repository.newlyIgnored({ paths: gone.map(({ path }) => path), commit: after.commit, than: before.commit }, signal)
         : new Set<string>(),
     ]);
-    return { unread: candidates.map((entry) => ({ entry, content: blobs.get(entry.oid) ?? null })), ignored };
+    return { unread, contents, ignored };
   }
 
   function missingFolder(commit: string): SourceSnapshot {
@@ -170,6 +176,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       followed,
       tip: stays.commit,
       lineage: "descends",
+      gave: gaveIn(stays),
       unreadable: unreadableIn(stays),
       consents: new Set(),
     };
@@ -205,6 +212,11 @@ function snapshotOf(reading: CommitReading, evidence: GitEvidence): CompleteSnap
 
 function deploymentsIn({ files }: CommitReading): CompleteSnapshot["deployments"] {
   return [...files.values()].flatMap(({ deployments }) => deployments);
+}
+
+function gaveIn(reading: CommitReading | null): GitEvidence["gave"] {
+  const deployments = reading === null ? [] : deploymentsIn(reading);
+  return new Map(deployments.map(({ namespace, name, targetDevices }) => [`${namespace}/${name}`, new Set<string>(targetDevices)]));
 }
 
 function problemsIn({ files }: CommitReading): FileProblem[] {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { SourceDeployment } from "../source.ts";
 import type { CommitReading, FileReading } from "./read-commit.ts";
 import type { TreeFile } from "./tree-file.ts";
-import { absent, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
+import { absent, lossesOf, newlyUnread, refusals } from "./what-went-missing.ts";
 
 const DEPLOYMENT = "apiVersion: iot.nationtech.io/v1alpha1\nkind: Deployment\nmetadata: { name: hello }\n";
 
@@ -36,12 +36,10 @@ function said(
   after: CommitReading,
   more: { contents?: Record<string, string>; ignored?: readonly string[]; consents?: readonly string[] } = {},
 ): string[] {
-  const unread = newlyUnread(before, after).map((each): Surroundings["unread"][number] => {
-    const text = more.contents?.[each.path];
-    return { entry: each, content: text === undefined ? null : Buffer.from(text) };
-  });
+  const unread = newlyUnread(before, after);
+  const contents = new Map(Object.entries(more.contents ?? {}).map(([path, text]) => [`of ${path}`, Buffer.from(text)]));
   const losses = lossesOf(before, after, new Set(more.consents));
-  return refusals({ before, after, losses, around: { unread, ignored: new Set(more.ignored) } }).map(
+  return refusals({ before, after, losses, around: { unread, contents, ignored: new Set(more.ignored) } }).map(
     ({ file, message }) => `${file}: ${message}`,
   );
 }
@@ -117,6 +115,29 @@ describe("is refused", () => {
   ])("%s under a name that nobody reads", (_what, text, count) => {
     const after = commit({ "two.yaml": gives("one", "two") }, [entry("more/all.tpl")]);
     expect(said(before, after, { contents: { "more/all.tpl": text } })).toHaveLength(count);
+  });
+
+  test.each([
+    ["site", entry("site", { kind: "submodule" }), "site: is a submodule in the place of the folder of site/deep/x.yaml"],
+    [
+      "its own folder",
+      entry("site/deep", { kind: "link" }),
+      "site/deep: is a symbolic link in the place of the folder of site/deep/x.yaml",
+    ],
+    ["its own folder", entry("site/deep", { kind: "file" }), "site/deep: is a file in the place of the folder of site/deep/x.yaml"],
+  ])("what stands in the place of %s", (_what, above, says) => {
+    expect(said(commit({ "site/deep/x.yaml": gives("x") }), commit({}, [above]))).toEqual([expect.stringContaining(says)]);
+  });
+
+  test("ten thousand files for ten thousand others, in no time", () => {
+    const many = Array.from({ length: 10_000 }, (_, index) => index);
+    const large = commit(Object.fromEntries(many.map((index) => [`site/a-${index}.yaml`, gives(`a-${index}`)])));
+    const after = commit(
+      {},
+      many.map((index) => entry(`site/b-${index}.json`)),
+    );
+    expect(said(large, after)).toEqual([]);
+    expect(said(large, commit({}, [...after.entries, entry("site/a-77.YAML")]))).toHaveLength(1);
   });
 
   test("what a .gitignore hides now", () => {

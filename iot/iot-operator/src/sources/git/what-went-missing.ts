@@ -2,8 +2,8 @@
 // a file that still gives others. It does not when the file is still there in a form that gives nothing: a Git LFS pointer, an empty
 // file, another suffix, a submodule in the place of its folder. Then the commit is refused, and what was followed stays. Pure.
 
-import { FILE_LIMIT_BYTES, looksLikeDeployment } from "@iot/workload-files";
-import type { CommitReading, FileProblem } from "./read-commit.ts";
+import { looksLikeDeployment } from "@iot/workload-files";
+import type { CommitReading, FileProblem, FileReading } from "./read-commit.ts";
 import type { TreeFile } from "./tree-file.ts";
 
 /** A path and what it gave that nobody gives any more. */
@@ -15,12 +15,14 @@ export interface Loss {
 /** What is around a path that is gone, in the new commit. */
 export interface Surroundings {
   /** Files that nobody reads, and that the commit before did not have. */
-  readonly unread: readonly { readonly entry: TreeFile; readonly content: Uint8Array | null }[];
+  readonly unread: readonly TreeFile[];
+  /** Of those, by the id of their content: what was looked at. */
+  readonly contents: ReadonlyMap<string, Uint8Array>;
   /** Paths that a .gitignore hides, and that the .gitignore before did not. */
   readonly ignored: ReadonlySet<string>;
 }
 
-const UNREAD_LIMIT = 500;
+const STEM_PARTS = 10;
 /** Beside a workload file there may be words and pictures of it. */
 const NO_TEXT_OF_ITS_OWN = /\.(md|markdown|txt|rst|adoc|html?|pdf|png|jpe?g|svg|gif|sh|py)$/i;
 
@@ -45,7 +47,7 @@ export function newlyUnread(before: CommitReading, after: CommitReading): TreeFi
     const file = after.files.get(path);
     return file !== undefined && file.deployments.length + file.others.length > 0;
   };
-  return after.entries.filter(({ path, oid }) => !isRead(path) && !stood.has(`${oid} ${path}`)).slice(0, UNREAD_LIMIT);
+  return after.entries.filter(({ path, oid }) => !isRead(path) && !stood.has(`${oid} ${path}`));
 }
 
 /** Why this commit is not followed; empty: what is missing in it was taken out. */
@@ -56,63 +58,95 @@ export function refusals(input: {
   around: Surroundings;
 }): FileProblem[] {
   const { before, after, losses, around } = input;
+  if (losses.length === 0) return [];
   const oids = new Map(before.entries.map(({ path, oid }) => [path, oid]));
-  return losses.flatMap((loss) => refusalOf(loss, { after, around, oid: oids.get(loss.path) ?? "" }));
+  const entries = new Map(after.entries.map((entry) => [entry.path, entry]));
+  const folders = new Set(after.entries.flatMap(({ path }) => foldersAbove(path)));
+  const twins = twinsIn(around);
+  return losses.flatMap((loss) => {
+    const file = after.files.get(loss.path);
+    if (file !== undefined) return standing(loss, file);
+    const above = foldersAbove(loss.path).flatMap((folder) => entries.get(folder) ?? []);
+    const twin = twins(loss, oids.get(loss.path) ?? "");
+    return goneFile(loss, { above: above[0], twin, isFolder: folders.has(loss.path), isIgnored: around.ignored.has(loss.path) });
+  });
 }
 
-function refusalOf(loss: Loss, at: { after: CommitReading; around: Surroundings; oid: string }): FileProblem[] {
-  const { path, names } = loss;
-  const { after, around } = at;
+/** The file is there. */
+function standing({ path, names }: Loss, file: FileReading): FileProblem[] {
+  const remove = `delete the file to remove ${listed(names)}`;
+  if (file.problems.length > 0) {
+    return file.problems.map((problem) => (problem.whole === true ? { ...problem, message: `${problem.message}; ${remove}` } : problem));
+  }
+  if (file.deployments.length > 0) return [];
+  const holds = file.isEmpty
+    ? "holds no document, it is empty or has only comments"
+    : `holds no Deployment of ours, but ${kindsOf(file.others)}`;
+  return [{ file: path, message: `${holds}; ${remove}, or put the Deployment back` }];
+}
+
+interface Around {
+  /** What stands in the place of a folder that leads to it. */
+  readonly above: TreeFile | undefined;
+  readonly twin: TreeFile | undefined;
+  readonly isFolder: boolean;
+  readonly isIgnored: boolean;
+}
+
+function goneFile({ path, names }: Loss, { above, twin, isFolder, isIgnored }: Around): FileProblem[] {
   const remove = `to remove ${listed(names)}`;
-  const file = after.files.get(path);
-  if (file !== undefined && file.problems.length > 0) {
-    return file.problems.map((problem) =>
-      problem.whole === true ? { ...problem, message: `${problem.message}; delete the file ${remove}` } : problem,
-    );
-  }
-  if (file !== undefined) {
-    if (file.deployments.length > 0) return [];
-    const holds = file.isEmpty
-      ? "holds no document, it is empty or has only comments"
-      : `holds no Deployment of ours, but ${kindsOf(file.others)}`;
-    return [{ file: path, message: `${holds}; delete the file ${remove}, or put the Deployment back` }];
-  }
-  const above = after.entries.find((entry) => path.startsWith(`${entry.path}/`));
   if (above !== undefined) {
     const kind = { link: "a symbolic link", submodule: "a submodule", file: "a file" }[above.kind];
-    return [
-      { file: above.path, message: `is ${kind} in the place of the folder of ${path}; delete it ${remove}, or put the folder itself back` },
-    ];
+    const how = `is ${kind} in the place of the folder of ${path}`;
+    return [{ file: above.path, message: `${how}; delete it ${remove}, or put the folder itself back` }];
   }
-  if (after.entries.some((entry) => entry.path.startsWith(`${path}/`))) {
-    return [{ file: path, message: `is a folder now; delete it ${remove}, or put the file back` }];
-  }
-  const twin = around.unread.find((unread) => isTwin(loss, unread, at.oid));
+  if (isFolder) return [{ file: path, message: `is a folder now; delete it ${remove}, or put the file back` }];
   if (twin !== undefined) {
     const how = `is ${path} under another name, and is not read under this one`;
-    return [{ file: twin.entry.path, message: `${how}; rename it to ${path}, or delete it ${remove}` }];
+    return [{ file: twin.path, message: `${how}; rename it to ${path}, or delete it ${remove}` }];
   }
-  if (!around.ignored.has(path)) return [];
+  if (!isIgnored) return [];
   const cure = `take it out of .gitignore and add the file again; ${remove}, delete it in a commit that leaves .gitignore alone`;
   return [{ file: path, message: `is hidden by a .gitignore now, so git carries it no more: ${cure}` }];
 }
 
-function isTwin({ path, names }: Loss, { entry, content }: Surroundings["unread"][number], oid: string): boolean {
-  if (entry.oid === oid) return true;
-  const [folder, stem] = split(path.replace(/\.ya?ml$/, ""));
-  const [itsFolder, itsName] = split(entry.path);
-  const plain = itsName.replace(/^[._~#]+/, "");
-  const sameStem = plain === stem || plain.startsWith(`${stem}.`);
-  if (folder === itsFolder && sameStem && !NO_TEXT_OF_ITS_OWN.test(plain)) return true;
-  if (content === null || content.byteLength > FILE_LIMIT_BYTES || !looksLikeDeployment(content)) return false;
-  const text = new TextDecoder().decode(content);
-  return names.some((name) => new RegExp(`name["']?\\s*:\\s*["']?${name}(?![-a-z0-9])`).test(text));
+/** Finds what may be a file that is gone: the same content, the same name but for suffix and case, or a text that has its name. */
+function twinsIn({ unread, contents }: Surroundings): (loss: Loss, oid: string) => TreeFile | undefined {
+  const byOid = new Map(unread.map((entry) => [entry.oid, entry]));
+  const byStem = new Map(unread.flatMap((entry) => stemsOf(entry.path).map((stem): [string, TreeFile] => [stem, entry])));
+  const byName = new Map(unread.flatMap((entry) => namesIn(contents.get(entry.oid)).map((name): [string, TreeFile] => [name, entry])));
+  return ({ path, names }, oid) => {
+    const stem = path.replace(/\.ya?ml$/, "").toLowerCase();
+    return byOid.get(oid) ?? byStem.get(stem) ?? names.flatMap((name) => byName.get(name) ?? [])[0];
+  };
 }
 
-/** In small letters. */
-function split(path: string): [folder: string, name: string] {
+/** What a text calls anything in it, if it looks like a Deployment. */
+function namesIn(content: Uint8Array | undefined): string[] {
+  if (content === undefined || !looksLikeDeployment(content)) return [];
+  // Of UTF-16 the letters stay.
+  const text = new TextDecoder().decode(content).replaceAll("\0", "");
+  return [...text.matchAll(/\bname["']?\s*:\s*["']?([-a-z0-9]+)/g)].flatMap(([, name]) => name ?? []);
+}
+
+/** In small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have that of `hello.yaml`. */
+function stemsOf(path: string): string[] {
   const at = path.lastIndexOf("/") + 1;
-  return [path.slice(0, at).toLowerCase(), path.slice(at).toLowerCase()];
+  const [folder, name] = [
+    path.slice(0, at).toLowerCase(),
+    path
+      .slice(at)
+      .toLowerCase()
+      .replace(/^[._~#]+/, ""),
+  ];
+  if (NO_TEXT_OF_ITS_OWN.test(name)) return [];
+  const parts = name.split(".").slice(0, STEM_PARTS);
+  return parts.map((_, index) => `${folder}${parts.slice(0, index + 1).join(".")}`);
+}
+
+function foldersAbove(path: string): string[] {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? [] : [...foldersAbove(path.slice(0, end)), path.slice(0, end)];
 }
 
 function kindsOf(others: readonly string[]): string {

@@ -27,6 +27,23 @@ describe("a Score of any shape", () => {
     expect(read.ok ? "" : read.refused.message).toMatch(message);
   });
 
+  test.each([
+    [
+      "9007199254740993",
+      '{"a": [0, 9007199254740993]}',
+      "spec.score.data.a[1]: has a whole number above 2^53 (about 9007199254740992), which changes on its way: put it in quotes",
+    ],
+    ["a number of int64", '{"a": -9223372036854775808}', "spec.score.data.a: has a whole number above 2^53"],
+    ["1e21", '{"a": 1e21}', "spec.score.data.a: has a whole number above 2^53"],
+    ["__proto__", '{"a": {"__proto__": {"x": 1}}}', "spec.score.data.a.__proto__: the name __proto__ is not taken: give it another"],
+  ])("with %s is refused, for it would change on its way", (_what, data, says) => {
+    const read = readDeployment(object(JSON.parse(data)));
+    expect(read.ok ? "" : read.refused.message).toContain(says);
+    expect(readDeployment(object(JSON.parse(`{"a": [9007199254740991, 0.1, "9007199254740993"], "constructor": 1}`)))).toMatchObject({
+      ok: true,
+    });
+  });
+
   test("nested as deep as a file may be is served", () => {
     expect(readDeployment(object({ deep: nested(100) }))).toMatchObject({ ok: true });
   });

@@ -3,7 +3,16 @@
 
 import { formatIssues } from "@harmony/core";
 import { isDnsLabel, parse } from "@harmony/schema";
-import { API_VERSION, asDeploymentName, asDeviceId, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
+import {
+  API_VERSION,
+  asDeploymentName,
+  asDeviceId,
+  changedOnTheWay,
+  Deployment,
+  DEPLOYMENT_KIND,
+  SCORE_LIMIT_BYTES,
+  scoreString,
+} from "@iot/contracts";
 import type { KubernetesObject } from "@harmony/kube-api";
 import type { DeletingObject, RefusedDeployment, SourceDeployment, SourceObject } from "../source.ts";
 
@@ -11,6 +20,9 @@ import type { DeletingObject, RefusedDeployment, SourceDeployment, SourceObject 
 export const FINALIZER = "iot.nationtech.io/desired-state";
 export const CONFIRM_ANNOTATION = "iot.nationtech.io/confirm-removal";
 export const KEEP_ANNOTATION = "iot.nationtech.io/keep-on-devices";
+
+/** A condition's message is for a person. */
+const ISSUES_LIMIT = 5;
 
 export type ReadDeployment =
   | { readonly ok: true; readonly deployment: SourceDeployment }
@@ -34,6 +46,8 @@ export function readDeployment(object: KubernetesObject): ReadDeployment {
   const { name, namespace } = identity;
   const parsed = parse(Deployment, { apiVersion: API_VERSION, kind: DEPLOYMENT_KIND, metadata: { name, namespace }, spec: object.spec });
   if (!parsed.ok) return refuse("InvalidSpec", formatIssues(parsed.issues));
+  const changed = changedOnTheWay(object.spec, ["spec"]);
+  if (changed.length > 0) return refuse("InvalidSpec", formatIssues(changed.slice(0, ISSUES_LIMIT)));
   const { targetDevices, score } = parsed.value.spec;
   const text = scoreString(score);
   const bytes = Buffer.byteLength(text);
