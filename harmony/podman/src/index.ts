@@ -10,6 +10,7 @@ export { type DeviceIdentity, podmanV0, type PodmanV0Needs } from "./podman-v0.t
 export type { Policy } from "./score/policy.ts";
 export { PodmanV0 } from "./score/podman-v0-schema.ts";
 export { fileStartList, type StartList } from "./store/start-list.ts";
-export { fileSwapJournal, StorageError, type StorageOptions, type SwapJournal } from "./store/swap-journal.ts";
+export { fileSwapJournal, type SwapJournal } from "./store/swap-journal.ts";
+export { StorageError, type StorageOptions } from "./store/stored-file.ts";
 export type { StepKind } from "./model/step.ts";
 export { rollBackMoments, type SwapMoment, swapMoments } from "./plan/swap-moments.ts";

@@ -22,7 +22,8 @@ import { report } from "./report/report.ts";
 import { RestartMeter } from "./observe/restart-meter.ts";
 import type { StartList } from "./store/start-list.ts";
 import { isInputStep, type Step } from "./model/step.ts";
-import { forgive, type SwapJournal } from "./store/swap-journal.ts";
+import type { SwapJournal } from "./store/swap-journal.ts";
+import { resetFailed } from "./model/swap-record.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 
@@ -79,7 +80,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
       reconcile: async (desired, settings) => {
         if (retries.delete(desired.name)) {
           const record = await journal.read(desired.name);
-          if (record !== null) await journal.write(desired.name, forgive(record));
+          if (record !== null) await journal.write(desired.name, resetFailed(record));
         }
         return reconcile(reconciler, desired, settings);
       },

@@ -10,7 +10,7 @@ import type { Policy } from "../src/score/policy.ts";
 import type { PodmanV0 } from "../src/score/podman-v0-schema.ts";
 import type { Container, Snapshot } from "../src/model/snapshot.ts";
 import type { Step } from "../src/model/step.ts";
-import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/store/swap-journal.ts";
+import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/model/swap-record.ts";
 
 export const CLOSED: Policy = { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "/etc/iot-agent/config.toml" };
 

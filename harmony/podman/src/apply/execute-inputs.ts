@@ -2,10 +2,10 @@
 // and nowhere else: no step, message or log has it.
 
 import type { Outcome } from "@harmony/core";
-import { SECRET_STORE_DAMAGED } from "../plan/host-obstacle.ts";
+import { SECRET_STORE_DAMAGED } from "../model/host-facts.ts";
 import type { HostView } from "../device/host-view.ts";
 import type { InputSource } from "../model/inputs.ts";
-import { secretsWritten } from "../device/secret-store.ts";
+import { secretsWritten } from "../libpod/secrets-written.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import { doing } from "../words/step-in-words.ts";

@@ -11,8 +11,9 @@ import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { StartList } from "../store/start-list.ts";
 import type { InputStep, Step } from "../model/step.ts";
-import { StorageError, type SwapJournal } from "../store/swap-journal.ts";
-import { recordFailure } from "../plan/trial.ts";
+import type { SwapJournal } from "../store/swap-journal.ts";
+import { StorageError } from "../store/stored-file.ts";
+import { recordFailure } from "../model/record-failure.ts";
 
 type PodmanStep = Exclude<Step, InputStep>;
 

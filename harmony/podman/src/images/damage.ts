@@ -3,20 +3,10 @@
 // fetched again; at last Podman looks through all of its storage. Each once an incident, which ends an hour after damage was last found.
 // Kept in memory, by a clock that nobody sets: an agent that starts anew may try each once more.
 
-export type Cure = "recreate" | "refetch" | "clear" | "repair";
+import type { Cure, Incident } from "../model/image-facts.ts";
 
 const CURES: readonly Cure[] = ["recreate", "refetch", "clear", "repair"];
 const INCIDENT_MS = 3_600_000;
-
-export interface Incident {
-  /** Podman's words. */
-  readonly detail: string;
-  readonly container: string;
-  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
-  readonly next: Cure | "exhausted" | null;
-  readonly tried: readonly Cure[];
-  readonly foundMs: number;
-}
 
 export class DamageRecord {
   readonly #incidents = new Map<string, Incident>();

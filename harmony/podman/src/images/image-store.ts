@@ -8,7 +8,7 @@ import { BusyRegistries } from "./busy-registries.ts";
 import { DamageRecord } from "./damage.ts";
 import type { DiskSpace } from "../device/disk-space.ts";
 import type { ImageCare, Room } from "../model/image-facts.ts";
-import { megabytes } from "../plan/image-care.ts";
+import { megabytes } from "../model/units.ts";
 import type { ImageLedger } from "./image-ledger.ts";
 import { imageReference } from "../model/names.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
@@ -17,7 +17,7 @@ import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { type PullSize, pullProgress } from "./pull-progress.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
-import { StorageError } from "../store/swap-journal.ts";
+import { StorageError } from "../store/stored-file.ts";
 
 /** So much stays free for what the services write. */
 const RESERVE_BYTES = 200_000_000;

@@ -4,7 +4,8 @@
 import { LOG_FILE_BYTES } from "../score/host-values.ts";
 import { type InputContext, type Inputs, inputsOf } from "./inputs.ts";
 import { imageReference, networkName, volumeName } from "./names.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 
 /** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
 export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };

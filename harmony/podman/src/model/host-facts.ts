@@ -16,6 +16,15 @@ export type PathFact =
   /** `real`: where it leads when every link is followed. */
   { readonly kind: "present"; readonly real: string } | { readonly kind: "absent" } | { readonly kind: "denied" };
 
+/** `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write where it would have to. */
+export type SecretStoreFact =
+  | { readonly kind: "in-order" }
+  | { readonly kind: "damaged"; readonly folder: string; readonly detail: string; readonly isMendable: boolean };
+
+/** Said where the agent itself may not write there, or may not even look. */
+export const SECRET_STORE_DAMAGED: string =
+  "Podman cannot read its store of secrets, perhaps since the power went while it was written: `sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged` and `sudo systemctl --user --machine=iot-agent@ stop podman.service`; the agent fills it again";
+
 export interface HostFacts {
   /** By what the Score calls them. */
   readonly secrets: Readonly<Record<string, SecretFact>>;

@@ -4,8 +4,8 @@ import type { HostFacts } from "./host-facts.ts";
 import type { ImageCare } from "./image-facts.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PortMapping } from "../score/score-values.ts";
-import type { SecretStoreFact } from "../device/secret-store.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SecretStoreFact } from "./host-facts.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 export type ContainerState =
   /** To be started: it never was, or the device lost its power while it ran. */

@@ -1,10 +1,10 @@
 // What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
-import type { Cure } from "../images/damage.ts";
+import type { Cure } from "./image-facts.ts";
 import type { UnusedImage } from "./image-facts.ts";
 import type { InputFile } from "./inputs.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 interface Arguments {
   readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };

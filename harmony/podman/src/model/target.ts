@@ -4,7 +4,7 @@
 import type { Desired } from "@harmony/core";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 /** Each try costs what serves a stop and a start. */
 const SETBACK = { baseMs: 15_000, maxMs: 600_000 };

@@ -13,12 +13,14 @@ import { PodmanError } from "../libpod/podman-error.ts";
 import type { HostView, LookFor } from "../device/host-view.ts";
 import type { PortWatch } from "./port-watch.ts";
 import type { Policy } from "../score/policy.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 import type { RestartMeter } from "./restart-meter.ts";
 import type { Container, ContainerState, Snapshot } from "../model/snapshot.ts";
 import type { StartList } from "../store/start-list.ts";
-import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "../store/swap-journal.ts";
-import { secretsWritten } from "../device/secret-store.ts";
+import type { SwapJournal } from "../store/swap-journal.ts";
+import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
+import { secretsWritten } from "../libpod/secrets-written.ts";
 import { goodOf } from "../model/target.ts";
 import type { UpMeter } from "./up-meter.ts";
 

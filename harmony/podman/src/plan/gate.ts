@@ -3,10 +3,12 @@
 // and what a person keeps down has not proved itself either. Times are those of the clock that never jumps.
 
 import { QUICK_RESTARTS } from "./crash-loop.ts";
-import type { Service } from "../score/podman-v0-schema.ts";
-import { isCompleted, type RestartNeed, type Role } from "./role.ts";
+import type { Service } from "../score/service.ts";
+import type { Role } from "./role.ts";
+import { isCompleted } from "../model/container-state.ts";
+import type { RestartNeed } from "../model/restart-need.ts";
 import type { Container } from "../model/snapshot.ts";
-import type { Trial } from "../store/swap-journal.ts";
+import type { Trial } from "../model/swap-record.ts";
 
 const STEADY_MS = 5_000;
 /** Podman tells times in whole seconds. */

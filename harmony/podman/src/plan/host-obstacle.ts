@@ -3,20 +3,16 @@
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import type { DeviceFact, HostFacts } from "../model/host-facts.ts";
+import { type DeviceFact, type HostFacts, SECRET_STORE_DAMAGED } from "../model/host-facts.ts";
 import type { Inputs } from "../model/inputs.ts";
 import { allowsPath, type Policy } from "../score/policy.ts";
-import type { Service } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 
 interface Subject {
   readonly service: Service;
   readonly inputs: Inputs;
 }
-
-/** Said where the agent itself may not write there, or may not even look. */
-export const SECRET_STORE_DAMAGED: string =
-  "Podman cannot read its store of secrets, perhaps since the power went while it was written: `sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged` and `sudo systemctl --user --machine=iot-agent@ stop podman.service`; the agent fills it again";
 
 /** Of what is made and of what is started. */
 export function secretStoreObstacle(

@@ -5,14 +5,17 @@
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import type { Incident } from "../images/damage.ts";
+import type { Incident } from "../model/image-facts.ts";
 import type { ImageCare, Room, UnusedImage } from "../model/image-facts.ts";
 import { imageReference } from "../model/names.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
-import { isUp, type Role } from "./role.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
+import type { Role } from "./role.ts";
+import { isUp } from "../model/container-state.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
+import { megabytes } from "../model/units.ts";
 
 /** What a loader or the kernel says of a program that is cut short. It can be the image's own fault too. */
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;
@@ -90,8 +93,4 @@ export function imageObstacle({ service, wanted }: Pick<Role, "service" | "wante
     return [{ subject: name, reason: "DiskFull", message }];
   }
   return [];
-}
-
-export function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000)} MB`;
 }

@@ -9,7 +9,7 @@ import { container, desired, inWords, proved, snapshot } from "../../test/scene.
 import { containerName, networkName, nextName, volumeName } from "../model/names.ts";
 import { plan } from "./planner.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
-import { recordFailure } from "./trial.ts";
+import { recordFailure } from "../model/record-failure.ts";
 
 const NAMES = ["a", "b", "c"] as const;
 const IMAGES = ["x:1", "x:2", "x:3"] as const;

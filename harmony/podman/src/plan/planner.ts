@@ -16,12 +16,14 @@ import { containerName, imageReference, oldName, serviceOfName } from "../model/
 import { mendSecretStore, provideInputs, removeUnusedInputs } from "./plan-inputs.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { portConflict } from "./port-conflict.ts";
-import { assignRoles, isUp, type RestartNeed, restartNeed, type Role } from "./role.ts";
+import { assignRoles, type Role } from "./role.ts";
+import { isUp } from "../model/container-state.ts";
+import { type RestartNeed, restartNeed } from "../model/restart-need.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
-import { startListOf } from "../store/start-list.ts";
+import { startListOf } from "./start-list.ts";
 import type { Step } from "../model/step.ts";
 import { discard, exchangeAll, PORT_RELEASE_MS, retire, settle, stop, type SwapContext, unpause } from "./swap.ts";
-import { isNothing, type SwapRecord } from "../store/swap-journal.ts";
+import { isNothing, type SwapRecord } from "../model/swap-record.ts";
 import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.ts";
 import { condemn, type Entry, isOnTrial, openTrial, setAside, tellTrial, wayBack } from "./trial.ts";
 

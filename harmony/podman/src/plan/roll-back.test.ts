@@ -21,8 +21,8 @@ import {
   web,
 } from "../../test/swap-scene.ts";
 import { plan } from "./planner.ts";
-import { NOTHING_RECORDED } from "../store/swap-journal.ts";
-import { recordFailure } from "./trial.ts";
+import { NOTHING_RECORDED } from "../model/swap-record.ts";
+import { recordFailure } from "../model/record-failure.ts";
 
 const HELD = { service: "web", reason: "PortInUse", why: "held" };
 const metered = web("x:2", { devices: ["/dev/ttyUSB0"] });

@@ -1,15 +1,14 @@
 // A new version is on trial until it has proved itself, if there is something to go back to. What the journal says of it at each turn: that
 // it begins, that the device went down, that it failed and why. Pure; the records are written by steps of the plan.
 
-import type { Outcome } from "@harmony/core";
 import { MAX_DEVICE_FAILURES } from "./gate.ts";
 import { obstaclesToStarting } from "./host-obstacle.ts";
 import { serviceOfName } from "../model/names.ts";
-import { isUp } from "./role.ts";
+import { isUp } from "../model/container-state.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { JournalEntry } from "../model/step.ts";
-import type { Failure, ScoreVersion, SwapRecord } from "../store/swap-journal.ts";
+import type { Failure, ScoreVersion, SwapRecord } from "../model/swap-record.ts";
 import { goodOf, type Target } from "../model/target.ts";
 
 export interface Entry {
@@ -101,20 +100,6 @@ export function condemn(options: {
   const message = `${failed?.image}${of} failed: ${failure.why}${lines}; ${again}`;
   const verdict = { of: versionOf(target), at: new Date(nowMs).toISOString(), reason: failure.reason, message };
   return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };
-}
-
-/** What came of a start, where it decides on the trial; null: it does not. */
-export function recordFailure(record: SwapRecord, outcome: Outcome, detail: string, nowMs: number): SwapRecord | null {
-  const { trial } = record;
-  // Damage is mended before the next try.
-  if (trial === null || !("reason" in outcome) || outcome.reason === "ImageDamaged") return null;
-  const { subject: service, reason, message } = outcome;
-  if (outcome.kind === "blocked") {
-    const setback = { service, reason, why: message, at: new Date(nowMs).toISOString(), count: (trial.setback?.count ?? 0) + 1 };
-    return { ...record, trial: { ...trial, setback, isAside: true } };
-  }
-  if (reason !== "StartFailed") return null;
-  return { ...record, trial: { ...trial, failure: { service, reason, why: `it could not be started: ${detail}` } } };
 }
 
 /** Of a deployment whose journal is lost, or that is older than its journal: what else runs well was good. */

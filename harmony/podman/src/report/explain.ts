@@ -8,7 +8,7 @@ import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import { doing } from "../words/step-in-words.ts";
 import type { Step } from "../model/step.ts";
-import type { ScoreVersion, SwapRecord } from "../store/swap-journal.ts";
+import type { ScoreVersion, SwapRecord } from "../model/swap-record.ts";
 
 export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Plan<Step>): Explanation {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);

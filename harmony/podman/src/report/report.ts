@@ -3,16 +3,17 @@
 
 import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import { heldMessage, timeOfDay } from "../plan/hold.ts";
+import { heldMessage, timeOfDay } from "../words/held.ts";
 import { unenforced } from "../model/inputs.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
-import { restartNeed } from "../plan/role.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import { restartNeed } from "../model/restart-need.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
-import type { ScoreVersion } from "../store/swap-journal.ts";
+import type { ScoreVersion } from "../model/swap-record.ts";
 import { type Target, targetOf } from "../model/target.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */

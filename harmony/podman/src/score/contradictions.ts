@@ -3,7 +3,7 @@
 
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
-import type { Service } from "./podman-v0-schema.ts";
+import type { Service } from "./service.ts";
 
 /** Variables that every container is given (container-spec.ts). */
 const OURS: ReadonlySet<string> = new Set(["IOT_DEVICE_ID", "IOT_DEPLOYMENT", "IOT_SERVICE"]);

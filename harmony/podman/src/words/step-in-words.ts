@@ -1,6 +1,6 @@
 // A step as a person reads it: in what failed, and in what is planned.
 
-import { megabytes } from "../plan/image-care.ts";
+import { megabytes } from "../model/units.ts";
 import type { Step } from "../model/step.ts";
 
 export function doing(step: Step): string {

@@ -4,12 +4,12 @@
 import type { Desired, Outcome } from "@harmony/core";
 import * as z from "zod/mini";
 import { plan } from "../../src/plan/planner.ts";
-import type { Step } from "../../src/plan/step.ts";
+import type { Step } from "../../src/model/step.ts";
 import { explain } from "../../src/report/explain.ts";
 import { report } from "../../src/report/report.ts";
 import { parsePodmanV0 } from "../../src/score/parse-podman-v0.ts";
 import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
-import type { Snapshot } from "../../src/observe/snapshot.ts";
+import type { Snapshot } from "../../src/model/snapshot.ts";
 
 /** Sentences tell times in the time zone of the device. */
 process.env["TZ"] = "UTC";

@@ -5,8 +5,8 @@ import * as fc from "fast-check";
 import { scoreOfLabel } from "../../src/score/score-label.ts";
 import { applyStep, type Fate, type Fates, pass, powerCut } from "../model-world.ts";
 import { container, NOW_MS, scoreString, snapshot, version } from "../scene.ts";
-import { imageReference } from "../../src/names.ts";
-import type { Container, Snapshot } from "../../src/observe/snapshot.ts";
+import { imageReference } from "../../src/model/names.ts";
+import type { Container, Snapshot } from "../../src/model/snapshot.ts";
 import { desiredOf, type Input } from "./adapter.ts";
 import { plan } from "../../src/plan/planner.ts";
 
