@@ -11,12 +11,23 @@ export interface Blocked {
   readonly message: string;
 }
 
+/** What one named stage of a planner made of what it was shown. */
+export interface StageReport {
+  /** Kebab-case, e.g. `start-services`. */
+  readonly name: string;
+  readonly outcome: "acted" | "stoodBack";
+  /** A clause for a person: what it acted for, or why there was nothing to do for it. */
+  readonly why: string;
+}
+
 /** Steps are applied in order; each says all that its execution needs. No steps and nothing blocked: the world is as it should be. */
 export interface Plan<Step> {
   readonly steps: readonly Step[];
   readonly blocked: readonly Blocked[];
   /** When to look again although nothing was heard; null: at the next relist. */
   readonly recheckAfterMs: number | null;
+  /** The stages that were asked, in order; not there: the planner has none. */
+  readonly stages?: readonly StageReport[];
 }
 
 /**

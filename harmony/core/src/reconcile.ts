@@ -4,18 +4,19 @@
 
 import type { Outcome, Plan } from "./plan.ts";
 
-export interface Reconciler<Desired, Snapshot, Step, Report> {
+/** `Planned`: a plan that carries what else the planner decided, for the report. */
+export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Plan<Step> = Plan<Step>> {
   /** What is. Reads only; what cannot be known is a value of the Snapshot, not a guess. */
   observe(desired: Desired, signal: AbortSignal): Promise<Snapshot>;
   /** Pure, synchronous, total, deterministic. */
-  plan(desired: Desired, snapshot: Snapshot): Plan<Step>;
+  plan(desired: Desired, snapshot: Snapshot): Planned;
   /** No choice left to make. Expected failures are Outcomes; anything thrown is a bug or an abort and ends the run. `progress` tells a long step's state in a few words. */
   apply(step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome>;
   /** Pure. `doing` is the step under way, with its progress; null when the pass is over. */
   report(input: {
     desired: Desired;
     snapshot: Snapshot;
-    plan: Plan<Step>;
+    plan: Planned;
     outcomes: readonly Outcome[];
     doing: { step: Step; progress: string } | null;
   }): Report;
@@ -30,8 +31,8 @@ export interface ReconcileOptions<Report> {
 /** A world that changes under every pass is looked at again later rather than chased for ever. */
 const MAX_PASSES = 8;
 
-export async function reconcile<Desired, Snapshot, Step, Report>(
-  reconciler: Reconciler<Desired, Snapshot, Step, Report>,
+export async function reconcile<Desired, Snapshot, Step, Report, Planned extends Plan<Step>>(
+  reconciler: Reconciler<Desired, Snapshot, Step, Report, Planned>,
   desired: Desired,
   options: ReconcileOptions<Report>,
 ): Promise<Report> {

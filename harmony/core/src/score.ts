@@ -3,7 +3,7 @@
 // touches no transport, operator or status code.
 
 import { formatIssues, type Issue } from "./issue.ts";
-import type { Blocked } from "./plan.ts";
+import type { Blocked, StageReport } from "./plan.ts";
 import type { WorkloadReport } from "./report.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import type { Topology } from "./topology.ts";
@@ -43,6 +43,8 @@ export interface Explanation {
   readonly observed: readonly string[];
   readonly planned: readonly string[];
   readonly blocked: readonly Blocked[];
+  /** Which stage of the planner acted, which stood back and why; not there: it has none. */
+  readonly stages?: readonly StageReport[];
 }
 
 /** What a Topology carries of a variant, told from the Topology alone: an agent with no memory knows what runs. */

@@ -1,5 +1,6 @@
-// What there is of one service: the container that bears its final name, the one that is to take over, the old one that is kept, and which
-// of them is as the target says. A container made from another Score string still fits if both Scores derive the same container.
+// What there is of one service: the container in force (`app_web`), the one made to take over (`app_web.next`), the one before it that is
+// kept (`app_web.old`), and which of them is as the target says. A container made from another Score string still fits if both Scores
+// derive the same container.
 
 import { canonicalJson } from "@harmony/schema";
 import { type ContainerSpec, containerSpec, type SpecContext } from "../model/container-spec.ts";
@@ -10,40 +11,41 @@ import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Target } from "../model/target.ts";
 
-export interface Role {
+export interface Slot {
   readonly service: Service;
   readonly spec: ContainerSpec;
   readonly inputs: Inputs;
-  readonly final: string;
-  readonly temporary: string;
-  readonly former: string;
+  /** The containers' names, whether or not there are any. */
+  readonly names: { readonly current: string; readonly next: string; readonly previous: string };
   readonly current: Container | undefined;
   readonly next: Container | undefined;
-  readonly old: Container | undefined;
+  readonly previous: Container | undefined;
   /** Which of them is as the target says; the first of several. */
-  readonly wanted: "current" | "old" | "next" | "neither";
-  /** `old` is as the good version says, and `current` is not. */
+  readonly wanted: "current" | "previous" | "next" | "neither";
+  /** `previous` is as the good version says, and `current` is not. */
   readonly isGoodKept: boolean;
   /** `current` is as the good version says, and was not exchanged for it: a trial leaves it as it was. */
   readonly isLeft: boolean;
 }
 
 /** `good`: what would be gone back to. */
-export function assignRoles(options: {
+export function slotsOf(options: {
   readonly deployment: string;
   readonly target: Target;
   readonly good: Target | null;
   readonly snapshot: Snapshot;
-}): Role[] {
+}): Slot[] {
   const { deployment, target, good, snapshot } = options;
   const context = specContext(deployment, snapshot);
   const named = (name: string): Container | undefined =>
     snapshot.containers.find((container) => container.deployment === deployment && container.name === name);
-  return target.score.services.map((service): Role => {
-    const final = containerName(deployment, service.name);
-    const temporary = nextName(deployment, service.name);
-    const former = oldName(deployment, service.name);
-    const [current, next, old] = [named(final), named(temporary), named(former)];
+  return target.score.services.map((service): Slot => {
+    const names = {
+      current: containerName(deployment, service.name),
+      next: nextName(deployment, service.name),
+      previous: oldName(deployment, service.name),
+    };
+    const [current, next, previous] = [named(names.current), named(names.next), named(names.previous)];
     const inputs = inputsOf(service, context);
     // What is missing now may have been there when it was made: that is no reason to touch it. What is gone back to keeps its own.
     const isInputsKnown = target.kind === "desired" && inputs.missing.length === 0;
@@ -57,15 +59,13 @@ export function assignRoles(options: {
       service,
       spec: containerSpec(target.score, service, context),
       inputs,
-      final,
-      temporary,
-      former,
+      names,
       current,
       next,
-      old,
-      wanted: fits(current) ? "current" : fits(old) ? "old" : fits(next) ? "next" : "neither",
-      isGoodKept: isGood(old) && !isGood(current),
-      isLeft: old === undefined && isGood(current),
+      previous,
+      wanted: fits(current) ? "current" : fits(previous) ? "previous" : fits(next) ? "next" : "neither",
+      isGoodKept: isGood(previous) && !isGood(current),
+      isLeft: previous === undefined && isGood(current),
     };
   });
 }

@@ -1,7 +1,7 @@
 // What the restart policy of a service asks for, of a container that is the wanted one. Pure.
 
 import type { Service } from "../score/service.ts";
-import type { Container } from "./snapshot.ts";
+import type { Container } from "../model/snapshot.ts";
 
 /**
  * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container that is started while 4.9 still
