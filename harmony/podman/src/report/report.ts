@@ -13,7 +13,6 @@ import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 import type { ScoreVersion } from "../model/swap-record.ts";
-import type { Target } from "../model/target.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
