@@ -8,7 +8,9 @@ import { executeInputs } from "./apply/execute-inputs.ts";
 import { explain } from "./report/explain.ts";
 import type { HostView } from "./device/host-view.ts";
 import type { ImageLedger } from "./images/image-ledger.ts";
-import { ImageStore } from "./images/image-store.ts";
+import { awaitDeployments, forgetTries, newImageMemory, rememberSeen } from "./images/image-memory.ts";
+import { flushImages, type ImageStore } from "./images/image-store.ts";
+import { wantedBy } from "./images/observe-images.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
 import { LABELS } from "./model/names.ts";
 import { observe, toContainer } from "./observe/observe.ts";
@@ -24,6 +26,7 @@ import type { StartList } from "./store/start-list.ts";
 import { isInputStep, type Step } from "./model/step.ts";
 import type { SwapJournal } from "./store/swap-journal.ts";
 import { resetFailed } from "./model/swap-record.ts";
+import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 
@@ -55,7 +58,8 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
     const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
       (known ??= (await podman.info(signal)).host.cgroupControllers);
     const now = (): number => Date.now();
-    const images = new ImageStore({ podman, disk, ledger, clock: systemClock });
+    const memory = newImageMemory(systemClock.monotonicMs);
+    const images: ImageStore = { podman, disk, ledger, memory, clock: systemClock };
     const restarts = new RestartMeter();
     const ups = new UpMeter();
     const portWatch = new PortWatch();
@@ -63,16 +67,20 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
     /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
     const retries = new Set<string>();
     const reconciler = {
-      observe: (desired: Desired<PodmanV0>, signal: AbortSignal) => observe(options, desired, signal),
+      observe: async (desired: Desired<PodmanV0>, signal: AbortSignal) => {
+        const snapshot = await observe(options, desired, signal);
+        rememberSeen(memory, desired.name, wantedBy(withWayBack(desired, snapshot.record)), snapshot.care);
+        return snapshot;
+      },
       plan,
       apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
         isInputStep(step)
-          ? executeInputs({ podman, host, flush: (aborted) => images.flush(aborted) }, step, signal)
+          ? executeInputs({ podman, host, flush: (aborted) => flushImages(images, aborted) }, step, signal)
           : execute({ podman, images, journal, startList, networkRemains }, step, signal, progress),
       report,
     };
     return {
-      expect: (names) => images.expect(names),
+      expect: (names) => awaitDeployments(memory, names),
       refuse: (score) => {
         const message = denied(policy, score);
         return message === null ? null : { reason: "PolicyDenied", message };
@@ -97,12 +105,12 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
       },
       watch: (onChange, signal) => watch(podman, onChange, signal),
       retry: (name) => {
-        images.retry(name);
+        forgetTries(memory, name);
         retries.add(name);
         return Promise.resolve();
       },
       explain: async (desired, signal) => {
-        const snapshot = await reconciler.observe(desired, signal);
+        const snapshot = await observe(options, desired, signal);
         return explain(desired, snapshot, plan(desired, snapshot));
       },
     };

@@ -5,7 +5,10 @@ import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
 import { outcomeOf } from "./failure.ts";
 import { freeName } from "./free-name.ts";
-import type { ImageStore } from "../images/image-store.ts";
+import { flushImages, type ImageStore } from "../images/image-store.ts";
+import { noteFullDisk, pruneImages } from "../images/prune-images.ts";
+import { pullImage } from "../images/pull-image.ts";
+import { noteDamage, repairImage, verifyImage } from "../images/repair-image.ts";
 import { endLostNetworks, type NetworkRemains } from "./lost-networks.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
@@ -38,9 +41,9 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
   } catch (error) {
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
-    if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
+    if (error.code === "damaged") noteDamage(machine.images, step, error.detail);
     if (error.code === "disk-full") {
-      const isRoomToMake = await machine.images.foundFull(step, signal);
+      const isRoomToMake = await noteFullDisk(machine.images, step, signal);
       // Of a trial the setback is recorded first, which the reserve is for: the old one is to serve.
       if (isRoomToMake && !isTrial(step)) return { kind: "replan" };
       // Again with what was kept for this.
@@ -81,15 +84,15 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
   const { podman, images, journal, startList } = machine;
   switch (step.kind) {
     case "pull":
-      return images.pull(step, signal, progress);
+      return pullImage(images, step, signal, progress);
     case "mend":
-      return images.mend(step, signal);
+      return repairImage(images, step, signal);
     case "verifyImage":
-      return images.verify(step, signal);
+      return verifyImage(images, step, signal);
     case "makeRoom":
       // On a full disk Podman finds no room to write down that an image is gone.
       await journal.release();
-      return images.makeRoom(step, signal);
+      return pruneImages(images, step, signal);
     case "createNetwork":
       await podman.createNetwork({ name: step.network, labels: step.labels }, signal);
       break;
@@ -98,7 +101,7 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
       break;
     case "create":
       await create(podman, step, signal);
-      await images.flush(signal);
+      await flushImages(images, signal);
       break;
     case "start":
       await start(machine, step, signal);

@@ -21,6 +21,11 @@ export function serviceOfName(deployment: string, name: string): string {
   return name.startsWith(`${deployment}_`) ? name.slice(deployment.length + 1).replace(/\.(next|old)$/, "") : name;
 }
 
+/** The deployment that a container of ours is of, by its name and its service. */
+export function deploymentOfName(name: string, service: string): string {
+  return name.slice(0, name.lastIndexOf(`_${service}`));
+}
+
 export function networkName(deployment: string): string {
   return `${deployment}_default`;
 }

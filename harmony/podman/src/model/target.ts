@@ -37,6 +37,13 @@ export function goodOf(record: SwapRecord, kind: Target["kind"]): Target | null 
   return record.good === null || score === null ? null : { kind, score, ...record.good };
 }
 
+/** The desired one with the services of what would be gone back to, which has to be there as well. */
+export function withWayBack(desired: Desired<PodmanV0>, record: SwapRecord): Desired<PodmanV0> {
+  const { data } = desired;
+  const good = goodOf(record, "rolled-back");
+  return data === null || good === null ? desired : { ...desired, data: { ...data, services: [...data.services, ...good.score.services] } };
+}
+
 /** 0: now. */
 export function untilNextTryMs({ trial }: SwapRecord, nowMs: number): number {
   if (trial === null || trial.setback === null) return 0;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Desired } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../images/image-store.ts";
+import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
 import { LABELS } from "../model/names.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
@@ -21,7 +22,7 @@ import type { StartList } from "../store/start-list.ts";
 import type { SwapJournal } from "../store/swap-journal.ts";
 import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
 import { secretsWritten } from "../libpod/secrets-written.ts";
-import { goodOf } from "../model/target.ts";
+import { withWayBack } from "../model/target.ts";
 import type { UpMeter } from "./up-meter.ts";
 
 const LAST_LINES = 5;
@@ -46,10 +47,8 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const { podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
   if (record.trial !== null) await writeDown(options, desired.name, signal);
-  const good = desired.data === null ? null : goodOf(record, "rolled-back");
-  const services = [...(desired.data?.services ?? []), ...(good?.score.services ?? [])];
-  // What is gone back to has to be there as well.
-  const both = { ...desired, data: desired.data && { ...desired.data, services } };
+  const both = withWayBack(desired, record);
+  const services = both.data?.services ?? [];
   const ofThis = `${LABELS.deployment}=${desired.name}`;
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
@@ -60,7 +59,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     lookAtSecrets(options, both, signal),
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
-    options.images.images(both, signal),
+    observeImages(options.images, both, signal),
   ]);
   return {
     nowMs: now(),
@@ -74,8 +73,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     host: facts,
     policy,
     controllers,
-    images,
-    care: await options.images.care(both, images, signal),
+    ...images,
   };
 }
 

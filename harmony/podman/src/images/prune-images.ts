@@ -1,0 +1,47 @@
+// Room on the disk: images that nothing refers to go when space is short, and when a container has met a
+// full disk.
+
+import type { Outcome } from "@harmony/core";
+import type { ImageStore, StepOf } from "./image-store.ts";
+import { unusedImages } from "./observe-images.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
+import { deploymentOfName } from "../model/names.ts";
+import type { Step } from "../model/step.ts";
+import { StorageError } from "../store/stored-file.ts";
+
+export async function pruneImages(store: ImageStore, { images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
+  // Also if none can be removed: what was planned is tried then, and who finds the disk full again says so again.
+  store.memory.full.clear();
+  for (const { id } of images) {
+    await removeUnused(store, id, signal);
+    // Not looked at again, even if it is in use.
+    await store.ledger.forget(id);
+  }
+  return { kind: "changed" };
+}
+
+/**
+ * Records that a container has met a full disk, if there are images to remove before it is tried again, which the next plan
+ * does; whether there are.
+ */
+export async function noteFullDisk(store: ImageStore, step: Step, signal: AbortSignal): Promise<boolean> {
+  if (step.kind !== "create" && step.kind !== "start") return false;
+  try {
+    if ((await unusedImages(store, store.memory.wanted, signal)).length === 0) return false;
+  } catch (error) {
+    // That the disk is full is what a person is to hear.
+    if (!(error instanceof PodmanError || error instanceof StorageError)) throw error;
+    return false;
+  }
+  store.memory.full.add(deploymentOfName(step.container, step.service));
+  return true;
+}
+
+export async function removeUnused({ podman }: ImageStore, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await podman.removeImage(id, signal);
+  } catch (error) {
+    // Taken into use since it was listed.
+    if (!(error instanceof PodmanError) || error.code !== "conflict") throw error;
+  }
+}
