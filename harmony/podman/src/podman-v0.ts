@@ -1,6 +1,6 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
 
-import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
+import { type Desired, type Done, reconcile, type ResidentVariant, type Workload } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
@@ -14,6 +14,7 @@ import { wantedBy } from "./images/observe-images.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
 import { LABELS } from "./model/names.ts";
 import { observe, toContainer } from "./observe/observe.ts";
+import { answerFailure } from "./plan/answer-failure.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
 import { PortWatch } from "./observe/port-watch.ts";
@@ -23,6 +24,7 @@ import { denied, type Policy } from "./score/policy.ts";
 import { report } from "./report/report.ts";
 import { RestartMeter } from "./observe/restart-meter.ts";
 import type { StartList } from "./store/start-list.ts";
+import type { Snapshot } from "./model/snapshot.ts";
 import { isInputStep, type Step } from "./model/step.ts";
 import type { SwapJournal } from "./store/swap-journal.ts";
 import { resetFailed } from "./model/swap-record.ts";
@@ -50,7 +52,7 @@ export interface PodmanV0Needs {
   readonly policy: Policy;
 }
 
-export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
+export const podmanV0: ResidentVariant<PodmanV0Needs, PodmanV0> = {
   type: "PodmanV0",
   parse: parsePodmanV0,
   interpret({ capabilities: { podman, networkRemains, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
@@ -73,6 +75,7 @@ export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
         return snapshot;
       },
       plan,
+      answer: (_desired: Desired<PodmanV0>, _snapshot: Snapshot, last: Done<Step>) => answerFailure({ ...last, nowMs: now() }),
       apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
         isInputStep(step)
           ? executeInputs({ podman, host, flush: (aborted) => flushImages(images, aborted) }, step, signal)

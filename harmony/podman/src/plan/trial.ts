@@ -1,6 +1,7 @@
 // A new version is on trial until it has proved itself, if there is something to go back to. What the journal says of it at each turn: that
 // it begins, that it stands by, that it failed and why. Pure; stages decide when it is said (follow-trial.ts), steps write it.
 
+import type { Outcome } from "@harmony/core";
 import { isUp } from "../model/container-state.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
@@ -71,6 +72,20 @@ export function markBad(options: {
   const message = `${failed?.image}${of} failed: ${failure.why}${lines}; ${again}`;
   const verdict = { of: versionOf(target), at: new Date(nowMs).toISOString(), reason: failure.reason, message };
   return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };
+}
+
+/** What a failed start says of the trial; null: nothing. */
+export function recordFailure(record: SwapRecord, outcome: Outcome, nowMs: number): SwapRecord | null {
+  const { trial } = record;
+  // Damage is repaired before the next try.
+  if (trial === null || !("reason" in outcome) || outcome.reason === "ImageDamaged") return null;
+  const { subject: service, reason, message, detail = "" } = outcome;
+  if (outcome.kind === "blocked") {
+    const setback = { service, reason, why: message, at: new Date(nowMs).toISOString(), count: (trial.setback?.count ?? 0) + 1 };
+    return { ...record, trial: { ...trial, setback, isAside: true } };
+  }
+  if (reason !== "StartFailed") return null;
+  return { ...record, trial: { ...trial, failure: { service, reason, why: `it could not be started: ${detail}` } } };
 }
 
 /** Of a deployment whose journal is lost, or that is older than its journal: what else runs well was good. */

@@ -156,6 +156,9 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Starting", `starting service "${step.service}"`);
     case "journal":
     case "recordStart":
+    case "noteDamage":
+    case "noteFullDisk":
+    case "releaseReserve":
       return said("Starting", doingInWords(step));
   }
 }
