@@ -3,8 +3,8 @@
 
 import type { DeploymentReport } from "@iot/contracts";
 import * as z from "zod/mini";
-import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status.ts";
-import { type Standing, statusSentence } from "../../src/status-sentence.ts";
+import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status/status.ts";
+import { type Standing, statusSentence } from "../../src/systemd/status-sentence.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 
