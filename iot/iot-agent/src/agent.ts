@@ -23,7 +23,7 @@ import type { ServiceManager } from "./systemd/service-manager.ts";
 import { StateStore } from "./desired/state-store.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
-import { AGENT_VERSION } from "./version.ts";
+import { AGENT_VERSION } from "./config/version.ts";
 import { type Handling, keepWatchdogFed } from "./systemd/watchdog.ts";
 
 const STATUSES_PER_PING = 10;

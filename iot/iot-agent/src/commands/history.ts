@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { UserError } from "@harmony/runtime";
 import { wrap } from "@iot/report";
 import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../status/history.ts";
-import { AgentNotRunning } from "./agent-client.ts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
 import { LocalHistory } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 
 export const history: Command = {
   usage: "history [<deployment>] [--json]",

@@ -7,8 +7,8 @@ import { formatIssues } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as z from "zod/mini";
-import { SOCKET_NAME } from "../local/local-api.ts";
-import { EXIT } from "./command.ts";
+import { SOCKET_NAME } from "../../local/local-api.ts";
+import { EXIT } from "./exit-codes.ts";
 
 const ANSWER_WITHIN_MS = 70_000;
 
