@@ -15,6 +15,20 @@ export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts"
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
 export {
+  Done,
+  HeldUntil,
+  HistoryEntry,
+  HOLD_MAX_SECONDS,
+  HoldRequest,
+  LOCAL_SOCKET_NAME,
+  LocalConnection,
+  LocalExplanation,
+  LocalHistory,
+  LocalStatus,
+  Refused,
+  Released,
+} from "./local-api.ts";
+export {
   asDeploymentName,
   asDeviceId,
   deviceOfKey,

@@ -16,7 +16,7 @@ import { History } from "./status/history.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Lanes } from "./reconcile/lanes.ts";
 import { historyEntry, localActions, sinceOf } from "./local/local-actions.ts";
-import { openLocalApi } from "./local/local-api.ts";
+import { openLocalSocket } from "./local/local-socket.ts";
 import { Problems } from "./status/problems.ts";
 import { SentenceTeller } from "./systemd/sentence-teller.ts";
 import type { ServiceManager } from "./systemd/service-manager.ts";
@@ -112,7 +112,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
     signal,
   });
-  await openLocalApi({
+  await openLocalSocket({
     folder: runDir,
     actions: localActions({
       device,

@@ -3,9 +3,9 @@
 
 import { connectPodman, type Info } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
+import { LocalStatus } from "@iot/contracts";
 import { wrap } from "@iot/report";
 import { type AgentConfig, readConfig } from "../config/config.ts";
-import { LocalStatus } from "./answers.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";

@@ -4,10 +4,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "@harmony/runtime";
+import { type HistoryEntry, LocalHistory } from "@iot/contracts";
 import { wrap } from "@iot/report";
-import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../status/history.ts";
+import { HISTORY_FILE, HISTORY_KEPT, readHistory } from "../status/history.ts";
 import { AgentNotRunning } from "./agent/agent-client.ts";
-import { LocalHistory } from "./answers.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 

@@ -1,7 +1,7 @@
 // How the connection to NATS stands, for whoever at the device wants to know: the last thing that messaging said of it.
 
+import type { LocalConnection } from "@iot/contracts";
 import type { ConnectionState } from "@iot/messaging/device";
-import type { LocalConnection } from "./local-api.ts";
 
 export class ConnectionNow {
   #state: ConnectionState;

@@ -1,12 +1,12 @@
 // What the local API can have done, tied to the parts of the agent that do it.
 
 import { errorText } from "@harmony/runtime";
-import type { DeploymentName, DeploymentReport, DeviceId } from "@iot/contracts";
+import type { DeploymentName, DeploymentReport, DeviceId, HistoryEntry, LocalExplanation, LocalStatus } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
-import type { History, HistoryEntry } from "../status/history.ts";
+import type { History } from "../status/history.ts";
 import type { Holds } from "../reconcile/holds.ts";
 import type { Lanes } from "../reconcile/lanes.ts";
-import type { LocalActions, LocalExplanation, LocalStatus } from "./local-api.ts";
+import type { LocalActions } from "./local-socket.ts";
 import type { StatusSender } from "../status/status-sender.ts";
 
 export function localActions(parts: {
@@ -27,7 +27,7 @@ export function localActions(parts: {
       const { observed, planned, blocked } = await lookNow(lanes, deployment, signal);
       return { device, deployment, report: sender.deployments().get(deployment) ?? NOT_YET, observed, planned, blocked };
     },
-    hold: (name, hold) => holds.hold(name, hold),
+    hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
     retry: (name, signal) => lanes.retry(name, signal),
     lookAtAll: () => lanes.lookAtAll(),
@@ -41,12 +41,15 @@ async function lookNow(
   signal: AbortSignal,
 ): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked">> {
   try {
-    return (await lanes.explain(name, signal)) ?? { observed: [], planned: [], blocked: [] };
+    const { observed, planned, blocked } = (await lanes.explain(name, signal)) ?? NOTHING_SEEN;
+    return { observed: [...observed], planned: [...planned], blocked: blocked.map((each) => ({ ...each })) };
   } catch (error) {
     signal.throwIfAborted();
-    return { observed: [], planned: [], blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
+    return { ...NOTHING_SEEN, blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
   }
 }
+
+const NOTHING_SEEN = { observed: [], planned: [], blocked: [] };
 
 const NOT_YET: DeploymentReport = {
   phase: "Pending",

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { formatIssues } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import * as z from "zod/mini";
-import { SOCKET_NAME } from "../../local/local-api.ts";
+import { LOCAL_SOCKET_NAME, Refused } from "@iot/contracts";
+import type * as z from "zod/mini";
 import { EXIT } from "./exit-codes.ts";
 
 const ANSWER_WITHIN_MS = 70_000;
@@ -29,10 +29,8 @@ export interface AgentCall {
   readonly body?: unknown;
 }
 
-const Refused = z.looseObject({ error: z.string() });
-
 export function connectAgent(options: { readonly runDir: string }): AgentClient {
-  const socketPath = join(options.runDir, SOCKET_NAME);
+  const socketPath = join(options.runDir, LOCAL_SOCKET_NAME);
   return {
     ask: async (schema, call) => {
       const { status, text } = await exchange(socketPath, call);
