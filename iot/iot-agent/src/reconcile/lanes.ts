@@ -10,7 +10,7 @@ import type { DesiredState } from "../desired/desired-state.ts";
 import type { Problems } from "../status/problems.ts";
 import type { DeploymentRecord, ScoreInHand } from "../desired/state-store.ts";
 import { type LaneReport, withWrong } from "../status/status.ts";
-import { formatOrigin } from "../desired/take-manifest.ts";
+import { formatOrigin, parseOrigin } from "../desired/origin.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
@@ -311,6 +311,7 @@ export class Lanes {
     onReport(name, {
       report: trouble === undefined ? report : withWrong(report, trouble),
       desiredRevision: trouble === undefined ? (record.score?.revision ?? record.entry.revision) : record.entry.revision,
+      runningRevision: report.runningRevision === null ? null : (parseOrigin(report.runningRevision)?.revision ?? null),
       source: record.entry.source,
       generation: record.entry.generation,
     });

@@ -4,13 +4,14 @@
 import type { WorkloadReport } from "@harmony/core";
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
 import type { Problem } from "./problems.ts";
-import { parseOrigin } from "../desired/take-manifest.ts";
 
 /** What a lane says of its deployment. */
 export interface LaneReport {
   readonly report: WorkloadReport;
   /** The KV revision that is worked towards. */
   readonly desiredRevision: number;
+  /** The KV revision of what runs; null: nothing runs, or what runs does not say it. */
+  readonly runningRevision: number | null;
   readonly source: string;
   readonly generation: number;
 }
@@ -22,7 +23,7 @@ export interface Advance {
 }
 
 export function advance(before: DeploymentReport | undefined, lane: LaneReport, now: string): Advance {
-  const { phase, reason, message, runningRevision, services } = lane.report;
+  const { phase, reason, message, services } = lane.report;
   const isSame = before?.phase === phase && before.reason === reason;
   const report: DeploymentReport = {
     phase,
@@ -30,7 +31,7 @@ export function advance(before: DeploymentReport | undefined, lane: LaneReport, 
     message,
     since: isSame ? before.since : now,
     desiredRevision: lane.desiredRevision,
-    runningRevision: runningRevision === null ? null : (parseOrigin(runningRevision)?.revision ?? null),
+    runningRevision: lane.runningRevision,
     source: lane.source,
     generation: lane.generation,
     services: services.map(({ restarts, ...service }) => (restarts === undefined || restarts === 0 ? service : { ...service, restarts })),
