@@ -4,7 +4,7 @@
 import type { DeploymentReport } from "@iot/contracts";
 import * as z from "zod/mini";
 import { parseOrigin } from "../../src/desired/origin.ts";
-import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status/status.ts";
+import { advance, deviceStatus, type DeviceStatusInput, type WorkerReport, withWrong } from "../../src/status/status.ts";
 import { type Standing, statusSentence } from "../../src/systemd/status-sentence.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
@@ -15,10 +15,10 @@ const stored = <Value>() => z.custom<Value>((value) => typeof value === "object"
 type Entries<Of> = Of extends ReadonlyMap<infer Key, infer Value> ? readonly (readonly [Key, Value])[] : never;
 
 const Input = z.discriminatedUnion("kind", [
-  /** What the lane of one deployment says, one after the other. */
+  /** What the worker of one deployment says, one after the other. */
   z.object({
     kind: z.literal("advance"),
-    lanes: stored<readonly Omit<LaneReport, "runningRevision">[]>(),
+    lanes: stored<readonly Omit<WorkerReport, "runningRevision">[]>(),
     wrong: stored<Parameters<typeof withWrong>[1]>(),
   }),
   z.object({
