@@ -1,4 +1,5 @@
 export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
   API_VERSION,
