@@ -1,5 +1,6 @@
-// The only place where the goldens touch the product: from a stored input to what the device says of itself. Inputs are stored as v0.1.0 has
-// them, maps as lists of entries: what is named otherwise later is mapped here.
+// The only place where the goldens touch the product: from a stored input to what the device says
+// of itself. Inputs are stored as v0.1.0 has them, maps as lists of entries: what is named
+// otherwise later is mapped here.
 
 import type { DeploymentReport } from "@iot/contracts";
 import * as z from "zod/mini";
