@@ -30,8 +30,8 @@ export const HistoryEntry = z.looseObject({
   /** RFC 3339, by the device's clock. */
   at: z.string(),
   deployment: z.string(),
-  /** Null: it is gone from the device. */
-  phase: z.nullable(DeploymentReport.shape.phase),
+  /** As it was written, since an agent that was newer may have written it. Null: it is gone from the device. */
+  phase: z.nullable(z.string()),
   reason: z.string(),
   message: z.string(),
   /** The KV revision that was worked towards. */

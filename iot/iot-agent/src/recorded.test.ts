@@ -10,7 +10,7 @@ import { createLog } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { asDeploymentName, Done, HeldUntil, LocalExplanation, LocalHistory, LocalStatus, Released } from "@iot/contracts";
 import { makeTempFolder } from "@iot/testkit";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type * as z from "zod/mini";
 
 import { History } from "./status/history.ts";
@@ -94,4 +94,20 @@ describe.each(releases)("of %s", (release) => {
     const ledger = openImageLedger({ folder, bootId: "another", onCorrupt });
     expect(await ledger.pulled()).toEqual(Reflect.get(Object(await json("images.json")), "pulled"));
   });
+});
+
+test("a history that a newer agent has written loses nothing to an older one", async () => {
+  const temporary = await makeTempFolder("newer");
+  onTestFinished(() => temporary.remove());
+  const file = join(temporary.path, "history.jsonl");
+  await cp(join(RECORDED, "made-up-newer/history-unknown-phase.jsonl"), file);
+  const before = await readFile(file, "utf8");
+  const lines: string[] = [];
+  const log = createLog({ name: "newer", format: "text", write: (line) => void lines.push(line) });
+  const history = new History({ folder: temporary.path, log });
+  await history.load();
+  expect(history.last("swap")).toMatchObject({ phase: "Verifying" });
+  await history.close();
+  expect(await readFile(file, "utf8")).toBe(before);
+  expect(lines).toEqual([]);
 });

@@ -8,7 +8,7 @@ import type { Holds } from "../reconcile/holds.ts";
 import type { Workers } from "../reconcile/workers.ts";
 import type { ConnectionNow } from "./connection-now.ts";
 import type { LocalActions } from "./local-socket.ts";
-import type { StatusSender } from "../status/status-sender.ts";
+import type { Remembered, StatusSender } from "../status/status-sender.ts";
 
 export function localActions(parts: {
   readonly device: DeviceId;
@@ -69,7 +69,7 @@ export function historyEntry(deployment: DeploymentName, report: DeploymentRepor
 }
 
 /** What the status sender asks of the past. */
-export function sinceOf(entry: HistoryEntry | undefined): Pick<DeploymentReport, "phase" | "reason" | "since"> | undefined {
+export function sinceOf(entry: HistoryEntry | undefined): Remembered | undefined {
   if (entry === undefined || entry.phase === null) return undefined;
   return { phase: entry.phase, reason: entry.reason, since: entry.at };
 }

@@ -26,7 +26,14 @@ export interface StatusSenderOptions {
   readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
   readonly inventory: (signal: AbortSignal) => Promise<DeviceInventory>;
   /** Since when a deployment is in this phase for this reason, from before the agent started. */
-  readonly remembered?: (name: DeploymentName) => Pick<DeploymentReport, "phase" | "reason" | "since"> | undefined;
+  readonly remembered?: (name: DeploymentName) => Remembered | undefined;
+}
+
+export interface Remembered {
+  /** As it was written, perhaps by a newer agent. */
+  readonly phase: string;
+  readonly reason: string;
+  readonly since: string;
 }
 
 interface StatusEvents {
