@@ -55,18 +55,10 @@ function notStored(step: Step, error: StorageError): Outcome {
 }
 
 async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
-  const { podman, images, journal, startList } = machine;
+  const { podman, images } = machine;
   switch (step.kind) {
     case "pull":
       return pullImage(images, step, signal, progress);
-    case "mend":
-      return repairImage(images, step, signal);
-    case "verifyImage":
-      return verifyImage(images, step, signal);
-    case "makeRoom":
-      // On a full disk Podman finds no room to write down that an image is gone.
-      await journal.release();
-      return pruneImages(images, step, signal);
     case "createNetwork":
       await podman.createNetwork({ name: step.network, labels: step.labels }, signal);
       break;
@@ -98,12 +90,34 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
     case "removeNetwork":
       await podman.removeNetwork(step.network, signal);
       break;
+    default:
+      return keep(machine, step, signal);
+  }
+  return { kind: "changed" };
+}
+
+type KeepingStep = Extract<
+  Step,
+  { kind: "journal" | "recordStart" | "releaseReserve" | "mend" | "verifyImage" | "makeRoom" | "noteDamage" | "noteFullDisk" }
+>;
+
+/** What concerns no container: what is remembered, and the images in Podman's storage. */
+async function keep({ images, journal, startList }: Machine, step: KeepingStep, signal: AbortSignal): Promise<Outcome> {
+  switch (step.kind) {
+    case "mend":
+      return repairImage(images, step, signal);
+    case "verifyImage":
+      return verifyImage(images, step, signal);
+    case "makeRoom":
+      // On a full disk Podman finds no room to write down that an image is gone.
+      await journal.release();
+      return pruneImages(images, step, signal);
     case "journal":
       await journal.write(step.deployment, step.record);
-      break;
+      return { kind: "changed" };
     case "recordStart":
       await startList.write(step.deployment, step.containers);
-      break;
+      return { kind: "changed" };
     case "noteDamage":
       noteDamage(images, step);
       return { kind: "unchanged" };
@@ -111,10 +125,7 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
       return { kind: (await noteFullDisk(images, step.deployment, signal)) ? "changed" : "unchanged" };
     case "releaseReserve":
       return { kind: (await journal.release()) ? "changed" : "unchanged" };
-    default:
-      step satisfies never;
   }
-  return { kind: "changed" };
 }
 
 async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, signal: AbortSignal): Promise<void> {
@@ -165,7 +176,7 @@ async function isHalfStarted(podman: Podman, container: string, signal: AbortSig
   return (await podman.inspectContainer(container, signal)).State.Status === "initialized";
 }
 
-/** A service may take minutes to end: meanwhile it is told for how long it has been asked to. */
+/** A service may take minutes to end: meanwhile the report says for how long it has been asked to. */
 async function stop(
   podman: Podman,
   step: Extract<Step, { kind: "stop" }>,
@@ -173,10 +184,10 @@ async function stop(
   progress: (text: string) => void,
 ): Promise<void> {
   const begunMs = systemClock.monotonicMs();
-  const telling = setInterval(() => progress(String(Math.round((systemClock.monotonicMs() - begunMs) / 1_000))), STOP_PROGRESS_MS);
+  const progressing = setInterval(() => progress(String(Math.round((systemClock.monotonicMs() - begunMs) / 1_000))), STOP_PROGRESS_MS);
   try {
     await podman.stopContainer(step.container, step.timeoutSeconds, signal);
   } finally {
-    clearInterval(telling);
+    clearInterval(progressing);
   }
 }

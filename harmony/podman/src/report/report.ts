@@ -1,5 +1,5 @@
-// What is told of a deployment: pure, from what was seen, planned, done and is being done. Its sentences are read in the status, on
-// the command line and in the device's journal alike.
+// Words what was seen, planned, done and is being done, and decides nothing: which version is to be in force, what is started again and which
+// limits nobody enforces is the plan's. Pure. The sentences are read in the status, on the command line and in the device's journal alike.
 
 import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -25,7 +25,7 @@ export interface ReportInput {
   readonly doing: { readonly step: Step; readonly progress: string } | null;
 }
 
-interface Told {
+interface Wording {
   readonly phase: Phase;
   readonly reason: string;
   readonly message: string;
@@ -39,13 +39,13 @@ export function report(input: ReportInput): WorkloadReport {
   const trouble = outcomes.find((outcome) => "reason" in outcome);
   const services = (target?.score.services ?? []).map((service) => describeService(service, input));
   const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
-  const told = tell(input, trouble, services);
+  const wording = wordingOf(input, trouble, services);
   const rechecks = [
     ...(plan.recheckAfterMs === null ? [] : [plan.recheckAfterMs]),
-    ...(told.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
+    ...(wording.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
   ];
   return {
-    ...told,
+    ...wording,
     runningRevision: isReached && target !== null && up.length > 0 ? target.revision : (up.at(0)?.revision ?? null),
     services: services.map(({ service }) => service),
     // What was tried and failed is tried again with back-off, which is for the caller to know.
@@ -54,14 +54,14 @@ export function report(input: ReportInput): WorkloadReport {
   };
 }
 
-function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Told {
+function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Wording {
   const { target } = plan;
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
   if (doing !== null) {
-    // What is stopped and started again for it is told as why, not as one more start.
+    // What is stopped and started again for its network is shown as that, not as one more start.
     const lost = doing.step.kind === "journal" && doing.step.why === "its network has ended" ? services.find(hasLostNetwork) : undefined;
-    return lost?.told ?? whileDoing(doing, desired.data === null);
+    return lost?.wording ?? whileDoing(doing, desired.data === null);
   }
   if (trouble !== undefined && "reason" in trouble) {
     return {
@@ -77,13 +77,13 @@ function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome 
   if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
   // The worst of its services speaks for the deployment.
   const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
-    services.filter(({ told }) => told.phase === phase),
+    services.filter(({ wording }) => wording.phase === phase),
   )[0];
   if (verdict !== null && target.kind === "rolled-back") {
-    const { message } = worst?.told ?? whenRunning(plan, services, snapshot);
+    const { message } = worst?.wording ?? whenRunning(plan, services, snapshot);
     return { phase: "RolledBack", reason: verdict.reason, message: `${message}${failed}` };
   }
-  if (worst !== undefined) return worst.told;
+  if (worst !== undefined) return worst.wording;
   const { trial, good } = snapshot.record;
   if (trial?.to.scoreString === desired.scoreString && good !== null)
     return {
@@ -94,14 +94,14 @@ function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome 
   return whenRunning(plan, services, snapshot);
 }
 
-function whenRunning({ unenforced }: PodmanPlan, services: readonly Described[], snapshot: Snapshot): Told {
+function whenRunning({ unenforced }: PodmanPlan, services: readonly Described[], snapshot: Snapshot): Wording {
   const limits = unenforced.map(({ service, limit }) => `${limit} of service "${service}"`);
   const notes = snapshot.care.notes.map((note) => `; ${note}`);
   const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
   const message = services
-    .map(({ service, told }) => (services.length === 1 ? told.message : `${service.name}: ${told.message}`))
+    .map(({ service, wording }) => (services.length === 1 ? wording.message : `${service.name}: ${wording.message}`))
     .join(", ");
-  const isCompleted = services.every(({ told }) => told.reason === "Completed");
+  const isCompleted = services.every(({ wording }) => wording.reason === "Completed");
   return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}${notes.join("")}` };
 }
 
@@ -109,8 +109,8 @@ function images({ scoreString }: ScoreVersion): string {
   return [...new Set(scoreOfLabel(scoreString)?.services.map(({ image }) => image))].join(", ");
 }
 
-function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
-  const said = (phase: Phase, message: string): Told => ({
+function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Wording {
+  const said = (phase: Phase, message: string): Wording => ({
     phase: isRemoval ? "Removing" : phase,
     reason: isRemoval ? "Removing" : phase,
     message,
@@ -171,7 +171,7 @@ function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>
     : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
 }
 
-function whenRemoved({ volumes }: Snapshot): Told {
+function whenRemoved({ volumes }: Snapshot): Wording {
   const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
   const names = volumes.map((name) => `"${name}"`).join(", ");
   const kept =
@@ -198,7 +198,7 @@ function meanwhile(desired: Desired<PodmanV0>, snapshot: Snapshot): string {
 
 interface Described {
   readonly service: ServiceReport;
-  readonly told: Told;
+  readonly wording: Wording;
 }
 
 function describeService(service: Service, { desired: { name: deployment }, snapshot, plan }: ReportInput): Described {
@@ -207,61 +207,41 @@ function describeService(service: Service, { desired: { name: deployment }, snap
   const found = snapshot.containers.filter((container) => container.deployment === deployment && names.includes(container.name));
   const container = found.find(({ state }) => state === "running") ?? found[0];
   if (container === undefined) {
-    const told: Told = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
-    return { service: { name, phase: "Pending", image: service.image }, told };
+    const wording: Wording = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
+    return { service: { name, phase: "Pending", image: service.image }, wording };
   }
-  const told = describe(service, container, snapshot, plan);
+  const wording = describe(service, container, snapshot, plan);
   const runs = scoreOfLabel(container.scoreString)?.services.find((old) => old.name === name)?.image ?? service.image;
   const image = snapshot.images[imageReference(runs)];
   return {
     service: {
       name,
-      phase: told.phase,
+      phase: wording.phase,
       image: runs,
       imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
       health: container.health === "none" ? undefined : container.health,
       restarts: container.restarts,
       startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
     },
-    told,
+    wording,
   };
 }
 
-function hasLostNetwork({ told }: Described): boolean {
-  return told.reason === "NetworkLost";
+function hasLostNetwork({ wording }: Described): boolean {
+  return wording.reason === "NetworkLost";
 }
 
-function describe(service: Service, container: Container, { nowMs, record }: Snapshot, { startedAgain }: PodmanPlan): Told {
-  const { name, image } = service;
-  const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
-  const lastWords = words(container.lastLines.at(-1));
+function describe(service: Service, container: Container, { nowMs, record }: Snapshot, { startedAgain }: PodmanPlan): Wording {
+  const { name } = service;
   const crash = lookUp(record.crashes, name);
   if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
     const when = container.state === "running" ? "has been started again" : `is started again at ${timeOfDay(crash.startAt)}`;
     const message = `service "${name}" keeps ending, last with exit code ${crash.exitCode}, and ${when} (try ${crash.count + 1})`;
-    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${words(crash.lastLine)}` };
+    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${lastWords(crash.lastLine)}` };
   }
   switch (container.state) {
-    case "running": {
-      const upMs = nowMs - (container.startedAtMs ?? nowMs);
-      if (container.restarts > 0 && upMs < STEADY_AFTER_MS) {
-        return {
-          phase: "Degraded",
-          reason: "Restarting",
-          message: `service "${name}" keeps ending and has been started again ${container.restarts} times${lastWords}`,
-        };
-      }
-      if (container.hasLostNetwork) {
-        const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
-        const cure = service.restart.policy === "no" ? `\`iot-agent podman restart ${container.name}\` mends it` : "it is started again";
-        return { phase: "Degraded", reason: "NetworkLost", message: `${says}: ${cure}` };
-      }
-      if (container.health === "unhealthy")
-        return { phase: "Degraded", reason: "Unhealthy", message: `service "${name}" runs, but its health check fails${lastWords}` };
-      if (container.health === "starting")
-        return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
-      return { phase: "Running", reason: "Running", message: `running ${image}` };
-    }
+    case "running":
+      return describeRunning(service, container, nowMs);
     case "paused":
       return {
         phase: "Held",
@@ -279,22 +259,48 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
         message: `container "${container.name}" is half removed, and is made anew`,
       };
     case "exited":
-      if (startedAgain.includes(container.name)) {
-        const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;
-        return { phase: "Degraded", reason: "Restarting", message };
-      }
-      if (container.stoppedByUser) {
-        return {
-          phase: "Held",
-          reason: "StoppedByHand",
-          message: `service "${name}" is stopped by hand: \`iot-agent podman start ${container.name}\` starts it`,
-        };
-      }
-      if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
-      return {
-        phase: "Failed",
-        reason: "Exited",
-        message: `service "${name}" ended with exit code ${container.exitCode} and its restart policy does not start it again${lastWords}`,
-      };
+      return describeExited(service, container, startedAgain.includes(container.name));
   }
+}
+
+function describeRunning({ name, image, restart }: Service, container: Container, nowMs: number): Wording {
+  const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
+  const degraded = (reason: string, message: string): Wording => ({ phase: "Degraded", reason, message });
+  if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
+    return degraded(
+      "Restarting",
+      `service "${name}" keeps ending and has been started again ${restarts} times${lastWords(lastLines.at(-1))}`,
+    );
+  }
+  if (isUnreachable) {
+    const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
+    const cure = restart.policy === "no" ? `\`iot-agent podman restart ${container.name}\` mends it` : "it is started again";
+    return degraded("NetworkLost", `${says}: ${cure}`);
+  }
+  if (health === "unhealthy")
+    return degraded("Unhealthy", `service "${name}" runs, but its health check fails${lastWords(lastLines.at(-1))}`);
+  if (health === "starting") return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
+  return { phase: "Running", reason: "Running", message: `running ${image}` };
+}
+
+function describeExited(
+  { name, image }: Service,
+  { name: container, exitCode, stoppedByUser, lastLines }: Container,
+  isAgain: boolean,
+): Wording {
+  if (isAgain) {
+    const message = `service "${name}" ended with exit code ${exitCode} and is started again${lastWords(lastLines.at(-1))}`;
+    return { phase: "Degraded", reason: "Restarting", message };
+  }
+  if (stoppedByUser) {
+    const message = `service "${name}" is stopped by hand: \`iot-agent podman start ${container}\` starts it`;
+    return { phase: "Held", reason: "StoppedByHand", message };
+  }
+  if (exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
+  const message = `service "${name}" ended with exit code ${exitCode} and its restart policy does not start it again${lastWords(lastLines.at(-1))}`;
+  return { phase: "Failed", reason: "Exited", message };
+}
+
+function lastWords(line = ""): string {
+  return line === "" ? "" : `; its last line: ${line.slice(0, 200)}`;
 }
