@@ -13,7 +13,7 @@ export interface KubernetesRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly value: unknown };
-  /** For the error: "list deployments.iot.nationtech.io". */
+  /** For the error: "list deployments.example.org". */
   readonly what: string;
   readonly signal: AbortSignal;
   /** For the whole answer of `request`, for the head of that of `stream`. */
@@ -42,7 +42,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Finds a connection that died in silence: this long until the first probe, then libuv probes ten times, one a second. */
 const KEEP_ALIVE_MS = 30_000;
 
-export function connectKubernetes(config: KubeConfig): KubernetesConnection {
+/** `userAgent`: what the API server notes of who asks. */
+export function connectKubernetes(config: KubeConfig, userAgent: string): KubernetesConnection {
   const cluster = config.getCurrentCluster();
   const server = (cluster?.server ?? "").replace(/\/+$/, "");
   const proxied = cluster?.proxyUrl !== undefined;
@@ -51,7 +52,7 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
 
   const open = async (request: KubernetesRequest, signal: AbortSignal): Promise<IncomingMessage> => {
     const body = request.body === undefined ? null : Buffer.from(JSON.stringify(request.body.value));
-    const headers: http.OutgoingHttpHeaders = { accept: "application/json", "user-agent": "harmony-iot" };
+    const headers: http.OutgoingHttpHeaders = { accept: "application/json", "user-agent": userAgent };
     if (request.body !== undefined) headers["content-type"] = request.body.type;
     if (body !== null) headers["content-length"] = body.length;
     // The client adds its authorization to these headers.

@@ -3,6 +3,7 @@
 
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
+import type { Application } from "../model/application.ts";
 import { outcomeOf } from "./failure.ts";
 import { freeName } from "./free-name.ts";
 import { flushImages, type ImageStore } from "../images/image-store.ts";
@@ -28,6 +29,7 @@ const STOP_PROGRESS_MS = 5_000;
 const HALF_STARTED_STOP_SECONDS = 10;
 
 export interface Machine {
+  readonly application: Application;
   readonly podman: Podman;
   readonly images: ImageStore;
   readonly journal: SwapJournal;
@@ -50,7 +52,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
       if (isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
     }
     if (step.kind === "revive") return { kind: "unchanged" };
-    const outcome = outcomeOf(step, error);
+    const outcome = outcomeOf(step, error, machine.application);
     const record =
       step.kind === "start" && step.trial !== null ? recordFailure(step.trial.record, outcome, error.detail, Date.now()) : null;
     if (record === null || step.kind !== "start" || step.trial === null) return outcome;

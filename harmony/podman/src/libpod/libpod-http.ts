@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { parse } from "@harmony/schema";
 import { formatIssues } from "@harmony/core";
 import * as z from "zod/mini";
-import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
+import { podmanUnits } from "./podman-units.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
 
 /** Served by 4.9 and by 5.x, in one shape; on a v5 path some fields differ. */
@@ -39,12 +39,20 @@ export interface Answer {
 
 const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
 
+export interface LibpodOptions {
+  readonly socketPath: string;
+  /** Whose Podman it is, for the sentence that says where to look. */
+  readonly user: string;
+}
+
 export class LibpodHttp {
   readonly #socketPath: string;
+  readonly #units: string;
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 4 });
 
-  constructor(socketPath: string) {
+  constructor({ socketPath, user }: LibpodOptions) {
     this.#socketPath = socketPath;
+    this.#units = podmanUnits(user);
   }
 
   async call(call: Call): Promise<Answer> {
@@ -143,10 +151,10 @@ export class LibpodHttp {
     // Of a time-out the cause has nothing to add; of the rest it says what the socket said.
     if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
       const detail = `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
-      const message = `failed to ${call.doing}: Podman gave ${detail}, see ${PODMAN_UNITS} on the device`;
+      const message = `failed to ${call.doing}: Podman gave ${detail}, see ${this.#units} on the device`;
       return new PodmanError(message, { code: "unreachable", detail });
     }
-    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${PODMAN_UNITS} on the device`;
+    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${this.#units} on the device`;
     return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
   }
 }

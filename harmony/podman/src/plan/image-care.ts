@@ -79,17 +79,21 @@ function short(room: Room | undefined): number {
 }
 
 /** Why a service cannot be started or replaced now, as far as it is the image's or the disk's fault. */
-export function imageObstacle({ service, wanted }: Pick<Role, "service" | "wanted">, deployment: string, { care }: Snapshot): Blocked[] {
+export function imageObstacle(
+  { service, wanted }: Pick<Role, "service" | "wanted">,
+  deployment: string,
+  { care, application: { program } }: Snapshot,
+): Blocked[] {
   const { name, image } = service;
   const incident = lookUp(care.incidents, name);
   if (incident?.next === "exhausted") {
-    const message = `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`iot-agent retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`;
+    const message = `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`;
     return [{ subject: name, reason: "ImageDamaged", message }];
   }
   const room = care.room[imageReference(image)];
   // A container that is there needs no image any more.
   if (wanted === "neither" && room !== undefined && short(room) > 0) {
-    const message = `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`iot-agent podman image prune -a\` removes images that nothing uses, \`iot-agent podman system df\` shows what takes it)`;
+    const message = `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`${program} podman image prune -a\` removes images that nothing uses, \`${program} podman system df\` shows what takes it)`;
     return [{ subject: name, reason: "DiskFull", message }];
   }
   return [];

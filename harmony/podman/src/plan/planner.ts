@@ -110,7 +110,7 @@ function planFor(
   const obstacles = [...starting, ...changing].flatMap((role) => obstacle(role, deployment, snapshot));
   const blocked = [
     ...obstacles,
-    ...kept.filter((role) => !starting.includes(role)).flatMap(({ service }) => missingDevices(service, snapshot.host)),
+    ...kept.filter((role) => !starting.includes(role)).flatMap(({ service }) => missingDevices(service, snapshot)),
   ];
   const isBlocked = ({ service }: Role): boolean => blocked.some(({ subject }) => subject === service.name);
 
@@ -178,13 +178,13 @@ function keep(role: Role, target: Target, { record, nowMs }: Snapshot): Kept[] {
 }
 
 /** A service of the version on trial that has shown that it does not stay up or well. */
-function failureOf(deployment: string, target: Target, kept: readonly Kept[], { record, nowMs }: Snapshot): Entry | null {
+function failureOf(deployment: string, target: Target, kept: readonly Kept[], { record, nowMs, application }: Snapshot): Entry | null {
   if (!isOnTrial(record, target)) return null;
   for (const role of kept) {
     const judged = judge(role, role.current, record.trial);
     if (judged.kind !== "failed") continue;
     const failure = { service: role.service.name, reason: judged.reason, why: judged.why };
-    return condemn({ deployment, target, failure, lastLines: role.current.lastLines, record, nowMs });
+    return condemn({ deployment, target, failure, lastLines: role.current.lastLines, record, nowMs, application });
   }
   return null;
 }
@@ -278,7 +278,7 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
   const ofHost = [
     ...secretStoreObstacle(role, snapshot),
     ...(role.wanted === "neither" ? obstaclesToMaking(role, snapshot) : []),
-    ...obstaclesToStarting(role, snapshot.host, snapshot.policy),
+    ...obstaclesToStarting(role, snapshot),
   ];
   if (ofHost.length > 0) return ofHost;
   const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));
@@ -295,7 +295,7 @@ function obstacle(role: Role, deployment: string, snapshot: Snapshot): Blocked[]
   const isLocal = reference.startsWith("localhost/");
   if ((service.pull === "never" || isLocal) && role.wanted === "neither" && snapshot.images[reference] === null) {
     const message = isLocal
-      ? `image "${service.image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`iot-agent load FILE\`), or correct the image in the deployment`
+      ? `image "${service.image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`${snapshot.application.program} load FILE\`), or correct the image in the deployment`
       : `image "${service.image}" is not on the device, and \`pull: never\` keeps it from being fetched: load it there, or leave \`pull\` out`;
     return [{ subject: service.name, reason: "ImageNotFound", message }];
   }

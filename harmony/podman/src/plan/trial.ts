@@ -2,6 +2,7 @@
 // it begins, that the device went down, that it failed and why. Pure; the records are written by steps of the plan.
 
 import { MAX_DEVICE_FAILURES } from "./gate.ts";
+import type { Application } from "../model/application.ts";
 import { obstaclesToStarting } from "./host-obstacle.ts";
 import { serviceOfName } from "../model/names.ts";
 import { isUp } from "../model/container-state.ts";
@@ -49,7 +50,7 @@ export function openTrial(target: Target, from: Target, own: readonly Container[
 
 /** What has to be recorded of a trial under way before anything else is decided. */
 export function tellTrial(deployment: string, target: Target, snapshot: Snapshot): Entry | null {
-  const { record, device, nowMs, containers } = snapshot;
+  const { record, device, nowMs, containers, application } = snapshot;
   const { bootId } = device;
   const { trial } = record;
   if (trial === null || !isOnTrial(record, target)) return null;
@@ -57,20 +58,28 @@ export function tellTrial(deployment: string, target: Target, snapshot: Snapshot
   if (failure !== null) {
     const service = target.score.services.find(({ name }) => name === failure.service);
     // What it needs went away while the old one was stopping: that may pass.
-    if (service !== undefined && obstaclesToStarting({ service }, snapshot.host, snapshot.policy).length > 0) {
+    if (service !== undefined && obstaclesToStarting({ service }, snapshot).length > 0) {
       return setAside({ ...record, trial: { ...trial, failure: null } });
     }
     const failed = containers.find(
       (one) =>
         one.deployment === deployment && one.scoreString === target.scoreString && serviceOfName(deployment, one.name) === failure.service,
     );
-    return condemn({ deployment, target, failure, lastLines: failed?.lastLines ?? [], record, nowMs });
+    return condemn({ deployment, target, failure, lastLines: failed?.lastLines ?? [], record, nowMs, application });
   }
   if (trial.bootId === bootId || trial.isAside) return null;
   const deviceFailures = trial.deviceFailures + 1;
   if (deviceFailures >= MAX_DEVICE_FAILURES) {
     const why = `the device went down ${deviceFailures} times while it was tried`;
-    return condemn({ deployment, target, failure: { service: "", reason: "DeviceWentDown", why }, lastLines: [], record, nowMs });
+    return condemn({
+      deployment,
+      target,
+      failure: { service: "", reason: "DeviceWentDown", why },
+      lastLines: [],
+      record,
+      nowMs,
+      application,
+    });
   }
   return {
     record: { ...record, trial: { ...trial, bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() } },
@@ -90,13 +99,14 @@ export function condemn(options: {
   readonly lastLines: readonly string[];
   readonly record: SwapRecord;
   readonly nowMs: number;
+  readonly application: Application;
 }): Entry {
-  const { deployment, target, failure, lastLines, record, nowMs } = options;
+  const { deployment, target, failure, lastLines, record, nowMs, application } = options;
   const { services } = target.score;
   const failed = services.find(({ name }) => name === failure.service) ?? services[0];
   const of = services.length === 1 || failure.service === "" ? "" : ` of service "${failure.service}"`;
   const lines = lastLines.length === 0 ? "" : `; its last lines: ${lastLines.map((line) => line.slice(0, 200)).join(" | ")}`;
-  const again = `it is not tried again until the deployment changes or a person asks: \`iot-agent retry ${deployment}\``;
+  const again = `it is not tried again until the deployment changes or a person asks: \`${application.program} retry ${deployment}\``;
   const message = `${failed?.image}${of} failed: ${failure.why}${lines}; ${again}`;
   const verdict = { of: versionOf(target), at: new Date(nowMs).toISOString(), reason: failure.reason, message };
   return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };

@@ -81,7 +81,7 @@ function tell(
   if (blocked !== undefined)
     return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
   if (target === null) return whenRemoved(snapshot);
-  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
+  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot) };
   // The worst of its services speaks for the deployment.
   const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
     services.filter(({ told }) => told.phase === phase),
@@ -177,13 +177,13 @@ function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>
     : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
 }
 
-function whenRemoved({ volumes }: Snapshot): Told {
+function whenRemoved({ volumes, application }: Snapshot): Told {
   const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
   const names = volumes.map((name) => `"${name}"`).join(", ");
   const kept =
     volumes.length === 0
       ? ""
-      : `; ${its} ${names} ${are} kept on the device (\`iot-agent podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
+      : `; ${its} ${names} ${are} kept on the device (\`${application.program} podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
   return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
 }
 
@@ -237,7 +237,7 @@ function hasLostNetwork({ told }: Described): boolean {
   return told.reason === "NetworkLost";
 }
 
-function describe(service: Service, container: Container, { nowMs, record }: Snapshot): Told {
+function describe(service: Service, container: Container, { nowMs, record, application: { program } }: Snapshot): Told {
   const { name, image } = service;
   const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
   const lastWords = words(container.lastLines.at(-1));
@@ -259,7 +259,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
       }
       if (container.hasLostNetwork) {
         const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
-        const cure = service.restart.policy === "no" ? `\`iot-agent podman restart ${container.name}\` mends it` : "it is started again";
+        const cure = service.restart.policy === "no" ? `\`${program} podman restart ${container.name}\` mends it` : "it is started again";
         return { phase: "Degraded", reason: "NetworkLost", message: `${says}: ${cure}` };
       }
       if (container.health === "unhealthy")
@@ -272,7 +272,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
       return {
         phase: "Held",
         reason: "Paused",
-        message: `service "${name}" is paused by hand: \`iot-agent podman unpause ${container.name}\` lets it go on`,
+        message: `service "${name}" is paused by hand: \`${program} podman unpause ${container.name}\` lets it go on`,
       };
     case "created":
       return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
@@ -293,7 +293,7 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
         return {
           phase: "Held",
           reason: "StoppedByHand",
-          message: `service "${name}" is stopped by hand: \`iot-agent podman start ${container.name}\` starts it`,
+          message: `service "${name}" is stopped by hand: \`${program} podman start ${container.name}\` starts it`,
         };
       }
       if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };

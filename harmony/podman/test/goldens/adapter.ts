@@ -3,11 +3,12 @@
 
 import type { Desired, Outcome } from "@harmony/core";
 import * as z from "zod/mini";
+import { APPLICATION } from "../application.ts";
 import { plan } from "../../src/plan/planner.ts";
 import type { Step } from "../../src/model/step.ts";
 import { explain } from "../../src/report/explain.ts";
 import { report } from "../../src/report/report.ts";
-import { parsePodmanV0 } from "../../src/score/parse-podman-v0.ts";
+import { podmanV0Parser } from "../../src/score/parse-podman-v0.ts";
 import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
 import type { Snapshot } from "../../src/model/snapshot.ts";
 
@@ -37,7 +38,7 @@ export function desiredOf({ name, revision, scoreString, isRemoval, hold }: Inpu
 }
 
 function scoreOf(scoreString: string): PodmanV0 {
-  const parsed = parsePodmanV0(z.parse(ScoreText, JSON.parse(scoreString)).data);
+  const parsed = podmanV0Parser(APPLICATION)(z.parse(ScoreText, JSON.parse(scoreString)).data);
   if (!parsed.ok) throw new Error(`the Score of a golden does not parse: ${JSON.stringify(parsed.issues)}`);
   return parsed.value;
 }
@@ -52,7 +53,7 @@ const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const)
 /** What a person can see of one pass: the steps, and the report before it, while each step runs, and after one that fails. */
 export function run(stored: unknown): object {
   const input = z.parse(Input, stored);
-  const { snapshot } = input;
+  const snapshot = { ...input.snapshot, application: APPLICATION };
   const desired = desiredOf(input.desired);
   const planned = plan(desired, snapshot);
   const { steps, blocked, recheckAfterMs } = planned;
