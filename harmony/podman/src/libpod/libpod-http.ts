@@ -1,9 +1,9 @@
 // HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as PodmanError. `node:http` because
 // undici alone weighs 23 MB more on the device. Knows no path of the API; that is podman.ts.
 
-import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { sendRequest } from "@harmony/runtime";
 import { parse } from "@harmony/schema";
 import { formatIssues } from "@harmony/core";
 import * as z from "zod/mini";
@@ -108,40 +108,27 @@ export class LibpodHttp {
   }
 
   #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const once = (): Promise<{ response: IncomingMessage } | { error: Error; stale: boolean }> =>
-      new Promise((resolve) => {
-        const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
-        const request = httpRequest({
-          socketPath: this.#socketPath,
-          agent: this.#agent,
-          method: call.method,
-          path: `${API}${call.path}`,
-          signal,
-          headers: {
-            host: "podman",
-            ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
-            ...(body === undefined
-              ? {}
-              : {
-                  "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
-                  "content-length": Buffer.byteLength(body),
-                }),
-          },
-        });
-        request.once("response", (response) => resolve({ response }));
-        request.once("error", (error) => resolve({ error, stale: request.reusedSocket }));
-        if (call.stream === undefined) request.end(body);
-        // What breaks off here ends the request with an error; Podman may also answer before it has read all.
-        else pipeline(call.stream, request, { signal }).catch((error: unknown) => resolve({ error: asError(error), stale: false }));
+    const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
+    const open = (): ClientRequest =>
+      httpRequest({
+        socketPath: this.#socketPath,
+        agent: this.#agent,
+        method: call.method,
+        path: `${API}${call.path}`,
+        signal,
+        headers: {
+          host: "podman",
+          ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
+          ...(body === undefined
+            ? {}
+            : {
+                "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
+                "content-length": Buffer.byteLength(body),
+              }),
+        },
       });
-    return (async () => {
-      signal.throwIfAborted();
-      let result = await once();
-      // Podman's service ends when it is idle, and a kept connection may be found closed: reading again changes nothing.
-      if ("error" in result && result.stale && call.method === "GET" && !signal.aborted) result = await once();
-      if ("error" in result) throw result.error;
-      return result.response;
-    })();
+    // Podman's service ends when it is idle. Reading again changes nothing.
+    return sendRequest(open, { body: call.stream ?? body, isRepeatable: call.method === "GET", signal });
   }
 
   /** The caller's abort passes through as it is; everything else becomes a PodmanError. */
@@ -157,10 +144,6 @@ export class LibpodHttp {
     const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${this.#units} on the device`;
     return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** The first JSON document in a text: 4.9 can send two, one after the other, for something that is missing. */
