@@ -1,6 +1,6 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
 
-import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
+import { type Desired, type Done, reconcile, type ResidentVariant, type Workload } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
@@ -13,7 +13,8 @@ import { flushImages, type ImageStore } from "./images/image-store.ts";
 import { wantedBy } from "./images/observe-images.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
 import { type Application, labelsOf } from "./model/application.ts";
-import { observe, toContainer } from "./observe/observe.ts";
+import { observe } from "./observe/observe.ts";
+import { answerFailure } from "./plan/answer-failure.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
 import { PortWatch } from "./observe/port-watch.ts";
@@ -23,12 +24,14 @@ import { denied, type Policy } from "./score/policy.ts";
 import { report } from "./report/report.ts";
 import { RestartMeter } from "./observe/restart-meter.ts";
 import type { StartList } from "./store/start-list.ts";
+import type { Snapshot } from "./model/snapshot.ts";
 import { isInputStep, type Step } from "./model/step.ts";
 import type { SwapJournal } from "./store/swap-journal.ts";
 import { resetFailed } from "./model/swap-record.ts";
 import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
+import { workloads } from "./observe/workloads.ts";
 
 /** Who the device is, for its containers' environment, and which of its lives this is. */
 export interface DeviceIdentity {
@@ -51,7 +54,7 @@ export interface PodmanV0Needs {
 }
 
 /** `application`: whose words the labels, variables and sentences have. */
-export function podmanV0(application: Application): ScoreVariant<PodmanV0Needs, PodmanV0> {
+export function podmanV0(application: Application): ResidentVariant<PodmanV0Needs, PodmanV0> {
   const labels = labelsOf(application);
   return {
     type: "PodmanV0",
@@ -76,6 +79,7 @@ export function podmanV0(application: Application): ScoreVariant<PodmanV0Needs, 
           return snapshot;
         },
         plan,
+        answer: (_desired: Desired<PodmanV0>, _snapshot: Snapshot, last: Done<Step>) => answerFailure({ ...last, nowMs: now() }),
         apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
           isInputStep(step)
             ? executeInputs({ application, podman, host, flush: (aborted) => flushImages(images, aborted) }, step, signal)
@@ -95,17 +99,7 @@ export function podmanV0(application: Application): ScoreVariant<PodmanV0Needs, 
           }
           return reconcile(reconciler, desired, settings);
         },
-        workloads: async (signal) => {
-          const containers = (await podman.listContainers(labels.deployment, signal)).toSorted(
-            (a, b) => Date.parse(a.Created) - Date.parse(b.Created),
-          );
-          // Containers of one deployment may be of several Scores, where a change left some alone: the latest made is the word.
-          const latest = new Map<string, Workload>();
-          for (const { deployment: name, revision, scoreString } of containers.map((item) => toContainer(item, labels))) {
-            latest.set(name, { name, revision, scoreString });
-          }
-          return [...latest.values()];
-        },
+        workloads: (signal) => workloads(podman, labels, signal),
         watch: (onChange, signal) => watch(podman, labels, onChange, signal),
         retry: (name) => {
           forgetTries(memory, name);

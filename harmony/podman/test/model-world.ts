@@ -118,6 +118,10 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       return { ...world, record: step.record ?? NOTHING_RECORDED };
     case "recordStart":
       return { ...world, startList: step.containers };
+    case "noteDamage":
+    case "noteFullDisk":
+    case "releaseReserve":
+      return world;
     case "start":
       return started(find(step.container));
     case "revive":

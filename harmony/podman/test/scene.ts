@@ -153,6 +153,11 @@ export function inWords(step: Step): string {
     case "createSecret":
     case "removeSecret":
       return `${step.kind === "createSecret" ? "create" : "remove"} secret ${step.secret}`;
+    case "noteDamage":
+      return `note ${step.where} of ${Object.values(step.of).join(" ")}`;
+    case "noteFullDisk":
+    case "releaseReserve":
+      return step.kind;
     default:
       return `${step.kind} ${step.container}`;
   }

@@ -1,5 +1,6 @@
 export { IOT_AGENT } from "./application.ts";
 export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
   API_VERSION,
@@ -15,6 +16,20 @@ export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
+export {
+  Done,
+  HeldUntil,
+  HistoryEntry,
+  HOLD_MAX_SECONDS,
+  HoldRequest,
+  LOCAL_SOCKET_NAME,
+  LocalConnection,
+  LocalExplanation,
+  LocalHistory,
+  LocalStatus,
+  Refused,
+  Released,
+} from "./local-api.ts";
 export {
   asDeploymentName,
   asDeviceId,

@@ -1,5 +1,5 @@
-// Carries out one step. No choice is left to make here; what Podman refuses becomes an Outcome in words that a person can act on
-// (failure.ts).
+// Carries out one step. No choice is left to make here: what Podman refuses becomes an Outcome with a code, and words that a person can act on
+// (failure.ts). What is done about it the planner decides (plan/answer-failure.ts).
 
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
@@ -17,7 +17,6 @@ import type { StartList } from "../store/start-list.ts";
 import type { InputStep, Step } from "../model/step.ts";
 import type { SwapJournal } from "../store/swap-journal.ts";
 import { StorageError } from "../store/stored-file.ts";
-import { recordFailure } from "../model/record-failure.ts";
 
 type PodmanStep = Exclude<Step, InputStep>;
 
@@ -43,37 +42,12 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
   } catch (error) {
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
-    if (error.code === "damaged") noteDamage(machine.images, step, error.detail);
-    if (error.code === "disk-full") {
-      const isRoomToMake = await noteFullDisk(machine.images, step, signal);
-      // Of a trial the setback is recorded first, which the reserve is for: the old one is to serve.
-      if (isRoomToMake && !isTrial(step)) return { kind: "replan" };
-      // Again with what was kept for this.
-      if (isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
-    }
-    if (step.kind === "revive") return { kind: "unchanged" };
+    const { code, detail } = error;
+    // It holds nothing up: its replacement may be the cure.
+    if (step.kind === "revive") return { kind: "unchanged", code, detail };
     const outcome = outcomeOf(step, error, machine.application);
-    const record =
-      step.kind === "start" && step.trial !== null ? recordFailure(step.trial.record, outcome, error.detail, Date.now()) : null;
-    if (record === null || step.kind !== "start" || step.trial === null) return outcome;
-    try {
-      await machine.journal.write(step.trial.deployment, record);
-    } catch (unwritten) {
-      if (unwritten instanceof StorageError) return notStored(step, unwritten);
-      throw unwritten;
-    }
-    return { kind: "replan" };
+    return "reason" in outcome ? { ...outcome, code, detail } : outcome;
   }
-}
-
-/** On a full disk nothing new is begun. */
-function isNeededToServe(step: PodmanStep): boolean {
-  const serves: readonly Step["kind"][] = ["stop", "rename", "remove", "start"];
-  return serves.includes(step.kind) && !isTrial(step);
-}
-
-function isTrial(step: PodmanStep): boolean {
-  return step.kind === "start" && step.trial !== null;
 }
 
 function notStored(step: Step, error: StorageError): Outcome {
@@ -132,6 +106,13 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
     case "recordStart":
       await startList.write(step.deployment, step.containers);
       break;
+    case "noteDamage":
+      noteDamage(images, step);
+      return { kind: "unchanged" };
+    case "noteFullDisk":
+      return { kind: (await noteFullDisk(images, step.deployment, signal)) ? "changed" : "unchanged" };
+    case "releaseReserve":
+      return { kind: (await journal.release()) ? "changed" : "unchanged" };
     default:
       step satisfies never;
   }

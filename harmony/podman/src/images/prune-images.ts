@@ -5,8 +5,6 @@ import type { Outcome } from "@harmony/core";
 import type { ImageStore, StepOf } from "./image-store.ts";
 import { unusedImages } from "./observe-images.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
-import { deploymentOfName } from "../model/names.ts";
-import type { Step } from "../model/step.ts";
 import { StorageError } from "../store/stored-file.ts";
 
 export async function pruneImages(store: ImageStore, { images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
@@ -20,20 +18,15 @@ export async function pruneImages(store: ImageStore, { images }: StepOf<"makeRoo
   return { kind: "changed" };
 }
 
-/**
- * Records that a container has met a full disk, if there are images to remove before it is tried again, which the next plan
- * does; whether there are.
- */
-export async function noteFullDisk(store: ImageStore, step: Step, signal: AbortSignal): Promise<boolean> {
-  if (step.kind !== "create" && step.kind !== "start") return false;
+/** Whether there are images to prune: otherwise nothing is remembered, and that the disk is full is what a person is to hear. */
+export async function noteFullDisk(store: ImageStore, deployment: string, signal: AbortSignal): Promise<boolean> {
   try {
     if ((await unusedImages(store, store.memory.wanted, signal)).length === 0) return false;
   } catch (error) {
-    // That the disk is full is what a person is to hear.
     if (!(error instanceof PodmanError || error instanceof StorageError)) throw error;
     return false;
   }
-  store.memory.full.add(deploymentOfName(step.container, step.service));
+  store.memory.full.add(deployment);
   return true;
 }
 

@@ -6,8 +6,7 @@ import type { ImageStore, StepOf } from "./image-store.ts";
 import { wantedOf } from "./image-memory.ts";
 import { unusedImages } from "./observe-images.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
-import { deploymentOfName, imageReference } from "../model/names.ts";
-import type { Step } from "../model/step.ts";
+import { imageReference } from "../model/names.ts";
 import { removeUnused } from "./prune-images.ts";
 import { askRegistry } from "./pull-image.ts";
 
@@ -31,45 +30,25 @@ export async function repairImage(store: ImageStore, step: StepOf<"mend">, signa
 
 /** Reads an image as a whole, once. */
 export async function verifyImage({ podman, memory }: ImageStore, step: StepOf<"verifyImage">, signal: AbortSignal): Promise<Outcome> {
-  const { container, image, imageId } = step;
+  const { image, imageId } = step;
   try {
     await podman.verifyImage(imageId, signal);
     memory.suspected.delete(imageReference(image));
   } catch (error) {
     if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
+    memory.verified.add(imageId);
     // Any other error says nothing of the image, and the container's own words stand.
-    if (error.code === "damaged") memory.damage.found(step, "image", { container, detail: error.detail });
+    return error.code === "damaged" ? { kind: "changed", code: error.code, detail: error.detail } : { kind: "changed" };
   }
   memory.verified.add(imageId);
   return { kind: "changed" };
 }
 
-/** Records that a step has met damage. */
-export function noteDamage({ memory }: ImageStore, step: Step, detail: string): void {
+export function noteDamage({ memory }: ImageStore, { of, where, container, detail, after }: StepOf<"noteDamage">): void {
   const { damage } = memory;
-  switch (step.kind) {
-    case "pull":
-      // A layer of a pull that the power cut: recorded as whole, of no image yet, and taken for fetched by every pull after.
-      for (const one of wantedOf(memory, step.reference)) damage.found(one, "image", { container: "", detail });
-      return;
-    case "mend":
-      // It has not helped: the next cure's turn.
-      damage.done(step, step.cure);
-      damage.found(step, "image", { container: step.containers[0] ?? "", detail });
-      return;
-    case "create":
-    case "start":
-    case "revive": {
-      // Nobody could make another of a container that is kept to go back to.
-      if (step.container.endsWith(".old")) return;
-      const where = step.kind === "create" ? "image" : "container";
-      damage.found({ deployment: deploymentOfName(step.container, step.service), service: step.service }, where, {
-        container: step.container,
-        detail,
-      });
-      return;
-    }
-    default:
+  for (const one of "reference" in of ? wantedOf(memory, of.reference) : [of]) {
+    if (after !== null) damage.done(one, after);
+    damage.found(one, where, { container, detail });
   }
 }
 

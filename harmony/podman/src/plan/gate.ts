@@ -4,9 +4,9 @@
 
 import { QUICK_RESTARTS } from "./crash-loop.ts";
 import type { Service } from "../score/service.ts";
-import type { Role } from "./role.ts";
+import type { Slot } from "./slot.ts";
 import { isCompleted } from "../model/container-state.ts";
-import type { RestartNeed } from "../model/restart-need.ts";
+import type { RestartNeed } from "./restart-policy.ts";
 import type { Container } from "../model/snapshot.ts";
 import type { Trial } from "../model/swap-record.ts";
 
@@ -29,7 +29,7 @@ export type Judgement =
 
 /** `trial` null: it is on none, and is judged all the same. */
 export function judge(
-  { service, isLeft, need }: Pick<Role, "service" | "isLeft"> & { readonly need: RestartNeed },
+  { service, isLeft, need }: Pick<Slot, "service" | "isLeft"> & { readonly need: RestartNeed },
   container: Container,
   trial: Trial | null,
 ): Judgement {

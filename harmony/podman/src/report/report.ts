@@ -1,20 +1,18 @@
 // What is told of a deployment: pure, from what was seen, planned, done and is being done. Its sentences are read in the status, on
 // the command line and in the device's journal alike.
 
-import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
+import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
 import { heldMessage, timeOfDay } from "../words/held.ts";
-import { unenforced } from "../model/inputs.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
-import { restartNeed } from "../model/restart-need.ts";
+import type { PodmanPlan } from "../model/plan.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import type { Service } from "../score/service.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 import type { ScoreVersion } from "../model/swap-record.ts";
-import { type Target, targetOf } from "../model/target.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
@@ -22,7 +20,7 @@ const STEADY_AFTER_MS = 10_000;
 export interface ReportInput {
   readonly desired: Desired<PodmanV0>;
   readonly snapshot: Snapshot;
-  readonly plan: Plan<Step>;
+  readonly plan: PodmanPlan;
   readonly outcomes: readonly Outcome[];
   readonly doing: { readonly step: Step; readonly progress: string } | null;
 }
@@ -35,14 +33,13 @@ interface Told {
 
 export function report(input: ReportInput): WorkloadReport {
   const { desired, snapshot, plan, outcomes, doing } = input;
-  const { data } = desired;
-  const target = data === null ? null : targetOf(desired, data, snapshot.record, snapshot.nowMs);
+  const { target } = plan;
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const up = own.filter(({ state }) => state === "running");
   const trouble = outcomes.find((outcome) => "reason" in outcome);
-  const services = (target?.score.services ?? []).map((service) => describeService(service, desired.name, snapshot));
+  const services = (target?.score.services ?? []).map((service) => describeService(service, input));
   const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
-  const told = tell(input, target, trouble, services);
+  const told = tell(input, trouble, services);
   const rechecks = [
     ...(plan.recheckAfterMs === null ? [] : [plan.recheckAfterMs]),
     ...(told.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
@@ -57,12 +54,8 @@ export function report(input: ReportInput): WorkloadReport {
   };
 }
 
-function tell(
-  { desired, snapshot, plan, doing }: ReportInput,
-  target: Target | null,
-  trouble: Outcome | undefined,
-  services: readonly Described[],
-): Told {
+function tell({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Told {
+  const { target } = plan;
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
   if (doing !== null) {
@@ -87,7 +80,7 @@ function tell(
     services.filter(({ told }) => told.phase === phase),
   )[0];
   if (verdict !== null && target.kind === "rolled-back") {
-    const { message } = worst?.told ?? whenRunning(target.score, services, snapshot);
+    const { message } = worst?.told ?? whenRunning(plan, services, snapshot);
     return { phase: "RolledBack", reason: verdict.reason, message: `${message}${failed}` };
   }
   if (worst !== undefined) return worst.told;
@@ -98,13 +91,11 @@ function tell(
       reason: "OnTrial",
       message: `${images(trial.to)} runs and is on trial, ${images(good)} is kept to go back to`,
     };
-  return whenRunning(target.score, services, snapshot);
+  return whenRunning(plan, services, snapshot);
 }
 
-function whenRunning(score: PodmanV0, services: readonly Described[], snapshot: Snapshot): Told {
-  const limits = score.services.flatMap((service) =>
-    unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
-  );
+function whenRunning({ unenforced }: PodmanPlan, services: readonly Described[], snapshot: Snapshot): Told {
+  const limits = unenforced.map(({ service, limit }) => `${limit} of service "${service}"`);
   const notes = snapshot.care.notes.map((note) => `; ${note}`);
   const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
   const message = services
@@ -165,6 +156,9 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Starting", `starting service "${step.service}"`);
     case "journal":
     case "recordStart":
+    case "noteDamage":
+    case "noteFullDisk":
+    case "releaseReserve":
       return said("Starting", doingInWords(step));
   }
 }
@@ -207,7 +201,7 @@ interface Described {
   readonly told: Told;
 }
 
-function describeService(service: Service, deployment: string, snapshot: Snapshot): Described {
+function describeService(service: Service, { desired: { name: deployment }, snapshot, plan }: ReportInput): Described {
   const { name } = service;
   const names = [containerName(deployment, name), nextName(deployment, name)];
   const found = snapshot.containers.filter((container) => container.deployment === deployment && names.includes(container.name));
@@ -216,7 +210,7 @@ function describeService(service: Service, deployment: string, snapshot: Snapsho
     const told: Told = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
     return { service: { name, phase: "Pending", image: service.image }, told };
   }
-  const told = describe(service, container, snapshot);
+  const told = describe(service, container, snapshot, plan);
   const runs = scoreOfLabel(container.scoreString)?.services.find((old) => old.name === name)?.image ?? service.image;
   const image = snapshot.images[imageReference(runs)];
   return {
@@ -237,7 +231,8 @@ function hasLostNetwork({ told }: Described): boolean {
   return told.reason === "NetworkLost";
 }
 
-function describe(service: Service, container: Container, { nowMs, record, application: { program } }: Snapshot): Told {
+function describe(service: Service, container: Container, snapshot: Snapshot, { startedAgain }: PodmanPlan): Told {
+  const { nowMs, record, application } = snapshot;
   const { name, image } = service;
   const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
   const lastWords = words(container.lastLines.at(-1));
@@ -259,7 +254,8 @@ function describe(service: Service, container: Container, { nowMs, record, appli
       }
       if (container.hasLostNetwork) {
         const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
-        const cure = service.restart.policy === "no" ? `\`${program} podman restart ${container.name}\` mends it` : "it is started again";
+        const cure =
+          service.restart.policy === "no" ? `\`${application.program} podman restart ${container.name}\` mends it` : "it is started again";
         return { phase: "Degraded", reason: "NetworkLost", message: `${says}: ${cure}` };
       }
       if (container.health === "unhealthy")
@@ -272,7 +268,7 @@ function describe(service: Service, container: Container, { nowMs, record, appli
       return {
         phase: "Held",
         reason: "Paused",
-        message: `service "${name}" is paused by hand: \`${program} podman unpause ${container.name}\` lets it go on`,
+        message: `service "${name}" is paused by hand: \`${application.program} podman unpause ${container.name}\` lets it go on`,
       };
     case "created":
       return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
@@ -285,7 +281,7 @@ function describe(service: Service, container: Container, { nowMs, record, appli
         message: `container "${container.name}" is half removed, and is made anew`,
       };
     case "exited":
-      if (restartNeed(service, container, { nowMs, isOurStop: record.held.includes(container.name) }) !== "nothing") {
+      if (startedAgain.includes(container.name)) {
         const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;
         return { phase: "Degraded", reason: "Restarting", message };
       }
@@ -293,7 +289,7 @@ function describe(service: Service, container: Container, { nowMs, record, appli
         return {
           phase: "Held",
           reason: "StoppedByHand",
-          message: `service "${name}" is stopped by hand: \`${program} podman start ${container.name}\` starts it`,
+          message: `service "${name}" is stopped by hand: \`${application.program} podman start ${container.name}\` starts it`,
         };
       }
       if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };

@@ -4,8 +4,9 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { UserError } from "@harmony/runtime";
-import { type Command, EXIT } from "./command.ts";
-import { podmanSocket } from "./podman-socket.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import type { Command } from "./command.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
 
 const SIGNALLED = 128;
 

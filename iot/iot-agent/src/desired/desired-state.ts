@@ -1,7 +1,8 @@
-// What should be on this device: follows its manifest and the Scores that the manifest names, keeps them on disk, and tells which
-// deployment to look at. What to do about it is the lanes'. The rules of removal are in take-manifest.ts; whatever cannot be read
-// changes nothing here but what is told of it.
+// What should be on this device: follows its manifest and the Scores that the manifest names, keeps them on disk, and says which
+// deployment changed. The workers do something about it. The rules of removal are in take-manifest.ts. What cannot be read changes
+// nothing here but what is reported of it.
 
+import { EventEmitter } from "node:events";
 import type { Workload } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentName, type DeviceId } from "@iot/contracts";
@@ -32,11 +33,11 @@ export interface DesiredStateOptions {
   readonly store: StateStore;
   readonly problems: Problems;
   readonly log: Log;
-  /** `interrupt`: what is being done for it is known to be out of date. */
-  readonly onDesired: (name: DeploymentName, interrupt: boolean) => void;
 }
 
 export class DesiredState {
+  /** What should be of a deployment changed. `isOutOfDate`: what is being done for it is known to be out of date. */
+  readonly events = new EventEmitter<{ changed: [name: DeploymentName, isOutOfDate: boolean] }>();
   readonly #options: DesiredStateOptions;
   readonly #manifest: KeyedQueue<"manifest">;
   readonly #scores: KeyedQueue<DeploymentName>;
@@ -121,7 +122,7 @@ export class DesiredState {
     await this.#save();
     for (const name of remove.keys()) {
       this.#options.log.info("removing what no manifest names any more", { deployment: name });
-      this.#options.onDesired(name, false);
+      this.events.emit("changed", name, false);
     }
   }
 
@@ -157,7 +158,7 @@ export class DesiredState {
 
   async #readManifest(signal: AbortSignal): Promise<number> {
     if (this.#reader === null) return REREAD_MS;
-    const { problems, onDesired } = this.#options;
+    const { problems } = this.#options;
     const read = await this.#reader.readManifest(signal);
     if (read.kind === "unreadable") {
       problems.set("manifest", { reason: read.reason, message: read.message });
@@ -190,20 +191,19 @@ export class DesiredState {
       this.#scores.add(name, { interrupt: true });
     }
     // A removal that is under way is out of date when the name is wanted again.
-    for (const name of taken.touch) onDesired(name, before.get(name)?.removing === true);
+    for (const name of taken.touch) this.events.emit("changed", name, before.get(name)?.removing === true);
     this.#tellKept(taken.kept);
     // A removal is on disk before it begins, so that one that is cut short goes on after a restart without a network.
     if (isNew || taken.remove.length > 0 || taken.touch.length > 0) await this.#save();
     for (const name of taken.remove) {
       this.#troubles.delete(name);
-      onDesired(name, true);
+      this.events.emit("changed", name, true);
     }
     return spread(REREAD_MS);
   }
 
   async #readScore(name: DeploymentName, signal: AbortSignal): Promise<number | null> {
     const record = this.#records.get(name);
-    const { log, onDesired } = this.#options;
     const isInHand = record?.score?.revision === record?.entry.revision && !this.#refetch.has(name);
     if (this.#reader === null || record === undefined || record.removing || isInHand) {
       if (isInHand) this.#setTrouble(name, null);
@@ -226,9 +226,9 @@ export class DesiredState {
     this.#attempts.delete(name);
     this.#refetch.delete(name);
     this.#records = new Map(this.#records).set(name, { ...now, score: { revision, scoreString: read.scoreString } });
-    log.info("received desired state", { deployment: name, revision });
+    this.#options.log.info("received desired state", { deployment: name, revision });
     this.#troubles.delete(name);
-    onDesired(name, isOther);
+    this.events.emit("changed", name, isOther);
     await this.#save();
     return null;
   }
@@ -238,7 +238,7 @@ export class DesiredState {
     if (before?.message === trouble?.message) return;
     if (trouble === null) this.#troubles.delete(name);
     else this.#troubles.set(name, trouble);
-    this.#options.onDesired(name, false);
+    this.events.emit("changed", name, false);
   }
 
   async #save(): Promise<void> {

@@ -4,6 +4,7 @@
 
 import type { Workload } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type Manifest } from "@iot/contracts";
+import { parseOrigin } from "./origin.ts";
 import type { DeploymentRecord } from "./state-store.ts";
 
 export type Records = ReadonlyMap<DeploymentName, DeploymentRecord>;
@@ -42,24 +43,6 @@ export function takeManifest(before: Records, manifest: Manifest, options: { rea
     } else kept.push({ name, source: record.entry.source });
   }
   return { records, fetch: fetch ?? [], remove: remove ?? [], touch: touch ?? [], kept };
-}
-
-/**
- * What the Topology says of the version that it carries: revision and source, so that an agent that has lost its memory knows to
- * whom a workload belongs. Readable, because a person sees it in `podman inspect`.
- */
-export function formatOrigin(origin: Origin): string {
-  return `${origin.revision} of ${origin.source}`;
-}
-
-export interface Origin {
-  readonly revision: number;
-  readonly source: string;
-}
-
-export function parseOrigin(text: string): Origin | null {
-  const [, revision, source] = /^(\d{1,15}) of (.+)$/s.exec(text) ?? [];
-  return revision === undefined || source === undefined ? null : { revision: Number(revision), source };
 }
 
 /**

@@ -5,10 +5,28 @@ import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
 import type { PodmanV0Needs } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
+import { CAPABILITIES, type Capability } from "@iot/contracts";
 
 export interface PodmanDeviceCapabilities extends PodmanV0Needs {
   readonly architecture: Architecture;
 }
+
+/**
+ * What the fleet hears of each trait; null: nothing. The processor has a field of its own, and what else is null serves the Podman that is
+ * named already: every agent of this kind has it, so that no selector can tell devices apart by it.
+ */
+const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capability | null>> = {
+  podman: CAPABILITIES.podman,
+  architecture: null,
+  device: null,
+  disk: null,
+  host: null,
+  imageLedger: null,
+  journal: null,
+  networkRemains: null,
+  policy: null,
+  startList: null,
+};
 
 export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
   readonly name: string;
@@ -24,7 +42,7 @@ export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
     const facts = { ...(await machineFacts()), ...podman };
     return {
       architecture: this.capabilities.architecture,
-      capabilities: Object.keys(this.capabilities).toSorted(),
+      capabilities: Object.values(PUBLIC_CAPABILITIES).filter((name) => name !== null),
       facts: Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "")),
     };
   }

@@ -2,6 +2,7 @@
 // and reboots. A hold ends at the latest after the time that was asked for: within one boot by the clock that never jumps; after a reboot
 // by the wall clock; when that stands before the hold began, nobody knows how long it lasted, and it is released.
 
+import { EventEmitter } from "node:events";
 import { join } from "node:path";
 import { uptime } from "node:os";
 import type { Hold } from "@harmony/core";
@@ -41,12 +42,12 @@ export interface HoldsOptions {
   readonly folder: string;
   readonly bootId: string;
   readonly log: Log;
-  /** A hold began or ended. */
-  readonly onChange: (name: DeploymentName) => void;
   readonly now?: () => Omit<Now, "bootId">;
 }
 
 export class Holds {
+  /** A hold began or ended. */
+  readonly events = new EventEmitter<{ changed: [DeploymentName] }>();
   readonly #options: Required<HoldsOptions>;
   readonly #ends: KeyedQueue<DeploymentName>;
   readonly #records = new Map<DeploymentName, HoldRecord>();
@@ -93,7 +94,7 @@ export class Holds {
 
   /** @throws the file system's error: a hold that a reboot would forget is none. */
   async hold(name: DeploymentName, { forMs, reason }: { readonly forMs: number; readonly reason: string }): Promise<Hold> {
-    const { bootId, now, log, onChange } = this.#options;
+    const { bootId, now, log } = this.#options;
     const { uptimeMs, wallMs } = now();
     const [before, leftBefore] = [this.#records.get(name), this.#leftAtLoad.get(name)];
     this.#leftAtLoad.delete(name);
@@ -110,7 +111,7 @@ export class Holds {
     this.#ends.add(name);
     const hold = this.get(name) ?? { reason, until: new Date(wallMs).toISOString() };
     log.info("a person holds the deployment", { deployment: name, until: hold.until, reason });
-    onChange(name);
+    this.events.emit("changed", name);
     return hold;
   }
 
@@ -132,9 +133,9 @@ export class Holds {
 
   async #end(name: DeploymentName, why: string): Promise<void> {
     this.#records.delete(name);
-    const { log, onChange } = this.#options;
+    const { log } = this.#options;
     log.info(why, { deployment: name });
-    onChange(name);
+    this.events.emit("changed", name);
     // What could not be saved ends by itself after a restart, at the latest.
     await this.#save().catch((error: unknown) => log.warn(`cannot keep on disk who holds what: ${errorText(error)}`));
   }

@@ -6,24 +6,10 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, keepAside, type Log, writeFileDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { DeploymentReport } from "@iot/contracts";
-import * as z from "zod/mini";
+import { HistoryEntry } from "@iot/contracts";
 
 export const HISTORY_FILE = "history.jsonl";
 export const HISTORY_KEPT = 200;
-
-export const HistoryEntry = z.looseObject({
-  /** RFC 3339, by the device's clock. */
-  at: z.string(),
-  deployment: z.string(),
-  /** Null: it is gone from the device. */
-  phase: z.nullable(DeploymentReport.shape.phase),
-  reason: z.string(),
-  message: z.string(),
-  /** The KV revision that was worked towards. */
-  revision: z.nullable(z.number()),
-});
-export type HistoryEntry = z.output<typeof HistoryEntry>;
 
 export interface HistoryRead {
   readonly entries: readonly HistoryEntry[];

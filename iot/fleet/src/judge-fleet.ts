@@ -1,0 +1,204 @@
+// What is deployed where, how it goes and since when: rows for people, from what the operator wrote (desired state) and what the
+// devices said (status). Pure. A row that the two do not agree on says which of them is waited for; a device that is silent keeps
+// what it said last, marked offline. Ages are by the server's clock: a device's own may be years off.
+
+import { formatIssues, type Parsed } from "@harmony/core";
+import { type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest, type ManifestEntry, offlineAfterMs } from "@iot/contracts";
+import { shownAge } from "@iot/report";
+import { classOfPhase, type PhaseClass } from "./phase-class.ts";
+
+/** The last that a device said of itself. */
+export interface HeardStatus {
+  readonly device: DeviceId;
+  /** The server's time stamp. */
+  readonly receivedAtMs: number;
+  /** The server's clock when the entry was given: `nowMs - receivedAtMs` is its age. */
+  readonly nowMs: number;
+  readonly status: Parsed<DeviceStatus>;
+}
+
+/** By device, what the operator wrote. */
+export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest> }>;
+
+export interface DeviceRow {
+  readonly device: string;
+  readonly offline: boolean;
+  /** null: it has never reported. */
+  readonly lastSeenAt: string | null;
+  readonly lastSeenSeconds: number | null;
+  readonly agentVersion: string | null;
+  /** What keeps the whole device from following. */
+  readonly problem: { readonly reason: string; readonly message: string } | null;
+}
+
+/** `ok`: runs what is desired. `progress`: on its way. `problem`: wants a person, or time. */
+export type Standing = "ok" | "progress" | "problem";
+
+export interface DeploymentRow {
+  readonly deployment: string;
+  readonly device: string;
+  readonly standing: Standing;
+  /** As it was written: a newer agent may have phases that are not known here. */
+  readonly phase: string;
+  /** A word for machines. */
+  readonly reason: string;
+  /** A sentence for people: the device's own wherever it is about what is desired now. */
+  readonly message: string;
+  /** When phase or reason last changed, by the server's clock; null: not known. */
+  readonly since: string | null;
+  readonly sinceSeconds: number | null;
+  readonly offline: boolean;
+  readonly lastSeenSeconds: number | null;
+  /** null: no longer desired. */
+  readonly desiredRevision: number | null;
+  readonly runningRevision: number | null;
+  readonly namespace: string | null;
+  readonly source: string | null;
+  readonly commit: string | null;
+  readonly services: DeploymentReport["services"];
+}
+
+export interface Fleet {
+  readonly devices: readonly DeviceRow[];
+  readonly deployments: readonly DeploymentRow[];
+}
+
+interface Heard {
+  readonly entry: HeardStatus | null;
+  readonly status: DeviceStatus | null;
+  readonly row: DeviceRow;
+}
+
+const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
+const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
+
+export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
+  const heard = new Map(statuses.map((entry) => [entry.device, entry]));
+  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted();
+  const devices: DeviceRow[] = [];
+  const deployments: DeploymentRow[] = [];
+  for (const device of ids) {
+    const desired = snapshot.manifests.get(device)?.manifest ?? null;
+    const said = hear(device, heard.get(device) ?? null, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
+    devices.push(said.row);
+    deployments.push(...rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null));
+  }
+  return { devices, deployments: deployments.toSorted(byUrgency) };
+}
+
+function hear(device: DeviceId, entry: HeardStatus | null, manifestIssue: string | null): Heard {
+  const status = entry?.status.ok === true ? entry.status.value : null;
+  const unreadable = entry !== null && !entry.status.ok ? formatIssues(entry.status.issues) : null;
+  const problem =
+    manifestIssue !== null
+      ? {
+          reason: "InvalidManifest",
+          message: `the manifest in the bucket "desired-state" cannot be read: ${manifestIssue}; the operator writes it anew`,
+        }
+      : unreadable !== null
+        ? {
+            reason: "InvalidStatus",
+            message: `what it reports cannot be read: ${unreadable}; its agent may be of another version than this iot`,
+          }
+        : status?.problem !== undefined
+          ? { reason: status.problem.reason, message: status.problem.message }
+          : null;
+  const ageMs = entry === null ? null : Math.max(0, entry.nowMs - entry.receivedAtMs);
+  const row: DeviceRow = {
+    device,
+    offline: ageMs !== null && ageMs > offlineAfterMs(status),
+    lastSeenAt: entry === null ? null : new Date(entry.receivedAtMs).toISOString(),
+    lastSeenSeconds: ageMs === null ? null : Math.floor(ageMs / 1000),
+    agentVersion: status?.agentVersion ?? null,
+    problem,
+  };
+  return { entry, status, row };
+}
+
+/** `manifest` null: it cannot be read, so nothing is known to be undesired. */
+function rowsOf(device: DeviceId, said: Heard, manifest: Manifest | null): DeploymentRow[] {
+  const desired = manifest?.deployments ?? {};
+  const reports = said.status?.deployments ?? {};
+  const names = [...new Set([...Object.keys(desired), ...Object.keys(reports)])];
+  return names.map((deployment) => {
+    const entry = desired[deployment] ?? null;
+    const report = reports[deployment] ?? null;
+    const judged = judge({ entry, report, said, isKnownUndesired: manifest !== null && entry === null });
+    const sinceMs = report !== null && judged.isTheDevices && said.entry !== null ? sinceByServer(report, said.entry, said.status) : null;
+    return {
+      deployment,
+      device,
+      standing: judged.standing,
+      phase: judged.phase,
+      reason: judged.reason,
+      message: judged.message,
+      since: sinceMs === null ? null : new Date(sinceMs).toISOString(),
+      sinceSeconds: sinceMs === null || said.entry === null ? null : Math.max(0, Math.floor((said.entry.nowMs - sinceMs) / 1000)),
+      offline: said.row.offline,
+      lastSeenSeconds: said.row.lastSeenSeconds,
+      desiredRevision: entry?.revision ?? null,
+      runningRevision: report?.runningRevision ?? null,
+      namespace: entry?.namespace ?? null,
+      source: entry?.source ?? report?.source ?? null,
+      commit: entry?.commit ?? null,
+      services: report?.services ?? [],
+    };
+  });
+}
+
+interface Judged {
+  readonly standing: Standing;
+  /** As it was written: a newer agent may have phases that are not known here. */
+  readonly phase: string;
+  readonly reason: string;
+  readonly message: string;
+  /** Phase and message are what the device said, so its `since` belongs to them. */
+  readonly isTheDevices: boolean;
+}
+
+function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | null; said: Heard; isKnownUndesired: boolean }): Judged {
+  const { entry, report, said, isKnownUndesired } = of;
+  const silent = said.row.offline
+    ? `the device has been silent for ${shownAge(said.row.lastSeenSeconds ?? 0)} and follows when it is back`
+    : null;
+  const waits = (reason: string, message: string): Judged => ({
+    standing: silent === null ? "progress" : "problem",
+    phase: isKnownUndesired ? "Removing" : "Pending",
+    reason,
+    message: silent === null ? message : `${message}; ${silent}`,
+    isTheDevices: false,
+  });
+  if (said.entry === null) {
+    const message =
+      "the device has never reported: switch it on, or look whether its agent has this device id and reaches this NATS server";
+    return { standing: "problem", phase: "Pending", reason: "NeverReported", message, isTheDevices: false };
+  }
+  if (said.row.problem?.reason === "InvalidStatus") {
+    return { standing: "problem", phase: "Pending", reason: "InvalidStatus", message: said.row.problem.message, isTheDevices: false };
+  }
+  if (report === null) return waits("NotYetReported", "is desired, and the device has not reported on it yet");
+  if (isKnownUndesired && report.phase !== "Removing")
+    return waits("NotYetRemoved", "is no longer desired, and the device has not removed it yet");
+  if (entry !== null && report.desiredRevision !== entry.revision) {
+    const runs = report.runningRevision === null ? "nothing of it runs" : `revision ${report.runningRevision} runs`;
+    return waits("NotYetReceived", `revision ${entry.revision} is desired, and the device has not received it yet (${runs})`);
+  }
+  const standing = STANDING[classOfPhase(report.phase)];
+  const common = { phase: report.phase, reason: report.reason, isTheDevices: true };
+  if (silent === null) return { ...common, standing, message: report.message };
+  return { ...common, standing: "problem", message: `${report.message}; so it said last: ${silent}` };
+}
+
+/** The device's clock may be wrong, its differences are not: `reportedAt` is when the server received it. */
+function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: DeviceStatus | null): number | null {
+  const reported = Date.parse(status?.reportedAt ?? "");
+  const since = Date.parse(report.since);
+  if (Number.isNaN(since)) return null;
+  return Number.isNaN(reported) ? since : Math.min(entry.receivedAtMs, entry.receivedAtMs - (reported - since));
+}
+
+function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
+  return (
+    SEVERITY[a.standing] - SEVERITY[b.standing] || a.deployment.localeCompare(b.deployment, "en") || a.device.localeCompare(b.device, "en")
+  );
+}
