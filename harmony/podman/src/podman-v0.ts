@@ -1,6 +1,6 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
 
-import { type Desired, type Done, reconcile, type ResidentVariant, type Workload } from "@harmony/core";
+import { type Desired, type Done, reconcile, type ResidentVariant } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";

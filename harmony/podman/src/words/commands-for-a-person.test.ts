@@ -13,7 +13,9 @@ test("each command that a sentence names works for another user", () => {
       .split("\n")
       .filter((line) => !/^ *(\/\/|\/?\*)/.test(line))
       .flatMap((line) =>
-        [...line.matchAll(/`((?:sudo |\$\{(?:application\.)?program\} )*(?:podman|systemctl) [^`]*)\\?`/g)].map(([, command = ""]) => command),
+        [...line.matchAll(/`((?:sudo |\$\{(?:application\.)?program\} )*(?:podman|systemctl) [^`]*)\\?`/g)].map(
+          ([, command = ""]) => command,
+        ),
       ),
   );
   expect(commands).toContain("${program} podman system df\\");
