@@ -1,6 +1,6 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
 
-import { type Desired, type Done, reconcile, type ResidentVariant, type Workload } from "@harmony/core";
+import { type Desired, type Done, reconcile, type ResidentVariant } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
@@ -12,13 +12,13 @@ import { awaitDeployments, forgetTries, newImageMemory, rememberSeen } from "./i
 import { flushImages, type ImageStore } from "./images/image-store.ts";
 import { wantedBy } from "./images/observe-images.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
-import { LABELS } from "./model/names.ts";
-import { observe, toContainer } from "./observe/observe.ts";
+import { type Application, labelsOf } from "./model/application.ts";
+import { observe } from "./observe/observe.ts";
 import { answerFailure } from "./plan/answer-failure.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
 import { PortWatch } from "./observe/port-watch.ts";
-import { parsePodmanV0 } from "./score/parse-podman-v0.ts";
+import { podmanV0Parser } from "./score/parse-podman-v0.ts";
 import type { PodmanV0 } from "./score/podman-v0-schema.ts";
 import { denied, type Policy } from "./score/policy.ts";
 import { report } from "./report/report.ts";
@@ -31,6 +31,7 @@ import { resetFailed } from "./model/swap-record.ts";
 import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
+import { workloads } from "./observe/workloads.ts";
 
 /** Who the device is, for its containers' environment, and which of its lives this is. */
 export interface DeviceIdentity {
@@ -52,70 +53,64 @@ export interface PodmanV0Needs {
   readonly policy: Policy;
 }
 
-export const podmanV0: ResidentVariant<PodmanV0Needs, PodmanV0> = {
-  type: "PodmanV0",
-  parse: parsePodmanV0,
-  interpret({ capabilities: { podman, networkRemains, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
-    let known: readonly string[] | null = null;
-    const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
-      (known ??= (await podman.info(signal)).host.cgroupControllers);
-    const now = (): number => Date.now();
-    const memory = newImageMemory(systemClock.monotonicMs);
-    const images: ImageStore = { podman, disk, ledger, memory, clock: systemClock };
-    const restarts = new RestartMeter();
-    const ups = new UpMeter();
-    const portWatch = new PortWatch();
-    const options = { podman, images, journal, startList, restarts, ups, portWatch, device, host, policy, controllers, now };
-    /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
-    const retries = new Set<string>();
-    const reconciler = {
-      observe: async (desired: Desired<PodmanV0>, signal: AbortSignal) => {
-        const snapshot = await observe(options, desired, signal);
-        rememberSeen(memory, desired.name, wantedBy(withWayBack(desired, snapshot.record)), snapshot.care);
-        return snapshot;
-      },
-      plan,
-      answer: (_desired: Desired<PodmanV0>, _snapshot: Snapshot, last: Done<Step>) => answerFailure({ ...last, nowMs: now() }),
-      apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
-        isInputStep(step)
-          ? executeInputs({ podman, host, flush: (aborted) => flushImages(images, aborted) }, step, signal)
-          : execute({ podman, images, journal, startList, networkRemains }, step, signal, progress),
-      report,
-    };
-    return {
-      expect: (names) => awaitDeployments(memory, names),
-      refuse: (score) => {
-        const message = denied(policy, score);
-        return message === null ? null : { reason: "PolicyDenied", message };
-      },
-      reconcile: async (desired, settings) => {
-        if (retries.delete(desired.name)) {
-          const record = await journal.read(desired.name);
-          if (record !== null) await journal.write(desired.name, resetFailed(record));
-        }
-        return reconcile(reconciler, desired, settings);
-      },
-      workloads: async (signal) => {
-        const containers = (await podman.listContainers(LABELS.deployment, signal)).toSorted(
-          (a, b) => Date.parse(a.Created) - Date.parse(b.Created),
-        );
-        // Containers of one deployment may be of several Scores, where a change left some alone: the latest made is the word.
-        const latest = new Map<string, Workload>();
-        for (const { deployment: name, revision, scoreString } of containers.map(toContainer)) {
-          latest.set(name, { name, revision, scoreString });
-        }
-        return [...latest.values()];
-      },
-      watch: (onChange, signal) => watch(podman, onChange, signal),
-      retry: (name) => {
-        forgetTries(memory, name);
-        retries.add(name);
-        return Promise.resolve();
-      },
-      explain: async (desired, signal) => {
-        const snapshot = await observe(options, desired, signal);
-        return explain(desired, snapshot, plan(desired, snapshot));
-      },
-    };
-  },
-};
+/** `application`: whose words the labels, variables and sentences have. */
+export function podmanV0(application: Application): ResidentVariant<PodmanV0Needs, PodmanV0> {
+  const labels = labelsOf(application);
+  return {
+    type: "PodmanV0",
+    parse: podmanV0Parser(application),
+    interpret({ capabilities: { podman, networkRemains, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
+      let known: readonly string[] | null = null;
+      const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
+        (known ??= (await podman.info(signal)).host.cgroupControllers);
+      const now = (): number => Date.now();
+      const memory = newImageMemory(systemClock.monotonicMs);
+      const images: ImageStore = { application, podman, disk, ledger, memory, clock: systemClock };
+      const restarts = new RestartMeter();
+      const ups = new UpMeter();
+      const portWatch = new PortWatch();
+      const options = { application, podman, images, journal, startList, restarts, ups, portWatch, device, host, policy, controllers, now };
+      /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
+      const retries = new Set<string>();
+      const reconciler = {
+        observe: async (desired: Desired<PodmanV0>, signal: AbortSignal) => {
+          const snapshot = await observe(options, desired, signal);
+          rememberSeen(memory, desired.name, wantedBy(withWayBack(desired, snapshot.record)), snapshot.care);
+          return snapshot;
+        },
+        plan,
+        answer: (_desired: Desired<PodmanV0>, _snapshot: Snapshot, last: Done<Step>) => answerFailure({ ...last, nowMs: now() }),
+        apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
+          isInputStep(step)
+            ? executeInputs({ application, podman, host, flush: (aborted) => flushImages(images, aborted) }, step, signal)
+            : execute({ application, podman, images, journal, startList, networkRemains }, step, signal, progress),
+        report,
+      };
+      return {
+        expect: (names) => awaitDeployments(memory, names),
+        refuse: (score) => {
+          const message = denied(policy, score, application.program);
+          return message === null ? null : { reason: "PolicyDenied", message };
+        },
+        reconcile: async (desired, settings) => {
+          if (retries.delete(desired.name)) {
+            const record = await journal.read(desired.name);
+            if (record !== null) await journal.write(desired.name, resetFailed(record));
+          }
+          return reconcile(reconciler, desired, settings);
+        },
+        workloads: (signal) => workloads(podman, labels, signal),
+        watch: (onChange, signal) => watch(podman, labels, onChange, signal),
+        retry: (name) => {
+          forgetTries(memory, name);
+          retries.add(name);
+          return Promise.resolve();
+        },
+        explain: async (desired, signal) => {
+          const snapshot = await observe(options, desired, signal);
+          return explain(desired, snapshot, plan(desired, snapshot));
+        },
+      };
+    },
+  };
+}

@@ -3,6 +3,7 @@
 
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
+import type { Application } from "../model/application.ts";
 import { outcomeOf } from "./failure.ts";
 import { freeName } from "./free-name.ts";
 import { flushImages, type ImageStore } from "../images/image-store.ts";
@@ -27,6 +28,7 @@ const STOP_PROGRESS_MS = 5_000;
 const HALF_STARTED_STOP_SECONDS = 10;
 
 export interface Machine {
+  readonly application: Application;
   readonly podman: Podman;
   readonly images: ImageStore;
   readonly journal: SwapJournal;
@@ -43,7 +45,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
     const { code, detail } = error;
     // It holds nothing up: its replacement may be the cure.
     if (step.kind === "revive") return { kind: "unchanged", code, detail };
-    const outcome = outcomeOf(step, error);
+    const outcome = outcomeOf(step, error, machine.application);
     return "reason" in outcome ? { ...outcome, code, detail } : outcome;
   }
 }

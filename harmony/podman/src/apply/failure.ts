@@ -1,13 +1,15 @@
 // What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is wrong and what would mend it.
 
 import type { Outcome } from "@harmony/core";
+import type { Application } from "../model/application.ts";
 import { BUSY_REGISTRY_MS } from "../images/busy-registries.ts";
-import { loginCommand, PODMAN_UNITS } from "../words/commands-for-a-person.ts";
+import { podmanUnits } from "../libpod/podman-units.ts";
+import { loginCommand } from "../words/commands-for-a-person.ts";
 import { MISSING_SOURCE, type PodmanError } from "../libpod/podman-error.ts";
 import { doing } from "../words/step-in-words.ts";
 import type { Step } from "../model/step.ts";
 
-export function outcomeOf(step: Step, error: PodmanError): Outcome {
+export function outcomeOf(step: Step, error: PodmanError, { program, user }: Application): Outcome {
   const subject = "service" in step ? step.service : step.kind.endsWith("Network") ? "network" : "volume";
   const told = (kind: "blocked" | "failed", reason: string, message: string): Outcome => ({ kind, subject, reason, message });
   const blocked = (reason: string, message: string): Outcome => told("blocked", reason, message);
@@ -35,12 +37,12 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
     case "registry-denied":
       return blocked(
         "RegistryDenied",
-        `registry ${registry} refuses image "${image}": it is private or does not exist there; log the device in (${loginCommand(registry)}), or correct the image in the deployment`,
+        `registry ${registry} refuses image "${image}": it is private or does not exist there; log the device in (${loginCommand(user, registry)}), or correct the image in the deployment`,
       );
     case "registry-busy":
       return blocked(
         "RegistryBusy",
-        `registry ${registry} has been asked too often and does not give image "${image}" now (${error.detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; logged in (${loginCommand(registry)}), the device has a limit of its own`,
+        `registry ${registry} has been asked too often and does not give image "${image}" now (${error.detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; logged in (${loginCommand(user, registry)}), the device has a limit of its own`,
       );
     case "port-in-use":
       return blocked(
@@ -57,7 +59,7 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
     case "routes-refused":
       return blocked(
         "NetworkNotReady",
-        `Podman cannot make the network of service "${subject}" (${error.detail}), as when the device's cable is out: plug it in; \`iot-agent doctor\` tells how containers start without it`,
+        `Podman cannot make the network of service "${subject}" (${error.detail}), as when the device's cable is out: plug it in; \`${program} doctor\` tells how containers start without it`,
       );
     case "network-half-made":
       return blocked(
@@ -78,14 +80,14 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
     case "disk-full":
       return blocked(
         "DiskFull",
-        `the device's disk is full, so ${doing(step)} failed: free some space (\`iot-agent podman image prune -a\` removes images that nothing uses)`,
+        `the device's disk is full, so ${doing(step)} failed: free some space (\`${program} podman image prune -a\` removes images that nothing uses)`,
       );
     case "conflict":
       if (step.kind === "create" || step.kind === "rename") {
         const name = step.kind === "create" ? step.container : step.to;
         return blocked(
           "NameInUse",
-          `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`iot-agent podman rm ${name}\`)`,
+          `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`${program} podman rm ${name}\`)`,
         );
       }
       // Made by hand, or by a pass that did not live to see it: there is one, which is what was wanted.
@@ -99,7 +101,7 @@ export function outcomeOf(step: Step, error: PodmanError): Outcome {
       return told(
         "failed",
         "PodmanUnreachable",
-        `Podman does not answer (${error.detail}), so ${doing(step)} failed: it is tried again; see ${PODMAN_UNITS} on the device`,
+        `Podman does not answer (${error.detail}), so ${doing(step)} failed: it is tried again; see ${podmanUnits(user)} on the device`,
       );
     case "bad-answer":
       return told("failed", "PodmanFailed", error.message);

@@ -6,10 +6,12 @@ import { type Clock, errorText } from "@harmony/runtime";
 import type { DiskSpace } from "../device/disk-space.ts";
 import type { ImageLedger } from "./image-ledger.ts";
 import type { ImageMemory } from "./image-memory.ts";
+import type { Application } from "../model/application.ts";
 import type { Podman } from "../libpod/podman.ts";
 import type { Step } from "../model/step.ts";
 
 export interface ImageStore {
+  readonly application: Application;
   readonly podman: Podman;
   readonly disk: DiskSpace;
   readonly ledger: ImageLedger;

@@ -66,7 +66,7 @@ async function unobtainable(store: ImageStore, { image, reference, detail }: Ste
 
 /** Why the image cannot be removed, in a sentence: a container of it that this cure does not remove, since it may serve well all the same. */
 async function inUse(
-  { podman }: ImageStore,
+  { podman, application: { program } }: ImageStore,
   { image, reference, deployment, containers, detail }: StepOf<"mend">,
   signal: AbortSignal,
 ): Promise<string | null> {
@@ -74,7 +74,7 @@ async function inUse(
   const other = made.flatMap(({ Names }) => Names).find((name) => !containers.includes(name));
   return other === undefined
     ? null
-    : `image "${image}" is damaged on this device (${detail}), and cannot be fetched again while container "${other}" is made of it too: \`iot-agent podman rm --force ${other}\`, then \`iot-agent retry ${deployment}\``;
+    : `image "${image}" is damaged on this device (${detail}), and cannot be fetched again while container "${other}" is made of it too: \`${program} podman rm --force ${other}\`, then \`${program} retry ${deployment}\``;
 }
 
 /** It fails where a container needs what it would remove, and knows no more than that; the next try to start shows. */

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorText } from "@harmony/runtime";
 import { expect, onTestFinished, test } from "vitest";
-import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
 import { LibpodHttp } from "./libpod-http.ts";
 
+const PODMAN_UNITS = "`sudo systemctl --user --machine=someone@ status podman.socket podman.service`";
 const call = { method: "GET", path: "/_ping", doing: "list containers", signal: new AbortController().signal, timeoutMs: 1_000 } as const;
 
 async function socketPath(): Promise<string> {
@@ -18,7 +18,7 @@ async function socketPath(): Promise<string> {
 }
 
 async function failure(path: string): Promise<unknown> {
-  return new LibpodHttp(path).call(call).catch((error: unknown) => error);
+  return new LibpodHttp({ socketPath: path, user: "someone" }).call(call).catch((error: unknown) => error);
 }
 
 test("a Podman that hangs is given up after the time-out, and the sentence says so once", async () => {

@@ -1,5 +1,6 @@
 // What is, as the planner and the report see it: plain values, taken from Podman and from what the device remembers by observe.ts.
 
+import type { Application } from "./application.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { ImageCare } from "./image-facts.ts";
 import type { Policy } from "../score/policy.ts";
@@ -53,6 +54,7 @@ export interface Container {
 }
 
 export interface Snapshot {
+  readonly application: Application;
   readonly nowMs: number;
   readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly bootId: string };
   /** What the journal knows of the deployment. */

@@ -7,7 +7,7 @@ import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../images/image-store.ts";
 import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
-import { LABELS } from "../model/names.ts";
+import { type Application, type Labels, labelsOf } from "../model/application.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
@@ -28,6 +28,7 @@ import type { UpMeter } from "./up-meter.ts";
 const LAST_LINES = 5;
 
 export interface ObserveOptions {
+  readonly application: Application;
   readonly podman: Podman;
   readonly images: ImageStore;
   readonly journal: SwapJournal;
@@ -44,12 +45,12 @@ export interface ObserveOptions {
 }
 
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
-  const { podman, device, host, policy, now } = options;
+  const { application, podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
   if (record.trial !== null) await writeDown(options, desired.name, signal);
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
-  const ofThis = `${LABELS.deployment}=${desired.name}`;
+  const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     options.startList.read(desired.name),
@@ -62,6 +63,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     observeImages(options.images, both, signal),
   ]);
   return {
+    application,
     nowMs: now(),
     device,
     record,
@@ -81,9 +83,10 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
  * Of a version that has filled the disk Podman could not write down that it has ended, and lists it as running: asked for the container
  * itself it looks, and writes it down if there is room.
  */
-async function writeDown({ podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
-  for (const item of await podman.listContainers(`${LABELS.deployment}=${deployment}`, signal)) {
-    const { name, state } = toContainer(item);
+async function writeDown({ application, podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
+  const labels = labelsOf(application);
+  for (const item of await podman.listContainers(`${labels.deployment}=${deployment}`, signal)) {
+    const { name, state } = toContainer(item, labels);
     if (state !== "running") continue;
     try {
       await podman.inspectContainer(name, signal);
@@ -132,10 +135,11 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
 
 /** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
 async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
-  const listed = await options.podman.listContainers(LABELS.deployment, signal);
+  const labels = labelsOf(options.application);
+  const listed = await options.podman.listContainers(labels.deployment, signal);
   const containers = await Promise.all(
     listed.map(async (item): Promise<Container | null> => {
-      const container = toContainer(item);
+      const container = toContainer(item, labels);
       if (container.deployment !== deployment) return container;
       try {
         return { ...container, ...(await details(options, container, record, signal)) };
@@ -203,7 +207,7 @@ const STATES: Readonly<Record<string, ContainerState>> = {
   exited: "exited",
 };
 
-export function toContainer(item: ListedContainer): Container {
+export function toContainer(item: ListedContainer, keys: Labels): Container {
   const label = (name: string): string => item.Labels[name] ?? "";
   const startedAtMs = item.StartedAt > 0 ? item.StartedAt * 1000 : null;
   const exitedAtMs = item.ExitedAt > 0 ? item.ExitedAt * 1000 : null;
@@ -213,10 +217,10 @@ export function toContainer(item: ListedContainer): Container {
   const state = told === "exited" && isCutOff ? "created" : told;
   return {
     name: item.Names[0] ?? item.Id,
-    deployment: label(LABELS.deployment),
-    revision: label(LABELS.revision),
-    scoreString: label(LABELS.score),
-    inputs: label(LABELS.inputs),
+    deployment: label(keys.deployment),
+    revision: label(keys.revision),
+    scoreString: label(keys.score),
+    inputs: label(keys.inputs),
     state,
     imageId: item.ImageID,
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",

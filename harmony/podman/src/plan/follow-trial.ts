@@ -26,23 +26,23 @@ export const recordTrial: Stage<Wanted> = {
 };
 
 function failedStart({ deployment, target, own, snapshot }: Wanted, trial: Trial, failure: NonNullable<Trial["failure"]>): Step[] {
-  const { record, nowMs } = snapshot;
+  const { record, nowMs, application } = snapshot;
   const service = target.score.services.find(({ name }) => name === failure.service);
   // What it needs went away while the old one was stopping: that may pass.
-  if (service !== undefined && obstaclesToStarting({ service }, snapshot.host, snapshot.policy).length > 0) {
+  if (service !== undefined && obstaclesToStarting({ service }, snapshot).length > 0) {
     return [journal(deployment, standBy({ ...record, trial: { ...trial, failure: null } }))];
   }
   const failed = own.find((one) => one.scoreString === target.scoreString && serviceOfName(deployment, one.name) === failure.service);
-  return [journal(deployment, markBad({ deployment, target, failure, lastLines: failed?.lastLines ?? [], record, nowMs }))];
+  return [journal(deployment, markBad({ deployment, target, failure, lastLines: failed?.lastLines ?? [], record, nowMs, application }))];
 }
 
 function deviceWentDown({ deployment, target, snapshot }: Wanted, trial: Trial): Step[] {
-  const { record, device, nowMs } = snapshot;
+  const { record, device, nowMs, application } = snapshot;
   const deviceFailures = trial.deviceFailures + 1;
   if (deviceFailures >= MAX_DEVICE_FAILURES) {
     const why = `the device went down ${deviceFailures} times while it was tried`;
     const failure = { service: "", reason: "DeviceWentDown", why };
-    return [journal(deployment, markBad({ deployment, target, failure, lastLines: [], record, nowMs }))];
+    return [journal(deployment, markBad({ deployment, target, failure, lastLines: [], record, nowMs, application }))];
   }
   const went = { ...trial, bootId: device.bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() };
   return [journal(deployment, { record: { ...record, trial: went }, why: "the device went down while the new version was tried" })];
@@ -63,14 +63,14 @@ export const recordLostTrial: Stage<Situation> = {
 export const judgeTrial: Stage<Situation> = {
   name: "judge-trial",
   purpose: "a service of the version on trial has failed",
-  plan({ deployment, target, kept, blocked, snapshot: { record, nowMs } }): Step[] | StoodBack {
+  plan({ deployment, target, kept, blocked, snapshot: { record, nowMs, application } }): Step[] | StoodBack {
     if (!isOnTrial(record, target)) return { stoodBack: "the version is not on trial" };
     if (blocked.length > 0) return { stoodBack: "something that may pass stands in the way, so it is not judged" };
     for (const slot of kept) {
       const judged = judge(slot, slot.current, record.trial);
       if (judged.kind !== "failed") continue;
       const failure = { service: slot.service.name, reason: judged.reason, why: judged.why };
-      return [journal(deployment, markBad({ deployment, target, failure, lastLines: slot.current.lastLines, record, nowMs }))];
+      return [journal(deployment, markBad({ deployment, target, failure, lastLines: slot.current.lastLines, record, nowMs, application }))];
     }
     return { stoodBack: "no service of the version on trial has failed" };
   },

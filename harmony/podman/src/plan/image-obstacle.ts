@@ -11,7 +11,7 @@ import { megabytes } from "../model/units.ts";
 export function imageObstacle(
   { service, wanted }: Pick<Slot, "service" | "wanted">,
   deployment: string,
-  { care, images }: Pick<Snapshot, "care" | "images">,
+  { care, images, application: { program } }: Pick<Snapshot, "care" | "images" | "application">,
 ): Blocked[] {
   const { name, image, pull } = service;
   const blocked = (reason: string, message: string): Blocked[] => [{ subject: name, reason, message }];
@@ -19,7 +19,7 @@ export function imageObstacle(
   if (incident?.next === "exhausted") {
     return blocked(
       "ImageDamaged",
-      `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`iot-agent retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`,
+      `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`,
     );
   }
   // A container that is there needs no image any more.
@@ -29,7 +29,7 @@ export function imageObstacle(
   if (room !== undefined && missingBytes(room) > 0) {
     return blocked(
       "DiskFull",
-      `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`iot-agent podman image prune -a\` removes images that nothing uses, \`iot-agent podman system df\` shows what takes it)`,
+      `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`${program} podman image prune -a\` removes images that nothing uses, \`${program} podman system df\` shows what takes it)`,
     );
   }
   // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs a minute and ends in a riddle.
@@ -38,7 +38,7 @@ export function imageObstacle(
   return blocked(
     "ImageNotFound",
     isLocal
-      ? `image "${image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`iot-agent load FILE\`), or correct the image in the deployment`
+      ? `image "${image}" is not on the device, and "localhost/" names what was built or loaded there: load it (\`${program} load FILE\`), or correct the image in the deployment`
       : `image "${image}" is not on the device, and \`pull: never\` keeps it from being fetched: load it there, or leave \`pull\` out`,
   );
 }

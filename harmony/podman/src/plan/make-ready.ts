@@ -1,7 +1,8 @@
 // All that can be done for a change while what serves still runs: images pulled, the network, the volumes and the containers made.
 
 import { needsNetwork, volumeNames } from "../model/container-spec.ts";
-import { imageReference, LABELS, networkName } from "../model/names.ts";
+import { labelsOf } from "../model/application.ts";
+import { imageReference, networkName } from "../model/names.ts";
 import { provideInputs } from "./plan-inputs.ts";
 import type { Slot } from "./slot.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -27,7 +28,8 @@ export function createAll(options: {
   readonly changing: readonly Slot[];
 }): Step[] {
   const { deployment, target, snapshot, changing } = options;
-  const labels = { [LABELS.deployment]: deployment };
+  const keys = labelsOf(snapshot.application);
+  const labels = { [keys.deployment]: deployment };
   const creating = changing.filter(({ wanted }) => wanted === "neither");
   const network = networkName(deployment);
   const isNetworkMissing = needsNetwork(target.score) && !snapshot.networks.includes(network);
@@ -42,8 +44,8 @@ export function createAll(options: {
       snapshot,
     ),
     ...creating.map(({ service, spec, inputs, current, names }): Step => {
-      const made = inputs.label === "" ? {} : { [LABELS.inputs]: inputs.label };
-      const own = { [LABELS.service]: service.name, [LABELS.revision]: target.revision, [LABELS.score]: target.scoreString, ...made };
+      const made = inputs.label === "" ? {} : { [keys.inputs]: inputs.label };
+      const own = { [keys.service]: service.name, [keys.revision]: target.revision, [keys.score]: target.scoreString, ...made };
       const container = current === undefined ? names.current : names.next;
       return { kind: "create", service: service.name, container, image: service.image, spec, labels: { ...labels, ...own } };
     }),

@@ -1,5 +1,5 @@
 // From what should be and what is to the steps between: pure, total, deterministic. The planner is the lists of stages below: each stage is one
-// decision by name, and says why when there is nothing to do for it (`iot-agent explain --stages`). After a crash at any step the containers'
+// decision by name, and says why when there is nothing to do for it (`explain --stages`). After a crash at any step the containers'
 // names and the journal say where to go on. What runs is stopped only when its replacement is pulled and created, and what is good is removed
 // only when its replacement has proved itself. Steps of a pass are applied in order until one fails; what has to wait for another pass is
 // simply not planned in this one.

@@ -66,7 +66,7 @@ export function situationOf(wanted: Wanted): Situation {
   const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, deployment, snapshot));
   const blocked = [
     ...obstacles,
-    ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot.host)),
+    ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot)),
   ];
   const leaving = [...strays, ...changing.flatMap(({ current, next, previous }) => [current, next, previous].filter(isThere))];
   return {
@@ -113,7 +113,7 @@ function obstaclesOf(slot: Slot, deployment: string, snapshot: Snapshot): Blocke
   const ofHost = [
     ...secretStoreObstacle(slot, snapshot),
     ...(slot.wanted === "neither" ? obstaclesToMaking(slot, snapshot) : []),
-    ...obstaclesToStarting(slot, snapshot.host, snapshot.policy),
+    ...obstaclesToStarting(slot, snapshot),
   ];
   if (ofHost.length > 0) return ofHost;
   const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));

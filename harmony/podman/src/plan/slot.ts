@@ -84,6 +84,6 @@ function isMadeAs({ score, scoreString }: Target, serviceName: string, container
   );
 }
 
-function specContext(deployment: string, { device, controllers, host }: Snapshot): SpecContext {
-  return { deployment, device, controllers, host };
+function specContext(deployment: string, { device, controllers, host, application }: Snapshot): SpecContext {
+  return { deployment, device, controllers, host, application };
 }

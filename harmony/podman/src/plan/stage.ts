@@ -5,7 +5,7 @@ import type { StageReport } from "@harmony/core";
 import type { Step } from "../model/step.ts";
 
 export interface Stage<Context> {
-  /** Kebab-case; `iot-agent explain --stages` prints it. */
+  /** Kebab-case; `explain --stages` prints it. */
   readonly name: string;
   /** What it is for, as a clause that goes on from its name. */
   readonly purpose: string;

@@ -1,6 +1,7 @@
 // A new version is on trial until it has proved itself, if there is something to go back to. What the journal says of it at each turn: that
 // it begins, that it stands by, that it failed and why. Pure; stages decide when it is said (follow-trial.ts), steps write it.
 
+import type { Application } from "../model/application.ts";
 import type { Outcome } from "@harmony/core";
 import { isUp } from "../model/container-state.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
@@ -62,13 +63,14 @@ export function markBad(options: {
   readonly lastLines: readonly string[];
   readonly record: SwapRecord;
   readonly nowMs: number;
+  readonly application: Application;
 }): Entry {
-  const { deployment, target, failure, lastLines, record, nowMs } = options;
+  const { deployment, target, failure, lastLines, record, nowMs, application } = options;
   const { services } = target.score;
   const failed = services.find(({ name }) => name === failure.service) ?? services[0];
   const of = services.length === 1 || failure.service === "" ? "" : ` of service "${failure.service}"`;
   const lines = lastLines.length === 0 ? "" : `; its last lines: ${lastLines.map((line) => line.slice(0, 200)).join(" | ")}`;
-  const again = `it is not tried again until the deployment changes or a person asks: \`iot-agent retry ${deployment}\``;
+  const again = `it is not tried again until the deployment changes or a person asks: \`${application.program} retry ${deployment}\``;
   const message = `${failed?.image}${of} failed: ${failure.why}${lines}; ${again}`;
   const verdict = { of: versionOf(target), at: new Date(nowMs).toISOString(), reason: failure.reason, message };
   return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };

@@ -74,7 +74,7 @@ function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Out
   if (blocked !== undefined)
     return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
   if (target === null) return whenRemoved(snapshot);
-  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
+  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot) };
   // The worst of its services speaks for the deployment.
   const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
     services.filter(({ wording }) => wording.phase === phase),
@@ -171,13 +171,13 @@ function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>
     : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
 }
 
-function whenRemoved({ volumes }: Snapshot): Wording {
+function whenRemoved({ volumes, application }: Snapshot): Wording {
   const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
   const names = volumes.map((name) => `"${name}"`).join(", ");
   const kept =
     volumes.length === 0
       ? ""
-      : `; ${its} ${names} ${are} kept on the device (\`iot-agent podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
+      : `; ${its} ${names} ${are} kept on the device (\`${application.program} podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
   return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
 }
 
@@ -231,7 +231,8 @@ function hasLostNetwork({ wording }: Described): boolean {
   return wording.reason === "NetworkLost";
 }
 
-function describe(service: Service, container: Container, { nowMs, record }: Snapshot, { startedAgain }: PodmanPlan): Wording {
+function describe(service: Service, container: Container, snapshot: Snapshot, { startedAgain }: PodmanPlan): Wording {
+  const { record, application } = snapshot;
   const { name } = service;
   const crash = lookUp(record.crashes, name);
   if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
@@ -241,12 +242,12 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
   }
   switch (container.state) {
     case "running":
-      return describeRunning(service, container, nowMs);
+      return describeRunning(service, container, snapshot);
     case "paused":
       return {
         phase: "Held",
         reason: "Paused",
-        message: `service "${name}" is paused by hand: \`iot-agent podman unpause ${container.name}\` lets it go on`,
+        message: `service "${name}" is paused by hand: \`${application.program} podman unpause ${container.name}\` lets it go on`,
       };
     case "created":
       return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
@@ -259,11 +260,11 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
         message: `container "${container.name}" is half removed, and is made anew`,
       };
     case "exited":
-      return describeExited(service, container, startedAgain.includes(container.name));
+      return describeExited(service, container, { isAgain: startedAgain.includes(container.name), application });
   }
 }
 
-function describeRunning({ name, image, restart }: Service, container: Container, nowMs: number): Wording {
+function describeRunning({ name, image, restart }: Service, container: Container, { nowMs, application }: Snapshot): Wording {
   const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
   const degraded = (reason: string, message: string): Wording => ({ phase: "Degraded", reason, message });
   if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
@@ -274,7 +275,7 @@ function describeRunning({ name, image, restart }: Service, container: Container
   }
   if (isUnreachable) {
     const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
-    const cure = restart.policy === "no" ? `\`iot-agent podman restart ${container.name}\` mends it` : "it is started again";
+    const cure = restart.policy === "no" ? `\`${application.program} podman restart ${container.name}\` mends it` : "it is started again";
     return degraded("NetworkLost", `${says}: ${cure}`);
   }
   if (health === "unhealthy")
@@ -286,14 +287,14 @@ function describeRunning({ name, image, restart }: Service, container: Container
 function describeExited(
   { name, image }: Service,
   { name: container, exitCode, stoppedByUser, lastLines }: Container,
-  isAgain: boolean,
+  { isAgain, application }: { readonly isAgain: boolean } & Pick<Snapshot, "application">,
 ): Wording {
   if (isAgain) {
     const message = `service "${name}" ended with exit code ${exitCode} and is started again${lastWords(lastLines.at(-1))}`;
     return { phase: "Degraded", reason: "Restarting", message };
   }
   if (stoppedByUser) {
-    const message = `service "${name}" is stopped by hand: \`iot-agent podman start ${container}\` starts it`;
+    const message = `service "${name}" is stopped by hand: \`${application.program} podman start ${container}\` starts it`;
     return { phase: "Held", reason: "StoppedByHand", message };
   }
   if (exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };

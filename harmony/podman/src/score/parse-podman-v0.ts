@@ -3,12 +3,16 @@
 
 import type { Issue, Parsed } from "@harmony/core";
 import { parse } from "@harmony/schema";
-import { PodmanV0 } from "./podman-v0-schema.ts";
+import { type PodmanV0, podmanV0Schema } from "./podman-v0-schema.ts";
+import type { ScoreWords } from "./score-words.ts";
 import { refusedFields } from "./refused-fields.ts";
 
-export function parsePodmanV0(data: unknown): Parsed<PodmanV0> {
-  const refused = refusedFields(data);
-  const parsed = parse(PodmanV0, data);
+export function podmanV0Parser(words: ScoreWords): (data: unknown) => Parsed<PodmanV0> {
+  const schema = podmanV0Schema(words);
+  return (data) => betterWords(parse(schema, data), refusedFields(data, words));
+}
+
+function betterWords(parsed: Parsed<PodmanV0>, refused: readonly Issue[]): Parsed<PodmanV0> {
   if (parsed.ok) return parsed;
   const path = (issue: Issue): string => JSON.stringify(issue.path);
   const better = new Map(refused.map((issue) => [path(issue), issue]));

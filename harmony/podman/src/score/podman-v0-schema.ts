@@ -4,12 +4,17 @@
 
 import * as z from "zod/mini";
 import { refuseContradictions } from "./contradictions.ts";
-import { Service } from "./service.ts";
+import type { ScoreWords } from "./score-words.ts";
+import { type Service, serviceSchema } from "./service.ts";
 
-export const PodmanV0 = z.strictObject({
-  services: z.array(Service).check(z.minLength(1), z.maxLength(64), z.check(refuseDoubles), z.check(refuseContradictions)),
-});
-export type PodmanV0 = z.output<typeof PodmanV0>;
+/** With the application's own words in what it says. */
+export function podmanV0Schema(words: ScoreWords) {
+  const services = z.array(serviceSchema(words));
+  return z.strictObject({
+    services: services.check(z.minLength(1), z.maxLength(64), z.check(refuseDoubles), z.check(refuseContradictions(words))),
+  });
+}
+export type PodmanV0 = z.output<ReturnType<typeof podmanV0Schema>>;
 
 /** One name, or one port of the host, twice in one Score. */
 function refuseDoubles(context: z.core.ParsePayload<Service[]>): void {

@@ -3,6 +3,7 @@
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";
 import { CapabilityToAdd, CapabilityToDrop, ContainerPath, Device, FileMode, Logging, SecretName, Volume } from "./host-values.ts";
+import type { ScoreWords } from "./score-words.ts";
 import { CommandLine, Cpus, Duration, HealthTest, Port, RestartPolicy, Signal, Size, TmpfsMount } from "./score-values.ts";
 
 const about = (description: string) => z.describe(description);
@@ -41,11 +42,6 @@ export const File = z.strictObject({
   mode: z.prefault(FileMode, "0444").check(about('Permissions in octal, in quotes. "0555" for a program.')),
 });
 
-export const MountedSecret = z.strictObject({
-  name: SecretName.check(about("Its file on the device: /etc/iot-agent/secrets/NAME.")),
-  path: z.optional(ContainerPath).check(about("By default /run/secrets/NAME.")),
-});
-
 export const Healthcheck = z.strictObject({
   test: HealthTest.check(about('A command line for the container\'s shell, or ["CMD", …].')),
   interval: z.prefault(Duration, "30s").check(about("Each check wakes the device and writes to its card: 30s and more.")),
@@ -61,44 +57,53 @@ export const Resources = z.strictObject({
   pids: z.optional(z.int().check(z.minimum(1))),
 });
 
-export const Service = z.strictObject({
-  name: dnsLabel.check(about("Unique in the deployment; the other services find this one by it.")),
-  image: imageReference,
-  pull: z._default(z.enum(["missing", "newer", "never"]), "missing").check(about("When to ask the registry as a container is made.")),
-  ports: z.prefault(z.array(Port), []).check(about('"[ip:]host:container[/udp]"')),
-  entrypoint: z.optional(
-    CommandLine.check(
-      z.refine((words) => words.length > 0, { error: "is empty, which means nothing: leave it out, and the image's own is started" }),
+export function serviceSchema({ secretsFolder }: ScoreWords) {
+  const MountedSecret = z.strictObject({
+    name: SecretName.check(about(`Its file on the device: ${secretsFolder}/NAME.`)),
+    path: z.optional(ContainerPath).check(about("By default /run/secrets/NAME.")),
+  });
+
+  return z.strictObject({
+    name: dnsLabel.check(about("Unique in the deployment; the other services find this one by it.")),
+    image: imageReference,
+    pull: z._default(z.enum(["missing", "newer", "never"]), "missing").check(about("When to ask the registry as a container is made.")),
+    ports: z.prefault(z.array(Port), []).check(about('"[ip:]host:container[/udp]"')),
+    entrypoint: z.optional(
+      CommandLine.check(
+        z.refine((words) => words.length > 0, { error: "is empty, which means nothing: leave it out, and the image's own is started" }),
+      ),
     ),
-  ),
-  command: z.optional(CommandLine),
-  env: z._default(z.record(z.string().check(z.regex(/^[^=\s]+$/, { error: "expected a name without = and white space" })), EnvValue), {}),
-  volumes: z
-    .prefault(z.array(Volume), [])
-    .check(about('"name:/path[:ro]": a volume, which outlives its deployment. "/path:/path[:ro]": a path of the device, if it allows it.')),
-  tmpfs: z.prefault(z.array(TmpfsMount), []).check(about('"/path[:options]", in memory.')),
-  files: z
-    ._default(z.array(File).check(z.maxLength(64)), [])
-    .check(about("Files with what stands here in them, which the container cannot change.")),
-  secrets: z
-    ._default(z.array(MountedSecret).check(z.maxLength(64)), [])
-    .check(about("Files whose content the device has, and nobody else.")),
-  devices: z.prefault(z.array(Device), []).check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
-  network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
-  restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
-  healthcheck: z.optional(Healthcheck),
-  stopTimeoutSeconds: z
-    ._default(z.int().check(z.minimum(0), z.maximum(86_400)), 300)
-    .check(about("How long it may take to end after its stop signal before it is killed.")),
-  stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
-  init: z._default(z.boolean(), false).check(about("A small init as process 1, which reaps and passes signals on.")),
-  resources: z.optional(Resources),
-  user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' })),
-  workingDir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
-  capAdd: z.prefault(z.array(CapabilityToAdd), []).check(about("Capabilities beyond Podman's usual ones, if the device allows it.")),
-  capDrop: z.prefault(z.array(CapabilityToDrop), []),
-  logging: z.optional(Logging).check(about("By default the device's journal. k8s-file: a file of its own, of at most maxSize (10Mi).")),
-  readOnly: z._default(z.boolean(), false).check(about("The container's root file system cannot be written to.")),
-});
-export type Service = z.output<typeof Service>;
+    command: z.optional(CommandLine),
+    env: z._default(z.record(z.string().check(z.regex(/^[^=\s]+$/, { error: "expected a name without = and white space" })), EnvValue), {}),
+    volumes: z
+      .prefault(z.array(Volume), [])
+      .check(
+        about('"name:/path[:ro]": a volume, which outlives its deployment. "/path:/path[:ro]": a path of the device, if it allows it.'),
+      ),
+    tmpfs: z.prefault(z.array(TmpfsMount), []).check(about('"/path[:options]", in memory.')),
+    files: z
+      ._default(z.array(File).check(z.maxLength(64)), [])
+      .check(about("Files with what stands here in them, which the container cannot change.")),
+    secrets: z
+      ._default(z.array(MountedSecret).check(z.maxLength(64)), [])
+      .check(about("Files whose content the device has, and nobody else.")),
+    devices: z.prefault(z.array(Device), []).check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
+    network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
+    restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
+    healthcheck: z.optional(Healthcheck),
+    stopTimeoutSeconds: z
+      ._default(z.int().check(z.minimum(0), z.maximum(86_400)), 300)
+      .check(about("How long it may take to end after its stop signal before it is killed.")),
+    stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
+    init: z._default(z.boolean(), false).check(about("A small init as process 1, which reaps and passes signals on.")),
+    resources: z.optional(Resources),
+    user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' })),
+    workingDir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
+    capAdd: z.prefault(z.array(CapabilityToAdd), []).check(about("Capabilities beyond Podman's usual ones, if the device allows it.")),
+    capDrop: z.prefault(z.array(CapabilityToDrop), []),
+    logging: z.optional(Logging).check(about("By default the device's journal. k8s-file: a file of its own, of at most maxSize (10Mi).")),
+    readOnly: z._default(z.boolean(), false).check(about("The container's root file system cannot be written to.")),
+  });
+}
+export type Service = z.output<ReturnType<typeof serviceSchema>>;
 export type EnvValue = z.output<typeof EnvValue>;

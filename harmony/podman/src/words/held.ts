@@ -1,12 +1,17 @@
 // What is said of a deployment that a person holds, and the times in it.
 
 import type { Hold } from "@harmony/core";
+import type { Snapshot } from "../model/snapshot.ts";
 
 /** With the day only where it is another. By the device's own clock and time zone, as the person beside it reads it. */
-export function heldMessage(deployment: string, hold: Hold, nowMs: number): string {
+export function heldMessage(
+  deployment: string,
+  hold: Hold,
+  { nowMs, application: { program } }: Pick<Snapshot, "nowMs" | "application">,
+): string {
   const until = new Date(hold.until);
   const day = localDay(until) === localDay(new Date(nowMs)) ? "" : `${localDay(until)} `;
-  return `held until ${day}${timeOfDay(hold.until).slice(0, 5)} by a person: ${hold.reason}; \`iot-agent release ${deployment}\` ends it`;
+  return `held until ${day}${timeOfDay(hold.until).slice(0, 5)} by a person: ${hold.reason}; \`${program} release ${deployment}\` ends it`;
 }
 
 /** Of an RFC 3339 time, in the device's time zone: `12:31:05`. */

@@ -127,7 +127,7 @@ async function podmanChecks(at: Surroundings, uid: number | null, config: AgentC
 }
 
 async function infoOf(socketPath: string, signal: AbortSignal): Promise<Info | Error> {
-  return connectPodman({ socketPath })
+  return connectPodman({ socketPath, user: AGENT_USER })
     .info(signal)
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
