@@ -47,7 +47,8 @@ export interface ObserveOptions {
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
   const { application, podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
-  if (record.trial !== null) await writeDown(options, desired.name, signal);
+  // Before the list is asked for.
+  const isReserveNeeded = record.trial !== null && (await lacksRoomToRecord(options, desired.name, signal));
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
@@ -67,6 +68,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     nowMs: now(),
     device,
     record,
+    isReserveNeeded,
     startList,
     containers,
     networks: networks.map(({ name }) => name),
@@ -80,10 +82,15 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
 }
 
 /**
- * Of a version that has filled the disk Podman could not write down that it has ended, and lists it as running: asked for the container
- * itself it looks, and writes it down if there is room.
+ * A version that has filled the disk may have ended without that Podman could write it down, which then
+ * lists it as running. Asked for the container itself, Podman looks, and writes it down if there is room.
+ * Whether there is none, and could be some.
  */
-async function writeDown({ application, podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
+async function lacksRoomToRecord(
+  { application, podman, journal }: ObserveOptions,
+  deployment: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   const labels = labelsOf(application);
   for (const item of await podman.listContainers(`${labels.deployment}=${deployment}`, signal)) {
     const { name, state } = toContainer(item, labels);
@@ -92,9 +99,10 @@ async function writeDown({ application, podman, journal }: ObserveOptions, deplo
       await podman.inspectContainer(name, signal);
     } catch (error) {
       if (!(error instanceof PodmanError)) throw error;
-      if (error.code === "disk-full" && (await journal.release())) await podman.inspectContainer(name, signal);
+      if (error.code === "disk-full" && (await journal.hasReserve())) return true;
     }
   }
+  return false;
 }
 
 async function lookAtSecrets(

@@ -13,9 +13,13 @@ export class DiskReserve {
     this.#file = file;
   }
 
+  async isKept(): Promise<boolean> {
+    return (await stat(this.#file).catch(() => null))?.size === RESERVE_BYTES;
+  }
+
   /** Takes it, if there is room. Its folder is there. */
   async keep(): Promise<void> {
-    if ((await stat(this.#file).catch(() => null))?.size === RESERVE_BYTES) return;
+    if (await this.isKept()) return;
     try {
       // Written, since a hole in a file takes no room.
       await writeFile(this.#file, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 });

@@ -15,6 +15,8 @@ export interface SwapJournal {
   read(deployment: string): Promise<SwapRecord | null>;
   /** On disk when it returns; null forgets. @throws StorageError. */
   write(deployment: string, record: SwapRecord | null): Promise<void>;
+  /** Whether it keeps some of the disk for the time when that is full. */
+  hasReserve(): Promise<boolean>;
   /** Gives up what it keeps of the disk for the time when that is full; whether there was any. */
   release(): Promise<boolean>;
 }
@@ -38,6 +40,7 @@ export function fileSwapJournal({ folder, onCorrupt }: StorageOptions): SwapJour
         await write();
       }
     },
+    hasReserve: () => reserve.isKept(),
     release: () => reserve.release(),
   };
 }
