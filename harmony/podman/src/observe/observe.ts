@@ -1,5 +1,6 @@
-// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
-// inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
+// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only
+// containers that are down are inspected (who ended them?), and only those that ended badly are
+// asked for their last words. With it what the device remembers.
 
 import { join } from "node:path";
 import type { Desired } from "@harmony/core";
@@ -82,9 +83,9 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
 }
 
 /**
- * A version that has filled the disk may have ended without that Podman could write it down, which then
- * lists it as running. Asked for the container itself, Podman looks, and writes it down if there is room.
- * Whether there is none, and could be some.
+ * A version that has filled the disk may have ended without that Podman could write it down, which
+ * then lists it as running. Asked for the container itself, Podman looks, and writes it down if
+ * there is room. Whether there is none, and could be some.
  */
 async function lacksRoomToRecord(
   { application, podman, journal }: ObserveOptions,
@@ -118,7 +119,10 @@ async function lookAtSecrets(
   return { secrets, secretStore: await host.lookAtSecretStore(folder, () => secretsWritten(podman, signal)) };
 }
 
-/** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */
+/**
+ * null: Podman cannot read its store, which is no other deployment's trouble than of those that
+ * need it.
+ */
 async function listSecrets(podman: Podman, deployment: string, signal: AbortSignal): Promise<readonly string[] | null> {
   try {
     const secrets = await podman.listSecrets(signal);
@@ -141,7 +145,10 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
   };
 }
 
-/** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
+/**
+ * Those of all deployments, in full only for `deployment`: of the others it matters which ports
+ * they hold.
+ */
 async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
   const labels = labelsOf(options.application);
   const listed = await options.podman.listContainers(labels.deployment, signal);

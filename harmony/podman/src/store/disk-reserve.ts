@@ -1,5 +1,6 @@
-// A little of the disk that is kept for the time when a workload has filled it: what has to be written then is that a version has failed,
-// and Podman writes too when it starts the one before. Made while there is room, given up when there is none, and made again later.
+// A little of the disk that is kept for the time when a workload has filled it: what has to be
+// written then is that a version has failed, and Podman writes too when it starts the one before.
+// Made while there is room, given up when there is none, and made again later.
 
 import { rm, stat, writeFile } from "node:fs/promises";
 

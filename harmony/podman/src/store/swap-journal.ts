@@ -1,7 +1,7 @@
-// Where the device keeps its record of each deployment (model/swap-record.ts): one file a deployment,
-// on disk before the step that relies on it. A reserve lies beside them, so that a version that fills
-// the disk can be gone back from. Without a file (lost, or corrupt and kept aside) nothing is removed:
-// labels and names say what runs, and a trial begins anew.
+// Where the device keeps its record of each deployment (model/swap-record.ts): one file a
+// deployment, on disk before the step that relies on it. A reserve lies beside them, so that a
+// version that fills the disk can be gone back from. Without a file (lost, or corrupt and kept
+// aside) nothing is removed: labels and names say what runs, and a trial begins anew.
 
 import { join } from "node:path";
 import { readDurably } from "@harmony/runtime";
