@@ -1,4 +1,5 @@
-// The framework knows no application: what one is called, on the device and in sentences, it hands in.
+// The framework knows no application: what one is called, on the device and in sentences, it hands
+// in.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

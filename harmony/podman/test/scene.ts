@@ -76,6 +76,7 @@ export function snapshot(more: Have = {}): Snapshot {
     nowMs: NOW_MS,
     device: { id: "pi-01", labels: {}, bootId: "boot-1" },
     record: { ...NOTHING_RECORDED, ...record },
+    isReserveNeeded: false,
     startList: [],
     containers: [],
     care: NO_CARE,

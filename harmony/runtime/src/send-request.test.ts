@@ -10,7 +10,9 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { sendRequest } from "./send-request.ts";
 
-/** Answers with the method and the body; a request that is the second of its connection it cuts off. */
+/**
+ * Answers with the method and the body; a request that is the second of its connection it cuts off.
+ */
 async function serviceThatClosesKept(): Promise<
   (method: string, more?: { body?: string | Readable; isRepeatable?: boolean }) => Promise<string>
 > {

@@ -1,6 +1,6 @@
-// One HTTP request, up to the head of its answer. A service may close a connection that is kept open just as
-// the next request is written to it: nothing was answered then, and a request that may be made twice is made
-// once more.
+// One HTTP request, up to the head of its answer. A service may close a connection that is kept
+// open just as the next request is written to it: nothing was answered then, and a request that may
+// be made twice is made once more.
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
@@ -13,7 +13,9 @@ export interface RequestToSend {
   readonly signal?: AbortSignal;
 }
 
-/** `open` begins the request. Rejects with the socket's error, or the reason of an abort before it. */
+/**
+ * `open` begins the request. Rejects with the socket's error, or the reason of an abort before it.
+ */
 export async function sendRequest(open: () => ClientRequest, { body, isRepeatable, signal }: RequestToSend): Promise<IncomingMessage> {
   signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -23,7 +25,8 @@ export async function sendRequest(open: () => ClientRequest, { body, isRepeatabl
     if (isRepeatable && request.reusedSocket && signal?.aborted !== true) resolve(sendRequest(open, { body, isRepeatable: false }));
     else reject(error);
   });
-  // What breaks off here ends the request with an error; the service may also answer before it has read all.
+  // What breaks off here ends the request with an error; the service may also answer before it has
+  // read all.
   if (body instanceof Readable) pipeline(body, request, { signal }).catch(reject);
   else request.end(body);
   return await promise;

@@ -1,5 +1,6 @@
-// What the program on the device is called, in labels of containers, in their environment and in sentences:
-// handed to @harmony/podman, which knows no application. Another label prefix would orphan what runs.
+// What the program on the device is called, in labels of containers, in their environment and in
+// sentences: handed to @harmony/podman, which knows no application. Another label prefix would
+// orphan what runs.
 
 export const IOT_AGENT = {
   labelPrefix: "io.nationtech.iot",

@@ -1,7 +1,9 @@
-// What is known of damage in Podman's storage, and what was done about it, by service: the container is made again; if that does not
-// help the image is removed and fetched again; then also the images that nothing uses, since a damaged layer that they share is not
-// fetched again; at last Podman looks through all of its storage. Each once an incident, which ends an hour after damage was last found.
-// Kept in memory, by a clock that nobody sets: an agent that starts anew may try each once more.
+// What is known of damage in Podman's storage, and what was done about it, by service: the
+// container is made again; if that does not help the image is removed and fetched again; then also
+// the images that nothing uses, since a damaged layer that they share is not fetched again; at last
+// Podman looks through all of its storage. Each once an incident, which ends an hour after damage
+// was last found. Kept in memory, by a clock that nobody sets: an agent that starts anew may try
+// each once more.
 
 import type { Cure, Incident } from "../model/image-facts.ts";
 
@@ -18,7 +20,10 @@ export class DamageRecord {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** `where`: what cannot be in order; an image that cannot be read is not mended by another container of it. */
+  /**
+   * `where`: what cannot be in order; an image that cannot be read is not mended by another
+   * container of it.
+   */
   found(key: ServiceKey, where: "container" | "image", what: { container: string; detail: string }): void {
     this.#incidents.set(keyOf(key), this.#after(key, where, what));
   }
@@ -28,7 +33,10 @@ export class DamageRecord {
     if (before !== undefined) this.#incidents.set(keyOf(key), { ...before, next: null, tried: [...before.tried, cure] });
   }
 
-  /** Of a deployment, by service, with what was found of its images just now; that is not recorded here. */
+  /**
+   * Of a deployment, by service, with what was found of its images just now; that is not recorded
+   * here.
+   */
   of(deployment: string, services: readonly string[], damagedImages: ReadonlyMap<string, string> = new Map()): Incidents {
     return Object.fromEntries(
       services.flatMap((service) => {

@@ -1,5 +1,6 @@
-// What is known of images from one pass to the next: a plain record in memory, which the deeds upon images
-// write, and the root of the package after each look. What has to outlive the agent is in image-ledger.ts.
+// What is known of images from one pass to the next: a plain record in memory, which the deeds upon
+// images write, and the root of the package after each look. What has to outlive the agent is in
+// image-ledger.ts.
 
 import { BusyRegistries } from "./busy-registries.ts";
 import { DamageRecord, type ServiceKey } from "./damage.ts";
@@ -17,7 +18,9 @@ export interface ImageMemory {
   readonly notes: Map<string, string>;
   /** Ids of images that were read as a whole. */
   readonly verified: Set<string>;
-  /** References of which an image was found damaged: another pull may have found its layers here. */
+  /**
+   * References of which an image was found damaged: another pull may have found its layers here.
+   */
   readonly suspected: Set<string>;
   /** By reference, of pulls that found too little room. */
   readonly neededBytes: Map<string, number>;

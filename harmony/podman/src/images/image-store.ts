@@ -1,6 +1,6 @@
-// Podman's storage of images as all deeds upon it need it: what they work with, how much room there is,
-// and that what was written is on the disk. An image counts as there when it was flushed; Podman itself
-// does not flush.
+// Podman's storage of images as all deeds upon it need it: what they work with, how much room there
+// is, and that what was written is on the disk. An image counts as there when it was flushed;
+// Podman itself does not flush.
 
 import { type Clock, errorText } from "@harmony/runtime";
 import type { DiskSpace } from "../device/disk-space.ts";
@@ -39,7 +39,9 @@ export async function flushImages({ podman, disk, memory }: ImageStore, signal: 
   }
 }
 
-/** Infinite where the file system does not tell: it is tried then, and Podman says when it is full. */
+/**
+ * Infinite where the file system does not tell: it is tried then, and Podman says when it is full.
+ */
 export async function freeBytes({ podman, disk }: ImageStore, signal: AbortSignal): Promise<number> {
   const root = await podman.graphRoot(signal);
   try {

@@ -1,5 +1,6 @@
-// What is true of the images that a Score names, for the planner (plan/image-care.ts). Reads only: what is
-// found damaged is a fact of the snapshot, which the root of the package remembers.
+// What is true of the images that a Score names, for the planner (plan/repair-images.ts,
+// plan/image-obstacle.ts). Reads only: what is found damaged is a fact of the snapshot, which the
+// root of the package remembers.
 
 import type { Desired } from "@harmony/core";
 import { AFTER_FULL_BYTES, freeBytes, type ImageStore, RESERVE_BYTES } from "./image-store.ts";
@@ -58,7 +59,8 @@ export async function observeImages(
 }
 
 async function readImage({ podman, ledger }: ImageStore, reference: string, signal: AbortSignal): Promise<Reading> {
-  // A pull that the power cut may have left layers in part: the image is not there before it was looked at.
+  // A pull that the power cut may have left layers in part: the image is not there before it was
+  // looked at.
   if ((await ledger.pullState(reference)) === "cut") return { image: null, damage: null };
   try {
     const image = await podman.inspectImage(reference, signal);
@@ -87,7 +89,9 @@ async function roomFor(store: ImageStore, references: readonly string[], signal:
   );
 }
 
-/** Images that the agent pulled and nothing refers to, the oldest first. `wanted`: by deployment. */
+/**
+ * Images that the agent pulled and nothing refers to, the oldest first. `wanted`: by deployment.
+ */
 export async function unusedImages(
   { podman, ledger, memory }: ImageStore,
   wanted: ImageMemory["wanted"],

@@ -1,5 +1,5 @@
-// Room on the disk: images that nothing refers to go when space is short, and when a container has met a
-// full disk.
+// Room on the disk: images that nothing refers to go when space is short, and when a container has
+// met a full disk.
 
 import type { Outcome } from "@harmony/core";
 import type { ImageStore, StepOf } from "./image-store.ts";
@@ -8,7 +8,8 @@ import { PodmanError } from "../libpod/podman-error.ts";
 import { StorageError } from "../store/stored-file.ts";
 
 export async function pruneImages(store: ImageStore, { images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
-  // Also if none can be removed: what was planned is tried then, and who finds the disk full again says so again.
+  // Also if none can be removed: what was planned is tried then, and who finds the disk full again
+  // says so again.
   store.memory.full.clear();
   for (const { id } of images) {
     await removeUnused(store, id, signal);
@@ -18,7 +19,10 @@ export async function pruneImages(store: ImageStore, { images }: StepOf<"makeRoo
   return { kind: "changed" };
 }
 
-/** Whether there are images to prune: otherwise nothing is remembered, and that the disk is full is what a person is to hear. */
+/**
+ * Whether there are images to prune: otherwise nothing is remembered, and that the disk is full is
+ * what a person is to hear.
+ */
 export async function noteFullDisk(store: ImageStore, deployment: string, signal: AbortSignal): Promise<boolean> {
   try {
     if ((await unusedImages(store, store.memory.wanted, signal)).length === 0) return false;

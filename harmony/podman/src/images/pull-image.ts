@@ -1,5 +1,5 @@
-// A pull that outlives a power cut: recorded in the ledger before it begins, broken off when the disk is
-// too small for it, flushed, and only then counted as done.
+// A pull that outlives a power cut: recorded in the ledger before it begins, broken off when the
+// disk is too small for it, flushed, and only then counted as done.
 
 import type { Outcome } from "@harmony/core";
 import { AFTER_FULL_BYTES, flushImages, freeBytes, type ImageStore, RESERVE_BYTES, type StepOf } from "./image-store.ts";

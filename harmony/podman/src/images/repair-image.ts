@@ -1,5 +1,6 @@
-// Damage in Podman's storage of images: the record of what was found, and one cure at a time (damage.ts).
-// What a cure removes is fetched and made by the steps that follow, as if it had never been there.
+// Damage in Podman's storage of images: the record of what was found, and one cure at a time
+// (damage.ts). What a cure removes is fetched and made by the steps that follow, as if it had never
+// been there.
 
 import type { Outcome } from "@harmony/core";
 import type { ImageStore, StepOf } from "./image-store.ts";
@@ -52,7 +53,10 @@ export function noteDamage({ memory }: ImageStore, { of, where, container, detai
   }
 }
 
-/** Why the image should not be removed, in a sentence: what is damaged may still be better than nothing. null: the registry has it. */
+/**
+ * Why the image should not be removed, in a sentence: what is damaged may still be better than
+ * nothing. null: the registry has it.
+ */
 async function unobtainable(store: ImageStore, { image, reference, detail }: StepOf<"mend">, signal: AbortSignal): Promise<string | null> {
   try {
     await askRegistry(store, { reference, policy: "always" }, signal, () => undefined);
@@ -64,7 +68,10 @@ async function unobtainable(store: ImageStore, { image, reference, detail }: Ste
   return null;
 }
 
-/** Why the image cannot be removed, in a sentence: a container of it that this cure does not remove, since it may serve well all the same. */
+/**
+ * Why the image cannot be removed, in a sentence: a container of it that this cure does not remove,
+ * since it may serve well all the same.
+ */
 async function inUse(
   { podman, application: { program } }: ImageStore,
   { image, reference, deployment, containers, detail }: StepOf<"mend">,
@@ -77,7 +84,10 @@ async function inUse(
     : `image "${image}" is damaged on this device (${detail}), and cannot be fetched again while container "${other}" is made of it too: \`${program} podman rm --force ${other}\`, then \`${program} retry ${deployment}\``;
 }
 
-/** It fails where a container needs what it would remove, and knows no more than that; the next try to start shows. */
+/**
+ * It fails where a container needs what it would remove, and knows no more than that; the next try
+ * to start shows.
+ */
 async function repairStorage({ podman }: ImageStore, signal: AbortSignal): Promise<void> {
   try {
     await podman.repairStorage(signal);

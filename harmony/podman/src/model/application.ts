@@ -1,12 +1,16 @@
-// What the application that uses this package is called: on containers, in their environment, and in the
-// sentences for a person at the device. All of it is handed in, since this package knows no application.
+// What the application that uses this package is called: on containers, in their environment, and
+// in the sentences for a person at the device. All of it is handed in, since this package knows no
+// application.
 
 import type { ScoreWords } from "../score/score-words.ts";
 
 export interface Application extends ScoreWords {
   /** Before the keys of labels, e.g. `org.example`. Another prefix orphans what runs. */
   readonly labelPrefix: string;
-  /** The program of the device, and its systemd unit. Its commands `podman`, `load`, `retry`, `release` and `doctor` are named to people. */
+  /**
+   * The program of the device, and its systemd unit. Its commands `podman`, `load`, `retry`,
+   * `release` and `doctor` are named to people.
+   */
   readonly program: string;
   /** The user of the device whose Podman it is. */
   readonly user: string;

@@ -59,6 +59,11 @@ export interface Snapshot {
   readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly bootId: string };
   /** What the journal knows of the deployment. */
   readonly record: SwapRecord;
+  /**
+   * Podman finds no room to write down that a container has ended, so that the list still says it runs, and
+   * the journal keeps some. Looked at during a trial alone.
+   */
+  readonly isReserveNeeded: boolean;
   /** Containers of the deployment that are to run after a power cut, as last recorded. */
   readonly startList: readonly string[];
   readonly containers: readonly Container[];

@@ -1,6 +1,7 @@
-// What the device has to remember of a deployment over a crash and a power cut, because Podman's own
-// names and labels cannot say it: which version was good, that a new one is on trial, why one is not
-// tried again, and what was stopped by us for a while. store/swap-journal.ts keeps it on the disk.
+// What the device has to remember of a deployment over a crash and a power cut, because Podman's
+// own names and labels cannot say it: which version was good, that a new one is on trial, why one
+// is not tried again, and what was stopped by us for a while. store/swap-journal.ts keeps it on the
+// disk.
 
 import * as z from "zod/mini";
 
@@ -21,9 +22,14 @@ const Trial = z.looseObject({
   resumedAt: z.nullable(z.string()),
   /** It could not be started, for a reason that does not heal by itself. */
   failure: z.nullable(Failure),
-  /** It could not be started, for a reason that may pass: the old version serves until the next try. */
+  /**
+   * It could not be started, for a reason that may pass: the old version serves until the next try.
+   */
   setback: z.nullable(z.looseObject({ ...Failure.shape, at: z.string(), count: z.int() })),
-  /** The old version serves in its place, until it is tried again: a device that goes down meanwhile does not do so because of it. */
+  /**
+   * The old version serves in its place, until it is tried again: a device that goes down meanwhile
+   * does not do so because of it.
+   */
   isAside: z._default(z.boolean(), false),
 });
 export type Trial = z.output<typeof Trial>;
@@ -46,7 +52,10 @@ export const SwapRecord = z.looseObject({
   crashes: z.record(z.string(), Crash),
   /** Names of the containers that a hold stopped. */
   held: z.array(z.string()),
-  /** By container, when it ended by a person's stop that its restart policy respects: at a boot Podman forgets that it was one. */
+  /**
+   * By container, when it ended by a person's stop that its restart policy respects: at a boot
+   * Podman forgets that it was one.
+   */
   stopped: z._default(z.record(z.string(), z.number()), {}),
 });
 export type SwapRecord = z.output<typeof SwapRecord>;

@@ -1,5 +1,6 @@
-// Which Score is to be in force now. It is the desired one, unless that has failed its trial (then the last good one is, until the desired
-// one changes or a person asks), or could not be started for a reason that may pass (then the last good one is, until the next try).
+// Which Score is to be in force now. It is the desired one, unless that has failed its trial (then
+// the last good one is, until the desired one changes or a person asks), or could not be started
+// for a reason that may pass (then the last good one is, until the next try).
 
 import type { Desired } from "@harmony/core";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -37,7 +38,9 @@ export function goodOf(record: SwapRecord, kind: Target["kind"]): Target | null 
   return record.good === null || score === null ? null : { kind, score, ...record.good };
 }
 
-/** The desired one with the services of what would be gone back to, which has to be there as well. */
+/**
+ * The desired one with the services of what would be gone back to, which has to be there as well.
+ */
 export function withWayBack(desired: Desired<PodmanV0>, record: SwapRecord): Desired<PodmanV0> {
   const { data } = desired;
   const good = goodOf(record, "rolled-back");

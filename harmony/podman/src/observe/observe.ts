@@ -1,5 +1,6 @@
-// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
-// inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
+// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only
+// containers that are down are inspected (who ended them?), and only those that ended badly are
+// asked for their last words. With it what the device remembers.
 
 import { join } from "node:path";
 import type { Desired } from "@harmony/core";
@@ -47,7 +48,8 @@ export interface ObserveOptions {
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
   const { application, podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
-  if (record.trial !== null) await writeDown(options, desired.name, signal);
+  // Before the list is asked for.
+  const isReserveNeeded = record.trial !== null && (await lacksRoomToRecord(options, desired.name, signal));
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
@@ -67,6 +69,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     nowMs: now(),
     device,
     record,
+    isReserveNeeded,
     startList,
     containers,
     networks: networks.map(({ name }) => name),
@@ -80,10 +83,15 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
 }
 
 /**
- * Of a version that has filled the disk Podman could not write down that it has ended, and lists it as running: asked for the container
- * itself it looks, and writes it down if there is room.
+ * A version that has filled the disk may have ended without that Podman could write it down, which
+ * then lists it as running. Asked for the container itself, Podman looks, and writes it down if
+ * there is room. Whether there is none, and could be some.
  */
-async function writeDown({ application, podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
+async function lacksRoomToRecord(
+  { application, podman, journal }: ObserveOptions,
+  deployment: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   const labels = labelsOf(application);
   for (const item of await podman.listContainers(`${labels.deployment}=${deployment}`, signal)) {
     const { name, state } = toContainer(item, labels);
@@ -92,9 +100,10 @@ async function writeDown({ application, podman, journal }: ObserveOptions, deplo
       await podman.inspectContainer(name, signal);
     } catch (error) {
       if (!(error instanceof PodmanError)) throw error;
-      if (error.code === "disk-full" && (await journal.release())) await podman.inspectContainer(name, signal);
+      if (error.code === "disk-full" && (await journal.hasReserve())) return true;
     }
   }
+  return false;
 }
 
 async function lookAtSecrets(
@@ -110,7 +119,10 @@ async function lookAtSecrets(
   return { secrets, secretStore: await host.lookAtSecretStore(folder, () => secretsWritten(podman, signal)) };
 }
 
-/** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */
+/**
+ * null: Podman cannot read its store, which is no other deployment's trouble than of those that
+ * need it.
+ */
 async function listSecrets(podman: Podman, deployment: string, signal: AbortSignal): Promise<readonly string[] | null> {
   try {
     const secrets = await podman.listSecrets(signal);
@@ -133,7 +145,10 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
   };
 }
 
-/** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
+/**
+ * Those of all deployments, in full only for `deployment`: of the others it matters which ports
+ * they hold.
+ */
 async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
   const labels = labelsOf(options.application);
   const listed = await options.podman.listContainers(labels.deployment, signal);

@@ -4,7 +4,7 @@
 import { judge, MAX_DEVICE_FAILURES } from "./gate.ts";
 import { obstaclesToStarting } from "./host-obstacle.ts";
 import { isPrevious, type Situation, type Wanted } from "./situation.ts";
-import type { Stage, StoodBack } from "./stage.ts";
+import { type Stage, stepsOr, type StoodBack } from "./stage.ts";
 import { isOnTrial, journal, markBad, standBy } from "./trial.ts";
 import { serviceOfName } from "../model/names.ts";
 import type { Step } from "../model/step.ts";
@@ -47,6 +47,14 @@ function deviceWentDown({ deployment, target, snapshot }: Wanted, trial: Trial):
   const went = { ...trial, bootId: device.bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() };
   return [journal(deployment, { record: { ...record, trial: went }, why: "the device went down while the new version was tried" })];
 }
+
+/** Until it has some room, Podman says of what has ended that it runs. */
+export const makeRoomToRecord: Stage<Wanted> = {
+  name: "make-room-to-record",
+  purpose: "the disk is full, and Podman cannot write down that a container on trial has ended",
+  plan: ({ snapshot: { isReserveNeeded } }) =>
+    stepsOr(isReserveNeeded ? [{ kind: "releaseReserve" }] : [], "Podman has room to write down what ends, or there is no reserve"),
+};
 
 /** The journal of a trial that has begun is lost: it begins anew. */
 export const recordLostTrial: Stage<Situation> = {

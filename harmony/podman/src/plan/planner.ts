@@ -10,7 +10,7 @@
 import type { Blocked, Desired, StageReport } from "@harmony/core";
 import { discardInputs, discardNetwork, discardPrevious, recordProved, recordStartList, trialWaits } from "./at-rest.ts";
 import { changeVersion, pullImages, reviveCurrent } from "./change-version.ts";
-import { judgeTrial, recordLostTrial, recordTrial } from "./follow-trial.ts";
+import { judgeTrial, makeRoomToRecord, recordLostTrial, recordTrial } from "./follow-trial.ts";
 import { holdDeployment } from "./hold-deployment.ts";
 import { startedAgain } from "./kept.ts";
 import { pauseCrashLoop } from "./pause-crash-loop.ts";
@@ -31,7 +31,7 @@ import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.t
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 
 /** The first with steps is done alone, before all else. */
-const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, recordTrial];
+const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial];
 /** The first with steps is done alone, unless a version on trial is held up by it and the old one can serve meanwhile. */
 const IMAGES: readonly Stage<Wanted>[] = [repairImage, verifyImage, pruneImages];
 /** The first with steps is done alone; then all is seen anew. */

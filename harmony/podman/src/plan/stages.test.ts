@@ -68,6 +68,12 @@ const rows: readonly Row[] = [
     have: { record: { good: version(v1), trial: trial(v2, { bootId: "before" }) }, containers: [old, taken()] },
     acted: ["record-trial"],
   },
+  {
+    what: "Podman has no room to write down that a version on trial has ended",
+    want: v2,
+    have: { ...tried, isReserveNeeded: true, containers: [old, taken()] },
+    acted: ["make-room-to-record"],
+  },
   { what: "it is removed", want: null, have: { ...good, containers: [running] }, acted: ["remove-deployment"] },
 ];
 

@@ -1,5 +1,6 @@
-// What the fields of a service say against each other, each right for itself: ports on the host's network, two mounts of one path, a
-// capability that the host's network makes void, a variable that the agent sets.
+// What the fields of a service say against each other, each right for itself: ports on the host's
+// network, two mounts of one path, a capability that the host's network makes void, a variable that
+// the agent sets.
 
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";

@@ -1,5 +1,5 @@
-// A Score string back from a container's label. One that cannot be read (made by another version, or by hand) is nothing to go by: the
-// container is then replaced.
+// A Score string back from a container's label. One that cannot be read (made by another version,
+// or by hand) is nothing to go by: the container is then replaced.
 
 import { parse, parseJson } from "@harmony/schema";
 import * as z from "zod/mini";

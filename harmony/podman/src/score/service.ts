@@ -1,4 +1,5 @@
-// One service of a PodmanV0 Score: a container of the deployment. Its words are Compose's in camelCase.
+// One service of a PodmanV0 Score: a container of the deployment. Its words are Compose's in
+// camelCase.
 
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";

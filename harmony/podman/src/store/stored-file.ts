@@ -1,5 +1,5 @@
-// A file of ours on the device. What cannot be read or written is a StorageError; what cannot be parsed
-// is kept aside and counts as absent.
+// A file of ours on the device. What cannot be read or written is a StorageError; what cannot be
+// parsed is kept aside and counts as absent.
 
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -1,7 +1,7 @@
-// Where the device keeps its record of each deployment (model/swap-record.ts): one file a deployment,
-// on disk before the step that relies on it. A reserve lies beside them, so that a version that fills
-// the disk can be gone back from. Without a file (lost, or corrupt and kept aside) nothing is removed:
-// labels and names say what runs, and a trial begins anew.
+// Where the device keeps its record of each deployment (model/swap-record.ts): one file a
+// deployment, on disk before the step that relies on it. A reserve lies beside them, so that a
+// version that fills the disk can be gone back from. Without a file (lost, or corrupt and kept
+// aside) nothing is removed: labels and names say what runs, and a trial begins anew.
 
 import { join } from "node:path";
 import { readDurably } from "@harmony/runtime";
@@ -15,6 +15,8 @@ export interface SwapJournal {
   read(deployment: string): Promise<SwapRecord | null>;
   /** On disk when it returns; null forgets. @throws StorageError. */
   write(deployment: string, record: SwapRecord | null): Promise<void>;
+  /** Whether it keeps some of the disk for the time when that is full. */
+  hasReserve(): Promise<boolean>;
   /** Gives up what it keeps of the disk for the time when that is full; whether there was any. */
   release(): Promise<boolean>;
 }
@@ -38,6 +40,7 @@ export function fileSwapJournal({ folder, onCorrupt }: StorageOptions): SwapJour
         await write();
       }
     },
+    hasReserve: () => reserve.isKept(),
     release: () => reserve.release(),
   };
 }

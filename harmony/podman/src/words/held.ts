@@ -3,7 +3,10 @@
 import type { Hold } from "@harmony/core";
 import type { Snapshot } from "../model/snapshot.ts";
 
-/** With the day only where it is another. By the device's own clock and time zone, as the person beside it reads it. */
+/**
+ * With the day only where it is another. By the device's own clock and time zone, as the person
+ * beside it reads it.
+ */
 export function heldMessage(
   deployment: string,
   hold: Hold,

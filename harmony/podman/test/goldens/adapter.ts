@@ -62,7 +62,7 @@ const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const)
  */
 export function run(stored: unknown): object {
   const input = z.parse(Input, stored);
-  const snapshot = { ...input.snapshot, application: APPLICATION };
+  const snapshot = { ...input.snapshot, application: APPLICATION, isReserveNeeded: false };
   const desired = desiredOf(input.desired);
   const planned = plan(desired, snapshot);
   const { steps, blocked, recheckAfterMs } = planned;

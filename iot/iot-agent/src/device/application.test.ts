@@ -1,4 +1,5 @@
-// Labels and variables by which an agent knows its containers: one that is called otherwise restarts every container.
+// Labels and variables by which an agent knows its containers: one that is called otherwise
+// restarts every container.
 
 import { labelsOf } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
