@@ -7,7 +7,7 @@ import { isCutShort } from "./gate.ts";
 import { type RestartNeed, restartNeed } from "./restart-policy.ts";
 import type { Slot } from "./slot.ts";
 import { isOnTrial } from "./trial.ts";
-import { isUp } from "../model/container-state.ts";
+import { isCompleted, isUp } from "../model/container-state.ts";
 import { containerName, nextName } from "../model/names.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
@@ -35,6 +35,28 @@ export function keep(slot: Slot, target: Target, { record, nowMs }: Snapshot): K
  */
 export function isStopOfOurs(service: string, container: string, { held, crashes }: SwapRecord): boolean {
   return held.includes(container) || Object.hasOwn(crashes, service);
+}
+
+/** Why it is neither started, stopped nor resumed now: a clause that goes on from the container's name. */
+export function whyLeft({ service, current, need, crash }: Kept): string {
+  if (crash.kind === "wait")
+    return current.state === "running" ? "runs again, after it kept ending" : "keeps ending, and waits for its next try";
+  if (need === "wait") return current.state === "stopping" ? "is being stopped" : "has just ended, and Podman may start it again by itself";
+  switch (current.state) {
+    case "running":
+      return "runs";
+    case "paused":
+      return "is paused by a person, which its restart policy respects";
+    case "exited":
+      if (isCompleted(service, current)) return "has done its work";
+      return current.stoppedByUser && service.restart.policy !== "no"
+        ? "was stopped by a person, which its restart policy respects"
+        : `has ended, and its restart policy "${service.restart.policy}" does not start it again`;
+    case "created":
+    case "stopping":
+    case "broken":
+      return "is on its way";
+  }
 }
 
 /** Containers of the version that have ended and are started again, by the agent or by Podman. */

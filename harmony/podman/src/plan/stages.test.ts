@@ -10,6 +10,9 @@ const metered = web("x:2", { devices: ["/dev/ttyUSB0"] });
 const setback = { service: "web", reason: "PortInUse", why: "held", at: new Date(NOW_MS - 1_000).toISOString(), count: 1 };
 const down = { state: "exited", exitCode: 1, exitedAtMs: NOW_MS - 9_000 } as const;
 
+const polite = web("x:1", { restart: "unless-stopped" });
+const crash = { count: 1, startAt: new Date(NOW_MS + 9_000).toISOString(), exitCode: 1, lastLine: "" };
+
 interface Row {
   readonly what: string;
   readonly want: unknown;
@@ -76,6 +79,18 @@ const rows: readonly Row[] = [
   },
   { what: "it is removed", want: null, have: { ...good, containers: [running] }, acted: ["remove-deployment"] },
 ];
+
+test.each<[string, Have, string]>([
+  ["runs", { containers: [container("web", polite)] }, "app_web runs"],
+  ["was stopped by hand", { containers: [container("web", polite, { ...down, stoppedByUser: true })] }, "app_web was stopped by a person"],
+  ["was paused", { containers: [container("web", polite, { state: "paused" })] }, "app_web is paused by a person"],
+  ["keeps ending", { record: { crashes: { web: crash } }, containers: [container("web", polite, down)] }, "app_web keeps ending"],
+  ["has just ended", { containers: [container("web", polite, { ...down, exitedAtMs: NOW_MS - 1_000 })] }, "app_web has just ended"],
+  ["is made anew", { images: ["x:2"], containers: [container("web", v2)] }, "no container is as the version says"],
+])("why one that %s is not started", (_, have, why) => {
+  const { stages } = plan(desired(polite), snapshot({ images: ["x:1"], ...have }));
+  expect(stages.find(({ name }) => name === "start-services")?.why).toContain(why);
+});
 
 test.each(rows)("$what", ({ want, have, acted }) => {
   const { steps, stages } = plan(desired(want), snapshot(have));

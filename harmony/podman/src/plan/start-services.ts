@@ -2,7 +2,7 @@
 // steps, with what such a container needs to start.
 
 import { hasReturnedDevice } from "./host-obstacle.ts";
-import type { Kept } from "./kept.ts";
+import { type Kept, whyLeft } from "./kept.ts";
 import { provideInputs } from "./plan-inputs.ts";
 import type { Situation } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
@@ -39,12 +39,11 @@ export const startServices: Stage<Situation> = {
   purpose: "a container is not in the state that its restart policy asks for, or has to be started again to do its work",
   plan({ target, free, kept, swap, snapshot }) {
     const trial = isOnTrial(snapshot.record, target) ? swap.trial : null;
-    const waits =
-      kept.length > free.length ? "something stands in the way of a container" : "every container that stays is as its restart policy asks";
-    return stepsOr(
-      free.flatMap((slot) => stepsFor(slot, trial, snapshot)),
-      waits,
+    const steps = free.flatMap((slot) => stepsFor(slot, trial, snapshot));
+    const left = kept.map(
+      (slot) => `${slot.current.name} ${free.includes(slot) ? whyLeft(slot) : "is held up by what is blocked, or by a port"}`,
     );
+    return stepsOr(steps, left.join(", ") || "no container is as the version says");
   },
 };
 
