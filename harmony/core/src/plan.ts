@@ -1,5 +1,5 @@
-// A Plan is what a pure planner decided from what should be and what is. Why nothing happens is data too: `blocked` is what
-// the status, the command line and the person at the device read.
+// A Plan is what a pure planner decided from what should be and what is. Why nothing happens is
+// data too: `blocked` is what the status, the command line and the person at the device read.
 
 /** A subject that cannot go on now, and may without a new Score. */
 export interface Blocked {
@@ -20,7 +20,10 @@ export interface StageReport {
   readonly why: string;
 }
 
-/** Steps are applied in order; each says all that its execution needs. No steps and nothing blocked: the world is as it should be. */
+/**
+ * Steps are applied in order; each says all that its execution needs. No steps and nothing blocked:
+ * the world is as it should be.
+ */
 export interface Plan<Step> {
   readonly steps: readonly Step[];
   readonly blocked: readonly Blocked[];
@@ -31,18 +34,20 @@ export interface Plan<Step> {
 }
 
 /**
- * What came of one step. `blocked` heals without a new Score and is tried again for ever with back-off; `failed` is a fault that is tried again
- * too, but is nobody's condition to wait for; `rejected` does not heal until the Score changes.
+ * What came of one step. `blocked` heals without a new Score and is tried again for ever with
+ * back-off; `failed` is a fault that is tried again too, but is nobody's condition to wait for;
+ * `rejected` does not heal until the Score changes.
  *
- * `code` says in a word of the one that refused, e.g. `disk-full`, what the planner may have an answer to (`Reconciler.answer`), and `detail` what
- * it said; without a code there is no answer. A step that is worth trying and holds nothing up may be `unchanged` and have a code all the same.
+ * `code` says in a word of the one that refused, e.g. `disk-full`, what the planner may have an
+ * answer to (`Reconciler.answer`), and `detail` what it said; without a code there is no answer. A
+ * step that is worth trying and holds nothing up may be `unchanged` and have a code all the same.
  *
  * @example
  * const missing: Outcome = {
  *   kind: "blocked",
  *   subject: "web",
  *   reason: "ImageNotFound",
- *   message: 'image "web:2" does not exist in its registry: correct the image in the deployment, or push it',
+ *   message: 'image "web:2" does not exist in its registry: correct it, or push the image',
  *   code: "image-not-found",
  *   detail: "manifest unknown",
  * };

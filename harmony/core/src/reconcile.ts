@@ -1,28 +1,31 @@
-// observe → plan → apply → report, once for the whole project. A pass observes, plans, and applies the steps in order until one
-// does not succeed; after a pass that changed the world it observes again, until a plan is empty or something stands in the way. What a step
-// failed of is handed to the planner, which may have an answer to it.
+// observe → plan → apply → report, once for the whole project. A pass observes, plans, and applies
+// the steps in order until one does not succeed; after a pass that changed the world it observes
+// again, until a plan is empty or something stands in the way. What a step failed of is handed to
+// the planner, which may have an answer to it.
 
 import type { Done, Outcome, Plan } from "./plan.ts";
 
 /**
- * One kind of thing that is kept as it should be. `Planned`: a plan that carries what else the planner decided, for the report.
+ * One kind of thing that is kept as it should be. `Planned`: a plan that carries what else the
+ * planner decided, for the report.
  *
  * @example
  * // A tank that is kept full. Its pump refuses while it is hot, and is given time then.
  * const tank: Reconciler<{ litres: number }, { litres: number }, Step, string> = {
  *   observe: async () => ({ litres: await gauge.read() }),
  *   plan: (wanted, seen) => ({
- *     steps: seen.litres < wanted.litres ? [{ kind: "pump", litres: wanted.litres - seen.litres }] : [],
+ *     steps: seen.litres < wanted.litres ? [{ kind: "pump" }] : [],
  *     blocked: [],
  *     recheckAfterMs: 60_000,
  *   }),
  *   apply: async (step) => {
  *     if (step.kind === "rest") return rest();
- *     if (await pump.run(step.litres)) return { kind: "changed" };
- *     return { kind: "failed", subject: "pump", reason: "PumpHot", message: "the pump is hot: shade it", code: "hot" };
+ *     if (await pump.run()) return { kind: "changed" };
+ *     const message = "the pump is hot: shade it";
+ *     return { kind: "failed", subject: "pump", reason: "PumpHot", message, code: "hot" };
  *   },
  *   answer: (_wanted, _seen, { outcome }) => (outcome.code === "hot" ? [{ kind: "rest" }] : []),
- *   report: ({ snapshot, outcomes }) => `${snapshot.litres} litres${outcomes.some((one) => "reason" in one) ? ", the pump is hot" : ""}`,
+ *   report: ({ snapshot, plan }) => `${snapshot.litres} litres, ${plan.steps.length} steps`,
  * };
  * await reconcile(tank, { litres: 100 }, { signal });
  */
@@ -31,11 +34,16 @@ export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Pla
   observe(desired: Desired, signal: AbortSignal): Promise<Snapshot>;
   /** Pure, synchronous, total, deterministic. */
   plan(desired: Desired, snapshot: Snapshot): Planned;
-  /** No choice left to make. Expected failures are Outcomes; anything thrown is a bug or an abort and ends the run. `progress` tells a long step's state in a few words. */
+  /**
+   * No choice left to make. Expected failures are Outcomes; anything thrown is a bug or an abort
+   * and ends the run. `progress` reports a long step's state in a few words.
+   */
   apply(step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome>;
   /**
-   * The planner's second half: what is to be done at once about an Outcome with a code, before anything else is looked at, e.g. that it is written
-   * down. If that changes something the world is observed again; otherwise the Outcome stands. These steps are not reported. Not there: it has no answers.
+   * The planner's second half: what is to be done at once about an Outcome with a code, before
+   * anything else is looked at, e.g. that it is written down. If that changes something the world
+   * is observed again; otherwise the Outcome stands. These steps are not reported. Not there: it
+   * has no answers.
    */
   answer?(desired: Desired, snapshot: Snapshot, last: Done<Step>): readonly Step[];
   /** Pure. `doing` is the step under way, with its progress; null when the pass is over. */
@@ -57,7 +65,10 @@ export interface ReconcileOptions<Report> {
 /** A world that changes under every pass is looked at again later rather than chased for ever. */
 const MAX_PASSES = 8;
 
-/** @returns the report of how things stand at the end. @throws what `observe` throws, or the signal's reason. */
+/**
+ * @returns the report of how things stand at the end. @throws what `observe` throws, or the
+ * signal's reason.
+ */
 export async function reconcile<Desired, Snapshot, Step, Report, Planned extends Plan<Step>>(
   reconciler: Reconciler<Desired, Snapshot, Step, Report, Planned>,
   desired: Desired,
@@ -87,7 +98,10 @@ export async function reconcile<Desired, Snapshot, Step, Report, Planned extends
   }
 }
 
-/** Applies the planner's answer. The Outcome that takes the place of the one that was answered; null: that one stands. */
+/**
+ * Applies the planner's answer. The Outcome that takes the place of the one that was answered;
+ * null: that one stands.
+ */
 async function answerTo<Desired, Snapshot, Step>(
   { answer, apply }: Pick<Reconciler<Desired, Snapshot, Step, unknown>, "answer" | "apply">,
   { desired, snapshot, last, signal }: { desired: Desired; snapshot: Snapshot; last: Done<Step>; signal: AbortSignal },

@@ -1,4 +1,5 @@
-// What is told of a workload: the same shape from every Score variant, so that transport, operator and status know none of them.
+// What is reported of a workload: the same shape from every Score variant, so that transport,
+// operator and status know none of them.
 
 export const PHASES = [
   "Pending",
@@ -38,7 +39,10 @@ export interface WorkloadReport {
   /** The revision that runs now as far as is known; null: none. */
   readonly runningRevision: string | null;
   readonly services: readonly ServiceReport[];
-  /** When to reconcile again although nothing was heard; null: at the next relist, or with back-off if not settled. Never on the wire. */
+  /**
+   * When to reconcile again although nothing was heard; null: at the next relist, or with back-off
+   * if not settled. Never on the wire.
+   */
   readonly recheckAfterMs: number | null;
   /** Nothing is left to do: the world is as the Score says (or, after a removal, empty). */
   readonly settled: boolean;

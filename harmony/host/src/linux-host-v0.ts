@@ -1,5 +1,6 @@
-// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the planner, the executor and the
-// report together. It is applied once, by a person: nobody stays beside the host.
+// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the
+// planner, the executor and the report together. It is applied once, by a person: nobody stays
+// beside the host.
 
 import { type Desired, type Interpret, reconcile, type Reconciler, type ScoreVariant, type Topology } from "@harmony/core";
 import { parse } from "@harmony/schema";

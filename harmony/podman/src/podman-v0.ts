@@ -1,4 +1,5 @@
-// The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
+// The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the
+// executor and the report together.
 
 import { type Desired, reconcile, type Reconciler, type ResidentInterpret, type ResidentVariant, type WorkloadReport } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
@@ -34,10 +35,10 @@ import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 import { workloads } from "./observe/workloads.ts";
 
-/** Who the device is, for its containers' environment, and which of its lives this is. */
+/** The device, for its containers' environment, and which of its lives this is. */
 export interface DeviceIdentity {
   readonly id: string;
-  /** Of its own configuration. */
+  /** The labels of its own configuration. */
   readonly labels: Readonly<Record<string, string>>;
   readonly bootId: string;
 }

@@ -1,5 +1,5 @@
-// Carries out the steps that bring files and secrets to where containers get them from. A secret's value goes from its file to its place
-// and nowhere else: no step, message or log has it.
+// Carries out the steps that bring files and secrets to where containers get them from. A secret's
+// value goes from its file to its place and nowhere else: no step, message or log has it.
 
 import type { Outcome } from "@harmony/core";
 import { secretStoreDamaged } from "../model/host-facts.ts";
@@ -16,7 +16,7 @@ export interface InputMachine {
   readonly application: Application;
   readonly podman: Podman;
   readonly host: HostView;
-  /** Of Podman's storage, to disk: its store of secrets is written in place. */
+  /** Flushes Podman's storage to the disk: its store of secrets is written in place. */
   readonly flush: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -47,7 +47,7 @@ async function carryOut({ podman, host, flush }: InputMachine, step: InputStep, 
       const files: { name: string; mode: number; bytes: Buffer }[] = [];
       for (const { name, mode, source } of step.files) {
         const bytes = await bytesOf(host, source);
-        // Another than was seen: the next look tells.
+        // Changed since observed; the next pass decides.
         if (bytes === null) return { kind: "changed" };
         files.push({ name, mode, bytes });
       }

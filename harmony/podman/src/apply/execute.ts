@@ -1,5 +1,6 @@
-// Carries out one step. No choice is left to make here: what Podman refuses becomes an Outcome with a code, and words that a person can act on
-// (failure.ts). What is done about it the planner decides (plan/answer-failure.ts).
+// Carries out one step. No choice is left to make here: what Podman refuses becomes an Outcome with
+// a code, and words that a person can act on (failure.ts). What is done about it the planner
+// decides (plan/answer-failure.ts).
 
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
@@ -171,14 +172,17 @@ async function start(
 }
 
 /**
- * A start that was broken off after its process had begun and before Podman took note of it (a Podman that was killed, or too slow): it runs,
- * Podman calls it "initialized", and no start helps until it has ended.
+ * A start that was broken off after its process had begun and before Podman took note of it (a
+ * Podman that was killed, or too slow): it runs, Podman calls it "initialized", and no start helps
+ * until it has ended.
  */
 async function isHalfStarted(podman: Podman, container: string, signal: AbortSignal): Promise<boolean> {
   return (await podman.inspectContainer(container, signal)).State.Status === "initialized";
 }
 
-/** A service may take minutes to end: meanwhile the report says for how long it has been asked to. */
+/**
+ * A service may take minutes to end: meanwhile the report says for how long it has been asked to.
+ */
 async function stop(
   podman: Podman,
   step: Extract<Step, { kind: "stop" }>,

@@ -1,4 +1,5 @@
-// What heals by itself is no fault of the version: blocked, with a sentence that names what is missing.
+// What heals by itself is no fault of the version: blocked, with a sentence that names what is
+// missing.
 
 import { expect, test } from "vitest";
 import { APPLICATION } from "../../test/application.ts";

@@ -1,4 +1,5 @@
-// What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is wrong and what would mend it.
+// What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is
+// wrong and what would mend it.
 
 import type { Outcome } from "@harmony/core";
 import type { Application } from "../model/application.ts";
@@ -113,7 +114,8 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
         `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`${program} podman rm ${name}\`)`,
       );
     }
-    // Made by hand, or by a pass that did not live to see it: there is one, which is what was wanted.
+    // Made by hand, or by a pass that did not live to see it: there is one, which is what was
+    // wanted.
     return step.kind === "createNetwork" || step.kind === "createVolume"
       ? { kind: "unchanged" }
       : failed("PodmanFailed", sentence(step, error));

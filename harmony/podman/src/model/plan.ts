@@ -1,4 +1,5 @@
-// What the planner decided: the steps, and what else the report has to word without deciding it anew.
+// What the planner decided: the steps, and what else the report has to word without deciding it
+// anew.
 
 import type { Plan, StageReport } from "@harmony/core";
 import type { Step } from "./step.ts";

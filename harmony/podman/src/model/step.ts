@@ -1,4 +1,5 @@
-// What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
+// What a plan may consist of: each step says all that its execution needs (execute.ts), and names
+// its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
 import type { Cure } from "./image-facts.ts";
@@ -18,8 +19,9 @@ interface Arguments {
     readonly labels: Readonly<Record<string, string>>;
   };
   /**
-   * `patienceMs`: how long its ports may still be held by the container that was just stopped. `trial`: the record that a failure is to be
-   * written into, of a version that there is a way back from; the planner does that (answer-failure.ts), and the next plan goes back.
+   * `patienceMs`: how long its ports may still be held by the container that was just stopped.
+   * `trial`: the record that a failure is to be written into, of a version that there is a way back
+   * from; the planner does that (answer-failure.ts), and the next plan goes back.
    */
   readonly start: {
     readonly service: string;
@@ -27,13 +29,16 @@ interface Arguments {
     readonly patienceMs: number;
     readonly trial: { readonly deployment: string; readonly record: SwapRecord } | null;
   };
-  /** Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the replacement may be the cure. */
+  /**
+   * Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the
+   * replacement may be the cure.
+   */
   readonly revive: { readonly service: string; readonly container: string };
   readonly unpause: { readonly service: string; readonly container: string };
   readonly stop: { readonly service: string; readonly container: string; readonly timeoutSeconds: number };
   readonly rename: { readonly service: string; readonly container: string; readonly to: string };
   readonly remove: { readonly service: string; readonly container: string };
-  /** Of damage that Podman reported; see damage.ts. */
+  /** Repairs damage that Podman reported; see damage.ts. */
   readonly mend: {
     readonly cure: Cure;
     readonly service: string;
@@ -55,7 +60,10 @@ interface Arguments {
   /** Removes images that nothing refers to. `need`: what for, e.g. `image "nginx:alpine"`. */
   readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly need: string };
   readonly removeNetwork: { readonly network: string };
-  /** `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest` is. */
+  /**
+   * `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest`
+   * is.
+   */
   readonly createSecret: {
     readonly service: string;
     readonly secret: string;
@@ -67,10 +75,16 @@ interface Arguments {
   readonly mendSecretStore: { readonly folder: string; readonly detail: string };
   readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
   readonly removeMounts: { readonly folder: string };
-  /** On disk before the next step; a record of null forgets the deployment. `why` is for the person who reads the plan. */
+  /**
+   * On disk before the next step; a record of null forgets the deployment. `why` is for the person
+   * who reads the plan.
+   */
   readonly journal: { readonly deployment: string; readonly record: SwapRecord | null; readonly why: JournalEntry };
   readonly recordStart: { readonly deployment: string; readonly containers: readonly string[] };
-  /** Remembers what Podman found damaged; the next plan repairs it. `of`: one service, or all that need an image. */
+  /**
+   * Remembers what Podman found damaged; the next plan repairs it. `of`: one service, or all that
+   * need an image.
+   */
   readonly noteDamage: {
     readonly of: { readonly deployment: string; readonly service: string } | { readonly reference: string };
     readonly where: "container" | "image";
@@ -79,7 +93,10 @@ interface Arguments {
     /** The cure that has met it, and so has not helped. */
     readonly after: Cure | null;
   };
-  /** Remembers that a container of the deployment has met a full disk, if there are images to prune before it is tried again. */
+  /**
+   * Remembers that a container of the deployment has met a full disk, if there are images to prune
+   * before it is tried again.
+   */
   readonly noteFullDisk: { readonly deployment: string };
   /** Gives up what the journal keeps of the disk, if there is any. */
   readonly releaseReserve: object;

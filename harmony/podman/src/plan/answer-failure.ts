@@ -1,6 +1,8 @@
-// What is to be done at once about a step that Podman refused, before anything else is looked at. Pure, and the only place that decides it:
-// damage is noted, for the next plan to repair; a full disk is noted, or gives up its reserve; a version on trial that could not be started has
-// that written into its journal, so that the next plan goes back. What none of these answers is reported as it is.
+// What is to be done at once about a step that Podman refused, before anything else is looked at.
+// Pure, and the only place that decides it: damage is noted, for the next plan to repair; a full
+// disk is noted, or gives up its reserve; a version on trial that could not be started has that
+// written into its journal, so that the next plan goes back. What none of these answers is reported
+// as it is.
 
 import type { Done } from "@harmony/core";
 import { all, type Stage, type StoodBack } from "./stage.ts";
@@ -24,7 +26,8 @@ const noteDamage: Stage<Failed> = {
     if (code !== "damaged") return { stoodBack: "nothing was found damaged" };
     switch (step.kind) {
       case "pull":
-        // It is a layer of a pull that the power cut: recorded as whole, of no image yet, and taken for fetched by every pull after.
+        // It is a layer of a pull that the power cut: recorded as whole, of no image yet, and taken
+        // for fetched by every pull after.
         return [{ kind: "noteDamage", of: { reference: step.reference }, where: "image", container: "", detail, after: null }];
       case "mend": {
         const { deployment, service, containers, cure } = step;
@@ -59,7 +62,10 @@ const noteFullDisk: Stage<Failed> = {
   },
 };
 
-/** On a full disk nothing new is begun, and what is needed for something to serve is tried again with what was kept for it. */
+/**
+ * On a full disk nothing new is begun, and what is needed for something to serve is tried again
+ * with what was kept for it.
+ */
 const releaseReserve: Stage<Failed> = {
   name: "release-reserve",
   purpose: "the disk is full, and what is to serve needs some room",

@@ -1,4 +1,5 @@
-// When nothing is to be changed or kept up any more: has the version proved itself, and is all recorded and cleared away?
+// When nothing is to be changed or kept up any more: has the version proved itself, and is all
+// recorded and cleared away?
 
 import { canonicalJson, lookUp } from "@harmony/schema";
 import { judge, type Judgement } from "./gate.ts";
@@ -14,7 +15,9 @@ import { needsNetwork } from "../model/container-spec.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
 import type { Target } from "../model/target.ts";
 
-/** The version is good, a service has recovered, a hold has ended, a person has stopped something. */
+/**
+ * The version is good, a service has recovered, a hold has ended, a person has stopped something.
+ */
 export const recordProved: Stage<Situation> = {
   name: "record-proved",
   purpose: "the version has proved itself, or what the journal says of its containers is over",
@@ -61,7 +64,10 @@ export const discardNetwork: Stage<Situation> = {
       : stepsOr(discardNetworks(snapshot), "there is no network of it"),
 };
 
-/** For how long the trial has to be waited for, by service; none: it is on none, or each has proved itself. */
+/**
+ * For how long the trial has to be waited for, by service; none: it is on none, or each has proved
+ * itself.
+ */
 export function trialWaits(situation: Situation): { readonly service: string; readonly againInMs: number | null }[] {
   if (situation.from === null || !isOnTrial(situation.snapshot.record, situation.target)) return [];
   return judgements(situation).flatMap(({ slot, judged }) =>
@@ -74,7 +80,10 @@ function judgements({ target, kept, snapshot: { record } }: Situation): { readon
   return kept.map((slot) => ({ slot, judged: judge(slot, slot.current, trial) }));
 }
 
-/** What is recorded of a deployment at rest, if it is not yet. `proved`: the version that may be called good. */
+/**
+ * What is recorded of a deployment at rest, if it is not yet. `proved`: the version that may be
+ * called good.
+ */
 function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | null): Entry | null {
   const recovered = kept.filter(({ crash }) => crash.kind === "recovered").map(({ service }) => service.name);
   const isNews = proved !== null && (record.good?.scoreString !== proved.scoreString || record.trial !== null || record.verdict !== null);

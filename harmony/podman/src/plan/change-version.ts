@@ -1,5 +1,6 @@
-// From what there is to the version that is to be in force: images pulled and containers made while what serves still runs, then the exchange.
-// A change is made whole or not at all, since half of two versions is worse than all of the old one.
+// From what there is to the version that is to be in force: images pulled and containers made while
+// what serves still runs, then the exchange. A change is made whole or not at all, since half of
+// two versions is worse than all of the old one.
 
 import { createAll, pullAll } from "./make-ready.ts";
 import { portConflict } from "./port-conflict.ts";
@@ -14,7 +15,10 @@ import { containerName, imageReference, oldName, serviceOfName } from "../model/
 import type { Container } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 
-/** After a power cut the old version is down, and the new one may be long in coming; so it is while a trial is given up for another. */
+/**
+ * After a power cut the old version is down, and the new one may be long in coming; so it is while
+ * a trial is given up for another.
+ */
 export const reviveCurrent: Stage<Situation> = {
   name: "revive-current",
   purpose: "what served before is down, and its replacement has to be fetched first",
@@ -30,7 +34,9 @@ export const pullImages: Stage<Situation> = {
   },
 };
 
-/** Makes the containers of the new version, records its trial, and exchanges the old ones for them. */
+/**
+ * Makes the containers of the new version, records its trial, and exchanges the old ones for them.
+ */
 export const changeVersion: Stage<Situation> = {
   name: "change-version",
   purpose: "containers are not as the version says",

@@ -1,5 +1,6 @@
-// What has become of the trial of a new version is written down before anything else is decided: that it failed, that the device went down
-// meanwhile, that its journal was lost. With a verdict the planner plans for the last good version.
+// What has become of the trial of a new version is written down before anything else is decided:
+// that it failed, that the device went down meanwhile, that its journal was lost. With a verdict
+// the planner plans for the last good version.
 
 import { judge, MAX_DEVICE_FAILURES } from "./gate.ts";
 import { obstaclesToStarting } from "./host-obstacle.ts";

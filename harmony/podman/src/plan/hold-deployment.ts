@@ -1,6 +1,7 @@
-// While a person holds a deployment, what there is of it is stopped and stays so, also over a power cut, and nothing else is done for it: no
-// pull, no swap. When the hold ends is up to whoever set it. What it stopped is in the journal, since a stop of ours looks like one by hand,
-// which some restart policies respect.
+// While a person holds a deployment, what there is of it is stopped and stays so, also over a power
+// cut, and nothing else is done for it: no pull, no swap. When the hold ends is up to whoever set
+// it. What it stopped is in the journal, since a stop of ours looks like one by hand, which some
+// restart policies respect.
 
 import type { Seen } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";

@@ -1,5 +1,6 @@
-// What of the device itself keeps a service from being made or started now, and may pass: secrets, labels, device nodes and host paths
-// that are not there. Pure; each sentence names what to do on the device.
+// What of the device itself keeps a service from being made or started now, and may pass: secrets,
+// labels, device nodes and host paths that are not there. Pure; each sentence names what to do on
+// the device.
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -16,7 +17,7 @@ interface Subject {
   readonly inputs: Inputs;
 }
 
-/** Of what is made and of what is started. */
+/** Keeps a container both from being made and from being started. */
 export function secretStoreObstacle(
   { service, inputs }: Subject,
   { secrets, secretStore, application }: Pick<Snapshot, "secrets" | "secretStore" | "application">,
@@ -74,7 +75,7 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
   return [...paths, ...missingDevices(service, device)];
 }
 
-/** Also of a service that runs: it is left to run, and told. */
+/** A service that runs is left to run, and this is reported of it. */
 export function missingDevices(service: Service, { host, application: { user } }: Pick<OfDevice, "host" | "application">): Blocked[] {
   return service.devices.flatMap(({ node }): Blocked[] => {
     const fact: DeviceFact = host.devices[node] ?? { kind: "absent" };
@@ -106,12 +107,15 @@ export function missingDevices(service: Service, { host, application: { user } }
 /** Podman counts starts in whole seconds. */
 const START_GRAIN_MS = 1_000;
 
-/** Whether a node was made anew after the container was started, which then holds one that is no more. */
+/**
+ * Whether a node was made anew after the container was started, which then holds one that is no
+ * more.
+ */
 export function hasReturnedDevice(service: Service, { state, startedAtMs }: Container, host: Snapshot["host"], nowMs: number): boolean {
   if (state !== "running" || startedAtMs === null) return false;
   return service.devices.some(({ node }) => {
     const fact = host.devices[node];
-    // One that is from the future tells of a clock that was set.
+    // A node from the future means that the clock was set.
     return fact?.kind === "present" && fact.sinceMs >= startedAtMs + START_GRAIN_MS && fact.sinceMs <= nowMs;
   });
 }

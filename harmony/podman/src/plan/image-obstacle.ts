@@ -1,4 +1,5 @@
-// What of an image, or of the room for it, keeps a service from being started or replaced now, and may pass. Pure.
+// What of an image, or of the room for it, keeps a service from being started or replaced now, and
+// may pass. Pure.
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -32,7 +33,8 @@ export function imageObstacle(
       `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`${program} podman image prune -a\` removes images that nothing uses, \`${program} podman system df\` shows what takes it)`,
     );
   }
-  // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs a minute and ends in a riddle.
+  // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs
+  // a minute and ends in a riddle.
   const isLocal = reference.startsWith("localhost/");
   if ((pull !== "never" && !isLocal) || images[reference] !== null) return [];
   return blocked(

@@ -1,5 +1,6 @@
-// What decides that a container which is the wanted one is started again, stopped, resumed or left as it is: its restart policy, whose stop it
-// was, its crash loop and its trial. Pure. The stage start-services makes steps of it, and the report is told of it in the plan.
+// What decides that a container which is the wanted one is started again, stopped, resumed or left
+// as it is: its restart policy, whose stop it was, its crash loop and its trial. Pure. The stage
+// start-services makes steps of it, and the plan carries it to the report.
 
 import { lookUp } from "@harmony/schema";
 import { crashNeed, type CrashNeed } from "./crash-loop.ts";
@@ -30,14 +31,18 @@ export function keep(slot: Slot, target: Target, { record, nowMs }: Snapshot): K
 }
 
 /**
- * Whether a stop that a container shows was the agent's, for a while, and so no person's wish: a hold's or one before another start
- * (`held`), or one between two tries of what keeps ending (`crashes`).
+ * Whether a stop that a container shows was the agent's, for a while, and so no person's wish: a
+ * hold's or one before another start (`held`), or one between two tries of what keeps ending
+ * (`crashes`).
  */
 export function isStopOfOurs(service: string, container: string, { held, crashes }: SwapRecord): boolean {
   return held.includes(container) || Object.hasOwn(crashes, service);
 }
 
-/** Why it is neither started, stopped nor resumed now: a clause that goes on from the container's name. */
+/**
+ * Why it is neither started, stopped nor resumed now: a clause that goes on from the container's
+ * name.
+ */
 export function whyLeft({ service, current, need, crash }: Kept): string {
   if (crash.kind === "wait")
     return current.state === "running" ? "runs again, after it kept ending" : "keeps ending, and waits for its next try";

@@ -1,5 +1,6 @@
-// The steps that give a container what the device adds to it (inputs.ts), before it is made, and that take away what no container has
-// any more. What a container was made with is read from its label, so that the one to go back to keeps its own.
+// The steps that give a container what the device adds to it (inputs.ts), before it is made, and
+// that take away what no container has any more. What a container was made with is read from its
+// label, so that the one to go back to keeps its own.
 
 import type { Seen } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
@@ -12,7 +13,10 @@ interface Needing {
   readonly inputs: Inputs;
 }
 
-/** Comes before what is made of secrets, so that what is lost there is seen to be missing and handed over again. */
+/**
+ * Comes before what is made of secrets, so that what is lost there is seen to be missing and handed
+ * over again.
+ */
 export const repairSecretStore: Stage<Seen> = {
   name: "repair-secret-store",
   purpose: "Podman's store of secrets is damaged",
@@ -27,8 +31,9 @@ export function repairSecretStoreSteps({ secretStore }: Snapshot): Step[] {
 }
 
 /**
- * What is not there yet. `madeWith`: the label of a container that is there, which needs what it was made with; without one it is to be
- * made, which needs all or, of a service that lacks something of the device, nothing.
+ * What is not there yet. `madeWith`: the label of a container that is there, which needs what it
+ * was made with; without one it is to be made, which needs all or, of a service that lacks
+ * something of the device, nothing.
  */
 export function provideInputs(needing: readonly (Needing & { readonly madeWith?: string | undefined })[], snapshot: Snapshot): Step[] {
   const steps = new Map<string, Step>();

@@ -1,5 +1,6 @@
-// Whatever there is, and wherever a pass is cut short: plans applied to a model world end in an empty plan, with what the Score says
-// and nothing else of its deployment, and no container of another deployment is touched on the way.
+// Whatever there is, and wherever a pass is cut short: plans applied to a model world end in an
+// empty plan, with what the Score says and nothing else of its deployment, and no container of
+// another deployment is touched on the way.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -169,7 +170,7 @@ test("plans end in what the Score says, also when passes are cut short and the S
   );
 });
 
-/** Of services that are to run always: what does not stay up is at fault. */
+/** All services are to run always: what does not stay up is at fault. */
 const lasting = score.map(({ services }) => ({ services: services.map((one) => ({ ...one, pull: "missing", restart: "always" })) }));
 
 test("what was good serves at the end if the new version does not, whatever the new one does and wherever it is cut short", () => {

@@ -1,11 +1,14 @@
-// From what should be and what is to the steps between: pure, total, deterministic. The planner is the lists of stages below: each stage is one
-// decision by name, and says why when there is nothing to do for it (`explain --stages`). After a crash at any step the containers'
-// names and the journal say where to go on. What runs is stopped only when its replacement is pulled and created, and what is good is removed
-// only when its replacement has proved itself. Steps of a pass are applied in order until one fails; what has to wait for another pass is
-// simply not planned in this one.
+// From what should be and what is to the steps between: pure, total, deterministic. The planner is
+// the lists of stages below: each stage is one decision by name, and says why when there is nothing
+// to do for it (`explain --stages`). After a crash at any step the containers' names and the
+// journal say where to go on. What runs is stopped only when its replacement is pulled and created,
+// and what is good is removed only when its replacement has proved itself. Steps of a pass are
+// applied in order until one fails; what has to wait for another pass is simply not planned in this
+// one.
 //
-// A container is started by start-services (it is the wanted one and is down: kept.ts decides), by change-version (it takes over: swap.ts) or
-// by revive-current (it served before, and its replacement is long in coming).
+// A container is started by start-services (it is the wanted one and is down: kept.ts decides), by
+// change-version (it takes over: swap.ts) or by revive-current (it served before, and its
+// replacement is long in coming).
 
 import type { Blocked, Desired, StageReport } from "@harmony/core";
 import { discardInputs, discardNetwork, discardPrevious, recordProved, recordStartList, trialWaits } from "./at-rest.ts";
@@ -32,7 +35,10 @@ import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 
 /** The first with steps is done alone, before all else. */
 const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial];
-/** The first with steps is done alone, unless a version on trial is held up by it and the old one can serve meanwhile. */
+/**
+ * The first with steps is done alone, unless a version on trial is held up by it and the old one
+ * can serve meanwhile.
+ */
 const IMAGES: readonly Stage<Wanted>[] = [repairImage, verifyImage, pruneImages];
 /** The first with steps is done alone; then all is seen anew. */
 const IN_ORDER: readonly Stage<Situation>[] = [recordLostTrial, discardBroken, settleNames, judgeTrial];
@@ -92,7 +98,10 @@ function planWanted(wanted: Wanted): Planned {
   return { steps, blocked: planned.blocked, recheckAfterMs, stages: [...urgent.stages, ...images.stages, ...stages] };
 }
 
-/** While something that may pass stands in the way of a version on trial, or is repaired, the old version serves; null: it does not. */
+/**
+ * While something that may pass stands in the way of a version on trial, or is repaired, the old
+ * version serves; null: it does not.
+ */
 function planMeanwhile(wanted: Wanted, isHeldUp: boolean): Planned | null {
   const { deployment, target, snapshot } = wanted;
   const { record } = snapshot;

@@ -1,4 +1,5 @@
-// What a crash or a power cut left half-way is put in order before anything else is decided of a version.
+// What a crash or a power cut left half-way is put in order before anything else is decided of a
+// version.
 
 import type { Situation } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
@@ -11,7 +12,10 @@ export const discardBroken: Stage<Situation> = {
   plan: ({ own }) => stepsOr(own.filter(({ state }) => state === "broken").flatMap(discard), "no container is half removed"),
 };
 
-/** Brings names that a crash left half-way to where the exchange goes on; of two containers that nobody wants one goes. */
+/**
+ * Brings names that a crash left half-way to where the exchange goes on; of two containers that
+ * nobody wants one goes.
+ */
 export const settleNames: Stage<Situation> = {
   name: "settle-names",
   purpose: "containers bear names that an exchange was left with half-way",

@@ -1,4 +1,5 @@
-// What is done for images before anything else, and what stands in the way of a service for the sake of its image.
+// What is done for images before anything else, and what stands in the way of a service for the
+// sake of its image.
 
 import { expect, test } from "vitest";
 import { container, desired, inWords, snapshot } from "../../test/scene.ts";

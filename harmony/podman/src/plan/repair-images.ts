@@ -1,6 +1,8 @@
-// What is done for images before anything else: a damaged container or image is repaired; an image whose program cannot be executed is read
-// as a whole, once; images that nothing refers to are pruned when a pull is due and the disk is short, or a container has met a full one. Pure,
-// from the facts that observe-images.ts gathers. What none of it helps is an obstacle to its service alone (image-obstacle.ts).
+// What is done for images before anything else: a damaged container or image is repaired; an image
+// whose program cannot be executed is read as a whole, once; images that nothing refers to are
+// pruned when a pull is due and the disk is short, or a container has met a full one. Pure, from
+// the facts that observe-images.ts gathers. What none of it helps is an obstacle to its service
+// alone (image-obstacle.ts).
 
 import { lookUp } from "@harmony/schema";
 import { missingBytes } from "./image-obstacle.ts";
@@ -14,12 +16,21 @@ import type { Step } from "../model/step.ts";
 import type { Service } from "../score/service.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 
-/** What a loader or the kernel says of a program that is cut short. It can be the image's own fault too. */
+/**
+ * What a loader or the kernel says of a program that is cut short. It can be the image's own fault
+ * too.
+ */
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;
-/** Not executable, not found, and ended by SIGILL, SIGBUS, SIGSEGV: what a program does that lacks a part of itself. */
+/**
+ * How a program ends that lacks a part of itself: not executable, not found, by SIGILL, SIGBUS or
+ * SIGSEGV.
+ */
 const ENDS_LIKE_CUT: ReadonlySet<number> = new Set([126, 127, 132, 135, 139]);
 
-/** Removes what Podman said is damaged, so that the next pass fetches and makes it again: the next cure of each incident. */
+/**
+ * Removes what Podman said is damaged, so that the next pass fetches and makes it again: the next
+ * cure of each incident.
+ */
 export const repairImage: Stage<Wanted> = {
   name: "repair-image",
   purpose: "an image or a container of it is damaged in Podman's storage",
@@ -30,7 +41,10 @@ export const repairImage: Stage<Wanted> = {
     ),
 };
 
-/** Reads an image as a whole, once, after its program has failed as one does that a power cut has cut short. */
+/**
+ * Reads an image as a whole, once, after its program has failed as one does that a power cut has
+ * cut short.
+ */
 export const verifyImage: Stage<Wanted> = {
   name: "verify-image",
   purpose: "a program could not be executed, so its image may be damaged",

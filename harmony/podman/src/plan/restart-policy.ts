@@ -4,14 +4,18 @@ import type { Service } from "../score/service.ts";
 import type { Container } from "../model/snapshot.ts";
 
 /**
- * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container that is started while 4.9 still
- * clears up runs without its ports. What has not come back after this time is ours to start. Times of exit are known in seconds.
+ * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container
+ * that is started while 4.9 still clears up runs without its ports. What has not come back after
+ * this time is ours to start. Times of exit are known in seconds.
  */
 const LEFT_TO_PODMAN_MS = 3_000;
 
 export type RestartNeed = "start" | "stop" | "resume" | "wait" | "nothing";
 
-/** What the restart policy asks for, of a container that is the wanted one. `isOurStop`: a stop that it shows was not a person's. */
+/**
+ * What the restart policy asks for, of a container that is the wanted one. `isOurStop`: a stop that
+ * it shows was not a person's.
+ */
 export function restartNeed(
   service: Service,
   container: Container,

@@ -1,4 +1,5 @@
-// The planner when a new version has failed, or cannot be started for a reason that may pass: the way back, from any step of the way.
+// The planner when a new version has failed, or cannot be started for a reason that may pass: the
+// way back, from any step of the way.
 
 import { expect, test } from "vitest";
 import { type Row, testTable } from "../../test/planner-table.ts";

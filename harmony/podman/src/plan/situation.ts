@@ -1,5 +1,6 @@
-// How things stand for one version of a deployment: what there is of each service, what is kept, what changes with it, what has to leave and
-// what stands in the way. Computed once, so that every stage decides from the same.
+// How things stand for one version of a deployment: what there is of each service, what is kept,
+// what changes with it, what has to leave and what stands in the way. Computed once, so that every
+// stage decides from the same.
 
 import type { Blocked } from "@harmony/core";
 import { portConflict } from "./port-conflict.ts";
@@ -32,7 +33,7 @@ export interface Situation extends Wanted {
   readonly from: Target | null;
   /** The record in which the version is on trial; null: it is on none. */
   readonly opened: SwapRecord | null;
-  /** That it is on trial is not recorded yet. */
+  /** It is on trial, which is not recorded yet. */
   readonly isToBegin: boolean;
   readonly swap: SwapContext;
   readonly slots: readonly Slot[];

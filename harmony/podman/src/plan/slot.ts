@@ -1,6 +1,7 @@
-// What there is of one service: the container in force (`app_web`), the one made to take over (`app_web.next`), the one before it that is
-// kept (`app_web.old`), and which of them is as the target says. A container made from another Score string still fits if both Scores
-// derive the same container.
+// What there is of one service: the container in force (`app_web`), the one made to take over
+// (`app_web.next`), the one before it that is kept (`app_web.old`), and which of them is as the
+// target says. A container made from another Score string still fits if both Scores derive the same
+// container.
 
 import { canonicalJson } from "@harmony/schema";
 import { type ContainerSpec, containerSpec, type SpecContext } from "../model/container-spec.ts";
@@ -24,7 +25,10 @@ export interface Slot {
   readonly wanted: "current" | "previous" | "next" | "neither";
   /** `previous` is as the good version says, and `current` is not. */
   readonly isGoodKept: boolean;
-  /** `current` is as the good version says, and was not exchanged for it: a trial leaves it as it was. */
+  /**
+   * `current` is as the good version says, and was not exchanged for it: a trial leaves it as it
+   * was.
+   */
   readonly isLeft: boolean;
 }
 
@@ -47,7 +51,8 @@ export function slotsOf(options: {
     };
     const [current, next, previous] = [named(names.current), named(names.next), named(names.previous)];
     const inputs = inputsOf(service, context);
-    // What is missing now may have been there when it was made: that is no reason to touch it. What is gone back to keeps its own.
+    // What is missing now may have been there when it was made: that is no reason to touch it. What
+    // is gone back to keeps its own.
     const isInputsKnown = target.kind === "desired" && inputs.missing.length === 0;
     const isGood = (container: Container | undefined): boolean =>
       good !== null && container !== undefined && isMadeAs(good, service.name, container, context);

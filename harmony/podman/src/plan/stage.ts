@@ -1,5 +1,5 @@
-// A stage is one decision of the planner, by name: a small pure function that gives steps, or says why there is nothing to do for it. The
-// lists in planner.ts say in which order stages are asked.
+// A stage is one decision of the planner, by name: a small pure function that gives steps, or says
+// why there is nothing to do for it. The lists in planner.ts say in which order stages are asked.
 
 import type { StageReport } from "@harmony/core";
 import type { Step } from "../model/step.ts";

@@ -1,4 +1,5 @@
-// Which stage decides what: the answer that `iot-agent explain --stages` gives, for each thing that a stranger may ask about.
+// Which stage decides what: the answer that `iot-agent explain --stages` gives, for each thing that
+// a stranger may ask about.
 
 import { expect, test } from "vitest";
 import { container, desired, type Have, NOW_MS, proved, snapshot, trial, version } from "../../test/scene.ts";

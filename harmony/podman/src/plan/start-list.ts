@@ -1,11 +1,12 @@
-// Which containers of a deployment are to run after a power cut. Pure; store/start-list.ts keeps them.
+// Which containers of a deployment are to run after a power cut. Pure; store/start-list.ts keeps
+// them.
 
 import { isStopOfOurs, type Kept } from "./kept.ts";
 import { restartNeed } from "./restart-policy.ts";
 import { isCompleted } from "../model/container-state.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
 
-/** Not what a person stopped and his restart policy keeps down, and not what is to run once. */
+/** Leaves out what a person stopped and its restart policy keeps down, and what is to run once. */
 export function startListOf(kept: readonly Pick<Kept, "service" | "current">[], record: SwapRecord): string[] {
   return kept
     .filter(({ service, current }) => {

@@ -1,5 +1,5 @@
-// What keeps up the containers that are as the version says. Whether one is started, stopped or resumed is decided in kept.ts; here it becomes
-// steps, with what such a container needs to start.
+// What keeps up the containers that are as the version says. Whether one is started, stopped or
+// resumed is decided in kept.ts; here it becomes steps, with what such a container needs to start.
 
 import { hasReturnedDevice } from "./host-obstacle.ts";
 import { type Kept, whyLeft } from "./kept.ts";
@@ -33,7 +33,9 @@ export const recordOwnStops: Stage<Situation> = {
   },
 };
 
-/** Starts what is down and is to run, and stops or resumes what its restart policy does not want so. */
+/**
+ * Starts what is down and is to run, and stops or resumes what its restart policy does not want so.
+ */
 export const startServices: Stage<Situation> = {
   name: "start-services",
   purpose: "a container is not in the state that its restart policy asks for, or has to be started again to do its work",
@@ -63,7 +65,10 @@ function stepsFor(slot: Kept, trial: Trial, snapshot: Snapshot): Step[] {
   return need === "resume" ? unpause(current) : [];
 }
 
-/** It runs, and cannot do its work before its next start. What is never started again by anyone is left alone. */
+/**
+ * It runs, and cannot do its work before its next start. What is never started again by anyone is
+ * left alone.
+ */
 function isToStartAgain({ service, current }: Pick<Kept, "service" | "current">, { host, nowMs }: Snapshot): boolean {
   return (current.hasLostNetwork && service.restart.policy !== "no") || hasReturnedDevice(service, current, host, nowMs);
 }

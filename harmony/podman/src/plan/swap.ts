@@ -1,6 +1,7 @@
-// How one service's container takes over from another, and how it goes back. The old one is stopped only when the new one exists, and what
-// is good is kept under its `.old` name until the new one has proved itself. After a crash between any two steps the names say where to
-// go on: `settle` brings names that a crash left half-way to where the rest of the planner begins.
+// How one service's container takes over from another, and how it goes back. The old one is stopped
+// only when the new one exists, and what is good is kept under its `.old` name until the new one
+// has proved itself. After a crash between any two steps the names say where to go on: `settle`
+// brings names that a crash left half-way to where the rest of the planner begins.
 
 import { portConflict } from "./port-conflict.ts";
 import { serviceOfName } from "../model/names.ts";
@@ -12,10 +13,16 @@ import type { Step } from "../model/step.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 300;
-/** pasta, which holds the ports, ends a little after its container: one start in ten came too early on 5.4; on 4.9 it took over 2 s under load. */
+/**
+ * pasta, which holds the ports, ends a little after its container: one start in ten came too early
+ * on 5.4; on 4.9 it took over 2 s under load.
+ */
 export const PORT_RELEASE_MS = 5_000;
 
-/** What there is to go back to, and where a failure is recorded; null: nothing, what goes is removed. */
+/**
+ * What there is to go back to, and where a failure is recorded; null: nothing, what goes is
+ * removed.
+ */
 export type Trial = { readonly deployment: string; readonly record: SwapRecord } | null;
 
 export interface SwapContext {
@@ -40,7 +47,10 @@ export function settle(slot: Slot, { trial }: SwapContext): Step[] {
   return isUp(next) && !isUp(current) ? [...retire(slot, current, trial), takeOver(next)] : discard(next);
 }
 
-/** A slot that is not as the target says: its container is stopped, the wanted one started. Names are put right after all are up. */
+/**
+ * A slot that is not as the target says: its container is stopped, the wanted one started. Names
+ * are put right after all are up.
+ */
 export function exchange(slot: Slot, context: SwapContext): { readonly stop: Step[]; readonly start: Step[]; readonly names: Step[] } {
   const { service, current, next, previous, wanted, names } = slot;
   const { trial, keepsNext } = context;
@@ -72,7 +82,8 @@ export function exchange(slot: Slot, context: SwapContext): { readonly stop: Ste
         names: [...discardNext, rename(slot, current.name, names.next), takeOver],
       };
     }
-    // Before the old one is started: on a full disk Podman could not clear up after what has ended, which holds its port until it is removed.
+    // Before the old one is started: on a full disk Podman could not clear up after what has ended,
+    // which holds its port until it is removed.
     return { stop: [...stopNext, ...discard(current)], start: running, names: [...discardNext, takeOver] };
   }
   if (current === undefined) return { stop: [], start: [start(names.current, 0)], names: [] };

@@ -1,5 +1,6 @@
-// A new version is on trial until it has proved itself, if there is something to go back to. What the journal says of it at each turn: that
-// it begins, that it stands by, that it failed and why. Pure; stages decide when it is said (follow-trial.ts), steps write it.
+// A new version is on trial until it has proved itself, if there is something to go back to. What
+// the journal says of it at each turn: that it begins, that it stands by, that it failed and why.
+// Pure; stages decide when it is said (follow-trial.ts), steps write it.
 
 import type { Application } from "../model/application.ts";
 import type { Outcome } from "@harmony/core";
@@ -19,7 +20,9 @@ export function journal(deployment: string, { record, why }: Entry): Step {
   return { kind: "journal", deployment, record, why };
 }
 
-/** What is gone back to if the target fails; null: nothing is known to be good, or the target is it. */
+/**
+ * What is gone back to if the target fails; null: nothing is known to be good, or the target is it.
+ */
 export function wayBack(target: Target, own: readonly Container[], record: SwapRecord): Target | null {
   if (target.kind !== "desired") return null;
   const good = record.good === null ? goodOfLabels(target, own) : goodOf(record, "rolled-back");
@@ -30,7 +33,9 @@ export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVers
   return trial?.to.scoreString === scoreString;
 }
 
-/** The record in which the target is on trial and tried; the one there is if that says so already. */
+/**
+ * The record in which the target is on trial and tried; the one there is if that says so already.
+ */
 export function openTrial(target: Target, from: Target, own: readonly Container[], snapshot: Snapshot): SwapRecord {
   const { record, device, nowMs } = snapshot;
   const { trial } = record;
@@ -90,7 +95,10 @@ export function recordFailure(record: SwapRecord, outcome: Outcome, nowMs: numbe
   return { ...record, trial: { ...trial, failure: { service, reason, why: `it could not be started: ${detail}` } } };
 }
 
-/** Of a deployment whose journal is lost, or that is older than its journal: what else runs well was good. */
+/**
+ * Where the journal is lost, or the deployment is older than its journal: what else runs well was
+ * good.
+ */
 function goodOfLabels({ scoreString }: Target, own: readonly Container[]): Target | null {
   const others = own.filter((container) => container.scoreString !== scoreString);
   const latest = others.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];

@@ -1,4 +1,5 @@
-// Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would have taken. Pure.
+// Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would
+// have taken. Pure.
 
 import type { Desired, Explanation } from "@harmony/core";
 import { serviceOfName } from "../model/names.ts";

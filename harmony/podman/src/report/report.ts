@@ -1,5 +1,6 @@
-// Words what was seen, planned, done and is being done, and decides nothing: which version is to be in force, what is started again and which
-// limits nobody enforces is the plan's. Pure. The sentences are read in the status, on the command line and in the device's journal alike.
+// Words what was seen, planned, done and is being done, and decides nothing: which version is to be
+// in force, what is started again and which limits nobody enforces is the plan's. Pure. The
+// sentences are read in the status, on the command line and in the device's journal alike.
 
 import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";

@@ -17,7 +17,7 @@ export function heldMessage(
   return `held until ${day}${timeOfDay(hold.until).slice(0, 5)} by a person: ${hold.reason}; \`${program} release ${deployment}\` ends it`;
 }
 
-/** Of an RFC 3339 time, in the device's time zone: `12:31:05`. */
+/** An RFC 3339 time as it is in the device's time zone: `12:31:05`. */
 export function timeOfDay(text: string): string {
   return new Date(text).toTimeString().slice(0, 8);
 }
