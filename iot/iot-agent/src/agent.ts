@@ -1,7 +1,9 @@
-// The agent, wired in one direction: what should be (desired/) to the workers that make it so (reconcile/), and their reports to whoever
-// wants to hear of them: the status in NATS (status/), systemd (systemd/), the history and the person at the device (local/). Each part
-// knows those above it and says nothing to those below, which subscribe to its events. The agent works from its own disk before NATS was
-// ever reached, and ends when the signal is aborted. What runs on the Topology keeps running.
+// The agent, wired in one direction: what should be (desired/) to the workers that make it so
+// (reconcile/), and their reports to whoever wants to hear of them: the status in NATS (status/),
+// systemd (systemd/), the history and the person at the device (local/). Each part knows those
+// above it and says nothing to those below, which subscribe to its events. The agent works from its
+// own disk before NATS was ever reached, and ends when the signal is aborted. What runs on the
+// Topology keeps running.
 
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
@@ -22,7 +24,7 @@ import { History } from "./status/history.ts";
 import { Problems } from "./status/problems.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
-import { SentenceTeller } from "./systemd/sentence-teller.ts";
+import { SentencePublisher } from "./systemd/sentence-publisher.ts";
 import type { ServiceManager } from "./systemd/service-manager.ts";
 import { keepWatchdogFed } from "./systemd/watchdog.ts";
 
@@ -53,7 +55,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     signal,
   });
   await openLocalSocket({ folder: config.runDir, actions: localActions({ device: config.device, ...parts }), log, signal });
-  // Not when NATS is reached: what runs here needs neither.
+  // It is ready before NATS is reached: what runs on the device does not need NATS.
   serviceManager.ready();
   sentence.changed();
   try {
@@ -72,7 +74,7 @@ interface Parts {
   readonly desired: DesiredState;
   readonly workers: Workers;
   readonly sender: StatusSender;
-  readonly sentence: SentenceTeller;
+  readonly sentence: SentencePublisher;
   readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
 }
 
@@ -97,9 +99,9 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     remembered: (name) => sinceOf(history.last(name)),
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
-  const sentence = new SentenceTeller({
+  const sentence = new SentencePublisher({
     standing: () => ({ connection: connection.state, deployments: sender.deployments(), problem: problems.worst() }),
-    tell: (text) => serviceManager.status(text),
+    publish: (text) => serviceManager.status(text),
   });
   workers.events.on("reported", (name, report) => sender.tell(name, report));
   workers.events.on("removed", (name) => sender.forget(name));
@@ -122,7 +124,8 @@ async function followUntilAborted(options: AgentOptions, { connection, desired, 
     device,
     log,
     signal,
-    // Each status is acknowledged, and one that is not makes the connection prove itself: pings would only cost their bytes.
+    // Each status is acknowledged, and one that is not makes the connection prove itself, so more
+    // pings would only cost their bytes.
     pingIntervalMs: STATUSES_PER_PING * statusIntervalMs,
     onState: (state) => connection.become(state),
   });

@@ -1,4 +1,4 @@
-// What the local API can have done, tied to the parts of the agent that do it.
+// Ties what a person may ask over the socket to the parts of the agent that do it.
 
 import { errorText } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, HistoryEntry, LocalExplanation } from "@iot/contracts";
@@ -36,7 +36,7 @@ export function localActions(parts: {
   };
 }
 
-/** What cannot be looked at now is what the person wants to hear of. */
+/** The person wants to know why it cannot be looked at now, so that is part of the answer. */
 async function lookNow(
   workers: Pick<Workers, "explain">,
   name: DeploymentName,
