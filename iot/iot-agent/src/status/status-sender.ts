@@ -7,6 +7,7 @@ import type { Inventory } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
+import { fitStatus } from "./fit-status.ts";
 import { advance, type WorkerReport } from "./status.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
@@ -54,6 +55,7 @@ export class StatusSender {
   readonly #tries = new Map<DeploymentName, WorkerReport>();
   readonly #lastingTries: KeyedQueue<DeploymentName>;
   #writer: StatusWriter | null = null;
+  #cutSince: string | null = null;
   #sentInventory = "";
   #toldError = "";
 
@@ -149,7 +151,12 @@ export class StatusSender {
 
   async #sendStatus(signal: AbortSignal): Promise<number | null> {
     if (this.#writer === null) return null;
-    await this.#writer.putStatus(this.#options.status(this.#deployments), signal);
+    const { status, cutSince } = fitStatus(this.#options.status(this.#deployments), this.#cutSince);
+    if (cutSince !== null && this.#cutSince === null) {
+      this.#options.log.warn("the status is too large, so words and services are left out of it", { reason: "StatusTooLarge" });
+    }
+    this.#cutSince = cutSince;
+    await this.#writer.putStatus(status, signal);
     this.#toldError = "";
     return this.#options.statusIntervalMs;
   }
