@@ -7,8 +7,9 @@ import type { Inventory } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
+import type { WorkerReport } from "../reconcile/worker-report.ts";
 import { fitStatus } from "./fit-status.ts";
-import { advance, type WorkerReport } from "./status.ts";
+import { advance } from "./status.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
 const TRANSITION_DELAY_MS = 50;
