@@ -4,7 +4,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { AGENT_FLAGS } from "@iot/build";
-import type { SimulatedDevice } from "@iot/e2e/demo/simulated-device";
+import type { SimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { run } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
 import { mountLoopDisk } from "./loop-disk.ts";

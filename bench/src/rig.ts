@@ -1,6 +1,6 @@
 // A device with its agent, and a NATS that it is connected to: what most measurements start from.
 
-import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "@iot/e2e/demo/simulated-device";
+import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
 import { connectMessaging, type DesiredStateStore, openDesiredState, openInventoryStore, openStatusStore } from "@iot/messaging";

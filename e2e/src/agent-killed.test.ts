@@ -13,7 +13,7 @@ import { rollBackMoments, type StepKind, type SwapMoment, swapMoments } from "@h
 import { errorText } from "@harmony/runtime";
 import { eventually, type Interceptor, makeImage, type Registry, startInterceptor, startRegistry } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FaultWorld } from "./fault-world.ts";
+import { FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const WAIT_MS = 40_000;

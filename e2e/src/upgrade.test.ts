@@ -6,8 +6,8 @@
 import { agentPackageOfCommit, agentPackageOfTree, eventually, FIRST_RELEASE, makeTempFolder, run, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import { installPackage } from "../demo/install-agent.ts";
-import { FaultWorld } from "./fault-world.ts";
+import { installPackage } from "../world/install-agent.ts";
+import { FaultWorld } from "../world/fault-world.ts";
 
 const WAIT_MS = 60_000;
 const NAMES = ["steady", "held", "barred", "passes", "fails"] as const;

@@ -24,8 +24,8 @@ import {
   startRelay,
   startServerProcess,
 } from "@iot/testkit";
-import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "../demo/simulated-device.ts";
-import { deploymentYaml } from "../demo/workload.ts";
+import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "./simulated-device.ts";
+import { deploymentYaml } from "./workload.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const WAIT_MS = 60_000;
