@@ -23,7 +23,10 @@ const READY: HostFacts = {
   lingers: true,
   podmanSocket: { enabled: "enabled", active: "active" },
   folders: SCORE.directories.map(({ path, mode, owner }) => ({
-    ...{ path, mode, owner: owner === "root" ? "root" : "iot-agent", group: "iot-agent" },
+    path,
+    mode,
+    owner: owner === "root" ? "root" : "iot-agent",
+    group: "iot-agent",
     holdsForeign: owner !== "root",
   })),
   files: managedFiles(SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),

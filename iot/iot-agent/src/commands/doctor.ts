@@ -30,7 +30,7 @@ import { sentenceOf, unitState } from "./why-not-running.ts";
 export const doctor: Command = {
   usage: "doctor [--json]",
   summary: "look at all that the agent stands on, and say what would mend it",
-  details: `\nExit code ${EXIT.failed} when something is bad. As root it sees everything: sudo iot-agent doctor.\n`,
+  details: `\nExit code ${EXIT.failed} when something is bad. As root it sees what the agent's user sees: sudo iot-agent doctor.\n`,
   async run(args, at) {
     const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
     const findings = await examine(at);
@@ -110,10 +110,9 @@ async function userChecks(passwd: string): Promise<readonly Finding[]> {
   ];
 }
 
-/** The agent's own socket only root can ask, beside the one for people. */
+/** The agent's own socket only its user can ask, beside the one for people. */
 async function podmanChecks(at: Surroundings, uid: number | null, config: AgentConfig | UserError): Promise<readonly Finding[]> {
-  const isRoot = process.getuid?.() === 0;
-  const sockets = new Set([...(isRoot && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
+  const sockets = new Set([...(isOneOf([0, uid]) && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
   const answers = await Promise.all([...sockets].map(async (socket) => ({ socket, info: await infoOf(socket, at.signal) })));
   const info = answers.map((answer) => answer.info).find((found) => !(found instanceof Error));
   return [
@@ -124,6 +123,10 @@ async function podmanChecks(at: Surroundings, uid: number | null, config: AgentC
   ];
 }
 
+function isOneOf(uids: readonly (number | null)[]): boolean {
+  return uids.includes(process.getuid?.() ?? null);
+}
+
 async function infoOf(socketPath: string, signal: AbortSignal): Promise<Info | Error> {
   return connectPodman({ socketPath })
     .info(signal)
@@ -132,7 +135,7 @@ async function infoOf(socketPath: string, signal: AbortSignal): Promise<Info | E
 
 async function containersConf(uid: number | null): Promise<readonly string[] | null> {
   const home = `/home/${AGENT_USER}/.config/containers`;
-  const mayRead = process.getuid?.() === 0 || process.getuid?.() === uid;
+  const mayRead = isOneOf([0, uid]);
   const files = ["/usr/share/containers", "/etc/containers", home].flatMap((folder) => [`${folder}/containers.conf`]);
   const folders = ["/etc/containers/containers.conf.d", `${home}/containers.conf.d`];
   const more = await Promise.all(folders.map(async (folder) => (await machine.list(folder)).map((name) => `${folder}/${name}`)));
