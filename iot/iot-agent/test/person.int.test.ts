@@ -336,48 +336,6 @@ test("support-bundle tells whoever may not read the journal, and of a stopped ag
   await untilSentence("2 of 2 deployments running");
 });
 
-test("root's support-bundle holds nothing that the agent's user has put in by a link, and no pipe holds it up", async () => {
-  const asAgent = (text: string) => device.exec(["sh", "-euc", text], { user: "iot-agent" });
-  const bundle = async (file: string): Promise<string> => {
-    expect(await agent.command("root", "support-bundle", file)).toMatchObject({ exitCode: 0 });
-    return (await run(["tar", "--extract", "--to-stdout", "--gzip", "--file", device.pathOnHost(file)])).stdout;
-  };
-  await device.exec(["sh", "-euc", "echo only-root-knows >/root/secret && chmod 0600 /root/secret && mkdir -p /etc/iot-agent/secrets"]);
-  await agent.systemctl("stop", "iot-agent");
-  // As on a device whose configuration was that user's.
-  await device.exec(["sh", "-euc", "cp -a /etc/iot-agent /etc/kept && chown -R iot-agent /etc/iot-agent"]);
-  const state = "/var/lib/iot-agent";
-  await asAgent(`cd /etc/iot-agent && ln -sf /root/secret config.toml && ln -sf /root/secret secrets/one && mkfifo secrets/two
-    mv ${state}/history.jsonl ${state}/kept.jsonl && ln -s /root/secret ${state}/history.jsonl && cp ${state}/desired-state.json ${state}/kept.json
-    mkdir -p $HOME/.config/containers && ln -s /root/secret $HOME/.config/containers/containers.conf`);
-  const linked = await bundle("/tmp/linked.tar.gz");
-  expect(linked).not.toContain("only-root-knows");
-  expect(linked).toContain("/etc/iot-agent/config.toml cannot be read by this user");
-  expect((await agent.command("root", "doctor")).text).toContain("this user may not read it");
-  await asAgent(`cd /etc/iot-agent && rm config.toml ${state}/history.jsonl $HOME/.config/containers/containers.conf
-    mkfifo config.toml ${state}/history.jsonl $HOME/.config/containers/containers.conf`);
-  expect(await bundle("/tmp/pipes.tar.gz")).toContain("the agent is not running (inactive)");
-  // A link in the place of the file that is to be written is no file of that name.
-  await asAgent("ln -s /root/written /tmp/planted.tar.gz");
-  expect((await agent.command("root", "support-bundle", "/tmp/planted.tar.gz")).text).toContain("cannot write /tmp/planted.tar.gz: EEXIST");
-  expect((await device.exec(["ls", "/root/written"], { allowExitCodes: [2] })).exitCode).toBe(2);
-  await asAgent(`rm $HOME/.config/containers/containers.conf && mv ${state}/kept.jsonl ${state}/history.jsonl && rm ${state}/kept.json`);
-  await device.exec(["sh", "-euc", "rm -rf /etc/iot-agent && mv /etc/kept /etc/iot-agent"]);
-  await agent.systemctl("start", "iot-agent");
-  await untilSentence("2 of 2 deployments running");
-});
-
-test("root's command asks no other socket than the agent's user may, whatever link is in its place", async () => {
-  await device.exec(["sh", "-euc", "systemd-run --quiet --unit=roots-podman podman system service --time=0 unix:///run/roots.sock"]);
-  await device.exec(["sh", "-euc", "until [ -S /run/roots.sock ]; do :; done; chmod 0600 /run/roots.sock"]);
-  const asAgent = (text: string) => device.exec(["sh", "-euc", text], { user: "iot-agent" });
-  await asAgent("cd /run/iot-agent && mv podman.sock kept.sock && ln -s /run/roots.sock podman.sock");
-  const { text, exitCode } = await agent.command("root", "podman", "--url=unix:///run/iot-agent/podman.sock", "ps");
-  expect({ text, exitCode }).toEqual({ text: expect.stringContaining("permission denied") as unknown, exitCode: 125 });
-  await asAgent("cd /run/iot-agent && mv kept.sock podman.sock");
-  await agent.systemctl("stop", "roots-podman");
-});
-
 test("a process that does not advance any more is started anew by systemd, and containers do not notice", async () => {
   const id = async (): Promise<string> =>
     (await agent.command("root", "podman", "inspect", "--format={{.Id}}{{.State.StartedAt}}", "hello_hello")).stdout;
