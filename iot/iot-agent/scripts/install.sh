@@ -71,10 +71,10 @@ done
 if [[ -n $nats_pass_file ]]; then
   [[ -r $nats_pass_file ]] || bad "--nats-pass-file $nats_pass_file: there is no such file, or you may not read it"
   IFS= read -r nats_pass <"$nats_pass_file" || [[ -n $nats_pass ]] || bad "--nats-pass-file $nats_pass_file: there is nothing in it"
+elif [[ ($nats_pass == - || -z $nats_pass) && -t 0 ]]; then
+  IFS= read -rsp "Password of the NATS user $nats_user: " nats_pass && echo >&2
 elif [[ $nats_pass == - ]]; then
   IFS= read -r nats_pass || [[ -n $nats_pass ]] || bad "--nats-pass -: there is nothing on the standard input"
-elif [[ -z $nats_pass && -t 0 ]]; then
-  IFS= read -rsp "Password of the NATS user $nats_user: " nats_pass && echo >&2
 fi
 for option in host device_id nats_url nats_user nats_pass; do
   [[ -n ${!option} ]] || bad "--${option//_/-} is missing"
