@@ -53,6 +53,7 @@ test("a support-bundle holds nothing that only root may read", async () => {
   // What is root's alone to read is there all the same.
   expect(texts).toMatch(/systemd\[1\]: Started iot-agent\.service/);
   expect((await agent.command("root", "doctor")).text).toMatch(/BAD +configuration .*this user may not read it/);
+  expect((await agent.command("root", "doctor")).text).toMatch(/BAD +folder of configuration +others than root may write/);
   await asAgent("rm $HOME/.config/containers/containers.conf");
 });
 

@@ -1,10 +1,12 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it should be with the command that mends it.
 // Works with and without a running agent, as root and as a member of the group; what only root may see it says.
 
+import { dirname } from "node:path";
 import { connectPodman, type Info } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 import { wrap } from "@iot/report";
 import { type AgentConfig, readConfig } from "../config.ts";
+import { DEFAULT_CONFIG_FILE } from "../arguments.ts";
 import { LocalStatus } from "./answers.ts";
 import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";
@@ -23,7 +25,7 @@ import {
 } from "./doctor/network-checks.ts";
 import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
-import { AGENT_USER, checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./doctor/user-checks.ts";
+import { AGENT_USER, checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./doctor/user-checks.ts";
 import { podmanSocket } from "./podman-socket.ts";
 import { sentenceOf, unitState } from "./why-not-running.ts";
 
@@ -45,7 +47,7 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
   const [config, status, environments] = await Promise.all([configOf(at, uid), statusOf(at), readEnvironments()]);
   const groups = await Promise.all([
     serviceChecks(at, status),
-    userChecks(passwd),
+    userChecks(passwd, at),
     podmanChecks(at, uid, config),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
@@ -94,8 +96,10 @@ async function serviceChecks(at: Surroundings, status: LocalStatus | null): Prom
   return [good("service", unit.statusText === "" ? "runs" : unit.statusText), ...checkProblem(status?.problem)];
 }
 
-async function userChecks(passwd: string): Promise<readonly Finding[]> {
-  const [subuid, subgid, groups, lingers] = await Promise.all([
+async function userChecks(passwd: string, { configFile }: Surroundings): Promise<readonly Finding[]> {
+  const folder = dirname(configFile);
+  const [owner, subuid, subgid, groups, lingers] = await Promise.all([
+    machine.ownerOf(folder),
     machine.read("/etc/subuid"),
     machine.read("/etc/subgid"),
     machine.read("/etc/group"),
@@ -103,6 +107,8 @@ async function userChecks(passwd: string): Promise<readonly Finding[]> {
   ]);
   return [
     checkUser(passwd),
+    // Elsewhere it is the matter of whoever has put it there.
+    ...(configFile === DEFAULT_CONFIG_FILE ? [checkConfigFolder(folder, owner)] : []),
     checkSubordinateIds("/etc/subuid", subuid),
     checkSubordinateIds("/etc/subgid", subgid),
     checkLinger(lingers),

@@ -27,6 +27,7 @@ async function read(path: string): Promise<string | null> {
 export const machine = {
   read,
   list: (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []),
+  ownerOf: (path: string): Promise<{ readonly uid: number; readonly mode: number } | null> => stat(path).catch(() => null),
   exists: (path: string): Promise<boolean> =>
     stat(path).then(
       () => true,
