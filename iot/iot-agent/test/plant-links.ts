@@ -6,8 +6,8 @@ import { expect } from "vitest";
 
 export async function plantLinks(device: Device): Promise<void> {
   await device.exec(["chown", "-R", "iot-agent:iot-agent", "/etc/iot-agent"]);
-  const script = `cd /etc/iot-agent && ln -s /etc/sudoers.d config.toml.new && ln -sf /etc/shadow ca.pem && mkfifo pipe
-    ln -s /etc/sudoers.d/more config.toml.old.~1~ && rm -rf secrets && ln -s /etc/sudoers.d secrets && echo x >/var/tmp/x && ln -f /var/tmp/x more`;
+  const script = `cd /etc/iot-agent && ln -sfT /etc/sudoers.d config.toml.new && ln -sf /etc/shadow ca.pem && mkfifo pipe
+    ln -sf /etc/sudoers.d/more config.toml.old && rm -rf secrets && ln -s /etc/sudoers.d secrets && echo x >/var/tmp/x && ln -f /var/tmp/x more`;
   await device.exec(["sh", "-euc", script], { user: "iot-agent" });
 }
 
