@@ -39,7 +39,7 @@ beforeAll(async () => {
       podman = await startInterceptor({ listen: device.pathOnHost(PROXY), target: device.podmanSocket });
     },
   });
-  await shell("umask 077; echo 'a secret' > /etc/iot-agent/secrets/key; chown iot-agent: /etc/iot-agent/secrets/key");
+  await shell("echo 'a secret' | install -m 0640 -g iot-agent /dev/stdin /etc/iot-agent/secrets/key");
   // There from the first file in them on; to be watched, they have to be there before.
   await shell(`cd ${STATE} && install --directory --owner=iot-agent --group=iot-agent --mode=0700 swaps start mounts`);
   await world.podman("run", "--detach", "--name", "foreign", world.device.image("1"));

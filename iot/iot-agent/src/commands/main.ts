@@ -4,6 +4,7 @@ import { errorText, UserError } from "@harmony/runtime";
 import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config/config.ts";
 import { AGENT_VERSION } from "../version.ts";
 import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent-client.ts";
+import { becomeAgentUser } from "./become-agent-user.ts";
 import { type Command, EXIT, type Surroundings } from "./command.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
@@ -27,6 +28,7 @@ export async function runCommand(options: { readonly argv: readonly string[]; re
   process.stdout.once("error", () => process.exit(0));
   const controller = new AbortController();
   process.once("SIGINT", () => process.exit(130));
+  if (commandNamed(name)?.beginsAsRoot !== true) becomeAgentUser();
   const folders = await foldersOf(options.config);
   const at: Surroundings = {
     env: process.env,

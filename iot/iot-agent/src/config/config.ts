@@ -2,6 +2,7 @@
 // section that this agent does not know is another version's and is passed over; an unknown key in a section that it knows is
 // probably a slip of the pen and is warned of. A wrong file is one line: the file, the key, what was expected and what was found.
 
+import { constants } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
@@ -100,7 +101,9 @@ export async function readConfig(file: string, env: Environment): Promise<Config
   let text: string;
   let mode: number;
   try {
-    [text, { mode }] = await Promise.all([readFile(file, "utf8"), stat(file)]);
+    // A pipe in its place would never end.
+    const flag = constants.O_RDONLY | constants.O_NONBLOCK;
+    [text, { mode }] = await Promise.all([readFile(file, { encoding: "utf8", flag }), stat(file)]);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "this user may not read it" : String(cause);
