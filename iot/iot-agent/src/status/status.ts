@@ -1,5 +1,5 @@
-// What this device tells of itself. Pure: from what the workers report to the document, with the time since when it is so. When and how
-// it is sent is status-sender.ts's.
+// What this device tells of itself. Pure: from what the workers report to the document, with the
+// time since when it is so. When and how it is sent is status-sender.ts's.
 
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
 import type { Problem } from "../desired/problems.ts";
@@ -7,7 +7,9 @@ import type { WorkerReport } from "../reconcile/worker-report.ts";
 
 export interface Advance {
   readonly report: DeploymentReport;
-  /** `transition`: phase, reason or revision, which a person wants to hear of; `detail`: the rest. */
+  /**
+   * `transition`: phase, reason or revision, which a person wants to hear of; `detail`: the rest.
+   */
   readonly change: "transition" | "detail" | "none";
 }
 
