@@ -3,6 +3,7 @@
 // trouble as before is no transition.
 
 import { EventEmitter } from "node:events";
+import type { Phase } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport } from "@iot/contracts";
 import type { WorkerReport } from "../reconcile/worker-report.ts";
@@ -17,9 +18,8 @@ const LASTING_MS = 2_000;
  */
 const TRY_LASTS_MS = 15_000;
 
-type Phase = DeploymentReport["phase"];
-const ON_ITS_WAY: ReadonlySet<Phase> = new Set(["Pending", "Pulling", "Starting", "Stopping", "Removing"] as const);
-const TROUBLE: ReadonlySet<Phase> = new Set(["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"] as const);
+const ON_ITS_WAY: ReadonlySet<string> = new Set<Phase>(["Pending", "Pulling", "Starting", "Stopping", "Removing"]);
+const TROUBLE: ReadonlySet<string> = new Set<Phase>(["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"]);
 
 export type Change = Exclude<Advance["change"], "none">;
 
