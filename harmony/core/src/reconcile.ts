@@ -21,8 +21,8 @@ import type { Done, Outcome, Plan } from "./plan.ts";
  *   apply: async (step) => {
  *     if (step.kind === "rest") return rest();
  *     if (await pump.run()) return { kind: "changed" };
- *     const message = "the pump is hot: shade it";
- *     return { kind: "failed", subject: "pump", reason: "PumpHot", message, code: "hot" };
+ *     const message = "the pump is hot, and rests: shade it";
+ *     return { kind: "failed", subject: "pump", reason: "Paused", message, code: "hot" };
  *   },
  *   answer: (_wanted, _seen, { outcome }) => (outcome.code === "hot" ? [{ kind: "rest" }] : []),
  *   report: ({ snapshot, plan }) => `${snapshot.litres} litres, ${plan.steps.length} steps`,

@@ -1,6 +1,6 @@
-// What the running agent and a person's command say to each other over the agent's socket: HTTP, each answer one JSON document, a refusal
-// `Refused` with another status than 200. Both ends parse with these schemas, since the two can be of different versions in the minute
-// after an upgrade.
+// What the running agent and a person's command say to each other over the agent's socket: HTTP,
+// each answer one JSON document, a refusal `Refused` with another status than 200. Both ends parse
+// with these schemas, since the two can be of different versions in the minute after an upgrade.
 
 import * as z from "zod/mini";
 import { DeploymentReport, DeviceStatus } from "./documents/status.ts";
@@ -30,7 +30,10 @@ export const HistoryEntry = z.looseObject({
   /** RFC 3339, by the device's clock. */
   at: z.string(),
   deployment: z.string(),
-  /** As it was written, since an agent that was newer may have written it. Null: it is gone from the device. */
+  /**
+   * As it was written, since an agent that was newer may have written it. Null: it is gone from the
+   * device.
+   */
   phase: z.nullable(z.string()),
   reason: z.string(),
   message: z.string(),

@@ -1,28 +1,31 @@
-// The agent, wired in one direction: what should be (desired/) to the workers that make it so (reconcile/), and their reports to whoever
-// wants to hear of them: the status in NATS (status/), systemd (systemd/), the history and the person at the device (local/). Each part
-// knows those above it and says nothing to those below, which subscribe to its events. The agent works from its own disk before NATS was
-// ever reached, and ends when the signal is aborted. What runs on the Topology keeps running.
+// The agent, wired in one direction: what should be (desired/) to the workers that make it so
+// (reconcile/), and their reports to whoever wants to hear of them: the status in NATS (status/),
+// systemd (systemd/), the history and the person at the device (local/). Each part knows those
+// above it and says nothing to those below, which subscribe to its events. The agent works from its
+// own disk before NATS was ever reached, and ends when the signal is aborted. What runs on the
+// Topology keeps running.
 
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
-import type { DeploymentName, DeploymentReport, DeviceStatus } from "@iot/contracts";
+import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config/config.ts";
 import type { CredentialSource } from "./config/credentials.ts";
 import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
+import { Problems } from "./desired/problems.ts";
 import { StateStore } from "./desired/state-store.ts";
 import { bootId } from "./device/boot-id.ts";
 import { ConnectionNow } from "./local/connection-now.ts";
-import { historyEntry, localActions, sinceOf } from "./local/local-actions.ts";
+import { localActions } from "./local/local-actions.ts";
 import { openLocalSocket } from "./local/local-socket.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
-import { History } from "./status/history.ts";
-import { Problems } from "./status/problems.ts";
+import { History, historyEntry } from "./status/history.ts";
+import { Reports } from "./status/reports.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
-import { SentenceTeller } from "./systemd/sentence-teller.ts";
+import { SentencePublisher } from "./systemd/sentence-publisher.ts";
 import type { ServiceManager } from "./systemd/service-manager.ts";
 import { keepWatchdogFed } from "./systemd/watchdog.ts";
 
@@ -42,7 +45,7 @@ export interface AgentOptions {
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { config, serviceManager, log, signal } = options;
   const parts = wire(options, await bootId());
-  const { history, holds, desired, workers, sender, sentence } = parts;
+  const { history, holds, desired, workers, reports, sender, sentence } = parts;
   await Promise.all([desired.load(), history.load(), holds.load()]);
   workers.start(signal);
   const watchdog = keepWatchdogFed({
@@ -53,14 +56,15 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     signal,
   });
   await openLocalSocket({ folder: config.runDir, actions: localActions({ device: config.device, ...parts }), log, signal });
-  // Not when NATS is reached: what runs here needs neither.
+  // It is ready before NATS is reached: what runs on the device does not need NATS.
   serviceManager.ready();
   sentence.changed();
   try {
     await followUntilAborted(options, parts);
   } finally {
     serviceManager.stopping();
-    await Promise.all([desired.close(), workers.close(), sender.close(), sentence.close(), holds.close(), watchdog]);
+    await Promise.all([desired, workers, reports, sender, sentence, holds].map((part) => part.close()));
+    await watchdog;
     await history.close();
   }
 }
@@ -71,9 +75,10 @@ interface Parts {
   readonly holds: Holds;
   readonly desired: DesiredState;
   readonly workers: Workers;
+  readonly reports: Reports;
   readonly sender: StatusSender;
-  readonly sentence: SentenceTeller;
-  readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
+  readonly sentence: SentencePublisher;
+  readonly status: () => DeviceStatus;
 }
 
 function wire({ config, variants, inventory, serviceManager, log }: AgentOptions, boot: string): Parts {
@@ -85,28 +90,33 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   const holds = new Holds({ folder: stateDir, bootId: boot, log });
   const desired = new DesiredState({ device, store: new StateStore({ folder: stateDir, log }), problems, log });
   const workers = new Workers({ variants, desired, holds, problems, relistIntervalMs, log });
-  const status: Parts["status"] = (deployments) => {
-    const { manifestRevision } = desired;
-    const reportedAt = new Date().toISOString();
-    return deviceStatus({ ...identity, statusIntervalMs, reportedAt, manifestRevision, problem: problems.worst(), deployments });
-  };
+  const reports = new Reports({ log, history });
+  const status: Parts["status"] = () =>
+    deviceStatus({
+      ...identity,
+      statusIntervalMs,
+      reportedAt: new Date().toISOString(),
+      manifestRevision: desired.manifestRevision,
+      problem: problems.worst(),
+      deployments: reports.current(),
+    });
   const sender = new StatusSender({
     statusIntervalMs,
     log,
     status,
-    remembered: (name) => sinceOf(history.last(name)),
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
-  const sentence = new SentenceTeller({
-    standing: () => ({ connection: connection.state, deployments: sender.deployments(), problem: problems.worst() }),
-    tell: (text) => serviceManager.status(text),
+  const sentence = new SentencePublisher({
+    standing: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
+    publish: (text) => serviceManager.status(text),
   });
-  workers.events.on("reported", (name, report) => sender.tell(name, report));
-  workers.events.on("removed", (name) => sender.forget(name));
-  problems.events.on("changed", () => sender.changed());
-  sender.events.on("transition", (name, report, message) => history.add(historyEntry(name, report, message)));
-  for (const { events } of [problems, sender, connection]) events.on("changed", () => sentence.changed());
-  return { history, connection, holds, desired, workers, sender, sentence, status };
+  workers.events.on("reported", (name, report) => reports.add(name, report));
+  workers.events.on("removed", (name) => reports.forget(name));
+  reports.events.on("transition", (name, report, message) => history.add(historyEntry(name, report, message)));
+  reports.events.on("changed", (change) => sender.changed(change));
+  problems.events.on("changed", () => sender.changed("transition"));
+  for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
+  return { history, connection, holds, desired, workers, reports, sender, sentence, status };
 }
 
 async function followUntilAborted(options: AgentOptions, { connection, desired, sender }: Parts): Promise<void> {
@@ -122,7 +132,8 @@ async function followUntilAborted(options: AgentOptions, { connection, desired, 
     device,
     log,
     signal,
-    // Each status is acknowledged, and one that is not makes the connection prove itself: pings would only cost their bytes.
+    // Each status is acknowledged, and one that is not makes the connection prove itself, so more
+    // pings would only cost their bytes.
     pingIntervalMs: STATUSES_PER_PING * statusIntervalMs,
     onState: (state) => connection.become(state),
   });

@@ -1,5 +1,5 @@
-// `iot-agent hold`, `release` and `retry`: a person takes a deployment out of the agent's hands for a time, gives it back, or has something
-// tried again that the agent would not try by itself.
+// `iot-agent hold`, `release` and `retry`: a person takes a deployment out of the agent's hands for
+// a time, gives it back, or has something tried again that the agent would not try by itself.
 
 import { UserError } from "@harmony/runtime";
 import { Done, HeldUntil, HOLD_MAX_SECONDS, Released } from "@iot/contracts";

@@ -1,5 +1,6 @@
-// `iot-agent podman`: Podman as the agent's user has it, for whoever is in its group: a plain `podman ps` of another user shows that user's
-// own containers, which are none. What follows is Podman's, and so are the terminal and the exit code.
+// `iot-agent podman`: Podman as the agent's user has it, for whoever is in its group: a plain
+// `podman ps` of another user shows that user's own containers, which are none. What follows is
+// Podman's, and so are the terminal and the exit code.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";

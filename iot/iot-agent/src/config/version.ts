@@ -1,4 +1,5 @@
-// Which agent this is: the version of the build, which build/package writes into the bundle; run from its sources, that of its npm package.
+// Which agent this is: the version of the build, which build/package writes into the bundle; run
+// from its sources, that of its npm package.
 
 import manifest from "../../package.json" with { type: "json" };
 

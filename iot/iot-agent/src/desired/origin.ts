@@ -1,5 +1,6 @@
-// Which version of a deployment it is: the KV revision of its Score and the source that wrote it. Inside the agent it is this value. It is
-// text only on the Topology, where a person sees it in `podman inspect`, and from where an agent that has lost its memory learns it.
+// Which version of a deployment it is: the KV revision of its Score and the source that wrote it.
+// Inside the agent it is this value. It is text only on the Topology, where a person sees it in
+// `podman inspect`, and from where an agent that has lost its memory learns it.
 
 export interface Origin {
   readonly revision: number;

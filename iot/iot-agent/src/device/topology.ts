@@ -1,4 +1,5 @@
-// This device as a Topology: its processor, its user's Podman, and who it is. Facts that it does not know it leaves out.
+// This device as a Topology: its processor, its user's Podman, and who it is. It leaves out the
+// facts that it does not know.
 
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
@@ -12,8 +13,9 @@ export interface PodmanDeviceCapabilities extends PodmanV0Needs {
 }
 
 /**
- * What the fleet hears of each trait; null: nothing. The processor has a field of its own, and what else is null serves the Podman that is
- * named already: every agent of this kind has it, so that no selector can tell devices apart by it.
+ * What each trait is called in the inventory. Null: it is not there. The processor has a field of
+ * its own there, and the others only serve Podman: every agent that has it has them, so no selector
+ * could tell devices apart by them.
  */
 const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capability | null>> = {
   podman: CAPABILITIES.podman,
@@ -57,7 +59,7 @@ export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
       };
     } catch {
       signal.throwIfAborted();
-      // Its absence is told by the status; the other facts are facts all the same.
+      // The status reports that Podman is absent. The other facts are facts all the same.
       return {};
     }
   }

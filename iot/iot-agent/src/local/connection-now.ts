@@ -1,4 +1,5 @@
-// How the connection to NATS stands, for whoever at the device wants to know: the last thing that messaging said of it.
+// How the connection to NATS stands, for the person at the device and for systemd: the last state
+// that messaging reported.
 
 import { EventEmitter } from "node:events";
 import type { LocalConnection } from "@iot/contracts";

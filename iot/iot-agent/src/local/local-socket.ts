@@ -1,5 +1,6 @@
-// The agent's socket for people, which only root and the group iot-agent can open: routes, and the parsing of what is asked, as
-// local-api.ts of @iot/contracts has it. LocalActions does what is asked; the commands, which are another process, show the answer.
+// The agent's socket for people, which only root and the group iot-agent can open: routes, and the
+// parsing of what is asked, as local-api.ts of @iot/contracts has it. LocalActions does what is
+// asked; the commands, which are another process, show the answer.
 
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -27,7 +28,7 @@ const BODY_LIMIT_BYTES = 16_384;
 const ANSWER_LIMIT_MS = 60_000;
 
 export interface LocalActions {
-  /** Those that the device has, for whoever names another. */
+  /** The deployments of the device, for a person who names another. */
   names(): readonly DeploymentName[];
   status(): LocalStatus;
   history(): readonly HistoryEntry[];
@@ -47,7 +48,7 @@ class Refusal extends Error {
   }
 }
 
-/** Never rejects: without its socket the agent says so and goes on. */
+/** Never rejects: without its socket the agent logs that and goes on. */
 export async function openLocalSocket(options: {
   readonly folder: string;
   readonly actions: LocalActions;
@@ -61,7 +62,7 @@ export async function openLocalSocket(options: {
   try {
     await rm(path, { force: true });
     await listen(server, path);
-    // The group of the folder's owner: systemd's UMask= would take it away.
+    // The group may write: systemd's UMask= would take that away.
     await chmod(path, 0o660);
   } catch (error) {
     server.close();

@@ -1,5 +1,6 @@
-// That this process is the agent of the device, before it touches anything of it: a second one would take the socket and the name in NATS
-// from the first, and one of root's would leave files in the state folder that the agent's own user cannot read.
+// Makes sure that this process is the only agent of the device, before it touches anything. A
+// second one would take the socket and the name in NATS from the first, and one that root has
+// started would leave files in the state folder that the agent's own user cannot read.
 
 import { stat } from "node:fs/promises";
 import { connect } from "node:net";

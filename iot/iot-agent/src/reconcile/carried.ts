@@ -1,4 +1,5 @@
-// What the Topology carries, by variant: as it was at the last list, and what was brought there or removed since.
+// What the Topology carries, by variant: as it was at the last list, and what was brought there or
+// removed since.
 
 import type { BoundVariant, Workload } from "@harmony/core";
 import type { DeploymentName } from "@iot/contracts";

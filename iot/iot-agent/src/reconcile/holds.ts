@@ -1,6 +1,8 @@
-// Deployments that a person holds, so that he has the serial port or the network port to himself: until when, and why, kept over restarts
-// and reboots. A hold ends at the latest after the time that was asked for: within one boot by the clock that never jumps; after a reboot
-// by the wall clock; when that stands before the hold began, nobody knows how long it lasted, and it is released.
+// Which deployments a person holds, so that he has the serial port or the network port to himself:
+// until when, and why. Holds last over restarts and reboots. A hold ends at the latest after the
+// time that was asked for: within one boot by the clock that never jumps, after a reboot by the
+// wall clock. When the wall clock stands before the hold began, nobody knows how long it lasted,
+// and it is released.
 
 import { EventEmitter } from "node:events";
 import { join } from "node:path";
@@ -32,7 +34,7 @@ export interface Now {
   readonly wallMs: number;
 }
 
-/** How long it still holds; 0: it is over. Pure. */
+/** How long it still holds. 0: it is over. Pure. */
 export function remainingMs(record: HoldRecord, now: Now): number {
   const passedMs = record.bootId === now.bootId ? now.uptimeMs - record.setAtUptimeMs : now.wallMs - Date.parse(record.setAt);
   return passedMs >= 0 && passedMs < record.forMs ? record.forMs - passedMs : 0;
@@ -51,7 +53,10 @@ export class Holds {
   readonly #options: Required<HoldsOptions>;
   readonly #ends: KeyedQueue<DeploymentName>;
   readonly #records = new Map<DeploymentName, HoldRecord>();
-  /** Of holds from before this boot: what was left of them when the agent started. The wall clock may still be set back or forward. */
+  /**
+   * What was left of each hold from before this boot when the agent started. The wall clock may
+   * still be set back or forward.
+   */
   readonly #leftAtLoad = new Map<DeploymentName, { readonly leftMs: number; readonly uptimeMs: number }>();
   #saving: Promise<void> = Promise.resolve();
 
@@ -87,7 +92,8 @@ export class Holds {
     const record = this.#records.get(name);
     const leftMs = this.#leftMs(name);
     if (record === undefined || leftMs === 0) return null;
-    // A record's end does not wander by the milliseconds of this reading: it is told to the second.
+    // The end is rounded to the second, so that it does not wander by the milliseconds of this
+    // reading.
     const until = new Date(Math.round((this.#options.now().wallMs + leftMs) / 1_000) * 1_000);
     return { reason: record.reason, until: until.toISOString() };
   }
@@ -136,7 +142,7 @@ export class Holds {
     const { log } = this.#options;
     log.info(why, { deployment: name });
     this.events.emit("changed", name);
-    // What could not be saved ends by itself after a restart, at the latest.
+    // A hold that is still on disk ends by itself after a restart.
     await this.#save().catch((error: unknown) => log.warn(`cannot keep on disk who holds what: ${errorText(error)}`));
   }
 

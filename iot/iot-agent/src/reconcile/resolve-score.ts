@@ -1,4 +1,5 @@
-// What a Score means on this device: the variant that makes it, or why nothing does. Each is resolved once, for as long as it is in hand.
+// What a Score means on this device: the variant that makes it, or why nothing does. Each is
+// resolved once, for as long as it is in hand.
 
 import { type BoundVariant, formatIssues, type WorkloadReport } from "@harmony/core";
 import { parseJson } from "@harmony/schema";
@@ -33,7 +34,10 @@ export class ScoreResolver {
     return resolved;
   }
 
-  /** The Score that is made: the one in hand, or, while that is rejected, the last that was accepted. */
+  /**
+   * The Score that is made: the one in hand, or, while that is rejected, the last that was
+   * accepted.
+   */
   inForce(record: DeploymentRecord | undefined): Target | null {
     return this.targets(record)[0] ?? null;
   }

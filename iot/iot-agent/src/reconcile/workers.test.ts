@@ -1,5 +1,5 @@
-// What a worker does beside its reconcile: whom a person's retry breaks off, what a variant is told before its first look, and what is
-// reported of what the Topology carries.
+// What a worker does beside its reconcile: whom a person's retry breaks off, what a variant is told
+// before its first look, and what is reported of what the Topology carries.
 
 import { EventEmitter } from "node:events";
 import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
@@ -9,8 +9,8 @@ import { eventually, makeTempFolder } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { fileVariant, folderTopology } from "../../test/second-variant/file-v0.ts";
 import { Workers } from "./workers.ts";
-import type { WorkerReport } from "../status/status.ts";
-import { Problems } from "../status/problems.ts";
+import type { WorkerReport } from "./worker-report.ts";
+import { Problems } from "../desired/problems.ts";
 import type { DeploymentRecord } from "../desired/state-store.ts";
 
 const hello = asDeploymentName("hello");
@@ -57,7 +57,10 @@ async function makeWorkers(
   return { workers, time };
 }
 
-/** Tells that it has begun, and then only what it is made to tell, as a pull whose registry is silent. */
+/**
+ * Tells that it has begun, and then only what it is made to tell, as a pull whose registry is
+ * silent.
+ */
 function silentPull() {
   const runs: { readonly signal: AbortSignal; readonly tell: () => void }[] = [];
   const pulling: WorkloadReport = {

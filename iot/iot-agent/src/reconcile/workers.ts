@@ -1,6 +1,8 @@
-// One worker a deployment: it makes the deployment on the Topology as the desired state says, through the variant of its Score, so that a
-// slow pull holds up nobody. It knows no variant by name. A Score that cannot be applied (of an unknown type, or one that does not parse)
-// is reported as Rejected, and the one before it stays in force: kept up as if nothing had come, also after a power cut.
+// One worker a deployment: it makes the deployment on the Topology as the desired state says,
+// through the variant of its Score, so that a slow pull holds up nobody. It knows no variant by
+// name. A Score that cannot be applied (of an unknown type, or one that does not parse) is reported
+// as Rejected, and the one before it stays in force: kept up as if nothing had come, also after a
+// power cut.
 
 import { EventEmitter } from "node:events";
 import type { BoundVariant, Desired, Explanation, Workload, WorkloadReport } from "@harmony/core";
@@ -8,14 +10,14 @@ import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmo
 import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import { formatOrigin, parseOrigin } from "../desired/origin.ts";
+import type { Problems } from "../desired/problems.ts";
 import type { DeploymentRecord } from "../desired/state-store.ts";
-import type { Problems } from "../status/problems.ts";
-import { type WorkerReport, withWrong } from "../status/status.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 import { Carried } from "./carried.ts";
 import type { Holds } from "./holds.ts";
 import { ScoreResolver, type Target } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
+import { type WorkerReport, withWrong } from "./worker-report.ts";
 
 /** After a fault: the Topology does not answer, or the agent has a mistake. */
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
@@ -24,8 +26,8 @@ const RETRY = { baseMs: 1_000, maxMs: 30_000 };
 const SILENT_MS = 60_000;
 
 /**
- * Longer than any time-out that a handling may wait for without a report: a pull that gets no byte (10 min) and a flush of a slow card, a
- * stop (a Score may ask for a day), a list.
+ * Longer than any time-out that a handling may wait for without a report: a pull that gets no byte
+ * (10 min) and a flush of a slow card, a stop (a Score may ask for a day), a list.
  */
 const WORKER_LIMIT_MS = 40 * 60_000;
 const STOP_LIMIT_MS = 25 * 3_600_000;
@@ -75,7 +77,10 @@ export class Workers {
     holds.events.on("changed", (name) => this.#look(name, true));
   }
 
-  /** Looks at everything now, and again at each interval; sooner where a variant hints that something changed. */
+  /**
+   * Looks at everything now, and again at each interval; sooner where a variant hints that
+   * something changed.
+   */
   start(signal: AbortSignal): void {
     const { variants, desired } = this.#options;
     const staying = desired.names().filter((name) => desired.record(name)?.removing === false);
@@ -94,15 +99,16 @@ export class Workers {
     await Promise.all([this.#queue.close(), this.#relist.close()]);
   }
 
-  /** What keeps its Score from being tried now is forgotten, and it is looked at. */
+  /** Forgets what keeps its Score from being tried now, and looks at it. */
   async retry(name: DeploymentName, signal: AbortSignal): Promise<void> {
     this.#attempts.delete(name);
     await this.#inForce(name)?.variant.retry(name, signal);
-    // What has not got anywhere for so long, as a pull without a byte, is broken off; what advances would only lose what it has.
+    // A try that has been silent for so long, such as a pull without a byte, is broken off. One
+    // that advances would only lose what it has.
     this.#look(name, this.#options.clock.monotonicMs() - (this.#reportedAtMs.get(name) ?? 0) > SILENT_MS);
   }
 
-  /** What was seen of it and what is planned, with nothing applied; null: its Score is none that a variant could be asked about. */
+  /** Observes and plans, and applies nothing. Null: no variant can be asked about its Score. */
   async explain(name: DeploymentName, signal: AbortSignal): Promise<Explanation | null> {
     const record = this.#options.desired.record(name);
     const target = this.#inForce(name);
@@ -111,7 +117,7 @@ export class Workers {
     return target.variant.explain(record.removing ? { ...desired, data: null } : desired, signal);
   }
 
-  /** What is being handled now, and how long that may take without a word. */
+  /** Work under way, and how long it may take without a report. */
   handlings(): Handling[] {
     const workers = this.#queue.running().map(({ key, sinceMs }) => {
       const { phase } = this.#reports.get(key) ?? {};
@@ -124,7 +130,7 @@ export class Workers {
     ];
   }
 
-  /** Also what the Topology alone says. */
+  /** Lists what the Topology carries, too. */
   lookAtAll(): void {
     this.#relist.add("relist");
     this.#lookAtNamed();
@@ -134,7 +140,7 @@ export class Workers {
     for (const name of this.#options.desired.names()) this.#look(name, false);
   }
 
-  /** `isOutOfDate`: what is being done for it now is broken off. */
+  /** `isOutOfDate`: the work under way for it is broken off. */
   #look(name: DeploymentName, isOutOfDate: boolean): void {
     if (isOutOfDate) this.#attempts.delete(name);
     this.#queue.add(name, { interrupt: isOutOfDate });
@@ -190,7 +196,10 @@ export class Workers {
     return null;
   }
 
-  /** `rejection`: of the Score in hand; the target is then the one before it, which is kept up. */
+  /**
+   * `rejection`: why the Score in hand is not made. The target is then the one before it, which is
+   * kept up.
+   */
   async #make(
     name: DeploymentName,
     record: DeploymentRecord,
@@ -216,7 +225,10 @@ export class Workers {
     return { name, revision, scoreString: score.scoreString, data, hold: this.#options.holds.get(name) };
   }
 
-  /** A Score of another type took the name: what the old one made goes first. The report of one that is not done yet, or null. */
+  /**
+   * A Score of another type may have taken the name: what the old one made is removed first.
+   * Returns the report of a removal that is not done yet, or null.
+   */
   async #removeFromOthers(
     name: DeploymentName,
     record: DeploymentRecord,
@@ -237,7 +249,8 @@ export class Workers {
   }
 
   async #remove(name: DeploymentName, record: DeploymentRecord, signal: AbortSignal): Promise<number | null> {
-    // Before the first list, what is carried is not known: the variants of the Scores in hand are asked in any case.
+    // What is carried is not known before the first list, so the variants of the Scores in hand are
+    // asked in any case.
     for (const { variant } of this.#scores.targets(record)) this.#carried.begin(variant, name, originOf(record));
     const left = await this.#removeFromOthers(name, record, null, signal);
     if (left !== null) return this.#againAfterMs(name, left);
@@ -275,7 +288,10 @@ export class Workers {
     });
   }
 
-  /** The Topology did not answer, or a fault of ours: what was last seen of the deployment is reported with it. */
+  /**
+   * The Topology did not answer, or the agent has a mistake. What was last seen is reported with
+   * it.
+   */
   #reportFault(name: DeploymentName, error: unknown): void {
     const record = this.#options.desired.record(name);
     if (record === undefined) return;

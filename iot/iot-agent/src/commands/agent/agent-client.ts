@@ -1,5 +1,6 @@
-// Asks the running agent over its socket. What it answers is parsed; that it does not answer is one of three things, which have three
-// different cures: it is not running, this user may not ask, or it said no.
+// Asks the running agent over its socket, and parses what it answers. A call fails for one of three
+// reasons, each with another remedy: the agent is not running, this user may not ask, or the agent
+// refused.
 
 import { type ClientRequest, request as httpRequest } from "node:http";
 import { join } from "node:path";

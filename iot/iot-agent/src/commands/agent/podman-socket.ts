@@ -1,4 +1,5 @@
-// Which socket of Podman this user may ask: the one for the group, else, for root and the agent's own user, that user's own.
+// Which socket of Podman this user may ask: the one for the group, or, for root and the agent's own
+// user, that user's own.
 
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
@@ -9,7 +10,7 @@ import { machine } from "../machine/machine.ts";
 import { EXIT } from "./exit-codes.ts";
 import { type Environment, whyNotPermitted } from "./why-not-permitted.ts";
 
-/** @throws UserError when the folder of the group's is closed to this user. */
+/** @throws UserError when the folder of the group's socket is closed to this user. */
 export async function podmanSocket({ runDir, env }: { readonly runDir: string; readonly env: Environment }): Promise<string> {
   const ofGroup = join(runDir, "podman.sock");
   const uid = uidOf((await machine.read("/etc/passwd")) ?? "", AGENT_USER);

@@ -1,4 +1,5 @@
-// Why this user may not ask the agent: he is not in its group, or was not yet when he logged in.
+// Says why this user may not ask the agent: he is not in its group, or was not yet when he logged
+// in.
 
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";

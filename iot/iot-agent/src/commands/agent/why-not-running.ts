@@ -1,4 +1,5 @@
-// Why nobody answers on the agent's socket, from what systemd knows of the unit: one sentence with the command that mends it.
+// Says why nobody answers on the agent's socket, from what systemd knows of the unit: one sentence
+// with the command that mends it.
 
 import { runProgram } from "../machine/run-program.ts";
 
@@ -6,7 +7,7 @@ export interface UnitState {
   readonly loadState: string;
   readonly activeState: string;
   readonly subState: string;
-  /** The last sentence that the agent told systemd. */
+  /** The last sentence that the agent sent to systemd. */
   readonly statusText: string;
   readonly exitStatus: number;
 }

@@ -1,4 +1,5 @@
-// The accounts of this machine, read from its own files: the user that the workloads belong to, and who is in a group. Pure.
+// The accounts of this machine, read from its own files: the user that the workloads belong to, and
+// who is in a group. Pure.
 
 /** The workloads belong to it. */
 export const AGENT_USER = "iot-agent";

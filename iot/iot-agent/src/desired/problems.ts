@@ -1,5 +1,6 @@
-// What keeps the whole device from following, as opposed to one deployment: each part of the agent has a place for its own, and the
-// status tells the worst. A line in the log when one comes and when it goes.
+// What keeps the whole device from following, as opposed to one deployment: each part of the agent
+// has a place for its own, and the status tells the worst. A line in the log when one comes and
+// when it goes.
 
 import { EventEmitter } from "node:events";
 import type { Log } from "@harmony/runtime";
