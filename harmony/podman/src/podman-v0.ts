@@ -132,7 +132,7 @@ function reconcilerOf(
   return {
     observe: async (desired, signal) => {
       const snapshot = await look(desired, signal);
-      rememberSeen(memory, desired.name, wantedBy(withWayBack(desired, snapshot.record)), snapshot.care);
+      rememberSeen(memory, desired.name, wantedBy(withWayBack(desired, snapshot.record)), snapshot.imageFacts);
       return snapshot;
     },
     plan,

@@ -54,15 +54,15 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   switch (step.kind) {
     case "pull":
       return { ...world, images: { ...world.images, [step.reference]: { id: "id", digest: "" } } };
-    case "mend": {
-      const { [step.service]: _, ...incidents } = world.care.incidents;
+    case "repairImage": {
+      const { [step.service]: _, ...incidents } = world.imageFacts.incidents;
       const containers = world.containers.filter(({ name }) => !step.containers.includes(name));
-      return { ...world, containers, care: { ...world.care, incidents } };
+      return { ...world, containers, imageFacts: { ...world.imageFacts, incidents } };
     }
     case "verifyImage":
-      return { ...world, care: { ...world.care, verified: [...world.care.verified, step.imageId] } };
-    case "makeRoom":
-      return { ...world, care: { ...world.care, room: {}, shortBytes: 0, unused: [] } };
+      return { ...world, imageFacts: { ...world.imageFacts, verified: [...world.imageFacts.verified, step.imageId] } };
+    case "pruneImages":
+      return { ...world, imageFacts: { ...world.imageFacts, room: {}, shortBytes: 0, unused: [] } };
     case "createNetwork":
       return world.networks.includes(step.network) ? refuse("there is one") : { ...world, networks: [...world.networks, step.network] };
     case "removeNetwork": {
@@ -77,7 +77,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       return world.volumes.includes(step.volume) ? refuse("there is one") : { ...world, volumes: [...world.volumes, step.volume] };
     case "createSecret":
       return secrets.includes(step.secret) ? refuse("there is one") : { ...world, secrets: [...secrets, step.secret] };
-    case "mendSecretStore":
+    case "repairSecretStore":
       return { ...world, secrets: [], secretStore: { kind: "in-order" } };
     case "removeSecret":
       return { ...world, secrets: secrets.filter((secret) => secret !== step.secret) };

@@ -4,7 +4,7 @@ import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
 import { APPLICATION } from "./application.ts";
 import { NO_HOST_FACTS } from "../src/model/host-facts.ts";
-import { NO_CARE } from "../src/model/image-facts.ts";
+import { NO_IMAGE_FACTS } from "../src/model/image-facts.ts";
 import { containerName, imageReference } from "../src/model/names.ts";
 import { podmanV0Parser } from "../src/score/parse-podman-v0.ts";
 import type { Policy } from "../src/score/policy.ts";
@@ -79,7 +79,7 @@ export function snapshot(more: Have = {}): Snapshot {
     isReserveNeeded: false,
     startList: [],
     containers: [],
-    care: NO_CARE,
+    imageFacts: NO_IMAGE_FACTS,
     networks: [],
     volumes: [],
     secrets: [],
@@ -134,11 +134,11 @@ export function inWords(step: Step): string {
       return `create volume ${step.volume}`;
     case "rename":
       return `rename ${step.container} ${step.to}`;
-    case "mend":
-      return `${step.cure} ${step.cure === "recreate" ? step.containers.join(" ") : step.image}`;
+    case "repairImage":
+      return `${step.repair} ${step.repair === "recreate" ? step.containers.join(" ") : step.image}`;
     case "verifyImage":
       return `verify ${step.image}`;
-    case "makeRoom":
+    case "pruneImages":
       return `remove ${step.images.map(({ name }) => name).join(" ")}`;
     case "journal":
       return `journal: ${step.why}`;
@@ -149,8 +149,8 @@ export function inWords(step: Step): string {
     case "writeMounts":
     case "removeMounts":
       return `${step.kind === "writeMounts" ? "write" : "remove"} files ${step.folder}`;
-    case "mendSecretStore":
-      return "mend secret store";
+    case "repairSecretStore":
+      return "repair secret store";
     case "createSecret":
     case "removeSecret":
       return `${step.kind === "createSecret" ? "create" : "remove"} secret ${step.secret}`;

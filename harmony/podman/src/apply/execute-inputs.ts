@@ -68,8 +68,8 @@ async function carryOut({ podman, host, flush }: InputMachine, step: InputStep, 
       await podman.removeSecret(step.secret, signal);
       await flush(signal);
       break;
-    case "mendSecretStore":
-      await host.mendSecretStore(step.folder, () => secretsWritten(podman, signal));
+    case "repairSecretStore":
+      await host.repairSecretStore(step.folder, () => secretsWritten(podman, signal));
       break;
     default:
       step satisfies never;

@@ -44,7 +44,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
     const { code, detail } = error;
-    // It holds nothing up: its replacement may be the cure.
+    // It holds nothing up: its replacement may mend it.
     if (step.kind === "revive") return { kind: "unchanged", code, detail };
     const outcome = outcomeOf(step, error, machine.application);
     return "reason" in outcome ? { ...outcome, code, detail } : outcome;
@@ -101,17 +101,17 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
 
 type KeepingStep = Extract<
   Step,
-  { kind: "journal" | "recordStart" | "releaseReserve" | "mend" | "verifyImage" | "makeRoom" | "noteDamage" | "noteFullDisk" }
+  { kind: "journal" | "recordStart" | "releaseReserve" | "repairImage" | "verifyImage" | "pruneImages" | "noteDamage" | "noteFullDisk" }
 >;
 
 /** What concerns no container: what is remembered, and the images in Podman's storage. */
 async function keep({ images, journal, startList }: Machine, step: KeepingStep, signal: AbortSignal): Promise<Outcome> {
   switch (step.kind) {
-    case "mend":
+    case "repairImage":
       return repairImage(images, step, signal);
     case "verifyImage":
       return verifyImage(images, step, signal);
-    case "makeRoom":
+    case "pruneImages":
       // On a full disk Podman finds no room to write down that an image is gone.
       await journal.release();
       return pruneImages(images, step, signal);

@@ -9,7 +9,7 @@ import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
 import type { DeviceFact, HostFacts, PathFact, SecretFact } from "../model/host-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
-import { lookAtSecretStore, mendSecretStore, type UntilWritten } from "./secret-store.ts";
+import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
 import type { SecretStoreFact } from "../model/host-facts.ts";
 import { store, type StorageOptions, taken } from "../store/stored-file.ts";
 
@@ -32,7 +32,7 @@ export interface HostView {
   /** `folder`: `secrets` in Podman's graph root, on the device. */
   lookAtSecretStore(folder: string, untilWritten: UntilWritten): Promise<SecretStoreFact>;
   /** @throws the file system's error. */
-  mendSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
+  repairSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
 }
 
 export interface HostViewOptions {
@@ -167,7 +167,7 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
     },
 
     lookAtSecretStore: (folder, untilWritten) => lookAtSecretStore(folder, { seenAt: here(folder), untilWritten }),
-    mendSecretStore: (folder, untilWritten) => mendSecretStore(here(folder), untilWritten),
+    repairSecretStore: (folder, untilWritten) => repairSecretStore(here(folder), untilWritten),
   };
 }
 

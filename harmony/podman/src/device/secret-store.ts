@@ -78,7 +78,7 @@ export async function lookAtSecretStore(
 }
 
 /** @throws the file system's error. */
-export async function mendSecretStore(folder: string, untilWritten: UntilWritten): Promise<void> {
+export async function repairSecretStore(folder: string, untilWritten: UntilWritten): Promise<void> {
   for (const { file, text, isUnreadable } of await repairsOfStore(folder, untilWritten)) {
     const path = join(folder, file);
     if (isUnreadable) {

@@ -5,9 +5,9 @@
 // was last found. Kept in memory, by a clock that nobody sets: an agent that starts anew may try
 // each once more.
 
-import type { Cure, Incident } from "../model/image-facts.ts";
+import type { Repair, Incident } from "../model/image-facts.ts";
 
-const CURES: readonly Cure[] = ["recreate", "refetch", "clear", "repair"];
+const REPAIRS: readonly Repair[] = ["recreate", "refetch", "clear", "repair"];
 const INCIDENT_MS = 3_600_000;
 
 type Incidents = Readonly<Record<string, Incident>>;
@@ -28,9 +28,9 @@ export class DamageRecord {
     this.#incidents.set(keyOf(key), this.#after(key, where, what));
   }
 
-  done(key: ServiceKey, cure: Cure): void {
+  done(key: ServiceKey, repair: Repair): void {
     const before = this.#current(key);
-    if (before !== undefined) this.#incidents.set(keyOf(key), { ...before, next: null, tried: [...before.tried, cure] });
+    if (before !== undefined) this.#incidents.set(keyOf(key), { ...before, next: null, tried: [...before.tried, repair] });
   }
 
   /**
@@ -61,7 +61,7 @@ export class DamageRecord {
   #after(key: ServiceKey, where: "container" | "image", { container, detail }: { container: string; detail: string }): Incident {
     const before = this.#current(key);
     const tried = before?.tried ?? [];
-    const fits = CURES.filter((cure) => !tried.includes(cure) && !(cure === "recreate" && where === "image"));
+    const fits = REPAIRS.filter((repair) => !tried.includes(repair) && !(repair === "recreate" && where === "image"));
     // One that was decided on and not yet done comes first.
     const next = before?.next ?? fits[0] ?? "exhausted";
     return { detail, container, next, tried, foundMs: this.#monotonicMs() };

@@ -4,7 +4,7 @@
 
 import { BusyRegistries } from "./busy-registries.ts";
 import { DamageRecord, type ServiceKey } from "./damage.ts";
-import type { ImageCare } from "../model/image-facts.ts";
+import type { ImageFacts } from "../model/image-facts.ts";
 
 /** An image that a service of a Score needs. */
 export interface Wanted extends ServiceKey {
@@ -56,7 +56,7 @@ export function awaitDeployments(memory: ImageMemory, deployments: readonly stri
 }
 
 /** `wanted` null: the deployment is to be removed. */
-export function rememberSeen(memory: ImageMemory, deployment: string, wanted: readonly Wanted[] | null, { incidents }: ImageCare): void {
+export function rememberSeen(memory: ImageMemory, deployment: string, wanted: readonly Wanted[] | null, { incidents }: ImageFacts): void {
   memory.awaited.delete(deployment);
   if (wanted === null) memory.wanted.delete(deployment);
   else memory.wanted.set(deployment, wanted);

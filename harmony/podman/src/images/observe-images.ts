@@ -6,7 +6,7 @@ import type { Desired } from "@harmony/core";
 import { AFTER_FULL_BYTES, freeBytes, type ImageStore, RESERVE_BYTES } from "./image-store.ts";
 import type { ImageMemory, Wanted } from "./image-memory.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
-import type { ImageCare, UnusedImage } from "../model/image-facts.ts";
+import type { ImageFacts, UnusedImage } from "../model/image-facts.ts";
 import { imageReference } from "../model/names.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -24,7 +24,7 @@ export async function observeImages(
   store: ImageStore,
   desired: Desired<PodmanV0>,
   signal: AbortSignal,
-): Promise<Pick<Snapshot, "images" | "care">> {
+): Promise<Pick<Snapshot, "images" | "imageFacts">> {
   const { memory } = store;
   const wanted = wantedBy(desired) ?? [];
   const references = [...new Set(wanted.map(({ reference }) => reference))];
@@ -43,7 +43,7 @@ export async function observeImages(
   const isShort = isFull || Object.values(room).some(({ freeBytes, neededBytes }) => freeBytes < neededBytes);
   return {
     images: Object.fromEntries([...readings].map(([reference, { image }]) => [reference, image])),
-    care: {
+    imageFacts: {
       incidents: memory.damage.of(
         desired.name,
         wanted.map(({ service }) => service),
@@ -79,7 +79,7 @@ function notesOn(references: readonly string[], { notes, unflushed }: ImageMemor
   return unflushed === null ? ofImages : [...ofImages, unflushed];
 }
 
-async function roomFor(store: ImageStore, references: readonly string[], signal: AbortSignal): Promise<ImageCare["room"]> {
+async function roomFor(store: ImageStore, references: readonly string[], signal: AbortSignal): Promise<ImageFacts["room"]> {
   const free = await freeBytes(store, signal);
   return Object.fromEntries(
     references.map((reference) => {

@@ -7,7 +7,7 @@ import { unusedImages } from "./observe-images.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import { StorageError } from "../store/stored-file.ts";
 
-export async function pruneImages(store: ImageStore, { images }: StepOf<"makeRoom">, signal: AbortSignal): Promise<Outcome> {
+export async function pruneImages(store: ImageStore, { images }: StepOf<"pruneImages">, signal: AbortSignal): Promise<Outcome> {
   // Also if none can be removed: what was planned is tried then, and who finds the disk full again
   // says so again.
   store.memory.full.clear();

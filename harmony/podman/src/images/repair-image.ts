@@ -1,5 +1,5 @@
-// Damage in Podman's storage of images: the record of what was found, and one cure at a time
-// (damage.ts). What a cure removes is fetched and made by the steps that follow, as if it had never
+// Damage in Podman's storage of images: the record of what was found, and one repair at a time
+// (damage.ts). What a repair removes is fetched and made by the steps that follow, as if it had never
 // been there.
 
 import type { Outcome } from "@harmony/core";
@@ -11,19 +11,19 @@ import { imageReference } from "../model/names.ts";
 import { removeUnused } from "./prune-images.ts";
 import { askRegistry } from "./pull-image.ts";
 
-export async function repairImage(store: ImageStore, step: StepOf<"mend">, signal: AbortSignal): Promise<Outcome> {
+export async function repairImage(store: ImageStore, step: StepOf<"repairImage">, signal: AbortSignal): Promise<Outcome> {
   const { podman, memory } = store;
-  const { reference, containers, cure } = step;
-  if (cure !== "recreate") {
+  const { reference, containers, repair } = step;
+  if (repair !== "recreate") {
     const why = (await inUse(store, step, signal)) ?? (await unobtainable(store, step, signal));
     if (why !== null) return { kind: "blocked", subject: step.service, reason: "ImageDamaged", message: why };
   }
   for (const container of containers) await podman.removeContainer(container, signal);
-  if (cure !== "recreate") await podman.removeImage(reference, signal);
-  if (cure === "clear") for (const { id } of await unusedImages(store, memory.wanted, signal)) await removeUnused(store, id, signal);
-  if (cure === "repair") await repairStorage(store, signal);
-  // A cure of an image is one for all that are made of it: none of their containers was left.
-  for (const one of cure === "recreate" ? [step] : wantedOf(memory, reference)) memory.damage.done(one, cure);
+  if (repair !== "recreate") await podman.removeImage(reference, signal);
+  if (repair === "clear") for (const { id } of await unusedImages(store, memory.wanted, signal)) await removeUnused(store, id, signal);
+  if (repair === "repair") await repairStorage(store, signal);
+  // A repair of an image is one for all that are made of it: none of their containers was left.
+  for (const one of repair === "recreate" ? [step] : wantedOf(memory, reference)) memory.damage.done(one, repair);
   memory.verified.clear();
   memory.suspected.add(reference);
   return { kind: "changed" };
@@ -57,7 +57,11 @@ export function noteDamage({ memory }: ImageStore, { of, where, container, detai
  * Why the image should not be removed, in a sentence: what is damaged may still be better than
  * nothing. null: the registry has it.
  */
-async function unobtainable(store: ImageStore, { image, reference, detail }: StepOf<"mend">, signal: AbortSignal): Promise<string | null> {
+async function unobtainable(
+  store: ImageStore,
+  { image, reference, detail }: StepOf<"repairImage">,
+  signal: AbortSignal,
+): Promise<string | null> {
   try {
     await askRegistry(store, { reference, policy: "always" }, signal, () => undefined);
   } catch (error) {
@@ -69,12 +73,12 @@ async function unobtainable(store: ImageStore, { image, reference, detail }: Ste
 }
 
 /**
- * Why the image cannot be removed, in a sentence: a container of it that this cure does not remove,
+ * Why the image cannot be removed, in a sentence: a container of it that this repair does not remove,
  * since it may serve well all the same.
  */
 async function inUse(
   { podman, application: { program } }: ImageStore,
-  { image, reference, deployment, containers, detail }: StepOf<"mend">,
+  { image, reference, deployment, containers, detail }: StepOf<"repairImage">,
   signal: AbortSignal,
 ): Promise<string | null> {
   const made = await podman.containersOf(reference, signal);

@@ -2,7 +2,7 @@
 
 import type { Application } from "./application.ts";
 import type { HostFacts } from "./host-facts.ts";
-import type { ImageCare } from "./image-facts.ts";
+import type { ImageFacts } from "./image-facts.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PortMapping } from "../score/score-values.ts";
 import type { SecretStoreFact } from "./host-facts.ts";
@@ -69,7 +69,7 @@ export interface Snapshot {
   readonly containers: readonly Container[];
   /** By full reference, the images that the Score names; null: not on the device. */
   readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;
-  readonly care: ImageCare;
+  readonly imageFacts: ImageFacts;
   /** Names of those with this deployment's label. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];

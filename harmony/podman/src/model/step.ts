@@ -2,7 +2,7 @@
 // its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
-import type { Cure } from "./image-facts.ts";
+import type { Repair } from "./image-facts.ts";
 import type { UnusedImage } from "./image-facts.ts";
 import type { InputFile } from "./inputs.ts";
 import type { SwapRecord } from "./swap-record.ts";
@@ -31,7 +31,7 @@ interface Arguments {
   };
   /**
    * Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the
-   * replacement may be the cure.
+   * replacement may mend it.
    */
   readonly revive: { readonly service: string; readonly container: string };
   readonly unpause: { readonly service: string; readonly container: string };
@@ -39,8 +39,8 @@ interface Arguments {
   readonly rename: { readonly service: string; readonly container: string; readonly to: string };
   readonly remove: { readonly service: string; readonly container: string };
   /** Repairs damage that Podman reported; see damage.ts. */
-  readonly mend: {
-    readonly cure: Cure;
+  readonly repairImage: {
+    readonly repair: Repair;
     readonly service: string;
     readonly deployment: string;
     /** Made of the image, and down. */
@@ -58,7 +58,7 @@ interface Arguments {
     readonly imageId: string;
   };
   /** Removes images that nothing refers to. `need`: what for, e.g. `image "nginx:alpine"`. */
-  readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly need: string };
+  readonly pruneImages: { readonly images: readonly UnusedImage[]; readonly need: string };
   readonly removeNetwork: { readonly network: string };
   /**
    * `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest`
@@ -72,7 +72,7 @@ interface Arguments {
   };
   readonly removeSecret: { readonly secret: string };
   /** Puts aside what Podman cannot read in its store of secrets; `detail` says what. */
-  readonly mendSecretStore: { readonly folder: string; readonly detail: string };
+  readonly repairSecretStore: { readonly folder: string; readonly detail: string };
   readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
   readonly removeMounts: { readonly folder: string };
   /**
@@ -90,8 +90,8 @@ interface Arguments {
     readonly where: "container" | "image";
     readonly container: string;
     readonly detail: string;
-    /** The cure that has met it, and so has not helped. */
-    readonly after: Cure | null;
+    /** The repair that has met it, and so has not helped. */
+    readonly after: Repair | null;
   };
   /**
    * Remembers that a container of the deployment has met a full disk, if there are images to prune
@@ -121,7 +121,7 @@ export type JournalEntry =
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];
 
-const INPUT_KINDS = ["createSecret", "removeSecret", "mendSecretStore", "writeMounts", "removeMounts"] as const;
+const INPUT_KINDS = ["createSecret", "removeSecret", "repairSecretStore", "writeMounts", "removeMounts"] as const;
 
 /** Those that execute-inputs.ts carries out. */
 export type InputStep = Extract<Step, { kind: (typeof INPUT_KINDS)[number] }>;

@@ -62,10 +62,10 @@ test("a start that failed for good is written with Podman's words, one that may 
   expect(passing).toMatchObject({ deployment: "app", record: { trial: { isAside: true, failure: null, setback: { at, count: 1 } } } });
 });
 
-test("a cure that meets damage has not helped", () => {
-  const mend: Step = {
-    kind: "mend",
-    cure: "refetch",
+test("a repair that meets damage has not helped", () => {
+  const repairing: Step = {
+    kind: "repairImage",
+    repair: "refetch",
     service: "web",
     deployment: "app",
     containers: ["app_web"],
@@ -73,7 +73,7 @@ test("a cure that meets damage has not helped", () => {
     reference: "docker.io/library/x:1",
     detail: "layer not known",
   };
-  expect(answerFailure({ step: mend, outcome: damaged, nowMs: NOW_MS })).toMatchObject([
+  expect(answerFailure({ step: repairing, outcome: damaged, nowMs: NOW_MS })).toMatchObject([
     { kind: "noteDamage", after: "refetch", where: "image" },
   ]);
 });

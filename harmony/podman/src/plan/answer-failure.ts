@@ -29,10 +29,10 @@ const noteDamage: Stage<Failed> = {
         // It is a layer of a pull that the power cut: recorded as whole, of no image yet, and taken
         // for fetched by every pull after.
         return [{ kind: "noteDamage", of: { reference: step.reference }, where: "image", container: "", detail, after: null }];
-      case "mend": {
-        const { deployment, service, containers, cure } = step;
+      case "repairImage": {
+        const { deployment, service, containers, repair } = step;
         const [container = ""] = containers;
-        return [{ kind: "noteDamage", of: { deployment, service }, where: "image", container, detail, after: cure }];
+        return [{ kind: "noteDamage", of: { deployment, service }, where: "image", container, detail, after: repair }];
       }
       case "verifyImage": {
         const { deployment, service, container } = step;

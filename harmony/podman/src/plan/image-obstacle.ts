@@ -12,11 +12,11 @@ import { megabytes } from "../model/units.ts";
 export function imageObstacle(
   { service, wanted }: Pick<Slot, "service" | "wanted">,
   deployment: string,
-  { care, images, application: { program } }: Pick<Snapshot, "care" | "images" | "application">,
+  { imageFacts, images, application: { program } }: Pick<Snapshot, "imageFacts" | "images" | "application">,
 ): Blocked[] {
   const { name, image, pull } = service;
   const blocked = (reason: string, message: string): Blocked[] => [{ subject: name, reason, message }];
-  const incident = lookUp(care.incidents, name);
+  const incident = lookUp(imageFacts.incidents, name);
   if (incident?.next === "exhausted") {
     return blocked(
       "ImageDamaged",
@@ -26,7 +26,7 @@ export function imageObstacle(
   // A container that is there needs no image any more.
   if (wanted !== "neither") return [];
   const reference = imageReference(image);
-  const room = care.room[reference];
+  const room = imageFacts.room[reference];
   if (room !== undefined && missingBytes(room) > 0) {
     return blocked(
       "DiskFull",

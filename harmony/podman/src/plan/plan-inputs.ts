@@ -27,7 +27,7 @@ export const repairSecretStore: Stage<Seen> = {
 export function repairSecretStoreSteps({ secretStore }: Snapshot): Step[] {
   if (secretStore.kind !== "damaged" || !secretStore.isMendable) return [];
   const { folder, detail } = secretStore;
-  return [{ kind: "mendSecretStore", folder, detail }];
+  return [{ kind: "repairSecretStore", folder, detail }];
 }
 
 /**

@@ -9,7 +9,7 @@ import { missingBytes } from "./image-obstacle.ts";
 import type { Wanted } from "./situation.ts";
 import { type Stage, stepsOr, type StoodBack } from "./stage.ts";
 import { isUp } from "../model/container-state.ts";
-import type { ImageCare, Incident, UnusedImage } from "../model/image-facts.ts";
+import type { ImageFacts, Incident, UnusedImage } from "../model/image-facts.ts";
 import { imageReference } from "../model/names.ts";
 import type { Container } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
@@ -29,14 +29,14 @@ const ENDS_LIKE_CUT: ReadonlySet<number> = new Set([126, 127, 132, 135, 139]);
 
 /**
  * Removes what Podman said is damaged, so that the next pass fetches and makes it again: the next
- * cure of each incident.
+ * repair of each incident.
  */
 export const repairImage: Stage<Wanted> = {
   name: "repair-image",
   purpose: "an image or a container of it is damaged in Podman's storage",
-  plan: ({ deployment, target, own, snapshot: { care } }) =>
+  plan: ({ deployment, target, own, snapshot: { imageFacts } }) =>
     stepsOr(
-      target.score.services.flatMap((service) => repair(deployment, service, lookUp(care.incidents, service.name), own)),
+      target.score.services.flatMap((service) => repair(deployment, service, lookUp(imageFacts.incidents, service.name), own)),
       "nothing is found damaged that a repair is left for",
     ),
 };
@@ -48,9 +48,9 @@ export const repairImage: Stage<Wanted> = {
 export const verifyImage: Stage<Wanted> = {
   name: "verify-image",
   purpose: "a program could not be executed, so its image may be damaged",
-  plan: ({ target, own, snapshot: { care } }) =>
+  plan: ({ target, own, snapshot: { imageFacts } }) =>
     stepsOr(
-      target.score.services.flatMap((service) => suspect(service, own, care)),
+      target.score.services.flatMap((service) => suspect(service, own, imageFacts)),
       "no program failed as one that is cut short",
     ),
 };
@@ -59,7 +59,7 @@ export const verifyImage: Stage<Wanted> = {
 export const pruneImages: Stage<Wanted> = {
   name: "prune-images",
   purpose: "the disk is too short of room for an image or a container",
-  plan: ({ deployment, target, snapshot: { care } }) => makeRoom(deployment, target.score.services, care),
+  plan: ({ deployment, target, snapshot: { imageFacts } }) => prune(deployment, target.score.services, imageFacts),
 };
 
 function repair(deployment: string, { name: service, image }: Service, incident: Incident | undefined, own: readonly Container[]): Step[] {
@@ -71,10 +71,10 @@ function repair(deployment: string, { name: service, image }: Service, incident:
   const containers = own
     .filter((one) => one.name === container || (isOf(one.name, service) && !isUp(one) && isMadeOfIt(one)))
     .map(({ name }) => name);
-  return [{ kind: "mend", cure: next, service, deployment, containers, image, reference, detail }];
+  return [{ kind: "repairImage", repair: next, service, deployment, containers, image, reference, detail }];
 }
 
-function suspect({ name: service, image }: Service, own: readonly Container[], { verified, incidents }: ImageCare): Step[] {
+function suspect({ name: service, image }: Service, own: readonly Container[], { verified, incidents }: ImageFacts): Step[] {
   if (lookUp(incidents, service) !== undefined) return [];
   const found = own.find(
     ({ name, imageId, exitCode, lastLines }) =>
@@ -91,10 +91,10 @@ function isOf(container: string, service: string): boolean {
   return container.endsWith(`_${service}`) || container.endsWith(`_${service}.next`);
 }
 
-function makeRoom(
+function prune(
   deployment: string,
   services: readonly Service[],
-  { room, shortBytes: ofContainers, unused }: ImageCare,
+  { room, shortBytes: ofContainers, unused }: ImageFacts,
 ): readonly Step[] | StoodBack {
   const ofImages = services.map(({ image }) => ({ need: `image "${image}"`, shortBytes: missingBytes(room[imageReference(image)]) }));
   const needs = [...ofImages, { need: `the containers of deployment "${deployment}"`, shortBytes: ofContainers }];
@@ -108,5 +108,5 @@ function makeRoom(
     freedBytes += image.sizeBytes;
   }
   if (images.length === 0) return { stoodBack: `there is too little room for ${neediest.need}, and no image that may be removed` };
-  return [{ kind: "makeRoom", images, need: neediest.need }];
+  return [{ kind: "pruneImages", images, need: neediest.need }];
 }

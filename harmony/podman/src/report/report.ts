@@ -97,7 +97,7 @@ function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Out
 
 function whenRunning({ unenforced }: PodmanPlan, services: readonly Described[], snapshot: Snapshot): Wording {
   const limits = unenforced.map(({ service, limit }) => `${limit} of service "${service}"`);
-  const notes = snapshot.care.notes.map((note) => `; ${note}`);
+  const notes = snapshot.imageFacts.notes.map((note) => `; ${note}`);
   const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
   const message = services
     .map(({ service, wording }) => (services.length === 1 ? wording.message : `${service.name}: ${wording.message}`))
@@ -119,7 +119,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
   switch (step.kind) {
     case "pull":
       return said("Pulling", `pulling ${step.image}${progress === "" ? "" : ` (${progress})`}`);
-    case "mend":
+    case "repairImage":
       return {
         ...said("Starting", `${doingInWords(step)} (${step.detail})`),
         reason: "ImageDamaged",
@@ -129,7 +129,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
         ...said("Starting", `${doingInWords(step)}, because container "${step.container}" could not execute its program`),
         reason: "ImageSuspect",
       };
-    case "makeRoom":
+    case "pruneImages":
       return { ...said("Pulling", doingInWords(step)), reason: "MakingRoom" };
     case "stop":
       return said("Stopping", stopping(step, progress));
@@ -137,7 +137,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Stopping", `removing container "${step.container}"`);
     case "removeNetwork":
       return said("Stopping", `removing network "${step.network}"`);
-    case "mendSecretStore":
+    case "repairSecretStore":
       return { ...said("Starting", doingInWords(step)), reason: "SecretStoreDamaged" };
     case "createSecret":
     case "writeMounts":

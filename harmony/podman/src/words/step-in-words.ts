@@ -7,11 +7,11 @@ export function doing(step: Step): string {
   switch (step.kind) {
     case "pull":
       return `pulling image "${step.image}"`;
-    case "mend":
-      return mending(step);
+    case "repairImage":
+      return repairing(step);
     case "verifyImage":
       return `looking whether image "${step.image}" is whole`;
-    case "makeRoom": {
+    case "pruneImages": {
       const names = step.images.map(({ name, sizeBytes }) => `"${name}" (${megabytes(sizeBytes)})`).join(", ");
       return `removing ${step.images.length === 1 ? "image" : "images"} ${names}, which nothing uses, to make room for ${step.need}`;
     }
@@ -35,7 +35,7 @@ export function doing(step: Step): string {
       return `handing secret "${step.name}" to Podman for service "${step.service}"`;
     case "removeSecret":
       return `removing the unused secret "${step.secret}" from Podman`;
-    case "mendSecretStore":
+    case "repairSecretStore":
       return `mending Podman's store of secrets, which is damaged (${step.detail}), as a power cut leaves it: what cannot be read is kept in ${step.folder} as *.damaged, and the secrets are handed to Podman again`;
     case "writeMounts":
       return `writing the files of service "${step.service}"`;
@@ -56,8 +56,8 @@ export function doing(step: Step): string {
   }
 }
 
-function mending({ cure, containers, image }: Extract<Step, { kind: "mend" }>): string {
-  switch (cure) {
+function repairing({ repair, containers, image }: Extract<Step, { kind: "repairImage" }>): string {
+  switch (repair) {
     case "recreate":
       return `making ${containers.map((name) => `container "${name}"`).join(", ")} again, which is damaged`;
     case "refetch":
