@@ -23,6 +23,14 @@ export interface StageReport {
 /**
  * Steps are applied in order; each says all that its execution needs. No steps and nothing blocked:
  * the world is as it should be.
+ *
+ * @example
+ * const waiting: Plan<Step> = {
+ *   steps: [],
+ *   blocked: [{ subject: "web", reason: "DeviceMissing", message: "/dev/ttyUSB0: plug it in" }],
+ *   recheckAfterMs: 10_000,
+ *   stages: [{ name: "start", outcome: "stoodBack", why: "something stands in the way of web" }],
+ * };
  */
 export interface Plan<Step> {
   readonly steps: readonly Step[];

@@ -30,6 +30,20 @@ export interface ServiceReport {
   readonly startedAt?: string | undefined;
 }
 
+/**
+ * How one workload is.
+ *
+ * @example
+ * const good: WorkloadReport = {
+ *   phase: "Running",
+ *   reason: "Running",
+ *   message: "running web:2",
+ *   runningRevision: "7",
+ *   services: [{ name: "web", phase: "Running", image: "web:2" }],
+ *   recheckAfterMs: null,
+ *   settled: true,
+ * };
+ */
 export interface WorkloadReport {
   readonly phase: Phase;
   /** A word for machines, e.g. `ImageNotFound`; equal to the phase when there is nothing to add. */
