@@ -115,6 +115,9 @@ const NO_PART_OF_A_SWAP = {
   verifyImage: "comes of an image that could not be executed, and changes nothing",
   mendSecretStore: "comes of damage that the agent sees, and ends before a swap goes on",
   makeRoom: "comes of a disk that is nearly full, before anything is made",
+  noteDamage: "comes of damage that Podman reports, and is kept in memory alone",
+  noteFullDisk: "comes of a disk that is full, and is kept in memory alone",
+  releaseReserve: "comes of a disk that is full, where what it removes is missed by nothing",
 } as const satisfies Partial<Record<StepKind, string>>;
 
 type OtherKind = Exclude<StepKind, (typeof OF_THE_MOMENTS)[number] | keyof typeof NO_PART_OF_A_SWAP>;

@@ -3,7 +3,7 @@
 // touches no transport, operator or status code.
 
 import { formatIssues, type Issue } from "./issue.ts";
-import type { Blocked } from "./plan.ts";
+import type { Blocked, StageReport } from "./plan.ts";
 import type { WorkloadReport } from "./report.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import type { Topology } from "./topology.ts";
@@ -23,7 +23,18 @@ export interface Hold {
   readonly until: string;
 }
 
-/** A Score on its way to a Topology. */
+/**
+ * A Score on its way to a Topology.
+ *
+ * @example
+ * const desired: Desired<FileV0> = {
+ *   name: "greeting",
+ *   revision: "7",
+ *   scoreString: '{"type":"FileV0","data":{"content":"hello"}}',
+ *   data: { content: "hello" },
+ *   hold: null,
+ * };
+ */
 export interface Desired<Data> {
   /** The deployment's name: a DNS label, unique on the Topology. */
   readonly name: string;
@@ -43,6 +54,8 @@ export interface Explanation {
   readonly observed: readonly string[];
   readonly planned: readonly string[];
   readonly blocked: readonly Blocked[];
+  /** Which stage of the planner acted, which stood back and why; not there: it has none. */
+  readonly stages?: readonly StageReport[];
 }
 
 /** What a Topology carries of a variant, told from the Topology alone: an agent with no memory knows what runs. */
@@ -58,14 +71,32 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** A variant on one Topology. */
-export interface Interpret<Data> {
+/**
+ * A variant on one Topology: makes a Score so, and says why it is as it is. It is all that a Score needs which is applied once, e.g. a host that is
+ * made ready over SSH.
+ *
+ * @example
+ * interpret: ({ capabilities: { folder } }) => ({
+ *   reconcile: (desired, options) => reconcile(reconcilerOf(folder), desired, options),
+ *   explain: async (desired, signal) => explain(desired, await observe(folder, desired, signal)),
+ * }),
+ */
+export interface Interpret<Data, Report extends WorkloadReport = WorkloadReport> {
+  reconcile(desired: Desired<Data>, options: ReconcileOptions<Report>): Promise<Report>;
+  /** Observes and plans, and applies nothing. */
+  explain(desired: Desired<Data>, signal: AbortSignal): Promise<Explanation>;
+}
+
+/**
+ * What an agent that lives beside its workloads needs of a variant as well. What some variants can do and others cannot (logs, a command in a
+ * container) is an interface of its own beside this one, and a variant that can has both: `ResidentInterpret<Data> & Logs`.
+ */
+export interface ResidentInterpret<Data> extends Interpret<Data> {
   /**
-   * Told at the start, before all else: the workloads that are to be here. Each is reconciled in its turn; until it was, the variant knows
+   * Called at the start, before all else, with the workloads that are to be here. Each is reconciled in its turn; until it was, the variant knows
    * nothing of what it needs, and removes nothing that it may share.
    */
   expect?(names: readonly string[]): void;
-  reconcile(desired: Desired<Data>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   /** Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and some are missed. Never throws. */
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
@@ -73,16 +104,26 @@ export interface Interpret<Data> {
   refuse?(data: Data): Refusal | null;
   /** Forgets what keeps a Score of this workload from being tried now: that it failed before, and any back-off. A reconcile has to follow. */
   retry(name: string, signal: AbortSignal): Promise<void>;
-  /** Observes and plans, and applies nothing. */
-  explain(desired: Desired<Data>, signal: AbortSignal): Promise<Explanation>;
 }
 
-/** One kind of Score: its discriminator, its border, and what it needs of a Topology. */
-export interface ScoreVariant<Needs extends object, Data> {
+/**
+ * One kind of Score: its discriminator, its border, and what it needs of a Topology.
+ *
+ * @example
+ * export const fileV0: ScoreVariant<{ folder: string }, FileV0> = {
+ *   type: "FileV0",
+ *   parse: (data) => parse(FileV0, data),
+ *   interpret: ({ capabilities: { folder } }) => interpretFiles(folder),
+ * };
+ */
+export interface ScoreVariant<Needs extends object, Data, Interpreted extends Interpret<Data> = Interpret<Data>> {
   readonly type: string;
   parse(data: unknown): Parsed<Data>;
-  interpret(topology: Topology<Needs>): Interpret<Data>;
+  interpret(topology: Topology<Needs>): Interpreted;
 }
+
+/** One that an agent can keep. */
+export type ResidentVariant<Needs extends object, Data> = ScoreVariant<Needs, Data, ResidentInterpret<Data>>;
 
 /** A variant whose Topology is settled: what an agent keeps a list of. */
 export interface BoundVariant {
@@ -104,8 +145,13 @@ export interface BoundVariant {
 
 type Read<Data> = { readonly ok: true; readonly data: Data } | { readonly ok: false; readonly report: WorkloadReport };
 
-/** Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer). */
-export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
+/**
+ * Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer).
+ *
+ * @example
+ * const variants: readonly BoundVariant[] = [bind(podmanV0, device), bind(fileV0, device)];
+ */
+export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
   const interpret = variant.interpret(topology);
   const parse = (data: unknown): Read<Data> => {
     const parsed = variant.parse(data);

@@ -1,15 +1,7 @@
 // The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the planner, the executor and the
-// report together. A host does not remember its Score, so it has no workloads to list, and nobody watches it.
+// report together. It is applied once, by a person: nobody stays beside the host.
 
-import {
-  type Desired,
-  type Interpret,
-  type ReconcileOptions,
-  reconcile,
-  type Reconciler,
-  type ScoreVariant,
-  type Topology,
-} from "@harmony/core";
+import { type Desired, type Interpret, reconcile, type Reconciler, type ScoreVariant, type Topology } from "@harmony/core";
 import { parse } from "@harmony/schema";
 import { execute } from "./apply/execute.ts";
 import { type HostFacts, observationScript, parseFacts } from "./observe/facts.ts";
@@ -26,13 +18,12 @@ export interface HostCapabilities {
 }
 
 /** What its Interpret tells besides: each step of the run. */
-export interface HostInterpret extends Interpret<LinuxHostV0> {
-  reconcile(desired: Desired<LinuxHostV0>, options: ReconcileOptions<HostReport>): Promise<HostReport>;
+export interface HostInterpret extends Interpret<LinuxHostV0, HostReport> {
   /** Ends its connections, also the one to an address that it gave the host. */
   close(): Promise<void>;
 }
 
-export const linuxHostV0: ScoreVariant<HostCapabilities, LinuxHostV0> = {
+export const linuxHostV0: ScoreVariant<HostCapabilities, LinuxHostV0, HostInterpret> = {
   type: "LinuxHostV0",
   parse: (data) => parse(LinuxHostV0, data),
   interpret: interpretHost,
@@ -77,10 +68,6 @@ export function interpretHost({ capabilities }: Topology<HostCapabilities>): Hos
       const told = report({ revision: desired.revision, facts, plan: planned, outcomes: [], doing: null, steps: [] });
       return { report: told, observed: describeFacts(facts), planned: planned.steps.map(describeStep), blocked: planned.blocked };
     },
-    workloads: () => Promise.resolve([]),
-    watch: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
-    // Nothing is kept from one run to the next.
-    retry: () => Promise.resolve(),
     close: () => ssh.close(),
   };
 }

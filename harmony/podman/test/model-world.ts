@@ -3,12 +3,12 @@
 
 import { needsNetwork } from "../src/model/container-spec.ts";
 import { networkName, serviceOfName } from "../src/model/names.ts";
-import { isUp } from "../src/plan/role.ts";
+import { isUp } from "../src/model/container-state.ts";
 import { portConflict } from "../src/plan/port-conflict.ts";
 import { scoreOfLabel } from "../src/score/score-label.ts";
 import type { Container, Snapshot } from "../src/model/snapshot.ts";
 import type { Step } from "../src/model/step.ts";
-import { NOTHING_RECORDED } from "../src/store/swap-journal.ts";
+import { NOTHING_RECORDED } from "../src/model/swap-record.ts";
 import { NOW_MS } from "./scene.ts";
 
 export function applyStep(world: Snapshot, step: Step): Snapshot {
@@ -118,6 +118,10 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       return { ...world, record: step.record ?? NOTHING_RECORDED };
     case "recordStart":
       return { ...world, startList: step.containers };
+    case "noteDamage":
+    case "noteFullDisk":
+    case "releaseReserve":
+      return world;
     case "start":
       return started(find(step.container));
     case "revive":

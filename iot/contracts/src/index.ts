@@ -1,3 +1,4 @@
+export { IOT_AGENT } from "./application.ts";
 export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
 export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {

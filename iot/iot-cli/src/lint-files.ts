@@ -3,6 +3,7 @@
 
 import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
 import { kustomizeWarnings } from "./kustomize-warnings.ts";
 
@@ -23,7 +24,7 @@ export interface LintResult {
 }
 
 /** The variants that this version knows: what a device does with them is its agent's to say. */
-const VARIANTS = [podmanV0];
+const VARIANTS = [podmanV0(IOT_AGENT)];
 
 /** `links`: files that are symbolic links, which the operator does not follow. */
 export function lintFiles(files: readonly WorkloadFile[], links: readonly string[] = []): LintResult {

@@ -2,16 +2,18 @@
 // and nowhere else: no step, message or log has it.
 
 import type { Outcome } from "@harmony/core";
-import { SECRET_STORE_DAMAGED } from "../plan/host-obstacle.ts";
+import { secretStoreDamaged } from "../model/host-facts.ts";
+import type { Application } from "../model/application.ts";
 import type { HostView } from "../device/host-view.ts";
 import type { InputSource } from "../model/inputs.ts";
-import { secretsWritten } from "../device/secret-store.ts";
+import { secretsWritten } from "../libpod/secrets-written.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import { doing } from "../words/step-in-words.ts";
 import type { InputStep } from "../model/step.ts";
 
 export interface InputMachine {
+  readonly application: Application;
   readonly podman: Podman;
   readonly host: HostView;
   /** Of Podman's storage, to disk: its store of secrets is written in place. */
@@ -24,7 +26,7 @@ export async function executeInputs(machine: InputMachine, step: InputStep, sign
   } catch (error) {
     const subject = "service" in step ? step.service : "files";
     if (error instanceof PodmanError && /\bJSON\b/.test(error.detail)) {
-      return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: SECRET_STORE_DAMAGED };
+      return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: secretStoreDamaged(machine.application) };
     }
     if (error instanceof PodmanError) return refused(subject, `${doing(step)} failed: ${error.detail || error.message}; it is tried again`);
     const code = error instanceof Error && "code" in error ? error.code : undefined;

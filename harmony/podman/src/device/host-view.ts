@@ -9,8 +9,9 @@ import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
 import type { DeviceFact, HostFacts, PathFact, SecretFact } from "../model/host-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
-import { lookAtSecretStore, mendSecretStore, type SecretStoreFact, type UntilWritten } from "./secret-store.ts";
-import { store, type StorageOptions, taken } from "../store/swap-journal.ts";
+import { lookAtSecretStore, mendSecretStore, type UntilWritten } from "./secret-store.ts";
+import type { SecretStoreFact } from "../model/host-facts.ts";
+import { store, type StorageOptions, taken } from "../store/stored-file.ts";
 
 export interface LookFor {
   readonly deployment: string;

@@ -52,3 +52,12 @@ test("an hour later, and when a person asks, it begins anew", () => {
   damage.forget("app");
   expect(next()).toBeUndefined();
 });
+
+test("an image that is found damaged by a look alone is recorded only when what was seen is kept", () => {
+  const { damage, next } = record();
+  const seen = damage.of("app", ["web"], new Map([["web", "layer not known"]]));
+  expect(seen["web"]).toMatchObject({ next: "refetch", detail: "layer not known", tried: [] });
+  expect(next()).toBeUndefined();
+  damage.keep("app", seen);
+  expect(next()).toBe("refetch");
+});

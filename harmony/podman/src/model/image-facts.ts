@@ -1,6 +1,17 @@
 // What is known of images beside whether they are there: plain values for planner and report, gathered by image-store.ts.
 
-import type { Incident } from "../images/damage.ts";
+/** In the order in which they are tried (images/damage.ts). */
+export type Cure = "recreate" | "refetch" | "clear" | "repair";
+
+export interface Incident {
+  /** Podman's words. */
+  readonly detail: string;
+  readonly container: string;
+  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
+  readonly next: Cure | "exhausted" | null;
+  readonly tried: readonly Cure[];
+  readonly foundMs: number;
+}
 
 export interface UnusedImage {
   readonly id: string;

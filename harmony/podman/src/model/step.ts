@@ -1,10 +1,10 @@
 // What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
-import type { Cure } from "../images/damage.ts";
+import type { Cure } from "./image-facts.ts";
 import type { UnusedImage } from "./image-facts.ts";
 import type { InputFile } from "./inputs.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 interface Arguments {
   readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
@@ -18,8 +18,8 @@ interface Arguments {
     readonly labels: Readonly<Record<string, string>>;
   };
   /**
-   * `patienceMs`: how long its ports may still be held by the container that was just stopped. `trial`: what to record a failure in, of a
-   * version that there is a way back from; the plan ends there, and the next one goes back.
+   * `patienceMs`: how long its ports may still be held by the container that was just stopped. `trial`: the record that a failure is to be
+   * written into, of a version that there is a way back from; the planner does that (answer-failure.ts), and the next plan goes back.
    */
   readonly start: {
     readonly service: string;
@@ -70,6 +70,19 @@ interface Arguments {
   /** On disk before the next step; a record of null forgets the deployment. `why` is for the person who reads the plan. */
   readonly journal: { readonly deployment: string; readonly record: SwapRecord | null; readonly why: JournalEntry };
   readonly recordStart: { readonly deployment: string; readonly containers: readonly string[] };
+  /** Remembers what Podman found damaged; the next plan repairs it. `of`: one service, or all that need an image. */
+  readonly noteDamage: {
+    readonly of: { readonly deployment: string; readonly service: string } | { readonly reference: string };
+    readonly where: "container" | "image";
+    readonly container: string;
+    readonly detail: string;
+    /** The cure that has met it, and so has not helped. */
+    readonly after: Cure | null;
+  };
+  /** Remembers that a container of the deployment has met a full disk, if there are images to prune before it is tried again. */
+  readonly noteFullDisk: { readonly deployment: string };
+  /** Gives up what the journal keeps of the disk, if there is any. */
+  readonly releaseReserve: object;
 }
 
 export type JournalEntry =
@@ -77,6 +90,7 @@ export type JournalEntry =
   | "the old version serves meanwhile"
   | "the device went down while the new version was tried"
   | "the new version has failed"
+  | "the new version could not be started"
   | "the version is good"
   | "a service keeps ending"
   | "a service has recovered"

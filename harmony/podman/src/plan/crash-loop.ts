@@ -2,7 +2,7 @@
 // would wear out the card. It is stopped, the journal says when it is started again, and it is never given up.
 
 import type { Container } from "../model/snapshot.ts";
-import type { Crash } from "../store/swap-journal.ts";
+import type { Crash } from "../model/swap-record.ts";
 
 /** Of Podman's own, within some minutes (observe.ts): more than a start that waits for another's. */
 export const QUICK_RESTARTS = 5;

@@ -3,10 +3,12 @@
 // and what a person keeps down has not proved itself either. Times are those of the clock that never jumps.
 
 import { QUICK_RESTARTS } from "./crash-loop.ts";
-import type { Service } from "../score/podman-v0-schema.ts";
-import { isCompleted, type RestartNeed, type Role } from "./role.ts";
+import type { Service } from "../score/service.ts";
+import type { Slot } from "./slot.ts";
+import { isCompleted } from "../model/container-state.ts";
+import type { RestartNeed } from "./restart-policy.ts";
 import type { Container } from "../model/snapshot.ts";
-import type { Trial } from "../store/swap-journal.ts";
+import type { Trial } from "../model/swap-record.ts";
 
 const STEADY_MS = 5_000;
 /** Podman tells times in whole seconds. */
@@ -27,7 +29,7 @@ export type Judgement =
 
 /** `trial` null: it is on none, and is judged all the same. */
 export function judge(
-  { service, isLeft, need }: Pick<Role, "service" | "isLeft"> & { readonly need: RestartNeed },
+  { service, isLeft, need }: Pick<Slot, "service" | "isLeft"> & { readonly need: RestartNeed },
   container: Container,
   trial: Trial | null,
 ): Judgement {

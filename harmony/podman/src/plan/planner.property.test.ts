@@ -9,7 +9,7 @@ import { container, desired, inWords, proved, snapshot } from "../../test/scene.
 import { containerName, networkName, nextName, volumeName } from "../model/names.ts";
 import { plan } from "./planner.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
-import { recordFailure } from "./trial.ts";
+import { answerFailure } from "./answer-failure.ts";
 
 const NAMES = ["a", "b", "c"] as const;
 const IMAGES = ["x:1", "x:2", "x:3"] as const;
@@ -95,8 +95,15 @@ function runPass(seen: Snapshot, want: ReturnType<typeof desired>, fates: Fates 
     const isRefused = step.kind === "start" && fateOf(now, step.container, fates) === "cannot be started";
     if (isRefused && step.trial === null) return now;
     if (isRefused && step.trial !== null) {
-      const failed = { kind: "failed", subject: step.service, reason: "StartFailed", message: "" } as const;
-      return { ...now, record: recordFailure(step.trial.record, failed, "no such program", now.nowMs) ?? now.record };
+      const outcome = {
+        kind: "failed",
+        subject: step.service,
+        reason: "StartFailed",
+        message: "",
+        code: "failed",
+        detail: "no such program",
+      } as const;
+      return answerFailure({ step, outcome, nowMs: now.nowMs }).reduce(applyStep, now);
     }
     now = applyStep(now, step);
     expect(now.containers.filter(({ deployment }) => deployment !== "app")).toEqual(others);

@@ -1,6 +1,6 @@
 // A step as a person reads it: in what failed, and in what is planned.
 
-import { megabytes } from "../plan/image-care.ts";
+import { megabytes } from "../model/units.ts";
 import type { Step } from "../model/step.ts";
 
 export function doing(step: Step): string {
@@ -47,6 +47,12 @@ export function doing(step: Step): string {
       return `recording what is started after a power cut (${step.containers.join(", ") || "nothing"})`;
     case "remove":
       return `removing container "${step.container}"`;
+    case "noteDamage":
+      return "noting what is damaged";
+    case "noteFullDisk":
+      return `looking for images to remove for deployment "${step.deployment}"`;
+    case "releaseReserve":
+      return "giving up what is kept of the disk for the time when it is full";
   }
 }
 

@@ -4,13 +4,14 @@
 
 import type { Desired, Outcome } from "@harmony/core";
 import * as z from "zod/mini";
+import { APPLICATION } from "../application.ts";
 import { imageReference } from "../../src/model/names.ts";
 import type { Container, Snapshot } from "../../src/model/snapshot.ts";
 import { plan } from "../../src/plan/planner.ts";
 import type { Step } from "../../src/model/step.ts";
 import { explain } from "../../src/report/explain.ts";
 import { report } from "../../src/report/report.ts";
-import { parsePodmanV0 } from "../../src/score/parse-podman-v0.ts";
+import { podmanV0Parser } from "../../src/score/parse-podman-v0.ts";
 import { scoreOfLabel } from "../../src/score/score-label.ts";
 import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
 
@@ -43,7 +44,7 @@ export function desiredOf({ name, revision, scoreString, isRemoval, hold }: Inpu
 }
 
 function scoreOf(scoreString: string): PodmanV0 {
-  const parsed = parsePodmanV0(z.parse(ScoreText, JSON.parse(scoreString)).data);
+  const parsed = podmanV0Parser(APPLICATION)(z.parse(ScoreText, JSON.parse(scoreString)).data);
   if (!parsed.ok) throw new Error(`the Score of a golden does not parse: ${JSON.stringify(parsed.issues)}`);
   return parsed.value;
 }
@@ -61,7 +62,7 @@ const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const)
  */
 export function run(stored: unknown): object {
   const input = z.parse(Input, stored);
-  const { snapshot } = input;
+  const snapshot = { ...input.snapshot, application: APPLICATION, isReserveNeeded: false };
   const desired = desiredOf(input.desired);
   const planned = plan(desired, snapshot);
   const { steps, blocked, recheckAfterMs } = planned;

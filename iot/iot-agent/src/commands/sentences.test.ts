@@ -36,6 +36,22 @@ test.each([
   expect(renderExplanation(answer, { width: 100, nowMs: 0 })).toContain(text);
 });
 
+test("the stages of a plan are shown if they are asked for", () => {
+  const report = { phase: "Running", reason: "", message: "so", since: "", desiredRevision: 1, runningRevision: 1, services: [] } as const;
+  const answer = { device: "pi-1", deployment: "hello", report: { ...report, services: [] }, observed: [], planned: [], blocked: [] };
+  const stages = [
+    { name: "start-services", outcome: "acted", why: "a container is down" },
+    { name: "pull-images", outcome: "stoodBack", why: "no image is to be pulled" },
+  ];
+  const shown = (of: typeof stages | undefined) =>
+    renderExplanation({ ...answer, ...(of === undefined ? {} : { stages: of }) }, { width: 100, nowMs: 0 });
+  expect(shown(stages)).toContain(
+    "Stages of the planner:\n  start-services  acted: a container is down\n  pull-images     stood back: no image is to be pulled\n",
+  );
+  expect(shown([])).toContain("Stages of the planner:\n  none:");
+  expect(shown(undefined)).not.toContain("Stages");
+});
+
 test("who is not in the group, and who was not yet when he logged in", () => {
   const groups = "root:x:0:\niot-agent:x:1000:ana,ben\n";
   const members = membersOf(groups, "iot-agent");

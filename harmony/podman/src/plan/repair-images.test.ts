@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { container, desired, inWords, snapshot } from "../../test/scene.ts";
-import type { Incident } from "../images/damage.ts";
+import type { Incident } from "../model/image-facts.ts";
 import { type ImageCare, NO_CARE } from "../model/image-facts.ts";
 import { imageReference } from "../model/names.ts";
 import { plan } from "./planner.ts";
