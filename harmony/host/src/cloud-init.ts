@@ -2,11 +2,11 @@
 // (packages, files), else as the very scripts that would be run over SSH. So there is one list of what a device needs.
 
 import type { Desired } from "@harmony/core";
-import type { HostFacts } from "./observe/facts.ts";
+import type { HostFacts } from "./model/host-facts.ts";
 import type { LinuxHostV0 } from "./score/linux-host-v0-schema.ts";
 import { plan } from "./plan/planner.ts";
 import { EFFECTS, RESTART_WANTED, scriptOf } from "./apply/script-of.ts";
-import { netplanText } from "./model/static-address.ts";
+import { netplanText } from "./plan/static-address.ts";
 import { describeStep, type HostStep } from "./model/step.ts";
 
 /** The user-data; a static address is network-config's (below). */

@@ -4,7 +4,8 @@
 import { type Desired, type Interpret, reconcile, type Reconciler, type ScoreVariant, type Topology } from "@harmony/core";
 import { parse } from "@harmony/schema";
 import { execute } from "./apply/execute.ts";
-import { type HostFacts, observationScript, parseFacts } from "./observe/facts.ts";
+import { observationScript, parseFacts } from "./observe/facts.ts";
+import type { HostFacts } from "./model/host-facts.ts";
 import { LinuxHostV0 } from "./score/linux-host-v0-schema.ts";
 import { plan } from "./plan/planner.ts";
 import { type HostReport, report, type StepReport } from "./report/report.ts";

@@ -8,7 +8,7 @@ import { writeFile } from "./script-of.ts";
 import { quote, quoteAll } from "../model/shell-quote.ts";
 import { SshError } from "../ssh/ssh-error.ts";
 import type { Ssh } from "../ssh/ssh.ts";
-import type { AddressChange } from "../model/static-address.ts";
+import type { AddressChange } from "../model/address-change.ts";
 
 export interface SetAddressOptions {
   readonly signal: AbortSignal;

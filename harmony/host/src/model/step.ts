@@ -1,7 +1,7 @@
 // The steps that make a host what its Score says. Each says all that its execution needs, and what it will do in a sentence.
 
+import type { AddressChange } from "./address-change.ts";
 import type { FileEffect } from "./managed-files.ts";
-import type { AddressChange } from "./static-address.ts";
 
 interface Steps {
   "set-hostname": { readonly hostname: string };

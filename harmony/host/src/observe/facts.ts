@@ -1,55 +1,13 @@
-// What is on a host, as far as a Score is concerned: the Snapshot of LinuxHostV0. One script reads it all and prints a line for
-// each fact, its fields parted by tabs; here the lines become a value that was checked. Nothing in here changes the host.
+// Reads a host's facts. One script prints a line for each fact, its fields parted by tabs; the lines
+// become a value that was checked. Nothing in here changes the host.
 
 import { formatIssues } from "@harmony/core";
 import { parse } from "@harmony/schema";
-import * as z from "zod/mini";
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+import { AUTHORIZED_KEYS, COMMAND_LINE, HostFacts, TIME_SERVICES } from "../model/host-facts.ts";
 import { managedFiles } from "../model/managed-files.ts";
 import { quote, quoteAll } from "../model/shell-quote.ts";
-import { ADDRESS_FILES, NETPLAN_FOLDER } from "../model/static-address.ts";
-
-const Owned = { mode: z.string(), owner: z.string(), group: z.string() };
-const Addresses = z.array(z.object({ local: z.string(), prefixlen: z.int() }));
-
-export const HostFacts = z.object({
-  system: z.object({ id: z.string(), like: z.string(), version: z.string(), name: z.string() }),
-  architecture: z.string(),
-  hostname: z.string(),
-  /** Of those that the Score wants and some more, the ones that are installed. */
-  packages: z.array(z.object({ name: z.string(), version: z.string() })),
-  user: z.nullable(z.object({ uid: z.int(), home: z.string(), groups: z.array(z.string()) })),
-  /** Of the Score's groups, those that the host has. */
-  groups: z.array(z.string()),
-  subordinateUids: z.int(),
-  subordinateGids: z.int(),
-  lingers: z.boolean(),
-  /** In systemctl's words: `enabled`, `disabled`, `not-found`; `active`, `inactive`. */
-  podmanSocket: z.object({ enabled: z.string(), active: z.string() }),
-  /** `holdsForeign`: there is a link in it, or what is not root's or may be written by others. */
-  folders: z.array(z.object({ path: z.string(), ...Owned, holdsForeign: z.boolean() })),
-  files: z.array(z.object({ path: z.string(), ...Owned, text: z.string() })),
-  /** What the running kernel has; null: it has no such setting. */
-  unprivilegedPortStart: z.nullable(z.int()),
-  /** In systemctl's words, of sshd's service and of its socket, which Ubuntu has instead. */
-  ssh: z.array(z.string()),
-  timeSync: z.array(z.object({ unit: z.string(), enabled: z.string() })),
-  controllers: z.array(z.string()),
-  /** The file that Raspberry Pi's firmware gives the kernel; null: there is none. */
-  commandLine: z.nullable(z.string()),
-  interfaces: z.array(z.object({ ifname: z.string(), addr_info: Addresses })),
-  defaultRoute: z.nullable(z.object({ gateway: z.string(), dev: z.string() })),
-  /** Who looks after which interface, in the words of each; interfaces that one does not know are left out. */
-  networkManager: z.array(z.object({ interface: z.string(), state: z.string() })),
-  networkd: z.array(z.object({ interface: z.string(), state: z.string() })),
-  hasNetplan: z.boolean(),
-});
-export type HostFacts = z.output<typeof HostFacts>;
-
-/** The services that keep the time, as Debian names their units. */
-export const TIME_SERVICES = ["systemd-timesyncd", "chrony", "ntpsec", "openntpd"] as const;
-export const COMMAND_LINE = "/boot/firmware/cmdline.txt";
-export const AUTHORIZED_KEYS = ".ssh/authorized_keys";
+import { ADDRESS_FILES, NETPLAN_FOLDER } from "../model/address-change.ts";
 
 /** In a folder of root's, as `find` says it: what take-over.sh would not leave as it is. */
 const FOREIGN = "\\( -not -user root -o -perm /022 -o -not -type f -not -type d -o -type f -links +1 \\)";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { HostFacts } from "../observe/facts.ts";
+import type { HostFacts } from "../model/host-facts.ts";
 import { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
 import { managedFiles } from "../model/managed-files.ts";
 import { plan } from "./planner.ts";
-import { addressChange } from "../model/static-address.ts";
+import { addressChange } from "./static-address.ts";
 import type { HostStep } from "../model/step.ts";
 
 const KEY = "ssh-ed25519 AAAAC3Nza me@laptop";

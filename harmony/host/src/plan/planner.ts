@@ -2,10 +2,10 @@
 // in the way in words. Every step is left out when the facts say that it is done already.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
-import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../observe/facts.ts";
+import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../model/host-facts.ts";
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
 import { managedFiles } from "../model/managed-files.ts";
-import { addressChange, chosenInterface, hasAddress, managementOf } from "../model/static-address.ts";
+import { addressChange, chosenInterface, hasAddress, managementOf } from "./static-address.ts";
 import type { HostStep } from "../model/step.ts";
 
 /** The first releases whose Podman is 4.9 or newer. (The agent's unit needs systemd 253 as well.) */

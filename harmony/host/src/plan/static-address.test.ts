@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { addressChange, type NetworkManagement } from "./static-address.ts";
+import type { NetworkManagement } from "../model/address-change.ts";
+import { addressChange } from "./static-address.ts";
 
 const WANTED = { address: "192.168.1.20/24", gateway: "192.168.1.1", dns: ["192.168.1.1", "9.9.9.9"] };
 const WRITTEN = "# Written by `iot provision`, which writes it again when it differs.\n";

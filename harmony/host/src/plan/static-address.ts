@@ -3,32 +3,10 @@
 // nobody out. Pure: the files' texts and the commands that make them count.
 
 import { isMap, parseDocument } from "yaml";
-import type { HostFacts } from "../observe/facts.ts";
 import type { LinuxHostV0, StaticAddress } from "../score/linux-host-v0-schema.ts";
-
-import { quote } from "./shell-quote.ts";
-
-export type NetworkManagement = "netplan" | "NetworkManager" | "systemd-networkd";
-
-interface TextFile {
-  readonly path: string;
-  readonly text: string;
-}
-
-/** Shell commands and files; all the same for the one who executes them. */
-export interface AddressChange {
-  readonly manager: NetworkManagement;
-  readonly interface: string;
-  readonly address: string;
-  readonly gateway: string;
-  /** What it is to be for good, and where it is tried. */
-  readonly files: readonly TextFile[];
-  readonly trials: readonly TextFile[];
-  /** After the trial's files are there; after they were removed again; after the files for good have replaced them. */
-  readonly applyTrial: string;
-  readonly undoTrial: string;
-  readonly keep: string;
-}
+import { ADDRESS_FILES, type AddressChange, NETPLAN_FOLDER, type NetworkManagement, type TextFile } from "../model/address-change.ts";
+import type { HostFacts } from "../model/host-facts.ts";
+import { quote } from "../model/shell-quote.ts";
 
 /** Null: nobody known looks after the interface. NetworkManager first: it may have netplan's files as its own. */
 export function managementOf(facts: HostFacts, link: string): NetworkManagement | null {
@@ -93,8 +71,6 @@ export function addressChange(
   }
 }
 
-export const NETPLAN_FOLDER = "/etc/netplan";
-
 /** Netplan joins the lists of all files: what the others say of the interface's addresses would stay beside ours. */
 function withoutAddress(link: string, there: readonly TextFile[]): readonly TextFile[] {
   return there.flatMap(({ path, text }) => {
@@ -106,13 +82,6 @@ function withoutAddress(link: string, there: readonly TextFile[]): readonly Text
     return removed.length === 0 ? [] : [{ path, text: document.toString() }];
   });
 }
-
-/** Where the address lies for good. */
-export const ADDRESS_FILES: Readonly<Record<NetworkManagement, string>> = {
-  netplan: "/etc/netplan/99-iot-agent.yaml",
-  NetworkManager: "/etc/NetworkManager/system-connections/iot-agent.nmconnection",
-  "systemd-networkd": "/etc/systemd/network/05-iot-agent.network",
-};
 
 /** Also what cloud-init takes as network-config, under the key `network`. */
 export function netplanText(link: string, { address, gateway, dns }: StaticAddress): string {
