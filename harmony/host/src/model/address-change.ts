@@ -2,6 +2,8 @@
 // in which files, by which commands. The planner decides it (plan/static-address.ts), the executor
 // carries it out and takes it back (apply/set-address.ts).
 
+import type { HostApplication } from "./application.ts";
+
 export type NetworkManagement = "netplan" | "NetworkManager" | "systemd-networkd";
 
 export interface TextFile {
@@ -15,6 +17,8 @@ export interface AddressChange {
   readonly interface: string;
   readonly address: string;
   readonly gateway: string;
+  /** In the names of the trial's units, and of its folder below /run. */
+  readonly runName: string;
   /** What it is to be for good, and where it is tried. */
   readonly files: readonly TextFile[];
   readonly trials: readonly TextFile[];
@@ -29,8 +33,10 @@ export interface AddressChange {
 export const NETPLAN_FOLDER = "/etc/netplan";
 
 /** Where the address lies for good. */
-export const ADDRESS_FILES: Readonly<Record<NetworkManagement, string>> = {
-  netplan: "/etc/netplan/99-iot-agent.yaml",
-  NetworkManager: "/etc/NetworkManager/system-connections/iot-agent.nmconnection",
-  "systemd-networkd": "/etc/systemd/network/05-iot-agent.network",
-};
+export function addressFiles({ program }: Pick<HostApplication, "program">): Readonly<Record<NetworkManagement, string>> {
+  return {
+    netplan: `${NETPLAN_FOLDER}/99-${program}.yaml`,
+    NetworkManager: `/etc/NetworkManager/system-connections/${program}.nmconnection`,
+    "systemd-networkd": `/etc/systemd/network/05-${program}.network`,
+  };
+}

@@ -8,7 +8,7 @@ interface Steps {
   "install-packages": { readonly packages: readonly string[] };
   "enable-ssh": object;
   "enable-time-sync": { readonly unit: string };
-  "create-user": { readonly user: string; readonly groups: readonly string[] };
+  "create-user": { readonly user: string; readonly fullName: string; readonly groups: readonly string[] };
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
@@ -17,7 +17,14 @@ interface Steps {
   "take-folder": { readonly path: string; readonly mode: string; readonly user: string };
   "write-file": Owned & { readonly path: string; readonly text: string; readonly purpose: string; readonly effect: FileEffect };
   "enable-podman-socket": { readonly user: string };
-  "extend-command-line": { readonly path: string; readonly parameters: readonly string[] };
+  "extend-command-line": {
+    readonly path: string;
+    readonly parameters: readonly string[];
+    /** Keeps what was in `path` before. */
+    readonly backup: string;
+    /** There from then on until the restart that the step takes. */
+    readonly restartMark: string;
+  };
   "set-address": { readonly change: AddressChange };
 }
 

@@ -1,10 +1,12 @@
-// A static address for whichever of netplan, NetworkManager and systemd-networkd looks after the interface. It is tried from a file
-// under /run, which a restart forgets, and moved to /etc when the host was reached under it (set-address.ts): a wrong one locks
-// nobody out. Pure: the files' texts and the commands that make them count.
+// A static address for whichever of netplan, NetworkManager and systemd-networkd looks after the
+// interface. It is tried from a file under /run, which a restart forgets, and moved to /etc when the
+// host was reached under it (apply/set-address.ts): a wrong one locks nobody out. Pure: the files'
+// texts and the commands that make them count.
 
 import { isMap, parseDocument } from "yaml";
 import type { LinuxHostV0, StaticAddress } from "../score/linux-host-v0-schema.ts";
-import { ADDRESS_FILES, type AddressChange, NETPLAN_FOLDER, type NetworkManagement, type TextFile } from "../model/address-change.ts";
+import { type AddressChange, addressFiles, NETPLAN_FOLDER, type NetworkManagement, type TextFile } from "../model/address-change.ts";
+import { type HostApplication, writtenBy } from "../model/application.ts";
 import type { HostFacts } from "../model/host-facts.ts";
 import { quote } from "../model/shell-quote.ts";
 
@@ -16,65 +18,72 @@ export function managementOf(facts: HostFacts, link: string): NetworkManagement 
   return ["unmanaged", undefined].includes(state(facts.networkd)) ? null : "systemd-networkd";
 }
 
-/** `there`: the files of the host, of which netplan merges all. */
-export function addressChange(
-  manager: NetworkManagement,
-  link: string,
-  wanted: StaticAddress,
-  there: readonly TextFile[] = [],
-): AddressChange {
-  const base = { manager, interface: link, address: wanted.address, gateway: wanted.gateway };
-  switch (manager) {
-    case "netplan": {
-      const ours = { path: ADDRESS_FILES.netplan, text: netplanText(link, wanted) };
-      const files = [ours, ...withoutAddress(link, there)];
-      return {
-        ...base,
-        files,
-        // One name in both folders: what is under /run hides what is under /etc.
-        trials: files.map(({ path, text }) => ({ path: path.replace(NETPLAN_FOLDER, "/run/netplan"), text })),
-        applyTrial: "netplan apply",
-        undoTrial: "netplan apply",
-        keep: "netplan apply",
-      };
-    }
-    case "NetworkManager": {
-      const up = (id: string): string => `nmcli connection reload && nmcli --wait 20 connection up ${id} ifname ${quote(link)}`;
-      return {
-        ...base,
-        files: [{ path: ADDRESS_FILES.NetworkManager, text: keyfileText("iot-agent", link, wanted) }],
-        trials: [
-          {
-            path: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection",
-            text: keyfileText("iot-agent-trial", link, wanted),
-          },
-        ],
-        applyTrial: up("iot-agent-trial"),
-        // Its own choice among what is left is the connection from before.
-        undoTrial: `nmcli connection delete iot-agent-trial; nmcli connection reload; nmcli --wait 20 device connect ${quote(link)}`,
-        keep: up("iot-agent"),
-      };
-    }
-    case "systemd-networkd": {
-      const text = networkdText(link, wanted);
-      const reload = `networkctl reload && networkctl reconfigure ${quote(link)}`;
-      return {
-        ...base,
-        files: [{ path: ADDRESS_FILES["systemd-networkd"], text }],
-        // The first name that matches the interface counts.
-        trials: [{ path: "/run/systemd/network/04-iot-agent-trial.network", text }],
-        applyTrial: reload,
-        undoTrial: reload,
-        keep: reload,
-      };
-    }
-  }
+export interface WantedAddress {
+  readonly manager: NetworkManagement;
+  /** The interface. */
+  readonly link: string;
+  readonly wanted: StaticAddress;
+  /** The files of the host, of which netplan merges all. */
+  readonly there?: readonly TextFile[];
 }
 
+export function addressChange(application: HostApplication, change: WantedAddress): AddressChange {
+  const { manager, link, wanted } = change;
+  const { runName } = application;
+  const base = { manager, interface: link, address: wanted.address, gateway: wanted.gateway, runName };
+  return { ...base, ...HOW[manager](application, change) };
+}
+
+type How = (
+  application: HostApplication,
+  change: WantedAddress,
+) => Pick<AddressChange, "files" | "trials" | "applyTrial" | "undoTrial" | "keep">;
+
+const HOW: Readonly<Record<NetworkManagement, How>> = {
+  netplan(application, { link, wanted, there = [] }) {
+    const path = addressFiles(application).netplan;
+    const files = [{ path, text: netplanText(application, link, wanted) }, ...withoutAddress(link, there, path)];
+    return {
+      files,
+      // One name in both folders: what is under /run hides what is under /etc.
+      trials: files.map(({ path, text }) => ({ path: path.replace(NETPLAN_FOLDER, "/run/netplan"), text })),
+      applyTrial: "netplan apply",
+      undoTrial: "netplan apply",
+      keep: "netplan apply",
+    };
+  },
+  NetworkManager(application, { link, wanted }) {
+    const id = application.program;
+    const trial = `${id}-trial`;
+    const text = (id: string): string => keyfileText(application, { id, link, wanted });
+    const up = (id: string): string => `nmcli connection reload && nmcli --wait 20 connection up ${id} ifname ${quote(link)}`;
+    return {
+      files: [{ path: addressFiles(application).NetworkManager, text: text(id) }],
+      trials: [{ path: `/run/NetworkManager/system-connections/${trial}.nmconnection`, text: text(trial) }],
+      applyTrial: up(trial),
+      // Its own choice among what is left is the connection from before.
+      undoTrial: `nmcli connection delete ${trial}; nmcli connection reload; nmcli --wait 20 device connect ${quote(link)}`,
+      keep: up(id),
+    };
+  },
+  "systemd-networkd"(application, { link, wanted }) {
+    const text = networkdText(application, link, wanted);
+    const reload = `networkctl reload && networkctl reconfigure ${quote(link)}`;
+    return {
+      files: [{ path: addressFiles(application)["systemd-networkd"], text }],
+      // The first name that matches the interface counts.
+      trials: [{ path: `/run/systemd/network/04-${application.program}-trial.network`, text }],
+      applyTrial: reload,
+      undoTrial: reload,
+      keep: reload,
+    };
+  },
+};
+
 /** Netplan joins the lists of all files: what the others say of the interface's addresses would stay beside ours. */
-function withoutAddress(link: string, there: readonly TextFile[]): readonly TextFile[] {
+function withoutAddress(link: string, there: readonly TextFile[], ours: string): readonly TextFile[] {
   return there.flatMap(({ path, text }) => {
-    if (!path.startsWith(`${NETPLAN_FOLDER}/`) || path === ADDRESS_FILES.netplan) return [];
+    if (!path.startsWith(`${NETPLAN_FOLDER}/`) || path === ours) return [];
     const document = parseDocument(text);
     const device = document.getIn(["network", "ethernets", link]);
     if (document.errors.length > 0 || !isMap(device)) return [];
@@ -84,9 +93,9 @@ function withoutAddress(link: string, there: readonly TextFile[]): readonly Text
 }
 
 /** Also what cloud-init takes as network-config, under the key `network`. */
-export function netplanText(link: string, { address, gateway, dns }: StaticAddress): string {
+export function netplanText(application: Pick<HostApplication, "command">, link: string, { address, gateway, dns }: StaticAddress): string {
   return [
-    WRITTEN,
+    writtenBy(application),
     "network:",
     "  version: 2",
     "  ethernets:",
@@ -100,9 +109,12 @@ export function netplanText(link: string, { address, gateway, dns }: StaticAddre
   ].join("\n");
 }
 
-function keyfileText(id: string, link: string, { address, gateway, dns }: StaticAddress): string {
+function keyfileText(
+  application: HostApplication,
+  { id, link, wanted: { address, gateway, dns } }: { readonly id: string; readonly link: string; readonly wanted: StaticAddress },
+): string {
   return [
-    WRITTEN,
+    writtenBy(application),
     "[connection]",
     `id=${id}`,
     "type=ethernet",
@@ -120,9 +132,9 @@ function keyfileText(id: string, link: string, { address, gateway, dns }: Static
   ].join("\n");
 }
 
-function networkdText(link: string, { address, gateway, dns }: StaticAddress): string {
+function networkdText(application: HostApplication, link: string, { address, gateway, dns }: StaticAddress): string {
   return [
-    WRITTEN,
+    writtenBy(application),
     "[Match]",
     `Name=${link}`,
     "",
@@ -133,8 +145,6 @@ function networkdText(link: string, { address, gateway, dns }: StaticAddress): s
     "",
   ].join("\n");
 }
-
-const WRITTEN = "# Written by `iot provision`, which writes it again when it differs.";
 
 /** Whether the host has the wanted address now and will have it after a restart. */
 export function hasAddress(facts: HostFacts, change: AddressChange): boolean {

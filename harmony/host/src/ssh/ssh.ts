@@ -31,6 +31,8 @@ export interface Ssh {
 
 export interface SshOptions {
   readonly host: string;
+  /** Before the random part of the name of the folder of its socket, among the machine's temporary ones. */
+  readonly tempPrefix: string;
   readonly user?: string | undefined;
   readonly port?: number | undefined;
   readonly identityFile?: string | undefined;
@@ -62,7 +64,7 @@ interface Moved {
 function connect(options: SshOptions, moved: Moved | null): Ssh {
   const { host, user, port } = options;
   // The path of a socket may have about 100 bytes, and ssh adds 17 of its own while it opens it.
-  const folder = mkdtempSync(join(tmpdir(), "iot-ssh-"));
+  const folder = mkdtempSync(join(tmpdir(), options.tempPrefix));
   const controlPath = join(folder, "master");
   const settings = {
     BatchMode: "yes",
