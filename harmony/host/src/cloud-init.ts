@@ -1,5 +1,6 @@
-// A Score as cloud-init's user-data: what planning for a blank host gives, in the words of cloud-init where it has its own
-// (packages, files), else as the very scripts that would be run over SSH. So there is one list of what a device needs.
+// A Score as cloud-init's user-data: what planning for a blank host gives. Packages and files are
+// in cloud-init's own words; the rest are the very scripts that would be run over SSH. So there is
+// one list of what a device needs.
 
 import type { Desired } from "@harmony/core";
 import type { HostApplication } from "./model/application.ts";
@@ -47,7 +48,7 @@ export function cloudInit(
     "runcmd:",
     ...effects.map((effect) => `  - ${effect}`),
     ...commands,
-    // What is told as done outlasts a power cut.
+    // What is reported as done outlasts a power cut.
     "  - sync",
     ...restartMarks.map((mark) => `power_state: {mode: reboot, delay: now, condition: "test -e ${mark}"}`),
     "",
@@ -87,7 +88,10 @@ function isRootsFile(step: HostStep): step is WriteFile {
   return step.kind === "write-file" && step.owner === "root";
 }
 
-/** A vendor's image before its first boot. The groups are looked for when the commands run; a memory controller as well. */
+/**
+ * A vendor's image before its first boot. The commands look for the groups and for a memory
+ * controller when they run.
+ */
 function blankHost({ agentUser: { groups } }: LinuxHostV0): HostFacts {
   return {
     system: { id: "debian", like: "", version: "", name: "a blank image" },

@@ -1,5 +1,6 @@
-// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the planner, the executor and the
-// report together. It is applied once, by a person: nobody stays beside the host.
+// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the
+// planner, the executor and the report together. It is applied once, by a person: nobody stays
+// beside the host.
 
 import { type Desired, type Interpret, type Plan, reconcile, type Reconciler, type ScoreVariant } from "@harmony/core";
 import { parse } from "@harmony/schema";
@@ -15,17 +16,17 @@ import { describeStep, type HostStep } from "./model/step.ts";
 
 export interface HostCapabilities {
   readonly ssh: Ssh;
-  /** How long a new address has to be confirmed; 60 s unless told. */
+  /** How long a new address has to be confirmed; 60 s where nothing is said. */
   readonly confirmWithinMs?: number;
 }
 
-/** What its Interpret tells besides: each step of the run. */
+/** Its reports have each step of the run. */
 export interface HostInterpret extends Interpret<LinuxHostV0, HostReport> {
   /** Ends its connections, also the one to an address that it gave the host. */
   close(): Promise<void>;
 }
 
-/** `application`: whose names the host's files, units and user have, unless the Score says otherwise. */
+/** `application`: its names are those of the host's files, units and user. */
 export function linuxHostV0(application: HostApplication): ScoreVariant<HostCapabilities, LinuxHostV0, HostInterpret> {
   const schema = linuxHostV0Schema(application);
   return {
@@ -65,15 +66,19 @@ function interpretHost(application: HostApplication, capabilities: HostCapabilit
         report: ({ desired: { revision }, snapshot: facts, ...rest }) => report({ revision, facts, ...rest, steps: [...steps] }),
       };
       const reached = await reconcile(reconciler, desired, options);
-      // What is told as done outlasts a power cut: most steps write a file and rename it.
+      // What is reported as done outlasts a power cut: most steps write a file and rename it.
       if (reached.settled && steps.length > 0) await ssh.run("sync", { signal: options.signal, timeoutMs: FLUSH_TIMEOUT_MS });
       return reached;
     },
     async explain(desired, signal) {
       const facts = await observe(desired, signal);
       const planned = decide(desired, facts);
-      const told = report({ revision: desired.revision, facts, plan: planned, outcomes: [], doing: null, steps: [] });
-      return { report: told, observed: describeFacts(facts), planned: planned.steps.map(describeStep), blocked: planned.blocked };
+      return {
+        report: report({ revision: desired.revision, facts, plan: planned, outcomes: [], doing: null, steps: [] }),
+        observed: describeFacts(facts),
+        planned: planned.steps.map(describeStep),
+        blocked: planned.blocked,
+      };
     },
     close: () => ssh.close(),
   };

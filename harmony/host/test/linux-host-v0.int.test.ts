@@ -1,5 +1,6 @@
-// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself tells it, and that a second run
-// finds nothing to do. The addresses are in static-address.int.test.ts.
+// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself
+// shows it, and that a second run finds nothing to do. static-address.int.test.ts has the
+// addresses.
 
 import { readFile } from "node:fs/promises";
 import { type BlankDevice, run, startBlankDevice } from "@iot/testkit";

@@ -1,5 +1,6 @@
-// `iot provision`: makes a Linux host ready for the agent, over SSH, or writes the same as a cloud-init file. The Score is
-// LinuxHostV0's default, a file's, and on top of it what the flags say. What is done, and in which order: @harmony/host.
+// `iot provision`: makes a Linux host ready for the agent, over SSH, or writes the same as a
+// cloud-init file. The Score is LinuxHostV0's default or a file's, and on top of it what the flags
+// say. @harmony/host has what is done, and in which order.
 
 import { readFile } from "node:fs/promises";
 import { canonicalJson, parse } from "@harmony/schema";

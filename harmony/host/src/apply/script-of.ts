@@ -1,5 +1,6 @@
-// The shell script of a step, to be run as root: over SSH by execute.ts, or at a device's first boot by cloud-init. Each does the
-// same when it is run twice, and ends with an exit code that is not 0 where it could not do it.
+// The shell script of a step, to be run as root: over SSH by execute.ts, or at a device's first
+// boot by cloud-init. A script that is run twice does the same. It ends with an exit code that is
+// not 0 where it could not do it.
 
 import { readFileSync } from "node:fs";
 import { quote, quoteAll } from "../model/shell-quote.ts";
@@ -52,7 +53,8 @@ export function scriptOf(step: ScriptedStep): string {
 }
 
 function setHostname(name: string): string {
-  // Debian's hosts file has the host's own name at 127.0.1.1; without it sudo waits for a name server.
+  // Debian's hosts file has the host's own name at 127.0.1.1. Without it sudo waits for a name
+  // server.
   return lines(
     `printf '%s\\n' ${name} >/etc/hostname`,
     `hostname ${name} 2>/dev/null || printf '%s' ${name} >/proc/sys/kernel/hostname`,
@@ -110,7 +112,7 @@ export const EFFECTS: Readonly<Record<FileEffect, readonly string[]>> = {
   journald: ["systemctl restart systemd-journald", "journalctl --flush"],
 };
 
-/** A file is there whole or not at all, also after a power cut. */
+/** A file is there whole or not at all, even after a power cut. */
 export function writeFile(file: { path: string; text: string; mode: string; owner: string }): readonly string[] {
   const { path, text, mode, owner } = file;
   const fresh = quote(`${path}.new`);
@@ -124,7 +126,10 @@ export function writeFile(file: { path: string; text: string; mode: string; owne
   ];
 }
 
-/** In a folder that is the owner's: by his own process, so that a link there leads no further than he may write. */
+/**
+ * The owner's own process writes in a folder of the owner's, so that a link there leads no further
+ * than the owner may write.
+ */
 function writeFileAsOwner({ path, text, mode, owner }: Parameters<typeof writeFile>[0]): readonly string[] {
   const write = `umask 077; cat >"$1.new"; chmod ${mode} "$1.new"; sync "$1.new"; mv -T "$1.new" "$1"`;
   return [`printf '%s' ${quote(text)} | runuser -u ${quote(owner)} -- sh -ec ${quote(write)} sh ${quote(path)}`];

@@ -1,6 +1,7 @@
-// Gives a host a new address without locking anybody out. The host tries it from files under /run, with a timer of its own that
-// takes it back; this side has until then to reach the host under the new address, see that the gateway is there, and say
-// "keep". Lost connections, a wrong address, a wrong gateway and a power cut all end at the old address.
+// Gives a host a new address without locking anybody out. The host tries it from files under /run,
+// with a timer of its own that takes it back. Until then this side has to reach the host under the
+// new address, see that the gateway is there, and say "keep". Lost connections, a wrong address, a
+// wrong gateway and a power cut all end at the old address.
 
 import { setTimeout } from "node:timers/promises";
 import type { Outcome } from "@harmony/core";
@@ -94,7 +95,10 @@ async function isBack(
   return false;
 }
 
-/** Puts the two scripts there, winds the timer, and lets the trial begin a moment later, when this connection has been answered. */
+/**
+ * Puts the two scripts there, starts the timer, and lets the trial begin a moment later, when this
+ * connection has been answered.
+ */
 function armScript(change: AddressChange, confirmWithinMs: number): string {
   const { runName, trials, applyTrial, undoTrial } = change;
   const folder = folderOf(change);
@@ -116,7 +120,7 @@ function armScript(change: AddressChange, confirmWithinMs: number): string {
   ].join("\n");
 }
 
-/** systemd-networkd is a user of its own; the others' files may hold secrets and are for root alone. */
+/** systemd-networkd has a user of its own. The others' files may hold secrets, for root alone. */
 function writeNetworkFile(file: { readonly path: string; readonly text: string }): readonly string[] {
   return writeFile({ ...file, mode: file.path.endsWith(".network") ? "0644" : "0600", owner: "root" });
 }
@@ -131,7 +135,8 @@ function keepScript(change: AddressChange): string {
   return [
     `[ -e ${folder}/tried ] || exit ${NOT_YET}`,
     `ip -o -4 address show dev ${quote(link)} | grep -qF ${quote(`inet ${address} `)} || exit ${NOT_YET}`,
-    // A packet for nobody makes the kernel look for the neighbour; what it finds is an answer of the gateway itself.
+    // A packet for nobody makes the kernel look for the neighbour; what it finds is an answer of
+    // the gateway itself.
     `bash -c ${quote(`echo >/dev/udp/${gateway}/9`)} 2>/dev/null`,
     "n=0",
     `until ip neighbour show ${quote(gateway)} dev ${quote(link)} | grep -q lladdr; do`,

@@ -10,10 +10,10 @@ export const HostFacts = z.object({
   system: z.object({ id: z.string(), like: z.string(), version: z.string(), name: z.string() }),
   architecture: z.string(),
   hostname: z.string(),
-  /** Of those that the Score wants and some more, the ones that are installed. */
+  /** The installed ones among those that the Score wants, and some more. */
   packages: z.array(z.object({ name: z.string(), version: z.string() })),
   user: z.nullable(z.object({ uid: z.int(), home: z.string(), groups: z.array(z.string()) })),
-  /** Of the Score's groups, those that the host has. */
+  /** The Score's groups that the host has. */
   groups: z.array(z.string()),
   subordinateUids: z.int(),
   subordinateGids: z.int(),
@@ -33,7 +33,7 @@ export const HostFacts = z.object({
   commandLine: z.nullable(z.string()),
   interfaces: z.array(z.object({ ifname: z.string(), addr_info: Addresses })),
   defaultRoute: z.nullable(z.object({ gateway: z.string(), dev: z.string() })),
-  /** Who looks after which interface, in the words of each; interfaces that one does not know are left out. */
+  /** Who looks after which interface, in the words of each, for the interfaces that it knows. */
   networkManager: z.array(z.object({ interface: z.string(), state: z.string() })),
   networkd: z.array(z.object({ interface: z.string(), state: z.string() })),
   hasNetplan: z.boolean(),

@@ -1,4 +1,5 @@
-// The steps that make a host what its Score says. Each says all that its execution needs, and what it will do in a sentence.
+// The steps that make a host what its Score says. Each says all that its execution needs, and in a
+// sentence what it will do.
 
 import type { AddressChange } from "./address-change.ts";
 import type { FileEffect } from "./managed-files.ts";
@@ -31,7 +32,10 @@ interface Steps {
 interface Owned {
   readonly mode: string;
   readonly owner: string;
-  /** The owner's own process does it: he may write in the folder that it is in, so root must not follow a name there. */
+  /**
+   * The owner's own process does it: the owner may write in the folder that it is in, so root must
+   * not follow a name there.
+   */
   readonly byOwner: boolean;
 }
 

@@ -1,5 +1,5 @@
-// Reads a host's facts. One script prints a line for each fact, its fields parted by tabs; the lines
-// become a value that was checked. Nothing in here changes the host.
+// Reads a host's facts. One script prints a line for each fact, with tabs between its fields; the
+// lines become a value that was checked. Nothing in here changes the host.
 
 import { formatIssues } from "@harmony/core";
 import { parse } from "@harmony/schema";
@@ -63,7 +63,7 @@ done
 [ -e /var/lib/systemd/linger/${user} ] && fact lingers`;
 }
 
-/** What lies in the user's home is read as that user: a link in it leads no further than he may. */
+/** The user's own process reads in the user's home: a link there leads no further than it may. */
 function homeFacts(user: string): string {
   return `as_user() { runuser -u ${user} -- timeout 20 "$@"; }
 if [ -n "$entry" ] && as_user test -d "$home/.ssh"; then

@@ -1,5 +1,6 @@
-// What to do for a host to be as its Score says. Pure: a Score and the host's facts give the steps in their order, and what stands
-// in the way in words. Every step is left out when the facts say that it is done already.
+// Decides what to do for a host to be as its Score says. Pure: a Score and the host's facts give
+// the steps in their order, and in words what stands in the way. A step is left out when the facts
+// say that it is done already.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
 import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../model/host-facts.ts";
@@ -9,7 +10,7 @@ import { managedFiles } from "../model/managed-files.ts";
 import { addressChange, chosenInterface, hasAddress, managementOf } from "./static-address.ts";
 import type { HostStep } from "../model/step.ts";
 
-/** The first releases whose Podman is 4.9 or newer. (The agent's unit needs systemd 253 as well.) */
+/** The first releases whose Podman is 4.9 or newer. Their systemd is 253 or newer as well. */
 const OLDEST: Readonly<Record<string, number>> = { debian: 13, raspbian: 13, ubuntu: 24.04 };
 const MEMORY_PARAMETERS = ["cgroup_enable=memory", "cgroup_memory=1"];
 const DEFAULT_TIME_SERVICE = "systemd-timesyncd";

@@ -1,7 +1,7 @@
-// A static address for whichever of netplan, NetworkManager and systemd-networkd looks after the
-// interface. It is tried from a file under /run, which a restart forgets, and moved to /etc when the
-// host was reached under it (apply/set-address.ts): a wrong one locks nobody out. Pure: the files'
-// texts and the commands that make them count.
+// Decides how an interface gets a static address through netplan, NetworkManager or
+// systemd-networkd, whichever looks after it. The address is tried from a file under /run, which a
+// restart forgets, and moved to /etc when the host was reached under it (apply/set-address.ts): a
+// wrong one locks nobody out. Pure: the files' texts and the commands that make them count.
 
 import { isMap, parseDocument } from "yaml";
 import type { LinuxHostV0, StaticAddress } from "../score/linux-host-v0-schema.ts";
@@ -10,7 +10,10 @@ import { type HostApplication, writtenBy } from "../model/application.ts";
 import type { HostFacts } from "../model/host-facts.ts";
 import { quote } from "../model/shell-quote.ts";
 
-/** Null: nobody known looks after the interface. NetworkManager first: it may have netplan's files as its own. */
+/**
+ * Null: nobody known looks after the interface. NetworkManager comes first, since it may have
+ * netplan's files as its own.
+ */
 export function managementOf(facts: HostFacts, link: string): NetworkManagement | null {
   const state = (managed: HostFacts["networkd"]): string | undefined => managed.find((each) => each.interface === link)?.state;
   if (!["unmanaged", undefined].includes(state(facts.networkManager))) return "NetworkManager";
@@ -80,7 +83,10 @@ const HOW: Readonly<Record<NetworkManagement, How>> = {
   },
 };
 
-/** Netplan joins the lists of all files: what the others say of the interface's addresses would stay beside ours. */
+/**
+ * The other files without the interface's addresses: netplan joins the lists of all files, so these
+ * addresses would stay beside ours.
+ */
 function withoutAddress(link: string, there: readonly TextFile[], ours: string): readonly TextFile[] {
   return there.flatMap(({ path, text }) => {
     if (!path.startsWith(`${NETPLAN_FOLDER}/`) || path === ours) return [];
@@ -92,7 +98,7 @@ function withoutAddress(link: string, there: readonly TextFile[], ours: string):
   });
 }
 
-/** Also what cloud-init takes as network-config, under the key `network`. */
+/** Cloud-init takes the same as network-config, under the key `network`. */
 export function netplanText(application: Pick<HostApplication, "command">, link: string, { address, gateway, dns }: StaticAddress): string {
   return [
     writtenBy(application),

@@ -1,4 +1,5 @@
-// What is told of a host while it is provisioned and after: core's report, and each step of the run with what came of it.
+// The report on a host while it is provisioned and after: core's report, and each step of the run
+// with what came of it.
 
 import type { Blocked, Outcome, Plan, WorkloadReport } from "@harmony/core";
 import type { HostFacts } from "../model/host-facts.ts";

@@ -1,10 +1,14 @@
-// The Score LinuxHostV0: what a Linux host must be before an agent is installed on it. Every field has the value that a field
-// device needs, so that `{}` is a whole Score; a device that differs says only where. Hosts are Debian and what derives from it.
+// The Score LinuxHostV0: what a Linux host must be before an agent is installed on it. Every field
+// has the value that a field device needs, so that `{}` is a whole Score; a device that differs
+// says only where. Hosts are Debian and what derives from it.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
-/** What the mission asks for, and what rootless Podman needs beside it and apt only recommends: certificates for pulls, catatonit for `init`. */
+/**
+ * Beside what the mission asks for, rootless Podman needs what apt only recommends: certificates
+ * for pulls, catatonit for `init`.
+ */
 const PACKAGES = (
   "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
   "ca-certificates catatonit"
@@ -37,7 +41,7 @@ const Ipv4Address = z.string().check(z.regex(IPV4, { error: "expected an IPv4 ad
 
 export const StaticAddress = z
   .strictObject({
-    /** The interface; unless told, the one with the default route. */
+    /** The interface; where nothing is said, the one with the default route. */
     interface: z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,15}$/, { error: "expected an interface's name, such as eth0" }))),
     address: z
       .string()
@@ -68,7 +72,7 @@ export interface HostDefaults {
 
 export function linuxHostV0Schema(defaults: HostDefaults) {
   return z.strictObject({
-    /** Kept as it is unless told. */
+    /** Kept as it is where nothing is said. */
     hostname: z.optional(DnsLabel),
     packages: z._default(z.array(PackageName), PACKAGES),
     agentUser: agentUser(defaults),
@@ -82,7 +86,10 @@ export function linuxHostV0Schema(defaults: HostDefaults) {
     unprivilegedPortStart: z._default(z.int().check(z.minimum(0), z.maximum(65_535)), 80),
     journal: z._default(Journal, { persistent: true, maxUse: "200M" }),
     timeSync: z._default(z.boolean(), true),
-    /** Limits on a container's memory take the kernel's memory controller, which Raspberry Pi OS turns off. */
+    /**
+     * Limits on a container's memory take the kernel's memory controller, which Raspberry Pi OS
+     * turns off.
+     */
     memoryController: z._default(z.boolean(), true),
     staticAddress: z.optional(StaticAddress),
   });
@@ -107,7 +114,10 @@ function agentUser({ user }: HostDefaults) {
   );
 }
 
-/** Made if they are not there, for the agent's user and group. One of root's is for what binds that user, who may only read it. */
+/**
+ * Made if they are not there, for the agent's user and group. A folder of root's is for what binds
+ * that user, who may only read it.
+ */
 function directories({ configFolder, secretsFolder, stateFolder }: HostDefaults) {
   const error = `expected an absolute path of plain names, such as ${configFolder}`;
   const path = z.string().check(z.regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/, { error }));
