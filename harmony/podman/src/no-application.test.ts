@@ -6,13 +6,16 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const FRAMEWORK = join(import.meta.dirname, "../..");
-const PACKAGES = ["core", "schema", "runtime", "podman", "kube-api"];
 /** Of the platform, of its agent, of their labels and variables. */
 const APPLICATION = /\biot\b|iot[-_.]|nationtech/i;
 
+/** Tests may name one. */
+function sources(): string[] {
+  return globSync(["*/*.sh", "*/src/**/*.*"], { cwd: FRAMEWORK }).filter((file) => !/\.test(-d)?\.ts$/.test(file));
+}
+
 function mentions(pattern: RegExp): string[] {
-  const files = globSync(`{${PACKAGES.join(",")}}/src/**/*.ts`, { cwd: FRAMEWORK }).filter((file) => !/\.test(-d)?\.ts$/.test(file));
-  return files.flatMap((file) =>
+  return sources().flatMap((file) =>
     readFileSync(join(FRAMEWORK, file), "utf8")
       .split("\n")
       .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
@@ -21,5 +24,6 @@ function mentions(pattern: RegExp): string[] {
 
 test("no source of the framework names an application", () => {
   expect(mentions(/ScoreVariant/)).not.toEqual([]);
+  expect(mentions(/^#!\/bin\/sh/)).toEqual(["host/take-over.sh:1: #!/bin/sh"]);
   expect(mentions(APPLICATION)).toEqual([]);
 });
