@@ -9,6 +9,7 @@ export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAt
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
+export { differencesFromGoldens, type Golden, readGoldens, writeGoldens } from "./goldens.ts";
 export { type GitRepository, makeGitRepository } from "./git-repository.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";

@@ -1,0 +1,11 @@
+// What planner, report and explanation gave for some thousand snapshots at v0.1.0, they give today.
+
+import { differencesFromGoldens, readGoldens } from "@iot/testkit";
+import { expect, test } from "vitest";
+import { GOLDENS_FILE, run } from "../test/goldens/adapter.ts";
+
+test("plans and reports are those of v0.1.0", () => {
+  const goldens = readGoldens(GOLDENS_FILE);
+  expect(goldens.length).toBeGreaterThan(1_000);
+  expect(differencesFromGoldens(goldens, run)).toBe("");
+}, 60_000);

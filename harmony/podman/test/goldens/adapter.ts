@@ -1,0 +1,72 @@
+// The only place where the goldens touch the product: from a stored input to what planner, report and explanation give for it. Inputs are
+// stored as v0.1.0 has them: code that names a field of the Snapshot otherwise maps it here, and the stored file stays as it is.
+
+import type { Desired, Outcome } from "@harmony/core";
+import * as z from "zod/mini";
+import { plan } from "../../src/plan/planner.ts";
+import type { Step } from "../../src/plan/step.ts";
+import { explain } from "../../src/report/explain.ts";
+import { report } from "../../src/report/report.ts";
+import { parsePodmanV0 } from "../../src/score/parse-podman-v0.ts";
+import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
+import type { Snapshot } from "../../src/observe/snapshot.ts";
+
+/** Sentences tell times in the time zone of the device. */
+process.env["TZ"] = "UTC";
+
+export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
+
+export const Input = z.object({
+  desired: z.object({
+    name: z.string(),
+    revision: z.string(),
+    scoreString: z.string(),
+    isRemoval: z.boolean(),
+    hold: z.nullable(z.object({ reason: z.string(), until: z.string() })),
+  }),
+  snapshot: z.custom<Snapshot>(isObject),
+});
+export type Input = z.output<typeof Input>;
+
+const ScoreText = z.object({ data: z.unknown() });
+
+export function desiredOf({ name, revision, scoreString, isRemoval, hold }: Input["desired"]): Desired<PodmanV0> {
+  return { name, revision, scoreString, hold, data: isRemoval ? null : scoreOf(scoreString) };
+}
+
+function scoreOf(scoreString: string): PodmanV0 {
+  const parsed = parsePodmanV0(z.parse(ScoreText, JSON.parse(scoreString)).data);
+  if (!parsed.ok) throw new Error(`the Score of a golden does not parse: ${JSON.stringify(parsed.issues)}`);
+  return parsed.value;
+}
+
+const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const).map((kind) => ({
+  kind,
+  subject: "web",
+  reason: "Trouble",
+  message: "it does not go on",
+}));
+
+/** What a person can see of one pass: the steps, and the report before it, while each step runs, and after one that fails. */
+export function run(stored: unknown): object {
+  const input = z.parse(Input, stored);
+  const { snapshot } = input;
+  const desired = desiredOf(input.desired);
+  const planned = plan(desired, snapshot);
+  const { steps, blocked, recheckAfterMs } = planned;
+  const reportOf = (outcomes: readonly Outcome[], doing: { step: Step; progress: string } | null) =>
+    report({ desired, snapshot, plan: planned, outcomes, doing });
+  const { observed, planned: plannedInWords } = explain(desired, snapshot, planned);
+  return {
+    plan: { steps, blocked, recheckAfterMs },
+    report: reportOf([], null),
+    whileDoing: steps.map((step) => {
+      const { phase, reason, message } = reportOf([], { step, progress: step.kind === "stop" ? "3" : "" });
+      return { phase, reason, message };
+    }),
+    afterTrouble: TROUBLE.map((outcome) => reportOf([outcome], null)),
+    explanation: { observed, planned: plannedInWords },
+  };
+}

@@ -1,0 +1,50 @@
+// The only place where the goldens touch the product: from a stored input to what the device says of itself. Inputs are stored as v0.1.0 has
+// them, maps as lists of entries: what is named otherwise later is mapped here.
+
+import type { DeploymentReport } from "@iot/contracts";
+import * as z from "zod/mini";
+import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status.ts";
+import { type Standing, statusSentence } from "../../src/status-sentence.ts";
+
+export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
+
+/** Stored by record.ts from values of this type. */
+const stored = <Value>() => z.custom<Value>((value) => typeof value === "object" && value !== null);
+
+type Entries<Of> = Of extends ReadonlyMap<infer Key, infer Value> ? readonly (readonly [Key, Value])[] : never;
+
+const Input = z.discriminatedUnion("kind", [
+  /** What the lane of one deployment says, one after the other. */
+  z.object({ kind: z.literal("advance"), lanes: stored<readonly LaneReport[]>(), wrong: stored<Parameters<typeof withWrong>[1]>() }),
+  z.object({
+    kind: z.literal("device"),
+    status: stored<Omit<DeviceStatusInput, "deployments" | "problem">>(),
+    problem: z.nullable(stored<Exclude<DeviceStatusInput["problem"], undefined>>()),
+    deployments: stored<Entries<DeviceStatusInput["deployments"]>>(),
+    connection: stored<Standing["connection"]>(),
+  }),
+]);
+export type Input = z.output<typeof Input>;
+
+export function run(from: unknown): object {
+  const input = z.parse(Input, from);
+  switch (input.kind) {
+    case "advance": {
+      let before: DeploymentReport | undefined;
+      const advances = input.lanes.map((lane, index) => {
+        const advanced = advance(before, lane, new Date(Date.UTC(2026, 0, 1 + index)).toISOString());
+        before = advanced.report;
+        return advanced;
+      });
+      return { advances, wrong: input.lanes.map(({ report }) => withWrong(report, input.wrong)) };
+    }
+    case "device": {
+      const deployments = new Map(input.deployments);
+      const problem = input.problem ?? undefined;
+      return {
+        status: deviceStatus({ ...input.status, problem, deployments }),
+        sentence: statusSentence({ connection: input.connection, deployments, problem }),
+      };
+    }
+  }
+}
