@@ -88,6 +88,7 @@ function inject(): void {
     const reply = `${word}.${number.toString(36)}`;
     // The empty manifest of A, a 404, a refusal, an acknowledgement, and a refused write.
     a.publish(getA, "", { reply });
+    a.publish("iot.manifest.dev-a", "", { reply });
     a.publish(`${getA}.nothing`, "", { reply });
     a.publish(getA, '{"seq":1,"last_by_subj":"x"}', { reply });
     a.publish("$KV.status.dev-a", "{}", { reply });
@@ -137,8 +138,10 @@ test("a notice that the server was made to send by another device wakes nobody",
   reader.notices((sequence) => heard.push(sequence), signal);
   await b.connection.flush();
   for (let number = 0; number < 100; number += 1) {
-    a.publish(getA, "", { reply: "notify.desired-state.dev-b" });
-    a.publish("$KV.status.dev-a", "{}", { reply: "notify.desired-state.dev-b" });
+    for (const reply of ["iot.notice.dev-b", "notify.desired-state.dev-b"]) {
+      a.publish("iot.manifest.dev-a", "", { reply });
+      a.publish("$KV.status.dev-a", "{}", { reply });
+    }
   }
   await a.flush();
   const written = await store.putManifest({ device: deviceB, manifest: { ...manifestOfB, sources: ["other"] }, expectedRevision: 2 });

@@ -43,11 +43,14 @@ export interface ConnectOptions {
 export interface Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly log: Log;
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
   lost(): AbortSignal;
   /** Called once for a connection that came back, however often it was tried or flapped. Returns what ends that. */
   onReconnect(callback: () => void): () => void;
+  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  mayBeRefused(subject: string): void;
   /** No answer came in time: the connection proves that it is alive, or is given up for a new one. */
   doubt(): void;
   close(): Promise<void>;
@@ -141,10 +144,12 @@ function settings(options: ConnectOptions): NodeConnectionOptions {
 class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly log: Log;
   readonly #options: ConnectOptions;
   readonly #pacing: ReconnectPacing;
   readonly #callbacks = new Set<() => void>();
   readonly #refused = new Set<string>();
+  readonly #mayBeRefused = new Set<string>();
   #isForeignAnswerLogged = false;
   #state: ConnectionState;
   #present = new AbortController();
@@ -156,6 +161,7 @@ class WatchedConnection implements Messaging {
   constructor(connection: NatsConnection, options: ConnectOptions, pacing: ReconnectPacing) {
     this.connection = connection;
     this.#options = options;
+    this.log = options.log;
     this.#pacing = pacing;
     const ownPrefix = options.device === undefined ? null : inboxPrefix(options.device);
     this.replies = new Replies(connection, ownPrefix, (subject) => this.#logForeignAnswer(subject));
@@ -174,6 +180,10 @@ class WatchedConnection implements Messaging {
   onReconnect(callback: () => void): () => void {
     this.#callbacks.add(callback);
     return () => this.#callbacks.delete(callback);
+  }
+
+  mayBeRefused(subject: string): void {
+    this.#mayBeRefused.add(subject);
   }
 
   doubt(): void {
@@ -300,7 +310,7 @@ class WatchedConnection implements Messaging {
     if (!(error instanceof errors.PermissionViolationError)) return;
     this.replies.refuse(error);
     const { operation, subject } = error;
-    if (this.#refused.has(`${operation} ${subject}`)) return;
+    if (this.#mayBeRefused.has(subject) || this.#refused.has(`${operation} ${subject}`)) return;
     this.#refused.add(`${operation} ${subject}`);
     this.#options.log.warn("NATS does not permit a subject to this user", { operation, subject });
   }
