@@ -4,8 +4,10 @@
 import { defineConfig } from "oxlint";
 
 const ALL = ["@harmony/*", "@iot/*"];
-const BELOW_APPS = ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@harmony/podman", "@harmony/host", "@harmony/kube-api"];
-const PLATFORM = ["@iot/contracts", "@iot/messaging", "@harmony/kube-api", "@iot/workload-files", "@iot/report"];
+const BELOW_APPS = ["@harmony/core", "@harmony/schema", "@harmony/runtime"];
+/** What a Score is made of is the device's to know: no central program parses `score.data`. */
+const VARIANTS = ["@harmony/podman", "@harmony/host"];
+const PLATFORM = ["@iot/contracts", "@iot/messaging", "@harmony/kube-api", "@iot/workload-files", "@iot/report", "@iot/fleet"];
 
 /** Which of our packages the sources of a folder may import. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -17,11 +19,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "harmony/host": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
   "iot/contracts": ["@harmony/core", "@harmony/schema"],
   "iot/report": ["@harmony/core", "@iot/contracts"],
+  "iot/fleet": ["@harmony/core", "@iot/contracts", "@iot/report"],
   "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
-  "iot/iot-operator": [...BELOW_APPS, ...PLATFORM],
-  "iot/iot-agent": [...BELOW_APPS, ...PLATFORM],
-  "iot/iot-cli": [...BELOW_APPS, ...PLATFORM],
+  "iot/iot-operator": [...BELOW_APPS, "@harmony/kube-api", ...PLATFORM],
+  "iot/iot-agent": [...BELOW_APPS, ...VARIANTS, ...PLATFORM],
+  "iot/iot-cli": [...BELOW_APPS, ...VARIANTS, ...PLATFORM],
   testkit: [],
 };
 

@@ -1,5 +1,6 @@
-// Goldens: what pure code gave for stored inputs at a release, one JSON line a case, gzipped. A file of them is recorded once; the test of
-// a later version computes the same outputs from the same inputs and prints the first place where they differ.
+// Goldens: what pure code gave for stored inputs at a release, one JSON line a case, gzipped. A
+// file of them is recorded once; the test of a later version computes the same outputs from the
+// same inputs and prints the first place where they differ.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -19,7 +20,10 @@ export function writeGoldens(file: string, goldens: readonly Golden[]): void {
   writeFileSync(file, gzipSync(lines.join(""), { level: 9 }));
 }
 
-/** Empty when `run` gives what is stored of each case; otherwise the first difference, in a few lines for a person. */
+/**
+ * Empty when `run` gives what is stored of each case; otherwise the first difference, in a few
+ * lines for a person.
+ */
 export function differencesFromGoldens(goldens: readonly Golden[], run: (input: unknown) => unknown): string {
   const differing = goldens.flatMap(({ name, input, output }) => {
     const [first] = differences(output, throughJson(run(input)), "");

@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
-import { type DeploymentRow, type Fleet } from "./judge-fleet.ts";
+import { type DeploymentRow, type Fleet } from "@iot/fleet";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 import { provision, type ProvisionOptions } from "./provision.ts";
 import { type NatsAccess, readFleet } from "./read-fleet.ts";

@@ -6,7 +6,7 @@ import { parseJson } from "@harmony/schema";
 import { type BucketName } from "@iot/contracts";
 import { connectMessaging, type Messaging, openDesiredState, openStatusStore } from "@iot/messaging";
 import * as z from "zod/mini";
-import { type Fleet, judgeFleet } from "./judge-fleet.ts";
+import { type Fleet, judgeFleet } from "@iot/fleet";
 
 export interface NatsAccess {
   readonly servers: readonly string[];

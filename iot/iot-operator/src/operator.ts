@@ -1,7 +1,7 @@
 // The operator's loop: observe the bucket, read the source, plan, apply, and observe again until nothing is left to write; and beside
 // it, once a second at most, tell the source what the devices report. The bucket is always observed before the source is read, and
 // every write carries what was observed: so an operator that was held up can never put an older reading over a newer one.
-// What to write is plan.ts's, what is told is aggregate.ts's.
+// What to write is plan.ts's, what is told is @iot/fleet's.
 
 import { type Clock, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DesiredStateSnapshot, DesiredStateStore, StatusEntry, StatusStore } from "@iot/messaging";

@@ -1,15 +1,21 @@
-// The only place where the goldens touch the product: from a stored input to what planner, report and explanation give for it. Inputs are
-// stored as v0.1.0 has them: code that names a field of the Snapshot otherwise maps it here, and the stored file stays as it is.
+// The only place where the goldens touch the product: from a stored input to what planner, report
+// and explanation give for it. Inputs are stored as v0.1.0 has them: code that names a field of the
+// Snapshot otherwise maps it here, and the stored file stays as it is.
 
 import type { Desired, Outcome } from "@harmony/core";
 import * as z from "zod/mini";
+import { imageReference } from "../../src/model/names.ts";
+import type { Container, Snapshot } from "../../src/model/snapshot.ts";
 import { plan } from "../../src/plan/planner.ts";
-import type { Step } from "../../src/plan/step.ts";
+import type { Step } from "../../src/model/step.ts";
 import { explain } from "../../src/report/explain.ts";
 import { report } from "../../src/report/report.ts";
 import { parsePodmanV0 } from "../../src/score/parse-podman-v0.ts";
+import { scoreOfLabel } from "../../src/score/score-label.ts";
 import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
-import type { Snapshot } from "../../src/observe/snapshot.ts";
+
+/** What inputs.ts needs of the product to make inputs anew. */
+export { type Container, imageReference, plan, scoreOfLabel, type Snapshot };
 
 /** Sentences tell times in the time zone of the device. */
 process.env["TZ"] = "UTC";
@@ -49,7 +55,10 @@ const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const)
   message: "it does not go on",
 }));
 
-/** What a person can see of one pass: the steps, and the report before it, while each step runs, and after one that fails. */
+/**
+ * What a person can see of one pass: the steps, and the report before it, while each step runs, and
+ * after one that fails.
+ */
 export function run(stored: unknown): object {
   const input = z.parse(Input, stored);
   const { snapshot } = input;

@@ -1,14 +1,11 @@
-// Inputs of the goldens, made from a seed: some Score in force in the model world, and then what may befall a device on the way to another.
-// Each case of the planner's tables is also driven until nothing is left to do, and cut short after each step of its first passes.
+// Inputs of the goldens, made from a seed: some Score in force in the model world, and then what
+// may befall a device on the way to another. Each case of the planner's tables is also driven until
+// nothing is left to do, and cut short after each step of its first passes.
 
 import * as fc from "fast-check";
-import { scoreOfLabel } from "../../src/score/score-label.ts";
 import { applyStep, type Fate, type Fates, pass, powerCut } from "../model-world.ts";
 import { container, NOW_MS, scoreString, snapshot, version } from "../scene.ts";
-import { imageReference } from "../../src/names.ts";
-import type { Container, Snapshot } from "../../src/observe/snapshot.ts";
-import { desiredOf, type Input } from "./adapter.ts";
-import { plan } from "../../src/plan/planner.ts";
+import { type Container, desiredOf, imageReference, type Input, plan, scoreOfLabel, type Snapshot } from "./adapter.ts";
 
 export interface NamedInput {
   readonly name: string;
@@ -21,7 +18,10 @@ const SEED = 20_260_101;
 const IMAGES = ["x:1", "x:2", "x:3"] as const;
 const FATES: readonly Fate[] = ["stays up", "ends", "is restarted", "is unhealthy", "cannot be started"];
 
-/** What is seen at the begin of each pass, and after each step at which the first passes may be cut short. */
+/**
+ * What is seen at the begin of each pass, and after each step at which the first passes may be cut
+ * short.
+ */
 export function driven({ name, input }: NamedInput): NamedInput[] {
   return FATES.flatMap((fate) => {
     const fates: Fates = fate === "stays up" ? {} : { "x:2": fate };
@@ -42,7 +42,10 @@ export function driven({ name, input }: NamedInput): NamedInput[] {
   });
 }
 
-/** `seen`: after each of its steps; `end` null: nothing was done, or the model world refuses what this snapshot leads to. */
+/**
+ * `seen`: after each of its steps; `end` null: nothing was done, or the model world refuses what
+ * this snapshot leads to.
+ */
 function passOf(wanted: Input["desired"], start: Snapshot, fates: Fates): { seen: Snapshot[]; end: Snapshot | null } {
   const seen: Snapshot[] = [];
   const { steps } = plan(desiredOf(wanted), start);

@@ -1,10 +1,11 @@
-// The only place where the goldens touch the product: from a stored input to what the device says of itself. Inputs are stored as v0.1.0 has
-// them, maps as lists of entries: what is named otherwise later is mapped here.
+// The only place where the goldens touch the product: from a stored input to what the device says
+// of itself. Inputs are stored as v0.1.0 has them, maps as lists of entries: what is named
+// otherwise later is mapped here.
 
 import type { DeploymentReport } from "@iot/contracts";
 import * as z from "zod/mini";
-import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status.ts";
-import { type Standing, statusSentence } from "../../src/status-sentence.ts";
+import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status/status.ts";
+import { type Standing, statusSentence } from "../../src/systemd/status-sentence.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 

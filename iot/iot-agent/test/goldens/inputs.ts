@@ -1,4 +1,5 @@
-// Inputs of the goldens, made from a seed: what the variant reports of a deployment one after the other, and devices of some deployments.
+// Inputs of the goldens, made from a seed: what the variant reports of a deployment one after the
+// other, and devices of some deployments.
 
 import { PHASES } from "@harmony/core";
 import { asDeploymentName, asDeviceId, type DeploymentReport } from "@iot/contracts";

@@ -1,9 +1,10 @@
-// The only place where the goldens touch the product: from a stored input to the rows of `iot status`. Inputs are stored as v0.1.0 has them,
-// maps as lists of entries: what is named otherwise later is mapped here.
+// The only place where the goldens touch the product: from a stored input to the rows of `iot
+// status`. Inputs are stored as v0.1.0 has them, maps as lists of entries: what is named otherwise
+// later is mapped here.
 
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import * as z from "zod/mini";
-import { judgeFleet } from "../../src/judge-fleet.ts";
+import { judgeFleet } from "@iot/fleet";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 

@@ -1,4 +1,5 @@
-// Inputs of the goldens, made from a seed: what the operator wrote for some devices, and what they said.
+// Inputs of the goldens, made from a seed: what the operator wrote for some devices, and what they
+// said.
 
 import { PHASES } from "@harmony/core";
 import { asDeviceId, type DeploymentReport, type DeviceStatus, type Manifest } from "@iot/contracts";

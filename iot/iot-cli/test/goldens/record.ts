@@ -1,5 +1,6 @@
-// Writes the goldens: what today's code gives for the stored inputs, for a change of behaviour that is meant. With `--inputs` the inputs are
-// made anew as well; only code with the inputs of v0.1.0 can.
+// Writes the goldens: what today's code gives for the stored inputs, for a change of behaviour that
+// is meant. With `--inputs` the inputs are made anew as well; only code with the inputs of v0.1.0
+// can.
 
 import { canonicalJson } from "@harmony/schema";
 import { readGoldens, writeGoldens } from "@iot/testkit";

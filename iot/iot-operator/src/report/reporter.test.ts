@@ -5,7 +5,7 @@ import { asDeviceId, type DeviceStatus } from "@iot/contracts";
 import { expect, it } from "vitest";
 import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
 import { statusOf } from "../../test/status-of.ts";
-import { PROGRESS_DEADLINE_SECONDS } from "./aggregate.ts";
+import { PROGRESS_DEADLINE_SECONDS } from "@iot/fleet";
 import { plan } from "../plan/plan.ts";
 import { Reporter } from "./reporter.ts";
 import type { CompleteSnapshot } from "../sources/source.ts";

@@ -1,11 +1,11 @@
 // Keeps what the devices last said and what the last settled pass left in the bucket, and makes of them what the source is told.
-// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are aggregate.ts's.
+// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are @iot/fleet's.
 
 import type { Blocked } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentAggregate, type DeviceId } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
-import { conditionsOf, countDevices, type DeviceView } from "./aggregate.ts";
+import { conditionsOf, countDevices, type DeviceView } from "@iot/fleet";
 import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";

@@ -3,6 +3,7 @@
 // but cannot be served (`refused`).
 
 import type { DeploymentAggregate, DeploymentName, DeviceId } from "@iot/contracts";
+import type { DeploymentConditions } from "@iot/fleet";
 
 /** Which object of the source. `uid` differs between two objects of one name, one after the other. */
 export interface SourceObject {
@@ -53,20 +54,6 @@ export interface CompleteSnapshot {
 }
 
 export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: string; readonly message: string };
-
-/** A condition in Kubernetes' sense, without what only the resource's writer knows (times, observedGeneration). */
-export interface ConditionState {
-  readonly status: "True" | "False" | "Unknown";
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** kstatus conventions. */
-export interface DeploymentConditions {
-  readonly Ready: ConditionState;
-  readonly Reconciling: ConditionState;
-  readonly Stalled: ConditionState;
-}
 
 export interface DeploymentResult extends SourceObject {
   readonly generation: number;

@@ -1,11 +1,15 @@
-// The only place where the goldens touch the product: from a stored input to the operator's plan, and to what is told of a Deployment.
-// Inputs are stored as v0.1.0 has them, maps as lists of entries: what is named otherwise later is mapped here.
+// The only place where the goldens touch the product: from a stored input to the operator's plan,
+// and to what is told of a Deployment. Inputs are stored as v0.1.0 has them, maps as lists of
+// entries: what is named otherwise later is mapped here.
 
 import type { DeviceId, DeploymentName } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
-import { conditionsOf, type ConditionsInput, countDevices, type DeviceView } from "../../src/aggregate.ts";
-import { plan } from "../../src/plan.ts";
-import type { CompleteSnapshot } from "../../src/source.ts";
+import { conditionsOf, type ConditionsInput, countDevices, type DeviceView } from "@iot/fleet";
+import { plan } from "../../src/plan/plan.ts";
+import type { CompleteSnapshot, SourceDeployment } from "../../src/sources/source.ts";
+
+/** What inputs.ts needs of the product to make inputs anew. */
+export { type DeviceView, plan, type SourceDeployment };
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 

@@ -1,14 +1,11 @@
-// Inputs of the goldens, made from a seed: a bucket that two sources have written to, and what one of them says next; and what devices
-// say of a Deployment.
+// Inputs of the goldens, made from a seed: a bucket that two sources have written to, and what one
+// of them says next; and what devices say of a Deployment.
 
 import { PHASES } from "@harmony/core";
 import { asDeploymentName, asDeviceId, type DeviceStatus } from "@iot/contracts";
 import * as fc from "fast-check";
-import type { DeviceView } from "../../src/aggregate.ts";
-import { plan } from "../../src/plan.ts";
-import type { SourceDeployment } from "../../src/source.ts";
 import { complete, deployment, ModelBucket } from "../model-bucket.ts";
-import type { Input } from "./adapter.ts";
+import { type DeviceView, type Input, plan, type SourceDeployment } from "./adapter.ts";
 
 const SEED = 20_260_102;
 const OURS = "git:ours";
@@ -147,7 +144,9 @@ function view(of: Said, index: number): DeviceView {
   };
 }
 
-/** One kind of answer from all devices in a part of the cases, since most conditions are about all. */
+/**
+ * One kind of answer from all devices in a part of the cases, since most conditions are about all.
+ */
 const status = fc.record({
   devices: fc.oneof(
     fc.array(said, { maxLength: 20 }),

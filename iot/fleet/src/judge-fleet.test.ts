@@ -1,9 +1,7 @@
 import type { Phase } from "@harmony/core";
 import { asDeviceId, type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
-import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import { describe, expect, it } from "vitest";
-import { type DeploymentRow, type Fleet, judgeFleet } from "./judge-fleet.ts";
-import { renderExplanation, renderStatus } from "./render-fleet.ts";
+import { type DeploymentRow, type DesiredManifests, type Fleet, type HeardStatus, judgeFleet } from "./judge-fleet.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
 const iso = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1000).toISOString();
@@ -25,7 +23,7 @@ function heard(
   device: string,
   deployments: DeviceStatus["deployments"],
   more: Partial<DeviceStatus> & { secondsAgo?: number } = {},
-): StatusEntry {
+): HeardStatus {
   const { secondsAgo = 10, ...status } = more;
   return {
     device: asDeviceId(device),
@@ -38,7 +36,7 @@ function heard(
   };
 }
 
-function desired(of: Readonly<Record<string, readonly string[]>>, revision = 7): Pick<DesiredStateSnapshot, "manifests"> {
+function desired(of: Readonly<Record<string, readonly string[]>>, revision = 7): { manifests: DesiredManifests } {
   const manifests = new Map<DeviceId, { revision: number; manifest: { ok: true; value: Manifest } }>();
   for (const [device, names] of Object.entries(of)) {
     const entry = { revision, generation: 1, uid: "u", source: "git:demo", namespace: "default", commit: "abc1234" };
@@ -57,7 +55,7 @@ function onlyRow(fleet: Fleet): DeploymentRow {
 
 describe("what a row says", () => {
   const hello = desired({ "pi-1": ["hello"] });
-  it.each<[string, Pick<DesiredStateSnapshot, "manifests">, StatusEntry[], Partial<DeploymentRow>]>([
+  it.each<[string, { manifests: DesiredManifests }, HeardStatus[], Partial<DeploymentRow>]>([
     [
       "runs",
       hello,
@@ -152,54 +150,4 @@ describe("what a row says", () => {
     expect(onlyRow(fleet)).toMatchObject({ standing: "ok", phase: "Running" });
     expect(fleet.devices[0]?.problem?.reason).toBe("InvalidManifest");
   });
-});
-
-const FLEET = judgeFleet(desired({ "pi-1": ["hello", "meter"], "pi-2": ["hello"], "pi-3": ["hello"] }), [
-  heard("pi-1", {
-    hello: report("Running", "runs"),
-    meter: report("Blocked", 'host port 8080/tcp is used by deployment "hello": give one of them another port', { reason: "PortInUse" }),
-  }),
-  heard(
-    "pi-2",
-    { hello: report("Pulling", "pulls nginx:alpine, 12 of 40 MB") },
-    { problem: { reason: "DiskFull", message: "the disk is full", since: iso(60) } },
-  ),
-]);
-
-describe("status as a table", () => {
-  it("puts what is wrong first, and says why", () => {
-    expect(renderStatus(FLEET, 80)).toBe(`DEPLOYMENT  DEVICE  PHASE    SINCE   LAST SEEN
-hello       pi-3    Pending  -       never
-  the device has never reported: switch it on, or look whether its agent has
-  this device id and reaches this NATS server
-meter       pi-1    Blocked  10 min  10 s ago
-  host port 8080/tcp is used by deployment "hello": give one of them another
-  port
-hello       pi-2    Pulling  10 min  10 s ago
-  pulls nginx:alpine, 12 of 40 MB
-hello       pi-1    Running  10 min  10 s ago
-
-pi-2: the disk is full
-
-1 of 4 run as desired, 1 on the way, 2 with a problem, 3 devices, 1 never seen.
-`);
-  });
-
-  it("says that there is nothing", () => {
-    expect(renderStatus({ devices: [], deployments: [] }, 80)).toBe("Nothing is deployed, and no device has reported.\n");
-    expect(renderStatus(judgeFleet(desired({}), [heard("pi-1", {})]), 80)).toBe("0 of 0 run as desired, 1 device.\n");
-  });
-});
-
-it("explains in the device's words, with the facts", () => {
-  const row = FLEET.deployments.find(({ deployment }) => deployment === "meter");
-  if (row === undefined) throw new Error("no row");
-  expect(renderExplanation(row, FLEET.devices[0], 80)).toBe(`meter on pi-1 is Blocked since 2026-06-01 11:50:00 UTC (10 min): host port
-8080/tcp is used by deployment "hello": give one of them another port
-  desired    revision 7
-  running    nothing
-  commit     abc1234
-  source     git:demo, namespace default
-  last seen  10 s ago
-`);
 });

@@ -12,7 +12,7 @@ import {
 } from "@iot/contracts";
 import type { Blocked, Parsed } from "@harmony/core";
 import { formatIssues } from "@harmony/core";
-import type { ConditionState, DeploymentConditions } from "../sources/source.ts";
+import { classOfPhase } from "./phase-class.ts";
 
 /** Kubernetes' own default for a Deployment. */
 export const PROGRESS_DEADLINE_SECONDS = 600;
@@ -39,6 +39,20 @@ export interface ConditionsInput {
   readonly blocked: Omit<Blocked, "subject"> | null;
   /** How long the counters have stood still. */
   readonly waitedMs: number;
+}
+
+/** A condition in Kubernetes' sense, without what only the resource's writer knows (times, observedGeneration). */
+export interface ConditionState {
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** kstatus conventions. */
+export interface DeploymentConditions {
+  readonly Ready: ConditionState;
+  readonly Reconciling: ConditionState;
+  readonly Stalled: ConditionState;
 }
 
 type State =
@@ -82,21 +96,12 @@ function stateOf(name: string, { revision, status }: DeviceView): State {
 }
 
 function phaseState({ phase, reason, message }: DeploymentReport): State {
-  switch (phase) {
-    case "Running":
+  switch (classOfPhase(phase)) {
+    case "fine":
       return { kind: "running" };
-    case "Pending":
-    case "Pulling":
-    case "Starting":
-    case "Stopping":
-    case "Removing":
-    case "Held":
+    case "under-way":
       return { kind: "pending", phase };
-    case "Degraded":
-    case "RolledBack":
-    case "Failed":
-    case "Rejected":
-    case "Blocked":
+    case "trouble":
       return { kind: "failed", rejected: phase === "Rejected", reason, message };
   }
 }

@@ -2,11 +2,23 @@
 // devices said (status). Pure. A row that the two do not agree on says which of them is waited for; a device that is silent keeps
 // what it said last, marked offline. Ages are by the server's clock: a device's own may be years off.
 
-import type { Phase } from "@harmony/core";
-import { formatIssues } from "@harmony/core";
+import { formatIssues, type Parsed } from "@harmony/core";
 import { type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest, type ManifestEntry, offlineAfterMs } from "@iot/contracts";
-import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import { shownAge } from "@iot/report";
+import { classOfPhase, type PhaseClass } from "./phase-class.ts";
+
+/** The last that a device said of itself. */
+export interface HeardStatus {
+  readonly device: DeviceId;
+  /** The server's time stamp. */
+  readonly receivedAtMs: number;
+  /** The server's clock when the entry was given: `nowMs - receivedAtMs` is its age. */
+  readonly nowMs: number;
+  readonly status: Parsed<DeviceStatus>;
+}
+
+/** By device, what the operator wrote. */
+export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest> }>;
 
 export interface DeviceRow {
   readonly device: string;
@@ -26,7 +38,8 @@ export interface DeploymentRow {
   readonly deployment: string;
   readonly device: string;
   readonly standing: Standing;
-  readonly phase: Phase;
+  /** As it was written: a newer agent may have phases that are not known here. */
+  readonly phase: string;
   /** A word for machines. */
   readonly reason: string;
   /** A sentence for people: the device's own wherever it is about what is desired now. */
@@ -51,15 +64,15 @@ export interface Fleet {
 }
 
 interface Heard {
-  readonly entry: StatusEntry | null;
+  readonly entry: HeardStatus | null;
   readonly status: DeviceStatus | null;
   readonly row: DeviceRow;
 }
 
-const PROBLEM: ReadonlySet<Phase> = new Set<Phase>(["Failed", "Rejected", "Blocked", "RolledBack", "Degraded"]);
+const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
 const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
 
-export function judgeFleet(snapshot: Pick<DesiredStateSnapshot, "manifests">, statuses: readonly StatusEntry[]): Fleet {
+export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
   const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted();
   const devices: DeviceRow[] = [];
@@ -73,7 +86,7 @@ export function judgeFleet(snapshot: Pick<DesiredStateSnapshot, "manifests">, st
   return { devices, deployments: deployments.toSorted(byUrgency) };
 }
 
-function hear(device: DeviceId, entry: StatusEntry | null, manifestIssue: string | null): Heard {
+function hear(device: DeviceId, entry: HeardStatus | null, manifestIssue: string | null): Heard {
   const status = entry?.status.ok === true ? entry.status.value : null;
   const unreadable = entry !== null && !entry.status.ok ? formatIssues(entry.status.issues) : null;
   const problem =
@@ -135,7 +148,8 @@ function rowsOf(device: DeviceId, said: Heard, manifest: Manifest | null): Deplo
 
 interface Judged {
   readonly standing: Standing;
-  readonly phase: Phase;
+  /** As it was written: a newer agent may have phases that are not known here. */
+  readonly phase: string;
   readonly reason: string;
   readonly message: string;
   /** Phase and message are what the device said, so its `since` belongs to them. */
@@ -169,14 +183,14 @@ function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | nul
     const runs = report.runningRevision === null ? "nothing of it runs" : `revision ${report.runningRevision} runs`;
     return waits("NotYetReceived", `revision ${entry.revision} is desired, and the device has not received it yet (${runs})`);
   }
-  const standing: Standing = PROBLEM.has(report.phase) ? "problem" : report.phase === "Running" ? "ok" : "progress";
+  const standing = STANDING[classOfPhase(report.phase)];
   const common = { phase: report.phase, reason: report.reason, isTheDevices: true };
   if (silent === null) return { ...common, standing, message: report.message };
   return { ...common, standing: "problem", message: `${report.message}; so it said last: ${silent}` };
 }
 
 /** The device's clock may be wrong, its differences are not: `reportedAt` is when the server received it. */
-function sinceByServer(report: DeploymentReport, entry: StatusEntry, status: DeviceStatus | null): number | null {
+function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: DeviceStatus | null): number | null {
   const reported = Date.parse(status?.reportedAt ?? "");
   const since = Date.parse(report.since);
   if (Number.isNaN(since)) return null;

@@ -1,0 +1,7 @@
+// Writes the fixture anew. To do so means that every container of every device is made anew on an
+// upgrade, or that an agent which is downgraded cannot read its files.
+
+import { writeFile } from "node:fs/promises";
+import { FIXTURE, whatIsWritten } from "./what-is-written.ts";
+
+await writeFile(FIXTURE, `${JSON.stringify(await whatIsWritten(), null, 2)}\n`);

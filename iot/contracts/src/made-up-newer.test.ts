@@ -1,0 +1,29 @@
+// What a later version may send, as far as it is read today: a field, a reason or a capability that
+// is not known is kept and shown as it is. A phase that is not known (status-unknown-phase.json,
+// status-unknown-phase-of-service.json) makes its whole status unreadable, and a line of the
+// history with one is lost (history-unknown-phase.jsonl): they join the table when that is no
+// longer so.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseJson } from "@harmony/schema";
+import { expect, test } from "vitest";
+import type * as z from "zod/mini";
+import { DeploymentStatus, DeviceInventory, DeviceStatus, Manifest, Score } from "./index.ts";
+
+const NEWER = join(import.meta.dirname, "../recorded/made-up-newer");
+
+const READ: readonly (readonly [string, z.ZodMiniType])[] = [
+  ["status-unknown-reason.json", DeviceStatus],
+  ["status-new-fields.json", DeviceStatus],
+  ["inventory-new-capability.json", DeviceInventory],
+  ["manifest-new-fields.json", Manifest],
+  ["deployment-status-new-fields.json", DeploymentStatus],
+  ["score-other-variant.json", Score],
+];
+
+test.each(READ)("%s is read, and nothing of it is lost", (file, schema) => {
+  const text = readFileSync(join(NEWER, file), "utf8");
+  const document: unknown = JSON.parse(text);
+  expect(parseJson(schema, text)).toEqual({ ok: true, value: document });
+});

@@ -1,0 +1,96 @@
+import type { DeploymentRow, DeviceRow } from "@iot/fleet";
+import { describe, expect, it } from "vitest";
+import { renderExplanation, renderStatus } from "./render-fleet.ts";
+
+function device(id: string, more: Partial<DeviceRow> = {}): DeviceRow {
+  return {
+    device: id,
+    offline: false,
+    lastSeenAt: "2026-06-01T11:59:50.000Z",
+    lastSeenSeconds: 10,
+    agentVersion: "0.1.0",
+    problem: null,
+    ...more,
+  };
+}
+
+function row(deployment: string, on: string, more: Partial<DeploymentRow>): DeploymentRow {
+  return {
+    deployment,
+    device: on,
+    standing: "ok",
+    phase: "Running",
+    reason: more.phase ?? "Running",
+    message: "runs",
+    since: "2026-06-01T11:50:00.000Z",
+    sinceSeconds: 600,
+    offline: false,
+    lastSeenSeconds: 10,
+    desiredRevision: 7,
+    runningRevision: null,
+    namespace: "default",
+    source: "git:demo",
+    commit: "abc1234",
+    services: [],
+    ...more,
+  };
+}
+
+const meter = row("meter", "pi-1", {
+  standing: "problem",
+  phase: "Blocked",
+  reason: "PortInUse",
+  message: 'host port 8080/tcp is used by deployment "hello": give one of them another port',
+});
+const neverSeen = {
+  standing: "problem",
+  phase: "Pending",
+  message: "the device has never reported: switch it on, or look whether its agent has this device id and reaches this NATS server",
+  since: null,
+  sinceSeconds: null,
+  lastSeenSeconds: null,
+} as const;
+
+describe("status as a table", () => {
+  const devices = [
+    device("pi-1"),
+    device("pi-2", { problem: { reason: "DiskFull", message: "the disk is full" } }),
+    device("pi-3", { lastSeenAt: null, lastSeenSeconds: null }),
+  ];
+  const pulling = { standing: "progress", phase: "Pulling", message: "pulls nginx:alpine, 12 of 40 MB" } as const;
+  const deployments = [row("hello", "pi-3", neverSeen), meter, row("hello", "pi-2", pulling), row("hello", "pi-1", { runningRevision: 7 })];
+
+  it("puts what is wrong first, and says why", () => {
+    expect(renderStatus({ devices, deployments }, 80)).toBe(`DEPLOYMENT  DEVICE  PHASE    SINCE   LAST SEEN
+hello       pi-3    Pending  -       never
+  the device has never reported: switch it on, or look whether its agent has
+  this device id and reaches this NATS server
+meter       pi-1    Blocked  10 min  10 s ago
+  host port 8080/tcp is used by deployment "hello": give one of them another
+  port
+hello       pi-2    Pulling  10 min  10 s ago
+  pulls nginx:alpine, 12 of 40 MB
+hello       pi-1    Running  10 min  10 s ago
+
+pi-2: the disk is full
+
+1 of 4 run as desired, 1 on the way, 2 with a problem, 3 devices, 1 never seen.
+`);
+  });
+
+  it("says that there is nothing", () => {
+    expect(renderStatus({ devices: [], deployments: [] }, 80)).toBe("Nothing is deployed, and no device has reported.\n");
+    expect(renderStatus({ devices: [device("pi-1")], deployments: [] }, 80)).toBe("0 of 0 run as desired, 1 device.\n");
+  });
+});
+
+it("explains in the device's words, with the facts", () => {
+  expect(renderExplanation(meter, device("pi-1"), 80)).toBe(`meter on pi-1 is Blocked since 2026-06-01 11:50:00 UTC (10 min): host port
+8080/tcp is used by deployment "hello": give one of them another port
+  desired    revision 7
+  running    nothing
+  commit     abc1234
+  source     git:demo, namespace default
+  last seen  10 s ago
+`);
+});
