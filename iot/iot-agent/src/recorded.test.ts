@@ -95,3 +95,18 @@ describe.each(releases)("of %s", (release) => {
     expect(await ledger.pulled()).toEqual(Reflect.get(Object(await json("images.json")), "pulled"));
   });
 });
+
+test("a history that a later version wrote is read, with a phase that is not known", async () => {
+  const temporary = await makeTempFolder("newer");
+  const lines: string[] = [];
+  await cp(join(RECORDED, "made-up-newer/history-unknown-phase.jsonl"), join(temporary.path, "history.jsonl"));
+  const history = new History({
+    folder: temporary.path,
+    log: createLog({ name: "newer", format: "text", write: (line) => void lines.push(line) }),
+  });
+  await history.load();
+  expect(history.entries().map(({ phase }) => phase)).toEqual(["Rejected", "Verifying"]);
+  expect(lines).toEqual([]);
+  await history.close();
+  await temporary.remove();
+});

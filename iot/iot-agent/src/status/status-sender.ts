@@ -2,7 +2,7 @@
 // the start and on change. Each write is acknowledged; what could not be sent is not kept in a queue, since the next status says it
 // all. A change of phase goes out at once, progress at most once a second, because the link may be metered.
 
-import type { Inventory } from "@harmony/core";
+import type { Inventory, Phase } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
@@ -182,9 +182,8 @@ export class StatusSender {
   }
 }
 
-type Phase = DeploymentReport["phase"];
-const ON_ITS_WAY: ReadonlySet<Phase> = new Set(["Pending", "Pulling", "Starting", "Stopping", "Removing"] as const);
-const TROUBLE: ReadonlySet<Phase> = new Set(["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"] as const);
+const ON_ITS_WAY: ReadonlySet<string> = new Set<Phase>(["Pending", "Pulling", "Starting", "Stopping", "Removing"]);
+const TROUBLE: ReadonlySet<string> = new Set<Phase>(["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"]);
 
 function isOnItsWay(report: DeploymentReport | undefined): boolean {
   return report !== undefined && ON_ITS_WAY.has(report.phase);
