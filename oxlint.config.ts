@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "harmony/host": ["@harmony/core", "@harmony/schema", "@harmony/runtime"],
   "iot/contracts": ["@harmony/core", "@harmony/schema"],
   "iot/report": ["@harmony/core", "@iot/contracts"],
-  "iot/fleet": ["@harmony/core", "@iot/contracts", "@iot/report"],
+  "iot/fleet": ["@harmony/core", "@harmony/schema", "@iot/contracts", "@iot/report"],
   "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
   "iot/iot-operator": [...BELOW_APPS, "@harmony/kube-api", ...PLATFORM],

@@ -161,6 +161,31 @@ describe("bind", () => {
     expect(await variant.explain({ ...desired, data: "three" }, signal)).toEqual({ report, observed: [], planned: [], blocked: [] });
   });
 
+  test("parses a document once", async () => {
+    let parsed = 0;
+    const data = { n: 3 };
+    const counting = bind(
+      {
+        type: "ObjectV0",
+        parse: (value) => ((parsed += 1), { ok: true, value }),
+        interpret: () => ({
+          reconcile: () => Promise.resolve(done),
+          workloads: () => Promise.resolve([]),
+          watch: () => Promise.resolve(),
+          retry: () => Promise.resolve(),
+          explain: () => Promise.resolve({ report: done, observed: [], planned: [], blocked: [] }),
+        }),
+      },
+      { name: "here", capabilities: {}, inventory: () => Promise.resolve({ architecture: "any", capabilities: [], facts: {} }) },
+    );
+    expect(counting.check(data)).toBeNull();
+    await counting.reconcile({ ...desired, data }, { signal });
+    await counting.explain({ ...desired, data }, signal);
+    expect(parsed).toBe(1);
+    await counting.reconcile({ ...desired, data: { n: 3 } }, { signal });
+    expect(parsed).toBe(2);
+  });
+
   test("an explanation is the variant's, and so is another try", async () => {
     expect(await variant.explain({ ...desired, data: 3 }, signal)).toMatchObject({ report: done, observed: ["seen 3"] });
     expect(await variant.explain({ ...desired, data: null }, signal)).toMatchObject({ observed: ["seen null"] });

@@ -102,14 +102,24 @@ export interface BoundVariant {
   explain(desired: Desired<unknown>, signal: AbortSignal): Promise<Explanation>;
 }
 
+type Read<Data> = { readonly ok: true; readonly data: Data } | { readonly ok: false; readonly report: WorkloadReport };
+
 /** Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer). */
 export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
   const interpret = variant.interpret(topology);
-  const read = (data: unknown): { ok: true; data: Data } | { ok: false; report: WorkloadReport } => {
+  const parse = (data: unknown): Read<Data> => {
     const parsed = variant.parse(data);
     if (!parsed.ok) return { ok: false, report: rejected({ reason: "InvalidScore", message: formatIssues(parsed.issues) }) };
     const refusal = interpret.refuse?.(parsed.value) ?? null;
     return refusal === null ? { ok: true, data: parsed.value } : { ok: false, report: rejected(refusal) };
+  };
+  /** A document is parsed once, however often it is reconciled: nobody changes one that was handed in. */
+  const reads = new WeakMap<object, Read<Data>>();
+  const read = (data: unknown): Read<Data> => {
+    if (typeof data !== "object" || data === null) return parse(data);
+    const result = reads.get(data) ?? parse(data);
+    reads.set(data, result);
+    return result;
   };
   return {
     type: variant.type,

@@ -3,7 +3,7 @@
 // reason is the store's state meanwhile. The objects last known stay in the store until a whole new list
 // has been read. The official client's informer is not used: it stops for good on any error but 410.
 
-import { parse } from "@harmony/schema";
+import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import * as z from "zod/mini";
 import { type KubernetesConnection, KubernetesStatus } from "./connection.ts";
@@ -72,7 +72,7 @@ export async function listObjects(
   let next: string | undefined;
   for (;;) {
     const query = { limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) };
-    const page = parse(Page, await connection.request({ method: "GET", path: resourcePath(type), query, what, signal }));
+    const page = parse(Page, await connection.request({ method: "GET", path: resourcePath(type), query, what, signal }), ENVELOPE_LIMITS);
     if (!page.ok) throw new KubernetesError("BadAnswer", `failed to ${what}: ${connection.server} answered something that is no list`);
     objects.push(...page.value.items);
     const { continue: rest = "", resourceVersion } = page.value.metadata;
@@ -159,7 +159,7 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
 
   /** Takes one event, and gives the version that it stands for. */
   const follow = (line: unknown, what: string): string => {
-    const event = parse(WatchEvent, line);
+    const event = parse(WatchEvent, line, ENVELOPE_LIMITS);
     if (!event.ok) throw new KubernetesError("BadAnswer", `failed to ${what}: ${connection.server} sent something that is no event`);
     const { type: kind, object } = event.value;
     if (kind === "ERROR") {

@@ -1,7 +1,7 @@
 // Objects of one resource type: their paths, reading one, server-side apply of the status, and finalizers. Only metadata is known
-// here; spec and status are the caller's to parse.
+// here; spec and status are the caller's to parse, and to bound: one object that is too large is not to hide the others.
 
-import { parse } from "@harmony/schema";
+import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import * as z from "zod/mini";
 import type { KubernetesConnection } from "./connection.ts";
 import { KubernetesError } from "./kubernetes-error.ts";
@@ -152,7 +152,7 @@ export async function setFinalizer(
 }
 
 export function asObject(value: unknown, what: string): KubernetesObject {
-  const parsed = parse(KubernetesObject, value);
+  const parsed = parse(KubernetesObject, value, ENVELOPE_LIMITS);
   if (parsed.ok) return parsed.value;
   const first = parsed.issues[0];
   throw new KubernetesError(

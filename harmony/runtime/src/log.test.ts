@@ -35,6 +35,14 @@ describe("a log line", () => {
     ]);
   });
 
+  test.each(["journal", "text", "json"] as const)("as %s has nothing that a terminal obeys, whoever wrote the words", (format) => {
+    const { written, log } = lines(format);
+    const rude = "a\u001b[2Jb\r\u202e\u009b31mc";
+    log.with({ device: rude }).warn(rude, { why: rude, list: [rude], error: new Error(rude) });
+    expect(written.join("").match(/ab c/g)).toHaveLength(5);
+    expect(written.join("").trimEnd()).not.toMatch(/[\p{Cc}\p{Bidi_Control}]|\\u/u);
+  });
+
   test("is not written below the level", () => {
     const quiet = lines("text");
     quiet.log.debug("step");

@@ -1,6 +1,9 @@
 // One line an event: a constant message and fields. To a journal or a terminal as prose (`pulled image deployment=hello`), with the
-// syslog priority that journald understands; else as JSON lines in pino's shape. Fields named like a secret are redacted.
+// syslog priority that journald understands; else as JSON lines in pino's shape. Fields named like a secret are redacted, and what a
+// terminal would obey in words that came from elsewhere is taken out.
 // pino itself costs 1 MB private on the device (docs/adr/0003).
+
+import { visibleText } from "@harmony/core";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -39,15 +42,16 @@ export function createLog(options: {
     now = () => new Date(),
   } = options;
 
-  const emit = (at: LogLevel, message: string, fields: LogFields): void => {
+  const emit = (at: LogLevel, words: string, fields: LogFields): void => {
     if (LEVELS[at].pino < LEVELS[level].pino) return;
+    const message = visibleText(words);
     const clean = plainFields(fields);
     if (format === "json") {
       write(`${JSON.stringify({ level: LEVELS[at].pino, time: now().getTime(), name, msg: message, ...clean })}\n`);
       return;
     }
     const rest = Object.entries(clean).map(([key, value]) => ` ${key}=${shown(value)}`);
-    const line = `${message}${rest.join("")}`.replaceAll("\n", " ");
+    const line = `${message}${rest.join("")}`;
     write(format === "journal" ? `<${LEVELS[at].syslog}>${line}\n` : `${now().toISOString()} ${at} ${line}\n`);
   };
 
@@ -75,7 +79,8 @@ function plainFields(fields: object): Record<string, unknown> {
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Error) return errorText(value);
+  if (typeof value === "string") return visibleText(value);
+  if (value instanceof Error) return visibleText(errorText(value));
   if (Array.isArray(value)) return value.map(plain);
   return typeof value === "object" && value !== null ? plainFields(value) : value;
 }

@@ -1,24 +1,86 @@
 // The border: bytes and values from outside become typed values here or are refused, with the path of every wrong field, what was
-// expected and what was found. zod's own messages are translated into these sentences once, here.
+// expected and what was found. zod's own messages are translated into these sentences once, here. Total, whatever it is given: what is
+// larger than its limits is refused before a schema looks at it, and what a schema cannot bear is refused too. What it says is
+// bounded and fit for a terminal: at most 20 issues, of which the last counts the rest.
 
-import type { Issue, Parsed } from "@harmony/core";
+import { type Issue, type Parsed, plainText } from "@harmony/core";
 import type * as z from "zod/mini";
+import { DOCUMENT_LIMITS, type SizeLimits, tooLarge } from "./document-size.ts";
+import { lookUp } from "./look-up.ts";
 
-export function parse<Schema extends z.ZodMiniType>(schema: Schema, value: unknown): Parsed<z.output<Schema>> {
-  const result = schema.safeParse(value, { reportInput: true });
-  if (result.success) return { ok: true, value: result.data };
-  return { ok: false, issues: result.error.issues.flatMap((issue) => toIssues(issue, value)) };
+const ISSUES = 20;
+const MESSAGE_CHARACTERS = 300;
+const KEY_CHARACTERS = 100;
+const FOUND_CHARACTERS = 60;
+
+export function parse<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  value: unknown,
+  limits: Partial<SizeLimits> = {},
+): Parsed<z.output<Schema>> {
+  try {
+    const large = tooLarge(value, { ...DOCUMENT_LIMITS, ...limits });
+    if (large !== null) return refused(large);
+    const result = schema.safeParse(value, { reportInput: true });
+    return result.success ? { ok: true, value: result.data } : { ok: false, issues: told(result.error.issues, value) };
+  } catch (error) {
+    // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as the value.
+    if (error instanceof RangeError) return refused("is too large or too deep to be read, or more is wrong with it than can be told");
+    return refused(`is not a document that can be read (${reasonOf(error)})`);
+  }
 }
 
 /** Of a text, or bytes of UTF-8, that should be JSON. */
-export function parseJson<Schema extends z.ZodMiniType>(schema: Schema, text: string | Uint8Array): Parsed<z.output<Schema>> {
+export function parseJson<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  text: string | Uint8Array,
+  limits: Partial<SizeLimits> = {},
+): Parsed<z.output<Schema>> {
+  const { bytes: most } = { ...DOCUMENT_LIMITS, ...limits };
+  // Of a text the characters: it has at least as many bytes.
+  if (text.length > most) return refused(`has ${kib(text.length)}, more than the ${kib(most)} that are read`);
   let value: unknown;
   try {
     value = JSON.parse(typeof text === "string" ? text : new TextDecoder("utf-8", { fatal: true }).decode(text));
   } catch (error) {
-    return { ok: false, issues: [{ path: [], message: `expected JSON: ${error instanceof Error ? error.message : String(error)}` }] };
+    return refused(`expected JSON: ${reasonOf(error)}`);
   }
-  return parse(schema, value);
+  return parse(schema, value, limits);
+}
+
+function refused(message: string): { ok: false; issues: Issue[] } {
+  return { ok: false, issues: [{ path: [], message: plainText(message, MESSAGE_CHARACTERS) }] };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : "no reason is told";
+}
+
+function kib(bytes: number): string {
+  return `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`;
+}
+
+function told(found: readonly z.core.$ZodIssue[], root: unknown): Issue[] {
+  const shown: Issue[] = [];
+  let count = 0;
+  for (const issue of found) {
+    if (shown.length >= ISSUES) count += issue.code === "unrecognized_keys" ? issue.keys.length : 1;
+    else {
+      const issues = toIssues(issue, root);
+      count += issues.length;
+      shown.push(...issues.slice(0, ISSUES).map(fit));
+    }
+  }
+  if (count <= ISSUES) return shown;
+  const kept = shown.slice(0, ISSUES - 1);
+  return [...kept, { path: [], message: `and ${(count - kept.length).toLocaleString("en")} more` }];
+}
+
+function fit({ path, message }: Issue): Issue {
+  return {
+    path: path.map((key) => (typeof key === "string" ? plainText(key, KEY_CHARACTERS) : key)),
+    message: plainText(message, MESSAGE_CHARACTERS),
+  };
 }
 
 function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
@@ -69,8 +131,8 @@ function at(root: unknown, path: Issue["path"]): unknown {
 
 function withFound(message: string, found: unknown): string {
   if (found === undefined) return message;
-  const text = JSON.stringify(found);
-  return `${message}, found ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`;
+  const text = JSON.stringify(found) ?? typeof found;
+  return `${message}, found ${text.length > FOUND_CHARACTERS ? `${text.slice(0, FOUND_CHARACTERS - 3)}…` : text}`;
 }
 
 function article(expected: string): string {
@@ -83,7 +145,7 @@ function article(expected: string): string {
     object: "a map",
     record: "a map",
   };
-  return words[expected] ?? expected;
+  return lookUp(words, expected) ?? expected;
 }
 
 function unit(origin: string): string {

@@ -5,11 +5,13 @@
 export const PAYLOAD_LIMIT_BYTES: number = 1024 * 1024;
 
 export interface BucketSettings {
+  /** A bucket that bears it was made by us, and is brought to our limit. */
   readonly description: string;
   readonly history: number;
   /** The stream may purge by roll-up: must be false wherever a device writes, or `Nats-Rollup: all` on one status purges everybody's. */
   readonly allowRollup: boolean;
   readonly republish: { readonly from: string; readonly to: string } | null;
+  /** The server refuses what is larger, and nobody reads it. Where a device writes: what 200 deployments need, and a reader can bear. */
   readonly maxValueBytes: number;
 }
 
@@ -28,13 +30,13 @@ export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
     history: 1,
     allowRollup: false,
     republish: null,
-    maxValueBytes: 256 * 1024,
+    maxValueBytes: 64 * 1024,
   },
   inventory: {
     description: "facts of each device: <device>",
     history: 1,
     allowRollup: false,
     republish: null,
-    maxValueBytes: 64 * 1024,
+    maxValueBytes: 32 * 1024,
   },
 };

@@ -1,4 +1,5 @@
 export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
   API_VERSION,
@@ -10,11 +11,26 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
 export { devicePermissions, deviceSubjectsOfBuckets, type Permissions, sharedPermissions, type SubjectMapping } from "./permissions.ts";
+export {
+  Done,
+  HeldUntil,
+  HistoryEntry,
+  HOLD_MAX_SECONDS,
+  HoldRequest,
+  LOCAL_SOCKET_NAME,
+  LocalConnection,
+  LocalExplanation,
+  LocalHistory,
+  LocalStatus,
+  Refused,
+  Released,
+} from "./local-api.ts";
 export {
   asDeploymentName,
   asDeviceId,

@@ -32,8 +32,8 @@ test("the buckets", () => {
       republish: { from: "$KV.desired-state.*", to: "notify.desired-state.{{wildcard(1)}}" },
       maxValueBytes: 524_288,
     },
-    status: { history: 1, allowRollup: false, republish: null, maxValueBytes: 262_144 },
-    inventory: { history: 1, allowRollup: false, republish: null, maxValueBytes: 65_536 },
+    status: { history: 1, allowRollup: false, republish: null, maxValueBytes: 65_536 },
+    inventory: { history: 1, allowRollup: false, republish: null, maxValueBytes: 32_768 },
   });
 });
 

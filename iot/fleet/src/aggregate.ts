@@ -11,13 +11,15 @@ import {
   offlineAfterMs,
 } from "@iot/contracts";
 import type { Blocked, Parsed } from "@harmony/core";
-import { formatIssues } from "@harmony/core";
+import { formatIssues, plainText } from "@harmony/core";
 import { classOfPhase } from "./phase-class.ts";
 
 /** Kubernetes' own default for a Deployment. */
 export const PROGRESS_DEADLINE_SECONDS = 600;
 const GROUPS = 10;
 const EXAMPLES = 3;
+/** With what stands around them no longer than a device's own message may be. */
+const ISSUES_CHARACTERS = 900;
 
 export interface DeviceView {
   readonly device: DeviceId;
@@ -85,7 +87,7 @@ function stateOf(name: string, { revision, status }: DeviceView): State {
       kind: "failed",
       rejected: false,
       reason: "InvalidStatus",
-      message: `its status cannot be read (${formatIssues(status.value.issues)}): is its agent of another version?`,
+      message: `its status cannot be read (${plainText(formatIssues(status.value.issues), ISSUES_CHARACTERS)}): is its agent of another version?`,
     };
   }
   const { problem, deployments } = status.value.value;

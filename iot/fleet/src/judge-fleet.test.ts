@@ -154,6 +154,26 @@ describe("what a row says", () => {
     expect(onlyRow(judgeFleet(snapshot, statuses))).toMatchObject(expected);
   });
 
+  it("of a deployment whose name every object has, what is so", () => {
+    const name = "constructor";
+    expect(onlyRow(judgeFleet(desired({ "pi-1": [name] }), [heard("pi-1", {})]))).toMatchObject({
+      reason: "NotYetReported",
+      runningRevision: null,
+      services: [],
+    });
+    expect(onlyRow(judgeFleet(desired({}), [heard("pi-1", { [name]: report("Running", "runs") })]))).toMatchObject({
+      reason: "NotYetRemoved",
+      desiredRevision: null,
+      commit: null,
+    });
+  });
+
+  it("of a device that claims times which no date can hold, all but since when", () => {
+    const claims = { hello: report("Running", "runs", { since: "-271821-04-20T00:00:00Z" }) };
+    const fleet = judgeFleet(hello, [heard("pi-1", claims, { reportedAt: "+275760-09-13T00:00:00Z" })]);
+    expect(onlyRow(fleet)).toMatchObject({ phase: "Running", since: null, sinceSeconds: null });
+  });
+
   it("of a device whose manifest cannot be read, that nothing is undesired", () => {
     const manifests = new Map([
       [asDeviceId("pi-1"), { revision: 3, manifest: { ok: false as const, issues: [{ path: [], message: "expected JSON" }] } }],

@@ -3,6 +3,7 @@
 // what it said last, marked offline. Ages are by the server's clock: a device's own may be years off.
 
 import { formatIssues, type Parsed } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
 import {
   type DeploymentReport,
   type DeviceId,
@@ -129,8 +130,8 @@ function rowsOf(device: DeviceId, said: Heard, manifest: Manifest | null): Deplo
   const reports = said.status?.deployments ?? {};
   const names = [...new Set([...Object.keys(desired), ...Object.keys(reports)])];
   return names.map((deployment) => {
-    const entry = desired[deployment] ?? null;
-    const report = reports[deployment] ?? null;
+    const entry = lookUp(desired, deployment) ?? null;
+    const report = lookUp(reports, deployment) ?? null;
     const judged = judge({ entry, report, said, isKnownUndesired: manifest !== null && entry === null });
     const sinceMs = report !== null && judged.isTheDevices && said.entry !== null ? sinceByServer(report, said.entry, said.status) : null;
     return {
@@ -197,12 +198,16 @@ function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | nul
   return { ...common, standing: "problem", message: `${report.message}; so it said last: ${silent}` };
 }
 
+/** What a Date can hold; a device may claim any two times, and their difference may be outside. */
+const LAST_DATE_MS = 8.64e15;
+
 /** The device's clock may be wrong, its differences are not: `reportedAt` is when the server received it. */
 function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: DeviceStatus | null): number | null {
   const reported = Date.parse(status?.reportedAt ?? "");
   const since = Date.parse(report.since);
   if (Number.isNaN(since)) return null;
-  return Number.isNaN(reported) ? since : Math.min(entry.receivedAtMs, entry.receivedAtMs - (reported - since));
+  const ms = Number.isNaN(reported) ? since : Math.min(entry.receivedAtMs, entry.receivedAtMs - (reported - since));
+  return Math.abs(ms) <= LAST_DATE_MS ? ms : null;
 }
 
 function byUrgency(a: DeploymentRow, b: DeploymentRow): number {

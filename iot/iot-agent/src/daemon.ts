@@ -1,4 +1,5 @@
-// The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
+// The agent's long-running process: its configuration, the Topology of this device, and the Score
+// variants that it serves.
 
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
@@ -18,18 +19,18 @@ import { PodmanDevice } from "./device/topology.ts";
 export async function runDaemon(configFile: string): Promise<never> {
   const log = createLog({ name: "iot-agent" });
   const serviceManager = connectServiceManager(process.env);
-  // Else `ps` and `systemctl status` call it MainThread, as Node calls its first thread.
+  // Node calls its first thread MainThread, and `ps` and `systemctl status` would show that.
   await writeFile("/proc/self/comm", "iot-agent").catch(() => undefined);
   return runUntilSignalled(
     async (signal) => {
-      const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
+      const { config, warnings } = await readConfigOrReport(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
       await assertOnlyAgent(config);
       const boot = await bootId();
       const memory = (name: string) => ({
         folder: join(config.stateDir, name),
-        onCorrupt: (told: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
-          log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", told),
+        onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
+          log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
       });
       const device = new PodmanDevice({
         device: { id: config.device, labels: config.labels, bootId: boot },
@@ -60,7 +61,7 @@ export async function runDaemon(configFile: string): Promise<never> {
   );
 }
 
-async function readConfigOrTell(file: string, serviceManager: ServiceManager): Promise<ConfigRead> {
+async function readConfigOrReport(file: string, serviceManager: ServiceManager): Promise<ConfigRead> {
   try {
     return await readConfig(file, process.env);
   } catch (error) {

@@ -1,7 +1,7 @@
 // What the operator and the device would say of files before they are pushed: the operator's issues (@iot/workload-files), then those
 // of the Score's own variant, which only a device would find. Pure. Warnings are what may be right and deserves a look.
 
-import { formatPath, type Issue } from "@harmony/core";
+import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
 import { readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
 import { kustomizeWarnings } from "./kustomize-warnings.ts";
@@ -70,7 +70,9 @@ function scoreFindings({ file, document, place }: WorkloadDocument): Finding[] {
 /** As compilers write it, so that editors and CI find the place. */
 export function renderFindings({ findings, deployments }: LintResult, files: number): string {
   const lines = findings.map(({ severity, file, line, column, path, message }) =>
-    [`${file}:${line}:${column}: `, severity === "warning" ? "warning: " : "", path === "" ? "" : `${path}: `, message].join(""),
+    visibleText(
+      [`${file}:${line}:${column}: `, severity === "warning" ? "warning: " : "", path === "" ? "" : `${path}: `, message].join(""),
+    ),
   );
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.length - errors;

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `iot`: ends with 0, with 1 and one line for what a person can mend, or with commander's code for wrong use.
 
+import { visibleText } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
 import { MessagingError } from "@iot/messaging";
 import { CommanderError } from "commander";
@@ -21,7 +22,8 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
     const isExpected = error instanceof UserError || error instanceof MessagingError;
-    process.stderr.write(`iot: ${isExpected ? error.message : errorText(error)}\n`);
+    const lines = (isExpected ? error.message : errorText(error)).split("\n");
+    process.stderr.write(`iot: ${lines.map(visibleText).join("\n")}\n`);
     process.exitCode = 1;
   }
 }

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
-import { asDeploymentName, asDeviceId, type DeploymentReport, type ManifestEntry } from "@iot/contracts";
+import { asDeploymentName, asDeviceId, type DeploymentReport, type DeviceStatus, type ManifestEntry } from "@iot/contracts";
 import { connectMessaging, type Messaging, openDesiredState, openStatusStore, openStatusWriter } from "@iot/messaging";
 import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -117,6 +117,51 @@ describe("with a fleet", () => {
   });
 });
 
+describe("with a device that says what nobody can bear, in a bucket that took it", () => {
+  const services = `{"services":[${"{},".repeat(84_999)}{}]}`;
+  const rude = "\u001b[2Jall well\r\u202e\u009b31m";
+  it.each([
+    ["85,000 empty services", services, "has 250 KiB, more than the 64 KiB that are read"],
+    ["a depth of 100,000", "[".repeat(100_000) + "]".repeat(100_000), "has 196 KiB, more than the 64 KiB that are read"],
+    [
+      "words for a terminal",
+      JSON.stringify({ ...status("pi-bad", running(1)), agentVersion: [rude] }),
+      "agentVersion: expected text, found",
+    ],
+    [
+      "a problem in words for a terminal",
+      JSON.stringify({ ...status("pi-bad", running(1)), problem: { reason: rude, message: rude, since: "" } }),
+      "pi-bad: all well",
+    ],
+  ])("%s: a row for it, and the others as they are", async (_what, bad, says) => {
+    await using nats = await startNats();
+    const messaging = await connectMessaging({ servers: [nats.url], name: "test", log, signal });
+    const store = await openDesiredState(messaging, { log });
+    await openStatusStore(messaging, { log });
+    await withoutLimit(messaging);
+    for (const device of [asDeviceId("pi-1"), asDeviceId("pi-bad")]) {
+      const entry: ManifestEntry = { revision: 1, generation: 1, uid: "u", source: "git:demo", namespace: "default" };
+      await store.putManifest({ device, manifest: { sources: ["git:demo"], deployments: { constructor: entry } }, expectedRevision: 0 });
+    }
+    await openStatusWriter(messaging, asDeviceId("pi-1")).putStatus(status("pi-1", running(1)), signal);
+    await messaging.connection.request("$KV.status.pi-bad", bad, { timeout: 5_000 });
+    const { exitCode, stdout, stderr } = await iot(["status"], { NATS_URL: nats.url });
+    await store.close();
+    await messaging.close();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain(says);
+    expect(stdout).toMatch(/^constructor +pi-bad /m);
+    expect(stdout).toMatch(/^constructor +pi-1 +Running /m);
+    expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+  });
+
+  /** As a bucket is that somebody made by hand. */
+  async function withoutLimit({ connection }: Messaging): Promise<void> {
+    const { config } = (await connection.request("$JS.API.STREAM.INFO.KV_status")).json<{ config: object }>();
+    await connection.request("$JS.API.STREAM.UPDATE.KV_status", JSON.stringify({ ...config, max_msg_size: -1 }));
+  }
+});
+
 it("a server that is not there is one sentence, at once", async () => {
   const { exitCode, stdout, stderr } = await iot(["status", "--nats", `nats://127.0.0.1:${await freePort()}`]);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
@@ -150,6 +195,10 @@ it("wrong use shows how, and help ends well", async () => {
   expect(stderr).toContain("Did you mean status?");
   expect(await iot(["--help"])).toMatchObject({ exitCode: 0, stderr: "" });
 });
+
+function status(device: string, report: DeploymentReport): DeviceStatus {
+  return { device, agentVersion: "0.1.0", reportedAt: report.since, manifestRevision: 1, deployments: { constructor: report } };
+}
 
 function running(revision: number): DeploymentReport {
   const common = { since: new Date().toISOString(), desiredRevision: revision, services: [] };

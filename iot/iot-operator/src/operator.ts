@@ -3,7 +3,7 @@
 // every write carries what was observed: so an operator that was held up can never put an older reading over a newer one.
 // What to write is plan.ts's, what is told is @iot/fleet's.
 
-import { type Clock, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
+import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DesiredStateSnapshot, DesiredStateStore, StatusEntry, StatusStore } from "@iot/messaging";
 import { apply } from "./apply/apply.ts";
 import { RemovalConsent } from "./plan/mass-removal.ts";
@@ -71,6 +71,9 @@ class Loop implements Operator {
       handle: (key, signal) => (key === "reconcile" ? this.#reconcile(signal) : this.#report(signal)),
       onError: (key, error, retryAfterMs) => {
         vitals.failures += 1;
+        const why = `failed to ${key === "reconcile" ? "bring the bucket in step" : "report"}: ${errorText(error)}`;
+        if (key === "reconcile") vitals.passProblem = why;
+        else vitals.reportProblem = why;
         log.warn(key === "reconcile" ? "failed to bring the bucket in step" : "failed to report", { error, retryAfterMs });
       },
       maxMs: 15_000,
@@ -79,8 +82,9 @@ class Loop implements Operator {
   }
 
   async start(): Promise<void> {
-    const { source, desired, status, log } = this.#options;
+    const { source, desired, status, vitals, log } = this.#options;
     const { signal } = this.#ended;
+    vitals.bucketProblem = () => status.problem() ?? desired.problem();
     // First: what the devices have says how much a first pass would take away.
     await status.watch(
       (entry) => this.#hear(entry),
@@ -155,6 +159,7 @@ class Loop implements Operator {
         if (this.#unreadable !== reason) log.error("cannot read the source; everything stays as it is", { source: source.id, reason, why });
         this.#unreadable = reason;
         vitals.sourceProblem = why;
+        vitals.sourceReadable = false;
         return null;
       }
       const { version, problem = null } = snapshot;
@@ -162,6 +167,7 @@ class Loop implements Operator {
       vitals.lastSourceReadAtMs = this.#clock.now();
       vitals.sourceVersion = version;
       vitals.sourceProblem = problem;
+      vitals.sourceReadable = true;
       this.#unreadable = null;
       this.#remembered = snapshot;
       return snapshot;
@@ -199,6 +205,7 @@ class Loop implements Operator {
     vitals.devices = observed.manifests.size;
     vitals.foreignKeys = observed.foreignKeys.length;
     vitals.inStep = true;
+    vitals.passProblem = null;
     this.#reporter.settle({ source, desired: observed, plan: planned });
     this.#wantReport();
     return planned.recheckAfterMs;
@@ -223,6 +230,7 @@ class Loop implements Operator {
     this.#reportWanted = false;
     const told = this.#reporter.tell();
     if (told !== null) await this.#options.source.report(told.results, told.removed, signal);
+    this.#options.vitals.reportProblem = null;
     return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }
 }

@@ -49,11 +49,15 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
     onState: (state) => (vitals.nats = state.kind === "connected" ? null : state.message),
   });
   stack.defer(() => messaging.close());
-  const stores = await untilItWorks("open the buckets", () => openStores(messaging, { replicas: config.nats.replicas, log }), {
-    log,
-    signal,
-    vitals,
-  });
+  const stores = await untilItWorks(
+    "open the buckets",
+    () => openStores(messaging, { replicas: config.nats.replicas, keepsLimits: true, log }),
+    {
+      log,
+      signal,
+      vitals,
+    },
+  );
   stack.defer(() => stores.desired.close());
   const opened = await openSource(config, log, signal);
   stack.defer(() => opened.close());
@@ -90,7 +94,7 @@ async function listen(port: number, vitals: Vitals, onHook: () => void): Promise
 /** The buckets are made when missing; that of desired state last, for it is the one that keeps something open. */
 async function openStores(
   messaging: Messaging,
-  options: { replicas: number; log: Log },
+  options: { replicas: number; keepsLimits: boolean; log: Log },
 ): Promise<{ desired: DesiredStateStore; status: StatusStore }> {
   await openInventoryStore(messaging, options);
   const status = await openStatusStore(messaging, options);

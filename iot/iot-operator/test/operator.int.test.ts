@@ -1,10 +1,12 @@
 // The operator's loop from a real repository to a real bucket, and the faults that it has to live through.
 
 import { cp, rename, rm } from "node:fs/promises";
-import type { DesiredStateStore } from "@iot/messaging";
+import { createLog } from "@harmony/runtime";
+import { type DesiredStateStore, openStatusStore } from "@iot/messaging";
 import { eventually, type GitRepository, makeGitRepository, type NatsServer, startNats } from "@iot/testkit";
 import { asDeviceId } from "@iot/contracts";
 import { expect, it, onTestFinished } from "vitest";
+import { readiness } from "../src/http/http.ts";
 import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, scoreHolds } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
 import { workload } from "./workload.ts";
@@ -323,4 +325,35 @@ it("garbage in the bucket is written over where it is ours, and left where it is
   await scoreHolds(bucket, "pi-1.hello", "nginx");
   await eventually(() => running.vitals.foreignKeys === 1);
   expect(await bucket.manifest("pi-2")).toBeUndefined();
+});
+
+it("one device says what nobody can bear, in a bucket that took it: the others are served, and it is told as one", async () => {
+  const { bucket, push, operator } = await world();
+  await openStatusStore(bucket.messaging, { log: createLog({ name: "test", write: () => undefined }) });
+  const { connection } = bucket.messaging;
+  const { config } = (await connection.request("$JS.API.STREAM.INFO.KV_status")).json<{ config: object }>();
+  await connection.request("$JS.API.STREAM.UPDATE.KV_status", JSON.stringify({ ...config, description: "by hand", max_msg_size: -1 }));
+
+  const commit = await push({ "hello.yaml": workload("hello", { devices: ["pi-1", "pi-bad"] }) });
+  const first = await operator();
+  await inStep(first, commit);
+  const says = async ({ lines }: RunningOperator, text: string): Promise<void> => {
+    await eventually(() => lines.some((line) => line.includes(text)), { what: text, timeoutMs: 20_000 });
+  };
+  const entry = await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"]);
+  await bucket.putStatus(statusOf("pi-1", { hello: { revision: entry.revision } }));
+  await says(first, "1 of 2 runs it; 1 is offline");
+  await connection.request("$KV.status.pi-bad", `{"services":[${"{},".repeat(84_999)}{}]}`, { timeout: 5_000 });
+  const both = "1 of 2 runs it; 1 does not (InvalidStatus on pi-bad: its status cannot be read (has ";
+  await says(first, both);
+  await connection.request("$KV.status.pi-bad", "[".repeat(100_000) + "]".repeat(100_000), { timeout: 5_000 });
+  await bucket.putStatus(statusOf("pi-1", { hello: { revision: entry.revision, phase: "Failed" } }));
+  await eventually(() => readiness({ ...first.vitals, nats: null }).ready);
+  await first.close();
+
+  // A restart meets what lies there.
+  const second = await operator();
+  await says(second, "InvalidStatus on pi-bad");
+  await bucket.putStatus(statusOf("pi-1", { hello: { revision: entry.revision } }));
+  expect(readiness({ ...second.vitals, nats: null })).toEqual({ ready: true, version: commit, problems: [] });
 });

@@ -1,10 +1,10 @@
 // Buckets that somebody made by hand: one that works is used as it is, one that breaks the platform is named with its setting, and
-// neither is altered.
+// neither is altered. One of ours is brought to our limit.
 
 import type { BucketName } from "@iot/contracts";
 import { DiscardPolicy, type JetStreamManager, jetstreamManager, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { streamConfig } from "../src/buckets/bucket-settings.ts";
 import { type Messaging, openDesiredState, openInventoryStore, openStatusStore } from "../src/index.ts";
 import { deviceA, type Fleet, silent, startFleet } from "./nats-setup.ts";
@@ -83,6 +83,33 @@ test("made by hand in another way that works: history, size, a whole message in 
   await jsm.streams.add({ ...streamConfig("status", 1), storage: StorageType.Memory, max_age: nanos(86_400_000) });
   await open("desired-state");
   await open("status");
+});
+
+describe("a bucket that takes larger messages than are read", () => {
+  const large = "x".repeat(200 * 1024);
+  const limitOf = async (bucket: BucketName): Promise<number> => (await jsm.streams.info(`KV_${bucket}`)).config.max_msg_size;
+  const make = async (bucket: BucketName, config: Partial<StreamConfig>): Promise<void> => {
+    await jsm.streams.add({ ...streamConfig(bucket, 1), ...config });
+    await operator.connection.request(`$KV.${bucket}.dev-a`, large, { timeout: 2_000 });
+  };
+
+  test.each([256 * 1024, -1])("of ours, with a limit of %i, is brought to it, and what lies there stays", async (bytes) => {
+    await make("status", { max_msg_size: bytes });
+    const before = await jsm.streams.info("KV_status");
+    const store = await openStatusStore(operator, { log: silent, keepsLimits: true });
+    expect((await jsm.streams.info("KV_status")).config).toEqual({ ...before.config, max_msg_size: 64 * 1024 });
+    expect(await store.list(AbortSignal.timeout(10_000))).toMatchObject([{ device: deviceA, status: { ok: false } }]);
+    await openStatusStore(operator, { log: silent, keepsLimits: true });
+  });
+
+  test("is left to who only looks, and to who made it by hand", async () => {
+    await make("status", { max_msg_size: -1 });
+    await openStatusStore(operator, { log: silent });
+    expect(await limitOf("status")).toBe(-1);
+    await make("inventory", { max_msg_size: -1, description: "made by hand" });
+    await openInventoryStore(operator, { log: silent, keepsLimits: true });
+    expect(await limitOf("inventory")).toBe(-1);
+  });
 });
 
 test("a user without JetStream is told as such", async () => {

@@ -1,5 +1,8 @@
-/** Left-aligned columns under their titles, a line each; none ends in spaces. */
-export function renderTable(titles: readonly string[], rows: readonly (readonly string[])[]): string[] {
+import { visibleText } from "@harmony/core";
+
+/** Left-aligned columns under their titles, a line each, without what a terminal would obey; none ends in spaces. */
+export function renderTable(titles: readonly string[], cells: readonly (readonly string[])[]): string[] {
+  const rows = cells.map((row) => row.map(visibleText));
   const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   return [titles, ...rows].map((row) =>
     row

@@ -5,7 +5,7 @@ import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { parse } from "@harmony/schema";
-import { formatIssues } from "@harmony/core";
+import { formatIssues, plainText } from "@harmony/core";
 import * as z from "zod/mini";
 import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
@@ -23,6 +23,8 @@ export interface Call {
   readonly body?: unknown;
   /** Sent as it is, in place of a body. */
   readonly stream?: Readable;
+  /** What comes after as many bytes is not read. */
+  readonly mostBytes?: number;
   /** The answer's bytes are of no interest unless it is an error. */
   readonly discard?: boolean;
   readonly signal: AbortSignal;
@@ -36,6 +38,11 @@ export interface Answer {
   readonly status: number;
   readonly body: Buffer;
 }
+
+/** Lists of more containers and images than any device has. */
+const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Podman hands on what a registry or a runtime said, of any length. */
+const DETAIL_CHARACTERS = 400;
 
 const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
 
@@ -53,7 +60,14 @@ export class LibpodHttp {
       const response = await this.#open(call, limit);
       const chunks: Buffer[] = [];
       const keeps = call.discard !== true || !isAccepted(call, response.statusCode ?? 0);
-      for await (const chunk of response) if (keeps && chunk instanceof Buffer) chunks.push(chunk);
+      let bytes = 0;
+      for await (const chunk of response) {
+        if (!keeps || !(chunk instanceof Buffer)) continue;
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (call.mostBytes !== undefined && bytes >= call.mostBytes) break;
+        if (bytes > ANSWER_LIMIT_BYTES) throw tooLong(call);
+      }
       const answer = { status: response.statusCode ?? 0, body: Buffer.concat(chunks) };
       if (!isAccepted(call, answer.status)) throw toError(call, answer.status, answer.body.toString("utf8"));
       return answer;
@@ -88,6 +102,7 @@ export class LibpodHttp {
         if (!accepted) continue;
         const lines = rest.split("\n");
         rest = lines.pop() ?? "";
+        if (rest.length > ANSWER_LIMIT_BYTES) throw tooLong(call);
         for (const line of lines) if (line.trim() !== "") yield line;
       }
       if (!accepted) throw toError(call, response.statusCode ?? 0, rest);
@@ -167,11 +182,16 @@ export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: 
       throw new PodmanError(`failed to ${doing}: the answer is not JSON`, { code: "bad-answer", cause });
     }
   }
-  const parsed = parse(schema, value);
+  // Of any number of values: one image with many labels is not to hide all containers.
+  const parsed = parse(schema, value, { values: Infinity });
   if (parsed.ok) return parsed.value;
   throw new PodmanError(`failed to ${doing}: the answer has another shape than expected: ${formatIssues(parsed.issues)}`, {
     code: "bad-answer",
   });
+}
+
+function tooLong({ doing }: Call): PodmanError {
+  return new PodmanError(`failed to ${doing}: the answer is longer than ${ANSWER_LIMIT_BYTES / 1024 ** 2} MiB`, { code: "bad-answer" });
 }
 
 function isAccepted(call: Call, status: number): boolean {
@@ -185,10 +205,8 @@ function toError(call: Call, status: number, text: string): PodmanError {
   } catch {
     // Not every error is JSON; the text is then all there is.
   }
-  const detail = (said.message ?? said.cause ?? text)
-    .trim()
-    .replaceAll(/\s*\n\s*/g, " ")
-    .slice(0, 400);
+  const words = (said.message ?? said.cause ?? text).trim().replaceAll(/\s*\n\s*/g, " ");
+  const detail = plainText(words, DETAIL_CHARACTERS);
   const code = codeOfAnswer(status, `${said.cause ?? ""} ${said.message ?? text}`);
   return new PodmanError(`failed to ${call.doing}`, { code, detail, cause: new Error(`${status}: ${detail}`) });
 }

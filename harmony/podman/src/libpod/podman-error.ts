@@ -1,6 +1,8 @@
 // The one error that the libpod client throws. `code` says what kind of thing went wrong, read from the HTTP status and, because
 // libpod answers 500 to most of what is expected, from the text of its cause; `retry` says whether trying the same again may help.
 
+import { plainText } from "@harmony/core";
+
 export type PodmanErrorCode =
   | "not-found"
   | "conflict"
@@ -102,9 +104,12 @@ export function codeOfPull(text: string): PodmanErrorCode {
   return "failed";
 }
 
+/** A registry may answer with a page. */
+const PULL_CHARACTERS = 4_096;
+
 /** Without the request's address, and without Go's account of the socket, whose port is another each time. */
 export function shortPullError(text: string): string {
-  return text
+  return plainText(text, PULL_CHARACTERS)
     .replace(/^.*(?:Get|Head|Post) "[^"]*": /s, "")
     .replace(/^dial tcp(?: [\d.:[\]a-f]+)?: /, "")
     .replaceAll(/\b(?:read|write) (?:udp|tcp) \S+->\S+: (?:(?:read|write): )?/g, "");

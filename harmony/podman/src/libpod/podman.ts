@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
+import { plainText } from "@harmony/core";
 import { abortable } from "@harmony/runtime";
 import * as z from "zod/mini";
 import {
@@ -29,6 +30,9 @@ const QUICK_MS = 30_000;
 const SLOW_MS = 120_000;
 /** A log that is being written to can keep the answer from ending. */
 const LOG_MS = 1_000;
+/** Its lines are the program's own, of any length. */
+const LOG_BYTES = 1024 * 1024;
+const LOG_LINE_CHARACTERS = 500;
 /** A pull that has said nothing for so long has lost its registry. */
 const SILENT_PULL_MS = 600_000;
 /** All of an image is read from the card, or all of the storage, and some of it written. */
@@ -193,7 +197,8 @@ export function connectPodman(options: { readonly socketPath: string }): Podman 
 
     containerLog: async (name, lines, signal) => {
       const path = container(name, `/logs?stdout=true&stderr=true&tail=${lines}`);
-      const { body } = await http.call({ method: "GET", path, doing: `read the log of container "${name}"`, signal, timeoutMs: LOG_MS });
+      const doing = `read the log of container "${name}"`;
+      const { body } = await http.call({ method: "GET", path, doing, signal, timeoutMs: LOG_MS, mostBytes: LOG_BYTES });
       return logLines(body);
     },
 
@@ -306,5 +311,6 @@ function logLines(body: Buffer): string[] {
   return texts
     .join("")
     .split("\n")
+    .map((line) => plainText(line, LOG_LINE_CHARACTERS))
     .filter((line) => line.trim() !== "");
 }

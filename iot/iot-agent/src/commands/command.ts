@@ -3,16 +3,8 @@
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { errorText, UserError } from "@harmony/runtime";
-import type { AgentClient } from "./agent-client.ts";
-
-/** 0 is success. */
-export const EXIT = {
-  /** What was asked for is not so, or was refused. */
-  failed: 1,
-  usage: 2,
-  notRunning: 3,
-  notPermitted: 4,
-} as const;
+import type { AgentClient } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -3,12 +3,13 @@
 
 import { connectPodman, type Info } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
+import { LocalStatus } from "@iot/contracts";
 import { wrap } from "@iot/report";
 import { type AgentConfig, readConfig } from "../config/config.ts";
-import { LocalStatus } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";
-import { machine } from "./doctor/machine.ts";
+import { machine } from "./machine/machine.ts";
 import {
   checkCredentials,
   checkName,
@@ -23,9 +24,10 @@ import {
 } from "./doctor/network-checks.ts";
 import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
-import { AGENT_USER, checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./doctor/user-checks.ts";
-import { podmanSocket } from "./podman-socket.ts";
-import { sentenceOf, unitState } from "./why-not-running.ts";
+import { checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./doctor/user-checks.ts";
+import { AGENT_USER, uidOf } from "./machine/accounts.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
+import { sentenceOf, unitState } from "./agent/why-not-running.ts";
 
 export const doctor: Command = {
   usage: "doctor [--json]",

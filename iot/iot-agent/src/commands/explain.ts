@@ -1,8 +1,9 @@
-// `iot-agent explain`: why a deployment is as it is and what would mend it, in the words of the fleet's `iot explain`; then what was seen of
-// it just now, what is planned, and what stands in the way.
+// `iot-agent explain`: why a deployment is as it is and what would mend it, in the words of the
+// fleet's `iot explain`; then what was seen of it just now, what is planned, and what stands in the
+// way.
 
+import { LocalExplanation } from "@iot/contracts";
 import { renderExplained } from "@iot/report";
-import { LocalExplanation } from "./answers.ts";
 import { asJson, type Command, JSON_OPTION, parseCommandLine } from "./command.ts";
 
 export const explain: Command = {

@@ -4,11 +4,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "@harmony/runtime";
+import { type HistoryEntry, LocalHistory } from "@iot/contracts";
 import { wrap } from "@iot/report";
-import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../status/history.ts";
-import { AgentNotRunning } from "./agent-client.ts";
-import { LocalHistory } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { HISTORY_FILE, HISTORY_KEPT, readHistory } from "../status/history.ts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 
 export const history: Command = {
   usage: "history [<deployment>] [--json]",

@@ -5,10 +5,11 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { connectPodman, flushAll } from "@harmony/podman";
 import { errorText, UserError } from "@harmony/runtime";
-import { AgentNotRunning } from "./agent-client.ts";
-import { Done } from "./answers.ts";
-import { type Command, EXIT, parseCommandLine } from "./command.ts";
-import { podmanSocket } from "./podman-socket.ts";
+import { Done } from "@iot/contracts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { type Command, parseCommandLine } from "./command.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
 
 export const load: Command = {
   usage: "load FILE",

@@ -2,9 +2,10 @@
 
 import { errorText, UserError } from "@harmony/runtime";
 import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config/config.ts";
-import { AGENT_VERSION } from "../version.ts";
-import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent-client.ts";
-import { type Command, EXIT, type Surroundings } from "./command.ts";
+import { AGENT_VERSION } from "../config/version.ts";
+import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import type { Command, Surroundings } from "./command.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
@@ -13,8 +14,8 @@ import { load } from "./load.ts";
 import { podman } from "./podman.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
-import { whyNotPermitted } from "./why-not-permitted.ts";
-import { whyNotRunning } from "./why-not-running.ts";
+import { whyNotPermitted } from "./agent/why-not-permitted.ts";
+import { whyNotRunning } from "./agent/why-not-running.ts";
 
 const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, load];
 

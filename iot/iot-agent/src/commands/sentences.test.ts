@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { renderExplanation } from "./explain.ts";
 import { parseDuration } from "./hold.ts";
-import { membersOf, notPermittedSentence } from "./why-not-permitted.ts";
-import { parseUnitState, sentenceOf } from "./why-not-running.ts";
+import { membersOf } from "./machine/accounts.ts";
+import { notPermittedSentence } from "./agent/why-not-permitted.ts";
+import { parseUnitState, sentenceOf } from "./agent/why-not-running.ts";
 
 test.each([
   [

@@ -4,13 +4,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
+import { type HistoryEntry, LocalStatus } from "@iot/contracts";
 import { renderTable, shownAge, wrap } from "@iot/report";
-import { HISTORY_FILE, type HistoryEntry, readHistory } from "../status/history.ts";
+import { HISTORY_FILE, readHistory } from "../status/history.ts";
 import { SavedState, STATE_FILE } from "../desired/state-store.ts";
-import { AgentNotRunning } from "./agent-client.ts";
-import { LocalStatus } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
-import { whyNotRunning } from "./why-not-running.ts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { whyNotRunning } from "./agent/why-not-running.ts";
 
 export const status: Command = {
   usage: "status [--json]",

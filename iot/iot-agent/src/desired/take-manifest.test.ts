@@ -2,7 +2,7 @@ import type { Manifest } from "@iot/contracts";
 import { asDeploymentName } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
 import type { DeploymentRecord } from "./state-store.ts";
-import { formatOrigin, orphans, parseOrigin, takeManifest } from "./take-manifest.ts";
+import { orphans, takeManifest } from "./take-manifest.ts";
 
 const entry = (revision: number, source = "git") => ({ revision, generation: 1, uid: "u", source, namespace: "default" });
 const record = (revision: number, more: Partial<DeploymentRecord> = {}): DeploymentRecord => ({
@@ -78,12 +78,5 @@ describe("what is on the Topology and known to nobody", () => {
     expect([...remove.keys()]).toEqual(["gone"]);
     expect(remove.get(asDeploymentName("gone"))).toMatchObject({ removing: true, entry: { source: "git", revision: 4 } });
     expect(unknown).toEqual(["nobody", "Bad_Name"]);
-  });
-
-  test("tells its origin in words that are read back", () => {
-    const origin = { revision: 12, source: "git:demo of all" };
-    expect(formatOrigin(origin)).toBe("12 of git:demo of all");
-    expect(parseOrigin(formatOrigin(origin))).toEqual(origin);
-    expect(parseOrigin("")).toBeNull();
   });
 });

@@ -1,6 +1,8 @@
-// What keeps the whole device from following, as opposed to one deployment: each part of the agent has a place for its own, and the
-// status tells the worst. A line in the log when one comes and when it goes.
+// What keeps the whole device from following, as opposed to one deployment: each part of the agent
+// has a place for its own, and the status tells the worst. A line in the log when one comes and
+// when it goes.
 
+import { EventEmitter } from "node:events";
 import type { Log } from "@harmony/runtime";
 
 /** The worst first. */
@@ -15,13 +17,12 @@ export interface Problem {
 }
 
 export class Problems {
+  readonly events = new EventEmitter<{ changed: [] }>();
   readonly #log: Log;
-  readonly #onChange: () => void;
   readonly #places = new Map<ProblemPlace, Problem>();
 
-  constructor(options: { readonly log: Log; readonly onChange: () => void }) {
+  constructor(options: { readonly log: Log }) {
     this.#log = options.log;
-    this.#onChange = options.onChange;
   }
 
   set(place: ProblemPlace, { reason, message }: { readonly reason: string; readonly message: string }): void {
@@ -31,7 +32,7 @@ export class Problems {
     if (before?.reason === reason) return;
     // That NATS is not reached is told once, by the connection itself.
     if (reason !== "NotConnected") this.#log.warn(message, { reason });
-    this.#onChange();
+    this.events.emit("changed");
   }
 
   clear(place: ProblemPlace): void {
@@ -39,7 +40,7 @@ export class Problems {
     if (before === undefined) return;
     this.#places.delete(place);
     if (before.reason !== "NotConnected") this.#log.info("a problem is over", { reason: before.reason });
-    this.#onChange();
+    this.events.emit("changed");
   }
 
   worst(): Problem | undefined {

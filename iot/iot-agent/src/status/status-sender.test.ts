@@ -31,7 +31,7 @@ function start() {
   const tell = (phase: Phase, options: { reason?: string; revision?: number } = {}): void => {
     const { reason = phase, revision = 1 } = options;
     const report = { phase, reason, message: `is ${reason}`, runningRevision: null, services: [], recheckAfterMs: null, settled: false };
-    sender.tell(hello, { report, desiredRevision: revision, source: "git", generation: 1 });
+    sender.tell(hello, { report, desiredRevision: revision, runningRevision: null, source: "git", generation: 1 });
   };
   return { sender, lines, sent, tell };
 }

@@ -2,11 +2,13 @@
 // the start and on change. Each write is acknowledged; what could not be sent is not kept in a queue, since the next status says it
 // all. A change of phase goes out at once, progress at most once a second, because the link may be metered.
 
+import { EventEmitter } from "node:events";
 import type { Inventory, Phase } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceInventory, DeviceStatus } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
-import { advance, type LaneReport } from "./status.ts";
+import { fitStatus } from "./fit-status.ts";
+import { advance, type WorkerReport } from "./status.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
 const TRANSITION_DELAY_MS = 50;
@@ -25,23 +27,35 @@ export interface StatusSenderOptions {
   readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
   readonly inventory: (signal: AbortSignal) => Promise<DeviceInventory>;
   /** Since when a deployment is in this phase for this reason, from before the agent started. */
-  readonly remembered?: (name: DeploymentName) => Pick<DeploymentReport, "phase" | "reason" | "since"> | undefined;
+  readonly remembered?: (name: DeploymentName) => Remembered | undefined;
+}
+
+export interface Remembered {
+  /** As it was written, perhaps by a newer agent. */
+  readonly phase: string;
+  readonly reason: string;
+  readonly since: string;
+}
+
+interface StatusEvents {
   /** A transition that a person wants to hear of, each one once; null: the deployment is gone. */
-  readonly onTransition?: (name: DeploymentName, report: DeploymentReport | null, message: string) => void;
+  readonly transition: [name: DeploymentName, report: DeploymentReport | null, message: string];
   /** Anything that is told of the deployments changed. */
-  readonly onChange?: () => void;
+  readonly changed: [];
 }
 
 export class StatusSender {
+  readonly events = new EventEmitter<StatusEvents>();
   readonly #options: StatusSenderOptions;
   readonly #queue: KeyedQueue<"status" | "inventory">;
   readonly #deployments = new Map<DeploymentName, DeploymentReport>();
   readonly #logged = new Map<DeploymentName, DeploymentReport>();
   readonly #lasting: KeyedQueue<DeploymentName>;
   /** What a try at something that is in trouble is doing, untold. */
-  readonly #tries = new Map<DeploymentName, LaneReport>();
+  readonly #tries = new Map<DeploymentName, WorkerReport>();
   readonly #lastingTries: KeyedQueue<DeploymentName>;
   #writer: StatusWriter | null = null;
+  #cutSince: string | null = null;
   #sentInventory = "";
   #toldError = "";
 
@@ -77,23 +91,23 @@ export class StatusSender {
   }
 
   /** The same trouble found again is no news: neither its age nor its reason may be lost to the try in between. */
-  tell(name: DeploymentName, lane: LaneReport): void {
+  tell(name: DeploymentName, said: WorkerReport): void {
     const last = this.#deployments.get(name);
-    const isTry = last !== undefined && TROUBLE.has(last.phase) && ON_ITS_WAY.has(lane.report.phase);
-    if (isTry && lane.report.phase !== "Removing" && last.desiredRevision === lane.desiredRevision) {
+    const isTry = last !== undefined && TROUBLE.has(last.phase) && ON_ITS_WAY.has(said.report.phase);
+    if (isTry && said.report.phase !== "Removing" && last.desiredRevision === said.desiredRevision) {
       if (!this.#tries.has(name)) this.#lastingTries.addAfter(name, TRY_LASTS_MS);
-      this.#tries.set(name, lane);
-    } else this.#tellNow(name, lane);
+      this.#tries.set(name, said);
+    } else this.#tellNow(name, said);
   }
 
-  #tellNow(name: DeploymentName, lane: LaneReport): void {
+  #tellNow(name: DeploymentName, said: WorkerReport): void {
     this.#tries.delete(name);
     const before = this.#deployments.get(name);
-    const { report: told, change } = advance(before, lane, new Date().toISOString());
+    const { report: told, change } = advance(before, said, new Date().toISOString());
     if (change === "none") return;
     const report = before === undefined ? this.#since(name, told) : told;
     this.#deployments.set(name, report);
-    this.#options.onChange?.();
+    this.events.emit("changed");
     if (change === "transition") this.#logTransition(name);
     this.#queue.addAfter("status", change === "transition" ? TRANSITION_DELAY_MS : DETAIL_DELAY_MS);
   }
@@ -117,8 +131,8 @@ export class StatusSender {
     // The variant's own last word may name what outlives the deployment.
     const message = last?.phase === "Removing" ? last.message : "removed";
     if (!isTold) this.#options.log.info(message, { deployment: name });
-    this.#options.onTransition?.(name, null, message);
-    this.#options.onChange?.();
+    this.events.emit("transition", name, null, message);
+    this.events.emit("changed");
     this.#queue.addAfter("status", TRANSITION_DELAY_MS);
   }
 
@@ -137,7 +151,12 @@ export class StatusSender {
 
   async #sendStatus(signal: AbortSignal): Promise<number | null> {
     if (this.#writer === null) return null;
-    await this.#writer.putStatus(this.#options.status(this.#deployments), signal);
+    const { status, cutSince } = fitStatus(this.#options.status(this.#deployments), this.#cutSince);
+    if (cutSince !== null && this.#cutSince === null) {
+      this.#options.log.warn("the status is too large, so words and services are left out of it", { reason: "StatusTooLarge" });
+    }
+    this.#cutSince = cutSince;
+    await this.#writer.putStatus(status, signal);
     this.#toldError = "";
     return this.#options.statusIntervalMs;
   }
@@ -171,7 +190,7 @@ export class StatusSender {
     const report = this.#deployments.get(name);
     if (report === undefined || report === this.#logged.get(name)) return;
     this.#logged.set(name, report);
-    this.#options.onTransition?.(name, report, report.message);
+    this.events.emit("transition", name, report, report.message);
     const { phase, reason, message, desiredRevision: revision } = report;
     this.#options.log[TROUBLE.has(phase) ? "warn" : "info"](message, {
       deployment: name,

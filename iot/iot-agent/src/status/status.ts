@@ -1,16 +1,17 @@
-// What this device tells of itself. Pure: from what the lanes report to the document, with the time since when it is so. When and how
+// What this device tells of itself. Pure: from what the workers report to the document, with the time since when it is so. When and how
 // it is sent is status-sender.ts's.
 
 import type { WorkloadReport } from "@harmony/core";
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
 import type { Problem } from "./problems.ts";
-import { parseOrigin } from "../desired/take-manifest.ts";
 
-/** What a lane says of its deployment. */
-export interface LaneReport {
+/** What a worker says of its deployment. */
+export interface WorkerReport {
   readonly report: WorkloadReport;
   /** The KV revision that is worked towards. */
   readonly desiredRevision: number;
+  /** The KV revision of what runs; null: nothing runs, or what runs does not say it. */
+  readonly runningRevision: number | null;
   readonly source: string;
   readonly generation: number;
 }
@@ -21,18 +22,18 @@ export interface Advance {
   readonly change: "transition" | "detail" | "none";
 }
 
-export function advance(before: DeploymentReport | undefined, lane: LaneReport, now: string): Advance {
-  const { phase, reason, message, runningRevision, services } = lane.report;
+export function advance(before: DeploymentReport | undefined, said: WorkerReport, now: string): Advance {
+  const { phase, reason, message, services } = said.report;
   const isSame = before?.phase === phase && before.reason === reason;
   const report: DeploymentReport = {
     phase,
     reason,
     message,
     since: isSame ? before.since : now,
-    desiredRevision: lane.desiredRevision,
-    runningRevision: runningRevision === null ? null : (parseOrigin(runningRevision)?.revision ?? null),
-    source: lane.source,
-    generation: lane.generation,
+    desiredRevision: said.desiredRevision,
+    runningRevision: said.runningRevision,
+    source: said.source,
+    generation: said.generation,
     services: services.map(({ restarts, ...service }) => (restarts === undefined || restarts === 0 ? service : { ...service, restarts })),
   };
   if (!isSame || before.desiredRevision !== report.desiredRevision) return { report, change: "transition" };

@@ -39,6 +39,7 @@ function storeOf(bucket: ModelBucket, fault: (device: string) => void = () => un
       return bucket.putManifest(device, manifest, expectedRevision);
     },
     removeScore: async ({ device, deployment: name, expectedRevision }) => bucket.putScore(`${device}.${name}`, null, expectedRevision),
+    problem: () => null,
     close: () => Promise.resolve(),
   };
   return { store, asked };

@@ -1,4 +1,5 @@
-// The operator's own HTTP: /healthz (the process answers), /readyz (connected and in step, and if not why), /metrics in Prometheus'
+// The operator's own HTTP: /healthz (the process answers), /readyz (connected, the buckets
+// followed, the source read, the last pass ended; and if not why), /metrics in Prometheus'
 // text format, and POST /hooks/git (the source may have changed: read now). It carries nothing that a stranger could use: a hook is a
 // hint, and hints merge. The metrics are written by hand: a dozen lines against a dependency of its own registry and collectors.
 
@@ -43,13 +44,14 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
   return { port: portOf(server), close: () => closed(server) };
 }
 
-export function readiness({ nats, inStep, sourceProblem, massRemoval, sourceVersion }: Vitals): {
-  ready: boolean;
-  version: string | null;
-  problems: string[];
-} {
-  const problems = [nats === null ? null : `NATS: ${nats}`, sourceProblem, massRemoval].filter((problem) => problem !== null);
-  return { ready: nats === null && inStep, version: sourceVersion, problems };
+/** A commit that is not followed, removals that wait and a report that failed are said, and all that can be served is. */
+export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
+  const { nats, inStep, sourceReadable, sourceProblem, passProblem, reportProblem, massRemoval, sourceVersion } = vitals;
+  const bucketProblem = nats === null ? vitals.bucketProblem() : null;
+  const all = [nats === null ? null : `NATS: ${nats}`, bucketProblem, sourceProblem, passProblem, reportProblem, massRemoval];
+  const problems = all.filter((problem) => problem !== null);
+  const ready = nats === null && bucketProblem === null && sourceReadable && passProblem === null && inStep;
+  return { ready, version: sourceVersion, problems };
 }
 
 function metrics(vitals: Vitals, nowMs: number): string {
@@ -63,6 +65,7 @@ function metrics(vitals: Vitals, nowMs: number): string {
     ["iot_operator_passes_total", "counter", "Passes over all Deployments.", vitals.passes],
     ["iot_operator_failures_total", "counter", "Passes that ended in an error.", vitals.failures],
     ["iot_operator_nats_connected", "gauge", "1 when connected to NATS.", vitals.nats === null ? 1 : 0],
+    ["iot_operator_buckets_followed", "gauge", "1 when the buckets are followed.", vitals.bucketProblem() === null ? 1 : 0],
     [
       "iot_operator_source_readable",
       "gauge",

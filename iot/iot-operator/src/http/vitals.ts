@@ -2,12 +2,19 @@
 
 export interface Vitals {
   nats: string | null;
+  /** Why what is known of the buckets may not be what they hold; null: they are followed. */
+  bucketProblem: () => string | null;
+  /** Whether the source gave all of it when it was read last, the newest version or the last good one. */
+  sourceReadable: boolean;
   /** Why the source cannot be read or its newest version is not followed; null: it is followed. */
   sourceProblem: string | null;
   sourceVersion: string | null;
   lastSourceReadAtMs: number | null;
   /** Whether one pass has come to its end, so that the bucket says what the source says. */
   inStep: boolean;
+  /** Why the last pass, or the last report, came to no end; null: it did. */
+  passProblem: string | null;
+  reportProblem: string | null;
   massRemoval: string | null;
   deployments: number;
   devices: number;
@@ -21,10 +28,14 @@ export interface Vitals {
 export function newVitals(): Vitals {
   return {
     nats: "not connected yet",
+    bucketProblem: () => null,
+    sourceReadable: false,
     sourceProblem: null,
     sourceVersion: null,
     lastSourceReadAtMs: null,
     inStep: false,
+    passProblem: null,
+    reportProblem: null,
     massRemoval: null,
     deployments: 0,
     devices: 0,

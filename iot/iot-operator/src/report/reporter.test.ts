@@ -1,7 +1,7 @@
 // What the source is told, and when an object that is being deleted may go.
 
 import type { Clock } from "@harmony/runtime";
-import { asDeviceId, type DeviceStatus } from "@iot/contracts";
+import { asDeviceId, type DeviceStatus, readStatus } from "@iot/contracts";
 import { expect, it } from "vitest";
 import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
 import { statusOf } from "../../test/status-of.ts";
@@ -139,4 +139,39 @@ it("an object that waits for a mass removal to be confirmed says so", () => {
   expect(subject.told?.results).toMatchObject([
     { uid: hello.uid, generation: 2, conditions: { Stalled: { status: "True", reason: "MassRemoval" } } },
   ]);
+});
+
+it("a device that cries its words anew each second costs each Deployment a few small tellings", () => {
+  const subject = new Subject();
+  const names = Array.from({ length: 30 }, (_, index) => `app-${index}`);
+  const sources = names.map((name) => deployment(name, ["pi-1"]));
+  subject.settle(complete(sources));
+  const told = new Map<string, Set<string>>();
+  for (let second = 0; second < 60; second += 1) {
+    subject.nowMs += 1_000;
+    const words = { reason: `R${second}`, message: `${second}: \u001b[2J${"x".repeat(60_000)}`, since: "2026-01-01T00:00:00Z" };
+    const status = readStatus(new TextEncoder().encode(JSON.stringify({ ...statusOf("pi-1", {}), problem: words })));
+    subject.reporter.hear({ device: asDeviceId("pi-1"), receivedAtMs: 5_000, nowMs: 5_000, status });
+    for (const { uid, ...result } of subject.told?.results ?? []) {
+      const texts = told.get(uid) ?? new Set();
+      told.set(uid, texts.add(JSON.stringify(result)));
+    }
+  }
+  expect(told.size).toBe(30);
+  for (const texts of told.values()) {
+    expect(texts.size).toBeLessThanOrEqual(7);
+    for (const text of texts) expect(text.length).toBeLessThan(8 * 1024);
+    expect([...texts].join("")).not.toContain("\\u001b");
+  }
+});
+
+it("a status that cannot be read is a failure of a bounded length, and the other devices are counted", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1", "pi-2"])]));
+  const unreadable = readStatus(new TextEncoder().encode(`{"services":[${"{},".repeat(6_000)}{}]}`));
+  subject.reporter.hear({ device: asDeviceId("pi-1"), receivedAtMs: 5_000, nowMs: 5_000, status: unreadable });
+  subject.hear(statusOf("pi-2", { hello: { revision: subject.bucket.manifest("pi-2")?.deployments["hello"]?.revision ?? 0 } }));
+  const aggregate = subject.told?.results[0]?.aggregate;
+  expect(aggregate).toMatchObject({ running: 1, failed: 1, failures: [{ reason: "InvalidStatus", examples: ["pi-1"] }] });
+  expect(aggregate?.failures[0]?.message.length).toBeLessThanOrEqual(1_024);
 });

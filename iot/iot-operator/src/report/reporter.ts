@@ -1,5 +1,6 @@
 // Keeps what the devices last said and what the last settled pass left in the bucket, and makes of them what the source is told.
-// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are @iot/fleet's.
+// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are aggregate.ts's, how often they are
+// told telling-pace.ts's.
 
 import type { Blocked } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
@@ -9,6 +10,7 @@ import { conditionsOf, countDevices, type DeviceView } from "@iot/fleet";
 import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";
+import { TellingPace } from "./telling-pace.ts";
 
 interface Settled {
   readonly source: CompleteSnapshot;
@@ -28,6 +30,7 @@ export class Reporter {
   readonly #heard = new Map<DeviceId, Heard>();
   readonly #reported = new Map<DeviceId, ReadonlyMap<string, string>>();
   readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
+  readonly #pace = new TellingPace();
   #settled: Settled | null = null;
 
   constructor({ sourceId, clock }: { sourceId: string; clock: Clock }) {
@@ -73,7 +76,12 @@ export class Reporter {
     ];
     const known = new Set(results.map(({ uid }) => uid));
     for (const uid of this.#waiting.keys()) if (!known.has(uid)) this.#waiting.delete(uid);
-    return { results, removed: source.deleting.filter((one) => this.#isGone(one)) };
+    this.#pace.keepOnly(known);
+    const nowMs = this.#clock.monotonicMs();
+    return {
+      results: results.map((result) => this.#pace.paced(result, nowMs)),
+      removed: source.deleting.filter((one) => this.#isGone(one)),
+    };
   }
 
   /** Being deleted, but waiting to be confirmed: whoever deleted it is told why it does not go. */

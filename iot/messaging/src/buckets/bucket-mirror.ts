@@ -1,7 +1,8 @@
 // All of a bucket's latest entries in memory, kept current by one consumer. The consumer is ordered and ours alone: whatever is wrong
 // with it (a gap, silence, a reconnect, a bucket that was removed), it is thrown away and everything is read again from the start. To
 // resume where it stopped, as the client's own ordered consumer does, would miss what a wiped or restored store holds at lower
-// sequences. Values are decoded once, when they arrive.
+// sequences. Values are decoded once, when they arrive. One entry that cannot be borne is told as that one: all devices are heard here, and
+// what is thrown in the callback of a subscription ends the reading of the connection.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";
@@ -23,6 +24,8 @@ export interface MirrorOptions<Value> extends BucketOptions {
   readonly bucket: BucketName;
   /** Total: garbage is a value too. */
   readonly decode: (key: string, data: Uint8Array) => Value;
+  /** What stands for an entry that `decode` threw for all the same. */
+  readonly unreadable: (why: string) => Value;
   /** An entry is new, or another than before; null: the store has lost it without a marker. */
   readonly onEntry?: (key: string, entry: MirroredEntry<Value> | null) => void;
 }
@@ -61,6 +64,8 @@ export class BucketMirror<Value> {
   #opening: Promise<Session<Value>> | null = null;
   /** What the last complete session held, to tell what is new. */
   #known: ReadonlyMap<string, MirroredEntry<Value>> = new Map();
+  /** When the bucket was last followed to its end. */
+  #followedMs: number | null = null;
   #serverAheadMs = 0;
   #isWatched = false;
   #closed = false;
@@ -98,6 +103,13 @@ export class BucketMirror<Value> {
     return systemClock.now() + this.#serverAheadMs;
   }
 
+  /** Why what is known may not be what the bucket holds; null: it is followed, or was a moment ago. */
+  problem(): string | null {
+    if (this.#followedMs === null) return `bucket "${this.#options.bucket}" is not read yet`;
+    const silentMs = systemClock.monotonicMs() - this.#followedMs;
+    return silentMs <= SILENCE_MS ? null : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watchdog);
@@ -122,6 +134,7 @@ export class BucketMirror<Value> {
     this.#setClock(info.ts);
     if (session.broken || info.num_pending > 0 || session.delivered < info.delivered.consumer_seq) return false;
     this.#finish(session);
+    this.#followedMs = systemClock.monotonicMs();
     return true;
   }
 
@@ -136,7 +149,7 @@ export class BucketMirror<Value> {
     const before = this.#known;
     this.#known = session.entries;
     for (const key of before.keys()) {
-      if (!session.entries.has(key)) this.#options.onEntry?.(key, null);
+      if (!session.entries.has(key)) this.#tell(key, null);
     }
   }
 
@@ -211,6 +224,8 @@ export class BucketMirror<Value> {
     const delivery = message.reply === undefined ? null : parseDelivery(message.reply);
     if (delivery === null) {
       this.#obey(session, message);
+      // A heartbeat says that nothing is left to send.
+      if (session.complete && !session.broken) this.#followedMs = session.lastHeardMs;
       return;
     }
     if (delivery.consumerSequence !== session.delivered + 1) {
@@ -224,13 +239,31 @@ export class BucketMirror<Value> {
     const entry: MirroredEntry<Value> = {
       revision: delivery.streamSequence,
       writtenAtMs: delivery.writtenAtMs,
-      value: isMarker ? null : this.#options.decode(key, message.data),
+      value: isMarker ? null : this.#decode(key, message.data),
     };
     const before = (session.complete ? session.entries : this.#known).get(key);
     session.entries.set(key, entry);
-    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs)
+    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#tell(key, entry);
+    if (delivery.pending > 0) return;
+    if (session.complete) this.#followedMs = session.lastHeardMs;
+    session.wake();
+  }
+
+  #decode(key: string, data: Uint8Array): Value {
+    try {
+      return this.#options.decode(key, data);
+    } catch (error) {
+      this.#log.error("failed to read an entry", { key, bytes: data.length, error });
+      return this.#options.unreadable(`${data.length} bytes that cannot be read`);
+    }
+  }
+
+  #tell(key: string, entry: MirroredEntry<Value> | null): void {
+    try {
       this.#options.onEntry?.(key, entry);
-    if (delivery.pending === 0) session.wake();
+    } catch (error) {
+      this.#log.error("failed to take an entry", { key, error });
+    }
   }
 
   /** What the server says beside entries: it wants an answer before it sends more, it is still there, or the consumer is gone. */

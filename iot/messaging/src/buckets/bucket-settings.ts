@@ -1,6 +1,6 @@
 // What a bucket's stream must be for the platform to work, and what breaks when it is not. Pure. A bucket that is missing is made with
 // `streamConfig`; one that was made by hand is never altered: its settings are checked, and one that breaks us is named, with what
-// it does and what it should be. Settings that are only unusual (replicas, history, limits on a wide scale) are left alone.
+// it does and what it should be. Ours bears our description, and is brought to our limit of message size. Settings that are only unusual (replicas, history, limits on a wide scale) are left alone.
 
 import { BUCKETS, type BucketName, OFFLINE_AFTER_MS, streamName } from "@iot/contracts";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
@@ -32,6 +32,12 @@ export function streamConfig(bucket: BucketName, replicas: number): Partial<Stre
     // The notice is a hint: who gets it reads for himself, and a metered link does not carry the manifest twice.
     ...(republish === null ? {} : { republish: { src: republish.from, dest: republish.to, headers_only: true } }),
   };
+}
+
+/** Ours, and of a time when the limit was higher or was taken off. */
+export function takesTooMuch(bucket: BucketName, { description, max_msg_size: bytes }: StreamConfig): boolean {
+  const ours = BUCKETS[bucket];
+  return description === ours.description && (bytes < 0 || bytes > ours.maxValueBytes);
 }
 
 export function settingProblems(bucket: BucketName, config: StreamConfig): SettingProblem[] {

@@ -1,7 +1,8 @@
-// A bucket that is there and fit: made when it is missing, checked and left as it is when somebody else made it.
+// A bucket that is there and fit: made when it is missing, checked and left as it is when somebody else made it. One that we made and
+// that takes larger messages than we read, as an earlier operator made them, is brought to our limit; what lies there already stays.
 
 import type { Log } from "@harmony/runtime";
-import { type BucketName, streamName } from "@iot/contracts";
+import { type BucketName, BUCKETS, streamName } from "@iot/contracts";
 import {
   JetStreamApiCodes,
   JetStreamApiError,
@@ -10,13 +11,15 @@ import {
   jetstreamManager,
   type StreamInfo,
 } from "@nats-io/jetstream";
-import { settingProblems, streamConfig } from "./bucket-settings.ts";
+import { settingProblems, streamConfig, takesTooMuch } from "./bucket-settings.ts";
 import type { Messaging } from "../connection/connect.ts";
 import { asMessagingError, MessagingError } from "../connection/messaging-error.ts";
 
 export interface BucketOptions {
   /** Of a bucket that is made here: 1 alone, 3 in a cluster. */
   readonly replicas?: number | undefined;
+  /** Brings a bucket of ours to our limit: the operator's. Who only looks leaves it. */
+  readonly keepsLimits?: boolean;
   readonly log: Log;
 }
 
@@ -31,7 +34,8 @@ export async function openJetStream(messaging: Messaging): Promise<JetStreamMana
 export async function ensureBucket(jsm: JetStreamManager, bucket: BucketName, options: BucketOptions): Promise<StreamInfo> {
   const { log, replicas = 1 } = options;
   try {
-    const info = (await find(jsm, bucket)) ?? (await create(jsm, bucket, { log, replicas }));
+    const found = (await find(jsm, bucket)) ?? (await create(jsm, bucket, { log, replicas }));
+    const info = options.keepsLimits === true ? await withLimit(jsm, bucket, found, log) : found;
     const { config } = info;
     const problems = settingProblems(bucket, config);
     if (problems.length > 0) throw new MessagingError("BucketSetting", explainProblems(bucket, problems));
@@ -62,6 +66,21 @@ async function create(jsm: JetStreamManager, bucket: BucketName, { log, replicas
     // Another operator was quicker.
     if (isApiError(error, STREAM_NAME_IN_USE)) return await jsm.streams.info(streamName(bucket));
     throw error;
+  }
+}
+
+/** What is refused here (a user who may not, a server that does not) is said: everybody reads with limits of his own. */
+async function withLimit(jsm: JetStreamManager, bucket: BucketName, info: StreamInfo, log: Log): Promise<StreamInfo> {
+  if (!takesTooMuch(bucket, info.config)) return info;
+  const { maxValueBytes } = BUCKETS[bucket];
+  const fields = { bucket, found: info.config.max_msg_size, limit: maxValueBytes };
+  try {
+    const limited = await jsm.streams.update(streamName(bucket), { ...info.config, max_msg_size: maxValueBytes });
+    log.info("brought the bucket to its limit of message size", fields);
+    return limited;
+  } catch (error) {
+    log.warn("failed to bring the bucket to its limit of message size", { ...fields, error });
+    return info;
   }
 }
 

@@ -5,7 +5,7 @@
 
 import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
-import { type DeploymentName, type DeviceId, deviceOfKey, emptyManifest, Manifest, scoreKeyParts, subjects } from "@iot/contracts";
+import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, emptyManifest, Manifest, scoreKeyParts, subjects } from "@iot/contracts";
 import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
@@ -31,6 +31,8 @@ export interface DesiredStateStore {
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
+  /** Why what is observed does not follow the bucket; null: it does. */
+  problem(): string | null;
   close(): Promise<void>;
 }
 
@@ -50,6 +52,8 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     ...options,
     bucket: "desired-state",
     decode,
+    // Under a Score's key it counts as none, and is written over.
+    unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: tell,
   });
 
@@ -66,12 +70,15 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     putManifest: ({ device, manifest, expectedRevision }) => write(subjects.manifest(device), canonicalJson(manifest), expectedRevision),
     removeScore: ({ device, deployment, expectedRevision }) =>
       write(subjects.score(device, deployment), "", expectedRevision, { "KV-Operation": "DEL" }),
+    problem: () => mirror.problem(),
     close: () => mirror.close(),
   };
 }
 
+const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
+
 function decode(key: string, data: Uint8Array): Value {
-  if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data) };
+  if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data, MANIFEST_LIMITS) };
   // Bytes that are no text become a string that no Score is equal to, and so are written over.
   if (scoreKeyParts(key) !== null) return { kind: "score", scoreString: new TextDecoder().decode(data) };
   return { kind: "foreign" };

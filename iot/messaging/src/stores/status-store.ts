@@ -2,9 +2,16 @@
 // server's time stamps and the server's clock, for a device's own clock may be years off. The key says whose an entry is; a
 // document that claims to be another device's, or that does not parse, is told as unreadable under that key.
 
-import type { Parsed } from "@harmony/core";
-import { parseJson } from "@harmony/schema";
-import { type BucketName, type DeviceId, DeviceInventory, deviceOfKey, DeviceStatus } from "@iot/contracts";
+import type { Issue, Parsed } from "@harmony/core";
+import {
+  type BucketName,
+  type DeviceId,
+  type DeviceInventory,
+  deviceOfKey,
+  type DeviceStatus,
+  readInventory,
+  readStatus,
+} from "@iot/contracts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
 import type { BucketOptions } from "../buckets/ensure-bucket.ts";
@@ -29,6 +36,8 @@ export interface StatusStore {
   /** The current ones first, then every change, until aborted; resolves when the current ones were all given. */
   watch(callback: (entry: StatusEntry) => void, signal: AbortSignal, onRemoved?: (device: DeviceId) => void): Promise<void>;
   list(signal: AbortSignal): Promise<StatusEntry[]>;
+  /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
+  problem(): string | null;
 }
 
 export interface InventoryStore {
@@ -37,8 +46,9 @@ export interface InventoryStore {
 
 /** Makes the bucket when it is missing, without roll-ups. @throws MessagingError, as `openDesiredState`. */
 export async function openStatusStore(messaging: Messaging, options: BucketOptions): Promise<StatusStore> {
-  const open = documents(messaging, options, "status", (device, data) => ofDevice(device, parseJson(DeviceStatus, data)));
+  const open = documents(messaging, options, "status", (device, data) => ofDevice(device, readStatus(data)));
   await (await open()).close();
+  const watched = new Set<BucketMirror<Parsed<DeviceStatus>>>();
   return {
     watch: async (callback, signal, onRemoved) => {
       signal.throwIfAborted();
@@ -48,21 +58,27 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
         if (entry === null || entry.value === null) onRemoved?.(device);
         else callback({ device, receivedAtMs: entry.writtenAtMs, nowMs: mirror.nowMs(), status: entry.value });
       });
-      signal.addEventListener("abort", () => void mirror.close(), { once: true });
+      const close = async (): Promise<void> => {
+        watched.delete(mirror);
+        await mirror.close();
+      };
+      watched.add(mirror);
+      signal.addEventListener("abort", () => void close(), { once: true });
       try {
         await mirror.current(signal);
       } catch (error) {
-        await mirror.close();
+        await close();
         throw error;
       }
     },
     list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
+    problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
 }
 
 /** As openStatusStore. */
 export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
-  const open = documents(messaging, options, "inventory", (device, data) => ofDevice(device, parseJson(DeviceInventory, data)));
+  const open = documents(messaging, options, "inventory", (device, data) => ofDevice(device, readInventory(data)));
   await (await open()).close();
   return { list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })) };
 }
@@ -77,7 +93,8 @@ function documents<Document>(
   bucket: BucketName,
   decode: (key: string, data: Uint8Array) => Parsed<Document>,
 ): Open<Document> {
-  return (onEntry) => openBucketMirror(messaging, { ...options, bucket, decode, ...(onEntry === undefined ? {} : { onEntry }) });
+  return (onEntry) =>
+    openBucketMirror(messaging, { ...options, bucket, decode, unreadable, ...(onEntry === undefined ? {} : { onEntry }) });
 }
 
 async function listOnce<Document>(open: Open<Document>, signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]> {
@@ -92,6 +109,10 @@ async function listOnce<Document>(open: Open<Document>, signal: AbortSignal): Pr
   } finally {
     await mirror.close();
   }
+}
+
+function unreadable(why: string): { ok: false; issues: Issue[] } {
+  return { ok: false, issues: [{ path: [], message: why }] };
 }
 
 function ofDevice<Document extends { device: string }>(key: string, document: Parsed<Document>): Parsed<Document> {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { uidOf } from "../machine/accounts.ts";
 import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
 import { checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./system-checks.ts";
-import { checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./user-checks.ts";
+import { checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./user-checks.ts";
 
 describe("the user", () => {
   const passwd = (uid: number): string => `root:x:0:0::/root:/bin/bash\niot-agent:x:${uid}:${uid}::/home/iot-agent:/bin/bash\n`;

@@ -9,7 +9,7 @@ import { connectMessaging } from "@iot/messaging/device";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 import type { AgentConfig } from "../../config/config.ts";
-import { withoutUserInfo } from "../redact.ts";
+import { withoutUserInfo } from "../machine/redact.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
 import { isExempt } from "./no-proxy.ts";
 

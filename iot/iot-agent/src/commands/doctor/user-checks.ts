@@ -1,20 +1,13 @@
 // The user that the workloads belong to: that it exists, has ids to give to containers, lingers, and may open what is plugged in. Pure,
 // from the files of the system.
 
-import { membersOf } from "../why-not-permitted.ts";
+import { AGENT_USER, membersOf, uidOf } from "../machine/accounts.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
 
-export const AGENT_USER = "iot-agent";
 /** Below it what a container logs goes to the system's journal, where `podman logs` does not look. */
 const LEAST_UID = 1_000;
 const LEAST_SUBORDINATE_IDS = 65_536;
 const DEVICE_GROUPS = ["dialout", "gpio", "i2c", "spi", "video"] as const;
-
-export function uidOf(passwd: string, user: string): number | null {
-  const line = passwd.split("\n").find((each) => each.startsWith(`${user}:`));
-  const uid = Number(line?.split(":")[2] ?? "");
-  return line === undefined || !Number.isInteger(uid) ? null : uid;
-}
 
 export function checkUser(passwd: string): Finding {
   const uid = uidOf(passwd, AGENT_USER);

@@ -181,14 +181,14 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       await promise.finally(() => listeners.delete(onChange));
     },
     report: async (results, removed, reporting) => {
-      const failures: KubernetesError[] = [];
+      const failures: unknown[] = [];
       const tryOne = async (one: SourceObject, deed: () => Promise<void>): Promise<void> => {
         try {
           await deed();
         } catch (error) {
-          if (!(error instanceof KubernetesError)) throw error;
+          reporting.throwIfAborted();
           // Gone: the watch brings the news.
-          if (error.code === "NotFound") return;
+          if (error instanceof KubernetesError && error.code === "NotFound") return;
           log.debug("failed to tell a deployment's owner", { namespace: one.namespace, deployment: one.name, error });
           failures.push(error);
         }
@@ -196,7 +196,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       await eachOf(results, CONCURRENCY, async (result) => await tryOne(result, async () => await write(result, reporting)));
       await eachOf(removed, CONCURRENCY, async (object) => await tryOne(object, async () => await release(object, reporting)));
       const [first] = failures;
-      if (first !== undefined) throw new KubernetesError(first.code, `failed to report ${failures.length} deployments`, { cause: first });
+      const code = first instanceof KubernetesError ? first.code : "BadAnswer";
+      if (failures.length > 0) throw new KubernetesError(code, `failed to report ${failures.length} deployments`, { cause: first });
     },
   };
 }

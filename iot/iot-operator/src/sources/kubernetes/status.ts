@@ -1,7 +1,7 @@
 // The status that stands in a resource, from what the operator says of it and what stands there now. A condition's
 // lastTransitionTime moves only with its status, and nothing else in it is a time, so that an unchanged result gives an unchanged status. Pure.
 
-import { canonicalJson, parse } from "@harmony/schema";
+import { canonicalJson, ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import { type Condition, DeploymentStatus } from "@iot/contracts";
 import type { DeploymentResult } from "../source.ts";
 
@@ -9,7 +9,7 @@ const TYPES = ["Ready", "Reconciling", "Stalled"] as const;
 
 /** Null: what stands there says it already. `now` is RFC 3339, to the second. */
 export function statusToWrite(result: DeploymentResult, standing: unknown, now: string): DeploymentStatus | null {
-  const parsed = parse(DeploymentStatus, standing ?? {});
+  const parsed = parse(DeploymentStatus, standing ?? {}, ENVELOPE_LIMITS);
   const before: DeploymentStatus = parsed.ok ? parsed.value : {};
   const { generation, scoreString, aggregate } = result;
   const conditionBefore = new Map((before.conditions ?? []).map((condition) => [condition.type, condition]));

@@ -1,60 +1,44 @@
-// What a person at the device asks of the running agent: HTTP over a unix socket that only root and the group iot-agent can open. Routes
-// and their parsing; what is done is the agent's (LocalActions), what is shown is the commands' own, which are another process. Each answer
-// is one JSON document; a refusal is `{"error": sentence}`.
+// The agent's socket for people, which only root and the group iot-agent can open: routes, and the
+// parsing of what is asked, as local-api.ts of @iot/contracts has it. LocalActions does what is
+// asked; the commands, which are another process, show the answer.
 
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import { type Explanation, formatIssues, type Hold } from "@harmony/core";
+import { formatIssues } from "@harmony/core";
 import { errorText, type Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { asDeploymentName, type DeploymentName, type DeploymentReport, type DeviceStatus } from "@iot/contracts";
-import * as z from "zod/mini";
-import type { HistoryEntry } from "../status/history.ts";
+import {
+  asDeploymentName,
+  type DeploymentName,
+  type Done,
+  type HeldUntil,
+  type HistoryEntry,
+  HoldRequest,
+  LOCAL_SOCKET_NAME,
+  type LocalExplanation,
+  type LocalHistory,
+  type LocalStatus,
+  type Refused,
+  type Released,
+} from "@iot/contracts";
+import type * as z from "zod/mini";
 
-export const SOCKET_NAME = "agent.sock";
-export const HOLD_MAX_SECONDS = 7 * 86_400;
 const BODY_LIMIT_BYTES = 16_384;
 const ANSWER_LIMIT_MS = 60_000;
 
-export interface LocalConnection {
-  readonly state: "connecting" | "connected" | "disconnected";
-  /** Connected, that one; else those that are tried. */
-  readonly server: string;
-  readonly reason: string | null;
-  /** One sentence. */
-  readonly message: string;
-  /** RFC 3339, by the device's clock. */
-  readonly since: string;
-}
-
-export interface LocalStatus extends DeviceStatus {
-  readonly connection: LocalConnection;
-}
-
-export interface LocalExplanation extends Pick<Explanation, "observed" | "planned" | "blocked"> {
-  readonly device: string;
-  readonly deployment: string;
-  readonly report: DeploymentReport;
-}
-
 export interface LocalActions {
-  /** Those that the device has, for whoever names another. */
+  /** The deployments of the device, for a person who names another. */
   names(): readonly DeploymentName[];
   status(): LocalStatus;
   history(): readonly HistoryEntry[];
   explain(name: DeploymentName, signal: AbortSignal): Promise<LocalExplanation>;
-  hold(name: DeploymentName, hold: { readonly forMs: number; readonly reason: string }): Promise<Hold>;
+  hold(name: DeploymentName, hold: { readonly forMs: number; readonly reason: string }): Promise<HeldUntil>;
   /** False: it was not held. */
   release(name: DeploymentName): Promise<boolean>;
   retry(name: DeploymentName, signal: AbortSignal): Promise<void>;
   lookAtAll(): void;
 }
-
-const HoldRequest = z.strictObject({
-  seconds: z.int().check(z.minimum(1), z.maximum(HOLD_MAX_SECONDS)),
-  reason: z.string().check(z.minLength(1), z.maxLength(200)),
-});
 
 class Refusal extends Error {
   readonly status: number;
@@ -64,21 +48,21 @@ class Refusal extends Error {
   }
 }
 
-/** Never rejects: without its socket the agent says so and goes on. */
-export async function openLocalApi(options: {
+/** Never rejects: without its socket the agent logs that and goes on. */
+export async function openLocalSocket(options: {
   readonly folder: string;
   readonly actions: LocalActions;
   readonly log: Log;
   readonly signal: AbortSignal;
 }): Promise<void> {
   const { folder, actions, log, signal } = options;
-  const path = join(folder, SOCKET_NAME);
+  const path = join(folder, LOCAL_SOCKET_NAME);
   const server = createServer((request, response) => void answer(actions, log, request, response));
   server.requestTimeout = ANSWER_LIMIT_MS;
   try {
     await rm(path, { force: true });
     await listen(server, path);
-    // The group of the folder's owner: systemd's UMask= would take it away.
+    // The group may write: systemd's UMask= would take that away.
     await chmod(path, 0o660);
   } catch (error) {
     server.close();
@@ -102,18 +86,18 @@ function listen(server: Server, path: string): Promise<void> {
 
 async function answer(actions: LocalActions, log: Log, request: IncomingMessage, response: ServerResponse): Promise<void> {
   let status = 200;
-  let body: unknown;
+  let body: object;
   try {
     body = await route(actions, request);
   } catch (error) {
     status = error instanceof Refusal ? error.status : 500;
-    body = { error: errorText(error) };
+    body = { error: errorText(error) } satisfies Refused;
     if (status === 500) log.warn("could not answer a person at the device", { asked: request.url, error });
   }
   response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
 }
 
-async function route(actions: LocalActions, request: IncomingMessage): Promise<unknown> {
+async function route(actions: LocalActions, request: IncomingMessage): Promise<object> {
   const { method = "", url = "" } = request;
   const [first = "", text, verb] = url.split("/").slice(1).map(decodeURIComponent);
   const asked = `${method} ${[first, ...(text === undefined ? [] : ["NAME", verb])].join("/")}`;
@@ -122,10 +106,10 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<u
     case "GET status":
       return actions.status();
     case "GET history":
-      return { entries: actions.history() };
+      return { entries: [...actions.history()] } satisfies LocalHistory;
     case "POST look":
       actions.lookAtAll();
-      return {};
+      return {} satisfies Done;
     case "GET deployments/NAME/explanation":
       return actions.explain(known(actions, text), signal);
     case "POST deployments/NAME/hold": {
@@ -134,10 +118,10 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<u
       return actions.hold(name, { forMs: seconds * 1_000, reason });
     }
     case "POST deployments/NAME/release":
-      return { wasHeld: await actions.release(known(actions, text)) };
+      return { wasHeld: await actions.release(known(actions, text)) } satisfies Released;
     case "POST deployments/NAME/retry":
       await actions.retry(known(actions, text), signal);
-      return {};
+      return {} satisfies Done;
     default:
       throw new Refusal(404, `this agent answers nothing at ${method} ${url}: the command is of another version than the running agent`);
   }

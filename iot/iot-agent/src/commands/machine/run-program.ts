@@ -1,4 +1,5 @@
-// Programs of the system that a command asks, with a time limit: what they printed, or that they are not there.
+// Runs a program of the system for a command, with a time limit: what it printed, or that it is not
+// there.
 
 import { execFile } from "node:child_process";
 

@@ -1,20 +1,21 @@
-// Which socket of Podman this user may ask: the one for the group, else, for root and the agent's own user, that user's own.
+// Which socket of Podman this user may ask: the one for the group, or, for root and the agent's own
+// user, that user's own.
 
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "@harmony/runtime";
-import { EXIT, type Surroundings } from "./command.ts";
-import { machine } from "./doctor/machine.ts";
-import { AGENT_USER, uidOf } from "./doctor/user-checks.ts";
-import { whyNotPermitted } from "./why-not-permitted.ts";
+import { AGENT_USER, uidOf } from "../machine/accounts.ts";
+import { machine } from "../machine/machine.ts";
+import { EXIT } from "./exit-codes.ts";
+import { type Environment, whyNotPermitted } from "./why-not-permitted.ts";
 
-/** @throws UserError when the folder of the group's is closed to this user. */
-export async function podmanSocket(at: Surroundings): Promise<string> {
-  const ofGroup = join(at.runDir, "podman.sock");
+/** @throws UserError when the folder of the group's socket is closed to this user. */
+export async function podmanSocket({ runDir, env }: { readonly runDir: string; readonly env: Environment }): Promise<string> {
+  const ofGroup = join(runDir, "podman.sock");
   const uid = uidOf((await machine.read("/etc/passwd")) ?? "", AGENT_USER);
   for (const path of [ofGroup, `/run/user/${uid ?? process.getuid?.() ?? 0}/podman/podman.sock`]) if (await mayWrite(path)) return path;
-  if (await isClosed(at.runDir)) throw new UserError(await whyNotPermitted(at), EXIT.notPermitted);
+  if (await isClosed(runDir)) throw new UserError(await whyNotPermitted({ env }), EXIT.notPermitted);
   return ofGroup;
 }
 

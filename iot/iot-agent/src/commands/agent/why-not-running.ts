@@ -1,13 +1,13 @@
-// Why nobody answers on the agent's socket, from what systemd knows of the unit: one sentence with the command that mends it.
+// Says why nobody answers on the agent's socket, from what systemd knows of the unit: one sentence
+// with the command that mends it.
 
-import type { Surroundings } from "./command.ts";
-import { runProgram } from "./run-program.ts";
+import { runProgram } from "../machine/run-program.ts";
 
 export interface UnitState {
   readonly loadState: string;
   readonly activeState: string;
   readonly subState: string;
-  /** The last sentence that the agent told systemd. */
+  /** The last sentence that the agent sent to systemd. */
   readonly statusText: string;
   readonly exitStatus: number;
 }
@@ -15,8 +15,8 @@ export interface UnitState {
 const UNIT = "iot-agent";
 const EX_CONFIG = 78;
 
-export async function whyNotRunning(at: Surroundings): Promise<string> {
-  return sentenceOf(await unitState(), at.configFile);
+export async function whyNotRunning({ configFile }: { readonly configFile: string }): Promise<string> {
+  return sentenceOf(await unitState(), configFile);
 }
 
 export async function unitState(): Promise<UnitState | null> {

@@ -1,7 +1,7 @@
 // What the checks read of the machine; null is what this user may not read, or is not there.
 
 import { readdir, readFile, stat, statfs } from "node:fs/promises";
-import { type Ran, runProgram } from "../run-program.ts";
+import { type Ran, runProgram } from "./run-program.ts";
 
 export interface FileSystemSpace {
   readonly freeBytes: number;

@@ -1,6 +1,6 @@
-// Takes secrets out of what leaves the device in a support bundle. What is a secret: the password of the configuration, what the files of
-// its secrets folder hold, the value of each environment variable and option of a container that looks like one, and user and password in
-// an address. Pure.
+// Takes secrets out of what leaves the device in a support bundle. Secrets are the password of the
+// configuration, what the files of its secrets folder hold, the value of each environment variable
+// and option of a container that looks like one, and user and password in an address. Pure.
 
 const SECRET_NAME = /pass(word|wd|phrase)?|secret|token|credential|auth|(^|_|-)key$|apikey|api_key|private/i;
 /** Shorter ones would take half of every text with them. */
@@ -21,19 +21,21 @@ export function secretsOfEnvironment(environment: readonly string[]): readonly s
 
 const SECRET_OPTION = /^--?([\w-]*(?:token|pass|secret)[\w-]*)(?:=(.*))?$/is;
 
-/** `--token VALUE` and `--token=VALUE` of a command line, also within one that a shell takes apart. */
+/**
+ * `--token VALUE` and `--token=VALUE` of a command line, also within one that a shell takes apart.
+ */
 export function secretsOfArguments(args: readonly string[]): readonly string[] {
   const found = [args, ...args.map((arg) => arg.split(/[\s"']+/))].flatMap((words) =>
     words.flatMap((word, index) => {
       const [, name = "", value = words[index + 1] ?? ""] = SECRET_OPTION.exec(word) ?? [];
-      // What names a file is none, nor is the next option.
+      // The name of a file is no secret, nor is the next option.
       return name === "" || /-(file|path|dir)$/i.test(name) || value.startsWith("-") ? [] : [value];
     }),
   );
   return [...new Set(found)].filter((value) => value !== "");
 }
 
-/** Also as it stands within JSON, and each line of one that has several. */
+/** Finds each secret as it stands within JSON, too, and each line of one that has several. */
 export function redact(text: string, secrets: readonly string[]): string {
   const forms = secrets
     .flatMap((secret) => [secret, secret.trim(), ...secret.split("\n").map((line) => line.trim())])

@@ -1,21 +1,18 @@
-// Why this user may not ask the agent: he is not in its group, or was not yet when he logged in.
+// Says why this user may not ask the agent: he is not in its group, or was not yet when he logged
+// in.
 
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import type { Surroundings } from "./command.ts";
+import { membersOf } from "../machine/accounts.ts";
 
-export const GROUP = "iot-agent";
+const GROUP = "iot-agent";
 
-export async function whyNotPermitted(at: Surroundings): Promise<string> {
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export async function whyNotPermitted({ env }: { readonly env: Environment }): Promise<string> {
   const groups = await readFile("/etc/group", "utf8").catch(() => "");
-  const user = at.env["USER"] ?? userInfo().username;
+  const user = env["USER"] ?? userInfo().username;
   return notPermittedSentence({ user, members: membersOf(groups, GROUP) });
-}
-
-/** Pure. */
-export function membersOf(groups: string, name: string): readonly string[] {
-  const line = groups.split("\n").find((each) => each.startsWith(`${name}:`));
-  return (line?.split(":")[3] ?? "").split(",").filter((member) => member !== "");
 }
 
 /** Pure. */

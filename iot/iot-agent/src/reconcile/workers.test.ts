@@ -1,12 +1,15 @@
-// What a lane does beside its reconcile: whom a person's retry breaks off, and what a variant is told before its first look.
+// What a worker does beside its reconcile: whom a person's retry breaks off, what a variant is told
+// before its first look, and what is reported of what the Topology carries.
 
+import { EventEmitter } from "node:events";
 import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
 import { createLog, systemClock } from "@harmony/runtime";
 import { asDeploymentName } from "@iot/contracts";
 import { eventually, makeTempFolder } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { fileVariant, folderTopology } from "../../test/second-variant/file-v0.ts";
-import { Lanes } from "./lanes.ts";
+import { Workers } from "./workers.ts";
+import type { WorkerReport } from "../status/status.ts";
 import { Problems } from "../status/problems.ts";
 import type { DeploymentRecord } from "../desired/state-store.ts";
 
@@ -22,12 +25,16 @@ const valid = '{"type":"FileV0","data":{"content":"x"}}';
 const refused = '{"type":"FileV0","data":{}}';
 const other = '{"type":"OtherV0","data":{}}';
 
-async function makeLanes(records: Readonly<Record<string, DeploymentRecord>>, fault: Partial<BoundVariant> = {}) {
-  const temporary = await makeTempFolder("lanes");
+async function makeWorkers(
+  records: Readonly<Record<string, DeploymentRecord>>,
+  fault: Partial<BoundVariant> = {},
+  variant = fileVariant("FileV0"),
+) {
+  const temporary = await makeTempFolder("workers");
   const time = { nowMs: 0 };
   const known = new Map(Object.entries(records).map(([name, one]) => [asDeploymentName(name), one]));
-  const lanes = new Lanes({
-    variants: [{ ...bind(fileVariant("FileV0"), folderTopology(temporary.path)), ...fault }],
+  const workers = new Workers({
+    variants: [{ ...bind(variant, folderTopology(temporary.path)), ...fault }],
     desired: {
       names: () => [...known.keys()],
       record: (name) => known.get(name),
@@ -35,23 +42,25 @@ async function makeLanes(records: Readonly<Record<string, DeploymentRecord>>, fa
       accepted: () => undefined,
       removed: () => Promise.resolve(),
       adopt: () => Promise.resolve(),
+      events: new EventEmitter(),
     },
-    problems: new Problems({ log, onChange: () => undefined }),
+    holds: { get: () => null, forget: () => Promise.resolve(), events: new EventEmitter() },
+    problems: new Problems({ log }),
     relistIntervalMs: 60_000,
     log,
-    onReport: () => undefined,
-    onRemoved: () => undefined,
-    holdOf: () => null,
     clock: { ...systemClock, monotonicMs: () => time.nowMs },
   });
   onTestFinished(async () => {
-    await lanes.close();
+    await workers.close();
     await temporary.remove();
   });
-  return { lanes, time };
+  return { workers, time };
 }
 
-/** Tells that it has begun, and then only what it is made to tell, as a pull whose registry is silent. */
+/**
+ * Tells that it has begun, and then only what it is made to tell, as a pull whose registry is
+ * silent.
+ */
 function silentPull() {
   const runs: { readonly signal: AbortSignal; readonly tell: () => void }[] = [];
   const pulling: WorkloadReport = {
@@ -80,21 +89,21 @@ test.each([
   ["one that has told something meanwhile", [50_000, 50_000], false],
 ] as const)("retry and %s", async (_, pauses, isBrokenOff) => {
   const { runs, reconcile } = silentPull();
-  const { lanes, time } = await makeLanes({ hello: record(valid) }, { reconcile });
-  lanes.start(new AbortController().signal);
+  const { workers, time } = await makeWorkers({ hello: record(valid) }, { reconcile });
+  workers.start(new AbortController().signal);
   const [first] = await eventually(() => runs.length === 1 && runs);
   for (const [index, pauseMs] of pauses.entries()) {
     if (index > 0) first?.tell();
     time.nowMs += pauseMs;
   }
-  await lanes.retry(hello, new AbortController().signal);
+  await workers.retry(hello, new AbortController().signal);
   expect(first?.signal.aborted).toBe(isBrokenOff);
   if (isBrokenOff) await eventually(() => runs.length === 2);
 });
 
 test("a variant is told at the start which workloads it will be asked for", async () => {
   const expected: string[][] = [];
-  const { lanes } = await makeLanes(
+  const { workers } = await makeWorkers(
     {
       wanted: record(valid),
       "accepted-before": record(refused, { accepted: { revision: 1, scoreString: valid } }),
@@ -105,6 +114,35 @@ test("a variant is told at the start which workloads it will be asked for", asyn
     },
     { expect: (names) => expected.push([...names]) },
   );
-  lanes.start(new AbortController().signal);
+  workers.start(new AbortController().signal);
   expect(expected).toEqual([["wanted", "accepted-before"]]);
+});
+
+test.each([
+  ["7 of git:demo", 7, "what runs stays"],
+  ["made by hand", null, "what runs stays"],
+] as const)("beside a Score that is refused, what runs and calls itself %j is reported", async (revision, runningRevision, part) => {
+  const workloads = () => Promise.resolve([{ name: hello, revision, scoreString: valid }]);
+  const { workers } = await makeWorkers({ hello: record(refused) }, { workloads });
+  const reports: WorkerReport[] = [];
+  workers.events.on("reported", (_, report) => reports.push(report));
+  workers.start(new AbortController().signal);
+  const last = await eventually(() => reports.find(({ report }) => report.message.includes(part)));
+  expect(last).toMatchObject({ runningRevision, desiredRevision: 1, source: "git", report: { phase: "Rejected", reason: "InvalidScore" } });
+});
+
+test("a Score in hand is read once, however often it is reconciled and explained", async () => {
+  let reads = 0;
+  const variant = fileVariant("FileV0");
+  const counting = { ...variant, parse: (data: unknown) => ((reads += 1), variant.parse(data)) };
+  const { workers } = await makeWorkers({ hello: record(valid) }, {}, counting);
+  const reports: WorkerReport[] = [];
+  workers.events.on("reported", (_, report) => reports.push(report));
+  workers.start(new AbortController().signal);
+  await eventually(() => reports.some(({ report }) => report.phase === "Running"));
+  const before = reports.length;
+  workers.lookAtAll();
+  await eventually(() => reports.length > before);
+  await workers.explain(hello, new AbortController().signal);
+  expect(reads).toBe(1);
 });

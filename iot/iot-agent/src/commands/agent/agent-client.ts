@@ -1,14 +1,15 @@
-// Asks the running agent over its socket. What it answers is parsed; that it does not answer is one of three things, which have three
-// different cures: it is not running, this user may not ask, or it said no.
+// Asks the running agent over its socket, and parses what it answers. A call fails for one of three
+// reasons, each with another remedy: the agent is not running, this user may not ask, or the agent
+// refused.
 
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { formatIssues } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import * as z from "zod/mini";
-import { SOCKET_NAME } from "../local/local-api.ts";
-import { EXIT } from "./command.ts";
+import { LOCAL_SOCKET_NAME, Refused } from "@iot/contracts";
+import type * as z from "zod/mini";
+import { EXIT } from "./exit-codes.ts";
 
 const ANSWER_WITHIN_MS = 70_000;
 
@@ -29,10 +30,8 @@ export interface AgentCall {
   readonly body?: unknown;
 }
 
-const Refused = z.looseObject({ error: z.string() });
-
 export function connectAgent(options: { readonly runDir: string }): AgentClient {
-  const socketPath = join(options.runDir, SOCKET_NAME);
+  const socketPath = join(options.runDir, LOCAL_SOCKET_NAME);
   return {
     ask: async (schema, call) => {
       const { status, text } = await exchange(socketPath, call);

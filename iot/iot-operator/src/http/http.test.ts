@@ -1,0 +1,24 @@
+// What /readyz says, by what is wrong.
+
+import { expect, test } from "vitest";
+import { readiness } from "./http.ts";
+import { newVitals, type Vitals } from "./vitals.ts";
+
+const serving: Vitals = { ...newVitals(), nats: null, sourceReadable: true, inStep: true, sourceVersion: "7" };
+
+const cases: [string, Partial<Vitals>, boolean, string[]][] = [
+  ["all is well", {}, true, []],
+  ["NATS is away", { nats: "it is away" }, false, ["NATS: it is away"]],
+  ["NATS is away, and so nobody follows the buckets", { nats: "it is away", bucketProblem: () => "deaf" }, false, ["NATS: it is away"]],
+  ["a bucket is not followed", { bucketProblem: () => "deaf" }, false, ["deaf"]],
+  ["no pass has come to its end", { inStep: false }, false, []],
+  ["the last pass failed", { passProblem: "failed" }, false, ["failed"]],
+  ["the source cannot be read", { sourceReadable: false, sourceProblem: "no such branch" }, false, ["no such branch"]],
+  ["a commit is not followed", { sourceProblem: "a.yaml:3: wrong" }, true, ["a.yaml:3: wrong"]],
+  ["a report failed", { reportProblem: "refused" }, true, ["refused"]],
+  ["removals wait", { massRemoval: "confirm" }, true, ["confirm"]],
+];
+
+test.each(cases)("%s", (_what, vitals, ready, problems) => {
+  expect(readiness({ ...serving, ...vitals })).toEqual({ ready, version: "7", problems });
+});
