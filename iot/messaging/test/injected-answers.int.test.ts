@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   type DesiredStateStore,
   type DeviceReader,
+  fixedCredentials,
   openDesiredState,
   openDeviceReader,
   openInventoryStore,
@@ -55,7 +56,7 @@ beforeEach(async () => {
   await store.putManifest({ device: deviceB, manifest: manifestOfB, expectedRevision: 0 });
   await store.putManifest({ device: deviceA, manifest: manifestOfA, expectedRevision: 0 });
   a = (await fleet.device(deviceA)).connection;
-  const spy = await fleet.device(deviceA, { user: "spy", pass: "spy-secret" });
+  const spy = await fleet.device(deviceA, { credentials: fixedCredentials({ user: "spy", pass: "spy-secret" }) });
   foreign = [];
   spy.connection.subscribe("_INBOX_dev-b.>", {
     callback: (_error, message) => {

@@ -5,7 +5,7 @@ import { createLog, type Log } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { type NatsServer, startNats } from "@iot/testkit";
 import { expect } from "vitest";
-import { connectMessaging, type ConnectOptions, type Messaging } from "../src/index.ts";
+import { connectMessaging, type ConnectOptions, fixedCredentials, type Messaging, type UserAndPassword } from "../src/index.ts";
 
 export const deviceA = asDeviceId("dev-a");
 export const deviceB = asDeviceId("dev-b");
@@ -76,7 +76,7 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
   return {
     nats,
     operator: (options) =>
-      connectAs({ name: "operator", ...(setup === "plain" ? {} : { user: "operator", pass: OPERATOR_PASSWORD }), ...options }),
+      connectAs({ name: "operator", ...(setup === "plain" ? {} : shown({ user: "operator", pass: OPERATOR_PASSWORD })), ...options }),
     device: (id, options) => connectAs({ name: id, device: id, ...credentials(setup, id), ...options }),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...open].map((messaging) => messaging.close()));
@@ -85,9 +85,13 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
   };
 }
 
-function credentials(setup: Setup, id: string): { user?: string; pass?: string } {
+function credentials(setup: Setup, id: string): Pick<ConnectOptions, "credentials"> {
   if (setup === "plain") return {};
-  return setup.startsWith("shared") ? { user: "iot-agent", pass: "agent-secret" } : { user: id, pass: `${id}-secret` };
+  return shown(setup.startsWith("shared") ? { user: "iot-agent", pass: "agent-secret" } : { user: id, pass: `${id}-secret` });
+}
+
+function shown(credential: UserAndPassword): Pick<ConnectOptions, "credentials"> {
+  return { credentials: fixedCredentials(credential) };
 }
 
 /** vitest's own are `any`. */
