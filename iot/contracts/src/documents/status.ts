@@ -2,8 +2,7 @@
 // device's clock, says how old it is. Devices are newer than who reads them, and older: a phase is text, and what is said of one
 // deployment is read by itself, so that one that cannot be read says nothing of the others.
 
-import { formatIssues } from "@harmony/core";
-import { DnsLabel, parse } from "@harmony/schema";
+import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
 export const STATUS_EVERY_MS = 30_000;
@@ -50,14 +49,12 @@ export type DeploymentReport = z.output<typeof DeploymentReport>;
 /** The phase of a report that cannot be read. No device writes it. */
 export const UNREADABLE_PHASE = "Unreadable";
 
-/** What a device says of one deployment when it cannot be read: its message says why. */
-function unreadableReport(said: unknown): DeploymentReport {
-  const parsed = parse(DeploymentReport, said);
-  const why = parsed.ok ? "" : `: ${formatIssues(parsed.issues)}`;
+/** What a device says of one deployment when it cannot be read. A hostile status has thousands, so that no more than the field is said. */
+function unreadableReport(field: string): DeploymentReport {
   return {
     phase: UNREADABLE_PHASE,
     reason: "InvalidReport",
-    message: `what the device says of it cannot be read${why}; its agent may be of another version`,
+    message: `what the device says of it cannot be read (${field} is wrong or missing); its agent may be of another version`,
     since: "",
     desiredRevision: null,
     runningRevision: null,
@@ -79,7 +76,7 @@ export const DeviceStatus = z.looseObject({
   problem: z.optional(z.looseObject({ reason: z.string(), message: z.string(), since: z.string() })),
   deployments: z.record(
     DnsLabel,
-    z.catch(DeploymentReport, (said) => unreadableReport(said?.value)),
+    z.catch(DeploymentReport, (found) => unreadableReport(found?.error.issues[0]?.path.join(".") || "it")),
   ),
 });
 export type DeviceStatus = z.output<typeof DeviceStatus>;
