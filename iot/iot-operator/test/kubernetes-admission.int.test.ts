@@ -55,6 +55,16 @@ test("a device that is named twice is stored, since the list is one value: the o
   });
 });
 
+test("the list of devices belongs to one applier as a whole: another one is told of the conflict", async () => {
+  const by = (manager: string, device: string): Promise<string> =>
+    kubernetes.server.kubectl(["apply", "--server-side", `--field-manager=${manager}`, "-f", "-"], {
+      stdin: workload("owned", { devices: [device] }),
+    });
+  await by("one", "pi-1");
+  await expect(by("two", "pi-2")).rejects.toThrow(/conflict with "one".*\.spec\.targetDevices/s);
+  expect(JSON.parse(await kubernetes.ask("owned", "{.spec.targetDevices}"))).toEqual(["pi-1"]);
+});
+
 test("a type of Score that nobody here knows is stored: the device says whether it knows it", async () => {
   await kubernetes.apply(workload("future").replace("PodmanV0", "OkdApplyV0"));
   expect(await kubernetes.ask("future", "{.spec.score.type}")).toBe("OkdApplyV0");
