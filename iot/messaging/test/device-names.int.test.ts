@@ -15,7 +15,7 @@ import {
   openStatusWriter,
   type StatusStore,
 } from "../src/index.ts";
-import { deviceA, deviceB, type Fleet, type Setup, shippedConfig, silent, startFleet, usersOf } from "./nats-setup.ts";
+import { CONFIGS, deviceA, deviceB, type Fleet, type Setup, shippedConfig, silent, startFleet, usersOf } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(110_000);
 const hello = asDeploymentName("hello");
@@ -127,6 +127,30 @@ describe.each<[Setup, "own" | "buckets'"]>([
     await eventually(() => noticed.length > 0, { what: "the change is noticed" });
     expect(noticed).toEqual(["$KV.desired-state.dev-a"]);
   });
+});
+
+test("a server that is given the new configuration, and the old one again, is followed by an agent that runs", async () => {
+  await using fleet = await startFleet("accounts of 0.1");
+  const central = await openCentral(await fleet.operator());
+  const device = await fleet.device(deviceA);
+  const reader = openDeviceReader(device, deviceA);
+  const writer = openStatusWriter(device, deviceA);
+  const noticed: (number | null)[] = [];
+  reader.notices((sequence) => noticed.push(sequence), signal);
+  expect(await reader.readManifest(signal)).toMatchObject({ kind: "found" });
+  let reconnects = 0;
+  device.onReconnect(() => (reconnects += 1));
+  for (const [round, setup] of (["accounts", "accounts of 0.1"] as const).entries()) {
+    await fleet.nats.restart(CONFIGS[setup]());
+    await eventually(() => reconnects === round + 1, { what: "it is back", timeoutMs: 20_000 });
+    await writer.putStatus(status(round), signal);
+    expect(await reader.readManifest(signal)).toMatchObject({ kind: "found" });
+    const { manifests } = await eventually(() => central.store.observe(signal), { what: "the operator is back", timeoutMs: 20_000 });
+    const expectedRevision = manifests.get(deviceA)?.revision ?? 0;
+    await central.store.putManifest({ device: deviceA, manifest, expectedRevision });
+    await eventually(() => noticed.includes(expectedRevision + 1), { what: `the change is noticed with ${setup}` });
+  }
+  await central.store.close();
 });
 
 describe("behind a leaf node", () => {

@@ -49,7 +49,7 @@ function including(folder: URL, devices: string): string {
   return config.replace(/include \.\/devices\.conf.*/, () => devices);
 }
 
-const CONFIGS = {
+export const CONFIGS = {
   plain: () => "",
   accounts: () => shippedConfig(),
   shared: shippedSharedConfig,

@@ -171,6 +171,42 @@ describe("what a device may send is its own, whatever it puts into it", () => {
   });
 });
 
+describe("one credential for all devices is what its file says of it", () => {
+  let shared: Fleet;
+  let one: NatsConnection;
+  beforeAll(async () => {
+    shared = await startFleet("shared");
+    const operator = await shared.operator();
+    for (const open of [openDesiredState, openStatusStore, openInventoryStore]) await open(operator, { log: silent });
+    one = (await shared.device(deviceA)).connection;
+  });
+  afterAll(() => shared[Symbol.asyncDispose]());
+
+  test.each([
+    "$KV.desired-state.dev-b",
+    "$KV.desired-state.dev-b.secret",
+    "$JS.API.STREAM.PURGE.KV_status",
+    "$JS.API.STREAM.INFO.KV_status",
+    "$JS.API.DIRECT.GET.KV_desired-state",
+    "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-b",
+    "iot.notice.dev-b",
+    "notify.desired-state.dev-b",
+    "_INBOX_dev-b.x",
+  ])("it does not publish %s", async (subject) => {
+    expect(await refusal(one.request(subject, "{}", { timeout: 1_000 }))).toBeInstanceOf(errors.PermissionViolationError);
+  });
+
+  test("it writes the status of any device, and hears what any device is answered", async () => {
+    const heard: string[] = [];
+    one.subscribe("_INBOX_dev-b.>", { callback: (_error, message) => void heard.push(message.subject) });
+    expect((await one.request("iot.status.dev-b", "{}", { timeout: 1_000 })).json()).toMatchObject({ stream: "KV_status" });
+    const b = await shared.device(deviceB);
+    await openStatusWriter(b, deviceB).putStatus(statusOfB, signal);
+    await one.flush();
+    expect(heard).toHaveLength(1);
+  });
+});
+
 test("a refused read is told as such, and another device goes on reading", async () => {
   const asB = openDeviceReader(messagingOfA, deviceB);
   expect(await asB.readManifest(signal)).toMatchObject({ kind: "unreadable", reason: "PermissionDenied" });
