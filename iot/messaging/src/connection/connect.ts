@@ -290,6 +290,7 @@ class WatchedConnection implements Messaging {
   #back(): void {
     this.#recovery?.abort(new Error("connected"));
     this.#recovery = null;
+    this.#isRenewing = false;
     this.#pacing.connected();
     this.#refused.clear();
     this.#isForeignAnswerLogged = false;

@@ -42,7 +42,9 @@ export function fixedCredentials(fixed: UserAndPassword): CredentialSource {
 /** What the dials of one connection share. */
 export class DialCredentials {
   readonly #source: CredentialSource;
+  /** Stays while another one is asked for: a dial of the client may be under way. */
   #latest: Credential | null = null;
+  #isReady = false;
   #asked = 0;
 
   constructor(source: CredentialSource | undefined) {
@@ -56,18 +58,20 @@ export class DialCredentials {
   /** For the client. */
   readonly authenticator: Authenticator = (nonce) => this.#latest?.authenticator(nonce);
 
-  /** false: it is being asked for, or cannot be had. */
+  /** false: one is being asked for, or cannot be had, so that no dial begins. */
   isReady(): boolean {
-    return this.#latest !== null;
+    return this.#isReady;
   }
 
   /** Before a dial. @throws CredentialsUnavailable, or the signal's reason. */
   async ask(signal: AbortSignal): Promise<void> {
-    this.#latest = null;
+    this.#isReady = false;
     const asked = (this.#asked += 1);
     try {
       const credential = await abortable(this.#source.current(signal), signal);
-      if (asked === this.#asked) this.#latest = credential;
+      if (asked !== this.#asked) return;
+      this.#latest = credential;
+      this.#isReady = true;
     } catch (error) {
       signal.throwIfAborted();
       throw new CredentialsUnavailable(error);
