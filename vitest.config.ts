@@ -4,7 +4,7 @@
 
 import { defineConfig } from "vitest/config";
 
-const districts = "{harmony,iot,testkit,field}";
+const districts = "{harmony,iot,testkit,field,bench}";
 const serverTimeouts = { testTimeout: 120_000, hookTimeout: 600_000, retry: 0 };
 
 export default defineConfig({

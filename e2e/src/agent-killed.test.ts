@@ -13,7 +13,7 @@ import { rollBackMoments, type StepKind, type SwapMoment, swapMoments } from "@h
 import { errorText } from "@harmony/runtime";
 import { eventually, type Interceptor, makeImage, type Registry, startInterceptor, startRegistry } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FaultWorld } from "./fault-world.ts";
+import { FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const WAIT_MS = 40_000;
@@ -39,7 +39,7 @@ beforeAll(async () => {
       podman = await startInterceptor({ listen: device.pathOnHost(PROXY), target: device.podmanSocket });
     },
   });
-  await shell("umask 077; echo 'a secret' > /etc/iot-agent/secrets/key; chown iot-agent: /etc/iot-agent/secrets/key");
+  await shell("echo 'a secret' | install -m 0640 -g iot-agent /dev/stdin /etc/iot-agent/secrets/key");
   // There from the first file in them on; to be watched, they have to be there before.
   await shell(`cd ${STATE} && install --directory --owner=iot-agent --group=iot-agent --mode=0700 swaps start mounts`);
   await world.podman("run", "--detach", "--name", "foreign", world.device.image("1"));

@@ -7,20 +7,21 @@
 
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
-import type { DeploymentName, DeploymentReport, DeviceStatus } from "@iot/contracts";
+import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config/config.ts";
 import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
+import { Problems } from "./desired/problems.ts";
 import { StateStore } from "./desired/state-store.ts";
 import { bootId } from "./device/boot-id.ts";
 import { ConnectionNow } from "./local/connection-now.ts";
-import { historyEntry, localActions, sinceOf } from "./local/local-actions.ts";
+import { localActions } from "./local/local-actions.ts";
 import { openLocalSocket } from "./local/local-socket.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
-import { History } from "./status/history.ts";
-import { Problems } from "./status/problems.ts";
+import { History, historyEntry } from "./status/history.ts";
+import { Reports } from "./status/reports.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
 import { SentencePublisher } from "./systemd/sentence-publisher.ts";
@@ -43,7 +44,7 @@ export interface AgentOptions {
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { config, serviceManager, log, signal } = options;
   const parts = wire(options, await bootId());
-  const { history, holds, desired, workers, sender, sentence } = parts;
+  const { history, holds, desired, workers, reports, sender, sentence } = parts;
   await Promise.all([desired.load(), history.load(), holds.load()]);
   workers.start(signal);
   const watchdog = keepWatchdogFed({
@@ -61,7 +62,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     await followUntilAborted(options, parts);
   } finally {
     serviceManager.stopping();
-    await Promise.all([desired.close(), workers.close(), sender.close(), sentence.close(), holds.close(), watchdog]);
+    await Promise.all([desired, workers, reports, sender, sentence, holds].map((part) => part.close()));
+    await watchdog;
     await history.close();
   }
 }
@@ -72,9 +74,10 @@ interface Parts {
   readonly holds: Holds;
   readonly desired: DesiredState;
   readonly workers: Workers;
+  readonly reports: Reports;
   readonly sender: StatusSender;
   readonly sentence: SentencePublisher;
-  readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
+  readonly status: () => DeviceStatus;
 }
 
 function wire({ config, variants, inventory, serviceManager, log }: AgentOptions, boot: string): Parts {
@@ -86,28 +89,33 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   const holds = new Holds({ folder: stateDir, bootId: boot, log });
   const desired = new DesiredState({ device, store: new StateStore({ folder: stateDir, log }), problems, log });
   const workers = new Workers({ variants, desired, holds, problems, relistIntervalMs, log });
-  const status: Parts["status"] = (deployments) => {
-    const { manifestRevision } = desired;
-    const reportedAt = new Date().toISOString();
-    return deviceStatus({ ...identity, statusIntervalMs, reportedAt, manifestRevision, problem: problems.worst(), deployments });
-  };
+  const reports = new Reports({ log, history });
+  const status: Parts["status"] = () =>
+    deviceStatus({
+      ...identity,
+      statusIntervalMs,
+      reportedAt: new Date().toISOString(),
+      manifestRevision: desired.manifestRevision,
+      problem: problems.worst(),
+      deployments: reports.current(),
+    });
   const sender = new StatusSender({
     statusIntervalMs,
     log,
     status,
-    remembered: (name) => sinceOf(history.last(name)),
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
   const sentence = new SentencePublisher({
-    standing: () => ({ connection: connection.state, deployments: sender.deployments(), problem: problems.worst() }),
+    standing: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
     publish: (text) => serviceManager.status(text),
   });
-  workers.events.on("reported", (name, report) => sender.tell(name, report));
-  workers.events.on("removed", (name) => sender.forget(name));
-  problems.events.on("changed", () => sender.changed());
-  sender.events.on("transition", (name, report, message) => history.add(historyEntry(name, report, message)));
-  for (const { events } of [problems, sender, connection]) events.on("changed", () => sentence.changed());
-  return { history, connection, holds, desired, workers, sender, sentence, status };
+  workers.events.on("reported", (name, report) => reports.add(name, report));
+  workers.events.on("removed", (name) => reports.forget(name));
+  reports.events.on("transition", (name, report, message) => history.add(historyEntry(name, report, message)));
+  reports.events.on("changed", (change) => sender.changed(change));
+  problems.events.on("changed", () => sender.changed("transition"));
+  for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
+  return { history, connection, holds, desired, workers, reports, sender, sentence, status };
 }
 
 async function followUntilAborted(options: AgentOptions, { connection, desired, sender }: Parts): Promise<void> {

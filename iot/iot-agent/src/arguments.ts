@@ -1,7 +1,7 @@
 // The command line, as far as it says which of the two the process is: the agent, or a command of a
 // person. Each command parses what stands after its name.
 
-export const DEFAULT_CONFIG_FILE = "/etc/iot-agent/config.toml";
+import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 
 export interface Arguments {
   readonly config: string;

@@ -1,6 +1,7 @@
 // The shell script of a step, to be run as root: over SSH by execute.ts, or at a device's first boot by cloud-init. Each does the
 // same when it is run twice, and ends with an exit code that is not 0 where it could not do it.
 
+import { readFileSync } from "node:fs";
 import { quote, quoteAll } from "../model/shell-quote.ts";
 import type { FileEffect } from "../model/managed-files.ts";
 import type { HostStep } from "../model/step.ts";
@@ -13,6 +14,9 @@ export const RESTART_WANTED = "/run/iot-provision-restart";
 
 /** apt waits for another one at work, such as the unattended upgrades of a first boot. */
 const APT = "apt-get -q -o DPkg::Lock::Timeout=300";
+
+/** The same that the agent's package runs when it is configured. */
+const TAKE_OVER = readFileSync(new URL("../../take-over.sh", import.meta.url), "utf8");
 
 export function scriptOf(step: ScriptedStep): string {
   switch (step.kind) {
@@ -53,9 +57,12 @@ export function scriptOf(step: ScriptedStep): string {
     case "enable-linger":
       return `loginctl enable-linger ${quote(step.user)}`;
     case "make-folder":
-      return `install -d -m ${step.mode} -o ${quote(step.owner)} -g ${quote(step.owner)} ${quote(step.path)}`;
+      if (step.byOwner) return `runuser -u ${quote(step.owner)} -- install -d -m ${step.mode} ${quote(step.path)}`;
+      return `install -d -m ${step.mode} -o ${quote(step.owner)} -g ${quote(step.group)} ${quote(step.path)}`;
+    case "take-folder":
+      return lines(`set -- ${quoteAll([step.path, step.user, step.mode])}`, TAKE_OVER);
     case "write-file":
-      return lines(...writeFile(step), ...EFFECTS[step.effect]);
+      return lines(...(step.byOwner ? writeFileAsOwner(step) : writeFile(step)), ...EFFECTS[step.effect]);
     case "enable-podman-socket":
       return lines(
         `uid=$(id -u ${quote(step.user)})`,
@@ -98,6 +105,12 @@ export function writeFile(file: { path: string; text: string; mode: string; owne
     `sync ${fresh}`,
     `mv ${fresh} ${quote(path)}`,
   ];
+}
+
+/** In a folder that is the owner's: by his own process, so that a link there leads no further than he may write. */
+function writeFileAsOwner({ path, text, mode, owner }: Parameters<typeof writeFile>[0]): readonly string[] {
+  const write = `umask 077; cat >"$1.new"; chmod ${mode} "$1.new"; sync "$1.new"; mv -T "$1.new" "$1"`;
+  return [`printf '%s' ${quote(text)} | runuser -u ${quote(owner)} -- sh -ec ${quote(write)} sh ${quote(path)}`];
 }
 
 function addToGroups({ user, groups }: { readonly user: string; readonly groups: readonly string[] }): readonly string[] {

@@ -12,7 +12,9 @@ interface Steps {
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
-  "make-folder": Owned & { readonly path: string };
+  "make-folder": Owned & { readonly path: string; readonly group: string };
+  /** One that is there and was another's, with what is in it. `user` may read it from then on. */
+  "take-folder": { readonly path: string; readonly mode: string; readonly user: string };
   "write-file": Owned & { readonly path: string; readonly text: string; readonly purpose: string; readonly effect: FileEffect };
   "enable-podman-socket": { readonly user: string };
   "extend-command-line": { readonly path: string; readonly parameters: readonly string[] };
@@ -22,6 +24,8 @@ interface Steps {
 interface Owned {
   readonly mode: string;
   readonly owner: string;
+  /** The owner's own process does it: he may write in the folder that it is in, so root must not follow a name there. */
+  readonly byOwner: boolean;
 }
 
 export type HostStep = { readonly [Kind in keyof Steps]: { readonly kind: Kind } & Steps[Kind] }[keyof Steps];
@@ -46,7 +50,9 @@ export function describeStep(step: HostStep): string {
     case "enable-linger":
       return `let ${step.user}'s services run without a login (linger)`;
     case "make-folder":
-      return `make the folder ${step.path} (${step.mode}, ${step.owner})`;
+      return `make the folder ${step.path} (${step.mode}, ${[...new Set([step.owner, step.group])].join(":")})`;
+    case "take-folder":
+      return `make the folder ${step.path} root's, with what is in it (${step.mode}, root:${step.user})`;
     case "write-file":
       return `write ${step.path}, so that ${step.purpose}`;
     case "enable-podman-socket":

@@ -26,7 +26,8 @@ export const HostFacts = z.object({
   lingers: z.boolean(),
   /** In systemctl's words: `enabled`, `disabled`, `not-found`; `active`, `inactive`. */
   podmanSocket: z.object({ enabled: z.string(), active: z.string() }),
-  folders: z.array(z.object({ path: z.string(), ...Owned })),
+  /** `holdsForeign`: there is a link in it, or what is not root's or may be written by others. */
+  folders: z.array(z.object({ path: z.string(), ...Owned, holdsForeign: z.boolean() })),
   files: z.array(z.object({ path: z.string(), ...Owned, text: z.string() })),
   /** What the running kernel has; null: it has no such setting. */
   unprivilegedPortStart: z.nullable(z.int()),
@@ -50,6 +51,9 @@ export const TIME_SERVICES = ["systemd-timesyncd", "chrony", "ntpsec", "openntpd
 export const COMMAND_LINE = "/boot/firmware/cmdline.txt";
 export const AUTHORIZED_KEYS = ".ssh/authorized_keys";
 
+/** In a folder of root's, as `find` says it: what take-over.sh would not leave as it is. */
+const FOREIGN = "\\( -not -user root -o -perm /022 -o -not -type f -not -type d -o -type f -links +1 \\)";
+
 /** Reads, as root, all that `parseFacts` wants to know. */
 export function observationScript(score: LinuxHostV0): string {
   const { agentUser, packages, directories } = score;
@@ -58,6 +62,7 @@ export function observationScript(score: LinuxHostV0): string {
 export LC_ALL=C
 fact() { n=$1; shift; printf '%s' "$n"; for f in "$@"; do printf '\\t%s' "$f"; done; printf '\\n'; }
 content() { base64 -w0 <"$1"; }
+foreign() { find "$1" -mindepth 1 ${FOREIGN} -print -quit | head -c 1; }
 . /etc/os-release
 fact system "\${ID:-}" "\${ID_LIKE:-}" "\${VERSION_ID:-}" "\${PRETTY_NAME:-}"
 fact architecture "$(uname -m)"
@@ -77,10 +82,17 @@ for kind in uid gid; do
   fact "sub$kind" "$(awk -F: -v u=${user} '$1 == u { n += $3 } END { print n + 0 }' "/etc/sub$kind" 2>/dev/null)"
 done
 [ -e /var/lib/systemd/linger/${user} ] && fact lingers
-for d in ${quoteAll(directories.map(({ path }) => path))} "$home/.ssh"; do
-  [ -d "$d" ] && fact folder "$d" $(stat -c '%a %U %G' "$d")
+for d in ${quoteAll(directories.map(({ path }) => path))}; do
+  [ -d "$d" ] && fact folder "$d" $(stat -c '%a %U %G' "$d") "$(foreign "$d")"
 done
-for f in ${quoteAll([...managedFiles(score).map(({ path }) => path), ...Object.values(ADDRESS_FILES)])} "$home/${AUTHORIZED_KEYS}" ${NETPLAN_FOLDER}/*.yaml; do
+# What lies in the user's home is read as that user: a link in it leads no further than he may.
+as_user() { runuser -u ${user} -- timeout 20 "$@"; }
+if [ -n "$entry" ] && as_user test -d "$home/.ssh"; then
+  fact folder "$home/.ssh" $(as_user stat -c '%a %U %G' "$home/.ssh") ""
+  f=$home/${AUTHORIZED_KEYS}
+  as_user test -f "$f" && fact file "$f" $(as_user stat -c '%a %U %G' "$f") "$(as_user head -c 1048576 "$f" | base64 -w0)"
+fi
+for f in ${quoteAll([...managedFiles(score).map(({ path }) => path), ...Object.values(ADDRESS_FILES)])} ${NETPLAN_FOLDER}/*.yaml; do
   [ -f "$f" ] && fact file "$f" $(stat -c '%a %U %G' "$f") "$(content "$f")"
 done
 [ -e /proc/sys/net/ipv4/ip_unprivileged_port_start ] && fact port-start "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)"
@@ -128,7 +140,7 @@ export function parseFacts(output: string): HostFacts {
     subordinateGids: Number(one("subgid")[0]),
     lingers: all("lingers").length > 0,
     podmanSocket: { enabled: enabled ?? "not-found", active: active ?? "inactive" },
-    folders: all("folder").map(owned),
+    folders: all("folder").map((fields) => ({ ...owned(fields), holdsForeign: (fields[4] ?? "") !== "" })),
     files: all("file").map((fields) => ({ ...owned(fields), text: text(fields[4]) })),
     unprivilegedPortStart: portStart === undefined ? null : Number(portStart),
     ssh: one("ssh"),

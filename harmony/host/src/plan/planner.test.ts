@@ -22,7 +22,13 @@ const READY: HostFacts = {
   subordinateGids: 65_536,
   lingers: true,
   podmanSocket: { enabled: "enabled", active: "active" },
-  folders: SCORE.directories.map(({ path, mode }) => ({ path, mode, ...OWNED })),
+  folders: SCORE.directories.map(({ path, mode, owner }) => ({
+    path,
+    mode,
+    owner: owner === "root" ? "root" : "iot-agent",
+    group: "iot-agent",
+    holdsForeign: owner !== "root",
+  })),
   files: managedFiles(SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),
   unprivilegedPortStart: 80,
   ssh: ["disabled", "enabled"],
@@ -58,7 +64,10 @@ test("a removal is refused", () => {
 describe("each thing that differs is one step, and no other", () => {
   const ADDRESS = { address: "192.168.1.20/24", gateway: "192.168.1.1" };
   const KEYS = { path: "/home/iot-agent/.ssh/authorized_keys", mode: "0600", ...OWNED };
-  const SSH_FOLDER = { path: "/home/iot-agent/.ssh", mode: "0700", ...OWNED };
+  const SSH_FOLDER = { path: "/home/iot-agent/.ssh", mode: "0700", ...OWNED, holdsForeign: true };
+  const folder = (path: string, found: object) => ({
+    folders: READY.folders.map((each) => (each.path === path ? { ...each, ...found } : each)),
+  });
   const withKeys = (text: string) => ({ files: [...READY.files, { ...KEYS, text }], folders: [...READY.folders, SSH_FOLDER] });
   const cases: Record<string, [score: object, facts: Partial<HostFacts>, step: object | null]> = {
     "another host name": [{ hostname: "pi-2" }, {}, { kind: "set-hostname", hostname: "pi-2" }],
@@ -87,13 +96,28 @@ describe("each thing that differs is one step, and no other", () => {
     "no lingering": [{}, { lingers: false }, { kind: "enable-linger", user: "iot-agent" }],
     "a folder with other rights": [
       {},
-      { folders: READY.folders.map((each) => (each.path === "/etc/iot-agent" ? { ...each, mode: "0755" } : each)) },
-      { kind: "make-folder", path: "/etc/iot-agent", mode: "0750", owner: "iot-agent" },
+      folder("/etc/iot-agent", { mode: "0755" }),
+      { kind: "take-folder", path: "/etc/iot-agent", mode: "0750", user: "iot-agent" },
     ],
     "a folder of another owner": [
       {},
-      { folders: READY.folders.map((each) => (each.path === "/var/lib/iot-agent" ? { ...each, owner: "root" } : each)) },
-      { kind: "make-folder", path: "/var/lib/iot-agent", mode: "0700", owner: "iot-agent" },
+      folder("/var/lib/iot-agent", { owner: "root" }),
+      { kind: "make-folder", path: "/var/lib/iot-agent", mode: "0700", owner: "iot-agent", group: "iot-agent", byOwner: false },
+    ],
+    "the configuration's folder as it was the user's": [
+      {},
+      folder("/etc/iot-agent", { owner: "iot-agent" }),
+      { kind: "take-folder", path: "/etc/iot-agent", mode: "0750", user: "iot-agent" },
+    ],
+    "something of the user's in root's folder": [
+      {},
+      folder("/etc/iot-agent/secrets", { holdsForeign: true }),
+      { kind: "take-folder", path: "/etc/iot-agent/secrets" },
+    ],
+    "a folder in one of the user's is made by that user": [
+      { directories: [...SCORE.directories, { path: "/var/lib/iot-agent/more", mode: "0700" }] },
+      {},
+      { kind: "make-folder", path: "/var/lib/iot-agent/more", byOwner: true },
     ],
     "a file that somebody edited": [
       {},

@@ -100,26 +100,40 @@ function userSteps({ agentUser: { name: user, groups } }: LinuxHostV0, facts: Ho
   ];
 }
 
-function folderSteps({ agentUser: { name: owner }, directories }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
-  return directories.flatMap(({ path, mode }) => folderStep(facts, { path, mode, owner }));
+function folderSteps({ agentUser: { name: user }, directories }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+  const home = facts.user?.home ?? `/home/${user}`;
+  const theirs = [home, ...directories.flatMap(({ path, owner }) => (owner === "root" ? [] : [path]))];
+  return directories.flatMap(({ path, mode, owner }): readonly HostStep[] => {
+    const found = facts.folders.find((folder) => folder.path === path);
+    if (owner === "agentUser") return folderStep(facts, { path, mode, user, byOwner: theirs.some((each) => path.startsWith(`${each}/`)) });
+    if (found === undefined) return [{ kind: "make-folder", path, mode, owner, group: user, byOwner: false }];
+    return isOwnedAs(found, { mode, owner, group: user }) && !found.holdsForeign ? [] : [{ kind: "take-folder", path, mode, user }];
+  });
 }
 
-function folderStep(facts: HostFacts, wanted: { path: string; mode: string; owner: string }): readonly HostStep[] {
-  const found = facts.folders.find(({ path }) => path === wanted.path);
-  return isOwnedAs(found, wanted) ? [] : [{ kind: "make-folder", ...wanted }];
+/** One of the agent's user. */
+function folderStep(
+  facts: HostFacts,
+  { path, mode, user, byOwner }: { path: string; mode: string; user: string; byOwner: boolean },
+): readonly HostStep[] {
+  const owned = { mode, owner: user, group: user };
+  const found = facts.folders.find((folder) => folder.path === path);
+  return isOwnedAs(found, owned) ? [] : [{ kind: "make-folder", path, ...owned, byOwner }];
 }
 
-function isOwnedAs(found: HostFacts["folders"][number] | undefined, { mode, owner }: { mode: string; owner: string }): boolean {
-  return found?.mode === mode && found.owner === owner && found.group === owner;
+type Ownership = Readonly<Record<"mode" | "owner" | "group", string>>;
+
+function isOwnedAs(found: Ownership | undefined, { mode, owner, group }: Ownership): boolean {
+  return found?.mode === mode && found.owner === owner && found.group === group;
 }
 
 function fileSteps(score: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
-  const owned = { mode: "0644", owner: "root" };
+  const owned = { mode: "0644", owner: "root", group: "root" };
   const managed = managedFiles(score).flatMap(({ path, text, purpose, effect }): readonly HostStep[] => {
     const found = facts.files.find((file) => file.path === path);
     const counts = effect !== "sysctl" || [null, score.unprivilegedPortStart].includes(facts.unprivilegedPortStart);
     if (found?.text === text && isOwnedAs(found, owned) && counts) return [];
-    return [{ kind: "write-file", path, text, ...owned, purpose, effect }];
+    return [{ kind: "write-file", path, text, mode: owned.mode, owner: owned.owner, byOwner: false, purpose, effect }];
   });
   return [...managed, ...authorizedKeys(score, facts)];
 }
@@ -133,12 +147,12 @@ function authorizedKeys({ agentUser: { name: owner, authorizedKeys: keys } }: Li
   const lines = (found?.text ?? "").split("\n").filter(Boolean);
   // The key itself is its second word; what is said beside it may differ.
   const missing = keys.filter((key) => !lines.some((line) => line.includes(key.split(" ")[1] ?? key)));
-  const isRight = missing.length === 0 && found !== undefined && isOwnedAs(found, { mode: "0600", owner });
+  const isRight = missing.length === 0 && found !== undefined && isOwnedAs(found, { mode: "0600", owner, group: owner });
   const text = [...lines, ...missing, ""].join("\n");
   const purpose = `${keys.length === 1 ? "one key" : `${keys.length} keys`} may log in as ${owner}`;
   return [
-    ...folderStep(facts, { path: `${home}/.ssh`, mode: "0700", owner }),
-    ...(isRight ? [] : [{ kind: "write-file", path, text, mode: "0600", owner, purpose, effect: "none" } as const]),
+    ...folderStep(facts, { path: `${home}/.ssh`, mode: "0700", user: owner, byOwner: true }),
+    ...(isRight ? [] : [{ kind: "write-file", path, text, mode: "0600", owner, byOwner: true, purpose, effect: "none" } as const]),
   ];
 }
 

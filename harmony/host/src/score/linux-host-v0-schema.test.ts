@@ -8,9 +8,9 @@ test("nothing said is a whole Score", () => {
     packages: expect.arrayContaining(["podman", "systemd-container", "openssh-server", "curl", "jq"]) as unknown,
     agentUser: { name: "iot-agent", groups: ["dialout", "gpio", "i2c", "spi", "video"], authorizedKeys: [] },
     directories: [
-      { path: "/etc/iot-agent", mode: "0750" },
-      { path: "/etc/iot-agent/secrets", mode: "0750" },
-      { path: "/var/lib/iot-agent", mode: "0700" },
+      { path: "/etc/iot-agent", mode: "0750", owner: "root" },
+      { path: "/etc/iot-agent/secrets", mode: "0750", owner: "root" },
+      { path: "/var/lib/iot-agent", mode: "0700", owner: "agentUser" },
     ],
     unprivilegedPortStart: 80,
   });
@@ -23,6 +23,19 @@ test.each([
   [{ agentUser: { authorizedKeys: ["-----BEGIN OPENSSH PRIVATE KEY-----"] } }, "agentUser.authorizedKeys[0]: expected a public key"],
   [{ agentUser: { authorizedKeys: ["ssh-ed25519 AAAA me\nssh-ed25519 BBBB you"] } }, "agentUser.authorizedKeys[0]: expected a public key"],
   [{ directories: [{ path: "/etc/../root", mode: "0750" }] }, "directories[0].path: expected an absolute path"],
+  [
+    { directories: [{ path: "/home/iot-agent/conf", mode: "0750", owner: "root" }] },
+    "directories: expected a folder of root's where only root may write",
+  ],
+  [
+    {
+      directories: [
+        { path: "/srv/a/b", mode: "0750", owner: "root" },
+        { path: "/srv/a", mode: "0750" },
+      ],
+    },
+    "directories: expected a folder of root's where only root may write",
+  ],
   [{ directories: [{ path: "/etc/a", mode: "750" }] }, "directories[0].mode: expected a mode in octal"],
   [{ journal: { maxUse: "200 MB" } }, "journal.maxUse: expected a size for journald"],
   [{ unprivilegedPortStart: 70_000 }, "unprivilegedPortStart: expected at most 65535, found 70000"],

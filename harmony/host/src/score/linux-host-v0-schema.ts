@@ -73,12 +73,17 @@ export const LinuxHostV0 = z.strictObject({
     }),
     { name: "iot-agent", groups: GROUPS, authorizedKeys: [] },
   ),
-  /** Made if they are not there; owned by the agent's user. */
-  directories: z._default(z.array(z.strictObject({ path: FolderPath, mode: FileMode })), [
-    { path: "/etc/iot-agent", mode: "0750" },
-    { path: "/etc/iot-agent/secrets", mode: "0750" },
-    { path: "/var/lib/iot-agent", mode: "0700" },
-  ]),
+  /** Made if they are not there, for the agent's user and group. One of root's is for what binds that user, who may only read it. */
+  directories: z._default(
+    z
+      .array(z.strictObject({ path: FolderPath, mode: FileMode, owner: z._default(z.enum(["agentUser", "root"]), "agentUser") }))
+      .check(z.refine((folders) => !isRootsInAnothers(folders), { error: "expected a folder of root's where only root may write" })),
+    [
+      { path: "/etc/iot-agent", mode: "0750", owner: "root" },
+      { path: "/etc/iot-agent/secrets", mode: "0750", owner: "root" },
+      { path: "/var/lib/iot-agent", mode: "0700", owner: "agentUser" },
+    ],
+  ),
   /** The agent's user has its Podman's socket, also while nobody is logged in. */
   podmanSocket: z._default(z.boolean(), true),
   containersConf: z._default(z.strictObject({ pastaOptions: z.array(z.string().check(z.regex(/^[^"\\\n]+$/))) }), {
@@ -99,6 +104,11 @@ export const LinuxHostV0 = z.strictObject({
   staticAddress: z.optional(StaticAddress),
 });
 export type LinuxHostV0 = z.output<typeof LinuxHostV0>;
+
+function isRootsInAnothers(folders: readonly { readonly path: string; readonly owner: string }[]): boolean {
+  const others = ["/home", "/tmp", "/var/tmp", ...folders.flatMap(({ path, owner }) => (owner === "root" ? [] : [path]))];
+  return folders.some(({ path, owner }) => owner === "root" && others.some((other) => path.startsWith(`${other}/`)));
+}
 
 function isCidr(text: string): boolean {
   const [address = "", length = "", ...rest] = text.split("/");

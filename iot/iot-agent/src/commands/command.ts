@@ -27,6 +27,8 @@ export interface Command {
   readonly summary: string;
   /** What else there is to know, for `--help`. */
   readonly details?: string;
+  /** Of root's: it opens something as root, and calls `becomeAgentUser` itself before all else. Any other is the agent's user from the start. */
+  readonly beginsAsRoot?: true;
   /** Resolves with the exit code. @throws UserError with the sentence to print. */
   run(args: readonly string[], at: Surroundings): Promise<number>;
 }

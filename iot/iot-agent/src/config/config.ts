@@ -2,18 +2,17 @@
 // section that this agent does not know is another version's and is passed over; an unknown key in a section that it knows is
 // probably a slip of the pen and is warned of. A wrong file is one line: the file, the key, what was expected and what was found.
 
+import { constants } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
 import { DnsLabel, parse } from "@harmony/schema";
 import type { Policy } from "@harmony/podman";
 import { asDeviceId, type DeviceId, STATUS_EVERY_MS } from "@iot/contracts";
+import { DEFAULT_RUN_DIR, DEFAULT_SECRETS_DIR, DEFAULT_STATE_DIR } from "./default-paths.ts";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 
-export const DEFAULT_STATE_DIR = "/var/lib/iot-agent";
-export const DEFAULT_RUN_DIR = "/run/iot-agent";
-export const DEFAULT_SECRETS_DIR = "/etc/iot-agent/secrets";
 const RELIST_EVERY_MS = 30_000;
 
 const AbsolutePath = z.string().check(z.regex(/^\//, { error: "expected an absolute path" }));
@@ -120,7 +119,9 @@ export async function readCredentials(file: string): Promise<TomlSharedCredentia
 
 async function readConfigFile(file: string): Promise<{ readonly text: string; readonly mode: number }> {
   try {
-    const [text, { mode }] = await Promise.all([readFile(file, "utf8"), stat(file)]);
+    // A pipe in its place would never end.
+    const flag = constants.O_RDONLY | constants.O_NONBLOCK;
+    const [text, { mode }] = await Promise.all([readFile(file, { encoding: "utf8", flag }), stat(file)]);
     return { text, mode };
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;

@@ -8,7 +8,7 @@ import type { Workload } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentName, type DeviceId } from "@iot/contracts";
 import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
-import type { Problems } from "../status/problems.ts";
+import type { Problems } from "./problems.ts";
 import type { DeploymentRecord, StateStore } from "./state-store.ts";
 import { orphans, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";

@@ -1,33 +1,33 @@
 // Ties what a person may ask over the socket to the parts of the agent that do it.
 
 import { errorText } from "@harmony/runtime";
-import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, HistoryEntry, LocalExplanation } from "@iot/contracts";
+import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, LocalExplanation } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import type { History } from "../status/history.ts";
 import type { Holds } from "../reconcile/holds.ts";
 import type { Workers } from "../reconcile/workers.ts";
 import type { ConnectionNow } from "./connection-now.ts";
 import type { LocalActions } from "./local-socket.ts";
-import type { Remembered, StatusSender } from "../status/status-sender.ts";
+import type { Reports } from "../status/reports.ts";
 
 export function localActions(parts: {
   readonly device: DeviceId;
   readonly desired: DesiredState;
   readonly workers: Workers;
-  readonly sender: StatusSender;
+  readonly reports: Reports;
   readonly holds: Holds;
   readonly history: History;
   readonly connection: ConnectionNow;
-  readonly status: (deployments: ReadonlyMap<DeploymentName, DeploymentReport>) => DeviceStatus;
+  readonly status: () => DeviceStatus;
 }): LocalActions {
-  const { device, desired, workers, sender, holds, history, connection, status } = parts;
+  const { device, desired, workers, reports, holds, history, connection, status } = parts;
   return {
     names: () => desired.names(),
-    status: () => ({ ...status(sender.deployments()), connection: connection.shown() }),
+    status: () => ({ ...status(), connection: connection.shown() }),
     history: () => history.entries(),
     explain: async (deployment, signal) => {
       const { observed, planned, blocked } = await lookNow(workers, deployment, signal);
-      return { device, deployment, report: sender.deployments().get(deployment) ?? NOT_YET, observed, planned, blocked };
+      return { device, deployment, report: reports.current().get(deployment) ?? NOT_YET, observed, planned, blocked };
     },
     hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
@@ -62,14 +62,3 @@ const NOT_YET: DeploymentReport = {
   runningRevision: null,
   services: [],
 };
-
-export function historyEntry(deployment: DeploymentName, report: DeploymentReport | null, message: string): HistoryEntry {
-  if (report === null) return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed", message, revision: null };
-  return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
-}
-
-/** What the status sender asks of the past. */
-export function sinceOf(entry: HistoryEntry | undefined): Remembered | undefined {
-  if (entry === undefined || entry.phase === null) return undefined;
-  return { phase: entry.phase, reason: entry.reason, since: entry.at };
-}

@@ -9,8 +9,8 @@ import { eventually, makeTempFolder } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { fileVariant, folderTopology } from "../../test/second-variant/file-v0.ts";
 import { Workers } from "./workers.ts";
-import type { WorkerReport } from "../status/status.ts";
-import { Problems } from "../status/problems.ts";
+import type { WorkerReport } from "./worker-report.ts";
+import { Problems } from "../desired/problems.ts";
 import type { DeploymentRecord } from "../desired/state-store.ts";
 
 const hello = asDeploymentName("hello");

@@ -10,14 +10,14 @@ import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmo
 import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import { formatOrigin, parseOrigin } from "../desired/origin.ts";
+import type { Problems } from "../desired/problems.ts";
 import type { DeploymentRecord } from "../desired/state-store.ts";
-import type { Problems } from "../status/problems.ts";
-import { type WorkerReport, withWrong } from "../status/status.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 import { Carried } from "./carried.ts";
 import type { Holds } from "./holds.ts";
 import { ScoreResolver, type Target } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
+import { type WorkerReport, withWrong } from "./worker-report.ts";
 
 /** After a fault: the Topology does not answer, or the agent has a mistake. */
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };

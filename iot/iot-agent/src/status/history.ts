@@ -8,7 +8,7 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, keepAside, type Log, writeFileDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { HistoryEntry } from "@iot/contracts";
+import { type DeploymentReport, HistoryEntry } from "@iot/contracts";
 
 export const HISTORY_FILE = "history.jsonl";
 export const HISTORY_KEPT = 200;
@@ -19,6 +19,12 @@ export interface HistoryRead {
   readonly damaged: number;
   /** The file does not end in a whole line. */
   readonly torn: boolean;
+}
+
+/** `report` null: the deployment is gone. */
+export function historyEntry(deployment: string, report: DeploymentReport | null, message: string): HistoryEntry {
+  if (report === null) return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed", message, revision: null };
+  return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
 }
 
 /** Pure. */

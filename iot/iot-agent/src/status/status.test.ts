@@ -2,7 +2,8 @@ import type { WorkloadReport } from "@harmony/core";
 import { asDeploymentName, asDeviceId, DeviceStatus } from "@iot/contracts";
 import { parse } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
-import { advance, deviceStatus, type WorkerReport, withWrong } from "./status.ts";
+import type { WorkerReport } from "../reconcile/worker-report.ts";
+import { advance, deviceStatus } from "./status.ts";
 
 const report: WorkloadReport = {
   phase: "Running",
@@ -53,21 +54,6 @@ describe("a deployment's report", () => {
 
   test("does not pretend to know a revision that is not told", () => {
     expect(advance(undefined, said({}, null), early).report.runningRevision).toBeNull();
-  });
-});
-
-describe("a Score that is not applied", () => {
-  const wrong = { phase: "Rejected", reason: "InvalidScore", message: "image: is missing" } as const;
-  test.each([
-    ["beside what runs", report, { ...wrong, message: "image: is missing; what runs stays", runningRevision: "7 of git" }],
-    ["with nothing that runs", { ...report, runningRevision: null }, { ...wrong, runningRevision: null }],
-    [
-      "of what is held",
-      { ...report, phase: "Held", reason: "Held", message: "held until 12:00", runningRevision: null },
-      { phase: "Held", reason: "Held", message: "held until 12:00; image: is missing" },
-    ],
-  ] as const)("%s", (_, running, told) => {
-    expect(withWrong(running, wrong)).toMatchObject(told);
   });
 });
 

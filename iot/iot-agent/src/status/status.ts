@@ -1,24 +1,15 @@
-// What this device tells of itself. Pure: from what the workers report to the document, with the time since when it is so. When and how
-// it is sent is status-sender.ts's.
+// What this device tells of itself. Pure: from what the workers report to the document, with the
+// time since when it is so. When and how it is sent is status-sender.ts's.
 
-import type { WorkloadReport } from "@harmony/core";
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
-import type { Problem } from "./problems.ts";
-
-/** What a worker says of its deployment. */
-export interface WorkerReport {
-  readonly report: WorkloadReport;
-  /** The KV revision that is worked towards. */
-  readonly desiredRevision: number;
-  /** The KV revision of what runs; null: nothing runs, or what runs does not say it. */
-  readonly runningRevision: number | null;
-  readonly source: string;
-  readonly generation: number;
-}
+import type { Problem } from "../desired/problems.ts";
+import type { WorkerReport } from "../reconcile/worker-report.ts";
 
 export interface Advance {
   readonly report: DeploymentReport;
-  /** `transition`: phase, reason or revision, which a person wants to hear of; `detail`: the rest. */
+  /**
+   * `transition`: phase, reason or revision, which a person wants to hear of; `detail`: the rest.
+   */
   readonly change: "transition" | "detail" | "none";
 }
 
@@ -38,15 +29,6 @@ export function advance(before: DeploymentReport | undefined, said: WorkerReport
   };
   if (!isSame || before.desiredRevision !== report.desiredRevision) return { report, change: "transition" };
   return { report, change: JSON.stringify(report) === JSON.stringify(before) ? "none" : "detail" };
-}
-
-/** A Score that is not applied, told beside what the one before it makes. That a person holds it is not hidden by that. */
-export function withWrong(
-  running: WorkloadReport,
-  { phase, reason, message }: Pick<WorkloadReport, "phase" | "reason" | "message">,
-): WorkloadReport {
-  if (running.phase === "Held") return { ...running, message: `${running.message}; ${message}` };
-  return { ...running, phase, reason, message: running.runningRevision === null ? message : `${message}; what runs stays` };
 }
 
 export interface DeviceStatusInput {

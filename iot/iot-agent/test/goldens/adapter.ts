@@ -5,7 +5,8 @@
 import type { DeploymentReport } from "@iot/contracts";
 import * as z from "zod/mini";
 import { parseOrigin } from "../../src/desired/origin.ts";
-import { advance, deviceStatus, type DeviceStatusInput, type WorkerReport, withWrong } from "../../src/status/status.ts";
+import { type WorkerReport, withWrong } from "../../src/reconcile/worker-report.ts";
+import { advance, deviceStatus, type DeviceStatusInput } from "../../src/status/status.ts";
 import { type Standing, statusSentence } from "../../src/systemd/status-sentence.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;

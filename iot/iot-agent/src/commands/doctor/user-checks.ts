@@ -22,6 +22,14 @@ export function checkUser(passwd: string): Finding {
   return good("user", `${AGENT_USER}, id ${uid}`);
 }
 
+/** `found`: of the folder of the configuration; null: it cannot be looked at. Whom the policy binds must not be able to write it. */
+export function checkConfigFolder(path: string, found: { readonly uid: number; readonly mode: number } | null): Finding {
+  const check = "folder of configuration";
+  if (found === null) return warning(check, `${path} cannot be looked at by this user`, "ask as root: sudo iot-agent doctor");
+  if (found.uid === 0 && (found.mode & 0o022) === 0) return good(check, `${path} is root's`);
+  return bad(check, `others than root may write in ${path}, and so become root by what is installed next`, "install the agent again");
+}
+
 export function checkSubordinateIds(file: string, text: string | null): Finding {
   const check = file.includes("subgid") ? "subgid" : "subuid";
   const ranges = (text ?? "").split("\n").map((line) => line.split(":"));

@@ -24,8 +24,8 @@ import {
   startRelay,
   startServerProcess,
 } from "@iot/testkit";
-import { type SimulatedDevice, startSimulatedDevice } from "../demo/simulated-device.ts";
-import { deploymentYaml } from "../demo/workload.ts";
+import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "./simulated-device.ts";
+import { deploymentYaml } from "./workload.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const WAIT_MS = 60_000;
@@ -41,7 +41,7 @@ export interface Container {
 
 const Listed = z.object({ Id: z.string(), Names: z.array(z.string()), Image: z.string(), State: z.string(), StartedAt: z.number() });
 
-export interface WorldOptions {
+export interface WorldOptions extends SimulatedDeviceOptions {
   /** The agent goes to NATS itself by its address, or by name through a relay. */
   readonly through?: "address" | "name";
   readonly natsConfig?: string;
@@ -81,9 +81,9 @@ export class FaultWorld {
   }
 
   static async start(options: WorldOptions = {}): Promise<FaultWorld> {
-    const { through = "address", natsConfig = "", intervals = "short", agentConfig = "", beforeAgent } = options;
+    const { through = "address", natsConfig = "", intervals = "short", agentConfig = "", beforeAgent, ...deviceOptions } = options;
     await using stack = new AsyncDisposableStack();
-    const device = stack.use(await startSimulatedDevice());
+    const device = stack.use(await startSimulatedDevice(deviceOptions));
     const nats = stack.use(await startNats({ host: device.hostAddress, config: natsConfig }));
     const repository = stack.use(await makeGitRepository());
     const relay = stack.use(await startRelay({ target: { host: nats.host, port: nats.port } }));

@@ -31,3 +31,10 @@ export async function unpackAgent(device: Device, archive: string): Promise<void
 export async function setUpAgent(device: Pick<Device, "exec">): Promise<void> {
   await device.exec(["/opt/iot-agent/setup", "configure"]);
 }
+
+/** A Debian package by dpkg, as an installation and an upgrade have it. The device's system lacks catatonit, which `init: true` alone takes. */
+export async function installPackage(device: Pick<Device, "copyIn" | "exec">, path: string): Promise<void> {
+  await device.copyIn(path, "/root/iot-agent.deb");
+  await device.exec(["dpkg", "--ignore-depends=catatonit", "--install", "/root/iot-agent.deb"]);
+  await device.exec(["rm", "/root/iot-agent.deb"]);
+}

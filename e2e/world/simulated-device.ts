@@ -3,7 +3,7 @@
 import { type Device, eventually, loadImage, makeImage, run, startDevice } from "@iot/testkit";
 import { agentConfig } from "./agent-config.ts";
 import { type DemoDevice, DEVICE_ID } from "./demo-device.ts";
-import { packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
+import { installPackage, packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
 
 /** The demo's device, and what the bench and the faults' journey need besides. */
 export interface SimulatedDevice
@@ -23,17 +23,22 @@ export interface SimulatedDevice
       | "powerOn"
     > {}
 
-export async function startSimulatedDevice(): Promise<SimulatedDevice> {
-  const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), packAgent()]);
+export interface SimulatedDeviceOptions {
+  /** The path of a Debian package; the agent of this tree unless told. */
+  readonly agentPackage?: string;
+}
+
+export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOptions = {}): Promise<SimulatedDevice> {
+  const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), agentPackage === undefined ? packAgent() : null]);
   const inside = (argv: readonly string[]) => device.exec(argv, { user: "iot-agent" });
   try {
     for (const version of ["1", "2"]) await loadImage(device.podmanSocket, await makeImage({ reference: imageName(version), port: 80 }));
-    await unpackAgent(device, agent.path);
+    if (agent !== null) await unpackAgent(device, agent.path);
   } catch (error) {
     await device.stop();
     throw error;
   } finally {
-    await agent.remove();
+    await agent?.remove();
   }
   return {
     id: DEVICE_ID,
@@ -47,7 +52,7 @@ export async function startSimulatedDevice(): Promise<SimulatedDevice> {
       await device.writeFile("/etc/iot-agent/config.toml", agentConfig({ device: DEVICE_ID, ...settings }));
       await device.exec(["chown", "root:iot-agent", "/etc/iot-agent/config.toml"]);
       await device.exec(["chmod", "0640", "/etc/iot-agent/config.toml"]);
-      await setUpAgent(device);
+      await (agentPackage === undefined ? setUpAgent(device) : installPackage(device, agentPackage));
       await eventually(
         async () => {
           const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
