@@ -30,6 +30,8 @@ function schemaOf(document: z.core.$ZodType): JsonSchema {
     io: "input",
     target: "draft-7",
     override: ({ zodSchema, jsonSchema }) => {
+      // What a reader makes of a value that it cannot read is nothing that is written.
+      if (zodSchema._zod.def.type === "catch") delete jsonSchema.default;
       if (zodSchema === Score) jsonSchema.allOf = Object.entries(VARIANTS).map(([type, variant]) => whenOfType(type, variant));
     },
   });

@@ -16,7 +16,8 @@ export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
+export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
+export { devicePermissions, deviceSubjectsOfBuckets, type Permissions, sharedPermissions, type SubjectMapping } from "./permissions.ts";
 export {
   Done,
   HeldUntil,
@@ -34,12 +35,15 @@ export {
 export {
   asDeploymentName,
   asDeviceId,
+  bucketSubjects,
   deviceOfKey,
+  type DeviceSubjects,
   directGetSubject,
   keys,
   type DeploymentName,
   type DeviceId,
   notifySubject,
+  ownSubjects,
   scoreKeyParts,
   streamName,
   subjects,

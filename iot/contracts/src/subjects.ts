@@ -62,7 +62,7 @@ export const subjects = {
 } as const;
 
 /** Where the server says that a device's manifest changed: a hint, never data. */
-export function notifySubject(device: DeviceId): string {
+export function notifySubject(device: DeviceId | "*"): string {
   return `notify.desired-state.${device}`;
 }
 
@@ -74,6 +74,37 @@ export function streamName(bucket: BucketName): string {
 /** The only read that a permission can scope to one device: a direct get with the subject appended. */
 export function directGetSubject(bucket: BucketName, subject: string): string {
   return `$JS.API.DIRECT.GET.${streamName(bucket)}.${subject}`;
+}
+
+/** Under which subjects a device asks for what is its own, tells what it has to say, and hears of a change. `*` stands for all of them. */
+export interface DeviceSubjects {
+  readonly manifest: string;
+  readonly score: (deployment: DeploymentName | "*") => string;
+  readonly status: string;
+  readonly inventory: string;
+  readonly notice: string;
+}
+
+/** Our own names: the devices' account maps them to the buckets'. They cross a leaf node, `$JS.` and `$KV.` do not. */
+export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
+  return {
+    manifest: `iot.manifest.${device}`,
+    score: (deployment) => `iot.score.${device}.${deployment}`,
+    status: `iot.status.${device}`,
+    inventory: `iot.inventory.${device}`,
+    notice: `iot.notice.${device}`,
+  };
+}
+
+/** The buckets' own names, for a server that maps nothing. */
+export function bucketSubjects(device: DeviceId | "*"): DeviceSubjects {
+  return {
+    manifest: directGetSubject("desired-state", `$KV.desired-state.${device}`),
+    score: (deployment) => directGetSubject("desired-state", `$KV.desired-state.${device}.${deployment}`),
+    status: `$KV.status.${device}`,
+    inventory: `$KV.inventory.${device}`,
+    notice: notifySubject(device),
+  };
 }
 
 /** The device of a one-token key (`pi-1`), or null when it is none. */

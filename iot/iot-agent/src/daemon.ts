@@ -11,7 +11,7 @@ import { runAgent } from "./agent.ts";
 import { bootId } from "./device/boot-id.ts";
 import { collectGarbage } from "./device/collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config/config.ts";
-import { tomlShared } from "./config/credentials.ts";
+import { tomlCredentials } from "./config/credentials.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
 import { PodmanDevice } from "./device/topology.ts";
@@ -50,7 +50,7 @@ export async function runDaemon(configFile: string): Promise<never> {
       collectGarbage();
       await runAgent({
         config,
-        credentials: tomlShared(config.credentials, log),
+        credentials: tomlCredentials({ file: configFile, device: config.device, log }),
         variants: [bind(podmanV0(IOT_AGENT), device)],
         inventory: (aborted) => device.inventory(aborted),
         serviceManager,

@@ -43,6 +43,13 @@ describe("of a device's words", () => {
     expect(heard(reason, message)).toMatchObject([expected, expected]);
   });
 
+  test("a phase that is not known is one plain word, of a deployment and of a service", () => {
+    const phase = `\u001b[2J${"Verifying".repeat(100)}\r\n`;
+    const read = readStatus(bytes(status({ deployments: { a: { ...report, phase, services: [{ name: "web", phase }] } } })));
+    const heardPhase = "Verifying".repeat(8).slice(0, 63).concat("…");
+    expect(read).toMatchObject({ ok: true, value: { deployments: { a: { phase: heardPhase, services: [{ phase: heardPhase }] } } } });
+  });
+
   test("what is not known is dropped", () => {
     expect(readStatus(bytes(status({ note: "\u009b2J" })))).toEqual({ ok: true, value: status() });
   });

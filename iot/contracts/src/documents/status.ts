@@ -1,7 +1,7 @@
 // What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The server's time stamp, not the
-// device's clock, says how old it is.
+// device's clock, says how old it is. Devices are newer than who reads them, and older: a phase is text, and what is said of one
+// deployment is read by itself, so that one that cannot be read says nothing of the others.
 
-import { PHASES } from "@harmony/core";
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
@@ -14,7 +14,8 @@ export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds
   return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
 }
 
-const Phase = z.enum(PHASES);
+/** One of core's PHASES, or one of a later version: neither success nor failure, and shown as it was written. */
+const Phase = z.string();
 
 const ServiceStatus = z.looseObject({
   name: z.string(),
@@ -45,6 +46,22 @@ export const DeploymentReport = z.looseObject({
 });
 export type DeploymentReport = z.output<typeof DeploymentReport>;
 
+/** The phase of a report that cannot be read. No device writes it. */
+export const UNREADABLE_PHASE = "Unreadable";
+
+/** What a device says of one deployment when it cannot be read. A hostile status has thousands, so that no more than the field is said. */
+function unreadableReport(field: string): DeploymentReport {
+  return {
+    phase: UNREADABLE_PHASE,
+    reason: "InvalidReport",
+    message: `what the device says of it cannot be read (${field} is wrong or missing); its agent may be of another version`,
+    since: "",
+    desiredRevision: null,
+    runningRevision: null,
+    services: [],
+  };
+}
+
 export const DeviceStatus = z.looseObject({
   device: DnsLabel,
   agentVersion: z.string(),
@@ -57,6 +74,9 @@ export const DeviceStatus = z.looseObject({
   manifestRevision: z.nullable(z.number()),
   /** What keeps the whole device from following, e.g. a manifest that does not parse; absent when all is well. */
   problem: z.optional(z.looseObject({ reason: z.string(), message: z.string(), since: z.string() })),
-  deployments: z.record(DnsLabel, DeploymentReport),
+  deployments: z.record(
+    DnsLabel,
+    z.catch(DeploymentReport, (found) => unreadableReport(found?.error.issues[0]?.path.join(".") || "it")),
+  ),
 });
 export type DeviceStatus = z.output<typeof DeviceStatus>;
