@@ -108,7 +108,7 @@ export default defineConfig({
   options: { typeAware: true },
   ignorePatterns: ["**/dist/**", "**/generated/**", "testkit/real-parts/**"],
   rules: {
-    "import/no-cycle": ["error", { ignoreTypes: true }],
+    "import/no-cycle": ["error", { ignoreTypes: false }],
     "import/no-default-export": "error",
     "typescript/no-explicit-any": "error",
     "typescript/no-non-null-assertion": "error",

@@ -1,5 +1,5 @@
 export { IOT_AGENT } from "./application.ts";
-export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
 export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,

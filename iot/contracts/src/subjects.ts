@@ -2,7 +2,7 @@
 // else's key. The grammar is the long-term one (transport.md).
 
 import { DNS_LABEL } from "@harmony/schema";
-import type { BucketName } from "./buckets.ts";
+import type { BucketName } from "./documents/buckets.ts";
 
 declare const checked: unique symbol;
 /** A DNS label that names a device. */

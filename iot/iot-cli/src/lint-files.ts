@@ -5,16 +5,8 @@ import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
 import { readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
+import type { Finding } from "./finding.ts";
 import { kustomizeWarnings } from "./kustomize-warnings.ts";
-
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  readonly message: string;
-}
 
 const LINK = "is a symbolic link, which the operator does not follow: put the file itself here";
 

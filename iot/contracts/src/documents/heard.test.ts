@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUCKETS } from "../buckets.ts";
+import { BUCKETS } from "./buckets.ts";
 import { readInventory, readStatus } from "./heard.ts";
 import type { DeviceStatus } from "./status.ts";
 

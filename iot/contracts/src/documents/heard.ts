@@ -4,7 +4,7 @@
 
 import { type Parsed, plainText } from "@harmony/core";
 import { parseJson, type SizeLimits } from "@harmony/schema";
-import { BUCKETS } from "../buckets.ts";
+import { BUCKETS } from "./buckets.ts";
 import { DeviceInventory } from "./inventory.ts";
 import { type DeploymentReport, DeviceStatus } from "./status.ts";
 
