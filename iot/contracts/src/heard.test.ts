@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUCKETS } from "./buckets.ts";
+import { BUCKETS } from "./documents/buckets.ts";
 import { readInventory, readStatus } from "./heard.ts";
 import type { DeviceStatus } from "./documents/status.ts";
 
