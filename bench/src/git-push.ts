@@ -1,10 +1,10 @@
 // From `git push` to an answering container, no cluster: repository, operator, NATS, agent. The baseline is the push itself plus create
 // and start by hand.
 
-import { startSimulatedDevice } from "@iot/e2e/demo/simulated-device";
+import { startSimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { startParts } from "@iot/e2e/demo/parts";
 import { Story } from "@iot/e2e/demo/story";
-import { deploymentYaml } from "@iot/e2e/demo/workload";
+import { deploymentYaml } from "@iot/e2e/world/workload";
 import { eventually } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
 import { LibpodByHand } from "./libpod-by-hand.ts";

@@ -4,7 +4,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { AGENT_FLAGS } from "@iot/build";
-import type { SimulatedDevice } from "@iot/e2e/demo/simulated-device";
+import type { SimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { run } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
 import { mountLoopDisk } from "./loop-disk.ts";
@@ -84,7 +84,7 @@ export const idle: Measurement = {
   },
 };
 
-interface Sample {
+export interface Sample {
   readonly atMs: number;
   readonly pssBytes: number;
   readonly privateDirtyBytes: number;
@@ -93,7 +93,7 @@ interface Sample {
   readonly agentWrittenBytes: number;
 }
 
-async function sample(device: SimulatedDevice, unit: string): Promise<Sample> {
+export async function sample(device: SimulatedDevice, unit: string): Promise<Sample> {
   const pid = (await device.exec(["systemctl", "show", "--property=MainPID", "--value", unit])).stdout.trim();
   const { stdout } = await device.exec(["cat", `/proc/${pid}/smaps_rollup`]);
   const stat = (await device.exec(["cat", `/proc/${pid}/stat`])).stdout;

@@ -68,7 +68,7 @@ async function sizes(folder: string): Promise<readonly [executable: number, debi
 }
 
 /** From systemd's starting the process to the agent's line, both by the device's clock. */
-async function startToConnected({ device }: Rig, files: "warm" | "cold"): Promise<number> {
+export async function startToConnected({ device }: Rig, files: "warm" | "cold"): Promise<number> {
   await device.exec(["systemctl", "stop", "iot-agent"]);
   // Nothing is copied: the kernel is told to forget what it has of the file, which it does once nobody runs it.
   if (files === "cold") await device.exec(["dd", "if=/usr/bin/iot-agent", "iflag=nocache", "count=0", "status=none"]);

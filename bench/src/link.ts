@@ -5,7 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { SimulatedDevice } from "@iot/e2e/demo/simulated-device";
+import type { SimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { makeTempFolder, run } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
 import type { Figure, Measurement } from "./measurement.ts";

@@ -1,16 +1,17 @@
 // `npm run bench [-- name…]`: measures, prints one table, and writes docs/bench.md and docs/bench.json. A run of some measurements
-// replaces only their rows. A missed target is shown as missed.
+// replaces only their rows. A missed target is shown as missed. `npm run bench -- compare …` is in compare.ts.
 
 import { readFile, writeFile } from "node:fs/promises";
-import { arch, cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { Figure, type Measurement } from "./measurement.ts";
+import { compare } from "./compare.ts";
 import { fleet } from "./fleet.ts";
 import { gitPush } from "./git-push.ts";
 import { idle } from "./idle.ts";
 import { installed } from "./installed.ts";
 import { link } from "./link.ts";
+import { machine } from "./machine.ts";
 import { operatorScale } from "./operator-scale.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
@@ -18,26 +19,31 @@ import { swap } from "./swap.ts";
 const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, installed, idle, link];
 const DOCS = join(import.meta.dirname, "../../docs");
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !MEASUREMENTS.some((measurement) => measurement.name === name));
-if (unknown.length > 0) {
-  process.stderr.write(`no measurement is called ${unknown.join(", ")}; there are ${MEASUREMENTS.map(({ name }) => name).join(", ")}\n`);
-  process.exit(2);
-}
-
 type Results = Record<string, readonly Figure[]>;
-const results: Results = await earlier();
-for (const measurement of MEASUREMENTS) {
-  if (wanted.length > 0 && !wanted.includes(measurement.name)) continue;
-  process.stdout.write(`${measurement.name} (about ${measurement.takesMinutes} min) …\n`);
-  results[measurement.name] = await measurement.run();
-  for (const figure of results[measurement.name] ?? [])
-    process.stdout.write(
-      `  ${figure.met ? "met   " : "MISSED"} ${figure.what}: ${figure.measured} (target ${figure.target}; baseline ${figure.baseline})\n`,
-    );
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === "compare") await compare(rest);
+else await measure(process.argv.slice(2));
+
+async function measure(wanted: readonly string[]): Promise<void> {
+  const unknown = wanted.filter((name) => !MEASUREMENTS.some((measurement) => measurement.name === name));
+  if (unknown.length > 0) {
+    process.stderr.write(`no measurement is called ${unknown.join(", ")}; there are ${MEASUREMENTS.map(({ name }) => name).join(", ")}\n`);
+    process.exit(2);
+  }
+  const results: Results = await earlier();
+  for (const measurement of MEASUREMENTS) {
+    if (wanted.length > 0 && !wanted.includes(measurement.name)) continue;
+    process.stdout.write(`${measurement.name} (about ${measurement.takesMinutes} min) …\n`);
+    results[measurement.name] = await measurement.run();
+    for (const figure of results[measurement.name] ?? [])
+      process.stdout.write(
+        `  ${figure.met ? "met   " : "MISSED"} ${figure.what}: ${figure.measured} (target ${figure.target}; baseline ${figure.baseline})\n`,
+      );
+  }
+  await writeFile(join(DOCS, "bench.json"), `${JSON.stringify(results, null, 2)}\n`);
+  await writeFile(join(DOCS, "bench.md"), table(results));
 }
-await writeFile(join(DOCS, "bench.json"), `${JSON.stringify(results, null, 2)}\n`);
-await writeFile(join(DOCS, "bench.md"), table(results));
 
 async function earlier(): Promise<Results> {
   const text = await readFile(join(DOCS, "bench.json"), "utf8").catch(() => "{}");
@@ -50,9 +56,8 @@ function table(all: Results): string {
   );
   return `# Figures
 
-Made by \`npm run bench\` (some of them: \`npm run bench -- ${MEASUREMENTS.map(({ name }) => name).join("|")}\`), here on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? arch()}),
-${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release().split("-")[0]}, Node ${process.version}, the device simulated (Debian 13, Podman 5.4). Machines differ and are shared: read a figure
-beside its baseline, which was taken in the same run. The numbers behind them are in bench.json.
+Made by \`npm run bench\` (some of them: \`npm run bench -- ${MEASUREMENTS.map(({ name }) => name).join("|")}\`), here on ${machine()},
+the device simulated (Debian 13, Podman 5.4). Machines differ and are shared: read a figure beside its baseline, which was taken in the same run. The numbers behind them are in bench.json.
 
 | what | target | measured | baseline, same run |
 |---|---|---|---|

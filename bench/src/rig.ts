@@ -1,6 +1,6 @@
 // A device with its agent, and a NATS that it is connected to: what most measurements start from.
 
-import { type SimulatedDevice, startSimulatedDevice } from "@iot/e2e/demo/simulated-device";
+import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
 import { connectMessaging, type DesiredStateStore, openDesiredState, openInventoryStore, openStatusStore } from "@iot/messaging";
@@ -16,9 +16,9 @@ export interface Rig extends AsyncDisposable {
 
 export const SOURCE = "bench";
 
-export async function startRig(): Promise<Rig> {
+export async function startRig(options: SimulatedDeviceOptions = {}): Promise<Rig> {
   await using stack = new AsyncDisposableStack();
-  const device = stack.use(await startSimulatedDevice());
+  const device = stack.use(await startSimulatedDevice(options));
   const nats = stack.use(await startNats({ host: device.hostAddress }));
   const log = createLog({ name: "bench", level: "warn" });
   const ended = new AbortController();

@@ -4,7 +4,7 @@ import { setInterval as every } from "node:timers/promises";
 import { answeredAt, get } from "./http-poll.ts";
 import { LibpodByHand } from "./libpod-by-hand.ts";
 import { type Figure, type Measurement, ms, percentile, summary } from "./measurement.ts";
-import { startRig } from "./rig.ts";
+import { type Rig, startRig } from "./rig.ts";
 import { scoreOf } from "./score-of.ts";
 
 const ROUNDS = 20;
@@ -20,17 +20,8 @@ export const swap: Measurement = {
     const byHand = new LibpodByHand(device.podmanSocket);
     const gaps: number[] = [];
     const theirs: number[] = [];
-    await rig.write("hello-world", scoreOf({ image: device.image("1"), port: PORT }));
-    await answeredAt(device.address, PORT, "version=1");
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const version = round % 2 === 0 ? "2" : "1";
-      gaps.push(
-        await longestGap(device.address, PORT, async () => {
-          await rig.write("hello-world", scoreOf({ image: device.image(version), port: PORT }));
-          await answeredAt(device.address, PORT, `version=${version}`);
-        }),
-      );
-    }
+    await changeTo("1", rig);
+    for (let round = 0; round < ROUNDS; round += 1) gaps.push(await swapGap(round % 2 === 0 ? "2" : "1", rig));
     await rig.write("hello-world", null);
     for (let round = 0; round < ROUNDS; round += 1) {
       const [old, next] = [`by-hand-${round}`, `by-hand-${round + 1}`];
@@ -62,6 +53,16 @@ export const swap: Measurement = {
     ];
   },
 };
+
+export async function changeTo(version: "1" | "2", { device, write }: Rig): Promise<void> {
+  await write("hello-world", scoreOf({ image: device.image(version), port: PORT }));
+  await answeredAt(device.address, PORT, `version=${version}`);
+}
+
+/** In milliseconds, from the other version to this one. */
+export function swapGap(version: "1" | "2", rig: Rig): Promise<number> {
+  return longestGap(rig.device.address, PORT, () => changeTo(version, rig));
+}
 
 /** Between two answers, while `act` runs. */
 async function longestGap(host: string, port: number, act: () => Promise<void>): Promise<number> {

@@ -8,6 +8,9 @@ import { REPOSITORY } from "./node-program.ts";
 
 export const PACKAGE_SOURCES = join(REPOSITORY, "iot/iot-agent/package");
 
+/** Makes the configuration's folder root's; provisioning does it by the same text. */
+const TAKE_OVER = join(REPOSITORY, "harmony/host/take-over.sh");
+
 /** Makes the user and the folders, and starts the agent: `postinst configure`. */
 export const AGENT_SETUP = join(PACKAGE_SOURCES, "debian/postinst");
 
@@ -47,6 +50,7 @@ export async function agentTree(options: { readonly into: string; readonly execu
     if (entry.isSymbolicLink()) await put(place(path), undefined, async (at) => symlink(await readlink(source), at));
     else await putText(place(path), isProgram(path) ? 0o755 : 0o644, await textOf(source, layout), layout);
   }
+  await put(place("usr/lib/iot-agent/take-over"), 0o755, (path) => cp(TAKE_OVER, path));
   if (!layout.isDebian) await putText(join(into, LOCAL_SETUP), 0o755, await textOf(AGENT_SETUP, layout), layout);
 }
 

@@ -3,7 +3,7 @@
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { deploymentYaml } from "../demo/workload.ts";
+import { deploymentYaml } from "../world/workload.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 
 const FILE = "plant-1/deployment.yaml";

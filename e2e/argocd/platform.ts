@@ -17,8 +17,8 @@ import {
   startNats,
   startServerProcess,
 } from "@iot/testkit";
-import type { DemoDevice } from "../demo/demo-device.ts";
-import { startSimulatedDevice } from "../demo/simulated-device.ts";
+import type { DemoDevice } from "../world/demo-device.ts";
+import { startSimulatedDevice } from "../world/simulated-device.ts";
 import { DEPLOY, REPOSITORY } from "./files.ts";
 
 export interface Platform {

@@ -1,9 +1,9 @@
 // The device of the demo: the person's own rootless Podman where that works, else a simulated device.
 
 import { findProgram, run } from "@iot/testkit";
-import type { DemoDevice } from "./demo-device.ts";
+import type { DemoDevice } from "../world/demo-device.ts";
 import { startOwnPodman } from "./own-podman.ts";
-import { startSimulatedDevice } from "./simulated-device.ts";
+import { startSimulatedDevice } from "../world/simulated-device.ts";
 
 /** @throws Error that says why neither works and what would mend it. */
 export async function chooseDevice(wanted: "own" | "simulated" | undefined): Promise<DemoDevice> {

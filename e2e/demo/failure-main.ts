@@ -1,7 +1,7 @@
 // The failure demo's entry: runs the four failures, says PASS or FAIL of each, and leaves nothing behind, however it ends. `--help` is
 // answered by iot/scripts/failure-demo.sh.
 
-import { FaultWorld } from "../src/fault-world.ts";
+import { FaultWorld } from "../world/fault-world.ts";
 import { FAILURES, recover, type Scene, startScene } from "./failures.ts";
 import { Story } from "./story.ts";
 

@@ -3,7 +3,7 @@
 
 import { abortable } from "@harmony/runtime";
 import { eventually } from "@iot/testkit";
-import type { FaultWorld } from "../src/fault-world.ts";
+import type { FaultWorld } from "../world/fault-world.ts";
 
 export interface Scene {
   readonly world: FaultWorld;

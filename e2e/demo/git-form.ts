@@ -6,11 +6,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { abortable } from "@harmony/runtime";
 import { eventually } from "@iot/testkit";
 import { chooseDevice } from "./choose-device.ts";
-import type { DemoDevice } from "./demo-device.ts";
+import type { DemoDevice } from "../world/demo-device.ts";
 import type { LogEvent } from "./log-line.ts";
 import { type Parts, startParts } from "./parts.ts";
 import { type Story, trace } from "./story.ts";
-import { deploymentYaml, README } from "./workload.ts";
+import { deploymentYaml, README } from "../world/workload.ts";
 
 export interface GitDemo {
   readonly story: Story;

@@ -4,8 +4,8 @@
 import { join } from "node:path";
 import { chmod, writeFile } from "node:fs/promises";
 import { eventually, freePort, loadImage, makeImage, makeTempFolder, run, type ServerProcess, startServerProcess } from "@iot/testkit";
-import { agentConfig } from "./agent-config.ts";
-import { DEVICE_ID, type DemoDevice } from "./demo-device.ts";
+import { agentConfig } from "../world/agent-config.ts";
+import { DEVICE_ID, type DemoDevice } from "../world/demo-device.ts";
 import { parseLog } from "./log-line.ts";
 
 const AGENT_MAIN = join(import.meta.dirname, "../../iot/iot-agent/src/main.ts");

@@ -2,10 +2,10 @@
 
 import { join } from "node:path";
 import { freePort, type GitRepository, makeGitRepository, run, startNats, startServerProcess } from "@iot/testkit";
-import type { DemoDevice } from "./demo-device.ts";
+import type { DemoDevice } from "../world/demo-device.ts";
 import { type LogEvent, parseLog, readableLog } from "./log-line.ts";
 import type { Story } from "./story.ts";
-import { README } from "./workload.ts";
+import { README } from "../world/workload.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 

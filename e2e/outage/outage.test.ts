@@ -3,8 +3,8 @@
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { isCuredBy } from "../src/cure.ts";
-import { FaultWorld } from "../src/fault-world.ts";
+import { isCuredBy } from "../world/cure.ts";
+import { FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const OUTAGE_MS = 600_000;

@@ -13,7 +13,7 @@ import { rollBackMoments, type StepKind, type SwapMoment, swapMoments } from "@h
 import { errorText } from "@harmony/runtime";
 import { eventually, type Interceptor, makeImage, type Registry, startInterceptor, startRegistry } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FaultWorld } from "./fault-world.ts";
+import { FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const WAIT_MS = 40_000;
@@ -39,7 +39,7 @@ beforeAll(async () => {
       podman = await startInterceptor({ listen: device.pathOnHost(PROXY), target: device.podmanSocket });
     },
   });
-  await shell("umask 077; echo 'a secret' > /etc/iot-agent/secrets/key; chown iot-agent: /etc/iot-agent/secrets/key");
+  await shell("echo 'a secret' | install -m 0640 -g iot-agent /dev/stdin /etc/iot-agent/secrets/key");
   // There from the first file in them on; to be watched, they have to be there before.
   await shell(`cd ${STATE} && install --directory --owner=iot-agent --group=iot-agent --mode=0700 swaps start mounts`);
   await world.podman("run", "--detach", "--name", "foreign", world.device.image("1"));
@@ -111,10 +111,13 @@ const OF_THE_MOMENTS = ["create", "journal", "stop", "start", "rename", "remove"
 
 /** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test, images.int.test.ts and device-inputs.int.test.ts. */
 const NO_PART_OF_A_SWAP = {
-  mend: "comes of damage that Podman reports, and ends before a swap goes on",
+  repairImage: "comes of damage that Podman reports, and ends before a swap goes on",
   verifyImage: "comes of an image that could not be executed, and changes nothing",
-  mendSecretStore: "comes of damage that the agent sees, and ends before a swap goes on",
-  makeRoom: "comes of a disk that is nearly full, before anything is made",
+  repairSecretStore: "comes of damage that the agent sees, and ends before a swap goes on",
+  pruneImages: "comes of a disk that is nearly full, before anything is made",
+  noteDamage: "comes of damage that Podman reports, and is kept in memory alone",
+  noteFullDisk: "comes of a disk that is full, and is kept in memory alone",
+  releaseReserve: "comes of a disk that is full, where what it removes is missed by nothing",
 } as const satisfies Partial<Record<StepKind, string>>;
 
 type OtherKind = Exclude<StepKind, (typeof OF_THE_MOMENTS)[number] | keyof typeof NO_PART_OF_A_SWAP>;

@@ -6,7 +6,7 @@ import { asDeploymentName, asDeviceId, scoreString } from "@iot/contracts";
 import { connectMessaging, openDesiredState } from "@iot/messaging";
 import { eventually, type NatsServer, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type SimulatedDevice, startSimulatedDevice } from "../demo/simulated-device.ts";
+import { type SimulatedDevice, startSimulatedDevice } from "../world/simulated-device.ts";
 
 const METER = "/dev/serial/by-id/usb-ACME_Meter-if00";
 const CONFIG = "/etc/iot-agent/config.toml";

@@ -3,7 +3,7 @@
 
 import { eventually, loadImage, makeImage, podmanKilledAfterPasta, type Registry, run, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Container, FaultWorld } from "./fault-world.ts";
+import { type Container, FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const WAIT_MS = 60_000;

@@ -7,7 +7,7 @@ import { cp, rename, rm } from "node:fs/promises";
 import { asDeploymentName, asDeviceId, subjects } from "@iot/contracts";
 import { eventually } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Container, FaultWorld } from "./fault-world.ts";
+import { type Container, FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const STEADY = 8082;

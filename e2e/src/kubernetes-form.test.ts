@@ -15,8 +15,8 @@ import {
   type TempFolder,
 } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type SimulatedDevice, startSimulatedDevice } from "../demo/simulated-device.ts";
-import { deploymentYaml } from "../demo/workload.ts";
+import { type SimulatedDevice, startSimulatedDevice } from "../world/simulated-device.ts";
+import { deploymentYaml } from "../world/workload.ts";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
 const stack = new AsyncDisposableStack();

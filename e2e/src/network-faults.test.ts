@@ -3,8 +3,8 @@
 
 import { eventually, makeImage, type Registry, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { isCuredBy } from "./cure.ts";
-import { FaultWorld, NATS_NAME } from "./fault-world.ts";
+import { isCuredBy } from "../world/cure.ts";
+import { FaultWorld, NATS_NAME } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const PAIR = 8083;

@@ -18,7 +18,7 @@ import {
   startServerProcess,
 } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { deploymentYaml } from "../demo/workload.ts";
+import { deploymentYaml } from "../world/workload.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const DEVICE_ID = "pi-demo-01";

@@ -3,7 +3,7 @@
 // says ends it. The page in docs/field/ is written in either case.
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { BLANK_USER, type BlankRoot, eventually, freePort, run } from "@iot/testkit";
 import { makeBlankImage } from "./blank-image.ts";
 import { type Central, startCentral } from "./central.ts";
@@ -130,10 +130,12 @@ async function prepare(device: BlankMachine, type: Type): Promise<void> {
 /** Exit code 3 is install.sh's "not connected within 15 s; it keeps trying". */
 async function install({ device, central, type }: { device: BlankMachine; central: Central; type: Type }): Promise<void> {
   const script = "iot/iot-agent/scripts/install.sh";
-  const shared = ["--device-id", DEVICE_ID, "--nats-url", central.natsUrl, "--nats-user", "iot-agent", "--nats-pass", "from-blank"];
-  const command = [script, "--host", "<pi-ip>", ...shared].join(" ");
+  const shared = ["--device-id", DEVICE_ID, "--nats-url", central.natsUrl, "--nats-user", "iot-agent", "--nats-pass-file"];
+  const passwordFile = join(dirname(device.knownHostsFile), "password");
+  await writeFile(passwordFile, "from-blank\n", { mode: 0o600 });
+  const command = [script, "--host", "<pi-ip>", ...shared, "password"].join(" ");
   const access = ["--ssh-user", BLANK_USER, "--identity", device.identityFile, "--known-hosts", device.knownHostsFile];
-  const argv = [script, "--host", "127.0.0.1", "--port", String(device.sshPort), ...access, ...shared];
+  const argv = [script, "--host", "127.0.0.1", "--port", String(device.sshPort), ...access, ...shared, passwordFile];
   const expected = { command, prints: /is connected to NATS$|it keeps trying/m, exitCodes: [0, 3] };
   await type(expected, argv);
   await type(expected, argv);

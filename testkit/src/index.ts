@@ -1,5 +1,6 @@
 // The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
 export { cached } from "./cache.ts";
+export { agentPackageOfCommit, agentPackageOfTree, FIRST_RELEASE } from "./agent-package.ts";
 export { type ArgoCd, startArgoCd } from "./argocd.ts";
 export { argoCdAssets } from "./argocd-program.ts";
 export { type BlankDevice, type CloudInit, type BlankDeviceOptions, blankDevicePublicKey, startBlankDevice } from "./blank-device.ts";

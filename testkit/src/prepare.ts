@@ -1,6 +1,7 @@
 // Makes everything that tests take from the cache, so that no test has to wait for it: `node testkit/src/prepare.ts [part…]`.
 // Says what it makes, and how long that took. What is there already costs nothing.
 
+import { agentPackageOfCommit, FIRST_RELEASE } from "./agent-package.ts";
 import { argoCdAssets } from "./argocd-program.ts";
 import { vendorRoot } from "./blank-root.ts";
 import { cacheFolder } from "./cache.ts";
@@ -13,6 +14,7 @@ const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   device: () => deviceRoot(),
   "blank device": vendorRoot,
   registry: registryProgram,
+  "agent of v0.1.0": () => agentPackageOfCommit(FIRST_RELEASE),
   "podman-4.9": podman4Layer,
   kubernetes: kubernetesPrograms,
   argocd: argoCdAssets,

@@ -1,5 +1,6 @@
-// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself tells it, and that a second run
-// finds nothing to do. The addresses are in static-address.int.test.ts.
+// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself
+// shows it, and that a second run finds nothing to do. static-address.int.test.ts has the
+// addresses.
 
 import { readFile } from "node:fs/promises";
 import { type BlankDevice, run, startBlankDevice } from "@iot/testkit";
@@ -69,9 +70,7 @@ describe("a blank device that was provisioned", () => {
   test("has the folders and files with their rights", async () => {
     const stat = (...paths: string[]) => said("stat", "-c", "%n %a %U:%G", ...paths);
     expect(await stat("/etc/iot-agent", "/etc/iot-agent/secrets", "/var/lib/iot-agent")).toBe(
-      ["/etc/iot-agent 750 ", "/etc/iot-agent/secrets 750 ", "/var/lib/iot-agent 700 "]
-        .map((each) => `${each}iot-agent:iot-agent`)
-        .join("\n"),
+      "/etc/iot-agent 750 root:iot-agent\n/etc/iot-agent/secrets 750 root:iot-agent\n/var/lib/iot-agent 700 iot-agent:iot-agent",
     );
     expect(await said("cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")).toBe("80");
     expect(await said("systemd-analyze", "cat-config", "systemd/journald.conf")).toMatch(/^Storage=persistent\nSystemMaxUse=200M$/m);
@@ -101,9 +100,13 @@ describe("a blank device that was provisioned", () => {
   test("is mended where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
     const state = (): Promise<string> => said("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", "jq");
     await device.exec(["dpkg", "--remove", "jq"]);
-    // dpkg tells each state of a package; with this one it is ended as by a power cut.
-    await device.writeFile("/root/cut", "#!/bin/sh\ngrep -q 'status: jq: unpacked' && pkill -KILL -x dpkg\n");
-    await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "status-logger=sh /root/cut\n");
+    // dpkg waits for this at the end of each of its runs. After the one that has unpacked, and before
+    // the one that configures, it is ended as by a power cut.
+    await device.writeFile(
+      "/root/cut",
+      "case $(dpkg-query --show --showformat='${db:Status-Abbrev}' jq) in iU*) pkill -KILL -x dpkg ;; esac\n",
+    );
+    await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "post-invoke=sh /root/cut\n");
     expect(await host.reconcile(score, { signal })).toMatchObject({ phase: "Failed", steps: [{ outcome: { kind: "failed" } }] });
     expect(await state()).not.toMatch(/^ii/);
     await device.exec(["rm", "/etc/dpkg/dpkg.cfg.d/cut"]);
@@ -131,11 +134,42 @@ describe("a blank device that was provisioned", () => {
       "keep the time with systemd-timesyncd",
       "add iot-agent to the groups video",
       "give iot-agent 65536 subordinate user and group ids",
-      "make the folder /etc/iot-agent (0750",
+      "make the folder /etc/iot-agent root's",
       "write /etc/sysctl.d/60-iot-agent.conf",
     ]);
     expect(await said("cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start")).toBe("80");
     expect(await said("grep", "-ch", "^iot-agent:[0-9]*:65536$", "/etc/subuid", "/etc/subgid")).toBe("1\n1");
+  });
+
+  test("that was provisioned before, when the configuration was the user's, is mended, and no link of that user's is followed", async () => {
+    const sh = (text: string, user: "root" | "iot-agent" = "root") => device.exec(["sh", "-euc", text], { user });
+    const ofRoot = (): Promise<string> => said("sh", "-c", "stat --format='%n %U:%G %a %Y' /etc/shadow /etc/sudoers.d /etc/sudoers.d/*");
+    const before = await ofRoot();
+    await sh("chown -R iot-agent:iot-agent /etc/iot-agent");
+    await sh(
+      `cd /etc/iot-agent && ln -s /etc/sudoers.d config.toml.new && rmdir secrets && ln -s /etc/sudoers.d secrets && ln -s /etc/shadow ca.pem
+       ln -sf /etc/shadow $HOME/.ssh/authorized_keys && ln -s /etc/sudoers.d/more $HOME/.ssh/authorized_keys.new`,
+      "iot-agent",
+    );
+    const { settled } = await host.reconcile(score, { signal });
+    expect(settled).toBe(false);
+    expect(await ofRoot()).toBe(before);
+    // Even to that user a link that he may not follow is an error, until he takes it away.
+    await sh("rm $HOME/.ssh/authorized_keys.new", "iot-agent");
+    expect(await host.reconcile(score, { signal })).toMatchObject({ settled: true });
+    expect(await ofRoot()).toBe(before);
+    expect(await said("find", "/etc/iot-agent", "-printf", "%P %u:%g %m %y\n")).toBe(
+      " root:iot-agent 750 d\nsecrets root:iot-agent 750 d".trim(),
+    );
+    expect(
+      await said("sh", "-c", "stat --format='%F %U %a' /home/iot-agent/.ssh/authorized_keys; cat /home/iot-agent/.ssh/authorized_keys"),
+    ).toMatch(/^regular file iot-agent 600\nssh-ed25519 \S+ person@workstation$/);
+    // A folder of root's in the place of the user's own stays as it is.
+    await sh("mv $HOME/.ssh $HOME/kept && ln -s /etc/sudoers.d $HOME/.ssh", "iot-agent");
+    expect(await host.reconcile(score, { signal })).toMatchObject({ settled: false });
+    expect(await ofRoot()).toBe(before);
+    await sh("rm $HOME/.ssh && mv $HOME/kept $HOME/.ssh", "iot-agent");
+    expect((await host.explain(score, signal)).planned).toEqual([]);
   });
 
   test("with a Pi's firmware gets the memory controller, and waits for a restart", async () => {

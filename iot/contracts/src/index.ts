@@ -1,4 +1,6 @@
-export { AUDIT, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { IOT_AGENT } from "./application.ts";
+export { AUDIT, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
+export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
   API_VERSION,
@@ -10,7 +12,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
-export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard.ts";
+export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
@@ -30,16 +32,34 @@ export {
   SourceRemovals,
   SourceState,
 } from "./documents/source-record.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
+export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
+export { devicePermissions, deviceSubjectsOfBuckets, type Permissions, sharedPermissions, type SubjectMapping } from "./permissions.ts";
+export {
+  Done,
+  HeldUntil,
+  HistoryEntry,
+  HOLD_MAX_SECONDS,
+  HoldRequest,
+  LOCAL_SOCKET_NAME,
+  LocalConnection,
+  LocalExplanation,
+  LocalHistory,
+  LocalStatus,
+  Refused,
+  Released,
+} from "./local-api.ts";
 export {
   asDeploymentName,
   asDeviceId,
+  bucketSubjects,
   deviceOfKey,
+  type DeviceSubjects,
   directGetSubject,
   keys,
   type DeploymentName,
   type DeviceId,
   notifySubject,
+  ownSubjects,
   scoreKeyParts,
   streamName,
   subjects,

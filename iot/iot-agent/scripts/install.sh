@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
 # Installs the agent on a device over SSH and waits until it is connected to NATS; if it is not, says what is wrong: the network, the
 # name, the server, or the credentials. Run again it installs again, and changes of the configuration only what it was told. The password
-# is written to a file on the device through the connection: it stands on no command line there and in no log. The device has Podman
-# already (docs/iot/pi-provisioning-manual.md), or gets it with --deb.
+# is written to a file on the device through the connection: it stands on no command line, here or there, and in no log. The device has
+# Podman already (docs/iot/pi-provisioning-manual.md), or gets it with --deb.
 
 set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: install.sh --host HOST --device-id ID --nats-url URL --nats-user USER --nats-pass PASS [OPTION...]
+Usage: install.sh --host HOST --device-id ID --nats-url URL --nats-user USER [OPTION...]
 
   --host HOST          the device: an address, or a name that ssh knows
   --device-id ID       its name in the fleet: small letters, digits and dashes
   --nats-url URL       such as nats://central:4222
   --nats-user USER
-  --nats-pass PASS     "-" reads it from the standard input; without this option it is $NATS_PASS
+
+  The password for NATS is asked for, unless it is $NATS_PASS, or
+  --nats-pass-file FILE  is the first line of FILE
+  --nats-pass -          is the first line of the standard input
+  --nats-pass PASS       is PASS, which others on this machine may have seen in its list of processes: rather one of the above
 
   --deb                as a Debian package, which brings what it needs (Podman and more); without: below /usr/local
   --file FILE          this package or archive of `npm run package`, instead of building one
@@ -29,7 +33,10 @@ die() { echo "install.sh: $*" >&2; exit 1; }
 bad() { echo "install.sh: $*; --help tells more" >&2; exit 2; }
 say() { echo "install.sh: $*"; }
 
-host='' device_id='' nats_url='' nats_user='' nats_pass=${NATS_PASS-} deb=false file=''
+host='' device_id='' nats_url='' nats_user='' nats_pass=${NATS_PASS-} nats_pass_file='' deb=false file=''
+# Not for the programs that are started below.
+unset NATS_PASS
+given=("$@")
 destination_options=()
 while (($# > 0)); do
   case $1 in
@@ -42,7 +49,16 @@ while (($# > 0)); do
     --device-id) device_id=$2 ;;
     --nats-url) nats_url=$2 ;;
     --nats-user) nats_user=$2 ;;
-    --nats-pass) nats_pass=$2 ;;
+    --nats-pass)
+      nats_pass=$2
+      if [[ $2 != - ]]; then
+        # Begun anew without it: nobody reads it in the list of processes from here on.
+        echo "install.sh: a password on the command line is seen by others on this machine: leave --nats-pass out to be asked for it" >&2
+        at=$((${#given[@]} - $#))
+        NATS_PASS=$2 exec "$BASH" "${BASH_SOURCE[0]}" "${given[@]:0:at}" "${given[@]:at+2}"
+      fi
+      ;;
+    --nats-pass-file) nats_pass_file=$2 ;;
     --file) file=$2 ;;
     --ssh-user) destination_options+=(-o "User=$2") ;;
     --identity) destination_options+=(-o "IdentityFile=$2" -o IdentitiesOnly=yes) ;;
@@ -52,7 +68,14 @@ while (($# > 0)); do
   esac
   shift 2
 done
-if [[ $nats_pass == - ]]; then IFS= read -r nats_pass || [[ -n $nats_pass ]] || bad "--nats-pass -: there is nothing on the standard input"; fi
+if [[ -n $nats_pass_file ]]; then
+  [[ -r $nats_pass_file ]] || bad "--nats-pass-file $nats_pass_file: there is no such file, or you may not read it"
+  IFS= read -r nats_pass <"$nats_pass_file" || [[ -n $nats_pass ]] || bad "--nats-pass-file $nats_pass_file: there is nothing in it"
+elif [[ ($nats_pass == - || -z $nats_pass) && -t 0 ]]; then
+  IFS= read -rsp "Password of the NATS user $nats_user: " nats_pass && echo >&2
+elif [[ $nats_pass == - ]]; then
+  IFS= read -r nats_pass || [[ -n $nats_pass ]] || bad "--nats-pass -: there is nothing on the standard input"
+fi
 for option in host device_id nats_url nats_user nats_pass; do
   [[ -n ${!option} ]] || bad "--${option//_/-} is missing"
   [[ ${!option} != *[[:cntrl:]]* ]] || bad "--${option//_/-}: has a line break or another control character in it"
@@ -103,11 +126,18 @@ folder=$(on_device mktemp -d /tmp/iot-agent-install.XXXXXX </dev/null)
 scp -q "${ssh_options[@]}" "$file" "$host:$folder/agent"
 cat >"$work/install" <<'INSTALL'
 #!/bin/sh
-# Run by root on the device, in the folder that the files were copied to; the argument says how: deb or local. Ends with 0 when the agent
+# Run by root on the device, from the folder that the files were copied to; the argument says how: deb or local. Ends with 0 when the agent
 # is connected, with 3 when it is not after 15 s: what it said last is in the file "said" then.
 set -eu
 umask 022
-cd "$(dirname "$0")"
+# That folder is the login user's: what is read or written there is so by a process of that user, and root works in one of its own.
+copied=$(cd "$(dirname "$0")" && pwd)
+as_login() { (cd / && runuser -u "${SUDO_USER:-root}" -- "$@"); }
+work=$(mktemp -d /var/tmp/iot-agent-install.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work"
+for file in agent config.toml merge.awk take-over.sh; do as_login cat "$copied/$file" >"$file"; done
 die() { echo "on the device: $*" >&2; exit 1; }
 is_package() { [ "$(dpkg-query --show --showformat='${db:Status-Abbrev}' iot-agent 2>/dev/null | cut -c1-2)" = ii ]; }
 
@@ -119,7 +149,7 @@ fi
 # The configuration comes before the agent, which starts as soon as it is installed. Before there is such a group it is root's alone, and
 # the installation gives it to the right one.
 config=/etc/iot-agent/config.toml
-install -d -m 0750 /etc/iot-agent
+sh take-over.sh /etc/iot-agent iot-agent
 if [ -e "$config" ]; then
   # Ours are the keys that stand in config.toml; what a person has written besides stays.
   if grep '=' config.toml | grep -qvxFf "$config"; then awk -f merge.awk config.toml "$config" >merged; else cp "$config" merged; fi
@@ -128,12 +158,14 @@ else
 fi
 if ! cmp -s merged "$config"; then
   if [ -e "$config" ]; then
-    cp -p --backup=numbered "$config" "$config.old"
+    cp -pT --backup=numbered "$config" "$config.old"
     echo "the former configuration is kept as $config.old"
   fi
-  if getent group iot-agent >/dev/null; then install -m 0640 -g iot-agent merged "$config.new"; else install -m 0600 merged "$config.new"; fi
-  sync "$config.new"
-  mv "$config.new" "$config"
+  fresh=$(mktemp "$config.XXXXXX")
+  cat merged >"$fresh"
+  if getent group iot-agent >/dev/null; then chgrp iot-agent "$fresh"; chmod 0640 "$fresh"; fi
+  sync "$fresh"
+  mv -T "$fresh" "$config"
 fi
 rm config.toml merged
 
@@ -173,7 +205,7 @@ for _ in $(seq 30); do
   ! is_connected || exit 0
   sleep 0.5
 done
-journalctl --unit=iot-agent --since="@$since" --output=cat --no-pager | grep -E 'reason=|config\.toml|error|Failed|failed' | tail -n 1 >said
+journalctl --unit=iot-agent --since="@$since" --output=cat --no-pager | grep -E 'reason=|config\.toml|error|Failed|failed' | tail -n 1 | as_login dd status=none of="$copied/said"
 exit 3
 INSTALL
 cat >"$work/merge.awk" <<'MERGE'
@@ -195,7 +227,8 @@ MERGE
   printf '\n[agent]\ndevice_id = %s\n\n[credentials]\ntype = "toml-shared"\nnats_user = %s\nnats_pass = %s\n\n[nats]\nurls = [%s]\n' \
     "$(quoted "$device_id")" "$(quoted "$nats_user")" "$(quoted "$nats_pass")" "$(quoted "$nats_url")"
 } | on_device "umask 077 && cat >$folder/config.toml"
-scp -q "${ssh_options[@]}" "$work/install" "$work/merge.awk" "$host:$folder/"
+here=$(dirname "${BASH_SOURCE[0]}")
+scp -q "${ssh_options[@]}" "$work/install" "$work/merge.awk" "$here/../../../harmony/host/take-over.sh" "$host:$folder/"
 
 # Once, and not for an answer that is read here: a sudo that asks for a password asks in the person's terminal.
 as_root() {
@@ -212,6 +245,7 @@ case $exit_code in
 esac
 case $said in
   *reason=WrongCredentials*) what="the credentials: NATS is there and does not take this user and password" ;;
+  *reason=CredentialsUnavailable*) what="the credentials: the device cannot read or make what it shows to NATS" ;;
   *reason=NameNotFound* | *reason=NameServerDown*) what="the name of the NATS server: it cannot be looked up on the device" ;;
   *reason=NetworkDown* | *reason=NoAnswer*) what="the network: the device cannot reach the NATS server" ;;
   *reason=Refused* | *reason=ClosedByPeer*) what="the NATS server: that machine is there, but not NATS at this port" ;;

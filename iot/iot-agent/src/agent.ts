@@ -1,30 +1,32 @@
-// The agent, wired: what should be (desired-state.ts) to the lanes that make it so (lanes.ts), and back to what is told (status-sender.ts).
-// It works from its own disk before NATS was ever reached. Ends when the signal is aborted; what runs on the Topology keeps running. What
-// a person at the device sees and asks of it goes through
-// local-api.ts and systemd's STATUS.
+// The agent, wired in one direction: what should be (desired/) to the workers that make it so
+// (reconcile/), and their reports to whoever wants to hear of them: the status in NATS (status/),
+// systemd (systemd/), the history and the person at the device (local/). Each part knows those
+// above it and says nothing to those below, which subscribe to its events. The agent works from its
+// own disk before NATS was ever reached, and ends when the signal is aborted. What runs on the
+// Topology keeps running.
 
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
-import type { DeploymentName, DeploymentReport, DeviceStatus } from "@iot/contracts";
-import { connectMessaging, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
-import { bootId } from "./device/boot-id.ts";
+import type { DeviceStatus } from "@iot/contracts";
+import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config/config.ts";
-import { ConnectionNow } from "./local/connection-now.ts";
-import type { CredentialSource } from "./config/credentials.ts";
+import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
-import { History } from "./status/history.ts";
-import { Holds } from "./reconcile/holds.ts";
-import { Lanes } from "./reconcile/lanes.ts";
-import { historyEntry, localActions, sinceOf } from "./local/local-actions.ts";
-import { openLocalApi } from "./local/local-api.ts";
-import { Problems } from "./status/problems.ts";
-import { SentenceTeller } from "./systemd/sentence-teller.ts";
-import type { ServiceManager } from "./systemd/service-manager.ts";
+import { Problems } from "./desired/problems.ts";
 import { StateStore } from "./desired/state-store.ts";
+import { bootId } from "./device/boot-id.ts";
+import { ConnectionNow } from "./local/connection-now.ts";
+import { localActions } from "./local/local-actions.ts";
+import { openLocalSocket } from "./local/local-socket.ts";
+import { Holds } from "./reconcile/holds.ts";
+import { Workers } from "./reconcile/workers.ts";
+import { History, historyEntry } from "./status/history.ts";
+import { Reports } from "./status/reports.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
-import { AGENT_VERSION } from "./version.ts";
-import { type Handling, keepWatchdogFed } from "./systemd/watchdog.ts";
+import { SentencePublisher } from "./systemd/sentence-publisher.ts";
+import type { ServiceManager } from "./systemd/service-manager.ts";
+import { keepWatchdogFed } from "./systemd/watchdog.ts";
 
 const STATUSES_PER_PING = 10;
 
@@ -40,128 +42,108 @@ export interface AgentOptions {
 }
 
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { config, credentials, variants, inventory, serviceManager, log, signal } = options;
-  const { device, labels, stateDir, runDir, statusIntervalMs, relistIntervalMs, natsUrls, natsCaFile: caFile } = config;
+  const { config, serviceManager, log, signal } = options;
+  const parts = wire(options, await bootId());
+  const { history, holds, desired, workers, reports, sender, sentence } = parts;
+  await Promise.all([desired.load(), history.load(), holds.load()]);
+  workers.start(signal);
+  const watchdog = keepWatchdogFed({
+    watchdogMs: serviceManager.watchdogMs,
+    handlings: () => [...workers.handlings(), ...desired.handlings(), ...sender.handlings()],
+    feed: () => serviceManager.feedWatchdog(),
+    log,
+    signal,
+  });
+  await openLocalSocket({ folder: config.runDir, actions: localActions({ device: config.device, ...parts }), log, signal });
+  // It is ready before NATS is reached: what runs on the device does not need NATS.
+  serviceManager.ready();
+  sentence.changed();
+  try {
+    await followUntilAborted(options, parts);
+  } finally {
+    serviceManager.stopping();
+    await Promise.all([desired, workers, reports, sender, sentence, holds].map((part) => part.close()));
+    await watchdog;
+    await history.close();
+  }
+}
+
+interface Parts {
+  readonly history: History;
+  readonly connection: ConnectionNow;
+  readonly holds: Holds;
+  readonly desired: DesiredState;
+  readonly workers: Workers;
+  readonly reports: Reports;
+  readonly sender: StatusSender;
+  readonly sentence: SentencePublisher;
+  readonly status: () => DeviceStatus;
+}
+
+function wire({ config, variants, inventory, serviceManager, log }: AgentOptions, boot: string): Parts {
+  const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
   const identity = { device, agentVersion: AGENT_VERSION };
-  const boot = await bootId();
   const history = new History({ folder: stateDir, log });
   const connection = new ConnectionNow(natsUrls);
-  const problems = new Problems({
-    log,
-    onChange: () => {
-      sender.changed();
-      sentence.changed();
-    },
-  });
-  const holds: Holds = new Holds({
-    folder: stateDir,
-    bootId: boot,
-    log,
-    onChange: (name) => lanes.look(name, true),
-  });
-  const desired: DesiredState = new DesiredState({
-    device,
-    store: new StateStore({ folder: stateDir, log }),
-    problems,
-    log,
-    onDesired: (name, interrupt) => lanes.look(name, interrupt),
-  });
-  const status = (deployments: ReadonlyMap<DeploymentName, DeploymentReport>): DeviceStatus =>
+  const problems = new Problems({ log });
+  const holds = new Holds({ folder: stateDir, bootId: boot, log });
+  const desired = new DesiredState({ device, store: new StateStore({ folder: stateDir, log }), problems, log });
+  const workers = new Workers({ variants, desired, holds, problems, relistIntervalMs, log });
+  const reports = new Reports({ log, history });
+  const status: Parts["status"] = () =>
     deviceStatus({
       ...identity,
       statusIntervalMs,
       reportedAt: new Date().toISOString(),
       manifestRevision: desired.manifestRevision,
       problem: problems.worst(),
-      deployments,
+      deployments: reports.current(),
     });
   const sender = new StatusSender({
     statusIntervalMs,
     log,
     status,
-    remembered: (name) => sinceOf(history.last(name)),
-    onTransition: (deployment, report, message) => history.add(historyEntry(deployment, report, message)),
-    onChange: () => sentence.changed(),
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
-  const lanes = new Lanes({
-    variants,
-    desired,
-    problems,
-    relistIntervalMs,
-    log,
-    onReport: (name, report) => sender.tell(name, report),
-    onRemoved: (name) => {
-      sender.forget(name);
-      void holds.forget(name);
-    },
-    holdOf: (name) => holds.get(name),
+  const sentence = new SentencePublisher({
+    standing: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
+    publish: (text) => serviceManager.status(text),
   });
-  const sentence = new SentenceTeller({
-    standing: () => ({ connection: connection.state, deployments: sender.deployments(), problem: problems.worst() }),
-    tell: (text) => serviceManager.status(text),
-  });
+  workers.events.on("reported", (name, report) => reports.add(name, report));
+  workers.events.on("removed", (name) => reports.forget(name));
+  reports.events.on("transition", (name, report, message) => history.add(historyEntry(name, report, message)));
+  reports.events.on("changed", (change) => sender.changed(change));
+  problems.events.on("changed", () => sender.changed("transition"));
+  for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
+  return { history, connection, holds, desired, workers, reports, sender, sentence, status };
+}
 
-  await Promise.all([desired.load(), history.load(), holds.load()]);
-  lanes.start(signal);
-  const handlings = (): Handling[] => [...lanes.handlings(), ...desired.handlings(), ...sender.handlings()];
-  const watchdog = keepWatchdogFed({
-    watchdogMs: serviceManager.watchdogMs,
-    handlings,
-    feed: () => serviceManager.feedWatchdog(),
+async function followUntilAborted(options: AgentOptions, { connection, desired, sender }: Parts): Promise<void> {
+  const { config, credentials, log, signal } = options;
+  const { device, natsUrls, natsCaFile: caFile, natsConnectTimeoutMs: timeoutMs, statusIntervalMs } = config;
+  const messaging = await connectMessaging({
+    servers: natsUrls,
+    credentials,
+    caFile,
+    timeoutMs,
+    name: `iot-agent ${device}`,
+    device,
     log,
     signal,
+    // Each status is acknowledged, and one that is not makes the connection prove itself, so more
+    // pings would only cost their bytes.
+    pingIntervalMs: STATUSES_PER_PING * statusIntervalMs,
+    onState: (state) => connection.become(state),
   });
-  await openLocalApi({
-    folder: runDir,
-    actions: localActions({
-      device,
-      desired,
-      lanes,
-      sender,
-      holds,
-      history,
-      status: () => ({ ...status(sender.deployments()), connection: connection.shown() }),
-    }),
-    log,
-    signal,
-  });
-  // Not when NATS is reached: what runs here needs neither.
-  serviceManager.ready();
-  sentence.changed();
-  try {
-    // Each status is acknowledged, and one that is not makes the connection prove itself: pings would only cost their bytes.
-    const pingIntervalMs = STATUSES_PER_PING * statusIntervalMs;
-    const { user, pass } = await credentials.natsCredentials(signal);
-    const messaging = await connectMessaging({
-      servers: natsUrls,
-      user,
-      pass,
-      caFile,
-      name: `iot-agent ${device}`,
-      device,
-      log,
-      signal,
-      pingIntervalMs,
-      onState: (state) => {
-        connection.become(state);
-        sentence.changed();
-      },
-    });
-    const writer = openStatusWriter(messaging, device);
-    desired.follow(openDeviceReader(messaging, device), signal);
+  const writer = openStatusWriter(messaging, device);
+  desired.follow(openDeviceReader(messaging, device), signal);
+  sender.attach(writer);
+  messaging.onReconnect(() => {
+    desired.readAgain();
     sender.attach(writer);
-    messaging.onReconnect(() => {
-      desired.readAgain();
-      sender.attach(writer);
-    });
-    await aborted(signal);
-    await messaging.close();
-  } finally {
-    serviceManager.stopping();
-    await Promise.all([desired.close(), lanes.close(), sender.close(), sentence.close(), holds.close(), watchdog]);
-    await history.close();
-  }
+  });
+  await aborted(signal);
+  await messaging.close();
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { DEFAULT_CONFIG_FILE, readArguments } from "./arguments.ts";
+import { readArguments } from "./arguments.ts";
+import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 
 test.each([
   ["the service manager's", [], false, { config: DEFAULT_CONFIG_FILE, command: null }],

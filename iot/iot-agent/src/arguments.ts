@@ -1,15 +1,21 @@
-// The command line as far as it says which of the two the process is: the agent, or a command of a person. What stands after a command's
-// name is the command's own.
+// The command line, as far as it says which of the two the process is: the agent, or a command of a
+// person. Each command parses what stands after its name.
 
-export const DEFAULT_CONFIG_FILE = "/etc/iot-agent/config.toml";
+import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 
 export interface Arguments {
   readonly config: string;
-  /** Null: be the agent. Else a command's name and its arguments; what is wrong or only asks for help is one too. */
+  /**
+   * A command's name and its arguments; what is wrong or only asks for help is one, too. Null: be
+   * the agent.
+   */
   readonly command: readonly string[] | null;
 }
 
-/** `isTerminal`: whoever types the bare name there wants to know what it is; a service manager has no terminal. */
+/**
+ * `isTerminal`: a person who types the bare name wants to know what it is. A service manager has no
+ * terminal.
+ */
 export function readArguments(argv: readonly string[], { isTerminal }: { readonly isTerminal: boolean }): Arguments {
   const [first, second, ...rest] = argv;
   if (first === undefined) return { config: DEFAULT_CONFIG_FILE, command: isTerminal ? ["--help"] : null };

@@ -1,15 +1,17 @@
-// The agent's long-running process: its configuration, the Topology of this device, and the Score variants that it serves.
+// The agent's long-running process: its configuration, the Topology of this device, and the Score
+// variants that it serves.
 
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
 import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./device/boot-id.ts";
 import { collectGarbage } from "./device/collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config/config.ts";
-import { tomlShared } from "./config/credentials.ts";
+import { tomlCredentials } from "./config/credentials.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
 import { PodmanDevice } from "./device/topology.ts";
@@ -18,22 +20,22 @@ import { PodmanDevice } from "./device/topology.ts";
 export async function runDaemon(configFile: string): Promise<never> {
   const log = createLog({ name: "iot-agent" });
   const serviceManager = connectServiceManager(process.env);
-  // Else `ps` and `systemctl status` call it MainThread, as Node calls its first thread.
+  // Node calls its first thread MainThread, and `ps` and `systemctl status` would show that.
   await writeFile("/proc/self/comm", "iot-agent").catch(() => undefined);
   return runUntilSignalled(
     async (signal) => {
-      const { config, warnings } = await readConfigOrTell(configFile, serviceManager);
+      const { config, warnings } = await readConfigOrReport(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
       await assertOnlyAgent(config);
       const boot = await bootId();
       const memory = (name: string) => ({
         folder: join(config.stateDir, name),
-        onCorrupt: (told: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
-          log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", told),
+        onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
+          log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
       });
       const device = new PodmanDevice({
         device: { id: config.device, labels: config.labels, bootId: boot },
-        podman: connectPodman({ socketPath: config.podmanSocket }),
+        podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
         networkRemains: {
           runFolder: config.userRunDir,
           onLost: (namespace) => log.warn("what a Podman that was killed left of a network is ended: no container had it", { namespace }),
@@ -48,8 +50,8 @@ export async function runDaemon(configFile: string): Promise<never> {
       collectGarbage();
       await runAgent({
         config,
-        credentials: tomlShared(config.credentials, log),
-        variants: [bind(podmanV0, device)],
+        credentials: tomlCredentials({ file: configFile, device: config.device, log }),
+        variants: [bind(podmanV0(IOT_AGENT), device)],
         inventory: (aborted) => device.inventory(aborted),
         serviceManager,
         log,
@@ -60,7 +62,7 @@ export async function runDaemon(configFile: string): Promise<never> {
   );
 }
 
-async function readConfigOrTell(file: string, serviceManager: ServiceManager): Promise<ConfigRead> {
+async function readConfigOrReport(file: string, serviceManager: ServiceManager): Promise<ConfigRead> {
   try {
     return await readConfig(file, process.env);
   } catch (error) {

@@ -1,5 +1,5 @@
-// What takes the place of `node:tls` in the bundle (`--alias`): Node's own, loaded when a server first wants it. Loaded at the start
-// it costs 1 MB of private memory, also where nobody uses TLS.
+// What takes the place of `node:tls` in the bundle (`--alias`): Node's own, loaded when a server
+// first wants it. Loaded at the start it costs 1 MB of private memory, also where nobody uses TLS.
 
 import type { ConnectionOptions, PeerCertificate, TLSSocket as NodeTlsSocket } from "node:tls";
 import type * as nodeTls from "node:tls";

@@ -1,5 +1,6 @@
-// Every reason that a device can report has a line in docs/runbooks/reasons.md, and every page that is named there exists. Reasons are found
-// in the sources as what they are: string literals in PascalCase.
+// Every reason that a device can report has a line in docs/runbooks/reasons.md, and every page that
+// is named there exists. Reasons are found in the sources as what they are: string literals in
+// PascalCase.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +9,9 @@ import { expect, test } from "vitest";
 const TOP = join(import.meta.dirname, "../../..");
 const RUNBOOKS = join(TOP, "docs/runbooks");
 
-/** Such literals that are no reasons: names of errors, properties of systemd, words of sentences. */
+/**
+ * Such literals that are no reasons: names of errors, properties of systemd, words of sentences.
+ */
 const NO_REASONS = new Set(
   "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman".split(
     " ",

@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { fileStartList, fileSwapJournal, openImageLedger } from "@harmony/podman";
 import { createLog } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { asDeploymentName } from "@iot/contracts";
+import { asDeploymentName, Done, HeldUntil, LocalExplanation, LocalHistory, LocalStatus, Released } from "@iot/contracts";
 import { makeTempFolder } from "@iot/testkit";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type * as z from "zod/mini";
-import { Done, HeldUntil, LocalExplanation, LocalHistory, LocalStatus, Released } from "./commands/answers.ts";
+
 import { History } from "./status/history.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { StateStore } from "./desired/state-store.ts";
@@ -72,7 +72,7 @@ describe.each(releases)("of %s", (release) => {
   test("a hold is read", async () => {
     const setAt = /"setAt":"([^"]+)"/.exec(JSON.stringify(await json("holds.json")))?.[1] ?? "";
     const now = () => ({ uptimeMs: 0, wallMs: Date.parse(setAt) });
-    const holds = new Holds({ folder, bootId: "of a later boot", log, onChange: () => undefined, now });
+    const holds = new Holds({ folder, bootId: "of a later boot", log, now });
     await holds.load();
     expect(holds.get(asDeploymentName("held"))).toMatchObject({ reason: "calibration of the scale" });
     await holds.close();
@@ -94,4 +94,20 @@ describe.each(releases)("of %s", (release) => {
     const ledger = openImageLedger({ folder, bootId: "another", onCorrupt });
     expect(await ledger.pulled()).toEqual(Reflect.get(Object(await json("images.json")), "pulled"));
   });
+});
+
+test("a history that a newer agent has written loses nothing to an older one", async () => {
+  const temporary = await makeTempFolder("newer");
+  onTestFinished(() => temporary.remove());
+  const file = join(temporary.path, "history.jsonl");
+  await cp(join(RECORDED, "made-up-newer/history-unknown-phase.jsonl"), file);
+  const before = await readFile(file, "utf8");
+  const lines: string[] = [];
+  const log = createLog({ name: "newer", format: "text", write: (line) => void lines.push(line) });
+  const history = new History({ folder: temporary.path, log });
+  await history.load();
+  expect(history.last("swap")).toMatchObject({ phase: "Verifying" });
+  await history.close();
+  expect(await readFile(file, "utf8")).toBe(before);
+  expect(lines).toEqual([]);
 });

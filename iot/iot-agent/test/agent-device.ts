@@ -66,4 +66,4 @@ export async function startAgentDevice(options: {
   };
 }
 
-const ANY = [0, 1, 2, 3, 4, 7];
+const ANY = [0, 1, 2, 3, 4, 7, 125];

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bind } from "@harmony/core";
 import { createLog, type Log } from "@harmony/runtime";
+import { fixedCredentials } from "@iot/messaging/device";
 import { makeTempFolder } from "@iot/testkit";
 import { connectServiceManager, runAgent } from "../src/index.ts";
 import { DEVICE } from "./central.ts";
@@ -68,8 +69,9 @@ export function runFileAgent(options: { folder: string; stateDir: string; natsUr
       relistIntervalMs: 500,
       natsUrls: [natsUrl],
       natsCaFile: undefined,
+      natsConnectTimeoutMs: undefined,
     },
-    credentials: { natsCredentials: () => Promise.resolve({ user: "u", pass: "p" }) },
+    credentials: fixedCredentials({ user: "u", pass: "p" }),
     variants: [bind(fileVariant("FileV0"), topology), bind(fileVariant("OtherFileV0"), topology)],
     inventory: (aborted) => topology.inventory(aborted),
     serviceManager: connectServiceManager({}),

@@ -2,7 +2,7 @@
 // containers, started without the agent after a power cut, removed and purged; then the installation without dpkg. One device, one
 // story: each test goes on from the one before.
 
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildDebianPackage, buildExecutable, copyrightFile, hostTarget, versionOfCommit } from "@iot/build";
 import {
@@ -22,6 +22,7 @@ import {
 import { afterAll, beforeAll, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { Central, DEVICE } from "./central.ts";
+import { expectNothingTaken, plantLinks } from "./plant-links.ts";
 
 const PASSWORD = 'right"\\-pass#word';
 const USERS = `authorization { users = [{ user: iot-agent, password: ${JSON.stringify(PASSWORD)} }, { user: central, password: central }] }
@@ -80,10 +81,18 @@ async function buildPackages(path: string): Promise<typeof packages> {
 }
 
 function install(...options: readonly string[]): Promise<RunResult> {
+  return run([...installer(), "--nats-pass", "-", ...options], { stdin: PASSWORD, ...INSTALLING });
+}
+
+const installWith = (password: readonly string[], env: Record<string, string>): Promise<RunResult> =>
+  run([...installer(), ...password, "--file", packages.older, "--nats-url", nats.url], { env, ...INSTALLING });
+
+const INSTALLING = { allowExitCodes: [0, 1, 3], timeoutMs: 300_000 };
+
+function installer(): readonly string[] {
   const { address, user, identityFile, knownHostsFile } = device;
   const host = ["--host", address, "--ssh-user", user, "--identity", identityFile, "--known-hosts", knownHostsFile];
-  const all = [INSTALL, ...host, "--device-id", DEVICE, "--nats-user", "iot-agent", "--nats-pass", "-", ...options];
-  return run(all, { stdin: PASSWORD, allowExitCodes: [0, 1, 3], timeoutMs: 300_000 });
+  return [INSTALL, ...host, "--device-id", DEVICE, "--nats-user", "iot-agent"];
 }
 
 const onDevice = async (...argv: readonly string[]): Promise<string> => (await device.exec(argv, { timeoutMs: 300_000 })).stdout.trim();
@@ -184,6 +193,38 @@ test("install.sh with what is right: connected; run again: no harm; the password
   expect(await onDevice("find", "/tmp", "-name", "iot-agent-install*")).toBe("");
 });
 
+test("on a device of before, whose configuration was the user's, no planted link is followed, and what it configures becomes root's", async () => {
+  await plantLinks(device);
+  const { exitCode, stdout } = await install("--file", packages.older, "--nats-url", nats.url);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining("is connected to NATS") as unknown });
+  await expectNothingTaken(device);
+});
+
+test("a password on the command line works, is warned of, and is on no other; one in a file is taken", async () => {
+  const programs = join(folder.path, "programs");
+  const log = join(folder.path, "command-lines");
+  await run(["mkdir", programs]);
+  for (const name of ["ssh", "scp"]) {
+    await writeFile(join(programs, name), `#!/bin/bash\nprintf '%q ' ${name} "$@" >>${log}\necho >>${log}\nexec /usr/bin/${name} "$@"\n`);
+    await chmod(join(programs, name), 0o755);
+  }
+  const file = join(folder.path, "password");
+  await writeFile(file, `${PASSWORD}\n`);
+  for (const [given, isWarned] of [
+    [["--nats-pass", PASSWORD], true],
+    [["--nats-pass-file", file], false],
+  ] as const) {
+    const { exitCode, stderr } = await installWith(given, { PATH: `${programs}:${process.env["PATH"] ?? ""}` });
+    expect({ exitCode, isWarned: stderr.includes("leave --nats-pass out to be asked for it") }).toEqual({ exitCode: 0, isWarned });
+  }
+  const lines = await readFile(log, "utf8");
+  expect(lines.split("\n").filter((line) => line.startsWith("ssh ")).length).toBeGreaterThan(8);
+  expect(lines).not.toContain("pass#word");
+  expect(lines).not.toContain("pass\\#word");
+  const { stdout } = await device.exec(["journalctl", "--boot", "--no-pager", "--output=json"]);
+  expect(stdout).not.toContain("pass#word");
+});
+
 test("what a person has added to the configuration stays; an agent that was switched off is started; all is flushed", async () => {
   const added = '\n[policy]\nhost_paths = [\n  "/srv/*",\n]\n\n[agent.labels]\nsite = "plant-7"\n';
   await onDevice("systemctl", "disable", "--quiet", "--now", "iot-agent");
@@ -269,8 +310,10 @@ test("an upgrade and a downgrade restart the agent, and no container notices", a
     [packages.older, older],
   ] as const) {
     await device.copyIn(file, "/root/iot-agent.deb");
+    await plantLinks(device);
     await apt("install", "/root/iot-agent.deb");
     expect(await installed()).toBe(`ii ${version}`);
+    await expectNothingTaken(device);
     expect(await onDevice("iot-agent", "--version")).toBe(`iot-agent ${version}`);
     expect(await agentPid()).not.toBe(pid);
     expect(await startedAt()).toBe(started);

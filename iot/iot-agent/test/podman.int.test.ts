@@ -16,6 +16,7 @@ import {
   startServerProcess,
   type TempFolder,
 } from "@iot/testkit";
+import { CAPABILITIES } from "@iot/contracts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Central, DEVICE } from "./central.ts";
 
@@ -97,6 +98,11 @@ test("a Score becomes a page, and the status says Running", async () => {
     services: [{ name: "hello", phase: "Running", image: "localhost/hello:1" }],
   });
   expect(await containers()).toEqual(["foreign", "hello_hello"]);
+});
+
+test("the inventory says what the device can do in words of the contract, and nothing of the agent's own parts", async () => {
+  const { inventory } = (await eventually(() => central.inventory())) ?? {};
+  expect(inventory).toMatchObject({ ok: true, value: { device: DEVICE, capabilities: [CAPABILITIES.podman] } });
 });
 
 test("another image takes its place", async () => {

@@ -6,14 +6,9 @@ import { lstat, open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, normalize } from "node:path";
 import { UserError } from "@harmony/runtime";
 import { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment, type WorkloadFile } from "@iot/workload-files";
+import type { UnreadFile } from "./finding.ts";
 import { isKustomization } from "./kustomize-warnings.ts";
 import { notCarriedByGit, submodulesIn } from "./work-tree.ts";
-
-/** Why the git source would not read it, and what would mend that. */
-export interface UnreadFile {
-  readonly path: string;
-  readonly message: string;
-}
 
 export interface FoundFiles {
   readonly files: readonly WorkloadFile[];

@@ -5,7 +5,7 @@
 import { dirname, join } from "node:path";
 import type { WorkloadFile } from "@iot/workload-files";
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument, type Node } from "yaml";
-import type { Finding } from "./lint-files.ts";
+import type { Finding } from "./finding.ts";
 import { isKustomization } from "./kustomize-warnings.ts";
 
 export interface KustomizePatch {

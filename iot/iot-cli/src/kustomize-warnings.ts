@@ -7,7 +7,7 @@ import { parse } from "@harmony/schema";
 import type { WorkloadDocument, WorkloadFile } from "@iot/workload-files";
 import { isMap, isScalar, LineCounter, parseDocument, type Pair } from "yaml";
 import * as z from "zod/mini";
-import type { Finding } from "./lint-files.ts";
+import type { Finding } from "./finding.ts";
 
 /** Where Kustomize finds the images of a Score once a file of `configurations` says so; `iot init` makes one. */
 export const IMAGE_FIELD = "spec/score/data/services/image";

@@ -3,19 +3,11 @@
 
 import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { type FileIssue, type FilesResult, readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
-import type { UnreadFile } from "./find-files.ts";
+import type { Finding, UnreadFile } from "./finding.ts";
 import { type KustomizePatch, kustomizePatches } from "./kustomize-patches.ts";
 import { kustomizeWarnings } from "./kustomize-warnings.ts";
-
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  readonly message: string;
-}
 
 export interface LintResult {
   readonly findings: readonly Finding[];
@@ -23,7 +15,7 @@ export interface LintResult {
 }
 
 /** The variants that this version knows: what a device does with them is its agent's to say. */
-const VARIANTS = [podmanV0];
+const VARIANTS = [podmanV0(IOT_AGENT)];
 
 const EMPTY = "holds no document, it is empty or has only comments: delete the file, or write the Deployment";
 

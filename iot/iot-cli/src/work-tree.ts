@@ -3,7 +3,7 @@
 
 import { spawnSync } from "node:child_process";
 import { join, relative, resolve } from "node:path";
-import type { UnreadFile } from "./find-files.ts";
+import type { UnreadFile } from "./finding.ts";
 
 /** Pointers and encrypted text; another filter may leave a text that can be read. */
 const STORES_ANOTHER_TEXT = /^(lfs|.*crypt.*|.*vault.*|sops.*|age.*|gpg.*)$/;

@@ -7,7 +7,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { findFiles } from "../src/find-files.ts";
 import { repositoryFiles } from "../src/init-repository.ts";
-import { type Finding, lintFiles } from "../src/lint-files.ts";
+import type { Finding } from "../src/finding.ts";
+import { lintFiles } from "../src/lint-files.ts";
 
 it.each([
   ["replicas: [{name: hello-world, count: 3}]", ["replicas"], true],

@@ -8,6 +8,7 @@ import { backoffMs, EX_CONFIG, type Log, systemClock, UserError } from "@harmony
 import {
   connectMessaging,
   type Audit,
+  fixedCredentials,
   type DesiredStateStore,
   type Messaging,
   openAudit,
@@ -45,8 +46,7 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   const { servers, user, pass, caFile } = config.nats;
   const messaging = await connectMessaging({
     servers,
-    user,
-    pass,
+    credentials: fixedCredentials({ user, pass }),
     caFile,
     name: "iot-operator",
     log,

@@ -1,27 +1,42 @@
-// The steps that make a host what its Score says. Each says all that its execution needs, and what it will do in a sentence.
+// The steps that make a host what its Score says. Each says all that its execution needs, and in a
+// sentence what it will do.
 
+import type { AddressChange } from "./address-change.ts";
 import type { FileEffect } from "./managed-files.ts";
-import type { AddressChange } from "./static-address.ts";
 
 interface Steps {
   "set-hostname": { readonly hostname: string };
   "install-packages": { readonly packages: readonly string[] };
   "enable-ssh": object;
   "enable-time-sync": { readonly unit: string };
-  "create-user": { readonly user: string; readonly groups: readonly string[] };
+  "create-user": { readonly user: string; readonly fullName: string; readonly groups: readonly string[] };
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
-  "make-folder": Owned & { readonly path: string };
+  "make-folder": Owned & { readonly path: string; readonly group: string };
+  /** One that is there and was another's, with what is in it. `user` may read it from then on. */
+  "take-folder": { readonly path: string; readonly mode: string; readonly user: string };
   "write-file": Owned & { readonly path: string; readonly text: string; readonly purpose: string; readonly effect: FileEffect };
   "enable-podman-socket": { readonly user: string };
-  "extend-command-line": { readonly path: string; readonly parameters: readonly string[] };
+  "extend-command-line": {
+    readonly path: string;
+    readonly parameters: readonly string[];
+    /** Keeps what was in `path` before. */
+    readonly backup: string;
+    /** There from then on until the restart that the step takes. */
+    readonly restartMark: string;
+  };
   "set-address": { readonly change: AddressChange };
 }
 
 interface Owned {
   readonly mode: string;
   readonly owner: string;
+  /**
+   * The owner's own process does it: the owner may write in the folder that it is in, so root must
+   * not follow a name there.
+   */
+  readonly byOwner: boolean;
 }
 
 export type HostStep = { readonly [Kind in keyof Steps]: { readonly kind: Kind } & Steps[Kind] }[keyof Steps];
@@ -46,7 +61,9 @@ export function describeStep(step: HostStep): string {
     case "enable-linger":
       return `let ${step.user}'s services run without a login (linger)`;
     case "make-folder":
-      return `make the folder ${step.path} (${step.mode}, ${step.owner})`;
+      return `make the folder ${step.path} (${step.mode}, ${[...new Set([step.owner, step.group])].join(":")})`;
+    case "take-folder":
+      return `make the folder ${step.path} root's, with what is in it (${step.mode}, root:${step.user})`;
     case "write-file":
       return `write ${step.path}, so that ${step.purpose}`;
     case "enable-podman-socket":

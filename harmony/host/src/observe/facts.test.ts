@@ -15,7 +15,8 @@ const PI = [
   ["subuid", "65536"],
   ["subgid", "0"],
   ["lingers"],
-  ["folder", "/etc/iot-agent", "750", "iot-agent", "iot-agent"],
+  ["folder", "/etc/iot-agent", "750", "iot-agent", "iot-agent", "/"],
+  ["folder", "/srv/a", "700", "root", "root", ""],
   ["file", "/etc/a", "644", "root", "root", base64("one\ttwo\n")],
   ["port-start", "80"],
   ["time", "systemd-timesyncd", "enabled"],
@@ -42,7 +43,10 @@ test("the lines of the script become facts", () => {
     subordinateGids: 0,
     lingers: true,
     podmanSocket: { enabled: "enabled", active: "active" },
-    folders: [{ path: "/etc/iot-agent", mode: "0750", owner: "iot-agent", group: "iot-agent" }],
+    folders: [
+      { path: "/etc/iot-agent", mode: "0750", owner: "iot-agent", group: "iot-agent", holdsForeign: true },
+      { path: "/srv/a", mode: "0700", owner: "root", group: "root", holdsForeign: false },
+    ],
     files: [{ path: "/etc/a", mode: "0644", owner: "root", group: "root", text: "one\ttwo\n" }],
     unprivilegedPortStart: 80,
     timeSync: [

@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { HostFacts } from "../observe/facts.ts";
-import { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+import type { HostFacts } from "../model/host-facts.ts";
+import { linuxHostV0Schema } from "../score/linux-host-v0-schema.ts";
+import { APPLICATION } from "../../test/application.ts";
 import { managedFiles } from "../model/managed-files.ts";
 import { plan } from "./planner.ts";
-import { addressChange } from "../model/static-address.ts";
+import { addressChange } from "./static-address.ts";
 import type { HostStep } from "../model/step.ts";
 
 const KEY = "ssh-ed25519 AAAAC3Nza me@laptop";
 const OWNED = { owner: "iot-agent", group: "iot-agent" };
-const SCORE = LinuxHostV0.parse({});
+const SCHEMA = linuxHostV0Schema(APPLICATION);
+const SCORE = SCHEMA.parse({});
 
 /** A host as the default Score wants it. */
 const READY: HostFacts = {
@@ -22,8 +24,14 @@ const READY: HostFacts = {
   subordinateGids: 65_536,
   lingers: true,
   podmanSocket: { enabled: "enabled", active: "active" },
-  folders: SCORE.directories.map(({ path, mode }) => ({ path, mode, ...OWNED })),
-  files: managedFiles(SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),
+  folders: SCORE.directories.map(({ path, mode, owner }) => ({
+    path,
+    mode,
+    owner: owner === "root" ? "root" : "iot-agent",
+    group: "iot-agent",
+    holdsForeign: owner !== "root",
+  })),
+  files: managedFiles(APPLICATION, SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),
   unprivilegedPortStart: 80,
   ssh: ["disabled", "enabled"],
   timeSync: [{ unit: "systemd-timesyncd", enabled: "enabled" }],
@@ -40,8 +48,8 @@ const READY: HostFacts = {
 };
 
 function planned(data: object, facts: Partial<HostFacts>): { steps: readonly HostStep[]; reasons: readonly string[] } {
-  const desired = { name: "pi", revision: "1", scoreString: "", data: LinuxHostV0.parse(data), hold: null };
-  const { steps, blocked } = plan(desired, { ...READY, ...facts });
+  const desired = { name: "pi", revision: "1", scoreString: "", data: SCHEMA.parse(data), hold: null };
+  const { steps, blocked } = plan(APPLICATION, desired, { ...READY, ...facts });
   return { steps, reasons: blocked.map(({ reason }) => reason) };
 }
 
@@ -50,7 +58,7 @@ test("a host that is ready has nothing to do", () => {
 });
 
 test("a removal is refused", () => {
-  const { steps, blocked } = plan({ name: "pi", revision: "1", scoreString: "", data: null, hold: null }, READY);
+  const { steps, blocked } = plan(APPLICATION, { name: "pi", revision: "1", scoreString: "", data: null, hold: null }, READY);
   expect(steps).toEqual([]);
   expect(blocked[0]?.reason).toBe("NotRemovable");
 });
@@ -58,7 +66,10 @@ test("a removal is refused", () => {
 describe("each thing that differs is one step, and no other", () => {
   const ADDRESS = { address: "192.168.1.20/24", gateway: "192.168.1.1" };
   const KEYS = { path: "/home/iot-agent/.ssh/authorized_keys", mode: "0600", ...OWNED };
-  const SSH_FOLDER = { path: "/home/iot-agent/.ssh", mode: "0700", ...OWNED };
+  const SSH_FOLDER = { path: "/home/iot-agent/.ssh", mode: "0700", ...OWNED, holdsForeign: true };
+  const folder = (path: string, found: object) => ({
+    folders: READY.folders.map((each) => (each.path === path ? { ...each, ...found } : each)),
+  });
   const withKeys = (text: string) => ({ files: [...READY.files, { ...KEYS, text }], folders: [...READY.folders, SSH_FOLDER] });
   const cases: Record<string, [score: object, facts: Partial<HostFacts>, step: object | null]> = {
     "another host name": [{ hostname: "pi-2" }, {}, { kind: "set-hostname", hostname: "pi-2" }],
@@ -87,13 +98,28 @@ describe("each thing that differs is one step, and no other", () => {
     "no lingering": [{}, { lingers: false }, { kind: "enable-linger", user: "iot-agent" }],
     "a folder with other rights": [
       {},
-      { folders: READY.folders.map((each) => (each.path === "/etc/iot-agent" ? { ...each, mode: "0755" } : each)) },
-      { kind: "make-folder", path: "/etc/iot-agent", mode: "0750", owner: "iot-agent" },
+      folder("/etc/iot-agent", { mode: "0755" }),
+      { kind: "take-folder", path: "/etc/iot-agent", mode: "0750", user: "iot-agent" },
     ],
     "a folder of another owner": [
       {},
-      { folders: READY.folders.map((each) => (each.path === "/var/lib/iot-agent" ? { ...each, owner: "root" } : each)) },
-      { kind: "make-folder", path: "/var/lib/iot-agent", mode: "0700", owner: "iot-agent" },
+      folder("/var/lib/iot-agent", { owner: "root" }),
+      { kind: "make-folder", path: "/var/lib/iot-agent", mode: "0700", owner: "iot-agent", group: "iot-agent", byOwner: false },
+    ],
+    "the configuration's folder as it was the user's": [
+      {},
+      folder("/etc/iot-agent", { owner: "iot-agent" }),
+      { kind: "take-folder", path: "/etc/iot-agent", mode: "0750", user: "iot-agent" },
+    ],
+    "something of the user's in root's folder": [
+      {},
+      folder("/etc/iot-agent/secrets", { holdsForeign: true }),
+      { kind: "take-folder", path: "/etc/iot-agent/secrets" },
+    ],
+    "a folder in one of the user's is made by that user": [
+      { directories: [...SCORE.directories, { path: "/var/lib/iot-agent/more", mode: "0700" }] },
+      {},
+      { kind: "make-folder", path: "/var/lib/iot-agent/more", byOwner: true },
     ],
     "a file that somebody edited": [
       {},
@@ -118,7 +144,13 @@ describe("each thing that differs is one step, and no other", () => {
     "a Pi whose firmware turns memory off": [
       {},
       { controllers: ["cpu", "pids"], commandLine: "console=tty1 root=/dev/mmcblk0p2 cgroup_memory=1\n" },
-      { kind: "extend-command-line", path: "/boot/firmware/cmdline.txt", parameters: ["cgroup_enable=memory"] },
+      {
+        kind: "extend-command-line",
+        path: "/boot/firmware/cmdline.txt",
+        parameters: ["cgroup_enable=memory"],
+        backup: "/boot/firmware/cmdline.txt.before-iot-provision",
+        restartMark: "/run/iot-provision-restart",
+      },
     ],
     "a static address": [
       { staticAddress: ADDRESS },
@@ -156,14 +188,18 @@ test("no time service at all: it is installed, then enabled", () => {
 test("a user that is not there is created with the groups that are, and gets its ids with it", () => {
   const { steps } = planned({}, { user: null, lingers: false, subordinateUids: 0, subordinateGids: 0 });
   expect(steps).toEqual([
-    { kind: "create-user", user: "iot-agent", groups: ["dialout", "video"] },
+    { kind: "create-user", user: "iot-agent", fullName: "IoT agent", groups: ["dialout", "video"] },
     { kind: "enable-linger", user: "iot-agent" },
   ]);
 });
 
 test("an address that is there and will be there after a restart is left alone; one of the two is not enough", () => {
   const wanted = { address: "192.168.1.20/24", gateway: "192.168.1.1" };
-  const { files: kept } = addressChange("systemd-networkd", "eth0", { ...wanted, dns: [] });
+  const { files: kept } = addressChange(APPLICATION, {
+    manager: "systemd-networkd",
+    link: "eth0",
+    wanted: { ...wanted, dns: [] },
+  });
   const interfaces = [{ ifname: "eth0", addr_info: [{ local: "192.168.1.20", prefixlen: 24 }] }];
   const files = [...READY.files, ...kept.map((file) => ({ ...file, mode: "0644", owner: "root", group: "root" }))];
   const kinds = (facts: Partial<HostFacts>) => planned({ staticAddress: wanted }, facts).steps.map(({ kind }) => kind);

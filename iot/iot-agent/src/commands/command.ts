@@ -3,16 +3,8 @@
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { errorText, UserError } from "@harmony/runtime";
-import type { AgentClient } from "./agent-client.ts";
-
-/** 0 is success. */
-export const EXIT = {
-  /** What was asked for is not so, or was refused. */
-  failed: 1,
-  usage: 2,
-  notRunning: 3,
-  notPermitted: 4,
-} as const;
+import type { AgentClient } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,6 +27,8 @@ export interface Command {
   readonly summary: string;
   /** What else there is to know, for `--help`. */
   readonly details?: string;
+  /** Of root's: it opens something as root, and calls `becomeAgentUser` itself before all else. Any other is the agent's user from the start. */
+  readonly beginsAsRoot?: true;
   /** Resolves with the exit code. @throws UserError with the sentence to print. */
   run(args: readonly string[], at: Surroundings): Promise<number>;
 }

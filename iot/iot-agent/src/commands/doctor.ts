@@ -1,14 +1,17 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it should be with the command that mends it.
 // Works with and without a running agent, as root and as a member of the group; what only root may see it says.
 
+import { dirname } from "node:path";
 import { connectPodman, type Info } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
+import { LocalStatus } from "@iot/contracts";
 import { wrap } from "@iot/report";
 import { type AgentConfig, readConfig } from "../config/config.ts";
-import { LocalStatus } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { DEFAULT_CONFIG_FILE } from "../config/default-paths.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";
-import { machine } from "./doctor/machine.ts";
+import { machine } from "./machine/machine.ts";
 import {
   checkCredentials,
   checkName,
@@ -23,14 +26,15 @@ import {
 } from "./doctor/network-checks.ts";
 import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
-import { AGENT_USER, checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./doctor/user-checks.ts";
-import { podmanSocket } from "./podman-socket.ts";
-import { sentenceOf, unitState } from "./why-not-running.ts";
+import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./doctor/user-checks.ts";
+import { AGENT_USER, uidOf } from "./machine/accounts.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
+import { sentenceOf, unitState } from "./agent/why-not-running.ts";
 
 export const doctor: Command = {
   usage: "doctor [--json]",
   summary: "look at all that the agent stands on, and say what would mend it",
-  details: `\nExit code ${EXIT.failed} when something is bad. As root it sees everything: sudo iot-agent doctor.\n`,
+  details: `\nExit code ${EXIT.failed} when something is bad. As root it sees what the agent's user sees: sudo iot-agent doctor.\n`,
   async run(args, at) {
     const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
     const findings = await examine(at);
@@ -45,7 +49,7 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
   const [config, status, environments] = await Promise.all([configOf(at, uid), statusOf(at), readEnvironments()]);
   const groups = await Promise.all([
     serviceChecks(at, status),
-    userChecks(passwd),
+    userChecks(passwd, at),
     podmanChecks(at, uid, config),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
@@ -94,8 +98,10 @@ async function serviceChecks(at: Surroundings, status: LocalStatus | null): Prom
   return [good("service", unit.statusText === "" ? "runs" : unit.statusText), ...checkProblem(status?.problem)];
 }
 
-async function userChecks(passwd: string): Promise<readonly Finding[]> {
-  const [subuid, subgid, groups, lingers] = await Promise.all([
+async function userChecks(passwd: string, { configFile }: Surroundings): Promise<readonly Finding[]> {
+  const folder = dirname(configFile);
+  const [owner, subuid, subgid, groups, lingers] = await Promise.all([
+    machine.ownerOf(folder),
     machine.read("/etc/subuid"),
     machine.read("/etc/subgid"),
     machine.read("/etc/group"),
@@ -103,6 +109,8 @@ async function userChecks(passwd: string): Promise<readonly Finding[]> {
   ]);
   return [
     checkUser(passwd),
+    // Elsewhere it is the matter of whoever has put it there.
+    ...(configFile === DEFAULT_CONFIG_FILE ? [checkConfigFolder(folder, owner)] : []),
     checkSubordinateIds("/etc/subuid", subuid),
     checkSubordinateIds("/etc/subgid", subgid),
     checkLinger(lingers),
@@ -110,10 +118,9 @@ async function userChecks(passwd: string): Promise<readonly Finding[]> {
   ];
 }
 
-/** The agent's own socket only root can ask, beside the one for people. */
+/** The agent's own socket only its user can ask, beside the one for people. */
 async function podmanChecks(at: Surroundings, uid: number | null, config: AgentConfig | UserError): Promise<readonly Finding[]> {
-  const isRoot = process.getuid?.() === 0;
-  const sockets = new Set([...(isRoot && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
+  const sockets = new Set([...(isOneOf([0, uid]) && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
   const answers = await Promise.all([...sockets].map(async (socket) => ({ socket, info: await infoOf(socket, at.signal) })));
   const info = answers.map((answer) => answer.info).find((found) => !(found instanceof Error));
   return [
@@ -124,15 +131,19 @@ async function podmanChecks(at: Surroundings, uid: number | null, config: AgentC
   ];
 }
 
+function isOneOf(uids: readonly (number | null)[]): boolean {
+  return uids.includes(process.getuid?.() ?? null);
+}
+
 async function infoOf(socketPath: string, signal: AbortSignal): Promise<Info | Error> {
-  return connectPodman({ socketPath })
+  return connectPodman({ socketPath, user: AGENT_USER })
     .info(signal)
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }
 
 async function containersConf(uid: number | null): Promise<readonly string[] | null> {
   const home = `/home/${AGENT_USER}/.config/containers`;
-  const mayRead = process.getuid?.() === 0 || process.getuid?.() === uid;
+  const mayRead = isOneOf([0, uid]);
   const files = ["/usr/share/containers", "/etc/containers", home].flatMap((folder) => [`${folder}/containers.conf`]);
   const folders = ["/etc/containers/containers.conf.d", `${home}/containers.conf.d`];
   const more = await Promise.all(folders.map(async (folder) => (await machine.list(folder)).map((name) => `${folder}/${name}`)));

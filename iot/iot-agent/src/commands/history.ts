@@ -1,14 +1,15 @@
 // `iot-agent history`: the last transitions of this device's deployments, oldest first. Of a stopped agent they are read from its file, by
 // whoever may.
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "@harmony/runtime";
+import { type HistoryEntry, LocalHistory } from "@iot/contracts";
 import { wrap } from "@iot/report";
-import { HISTORY_FILE, HISTORY_KEPT, type HistoryEntry, readHistory } from "../status/history.ts";
-import { AgentNotRunning } from "./agent-client.ts";
-import { LocalHistory } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { HISTORY_FILE, HISTORY_KEPT, readHistory } from "../status/history.ts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { machine } from "./machine/machine.ts";
 
 export const history: Command = {
   usage: "history [<deployment>] [--json]",
@@ -31,7 +32,7 @@ export async function readEntries(at: Surroundings): Promise<readonly HistoryEnt
     return (await at.agent.ask(LocalHistory, { method: "GET", path: "/history" })).entries;
   } catch (error) {
     if (!(error instanceof AgentNotRunning)) throw error;
-    const text = await readFile(join(at.stateDir, HISTORY_FILE), "utf8").catch(() => null);
+    const text = await machine.read(join(at.stateDir, HISTORY_FILE));
     if (text === null) throw error;
     return readHistory(text).entries;
   }

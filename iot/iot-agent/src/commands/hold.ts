@@ -1,10 +1,10 @@
-// `iot-agent hold`, `release` and `retry`: a person takes a deployment out of the agent's hands for a time, gives it back, or has something
-// tried again that the agent would not try by itself.
+// `iot-agent hold`, `release` and `retry`: a person takes a deployment out of the agent's hands for
+// a time, gives it back, or has something tried again that the agent would not try by itself.
 
 import { UserError } from "@harmony/runtime";
-import { HOLD_MAX_SECONDS } from "../local/local-api.ts";
-import { Done, HeldUntil, Released } from "./answers.ts";
-import { type Command, EXIT, parseCommandLine } from "./command.ts";
+import { Done, HeldUntil, HOLD_MAX_SECONDS, Released } from "@iot/contracts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { type Command, parseCommandLine } from "./command.ts";
 
 export const hold: Command = {
   usage: 'hold <deployment> --for 2h --reason "…"',

@@ -1,25 +1,28 @@
 // `iot-agent load`: an image from a file, as from a USB stick where there is no registry. Read by this process, since the file may be one that
 // the agent's user may not read; then the agent looks at everything, because a deployment may have waited for it.
 
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { connectPodman, flushAll } from "@harmony/podman";
 import { errorText, UserError } from "@harmony/runtime";
-import { AgentNotRunning } from "./agent-client.ts";
-import { Done } from "./answers.ts";
-import { type Command, EXIT, parseCommandLine } from "./command.ts";
-import { podmanSocket } from "./podman-socket.ts";
+import { Done, IOT_AGENT } from "@iot/contracts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { type Command, parseCommandLine } from "./command.ts";
+import { becomeAgentUser } from "./machine/become-agent-user.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
 
 export const load: Command = {
   usage: "load FILE",
   summary: "load an image from a file, as from a USB stick",
   details: "\nFILE is what `podman save` or `docker save` writes.\n",
+  beginsAsRoot: true,
   async run(args, at) {
     const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [1, 1] });
     const [file = ""] = positionals;
-    await assertReadable(file);
+    const handle = await openToRead(file);
+    becomeAgentUser();
     const socket = await podmanSocket(at);
-    const names = await connectPodman({ socketPath: socket }).loadImage(createReadStream(file), at.signal);
+    const names = await connectPodman({ socketPath: socket, user: IOT_AGENT.user }).loadImage(handle.createReadStream(), at.signal);
     // Podman does not: without it a power cut right after can leave parts of it.
     await flushAll(at.signal);
     at.write(`loaded ${names.length === 0 ? "an image without a name" : names.join(", ")}\n`);
@@ -33,9 +36,9 @@ export const load: Command = {
   },
 };
 
-async function assertReadable(file: string): Promise<void> {
+async function openToRead(file: string): Promise<FileHandle> {
   try {
-    await (await open(file, "r")).close();
+    return await open(file, "r");
   } catch (cause) {
     throw new UserError(`cannot read ${file}: ${errorText(cause)}`, EXIT.failed, { cause });
   }

@@ -1,10 +1,13 @@
 // The commands of a person, by name, and what ends the process: the exit code, and one sentence on stderr when something is not as asked.
 
 import { errorText, UserError } from "@harmony/runtime";
-import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR, readConfig } from "../config/config.ts";
-import { AGENT_VERSION } from "../version.ts";
-import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent-client.ts";
-import { type Command, EXIT, type Surroundings } from "./command.ts";
+import { readConfig } from "../config/config.ts";
+import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR } from "../config/default-paths.ts";
+import { AGENT_VERSION } from "../config/version.ts";
+import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import type { Command, Surroundings } from "./command.ts";
+import { becomeAgentUser } from "./machine/become-agent-user.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
@@ -13,8 +16,8 @@ import { load } from "./load.ts";
 import { podman } from "./podman.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
-import { whyNotPermitted } from "./why-not-permitted.ts";
-import { whyNotRunning } from "./why-not-running.ts";
+import { whyNotPermitted } from "./agent/why-not-permitted.ts";
+import { whyNotRunning } from "./agent/why-not-running.ts";
 
 const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, load];
 
@@ -27,6 +30,7 @@ export async function runCommand(options: { readonly argv: readonly string[]; re
   process.stdout.once("error", () => process.exit(0));
   const controller = new AbortController();
   process.once("SIGINT", () => process.exit(130));
+  if (commandNamed(name)?.beginsAsRoot !== true) becomeAgentUser();
   const folders = await foldersOf(options.config);
   const at: Surroundings = {
     env: process.env,

@@ -1,11 +1,13 @@
-// `iot-agent podman`: Podman as the agent's user has it, for whoever is in its group: a plain `podman ps` of another user shows that user's
-// own containers, which are none. What follows is Podman's, and so are the terminal and the exit code.
+// `iot-agent podman`: Podman as the agent's user has it, for whoever is in its group: a plain
+// `podman ps` of another user shows that user's own containers, which are none. What follows is
+// Podman's, and so are the terminal and the exit code.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { UserError } from "@harmony/runtime";
-import { type Command, EXIT } from "./command.ts";
-import { podmanSocket } from "./podman-socket.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import type { Command } from "./command.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
 
 const SIGNALLED = 128;
 

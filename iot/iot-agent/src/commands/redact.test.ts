@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { redact, secretsOfArguments, secretsOfEnvironment } from "./redact.ts";
+import { redact, secretsOfArguments, secretsOfEnvironment } from "./machine/redact.ts";
 import { secretsOfInspected, withoutScore, withoutSecretKeys } from "./support-bundle.ts";
 
 test("secrets of an environment are those whose names say so", () => {

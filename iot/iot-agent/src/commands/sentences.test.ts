@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { renderExplanation } from "./explain.ts";
 import { parseDuration } from "./hold.ts";
-import { membersOf, notPermittedSentence } from "./why-not-permitted.ts";
-import { parseUnitState, sentenceOf } from "./why-not-running.ts";
+import { membersOf } from "./machine/accounts.ts";
+import { notPermittedSentence } from "./agent/why-not-permitted.ts";
+import { parseUnitState, sentenceOf } from "./agent/why-not-running.ts";
 
 test.each([
   [
@@ -33,6 +34,22 @@ test.each([
   const report = { phase, reason: phase, message: "so", since: "", desiredRevision: 1, runningRevision: null, services: [] };
   const answer = { device: "pi-1", deployment: "hello", report, observed: [], planned: [], blocked: [] };
   expect(renderExplanation(answer, { width: 100, nowMs: 0 })).toContain(text);
+});
+
+test("the stages of a plan are shown if they are asked for", () => {
+  const report = { phase: "Running", reason: "", message: "so", since: "", desiredRevision: 1, runningRevision: 1, services: [] } as const;
+  const answer = { device: "pi-1", deployment: "hello", report: { ...report, services: [] }, observed: [], planned: [], blocked: [] };
+  const stages = [
+    { name: "start-services", outcome: "acted", why: "a container is down" },
+    { name: "pull-images", outcome: "stoodBack", why: "no image is to be pulled" },
+  ];
+  const shown = (of: typeof stages | undefined) =>
+    renderExplanation({ ...answer, ...(of === undefined ? {} : { stages: of }) }, { width: 100, nowMs: 0 });
+  expect(shown(stages)).toContain(
+    "Stages of the planner:\n  start-services  acted: a container is down\n  pull-images     stood back: no image is to be pulled\n",
+  );
+  expect(shown([])).toContain("Stages of the planner:\n  none:");
+  expect(shown(undefined)).not.toContain("Stages");
 });
 
 test("who is not in the group, and who was not yet when he logged in", () => {

@@ -1,16 +1,17 @@
 // `iot-agent status`: what this device runs, since when, and how it is connected. From the running agent; when none runs, what its files
 // tell, for whoever may read them.
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
+import { type HistoryEntry, LocalStatus } from "@iot/contracts";
 import { renderTable, shownAge, wrap } from "@iot/report";
-import { HISTORY_FILE, type HistoryEntry, readHistory } from "../status/history.ts";
+import { HISTORY_FILE, readHistory } from "../status/history.ts";
 import { SavedState, STATE_FILE } from "../desired/state-store.ts";
-import { AgentNotRunning } from "./agent-client.ts";
-import { LocalStatus } from "./answers.ts";
-import { asJson, type Command, EXIT, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
-import { whyNotRunning } from "./why-not-running.ts";
+import { AgentNotRunning } from "./agent/agent-client.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
+import { machine } from "./machine/machine.ts";
+import { whyNotRunning } from "./agent/why-not-running.ts";
 
 export const status: Command = {
   usage: "status [--json]",
@@ -100,7 +101,7 @@ export interface LastKnown {
 
 /** Null: this user may not read it, or there is none. */
 async function lastKnown(at: Surroundings): Promise<LastKnown | null> {
-  const read = (file: string): Promise<string> => readFile(join(at.stateDir, file), "utf8").catch(() => "");
+  const read = async (file: string): Promise<string> => (await machine.read(join(at.stateDir, file))) ?? "";
   const [state, lines] = await Promise.all([read(STATE_FILE), read(HISTORY_FILE)]);
   const saved = parseJson(SavedState, state);
   if (!saved.ok) return null;

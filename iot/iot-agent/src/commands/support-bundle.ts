@@ -1,24 +1,30 @@
 // `iot-agent support-bundle`: what someone far away needs to understand this device, in one archive: doctor, status, history, journal, the
 // containers' last lines, what Podman says, the configuration and the units. Without secrets (redact.ts): each text goes through the one
-// place that takes them out. A part that cannot be had says so in its place, and never ends the command.
+// place that takes them out. A part that cannot be had says so in its place, and never ends the command. Root's only opens the file and reads
+// the journal; all else is read as the agent's user, so that no link of that user's brings in what it may not read itself.
 
-import { writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { LABELS } from "@harmony/podman";
+import { labelsOf } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { errorText, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
-import { DEFAULT_SECRETS_DIR } from "../config/config.ts";
-import { AGENT_VERSION } from "../version.ts";
-import { asJson, type Command, EXIT, parseCommandLine, type Surroundings } from "./command.ts";
+import { readConfig } from "../config/config.ts";
+import { DEFAULT_SECRETS_DIR } from "../config/default-paths.ts";
+import { AGENT_VERSION } from "../config/version.ts";
+import { EXIT } from "./agent/exit-codes.ts";
+import { asJson, type Command, parseCommandLine, type Surroundings } from "./command.ts";
 import { examine, renderFindings } from "./doctor.ts";
-import { machine } from "./doctor/machine.ts";
-import { AGENT_USER, uidOf } from "./doctor/user-checks.ts";
+import { becomeAgentUser } from "./machine/become-agent-user.ts";
+import { machine } from "./machine/machine.ts";
+import { AGENT_USER, uidOf } from "./machine/accounts.ts";
 import { readEntries, renderHistory } from "./history.ts";
-import { podmanSocket } from "./podman-socket.ts";
-import { looksSecret, redact, secretsOfArguments, secretsOfEnvironment } from "./redact.ts";
-import { runProgram } from "./run-program.ts";
+import { podmanSocket } from "./agent/podman-socket.ts";
+import { looksSecret, redact, secretsOfArguments, secretsOfEnvironment } from "./machine/redact.ts";
+import { runProgram } from "./machine/run-program.ts";
 import { renderLastKnown, renderStatus, statusOrLastKnown } from "./status.ts";
 import { tarGz } from "./tar.ts";
 
@@ -39,19 +45,28 @@ export const supportBundle: Command = {
 FILE is iot-agent-DEVICE-DATE.tar.gz in this folder unless told. Passwords, secrets and what looks like them are taken out; look through it all
 the same before it leaves the house: what an application writes to its log only you can judge.
 `,
+  beginsAsRoot: true,
   async run(args, at) {
     const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [0, 1] });
-    const texts = await collect(at);
-    const secrets = await secretsOf(at, texts);
-    const device = /"device": "([a-z0-9-]+)"/.exec(texts.get("status.json") ?? "")?.[1] ?? "device";
+    const device = await readConfig(at.configFile, at.env).then(
+      ({ config }) => config.device,
+      () => "device",
+    );
     const now = new Date();
     const file = positionals[0] ?? `iot-agent-${device}-${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}.tar.gz`;
+    const handle = await openToWrite(file);
+    const journals = await readJournals();
+    becomeAgentUser();
+    const texts: Texts = new Map([...journals, ...(await collect(at))]);
+    const secrets = await secretsOf(at, texts);
     const folder = `iot-agent-${device}`;
     const files = [...texts].map(([path, text]) => ({ path: `${folder}/${path}`, text: redact(text, secrets) }));
     try {
-      await writeFile(file, tarGz(files, now.getTime()), { mode: 0o600, flag: "wx" });
+      await handle.writeFile(tarGz(files, now.getTime()));
     } catch (cause) {
-      throw new UserError(`cannot write ${file}: ${errorText(cause)}; name another file`, EXIT.failed, { cause });
+      throw cannotWrite(file, cause);
+    } finally {
+      await handle.close();
     }
     at.write(`${file}: ${files.length} files, secrets taken out; it is yours alone (mode 0600)\n`);
     if (JOURNAL_CLOSED.test(texts.get("journal.txt") ?? ""))
@@ -61,6 +76,38 @@ the same before it leaves the house: what an application writes to its log only 
 };
 
 type Texts = Map<string, string>;
+
+/** Of that name there is none yet, nor a link. */
+async function openToWrite(file: string): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  try {
+    return await open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  } catch (cause) {
+    throw cannotWrite(file, cause);
+  }
+}
+
+function cannotWrite(file: string, cause: unknown): UserError {
+  return new UserError(`cannot write ${file}: ${errorText(cause)}; name another file`, EXIT.failed, { cause });
+}
+
+async function readJournals(): Promise<Texts> {
+  const journal = async (matches: readonly string[]): Promise<string> => {
+    const { stdout, stderr } = await runProgram(["journalctl", "--no-pager", `--lines=${JOURNAL_LINES}`, "--output=short-iso", ...matches]);
+    return `${stderr}${stdout}`;
+  };
+  const uid = uidOf((await machine.read("/etc/passwd")) ?? "", AGENT_USER);
+  // Each unit's own lines, and the user manager's about it.
+  const matches = USER_UNITS.flatMap((unit) => ["_SYSTEMD_USER_UNIT", "USER_UNIT"].map((field) => [`_UID=${uid}`, `${field}=${unit}`]));
+  const [agent, podman] = await Promise.all([
+    journal(["--unit=iot-agent"]),
+    journal(matches.flatMap((match, index) => (index === 0 ? match : ["+", ...match]))),
+  ]);
+  return new Map([
+    ["journal.txt", agent],
+    ["journal-of-podman.txt", podman],
+  ]);
+}
 
 async function collect(at: Surroundings): Promise<Texts> {
   const program = async (argv: readonly string[]): Promise<string> => {
@@ -74,10 +121,6 @@ async function collect(at: Surroundings): Promise<Texts> {
     texts.set(path, await get().catch((error: unknown) => `${errorText(error)}\n`));
   };
   const status = (): ReturnType<typeof statusOrLastKnown> => statusOrLastKnown(at);
-  const journal = async (matches: readonly string[]): Promise<string> => {
-    const { stdout, stderr } = await runProgram(["journalctl", "--no-pager", `--lines=${JOURNAL_LINES}`, "--output=short-iso", ...matches]);
-    return `${stderr}${stdout}`;
-  };
   await Promise.all([
     part("doctor.txt", async () => renderFindings(await examine(at), WIDTH)),
     part("status.txt", async () => {
@@ -90,13 +133,6 @@ async function collect(at: Surroundings): Promise<Texts> {
       return asJson(found.running ? found.status : found);
     }),
     part("history.txt", async () => renderHistory(await readEntries(at), WIDTH)),
-    part("journal.txt", () => journal(["--unit=iot-agent"])),
-    part("journal-of-podman.txt", async () => {
-      const uid = uidOf((await machine.read("/etc/passwd")) ?? "", AGENT_USER);
-      // Each unit's own lines, and the user manager's about it.
-      const matches = USER_UNITS.flatMap((unit) => ["_SYSTEMD_USER_UNIT", "USER_UNIT"].map((field) => [`_UID=${uid}`, `${field}=${unit}`]));
-      return journal(matches.flatMap((match, index) => (index === 0 ? match : ["+", ...match])));
-    }),
     part("units.txt", () => program(["systemctl", "cat", "--no-pager", "iot-agent.service"])),
     part("unit-state.txt", () => program(["systemctl", "status", "--no-pager", "--full", "--lines=0", "iot-agent.service"])),
     part("config.toml", async () =>
@@ -147,7 +183,10 @@ async function versions(program: (argv: readonly string[]) => Promise<string>): 
 
 /** A Score may carry whole files of configuration; which revision it is of stands beside it. Pure. */
 export function withoutScore(inspected: string): string {
-  return inspected.replaceAll(new RegExp(`("${LABELS.score.replaceAll(".", "\\.")}":\\s*)"(?:[^"\\\\]|\\\\.)*"`, "g"), '$1"[left out]"');
+  return inspected.replaceAll(
+    new RegExp(`("${labelsOf(IOT_AGENT).score.replaceAll(".", "\\.")}":\\s*)"(?:[^"\\\\]|\\\\.)*"`, "g"),
+    '$1"[left out]"',
+  );
 }
 
 /** Pure. */

@@ -1,4 +1,5 @@
-// A tar archive of a few texts (ustar), in memory: a support bundle is written in one go and holds nothing that would need more.
+// A tar archive of a few texts (ustar), in memory: a support bundle is written in one go and holds
+// nothing that would need more.
 
 import { gzipSync } from "node:zlib";
 

@@ -1,23 +1,28 @@
-// What should be on this device: follows its manifest and the Scores that the manifest names, keeps them on disk, and tells which
-// deployment to look at. What to do about it is the lanes'. The rules of removal are in take-manifest.ts; whatever cannot be read
-// changes nothing here but what is told of it.
+// What should be on this device: follows its manifest and the Scores that the manifest names, keeps
+// them on disk, and says which deployment changed. The workers do something about it. The rules of
+// removal are in take-manifest.ts. What cannot be read changes nothing here but what is reported of
+// it.
 
+import { EventEmitter } from "node:events";
 import type { Workload } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentName, type DeviceId } from "@iot/contracts";
 import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
-import type { Problems } from "../status/problems.ts";
+import type { Problems } from "./problems.ts";
 import type { DeploymentRecord, StateStore } from "./state-store.ts";
 import { orphans, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
-/** Notices and reconnects come sooner. This is for a notice that was lost on a connection that was not, and each costs a metered link 500 bytes. */
+/**
+ * Notices and reconnects come sooner. This finds a notice that was lost while the connection was
+ * not. Each reading costs a metered link 500 bytes.
+ */
 const REREAD_MS = 15 * 60_000;
 const RETRY = { baseMs: 500, maxMs: 30_000 };
 const FETCHES_AT_ONCE = 8;
-/** Longer than any answer of NATS is waited for, or the disk's. */
+/** Longer than the agent waits for any answer of NATS or of the disk. */
 const READ_LIMIT_MS = 10 * 60_000;
-/** A disk that was full has room again when a person has made it. */
+/** A full disk has room again when a person has made some. */
 const SAVE_AGAIN_MS = 10_000;
 
 /** Why a deployment's Score is not in hand at the revision that the manifest names. */
@@ -32,24 +37,30 @@ export interface DesiredStateOptions {
   readonly store: StateStore;
   readonly problems: Problems;
   readonly log: Log;
-  /** `interrupt`: what is being done for it is known to be out of date. */
-  readonly onDesired: (name: DeploymentName, interrupt: boolean) => void;
 }
 
 export class DesiredState {
+  /**
+   * What should be of a deployment changed. `isOutOfDate`: what is being done for it is known to be
+   * out of date.
+   */
+  readonly events = new EventEmitter<{ changed: [name: DeploymentName, isOutOfDate: boolean] }>();
   readonly #options: DesiredStateOptions;
   readonly #manifest: KeyedQueue<"manifest">;
   readonly #scores: KeyedQueue<DeploymentName>;
   readonly #troubles = new Map<DeploymentName, ScoreTrouble>();
   readonly #attempts = new Map<string, number>();
   #saveAgain: NodeJS.Timeout | undefined;
-  /** Names whose Score is to be read again although the revision is the one in hand: revisions repeat in a store that went back. */
+  /**
+   * Names whose Score is read again although the revision is the one in hand: revisions repeat in a
+   * store that went back.
+   */
   readonly #refetch = new Set<DeploymentName>();
-  readonly #toldKept = new Set<string>();
-  readonly #toldUnknown = new Set<string>();
+  readonly #loggedKept = new Set<string>();
+  readonly #loggedUnknown = new Set<string>();
   #records: Records = new Map();
   #version: ManifestVersion | null = null;
-  /** Of the manifest read in this life; null: none was. */
+  /** The sources of the manifest that this process has read. Null: it has read none. */
   #sources: readonly string[] | null = null;
   #judge = new ManifestJudge(null);
   #reader: DeviceReader | null = null;
@@ -99,19 +110,19 @@ export class DesiredState {
     this.readAgain();
   }
 
-  /** Also tries every Score again that could not be read: a connection may be back. */
+  /** Reads the manifest, and every Score that could not be read: a connection may be back. */
   readAgain(): void {
     this.#manifest.add("manifest");
     for (const name of this.#troubles.keys()) this.#scores.add(name);
   }
 
-  /** Told at each relist what the Topology carries. */
+  /** Called at each relist with what the Topology carries. */
   async adopt(workloads: readonly Workload[]): Promise<void> {
     if (this.#sources === null) return;
     const { remove, unknown } = orphans(workloads, this.#records, this.#sources);
     for (const name of unknown) {
-      if (this.#toldUnknown.has(name)) continue;
-      this.#toldUnknown.add(name);
+      if (this.#loggedUnknown.has(name)) continue;
+      this.#loggedUnknown.add(name);
       this.#options.log.warn("a workload carries our label and does not say whose it is; it is left alone, and a person may remove it", {
         deployment: name,
       });
@@ -121,11 +132,14 @@ export class DesiredState {
     await this.#save();
     for (const name of remove.keys()) {
       this.#options.log.info("removing what no manifest names any more", { deployment: name });
-      this.#options.onDesired(name, false);
+      this.events.emit("changed", name, false);
     }
   }
 
-  /** The Score in hand is one that its variant takes. On disk with the next Score, before which it does not matter. */
+  /**
+   * The variant takes the Score in hand. This comes to disk with the next Score; before that it
+   * does not matter.
+   */
   accepted(name: DeploymentName): void {
     const record = this.#records.get(name);
     const score = record?.score ?? null;
@@ -157,7 +171,7 @@ export class DesiredState {
 
   async #readManifest(signal: AbortSignal): Promise<number> {
     if (this.#reader === null) return REREAD_MS;
-    const { problems, onDesired } = this.#options;
+    const { problems } = this.#options;
     const read = await this.#reader.readManifest(signal);
     if (read.kind === "unreadable") {
       problems.set("manifest", { reason: read.reason, message: read.message });
@@ -169,7 +183,8 @@ export class DesiredState {
         reason: "NoManifest",
         message: `no operator has written a manifest for device "${this.#options.device}"; what runs stays: check that an operator runs and that device_id is spelled as in targetDevices`,
       });
-      // One that was followed before is missed: a store is being restored, or somebody else's answer was taken for this one.
+      // A manifest was followed before and is missed: a store is being restored, or a wrong answer
+      // was believed.
       return this.#version === null ? spread(REREAD_MS) : RETRY.maxMs;
     }
     const verdict = this.#judge.judge(read, systemClock.monotonicMs());
@@ -190,20 +205,20 @@ export class DesiredState {
       this.#scores.add(name, { interrupt: true });
     }
     // A removal that is under way is out of date when the name is wanted again.
-    for (const name of taken.touch) onDesired(name, before.get(name)?.removing === true);
-    this.#tellKept(taken.kept);
-    // A removal is on disk before it begins, so that one that is cut short goes on after a restart without a network.
+    for (const name of taken.touch) this.events.emit("changed", name, before.get(name)?.removing === true);
+    this.#logKept(taken.kept);
+    // A removal is on disk before it begins, so that one that is cut short goes on after a restart
+    // without a network.
     if (isNew || taken.remove.length > 0 || taken.touch.length > 0) await this.#save();
     for (const name of taken.remove) {
       this.#troubles.delete(name);
-      onDesired(name, true);
+      this.events.emit("changed", name, true);
     }
     return spread(REREAD_MS);
   }
 
   async #readScore(name: DeploymentName, signal: AbortSignal): Promise<number | null> {
     const record = this.#records.get(name);
-    const { log, onDesired } = this.#options;
     const isInHand = record?.score?.revision === record?.entry.revision && !this.#refetch.has(name);
     if (this.#reader === null || record === undefined || record.removing || isInHand) {
       if (isInHand) this.#setTrouble(name, null);
@@ -211,7 +226,8 @@ export class DesiredState {
     }
     const { revision } = record.entry;
     const read = await this.#reader.readScore({ deployment: name, revision }, signal);
-    // The manifest may have gone on meanwhile: then this read is of no use, and the next one is under way.
+    // The manifest may have gone on meanwhile: then this read is of no use, and the next one is
+    // under way.
     const now = this.#records.get(name);
     if (now === undefined || now.removing || now.entry.revision !== revision) return 0;
     if (read.kind !== "found") {
@@ -226,9 +242,9 @@ export class DesiredState {
     this.#attempts.delete(name);
     this.#refetch.delete(name);
     this.#records = new Map(this.#records).set(name, { ...now, score: { revision, scoreString: read.scoreString } });
-    log.info("received desired state", { deployment: name, revision });
+    this.#options.log.info("received desired state", { deployment: name, revision });
     this.#troubles.delete(name);
-    onDesired(name, isOther);
+    this.events.emit("changed", name, isOther);
     await this.#save();
     return null;
   }
@@ -238,7 +254,7 @@ export class DesiredState {
     if (before?.message === trouble?.message) return;
     if (trouble === null) this.#troubles.delete(name);
     else this.#troubles.set(name, trouble);
-    this.#options.onDesired(name, false);
+    this.events.emit("changed", name, false);
   }
 
   async #save(): Promise<void> {
@@ -267,17 +283,17 @@ export class DesiredState {
     return backoffMs(attempt, RETRY);
   }
 
-  #tellKept(kept: readonly { readonly name: DeploymentName; readonly source: string }[]): void {
+  #logKept(kept: readonly { readonly name: DeploymentName; readonly source: string }[]): void {
     const current = new Set(kept.map(({ name, source }) => `${name} ${source}`));
     for (const { name, source } of kept) {
-      if (this.#toldKept.has(`${name} ${source}`)) continue;
+      if (this.#loggedKept.has(`${name} ${source}`)) continue;
       this.#options.log.info("the manifest does not name a deployment whose source has not written yet; it stays", {
         deployment: name,
         source,
       });
     }
-    this.#toldKept.clear();
-    for (const text of current) this.#toldKept.add(text);
+    this.#loggedKept.clear();
+    for (const text of current) this.#loggedKept.add(text);
   }
 }
 

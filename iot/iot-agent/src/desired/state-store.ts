@@ -1,5 +1,6 @@
-// The desired state as it was last taken, on disk, so that the device goes on from it after a power cut without a network. A file that
-// cannot be read is kept under another name and told, never fatal: NATS and the Topology itself say it all again.
+// The desired state as it was last taken, on disk, so that the device goes on from it after a power
+// cut without a network. A file that cannot be read is never fatal: it is kept under another name
+// and logged, since NATS and the Topology say it all again.
 
 import { join } from "node:path";
 import { keepAside, type Log, readDurably, writeFileDurably } from "@harmony/runtime";
@@ -11,13 +12,16 @@ const ScoreInHand = z.looseObject({ revision: z.int(), scoreString: z.string() }
 export type ScoreInHand = z.output<typeof ScoreInHand>;
 
 export const DeploymentRecord = z.looseObject({
-  /** As the last manifest that named it had it. */
+  /** The entry of the last manifest that named the deployment. */
   entry: ManifestEntry,
-  /** The Score in hand, which may be of an older revision than the entry names; null: none was read yet. */
+  /**
+   * The Score in hand, which may be of an older revision than the entry names. Null: none was read
+   * yet.
+   */
   score: z.nullable(ScoreInHand),
   /** The last Score that its variant took. It stays in force while the one in hand is rejected. */
   accepted: z.optional(ScoreInHand),
-  /** A manifest said so; the record goes when nothing of it is left. */
+  /** A manifest said so. The record goes when nothing of the deployment is left. */
   removing: z.boolean(),
 });
 export type DeploymentRecord = z.output<typeof DeploymentRecord>;
@@ -52,10 +56,10 @@ export class StateStore {
         this.#log.error("cannot read the saved desired state; going on without it", { file: this.#path(), error: read.error });
         return null;
       case "corrupt":
-        return this.#tellUnused(read.why, read.keptAs);
+        return this.#logUnused(read.why, read.keptAs);
       case "found": {
         const { device: owner } = read.value;
-        return owner === device ? read.value : this.#tellUnused(`it is of device "${owner}"`, await keepAside(this.#path(), `of-${owner}`));
+        return owner === device ? read.value : this.#logUnused(`it is of device "${owner}"`, await keepAside(this.#path(), `of-${owner}`));
       }
     }
   }
@@ -68,7 +72,7 @@ export class StateStore {
     await write;
   }
 
-  #tellUnused(why: string, keptAs: string): null {
+  #logUnused(why: string, keptAs: string): null {
     this.#log.warn("the saved desired state is not used; what runs stays, and NATS tells it again", { why, keptAs });
     return null;
   }

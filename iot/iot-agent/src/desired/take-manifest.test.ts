@@ -2,7 +2,7 @@ import type { Manifest } from "@iot/contracts";
 import { asDeploymentName } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
 import type { DeploymentRecord } from "./state-store.ts";
-import { formatOrigin, orphans, parseOrigin, takeManifest } from "./take-manifest.ts";
+import { orphans, takeManifest } from "./take-manifest.ts";
 
 const entry = (revision: number, source = "git") => ({ revision, generation: 1, uid: "u", source, namespace: "default" });
 const record = (revision: number, more: Partial<DeploymentRecord> = {}): DeploymentRecord => ({
@@ -33,6 +33,12 @@ describe("a manifest", () => {
       manifest({ a: { ...entry(3), generation: 2 } }),
       { fetch: ["a"], touch: ["a"] },
     ],
+    [
+      "with a field of a later version changes nothing but that it is looked at",
+      { a: record(3) },
+      manifest({ a: { ...entry(3), signature: "s" } }),
+      { fetch: [], remove: [], touch: ["a"], kept: [] },
+    ],
     ["that does not name one of its source removes it", { a: record(3) }, manifest({}), { remove: ["a"], kept: [] }],
     [
       "keeps what is of a source that has not written",
@@ -51,6 +57,11 @@ describe("a manifest", () => {
     ],
   ])("%s", (_, before, after, expected) => {
     expect(takeManifest(records(before), after, still)).toMatchObject(expected);
+  });
+
+  test("keeps the fields of a later version with the entry", () => {
+    const later = { ...entry(3), signature: { by: "ann", over: 3 } };
+    expect(takeManifest(records({ a: record(3) }), manifest({ a: later }), still).records.get(asDeploymentName("a"))?.entry).toEqual(later);
   });
 
   test("keeps the Score in hand until the new one is read", () => {
@@ -78,12 +89,5 @@ describe("what is on the Topology and known to nobody", () => {
     expect([...remove.keys()]).toEqual(["gone"]);
     expect(remove.get(asDeploymentName("gone"))).toMatchObject({ removing: true, entry: { source: "git", revision: 4 } });
     expect(unknown).toEqual(["nobody", "Bad_Name"]);
-  });
-
-  test("tells its origin in words that are read back", () => {
-    const origin = { revision: 12, source: "git:demo of all" };
-    expect(formatOrigin(origin)).toBe("12 of git:demo of all");
-    expect(parseOrigin(formatOrigin(origin))).toEqual(origin);
-    expect(parseOrigin("")).toBeNull();
   });
 });

@@ -1,16 +1,20 @@
-// What a manifest changes: pure. The rule that nothing is removed by mistake lives here. A deployment goes only because a manifest
-// was read and parsed, does not name it, and lists the deployment's source among those that have written: after a wipe of the
-// bucket the first operator back has only its own entries, and what another source gave must stay.
+// What a manifest changes: pure. The rule that nothing is removed by mistake lives here. A
+// deployment goes only because a manifest was read and parsed, does not name it, and lists the
+// deployment's source among those that have written: after a wipe of the bucket the first operator
+// back has only its own entries, and what another source gave must stay.
 
 import type { Workload } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type Manifest } from "@iot/contracts";
+import { parseOrigin } from "./origin.ts";
 import type { DeploymentRecord } from "./state-store.ts";
 
 export type Records = ReadonlyMap<DeploymentName, DeploymentRecord>;
 
 export interface Taken {
   readonly records: Map<DeploymentName, DeploymentRecord>;
-  /** Names whose Score is to be read: not in hand, or perhaps not the one that the manifest names. */
+  /**
+   * Names whose Score is to be read: not in hand, or perhaps not the one that the manifest names.
+   */
   readonly fetch: readonly DeploymentName[];
   readonly remove: readonly DeploymentName[];
   /** Names that were being removed and are wanted again, or whose entry differs. */
@@ -27,7 +31,8 @@ export function takeManifest(before: Records, manifest: Manifest, options: { rea
     const known = before.get(name);
     const score = known?.score ?? null;
     records.set(name, { ...known, entry, score, removing: false });
-    // In a bucket that was wiped and filled again a revision may repeat with another Score; the object's generation does not.
+    // In a bucket that was wiped and filled again a revision may repeat with another Score; the
+    // object's generation does not.
     const isSameVersion =
       score?.revision === entry.revision && known?.entry.uid === entry.uid && known.entry.generation === entry.generation;
     if (options.refetchScores || !isSameVersion) fetch?.push(name);
@@ -45,26 +50,9 @@ export function takeManifest(before: Records, manifest: Manifest, options: { rea
 }
 
 /**
- * What the Topology says of the version that it carries: revision and source, so that an agent that has lost its memory knows to
- * whom a workload belongs. Readable, because a person sees it in `podman inspect`.
- */
-export function formatOrigin(origin: Origin): string {
-  return `${origin.revision} of ${origin.source}`;
-}
-
-export interface Origin {
-  readonly revision: number;
-  readonly source: string;
-}
-
-export function parseOrigin(text: string): Origin | null {
-  const [, revision, source] = /^(\d{1,15}) of (.+)$/s.exec(text) ?? [];
-  return revision === undefined || source === undefined ? null : { revision: Number(revision), source };
-}
-
-/**
- * Workloads on the Topology that neither the manifest nor the disk knows, of a source that has written the manifest: the deployment was
- * taken away while the agent's memory was lost. One that does not tell its source is nobody's to remove but a person's.
+ * Workloads on the Topology that neither the manifest nor the disk knows, of a source that has
+ * written the manifest: the deployment was taken away while the agent's memory was lost. One that
+ * does not tell its source is nobody's to remove but a person's.
  */
 export function orphans(
   workloads: readonly Workload[],

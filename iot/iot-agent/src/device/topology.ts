@@ -1,14 +1,34 @@
-// This device as a Topology: its processor, its user's Podman, and who it is. Facts that it does not know it leaves out.
+// This device as a Topology: its processor, its user's Podman, and who it is. It leaves out the
+// facts that it does not know.
 
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
 import type { PodmanV0Needs } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
+import { CAPABILITIES, type Capability } from "@iot/contracts";
 
 export interface PodmanDeviceCapabilities extends PodmanV0Needs {
   readonly architecture: Architecture;
 }
+
+/**
+ * What each trait is called in the inventory. Null: it is not there. The processor has a field of
+ * its own there, and the others only serve Podman: every agent that has it has them, so no selector
+ * could tell devices apart by them.
+ */
+const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capability | null>> = {
+  podman: CAPABILITIES.podman,
+  architecture: null,
+  device: null,
+  disk: null,
+  host: null,
+  imageLedger: null,
+  journal: null,
+  networkRemains: null,
+  policy: null,
+  startList: null,
+};
 
 export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
   readonly name: string;
@@ -24,7 +44,7 @@ export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
     const facts = { ...(await machineFacts()), ...podman };
     return {
       architecture: this.capabilities.architecture,
-      capabilities: Object.keys(this.capabilities).toSorted(),
+      capabilities: Object.values(PUBLIC_CAPABILITIES).filter((name) => name !== null),
       facts: Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "")),
     };
   }
@@ -39,7 +59,7 @@ export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
       };
     } catch {
       signal.throwIfAborted();
-      // Its absence is told by the status; the other facts are facts all the same.
+      // The status reports that Podman is absent. The other facts are facts all the same.
       return {};
     }
   }

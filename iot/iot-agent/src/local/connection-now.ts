@@ -1,9 +1,12 @@
-// How the connection to NATS stands, for whoever at the device wants to know: the last thing that messaging said of it.
+// How the connection to NATS stands, for the person at the device and for systemd: the last state
+// that messaging reported.
 
+import { EventEmitter } from "node:events";
+import type { LocalConnection } from "@iot/contracts";
 import type { ConnectionState } from "@iot/messaging/device";
-import type { LocalConnection } from "./local-api.ts";
 
 export class ConnectionNow {
+  readonly events = new EventEmitter<{ changed: [] }>();
   #state: ConnectionState;
 
   constructor(servers: readonly string[]) {
@@ -17,6 +20,7 @@ export class ConnectionNow {
 
   become(state: ConnectionState): void {
     this.#state = state;
+    this.events.emit("changed");
   }
 
   shown(): LocalConnection {

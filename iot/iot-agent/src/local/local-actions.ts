@@ -1,52 +1,58 @@
-// What the local API can have done, tied to the parts of the agent that do it.
+// Ties what a person may ask over the socket to the parts of the agent that do it.
 
 import { errorText } from "@harmony/runtime";
-import type { DeploymentName, DeploymentReport, DeviceId } from "@iot/contracts";
+import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, LocalExplanation } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
-import type { History, HistoryEntry } from "../status/history.ts";
+import type { History } from "../status/history.ts";
 import type { Holds } from "../reconcile/holds.ts";
-import type { Lanes } from "../reconcile/lanes.ts";
-import type { LocalActions, LocalExplanation, LocalStatus } from "./local-api.ts";
-import type { StatusSender } from "../status/status-sender.ts";
+import type { Workers } from "../reconcile/workers.ts";
+import type { ConnectionNow } from "./connection-now.ts";
+import type { LocalActions } from "./local-socket.ts";
+import type { Reports } from "../status/reports.ts";
 
 export function localActions(parts: {
   readonly device: DeviceId;
   readonly desired: DesiredState;
-  readonly lanes: Lanes;
-  readonly sender: StatusSender;
+  readonly workers: Workers;
+  readonly reports: Reports;
   readonly holds: Holds;
   readonly history: History;
-  readonly status: () => LocalStatus;
+  readonly connection: ConnectionNow;
+  readonly status: () => DeviceStatus;
 }): LocalActions {
-  const { device, desired, lanes, sender, holds, history, status } = parts;
+  const { device, desired, workers, reports, holds, history, connection, status } = parts;
   return {
     names: () => desired.names(),
-    status,
+    status: () => ({ ...status(), connection: connection.shown() }),
     history: () => history.entries(),
     explain: async (deployment, signal) => {
-      const { observed, planned, blocked } = await lookNow(lanes, deployment, signal);
-      return { device, deployment, report: sender.deployments().get(deployment) ?? NOT_YET, observed, planned, blocked };
+      const seen = await lookNow(workers, deployment, signal);
+      return { device, deployment, report: reports.current().get(deployment) ?? NOT_YET, ...seen };
     },
-    hold: (name, hold) => holds.hold(name, hold),
+    hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
-    retry: (name, signal) => lanes.retry(name, signal),
-    lookAtAll: () => lanes.lookAtAll(),
+    retry: (name, signal) => workers.retry(name, signal),
+    lookAtAll: () => workers.lookAtAll(),
   };
 }
 
-/** What cannot be looked at now is what the person wants to hear of. */
+/** The person wants to know why it cannot be looked at now, so that is part of the answer. */
 async function lookNow(
-  lanes: Pick<Lanes, "explain">,
+  workers: Pick<Workers, "explain">,
   name: DeploymentName,
   signal: AbortSignal,
-): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked">> {
+): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked" | "stages">> {
   try {
-    return (await lanes.explain(name, signal)) ?? { observed: [], planned: [], blocked: [] };
+    const { observed, planned, blocked, stages = [] } = (await workers.explain(name, signal)) ?? NOTHING_SEEN;
+    const shown = { observed: [...observed], planned: [...planned], blocked: blocked.map((each) => ({ ...each })) };
+    return stages.length === 0 ? shown : { ...shown, stages: stages.map((each) => ({ ...each })) };
   } catch (error) {
     signal.throwIfAborted();
-    return { observed: [], planned: [], blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
+    return { ...NOTHING_SEEN, blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
   }
 }
+
+const NOTHING_SEEN = { observed: [], planned: [], blocked: [], stages: [] };
 
 const NOT_YET: DeploymentReport = {
   phase: "Pending",
@@ -57,14 +63,3 @@ const NOT_YET: DeploymentReport = {
   runningRevision: null,
   services: [],
 };
-
-export function historyEntry(deployment: DeploymentName, report: DeploymentReport | null, message: string): HistoryEntry {
-  if (report === null) return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed", message, revision: null };
-  return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
-}
-
-/** What the status sender asks of the past. */
-export function sinceOf(entry: HistoryEntry | undefined): Pick<DeploymentReport, "phase" | "reason" | "since"> | undefined {
-  if (entry === undefined || entry.phase === null) return undefined;
-  return { phase: entry.phase, reason: entry.reason, since: entry.at };
-}

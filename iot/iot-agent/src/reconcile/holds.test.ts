@@ -49,9 +49,9 @@ async function open(bootId = "first"): Promise<Holds> {
     folder: folder.path,
     bootId,
     log: createLog({ name: "t", format: "text", write: (line) => void lines.push(line) }),
-    onChange: (name) => changes.push(name),
     now: () => now,
   });
+  holds.events.on("changed", (name) => changes.push(name));
   await holds.load();
   return holds;
 }
@@ -105,7 +105,6 @@ test("a hold that cannot be kept over a reboot is none", async () => {
     folder: join(folder.path, "file"),
     bootId: "first",
     log: createLog({ name: "t", write: () => undefined }),
-    onChange: (name) => changes.push(name),
   });
   await expect(nowhere.hold(hello, { forMs: HOUR, reason: "serial port" })).rejects.toThrow(/EEXIST|ENOTDIR/);
   expect(nowhere.get(hello)).toBeNull();

@@ -1,7 +1,10 @@
-// Deployments that a person holds, so that he has the serial port or the network port to himself: until when, and why, kept over restarts
-// and reboots. A hold ends at the latest after the time that was asked for: within one boot by the clock that never jumps; after a reboot
-// by the wall clock; when that stands before the hold began, nobody knows how long it lasted, and it is released.
+// Which deployments a person holds, so that he has the serial port or the network port to himself:
+// until when, and why. Holds last over restarts and reboots. A hold ends at the latest after the
+// time that was asked for: within one boot by the clock that never jumps, after a reboot by the
+// wall clock. When the wall clock stands before the hold began, nobody knows how long it lasted,
+// and it is released.
 
+import { EventEmitter } from "node:events";
 import { join } from "node:path";
 import { uptime } from "node:os";
 import type { Hold } from "@harmony/core";
@@ -31,7 +34,7 @@ export interface Now {
   readonly wallMs: number;
 }
 
-/** How long it still holds; 0: it is over. Pure. */
+/** How long it still holds. 0: it is over. Pure. */
 export function remainingMs(record: HoldRecord, now: Now): number {
   const passedMs = record.bootId === now.bootId ? now.uptimeMs - record.setAtUptimeMs : now.wallMs - Date.parse(record.setAt);
   return passedMs >= 0 && passedMs < record.forMs ? record.forMs - passedMs : 0;
@@ -41,16 +44,19 @@ export interface HoldsOptions {
   readonly folder: string;
   readonly bootId: string;
   readonly log: Log;
-  /** A hold began or ended. */
-  readonly onChange: (name: DeploymentName) => void;
   readonly now?: () => Omit<Now, "bootId">;
 }
 
 export class Holds {
+  /** A hold began or ended. */
+  readonly events = new EventEmitter<{ changed: [DeploymentName] }>();
   readonly #options: Required<HoldsOptions>;
   readonly #ends: KeyedQueue<DeploymentName>;
   readonly #records = new Map<DeploymentName, HoldRecord>();
-  /** Of holds from before this boot: what was left of them when the agent started. The wall clock may still be set back or forward. */
+  /**
+   * What was left of each hold from before this boot when the agent started. The wall clock may
+   * still be set back or forward.
+   */
   readonly #leftAtLoad = new Map<DeploymentName, { readonly leftMs: number; readonly uptimeMs: number }>();
   #saving: Promise<void> = Promise.resolve();
 
@@ -86,14 +92,15 @@ export class Holds {
     const record = this.#records.get(name);
     const leftMs = this.#leftMs(name);
     if (record === undefined || leftMs === 0) return null;
-    // A record's end does not wander by the milliseconds of this reading: it is told to the second.
+    // The end is rounded to the second, so that it does not wander by the milliseconds of this
+    // reading.
     const until = new Date(Math.round((this.#options.now().wallMs + leftMs) / 1_000) * 1_000);
     return { reason: record.reason, until: until.toISOString() };
   }
 
   /** @throws the file system's error: a hold that a reboot would forget is none. */
   async hold(name: DeploymentName, { forMs, reason }: { readonly forMs: number; readonly reason: string }): Promise<Hold> {
-    const { bootId, now, log, onChange } = this.#options;
+    const { bootId, now, log } = this.#options;
     const { uptimeMs, wallMs } = now();
     const [before, leftBefore] = [this.#records.get(name), this.#leftAtLoad.get(name)];
     this.#leftAtLoad.delete(name);
@@ -110,7 +117,7 @@ export class Holds {
     this.#ends.add(name);
     const hold = this.get(name) ?? { reason, until: new Date(wallMs).toISOString() };
     log.info("a person holds the deployment", { deployment: name, until: hold.until, reason });
-    onChange(name);
+    this.events.emit("changed", name);
     return hold;
   }
 
@@ -132,10 +139,10 @@ export class Holds {
 
   async #end(name: DeploymentName, why: string): Promise<void> {
     this.#records.delete(name);
-    const { log, onChange } = this.#options;
+    const { log } = this.#options;
     log.info(why, { deployment: name });
-    onChange(name);
-    // What could not be saved ends by itself after a restart, at the latest.
+    this.events.emit("changed", name);
+    // A hold that is still on disk ends by itself after a restart.
     await this.#save().catch((error: unknown) => log.warn(`cannot keep on disk who holds what: ${errorText(error)}`));
   }
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { makeTempFolder, type TempFolder } from "@iot/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { History, HISTORY_KEPT, type HistoryEntry, readHistory } from "./history.ts";
+import type { HistoryEntry } from "@iot/contracts";
+import { History, HISTORY_KEPT, readHistory } from "./history.ts";
 
 function entry(number: number, more: Partial<HistoryEntry> = {}): HistoryEntry {
   const at = new Date(Date.UTC(2026, 0, 1) + number * 1_000).toISOString();

@@ -1,29 +1,17 @@
-// The transitions of this device's deployments, for `iot-agent history` and for the time since when something is so, kept over restarts
-// and power cuts. One JSON line each, appended and flushed when it happens and never else; the file is written anew, with what is kept,
-// when it has grown to twice that. A last line that a power cut tore is dropped; of a file with other damage what can be read is kept.
+// The transitions of this device's deployments, for `iot-agent history` and for the time since when
+// something is so, kept over restarts and power cuts. One JSON line each, appended and flushed when
+// it happens and never else; the file is written anew, with what is kept, when it has grown to
+// twice that. A last line that a power cut tore is dropped; of a file with other damage what can be
+// read is kept.
 
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText, keepAside, type Log, writeFileDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { DeploymentReport } from "@iot/contracts";
-import * as z from "zod/mini";
+import { type DeploymentReport, HistoryEntry } from "@iot/contracts";
 
 export const HISTORY_FILE = "history.jsonl";
 export const HISTORY_KEPT = 200;
-
-export const HistoryEntry = z.looseObject({
-  /** RFC 3339, by the device's clock. */
-  at: z.string(),
-  deployment: z.string(),
-  /** Null: it is gone from the device. */
-  phase: z.nullable(DeploymentReport.shape.phase),
-  reason: z.string(),
-  message: z.string(),
-  /** The KV revision that was worked towards. */
-  revision: z.nullable(z.number()),
-});
-export type HistoryEntry = z.output<typeof HistoryEntry>;
 
 export interface HistoryRead {
   readonly entries: readonly HistoryEntry[];
@@ -31,6 +19,12 @@ export interface HistoryRead {
   readonly damaged: number;
   /** The file does not end in a whole line. */
   readonly torn: boolean;
+}
+
+/** `report` null: the deployment is gone. */
+export function historyEntry(deployment: string, report: DeploymentReport | null, message: string): HistoryEntry {
+  if (report === null) return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed", message, revision: null };
+  return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
 }
 
 /** Pure. */
@@ -70,7 +64,7 @@ export class History {
     this.#lines = text.split("\n").length - 1;
     if (damaged > 0)
       this.#log.warn("a part of the history cannot be read; the rest is kept", { keptAs: await keepAside(this.#path, "corrupt") });
-    // Else the next line would be glued to the torn one.
+    // The next line would be glued to the torn one.
     if (damaged > 0 || torn) this.#write(() => this.#rewrite());
   }
 
@@ -83,7 +77,9 @@ export class History {
     return this.#entries.findLast((entry) => entry.deployment === deployment);
   }
 
-  /** What was said last of a deployment, as after a restart of the agent, is no transition. */
+  /**
+   * The last entry of a deployment once more, as after a restart of the agent, is no transition.
+   */
   add(entry: HistoryEntry): void {
     const { phase, reason, revision } = this.last(entry.deployment) ?? {};
     if (phase === entry.phase && reason === entry.reason && revision === entry.revision) return;
@@ -109,7 +105,7 @@ export class History {
     );
   }
 
-  /** What a write that failed left is tried again with the next. */
+  /** Entries of a write that failed are written with the next. */
   async #append(): Promise<void> {
     const entries = [...this.#unwritten];
     if (entries.length === 0) return;
@@ -118,7 +114,8 @@ export class History {
       await file.appendFile(textOf(entries));
       await file.datasync();
     } catch (error) {
-      // A full disk takes a part of a line, to which the next must not be glued: the file is written anew.
+      // A full disk takes a part of a line, to which the next must not be glued: the file is
+      // written anew.
       this.#lines = 0;
       throw error;
     } finally {

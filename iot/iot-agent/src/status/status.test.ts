@@ -2,7 +2,8 @@ import type { WorkloadReport } from "@harmony/core";
 import { asDeploymentName, asDeviceId, DeviceStatus } from "@iot/contracts";
 import { parse } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
-import { advance, deviceStatus, type LaneReport, withWrong } from "./status.ts";
+import type { WorkerReport } from "../reconcile/worker-report.ts";
+import { advance, deviceStatus } from "./status.ts";
 
 const report: WorkloadReport = {
   phase: "Running",
@@ -13,14 +14,15 @@ const report: WorkloadReport = {
   recheckAfterMs: null,
   settled: true,
 };
-const lane = (more: Partial<WorkloadReport> = {}): LaneReport => ({
+const said = (more: Partial<WorkloadReport> = {}, runningRevision: number | null = 7): WorkerReport => ({
   report: { ...report, ...more },
   desiredRevision: 7,
+  runningRevision,
   source: "git",
   generation: 2,
 });
 const [early, late] = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"];
-const first = advance(undefined, lane(), early);
+const first = advance(undefined, said(), early);
 
 describe("a deployment's report", () => {
   test("begins with a transition", () => {
@@ -41,33 +43,17 @@ describe("a deployment's report", () => {
   });
 
   test.each([
-    ["the same", lane(), "none", early],
-    ["another message", lane({ message: "so" }), "detail", early],
-    ["another reason", lane({ reason: "Completed" }), "transition", late],
-    ["another phase", lane({ phase: "Degraded" }), "transition", late],
-    ["another revision, as before", { ...lane(), desiredRevision: 8 }, "transition", early],
+    ["the same", said(), "none", early],
+    ["another message", said({ message: "so" }), "detail", early],
+    ["another reason", said({ reason: "Completed" }), "transition", late],
+    ["another phase", said({ phase: "Degraded" }), "transition", late],
+    ["another revision, as before", { ...said(), desiredRevision: 8 }, "transition", early],
   ])("after %s is a change of that kind, since then", (_, next, change, since) => {
     expect(advance(first.report, next, late)).toMatchObject({ change, report: { since } });
   });
 
   test("does not pretend to know a revision that is not told", () => {
-    expect(advance(undefined, lane({ runningRevision: null }), early).report.runningRevision).toBeNull();
-    expect(advance(undefined, lane({ runningRevision: "made by hand" }), early).report.runningRevision).toBeNull();
-  });
-});
-
-describe("a Score that is not applied", () => {
-  const wrong = { phase: "Rejected", reason: "InvalidScore", message: "image: is missing" } as const;
-  test.each([
-    ["beside what runs", report, { ...wrong, message: "image: is missing; what runs stays", runningRevision: "7 of git" }],
-    ["with nothing that runs", { ...report, runningRevision: null }, { ...wrong, runningRevision: null }],
-    [
-      "of what is held",
-      { ...report, phase: "Held", reason: "Held", message: "held until 12:00", runningRevision: null },
-      { phase: "Held", reason: "Held", message: "held until 12:00; image: is missing" },
-    ],
-  ] as const)("%s", (_, running, told) => {
-    expect(withWrong(running, wrong)).toMatchObject(told);
+    expect(advance(undefined, said({}, null), early).report.runningRevision).toBeNull();
   });
 });
 

@@ -1,51 +1,34 @@
-// What this device tells of itself. Pure: from what the lanes report to the document, with the time since when it is so. When and how
-// it is sent is status-sender.ts's.
+// What this device tells of itself. Pure: from what the workers report to the document, with the
+// time since when it is so. When and how it is sent is status-sender.ts's.
 
-import type { WorkloadReport } from "@harmony/core";
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
-import type { Problem } from "./problems.ts";
-import { parseOrigin } from "../desired/take-manifest.ts";
-
-/** What a lane says of its deployment. */
-export interface LaneReport {
-  readonly report: WorkloadReport;
-  /** The KV revision that is worked towards. */
-  readonly desiredRevision: number;
-  readonly source: string;
-  readonly generation: number;
-}
+import type { Problem } from "../desired/problems.ts";
+import type { WorkerReport } from "../reconcile/worker-report.ts";
 
 export interface Advance {
   readonly report: DeploymentReport;
-  /** `transition`: phase, reason or revision, which a person wants to hear of; `detail`: the rest. */
+  /**
+   * `transition`: phase, reason or revision, which a person wants to hear of; `detail`: the rest.
+   */
   readonly change: "transition" | "detail" | "none";
 }
 
-export function advance(before: DeploymentReport | undefined, lane: LaneReport, now: string): Advance {
-  const { phase, reason, message, runningRevision, services } = lane.report;
+export function advance(before: DeploymentReport | undefined, said: WorkerReport, now: string): Advance {
+  const { phase, reason, message, services } = said.report;
   const isSame = before?.phase === phase && before.reason === reason;
   const report: DeploymentReport = {
     phase,
     reason,
     message,
     since: isSame ? before.since : now,
-    desiredRevision: lane.desiredRevision,
-    runningRevision: runningRevision === null ? null : (parseOrigin(runningRevision)?.revision ?? null),
-    source: lane.source,
-    generation: lane.generation,
+    desiredRevision: said.desiredRevision,
+    runningRevision: said.runningRevision,
+    source: said.source,
+    generation: said.generation,
     services: services.map(({ restarts, ...service }) => (restarts === undefined || restarts === 0 ? service : { ...service, restarts })),
   };
   if (!isSame || before.desiredRevision !== report.desiredRevision) return { report, change: "transition" };
   return { report, change: JSON.stringify(report) === JSON.stringify(before) ? "none" : "detail" };
-}
-
-/** A Score that is not applied, told beside what the one before it makes. That a person holds it is not hidden by that. */
-export function withWrong(
-  running: WorkloadReport,
-  { phase, reason, message }: Pick<WorkloadReport, "phase" | "reason" | "message">,
-): WorkloadReport {
-  if (running.phase === "Held") return { ...running, message: `${running.message}; ${message}` };
-  return { ...running, phase, reason, message: running.runningRevision === null ? message : `${message}; what runs stays` };
 }
 
 export interface DeviceStatusInput {

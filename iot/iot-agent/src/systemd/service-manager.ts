@@ -1,6 +1,7 @@
-// What systemd is told (sd_notify): READY, STATUS, WATCHDOG, STOPPING and, of a wrong configuration, its errno. Node has no datagram
-// socket of AF_UNIX, so the unit has systemd open its own (`OpenFile=/run/systemd/notify:notify`, systemd 253), and a write to that
-// descriptor is a message (docs/adr/0017). Without one, as on a terminal, nothing is told and nothing is missing.
+// What systemd is told (sd_notify): READY, STATUS, WATCHDOG, STOPPING and, of a wrong
+// configuration, its errno. Node has no datagram socket of AF_UNIX, so the unit has systemd open
+// its own (`OpenFile=/run/systemd/notify:notify`, systemd 253), and a write to that descriptor is a
+// message (docs/adr/0017). Without one, as on a terminal, nothing is told and nothing is missing.
 
 import { write } from "node:fs";
 

@@ -1,5 +1,6 @@
-// The one sentence that `systemctl status` ends in: where the agent is connected, how much of what it should run runs, and what each
-// other deployment is at. In this order, since its end is what a long one loses. Pure.
+// The one sentence that `systemctl status` ends in: where the agent is connected, how much of what
+// it should run runs, and what each other deployment is at. In this order, since its end is what a
+// long one loses. Pure.
 
 import type { ConnectionState } from "@iot/messaging/device";
 import type { DeploymentReport } from "@iot/contracts";

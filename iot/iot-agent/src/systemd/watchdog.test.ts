@@ -2,12 +2,12 @@ import { createLog } from "@harmony/runtime";
 import { expect, test } from "vitest";
 import { type Handling, keepWatchdogFed, stuck } from "./watchdog.ts";
 
-const lane: Handling = { what: "deployment hello", sinceMs: 1_000, limitMs: 500 };
+const worker: Handling = { what: "deployment hello", sinceMs: 1_000, limitMs: 500 };
 
 test.each([
   ["nothing runs", [], 9_000, null],
-  ["within its limit", [lane], 1_500, null],
-  ["beyond it", [{ ...lane, what: "other", limitMs: 9_000 }, lane], 1_501, lane],
+  ["within its limit", [worker], 1_500, null],
+  ["beyond it", [{ ...worker, what: "other", limitMs: 9_000 }, worker], 1_501, worker],
 ])("%s", (_, handlings, nowMs, expected) => {
   expect(stuck(handlings, nowMs)).toEqual(expected);
 });
@@ -19,7 +19,7 @@ test("is fed three times in the time it gives, until something is stuck, which i
   const end = new AbortController();
   await keepWatchdogFed({
     watchdogMs: 600,
-    handlings: () => [lane],
+    handlings: () => [worker],
     feed: () => fedAt.push(nowMs),
     log: createLog({ name: "agent", format: "text", write: (line) => void lines.push(line) }),
     signal: end.signal,

@@ -1,6 +1,7 @@
-// Feeds systemd's watchdog for as long as the agent advances: a timer that fires shows that the event loop turns, and the queues are
-// asked whether a handling has outlasted every time-out that it could have. A wedged one stops the feeding, and systemd starts the
-// agent anew; containers do not notice.
+// Feeds systemd's watchdog for as long as the agent advances: a timer that fires shows that the
+// event loop turns, and the queues are asked whether a handling has outlasted every time-out that
+// it could have. A wedged one stops the feeding, and systemd starts the agent anew; containers do
+// not notice.
 
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 

@@ -4,7 +4,9 @@
 
 import type { DeploymentReport } from "@iot/contracts";
 import * as z from "zod/mini";
-import { advance, deviceStatus, type DeviceStatusInput, type LaneReport, withWrong } from "../../src/status/status.ts";
+import { parseOrigin } from "../../src/desired/origin.ts";
+import { type WorkerReport, withWrong } from "../../src/reconcile/worker-report.ts";
+import { advance, deviceStatus, type DeviceStatusInput } from "../../src/status/status.ts";
 import { type Standing, statusSentence } from "../../src/systemd/status-sentence.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
@@ -15,8 +17,12 @@ const stored = <Value>() => z.custom<Value>((value) => typeof value === "object"
 type Entries<Of> = Of extends ReadonlyMap<infer Key, infer Value> ? readonly (readonly [Key, Value])[] : never;
 
 const Input = z.discriminatedUnion("kind", [
-  /** What the lane of one deployment says, one after the other. */
-  z.object({ kind: z.literal("advance"), lanes: stored<readonly LaneReport[]>(), wrong: stored<Parameters<typeof withWrong>[1]>() }),
+  /** What the worker of one deployment says, one after the other. */
+  z.object({
+    kind: z.literal("advance"),
+    lanes: stored<readonly Omit<WorkerReport, "runningRevision">[]>(),
+    wrong: stored<Parameters<typeof withWrong>[1]>(),
+  }),
   z.object({
     kind: z.literal("device"),
     status: stored<Omit<DeviceStatusInput, "deployments" | "problem">>(),
@@ -33,7 +39,8 @@ export function run(from: unknown): object {
     case "advance": {
       let before: DeploymentReport | undefined;
       const advances = input.lanes.map((lane, index) => {
-        const advanced = advance(before, lane, new Date(Date.UTC(2026, 0, 1 + index)).toISOString());
+        const runningRevision = parseOrigin(lane.report.runningRevision ?? "")?.revision ?? null;
+        const advanced = advance(before, { ...lane, runningRevision }, new Date(Date.UTC(2026, 0, 1 + index)).toISOString());
         before = advanced.report;
         return advanced;
       });

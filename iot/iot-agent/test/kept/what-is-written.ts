@@ -51,7 +51,7 @@ export async function whatIsWritten(): Promise<Files> {
       },
     });
     const now = () => ({ uptimeMs: 5_000, wallMs: AT_MS });
-    const holds = new Holds({ folder, bootId: "00000000-0000-4000-8000-000000000001", log, onChange: () => undefined, now });
+    const holds = new Holds({ folder, bootId: "00000000-0000-4000-8000-000000000001", log, now });
     await holds.hold(hello, { forMs: 3_600_000, reason: "serial port" });
     await holds.close();
     const history = new History({ folder, log });

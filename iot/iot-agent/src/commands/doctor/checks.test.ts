@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { uidOf } from "../machine/accounts.ts";
 import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
 import { checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./system-checks.ts";
-import { checkGroups, checkLinger, checkSubordinateIds, checkUser, uidOf } from "./user-checks.ts";
+import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./user-checks.ts";
 
 describe("the user", () => {
   const passwd = (uid: number): string => `root:x:0:0::/root:/bin/bash\niot-agent:x:${uid}:${uid}::/home/iot-agent:/bin/bash\n`;
@@ -34,6 +35,15 @@ describe("the user", () => {
     const others = "ana:100000:65536\nben:165536:65536\niot-agent:300000:10\n";
     expect(checkSubordinateIds("/etc/subuid", others).mend).toMatch(/^sudo usermod --add-subuids 300010-365545 iot-agent && /);
     expect(checkSubordinateIds("/etc/subuid", `${others}iot-agent:300010:65536\n`).verdict).toBe("good");
+  });
+
+  test.each([
+    [{ uid: 0, mode: 0o40750 }, "good"],
+    [{ uid: 1000, mode: 0o40750 }, "bad"],
+    [{ uid: 0, mode: 0o40770 }, "bad"],
+    [null, "warning"],
+  ] as const)("whose the configuration is: %j", (found, verdict) => {
+    expect(checkConfigFolder("/etc/iot-agent", found).verdict).toBe(verdict);
   });
 
   test("lingering", () => {

@@ -1,6 +1,7 @@
-// Whom NO_PROXY exempts, read as Go's net/http reads it, and Podman with it: "example.com" covers its subdomains too, ".example.com" and
-// "*.example.com" them alone, a network stands as a CIDR, any but that may end in a port, and this machine itself is never asked through a
-// proxy. Node's own reading and that of proxy-from-env know no CIDR and take a bare name for itself alone. Pure.
+// Whom NO_PROXY exempts, read as Go's net/http reads it, and Podman with it: "example.com" covers
+// its subdomains too, ".example.com" and "*.example.com" them alone, a network stands as a CIDR,
+// any but that may end in a port, and this machine itself is never asked through a proxy. Node's
+// own reading and that of proxy-from-env know no CIDR and take a bare name for itself alone. Pure.
 
 import { BlockList, isIP } from "node:net";
 

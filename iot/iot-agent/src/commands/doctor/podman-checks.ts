@@ -2,7 +2,7 @@
 
 import type { Info } from "@harmony/podman";
 import { bad, type Finding, good, warning } from "./finding.ts";
-import { AGENT_USER } from "./user-checks.ts";
+import { AGENT_USER } from "../machine/accounts.ts";
 
 /** The oldest that it is tested with: that of Ubuntu 24.04. */
 const LEAST_VERSION = [4, 9] as const;

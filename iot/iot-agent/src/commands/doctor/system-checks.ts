@@ -1,7 +1,7 @@
 // The machine below Podman: clock, disk, journal, controllers, power supply. Pure, from what was read of it.
 
 import { bad, type Finding, good, warning } from "./finding.ts";
-import type { FileSystemSpace } from "./machine.ts";
+import type { FileSystemSpace } from "../machine/machine.ts";
 
 const BAD_FREE_BYTES = 200e6;
 const LOW_FREE_BYTES = 1e9;

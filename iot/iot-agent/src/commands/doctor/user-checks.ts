@@ -1,20 +1,13 @@
 // The user that the workloads belong to: that it exists, has ids to give to containers, lingers, and may open what is plugged in. Pure,
 // from the files of the system.
 
-import { membersOf } from "../why-not-permitted.ts";
+import { AGENT_USER, membersOf, uidOf } from "../machine/accounts.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
 
-export const AGENT_USER = "iot-agent";
 /** Below it what a container logs goes to the system's journal, where `podman logs` does not look. */
 const LEAST_UID = 1_000;
 const LEAST_SUBORDINATE_IDS = 65_536;
 const DEVICE_GROUPS = ["dialout", "gpio", "i2c", "spi", "video"] as const;
-
-export function uidOf(passwd: string, user: string): number | null {
-  const line = passwd.split("\n").find((each) => each.startsWith(`${user}:`));
-  const uid = Number(line?.split(":")[2] ?? "");
-  return line === undefined || !Number.isInteger(uid) ? null : uid;
-}
 
 export function checkUser(passwd: string): Finding {
   const uid = uidOf(passwd, AGENT_USER);
@@ -27,6 +20,14 @@ export function checkUser(passwd: string): Finding {
       `remove that user, then ${again}`,
     );
   return good("user", `${AGENT_USER}, id ${uid}`);
+}
+
+/** `found`: of the folder of the configuration; null: it cannot be looked at. Whom the policy binds must not be able to write it. */
+export function checkConfigFolder(path: string, found: { readonly uid: number; readonly mode: number } | null): Finding {
+  const check = "folder of configuration";
+  if (found === null) return warning(check, `${path} cannot be looked at by this user`, "ask as root: sudo iot-agent doctor");
+  if (found.uid === 0 && (found.mode & 0o022) === 0) return good(check, `${path} is root's`);
+  return bad(check, `others than root may write in ${path}, and so become root by what is installed next`, "install the agent again");
 }
 
 export function checkSubordinateIds(file: string, text: string | null): Finding {

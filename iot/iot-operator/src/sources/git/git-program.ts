@@ -188,7 +188,7 @@ const CODES: readonly [RegExp, GitErrorCode][] = [
     "Unreachable",
   ],
   [/not a valid object name|not a tree object/i, "MissingPath"],
-  [/bad object|bad revision|unknown revision|missing (blob|tree|commit)/i, "MissingObject"],
+  [/bad object|bad revision|Invalid symmetric difference|unknown revision|missing (blob|tree|commit)/i, "MissingObject"],
   [/does not appear to be a git repository|repository .* not found|does not exist|not a git repository/i, "MissingRepository"],
 ];
 

@@ -11,7 +11,7 @@ import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSna
 import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
 import { GitError } from "./git-program.ts";
 import { type CommitReading, CommitReader, type FileProblem } from "./read-commit.ts";
-import { type Lineage, openGitRepository } from "./repository.ts";
+import { openGitRepository, type Relation } from "./repository.ts";
 import { gitSourceId } from "./source-id.ts";
 import { absent, type Loss, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
 
@@ -42,16 +42,11 @@ interface Change {
   /** null: it is not known what the followed commit gave. */
   readonly before: CommitReading | null;
   readonly after: CommitReading;
-  readonly lineage: Lineage;
+  readonly lineage: Relation["lineage"];
   readonly consents: ReadonlySet<string>;
 }
 
 type Judged = Change & { readonly before: CommitReading };
-
-interface Relation {
-  readonly lineage: Lineage;
-  readonly trailers: readonly string[];
-}
 
 export async function createGitSource(options: GitSourceOptions): Promise<GitSource> {
   const { config, folder, log, clock = systemClock } = options;
@@ -92,7 +87,12 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const asked = relation({ tip, followed }, signal);
     // Before the tip, for what the reader remembers is of the last.
     const before = followed === null ? null : (readings.get(followed) ?? (await readFollowed(followed, await asked, signal)));
-    const [after, { lineage, trailers }] = await Promise.all([followed === tip && before !== null ? before : reading(tip, signal), asked]);
+    const generation = async (): Promise<number | null> => {
+      const { lineage, ahead } = await asked;
+      return before !== null && lineage === "descends" ? before.generation + ahead : null;
+    };
+    const reading = followed === tip && before !== null ? before : (readings.get(tip) ?? reader.read(tip, signal, generation));
+    const [after, { lineage, trailers }] = await Promise.all([reading, asked]);
     readings = new Map([before, after].flatMap((each) => (each === null ? [] : [[each.commit, each]])));
     if (after === null) return missingFolder(tip);
     // A commit that is remembered and not here was left behind by a branch that was forced; what is not known proves nothing.
@@ -105,20 +105,13 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   }
 
   async function relation({ tip, followed }: { tip: string; followed: string | null }, signal: AbortSignal): Promise<Relation> {
-    if (followed === tip) return { lineage: "descends", trailers: [] };
-    const lineage = followed === null ? "first" : await repository.lineage({ followed, tip }, signal);
-    // After a rewrite those of the tip alone count.
-    const from = lineage === "descends" ? followed : null;
-    return { lineage, trailers: await repository.trailers({ key: CONSENT_TRAILER, from, tip }, signal) };
+    if (followed === tip) return { lineage: "descends", ahead: 0, trailers: [] };
+    return repository.relate({ followed, tip, trailer: CONSENT_TRAILER }, signal);
   }
 
   async function readFollowed(commit: string, { lineage }: Relation, signal: AbortSignal): Promise<CommitReading | null> {
     const found = lineage === "first" ? null : await reader.read(commit, signal);
     return found?.problems.length === 0 ? found : null;
-  }
-
-  async function reading(commit: string, signal: AbortSignal): Promise<CommitReading | null> {
-    return readings.get(commit) ?? (await reader.read(commit, signal));
   }
 
   async function judge(change: Change, signal: AbortSignal): Promise<SourceSnapshot> {

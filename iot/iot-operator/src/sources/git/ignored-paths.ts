@@ -19,9 +19,11 @@ export async function newlyIgnored(
   signal: AbortSignal,
 ): Promise<Set<string>> {
   const asked = paths.filter(isPlain).slice(0, PATHS_LIMIT);
-  const [now, before] = await Promise.all([ignoreFiles(git, commit, asked, signal), ignoreFiles(git, than, asked, signal)]);
+  const now = asked.length === 0 ? new Map<string, string>() : await ignoreFiles(git, commit, asked, signal);
+  if (now.size === 0) return new Set();
+  const before = await ignoreFiles(git, than, asked, signal);
   const same = now.size === before.size && [...now].every(([path, oid]) => before.get(path) === oid);
-  if (asked.length === 0 || now.size === 0 || same) return new Set();
+  if (same) return new Set();
   const hidden = async (files: ReadonlyMap<string, string>): Promise<string[]> => hiddenBy(git, { files, asked, folder }, signal);
   const stood = new Set(await hidden(before));
   return new Set((await hidden(now)).filter((path) => !stood.has(path)));

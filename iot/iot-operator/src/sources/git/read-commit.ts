@@ -28,6 +28,8 @@ export interface FileReading {
 
 export interface CommitReading {
   readonly commit: string;
+  /** How many commits lead to it. */
+  readonly generation: number;
   /** Everything that git carries under the folder; hidden files too. */
   readonly entries: readonly TreeFile[];
   /** By path: those that are named as workload files. */
@@ -51,16 +53,17 @@ export class CommitReader {
     this.#options = options;
   }
 
-  /** null: the commit is not here, or has no such folder. */
-  async read(commit: string, signal: AbortSignal): Promise<CommitReading | null> {
+  /** null: the commit is not here, or has no such folder. `generation`, where it is known without git. */
+  async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
-    const [entries, generation] = await Promise.all([repository.list(commit, signal), repository.countCommits(commit, signal)]);
+    const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
+    const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
     if (entries === null) return null;
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads into one.
     const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
     const chosen = visible.filter(({ path }) => isWorkloadFileName(path));
     const tooMuch = tooMuchOf(chosen, config.path);
-    if (tooMuch.length > 0) return { commit, entries, files: new Map(), problems: tooMuch };
+    if (tooMuch.length > 0) return { commit, generation, entries, files: new Map(), problems: tooMuch };
     const unfit = [...chosen, ...visible.filter(({ path }) => isNearlyWorkloadFileName(path))].flatMap(unfitness);
     const fit = chosen.filter((file) => unfitness(file).length === 0);
     await this.#loadBlobs(fit, signal);
@@ -76,7 +79,7 @@ export class CommitReader {
       },
     ]);
     const unread = unfit.map((problem): [string, FileReading] => [problem.file, { ...NOTHING, problems: [problem] }]);
-    return { commit, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf) };
+    return { commit, generation, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf) };
   }
 
   #serve(

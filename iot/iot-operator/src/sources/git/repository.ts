@@ -8,8 +8,15 @@ import { GitError, prepareGit } from "./git-program.ts";
 import { newlyIgnored } from "./ignored-paths.ts";
 import { parseTree, type TreeFile } from "./tree-file.ts";
 
-/** What a commit is to the one that was followed; `first`: that one is not here. */
-export type Lineage = "first" | "descends" | "rewritten";
+/** How the tip of a branch came from the commit that was followed. */
+export interface Relation {
+  /** `first`: the followed commit is not here. */
+  readonly lineage: "first" | "descends" | "rewritten";
+  /** How many commits lead to the tip and not to the followed one. */
+  readonly ahead: number;
+  /** The values of a trailer in those commits; unless it descends, in the tip alone. */
+  readonly trailers: readonly string[];
+}
 
 export interface GitRepository {
   /** Asks the remote, and returns the branch's newest commit. */
@@ -19,9 +26,7 @@ export interface GitRepository {
   readBlobs(oids: readonly string[], signal: AbortSignal): Promise<Map<string, Buffer>>;
   /** How many commits lead to this one: higher than that of each of its ancestors. */
   countCommits(commit: string, signal: AbortSignal): Promise<number>;
-  lineage(pair: { followed: string; tip: string }, signal: AbortSignal): Promise<Lineage>;
-  /** The values of this trailer in the commits after `from`; null: in the tip alone. */
-  trailers(range: { key: string; from: string | null; tip: string }, signal: AbortSignal): Promise<string[]>;
+  relate(pair: { followed: string | null; tip: string; trailer: string }, signal: AbortSignal): Promise<Relation>;
   /** Of these paths, those that a .gitignore of `commit` hides and none of `than` did. */
   newlyIgnored(change: { paths: readonly string[]; commit: string; than: string }, signal: AbortSignal): Promise<Set<string>>;
   /** Has the next fetch start with a new copy, which is shorter than to pack what many fetches left in this one. */
@@ -86,19 +91,18 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
     async countCommits(commit, signal) {
       return Number((await local(["rev-list", "--count", commit], signal)).toString());
     },
-    async lineage({ followed, tip }, signal) {
+    async relate({ followed, tip, trailer }, signal) {
+      // One call for all: of each commit the side that it is on, and on the lines below its trailers.
+      const logged = (run: typeof ask, ...range: string[]): Promise<Buffer> =>
+        run(["log", "--left-right", `--format=%x00%m%H%n%(trailers:key=${trailer},valueonly,unfold)`, ...range], signal);
+      const alone = async (): Promise<Relation> => relationOf((await logged(local, "--max-count=1", tip)).toString(), tip, "first");
+      if (followed === null) return alone();
       try {
-        const missing = (await ask(["rev-list", "--count", "--max-count=1", followed, `^${tip}`], signal)).toString().trim();
-        return missing === "0" ? "descends" : "rewritten";
+        return relationOf((await logged(ask, `${followed}...${tip}`)).toString(), tip, "descends");
       } catch (error) {
-        if (error instanceof GitError && error.code === "MissingObject") return "first";
+        if (error instanceof GitError && error.code === "MissingObject") return alone();
         throw error;
       }
-    },
-    async trailers({ key, from, tip }, signal) {
-      const range = from === null ? ["--max-count=1", tip] : [tip, `^${from}`];
-      const text = (await local(["log", `--format=%(trailers:key=${key},valueonly,unfold)`, ...range], signal)).toString();
-      return text.split("\n").filter((line) => line !== "");
     },
     newlyIgnored: (change, signal) => newlyIgnored(local, { ...change, folder }, signal),
     renew() {
@@ -106,6 +110,18 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** With a commit on the left side the branch was rewritten. */
+function relationOf(log: string, tip: string, lineage: "first" | "descends"): Relation {
+  const commits = log.split("\0").flatMap((record) => {
+    const [head = "", ...values] = record.trim().split("\n");
+    return head === "" ? [] : [{ side: head.slice(0, 1), id: head.slice(1), trailers: values.filter((value) => value !== "") }];
+  });
+  const ahead = commits.filter(({ side }) => side !== "<");
+  const found = ahead.length < commits.length ? "rewritten" : lineage;
+  const counted = found === "descends" ? ahead : ahead.filter(({ id }) => id === tip);
+  return { lineage: found, ahead: ahead.length, trailers: counted.flatMap(({ trailers }) => trailers) };
 }
 
 /** Records of `cat-file --batch`: `<oid> <type> <size>\n<content>\n`. */

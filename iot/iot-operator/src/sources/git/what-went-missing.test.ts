@@ -25,6 +25,7 @@ function entry(path: string, more: Partial<TreeFile> = {}): TreeFile {
 function commit(files: Readonly<Record<string, FileReading>>, others: readonly TreeFile[] = []): CommitReading {
   return {
     commit: "c",
+    generation: 1,
     files: new Map(Object.entries(files)),
     entries: [...Object.keys(files).map((path) => entry(path)), ...others],
     problems: [],

@@ -52,7 +52,7 @@ export interface KubernetesSourceOptions {
 
 /** Waits for the API server, which tells which cluster it is. @throws KubernetesError NotConfigured when no API server is configured. */
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {
-  const { log, signal, connection = connectKubernetes(loadKubernetesConfig()), clock = systemClock } = options;
+  const { log, signal, connection = connectKubernetes(loadKubernetesConfig(), "harmony-iot"), clock = systemClock } = options;
   signal.addEventListener("abort", () => connection.close(), { once: true });
   const clusterUid = await uidOfCluster(connection, { log, signal, clock });
   const id = options.id ?? `kubernetes:${clusterUid}`;

@@ -1,0 +1,18 @@
+// Which version of a deployment it is: the KV revision of its Score and the source that wrote it.
+// Inside the agent it is this value. It is text only on the Topology, where a person sees it in
+// `podman inspect`, and from where an agent that has lost its memory learns it.
+
+export interface Origin {
+  readonly revision: number;
+  readonly source: string;
+}
+
+export function formatOrigin(origin: Origin): string {
+  return `${origin.revision} of ${origin.source}`;
+}
+
+/** Null: the Topology has other text there, as of something made by hand. */
+export function parseOrigin(text: string): Origin | null {
+  const [, revision, source] = /^(\d{1,15}) of (.+)$/s.exec(text) ?? [];
+  return revision === undefined || source === undefined ? null : { revision: Number(revision), source };
+}

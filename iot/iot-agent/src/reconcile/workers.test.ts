@@ -1,0 +1,148 @@
+// What a worker does beside its reconcile: whom a person's retry breaks off, what a variant is told
+// before its first look, and what is reported of what the Topology carries.
+
+import { EventEmitter } from "node:events";
+import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
+import { createLog, systemClock } from "@harmony/runtime";
+import { asDeploymentName } from "@iot/contracts";
+import { eventually, makeTempFolder } from "@iot/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import { fileVariant, folderTopology } from "../../test/second-variant/file-v0.ts";
+import { Workers } from "./workers.ts";
+import type { WorkerReport } from "./worker-report.ts";
+import { Problems } from "../desired/problems.ts";
+import type { DeploymentRecord } from "../desired/state-store.ts";
+
+const hello = asDeploymentName("hello");
+const log = createLog({ name: "test", write: () => undefined });
+const entry = { revision: 1, generation: 1, uid: "u", source: "git", namespace: "default" };
+
+function record(scoreString: string | null, more: Partial<DeploymentRecord> = {}): DeploymentRecord {
+  return { entry, score: scoreString === null ? null : { revision: 1, scoreString }, removing: false, ...more };
+}
+
+const valid = '{"type":"FileV0","data":{"content":"x"}}';
+const refused = '{"type":"FileV0","data":{}}';
+const other = '{"type":"OtherV0","data":{}}';
+
+async function makeWorkers(
+  records: Readonly<Record<string, DeploymentRecord>>,
+  fault: Partial<BoundVariant> = {},
+  variant = fileVariant("FileV0"),
+) {
+  const temporary = await makeTempFolder("workers");
+  const time = { nowMs: 0 };
+  const known = new Map(Object.entries(records).map(([name, one]) => [asDeploymentName(name), one]));
+  const workers = new Workers({
+    variants: [{ ...bind(variant, folderTopology(temporary.path)), ...fault }],
+    desired: {
+      names: () => [...known.keys()],
+      record: (name) => known.get(name),
+      trouble: () => undefined,
+      accepted: () => undefined,
+      removed: () => Promise.resolve(),
+      adopt: () => Promise.resolve(),
+      events: new EventEmitter(),
+    },
+    holds: { get: () => null, forget: () => Promise.resolve(), events: new EventEmitter() },
+    problems: new Problems({ log }),
+    relistIntervalMs: 60_000,
+    log,
+    clock: { ...systemClock, monotonicMs: () => time.nowMs },
+  });
+  onTestFinished(async () => {
+    await workers.close();
+    await temporary.remove();
+  });
+  return { workers, time };
+}
+
+/**
+ * Tells that it has begun, and then only what it is made to tell, as a pull whose registry is
+ * silent.
+ */
+function silentPull() {
+  const runs: { readonly signal: AbortSignal; readonly tell: () => void }[] = [];
+  const pulling: WorkloadReport = {
+    phase: "Pulling",
+    reason: "Pulling",
+    message: "pulling image",
+    runningRevision: null,
+    services: [],
+    recheckAfterMs: null,
+    settled: false,
+  };
+  const reconcile: BoundVariant["reconcile"] = (_, { signal, onReport }) => {
+    const tell = (): void => onReport?.(pulling);
+    runs.push({ signal, tell });
+    tell();
+    const { promise, reject } = Promise.withResolvers<WorkloadReport>();
+    signal.addEventListener("abort", () => reject(signal.reason));
+    return promise;
+  };
+  return { runs, reconcile };
+}
+
+test.each([
+  ["a pull that has been silent for more than a minute", [60_001], true],
+  ["one that has been for less", [60_000], false],
+  ["one that has told something meanwhile", [50_000, 50_000], false],
+] as const)("retry and %s", async (_, pauses, isBrokenOff) => {
+  const { runs, reconcile } = silentPull();
+  const { workers, time } = await makeWorkers({ hello: record(valid) }, { reconcile });
+  workers.start(new AbortController().signal);
+  const [first] = await eventually(() => runs.length === 1 && runs);
+  for (const [index, pauseMs] of pauses.entries()) {
+    if (index > 0) first?.tell();
+    time.nowMs += pauseMs;
+  }
+  await workers.retry(hello, new AbortController().signal);
+  expect(first?.signal.aborted).toBe(isBrokenOff);
+  if (isBrokenOff) await eventually(() => runs.length === 2);
+});
+
+test("a variant is told at the start which workloads it will be asked for", async () => {
+  const expected: string[][] = [];
+  const { workers } = await makeWorkers(
+    {
+      wanted: record(valid),
+      "accepted-before": record(refused, { accepted: { revision: 1, scoreString: valid } }),
+      refused: record(refused),
+      "of-another-type": record(other),
+      "not-read": record(null),
+      leaving: record(valid, { removing: true }),
+    },
+    { expect: (names) => expected.push([...names]) },
+  );
+  workers.start(new AbortController().signal);
+  expect(expected).toEqual([["wanted", "accepted-before"]]);
+});
+
+test.each([
+  ["7 of git:demo", 7, "what runs stays"],
+  ["made by hand", null, "what runs stays"],
+] as const)("beside a Score that is refused, what runs and calls itself %j is reported", async (revision, runningRevision, part) => {
+  const workloads = () => Promise.resolve([{ name: hello, revision, scoreString: valid }]);
+  const { workers } = await makeWorkers({ hello: record(refused) }, { workloads });
+  const reports: WorkerReport[] = [];
+  workers.events.on("reported", (_, report) => reports.push(report));
+  workers.start(new AbortController().signal);
+  const last = await eventually(() => reports.find(({ report }) => report.message.includes(part)));
+  expect(last).toMatchObject({ runningRevision, desiredRevision: 1, source: "git", report: { phase: "Rejected", reason: "InvalidScore" } });
+});
+
+test("a Score in hand is read once, however often it is reconciled and explained", async () => {
+  let reads = 0;
+  const variant = fileVariant("FileV0");
+  const counting = { ...variant, parse: (data: unknown) => ((reads += 1), variant.parse(data)) };
+  const { workers } = await makeWorkers({ hello: record(valid) }, {}, counting);
+  const reports: WorkerReport[] = [];
+  workers.events.on("reported", (_, report) => reports.push(report));
+  workers.start(new AbortController().signal);
+  await eventually(() => reports.some(({ report }) => report.phase === "Running"));
+  const before = reports.length;
+  workers.lookAtAll();
+  await eventually(() => reports.length > before);
+  await workers.explain(hello, new AbortController().signal);
+  expect(reads).toBe(1);
+});
