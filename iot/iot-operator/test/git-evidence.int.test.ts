@@ -240,7 +240,7 @@ it.each<[what: string, files: Files, names: readonly string[]]>([
   const after = await read();
   expect(after.names.toSorted()).toEqual(names);
   const gave = new Map(["default/both", "default/hello", "default/too"].map((object) => [object, new Set(["pi-1"])]));
-  expect(after.evidence).toEqual({ kind: "git", followed: first, tip, lineage: "descends", gave,  unreadable: [], consents: new Set() });
+  expect(after.evidence).toEqual({ kind: "git", followed: first, tip, lineage: "descends", gave, unreadable: [], consents: new Set() });
   expect(after.problem).toBeUndefined();
 });
 

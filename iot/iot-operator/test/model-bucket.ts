@@ -136,9 +136,13 @@ function readAfter(source: CompleteSnapshot, followed: string | null, bucket: Mo
   if (evidence?.kind !== "git") return source;
   const lineage = followed === null ? "first" : followed === evidence.tip ? "descends" : evidence.lineage;
   const entries = [...bucket.snapshot().manifests].flatMap(([device, { manifest }]) =>
-    manifest.ok ? Object.entries(manifest.value.deployments).map(([name, { namespace }]) => ({ device, object: `${namespace}/${name}` })) : [],
+    manifest.ok
+      ? Object.entries(manifest.value.deployments).map(([name, { namespace }]) => ({ device, object: `${namespace}/${name}` }))
+      : [],
   );
-  const gave = new Map([...Map.groupBy(entries, ({ object }) => object)].map(([object, of]) => [object, new Set(of.map(({ device }) => device))]));
+  const gave = new Map(
+    [...Map.groupBy(entries, ({ object }) => object)].map(([object, of]) => [object, new Set(of.map(({ device }) => device))]),
+  );
   return { ...source, evidence: { ...evidence, followed, lineage, gave } };
 }
 

@@ -57,7 +57,12 @@ describe("what is written", () => {
     expect(planned.steps[0]?.kind).toBe("put-record");
     expect(kinds(planned)).toEqual(["put-manifest pi-1", "remove-score pi-1.hello"]);
     settle(bucket, gone);
-    const mark = { uid: "uid-default-hello", namespace: "default", at: "2026-03-01T00:00:00.000Z", why: `commit ${gone.version} takes it away` };
+    const mark = {
+      uid: "uid-default-hello",
+      namespace: "default",
+      at: "2026-03-01T00:00:00.000Z",
+      why: `commit ${gone.version} takes it away`,
+    };
     expect(bucket.manifest("pi-1")).toEqual({ sources: [SOURCE], deployments: {}, removed: { hello: mark } });
     expect(bucket.score("pi-1.hello")).toBeNull();
   });

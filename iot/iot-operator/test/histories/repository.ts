@@ -37,7 +37,15 @@ export class Repository {
     const before = this.byId(followed);
     if (tip.isRefused) {
       if (before === null) return { kind: "unreadable", reason: "InvalidCommit", message: "" };
-      const evidence: GitEvidence = { kind: "git", followed, tip: before.id, lineage: "descends", gave: gaveIn(before), unreadable: [], consents: new Set() };
+      const evidence: GitEvidence = {
+        kind: "git",
+        followed,
+        tip: before.id,
+        lineage: "descends",
+        gave: gaveIn(before),
+        unreadable: [],
+        consents: new Set(),
+      };
       return { ...snapshotOf(before, evidence), problem: "it is not followed", authoritative: false };
     }
     const lineage = before === null ? "first" : isAncestor(before, tip) ? "descends" : "rewritten";

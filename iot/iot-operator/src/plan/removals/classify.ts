@@ -87,12 +87,17 @@ function ofGit(evidence: GitEvidence, record: RemovalRecord, entry: Entry, was: 
   // It was lost at a commit that was followed, and so is not in it: no later one can take it away.
   if (was !== null && was.reason !== UNREADABLE_FILES) return lost(was.reason, was.why);
   if (tip === record.followed) {
-    return was !== null ? lost(was.reason, was.why) : lost("NotSeenDeleted", `${at} does not have it, and no commit was seen that takes it away`);
+    return was !== null
+      ? lost(was.reason, was.why)
+      : lost("NotSeenDeleted", `${at} does not have it, and no commit was seen that takes it away`);
   }
   if (followed !== record.followed) return { kind: "unknown", why: "another operator of this source follows another commit" };
   if (lineage === "first") return lost("FirstSight", `${at} does not have it, and nothing is known of the commits before`);
   if (lineage === "rewritten") {
-    return lost("HistoryRewritten", `${at} does not have it, and does not follow from ${(followed ?? "").slice(0, 10)}: the branch was forced`);
+    return lost(
+      "HistoryRewritten",
+      `${at} does not have it, and does not follow from ${(followed ?? "").slice(0, 10)}: the branch was forced`,
+    );
   }
   // What files that could not be read kept was in the commit before.
   if (was === null && gave.get(objectOf(entry))?.has(entry.device) !== true) {
@@ -100,7 +105,10 @@ function ofGit(evidence: GitEvidence, record: RemovalRecord, entry: Entry, was: 
   }
   if (unreadable.length > 0) {
     const [first] = unreadable;
-    return lost(UNREADABLE_FILES, `${at} does not have it, but not all of that commit can be read: ${first?.path ?? ""}: ${first?.message ?? ""}`);
+    return lost(
+      UNREADABLE_FILES,
+      `${at} does not have it, but not all of that commit can be read: ${first?.path ?? ""}: ${first?.message ?? ""}`,
+    );
   }
   return { kind: "deleted", how: "edit", why: `${at} takes it away` };
 }
