@@ -24,10 +24,23 @@ export const ManifestEntry = z.looseObject({
 });
 export type ManifestEntry = z.output<typeof ManifestEntry>;
 
+/** Why an entry is no longer in a manifest. */
+export const RemovalMark = z.looseObject({
+  /** Of the source object whose entry it was. */
+  uid: z.string(),
+  /** RFC 3339, by the server's clock. */
+  at: z.string(),
+  /** One sentence for a person. */
+  why: z.string(),
+});
+export type RemovalMark = z.output<typeof RemovalMark>;
+
 export const Manifest = z.looseObject({
   /** Who has written here. An agent removes an entry only if the entry's source is listed. */
   sources: z.array(z.string()),
   deployments: z.record(DnsLabel, ManifestEntry),
+  /** What the device is to remove, until it says that it has it no longer. Absent: written by 0.1, where what is missing is removed. */
+  removed: z.optional(z.record(DnsLabel, RemovalMark)),
 });
 export type Manifest = z.output<typeof Manifest>;
 
