@@ -2,10 +2,13 @@
 // all what is not.
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { asDeviceId, type Manifest } from "@iot/contracts";
 import { eventually, type NatsServer, startNats } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { connectAgent } from "../src/commands/agent/agent-client.ts";
+import { clean } from "../src/commands/clean.ts";
+import type { Surroundings } from "../src/commands/command.ts";
 import { Central, DEVICE } from "./central.ts";
 import { type FileDevice, fileScore, makeFileDevice } from "./file-agent.ts";
 
@@ -283,10 +286,13 @@ describe("a manifest that says what is to go", () => {
     expect(shown).toMatchObject({ phase: "Pending", runningRevision: null });
     expect(shown?.message).toMatch(/^was removed on \d{4}-\d\d-\d\d \d\d:\d\d UTC; the store may be an older copy: confirm or change it$/);
     await restart();
-    const since = shown?.since;
-    await central.untilStatus("another agent says the same", ({ deployments: { hello }, reportedAt }) =>
-      Boolean(hello?.reason === "RemovedBefore" && hello.since === since && since !== undefined && reportedAt > since),
+    const since = shown?.since ?? "";
+    const startedAt = new Date().toISOString();
+    const again = await central.untilStatus(
+      "another agent says the same",
+      ({ deployments: { hello }, reportedAt }) => hello?.reason === "RemovedBefore" && reportedAt > startedAt,
     );
+    expect(again.deployments["hello"]?.since).toBe(since);
     expect(await device.files()).toEqual([]);
     // The newer copy comes back: nothing is left of it.
     await say({});
@@ -317,13 +323,41 @@ describe("a manifest that says what is to go", () => {
     await reason("others", "NotNamed");
     await reason("hello", "Running");
     expect(await device.files()).toEqual(["found.FileV0", "hello.FileV0", "others.FileV0", "unlabelled.FileV0"]);
-    await device.ask("POST", "/deployments/found/clean");
+    const person = personAt(device);
+    await expect(clean.run(["found"], person.at(null))).rejects.toThrow("there is no terminal to ask on whether that is meant: say --yes");
+    expect(await clean.run(["found"], person.at("n"))).toBe(1);
+    expect(person.asked.join()).toMatch(/^found: .*no manifest names it any more.*\nRemove found from this device\? \[y\/N\] $/);
+    await expect(clean.run(["hello"], person.at("y"))).rejects.toThrow('the manifest of this device names "hello"');
+    await expect(clean.run(["unlabelled"], person.at("y"))).rejects.toThrow("this device has no deployment");
+    expect(await device.files()).toHaveLength(4);
+    expect(await clean.run(["found"], person.at("y"))).toBe(0);
     await holds("found", null);
-    await expect(device.ask("POST", "/deployments/hello/clean")).rejects.toThrow('the manifest of this device names "hello"');
-    await expect(device.ask("POST", "/deployments/unlabelled/clean")).rejects.toThrow("this device has no deployment");
-    expect(await device.files()).toEqual(["hello.FileV0", "others.FileV0", "unlabelled.FileV0"]);
+    expect(await clean.run(["others", "--yes"], person.at(null))).toBe(0);
+    await holds("others", null);
+    expect(person.asked).toHaveLength(2);
+    expect(await device.files()).toEqual(["hello.FileV0", "unlabelled.FileV0"]);
   });
 });
+
+/** `answer` null: without a terminal. */
+function personAt({ stateDir }: FileDevice) {
+  const runDir = dirname(stateDir);
+  const asked: string[] = [];
+  const ask = (answer: string) => (question: string) => Promise.resolve(asked.push(question)).then(() => answer);
+  const at = (answer: string | null): Surroundings => ({
+    env: {},
+    write: () => undefined,
+    warn: () => undefined,
+    ask: answer === null ? null : ask(answer),
+    width: 80,
+    configFile: "",
+    stateDir,
+    runDir,
+    agent: connectAgent({ runDir }),
+    signal: new AbortController().signal,
+  });
+  return { asked, at };
+}
 
 describe.each([
   ["an operator of 0.1", undefined],
