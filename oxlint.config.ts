@@ -1,6 +1,8 @@
 // What the linter holds: no promise left alone, no `any`, no cycle, and the directions of imports that docs/architecture.md
-// draws, as one table. Layout is the formatter's, unused exports are knip's, types are tsc's.
+// draws, as two tables: between packages, and between the rooms of a package. Layout is the formatter's, unused exports and
+// dependencies that a package does not declare are knip's, types are tsc's, circles of rooms are build/import-circles.ts'.
 
+import { relative } from "node:path";
 import { defineConfig } from "oxlint";
 
 const ALL = ["@harmony/*", "@iot/*"];
@@ -28,6 +30,58 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   testkit: [],
 };
 
+/**
+ * Which rooms (folders of a package's sources) the files of a room may import; those of no room, which wire the others, may import all.
+ * A package that is not here has one room, or rooms that need no such order.
+ */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "harmony/podman": {
+    score: [],
+    model: ["score"],
+    words: ["model", "score"],
+    libpod: ["model"],
+    store: ["model", "score"],
+    device: ["libpod", "store", "model", "score"],
+    images: ["libpod", "device", "store", "model", "score"],
+    observe: ["images", "libpod", "device", "store", "model", "score"],
+    plan: ["model", "score"],
+    apply: ["words", "images", "libpod", "device", "store", "model", "score"],
+    report: ["words", "model", "score"],
+  },
+  "harmony/host": {
+    score: [],
+    model: ["score"],
+    ssh: [],
+    observe: ["model", "score"],
+    plan: ["model", "score"],
+    apply: ["model", "score", "ssh"],
+    report: ["model", "score"],
+  },
+  "iot/iot-agent": {
+    config: [],
+    device: [],
+    systemd: [],
+    desired: ["systemd"],
+    reconcile: ["desired", "systemd"],
+    status: ["desired", "reconcile", "systemd"],
+    local: ["config", "desired", "reconcile", "status"],
+    "commands/machine": [],
+    "commands/agent": ["commands/machine"],
+    "commands/doctor": ["config", "commands/machine"],
+    commands: ["config", "desired", "status", "commands/agent", "commands/machine", "commands/doctor"],
+  },
+  "iot/iot-operator": {
+    config: [],
+    sources: [],
+    "sources/git": ["sources", "config"],
+    "sources/kubernetes": ["sources"],
+    plan: ["sources"],
+    apply: ["plan", "sources"],
+    http: [],
+    report: ["plan", "sources"],
+  },
+};
+
 const TESTS = ["**/*.test.ts", "**/test/**"];
 
 const noPathIntoPackage = {
@@ -35,8 +89,17 @@ const noPathIntoPackage = {
   message: "Import another package by its name, through its index.ts.",
 };
 
-function restrict(allowed: readonly string[], message: string): ["error", object] {
-  return ["error", { patterns: [noPathIntoPackage, { group: [...ALL, ...allowed.map((name) => `!${name}`)], message }] }];
+function restrict(folder: string, room: string | null): ["error", object] {
+  const allowed = MAY_IMPORT[folder] ?? [];
+  const packages = `${folder} may import of ours only: ${allowed.join(", ") || "nothing"}.`;
+  const patterns = [noPathIntoPackage, { group: [...ALL, ...allowed.map((name) => `!${name}`)], message: packages }];
+  if (room === null) return ["error", { patterns }];
+  const rooms = ROOMS[folder] ?? {};
+  const reachable = rooms[room] ?? [];
+  const message = `The room ${room} of ${folder} may import only: ${reachable.join(", ") || "nothing"}.`;
+  const closed = ["", ...Object.keys(rooms)].filter((other) => other !== room && !reachable.includes(other));
+  const filesOf = (other: string): string => `^${relative(room, other).replaceAll(".", "\\.")}/[^/]+\\.ts$`;
+  return ["error", { patterns: [...patterns, { regex: closed.map(filesOf).join("|"), message }] }];
 }
 
 export default defineConfig({
@@ -45,7 +108,7 @@ export default defineConfig({
   options: { typeAware: true },
   ignorePatterns: ["**/dist/**", "**/generated/**", "testkit/real-parts/**"],
   rules: {
-    "import/no-cycle": ["error", { ignoreTypes: true }],
+    "import/no-cycle": ["error", { ignoreTypes: false }],
     "import/no-default-export": "error",
     "typescript/no-explicit-any": "error",
     "typescript/no-non-null-assertion": "error",
@@ -80,11 +143,14 @@ export default defineConfig({
     "unicorn/filename-case": ["error", { case: "kebabCase" }],
   },
   overrides: [
-    ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
-      files: [`${folder}/src/**/*.ts`],
-      excludeFiles: TESTS,
-      rules: { "no-restricted-imports": restrict(allowed, `${folder} may import of ours only: ${allowed.join(", ") || "nothing"}.`) },
-    })),
+    ...Object.keys(MAY_IMPORT).flatMap((folder) => [
+      { files: [`${folder}/src/**/*.ts`], excludeFiles: TESTS, rules: { "no-restricted-imports": restrict(folder, null) } },
+      ...Object.keys(ROOMS[folder] ?? {}).map((room) => ({
+        files: [`${folder}/src/${room}/*.ts`],
+        excludeFiles: TESTS,
+        rules: { "no-restricted-imports": restrict(folder, room) },
+      })),
+    ]),
     {
       files: TESTS,
       rules: {

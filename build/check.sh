@@ -78,6 +78,7 @@ set +m
 check "format" env -u CI oxfmt --check .
 check "lint" env -u CI oxlint --type-aware --deny-warnings
 check "types" tsc -p tsconfig.json --noEmit
+check "circles of imports" node build/import-circles.ts
 if [[ -f iot/contracts/scripts/generate.ts ]]; then check "generated files" npm run --silent generate -- --check; fi
 check "unused code" knip --no-config-hints
 check "shell scripts" shell_scripts

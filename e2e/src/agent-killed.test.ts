@@ -111,10 +111,13 @@ const OF_THE_MOMENTS = ["create", "journal", "stop", "start", "rename", "remove"
 
 /** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test, images.int.test.ts and device-inputs.int.test.ts. */
 const NO_PART_OF_A_SWAP = {
-  mend: "comes of damage that Podman reports, and ends before a swap goes on",
+  repairImage: "comes of damage that Podman reports, and ends before a swap goes on",
   verifyImage: "comes of an image that could not be executed, and changes nothing",
-  mendSecretStore: "comes of damage that the agent sees, and ends before a swap goes on",
-  makeRoom: "comes of a disk that is nearly full, before anything is made",
+  repairSecretStore: "comes of damage that the agent sees, and ends before a swap goes on",
+  pruneImages: "comes of a disk that is nearly full, before anything is made",
+  noteDamage: "comes of damage that Podman reports, and is kept in memory alone",
+  noteFullDisk: "comes of a disk that is full, and is kept in memory alone",
+  releaseReserve: "comes of a disk that is full, where what it removes is missed by nothing",
 } as const satisfies Partial<Record<StepKind, string>>;
 
 type OtherKind = Exclude<StepKind, (typeof OF_THE_MOMENTS)[number] | keyof typeof NO_PART_OF_A_SWAP>;

@@ -16,6 +16,8 @@ export interface NatsOptions {
   readonly port?: number;
   /** 127.0.0.1 unless told; `device.hostAddress` for a server that a device must reach. */
   readonly host?: string;
+  /** false: a server that only passes messages on, as a leaf node. */
+  readonly jetstream?: boolean;
 }
 
 export interface NatsServer {
@@ -65,7 +67,8 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     await writeConfig();
     // Given as a flag and in the file, nats-server takes the store for a duplicate.
     const store = STORE_DIR.test(config) ? [] : ["--store_dir", storeDir];
-    const address = ["--addr", host, "--port", String(port), "--jetstream", ...store];
+    const jetstream = options.jetstream === false ? [] : ["--jetstream", ...store];
+    const address = ["--addr", host, "--port", String(port), ...jetstream];
     process = await startServerProcess({
       name: "nats-server",
       argv: [program, "--config", configFile, ...address],

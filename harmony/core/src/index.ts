@@ -7,6 +7,8 @@ export {
   type Interpret,
   type Parsed,
   type Refusal,
+  type ResidentInterpret,
+  type ResidentVariant,
   type ScoreDocument,
   type ScoreVariant,
   type Workload,
@@ -14,7 +16,7 @@ export {
 export type { Inventory } from "./inventory.ts";
 export { formatIssues, formatPath, type Issue } from "./issue.ts";
 export { plainText, visibleText } from "./plain-text.ts";
-export type { Blocked, Outcome, Plan } from "./plan.ts";
+export type { Blocked, Done, Outcome, Plan, StageReport } from "./plan.ts";
 export { type ReconcileOptions, type Reconciler, reconcile } from "./reconcile.ts";
 export { PHASES, type Phase, type ServiceReport, type WorkloadReport } from "./report.ts";
 export type { Architecture, Topology } from "./topology.ts";

@@ -1,10 +1,11 @@
-// What is wrong with a document, and where. Every border that refuses input speaks in Issues, so that the same sentence
-// reaches the developer's terminal, the resource's condition and the device's log.
+// What is wrong with a document, and where. Every border that refuses input speaks in Issues, so
+// that the same sentence reaches the developer's terminal, the resource's condition and the
+// device's log.
 
 export interface Issue {
   /** Keys and indexes from the root of the document; empty for the document itself. */
   readonly path: readonly (string | number)[];
-  /** What was expected, what was found and, where it can be told, what to write instead. */
+  /** What was expected, what was found and, where it is known, what to write instead. */
   readonly message: string;
 }
 

@@ -70,17 +70,49 @@ describe("reconcile", () => {
     expect(last.outcomes).toEqual(["changed", kind]);
   });
 
-  test("a step that asks for it has the rest planned anew", async () => {
-    let asked = 0;
-    const { state, reconciler } = counter({
-      outcome: (step) => {
+  describe("a step that fails with a code is answered by the planner", () => {
+    const hot: Outcome = { kind: "failed", subject: "2", reason: "Hot", message: "two is hot", code: "hot" };
+    const failsOnce = () => {
+      let asked = 0;
+      return (step: number): Outcome => {
         if (step !== 2 || asked > 0) return { kind: "changed" };
         asked += 1;
-        return { kind: "replan" };
-      },
+        return hot;
+      };
+    };
+
+    test("at once, and the rest is planned anew from what is then", async () => {
+      const { state, reconciler } = counter({ outcome: failsOnce() });
+      const reports: Report[] = [];
+      const last = await reconcile({ ...reconciler, answer: (_, __, { outcome }) => (outcome.code === "hot" ? [1] : []) }, 3, {
+        signal,
+        onReport: (report) => reports.push(report),
+      });
+      expect(state).toMatchObject({ world: 3, observed: 3, applied: [1, 2, 1, 2, 3] });
+      expect(last.outcomes).toEqual([]);
+      // What is done about it is no step of the plan, and is not reported.
+      expect(reports.filter(({ doing }) => doing === "1:")).toHaveLength(1);
     });
-    await reconcile(reconciler, 3, { signal });
-    expect(state).toMatchObject({ world: 3, observed: 3, applied: [1, 2, 2, 3] });
+
+    test("and stands if there is no answer, or none that changes anything", async () => {
+      const unanswered = counter({ outcome: failsOnce() });
+      expect((await reconcile({ ...unanswered.reconciler, answer: () => [] }, 3, { signal })).outcomes).toEqual(["changed", "failed"]);
+      const useless = counter({ outcome: (step) => (step === 2 ? hot : { kind: step === 9 ? "unchanged" : "changed" }) });
+      expect((await reconcile({ ...useless.reconciler, answer: () => [9] }, 3, { signal })).outcomes).toEqual(["changed", "failed"]);
+      expect(useless.state.applied).toEqual([1, 2, 9]);
+    });
+
+    test("and an answer that fails is the trouble that is reported", async () => {
+      const worse: Outcome = { kind: "blocked", subject: "9", reason: "NoNine", message: "there is no nine" };
+      const { reconciler } = counter({ outcome: (step) => (step === 2 ? hot : step === 9 ? worse : { kind: "changed" }) });
+      expect((await reconcile({ ...reconciler, answer: () => [9] }, 3, { signal })).outcomes).toEqual(["changed", "blocked"]);
+    });
+
+    test("and what held nothing up goes on after its answer", async () => {
+      const { state, reconciler } = counter({ outcome: (step) => (step === 1 ? { kind: "unchanged", code: "hot" } : { kind: "changed" }) });
+      await reconcile({ ...reconciler, answer: () => [9] }, 2, { signal });
+      expect(state.applied).toEqual([1, 9, 2]);
+    });
   });
 
   test("steps that change nothing do not make it look for ever", async () => {

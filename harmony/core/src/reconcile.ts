@@ -1,21 +1,56 @@
-// observe → plan → apply → report, once for the whole project. A pass observes, plans, and applies the steps in order until one
-// does not succeed or asks for a new plan; after a pass that changed the world it observes again, until a plan is empty or something
-// stands in the way.
+// observe → plan → apply → report, once for the whole project. A pass observes, plans, and applies
+// the steps in order until one does not succeed; after a pass that changed the world it observes
+// again, until a plan is empty or something stands in the way. What a step failed of is handed to
+// the planner, which may have an answer to it.
 
-import type { Outcome, Plan } from "./plan.ts";
+import type { Done, Outcome, Plan } from "./plan.ts";
 
-export interface Reconciler<Desired, Snapshot, Step, Report> {
+/**
+ * One kind of thing that is kept as it should be. `Planned`: a plan that carries what else the
+ * planner decided, for the report.
+ *
+ * @example
+ * // A tank that is kept full. Its pump refuses while it is hot, and is given time then.
+ * const tank: Reconciler<{ litres: number }, { litres: number }, Step, string> = {
+ *   observe: async () => ({ litres: await gauge.read() }),
+ *   plan: (wanted, seen) => ({
+ *     steps: seen.litres < wanted.litres ? [{ kind: "pump" }] : [],
+ *     blocked: [],
+ *     recheckAfterMs: 60_000,
+ *   }),
+ *   apply: async (step) => {
+ *     if (step.kind === "rest") return rest();
+ *     if (await pump.run()) return { kind: "changed" };
+ *     const message = "the pump is hot, and rests: shade it";
+ *     return { kind: "failed", subject: "pump", reason: "Paused", message, code: "hot" };
+ *   },
+ *   answer: (_wanted, _seen, { outcome }) => (outcome.code === "hot" ? [{ kind: "rest" }] : []),
+ *   report: ({ snapshot, plan }) => `${snapshot.litres} litres, ${plan.steps.length} steps`,
+ * };
+ * await reconcile(tank, { litres: 100 }, { signal });
+ */
+export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Plan<Step> = Plan<Step>> {
   /** What is. Reads only; what cannot be known is a value of the Snapshot, not a guess. */
   observe(desired: Desired, signal: AbortSignal): Promise<Snapshot>;
   /** Pure, synchronous, total, deterministic. */
-  plan(desired: Desired, snapshot: Snapshot): Plan<Step>;
-  /** No choice left to make. Expected failures are Outcomes; anything thrown is a bug or an abort and ends the run. `progress` tells a long step's state in a few words. */
+  plan(desired: Desired, snapshot: Snapshot): Planned;
+  /**
+   * No choice left to make. Expected failures are Outcomes; anything thrown is a bug or an abort
+   * and ends the run. `progress` reports a long step's state in a few words.
+   */
   apply(step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome>;
+  /**
+   * The planner's second half: what is to be done at once about an Outcome with a code, before
+   * anything else is looked at, e.g. that it is written down. If that changes something the world
+   * is observed again; otherwise the Outcome stands. These steps are not reported. Not there: it
+   * has no answers.
+   */
+  answer?(desired: Desired, snapshot: Snapshot, last: Done<Step>): readonly Step[];
   /** Pure. `doing` is the step under way, with its progress; null when the pass is over. */
   report(input: {
     desired: Desired;
     snapshot: Snapshot;
-    plan: Plan<Step>;
+    plan: Planned;
     outcomes: readonly Outcome[];
     doing: { step: Step; progress: string } | null;
   }): Report;
@@ -30,31 +65,57 @@ export interface ReconcileOptions<Report> {
 /** A world that changes under every pass is looked at again later rather than chased for ever. */
 const MAX_PASSES = 8;
 
-export async function reconcile<Desired, Snapshot, Step, Report>(
-  reconciler: Reconciler<Desired, Snapshot, Step, Report>,
+/**
+ * @returns the report of how things stand at the end. @throws what `observe` throws, or the
+ * signal's reason.
+ */
+export async function reconcile<Desired, Snapshot, Step, Report, Planned extends Plan<Step>>(
+  reconciler: Reconciler<Desired, Snapshot, Step, Report, Planned>,
   desired: Desired,
-  options: ReconcileOptions<Report>,
+  { signal, onReport }: ReconcileOptions<Report>,
 ): Promise<Report> {
-  const { signal, onReport } = options;
   for (let pass = 1; ; pass += 1) {
     signal.throwIfAborted();
     const snapshot = await reconciler.observe(desired, signal);
     const plan = reconciler.plan(desired, snapshot);
     const outcomes: Outcome[] = [];
-    const tell = (doing: { step: Step; progress: string } | null): Report => {
+    const publish = (doing: { step: Step; progress: string } | null): Report => {
       const report = reconciler.report({ desired, snapshot, plan, outcomes: [...outcomes], doing });
       onReport?.(report);
       return report;
     };
     for (const step of plan.steps) {
       signal.throwIfAborted();
-      tell({ step, progress: "" });
-      const outcome = await reconciler.apply(step, signal, (progress) => tell({ step, progress }));
-      outcomes.push(outcome);
-      if (outcome.kind !== "changed" && outcome.kind !== "unchanged") break;
+      publish({ step, progress: "" });
+      const outcome = await reconciler.apply(step, signal, (progress) => publish({ step, progress }));
+      const answered =
+        outcome.code === undefined ? null : await answerTo(reconciler, { desired, snapshot, last: { step, outcome }, signal });
+      outcomes.push(answered ?? outcome);
+      if (answered !== null || isTrouble(outcome)) break;
     }
-    const stopped = outcomes.some((outcome) => "reason" in outcome);
-    const changed = outcomes.some(({ kind }) => kind === "changed" || kind === "replan");
-    if (stopped || !changed || pass === MAX_PASSES) return tell(null);
+    const isChanged = outcomes.some(({ kind }) => kind === "changed");
+    if (outcomes.some(isTrouble) || !isChanged || pass === MAX_PASSES) return publish(null);
   }
+}
+
+/**
+ * Applies the planner's answer. The Outcome that takes the place of the one that was answered;
+ * null: that one stands.
+ */
+async function answerTo<Desired, Snapshot, Step>(
+  { answer, apply }: Pick<Reconciler<Desired, Snapshot, Step, unknown>, "answer" | "apply">,
+  { desired, snapshot, last, signal }: { desired: Desired; snapshot: Snapshot; last: Done<Step>; signal: AbortSignal },
+): Promise<Outcome | null> {
+  let isChanged = false;
+  for (const step of answer?.(desired, snapshot, last) ?? []) {
+    const outcome = await apply(step, signal, () => undefined);
+    if (isTrouble(outcome)) return outcome;
+    isChanged ||= outcome.kind === "changed";
+  }
+  // What held nothing up is answered, and the plan goes on.
+  return isChanged && isTrouble(last.outcome) ? { kind: "changed" } : null;
+}
+
+function isTrouble(outcome: Outcome): boolean {
+  return "reason" in outcome;
 }

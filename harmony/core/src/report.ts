@@ -1,4 +1,5 @@
-// What is told of a workload: the same shape from every Score variant, so that transport, operator and status know none of them.
+// What is reported of a workload: the same shape from every Score variant, so that transport,
+// operator and status know none of them.
 
 export const PHASES = [
   "Pending",
@@ -29,6 +30,20 @@ export interface ServiceReport {
   readonly startedAt?: string | undefined;
 }
 
+/**
+ * How one workload is.
+ *
+ * @example
+ * const good: WorkloadReport = {
+ *   phase: "Running",
+ *   reason: "Running",
+ *   message: "running web:2",
+ *   runningRevision: "7",
+ *   services: [{ name: "web", phase: "Running", image: "web:2" }],
+ *   recheckAfterMs: null,
+ *   settled: true,
+ * };
+ */
 export interface WorkloadReport {
   readonly phase: Phase;
   /** A word for machines, e.g. `ImageNotFound`; equal to the phase when there is nothing to add. */
@@ -38,7 +53,10 @@ export interface WorkloadReport {
   /** The revision that runs now as far as is known; null: none. */
   readonly runningRevision: string | null;
   readonly services: readonly ServiceReport[];
-  /** When to reconcile again although nothing was heard; null: at the next relist, or with back-off if not settled. Never on the wire. */
+  /**
+   * When to reconcile again although nothing was heard; null: at the next relist, or with back-off
+   * if not settled. Never on the wire.
+   */
   readonly recheckAfterMs: number | null;
   /** Nothing is left to do: the world is as the Score says (or, after a removal, empty). */
   readonly settled: boolean;

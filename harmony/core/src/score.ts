@@ -1,9 +1,10 @@
-// A Score is a typed document of what should be; an Interpret makes it so on a Topology. Variants are values: an application binds
-// the ones it serves to its Topology in one place, and everything behind that place sees only BoundVariant, so that a new variant
-// touches no transport, operator or status code.
+// A Score is a typed document of what should be; an Interpret makes it so on a Topology. Variants
+// are values: an application binds the ones it serves to its Topology in one place, and everything
+// behind that place sees only BoundVariant, so that a new variant touches no transport, operator or
+// status code.
 
 import { formatIssues, type Issue } from "./issue.ts";
-import type { Blocked } from "./plan.ts";
+import type { Blocked, StageReport } from "./plan.ts";
 import type { WorkloadReport } from "./report.ts";
 import type { ReconcileOptions } from "./reconcile.ts";
 import type { Topology } from "./topology.ts";
@@ -19,17 +20,30 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 /** A person's wish that a workload be down for a while, e.g. to use its serial port. */
 export interface Hold {
   readonly reason: string;
-  /** RFC 3339. Who sets the hold ends it then: a variant only tells it. */
+  /** RFC 3339. Whoever set the hold ends it then: a variant only reports it. */
   readonly until: string;
 }
 
-/** A Score on its way to a Topology. */
+/**
+ * A Score on its way to a Topology.
+ *
+ * @example
+ * const desired: Desired<FileV0> = {
+ *   name: "greeting",
+ *   revision: "7",
+ *   scoreString: '{"type":"FileV0","data":{"content":"hello"}}',
+ *   data: { content: "hello" },
+ *   hold: null,
+ * };
+ */
 export interface Desired<Data> {
   /** The deployment's name: a DNS label, unique on the Topology. */
   readonly name: string;
   /** What a person may quote to say which version this is; opaque. */
   readonly revision: string;
-  /** The canonical Score string. Two are the same Score if and only if they are equal as strings. */
+  /**
+   * The canonical Score string. Two are the same Score if and only if they are equal as strings.
+   */
   readonly scoreString: string;
   /** null: the workload is to be removed. */
   readonly data: Data | null;
@@ -37,75 +51,134 @@ export interface Desired<Data> {
   readonly hold: Hold | null;
 }
 
-/** Why a workload is as it is, and what would be done about it now: sentences of the variant, for a person. */
+/**
+ * Why a workload is as it is, and what would be done about it now: sentences of the variant, for a
+ * person.
+ */
 export interface Explanation {
   readonly report: WorkloadReport;
   readonly observed: readonly string[];
   readonly planned: readonly string[];
   readonly blocked: readonly Blocked[];
+  /** Which stage of the planner acted, which stood back and why; not there: it has none. */
+  readonly stages?: readonly StageReport[];
 }
 
-/** What a Topology carries of a variant, told from the Topology alone: an agent with no memory knows what runs. */
+/**
+ * What a Topology carries of a variant, read from the Topology alone: an agent with no memory knows
+ * what runs.
+ */
 export interface Workload {
   readonly name: string;
   readonly revision: string;
   readonly scoreString: string;
 }
 
-/** `reason` is a word for machines, `message` one sentence for a person: what is refused and what would allow it. */
+/**
+ * `reason` is a word for machines, `message` one sentence for a person: what is refused and what
+ * would allow it.
+ */
 export interface Refusal {
   readonly reason: string;
   readonly message: string;
 }
 
-/** A variant on one Topology. */
-export interface Interpret<Data> {
-  /**
-   * Told at the start, before all else: the workloads that are to be here. Each is reconciled in its turn; until it was, the variant knows
-   * nothing of what it needs, and removes nothing that it may share.
-   */
-  expect?(names: readonly string[]): void;
-  reconcile(desired: Desired<Data>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
-  workloads(signal: AbortSignal): Promise<readonly Workload[]>;
-  /** Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and some are missed. Never throws. */
-  watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
-  /** Why this Topology, by its own policy, will not have a Score that parses: the reason and sentence of a `Rejected`. Null: it may. */
-  refuse?(data: Data): Refusal | null;
-  /** Forgets what keeps a Score of this workload from being tried now: that it failed before, and any back-off. A reconcile has to follow. */
-  retry(name: string, signal: AbortSignal): Promise<void>;
+/**
+ * A variant on one Topology: makes a Score so, and says why it is as it is. It is all that a Score
+ * needs which is applied once, e.g. a host that is made ready over SSH.
+ *
+ * @example
+ * interpret: ({ capabilities: { folder } }) => ({
+ *   reconcile: (desired, options) => reconcile(reconcilerOf(folder), desired, options),
+ *   explain: async (desired, signal) => explain(desired, await observe(folder, desired, signal)),
+ * }),
+ */
+export interface Interpret<Data, Report extends WorkloadReport = WorkloadReport> {
+  reconcile(desired: Desired<Data>, options: ReconcileOptions<Report>): Promise<Report>;
   /** Observes and plans, and applies nothing. */
   explain(desired: Desired<Data>, signal: AbortSignal): Promise<Explanation>;
 }
 
-/** One kind of Score: its discriminator, its border, and what it needs of a Topology. */
-export interface ScoreVariant<Needs extends object, Data> {
+/**
+ * What an agent that lives beside its workloads needs of a variant as well. What some variants can
+ * do and others cannot (logs, a command in a container) is an interface of its own beside this one,
+ * and a variant that can has both: `ResidentInterpret<Data> & Logs`.
+ */
+export interface ResidentInterpret<Data> extends Interpret<Data> {
+  /**
+   * Called at the start, before all else, with the workloads that are to be here. Each is
+   * reconciled in its turn; until it was, the variant knows nothing of what it needs, and removes
+   * nothing that it may share.
+   */
+  expect?(names: readonly string[]): void;
+  workloads(signal: AbortSignal): Promise<readonly Workload[]>;
+  /**
+   * Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and
+   * some are missed. Never throws.
+   */
+  watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Why this Topology, by its own policy, will not have a Score that parses: the reason and
+   * sentence of a `Rejected`. Null: it may.
+   */
+  refuse?(data: Data): Refusal | null;
+  /**
+   * Forgets what keeps a Score of this workload from being tried now: that it failed before, and
+   * any back-off. A reconcile has to follow.
+   */
+  retry(name: string, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * One kind of Score: its discriminator, its border, and what it needs of a Topology.
+ *
+ * @example
+ * export const fileV0: ScoreVariant<{ folder: string }, FileV0> = {
+ *   type: "FileV0",
+ *   parse: (data) => parse(FileV0, data),
+ *   interpret: ({ capabilities: { folder } }) => interpretFiles(folder),
+ * };
+ */
+export interface ScoreVariant<Needs extends object, Data, Interpreted extends Interpret<Data> = Interpret<Data>> {
   readonly type: string;
   parse(data: unknown): Parsed<Data>;
-  interpret(topology: Topology<Needs>): Interpret<Data>;
+  interpret(topology: Topology<Needs>): Interpreted;
 }
+
+/** One that an agent can keep. */
+export type ResidentVariant<Needs extends object, Data> = ScoreVariant<Needs, Data, ResidentInterpret<Data>>;
 
 /** A variant whose Topology is settled: what an agent keeps a list of. */
 export interface BoundVariant {
   readonly type: string;
-  /** The `Rejected` report that `reconcile` would give of a Score that does not parse, or that is refused here; null: neither. */
+  /**
+   * The `Rejected` report that `reconcile` would give of a Score that does not parse, or that is
+   * refused here; null: neither.
+   */
   check(data: unknown): WorkloadReport | null;
   expect(names: readonly string[]): void;
   /**
-   * Parses and reconciles. A Score that does not parse, or is refused here, gives a `Rejected` report and touches nothing.
-   * `data: null` removes.
+   * Parses and reconciles. A Score that does not parse, or is refused here, gives a `Rejected`
+   * report and touches nothing. `data: null` removes.
    */
   reconcile(desired: Desired<unknown>, options: ReconcileOptions<WorkloadReport>): Promise<WorkloadReport>;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
   retry(name: string, signal: AbortSignal): Promise<void>;
-  /** Of a Score that does not parse or is refused, the `Rejected` report alone. */
+  /** A Score that does not parse or is refused has the `Rejected` report alone. */
   explain(desired: Desired<unknown>, signal: AbortSignal): Promise<Explanation>;
 }
 
 type Read<Data> = { readonly ok: true; readonly data: Data } | { readonly ok: false; readonly report: WorkloadReport };
 
-/** Does not compile unless the Topology offers what the variant needs; what that is, the variant alone says (hence NoInfer). */
-export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
+/**
+ * Does not compile unless the Topology offers what the variant needs; what that is, the variant
+ * alone says (hence NoInfer).
+ *
+ * @example
+ * const variants: readonly BoundVariant[] = [bind(podmanV0, device), bind(fileV0, device)];
+ */
+export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs, Data>, topology: Topology<NoInfer<Needs>>): BoundVariant {
   const interpret = variant.interpret(topology);
   const parse = (data: unknown): Read<Data> => {
     const parsed = variant.parse(data);
@@ -113,7 +186,10 @@ export function bind<Needs extends object, Data>(variant: ScoreVariant<Needs, Da
     const refusal = interpret.refuse?.(parsed.value) ?? null;
     return refusal === null ? { ok: true, data: parsed.value } : { ok: false, report: rejected(refusal) };
   };
-  /** A document is parsed once, however often it is reconciled: nobody changes one that was handed in. */
+  /**
+   * A document is parsed once, however often it is reconciled: nobody changes one that was handed
+   * in.
+   */
   const reads = new WeakMap<object, Read<Data>>();
   const read = (data: unknown): Read<Data> => {
     if (typeof data !== "object" || data === null) return parse(data);

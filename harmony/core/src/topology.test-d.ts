@@ -1,8 +1,8 @@
-// Held by tsc alone: a Score does not compile on a Topology without what it needs. If one of the lines marked below began to compile,
-// tsc would complain of the mark.
+// Held by tsc alone: a Score does not compile on a Topology without what it needs. If one of the
+// lines marked below began to compile, tsc would complain of the mark.
 
 import { bind } from "./score.ts";
-import type { ScoreVariant } from "./score.ts";
+import type { ResidentVariant } from "./score.ts";
 import type { Architecture, Topology } from "./topology.ts";
 
 interface ContainerRuntime {
@@ -12,9 +12,9 @@ interface KubernetesApi {
   apply(document: string): void;
 }
 
-declare const containers: ScoreVariant<{ podman: ContainerRuntime }, unknown>;
-declare const onArm: ScoreVariant<{ architecture: "arm64"; podman: ContainerRuntime }, unknown>;
-declare const onCluster: ScoreVariant<{ kubernetes: KubernetesApi }, unknown>;
+declare const containers: ResidentVariant<{ podman: ContainerRuntime }, unknown>;
+declare const onArm: ResidentVariant<{ architecture: "arm64"; podman: ContainerRuntime }, unknown>;
+declare const onCluster: ResidentVariant<{ kubernetes: KubernetesApi }, unknown>;
 
 declare const pi: Topology<{ architecture: "arm64"; podman: ContainerRuntime }>;
 declare const server: Topology<{ architecture: "amd64"; podman: ContainerRuntime }>;

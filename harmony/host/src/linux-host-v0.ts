@@ -1,19 +1,14 @@
-// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the planner, the executor and the
-// report together. A host does not remember its Score, so it has no workloads to list, and nobody watches it.
+// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the
+// planner, the executor and the report together. It is applied once, by a person: nobody stays
+// beside the host.
 
-import {
-  type Desired,
-  type Interpret,
-  type ReconcileOptions,
-  reconcile,
-  type Reconciler,
-  type ScoreVariant,
-  type Topology,
-} from "@harmony/core";
+import { type Desired, type Interpret, type Plan, reconcile, type Reconciler, type ScoreVariant } from "@harmony/core";
 import { parse } from "@harmony/schema";
 import { execute } from "./apply/execute.ts";
-import { type HostFacts, observationScript, parseFacts } from "./observe/facts.ts";
-import { LinuxHostV0 } from "./score/linux-host-v0-schema.ts";
+import { observationScript, parseFacts } from "./observe/facts.ts";
+import type { HostApplication } from "./model/application.ts";
+import type { HostFacts } from "./model/host-facts.ts";
+import { type LinuxHostV0, linuxHostV0Schema } from "./score/linux-host-v0-schema.ts";
 import { plan } from "./plan/planner.ts";
 import { type HostReport, report, type StepReport } from "./report/report.ts";
 import type { Ssh } from "./ssh/ssh.ts";
@@ -21,31 +16,35 @@ import { describeStep, type HostStep } from "./model/step.ts";
 
 export interface HostCapabilities {
   readonly ssh: Ssh;
-  /** How long a new address has to be confirmed; 60 s unless told. */
+  /** How long a new address has to be confirmed; 60 s where nothing is said. */
   readonly confirmWithinMs?: number;
 }
 
-/** What its Interpret tells besides: each step of the run. */
-export interface HostInterpret extends Interpret<LinuxHostV0> {
-  reconcile(desired: Desired<LinuxHostV0>, options: ReconcileOptions<HostReport>): Promise<HostReport>;
+/** Its reports have each step of the run. */
+export interface HostInterpret extends Interpret<LinuxHostV0, HostReport> {
   /** Ends its connections, also the one to an address that it gave the host. */
   close(): Promise<void>;
 }
 
-export const linuxHostV0: ScoreVariant<HostCapabilities, LinuxHostV0> = {
-  type: "LinuxHostV0",
-  parse: (data) => parse(LinuxHostV0, data),
-  interpret: interpretHost,
-};
+/** `application`: its names are those of the host's files, units and user. */
+export function linuxHostV0(application: HostApplication): ScoreVariant<HostCapabilities, LinuxHostV0, HostInterpret> {
+  const schema = linuxHostV0Schema(application);
+  return {
+    type: "LinuxHostV0",
+    parse: (data) => parse(schema, data),
+    interpret: ({ capabilities }) => interpretHost(application, capabilities),
+  };
+}
 
-export function interpretHost({ capabilities }: Topology<HostCapabilities>): HostInterpret {
+function interpretHost(application: HostApplication, capabilities: HostCapabilities): HostInterpret {
   const { confirmWithinMs = CONFIRM_WITHIN_MS } = capabilities;
   let ssh = capabilities.ssh;
 
   const observe = async ({ data }: Desired<LinuxHostV0>, signal: AbortSignal): Promise<HostFacts> => {
-    const { stdout } = await ssh.run(observationScript(data ?? LinuxHostV0.parse({})), { signal });
+    const { stdout } = await ssh.run(observationScript(application, data ?? linuxHostV0Schema(application).parse({})), { signal });
     return parseFacts(stdout);
   };
+  const decide = (desired: Desired<LinuxHostV0>, facts: HostFacts): Plan<HostStep> => plan(application, desired, facts);
   const onMoved = (moved: Ssh): void => {
     const old = ssh;
     ssh = moved;
@@ -57,7 +56,7 @@ export function interpretHost({ capabilities }: Topology<HostCapabilities>): Hos
       const steps: StepReport[] = [];
       const reconciler: Reconciler<Desired<LinuxHostV0>, HostFacts, HostStep, HostReport> = {
         observe,
-        plan,
+        plan: decide,
         async apply(step, signal, progress) {
           const startedAt = performance.now();
           const outcome = await execute(ssh, step, { signal, progress, confirmWithinMs, onMoved });
@@ -67,20 +66,20 @@ export function interpretHost({ capabilities }: Topology<HostCapabilities>): Hos
         report: ({ desired: { revision }, snapshot: facts, ...rest }) => report({ revision, facts, ...rest, steps: [...steps] }),
       };
       const reached = await reconcile(reconciler, desired, options);
-      // What is told as done outlasts a power cut: most steps write a file and rename it.
+      // What is reported as done outlasts a power cut: most steps write a file and rename it.
       if (reached.settled && steps.length > 0) await ssh.run("sync", { signal: options.signal, timeoutMs: FLUSH_TIMEOUT_MS });
       return reached;
     },
     async explain(desired, signal) {
       const facts = await observe(desired, signal);
-      const planned = plan(desired, facts);
-      const told = report({ revision: desired.revision, facts, plan: planned, outcomes: [], doing: null, steps: [] });
-      return { report: told, observed: describeFacts(facts), planned: planned.steps.map(describeStep), blocked: planned.blocked };
+      const planned = decide(desired, facts);
+      return {
+        report: report({ revision: desired.revision, facts, plan: planned, outcomes: [], doing: null, steps: [] }),
+        observed: describeFacts(facts),
+        planned: planned.steps.map(describeStep),
+        blocked: planned.blocked,
+      };
     },
-    workloads: () => Promise.resolve([]),
-    watch: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
-    // Nothing is kept from one run to the next.
-    retry: () => Promise.resolve(),
     close: () => ssh.close(),
   };
 }

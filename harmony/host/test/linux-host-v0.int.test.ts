@@ -1,5 +1,6 @@
-// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself tells it, and that a second run
-// finds nothing to do. The addresses are in static-address.int.test.ts.
+// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself
+// shows it, and that a second run finds nothing to do. static-address.int.test.ts has the
+// addresses.
 
 import { readFile } from "node:fs/promises";
 import { type BlankDevice, run, startBlankDevice } from "@iot/testkit";
@@ -99,9 +100,13 @@ describe("a blank device that was provisioned", () => {
   test("is mended where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
     const state = (): Promise<string> => said("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", "jq");
     await device.exec(["dpkg", "--remove", "jq"]);
-    // dpkg tells each state of a package; with this one it is ended as by a power cut.
-    await device.writeFile("/root/cut", "#!/bin/sh\ngrep -q 'status: jq: unpacked' && pkill -KILL -x dpkg\n");
-    await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "status-logger=sh /root/cut\n");
+    // dpkg waits for this at the end of each of its runs. After the one that has unpacked, and before
+    // the one that configures, it is ended as by a power cut.
+    await device.writeFile(
+      "/root/cut",
+      "case $(dpkg-query --show --showformat='${db:Status-Abbrev}' jq) in iU*) pkill -KILL -x dpkg ;; esac\n",
+    );
+    await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "post-invoke=sh /root/cut\n");
     expect(await host.reconcile(score, { signal })).toMatchObject({ phase: "Failed", steps: [{ outcome: { kind: "failed" } }] });
     expect(await state()).not.toMatch(/^ii/);
     await device.exec(["rm", "/etc/dpkg/dpkg.cfg.d/cut"]);

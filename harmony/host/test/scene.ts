@@ -1,16 +1,19 @@
 // A blank device and its Interpret, as the tests of this package use them.
 
-import type { Desired } from "@harmony/core";
 import { type BlankDevice } from "@iot/testkit";
-import { connectSsh, type HostInterpret, interpretHost, LinuxHostV0, type SshOptions } from "../src/index.ts";
+import { type Desired, formatIssues } from "@harmony/core";
+import { connectSsh, type HostInterpret, linuxHostV0, type LinuxHostV0, type SshOptions } from "../src/index.ts";
+import { APPLICATION } from "./application.ts";
+
+const VARIANT = linuxHostV0(APPLICATION);
 
 export function sshOptions(device: BlankDevice): SshOptions {
   const { address: host, user, identityFile, knownHostsFile } = device;
-  return { host, user, identityFile, knownHostsFile };
+  return { host, tempPrefix: "host-", user, identityFile, knownHostsFile };
 }
 
 export function interpretOn(options: SshOptions, confirmWithinMs = 10_000): HostInterpret {
-  return interpretHost({
+  return VARIANT.interpret({
     name: options.host,
     capabilities: { ssh: connectSsh(options), confirmWithinMs },
     inventory: () => Promise.resolve({ architecture: "", capabilities: [], facts: {} }),
@@ -18,5 +21,7 @@ export function interpretOn(options: SshOptions, confirmWithinMs = 10_000): Host
 }
 
 export function desired(data: unknown): Desired<LinuxHostV0> {
-  return { name: "device", revision: "1", scoreString: JSON.stringify(data), data: LinuxHostV0.parse(data), hold: null };
+  const parsed = VARIANT.parse(data);
+  if (!parsed.ok) throw new TypeError(formatIssues(parsed.issues));
+  return { name: "device", revision: "1", scoreString: JSON.stringify(data), data: parsed.value, hold: null };
 }

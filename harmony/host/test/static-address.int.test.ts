@@ -1,6 +1,7 @@
-// A static address through each of the three that may look after a device's network: one whose gateway is not there is
-// taken back by the device itself; a right one stays; from there one at which nobody can reach it is taken back too. Everything else that
-// the Score asks for is switched off, to see the address alone.
+// A static address through each of the three that may look after a device's network. The device
+// itself takes back one whose gateway is not there; a right one stays; from there the device takes
+// back one at which nobody can reach it, too. Everything else that the Score asks for is switched
+// off, to see the address alone.
 
 import { type BlankDevice, eventually, startBlankDevice } from "@iot/testkit";
 import { expect, test } from "vitest";

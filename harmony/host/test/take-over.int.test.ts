@@ -1,5 +1,6 @@
-// take-over.sh on a device: a folder of configuration that was the agent's user's, with what that user can plant in it, becomes root's. As
-// root, on a file system with real owners: nothing less shows whether a link was followed.
+// take-over.sh on a device: a folder of configuration that was the agent's user's, with what that
+// user can plant in it, becomes root's. It runs as root, on a file system with real owners: nothing
+// less shows whether a link was followed.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.stop());
 
-/** As a device has it on which an older agent was installed, and a name that only root may change. */
+/** The folder as an older agent's installation left it, and a name that only root may change. */
 beforeEach(async () => {
   await root(`rm -rf ${FOLDER} ${FOLDER}.refused.* /srv/victims && install -d -m 0750 -o iot-agent -g iot-agent ${FOLDER} ${FOLDER}/secrets
     install -d -m 0755 /srv/victims && echo "root's alone" >/srv/victims/shadow && chmod 0600 /srv/victims/shadow

@@ -3,6 +3,8 @@
 
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
+import { text as textOf } from "node:stream/consumers";
+import { sendRequest } from "@harmony/runtime";
 import { parse } from "@harmony/schema";
 import type { KubeConfig } from "@kubernetes/client-node";
 import * as z from "zod/mini";
@@ -13,7 +15,7 @@ export interface KubernetesRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly value: unknown };
-  /** For the error: "list deployments.iot.nationtech.io". */
+  /** For the error: "list deployments.example.org". */
   readonly what: string;
   readonly signal: AbortSignal;
   /** For the whole answer of `request`, for the head of that of `stream`. */
@@ -42,7 +44,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Finds a connection that died in silence: this long until the first probe, then libuv probes ten times, one a second. */
 const KEEP_ALIVE_MS = 30_000;
 
-export function connectKubernetes(config: KubeConfig): KubernetesConnection {
+/** `userAgent`: what the API server notes of who asks. */
+export function connectKubernetes(config: KubeConfig, userAgent: string): KubernetesConnection {
   const cluster = config.getCurrentCluster();
   const server = (cluster?.server ?? "").replace(/\/+$/, "");
   const proxied = cluster?.proxyUrl !== undefined;
@@ -50,10 +53,10 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
   const agent = server.startsWith("http:") ? new http.Agent(agentOptions) : new https.Agent(agentOptions);
 
   const open = async (request: KubernetesRequest, signal: AbortSignal): Promise<IncomingMessage> => {
-    const body = request.body === undefined ? null : Buffer.from(JSON.stringify(request.body.value));
-    const headers: http.OutgoingHttpHeaders = { accept: "application/json", "user-agent": "harmony-iot" };
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body.value));
+    const headers: http.OutgoingHttpHeaders = { accept: "application/json", "user-agent": userAgent };
     if (request.body !== undefined) headers["content-type"] = request.body.type;
-    if (body !== null) headers["content-length"] = body.length;
+    if (body !== undefined) headers["content-length"] = body.length;
     // The client adds its authorization to these headers.
     const options: https.RequestOptions = { headers };
     try {
@@ -65,7 +68,10 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
     if (!proxied) options.agent = agent;
     const url = new URL(server + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
-    return await once(url, { ...options, method: request.method, signal }, body);
+    const { request: begin } = url.protocol === "http:" ? http : https;
+    const { method } = request;
+    // All our requests can be repeated.
+    return await sendRequest(() => begin(url, { ...options, method, signal }), { body, isRepeatable: true, signal });
   };
 
   const answer = async (request: KubernetesRequest, signal: AbortSignal): Promise<IncomingMessage> => {
@@ -73,7 +79,7 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
     response.setEncoding("utf8");
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
-    const text = await readAll(response);
+    const text = await textOf(response);
     const said = parse(KubernetesStatus, parsedOrNull(text));
     const message = said.ok ? (said.value.message ?? said.value.reason ?? "") : text.slice(0, 200).trim();
     const seconds = Number(response.headers["retry-after"] ?? Number.NaN);
@@ -104,7 +110,7 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
   return {
     server,
     request: async (request) => {
-      const text = await limited(request, async (signal) => await readAll(await answer(request, signal)));
+      const text = await limited(request, async (signal) => await textOf(await answer(request, signal)));
       try {
         const value: unknown = JSON.parse(text);
         return value;
@@ -115,25 +121,6 @@ export function connectKubernetes(config: KubeConfig): KubernetesConnection {
     stream: async (request) => jsonLines(await limited(request, async (signal) => await answer(request, signal)), request.signal),
     close: () => agent.destroy(),
   };
-}
-
-/** Tried once more when a connection that was kept turns out to have been closed meanwhile; all our requests can be repeated. */
-async function once(url: URL, options: https.RequestOptions, body: Buffer | null, again = true): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const request = (url.protocol === "http:" ? http : https).request(url, options);
-  request.once("response", resolve);
-  request.once("error", (error: NodeJS.ErrnoException) => {
-    if (again && request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE")) resolve(once(url, options, body, false));
-    else reject(error);
-  });
-  request.end(body);
-  return await promise;
-}
-
-async function readAll(response: IncomingMessage): Promise<string> {
-  const chunks: string[] = [];
-  for await (const chunk of response) chunks.push(String(chunk));
-  return chunks.join("");
 }
 
 async function* jsonLines(response: IncomingMessage, signal: AbortSignal): AsyncGenerator {

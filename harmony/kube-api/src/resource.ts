@@ -38,7 +38,7 @@ export interface ObjectName {
   readonly name: string;
 }
 
-/** As kubectl names it: `deployments.iot.nationtech.io`, `namespaces`. */
+/** As kubectl names it: `deployments.example.org`, `namespaces`. */
 export function resourceName(type: ResourceType): string {
   return type.group === "" ? type.plural : `${type.plural}.${type.group}`;
 }

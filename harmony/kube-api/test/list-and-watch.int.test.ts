@@ -29,7 +29,7 @@ beforeEach(async () => {
   abort = new AbortController();
   lines = [];
   asked = [];
-  connection = connectKubernetes(await configThroughRelay(kubernetes.kubeconfig));
+  connection = connectKubernetes(await configThroughRelay(kubernetes.kubeconfig), "test");
 });
 afterEach(() => {
   abort.abort();
@@ -204,7 +204,7 @@ test("a type that the server does not know is asked for until it does", async ()
 
 test("rights that are missing are said, and enough once granted", async () => {
   await kubernetes.kubectl(["create", "serviceaccount", "follower"]);
-  const mine = connectKubernetes(await configThroughRelay(await kubernetes.serviceAccountKubeconfig("default", "follower")));
+  const mine = connectKubernetes(await configThroughRelay(await kubernetes.serviceAccountKubeconfig("default", "follower")), "test");
   const store = follow({ connection: mine, backoff: { baseMs: 50, maxMs: 200 } });
   await store.started(abort.signal);
   const state = store.state();

@@ -20,7 +20,7 @@ let connection: KubernetesConnection;
 
 beforeAll(async () => {
   kubernetes = await startKubernetes();
-  connection = connectKubernetes(loadKubernetesConfig(kubernetes.kubeconfig));
+  connection = connectKubernetes(loadKubernetesConfig(kubernetes.kubeconfig), "test");
   const crd = {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",

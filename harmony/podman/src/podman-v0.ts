@@ -1,6 +1,7 @@
-// The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the executor and the report together.
+// The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the
+// executor and the report together.
 
-import { type Desired, reconcile, type ScoreVariant, type Workload } from "@harmony/core";
+import { type Desired, reconcile, type Reconciler, type ResidentInterpret, type ResidentVariant, type WorkloadReport } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
@@ -8,28 +9,36 @@ import { executeInputs } from "./apply/execute-inputs.ts";
 import { explain } from "./report/explain.ts";
 import type { HostView } from "./device/host-view.ts";
 import type { ImageLedger } from "./images/image-ledger.ts";
-import { ImageStore } from "./images/image-store.ts";
+import { awaitDeployments, forgetTries, type ImageMemory, newImageMemory, rememberSeen } from "./images/image-memory.ts";
+import { flushImages, type ImageStore } from "./images/image-store.ts";
+import { wantedBy } from "./images/observe-images.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
-import { LABELS } from "./model/names.ts";
-import { observe, toContainer } from "./observe/observe.ts";
+import { type Application, labelsOf } from "./model/application.ts";
+import { observe } from "./observe/observe.ts";
+import { answerFailure } from "./plan/answer-failure.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
 import { PortWatch } from "./observe/port-watch.ts";
-import { parsePodmanV0 } from "./score/parse-podman-v0.ts";
+import { podmanV0Parser } from "./score/parse-podman-v0.ts";
 import type { PodmanV0 } from "./score/podman-v0-schema.ts";
 import { denied, type Policy } from "./score/policy.ts";
 import { report } from "./report/report.ts";
 import { RestartMeter } from "./observe/restart-meter.ts";
 import type { StartList } from "./store/start-list.ts";
+import type { PodmanPlan } from "./model/plan.ts";
+import type { Snapshot } from "./model/snapshot.ts";
 import { isInputStep, type Step } from "./model/step.ts";
-import { forgive, type SwapJournal } from "./store/swap-journal.ts";
+import type { SwapJournal } from "./store/swap-journal.ts";
+import { resetFailed } from "./model/swap-record.ts";
+import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
+import { workloads } from "./observe/workloads.ts";
 
-/** Who the device is, for its containers' environment, and which of its lives this is. */
+/** The device, for its containers' environment, and which of its lives this is. */
 export interface DeviceIdentity {
   readonly id: string;
-  /** Of its own configuration. */
+  /** The labels of its own configuration. */
   readonly labels: Readonly<Record<string, string>>;
   readonly bootId: string;
 }
@@ -46,64 +55,90 @@ export interface PodmanV0Needs {
   readonly policy: Policy;
 }
 
-export const podmanV0: ScoreVariant<PodmanV0Needs, PodmanV0> = {
-  type: "PodmanV0",
-  parse: parsePodmanV0,
-  interpret({ capabilities: { podman, networkRemains, device, journal, startList, disk, imageLedger: ledger, host, policy } }) {
-    let known: readonly string[] | null = null;
-    const controllers = async (signal: AbortSignal): Promise<readonly string[]> =>
-      (known ??= (await podman.info(signal)).host.cgroupControllers);
-    const now = (): number => Date.now();
-    const images = new ImageStore({ podman, disk, ledger, clock: systemClock });
-    const restarts = new RestartMeter();
-    const ups = new UpMeter();
-    const portWatch = new PortWatch();
-    const options = { podman, images, journal, startList, restarts, ups, portWatch, device, host, policy, controllers, now };
-    /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
-    const retries = new Set<string>();
-    const reconciler = {
-      observe: (desired: Desired<PodmanV0>, signal: AbortSignal) => observe(options, desired, signal),
-      plan,
-      apply: (step: Step, signal: AbortSignal, progress: (text: string) => void) =>
-        isInputStep(step)
-          ? executeInputs({ podman, host, flush: (aborted) => images.flush(aborted) }, step, signal)
-          : execute({ podman, images, journal, startList, networkRemains }, step, signal, progress),
-      report,
-    };
-    return {
-      expect: (names) => images.expect(names),
-      refuse: (score) => {
-        const message = denied(policy, score);
-        return message === null ? null : { reason: "PolicyDenied", message };
-      },
-      reconcile: async (desired, settings) => {
-        if (retries.delete(desired.name)) {
-          const record = await journal.read(desired.name);
-          if (record !== null) await journal.write(desired.name, forgive(record));
-        }
-        return reconcile(reconciler, desired, settings);
-      },
-      workloads: async (signal) => {
-        const containers = (await podman.listContainers(LABELS.deployment, signal)).toSorted(
-          (a, b) => Date.parse(a.Created) - Date.parse(b.Created),
-        );
-        // Containers of one deployment may be of several Scores, where a change left some alone: the latest made is the word.
-        const latest = new Map<string, Workload>();
-        for (const { deployment: name, revision, scoreString } of containers.map(toContainer)) {
-          latest.set(name, { name, revision, scoreString });
-        }
-        return [...latest.values()];
-      },
-      watch: (onChange, signal) => watch(podman, onChange, signal),
-      retry: (name) => {
-        images.retry(name);
-        retries.add(name);
-        return Promise.resolve();
-      },
-      explain: async (desired, signal) => {
-        const snapshot = await reconciler.observe(desired, signal);
-        return explain(desired, snapshot, plan(desired, snapshot));
-      },
-    };
-  },
-};
+/** `application`: whose words the labels, variables and sentences have. */
+export function podmanV0(application: Application): ResidentVariant<PodmanV0Needs, PodmanV0> {
+  return {
+    type: "PodmanV0",
+    parse: podmanV0Parser(application),
+    interpret: ({ capabilities }) => interpretPodman(application, capabilities),
+  };
+}
+
+function interpretPodman(application: Application, needs: PodmanV0Needs): ResidentInterpret<PodmanV0> {
+  const { podman, journal, policy } = needs;
+  const labels = labelsOf(application);
+  const memory = newImageMemory(systemClock.monotonicMs);
+  const look = observer(application, needs, memory);
+  const reconciler = reconcilerOf(application, needs, { memory, look });
+  /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
+  const retries = new Set<string>();
+  return {
+    expect: (names) => awaitDeployments(memory, names),
+    refuse: (score) => {
+      const message = denied(policy, score, application.program);
+      return message === null ? null : { reason: "PolicyDenied", message };
+    },
+    reconcile: async (desired, settings) => {
+      if (retries.delete(desired.name)) {
+        const record = await journal.read(desired.name);
+        if (record !== null) await journal.write(desired.name, resetFailed(record));
+      }
+      return reconcile(reconciler, desired, settings);
+    },
+    workloads: (signal) => workloads(podman, labels, signal),
+    watch: (onChange, signal) => watch(podman, labels, onChange, signal),
+    retry: (name) => {
+      forgetTries(memory, name);
+      retries.add(name);
+      return Promise.resolve();
+    },
+    explain: async (desired, signal) => {
+      const snapshot = await look(desired, signal);
+      return explain(desired, snapshot, plan(desired, snapshot));
+    },
+  };
+}
+
+type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapshot>;
+
+/** What is looked at of the device, with what has to be compared with the look before. */
+function observer(application: Application, needs: PodmanV0Needs, memory: ImageMemory): Look {
+  const { podman } = needs;
+  let known: readonly string[] | null = null;
+  const options = {
+    ...needs,
+    application,
+    images: imagesOf(application, needs, memory),
+    restarts: new RestartMeter(),
+    ups: new UpMeter(),
+    portWatch: new PortWatch(),
+    controllers: async (signal: AbortSignal) => (known ??= (await podman.info(signal)).host.cgroupControllers),
+    now: () => Date.now(),
+  };
+  return (desired, signal) => observe(options, desired, signal);
+}
+
+function imagesOf(application: Application, { podman, disk, imageLedger: ledger }: PodmanV0Needs, memory: ImageMemory): ImageStore {
+  return { application, podman, disk, ledger, memory, clock: systemClock };
+}
+
+function reconcilerOf(
+  application: Application,
+  needs: PodmanV0Needs,
+  { memory, look }: { readonly memory: ImageMemory; readonly look: Look },
+): Reconciler<Desired<PodmanV0>, Snapshot, Step, WorkloadReport, PodmanPlan> {
+  const images = imagesOf(application, needs, memory);
+  const forInputs = { ...needs, application, flush: (signal: AbortSignal) => flushImages(images, signal) };
+  return {
+    observe: async (desired, signal) => {
+      const snapshot = await look(desired, signal);
+      rememberSeen(memory, desired.name, wantedBy(withWayBack(desired, snapshot.record)), snapshot.imageFacts);
+      return snapshot;
+    },
+    plan,
+    apply: (step, signal, progress) =>
+      isInputStep(step) ? executeInputs(forInputs, step, signal) : execute({ ...needs, application, images }, step, signal, progress),
+    answer: (_desired, _snapshot, last) => answerFailure({ ...last, nowMs: Date.now() }),
+    report,
+  };
+}

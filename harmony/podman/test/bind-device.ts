@@ -14,6 +14,7 @@ import {
   type Policy,
   type StorageOptions,
 } from "../src/index.ts";
+import { APPLICATION } from "./application.ts";
 import { CLOSED, hostOf } from "./host-of-device.ts";
 
 const user = "iot-agent";
@@ -35,10 +36,10 @@ export async function bindDevice(
   { labels = {}, policy, onCorrupt = () => undefined, onLost = () => undefined, flush, isSecretStoreReadOnly = false }: DeviceConfig = {},
 ): Promise<BoundVariant> {
   const bootId = (await device.exec(["cat", "/proc/sys/kernel/random/boot_id"])).stdout.trim();
-  return bind(podmanV0, {
+  return bind(podmanV0(APPLICATION), {
     name: device.name,
     capabilities: {
-      podman: connectPodman({ socketPath: device.podmanSocket }),
+      podman: connectPodman({ socketPath: device.podmanSocket, user }),
       networkRemains: { runFolder: dirname(dirname(device.podmanSocket)), onLost },
       device: { id: device.name, labels, bootId },
       journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),

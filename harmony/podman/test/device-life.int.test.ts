@@ -123,7 +123,10 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:12" }));
     await apply("one", data("always"));
     await apply("twelve", { services: [{ name: "web", image: "localhost/hello:12", stopTimeoutSeconds: 5 }] });
-    const made = await connectPodman({ socketPath: device.podmanSocket }).containersOf("localhost/hello:1", AbortSignal.timeout(10_000));
+    const made = await connectPodman({ socketPath: device.podmanSocket, user }).containersOf(
+      "localhost/hello:1",
+      AbortSignal.timeout(10_000),
+    );
     expect(made.flatMap(({ Names }) => Names)).toEqual(["one_web"]);
     await Promise.all([apply("one", null), apply("twelve", null)]);
   });
@@ -152,7 +155,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(await device.readFile(names)).toContain('"renamed_web.next"');
     const create = ["create", "--name", "renamed_web.next", "localhost/hello:2"];
     expect((await device.exec(["podman", ...create], { user, allowExitCodes: [125] })).stderr).toContain("already in use");
-    const made = connectPodman({ socketPath: device.podmanSocket });
+    const made = connectPodman({ socketPath: device.podmanSocket, user });
     const [service] = data("always").services;
     const next = { services: [{ ...service, image: "localhost/hello:2" }] };
     expect(await started()).toBe(before);

@@ -37,8 +37,8 @@ export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isS
       const found = await seen().lookAtSecretStore(folder, untilWritten);
       return found.kind === "damaged" && isSecretStoreReadOnly ? { ...found, isMendable: false } : found;
     },
-    mendSecretStore: async (folder, untilWritten) => {
-      await seen().mendSecretStore(folder, untilWritten);
+    repairSecretStore: async (folder, untilWritten) => {
+      await seen().repairSecretStore(folder, untilWritten);
       await device.exec(["chown", "-R", "iot-agent:iot-agent", folder]);
     },
     removeMounts: (folder) => seen().removeMounts(folder),

@@ -239,7 +239,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
   });
 
   test("an image comes from a file, and what is no image is refused in words", async () => {
-    const client = connectPodman({ socketPath: device.podmanSocket });
+    const client = connectPodman({ socketPath: device.podmanSocket, user });
     const load = async (path: string) => (await open(path)).createReadStream();
     const archive = join(folder.path, "by-hand.tar");
     const bytes = await (await makeImage({ reference: "localhost/by-hand:1" })).archive();

@@ -3,12 +3,12 @@
 
 import { needsNetwork } from "../src/model/container-spec.ts";
 import { networkName, serviceOfName } from "../src/model/names.ts";
-import { isUp } from "../src/plan/role.ts";
+import { isUp } from "../src/model/container-state.ts";
 import { portConflict } from "../src/plan/port-conflict.ts";
 import { scoreOfLabel } from "../src/score/score-label.ts";
 import type { Container, Snapshot } from "../src/model/snapshot.ts";
 import type { Step } from "../src/model/step.ts";
-import { NOTHING_RECORDED } from "../src/store/swap-journal.ts";
+import { NOTHING_RECORDED } from "../src/model/swap-record.ts";
 import { NOW_MS } from "./scene.ts";
 
 export function applyStep(world: Snapshot, step: Step): Snapshot {
@@ -54,15 +54,15 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   switch (step.kind) {
     case "pull":
       return { ...world, images: { ...world.images, [step.reference]: { id: "id", digest: "" } } };
-    case "mend": {
-      const { [step.service]: _, ...incidents } = world.care.incidents;
+    case "repairImage": {
+      const { [step.service]: _, ...incidents } = world.imageFacts.incidents;
       const containers = world.containers.filter(({ name }) => !step.containers.includes(name));
-      return { ...world, containers, care: { ...world.care, incidents } };
+      return { ...world, containers, imageFacts: { ...world.imageFacts, incidents } };
     }
     case "verifyImage":
-      return { ...world, care: { ...world.care, verified: [...world.care.verified, step.imageId] } };
-    case "makeRoom":
-      return { ...world, care: { ...world.care, room: {}, shortBytes: 0, unused: [] } };
+      return { ...world, imageFacts: { ...world.imageFacts, verified: [...world.imageFacts.verified, step.imageId] } };
+    case "pruneImages":
+      return { ...world, imageFacts: { ...world.imageFacts, room: {}, shortBytes: 0, unused: [] } };
     case "createNetwork":
       return world.networks.includes(step.network) ? refuse("there is one") : { ...world, networks: [...world.networks, step.network] };
     case "removeNetwork": {
@@ -77,7 +77,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       return world.volumes.includes(step.volume) ? refuse("there is one") : { ...world, volumes: [...world.volumes, step.volume] };
     case "createSecret":
       return secrets.includes(step.secret) ? refuse("there is one") : { ...world, secrets: [...secrets, step.secret] };
-    case "mendSecretStore":
+    case "repairSecretStore":
       return { ...world, secrets: [], secretStore: { kind: "in-order" } };
     case "removeSecret":
       return { ...world, secrets: secrets.filter((secret) => secret !== step.secret) };
@@ -118,6 +118,10 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       return { ...world, record: step.record ?? NOTHING_RECORDED };
     case "recordStart":
       return { ...world, startList: step.containers };
+    case "noteDamage":
+    case "noteFullDisk":
+    case "releaseReserve":
+      return world;
     case "start":
       return started(find(step.container));
     case "revive":

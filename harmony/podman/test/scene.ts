@@ -2,17 +2,20 @@
 
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
+import { APPLICATION } from "./application.ts";
 import { NO_HOST_FACTS } from "../src/model/host-facts.ts";
-import { NO_CARE } from "../src/model/image-facts.ts";
+import { NO_IMAGE_FACTS } from "../src/model/image-facts.ts";
 import { containerName, imageReference } from "../src/model/names.ts";
-import { parsePodmanV0 } from "../src/score/parse-podman-v0.ts";
+import { podmanV0Parser } from "../src/score/parse-podman-v0.ts";
 import type { Policy } from "../src/score/policy.ts";
 import type { PodmanV0 } from "../src/score/podman-v0-schema.ts";
 import type { Container, Snapshot } from "../src/model/snapshot.ts";
 import type { Step } from "../src/model/step.ts";
-import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/store/swap-journal.ts";
+import { NOTHING_RECORDED, type ScoreVersion, type SwapRecord, type Trial } from "../src/model/swap-record.ts";
 
 export const CLOSED: Policy = { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "/etc/iot-agent/config.toml" };
+
+const parsePodmanV0 = podmanV0Parser(APPLICATION);
 
 export const NOW_MS = 1_800_000_000_000;
 
@@ -60,7 +63,7 @@ export function container(service: string, data: unknown, more: Partial<Containe
 }
 
 /** A snapshot's record and its trial: what is not told is as if nothing had happened. */
-export type Have = Partial<Omit<Snapshot, "images" | "record">> & {
+export type Have = Partial<Omit<Snapshot, "images" | "record" | "application">> & {
   readonly images?: readonly string[];
   readonly absent?: readonly string[];
   readonly record?: Partial<SwapRecord>;
@@ -69,12 +72,14 @@ export type Have = Partial<Omit<Snapshot, "images" | "record">> & {
 export function snapshot(more: Have = {}): Snapshot {
   const { images = [], absent = [], record = {}, ...rest } = more;
   return {
+    application: APPLICATION,
     nowMs: NOW_MS,
     device: { id: "pi-01", labels: {}, bootId: "boot-1" },
     record: { ...NOTHING_RECORDED, ...record },
+    isReserveNeeded: false,
     startList: [],
     containers: [],
-    care: NO_CARE,
+    imageFacts: NO_IMAGE_FACTS,
     networks: [],
     volumes: [],
     secrets: [],
@@ -129,11 +134,11 @@ export function inWords(step: Step): string {
       return `create volume ${step.volume}`;
     case "rename":
       return `rename ${step.container} ${step.to}`;
-    case "mend":
-      return `${step.cure} ${step.cure === "recreate" ? step.containers.join(" ") : step.image}`;
+    case "repairImage":
+      return `${step.repair} ${step.repair === "recreate" ? step.containers.join(" ") : step.image}`;
     case "verifyImage":
       return `verify ${step.image}`;
-    case "makeRoom":
+    case "pruneImages":
       return `remove ${step.images.map(({ name }) => name).join(" ")}`;
     case "journal":
       return `journal: ${step.why}`;
@@ -144,11 +149,16 @@ export function inWords(step: Step): string {
     case "writeMounts":
     case "removeMounts":
       return `${step.kind === "writeMounts" ? "write" : "remove"} files ${step.folder}`;
-    case "mendSecretStore":
-      return "mend secret store";
+    case "repairSecretStore":
+      return "repair secret store";
     case "createSecret":
     case "removeSecret":
       return `${step.kind === "createSecret" ? "create" : "remove"} secret ${step.secret}`;
+    case "noteDamage":
+      return `note ${step.where} of ${Object.values(step.of).join(" ")}`;
+    case "noteFullDisk":
+    case "releaseReserve":
+      return step.kind;
     default:
       return `${step.kind} ${step.container}`;
   }

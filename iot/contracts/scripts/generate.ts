@@ -1,11 +1,13 @@
-// Makes from the schemas what others read: a JSON Schema a document (generated/, for editors and other programs) and the
-// CustomResourceDefinition. `--check` writes nothing and fails when a file is not current.
+// Makes what others read: from the schemas a JSON Schema a document (generated/, for editors and
+// other programs) and the CustomResourceDefinition, from the permissions the configuration of NATS.
+// `--check` writes nothing and fails when a file is not current.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { customResourceDefinition } from "./custom-resource-definition.ts";
 import { jsonSchemas } from "./json-schemas.ts";
+import { natsConfiguration } from "./nats-configuration.ts";
 
 const CRD_HEADER = "# Made from iot/contracts/src/documents/deployment.ts by `npm run generate`.\n";
 
@@ -16,6 +18,7 @@ const files = new Map<string, string>([
     `${JSON.stringify(schema, null, 2)}\n`,
   ]),
   ["iot/deploy/crd.yaml", CRD_HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false })],
+  ...Object.entries(natsConfiguration()).map(([name, text]): [string, string] => [`iot/deploy/nats/${name}`, text]),
 ]);
 
 const check = process.argv.includes("--check");

@@ -2,13 +2,13 @@
 // is what editors' YAML support knows best. Of a Score of a type that we ship, the variant's own schema completes `data`; any
 // other type stands, since a device may know more than we do.
 
-import { PodmanV0 } from "@harmony/podman";
+import { podmanV0Schema } from "@harmony/podman";
 import * as z from "zod/mini";
-import { Deployment, DeviceInventory, DeviceStatus, Manifest, Score } from "../src/index.ts";
+import { Deployment, DeviceInventory, DeviceStatus, IOT_AGENT, Manifest, Score } from "../src/index.ts";
 
 export type JsonSchema = { [key: string]: unknown };
 
-const VARIANTS: Readonly<Record<string, z.core.$ZodType>> = { PodmanV0 };
+const VARIANTS: Readonly<Record<string, z.core.$ZodType>> = { PodmanV0: podmanV0Schema(IOT_AGENT) };
 const BASE = "https://iot.nationtech.io/schemas/v1alpha1";
 
 export function jsonSchemas(): Record<string, JsonSchema> {
@@ -30,6 +30,8 @@ function schemaOf(document: z.core.$ZodType): JsonSchema {
     io: "input",
     target: "draft-7",
     override: ({ zodSchema, jsonSchema }) => {
+      // What a reader makes of a value that it cannot read is nothing that is written.
+      if (zodSchema._zod.def.type === "catch") delete jsonSchema.default;
       if (zodSchema === Score) jsonSchema.allOf = Object.entries(VARIANTS).map(([type, variant]) => whenOfType(type, variant));
     },
   });

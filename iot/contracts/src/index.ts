@@ -1,4 +1,5 @@
-export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./buckets.ts";
+export { IOT_AGENT } from "./application.ts";
+export { BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
 export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
@@ -11,11 +12,12 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
-export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard.ts";
+export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS } from "./documents/status.ts";
+export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
+export { devicePermissions, deviceSubjectsOfBuckets, type Permissions, sharedPermissions, type SubjectMapping } from "./permissions.ts";
 export {
   Done,
   HeldUntil,
@@ -33,12 +35,15 @@ export {
 export {
   asDeploymentName,
   asDeviceId,
+  bucketSubjects,
   deviceOfKey,
+  type DeviceSubjects,
   directGetSubject,
   keys,
   type DeploymentName,
   type DeviceId,
   notifySubject,
+  ownSubjects,
   scoreKeyParts,
   streamName,
   subjects,

@@ -1,7 +1,6 @@
-// What a later version may send, as far as it is read today: a field, a reason or a capability that
-// is not known is kept and shown as it is. A phase that is not known (status-unknown-phase.json,
-// status-unknown-phase-of-service.json) makes its whole status unreadable: they join the table when
-// that is no longer so.
+// What a later version may send, as far as it is read today: a phase, a field, a reason or a
+// capability that is not known is kept and shown as it is. The history is read by the agent alone
+// (iot/iot-agent/src/recorded.test.ts).
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +12,8 @@ import { DeploymentStatus, DeviceInventory, DeviceStatus, HistoryEntry, Manifest
 const NEWER = join(import.meta.dirname, "../recorded/made-up-newer");
 
 const READ: readonly (readonly [string, z.ZodMiniType])[] = [
+  ["status-unknown-phase.json", DeviceStatus],
+  ["status-unknown-phase-of-service.json", DeviceStatus],
   ["status-unknown-reason.json", DeviceStatus],
   ["status-new-fields.json", DeviceStatus],
   ["inventory-new-capability.json", DeviceInventory],

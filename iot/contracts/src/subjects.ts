@@ -2,7 +2,7 @@
 // else's key. The grammar is the long-term one (transport.md).
 
 import { DNS_LABEL } from "@harmony/schema";
-import type { BucketName } from "./buckets.ts";
+import type { BucketName } from "./documents/buckets.ts";
 
 declare const checked: unique symbol;
 /** A DNS label that names a device. */
@@ -62,7 +62,7 @@ export const subjects = {
 } as const;
 
 /** Where the server says that a device's manifest changed: a hint, never data. */
-export function notifySubject(device: DeviceId): string {
+export function notifySubject(device: DeviceId | "*"): string {
   return `notify.desired-state.${device}`;
 }
 
@@ -74,6 +74,41 @@ export function streamName(bucket: BucketName): string {
 /** The only read that a permission can scope to one device: a direct get with the subject appended. */
 export function directGetSubject(bucket: BucketName, subject: string): string {
   return `$JS.API.DIRECT.GET.${streamName(bucket)}.${subject}`;
+}
+
+/**
+ * The subjects by which a device asks, tells and hears of a change. `*` stands for every device.
+ */
+export interface DeviceSubjects {
+  readonly manifest: string;
+  readonly score: (deployment: DeploymentName | "*") => string;
+  readonly status: string;
+  readonly inventory: string;
+  readonly notice: string;
+}
+
+/**
+ * Our own: the devices' account maps them to the buckets'. They cross a leaf node, unlike `$KV.`.
+ */
+export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
+  return {
+    manifest: `iot.manifest.${device}`,
+    score: (deployment) => `iot.score.${device}.${deployment}`,
+    status: `iot.status.${device}`,
+    inventory: `iot.inventory.${device}`,
+    notice: `iot.notice.${device}`,
+  };
+}
+
+/** The buckets' own names, for a server that maps nothing. */
+export function bucketSubjects(device: DeviceId | "*"): DeviceSubjects {
+  return {
+    manifest: directGetSubject("desired-state", `$KV.desired-state.${device}`),
+    score: (deployment) => directGetSubject("desired-state", `$KV.desired-state.${device}.${deployment}`),
+    status: `$KV.status.${device}`,
+    inventory: `$KV.inventory.${device}`,
+    notice: notifySubject(device),
+  };
 }
 
 /** The device of a one-token key (`pi-1`), or null when it is none. */

@@ -72,6 +72,18 @@ describe("what a row says", () => {
       },
     ],
     [
+      "has a phase of a later version, which is shown as it was written",
+      hello,
+      [heard("pi-1", { hello: { ...report("Pending", "verifying localhost/hello:1"), phase: "Verifying" } })],
+      { standing: "progress", phase: "Verifying", message: "verifying localhost/hello:1" },
+    ],
+    [
+      "cannot be read, which says nothing of its revision",
+      hello,
+      [heard("pi-1", { hello: { ...report("Pending", "cannot be read"), phase: "Unreadable", desiredRevision: null, since: "" } })],
+      { standing: "progress", phase: "Unreadable", message: "cannot be read", sinceSeconds: null },
+    ],
+    [
       "cannot run, in the device's words",
       hello,
       [heard("pi-1", { hello: report("Blocked", "port 80 is taken", { reason: "PortInUse" }) })],

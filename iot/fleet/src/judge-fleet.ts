@@ -4,7 +4,15 @@
 
 import { formatIssues, type Parsed } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import { type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest, type ManifestEntry, offlineAfterMs } from "@iot/contracts";
+import {
+  type DeploymentReport,
+  type DeviceId,
+  type DeviceStatus,
+  type Manifest,
+  type ManifestEntry,
+  offlineAfterMs,
+  UNREADABLE_PHASE,
+} from "@iot/contracts";
 import { shownAge } from "@iot/report";
 import { classOfPhase, type PhaseClass } from "./phase-class.ts";
 
@@ -180,7 +188,7 @@ function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | nul
   if (report === null) return waits("NotYetReported", "is desired, and the device has not reported on it yet");
   if (isKnownUndesired && report.phase !== "Removing")
     return waits("NotYetRemoved", "is no longer desired, and the device has not removed it yet");
-  if (entry !== null && report.desiredRevision !== entry.revision) {
+  if (entry !== null && report.phase !== UNREADABLE_PHASE && report.desiredRevision !== entry.revision) {
     const runs = report.runningRevision === null ? "nothing of it runs" : `revision ${report.runningRevision} runs`;
     return waits("NotYetReceived", `revision ${entry.revision} is desired, and the device has not received it yet (${runs})`);
   }

@@ -245,6 +245,7 @@ case $exit_code in
 esac
 case $said in
   *reason=WrongCredentials*) what="the credentials: NATS is there and does not take this user and password" ;;
+  *reason=CredentialsUnavailable*) what="the credentials: the device cannot read or make what it shows to NATS" ;;
   *reason=NameNotFound* | *reason=NameServerDown*) what="the name of the NATS server: it cannot be looked up on the device" ;;
   *reason=NetworkDown* | *reason=NoAnswer*) what="the network: the device cannot reach the NATS server" ;;
   *reason=Refused* | *reason=ClosedByPeer*) what="the NATS server: that machine is there, but not NATS at this port" ;;

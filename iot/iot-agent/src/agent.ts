@@ -8,9 +8,8 @@
 import type { BoundVariant, Inventory } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
-import { connectMessaging, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
+import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config/config.ts";
-import type { CredentialSource } from "./config/credentials.ts";
 import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
 import { Problems } from "./desired/problems.ts";
@@ -121,13 +120,12 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
 
 async function followUntilAborted(options: AgentOptions, { connection, desired, sender }: Parts): Promise<void> {
   const { config, credentials, log, signal } = options;
-  const { device, natsUrls, natsCaFile: caFile, statusIntervalMs } = config;
-  const { user, pass } = await credentials.natsCredentials(signal);
+  const { device, natsUrls, natsCaFile: caFile, natsConnectTimeoutMs: timeoutMs, statusIntervalMs } = config;
   const messaging = await connectMessaging({
     servers: natsUrls,
-    user,
-    pass,
+    credentials,
     caFile,
+    timeoutMs,
     name: `iot-agent ${device}`,
     device,
     log,

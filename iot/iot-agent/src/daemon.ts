@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
 import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./device/boot-id.ts";
 import { collectGarbage } from "./device/collect-garbage.ts";
 import { type ConfigRead, readConfig } from "./config/config.ts";
-import { tomlShared } from "./config/credentials.ts";
+import { tomlCredentials } from "./config/credentials.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
 import { PodmanDevice } from "./device/topology.ts";
@@ -34,7 +35,7 @@ export async function runDaemon(configFile: string): Promise<never> {
       });
       const device = new PodmanDevice({
         device: { id: config.device, labels: config.labels, bootId: boot },
-        podman: connectPodman({ socketPath: config.podmanSocket }),
+        podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
         networkRemains: {
           runFolder: config.userRunDir,
           onLost: (namespace) => log.warn("what a Podman that was killed left of a network is ended: no container had it", { namespace }),
@@ -49,8 +50,8 @@ export async function runDaemon(configFile: string): Promise<never> {
       collectGarbage();
       await runAgent({
         config,
-        credentials: tomlShared(config.credentials, log),
-        variants: [bind(podmanV0, device)],
+        credentials: tomlCredentials({ file: configFile, device: config.device, log }),
+        variants: [bind(podmanV0(IOT_AGENT), device)],
         inventory: (aborted) => device.inventory(aborted),
         serviceManager,
         log,

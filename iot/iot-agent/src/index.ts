@@ -2,6 +2,5 @@
 
 export { type AgentOptions, runAgent } from "./agent.ts";
 export { type AgentConfig, parseConfig, readConfig } from "./config/config.ts";
-export { type CredentialSource, tomlShared } from "./config/credentials.ts";
 export { PodmanDevice, type PodmanDeviceCapabilities } from "./device/topology.ts";
 export { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";

@@ -1,7 +1,7 @@
 // What the manifest and its Scores make of a device, over a real NATS and the file variant: what is applied, what is removed, and above
 // all what is not.
 
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { asDeviceId, type Manifest } from "@iot/contracts";
 import { eventually, type NatsServer, startNats } from "@iot/testkit";
@@ -42,6 +42,19 @@ const holds = (name: string, content: string | null): Promise<true> =>
   );
 const phase = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.phase === wanted);
+
+test("fields of a later version, in the manifest and in an entry, restart nothing", async () => {
+  device.start(nats.url);
+  const { hello: revision = 0 } = await central.apply({ hello: fileScore("one") });
+  const before = await phase("hello", "Running");
+  const written = async (): Promise<number> => (await stat(join(device.folder, "hello.FileV0"))).mtimeMs;
+  const writtenAt = await written();
+  const entry = { revision, generation: 1, uid: "uid-hello", source: "test", namespace: "default", signature: { by: "ann" } };
+  await central.putRawManifest(JSON.stringify({ sources: ["test"], deployments: { hello: entry }, signatures: ["made up"] }));
+  const after = await central.untilStatus("it has the manifest", (status) => status.manifestRevision !== before.manifestRevision);
+  expect(after.deployments["hello"]).toEqual(before.deployments["hello"]);
+  expect(await written()).toBe(writtenAt);
+});
 
 test("a Score is applied, changed and removed, and the status says so", async () => {
   device.start(nats.url);

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { bind } from "@harmony/core";
 import { createLog, type Log } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
+import { fixedCredentials } from "@iot/messaging/device";
 import { makeTempFolder } from "@iot/testkit";
 import * as z from "zod/mini";
 import { connectAgent } from "../src/commands/agent/agent-client.ts";
@@ -82,8 +83,9 @@ export function runFileAgent(options: {
       relistIntervalMs: 500,
       natsUrls: [natsUrl],
       natsCaFile: undefined,
+      natsConnectTimeoutMs: undefined,
     },
-    credentials: { natsCredentials: () => Promise.resolve({ user: "u", pass: "p" }) },
+    credentials: fixedCredentials({ user: "u", pass: "p" }),
     variants: [bind(fileVariant("FileV0"), topology), bind(fileVariant("OtherFileV0"), topology)],
     inventory: (aborted) => topology.inventory(aborted),
     serviceManager: connectServiceManager({}),

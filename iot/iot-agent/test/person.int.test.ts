@@ -114,6 +114,9 @@ describe("what runs", () => {
     expect(broken).toMatch(/^broken on pi-1 is Blocked since .* UTC \(\d+ s\): image "localhost\/hello:2" is not on the device/);
     expect(broken).toContain('Seen just now:\n  no container of "broken" is on the device');
     expect((await agent.command("root", "explain", "hello")).text).toContain("nothing: all is as it should be");
+    expect((await agent.command("root", "explain", "hello", "--stages")).text).toMatch(
+      /\n {2}change-version +stood back: every container is as/,
+    );
     const { text, exitCode } = await agent.command("engineer", "explain", "helo");
     expect(text).toBe('iot-agent: this device has no deployment "helo": its deployments are broken, hello\n');
     expect(exitCode).toBe(1);

@@ -5,7 +5,7 @@
 import { basename, dirname } from "node:path";
 import type { WorkloadDocument, WorkloadFile } from "@iot/workload-files";
 import { isMap, isScalar, LineCounter, parseDocument, type Pair } from "yaml";
-import type { Finding } from "./lint-files.ts";
+import type { Finding } from "./finding.ts";
 
 const KUSTOMIZATION = new Set(["kustomization.yaml", "kustomization.yml", "Kustomization"]);
 

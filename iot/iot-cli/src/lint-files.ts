@@ -3,17 +3,10 @@
 
 import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { readWorkloadFiles, type WorkloadDocument, type WorkloadFile } from "@iot/workload-files";
+import type { Finding } from "./finding.ts";
 import { kustomizeWarnings } from "./kustomize-warnings.ts";
-
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly path: string;
-  readonly message: string;
-}
 
 const LINK = "is a symbolic link, which the operator does not follow: put the file itself here";
 
@@ -23,7 +16,7 @@ export interface LintResult {
 }
 
 /** The variants that this version knows: what a device does with them is its agent's to say. */
-const VARIANTS = [podmanV0];
+const VARIANTS = [podmanV0(IOT_AGENT)];
 
 /** `links`: files that are symbolic links, which the operator does not follow. */
 export function lintFiles(files: readonly WorkloadFile[], links: readonly string[] = []): LintResult {

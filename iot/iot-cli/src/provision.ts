@@ -1,13 +1,17 @@
-// `iot provision`: makes a Linux host ready for the agent, over SSH, or writes the same as a cloud-init file. The Score is
-// LinuxHostV0's default, a file's, and on top of it what the flags say. What is done, and in which order: @harmony/host.
+// `iot provision`: makes a Linux host ready for the agent, over SSH, or writes the same as a
+// cloud-init file. The Score is LinuxHostV0's default or a file's, and on top of it what the flags
+// say. @harmony/host has what is done, and in which order.
 
 import { readFile } from "node:fs/promises";
 import { canonicalJson, parse } from "@harmony/schema";
 import { type Blocked, formatIssues } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
-import { cloudInit, cloudInitNetwork, connectSsh, interpretHost, linuxHostV0, LinuxHostV0, SshError, type StepReport } from "@harmony/host";
+import { cloudInit, cloudInitNetwork, connectSsh, linuxHostV0, type LinuxHostV0, SshError, type StepReport } from "@harmony/host";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod/mini";
+import { IOT_HOST } from "./host-application.ts";
+
+const LINUX_HOST = linuxHostV0(IOT_HOST);
 
 export interface ProvisionOptions {
   readonly host?: string;
@@ -38,14 +42,14 @@ interface Surroundings {
 export async function provision(options: ProvisionOptions, { write, signal }: Surroundings): Promise<number> {
   const score = await readScore(options);
   if (options.networkConfig === true) {
-    write(cloudInitNetwork(score) ?? missing("--network-config prints a static address: say --address and --gateway"));
+    write(cloudInitNetwork(IOT_HOST, score) ?? missing("--network-config prints a static address: say --address and --gateway"));
     return 0;
   }
   if (options.cloudInit === true) {
     if (score.staticAddress !== undefined) missing("a static address goes into a file of its own: print it with --network-config");
     if (options.admin !== undefined && !/^[a-z_][a-z0-9_-]*$/.test(options.admin))
       missing(`--admin is a user's name, and not ${options.admin}`);
-    write(cloudInit(score, { admin: options.admin }));
+    write(cloudInit(IOT_HOST, score, { admin: options.admin }));
     return 0;
   }
   return provisionOverSsh(options, score, { write, signal });
@@ -55,16 +59,17 @@ async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, {
   const host = options.host ?? missing("say which host with --host, or --cloud-init for a file to put on its card");
   const ssh = connectSsh({
     host,
+    tempPrefix: "iot-ssh-",
     user: options.user,
     port: options.port === undefined ? undefined : readPort(options.port),
     identityFile: options.identity,
     knownHostsFile: options.knownHosts,
     acceptNewHostKey: options.acceptNewHostKey,
   });
-  const inventory = (): ReturnType<Parameters<typeof interpretHost>[0]["inventory"]> =>
+  const inventory = (): ReturnType<Parameters<typeof LINUX_HOST.interpret>[0]["inventory"]> =>
     Promise.resolve({ architecture: "", capabilities: [], facts: {} });
-  const interpret = interpretHost({ name: host, capabilities: { ssh }, inventory });
-  const scoreString = canonicalJson({ type: linuxHostV0.type, data: score });
+  const interpret = LINUX_HOST.interpret({ name: host, capabilities: { ssh }, inventory });
+  const scoreString = canonicalJson({ type: LINUX_HOST.type, data: score });
   const desired = { name: host, revision: "", scoreString, data: score, hold: null };
   try {
     const { observed, planned, blocked } = await interpret.explain(desired, signal);
@@ -122,7 +127,7 @@ const ScoreFile = z.strictObject({ type: z.literal("LinuxHostV0"), data: z._defa
 
 async function readScore(options: ProvisionOptions): Promise<LinuxHostV0> {
   const { score: file, deviceId, sshKey, address, gateway, dns } = options;
-  const base = file === undefined ? check(parse(LinuxHostV0, {}), "") : await readScoreFile(file);
+  const base = file === undefined ? check(LINUX_HOST.parse({}), "") : await readScoreFile(file);
   const keys = await Promise.all(sshKey.map(readPublicKey));
   if ((address === undefined) !== (gateway === undefined)) missing("--address and --gateway go together");
   const staticAddress =
@@ -135,7 +140,7 @@ async function readScore(options: ProvisionOptions): Promise<LinuxHostV0> {
     agentUser: { ...base.agentUser, authorizedKeys: [...base.agentUser.authorizedKeys, ...keys] },
     ...(staticAddress === undefined ? {} : { staticAddress }),
   };
-  return check(parse(LinuxHostV0, merged), "the flags: ");
+  return check(LINUX_HOST.parse(merged), "the flags: ");
 }
 
 async function readScoreFile(file: string): Promise<LinuxHostV0> {
@@ -147,7 +152,7 @@ async function readScoreFile(file: string): Promise<LinuxHostV0> {
     throw new UserError(`${file} is not YAML: ${errorText(error)}`, 1, { cause: error });
   }
   const { data } = check(parse(ScoreFile, document), `${file}: `);
-  return check(linuxHostV0.parse(data), `${file}: `);
+  return check(LINUX_HOST.parse(data), `${file}: `);
 }
 
 function check<T>(parsed: { ok: true; value: T } | { ok: false; issues: Parameters<typeof formatIssues>[0] }, where: string): T {

@@ -4,7 +4,7 @@
 import { type Log, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { type BucketName } from "@iot/contracts";
-import { connectMessaging, type Messaging, openDesiredState, openStatusStore } from "@iot/messaging";
+import { connectMessaging, fixedCredentials, type Messaging, openDesiredState, openStatusStore } from "@iot/messaging";
 import * as z from "zod/mini";
 import { type Fleet, judgeFleet } from "@iot/fleet";
 
@@ -33,8 +33,11 @@ export async function readFleet(access: NatsAccess, signal: AbortSignal): Promis
 }
 
 async function readBuckets(access: NatsAccess, signal: AbortSignal, failed: AbortController): Promise<Fleet> {
+  const { servers, user, pass, caFile } = access;
   const messaging = await connectMessaging({
-    ...access,
+    servers,
+    credentials: fixedCredentials({ user, pass }),
+    caFile,
     name: "iot",
     log: SILENT,
     signal,

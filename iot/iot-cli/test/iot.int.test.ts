@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentReport, type DeviceStatus, type ManifestEntry } from "@iot/contracts";
-import { connectMessaging, type Messaging, openDesiredState, openStatusStore, openStatusWriter } from "@iot/messaging";
+import { connectMessaging, fixedCredentials, type Messaging, openDesiredState, openStatusStore, openStatusWriter } from "@iot/messaging";
 import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -27,7 +27,13 @@ describe("with a fleet", () => {
   beforeAll(async () => {
     nats = await startNats({ config: 'authorization { user: "fleet", password: "secret" }' });
     atNats = { NATS_URL: nats.url, NATS_USER: "fleet", NATS_PASSWORD: "secret" };
-    messaging = await connectMessaging({ servers: [nats.url], user: "fleet", pass: "secret", name: "test", log, signal });
+    messaging = await connectMessaging({
+      servers: [nats.url],
+      credentials: fixedCredentials({ user: "fleet", pass: "secret" }),
+      name: "test",
+      log,
+      signal,
+    });
     const store = await openDesiredState(messaging, { log });
     await openStatusStore(messaging, { log });
     const deployment = asDeploymentName("hello-world");

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { backoffMs, EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import {
   connectMessaging,
+  fixedCredentials,
   type DesiredStateStore,
   type Messaging,
   openDesiredState,
@@ -40,8 +41,7 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   const { servers, user, pass, caFile } = config.nats;
   const messaging = await connectMessaging({
     servers,
-    user,
-    pass,
+    credentials: fixedCredentials({ user, pass }),
     caFile,
     name: "iot-operator",
     log,

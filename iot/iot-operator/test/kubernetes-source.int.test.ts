@@ -28,7 +28,7 @@ beforeEach(async () => {
   source = await createKubernetesSource({
     log,
     signal: abort.signal,
-    connection: connectKubernetes(loadKubernetesConfig(kubernetes.kubeconfig)),
+    connection: connectKubernetes(loadKubernetesConfig(kubernetes.kubeconfig), "test"),
   });
   void source.watch(() => (hints += 1), abort.signal);
 });

@@ -1,6 +1,7 @@
 // The entry point for what runs on a device: without @nats-io/jetstream, which the bundled agent would carry for nothing.
 
 export { type ConnectOptions, connectMessaging, type Messaging } from "./connection/connect.ts";
+export { asCredential, type Credential, type CredentialSource, fixedCredentials, type UserAndPassword } from "./connection/credentials.ts";
 export type { ConnectionState, DisconnectedReason } from "./connection/connection-state.ts";
 export { type DeviceReader, type ManifestRead, openDeviceReader, type ScoreRead, type UnreadableReason } from "./stores/device-reader.ts";
 export { MessagingError, type MessagingErrorCode } from "./connection/messaging-error.ts";

@@ -1,9 +1,13 @@
 export {
+  asCredential,
   type ConnectionState,
   connectMessaging,
   type ConnectOptions,
+  type Credential,
+  type CredentialSource,
   type DeviceReader,
   type DisconnectedReason,
+  fixedCredentials,
   isStaleManifest,
   ManifestJudge,
   type ManifestRead,
@@ -18,6 +22,7 @@ export {
   type StatusWriter,
   TAKE_OLDER_AFTER_MS,
   type UnreadableReason,
+  type UserAndPassword,
 } from "./device.ts";
 export { type DesiredStateSnapshot, type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
 export {

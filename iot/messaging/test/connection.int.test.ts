@@ -4,7 +4,14 @@ import { cp } from "node:fs/promises";
 import { createServer } from "node:net";
 import { eventually, freePort, makeTestCertificate, startNats, startRelay, type TestCertificate } from "@iot/testkit";
 import { describe, expect, test } from "vitest";
-import { type ConnectionState, connectMessaging, type ConnectOptions, openDeviceReader, openStatusWriter } from "../src/index.ts";
+import {
+  type ConnectionState,
+  connectMessaging,
+  type ConnectOptions,
+  fixedCredentials,
+  openDeviceReader,
+  openStatusWriter,
+} from "../src/index.ts";
 import { containing, deviceA, shippedConfig, silent, startFleet } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
@@ -48,7 +55,7 @@ describe("a first connection that fails says why", () => {
 
   test("the password is wrong, or there is none", async () => {
     await using nats = await startNats({ config: shippedConfig() });
-    const wrong = await firstState({ servers: [nats.url], user: "dev-a", pass: "not-it" });
+    const wrong = await firstState({ servers: [nats.url], credentials: fixedCredentials({ user: "dev-a", pass: "not-it" }) });
     expect(wrong).toMatchObject({
       reason: "WrongCredentials",
       message: containing('the server refuses the user "dev-a" or its password'),

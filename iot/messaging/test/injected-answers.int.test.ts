@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   type DesiredStateStore,
   type DeviceReader,
+  fixedCredentials,
   openDesiredState,
   openDeviceReader,
   openInventoryStore,
@@ -55,7 +56,7 @@ beforeEach(async () => {
   await store.putManifest({ device: deviceB, manifest: manifestOfB, expectedRevision: 0 });
   await store.putManifest({ device: deviceA, manifest: manifestOfA, expectedRevision: 0 });
   a = (await fleet.device(deviceA)).connection;
-  const spy = await fleet.device(deviceA, { user: "spy", pass: "spy-secret" });
+  const spy = await fleet.device(deviceA, { credentials: fixedCredentials({ user: "spy", pass: "spy-secret" }) });
   foreign = [];
   spy.connection.subscribe("_INBOX_dev-b.>", {
     callback: (_error, message) => {
@@ -88,6 +89,7 @@ function inject(): void {
     const reply = `${word}.${number.toString(36)}`;
     // The empty manifest of A, a 404, a refusal, an acknowledgement, and a refused write.
     a.publish(getA, "", { reply });
+    a.publish("iot.manifest.dev-a", "", { reply });
     a.publish(`${getA}.nothing`, "", { reply });
     a.publish(getA, '{"seq":1,"last_by_subj":"x"}', { reply });
     a.publish("$KV.status.dev-a", "{}", { reply });
@@ -137,8 +139,10 @@ test("a notice that the server was made to send by another device wakes nobody",
   reader.notices((sequence) => heard.push(sequence), signal);
   await b.connection.flush();
   for (let number = 0; number < 100; number += 1) {
-    a.publish(getA, "", { reply: "notify.desired-state.dev-b" });
-    a.publish("$KV.status.dev-a", "{}", { reply: "notify.desired-state.dev-b" });
+    for (const reply of ["iot.notice.dev-b", "notify.desired-state.dev-b"]) {
+      a.publish("iot.manifest.dev-a", "", { reply });
+      a.publish("$KV.status.dev-a", "{}", { reply });
+    }
   }
   await a.flush();
   const written = await store.putManifest({ device: deviceB, manifest: { ...manifestOfB, sources: ["other"] }, expectedRevision: 2 });

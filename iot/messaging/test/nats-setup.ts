@@ -5,7 +5,7 @@ import { createLog, type Log } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { type NatsServer, startNats } from "@iot/testkit";
 import { expect } from "vitest";
-import { connectMessaging, type ConnectOptions, type Messaging } from "../src/index.ts";
+import { connectMessaging, type ConnectOptions, fixedCredentials, type Messaging, type UserAndPassword } from "../src/index.ts";
 
 export const deviceA = asDeviceId("dev-a");
 export const deviceB = asDeviceId("dev-b");
@@ -22,30 +22,45 @@ export interface Fleet {
 }
 
 const shipped = new URL("../../deploy/nats/", import.meta.url);
+/** As it was shipped with 0.1. */
+const shippedBefore = new URL("fixtures/v0.1.0/nats/", import.meta.url);
 
 /** nats.conf as it is shipped, with the example of devices.conf once for each of our devices. */
 export function shippedConfig(devices: readonly string[] = [deviceA, deviceB]): string {
-  const users = readFileSync(new URL("devices.conf", shipped), "utf8");
-  const [, block = ""] = /users: \[\n([\s\S]*)\n\]/.exec(users) ?? [];
-  const blocks = devices.map((id) => block.replaceAll("pi-demo-01", id).replace("change-me", `${id}-secret`));
-  return including(`users: [\n${blocks.join("\n")}\n]`);
+  return including(shipped, usersOf(shipped, devices));
 }
 
 export function shippedSharedConfig(): string {
-  return including(readFileSync(new URL("devices-shared.conf", shipped), "utf8"));
+  return including(shipped, readFileSync(new URL("devices-shared.conf", shipped), "utf8"));
+}
+
+/** The example of devices.conf once for each device. */
+export function usersOf(folder: URL = shipped, devices: readonly string[] = [deviceA, deviceB]): string {
+  const users = readFileSync(new URL("devices.conf", folder), "utf8");
+  const [, block = ""] = /users: \[\n([\s\S]*)\n\]/.exec(users) ?? [];
+  const blocks = devices.map((id) => block.replaceAll("pi-demo-01", id).replace("change-me", `${id}-secret`));
+  return `users: [\n${blocks.join("\n")}\n]`;
 }
 
 /** The address is the testkit's to choose. */
-function including(devices: string): string {
-  const config = readFileSync(new URL("nats.conf", shipped), "utf8").replace(/^listen: .*$/m, "");
+function including(folder: URL, devices: string): string {
+  const config = readFileSync(new URL("nats.conf", folder), "utf8").replace(/^listen: .*$/m, "");
   if (!config.includes("include ./devices.conf")) throw new Error("nats.conf does not include devices.conf");
   return config.replace(/include \.\/devices\.conf.*/, () => devices);
 }
 
-export type Setup = "plain" | "accounts" | "shared";
+export const CONFIGS = {
+  plain: () => "",
+  accounts: () => shippedConfig(),
+  shared: shippedSharedConfig,
+  "accounts of 0.1": () => including(shippedBefore, usersOf(shippedBefore)),
+  "shared of 0.1": () => including(shippedBefore, readFileSync(new URL("devices-shared.conf", shippedBefore), "utf8")),
+  "accounts with users of 0.1": () => including(shipped, usersOf(shippedBefore)),
+} as const;
+export type Setup = keyof typeof CONFIGS;
 
 export async function startFleet(setup: Setup, clients: { pingIntervalMs?: number } = {}): Promise<Fleet> {
-  const nats = await startNats(setup === "plain" ? {} : { config: setup === "accounts" ? shippedConfig() : shippedSharedConfig() });
+  const nats = await startNats({ config: CONFIGS[setup]() });
   const open = new Set<Messaging>();
   const connectAs = async (options: Pick<ConnectOptions, "name"> & Partial<ConnectOptions>): Promise<Messaging> => {
     const messaging = await connectMessaging({
@@ -61,7 +76,7 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
   return {
     nats,
     operator: (options) =>
-      connectAs({ name: "operator", ...(setup === "plain" ? {} : { user: "operator", pass: OPERATOR_PASSWORD }), ...options }),
+      connectAs({ name: "operator", ...(setup === "plain" ? {} : shown({ user: "operator", pass: OPERATOR_PASSWORD })), ...options }),
     device: (id, options) => connectAs({ name: id, device: id, ...credentials(setup, id), ...options }),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...open].map((messaging) => messaging.close()));
@@ -70,9 +85,13 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
   };
 }
 
-function credentials(setup: Setup, id: string): { user?: string; pass?: string } {
+function credentials(setup: Setup, id: string): Pick<ConnectOptions, "credentials"> {
   if (setup === "plain") return {};
-  return setup === "accounts" ? { user: id, pass: `${id}-secret` } : { user: "iot-agent", pass: "agent-secret" };
+  return shown(setup.startsWith("shared") ? { user: "iot-agent", pass: "agent-secret" } : { user: id, pass: `${id}-secret` });
+}
+
+function shown(credential: UserAndPassword): Pick<ConnectOptions, "credentials"> {
+  return { credentials: fixedCredentials(credential) };
 }
 
 /** vitest's own are `any`. */

@@ -25,8 +25,8 @@ const hostile: [string, string, RegExp][] = [
   ["a depth of 30,000, in what may be read", "[".repeat(30_000) + "]".repeat(30_000), /^is nested deeper than 16$/],
   [
     "names that every object has",
-    '{"device":"dev-a","agentVersion":"","reportedAt":"","manifestRevision":null,"deployments":{"__proto__":7,"constructor":7}}',
-    /^expected a map, found 7$/,
+    '{"device":"dev-a","agentVersion":"","reportedAt":"","manifestRevision":null,"__proto__":7,"constructor":7,"deployments":"toString"}',
+    /^expected a map, found "toString"$/,
   ],
 ];
 const statusOf = (device: string, reportedAt: string): DeviceStatus => ({

@@ -30,6 +30,7 @@ const statusOfB: DeviceStatus = {
 };
 const getB = "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.dev-b";
 const getA = "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.dev-a";
+const statusNames = ["$KV.status.dev-a", "iot.status.dev-a"];
 
 let fleet: Fleet;
 let store: DesiredStateStore;
@@ -66,6 +67,13 @@ describe("a device is refused", () => {
   test.each([
     ["another's manifest", getB],
     ["another's Score", `${getB}.secret`],
+    ["another's manifest, by our own name", "iot.manifest.dev-b"],
+    ["another's Score, by our own name", "iot.score.dev-b.secret"],
+    ["a write of another's status, by our own name", "iot.status.dev-b"],
+    ["a write of another's inventory, by our own name", "iot.inventory.dev-b"],
+    ["a notice to another, by our own name", "iot.notice.dev-b"],
+    ["everybody's manifest", "iot.manifest.*"],
+    ["a name that there is none of", "iot.command.dev-b.ping"],
     ["a direct get by sequence or of many", "$JS.API.DIRECT.GET.KV_desired-state"],
     ["another's status, by a direct get", "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-b"],
     ["its own status back", "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-a"],
@@ -90,6 +98,10 @@ describe("a device is refused", () => {
   test.each([
     ["another's notices", "notify.desired-state.dev-b"],
     ["everybody's notices", "notify.desired-state.*"],
+    ["another's notices, by our own name", "iot.notice.dev-b"],
+    ["everybody's notices, by our own name", "iot.notice.*"],
+    ["questions and words of another", "iot.*.dev-b"],
+    ["another's statuses", "iot.status.dev-b"],
     ["another's replies", "_INBOX_dev-b.>"],
     ["all replies", "_INBOX.>"],
     ["writes of desired state", "$KV.desired-state.>"],
@@ -100,34 +112,46 @@ describe("a device is refused", () => {
 });
 
 describe("what a device may send is its own, whatever it puts into it", () => {
-  test("a batched get of its own subject answers for that subject alone", async () => {
-    const answer = await a.request(getA, JSON.stringify({ multi_last: ["$KV.desired-state.>"] }), { timeout: 1_000 });
+  test.each([getA, "iot.manifest.dev-a"])("a batched get of its own subject answers for that subject alone: %s", async (asked) => {
+    const answer = await a.request(asked, JSON.stringify({ multi_last: ["$KV.desired-state.>"] }), { timeout: 1_000 });
     expect(answer.headers?.code).toBeGreaterThanOrEqual(400);
-    const bySequence = await a.request(getA, JSON.stringify({ seq: 1 }), { timeout: 1_000 });
+    const bySequence = await a.request(asked, JSON.stringify({ seq: 1 }), { timeout: 1_000 });
     expect(bySequence.headers?.code).toBeGreaterThanOrEqual(400);
     expect(bySequence.string()).not.toContain("of");
   });
 
-  test("a roll-up of its own status purges nobody's", async () => {
+  test.each(statusNames)("a roll-up of its own status purges nobody's: %s", async (subject) => {
     for (const scope of ["all", "sub"]) {
-      const answer = await putStatus({ "Nats-Rollup": scope });
+      const answer = await putStatus(subject, { "Nats-Rollup": scope });
       expect(answer).toContain("error");
     }
     expect((await statuses.list(signal)).map(({ device }) => device)).toContain(deviceB);
   });
 
-  test.each([
-    ["a time to live", { "Nats-TTL": "1s" }],
-    ["an atomic batch", { "Nats-Batch-Id": "x", "Nats-Batch-Sequence": "1", "Nats-Batch-Commit": "1" }],
-    ["a schedule", { "Nats-Schedule": "@every 1s", "Nats-Schedule-Target": "$KV.status.dev-b" }],
-  ])("%s is refused", async (_what, extra) => {
-    expect(await putStatus(extra)).toContain("error");
+  test.each(
+    [
+      ["a time to live", { "Nats-TTL": "1s" }] as const,
+      ["an atomic batch", { "Nats-Batch-Id": "x", "Nats-Batch-Sequence": "1", "Nats-Batch-Commit": "1" }] as const,
+      ["a schedule", { "Nats-Schedule": "@every 1s", "Nats-Schedule-Target": "$KV.status.dev-b" }] as const,
+    ].flatMap(([what, extra]) => statusNames.map((subject) => [what, subject, extra] as const)),
+  )("%s is refused: %s", async (_what, subject, extra) => {
+    expect(await putStatus(subject, extra)).toContain("error");
   });
 
-  test("another's key as the reply subject changes nothing there", async () => {
-    for (const key of ["$KV.desired-state.dev-b", "$KV.status.dev-b", "$KV.desired-state.dev-b.secret"]) {
-      a.publish(getA, "", { reply: key });
-      a.publish("$KV.status.dev-a", "{}", { reply: key });
+  test("another's key or name as the reply subject changes nothing there, and wakes nobody", async () => {
+    const b = await fleet.device(deviceB);
+    const heard: (number | null)[] = [];
+    openDeviceReader(b, deviceB).notices((sequence) => heard.push(sequence), signal);
+    const arrived: string[] = [];
+    b.connection.subscribe("iot.notice.dev-b", {
+      callback: (_error, { headers: sent }) => void arrived.push(sent?.get("Nats-Subject") ?? ""),
+    });
+    await b.connection.flush();
+    const kv = ["$KV.desired-state.dev-b", "$KV.status.dev-b", "$KV.desired-state.dev-b.secret"];
+    const own = ["iot.manifest.dev-b", "iot.score.dev-b.secret", "iot.status.dev-b", "iot.inventory.dev-b", "iot.notice.dev-b"];
+    for (const reply of [...kv, ...own, getB, `${getB}.secret`]) {
+      for (const asked of [getA, "iot.manifest.dev-a", "iot.score.dev-a.none"]) a.publish(asked, "", { reply });
+      for (const written of statusNames) a.publish(written, "{}", { reply });
     }
     await a.flush();
     const snapshot = await store.observe(signal);
@@ -135,10 +159,51 @@ describe("what a device may send is its own, whatever it puts into it", () => {
     expect(snapshot.scores.get("dev-b.secret")?.scoreString).toBe(secretScore);
     const ofB = (await statuses.list(signal)).find(({ device }) => device === deviceB);
     expect(ofB?.status).toEqual({ ok: true, value: statusOfB });
+    await b.connection.flush();
+    // It is delivered, and it is not a notice of this device's manifest.
+    expect(arrived.length).toBeGreaterThan(0);
+    expect(arrived).not.toContain("$KV.desired-state.dev-b");
+    expect(heard).toEqual([]);
   });
 
   test("JetStream is not there for it", async () => {
     await expect(jetstreamManager(a)).rejects.toThrow(/Permissions Violation/);
+  });
+});
+
+describe("one credential for all devices is what its file says of it", () => {
+  let shared: Fleet;
+  let one: NatsConnection;
+  beforeAll(async () => {
+    shared = await startFleet("shared");
+    const operator = await shared.operator();
+    for (const open of [openDesiredState, openStatusStore, openInventoryStore]) await open(operator, { log: silent });
+    one = (await shared.device(deviceA)).connection;
+  });
+  afterAll(() => shared[Symbol.asyncDispose]());
+
+  test.each([
+    "$KV.desired-state.dev-b",
+    "$KV.desired-state.dev-b.secret",
+    "$JS.API.STREAM.PURGE.KV_status",
+    "$JS.API.STREAM.INFO.KV_status",
+    "$JS.API.DIRECT.GET.KV_desired-state",
+    "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-b",
+    "iot.notice.dev-b",
+    "notify.desired-state.dev-b",
+    "_INBOX_dev-b.x",
+  ])("it does not publish %s", async (subject) => {
+    expect(await refusal(one.request(subject, "{}", { timeout: 1_000 }))).toBeInstanceOf(errors.PermissionViolationError);
+  });
+
+  test("it writes the status of any device, and hears what any device is answered", async () => {
+    const heard: string[] = [];
+    one.subscribe("_INBOX_dev-b.>", { callback: (_error, message) => void heard.push(message.subject) });
+    expect((await one.request("iot.status.dev-b", "{}", { timeout: 1_000 })).json()).toMatchObject({ stream: "KV_status" });
+    const b = await shared.device(deviceB);
+    await openStatusWriter(b, deviceB).putStatus(statusOfB, signal);
+    await one.flush();
+    expect(heard).toHaveLength(1);
   });
 });
 
@@ -158,8 +223,8 @@ test("a device that is added by a reload disconnects nobody", async () => {
   expect(a.info?.client_id).toBe(before);
 });
 
-async function putStatus(extra: Record<string, string>): Promise<string> {
+async function putStatus(subject: string, extra: Record<string, string>): Promise<string> {
   const sent = headers();
   for (const [name, value] of Object.entries(extra)) sent.set(name, value);
-  return (await a.request("$KV.status.dev-a", "{}", { headers: sent, timeout: 2_000 })).string();
+  return (await a.request(subject, "{}", { headers: sent, timeout: 2_000 })).string();
 }

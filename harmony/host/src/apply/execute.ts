@@ -1,4 +1,5 @@
-// Does one step on the host, with no choice left to make, and tells what came of it in words: how apt fails is known here.
+// Does one step on the host, with no choice left to make, and returns what came of it in words. How
+// apt fails is known here.
 
 import type { Outcome } from "@harmony/core";
 import { scriptOf } from "./script-of.ts";
@@ -55,11 +56,11 @@ function toOutcome(step: HostStep, said: string, exitCode: number): Outcome {
     .filter((line) => /^(E|W|Err|error|.*(fail|not|cannot|denied))/i.test(line))
     .slice(-2)
     .join("; ");
-  const told = words === "" ? `exit code ${exitCode}` : words;
+  const detail = words === "" ? `exit code ${exitCode}` : words;
   return {
     kind: "failed",
     subject: step.kind,
     reason: known?.[1] ?? "StepFailed",
-    message: `failed to ${describeStep(step)}: ${known === undefined ? told : `${known[2]} (${told})`}`,
+    message: `failed to ${describeStep(step)}: ${known === undefined ? detail : `${known[2]} (${detail})`}`,
   };
 }

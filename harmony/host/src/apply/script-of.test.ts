@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -30,9 +30,11 @@ test("a file is written as it is, with its mode, and again over itself", () => {
 test("the kernel's command line gets its words once, on its first line", () => {
   const path = join(folder, "cmdline.txt");
   writeFileSync(path, "console=tty1 cgroup_memory=1 rootwait\n");
-  const step = { kind: "extend-command-line", path, parameters: ["cgroup_enable=memory", "cgroup_memory=1"] } as const;
-  const script = scriptOf(step).replace("/run/iot-provision-restart", join(folder, "restart"));
+  const files = { path, backup: join(folder, "cmdline.txt.before"), restartMark: join(folder, "restart") };
+  const script = scriptOf({ kind: "extend-command-line", ...files, parameters: ["cgroup_enable=memory", "cgroup_memory=1"] });
   sh(script);
+  expect(readFileSync(files.backup, "utf8")).toBe("console=tty1 cgroup_memory=1 rootwait\n");
+  expect(existsSync(files.restartMark)).toBe(true);
   sh(script);
   expect(readFileSync(path, "utf8")).toBe("console=tty1 cgroup_memory=1 rootwait cgroup_enable=memory\n");
 });

@@ -1,6 +1,7 @@
-// Gives a host a new address without locking anybody out. The host tries it from files under /run, with a timer of its own that
-// takes it back; this side has until then to reach the host under the new address, see that the gateway is there, and say
-// "keep". Lost connections, a wrong address, a wrong gateway and a power cut all end at the old address.
+// Gives a host a new address without locking anybody out. The host tries it from files under /run,
+// with a timer of its own that takes it back. Until then this side has to reach the host under the
+// new address, see that the gateway is there, and say "keep". Lost connections, a wrong address, a
+// wrong gateway and a power cut all end at the old address.
 
 import { setTimeout } from "node:timers/promises";
 import type { Outcome } from "@harmony/core";
@@ -8,7 +9,7 @@ import { writeFile } from "./script-of.ts";
 import { quote, quoteAll } from "../model/shell-quote.ts";
 import { SshError } from "../ssh/ssh-error.ts";
 import type { Ssh } from "../ssh/ssh.ts";
-import type { AddressChange } from "../model/static-address.ts";
+import type { AddressChange } from "../model/address-change.ts";
 
 export interface SetAddressOptions {
   readonly signal: AbortSignal;
@@ -20,7 +21,7 @@ export interface SetAddressOptions {
 }
 
 /** Where the host keeps the two scripts, and marks how far they came. */
-const FOLDER = "/run/iot-provision";
+const folderOf = ({ runName }: AddressChange): string => `/run/${runName}`;
 const NO_GATEWAY = 3;
 const NOT_YET = 5;
 
@@ -51,7 +52,7 @@ export async function setAddress(ssh: Ssh, change: AddressChange, options: SetAd
       await pause(500, signal);
     }
     progress("waiting until the host is back at its old address");
-    const back = await isBack(ssh, { signal, withinMs: confirmWithinMs + BACK_WITHIN_MS });
+    const back = await isBack(ssh, change, { signal, withinMs: confirmWithinMs + BACK_WITHIN_MS });
     const where = back ? `it is back at ${ssh.host}` : `it has not been seen at ${ssh.host} again`;
     return failed("AddressUndone", `the host has not kept ${change.address}: ${seen}; ${where}. Check address, prefix, gateway and cable`);
   } finally {
@@ -74,12 +75,16 @@ async function confirm(moved: Ssh, change: AddressChange, signal: AbortSignal): 
   }
 }
 
-async function isBack(ssh: Ssh, { signal, withinMs }: { signal: AbortSignal; withinMs: number }): Promise<boolean> {
+async function isBack(
+  ssh: Ssh,
+  change: AddressChange,
+  { signal, withinMs }: { readonly signal: AbortSignal; readonly withinMs: number },
+): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {
     try {
       // What goes through the master connection may wait for an address that is gone.
-      const { exitCode } = await ssh.run(`[ -e ${FOLDER}/undone ]`, { signal, timeoutMs: 5_000 });
+      const { exitCode } = await ssh.run(`[ -e ${folderOf(change)}/undone ]`, { signal, timeoutMs: 5_000 });
       if (exitCode === 0) return true;
     } catch (error) {
       if (!(error instanceof SshError)) throw error;
@@ -90,19 +95,24 @@ async function isBack(ssh: Ssh, { signal, withinMs }: { signal: AbortSignal; wit
   return false;
 }
 
-/** Puts the two scripts there, winds the timer, and lets the trial begin a moment later, when this connection has been answered. */
-function armScript({ trials, applyTrial, undoTrial }: AddressChange, confirmWithinMs: number): string {
+/**
+ * Puts the two scripts there, starts the timer, and lets the trial begin a moment later, when this
+ * connection has been answered.
+ */
+function armScript(change: AddressChange, confirmWithinMs: number): string {
+  const { runName, trials, applyTrial, undoTrial } = change;
+  const folder = folderOf(change);
   const script = (text: string, name: string): readonly string[] =>
-    writeFile({ path: `${FOLDER}/${name}`, text: `${text}\n`, mode: "0700", owner: "root" });
-  const undo = `touch ${FOLDER}/undone\nrm -f ${quoteAll(paths(trials))}\n${undoTrial}`;
-  const attempt = [...trials.flatMap(writeNetworkFile), applyTrial, `touch ${FOLDER}/tried`];
+    writeFile({ path: `${folder}/${name}`, text: `${text}\n`, mode: "0700", owner: "root" });
+  const undo = `touch ${folder}/undone\nrm -f ${quoteAll(paths(trials))}\n${undoTrial}`;
+  const attempt = [...trials.flatMap(writeNetworkFile), applyTrial, `touch ${folder}/tried`];
   const timer = (name: string, after: string): string =>
-    `systemd-run --quiet --collect --unit=iot-provision-${name} --on-active=${after} --timer-property=AccuracySec=100ms /bin/sh -e ${FOLDER}/${name}`;
+    `systemd-run --quiet --collect --unit=${runName}-${name} --on-active=${after} --timer-property=AccuracySec=100ms /bin/sh -e ${folder}/${name}`;
   return [
     "set -e",
-    "systemctl --quiet stop iot-provision-undo.timer iot-provision-attempt.timer 2>/dev/null || true",
-    `rm -rf ${FOLDER}`,
-    `install -d -m 0700 ${FOLDER}`,
+    `systemctl --quiet stop ${runName}-undo.timer ${runName}-attempt.timer 2>/dev/null || true`,
+    `rm -rf ${folder}`,
+    `install -d -m 0700 ${folder}`,
     ...script(undo, "undo"),
     ...script(attempt.join("\n"), "attempt"),
     timer("undo", `${Math.ceil(confirmWithinMs / 1000)}s`),
@@ -110,7 +120,7 @@ function armScript({ trials, applyTrial, undoTrial }: AddressChange, confirmWith
   ].join("\n");
 }
 
-/** systemd-networkd is a user of its own; the others' files may hold secrets and are for root alone. */
+/** systemd-networkd has a user of its own. The others' files may hold secrets, for root alone. */
 function writeNetworkFile(file: { readonly path: string; readonly text: string }): readonly string[] {
   return writeFile({ ...file, mode: file.path.endsWith(".network") ? "0644" : "0600", owner: "root" });
 }
@@ -119,26 +129,29 @@ function paths(files: AddressChange["files"]): readonly string[] {
   return files.map(({ path }) => path);
 }
 
-function keepScript({ interface: link, address, gateway, files, trials, keep }: AddressChange): string {
+function keepScript(change: AddressChange): string {
+  const { interface: link, address, gateway, runName, files, trials, keep } = change;
+  const folder = folderOf(change);
   return [
-    `[ -e ${FOLDER}/tried ] || exit ${NOT_YET}`,
+    `[ -e ${folder}/tried ] || exit ${NOT_YET}`,
     `ip -o -4 address show dev ${quote(link)} | grep -qF ${quote(`inet ${address} `)} || exit ${NOT_YET}`,
-    // A packet for nobody makes the kernel look for the neighbour; what it finds is an answer of the gateway itself.
+    // A packet for nobody makes the kernel look for the neighbour; what it finds is an answer of
+    // the gateway itself.
     `bash -c ${quote(`echo >/dev/udp/${gateway}/9`)} 2>/dev/null`,
     "n=0",
     `until ip neighbour show ${quote(gateway)} dev ${quote(link)} | grep -q lladdr; do`,
-    `  n=$((n + 1)); [ "$n" -le 7 ] || { systemctl --no-block start iot-provision-undo.service; exit ${NO_GATEWAY}; }`,
+    `  n=$((n + 1)); [ "$n" -le 7 ] || { systemctl --no-block start ${runName}-undo.service; exit ${NO_GATEWAY}; }`,
     "  sleep 0.5",
     "done",
-    "systemctl --quiet stop iot-provision-undo.timer",
-    `[ ! -e ${FOLDER}/undone ] || exit ${NOT_YET}`,
+    `systemctl --quiet stop ${runName}-undo.timer`,
+    `[ ! -e ${folder}/undone ] || exit ${NOT_YET}`,
     "set -e",
     ...files.flatMap(writeNetworkFile),
     // Before the trial goes: what is kept outlasts a power cut.
     "sync",
     `rm -f ${quoteAll(paths(trials))}`,
     // A unit of its own goes on where the connection is lost for a moment.
-    `systemd-run --quiet --collect --wait --unit=iot-provision-keep /bin/sh -c ${quote(keep)}`,
+    `systemd-run --quiet --collect --wait --unit=${runName}-keep /bin/sh -c ${quote(keep)}`,
   ].join("\n");
 }
 

@@ -1,7 +1,8 @@
-// The files of a host that are whole ours: rendered from the Score, compared byte by byte, and written whole. What a person wants
-// otherwise goes into a file of a later name, or into the Score.
+// The files of a host that are whole ours: rendered from the Score, compared byte by byte, and
+// written whole. What a person wants otherwise goes into a file of a later name, or into the Score.
 
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+import { type HostApplication, writtenBy } from "./application.ts";
 
 export interface ManagedFile {
   readonly path: string;
@@ -14,11 +15,16 @@ export interface ManagedFile {
 /** What has to happen for a file to count. */
 export type FileEffect = "none" | "sysctl" | "journald";
 
-export function managedFiles({ containersConf, unprivilegedPortStart, journal }: LinuxHostV0): readonly ManagedFile[] {
+export function managedFiles(
+  application: Pick<HostApplication, "program" | "command">,
+  { containersConf, unprivilegedPortStart, journal }: LinuxHostV0,
+): readonly ManagedFile[] {
+  const { program } = application;
+  const text = (comment: string, ...rest: readonly string[]): string => [writtenBy(application), `# ${comment}`, ...rest, ""].join("\n");
   return [
     {
-      path: "/etc/containers/containers.conf.d/50-iot-agent.conf",
-      text: lines(
+      path: `/etc/containers/containers.conf.d/50-${program}.conf`,
+      text: text(
         "Rootless containers start while the cable of a static address is out.",
         "[network]",
         `pasta_options = [${containersConf.pastaOptions.map((option) => JSON.stringify(option)).join(", ")}]`,
@@ -27,8 +33,8 @@ export function managedFiles({ containersConf, unprivilegedPortStart, journal }:
       effect: "none",
     },
     {
-      path: "/etc/sysctl.d/60-iot-agent.conf",
-      text: lines(
+      path: `/etc/sysctl.d/60-${program}.conf`,
+      text: text(
         "Containers of an ordinary user may publish the usual ports.",
         `net.ipv4.ip_unprivileged_port_start = ${unprivilegedPortStart}`,
       ),
@@ -36,8 +42,8 @@ export function managedFiles({ containersConf, unprivilegedPortStart, journal }:
       effect: "sysctl",
     },
     {
-      path: "/etc/systemd/journald.conf.d/60-iot-agent.conf",
-      text: lines(
+      path: `/etc/systemd/journald.conf.d/60-${program}.conf`,
+      text: text(
         "What happened before a power cut can be read after it, and never fills the card.",
         "[Journal]",
         `Storage=${journal.persistent ? "persistent" : "volatile"}`,
@@ -47,8 +53,4 @@ export function managedFiles({ containersConf, unprivilegedPortStart, journal }:
       effect: "journald",
     },
   ];
-}
-
-function lines(comment: string, ...rest: readonly string[]): string {
-  return ["# Written by `iot provision`, which writes it again when it differs.", `# ${comment}`, ...rest, ""].join("\n");
 }

@@ -1,14 +1,15 @@
-// The steps that make a host what its Score says. Each says all that its execution needs, and what it will do in a sentence.
+// The steps that make a host what its Score says. Each says all that its execution needs, and in a
+// sentence what it will do.
 
+import type { AddressChange } from "./address-change.ts";
 import type { FileEffect } from "./managed-files.ts";
-import type { AddressChange } from "./static-address.ts";
 
 interface Steps {
   "set-hostname": { readonly hostname: string };
   "install-packages": { readonly packages: readonly string[] };
   "enable-ssh": object;
   "enable-time-sync": { readonly unit: string };
-  "create-user": { readonly user: string; readonly groups: readonly string[] };
+  "create-user": { readonly user: string; readonly fullName: string; readonly groups: readonly string[] };
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
@@ -17,14 +18,24 @@ interface Steps {
   "take-folder": { readonly path: string; readonly mode: string; readonly user: string };
   "write-file": Owned & { readonly path: string; readonly text: string; readonly purpose: string; readonly effect: FileEffect };
   "enable-podman-socket": { readonly user: string };
-  "extend-command-line": { readonly path: string; readonly parameters: readonly string[] };
+  "extend-command-line": {
+    readonly path: string;
+    readonly parameters: readonly string[];
+    /** Keeps what was in `path` before. */
+    readonly backup: string;
+    /** There from then on until the restart that the step takes. */
+    readonly restartMark: string;
+  };
   "set-address": { readonly change: AddressChange };
 }
 
 interface Owned {
   readonly mode: string;
   readonly owner: string;
-  /** The owner's own process does it: he may write in the folder that it is in, so root must not follow a name there. */
+  /**
+   * The owner's own process does it: the owner may write in the folder that it is in, so root must
+   * not follow a name there.
+   */
   readonly byOwner: boolean;
 }
 

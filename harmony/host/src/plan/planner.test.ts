@@ -1,14 +1,16 @@
 import { describe, expect, test } from "vitest";
-import type { HostFacts } from "../observe/facts.ts";
-import { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+import type { HostFacts } from "../model/host-facts.ts";
+import { linuxHostV0Schema } from "../score/linux-host-v0-schema.ts";
+import { APPLICATION } from "../../test/application.ts";
 import { managedFiles } from "../model/managed-files.ts";
 import { plan } from "./planner.ts";
-import { addressChange } from "../model/static-address.ts";
+import { addressChange } from "./static-address.ts";
 import type { HostStep } from "../model/step.ts";
 
 const KEY = "ssh-ed25519 AAAAC3Nza me@laptop";
 const OWNED = { owner: "iot-agent", group: "iot-agent" };
-const SCORE = LinuxHostV0.parse({});
+const SCHEMA = linuxHostV0Schema(APPLICATION);
+const SCORE = SCHEMA.parse({});
 
 /** A host as the default Score wants it. */
 const READY: HostFacts = {
@@ -29,7 +31,7 @@ const READY: HostFacts = {
     group: "iot-agent",
     holdsForeign: owner !== "root",
   })),
-  files: managedFiles(SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),
+  files: managedFiles(APPLICATION, SCORE).map(({ path, text }) => ({ path, text, mode: "0644", owner: "root", group: "root" })),
   unprivilegedPortStart: 80,
   ssh: ["disabled", "enabled"],
   timeSync: [{ unit: "systemd-timesyncd", enabled: "enabled" }],
@@ -46,8 +48,8 @@ const READY: HostFacts = {
 };
 
 function planned(data: object, facts: Partial<HostFacts>): { steps: readonly HostStep[]; reasons: readonly string[] } {
-  const desired = { name: "pi", revision: "1", scoreString: "", data: LinuxHostV0.parse(data), hold: null };
-  const { steps, blocked } = plan(desired, { ...READY, ...facts });
+  const desired = { name: "pi", revision: "1", scoreString: "", data: SCHEMA.parse(data), hold: null };
+  const { steps, blocked } = plan(APPLICATION, desired, { ...READY, ...facts });
   return { steps, reasons: blocked.map(({ reason }) => reason) };
 }
 
@@ -56,7 +58,7 @@ test("a host that is ready has nothing to do", () => {
 });
 
 test("a removal is refused", () => {
-  const { steps, blocked } = plan({ name: "pi", revision: "1", scoreString: "", data: null, hold: null }, READY);
+  const { steps, blocked } = plan(APPLICATION, { name: "pi", revision: "1", scoreString: "", data: null, hold: null }, READY);
   expect(steps).toEqual([]);
   expect(blocked[0]?.reason).toBe("NotRemovable");
 });
@@ -142,7 +144,13 @@ describe("each thing that differs is one step, and no other", () => {
     "a Pi whose firmware turns memory off": [
       {},
       { controllers: ["cpu", "pids"], commandLine: "console=tty1 root=/dev/mmcblk0p2 cgroup_memory=1\n" },
-      { kind: "extend-command-line", path: "/boot/firmware/cmdline.txt", parameters: ["cgroup_enable=memory"] },
+      {
+        kind: "extend-command-line",
+        path: "/boot/firmware/cmdline.txt",
+        parameters: ["cgroup_enable=memory"],
+        backup: "/boot/firmware/cmdline.txt.before-iot-provision",
+        restartMark: "/run/iot-provision-restart",
+      },
     ],
     "a static address": [
       { staticAddress: ADDRESS },
@@ -180,14 +188,18 @@ test("no time service at all: it is installed, then enabled", () => {
 test("a user that is not there is created with the groups that are, and gets its ids with it", () => {
   const { steps } = planned({}, { user: null, lingers: false, subordinateUids: 0, subordinateGids: 0 });
   expect(steps).toEqual([
-    { kind: "create-user", user: "iot-agent", groups: ["dialout", "video"] },
+    { kind: "create-user", user: "iot-agent", fullName: "IoT agent", groups: ["dialout", "video"] },
     { kind: "enable-linger", user: "iot-agent" },
   ]);
 });
 
 test("an address that is there and will be there after a restart is left alone; one of the two is not enough", () => {
   const wanted = { address: "192.168.1.20/24", gateway: "192.168.1.1" };
-  const { files: kept } = addressChange("systemd-networkd", "eth0", { ...wanted, dns: [] });
+  const { files: kept } = addressChange(APPLICATION, {
+    manager: "systemd-networkd",
+    link: "eth0",
+    wanted: { ...wanted, dns: [] },
+  });
   const interfaces = [{ ifname: "eth0", addr_info: [{ local: "192.168.1.20", prefixlen: 24 }] }];
   const files = [...READY.files, ...kept.map((file) => ({ ...file, mode: "0644", owner: "root", group: "root" }))];
   const kinds = (facts: Partial<HostFacts>) => planned({ staticAddress: wanted }, facts).steps.map(({ kind }) => kind);

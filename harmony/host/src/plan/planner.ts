@@ -1,31 +1,33 @@
-// What to do for a host to be as its Score says. Pure: a Score and the host's facts give the steps in their order, and what stands
-// in the way in words. Every step is left out when the facts say that it is done already.
+// Decides what to do for a host to be as its Score says. Pure: a Score and the host's facts give
+// the steps in their order, and in words what stands in the way. A step is left out when the facts
+// say that it is done already.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
-import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../observe/facts.ts";
+import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../model/host-facts.ts";
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
+import type { HostApplication } from "../model/application.ts";
 import { managedFiles } from "../model/managed-files.ts";
-import { addressChange, chosenInterface, hasAddress, managementOf } from "../model/static-address.ts";
+import { addressChange, chosenInterface, hasAddress, managementOf } from "./static-address.ts";
 import type { HostStep } from "../model/step.ts";
 
-/** The first releases whose Podman is 4.9 or newer. (The agent's unit needs systemd 253 as well.) */
+/** The first releases whose Podman is 4.9 or newer. Their systemd is 253 or newer as well. */
 const OLDEST: Readonly<Record<string, number>> = { debian: 13, raspbian: 13, ubuntu: 24.04 };
 const MEMORY_PARAMETERS = ["cgroup_enable=memory", "cgroup_memory=1"];
 const DEFAULT_TIME_SERVICE = "systemd-timesyncd";
 const FIRST_ORDINARY_UID = 1000;
 const SUBORDINATE_IDS = 65_536;
 
-export function plan({ data: score }: Desired<LinuxHostV0>, facts: HostFacts): Plan<HostStep> {
+export function plan(application: HostApplication, { data: score }: Desired<LinuxHostV0>, facts: HostFacts): Plan<HostStep> {
   const obstacle = score === null ? NOT_REMOVABLE : (unsupported(facts) ?? wrongUser(score, facts));
   if (score === null || obstacle !== null) return { steps: [], blocked: obstacle === null ? [] : [obstacle], recheckAfterMs: null };
-  const memory = memorySteps(score, facts);
-  const address = addressSteps(score, facts);
+  const memory = memorySteps(application, score, facts);
+  const address = addressSteps(application, score, facts);
   const steps = [
     ...hostnameSteps(score, facts),
     ...packageSteps(score, facts),
-    ...userSteps(score, facts),
+    ...userSteps(application, score, facts),
     ...folderSteps(score, facts),
-    ...fileSteps(score, facts),
+    ...fileSteps(application, score, facts),
     ...socketSteps(score, facts),
     ...memory.steps,
     // Last: what comes after it would come from another address.
@@ -87,12 +89,16 @@ function packageSteps({ packages, timeSync }: LinuxHostV0, facts: HostFacts): re
   ];
 }
 
-function userSteps({ agentUser: { name: user, groups } }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+function userSteps(
+  { userFullName: fullName }: HostApplication,
+  { agentUser: { name: user, groups } }: LinuxHostV0,
+  facts: HostFacts,
+): readonly HostStep[] {
   const there = groups.filter((group) => facts.groups.includes(group));
   const missing = there.filter((group) => facts.user !== null && !facts.user.groups.includes(group));
   const hasIds = facts.subordinateUids >= SUBORDINATE_IDS && facts.subordinateGids >= SUBORDINATE_IDS;
   return [
-    ...(facts.user === null ? [{ kind: "create-user", user, groups: there } as const] : []),
+    ...(facts.user === null ? [{ kind: "create-user", user, fullName, groups: there } as const] : []),
     ...(missing.length === 0 ? [] : [{ kind: "add-to-groups", user, groups: missing } as const]),
     // A user that is created gets them with it.
     ...(facts.user === null || hasIds ? [] : [{ kind: "add-subordinate-ids", user } as const]),
@@ -127,9 +133,9 @@ function isOwnedAs(found: Ownership | undefined, { mode, owner, group }: Ownersh
   return found?.mode === mode && found.owner === owner && found.group === group;
 }
 
-function fileSteps(score: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
+function fileSteps(application: HostApplication, score: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
   const owned = { mode: "0644", owner: "root", group: "root" };
-  const managed = managedFiles(score).flatMap(({ path, text, purpose, effect }): readonly HostStep[] => {
+  const managed = managedFiles(application, score).flatMap(({ path, text, purpose, effect }): readonly HostStep[] => {
     const found = facts.files.find((file) => file.path === path);
     const counts = effect !== "sysctl" || [null, score.unprivilegedPortStart].includes(facts.unprivilegedPortStart);
     if (found?.text === text && isOwnedAs(found, owned) && counts) return [];
@@ -161,7 +167,7 @@ function socketSteps({ podmanSocket, agentUser: { name: user } }: LinuxHostV0, f
   return !podmanSocket || (enabled === "enabled" && active === "active") ? [] : [{ kind: "enable-podman-socket", user }];
 }
 
-function memorySteps({ memoryController }: LinuxHostV0, { controllers, commandLine }: HostFacts): Part {
+function memorySteps({ runName }: HostApplication, { memoryController }: LinuxHostV0, { controllers, commandLine }: HostFacts): Part {
   if (!memoryController || controllers.includes("memory")) return NOTHING;
   const subject = "memory controller";
   if (commandLine === null) {
@@ -172,12 +178,15 @@ function memorySteps({ memoryController }: LinuxHostV0, { controllers, commandLi
   }
   const words = new Set(commandLine.split(/\s+/));
   const parameters = MEMORY_PARAMETERS.filter((parameter) => !words.has(parameter));
-  if (parameters.length > 0) return { steps: [{ kind: "extend-command-line", path: COMMAND_LINE, parameters }], blocked: [] };
+  if (parameters.length > 0) {
+    const files = { path: COMMAND_LINE, backup: `${COMMAND_LINE}.before-${runName}`, restartMark: `/run/${runName}-restart` };
+    return { steps: [{ kind: "extend-command-line", ...files, parameters }], blocked: [] };
+  }
   const message = 'the memory controller is switched on at the next start: restart the host with "sudo reboot"';
   return { steps: [], blocked: [{ subject, reason: "RestartNeeded", message }] };
 }
 
-function addressSteps(score: LinuxHostV0, facts: HostFacts): Part {
+function addressSteps(application: HostApplication, score: LinuxHostV0, facts: HostFacts): Part {
   if (score.staticAddress === undefined) return NOTHING;
   const stop = (reason: string, message: string): Part => ({ steps: [], blocked: [{ subject: "address", reason, message }] });
   const link = chosenInterface(facts, score);
@@ -197,6 +206,6 @@ function addressSteps(score: LinuxHostV0, facts: HostFacts): Part {
       `neither netplan nor NetworkManager nor systemd-networkd looks after ${link}: enable one of them on the host`,
     );
   }
-  const change = addressChange(manager, link, score.staticAddress, facts.files);
+  const change = addressChange(application, { manager, link, wanted: score.staticAddress, there: facts.files });
   return hasAddress(facts, change) ? NOTHING : { steps: [{ kind: "set-address", change }], blocked: [] };
 }

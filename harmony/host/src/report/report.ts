@@ -1,7 +1,8 @@
-// What is told of a host while it is provisioned and after: core's report, and each step of the run with what came of it.
+// The report on a host while it is provisioned and after: core's report, and each step of the run
+// with what came of it.
 
 import type { Blocked, Outcome, Plan, WorkloadReport } from "@harmony/core";
-import type { HostFacts } from "../observe/facts.ts";
+import type { HostFacts } from "../model/host-facts.ts";
 import { describeStep, type HostStep } from "../model/step.ts";
 
 export interface StepReport {

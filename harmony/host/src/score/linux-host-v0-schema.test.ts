@@ -1,9 +1,12 @@
 import { formatIssues } from "@harmony/core";
 import { expect, test } from "vitest";
+import { APPLICATION } from "../../test/application.ts";
 import { linuxHostV0 } from "../linux-host-v0.ts";
 
+const VARIANT = linuxHostV0(APPLICATION);
+
 test("nothing said is a whole Score", () => {
-  const parsed = linuxHostV0.parse({});
+  const parsed = VARIANT.parse({});
   expect(parsed.ok && parsed.value).toMatchObject({
     packages: expect.arrayContaining(["podman", "systemd-container", "openssh-server", "curl", "jq"]) as unknown,
     agentUser: { name: "iot-agent", groups: ["dialout", "gpio", "i2c", "spi", "video"], authorizedKeys: [] },
@@ -47,7 +50,7 @@ test.each([
   [{ staticAddress: { address: "10.0.0.2/24", gateway: "10.0.0.2" } }, "staticAddress.gateway: expected a gateway inside"],
   [{ staticAddress: { address: "10.0.0.2/24", gateway: "router" } }, "staticAddress.gateway: expected an IPv4 address"],
 ])("%j is refused where it is wrong", (data, message) => {
-  const parsed = linuxHostV0.parse(data);
+  const parsed = VARIANT.parse(data);
   expect(parsed.ok ? "" : formatIssues(parsed.issues)).toContain(message);
 });
 
@@ -56,5 +59,5 @@ test.each([
   ["192.168.255.2/16", "192.168.0.1"],
   ["200.0.0.130/31", "200.0.0.131"],
 ])("%s may have the gateway %s", (address, gateway) => {
-  expect(linuxHostV0.parse({ staticAddress: { address, gateway } }).ok).toBe(true);
+  expect(VARIANT.parse({ staticAddress: { address, gateway } }).ok).toBe(true);
 });

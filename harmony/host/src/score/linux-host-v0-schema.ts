@@ -1,10 +1,14 @@
-// The Score LinuxHostV0: what a Linux host must be before an agent is installed on it. Every field has the value that a field
-// device needs, so that `{}` is a whole Score; a device that differs says only where. Hosts are Debian and what derives from it.
+// The Score LinuxHostV0: what a Linux host must be before an agent is installed on it. Every field
+// has the value that a field device needs, so that `{}` is a whole Score; a device that differs
+// says only where. Hosts are Debian and what derives from it.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
-/** What the mission asks for, and what rootless Podman needs beside it and apt only recommends: certificates for pulls, catatonit for `init`. */
+/**
+ * Beside what the mission asks for, rootless Podman needs what apt only recommends: certificates
+ * for pulls, catatonit for `init`.
+ */
 const PACKAGES = (
   "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
   "ca-certificates catatonit"
@@ -30,10 +34,6 @@ const PublicKey = z.string().check(
   }),
 );
 
-const FolderPath = z
-  .string()
-  .check(z.regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/, { error: "expected an absolute path of plain names, such as /etc/iot-agent" }));
-
 const FileMode = z.string().check(z.regex(/^0[0-7]{3}$/, { error: 'expected a mode in octal as text, such as "0750"' }));
 
 const IPV4 = /^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$/;
@@ -41,7 +41,7 @@ const Ipv4Address = z.string().check(z.regex(IPV4, { error: "expected an IPv4 ad
 
 export const StaticAddress = z
   .strictObject({
-    /** The interface; unless told, the one with the default route. */
+    /** The interface; where nothing is said, the one with the default route. */
     interface: z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,15}$/, { error: "expected an interface's name, such as eth0" }))),
     address: z
       .string()
@@ -59,51 +59,80 @@ export const StaticAddress = z
   );
 export type StaticAddress = z.output<typeof StaticAddress>;
 
-export const LinuxHostV0 = z.strictObject({
-  /** Kept as it is unless told. */
-  hostname: z.optional(DnsLabel),
-  packages: z._default(z.array(PackageName), PACKAGES),
-  agentUser: z._default(
+/** What a Score takes from the application where it says nothing. */
+export interface HostDefaults {
+  /** Whose the containers are. */
+  readonly user: string;
+  /** Root's, for that user to read: who the device is, and its secrets. */
+  readonly configFolder: string;
+  readonly secretsFolder: string;
+  /** That user's own. */
+  readonly stateFolder: string;
+}
+
+export function linuxHostV0Schema(defaults: HostDefaults) {
+  return z.strictObject({
+    /** Kept as it is where nothing is said. */
+    hostname: z.optional(DnsLabel),
+    packages: z._default(z.array(PackageName), PACKAGES),
+    agentUser: agentUser(defaults),
+    directories: directories(defaults),
+    /** The agent's user has its Podman's socket, also while nobody is logged in. */
+    podmanSocket: z._default(z.boolean(), true),
+    containersConf: z._default(z.strictObject({ pastaOptions: z.array(z.string().check(z.regex(/^[^"\\\n]+$/))) }), {
+      pastaOptions: PASTA_OPTIONS,
+    }),
+    /** The first port that a container may publish without root's rights. */
+    unprivilegedPortStart: z._default(z.int().check(z.minimum(0), z.maximum(65_535)), 80),
+    journal: z._default(Journal, { persistent: true, maxUse: "200M" }),
+    timeSync: z._default(z.boolean(), true),
+    /**
+     * Limits on a container's memory take the kernel's memory controller, which Raspberry Pi OS
+     * turns off.
+     */
+    memoryController: z._default(z.boolean(), true),
+    staticAddress: z.optional(StaticAddress),
+  });
+}
+export type LinuxHostV0 = z.output<ReturnType<typeof linuxHostV0Schema>>;
+
+const Journal = z.strictObject({
+  persistent: z._default(z.boolean(), true),
+  maxUse: z._default(z.string().check(z.regex(/^[1-9]\d*[KMG]$/, { error: 'expected a size for journald, such as "200M"' })), "200M"),
+});
+
+function agentUser({ user }: HostDefaults) {
+  return z._default(
     z.strictObject({
-      name: z._default(AccountName, "iot-agent"),
+      name: z._default(AccountName, user),
       /** Those of them that the host has. */
       groups: z._default(z.array(AccountName), GROUPS),
       /** Who may log in as this user; added to those that may already. */
       authorizedKeys: z._default(z.array(PublicKey), []),
     }),
-    { name: "iot-agent", groups: GROUPS, authorizedKeys: [] },
-  ),
-  /** Made if they are not there, for the agent's user and group. One of root's is for what binds that user, who may only read it. */
-  directories: z._default(
+    { name: user, groups: GROUPS, authorizedKeys: [] },
+  );
+}
+
+/**
+ * Made if they are not there, for the agent's user and group. A folder of root's is for what binds
+ * that user, who may only read it.
+ */
+function directories({ configFolder, secretsFolder, stateFolder }: HostDefaults) {
+  const error = `expected an absolute path of plain names, such as ${configFolder}`;
+  const path = z.string().check(z.regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/, { error }));
+  const folder = z.strictObject({ path, mode: FileMode, owner: z._default(z.enum(["agentUser", "root"]), "agentUser") });
+  return z._default(
     z
-      .array(z.strictObject({ path: FolderPath, mode: FileMode, owner: z._default(z.enum(["agentUser", "root"]), "agentUser") }))
+      .array(folder)
       .check(z.refine((folders) => !isRootsInAnothers(folders), { error: "expected a folder of root's where only root may write" })),
     [
-      { path: "/etc/iot-agent", mode: "0750", owner: "root" },
-      { path: "/etc/iot-agent/secrets", mode: "0750", owner: "root" },
-      { path: "/var/lib/iot-agent", mode: "0700", owner: "agentUser" },
+      { path: configFolder, mode: "0750", owner: "root" },
+      { path: secretsFolder, mode: "0750", owner: "root" },
+      { path: stateFolder, mode: "0700", owner: "agentUser" },
     ],
-  ),
-  /** The agent's user has its Podman's socket, also while nobody is logged in. */
-  podmanSocket: z._default(z.boolean(), true),
-  containersConf: z._default(z.strictObject({ pastaOptions: z.array(z.string().check(z.regex(/^[^"\\\n]+$/))) }), {
-    pastaOptions: PASTA_OPTIONS,
-  }),
-  /** The first port that a container may publish without root's rights. */
-  unprivilegedPortStart: z._default(z.int().check(z.minimum(0), z.maximum(65_535)), 80),
-  journal: z._default(
-    z.strictObject({
-      persistent: z._default(z.boolean(), true),
-      maxUse: z._default(z.string().check(z.regex(/^[1-9]\d*[KMG]$/, { error: 'expected a size for journald, such as "200M"' })), "200M"),
-    }),
-    { persistent: true, maxUse: "200M" },
-  ),
-  timeSync: z._default(z.boolean(), true),
-  /** Limits on a container's memory take the kernel's memory controller, which Raspberry Pi OS turns off. */
-  memoryController: z._default(z.boolean(), true),
-  staticAddress: z.optional(StaticAddress),
-});
-export type LinuxHostV0 = z.output<typeof LinuxHostV0>;
+  );
+}
 
 function isRootsInAnothers(folders: readonly { readonly path: string; readonly owner: string }[]): boolean {
   const others = ["/home", "/tmp", "/var/tmp", ...folders.flatMap(({ path, owner }) => (owner === "root" ? [] : [path]))];

@@ -1,6 +1,7 @@
-// The capability `ssh`: a host on which scripts can be run as root. Served by the system's own OpenSSH client, so that a person's
-// keys, agent, jump hosts and known hosts hold as they do in a terminal. Host keys are always checked. One master connection is
-// shared by all scripts; a script is sent on standard input, so that nothing of it is seen in a list of processes.
+// The capability `ssh`: a host on which scripts can be run as root. The system's own OpenSSH client
+// serves it, so that a person's keys, agent, jump hosts and known hosts hold as they do in a
+// terminal. Host keys are always checked. All scripts share one master connection. A script is sent
+// on standard input, so that nothing of it is seen in a list of processes.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,11 +19,12 @@ export interface Ssh {
   /** The address in use, as given to ssh. */
   readonly host: string;
   /**
-   * Runs a POSIX shell script as root (through sudo unless the user is root), which may fail with an exit code.
+   * Runs a POSIX shell script as root (through sudo unless the user is root). The script may fail
+   * with an exit code.
    * @throws SshError when it could not be run.
    */
   run(script: string, options: { readonly signal: AbortSignal; readonly timeoutMs?: number }): Promise<ScriptResult>;
-  /** The same host, with the same host key, under another address: through a connection of its own. */
+  /** The same host, with the same host key, under another address. It has its own connection. */
   at(address: string): Promise<Ssh>;
   /** Ends the shared connection, which the next script opens again. */
   disconnect(): Promise<void>;
@@ -31,6 +33,8 @@ export interface Ssh {
 
 export interface SshOptions {
   readonly host: string;
+  /** Begins the name of the temporary folder that has the connection's socket. */
+  readonly tempPrefix: string;
   readonly user?: string | undefined;
   readonly port?: number | undefined;
   readonly identityFile?: string | undefined;
@@ -62,7 +66,7 @@ interface Moved {
 function connect(options: SshOptions, moved: Moved | null): Ssh {
   const { host, user, port } = options;
   // The path of a socket may have about 100 bytes, and ssh adds 17 of its own while it opens it.
-  const folder = mkdtempSync(join(tmpdir(), "iot-ssh-"));
+  const folder = mkdtempSync(join(tmpdir(), options.tempPrefix));
   const controlPath = join(folder, "master");
   const settings = {
     BatchMode: "yes",
@@ -70,7 +74,8 @@ function connect(options: SshOptions, moved: Moved | null): Ssh {
     ServerAliveInterval: "10",
     ServerAliveCountMax: "3",
     StrictHostKeyChecking: options.acceptNewHostKey === true ? "accept-new" : "yes",
-    // A key is asked for by the host's name or address alone: what another resolver says must not hold up a known host.
+    // A key is looked up by the host's name or address alone: what another resolver says must not
+    // hold up a known host.
     CheckHostIP: "no",
     ControlMaster: "auto",
     ControlPath: controlPath,
@@ -93,7 +98,7 @@ function connect(options: SshOptions, moved: Moved | null): Ssh {
   return {
     host: target.host,
     async run(script, { signal, timeoutMs = SCRIPT_TIMEOUT_MS }) {
-      // In braces, so that the shell has read all of it before a command can read from the same input.
+      // The braces make the shell read all of it before a command can read from the same input.
       const input = `{\n${script}\n} </dev/null\n`;
       const result = await runSsh([...argv, "--", host, AS_ROOT], { input, signal, timeoutMs, target });
       if (result.exitCode === 255) throw toSshError(target, result.stderr);
@@ -144,7 +149,7 @@ function runSsh(argv: readonly string[], { target, timeoutMs, input = "", signal
       );
     },
   );
-  // ssh may end without reading its input; its exit code tells the story.
+  // ssh may end without reading its input; its exit code says why.
   child.stdin?.on("error", () => undefined);
   child.stdin?.end(input);
   return promise;

@@ -1,20 +1,22 @@
-// Carries out the steps that bring files and secrets to where containers get them from. A secret's value goes from its file to its place
-// and nowhere else: no step, message or log has it.
+// Carries out the steps that bring files and secrets to where containers get them from. A secret's
+// value goes from its file to its place and nowhere else: no step, message or log has it.
 
 import type { Outcome } from "@harmony/core";
-import { SECRET_STORE_DAMAGED } from "../plan/host-obstacle.ts";
+import { secretStoreDamaged } from "../model/host-facts.ts";
+import type { Application } from "../model/application.ts";
 import type { HostView } from "../device/host-view.ts";
 import type { InputSource } from "../model/inputs.ts";
-import { secretsWritten } from "../device/secret-store.ts";
+import { secretsWritten } from "../libpod/secrets-written.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import { doing } from "../words/step-in-words.ts";
 import type { InputStep } from "../model/step.ts";
 
 export interface InputMachine {
+  readonly application: Application;
   readonly podman: Podman;
   readonly host: HostView;
-  /** Of Podman's storage, to disk: its store of secrets is written in place. */
+  /** Flushes Podman's storage to the disk: its store of secrets is written in place. */
   readonly flush: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -24,7 +26,7 @@ export async function executeInputs(machine: InputMachine, step: InputStep, sign
   } catch (error) {
     const subject = "service" in step ? step.service : "files";
     if (error instanceof PodmanError && /\bJSON\b/.test(error.detail)) {
-      return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: SECRET_STORE_DAMAGED };
+      return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: secretStoreDamaged(machine.application) };
     }
     if (error instanceof PodmanError) return refused(subject, `${doing(step)} failed: ${error.detail || error.message}; it is tried again`);
     const code = error instanceof Error && "code" in error ? error.code : undefined;
@@ -45,7 +47,7 @@ async function carryOut({ podman, host, flush }: InputMachine, step: InputStep, 
       const files: { name: string; mode: number; bytes: Buffer }[] = [];
       for (const { name, mode, source } of step.files) {
         const bytes = await bytesOf(host, source);
-        // Another than was seen: the next look tells.
+        // Changed since observed; the next pass decides.
         if (bytes === null) return { kind: "changed" };
         files.push({ name, mode, bytes });
       }
@@ -66,8 +68,8 @@ async function carryOut({ podman, host, flush }: InputMachine, step: InputStep, 
       await podman.removeSecret(step.secret, signal);
       await flush(signal);
       break;
-    case "mendSecretStore":
-      await host.mendSecretStore(step.folder, () => secretsWritten(podman, signal));
+    case "repairSecretStore":
+      await host.repairSecretStore(step.folder, () => secretsWritten(podman, signal));
       break;
     default:
       step satisfies never;

@@ -1,18 +1,23 @@
-// Carries out one step. No choice is left to make here; what Podman refuses becomes an Outcome in words that a person can act on
-// (failure.ts).
+// Carries out one step. No choice is left to make here: what Podman refuses becomes an Outcome with
+// a code, and words that a person can act on (failure.ts). What is done about it the planner
+// decides (plan/answer-failure.ts).
 
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
+import type { Application } from "../model/application.ts";
 import { outcomeOf } from "./failure.ts";
 import { freeName } from "./free-name.ts";
-import type { ImageStore } from "../images/image-store.ts";
+import { flushImages, type ImageStore } from "../images/image-store.ts";
+import { noteFullDisk, pruneImages } from "../images/prune-images.ts";
+import { pullImage } from "../images/pull-image.ts";
+import { noteDamage, repairImage, verifyImage } from "../images/repair-image.ts";
 import { endLostNetworks, type NetworkRemains } from "./lost-networks.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { StartList } from "../store/start-list.ts";
 import type { InputStep, Step } from "../model/step.ts";
-import { StorageError, type SwapJournal } from "../store/swap-journal.ts";
-import { recordFailure } from "../plan/trial.ts";
+import type { SwapJournal } from "../store/swap-journal.ts";
+import { StorageError } from "../store/stored-file.ts";
 
 type PodmanStep = Exclude<Step, InputStep>;
 
@@ -24,6 +29,7 @@ const STOP_PROGRESS_MS = 5_000;
 const HALF_STARTED_STOP_SECONDS = 10;
 
 export interface Machine {
+  readonly application: Application;
   readonly podman: Podman;
   readonly images: ImageStore;
   readonly journal: SwapJournal;
@@ -37,37 +43,12 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
   } catch (error) {
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
-    if (error.code === "damaged") machine.images.foundDamaged(step, error.detail);
-    if (error.code === "disk-full") {
-      const isRoomToMake = await machine.images.foundFull(step, signal);
-      // Of a trial the setback is recorded first, which the reserve is for: the old one is to serve.
-      if (isRoomToMake && !isTrial(step)) return { kind: "replan" };
-      // Again with what was kept for this.
-      if (isNeededToServe(step) && (await machine.journal.release())) return { kind: "replan" };
-    }
-    if (step.kind === "revive") return { kind: "unchanged" };
-    const outcome = outcomeOf(step, error);
-    const record =
-      step.kind === "start" && step.trial !== null ? recordFailure(step.trial.record, outcome, error.detail, Date.now()) : null;
-    if (record === null || step.kind !== "start" || step.trial === null) return outcome;
-    try {
-      await machine.journal.write(step.trial.deployment, record);
-    } catch (unwritten) {
-      if (unwritten instanceof StorageError) return notStored(step, unwritten);
-      throw unwritten;
-    }
-    return { kind: "replan" };
+    const { code, detail } = error;
+    // It holds nothing up: its replacement may mend it.
+    if (step.kind === "revive") return { kind: "unchanged", code, detail };
+    const outcome = outcomeOf(step, error, machine.application);
+    return "reason" in outcome ? { ...outcome, code, detail } : outcome;
   }
-}
-
-/** On a full disk nothing new is begun. */
-function isNeededToServe(step: PodmanStep): boolean {
-  const serves: readonly Step["kind"][] = ["stop", "rename", "remove", "start"];
-  return serves.includes(step.kind) && !isTrial(step);
-}
-
-function isTrial(step: PodmanStep): boolean {
-  return step.kind === "start" && step.trial !== null;
 }
 
 function notStored(step: Step, error: StorageError): Outcome {
@@ -77,18 +58,10 @@ function notStored(step: Step, error: StorageError): Outcome {
 }
 
 async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
-  const { podman, images, journal, startList } = machine;
+  const { podman, images } = machine;
   switch (step.kind) {
     case "pull":
-      return images.pull(step, signal, progress);
-    case "mend":
-      return images.mend(step, signal);
-    case "verifyImage":
-      return images.verify(step, signal);
-    case "makeRoom":
-      // On a full disk Podman finds no room to write down that an image is gone.
-      await journal.release();
-      return images.makeRoom(step, signal);
+      return pullImage(images, step, signal, progress);
     case "createNetwork":
       await podman.createNetwork({ name: step.network, labels: step.labels }, signal);
       break;
@@ -97,7 +70,7 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
       break;
     case "create":
       await create(podman, step, signal);
-      await images.flush(signal);
+      await flushImages(images, signal);
       break;
     case "start":
       await start(machine, step, signal);
@@ -120,16 +93,42 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
     case "removeNetwork":
       await podman.removeNetwork(step.network, signal);
       break;
-    case "journal":
-      await journal.write(step.deployment, step.record);
-      break;
-    case "recordStart":
-      await startList.write(step.deployment, step.containers);
-      break;
     default:
-      step satisfies never;
+      return keep(machine, step, signal);
   }
   return { kind: "changed" };
+}
+
+type KeepingStep = Extract<
+  Step,
+  { kind: "journal" | "recordStart" | "releaseReserve" | "repairImage" | "verifyImage" | "pruneImages" | "noteDamage" | "noteFullDisk" }
+>;
+
+/** What concerns no container: what is remembered, and the images in Podman's storage. */
+async function keep({ images, journal, startList }: Machine, step: KeepingStep, signal: AbortSignal): Promise<Outcome> {
+  switch (step.kind) {
+    case "repairImage":
+      return repairImage(images, step, signal);
+    case "verifyImage":
+      return verifyImage(images, step, signal);
+    case "pruneImages":
+      // On a full disk Podman finds no room to write down that an image is gone.
+      await journal.release();
+      return pruneImages(images, step, signal);
+    case "journal":
+      await journal.write(step.deployment, step.record);
+      return { kind: "changed" };
+    case "recordStart":
+      await startList.write(step.deployment, step.containers);
+      return { kind: "changed" };
+    case "noteDamage":
+      noteDamage(images, step);
+      return { kind: "unchanged" };
+    case "noteFullDisk":
+      return { kind: (await noteFullDisk(images, step.deployment, signal)) ? "changed" : "unchanged" };
+    case "releaseReserve":
+      return { kind: (await journal.release()) ? "changed" : "unchanged" };
+  }
 }
 
 async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, signal: AbortSignal): Promise<void> {
@@ -173,14 +172,17 @@ async function start(
 }
 
 /**
- * A start that was broken off after its process had begun and before Podman took note of it (a Podman that was killed, or too slow): it runs,
- * Podman calls it "initialized", and no start helps until it has ended.
+ * A start that was broken off after its process had begun and before Podman took note of it (a
+ * Podman that was killed, or too slow): it runs, Podman calls it "initialized", and no start helps
+ * until it has ended.
  */
 async function isHalfStarted(podman: Podman, container: string, signal: AbortSignal): Promise<boolean> {
   return (await podman.inspectContainer(container, signal)).State.Status === "initialized";
 }
 
-/** A service may take minutes to end: meanwhile it is told for how long it has been asked to. */
+/**
+ * A service may take minutes to end: meanwhile the report says for how long it has been asked to.
+ */
 async function stop(
   podman: Podman,
   step: Extract<Step, { kind: "stop" }>,
@@ -188,10 +190,10 @@ async function stop(
   progress: (text: string) => void,
 ): Promise<void> {
   const begunMs = systemClock.monotonicMs();
-  const telling = setInterval(() => progress(String(Math.round((systemClock.monotonicMs() - begunMs) / 1_000))), STOP_PROGRESS_MS);
+  const progressing = setInterval(() => progress(String(Math.round((systemClock.monotonicMs() - begunMs) / 1_000))), STOP_PROGRESS_MS);
   try {
     await podman.stopContainer(step.container, step.timeoutSeconds, signal);
   } finally {
-    clearInterval(telling);
+    clearInterval(progressing);
   }
 }

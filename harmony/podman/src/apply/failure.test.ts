@@ -1,6 +1,8 @@
-// What heals by itself is no fault of the version: blocked, with a sentence that names what is missing.
+// What heals by itself is no fault of the version: blocked, with a sentence that names what is
+// missing.
 
 import { expect, test } from "vitest";
+import { APPLICATION } from "../../test/application.ts";
 import { outcomeOf } from "./failure.ts";
 import { codeOfAnswer, PodmanError } from "../libpod/podman-error.ts";
 
@@ -21,7 +23,7 @@ test.each([
   ["rootlessport listen tcp [fd00::9]:8081: bind: cannot assign requested address", "AddressMissing", "a port at fd00::9, which"],
   ["pasta failed with exit code 1: Couldn't set IPv4 route(s) in guest: Invalid argument", "NetworkNotReady", "cable is out: plug it in"],
 ])("%s", (detail, reason, says) => {
-  const outcome = outcomeOf(start, new PodmanError("failed to start", { code: codeOfAnswer(500, detail), detail }));
+  const outcome = outcomeOf(start, new PodmanError("failed to start", { code: codeOfAnswer(500, detail), detail }), APPLICATION);
   expect(outcome).toMatchObject({ kind: "blocked", subject: "web", reason });
   expect("message" in outcome && outcome.message).toContain(says);
 });

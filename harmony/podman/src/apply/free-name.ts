@@ -1,11 +1,15 @@
-// A name that Podman's storage holds and none of Podman's containers bears. Podman keeps names twice, in its database and with the storage, and a
-// power cut between the two leaves them apart: of a container that was being made there is its storage alone, and one that was being
-// renamed bears the new name while its storage has the old one.
+// A name that Podman's storage holds and none of Podman's containers bears. Podman keeps names
+// twice, in its database and with the storage, and a power cut between the two leaves them apart:
+// of a container that was being made there is its storage alone, and one that was being renamed
+// bears the new name while its storage has the old one.
 
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 
-/** Whether it could be freed, after a create has said `error`; false: a container bears it, or it is no such error. */
+/**
+ * Whether it could be freed, after a create has said `error`; false: a container bears it, or it is
+ * no such error.
+ */
 export async function freeName(podman: Podman, name: string, error: unknown, signal: AbortSignal): Promise<boolean> {
   if (!(error instanceof PodmanError) || error.code !== "conflict" || (await nameOf(podman, name, signal)) !== null) return false;
   const id = /in use by ([0-9a-f]{64})/.exec(error.detail)?.[1];

@@ -1,6 +1,7 @@
-// What a Podman that was killed leaves of a network that it was making, and that no Podman after it knows of or can use: pasta for one container,
-// which goes on holding its port, and the namespace that all containers with networks of their own share, without which none of them starts.
-// Both are ended by taking away the name of their network namespace: pasta ends by itself then.
+// What a Podman that was killed leaves of a network that it was making, and that no Podman after it
+// knows of or can use: pasta for one container, which goes on holding its port, and the namespace
+// that all containers with networks of their own share, without which none of them starts. Both are
+// ended by taking away the name of their network namespace: pasta ends by itself then.
 
 import { access, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +9,7 @@ import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 
 export interface NetworkRemains {
-  /** Of Podman's user: `/run/user/UID`. */
+  /** That of Podman's user: `/run/user/UID`. */
   readonly runFolder: string;
   /** Called with the path of each name that was taken away. */
   readonly onLost: (path: string) => void;
@@ -18,8 +19,9 @@ export interface NetworkRemains {
 const OF_ONE_CONTAINER = /^netns-[\da-f]+(-[\da-f]+){4}$/;
 
 /**
- * Whether something was lost, of which a port is free some milliseconds later. false also where the agent may not look or write, and where Podman
- * does not tell the network of each container: what is wrong with another is not the trouble of the one that is being started.
+ * Whether something was lost, of which a port is free some milliseconds later. false also where the
+ * agent may not look or write, and where Podman does not say the network of each container: what
+ * is wrong with another is not the trouble of the one that is being started.
  */
 export async function endLostNetworks(
   podman: Pick<Podman, "networked">,
@@ -28,7 +30,8 @@ export async function endLostNetworks(
 ): Promise<boolean> {
   const [own, shared] = [join(runFolder, "netns"), join(runFolder, "containers/networks/rootless-netns")];
   try {
-    // First what is there, then what is known: of a container that is being started meanwhile Podman answers when it has made its record.
+    // First what is there, then what is known: of a container that is being started meanwhile
+    // Podman answers when it has made its record.
     const found = (await readdir(own)).filter((name) => OF_ONE_CONTAINER.test(name));
     const containers = await podman.networked(signal);
     const known = new Set(containers.map(({ namespace }) => namespace));

@@ -9,8 +9,9 @@ import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
 import type { DeviceFact, HostFacts, PathFact, SecretFact } from "../model/host-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
-import { lookAtSecretStore, mendSecretStore, type SecretStoreFact, type UntilWritten } from "./secret-store.ts";
-import { store, type StorageOptions, taken } from "../store/swap-journal.ts";
+import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
+import type { SecretStoreFact } from "../model/host-facts.ts";
+import { store, type StorageOptions, taken } from "../store/stored-file.ts";
 
 export interface LookFor {
   readonly deployment: string;
@@ -31,7 +32,7 @@ export interface HostView {
   /** `folder`: `secrets` in Podman's graph root, on the device. */
   lookAtSecretStore(folder: string, untilWritten: UntilWritten): Promise<SecretStoreFact>;
   /** @throws the file system's error. */
-  mendSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
+  repairSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
 }
 
 export interface HostViewOptions {
@@ -166,7 +167,7 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
     },
 
     lookAtSecretStore: (folder, untilWritten) => lookAtSecretStore(folder, { seenAt: here(folder), untilWritten }),
-    mendSecretStore: (folder, untilWritten) => mendSecretStore(here(folder), untilWritten),
+    repairSecretStore: (folder, untilWritten) => repairSecretStore(here(folder), untilWritten),
   };
 }
 

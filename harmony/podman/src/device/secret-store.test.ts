@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { lookAtSecretStore, mendSecretStore, repairsOf } from "./secret-store.ts";
+import { lookAtSecretStore, repairSecretStore, repairsOf } from "./secret-store.ts";
 
 const OURS = "app_db.0123456789abcdef0123";
 /** As Podman writes it. */
@@ -82,7 +82,7 @@ describe("on disk", () => {
       detail: "secrets.json cannot be read",
       isMendable: true,
     });
-    await mendSecretStore(folder, untilWritten);
+    await repairSecretStore(folder, untilWritten);
     expect(await lookAtSecretStore(folder, { untilWritten })).toEqual({ kind: "in-order" });
     expect(await readFile(at("secrets.json.damaged"), "utf8")).toBe("{");
     expect(await readFile(at("secrets.json"), "utf8")).toBe(EMPTY);
@@ -94,7 +94,7 @@ describe("on disk", () => {
     await writeFile(at("secrets.json"), "");
     expect(await lookAtSecretStore(folder, { untilWritten: goesOn })).toEqual({ kind: "in-order" });
     await writeFile(at("secrets.json"), "");
-    await mendSecretStore(folder, goesOn);
+    await repairSecretStore(folder, goesOn);
     expect(await readFile(at("secrets.json"), "utf8")).toBe(whole);
     expect(await readdir(folder)).not.toContain("secrets.json.damaged");
   });

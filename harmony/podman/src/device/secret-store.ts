@@ -8,14 +8,8 @@ import { dirname, join } from "node:path";
 import { writeFileDurably } from "@harmony/runtime";
 import { lookUp, parseJson } from "@harmony/schema";
 import * as z from "zod/mini";
-import type { Podman } from "../libpod/podman.ts";
-import { PodmanError } from "../libpod/podman-error.ts";
 import { isSecretOfAgent } from "../model/inputs.ts";
-
-/** `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write where it would have to. */
-export type SecretStoreFact =
-  | { readonly kind: "in-order" }
-  | { readonly kind: "damaged"; readonly folder: string; readonly detail: string; readonly isMendable: boolean };
+import type { SecretStoreFact } from "../model/host-facts.ts";
 
 /** null: it is not there, which to Podman is an empty one. */
 export interface StoreFiles {
@@ -69,15 +63,6 @@ export function repairsOf({ list, data }: StoreFiles): StoreRepair[] {
 /** Returns when Podman has ended what it is just writing there, which in the middle of it looks like damage. */
 export type UntilWritten = () => Promise<void>;
 
-/** It answers under the lock under which it writes, be it that it cannot read it. */
-export async function secretsWritten(podman: Podman, signal: AbortSignal): Promise<void> {
-  try {
-    await podman.listSecrets(signal);
-  } catch (error) {
-    if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
-  }
-}
-
 /** `seenAt`: where it is for who looks at the device from outside. */
 export async function lookAtSecretStore(
   folder: string,
@@ -93,7 +78,7 @@ export async function lookAtSecretStore(
 }
 
 /** @throws the file system's error. */
-export async function mendSecretStore(folder: string, untilWritten: UntilWritten): Promise<void> {
+export async function repairSecretStore(folder: string, untilWritten: UntilWritten): Promise<void> {
   for (const { file, text, isUnreadable } of await repairsOfStore(folder, untilWritten)) {
     const path = join(folder, file);
     if (isUnreadable) {

@@ -1,4 +1,4 @@
-// Which cure comes next, and that each comes once an incident.
+// Which repair comes next, and that each comes once an incident.
 
 import { expect, test } from "vitest";
 import { DamageRecord } from "./damage.ts";
@@ -12,13 +12,13 @@ function record(): { readonly damage: DamageRecord; readonly next: () => string 
   return { damage, next: () => damage.of("app", ["web"])["web"]?.next ?? undefined, pass: (ms) => void (nowMs += ms) };
 }
 
-test("each cure is tried once, and then no more", () => {
+test("each repair is tried once, and then no more", () => {
   const { damage, next } = record();
   const tried: (string | undefined)[] = [];
-  for (const cure of ["recreate", "refetch", "clear", "repair"] as const) {
+  for (const repair of ["recreate", "refetch", "clear", "repair"] as const) {
     damage.found(key, "container", what);
     tried.push(next());
-    damage.done(key, cure);
+    damage.done(key, repair);
     expect(next()).toBeUndefined();
   }
   damage.found(key, "container", what);
@@ -26,7 +26,7 @@ test("each cure is tried once, and then no more", () => {
   expect(tried).toEqual(["recreate", "refetch", "clear", "repair", "exhausted"]);
 });
 
-test("what is found again before the cure was done changes nothing", () => {
+test("what is found again before the repair was done changes nothing", () => {
   const { damage, next } = record();
   damage.found(key, "container", what);
   damage.found(key, "image", what);
@@ -51,4 +51,13 @@ test("an hour later, and when a person asks, it begins anew", () => {
   expect(next()).toBe("recreate");
   damage.forget("app");
   expect(next()).toBeUndefined();
+});
+
+test("an image that is found damaged by a look alone is recorded only when what was seen is kept", () => {
+  const { damage, next } = record();
+  const seen = damage.of("app", ["web"], new Map([["web", "layer not known"]]));
+  expect(seen["web"]).toMatchObject({ next: "refetch", detail: "layer not known", tried: [] });
+  expect(next()).toBeUndefined();
+  damage.keep("app", seen);
+  expect(next()).toBe("refetch");
 });

@@ -1,22 +1,16 @@
-// What is known of damage in Podman's storage, and what was done about it, by service: the container is made again; if that does not
-// help the image is removed and fetched again; then also the images that nothing uses, since a damaged layer that they share is not
-// fetched again; at last Podman looks through all of its storage. Each once an incident, which ends an hour after damage was last found.
-// Kept in memory, by a clock that nobody sets: an agent that starts anew may try each once more.
+// What is known of damage in Podman's storage, and what was done about it, by service: the
+// container is made again; if that does not help the image is removed and fetched again; then also
+// the images that nothing uses, since a damaged layer that they share is not fetched again; at last
+// Podman looks through all of its storage. Each once an incident, which ends an hour after damage
+// was last found. Kept in memory, by a clock that nobody sets: an agent that starts anew may try
+// each once more.
 
-export type Cure = "recreate" | "refetch" | "clear" | "repair";
+import type { Repair, Incident } from "../model/image-facts.ts";
 
-const CURES: readonly Cure[] = ["recreate", "refetch", "clear", "repair"];
+const REPAIRS: readonly Repair[] = ["recreate", "refetch", "clear", "repair"];
 const INCIDENT_MS = 3_600_000;
 
-export interface Incident {
-  /** Podman's words. */
-  readonly detail: string;
-  readonly container: string;
-  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
-  readonly next: Cure | "exhausted" | null;
-  readonly tried: readonly Cure[];
-  readonly foundMs: number;
-}
+type Incidents = Readonly<Record<string, Incident>>;
 
 export class DamageRecord {
   readonly #incidents = new Map<string, Incident>();
@@ -26,34 +20,51 @@ export class DamageRecord {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** `where`: what cannot be in order; an image that cannot be read is not mended by another container of it. */
-  found(key: ServiceKey, where: "container" | "image", { container, detail }: { container: string; detail: string }): void {
-    const before = this.#current(key);
-    const tried = before?.tried ?? [];
-    const fits = CURES.filter((cure) => !tried.includes(cure) && !(cure === "recreate" && where === "image"));
-    // One that was decided on and not yet done comes first.
-    const next = before?.next ?? fits[0] ?? "exhausted";
-    this.#incidents.set(keyOf(key), { detail, container, next, tried, foundMs: this.#monotonicMs() });
+  /**
+   * `where`: what cannot be in order; an image that cannot be read is not mended by another
+   * container of it.
+   */
+  found(key: ServiceKey, where: "container" | "image", what: { container: string; detail: string }): void {
+    this.#incidents.set(keyOf(key), this.#after(key, where, what));
   }
 
-  done(key: ServiceKey, cure: Cure): void {
+  done(key: ServiceKey, repair: Repair): void {
     const before = this.#current(key);
-    if (before !== undefined) this.#incidents.set(keyOf(key), { ...before, next: null, tried: [...before.tried, cure] });
+    if (before !== undefined) this.#incidents.set(keyOf(key), { ...before, next: null, tried: [...before.tried, repair] });
   }
 
-  /** Of a deployment, by service. */
-  of(deployment: string, services: readonly string[]): Readonly<Record<string, Incident>> {
+  /**
+   * Of a deployment, by service, with what was found of its images just now; that is not recorded
+   * here.
+   */
+  of(deployment: string, services: readonly string[], damagedImages: ReadonlyMap<string, string> = new Map()): Incidents {
     return Object.fromEntries(
       services.flatMap((service) => {
-        const incident = this.#current({ deployment, service });
+        const key = { deployment, service };
+        const detail = damagedImages.get(service);
+        const incident = detail === undefined ? this.#current(key) : this.#after(key, "image", { container: "", detail });
         return incident === undefined || incident.next === null ? [] : [[service, incident] as const];
       }),
     );
   }
 
+  /** Records what `of` gave. */
+  keep(deployment: string, incidents: Incidents): void {
+    for (const [service, incident] of Object.entries(incidents)) this.#incidents.set(keyOf({ deployment, service }), incident);
+  }
+
   /** What was tried may be tried again. */
   forget(deployment: string): void {
     for (const key of this.#incidents.keys()) if (key.startsWith(`${deployment}_`)) this.#incidents.delete(key);
+  }
+
+  #after(key: ServiceKey, where: "container" | "image", { container, detail }: { container: string; detail: string }): Incident {
+    const before = this.#current(key);
+    const tried = before?.tried ?? [];
+    const fits = REPAIRS.filter((repair) => !tried.includes(repair) && !(repair === "recreate" && where === "image"));
+    // One that was decided on and not yet done comes first.
+    const next = before?.next ?? fits[0] ?? "exhausted";
+    return { detail, container, next, tried, foundMs: this.#monotonicMs() };
   }
 
   #current(key: ServiceKey): Incident | undefined {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
 import { readDurably } from "@harmony/runtime";
 import * as z from "zod/mini";
-import { store, type StorageOptions, taken } from "../store/swap-journal.ts";
+import { store, type StorageOptions, taken } from "../store/stored-file.ts";
 
 const Pulled = z.looseObject({
   atMs: z.number(),

@@ -7,10 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorText } from "@harmony/runtime";
 import { expect, onTestFinished, test } from "vitest";
-import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
 import { LibpodHttp } from "./libpod-http.ts";
 import { connectPodman } from "./podman.ts";
 
+const PODMAN_UNITS = "`sudo systemctl --user --machine=someone@ status podman.socket podman.service`";
 const call = { method: "GET", path: "/_ping", doing: "list containers", signal: new AbortController().signal, timeoutMs: 1_000 } as const;
 
 async function socketPath(): Promise<string> {
@@ -20,7 +20,7 @@ async function socketPath(): Promise<string> {
 }
 
 async function failure(path: string): Promise<unknown> {
-  return new LibpodHttp(path).call(call).catch((error: unknown) => error);
+  return new LibpodHttp({ socketPath: path, user: "someone" }).call(call).catch((error: unknown) => error);
 }
 
 test("a Podman that hangs is given up after the time-out, and the sentence says so once", async () => {
@@ -61,7 +61,7 @@ async function endless(bytes: Buffer): Promise<string> {
 }
 
 test("an answer without an end is refused, and so is a line without one", async () => {
-  const http = new LibpodHttp(await endless(Buffer.alloc(1024 * 1024, "x")));
+  const http = new LibpodHttp({ socketPath: await endless(Buffer.alloc(1024 * 1024, "x")), user: "someone" });
   const patient = { ...call, timeoutMs: 60_000 };
   const refused = { code: "bad-answer", message: "failed to list containers: the answer is longer than 16 MiB" };
   await expect(http.call(patient)).rejects.toMatchObject(refused);
@@ -71,7 +71,7 @@ test("an answer without an end is refused, and so is a line without one", async 
 test("of a log without an end, and with words for a terminal, a few plain lines are read", async () => {
   const line = Buffer.from(`\u001b[2Jdown\r${"x".repeat(2_000)}\n`);
   const frame = Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, line.length >> 8, line.length & 0xff]), line]);
-  const podman = connectPodman({ socketPath: await endless(frame) });
+  const podman = connectPodman({ socketPath: await endless(frame), user: "someone" });
   const lines = await podman.containerLog("hello_web", 5, call.signal);
   expect(lines[0]).toBe(`down ${"x".repeat(494)}…`);
   expect(lines.length).toBeLessThan(2_000);

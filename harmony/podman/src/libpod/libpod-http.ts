@@ -1,13 +1,13 @@
 // HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as PodmanError. `node:http` because
 // undici alone weighs 23 MB more on the device. Knows no path of the API; that is podman.ts.
 
-import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { sendRequest } from "@harmony/runtime";
 import { parse } from "@harmony/schema";
 import { formatIssues, plainText } from "@harmony/core";
 import * as z from "zod/mini";
-import { PODMAN_UNITS } from "../words/commands-for-a-person.ts";
+import { podmanUnits } from "./podman-units.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
 
 /** Served by 4.9 and by 5.x, in one shape; on a v5 path some fields differ. */
@@ -46,12 +46,20 @@ const DETAIL_CHARACTERS = 400;
 
 const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
 
+export interface LibpodOptions {
+  readonly socketPath: string;
+  /** Whose Podman it is, for the sentence that says where to look. */
+  readonly user: string;
+}
+
 export class LibpodHttp {
   readonly #socketPath: string;
+  readonly #units: string;
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 4 });
 
-  constructor(socketPath: string) {
+  constructor({ socketPath, user }: LibpodOptions) {
     this.#socketPath = socketPath;
+    this.#units = podmanUnits(user);
   }
 
   async call(call: Call): Promise<Answer> {
@@ -115,40 +123,27 @@ export class LibpodHttp {
   }
 
   #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const once = (): Promise<{ response: IncomingMessage } | { error: Error; stale: boolean }> =>
-      new Promise((resolve) => {
-        const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
-        const request = httpRequest({
-          socketPath: this.#socketPath,
-          agent: this.#agent,
-          method: call.method,
-          path: `${API}${call.path}`,
-          signal,
-          headers: {
-            host: "podman",
-            ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
-            ...(body === undefined
-              ? {}
-              : {
-                  "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
-                  "content-length": Buffer.byteLength(body),
-                }),
-          },
-        });
-        request.once("response", (response) => resolve({ response }));
-        request.once("error", (error) => resolve({ error, stale: request.reusedSocket }));
-        if (call.stream === undefined) request.end(body);
-        // What breaks off here ends the request with an error; Podman may also answer before it has read all.
-        else pipeline(call.stream, request, { signal }).catch((error: unknown) => resolve({ error: asError(error), stale: false }));
+    const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
+    const open = (): ClientRequest =>
+      httpRequest({
+        socketPath: this.#socketPath,
+        agent: this.#agent,
+        method: call.method,
+        path: `${API}${call.path}`,
+        signal,
+        headers: {
+          host: "podman",
+          ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
+          ...(body === undefined
+            ? {}
+            : {
+                "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
+                "content-length": Buffer.byteLength(body),
+              }),
+        },
       });
-    return (async () => {
-      signal.throwIfAborted();
-      let result = await once();
-      // Podman's service ends when it is idle, and a kept connection may be found closed: reading again changes nothing.
-      if ("error" in result && result.stale && call.method === "GET" && !signal.aborted) result = await once();
-      if ("error" in result) throw result.error;
-      return result.response;
-    })();
+    // Podman's service ends when it is idle. Reading again changes nothing.
+    return sendRequest(open, { body: call.stream ?? body, isRepeatable: call.method === "GET", signal });
   }
 
   /** The caller's abort passes through as it is; everything else becomes a PodmanError. */
@@ -158,16 +153,12 @@ export class LibpodHttp {
     // Of a time-out the cause has nothing to add; of the rest it says what the socket said.
     if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
       const detail = `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
-      const message = `failed to ${call.doing}: Podman gave ${detail}, see ${PODMAN_UNITS} on the device`;
+      const message = `failed to ${call.doing}: Podman gave ${detail}, see ${this.#units} on the device`;
       return new PodmanError(message, { code: "unreachable", detail });
     }
-    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${PODMAN_UNITS} on the device`;
+    const message = `failed to ${call.doing}: Podman does not answer at ${this.#socketPath}, see ${this.#units} on the device`;
     return new PodmanError(message, { code: "unreachable", detail: error instanceof Error ? error.message : String(error), cause: error });
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** The first JSON document in a text: 4.9 can send two, one after the other, for something that is missing. */

@@ -22,7 +22,7 @@ import {
   StorageCheck,
   type Volume,
 } from "./answers.ts";
-import { LibpodHttp, parseAnswer } from "./libpod-http.ts";
+import { LibpodHttp, type LibpodOptions, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
 
 const QUICK_MS = 30_000;
@@ -96,8 +96,8 @@ export interface Podman {
   containerEvents(signal: AbortSignal): AsyncGenerator<Event>;
 }
 
-export function connectPodman(options: { readonly socketPath: string }): Podman {
-  const http = new LibpodHttp(options.socketPath);
+export function connectPodman(options: LibpodOptions): Podman {
+  const http = new LibpodHttp(options);
 
   const container = (name: string, rest = ""): string => `/containers/${encodeURIComponent(name)}${rest}`;
   const post = async (

@@ -1,12 +1,14 @@
 // From a field of the Score to what libpod is asked for.
 
 import { expect, test } from "vitest";
+import { APPLICATION } from "../../test/application.ts";
 import { parsed } from "../../test/scene.ts";
 import { containerSpec, type SpecContext } from "./container-spec.ts";
 import { unenforced } from "./inputs.ts";
 import { NO_HOST_FACTS } from "./host-facts.ts";
 
 const context: SpecContext = {
+  application: APPLICATION,
   deployment: "app",
   device: { id: "pi-01", labels: { site: "lab" } },
   controllers: ["memory", "cpu", "pids"],

@@ -2,14 +2,19 @@
 // that give equal specs are the same to the device, which is how a changed Score leaves alone what it did not change.
 
 import { LOG_FILE_BYTES } from "../score/host-values.ts";
+import type { Application } from "./application.ts";
+import { ownVariables } from "../score/score-words.ts";
 import { type InputContext, type Inputs, inputsOf } from "./inputs.ts";
 import { imageReference, networkName, volumeName } from "./names.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 
 /** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
 export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };
 
-export type SpecContext = InputContext;
+export interface SpecContext extends InputContext {
+  readonly application: Pick<Application, "environmentPrefix">;
+}
 
 const NS_PER_MS = 1_000_000;
 const CPU_PERIOD_US = 100_000;
@@ -24,14 +29,14 @@ export function volumeNames(deployment: string, { volumes }: Service): string[] 
 }
 
 export function containerSpec(score: PodmanV0, service: Service, context: SpecContext): ContainerSpec {
-  const { deployment, device } = context;
+  const { deployment, device, application } = context;
   const { healthcheck, logging } = service;
   const inputs = inputsOf(service, context);
   const secretEnv = Object.entries(inputs.secretEnv).map(([variable, { podmanName }]) => [variable, podmanName] as const);
   const isOfHost = service.devices.length > 0 || service.volumes.some(({ kind }) => kind === "hostPath");
   return {
     image: imageReference(service.image),
-    env: { ...inputs.env, IOT_DEVICE_ID: device.id, IOT_DEPLOYMENT: deployment, IOT_SERVICE: service.name },
+    env: { ...inputs.env, ...ownVariables(application, { deviceId: device.id, deployment, service: service.name }) },
     secret_env: secretEnv.length === 0 ? undefined : Object.fromEntries(secretEnv),
     entrypoint: service.entrypoint,
     command: service.command,

@@ -1,6 +1,8 @@
 // What the device's own files say of what a Score names: plain values for planner and report, seen by host-view.ts. No secret's value is
 // ever among them, nor anything that it could be guessed from.
 
+import type { Application } from "./application.ts";
+
 /** `digest` is keyed with what only this device has: equal for equal bytes, and of no use elsewhere. */
 export type SecretFact = { readonly kind: "present"; readonly digest: string } | { readonly kind: "absent" | "unreadable" };
 
@@ -15,6 +17,16 @@ export type DeviceFact =
 export type PathFact =
   /** `real`: where it leads when every link is followed. */
   { readonly kind: "present"; readonly real: string } | { readonly kind: "absent" } | { readonly kind: "denied" };
+
+/** `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write where it would have to. */
+export type SecretStoreFact =
+  | { readonly kind: "in-order" }
+  | { readonly kind: "damaged"; readonly folder: string; readonly detail: string; readonly isMendable: boolean };
+
+/** Said where the agent itself may not write there, or may not even look. */
+export function secretStoreDamaged({ user }: Pick<Application, "user">): string {
+  return `Podman cannot read its store of secrets, perhaps since the power went while it was written: \`sudo mv ~${user}/.local/share/containers/storage/secrets ~${user}/secrets.damaged\` and \`sudo systemctl --user --machine=${user}@ stop podman.service\`; the agent fills it again`;
+}
 
 export interface HostFacts {
   /** By what the Score calls them. */

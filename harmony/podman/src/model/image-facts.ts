@@ -1,6 +1,17 @@
 // What is known of images beside whether they are there: plain values for planner and report, gathered by image-store.ts.
 
-import type { Incident } from "../images/damage.ts";
+/** In the order in which they are tried (images/damage.ts). */
+export type Repair = "recreate" | "refetch" | "clear" | "repair";
+
+export interface Incident {
+  /** Podman's words. */
+  readonly detail: string;
+  readonly container: string;
+  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
+  readonly next: Repair | "exhausted" | null;
+  readonly tried: readonly Repair[];
+  readonly foundMs: number;
+}
 
 export interface UnusedImage {
   readonly id: string;
@@ -9,8 +20,8 @@ export interface UnusedImage {
   readonly sizeBytes: number;
 }
 
-export interface ImageCare {
-  /** By service, those that wait for a cure or have none left. */
+export interface ImageFacts {
+  /** By service, those that wait for a repair or have none left. */
   readonly incidents: Readonly<Record<string, Incident>>;
   /** What a person should know of what is in use all the same. */
   readonly notes: readonly string[];
@@ -29,4 +40,4 @@ export interface Room {
   readonly neededBytes: number;
 }
 
-export const NO_CARE: ImageCare = { incidents: {}, notes: [], verified: [], room: {}, shortBytes: 0, unused: [] };
+export const NO_IMAGE_FACTS: ImageFacts = { incidents: {}, notes: [], verified: [], room: {}, shortBytes: 0, unused: [] };

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { canonicalJson, lookUp } from "@harmony/schema";
 import { secretPath } from "../score/contradictions.ts";
 import type { HostFacts } from "./host-facts.ts";
-import type { Service } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 
 export interface InputContext {
   readonly deployment: string;

@@ -1,5 +1,5 @@
-// What things are called on the device, and how a container says what it was made from. The names are the contract with the person
-// who types `podman ps`, the labels with an agent that has lost its memory: a change of either orphans what runs.
+// What things are called on the device. The names are the contract with the person who types `podman ps`:
+// a change orphans what runs, as does one of the labels (application.ts).
 
 /** An underscore is in no DNS label, so that no two pairs of deployment and service collide. */
 export function containerName(deployment: string, service: string): string {
@@ -21,6 +21,11 @@ export function serviceOfName(deployment: string, name: string): string {
   return name.startsWith(`${deployment}_`) ? name.slice(deployment.length + 1).replace(/\.(next|old)$/, "") : name;
 }
 
+/** The deployment that a container of ours is of, by its name and its service. */
+export function deploymentOfName(name: string, service: string): string {
+  return name.slice(0, name.lastIndexOf(`_${service}`));
+}
+
 export function networkName(deployment: string): string {
   return `${deployment}_default`;
 }
@@ -28,16 +33,6 @@ export function networkName(deployment: string): string {
 export function volumeName(deployment: string, volume: string): string {
   return `${deployment}_${volume}`;
 }
-
-export const LABELS = {
-  deployment: "io.nationtech.iot.deployment",
-  service: "io.nationtech.iot.service",
-  revision: "io.nationtech.iot.revision",
-  /** The whole Score string. Two are the same Score if and only if they are equal as strings. */
-  score: "io.nationtech.iot.score",
-  /** What of the device it was made with (inputs.ts); not there: nothing. */
-  inputs: "io.nationtech.iot.inputs",
-} as const;
 
 /** As Podman looks it up: a name without a registry is Docker Hub's, on every device alike. */
 export function imageReference(image: string): string {

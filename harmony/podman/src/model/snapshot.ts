@@ -1,11 +1,12 @@
 // What is, as the planner and the report see it: plain values, taken from Podman and from what the device remembers by observe.ts.
 
+import type { Application } from "./application.ts";
 import type { HostFacts } from "./host-facts.ts";
-import type { ImageCare } from "./image-facts.ts";
+import type { ImageFacts } from "./image-facts.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PortMapping } from "../score/score-values.ts";
-import type { SecretStoreFact } from "../device/secret-store.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SecretStoreFact } from "./host-facts.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 export type ContainerState =
   /** To be started: it never was, or the device lost its power while it ran. */
@@ -53,16 +54,22 @@ export interface Container {
 }
 
 export interface Snapshot {
+  readonly application: Application;
   readonly nowMs: number;
   readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly bootId: string };
   /** What the journal knows of the deployment. */
   readonly record: SwapRecord;
+  /**
+   * Podman finds no room to write down that a container has ended, so that the list still says it runs, and
+   * the journal keeps some. Looked at during a trial alone.
+   */
+  readonly isReserveNeeded: boolean;
   /** Containers of the deployment that are to run after a power cut, as last recorded. */
   readonly startList: readonly string[];
   readonly containers: readonly Container[];
   /** By full reference, the images that the Score names; null: not on the device. */
   readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;
-  readonly care: ImageCare;
+  readonly imageFacts: ImageFacts;
   /** Names of those with this deployment's label. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];

@@ -1,10 +1,11 @@
-// What a plan may consist of: each step says all that its execution needs (execute.ts), and names its service for the report.
+// What a plan may consist of: each step says all that its execution needs (execute.ts), and names
+// its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
-import type { Cure } from "../images/damage.ts";
+import type { Repair } from "./image-facts.ts";
 import type { UnusedImage } from "./image-facts.ts";
 import type { InputFile } from "./inputs.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 interface Arguments {
   readonly pull: { readonly service: string; readonly image: string; readonly reference: string; readonly policy: "missing" | "newer" };
@@ -18,8 +19,9 @@ interface Arguments {
     readonly labels: Readonly<Record<string, string>>;
   };
   /**
-   * `patienceMs`: how long its ports may still be held by the container that was just stopped. `trial`: what to record a failure in, of a
-   * version that there is a way back from; the plan ends there, and the next one goes back.
+   * `patienceMs`: how long its ports may still be held by the container that was just stopped.
+   * `trial`: the record that a failure is to be written into, of a version that there is a way back
+   * from; the planner does that (answer-failure.ts), and the next plan goes back.
    */
   readonly start: {
     readonly service: string;
@@ -27,15 +29,18 @@ interface Arguments {
     readonly patienceMs: number;
     readonly trial: { readonly deployment: string; readonly record: SwapRecord } | null;
   };
-  /** Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the replacement may be the cure. */
+  /**
+   * Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the
+   * replacement may mend it.
+   */
   readonly revive: { readonly service: string; readonly container: string };
   readonly unpause: { readonly service: string; readonly container: string };
   readonly stop: { readonly service: string; readonly container: string; readonly timeoutSeconds: number };
   readonly rename: { readonly service: string; readonly container: string; readonly to: string };
   readonly remove: { readonly service: string; readonly container: string };
-  /** Of damage that Podman reported; see damage.ts. */
-  readonly mend: {
-    readonly cure: Cure;
+  /** Repairs damage that Podman reported; see damage.ts. */
+  readonly repairImage: {
+    readonly repair: Repair;
     readonly service: string;
     readonly deployment: string;
     /** Made of the image, and down. */
@@ -53,9 +58,12 @@ interface Arguments {
     readonly imageId: string;
   };
   /** Removes images that nothing refers to. `need`: what for, e.g. `image "nginx:alpine"`. */
-  readonly makeRoom: { readonly images: readonly UnusedImage[]; readonly need: string };
+  readonly pruneImages: { readonly images: readonly UnusedImage[]; readonly need: string };
   readonly removeNetwork: { readonly network: string };
-  /** `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest` is. */
+  /**
+   * `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest`
+   * is.
+   */
   readonly createSecret: {
     readonly service: string;
     readonly secret: string;
@@ -64,12 +72,34 @@ interface Arguments {
   };
   readonly removeSecret: { readonly secret: string };
   /** Puts aside what Podman cannot read in its store of secrets; `detail` says what. */
-  readonly mendSecretStore: { readonly folder: string; readonly detail: string };
+  readonly repairSecretStore: { readonly folder: string; readonly detail: string };
   readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
   readonly removeMounts: { readonly folder: string };
-  /** On disk before the next step; a record of null forgets the deployment. `why` is for the person who reads the plan. */
+  /**
+   * On disk before the next step; a record of null forgets the deployment. `why` is for the person
+   * who reads the plan.
+   */
   readonly journal: { readonly deployment: string; readonly record: SwapRecord | null; readonly why: JournalEntry };
   readonly recordStart: { readonly deployment: string; readonly containers: readonly string[] };
+  /**
+   * Remembers what Podman found damaged; the next plan repairs it. `of`: one service, or all that
+   * need an image.
+   */
+  readonly noteDamage: {
+    readonly of: { readonly deployment: string; readonly service: string } | { readonly reference: string };
+    readonly where: "container" | "image";
+    readonly container: string;
+    readonly detail: string;
+    /** The repair that has met it, and so has not helped. */
+    readonly after: Repair | null;
+  };
+  /**
+   * Remembers that a container of the deployment has met a full disk, if there are images to prune
+   * before it is tried again.
+   */
+  readonly noteFullDisk: { readonly deployment: string };
+  /** Gives up what the journal keeps of the disk, if there is any. */
+  readonly releaseReserve: object;
 }
 
 export type JournalEntry =
@@ -77,6 +107,7 @@ export type JournalEntry =
   | "the old version serves meanwhile"
   | "the device went down while the new version was tried"
   | "the new version has failed"
+  | "the new version could not be started"
   | "the version is good"
   | "a service keeps ending"
   | "a service has recovered"
@@ -90,7 +121,7 @@ export type JournalEntry =
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];
 
-const INPUT_KINDS = ["createSecret", "removeSecret", "mendSecretStore", "writeMounts", "removeMounts"] as const;
+const INPUT_KINDS = ["createSecret", "removeSecret", "repairSecretStore", "writeMounts", "removeMounts"] as const;
 
 /** Those that execute-inputs.ts carries out. */
 export type InputStep = Extract<Step, { kind: (typeof INPUT_KINDS)[number] }>;

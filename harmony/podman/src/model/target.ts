@@ -1,10 +1,11 @@
-// Which Score is to be in force now. It is the desired one, unless that has failed its trial (then the last good one is, until the desired
-// one changes or a person asks), or could not be started for a reason that may pass (then the last good one is, until the next try).
+// Which Score is to be in force now. It is the desired one, unless that has failed its trial (then
+// the last good one is, until the desired one changes or a person asks), or could not be started
+// for a reason that may pass (then the last good one is, until the next try).
 
 import type { Desired } from "@harmony/core";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { SwapRecord } from "../store/swap-journal.ts";
+import type { SwapRecord } from "./swap-record.ts";
 
 /** Each try costs what serves a stop and a start. */
 const SETBACK = { baseMs: 15_000, maxMs: 600_000 };
@@ -35,6 +36,15 @@ export function targetOf(desired: Desired<PodmanV0>, score: PodmanV0, record: Sw
 export function goodOf(record: SwapRecord, kind: Target["kind"]): Target | null {
   const score = record.good === null ? null : scoreOfLabel(record.good.scoreString);
   return record.good === null || score === null ? null : { kind, score, ...record.good };
+}
+
+/**
+ * The desired one with the services of what would be gone back to, which has to be there as well.
+ */
+export function withWayBack(desired: Desired<PodmanV0>, record: SwapRecord): Desired<PodmanV0> {
+  const { data } = desired;
+  const good = goodOf(record, "rolled-back");
+  return data === null || good === null ? desired : { ...desired, data: { ...data, services: [...data.services, ...good.score.services] } };
 }
 
 /** 0: now. */

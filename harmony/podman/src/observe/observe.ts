@@ -1,30 +1,35 @@
-// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only containers that are down are
-// inspected (who ended them?), and only those that ended badly are asked for their last words. With it what the device remembers.
+// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only
+// containers that are down are inspected (who ended them?), and only those that ended badly are
+// asked for their last words. With it what the device remembers.
 
 import { join } from "node:path";
 import type { Desired } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../images/image-store.ts";
+import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
-import { LABELS } from "../model/names.ts";
+import { type Application, type Labels, labelsOf } from "../model/application.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { HostView, LookFor } from "../device/host-view.ts";
 import type { PortWatch } from "./port-watch.ts";
 import type { Policy } from "../score/policy.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 import type { RestartMeter } from "./restart-meter.ts";
 import type { Container, ContainerState, Snapshot } from "../model/snapshot.ts";
 import type { StartList } from "../store/start-list.ts";
-import { NOTHING_RECORDED, type SwapJournal, type SwapRecord } from "../store/swap-journal.ts";
-import { secretsWritten } from "../device/secret-store.ts";
-import { goodOf } from "../model/target.ts";
+import type { SwapJournal } from "../store/swap-journal.ts";
+import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
+import { secretsWritten } from "../libpod/secrets-written.ts";
+import { withWayBack } from "../model/target.ts";
 import type { UpMeter } from "./up-meter.ts";
 
 const LAST_LINES = 5;
 
 export interface ObserveOptions {
+  readonly application: Application;
   readonly podman: Podman;
   readonly images: ImageStore;
   readonly journal: SwapJournal;
@@ -41,14 +46,13 @@ export interface ObserveOptions {
 }
 
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
-  const { podman, device, host, policy, now } = options;
+  const { application, podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
-  if (record.trial !== null) await writeDown(options, desired.name, signal);
-  const good = desired.data === null ? null : goodOf(record, "rolled-back");
-  const services = [...(desired.data?.services ?? []), ...(good?.score.services ?? [])];
-  // What is gone back to has to be there as well.
-  const both = { ...desired, data: desired.data && { ...desired.data, services } };
-  const ofThis = `${LABELS.deployment}=${desired.name}`;
+  // Before the list is asked for.
+  const isReserveNeeded = record.trial !== null && (await lacksRoomToRecord(options, desired.name, signal));
+  const both = withWayBack(desired, record);
+  const services = both.data?.services ?? [];
+  const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
   const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     options.startList.read(desired.name),
@@ -58,12 +62,14 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     lookAtSecrets(options, both, signal),
     services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
-    options.images.images(both, signal),
+    observeImages(options.images, both, signal),
   ]);
   return {
+    application,
     nowMs: now(),
     device,
     record,
+    isReserveNeeded,
     startList,
     containers,
     networks: networks.map(({ name }) => name),
@@ -72,26 +78,32 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     host: facts,
     policy,
     controllers,
-    images,
-    care: await options.images.care(both, images, signal),
+    ...images,
   };
 }
 
 /**
- * Of a version that has filled the disk Podman could not write down that it has ended, and lists it as running: asked for the container
- * itself it looks, and writes it down if there is room.
+ * A version that has filled the disk may have ended without that Podman could write it down, which
+ * then lists it as running. Asked for the container itself, Podman looks, and writes it down if
+ * there is room. Whether there is none, and could be some.
  */
-async function writeDown({ podman, journal }: ObserveOptions, deployment: string, signal: AbortSignal): Promise<void> {
-  for (const item of await podman.listContainers(`${LABELS.deployment}=${deployment}`, signal)) {
-    const { name, state } = toContainer(item);
+async function lacksRoomToRecord(
+  { application, podman, journal }: ObserveOptions,
+  deployment: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const labels = labelsOf(application);
+  for (const item of await podman.listContainers(`${labels.deployment}=${deployment}`, signal)) {
+    const { name, state } = toContainer(item, labels);
     if (state !== "running") continue;
     try {
       await podman.inspectContainer(name, signal);
     } catch (error) {
       if (!(error instanceof PodmanError)) throw error;
-      if (error.code === "disk-full" && (await journal.release())) await podman.inspectContainer(name, signal);
+      if (error.code === "disk-full" && (await journal.hasReserve())) return true;
     }
   }
+  return false;
 }
 
 async function lookAtSecrets(
@@ -107,7 +119,10 @@ async function lookAtSecrets(
   return { secrets, secretStore: await host.lookAtSecretStore(folder, () => secretsWritten(podman, signal)) };
 }
 
-/** null: Podman cannot read its store, which is no other deployment's trouble than of those that need it. */
+/**
+ * null: Podman cannot read its store, which is no other deployment's trouble than of those that
+ * need it.
+ */
 async function listSecrets(podman: Podman, deployment: string, signal: AbortSignal): Promise<readonly string[] | null> {
   try {
     const secrets = await podman.listSecrets(signal);
@@ -130,12 +145,16 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
   };
 }
 
-/** Those of all deployments, in full only for `deployment`: of the others it matters which ports they hold. */
+/**
+ * Those of all deployments, in full only for `deployment`: of the others it matters which ports
+ * they hold.
+ */
 async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
-  const listed = await options.podman.listContainers(LABELS.deployment, signal);
+  const labels = labelsOf(options.application);
+  const listed = await options.podman.listContainers(labels.deployment, signal);
   const containers = await Promise.all(
     listed.map(async (item): Promise<Container | null> => {
-      const container = toContainer(item);
+      const container = toContainer(item, labels);
       if (container.deployment !== deployment) return container;
       try {
         return { ...container, ...(await details(options, container, record, signal)) };
@@ -203,7 +222,7 @@ const STATES: Readonly<Record<string, ContainerState>> = {
   exited: "exited",
 };
 
-export function toContainer(item: ListedContainer): Container {
+export function toContainer(item: ListedContainer, keys: Labels): Container {
   const label = (name: string): string => item.Labels[name] ?? "";
   const startedAtMs = item.StartedAt > 0 ? item.StartedAt * 1000 : null;
   const exitedAtMs = item.ExitedAt > 0 ? item.ExitedAt * 1000 : null;
@@ -213,10 +232,10 @@ export function toContainer(item: ListedContainer): Container {
   const state = told === "exited" && isCutOff ? "created" : told;
   return {
     name: item.Names[0] ?? item.Id,
-    deployment: label(LABELS.deployment),
-    revision: label(LABELS.revision),
-    scoreString: label(LABELS.score),
-    inputs: label(LABELS.inputs),
+    deployment: label(keys.deployment),
+    revision: label(keys.revision),
+    scoreString: label(keys.score),
+    inputs: label(keys.inputs),
     state,
     imageId: item.ImageID,
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",

@@ -2,7 +2,7 @@
 // whoever relies on this lists again from time to time.
 
 import { backoffMs, systemClock } from "@harmony/runtime";
-import { LABELS } from "../model/names.ts";
+import type { Labels } from "../model/application.ts";
 import type { Podman } from "../libpod/podman.ts";
 
 /** The others (exec, health checks, attach …) change nothing that a plan looks at. */
@@ -20,12 +20,12 @@ const ACTIONS: ReadonlySet<string> = new Set([
   "health_status",
 ]);
 
-export async function watch(podman: Podman, onChange: (name: string) => void, signal: AbortSignal): Promise<void> {
+export async function watch(podman: Podman, labels: Labels, onChange: (name: string) => void, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
     try {
       for await (const { Action, Actor } of podman.containerEvents(signal)) {
         failures = 0;
-        const name = Actor.Attributes[LABELS.deployment];
+        const name = Actor.Attributes[labels.deployment];
         if (name !== undefined && ACTIONS.has(Action)) onChange(name);
       }
     } catch {

@@ -1,4 +1,5 @@
-// What keeps ending and has nothing older to go back to: given time between its tries, and never given up.
+// What keeps ending and has nothing older to go back to: given time between its tries, and never
+// given up.
 
 import { expect, test } from "vitest";
 import { testTable } from "../../test/planner-table.ts";

@@ -1,10 +1,14 @@
-// What keeps ending, and has no older version to go back to, is given time between its tries, since Podman's own restarts know none and
-// would wear out the card. It is stopped, the journal says when it is started again, and it is never given up.
+// What keeps ending, and has no older version to go back to, is given time between its tries, since
+// Podman's own restarts know none and would wear out the card. It is stopped, the journal says when
+// it is started again, and it is never given up.
 
 import type { Container } from "../model/snapshot.ts";
-import type { Crash } from "../store/swap-journal.ts";
+import type { Crash } from "../model/swap-record.ts";
 
-/** Of Podman's own, within some minutes (observe.ts): more than a start that waits for another's. */
+/**
+ * So many restarts of Podman's own, within some minutes (observe.ts), are more than a start that
+ * waits for another's takes.
+ */
 export const QUICK_RESTARTS = 5;
 const BACKOFF = { baseMs: 10_000, maxMs: 300_000 };
 /** Up for so long without an end, it has recovered. */

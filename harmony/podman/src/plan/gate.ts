@@ -1,20 +1,26 @@
-// Whether a version has proved itself: healthy by its health check within its deadline, or, without one, still up after some seconds and
-// never restarted. One that may end has proved itself by ending well. What befell the device or a person did to it is not held against it,
-// and what a person keeps down has not proved itself either. Times are those of the clock that never jumps.
+// Whether a version has proved itself: healthy by its health check within its deadline, or, without
+// one, still up after some seconds and never restarted. One that may end has proved itself by
+// ending well. Failures caused by the device or by a person do not count. A container that a person
+// keeps stopped stays on probation. Times are those of the clock that never jumps.
 
 import { QUICK_RESTARTS } from "./crash-loop.ts";
-import type { Service } from "../score/podman-v0-schema.ts";
-import { isCompleted, type RestartNeed, type Role } from "./role.ts";
+import type { Service } from "../score/service.ts";
+import type { Slot } from "./slot.ts";
+import { isCompleted } from "../model/container-state.ts";
+import type { RestartNeed } from "./restart-policy.ts";
 import type { Container } from "../model/snapshot.ts";
-import type { Trial } from "../store/swap-journal.ts";
+import type { Trial } from "../model/swap-record.ts";
 
 const STEADY_MS = 5_000;
-/** Podman tells times in whole seconds. */
+/** Podman gives times in whole seconds. */
 const SECOND_MS = 1_000;
 /** A check that comes a little late is not too late. */
 const HEALTH_SLACK_MS = 5_000;
 const HEALTH_RECHECK_MS = 2_000;
-/** Of a health check that is the image's own, whose times are not known here: Podman itself calls it unhealthy long before. */
+/**
+ * The times of a health check that is the image's own are not known here: Podman itself calls it
+ * unhealthy long before.
+ */
 const UNKNOWN_HEALTH_MS = 600_000;
 /** A device that goes down each time a version is tried does so because of it. */
 export const MAX_DEVICE_FAILURES = 3;
@@ -27,7 +33,7 @@ export type Judgement =
 
 /** `trial` null: it is on none, and is judged all the same. */
 export function judge(
-  { service, isLeft, need }: Pick<Role, "service" | "isLeft"> & { readonly need: RestartNeed },
+  { service, isLeft, need }: Pick<Slot, "service" | "isLeft"> & { readonly need: RestartNeed },
   container: Container,
   trial: Trial | null,
 ): Judgement {
@@ -38,14 +44,15 @@ export function judge(
   // What the new version has left as it was is as it was.
   const lastChangeMs = Math.max(startedAtMs ?? 0, exitedAtMs ?? 0);
   if (trial !== null && isLeft && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
-  // Also of what Podman itself has stopped for it.
+  // Podman itself may have stopped it for that.
   if (health === "unhealthy") return failed("Unhealthy", "its health check fails");
   const isByHand = state === "paused" || (state === "exited" && container.stoppedByUser);
   if (isByHand || state === "stopping") return isLeft ? { kind: "passed" } : pending(null);
   if (isCompleted(service, container)) return { kind: "passed" };
 
   const isChecked = service.healthcheck !== undefined || health !== "none";
-  // Once or twice, where another was not up yet: its health tells whether it has come to be well, and what is left is not on trial.
+  // It may end once or twice, where another was not up yet: its health shows whether it has come to
+  // be well, and what is left as it was is not on trial.
   const mayEnd = isChecked || isLeft;
   if (restarts > 0 && (!mayEnd || recentRestarts >= QUICK_RESTARTS)) {
     return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);
@@ -54,13 +61,16 @@ export function judge(
   if (!isChecked) return upMs >= STEADY_MS ? { kind: "passed" } : pending(STEADY_MS - upMs);
   if (health === "healthy" && state === "running") return { kind: "passed" };
   const deadlineMs = healthDeadlineMs(service.healthcheck);
-  // Of what is on trial from its first start on.
+  // On probation, counted from the first start.
   return (isLeft ? upMs : aliveMs) <= deadlineMs
     ? pending(HEALTH_RECHECK_MS)
     : failed("Unhealthy", `it was not healthy within ${Math.round(deadlineMs / 1_000)} s`);
 }
 
-/** It ended when the device did, within its trial: it is to be started again, whatever its restart policy. */
+/**
+ * It ended when the device did, within its trial: it is to be started again, whatever its restart
+ * policy.
+ */
 export function isCutShort({ state, exitedAtMs }: Container, trial: Trial | null): boolean {
   if (state !== "exited" || exitedAtMs === null || trial === null || trial.resumedAt === null) return false;
   return exitedAtMs <= Date.parse(trial.resumedAt) && exitedAtMs + SECOND_MS > Date.parse(trial.startedAt);

@@ -1,45 +1,45 @@
-// What of the device itself keeps a service from being made or started now, and may pass: secrets, labels, device nodes and host paths
-// that are not there. Pure; each sentence names what to do on the device.
+// What of the device itself keeps a service from being made or started now, and may pass: secrets,
+// labels, device nodes and host paths that are not there. Pure; each sentence names what to do on
+// the device.
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import type { DeviceFact, HostFacts } from "../model/host-facts.ts";
+import { type DeviceFact, secretStoreDamaged } from "../model/host-facts.ts";
 import type { Inputs } from "../model/inputs.ts";
-import { allowsPath, type Policy } from "../score/policy.ts";
-import type { Service } from "../score/podman-v0-schema.ts";
+import { allowsPath } from "../score/policy.ts";
+import type { Service } from "../score/service.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
+
+type OfDevice = Pick<Snapshot, "host" | "policy" | "application">;
 
 interface Subject {
   readonly service: Service;
   readonly inputs: Inputs;
 }
 
-/** Said where the agent itself may not write there, or may not even look. */
-export const SECRET_STORE_DAMAGED: string =
-  "Podman cannot read its store of secrets, perhaps since the power went while it was written: `sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged` and `sudo systemctl --user --machine=iot-agent@ stop podman.service`; the agent fills it again";
-
-/** Of what is made and of what is started. */
+/** Keeps a container both from being made and from being started. */
 export function secretStoreObstacle(
   { service, inputs }: Subject,
-  { secrets, secretStore }: Pick<Snapshot, "secrets" | "secretStore">,
+  { secrets, secretStore, application }: Pick<Snapshot, "secrets" | "secretStore" | "application">,
 ): Blocked[] {
   const isUsable = secrets !== null && secretStore.kind === "in-order";
   return isUsable || Object.keys(inputs.secretEnv).length === 0
     ? []
-    : [{ subject: service.name, reason: "SecretStoreDamaged", message: SECRET_STORE_DAMAGED }];
+    : [{ subject: service.name, reason: "SecretStoreDamaged", message: secretStoreDamaged(application) }];
 }
 
-export function obstaclesToMaking({ service, inputs }: Subject, { host, policy }: Pick<Snapshot, "host" | "policy">): Blocked[] {
+export function obstaclesToMaking({ service, inputs }: Subject, { host, policy, application }: OfDevice): Blocked[] {
+  const { program, user } = application;
   const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
   return inputs.missing.map(({ kind, name }) => {
     if (kind === "label") {
       return blocked(
         "LabelMissing",
-        `service "${service.name}" needs the device's label "${name}", which is not set: add \`${/^[\w-]+$/.test(name) ? name : JSON.stringify(name)} = "…"\` under [agent.labels] in ${policy.file}, then \`sudo systemctl restart iot-agent\``,
+        `service "${service.name}" needs the device's label "${name}", which is not set: add \`${/^[\w-]+$/.test(name) ? name : JSON.stringify(name)} = "…"\` under [agent.labels] in ${policy.file}, then \`sudo systemctl restart ${program}\``,
       );
     }
     const file = `${host.secretsFolder}/${name}`;
-    const cure = `\`sudo install -o root -g iot-agent -m 0640 FILE ${file}\``;
+    const cure = `\`sudo install -o root -g ${user} -m 0640 FILE ${file}\``;
     return lookUp(host.secrets, name)?.kind === "unreadable"
       ? blocked(
           "SecretMissing",
@@ -52,7 +52,9 @@ export function obstaclesToMaking({ service, inputs }: Subject, { host, policy }
   });
 }
 
-export function obstaclesToStarting({ service }: Pick<Subject, "service">, host: HostFacts, policy: Policy): Blocked[] {
+export function obstaclesToStarting({ service }: Pick<Subject, "service">, device: OfDevice): Blocked[] {
+  const { host, policy, application } = device;
+  const { user } = application;
   const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
   const paths = service.volumes.flatMap((mount): Blocked[] => {
     if (mount.kind === "volume") return [];
@@ -60,21 +62,21 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, host:
     const named = `host path ${mount.source} of service "${service.name}"`;
     if (fact === undefined || fact.kind === "absent") {
       return [
-        blocked("HostPathMissing", `${named} does not exist on the device: make it (\`sudo install -d -o iot-agent ${mount.source}\`)`),
+        blocked("HostPathMissing", `${named} does not exist on the device: make it (\`sudo install -d -o ${user} ${mount.source}\`)`),
       ];
     }
     if (fact.kind === "denied") {
-      return [blocked("HostPathDenied", `${named} cannot be reached by the user iot-agent: give that user the right to it`)];
+      return [blocked("HostPathDenied", `${named} cannot be reached by the user ${user}: give that user the right to it`)];
     }
     return fact.real === mount.source || allowsPath(policy, fact.real, mount.readOnly)
       ? []
       : [blocked("PolicyDenied", `${named} is a link that leads to ${fact.real}, which [policy] in ${policy.file} does not allow`)];
   });
-  return [...paths, ...missingDevices(service, host)];
+  return [...paths, ...missingDevices(service, device)];
 }
 
-/** Also of a service that runs: it is left to run, and told. */
-export function missingDevices(service: Service, host: HostFacts): Blocked[] {
+/** A service that runs is left to run, and this is reported of it. */
+export function missingDevices(service: Service, { host, application: { user } }: Pick<OfDevice, "host" | "application">): Blocked[] {
   return service.devices.flatMap(({ node }): Blocked[] => {
     const fact: DeviceFact = host.devices[node] ?? { kind: "absent" };
     const blocked = (reason: string, message: string): Blocked[] => [{ subject: service.name, reason, message }];
@@ -94,9 +96,9 @@ export function missingDevices(service: Service, host: HostFacts): Blocked[] {
       case "denied": {
         const cure =
           fact.group === null
-            ? "its node is for its owner alone: give it a group by a udev rule, and the user iot-agent that group"
-            : `\`sudo usermod -aG ${fact.group} iot-agent\`, then reboot`;
-        return blocked("DeviceDenied", `device ${node} of service "${service.name}" may not be used by the user iot-agent: ${cure}`);
+            ? `its node is for its owner alone: give it a group by a udev rule, and the user ${user} that group`
+            : `\`sudo usermod -aG ${fact.group} ${user}\`, then reboot`;
+        return blocked("DeviceDenied", `device ${node} of service "${service.name}" may not be used by the user ${user}: ${cure}`);
       }
     }
   });
@@ -105,12 +107,15 @@ export function missingDevices(service: Service, host: HostFacts): Blocked[] {
 /** Podman counts starts in whole seconds. */
 const START_GRAIN_MS = 1_000;
 
-/** Whether a node was made anew after the container was started, which then holds one that is no more. */
-export function hasReturnedDevice(service: Service, { state, startedAtMs }: Container, host: HostFacts, nowMs: number): boolean {
+/**
+ * Whether a node was made anew after the container was started, which then holds one that is no
+ * more.
+ */
+export function hasReturnedDevice(service: Service, { state, startedAtMs }: Container, host: Snapshot["host"], nowMs: number): boolean {
   if (state !== "running" || startedAtMs === null) return false;
   return service.devices.some(({ node }) => {
     const fact = host.devices[node];
-    // One that is from the future tells of a clock that was set.
+    // A node from the future means that the clock was set.
     return fact?.kind === "present" && fact.sinceMs >= startedAtMs + START_GRAIN_MS && fact.sinceMs <= nowMs;
   });
 }

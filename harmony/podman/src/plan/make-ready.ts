@@ -1,14 +1,16 @@
-// All that can be done for a change while what serves still runs: images pulled, the network, the volumes and the containers made.
+// All that can be done for a change while what serves still runs: images pulled, the network, the
+// volumes and the containers made.
 
 import { needsNetwork, volumeNames } from "../model/container-spec.ts";
-import { imageReference, LABELS, networkName } from "../model/names.ts";
+import { labelsOf } from "../model/application.ts";
+import { imageReference, networkName } from "../model/names.ts";
 import { provideInputs } from "./plan-inputs.ts";
-import type { Role } from "./role.ts";
+import type { Slot } from "./slot.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 import type { Target } from "../model/target.ts";
 
-export function pullAll(changing: readonly Role[], snapshot: Snapshot): Step[] {
+export function pullAll(changing: readonly Slot[], snapshot: Snapshot): Step[] {
   const pulls = new Map<string, Step>();
   for (const { service, wanted } of changing) {
     const { image, pull: policy } = service;
@@ -24,10 +26,11 @@ export function createAll(options: {
   readonly deployment: string;
   readonly target: Target;
   readonly snapshot: Snapshot;
-  readonly changing: readonly Role[];
+  readonly changing: readonly Slot[];
 }): Step[] {
   const { deployment, target, snapshot, changing } = options;
-  const labels = { [LABELS.deployment]: deployment };
+  const keys = labelsOf(snapshot.application);
+  const labels = { [keys.deployment]: deployment };
   const creating = changing.filter(({ wanted }) => wanted === "neither");
   const network = networkName(deployment);
   const isNetworkMissing = needsNetwork(target.score) && !snapshot.networks.includes(network);
@@ -38,13 +41,13 @@ export function createAll(options: {
       .filter((volume) => !snapshot.volumes.includes(volume))
       .map((volume) => ({ kind: "createVolume", volume, labels }) as const),
     ...provideInputs(
-      changing.map((role) => ({ ...role, madeWith: role.wanted === "neither" ? undefined : role[role.wanted]?.inputs })),
+      changing.map((slot) => ({ ...slot, madeWith: slot.wanted === "neither" ? undefined : slot[slot.wanted]?.inputs })),
       snapshot,
     ),
-    ...creating.map(({ service, spec, inputs, current, final, temporary }): Step => {
-      const made = inputs.label === "" ? {} : { [LABELS.inputs]: inputs.label };
-      const own = { [LABELS.service]: service.name, [LABELS.revision]: target.revision, [LABELS.score]: target.scoreString, ...made };
-      const container = current === undefined ? final : temporary;
+    ...creating.map(({ service, spec, inputs, current, names }): Step => {
+      const made = inputs.label === "" ? {} : { [keys.inputs]: inputs.label };
+      const own = { [keys.service]: service.name, [keys.revision]: target.revision, [keys.score]: target.scoreString, ...made };
+      const container = current === undefined ? names.current : names.next;
       return { kind: "create", service: service.name, container, image: service.image, spec, labels: { ...labels, ...own } };
     }),
   ];

@@ -1,5 +1,6 @@
-// However secrets come, change and go, Scores change and passes are cut short: no container is made or started without what it was made
-// with (the model refuses), and in the end there are exactly the files and secrets that the containers have, and no others.
+// However secrets come, change and go, Scores change and passes are cut short: no container is made
+// or started without what it was made with (the model refuses), and in the end there are exactly
+// the files and secrets that the containers have, and no others.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -60,9 +61,10 @@ test("what containers are given is there before them, and goes after them", () =
       let now = snapshot({ images: ["x:1", "x:2"] });
       for (const { score: data, db, tls, steps, isStoreLost } of turns) {
         now = underway(now, { db, tls }, data, steps);
-        // As it is when Podman's store was mended; but nobody has the values that have changed since.
-        const isHeld = (name: string): boolean => [db, tls].some((one) => one.kind === "present" && name.endsWith(one.digest));
-        if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !isHeld(name)) }, data);
+        // As it is when Podman's store was mended; but nobody has the values that have changed
+        // since.
+        const held = Object.entries({ db, tls }).flatMap(([name, one]) => (one.kind === "present" ? [`app_${name}.${one.digest}`] : []));
+        if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !held.includes(name)) }, data);
       }
       const last = turns.at(-1)?.score ?? null;
       const end = settle(now, last);

@@ -1,6 +1,9 @@
-// The steps that give a container what the device adds to it (inputs.ts), before it is made, and that take away what no container has
-// any more. What a container was made with is read from its label, so that the one to go back to keeps its own.
+// The steps that give a container what the device adds to it (inputs.ts), before it is made, and
+// that take away what no container has any more. What a container was made with is read from its
+// label, so that the one to go back to keeps its own.
 
+import type { Seen } from "./situation.ts";
+import { type Stage, stepsOr } from "./stage.ts";
 import { type Inputs, isNamedIn } from "../model/inputs.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
@@ -10,16 +13,27 @@ interface Needing {
   readonly inputs: Inputs;
 }
 
-/** First, so that what is lost there is seen to be missing and handed over again. */
-export function mendSecretStore({ secretStore }: Snapshot): Step[] {
+/**
+ * Comes before what is made of secrets, so that what is lost there is seen to be missing and handed
+ * over again.
+ */
+export const repairSecretStore: Stage<Seen> = {
+  name: "repair-secret-store",
+  purpose: "Podman's store of secrets is damaged",
+  plan: ({ snapshot }) =>
+    stepsOr(repairSecretStoreSteps(snapshot), "Podman's store of secrets is in order, or is not the agent's to repair"),
+};
+
+export function repairSecretStoreSteps({ secretStore }: Snapshot): Step[] {
   if (secretStore.kind !== "damaged" || !secretStore.isMendable) return [];
   const { folder, detail } = secretStore;
-  return [{ kind: "mendSecretStore", folder, detail }];
+  return [{ kind: "repairSecretStore", folder, detail }];
 }
 
 /**
- * What is not there yet. `madeWith`: the label of a container that is there, which needs what it was made with; without one it is to be
- * made, which needs all or, of a service that lacks something of the device, nothing.
+ * What is not there yet. `madeWith`: the label of a container that is there, which needs what it
+ * was made with; without one it is to be made, which needs all or, of a service that lacks
+ * something of the device, nothing.
  */
 export function provideInputs(needing: readonly (Needing & { readonly madeWith?: string | undefined })[], snapshot: Snapshot): Step[] {
   const steps = new Map<string, Step>();

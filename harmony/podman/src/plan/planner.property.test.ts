@@ -1,5 +1,6 @@
-// Whatever there is, and wherever a pass is cut short: plans applied to a model world end in an empty plan, with what the Score says
-// and nothing else of its deployment, and no container of another deployment is touched on the way.
+// Whatever there is, and wherever a pass is cut short: plans applied to a model world end in an
+// empty plan, with what the Score says and nothing else of its deployment, and no container of
+// another deployment is touched on the way.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -9,7 +10,7 @@ import { container, desired, inWords, proved, snapshot } from "../../test/scene.
 import { containerName, networkName, nextName, volumeName } from "../model/names.ts";
 import { plan } from "./planner.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
-import { recordFailure } from "./trial.ts";
+import { answerFailure } from "./answer-failure.ts";
 
 const NAMES = ["a", "b", "c"] as const;
 const IMAGES = ["x:1", "x:2", "x:3"] as const;
@@ -95,8 +96,15 @@ function runPass(seen: Snapshot, want: ReturnType<typeof desired>, fates: Fates 
     const isRefused = step.kind === "start" && fateOf(now, step.container, fates) === "cannot be started";
     if (isRefused && step.trial === null) return now;
     if (isRefused && step.trial !== null) {
-      const failed = { kind: "failed", subject: step.service, reason: "StartFailed", message: "" } as const;
-      return { ...now, record: recordFailure(step.trial.record, failed, "no such program", now.nowMs) ?? now.record };
+      const outcome = {
+        kind: "failed",
+        subject: step.service,
+        reason: "StartFailed",
+        message: "",
+        code: "failed",
+        detail: "no such program",
+      } as const;
+      return answerFailure({ step, outcome, nowMs: now.nowMs }).reduce(applyStep, now);
     }
     now = applyStep(now, step);
     expect(now.containers.filter(({ deployment }) => deployment !== "app")).toEqual(others);
@@ -162,7 +170,7 @@ test("plans end in what the Score says, also when passes are cut short and the S
   );
 });
 
-/** Of services that are to run always: what does not stay up is at fault. */
+/** All services are to run always: what does not stay up is at fault. */
 const lasting = score.map(({ services }) => ({ services: services.map((one) => ({ ...one, pull: "missing", restart: "always" })) }));
 
 test("what was good serves at the end if the new version does not, whatever the new one does and wherever it is cut short", () => {

@@ -1,4 +1,5 @@
-// The planner when a new version has failed, or cannot be started for a reason that may pass: the way back, from any step of the way.
+// The planner when a new version has failed, or cannot be started for a reason that may pass: the
+// way back, from any step of the way.
 
 import { expect, test } from "vitest";
 import { type Row, testTable } from "../../test/planner-table.ts";
@@ -21,7 +22,7 @@ import {
   web,
 } from "../../test/swap-scene.ts";
 import { plan } from "./planner.ts";
-import { NOTHING_RECORDED } from "../store/swap-journal.ts";
+import { NOTHING_RECORDED } from "../model/swap-record.ts";
 import { recordFailure } from "./trial.ts";
 
 const HELD = { service: "web", reason: "PortInUse", why: "held" };
@@ -182,7 +183,7 @@ testTable(rows);
 test("a start that could not be made for a reason that may pass is recorded with what serves meanwhile", () => {
   const blocked = { kind: "blocked", subject: "web", reason: "PortInUse", message: "held" } as const;
   const record = { ...NOTHING_RECORDED, trial: trial(v2) };
-  expect(recordFailure(record, blocked, "", NOW_MS)?.trial).toMatchObject({ isAside: true, setback: { ...HELD, count: 1 }, failure: null });
+  expect(recordFailure(record, blocked, NOW_MS)?.trial).toMatchObject({ isAside: true, setback: { ...HELD, count: 1 }, failure: null });
 });
 
 test("a version that could not be started is condemned with the last lines of its container", () => {

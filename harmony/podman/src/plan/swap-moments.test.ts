@@ -1,4 +1,5 @@
-// The planner holds the list of moments: each step that it plans is in it, in its order, and nothing else.
+// The planner holds the list of moments: each step that it plans is in it, in its order, and
+// nothing else.
 
 import { expect, test } from "vitest";
 import { applyStep, type Fates, pass } from "../../test/model-world.ts";

@@ -1,6 +1,8 @@
-// Every moment at which a swap of a deployment with one service can be cut short, in order, each before the step that it names: for
-// whoever wants to end an agent at each of them. A step that goes to Podman is known by its request, seen from outside by a proxy before
-// Podman's socket; one that goes to the journal by what the file says when it is done. That none is left out is held by the planner.
+// Every moment at which a swap of a deployment with one service can be cut short, in order, each
+// before the step that it names: for whoever wants to end an agent at each of them. A step that
+// goes to Podman is known by its request, seen from outside by a proxy before Podman's socket; one
+// that goes to the journal by what the file says when it is done. That none is left out is held by
+// the planner.
 
 import { containerName, nextName, oldName } from "../model/names.ts";
 import type { StepKind } from "../model/step.ts";
@@ -9,7 +11,10 @@ export interface SwapMoment {
   /** `before stopping the old one` */
   readonly name: string;
   readonly step: StepKind;
-  /** The end of the path, without its query, of the request to Podman that is the step; null: it is a write of the journal or the start list. */
+  /**
+   * The end of the path, without its query, of the request to Podman that is the step; null: it is
+   * a write of the journal or the start list.
+   */
   readonly request: { readonly method: "POST" | "DELETE"; readonly path: string } | null;
 }
 

@@ -1,4 +1,5 @@
-// The planner from one version to the next: the swap, its gate, and where it goes on after a crash at any step.
+// The planner from one version to the next: the swap, its gate, and where it goes on after a crash
+// at any step.
 
 import { type Row, testTable } from "../../test/planner-table.ts";
 import { container, NOW_MS, proved, trial } from "../../test/scene.ts";

@@ -1,15 +1,14 @@
-// A new version is on trial until it has proved itself, if there is something to go back to. What the journal says of it at each turn: that
-// it begins, that the device went down, that it failed and why. Pure; the records are written by steps of the plan.
+// A new version is on trial until it has proved itself, if there is something to go back to. What
+// the journal says of it at each turn: that it begins, that it stands by, that it failed and why.
+// Pure; stages decide when it is said (follow-trial.ts), steps write it.
 
+import type { Application } from "../model/application.ts";
 import type { Outcome } from "@harmony/core";
-import { MAX_DEVICE_FAILURES } from "./gate.ts";
-import { obstaclesToStarting } from "./host-obstacle.ts";
-import { serviceOfName } from "../model/names.ts";
-import { isUp } from "./role.ts";
+import { isUp } from "../model/container-state.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
-import type { JournalEntry } from "../model/step.ts";
-import type { Failure, ScoreVersion, SwapRecord } from "../store/swap-journal.ts";
+import type { JournalEntry, Step } from "../model/step.ts";
+import type { Failure, ScoreVersion, SwapRecord } from "../model/swap-record.ts";
 import { goodOf, type Target } from "../model/target.ts";
 
 export interface Entry {
@@ -17,7 +16,13 @@ export interface Entry {
   readonly why: JournalEntry;
 }
 
-/** What is gone back to if the target fails; null: nothing is known to be good, or the target is it. */
+export function journal(deployment: string, { record, why }: Entry): Step {
+  return { kind: "journal", deployment, record, why };
+}
+
+/**
+ * What is gone back to if the target fails; null: nothing is known to be good, or the target is it.
+ */
 export function wayBack(target: Target, own: readonly Container[], record: SwapRecord): Target | null {
   if (target.kind !== "desired") return null;
   const good = record.good === null ? goodOfLabels(target, own) : goodOf(record, "rolled-back");
@@ -28,7 +33,9 @@ export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVers
   return trial?.to.scoreString === scoreString;
 }
 
-/** The record in which the target is on trial and tried; the one there is if that says so already. */
+/**
+ * The record in which the target is on trial and tried; the one there is if that says so already.
+ */
 export function openTrial(target: Target, from: Target, own: readonly Container[], snapshot: Snapshot): SwapRecord {
   const { record, device, nowMs } = snapshot;
   const { trial } = record;
@@ -36,7 +43,7 @@ export function openTrial(target: Target, from: Target, own: readonly Container[
   if (trial !== null && isOnTrial(record, target))
     return trial.isAside ? { ...record, trial: { ...trial, isAside: false, bootId } } : record;
   const to = versionOf(target);
-  // Also of a trial whose journal was lost: what was made for it is on trial since then.
+  // A trial whose journal was lost began when what is there of it was made.
   const made = own.filter(({ scoreString }) => scoreString === target.scoreString).map(({ createdAtMs }) => createdAtMs);
   const startedAt = new Date(made.length === 0 ? nowMs : Math.max(...made)).toISOString();
   return {
@@ -48,67 +55,38 @@ export function openTrial(target: Target, from: Target, own: readonly Container[
   };
 }
 
-/** What has to be recorded of a trial under way before anything else is decided. */
-export function tellTrial(deployment: string, target: Target, snapshot: Snapshot): Entry | null {
-  const { record, device, nowMs, containers } = snapshot;
-  const { bootId } = device;
-  const { trial } = record;
-  if (trial === null || !isOnTrial(record, target)) return null;
-  const { failure } = trial;
-  if (failure !== null) {
-    const service = target.score.services.find(({ name }) => name === failure.service);
-    // What it needs went away while the old one was stopping: that may pass.
-    if (service !== undefined && obstaclesToStarting({ service }, snapshot.host, snapshot.policy).length > 0) {
-      return setAside({ ...record, trial: { ...trial, failure: null } });
-    }
-    const failed = containers.find(
-      (one) =>
-        one.deployment === deployment && one.scoreString === target.scoreString && serviceOfName(deployment, one.name) === failure.service,
-    );
-    return condemn({ deployment, target, failure, lastLines: failed?.lastLines ?? [], record, nowMs });
-  }
-  if (trial.bootId === bootId || trial.isAside) return null;
-  const deviceFailures = trial.deviceFailures + 1;
-  if (deviceFailures >= MAX_DEVICE_FAILURES) {
-    const why = `the device went down ${deviceFailures} times while it was tried`;
-    return condemn({ deployment, target, failure: { service: "", reason: "DeviceWentDown", why }, lastLines: [], record, nowMs });
-  }
-  return {
-    record: { ...record, trial: { ...trial, bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() } },
-    why: "the device went down while the new version was tried",
-  };
-}
-
-/** Something that may pass stands in its way. */
-export function setAside(record: SwapRecord): Entry {
+/** Something that may pass stands in its way: it stands by until it is tried again. */
+export function standBy(record: SwapRecord): Entry {
   return { record: { ...record, trial: record.trial && { ...record.trial, isAside: true } }, why: "the old version serves meanwhile" };
 }
 
-export function condemn(options: {
+/** It has failed, and is not tried again. */
+export function markBad(options: {
   readonly deployment: string;
   readonly target: Target;
   readonly failure: Failure;
   readonly lastLines: readonly string[];
   readonly record: SwapRecord;
   readonly nowMs: number;
+  readonly application: Application;
 }): Entry {
-  const { deployment, target, failure, lastLines, record, nowMs } = options;
+  const { deployment, target, failure, lastLines, record, nowMs, application } = options;
   const { services } = target.score;
   const failed = services.find(({ name }) => name === failure.service) ?? services[0];
   const of = services.length === 1 || failure.service === "" ? "" : ` of service "${failure.service}"`;
   const lines = lastLines.length === 0 ? "" : `; its last lines: ${lastLines.map((line) => line.slice(0, 200)).join(" | ")}`;
-  const again = `it is not tried again until the deployment changes or a person asks: \`iot-agent retry ${deployment}\``;
+  const again = `it is not tried again until the deployment changes or a person asks: \`${application.program} retry ${deployment}\``;
   const message = `${failed?.image}${of} failed: ${failure.why}${lines}; ${again}`;
   const verdict = { of: versionOf(target), at: new Date(nowMs).toISOString(), reason: failure.reason, message };
   return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };
 }
 
-/** What came of a start, where it decides on the trial; null: it does not. */
-export function recordFailure(record: SwapRecord, outcome: Outcome, detail: string, nowMs: number): SwapRecord | null {
+/** What a failed start says of the trial; null: nothing. */
+export function recordFailure(record: SwapRecord, outcome: Outcome, nowMs: number): SwapRecord | null {
   const { trial } = record;
-  // Damage is mended before the next try.
+  // Damage is repaired before the next try.
   if (trial === null || !("reason" in outcome) || outcome.reason === "ImageDamaged") return null;
-  const { subject: service, reason, message } = outcome;
+  const { subject: service, reason, message, detail = "" } = outcome;
   if (outcome.kind === "blocked") {
     const setback = { service, reason, why: message, at: new Date(nowMs).toISOString(), count: (trial.setback?.count ?? 0) + 1 };
     return { ...record, trial: { ...trial, setback, isAside: true } };
@@ -117,7 +95,10 @@ export function recordFailure(record: SwapRecord, outcome: Outcome, detail: stri
   return { ...record, trial: { ...trial, failure: { service, reason, why: `it could not be started: ${detail}` } } };
 }
 
-/** Of a deployment whose journal is lost, or that is older than its journal: what else runs well was good. */
+/**
+ * Where the journal is lost, or the deployment is older than its journal: what else runs well was
+ * good.
+ */
 function goodOfLabels({ scoreString }: Target, own: readonly Container[]): Target | null {
   const others = own.filter((container) => container.scoreString !== scoreString);
   const latest = others.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];

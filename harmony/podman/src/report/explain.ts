@@ -1,16 +1,17 @@
-// Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would have taken. Pure.
+// Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would
+// have taken. Pure.
 
-import type { Desired, Explanation, Plan } from "@harmony/core";
+import type { Desired, Explanation } from "@harmony/core";
 import { serviceOfName } from "../model/names.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { report } from "./report.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import { doing } from "../words/step-in-words.ts";
-import type { Step } from "../model/step.ts";
-import type { ScoreVersion, SwapRecord } from "../store/swap-journal.ts";
+import type { PodmanPlan } from "../model/plan.ts";
+import type { ScoreVersion, SwapRecord } from "../model/swap-record.ts";
 
-export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Plan<Step>): Explanation {
+export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: PodmanPlan): Explanation {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const absent = Object.keys(snapshot.images).filter((reference) => snapshot.images[reference] === null);
   return {
@@ -22,6 +23,7 @@ export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Pl
     ],
     planned: plan.steps.map(doing),
     blocked: plan.blocked,
+    stages: plan.stages,
   };
 }
 

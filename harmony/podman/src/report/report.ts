@@ -1,19 +1,19 @@
-// What is told of a deployment: pure, from what was seen, planned, done and is being done. Its sentences are read in the status, on
-// the command line and in the device's journal alike.
+// Words what was seen, planned, done and is being done, and decides nothing: which version is to be
+// in force, what is started again and which limits nobody enforces is the plan's. Pure. The
+// sentences are read in the status, on the command line and in the device's journal alike.
 
-import type { Desired, Outcome, Phase, Plan, ServiceReport, WorkloadReport } from "@harmony/core";
+import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import { heldMessage, timeOfDay } from "../plan/hold.ts";
-import { unenforced } from "../model/inputs.ts";
+import { heldMessage, timeOfDay } from "../words/held.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
-import { restartNeed } from "../plan/role.ts";
-import type { PodmanV0, Service } from "../score/podman-v0-schema.ts";
+import type { PodmanPlan } from "../model/plan.ts";
+import type { PodmanV0 } from "../score/podman-v0-schema.ts";
+import type { Service } from "../score/service.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
-import type { ScoreVersion } from "../store/swap-journal.ts";
-import { type Target, targetOf } from "../model/target.ts";
+import type { ScoreVersion } from "../model/swap-record.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
@@ -21,12 +21,12 @@ const STEADY_AFTER_MS = 10_000;
 export interface ReportInput {
   readonly desired: Desired<PodmanV0>;
   readonly snapshot: Snapshot;
-  readonly plan: Plan<Step>;
+  readonly plan: PodmanPlan;
   readonly outcomes: readonly Outcome[];
   readonly doing: { readonly step: Step; readonly progress: string } | null;
 }
 
-interface Told {
+interface Wording {
   readonly phase: Phase;
   readonly reason: string;
   readonly message: string;
@@ -34,20 +34,19 @@ interface Told {
 
 export function report(input: ReportInput): WorkloadReport {
   const { desired, snapshot, plan, outcomes, doing } = input;
-  const { data } = desired;
-  const target = data === null ? null : targetOf(desired, data, snapshot.record, snapshot.nowMs);
+  const { target } = plan;
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const up = own.filter(({ state }) => state === "running");
   const trouble = outcomes.find((outcome) => "reason" in outcome);
-  const services = (target?.score.services ?? []).map((service) => describeService(service, desired.name, snapshot));
+  const services = (target?.score.services ?? []).map((service) => describeService(service, input));
   const isReached = doing === null && trouble === undefined && plan.steps.length === 0 && plan.blocked.length === 0;
-  const told = tell(input, target, trouble, services);
+  const wording = wordingOf(input, trouble, services);
   const rechecks = [
     ...(plan.recheckAfterMs === null ? [] : [plan.recheckAfterMs]),
-    ...(told.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
+    ...(wording.reason === "Restarting" ? [STEADY_AFTER_MS] : []),
   ];
   return {
-    ...told,
+    ...wording,
     runningRevision: isReached && target !== null && up.length > 0 ? target.revision : (up.at(0)?.revision ?? null),
     services: services.map(({ service }) => service),
     // What was tried and failed is tried again with back-off, which is for the caller to know.
@@ -56,18 +55,14 @@ export function report(input: ReportInput): WorkloadReport {
   };
 }
 
-function tell(
-  { desired, snapshot, plan, doing }: ReportInput,
-  target: Target | null,
-  trouble: Outcome | undefined,
-  services: readonly Described[],
-): Told {
+function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Wording {
+  const { target } = plan;
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
   if (doing !== null) {
-    // What is stopped and started again for it is told as why, not as one more start.
+    // What is stopped and started again for its network is shown as that, not as one more start.
     const lost = doing.step.kind === "journal" && doing.step.why === "its network has ended" ? services.find(hasLostNetwork) : undefined;
-    return lost?.told ?? whileDoing(doing, desired.data === null);
+    return lost?.wording ?? whileDoing(doing, desired.data === null);
   }
   if (trouble !== undefined && "reason" in trouble) {
     return {
@@ -80,16 +75,16 @@ function tell(
   if (blocked !== undefined)
     return { phase: "Blocked", reason: blocked.reason, message: `${blocked.message}${meanwhile(desired, snapshot)}` };
   if (target === null) return whenRemoved(snapshot);
-  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot.nowMs) };
+  if (desired.hold !== null) return { phase: "Held", reason: "Held", message: heldMessage(desired.name, desired.hold, snapshot) };
   // The worst of its services speaks for the deployment.
   const worst = (["Failed", "Degraded", "Starting", "Pending", "Held"] as const).flatMap((phase) =>
-    services.filter(({ told }) => told.phase === phase),
+    services.filter(({ wording }) => wording.phase === phase),
   )[0];
   if (verdict !== null && target.kind === "rolled-back") {
-    const { message } = worst?.told ?? whenRunning(target.score, services, snapshot);
+    const { message } = worst?.wording ?? whenRunning(plan, services, snapshot);
     return { phase: "RolledBack", reason: verdict.reason, message: `${message}${failed}` };
   }
-  if (worst !== undefined) return worst.told;
+  if (worst !== undefined) return worst.wording;
   const { trial, good } = snapshot.record;
   if (trial?.to.scoreString === desired.scoreString && good !== null)
     return {
@@ -97,19 +92,17 @@ function tell(
       reason: "OnTrial",
       message: `${images(trial.to)} runs and is on trial, ${images(good)} is kept to go back to`,
     };
-  return whenRunning(target.score, services, snapshot);
+  return whenRunning(plan, services, snapshot);
 }
 
-function whenRunning(score: PodmanV0, services: readonly Described[], snapshot: Snapshot): Told {
-  const limits = score.services.flatMap((service) =>
-    unenforced(service, snapshot.controllers).map((limit) => `${limit} of service "${service.name}"`),
-  );
-  const notes = snapshot.care.notes.map((note) => `; ${note}`);
+function whenRunning({ unenforced }: PodmanPlan, services: readonly Described[], snapshot: Snapshot): Wording {
+  const limits = unenforced.map(({ service, limit }) => `${limit} of service "${service}"`);
+  const notes = snapshot.imageFacts.notes.map((note) => `; ${note}`);
   const caveat = limits.length === 0 ? "" : `; this device cannot enforce ${limits.join(", ")} (its cgroup controller is off)`;
   const message = services
-    .map(({ service, told }) => (services.length === 1 ? told.message : `${service.name}: ${told.message}`))
+    .map(({ service, wording }) => (services.length === 1 ? wording.message : `${service.name}: ${wording.message}`))
     .join(", ");
-  const isCompleted = services.every(({ told }) => told.reason === "Completed");
+  const isCompleted = services.every(({ wording }) => wording.reason === "Completed");
   return { phase: "Running", reason: isCompleted ? "Completed" : "Running", message: `${message}${caveat}${notes.join("")}` };
 }
 
@@ -117,8 +110,8 @@ function images({ scoreString }: ScoreVersion): string {
   return [...new Set(scoreOfLabel(scoreString)?.services.map(({ image }) => image))].join(", ");
 }
 
-function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Told {
-  const said = (phase: Phase, message: string): Told => ({
+function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Wording {
+  const said = (phase: Phase, message: string): Wording => ({
     phase: isRemoval ? "Removing" : phase,
     reason: isRemoval ? "Removing" : phase,
     message,
@@ -126,7 +119,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
   switch (step.kind) {
     case "pull":
       return said("Pulling", `pulling ${step.image}${progress === "" ? "" : ` (${progress})`}`);
-    case "mend":
+    case "repairImage":
       return {
         ...said("Starting", `${doingInWords(step)} (${step.detail})`),
         reason: "ImageDamaged",
@@ -136,7 +129,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
         ...said("Starting", `${doingInWords(step)}, because container "${step.container}" could not execute its program`),
         reason: "ImageSuspect",
       };
-    case "makeRoom":
+    case "pruneImages":
       return { ...said("Pulling", doingInWords(step)), reason: "MakingRoom" };
     case "stop":
       return said("Stopping", stopping(step, progress));
@@ -144,7 +137,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Stopping", `removing container "${step.container}"`);
     case "removeNetwork":
       return said("Stopping", `removing network "${step.network}"`);
-    case "mendSecretStore":
+    case "repairSecretStore":
       return { ...said("Starting", doingInWords(step)), reason: "SecretStoreDamaged" };
     case "createSecret":
     case "writeMounts":
@@ -164,6 +157,9 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
       return said("Starting", `starting service "${step.service}"`);
     case "journal":
     case "recordStart":
+    case "noteDamage":
+    case "noteFullDisk":
+    case "releaseReserve":
       return said("Starting", doingInWords(step));
   }
 }
@@ -176,13 +172,13 @@ function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>
     : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
 }
 
-function whenRemoved({ volumes }: Snapshot): Told {
+function whenRemoved({ volumes, application }: Snapshot): Wording {
   const [its, are, it] = volumes.length === 1 ? ["its volume", "is", "it"] : ["its volumes", "are", "them"];
   const names = volumes.map((name) => `"${name}"`).join(", ");
   const kept =
     volumes.length === 0
       ? ""
-      : `; ${its} ${names} ${are} kept on the device (\`iot-agent podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
+      : `; ${its} ${names} ${are} kept on the device (\`${application.program} podman volume rm ${volumes.join(" ")}\` deletes ${it})`;
   return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
 }
 
@@ -203,75 +199,56 @@ function meanwhile(desired: Desired<PodmanV0>, snapshot: Snapshot): string {
 
 interface Described {
   readonly service: ServiceReport;
-  readonly told: Told;
+  readonly wording: Wording;
 }
 
-function describeService(service: Service, deployment: string, snapshot: Snapshot): Described {
+function describeService(service: Service, { desired: { name: deployment }, snapshot, plan }: ReportInput): Described {
   const { name } = service;
   const names = [containerName(deployment, name), nextName(deployment, name)];
   const found = snapshot.containers.filter((container) => container.deployment === deployment && names.includes(container.name));
   const container = found.find(({ state }) => state === "running") ?? found[0];
   if (container === undefined) {
-    const told: Told = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
-    return { service: { name, phase: "Pending", image: service.image }, told };
+    const wording: Wording = { phase: "Pending", reason: "Pending", message: `service "${name}" is not there yet` };
+    return { service: { name, phase: "Pending", image: service.image }, wording };
   }
-  const told = describe(service, container, snapshot);
+  const wording = describe(service, container, snapshot, plan);
   const runs = scoreOfLabel(container.scoreString)?.services.find((old) => old.name === name)?.image ?? service.image;
   const image = snapshot.images[imageReference(runs)];
   return {
     service: {
       name,
-      phase: told.phase,
+      phase: wording.phase,
       image: runs,
       imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
       health: container.health === "none" ? undefined : container.health,
       restarts: container.restarts,
       startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
     },
-    told,
+    wording,
   };
 }
 
-function hasLostNetwork({ told }: Described): boolean {
-  return told.reason === "NetworkLost";
+function hasLostNetwork({ wording }: Described): boolean {
+  return wording.reason === "NetworkLost";
 }
 
-function describe(service: Service, container: Container, { nowMs, record }: Snapshot): Told {
-  const { name, image } = service;
-  const words = (line = ""): string => (line === "" ? "" : `; its last line: ${line.slice(0, 200)}`);
-  const lastWords = words(container.lastLines.at(-1));
+function describe(service: Service, container: Container, snapshot: Snapshot, { startedAgain }: PodmanPlan): Wording {
+  const { record, application } = snapshot;
+  const { name } = service;
   const crash = lookUp(record.crashes, name);
   if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
     const when = container.state === "running" ? "has been started again" : `is started again at ${timeOfDay(crash.startAt)}`;
     const message = `service "${name}" keeps ending, last with exit code ${crash.exitCode}, and ${when} (try ${crash.count + 1})`;
-    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${words(crash.lastLine)}` };
+    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${lastWords(crash.lastLine)}` };
   }
   switch (container.state) {
-    case "running": {
-      const upMs = nowMs - (container.startedAtMs ?? nowMs);
-      if (container.restarts > 0 && upMs < STEADY_AFTER_MS) {
-        return {
-          phase: "Degraded",
-          reason: "Restarting",
-          message: `service "${name}" keeps ending and has been started again ${container.restarts} times${lastWords}`,
-        };
-      }
-      if (container.hasLostNetwork) {
-        const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
-        const cure = service.restart.policy === "no" ? `\`iot-agent podman restart ${container.name}\` mends it` : "it is started again";
-        return { phase: "Degraded", reason: "NetworkLost", message: `${says}: ${cure}` };
-      }
-      if (container.health === "unhealthy")
-        return { phase: "Degraded", reason: "Unhealthy", message: `service "${name}" runs, but its health check fails${lastWords}` };
-      if (container.health === "starting")
-        return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
-      return { phase: "Running", reason: "Running", message: `running ${image}` };
-    }
+    case "running":
+      return describeRunning(service, container, snapshot);
     case "paused":
       return {
         phase: "Held",
         reason: "Paused",
-        message: `service "${name}" is paused by hand: \`iot-agent podman unpause ${container.name}\` lets it go on`,
+        message: `service "${name}" is paused by hand: \`${application.program} podman unpause ${container.name}\` lets it go on`,
       };
     case "created":
       return { phase: "Starting", reason: "Starting", message: `service "${name}" is about to start` };
@@ -284,22 +261,48 @@ function describe(service: Service, container: Container, { nowMs, record }: Sna
         message: `container "${container.name}" is half removed, and is made anew`,
       };
     case "exited":
-      if (restartNeed(service, container, { nowMs, isOurStop: record.held.includes(container.name) }) !== "nothing") {
-        const message = `service "${name}" ended with exit code ${container.exitCode} and is started again${lastWords}`;
-        return { phase: "Degraded", reason: "Restarting", message };
-      }
-      if (container.stoppedByUser) {
-        return {
-          phase: "Held",
-          reason: "StoppedByHand",
-          message: `service "${name}" is stopped by hand: \`iot-agent podman start ${container.name}\` starts it`,
-        };
-      }
-      if (container.exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
-      return {
-        phase: "Failed",
-        reason: "Exited",
-        message: `service "${name}" ended with exit code ${container.exitCode} and its restart policy does not start it again${lastWords}`,
-      };
+      return describeExited(service, container, { isAgain: startedAgain.includes(container.name), application });
   }
+}
+
+function describeRunning({ name, image, restart }: Service, container: Container, { nowMs, application }: Snapshot): Wording {
+  const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
+  const degraded = (reason: string, message: string): Wording => ({ phase: "Degraded", reason, message });
+  if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
+    return degraded(
+      "Restarting",
+      `service "${name}" keeps ending and has been started again ${restarts} times${lastWords(lastLines.at(-1))}`,
+    );
+  }
+  if (isUnreachable) {
+    const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
+    const cure = restart.policy === "no" ? `\`${application.program} podman restart ${container.name}\` mends it` : "it is started again";
+    return degraded("NetworkLost", `${says}: ${cure}`);
+  }
+  if (health === "unhealthy")
+    return degraded("Unhealthy", `service "${name}" runs, but its health check fails${lastWords(lastLines.at(-1))}`);
+  if (health === "starting") return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
+  return { phase: "Running", reason: "Running", message: `running ${image}` };
+}
+
+function describeExited(
+  { name, image }: Service,
+  { name: container, exitCode, stoppedByUser, lastLines }: Container,
+  { isAgain, application }: { readonly isAgain: boolean } & Pick<Snapshot, "application">,
+): Wording {
+  if (isAgain) {
+    const message = `service "${name}" ended with exit code ${exitCode} and is started again${lastWords(lastLines.at(-1))}`;
+    return { phase: "Degraded", reason: "Restarting", message };
+  }
+  if (stoppedByUser) {
+    const message = `service "${name}" is stopped by hand: \`${application.program} podman start ${container}\` starts it`;
+    return { phase: "Held", reason: "StoppedByHand", message };
+  }
+  if (exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
+  const message = `service "${name}" ended with exit code ${exitCode} and its restart policy does not start it again${lastWords(lastLines.at(-1))}`;
+  return { phase: "Failed", reason: "Exited", message };
+}
+
+function lastWords(line = ""): string {
+  return line === "" ? "" : `; its last line: ${line.slice(0, 200)}`;
 }

@@ -1,37 +1,42 @@
-// What the fields of a service say against each other, each right for itself: ports on the host's network, two mounts of one path, a
-// capability that the host's network makes void, a variable that the agent sets.
+// What the fields of a service say against each other, each right for itself: ports on the host's
+// network, two mounts of one path, a capability that the host's network makes void, a variable that
+// the agent sets.
 
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
-import type { Service } from "./podman-v0-schema.ts";
+import { ownVariables, type ScoreWords } from "./score-words.ts";
+import type { Service } from "./service.ts";
 
-/** Variables that every container is given (container-spec.ts). */
-const OURS: ReadonlySet<string> = new Set(["IOT_DEVICE_ID", "IOT_DEPLOYMENT", "IOT_SERVICE"]);
+export function refuseContradictions(words: ScoreWords): (context: z.core.ParsePayload<Service[]>) => void {
+  const ours = Object.keys(ownVariables(words, { deviceId: "", deployment: "", service: "" }));
+  return (context) =>
+    context.value.forEach((service, index) =>
+      refuseIn(service, ours, (path, message) => {
+        context.issues.push({ code: "custom", path: [index, ...path], message, input: undefined });
+      }),
+    );
+}
 
-export function refuseContradictions(context: z.core.ParsePayload<Service[]>): void {
-  context.value.forEach((service, index) => {
-    const refuse = (path: (string | number)[], message: string): void => {
-      context.issues.push({ code: "custom", path: [index, ...path], message, input: undefined });
-    };
-    if (service.network === "host") {
-      if (service.ports.length > 0) {
-        refuse(["ports"], "means nothing with network: host, where the service has the device's own ports: leave ports out, or network");
-      }
-      service.capAdd.forEach((name, at) => {
-        const why = IMPOSSIBLE_ON_HOST_NETWORK[name];
-        if (why !== undefined) refuse(["capAdd", at], why);
-      });
+function refuseIn(service: Service, ours: readonly string[], refuse: (path: (string | number)[], message: string) => void): void {
+  if (service.network === "host") {
+    if (service.ports.length > 0) {
+      refuse(["ports"], "means nothing with network: host, where the service has the device's own ports: leave ports out, or network");
     }
-    for (const name of Object.keys(service.env)) {
-      if (OURS.has(name)) refuse(["env", name], "is what the agent sets, by what the device and the deployment are called: leave it out");
-    }
-    const seen = new Map<string, string>();
-    for (const { path, field, at } of mountPaths(service)) {
-      const first = seen.get(path);
-      if (first !== undefined) refuse([field, at], `puts something at ${path}, where ${first} does already`);
-      seen.set(path, `${field}[${at}]`);
-    }
-  });
+    service.capAdd.forEach((name, at) => {
+      const why = IMPOSSIBLE_ON_HOST_NETWORK[name];
+      if (why !== undefined) refuse(["capAdd", at], why);
+    });
+  }
+  for (const name of Object.keys(service.env)) {
+    if (ours.includes(name))
+      refuse(["env", name], "is what the agent sets, by what the device and the deployment are called: leave it out");
+  }
+  const seen = new Map<string, string>();
+  for (const { path, field, at } of mountPaths(service)) {
+    const first = seen.get(path);
+    if (first !== undefined) refuse([field, at], `puts something at ${path}, where ${first} does already`);
+    seen.set(path, `${field}[${at}]`);
+  }
 }
 
 /** Where a secret is found in the container. */

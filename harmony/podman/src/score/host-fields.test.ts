@@ -2,7 +2,10 @@
 
 import { formatIssues } from "@harmony/core";
 import { describe, expect, test } from "vitest";
-import { parsePodmanV0 } from "./parse-podman-v0.ts";
+import { APPLICATION } from "../../test/application.ts";
+import { podmanV0Parser } from "./parse-podman-v0.ts";
+
+const parsePodmanV0 = podmanV0Parser(APPLICATION);
 
 const service = { name: "web", image: "nginx:alpine" };
 const byId = "/dev/serial/by-id/usb-ACME_Meter-if00";

@@ -3,8 +3,11 @@
 import { formatIssues } from "@harmony/core";
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import { parsePodmanV0 } from "./parse-podman-v0.ts";
-import { PodmanV0 } from "./podman-v0-schema.ts";
+import { APPLICATION } from "../../test/application.ts";
+import { podmanV0Parser } from "./parse-podman-v0.ts";
+import { podmanV0Schema } from "./podman-v0-schema.ts";
+
+const parsePodmanV0 = podmanV0Parser(APPLICATION);
 
 const service = { name: "web", image: "nginx:alpine" };
 
@@ -162,7 +165,7 @@ test("everything wrong is told at once", () => {
 });
 
 test("an editor learns the fields, their forms and what they are for", () => {
-  expect(z.toJSONSchema(PodmanV0, { io: "input" })).toMatchObject({
+  expect(z.toJSONSchema(podmanV0Schema(APPLICATION), { io: "input" })).toMatchObject({
     properties: {
       services: {
         items: {

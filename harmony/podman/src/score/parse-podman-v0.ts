@@ -1,14 +1,19 @@
-// The border of PodmanV0: the schema, and before it the fields that people are likely to write and that are spelt otherwise here, are
-// refused, or are known and not yet supported. Each says what to write instead.
+// The border of PodmanV0: the schema, and before it the fields that people are likely to write and
+// that are spelt otherwise here, are refused, or are known and not yet supported. Each says what to
+// write instead.
 
 import type { Issue, Parsed } from "@harmony/core";
 import { parse } from "@harmony/schema";
-import { PodmanV0 } from "./podman-v0-schema.ts";
+import { type PodmanV0, podmanV0Schema } from "./podman-v0-schema.ts";
+import type { ScoreWords } from "./score-words.ts";
 import { refusedFields } from "./refused-fields.ts";
 
-export function parsePodmanV0(data: unknown): Parsed<PodmanV0> {
-  const refused = refusedFields(data);
-  const parsed = parse(PodmanV0, data);
+export function podmanV0Parser(words: ScoreWords): (data: unknown) => Parsed<PodmanV0> {
+  const schema = podmanV0Schema(words);
+  return (data) => betterWords(parse(schema, data), refusedFields(data, words));
+}
+
+function betterWords(parsed: Parsed<PodmanV0>, refused: readonly Issue[]): Parsed<PodmanV0> {
   if (parsed.ok) return parsed;
   const path = (issue: Issue): string => JSON.stringify(issue.path);
   const better = new Map(refused.map((issue) => [path(issue), issue]));

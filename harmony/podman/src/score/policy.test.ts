@@ -3,7 +3,7 @@ import { CLOSED, parsed } from "../../test/scene.ts";
 import { allowsPath, denied, type Policy } from "./policy.ts";
 
 const by = (field: object, policy: Partial<Policy> = {}) =>
-  denied({ ...CLOSED, ...policy }, parsed({ services: [{ name: "web", image: "x", ...field }] }));
+  denied({ ...CLOSED, ...policy }, parsed({ services: [{ name: "web", image: "x", ...field }] }), "iot-agent");
 const meter = "/dev/serial/by-id/usb-ACME_Meter-if00";
 
 describe("a device that opens nothing", () => {

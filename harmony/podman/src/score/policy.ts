@@ -26,8 +26,8 @@ interface Want {
   readonly entry: string;
 }
 
-/** What of it the policy does not allow, with the lines that would; null: all is allowed. */
-export function denied(policy: Policy, score: PodmanV0): string | null {
+/** What of it the policy does not allow, with the lines that would; null: all is allowed. `program`: the unit that reads the policy. */
+export function denied(policy: Policy, score: PodmanV0, program: string): string | null {
   const wants = score.services.flatMap((service) =>
     wantsOf(policy, service).map((want) => ({ ...want, what: `service "${service.name}" ${want.what}` })),
   );
@@ -39,7 +39,7 @@ export function denied(policy: Policy, score: PodmanV0): string | null {
     return `${key} = [${[...entries].map((entry) => JSON.stringify(entry)).join(", ")}]`;
   });
   const [have, them] = lines.length === 1 ? ["the line", "it"] : ["the lines", "them"];
-  return `${wants.map(({ what }) => what).join(", ")}, which this device does not allow: ${have} ${lines.map((line) => `\`${line}\``).join(" and ")} under [policy] in ${policy.file} would allow ${them}; then \`sudo systemctl restart iot-agent\``;
+  return `${wants.map(({ what }) => what).join(", ")}, which this device does not allow: ${have} ${lines.map((line) => `\`${line}\``).join(" and ")} under [policy] in ${policy.file} would allow ${them}; then \`sudo systemctl restart ${program}\``;
 }
 
 export function allowsPath(policy: Policy, path: string, readOnly: boolean): boolean {

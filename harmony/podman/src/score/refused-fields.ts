@@ -3,20 +3,21 @@
 
 import type { Issue } from "@harmony/core";
 import { REAL_TIME } from "./host-values.ts";
+import type { ScoreWords } from "./score-words.ts";
 
 const use = (ours: string): string => `is not a field of PodmanV0: use ${ours}`;
 const LATER = "is known, not yet supported: leave it out";
 const REAL_TIME_FIELD = `is refused: ${REAL_TIME}`;
 
-const ROOT: Readonly<Record<string, string>> = {
+const rootFields = (secretsFolder: string): Readonly<Record<string, string>> => ({
   version: "is not a field of PodmanV0: leave it out",
   containers: use("services"),
   service: use("services"),
   networks: "is not a field of PodmanV0: the services of a deployment share a network of their own and find each other by name",
   volumes: 'is not a field of PodmanV0: a volume is made where a service names it, e.g. volumes: ["data:/var/lib/app"]',
-  secrets: "is not a field of PodmanV0: a service names its secrets, whose values lie on the device in /etc/iot-agent/secrets/",
+  secrets: `is not a field of PodmanV0: a service names its secrets, whose values lie on the device in ${secretsFolder}/`,
   configs: "is not a field of PodmanV0: use files of a service, with their content",
-};
+});
 
 const SERVICE: Readonly<Record<string, string>> = {
   dependsOn: LATER,
@@ -106,24 +107,24 @@ const FILE: Readonly<Record<string, string>> = {
   name: use("path"),
 };
 
-const SECRET: Readonly<Record<string, string>> = {
+const secretFields = (secretsFolder: string): Readonly<Record<string, string>> => ({
   source: use("name"),
   target: use("path"),
-  file: "is not a field of PodmanV0: the value lies on the device, in /etc/iot-agent/secrets/NAME",
+  file: `is not a field of PodmanV0: the value lies on the device, in ${secretsFolder}/NAME`,
   mode: "is not a field of PodmanV0: every user in the container can read it, and nobody else",
-};
+});
 
-export function refusedFields(data: unknown): readonly Issue[] {
+export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords, "secretsFolder">): readonly Issue[] {
   const services = member(data, "services");
   return [
-    ...issuesOf(data, ROOT, []),
+    ...issuesOf(data, rootFields(secretsFolder), []),
     ...(Array.isArray(services) ? services : []).flatMap((service: unknown, index) => [
       ...issuesOf(service, SERVICE, ["services", index]),
       ...issuesOf(member(service, "healthcheck"), HEALTHCHECK, ["services", index, "healthcheck"]),
       ...issuesOf(member(service, "resources"), RESOURCES, ["services", index, "resources"]),
       ...issuesOf(member(service, "logging"), LOGGING, ["services", index, "logging"]),
       ...issuesOfEach(member(service, "files"), FILE, ["services", index, "files"]),
-      ...issuesOfEach(member(service, "secrets"), SECRET, ["services", index, "secrets"]),
+      ...issuesOfEach(member(service, "secrets"), secretFields(secretsFolder), ["services", index, "secrets"]),
     ]),
   ];
 }

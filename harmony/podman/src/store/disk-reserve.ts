@@ -1,5 +1,6 @@
-// A little of the disk that is kept for the time when a workload has filled it: what has to be written then is that a version has failed,
-// and Podman writes too when it starts the one before. Made while there is room, given up when there is none, and made again later.
+// A little of the disk that is kept for the time when a workload has filled it: what has to be
+// written then is that a version has failed, and Podman writes too when it starts the one before.
+// Made while there is room, given up when there is none, and made again later.
 
 import { rm, stat, writeFile } from "node:fs/promises";
 
@@ -13,9 +14,13 @@ export class DiskReserve {
     this.#file = file;
   }
 
+  async isKept(): Promise<boolean> {
+    return (await stat(this.#file).catch(() => null))?.size === RESERVE_BYTES;
+  }
+
   /** Takes it, if there is room. Its folder is there. */
   async keep(): Promise<void> {
-    if ((await stat(this.#file).catch(() => null))?.size === RESERVE_BYTES) return;
+    if (await this.isKept()) return;
     try {
       // Written, since a hole in a file takes no room.
       await writeFile(this.#file, Buffer.alloc(RESERVE_BYTES), { mode: 0o600 });

@@ -1,11 +1,9 @@
-// Which containers are to run after a power cut, for a unit that starts them without the agent and without a network: a file a deployment,
-// a name a line. Rewritten after each successful change.
+// Which containers are to run after a power cut, for a unit that starts them without the agent and
+// without a network: a file a deployment, a name a line. Rewritten after each successful change.
 
 import { join } from "node:path";
 import { readDurably } from "@harmony/runtime";
-import { isCompleted, restartNeed, type Role } from "../plan/role.ts";
-import type { Container } from "../model/snapshot.ts";
-import { store, type StorageOptions, type SwapRecord, taken } from "./swap-journal.ts";
+import { store, type StorageOptions, taken } from "./stored-file.ts";
 
 export interface StartList {
   /** @throws StorageError. */
@@ -32,16 +30,4 @@ export function fileStartList({ folder, onCorrupt }: StorageOptions): StartList 
     write: (deployment, containers) =>
       store(join(folder, deployment), containers.length === 0 ? null : containers.map((name) => `${name}\n`).join("")),
   };
-}
-
-/** Not what a person stopped and his restart policy keeps down, and not what is to run once. */
-export function startListOf(roles: readonly (Role & { readonly current: Container })[], record: SwapRecord): string[] {
-  return roles
-    .filter(({ service, current }) => {
-      if (service.restart.policy === "no" || isCompleted(service, current)) return false;
-      const isOurStop = record.held.includes(current.name) || Object.hasOwn(record.crashes, service.name);
-      const isDown = current.state === "exited" && current.stoppedByUser && !isOurStop;
-      return !isDown || restartNeed(service, current, { nowMs: Infinity, isOurStop }) === "start";
-    })
-    .map(({ current }) => current.name);
 }

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { trial, version } from "../../test/scene.ts";
 import { fileStartList } from "./start-list.ts";
-import { fileSwapJournal, forgive, NOTHING_RECORDED, StorageError, type SwapRecord } from "./swap-journal.ts";
+import { fileSwapJournal } from "./swap-journal.ts";
+import { resetFailed, NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
+import { StorageError } from "./stored-file.ts";
 
 let folder: string;
 let corrupt: string[];
@@ -53,7 +55,7 @@ test("what the file system does not give or take is an error of its own, and not
 });
 
 test("a person's wish to try again ends the verdict and every wait, and keeps what was good", () => {
-  expect(forgive(record)).toMatchObject({
+  expect(resetFailed(record)).toMatchObject({
     good: record.good,
     verdict: null,
     trial: { setback: null },

@@ -1,100 +1,24 @@
-// What the device has to remember of a deployment over a crash and a power cut, because Podman's own names and labels cannot say it: which
-// version was good, that a new one is on trial, why one is not tried again, and what was stopped by us for a while. One file a deployment,
-// on disk before the step that relies on it. Beside them lies a reserve, so that a version that fills the disk can be gone back from. Without
-// a file (lost, or corrupt and kept aside) nothing is removed: labels and names tell what runs, and a trial begins anew.
+// Where the device keeps its record of each deployment (model/swap-record.ts): one file a
+// deployment, on disk before the step that relies on it. A reserve lies beside them, so that a
+// version that fills the disk can be gone back from. Without a file (lost, or corrupt and kept
+// aside) nothing is removed: labels and names say what runs, and a trial begins anew.
 
-import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { type DurableRead, readDurably, syncFolder, writeFileDurably } from "@harmony/runtime";
+import { join } from "node:path";
+import { readDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import * as z from "zod/mini";
 import { DiskReserve } from "./disk-reserve.ts";
-
-const ScoreVersion = z.looseObject({ revision: z.string(), scoreString: z.string() });
-export type ScoreVersion = z.output<typeof ScoreVersion>;
-
-/** A service that failed; `why` in words that end without a full stop. */
-const Failure = z.looseObject({ service: z.string(), reason: z.string(), why: z.string() });
-export type Failure = z.output<typeof Failure>;
-
-const Trial = z.looseObject({
-  to: ScoreVersion,
-  /** RFC 3339. */
-  startedAt: z.string(),
-  bootId: z.string(),
-  /** How often the device went down while it lasted, and when it was last found to have. */
-  deviceFailures: z.int(),
-  resumedAt: z.nullable(z.string()),
-  /** It could not be started, for a reason that does not heal by itself. */
-  failure: z.nullable(Failure),
-  /** It could not be started, for a reason that may pass: the old version serves until the next try. */
-  setback: z.nullable(z.looseObject({ ...Failure.shape, at: z.string(), count: z.int() })),
-  /** The old version serves in its place, until it is tried again: a device that goes down meanwhile does not do so because of it. */
-  isAside: z._default(z.boolean(), false),
-});
-export type Trial = z.output<typeof Trial>;
-
-const Verdict = z.looseObject({ of: ScoreVersion, at: z.string(), reason: z.string(), message: z.string() });
-export type Verdict = z.output<typeof Verdict>;
-
-/** A service that keeps ending is down between two tries. */
-const Crash = z.looseObject({ count: z.int(), startAt: z.string(), exitCode: z.int(), lastLine: z.string() });
-export type Crash = z.output<typeof Crash>;
-
-export const SwapRecord = z.looseObject({
-  format: z.literal(1),
-  /** The last version that proved itself: what is gone back to. */
-  good: z.nullable(ScoreVersion),
-  trial: z.nullable(Trial),
-  /** Of a Score that is not tried again until it changes or a person asks. */
-  verdict: z.nullable(Verdict),
-  /** By service. */
-  crashes: z.record(z.string(), Crash),
-  /** Names of the containers that a hold stopped. */
-  held: z.array(z.string()),
-  /** By container, when it ended by a person's stop that its restart policy respects: at a boot Podman forgets that it was one. */
-  stopped: z._default(z.record(z.string(), z.number()), {}),
-});
-export type SwapRecord = z.output<typeof SwapRecord>;
-
-export const NOTHING_RECORDED: SwapRecord = { format: 1, good: null, trial: null, verdict: null, crashes: {}, held: [], stopped: {} };
-
-export function isNothing({ good, trial, verdict, crashes, held, stopped }: SwapRecord): boolean {
-  const isEmpty = [crashes, held, stopped].every((kept) => Object.keys(kept).length === 0);
-  return good === null && trial === null && verdict === null && isEmpty;
-}
-
-/** Nothing keeps it from being tried any more. */
-export function forgive(record: SwapRecord): SwapRecord {
-  const { trial } = record;
-  const due = new Date(0).toISOString();
-  return {
-    ...record,
-    trial: trial && { ...trial, deviceFailures: 0, failure: null, setback: null },
-    verdict: null,
-    // That we stopped them stays known.
-    crashes: Object.fromEntries(Object.entries(record.crashes).map(([service, crash]) => [service, { ...crash, count: 0, startAt: due }])),
-  };
-}
+import { SwapRecord } from "../model/swap-record.ts";
+import { store, StorageError, type StorageOptions, taken } from "./stored-file.ts";
 
 export interface SwapJournal {
   /** null: nothing is recorded. @throws StorageError. */
   read(deployment: string): Promise<SwapRecord | null>;
   /** On disk when it returns; null forgets. @throws StorageError. */
   write(deployment: string, record: SwapRecord | null): Promise<void>;
+  /** Whether it keeps some of the disk for the time when that is full. */
+  hasReserve(): Promise<boolean>;
   /** Gives up what it keeps of the disk for the time when that is full; whether there was any. */
   release(): Promise<boolean>;
-}
-
-/** A file of ours that the file system does not give or take. */
-export class StorageError extends Error {
-  override name = "StorageError";
-}
-
-export interface StorageOptions {
-  readonly folder: string;
-  /** Told once of each file that cannot be parsed and is kept aside. */
-  readonly onCorrupt: (told: { readonly file: string; readonly why: string; readonly keptAs: string }) => void;
 }
 
 export function fileSwapJournal({ folder, onCorrupt }: StorageOptions): SwapJournal {
@@ -116,14 +40,9 @@ export function fileSwapJournal({ folder, onCorrupt }: StorageOptions): SwapJour
         await write();
       }
     },
+    hasReserve: () => reserve.isKept(),
     release: () => reserve.release(),
   };
-}
-
-export function taken<T>(file: string, read: DurableRead<T>, onCorrupt: StorageOptions["onCorrupt"]): T | null {
-  if (read.kind === "unreadable") throw new StorageError(`failed to read ${file}`, { cause: read.error });
-  if (read.kind === "corrupt") onCorrupt({ file, why: read.why, keptAs: read.keptAs });
-  return read.kind === "found" ? read.value : null;
 }
 
 /** On a full disk no trial is begun; the reserve is for its end. */
@@ -135,16 +54,4 @@ function isBeginning(record: SwapRecord | null): boolean {
 function isOfFullDisk(error: unknown): boolean {
   const cause = error instanceof StorageError ? error.cause : null;
   return cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
-}
-
-/** null removes the file. */
-export async function store(file: string, text: string | Uint8Array | null): Promise<void> {
-  try {
-    if (text !== null) return await writeFileDurably(file, text);
-    await rm(file);
-    await syncFolder(dirname(file));
-  } catch (cause) {
-    if (text === null && cause instanceof Error && "code" in cause && cause.code === "ENOENT") return;
-    throw new StorageError(`failed to write ${file}`, { cause });
-  }
 }

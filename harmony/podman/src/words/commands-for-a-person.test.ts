@@ -12,11 +12,15 @@ test("each command that a sentence names works for another user", () => {
     readFileSync(join(SOURCES, file), "utf8")
       .split("\n")
       .filter((line) => !/^ *(\/\/|\/?\*)/.test(line))
-      .flatMap((line) => [...line.matchAll(/`((?:sudo |iot-agent )*(?:podman|systemctl) [^`]*)\\?`/g)].map(([, command = ""]) => command)),
+      .flatMap((line) =>
+        [...line.matchAll(/`((?:sudo |\$\{(?:application\.)?program\} )*(?:podman|systemctl) [^`]*)\\?`/g)].map(
+          ([, command = ""]) => command,
+        ),
+      ),
   );
-  expect(commands).toContain("iot-agent podman system df\\");
+  expect(commands).toContain("${program} podman system df\\");
   // Where such an archive comes from, not what to do here.
   const own = commands.filter((command) => command.startsWith("podman ") && command !== "podman save");
   expect(own).toEqual([]);
-  expect(commands.filter((command) => command.includes("--user ") && !command.includes("--machine=iot-agent@"))).toEqual([]);
+  expect(commands.filter((command) => command.includes("--user ") && !command.includes("--machine=${user}@"))).toEqual([]);
 });

@@ -1,17 +1,17 @@
 // A step as a person reads it: in what failed, and in what is planned.
 
-import { megabytes } from "../plan/image-care.ts";
+import { megabytes } from "../model/units.ts";
 import type { Step } from "../model/step.ts";
 
 export function doing(step: Step): string {
   switch (step.kind) {
     case "pull":
       return `pulling image "${step.image}"`;
-    case "mend":
-      return mending(step);
+    case "repairImage":
+      return repairing(step);
     case "verifyImage":
       return `looking whether image "${step.image}" is whole`;
-    case "makeRoom": {
+    case "pruneImages": {
       const names = step.images.map(({ name, sizeBytes }) => `"${name}" (${megabytes(sizeBytes)})`).join(", ");
       return `removing ${step.images.length === 1 ? "image" : "images"} ${names}, which nothing uses, to make room for ${step.need}`;
     }
@@ -35,7 +35,7 @@ export function doing(step: Step): string {
       return `handing secret "${step.name}" to Podman for service "${step.service}"`;
     case "removeSecret":
       return `removing the unused secret "${step.secret}" from Podman`;
-    case "mendSecretStore":
+    case "repairSecretStore":
       return `mending Podman's store of secrets, which is damaged (${step.detail}), as a power cut leaves it: what cannot be read is kept in ${step.folder} as *.damaged, and the secrets are handed to Podman again`;
     case "writeMounts":
       return `writing the files of service "${step.service}"`;
@@ -47,11 +47,17 @@ export function doing(step: Step): string {
       return `recording what is started after a power cut (${step.containers.join(", ") || "nothing"})`;
     case "remove":
       return `removing container "${step.container}"`;
+    case "noteDamage":
+      return "noting what is damaged";
+    case "noteFullDisk":
+      return `looking for images to remove for deployment "${step.deployment}"`;
+    case "releaseReserve":
+      return "giving up what is kept of the disk for the time when it is full";
   }
 }
 
-function mending({ cure, containers, image }: Extract<Step, { kind: "mend" }>): string {
-  switch (cure) {
+function repairing({ repair, containers, image }: Extract<Step, { kind: "repairImage" }>): string {
+  switch (repair) {
     case "recreate":
       return `making ${containers.map((name) => `container "${name}"`).join(", ")} again, which is damaged`;
     case "refetch":

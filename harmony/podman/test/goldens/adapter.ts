@@ -4,13 +4,14 @@
 
 import type { Desired, Outcome } from "@harmony/core";
 import * as z from "zod/mini";
+import { APPLICATION } from "../application.ts";
 import { imageReference } from "../../src/model/names.ts";
 import type { Container, Snapshot } from "../../src/model/snapshot.ts";
 import { plan } from "../../src/plan/planner.ts";
 import type { Step } from "../../src/model/step.ts";
 import { explain } from "../../src/report/explain.ts";
 import { report } from "../../src/report/report.ts";
-import { parsePodmanV0 } from "../../src/score/parse-podman-v0.ts";
+import { podmanV0Parser } from "../../src/score/parse-podman-v0.ts";
 import { scoreOfLabel } from "../../src/score/score-label.ts";
 import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
 
@@ -22,6 +23,35 @@ process.env["TZ"] = "UTC";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 
+/** A Snapshot as v0.1.0 had it. */
+export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded"> & {
+  readonly care: Snapshot["imageFacts"];
+};
+
+export function snapshotOf({ care, ...rest }: StoredSnapshot): Snapshot {
+  return { ...rest, imageFacts: care, application: APPLICATION, isReserveNeeded: false };
+}
+
+export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, ...rest }: Snapshot): StoredSnapshot {
+  return { ...rest, care };
+}
+
+/** A step as v0.1.0 called it. */
+function storedStep(step: Step): object {
+  switch (step.kind) {
+    case "repairImage": {
+      const { repair: cure, ...rest } = step;
+      return { ...rest, kind: "mend", cure };
+    }
+    case "pruneImages":
+      return { ...step, kind: "makeRoom" };
+    case "repairSecretStore":
+      return { ...step, kind: "mendSecretStore" };
+    default:
+      return step;
+  }
+}
+
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 
 export const Input = z.object({
@@ -32,7 +62,7 @@ export const Input = z.object({
     isRemoval: z.boolean(),
     hold: z.nullable(z.object({ reason: z.string(), until: z.string() })),
   }),
-  snapshot: z.custom<Snapshot>(isObject),
+  snapshot: z.custom<StoredSnapshot>(isObject),
 });
 export type Input = z.output<typeof Input>;
 
@@ -43,7 +73,7 @@ export function desiredOf({ name, revision, scoreString, isRemoval, hold }: Inpu
 }
 
 function scoreOf(scoreString: string): PodmanV0 {
-  const parsed = parsePodmanV0(z.parse(ScoreText, JSON.parse(scoreString)).data);
+  const parsed = podmanV0Parser(APPLICATION)(z.parse(ScoreText, JSON.parse(scoreString)).data);
   if (!parsed.ok) throw new Error(`the Score of a golden does not parse: ${JSON.stringify(parsed.issues)}`);
   return parsed.value;
 }
@@ -61,7 +91,7 @@ const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const)
  */
 export function run(stored: unknown): object {
   const input = z.parse(Input, stored);
-  const { snapshot } = input;
+  const snapshot = snapshotOf(input.snapshot);
   const desired = desiredOf(input.desired);
   const planned = plan(desired, snapshot);
   const { steps, blocked, recheckAfterMs } = planned;
@@ -69,7 +99,7 @@ export function run(stored: unknown): object {
     report({ desired, snapshot, plan: planned, outcomes, doing });
   const { observed, planned: plannedInWords } = explain(desired, snapshot, planned);
   return {
-    plan: { steps, blocked, recheckAfterMs },
+    plan: { steps: steps.map(storedStep), blocked, recheckAfterMs },
     report: reportOf([], null),
     whileDoing: steps.map((step) => {
       const { phase, reason, message } = reportOf([], { step, progress: step.kind === "stop" ? "3" : "" });

@@ -5,7 +5,17 @@
 import * as fc from "fast-check";
 import { applyStep, type Fate, type Fates, pass, powerCut } from "../model-world.ts";
 import { container, NOW_MS, scoreString, snapshot, version } from "../scene.ts";
-import { type Container, desiredOf, imageReference, type Input, plan, scoreOfLabel, type Snapshot } from "./adapter.ts";
+import {
+  type Container,
+  desiredOf,
+  imageReference,
+  type Input,
+  plan,
+  scoreOfLabel,
+  type Snapshot,
+  snapshotOf,
+  storedOf,
+} from "./adapter.ts";
 
 export interface NamedInput {
   readonly name: string;
@@ -26,7 +36,7 @@ export function driven({ name, input }: NamedInput): NamedInput[] {
   return FATES.flatMap((fate) => {
     const fates: Fates = fate === "stays up" ? {} : { "x:2": fate };
     const found: NamedInput[] = [];
-    let now = input.snapshot;
+    let now = snapshotOf(input.snapshot);
     for (let index = 0; index < PASSES; index += 1) {
       const { seen, end } = passOf(input.desired, now, fates);
       if (index < PASSES_THAT_ARE_CUT) seen.forEach((cut, at) => found.push(named(`cut at ${at} of pass ${index}`, pass(cut, fates))));
@@ -37,7 +47,7 @@ export function driven({ name, input }: NamedInput): NamedInput[] {
     }
     return found;
     function named(what: string, of: Snapshot): NamedInput {
-      return { name: `${what} of ${name}, the new version ${fate}`, input: { desired: input.desired, snapshot: of } };
+      return { name: `${what} of ${name}, the new version ${fate}`, input: { desired: input.desired, snapshot: storedOf(of) } };
     }
   });
 }
@@ -239,17 +249,17 @@ function told(of: Story): Input {
   if (of.isPowerCut) now = powerCut(now);
   return {
     desired: { ...last, isRemoval: of.isRemoval, hold: of.hold },
-    snapshot: {
+    snapshot: storedOf({
       ...now,
       record: recordOf(of, now),
       containers: [...changed(now, of.changes), ...others(of.other)],
       host: of.hosts === null ? now.host : { ...of.hosts, mounts: [...of.hosts.mounts, ...now.host.mounts] },
-      care: of.care ?? now.care,
+      imageFacts: of.care ?? now.imageFacts,
       secretStore: of.secretStore,
       secrets: of.secretStore.kind === "in-order" ? now.secrets : null,
       controllers: of.controllers,
       device: { ...now.device, labels: of.labels },
-    },
+    }),
   };
 }
 

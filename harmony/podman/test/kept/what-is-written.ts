@@ -6,16 +6,8 @@ import { mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "no
 import { join } from "node:path";
 import { canonicalJson } from "@harmony/schema";
 import { makeTempFolder } from "@iot/testkit";
-import {
-  connectPodman,
-  fileStartList,
-  fileSwapJournal,
-  hostView,
-  openImageLedger,
-  parsePodmanV0,
-  podmanV0,
-  type PodmanV0Needs,
-} from "../../src/index.ts";
+import { connectPodman, fileStartList, fileSwapJournal, hostView, openImageLedger, podmanV0, type PodmanV0Needs } from "../../src/index.ts";
+import { APPLICATION } from "../application.ts";
 import { startRecordingPodman } from "./recording-podman.ts";
 
 export const FIXTURE: string = join(import.meta.dirname, "v0.1.0.json");
@@ -79,10 +71,11 @@ export async function whatIsWritten(): Promise<Written> {
         if (starts === DATA.services.length) abort.abort(new Error("all are started"));
       },
     });
-    const parsed = parsePodmanV0(DATA);
+    const variant = podmanV0(APPLICATION);
+    const parsed = variant.parse(DATA);
     if (!parsed.ok) throw new Error(`the Score does not parse: ${JSON.stringify(parsed.issues)}`);
     const needs = needsAt(root);
-    const interpret = podmanV0.interpret({
+    const interpret = variant.interpret({
       name: "pi-01",
       capabilities: needs,
       inventory: () => Promise.resolve({ architecture: "arm64", capabilities: [], facts: {} }),
@@ -114,7 +107,7 @@ function needsAt(root: string): PodmanV0Needs {
   const bootId = "00000000-0000-4000-8000-000000000001";
   const folder = join(root, STATE);
   return {
-    podman: connectPodman({ socketPath: join(root, "podman.sock") }),
+    podman: connectPodman({ socketPath: join(root, "podman.sock"), user: APPLICATION.user }),
     networkRemains: { runFolder: join(root, "run"), onLost: () => undefined },
     device: { id: "pi-01", labels: { site: "vienna" }, bootId },
     journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),

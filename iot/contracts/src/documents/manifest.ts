@@ -19,8 +19,6 @@ export const ManifestEntry = z.looseObject({
   commit: z.optional(z.string()),
   /** RFC 3339; creation of the source object. Of two that claim one name, the older keeps it. */
   createdAt: z.optional(z.string()),
-  restartedAt: z.optional(z.string()),
-  paused: z.optional(z.boolean()),
 });
 export type ManifestEntry = z.output<typeof ManifestEntry>;
 

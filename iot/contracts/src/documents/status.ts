@@ -1,7 +1,8 @@
-// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The server's time stamp, not the
-// device's clock, says how old it is.
+// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The
+// server's time stamp, not the device's clock, says how old it is. A device may be newer or older
+// than its readers. So a phase is text, and each deployment's report is read by itself: one that
+// cannot be read does not hide the others.
 
-import { PHASES } from "@harmony/core";
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
@@ -14,7 +15,10 @@ export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds
   return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
 }
 
-const Phase = z.enum(PHASES);
+/**
+ * One of core's PHASES. One of a later version is neither success nor failure, and shown as it is.
+ */
+const Phase = z.string();
 
 const ServiceStatus = z.looseObject({
   name: z.string(),
@@ -45,6 +49,25 @@ export const DeploymentReport = z.looseObject({
 });
 export type DeploymentReport = z.output<typeof DeploymentReport>;
 
+/** The phase of a report that cannot be read. No device writes it. */
+export const UNREADABLE_PHASE = "Unreadable";
+
+/**
+ * What stands in the place of a report that cannot be read. It names the field and no more, because
+ * a hostile status has thousands of them.
+ */
+function unreadableReport(field: string): DeploymentReport {
+  return {
+    phase: UNREADABLE_PHASE,
+    reason: "InvalidReport",
+    message: `what the device says of it cannot be read (${field} is wrong or missing); its agent may be of another version`,
+    since: "",
+    desiredRevision: null,
+    runningRevision: null,
+    services: [],
+  };
+}
+
 export const DeviceStatus = z.looseObject({
   device: DnsLabel,
   agentVersion: z.string(),
@@ -57,6 +80,9 @@ export const DeviceStatus = z.looseObject({
   manifestRevision: z.nullable(z.number()),
   /** What keeps the whole device from following, e.g. a manifest that does not parse; absent when all is well. */
   problem: z.optional(z.looseObject({ reason: z.string(), message: z.string(), since: z.string() })),
-  deployments: z.record(DnsLabel, DeploymentReport),
+  deployments: z.record(
+    DnsLabel,
+    z.catch(DeploymentReport, (found) => unreadableReport(found?.error.issues[0]?.path.join(".") || "it")),
+  ),
 });
 export type DeviceStatus = z.output<typeof DeviceStatus>;

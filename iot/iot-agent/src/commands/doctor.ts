@@ -136,7 +136,7 @@ function isOneOf(uids: readonly (number | null)[]): boolean {
 }
 
 async function infoOf(socketPath: string, signal: AbortSignal): Promise<Info | Error> {
-  return connectPodman({ socketPath })
+  return connectPodman({ socketPath, user: AGENT_USER })
     .info(signal)
     .catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
 }

@@ -4,7 +4,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { connectPodman, flushAll } from "@harmony/podman";
 import { errorText, UserError } from "@harmony/runtime";
-import { Done } from "@iot/contracts";
+import { Done, IOT_AGENT } from "@iot/contracts";
 import { AgentNotRunning } from "./agent/agent-client.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { type Command, parseCommandLine } from "./command.ts";
@@ -22,7 +22,7 @@ export const load: Command = {
     const handle = await openToRead(file);
     becomeAgentUser();
     const socket = await podmanSocket(at);
-    const names = await connectPodman({ socketPath: socket }).loadImage(handle.createReadStream(), at.signal);
+    const names = await connectPodman({ socketPath: socket, user: IOT_AGENT.user }).loadImage(handle.createReadStream(), at.signal);
     // Podman does not: without it a power cut right after can leave parts of it.
     await flushAll(at.signal);
     at.write(`loaded ${names.length === 0 ? "an image without a name" : names.join(", ")}\n`);

@@ -63,6 +63,22 @@ test("status says of what runs why no manifest names it, and nothing else of wha
   expect(shown).toMatch(/^a +Running +0 s\nb +Running +0 s\n {4}running x:1; it stays$/m);
 });
 
+test("the stages of a plan are shown if they are asked for", () => {
+  const report = { phase: "Running", reason: "", message: "so", since: "", desiredRevision: 1, runningRevision: 1, services: [] } as const;
+  const answer = { device: "pi-1", deployment: "hello", report: { ...report, services: [] }, observed: [], planned: [], blocked: [] };
+  const stages = [
+    { name: "start-services", outcome: "acted", why: "a container is down" },
+    { name: "pull-images", outcome: "stoodBack", why: "no image is to be pulled" },
+  ];
+  const shown = (of: typeof stages | undefined) =>
+    renderExplanation({ ...answer, ...(of === undefined ? {} : { stages: of }) }, { width: 100, nowMs: 0 });
+  expect(shown(stages)).toContain(
+    "Stages of the planner:\n  start-services  acted: a container is down\n  pull-images     stood back: no image is to be pulled\n",
+  );
+  expect(shown([])).toContain("Stages of the planner:\n  none:");
+  expect(shown(undefined)).not.toContain("Stages");
+});
+
 test("who is not in the group, and who was not yet when he logged in", () => {
   const groups = "root:x:0:\niot-agent:x:1000:ana,ben\n";
   const members = membersOf(groups, "iot-agent");

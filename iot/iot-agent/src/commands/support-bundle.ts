@@ -6,7 +6,8 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { LABELS } from "@harmony/podman";
+import { labelsOf } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
 import { errorText, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as toml from "smol-toml";
@@ -182,7 +183,10 @@ async function versions(program: (argv: readonly string[]) => Promise<string>): 
 
 /** A Score may carry whole files of configuration; which revision it is of stands beside it. Pure. */
 export function withoutScore(inspected: string): string {
-  return inspected.replaceAll(new RegExp(`("${LABELS.score.replaceAll(".", "\\.")}":\\s*)"(?:[^"\\\\]|\\\\.)*"`, "g"), '$1"[left out]"');
+  return inspected.replaceAll(
+    new RegExp(`("${labelsOf(IOT_AGENT).score.replaceAll(".", "\\.")}":\\s*)"(?:[^"\\\\]|\\\\.)*"`, "g"),
+    '$1"[left out]"',
+  );
 }
 
 /** Pure. */

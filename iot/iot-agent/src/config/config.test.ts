@@ -49,7 +49,9 @@ describe("the configuration", () => {
       GOOD.replace(
         "[credentials]",
         'state_dir = "/data"\nstatus_interval_seconds = 300\nrelist_interval_seconds = 5\n[agent.labels]\nsite = "lab"\n[credentials]',
-      ) + '[podman]\nsocket = "/p.sock"\n',
+      ) +
+        "connect_timeout_seconds = 20\n" +
+        '[podman]\nsocket = "/p.sock"\n',
       { STATE_DIRECTORY: "/var/lib/private:/b" },
     );
     expect(config).toMatchObject({
@@ -58,6 +60,7 @@ describe("the configuration", () => {
       relistIntervalMs: 5_000,
       labels: { site: "lab" },
       podmanSocket: "/p.sock",
+      natsConnectTimeoutMs: 20_000,
     });
     expect(read(GOOD, { STATE_DIRECTORY: "/var/lib/private:/b" }).config.stateDir).toBe("/var/lib/private");
   });
@@ -65,7 +68,9 @@ describe("the configuration", () => {
   test("passes over a section of a later version, and warns of a key that it does not know", () => {
     const { config, warnings } = read(`${GOOD.replace("[nats]", "[nats]\nurl = 'x'")}[zitadel]\nanything = 1\n`);
     expect(config.device).toBe("pi-demo-01");
-    expect(warnings).toEqual(["config.toml: nats.url: is not a known key and is passed over; known are urls, ca_file"]);
+    expect(warnings).toEqual([
+      "config.toml: nats.url: is not a known key and is passed over; known are urls, ca_file, connect_timeout_seconds",
+    ]);
   });
 
   test.each([

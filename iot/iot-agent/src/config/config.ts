@@ -39,7 +39,11 @@ const SECTIONS = {
     labels: z.optional(z.record(z.string(), z.string())),
   }),
   credentials: z.looseObject({ type: z.literal("toml-shared"), nats_user: z.string(), nats_pass: z.string() }),
-  nats: z.looseObject({ urls: z.array(NatsUrl).check(z.minLength(1)), ca_file: z.optional(AbsolutePath) }),
+  nats: z.looseObject({
+    urls: z.array(NatsUrl).check(z.minLength(1)),
+    ca_file: z.optional(AbsolutePath),
+    connect_timeout_seconds: z.optional(Seconds),
+  }),
   podman: z.optional(z.looseObject({ socket: z.optional(z.string()) })),
   policy: z.optional(
     z.looseObject({
@@ -56,7 +60,7 @@ const ConfigFile = z.looseObject(SECTIONS);
 const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
   agent: ["device_id", "state_dir", "run_dir", "secrets_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
-  nats: ["urls", "ca_file"],
+  nats: ["urls", "ca_file", "connect_timeout_seconds"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
 };
@@ -81,6 +85,8 @@ export interface AgentConfig {
   readonly natsUrls: readonly string[];
   /** PEM of who signs the server's certificate; undefined: those that Node knows. */
   readonly natsCaFile: string | undefined;
+  /** How long one attempt to connect may take; undefined: as messaging has it. */
+  readonly natsConnectTimeoutMs: number | undefined;
   /** Of the user that the agent runs as. */
   readonly userRunDir: string;
   readonly podmanSocket: string;
@@ -96,21 +102,39 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws UserError with EX_CONFIG: one line that says what to put right. */
 export async function readConfig(file: string, env: Environment): Promise<ConfigRead> {
-  let text: string;
-  let mode: number;
+  const { text, mode } = await readConfigFile(file);
+  const { config, warnings } = parseConfig(text, { file, env });
+  if ((mode & 0o004) === 0) return { config, warnings };
+  const open = `${file}: every user of this machine can read it, and it holds a password: chmod o-r ${file}`;
+  return { config, warnings: [open, ...warnings] };
+}
+
+/**
+ * Only the section of credentials: a mistake elsewhere keeps nobody from connecting. @throws
+ * UserError
+ */
+export async function readCredentials(file: string): Promise<TomlSharedCredentials> {
+  const { text } = await readConfigFile(file);
+  const parsed = parse(z.looseObject({ credentials: SECTIONS.credentials }), parseToml(text, file));
+  if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
+  return asCredentials(parsed.value.credentials);
+}
+
+async function readConfigFile(file: string): Promise<{ readonly text: string; readonly mode: number }> {
   try {
     // A pipe in its place would never end.
     const flag = constants.O_RDONLY | constants.O_NONBLOCK;
-    [text, { mode }] = await Promise.all([readFile(file, { encoding: "utf8", flag }), stat(file)]);
+    const [text, { mode }] = await Promise.all([readFile(file, { encoding: "utf8", flag }), stat(file)]);
+    return { text, mode };
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "this user may not read it" : String(cause);
     throw new UserError(`${file}: cannot read the configuration: ${why}; --config names another file`, EX_CONFIG, { cause });
   }
-  const { config, warnings } = parseConfig(text, { file, env });
-  if ((mode & 0o004) === 0) return { config, warnings };
-  const open = `${file}: every user of this machine can read it, and it holds a password: chmod o-r ${file}`;
-  return { config, warnings: [open, ...warnings] };
+}
+
+function asCredentials({ type, nats_user, nats_pass }: z.output<typeof SECTIONS.credentials>): TomlSharedCredentials {
+  return { type, natsUser: nats_user, natsPass: nats_pass };
 }
 
 export function parseConfig(text: string, { file, env }: { readonly file: string; readonly env: Environment }): ConfigRead {
@@ -134,9 +158,10 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
     },
     statusIntervalMs: (agent.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
     relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
-    credentials: { type: credentials.type, natsUser: credentials.nats_user, natsPass: credentials.nats_pass },
+    credentials: asCredentials(credentials),
     natsUrls: nats.urls,
     natsCaFile: nats.ca_file,
+    natsConnectTimeoutMs: nats.connect_timeout_seconds === undefined ? undefined : nats.connect_timeout_seconds * 1_000,
     userRunDir,
     podmanSocket: podman?.socket ?? `${userRunDir}/podman/podman.sock`,
   };

@@ -1,25 +1,42 @@
-// Where the agent's credentials come from: a port, so that a later source (a token, an OpenBao) changes nothing else.
+// What the agent shows to NATS: the user and the password of its configuration, read anew at each
+// dial, so that a file that was changed is followed without a restart. A file that cannot be read
+// while the agent runs does not cut the device off: what it said last is shown, and the log says
+// so.
 
-import type { Log } from "@harmony/runtime";
-import type { TomlSharedCredentials } from "./config.ts";
+import { errorText, type Log } from "@harmony/runtime";
+import type { DeviceId } from "@iot/contracts";
+import { asCredential, type CredentialSource } from "@iot/messaging/device";
+import { readCredentials, type TomlSharedCredentials } from "./config.ts";
 
-export interface NatsCredentials {
-  readonly user: string;
-  readonly pass: string;
+export interface TomlCredentialsOptions {
+  readonly file: string;
+  readonly device: DeviceId;
+  readonly log: Log;
 }
 
-export interface CredentialSource {
-  natsCredentials(signal: AbortSignal): Promise<NatsCredentials>;
-}
-
-/** One user for the whole fleet, from the configuration. */
-export function tomlShared(credentials: TomlSharedCredentials, log: Log): CredentialSource {
+export function tomlCredentials({ file, device, log }: TomlCredentialsOptions): CredentialSource {
+  let last: TomlSharedCredentials | null = null;
+  let warned = "";
   return {
-    natsCredentials: () => {
-      log.info("the NATS user is shared: every device that has this credential has the rights of all of them", {
-        user: credentials.natsUser,
-      });
-      return Promise.resolve({ user: credentials.natsUser, pass: credentials.natsPass });
+    current: async () => {
+      const before = last;
+      try {
+        last = await readCredentials(file);
+        warned = "";
+      } catch (error) {
+        if (last === null) throw error;
+        const message = errorText(error);
+        if (message !== warned) log.warn("the credentials cannot be read; those that were read last are shown to NATS", { error: message });
+        warned = message;
+      }
+      const { natsUser: user, natsPass: pass } = last;
+      // Only the server knows who else has this user. In iot/deploy/nats a device's own is named
+      // after it.
+      if (user !== device && user !== before?.natsUser)
+        log.info("the NATS user is not named as this device is: if other devices have it too, each has the rights of all of them", {
+          user,
+        });
+      return asCredential({ user, pass });
     },
   };
 }

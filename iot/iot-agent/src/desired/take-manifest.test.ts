@@ -35,6 +35,12 @@ describe("a manifest", () => {
       manifest({ a: { ...entry(3), generation: 2 } }),
       { fetch: ["a"], touch: ["a"] },
     ],
+    [
+      "with a field of a later version changes nothing but that it is looked at",
+      { a: record(3) },
+      manifest({ a: { ...entry(3), signature: "s" } }),
+      { fetch: [], remove: [], touch: ["a"], kept: [] },
+    ],
     ["that does not name one of its source removes it", { a: record(3) }, manifest({}), { remove: ["a"], kept: [] }],
     [
       "keeps what is of a source that has not written",
@@ -53,6 +59,11 @@ describe("a manifest", () => {
     ],
   ])("%s", (_, before, after, expected) => {
     expect(takeManifest(records(before), after, still)).toMatchObject(expected);
+  });
+
+  test("keeps the fields of a later version with the entry", () => {
+    const later = { ...entry(3), signature: { by: "ann", over: 3 } };
+    expect(takeManifest(records({ a: record(3) }), manifest({ a: later }), still).records.get(asDeploymentName("a"))?.entry).toEqual(later);
   });
 
   test("keeps the Score in hand until the new one is read", () => {

@@ -26,8 +26,8 @@ export function localActions(parts: {
     status: () => ({ ...status(), connection: connection.shown() }),
     history: () => history.entries(),
     explain: async (deployment, signal) => {
-      const { observed, planned, blocked } = await lookNow(workers, deployment, signal);
-      return { device, deployment, report: reports.current().get(deployment) ?? NOT_YET, observed, planned, blocked };
+      const seen = await lookNow(workers, deployment, signal);
+      return { device, deployment, report: reports.current().get(deployment) ?? NOT_YET, ...seen };
     },
     hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
@@ -45,17 +45,18 @@ async function lookNow(
   workers: Pick<Workers, "explain">,
   name: DeploymentName,
   signal: AbortSignal,
-): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked">> {
+): Promise<Pick<LocalExplanation, "observed" | "planned" | "blocked" | "stages">> {
   try {
-    const { observed, planned, blocked } = (await workers.explain(name, signal)) ?? NOTHING_SEEN;
-    return { observed: [...observed], planned: [...planned], blocked: blocked.map((each) => ({ ...each })) };
+    const { observed, planned, blocked, stages = [] } = (await workers.explain(name, signal)) ?? NOTHING_SEEN;
+    const shown = { observed: [...observed], planned: [...planned], blocked: blocked.map((each) => ({ ...each })) };
+    return stages.length === 0 ? shown : { ...shown, stages: stages.map((each) => ({ ...each })) };
   } catch (error) {
     signal.throwIfAborted();
     return { ...NOTHING_SEEN, blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
   }
 }
 
-const NOTHING_SEEN = { observed: [], planned: [], blocked: [] };
+const NOTHING_SEEN = { observed: [], planned: [], blocked: [], stages: [] };
 
 const NOT_YET: DeploymentReport = {
   phase: "Pending",

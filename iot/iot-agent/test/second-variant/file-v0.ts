@@ -3,7 +3,15 @@
 
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Desired, type Plan, reconcile, type Reconciler, type ScoreVariant, type Topology, type WorkloadReport } from "@harmony/core";
+import {
+  type Desired,
+  type Plan,
+  reconcile,
+  type Reconciler,
+  type ResidentVariant,
+  type Topology,
+  type WorkloadReport,
+} from "@harmony/core";
 import { parse, parseJson } from "@harmony/schema";
 import { eventually } from "@iot/testkit";
 import * as z from "zod/mini";
@@ -27,7 +35,7 @@ interface Snapshot {
 }
 
 /** `type` also names the files, so that two variants on one folder do not see each other's. */
-export function fileVariant(type: string): ScoreVariant<{ folder: string }, FileV0> {
+export function fileVariant(type: string): ResidentVariant<{ folder: string }, FileV0> {
   return {
     type,
     parse: (data) => parse(FileV0, data),

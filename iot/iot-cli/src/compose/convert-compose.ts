@@ -4,13 +4,15 @@
 
 import { formatPath } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
-import { API_VERSION, DEPLOYMENT_KIND } from "@iot/contracts";
+import { API_VERSION, DEPLOYMENT_KIND, IOT_AGENT } from "@iot/contracts";
 import { Document, isScalar, Scalar, visit } from "yaml";
 import { readComposeFile } from "./compose-file.ts";
 import type { ReadBeside } from "./compose-mounts.ts";
 import { serviceOf } from "./compose-service.ts";
 import { dnsLabelOf } from "./compose-values.ts";
 import { type ComposeMap, isMap, mapOf, type Note, textOf } from "./notes.ts";
+
+const PODMAN_V0 = podmanV0(IOT_AGENT);
 
 export interface ConvertOptions {
   /** For messages. */
@@ -47,7 +49,7 @@ export function convertCompose(text: string, options: ConvertOptions): Converted
     apiVersion: API_VERSION,
     kind: DEPLOYMENT_KIND,
     metadata: { name: dnsLabelOf(textOf(compose["name"]) ?? options.name) ?? "deployment" },
-    spec: { targetDevices: [options.device], score: { type: podmanV0.type, data } },
+    spec: { targetDevices: [options.device], score: { type: PODMAN_V0.type, data } },
   };
   return { text: yamlText(deployment), notes };
 }
@@ -56,7 +58,7 @@ function withoutRefused(data: ComposeMap, tell: (path: string, message: string) 
   let now: unknown = data;
   // Each turn takes something out, and what is left is no larger.
   for (let turns = 0; turns < 100; turns += 1) {
-    const parsed = podmanV0.parse(now);
+    const parsed = PODMAN_V0.parse(now);
     const issue = parsed.ok ? undefined : parsed.issues.at(-1);
     if (issue === undefined || issue.path.length < 3) {
       if (issue !== undefined) tell("services", issue.message);

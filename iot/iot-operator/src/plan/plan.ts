@@ -179,7 +179,7 @@ function entryFor(
   at: { revision: number; sourceId: string },
 ): ManifestEntry {
   const { uid, generation, namespace, createdAt, commit } = deployment;
-  // Fields that others set on it (restartedAt, paused, later ones) live as long as the object.
+  // Fields that others set on it live as long as the object.
   const { commit: _, ...kept } = entry?.uid === uid ? entry : {};
   return {
     ...kept,

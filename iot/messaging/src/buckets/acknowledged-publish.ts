@@ -30,17 +30,25 @@ export interface PublishOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface BucketWrite {
+  readonly bucket: BucketName;
+  /** Of the entry. */
+  readonly subject: string;
+  /** Where it is sent, when that is another subject. */
+  readonly sentTo?: string;
+}
+
 /** `Conflict` when the headers expect a sequence that is no longer the last. @throws MessagingError */
 export async function publishAcknowledged(
   messaging: Messaging,
-  { bucket, subject }: { readonly bucket: BucketName; readonly subject: string },
+  { bucket, subject, sentTo = subject }: BucketWrite,
   payload: string,
   options: PublishOptions = {},
 ): Promise<PublishResult> {
   const what = `failed to write "${subject}"`;
   const headers = newHeaders();
   for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
-  const answer = await request(messaging, subject, payload, {
+  const answer = await request(messaging, sentTo, payload, {
     what,
     headers,
     readAnswer: (message) => readAcknowledgement(bucket, message),

@@ -1,9 +1,9 @@
-// The last entry under one key, by a direct get with the subject appended: the only read that a permission can scope to one device,
-// answered by any replica, without a consumer. A delete or purge marker counts as absent, but has a sequence. An entry names its subject,
-// and only the one that was asked for is taken. A refusal names none: it may be to somebody else's question, and is taken when no entry
-// follows.
+// The last entry under one key, by a direct get with the subject appended: the only read that a
+// permission can scope to one device, answered by any replica, without a consumer; it may be asked
+// under another name (stores/device-names.ts). A delete or purge marker counts as absent, but has a
+// sequence. An entry names its subject, and only the one that was asked for is taken. A refusal
+// names none: it may be to somebody else's question, and is taken when no entry follows.
 
-import { type BucketName, directGetSubject } from "@iot/contracts";
 import type { Msg } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
@@ -15,10 +15,17 @@ export type DirectEntry =
   /** `sequence`: that of the marker; 0 when the server says that there was never anything. */
   | { readonly kind: "absent"; readonly sequence: number };
 
+export interface DirectGet {
+  /** Of the entry. */
+  readonly subject: string;
+  /** Where it is asked for. */
+  readonly asked: string;
+}
+
 /** @throws MessagingError, or the signal's reason. */
-export async function directGet(messaging: Messaging, bucket: BucketName, subject: string, signal: AbortSignal): Promise<DirectEntry> {
+export async function directGet(messaging: Messaging, { subject, asked }: DirectGet, signal: AbortSignal): Promise<DirectEntry> {
   const what = `failed to read "${subject}"`;
-  const answer = await request(messaging, directGetSubject(bucket, subject), "", {
+  const answer = await request(messaging, asked, "", {
     what,
     signal,
     readAnswer: (message) => readEntry(subject, message) ?? readRefusal(message),

@@ -9,6 +9,7 @@ import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
 import { type ConnectionState, explainConnectError, explainWithoutTrying, type Explanation, shownServers } from "./connection-state.ts";
+import { type CredentialSource, DialCredentials } from "./credentials.ts";
 import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
@@ -18,8 +19,8 @@ import { tlsSettings } from "./tls-settings.ts";
 export interface ConnectOptions {
   /** `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server without TLS is not talked to. */
   readonly servers: readonly string[];
-  readonly user?: string | undefined;
-  readonly pass?: string | undefined;
+  /** Asked at each dial; without it nothing is shown to the server. */
+  readonly credentials?: CredentialSource | undefined;
   /** PEM of who signs the server's certificate, in place of those that Node knows, read at each attempt: a server without TLS is not talked to. */
   readonly caFile?: string | undefined;
   /** Shown by the server's monitoring. */
@@ -36,18 +37,21 @@ export interface ConnectOptions {
    * than that may ping seldom: an answer that does not come is found sooner (`doubt`).
    */
   readonly pingIntervalMs?: number;
-  /** How long one attempt may take: 10 s. */
-  readonly timeoutMs?: number;
+  /** How long one attempt may take, from the dial to the server's word: 10 s. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly log: Log;
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
   lost(): AbortSignal;
   /** Called once for a connection that came back, however often it was tried or flapped. Returns what ends that. */
   onReconnect(callback: () => void): () => void;
+  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  mayBeRefused(subject: string): void;
   /** No answer came in time: the connection proves that it is alive, or is given up for a new one. */
   doubt(): void;
   close(): Promise<void>;
@@ -76,6 +80,7 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   };
   options.onState?.({ kind: "connecting", ...about, message: `connecting to NATS at ${about.server}` });
   const pacer = new DialPacer();
+  const credentials = new DialCredentials(options.credentials);
   for (;;) {
     // A network that is down lets an attempt hang, and what a look at it says need not wait for that.
     const early = setTimeout(() => {
@@ -83,10 +88,10 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
       if (known !== null) tell(known);
     }, TELL_EARLY_AFTER_MS);
     try {
-      return await open(options);
+      return await open(options, credentials);
     } catch (error) {
       signal.throwIfAborted();
-      tell(explainConnectError(error, options));
+      tell(explainConnectError(error, { ...options, user: credentials.user }));
     } finally {
       clearTimeout(early);
     }
@@ -94,12 +99,14 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   }
 }
 
-async function open(options: ConnectOptions): Promise<Messaging> {
+async function open(options: ConnectOptions, credentials: DialCredentials): Promise<Messaging> {
   let connection: NatsConnection | undefined;
-  const pacing = createReconnectPacing(() => connection?.getServers()[0]?.lastConnect ?? 0, systemClock);
+  const lastDialMs = (): number => connection?.getServers()[0]?.lastConnect ?? 0;
+  const pacing = createReconnectPacing(lastDialMs, systemClock, Math.random, () => credentials.isReady());
+  await credentials.ask(options.signal);
   connection = await dial(
     {
-      ...settings(options),
+      ...settings(options, credentials),
       maxReconnectAttempts: -1,
       // Else two refusals in a row close the client for ever.
       ignoreAuthErrorAbort: true,
@@ -108,7 +115,7 @@ async function open(options: ConnectOptions): Promise<Messaging> {
     options.signal,
   );
   pacing.connected();
-  return new WatchedConnection(connection, options, pacing);
+  return new WatchedConnection({ connection, options, pacing, credentials });
 }
 
 async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
@@ -121,8 +128,8 @@ async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promis
   }
 }
 
-function settings(options: ConnectOptions): NodeConnectionOptions {
-  const { servers, user, pass, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
+function settings(options: ConnectOptions, { authenticator }: DialCredentials): NodeConnectionOptions {
+  const { servers, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
   const tls = tlsSettings(options);
   return {
     servers: [...servers],
@@ -131,20 +138,30 @@ function settings(options: ConnectOptions): NodeConnectionOptions {
     pingInterval: pingIntervalMs,
     maxPingOut: PINGS_OUTSTANDING,
     noAsyncTraces: true,
+    authenticator,
     ...(tls === undefined ? {} : { tls }),
-    ...(user === undefined ? {} : { user }),
-    ...(pass === undefined ? {} : { pass }),
     ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),
   };
+}
+
+interface Watched {
+  readonly connection: NatsConnection;
+  readonly options: ConnectOptions;
+  readonly pacing: ReconnectPacing;
+  readonly credentials: DialCredentials;
 }
 
 class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly log: Log;
   readonly #options: ConnectOptions;
   readonly #pacing: ReconnectPacing;
+  readonly #credentials: DialCredentials;
+  readonly #endRenewals: () => void;
   readonly #callbacks = new Set<() => void>();
   readonly #refused = new Set<string>();
+  readonly #mayBeRefused = new Set<string>();
   #isForeignAnswerLogged = false;
   #state: ConnectionState;
   #present = new AbortController();
@@ -152,10 +169,14 @@ class WatchedConnection implements Messaging {
   #stale: NodeJS.Timeout | undefined;
   #proof: NodeJS.Timeout | undefined;
   #recovery: AbortController | null = null;
+  #isRenewing = false;
 
-  constructor(connection: NatsConnection, options: ConnectOptions, pacing: ReconnectPacing) {
+  constructor({ connection, options, pacing, credentials }: Watched) {
     this.connection = connection;
+    this.#credentials = credentials;
+    this.#endRenewals = credentials.onChange(() => this.#renew());
     this.#options = options;
+    this.log = options.log;
     this.#pacing = pacing;
     const ownPrefix = options.device === undefined ? null : inboxPrefix(options.device);
     this.replies = new Replies(connection, ownPrefix, (subject) => this.#logForeignAnswer(subject));
@@ -176,6 +197,10 @@ class WatchedConnection implements Messaging {
     return () => this.#callbacks.delete(callback);
   }
 
+  mayBeRefused(subject: string): void {
+    this.#mayBeRefused.add(subject);
+  }
+
   doubt(): void {
     if (this.#proof !== undefined || this.#state.kind !== "connected") return;
     this.#proof = setTimeout(() => socketOf(this.connection)?.destroy(), PROOF_WITHIN_MS);
@@ -189,6 +214,7 @@ class WatchedConnection implements Messaging {
 
   async close(): Promise<void> {
     this.#callbacks.clear();
+    this.#endRenewals();
     clearTimeout(this.#proof);
     clearTimeout(this.#settle);
     clearTimeout(this.#stale);
@@ -246,16 +272,25 @@ class WatchedConnection implements Messaging {
 
   #lost(): void {
     const message = `lost the connection to NATS at ${shownServers(this.#options)}; trying again`;
-    this.#disconnected(explainWithoutTrying(this.#options) ?? { reason: "Lost", message });
+    if (!this.#isRenewing) this.#disconnected(explainWithoutTrying(this.#options) ?? { reason: "Lost", message });
+    this.#isRenewing = false;
     this.#present.abort(new MessagingError("NotConnected", message));
     this.#recovery?.abort(new Error("lost again"));
     this.#recovery = new AbortController();
     this.#recover(this.#recovery.signal).catch(() => undefined);
   }
 
+  /** Another credential is there: a new connection, which is no loss to tell of. */
+  #renew(): void {
+    if (this.#state.kind !== "connected") return;
+    this.#isRenewing = true;
+    this.connection.reconnect().catch(() => undefined);
+  }
+
   #back(): void {
     this.#recovery?.abort(new Error("connected"));
     this.#recovery = null;
+    this.#isRenewing = false;
     this.#pacing.connected();
     this.#refused.clear();
     this.#isForeignAnswerLogged = false;
@@ -270,18 +305,24 @@ class WatchedConnection implements Messaging {
   /** Dials by a connection of its own until one gets through, tells why each did not, and then lets the client dial. Rejects when aborted. */
   async #recover(signal: AbortSignal): Promise<never> {
     const pacer = new DialPacer();
+    const explained = (error: unknown): void => {
+      signal.throwIfAborted();
+      this.#disconnected(explainConnectError(error, { ...this.#options, user: this.#credentials.user }));
+    };
+    // For the client's own first dial.
+    await this.#credentials.ask(signal).catch(explained);
     await systemClock.sleep(DIAGNOSE_AFTER_MS, signal);
     for (;;) {
       await pacer.pause(signal);
       try {
-        const probe = await dial({ ...settings(this.#options), reconnect: false }, signal);
+        await this.#credentials.ask(signal);
+        const probe = await dial({ ...settings(this.#options, this.#credentials), reconnect: false }, signal);
         await probe.close();
         this.#pacing.release(this.connection.getServers().length);
         // When the client gets through too, this is aborted.
         await systemClock.sleep(CLIENT_DIALS_WITHIN_MS, signal);
       } catch (error) {
-        signal.throwIfAborted();
-        this.#disconnected(explainConnectError(error, this.#options));
+        explained(error);
       }
     }
   }
@@ -300,7 +341,7 @@ class WatchedConnection implements Messaging {
     if (!(error instanceof errors.PermissionViolationError)) return;
     this.replies.refuse(error);
     const { operation, subject } = error;
-    if (this.#refused.has(`${operation} ${subject}`)) return;
+    if (this.#mayBeRefused.has(subject) || this.#refused.has(`${operation} ${subject}`)) return;
     this.#refused.add(`${operation} ${subject}`);
     this.#options.log.warn("NATS does not permit a subject to this user", { operation, subject });
   }

@@ -3,6 +3,7 @@
 // is dial-pacer.ts's, what this machine sees of its own network local-network.ts's.
 
 import { errors } from "@nats-io/nats-core";
+import { CredentialsUnavailable } from "./credentials.ts";
 import { nameServers, readLocalNetwork } from "./local-network.ts";
 
 export type DisconnectedReason =
@@ -15,6 +16,8 @@ export type DisconnectedReason =
   | "Refused"
   | "NoAnswer"
   | "WrongCredentials"
+  /** What would be shown to the server cannot be had. */
+  | "CredentialsUnavailable"
   | "Tls"
   /** The server's certificate is not valid yet by this machine's clock. */
   | "ClockBehind"
@@ -57,6 +60,8 @@ export interface Surroundings {
 }
 
 export function explainConnectError(error: unknown, target: ConnectionTarget, around: Surroundings = lookAround()): Explanation {
+  if (error instanceof CredentialsUnavailable)
+    return { reason: "CredentialsUnavailable", message: `cannot connect to NATS at ${shownServers(target)}: ${error.message}` };
   const [reason, says, mend] = explain(error, target, around);
   return { reason, message: `cannot connect to NATS at ${shownServers(target)}: ${says}; ${mend}` };
 }

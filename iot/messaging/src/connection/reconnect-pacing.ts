@@ -21,6 +21,8 @@ export function createReconnectPacing(
   lastDialMs: () => number,
   clock: { monotonicMs(): number; now(): number },
   random: () => number = Math.random,
+  /** false: there is nothing yet to dial with. */
+  isReady: () => boolean = () => true,
 ): ReconnectPacing {
   let firstDialAtMs: number | null = null;
   let dialsLeft = 1;
@@ -28,7 +30,7 @@ export function createReconnectPacing(
     delayMs: () => {
       firstDialAtMs ??= clock.monotonicMs() + random() * FIRST_DELAY_MS;
       const remainingMs = Math.max(0, firstDialAtMs - clock.monotonicMs());
-      if (dialsLeft > 0 && remainingMs === 0) {
+      if (dialsLeft > 0 && remainingMs === 0 && isReady()) {
         dialsLeft -= 1;
         // The client dials when `last dial + delay <= now`; whatever the wall clock says, that is now.
         return -Infinity;

@@ -5,10 +5,12 @@
 import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { type DeploymentName, type DeviceId, Manifest, notifySubject, Score, subjects } from "@iot/contracts";
+import { type DeploymentName, type DeviceId, type DeviceSubjects, Manifest, Score, subjects } from "@iot/contracts";
+import type { Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { type DirectEntry, directGet } from "../buckets/direct-get.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
+import { deviceNames } from "./device-names.ts";
 
 export type UnreadableReason = "Timeout" | "PermissionDenied" | "NoStore" | "NotConnected";
 
@@ -25,7 +27,7 @@ export type ManifestRead =
 
 export type ScoreRead =
   /** `scoreString`: the bytes of the bucket, as text. */
-  | { readonly kind: "found"; readonly score: Score; readonly scoreString: string }
+  | { readonly kind: "found"; readonly scoreString: string }
   /** Read the manifest again. `revision` null: the key is absent. */
   | { readonly kind: "other-revision"; readonly revision: number | null }
   | { readonly kind: "unreadable"; readonly reason: UnreadableReason | "InvalidScore"; readonly message: string };
@@ -33,7 +35,10 @@ export type ScoreRead =
 export interface DeviceReader {
   readManifest(signal: AbortSignal): Promise<ManifestRead>;
   readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
-  /** Until aborted: the manifest may be at `sequence` now; null when the notice does not say. A notice of another subject is dropped. */
+  /**
+   * Until aborted: the manifest may be at `sequence` now; null when the notice does not say, or one
+   * may have been missed. A notice of another subject is dropped.
+   */
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }
 
@@ -43,12 +48,25 @@ const REREAD_EVERY_MS = 100;
 const ABSENT_AGAIN_MS = 500;
 
 export function openDeviceReader(messaging: Messaging, device: DeviceId): DeviceReader {
+  const names = deviceNames(messaging, device);
   let noticed: number | null = null;
 
-  const readFrom = async (subject: string, isThere: (sequence: number) => boolean, signal: AbortSignal): Promise<DirectEntry> => {
+  const read = (deployment: DeploymentName | null, signal: AbortSignal): Promise<DirectEntry> => {
+    const isManifest = deployment === null;
+    const subject = isManifest ? subjects.manifest(device) : subjects.score(device, deployment);
+    const askedBy = (named: DeviceSubjects): string => (isManifest ? named.manifest : named.score(deployment));
+    return names.ask(isManifest ? "manifest" : "score", (named) => directGet(messaging, { subject, asked: askedBy(named) }, signal));
+  };
+
+  /** `deployment` null: the manifest. */
+  const readFrom = async (
+    deployment: DeploymentName | null,
+    isThere: (sequence: number) => boolean,
+    signal: AbortSignal,
+  ): Promise<DirectEntry> => {
     const deadlineMs = systemClock.monotonicMs() + REPLICA_LAG_MS;
     for (;;) {
-      const entry = await directGet(messaging, "desired-state", subject, signal);
+      const entry = await read(deployment, signal);
       if (isThere(entry.sequence) || systemClock.monotonicMs() >= deadlineMs) return entry;
       await systemClock.sleep(REREAD_EVERY_MS, signal);
     }
@@ -62,11 +80,12 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
           awaited = noticed;
           return awaited === null || sequence >= awaited;
         };
-        let entry = await readFrom(subjects.manifest(device), isThere, signal);
-        if (entry.kind === "absent" && entry.sequence === 0) {
-          await systemClock.sleep(ABSENT_AGAIN_MS, signal);
-          entry = await readFrom(subjects.manifest(device), isThere, signal);
-        }
+        const listened = names.subjects;
+        let entry = await readFrom(null, isThere, signal);
+        const isFirstAbsent = entry.kind === "absent" && entry.sequence === 0;
+        if (isFirstAbsent) await systemClock.sleep(ABSENT_AGAIN_MS, signal);
+        // Notices of what was written before they come under the new names were not heard.
+        if (isFirstAbsent || names.subjects !== listened) entry = await readFrom(null, isThere, signal);
         // Also when it never came, as after a restore of the store: the next read does not wait for it again.
         if (noticed === awaited) noticed = null;
         if (entry.kind === "absent") return { kind: "absent" };
@@ -80,7 +99,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
 
     readScore: ({ deployment, revision }, signal) =>
       orUnreadable(signal, async () => {
-        const entry = await readFrom(subjects.score(device, deployment), (sequence) => sequence >= revision, signal);
+        const entry = await readFrom(deployment, (sequence) => sequence >= revision, signal);
         if (entry.kind === "absent") return { kind: "other-revision", revision: null };
         if (entry.sequence !== revision) return { kind: "other-revision", revision: entry.sequence };
         const score = parseJson(Score, entry.data);
@@ -88,20 +107,33 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
           const message = `the Score of "${deployment}" (revision ${revision}) cannot be read: ${formatIssues(score.issues)}`;
           return { kind: "unreadable", reason: "InvalidScore", message };
         }
-        return { kind: "found", score: score.value, scoreString: new TextDecoder().decode(entry.data) };
+        return { kind: "found", scoreString: new TextDecoder().decode(entry.data) };
       }),
 
     notices: (callback, signal) => {
       if (signal.aborted) return;
-      const subscription = messaging.connection.subscribe(notifySubject(device), {
-        callback: (error, message) => {
-          if (error !== null || message.headers?.get("Nats-Subject") !== subjects.manifest(device)) return;
-          const sequence = Number(message.headers.get("Nats-Sequence"));
-          noticed = Number.isSafeInteger(sequence) && sequence > 0 ? sequence : null;
-          callback(noticed);
-        },
-      });
-      signal.addEventListener("abort", () => subscription.unsubscribe(), { once: true });
+      const subscribe = (): Subscription =>
+        messaging.connection.subscribe(names.subjects.notice, {
+          callback: (error, message) => {
+            if (error !== null || message.headers?.get("Nats-Subject") !== subjects.manifest(device)) return;
+            const sequence = Number(message.headers.get("Nats-Sequence"));
+            noticed = Number.isSafeInteger(sequence) && sequence > 0 ? sequence : null;
+            callback(noticed);
+          },
+        });
+      let subscription = subscribe();
+      const ends = [
+        names.onMoved(() => {
+          subscription.unsubscribe();
+          subscription = subscribe();
+        }),
+        names.onAnsweredAgain(() => callback(null)),
+      ];
+      const end = (): void => {
+        for (const each of ends) each();
+        subscription.unsubscribe();
+      };
+      signal.addEventListener("abort", end, { once: true });
     },
   };
 }

@@ -4,6 +4,7 @@
 import { type DeviceId, type DeviceInventory, type DeviceStatus, subjects } from "@iot/contracts";
 import { publishAcknowledged } from "../buckets/acknowledged-publish.ts";
 import type { Messaging } from "../connection/connect.ts";
+import { deviceNames } from "./device-names.ts";
 
 export interface StatusWriter {
   /** Resolves when the server has it. @throws MessagingError, or the signal's reason. */
@@ -12,9 +13,11 @@ export interface StatusWriter {
 }
 
 export function openStatusWriter(messaging: Messaging, device: DeviceId): StatusWriter {
+  const names = deviceNames(messaging, device);
   const put = async (bucket: "status" | "inventory", document: unknown, signal: AbortSignal): Promise<void> => {
     const subject = subjects[bucket](device);
-    await publishAcknowledged(messaging, { bucket, subject }, JSON.stringify(document), { signal });
+    const text = JSON.stringify(document);
+    await names.ask(bucket, (named) => publishAcknowledged(messaging, { bucket, subject, sentTo: named[bucket] }, text, { signal }));
   };
   return {
     putStatus: (status, signal) => put("status", status, signal),

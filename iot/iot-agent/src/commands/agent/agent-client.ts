@@ -2,10 +2,11 @@
 // reasons, each with another remedy: the agent is not running, this user may not ask, or the agent
 // refused.
 
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import { type ClientRequest, request as httpRequest } from "node:http";
 import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 import { formatIssues } from "@harmony/core";
-import { UserError } from "@harmony/runtime";
+import { sendRequest, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { LOCAL_SOCKET_NAME, Refused } from "@iot/contracts";
 import type * as z from "zod/mini";
@@ -47,19 +48,15 @@ export function connectAgent(options: { readonly runDir: string }): AgentClient 
 }
 
 async function exchange(socketPath: string, { method, path, body }: AgentCall): Promise<{ status: number; text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const text = body === undefined ? "" : JSON.stringify(body);
   const headers = { host: "agent", "content-length": Buffer.byteLength(text) };
-  const request = httpRequest({ socketPath, method, path, headers, agent: false, timeout: ANSWER_WITHIN_MS });
-  request.once("response", resolve).once("error", reject);
-  request.once("timeout", () => request.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1_000} s`)));
-  request.end(text);
+  const open = (): ClientRequest => {
+    const request = httpRequest({ socketPath, method, path, headers, agent: false, timeout: ANSWER_WITHIN_MS });
+    return request.once("timeout", () => request.destroy(new Error(`no answer within ${ANSWER_WITHIN_MS / 1_000} s`)));
+  };
   try {
-    const response = await promise;
-    response.setEncoding("utf8");
-    let answer = "";
-    for await (const chunk of response) answer += String(chunk);
-    return { status: response.statusCode ?? 0, text: answer };
+    const response = await sendRequest(open, { body: text, isRepeatable: false });
+    return { status: response.statusCode ?? 0, text: await textOf(response) };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" || code === "ECONNREFUSED" || code === "ENOTDIR") throw new AgentNotRunning(socketPath, { cause: error });

@@ -5,7 +5,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, isIP } from "node:net";
 import { createLog, errorText } from "@harmony/runtime";
-import { connectMessaging } from "@iot/messaging/device";
+import { connectMessaging, fixedCredentials } from "@iot/messaging/device";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 import type { AgentConfig } from "../../config/config.ts";
@@ -71,8 +71,7 @@ export async function checkCredentials(config: AgentConfig): Promise<Finding> {
   try {
     const messaging = await connectMessaging({
       servers: config.natsUrls,
-      user,
-      pass,
+      credentials: fixedCredentials({ user, pass }),
       caFile: config.natsCaFile,
       name: `iot-agent doctor ${config.device}`,
       log: createLog({ name: "doctor", write: () => undefined }),

@@ -43,7 +43,7 @@ export interface KubernetesSourceOptions {
 
 /** Waits for the API server when it has to ask it for the id. @throws KubernetesError NotConfigured when no API server is configured. */
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {
-  const { log, signal, connection = connectKubernetes(loadKubernetesConfig()), clock = systemClock } = options;
+  const { log, signal, connection = connectKubernetes(loadKubernetesConfig(), "harmony-iot"), clock = systemClock } = options;
   signal.addEventListener("abort", () => connection.close(), { once: true });
   const id = options.id ?? (await clusterId(connection, { log, signal, clock }));
   const listeners = new Set<() => void>();

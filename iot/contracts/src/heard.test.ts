@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUCKETS } from "../buckets.ts";
+import { BUCKETS } from "./documents/buckets.ts";
 import { readInventory, readStatus } from "./heard.ts";
-import type { DeviceStatus } from "./status.ts";
+import type { DeviceStatus } from "./documents/status.ts";
 
 const since = "2026-01-01T00:00:00Z";
 const report = { phase: "Running" as const, reason: "Running", message: "", since, desiredRevision: 7, runningRevision: 7, services: [] };
@@ -41,6 +41,13 @@ describe("of a device's words", () => {
     ["an empty reason", "", "m", { reason: "InvalidReason", message: "m" }],
   ])("%s", (_what, reason, message, expected) => {
     expect(heard(reason, message)).toMatchObject([expected, expected]);
+  });
+
+  test("a phase that is not known is one plain word, of a deployment and of a service", () => {
+    const phase = `\u001b[2J${"Verifying".repeat(100)}\r\n`;
+    const read = readStatus(bytes(status({ deployments: { a: { ...report, phase, services: [{ name: "web", phase }] } } })));
+    const heardPhase = "Verifying".repeat(8).slice(0, 63).concat("…");
+    expect(read).toMatchObject({ ok: true, value: { deployments: { a: { phase: heardPhase, services: [{ phase: heardPhase }] } } } });
   });
 
   test("what is not known is dropped", () => {

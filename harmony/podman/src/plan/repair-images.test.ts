@@ -1,9 +1,10 @@
-// What is done for images before anything else, and what stands in the way of a service for the sake of its image.
+// What is done for images before anything else, and what stands in the way of a service for the
+// sake of its image.
 
 import { expect, test } from "vitest";
 import { container, desired, inWords, snapshot } from "../../test/scene.ts";
-import type { Incident } from "../images/damage.ts";
-import { type ImageCare, NO_CARE } from "../model/image-facts.ts";
+import type { Incident } from "../model/image-facts.ts";
+import { type ImageFacts, NO_IMAGE_FACTS } from "../model/image-facts.ts";
 import { imageReference } from "../model/names.ts";
 import { plan } from "./planner.ts";
 import { report } from "../report/report.ts";
@@ -14,14 +15,14 @@ const score = { services: [{ name: "web", image: "x:2" }] };
 const before = { services: [{ name: "web", image: "x:1" }] };
 const MB = 1_000_000;
 
-interface World extends Partial<ImageCare> {
+interface World extends Partial<ImageFacts> {
   readonly containers?: readonly Container[];
   readonly absent?: boolean;
 }
 
-function planned({ containers = [], absent = false, ...care }: World): { readonly steps: string[]; readonly blocked: string[] } {
+function planned({ containers = [], absent = false, ...imageFacts }: World): { readonly steps: string[]; readonly blocked: string[] } {
   const images = absent ? { absent: ["x:2"], images: ["x:1"] } : { images: ["x:1", "x:2"] };
-  const { steps, blocked } = plan(desired(score), snapshot({ ...images, containers, care: { ...NO_CARE, ...care } }));
+  const { steps, blocked } = plan(desired(score), snapshot({ ...images, containers, imageFacts: { ...NO_IMAGE_FACTS, ...imageFacts } }));
   return { steps: steps.map(inWords), blocked: blocked.map(({ reason, message }) => `${reason}: ${message}`) };
 }
 
@@ -29,7 +30,7 @@ function incident(next: Incident["next"], of = "app_web"): Readonly<Record<strin
   return { web: { detail: "layer not known", container: of, next, tried: [], foundMs: 0 } };
 }
 
-function room(freeBytes: number, neededBytes = 200 * MB): ImageCare["room"] {
+function room(freeBytes: number, neededBytes = 200 * MB): ImageFacts["room"] {
   return { [imageReference("x:2")]: { freeBytes, neededBytes } };
 }
 
@@ -81,7 +82,7 @@ test("a service may be called as what every object inherits", () => {
 });
 
 test("what the room is made for is said", () => {
-  const steps = plan(desired(score), snapshot({ images: ["x:2"], care: { ...NO_CARE, shortBytes: 1, unused } })).steps;
+  const steps = plan(desired(score), snapshot({ images: ["x:2"], imageFacts: { ...NO_IMAGE_FACTS, shortBytes: 1, unused } })).steps;
   expect(steps.map(doing)).toEqual([
     'removing image "a:1" (60 MB), which nothing uses, to make room for the containers of deployment "app"',
   ]);
@@ -94,9 +95,9 @@ test("a service that is there needs no room", () => {
 
 test("a container that serves is not removed with the damaged image of the next", () => {
   const own = [container("web", before), container("web", score, { name: "app_web.next", state: "created" })];
-  const care = { ...NO_CARE, incidents: incident("refetch", "app_web.next") };
-  const seen = snapshot({ images: ["x:1", "x:2"], containers: own, care });
-  expect(plan(desired(score), seen).steps).toMatchObject([{ kind: "mend", containers: ["app_web.next"] }]);
+  const imageFacts = { ...NO_IMAGE_FACTS, incidents: incident("refetch", "app_web.next") };
+  const seen = snapshot({ images: ["x:1", "x:2"], containers: own, imageFacts });
+  expect(plan(desired(score), seen).steps).toMatchObject([{ kind: "repairImage", containers: ["app_web.next"] }]);
 });
 
 test("too little room is said with its numbers, and what runs keeps running", () => {
@@ -109,7 +110,7 @@ test("too little room is said with its numbers, and what runs keeps running", ()
   ]);
 });
 
-test("what no cure has mended says so, and nothing is tried until it may be again", () => {
+test("what no repair has helped says so, and nothing is tried until it may be again", () => {
   const { steps, blocked } = planned({ incidents: incident("exhausted"), containers: [container("web", score, down)] });
   expect(steps).toEqual([]);
   expect(blocked).toEqual([expect.stringContaining("ImageDamaged: ")]);

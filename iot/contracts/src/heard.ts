@@ -4,9 +4,9 @@
 
 import { type Parsed, plainText } from "@harmony/core";
 import { parseJson, type SizeLimits } from "@harmony/schema";
-import { BUCKETS } from "../buckets.ts";
-import { DeviceInventory } from "./inventory.ts";
-import { type DeploymentReport, DeviceStatus } from "./status.ts";
+import { BUCKETS } from "./documents/buckets.ts";
+import { DeviceInventory } from "./documents/inventory.ts";
+import { type DeploymentReport, DeviceStatus } from "./documents/status.ts";
 
 /** Of a sentence for a person. */
 export const MESSAGE_CHARACTERS = 1024;
@@ -54,7 +54,7 @@ function heardStatus(status: DeviceStatus): DeviceStatus {
 function heardReport(report: DeploymentReport): DeploymentReport {
   const { phase, reason, message, since, desiredRevision, runningRevision, source, generation, services } = report;
   return {
-    phase,
+    phase: word(phase),
     reason: reasonWord(reason),
     message: sentence(message),
     since: word(since),
@@ -71,7 +71,7 @@ type ServiceStatus = DeploymentReport["services"][number];
 function heardService({ name: service, phase, image, imageDigest, health, restarts, startedAt }: ServiceStatus): ServiceStatus {
   return {
     name: name(service),
-    phase,
+    phase: word(phase),
     ...(image === undefined ? {} : { image: name(image) }),
     ...(imageDigest === undefined ? {} : { imageDigest: name(imageDigest) }),
     ...(health === undefined ? {} : { health: word(health) }),

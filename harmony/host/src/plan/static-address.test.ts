@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
-import { addressChange, type NetworkManagement } from "./static-address.ts";
+import type { NetworkManagement } from "../model/address-change.ts";
+import { APPLICATION } from "../../test/application.ts";
+import { addressChange } from "./static-address.ts";
 
 const WANTED = { address: "192.168.1.20/24", gateway: "192.168.1.1", dns: ["192.168.1.1", "9.9.9.9"] };
 const WRITTEN = "# Written by `iot provision`, which writes it again when it differs.\n";
 
-const kept = (manager: NetworkManagement, wanted = WANTED) => addressChange(manager, "eth0", wanted).files;
+const kept = (manager: NetworkManagement, wanted = WANTED) => addressChange(APPLICATION, { manager, link: "eth0", wanted }).files;
 
 test("for systemd-networkd", () => {
   const text = `${WRITTEN}[Match]\nName=eth0\n\n[Network]\nAddress=192.168.1.20/24\nGateway=192.168.1.1\nDNS=192.168.1.1\nDNS=9.9.9.9\n`;
@@ -40,7 +42,7 @@ dns=192.168.1.1;9.9.9.9;
 [ipv6]
 method=auto
 `;
-  const { files, trials } = addressChange("NetworkManager", "eth0", WANTED);
+  const { files, trials } = addressChange(APPLICATION, { manager: "NetworkManager", link: "eth0", wanted: WANTED });
   expect(files).toEqual([{ path: "/etc/NetworkManager/system-connections/iot-agent.nmconnection", text: text("iot-agent") }]);
   expect(trials).toEqual([{ path: "/run/NetworkManager/system-connections/iot-agent-trial.nmconnection", text: text("iot-agent-trial") }]);
 });
@@ -50,7 +52,7 @@ test.each(["netplan", "NetworkManager", "systemd-networkd"] as const)("without a
 });
 
 test.each(["netplan", "NetworkManager", "systemd-networkd"] as const)("what is tried lies where a restart forgets it: %s", (manager) => {
-  for (const { path } of addressChange(manager, "eth0", WANTED).trials) expect(path).toMatch(/^\/run\//);
+  for (const { path } of addressChange(APPLICATION, { manager, link: "eth0", wanted: WANTED }).trials) expect(path).toMatch(/^\/run\//);
 });
 
 test("netplan's other files lose the interface's addresses and nothing else", () => {
@@ -75,7 +77,12 @@ network:
     { path: "/etc/netplan/00-empty.yaml", text: "" },
     { path: "/etc/netplan/01-wrong.yaml", text: "network: [\n" },
   ];
-  const { files, trials } = addressChange("netplan", "eth0", WANTED, [image, ...others]);
+  const { files, trials } = addressChange(APPLICATION, {
+    manager: "netplan",
+    link: "eth0",
+    wanted: WANTED,
+    there: [image, ...others],
+  });
   expect(files.map(({ path }) => path)).toEqual(["/etc/netplan/99-iot-agent.yaml", image.path]);
   expect(trials.map(({ path }) => path)).toEqual(["/run/netplan/99-iot-agent.yaml", "/run/netplan/50-cloud-init.yaml"]);
   expect(files[1]?.text).toContain("# the vendor's");

@@ -1,0 +1,44 @@
+// Room on the disk: images that nothing refers to go when space is short, and when a container has
+// met a full disk.
+
+import type { Outcome } from "@harmony/core";
+import type { ImageStore, StepOf } from "./image-store.ts";
+import { unusedImages } from "./observe-images.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
+import { StorageError } from "../store/stored-file.ts";
+
+export async function pruneImages(store: ImageStore, { images }: StepOf<"pruneImages">, signal: AbortSignal): Promise<Outcome> {
+  // Also if none can be removed: what was planned is tried then, and who finds the disk full again
+  // says so again.
+  store.memory.full.clear();
+  for (const { id } of images) {
+    await removeUnused(store, id, signal);
+    // Not looked at again, even if it is in use.
+    await store.ledger.forget(id);
+  }
+  return { kind: "changed" };
+}
+
+/**
+ * Whether there are images to prune: otherwise nothing is remembered, and that the disk is full is
+ * what a person is to hear.
+ */
+export async function noteFullDisk(store: ImageStore, deployment: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    if ((await unusedImages(store, store.memory.wanted, signal)).length === 0) return false;
+  } catch (error) {
+    if (!(error instanceof PodmanError || error instanceof StorageError)) throw error;
+    return false;
+  }
+  store.memory.full.add(deployment);
+  return true;
+}
+
+export async function removeUnused({ podman }: ImageStore, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await podman.removeImage(id, signal);
+  } catch (error) {
+    // Taken into use since it was listed.
+    if (!(error instanceof PodmanError) || error.code !== "conflict") throw error;
+  }
+}

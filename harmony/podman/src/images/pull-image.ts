@@ -1,0 +1,115 @@
+// A pull that outlives a power cut: recorded in the ledger before it begins, broken off when the
+// disk is too small for it, flushed, and only then counted as done.
+
+import type { Outcome } from "@harmony/core";
+import { AFTER_FULL_BYTES, flushImages, freeBytes, type ImageStore, RESERVE_BYTES, type StepOf } from "./image-store.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
+import type { PullLine } from "../libpod/answers.ts";
+import { megabytes } from "../model/units.ts";
+import { type PullSize, pullProgress } from "./pull-progress.ts";
+
+/** A layer is fetched whole, then unpacked to about twice its size. */
+const UNPACKED = 3;
+
+export async function pullImage(
+  store: ImageStore,
+  step: StepOf<"pull">,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Promise<Outcome> {
+  const { podman, ledger, memory, clock } = store;
+  const { reference, policy } = step;
+  const state = await ledger.pullState(reference);
+  let before = await podman.inspectImage(reference, signal);
+  if (before !== null && state === "cut") {
+    progress("looking whether it is whole");
+    if (!(await isWhole(store, reference, signal))) {
+      await podman.removeImage(reference, signal);
+      before = null;
+    }
+  }
+  let outcome: Outcome = { kind: "changed" };
+  if (before === null || policy === "newer") {
+    await ledger.pullBegins(reference);
+    try {
+      await fetch(store, step, signal, progress);
+      memory.notes.delete(reference);
+      // What the cut left of its layers was taken for whole.
+      if (state === "cut" && before === null && !(await isWhole(store, reference, signal))) {
+        await podman.removeImage(reference, signal);
+        await fetch(store, step, signal, progress);
+      }
+    } catch (error) {
+      if (before === null || !(error instanceof PodmanError) || error.code === "unreachable") throw error;
+      memory.notes.set(reference, `whether there is a newer one could not be found out (${error.detail}), so the image in hand is used`);
+      outcome = { kind: "unchanged" };
+    }
+  }
+  await flushImages(store, signal);
+  const after = await podman.inspectImage(reference, signal);
+  if (after === null) throw new PodmanError(`failed to pull image "${reference}": it is not there afterwards`, { code: "bad-answer" });
+  const isOurs = after.Id !== before?.Id || state !== "none";
+  if (!memory.suspected.has(reference)) memory.verified.add(after.Id);
+  // Without it the image is read as a whole after the next boot.
+  if (memory.unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, clock.now());
+  return outcome;
+}
+
+/** Ends a pull that would fill the disk as soon as Podman says how large its layers are. */
+async function fetch(
+  store: ImageStore,
+  { reference, policy }: StepOf<"pull">,
+  signal: AbortSignal,
+  progress: (text: string) => void,
+): Promise<void> {
+  const { neededBytes } = store.memory;
+  const free = await freeBytes(store, signal);
+  const tooLarge = new AbortController();
+  const onSize = ({ totalBytes }: PullSize): void => {
+    const needed = UNPACKED * totalBytes + RESERVE_BYTES / 4;
+    if (needed <= free) return;
+    neededBytes.set(reference, needed);
+    tooLarge.abort();
+  };
+  try {
+    const either = AbortSignal.any([signal, tooLarge.signal]);
+    await askRegistry(store, { reference, policy: policy === "newer" ? "always" : policy }, either, pullProgress(progress, onSize));
+    neededBytes.delete(reference);
+  } catch (error) {
+    signal.throwIfAborted();
+    const detail = `${megabytes(free)} free`;
+    if (tooLarge.signal.aborted) throw new PodmanError(`failed to pull image "${reference}"`, { code: "disk-full", detail });
+    if (error instanceof PodmanError && error.code === "disk-full") {
+      neededBytes.set(reference, (await freeBytes(store, signal)) + AFTER_FULL_BYTES);
+    }
+    throw error;
+  }
+}
+
+/** A registry that has been asked too often is left alone for a while. */
+export async function askRegistry(
+  { podman, memory: { busy } }: ImageStore,
+  { reference, policy }: { readonly reference: string; readonly policy: "missing" | "always" },
+  signal: AbortSignal,
+  onLine: (line: PullLine) => void,
+): Promise<void> {
+  const registry = reference.split("/")[0] ?? "";
+  const detail = busy.of(registry);
+  if (detail !== null) throw new PodmanError(`failed to pull image "${reference}"`, { code: "registry-busy", detail });
+  try {
+    await podman.pullImage(reference, policy, signal, onLine);
+  } catch (error) {
+    if (error instanceof PodmanError && error.code === "registry-busy") busy.found(registry, error.detail);
+    throw error;
+  }
+}
+
+async function isWhole({ podman }: ImageStore, reference: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await podman.verifyImage(reference, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
+    return false;
+  }
+}

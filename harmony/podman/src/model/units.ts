@@ -1,0 +1,5 @@
+// Quantities as a person reads them.
+
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`;
+}

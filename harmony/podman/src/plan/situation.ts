@@ -1,0 +1,128 @@
+// How things stand for one version of a deployment: what there is of each service, what is kept,
+// what changes with it, what has to leave and what stands in the way. Computed once, so that every
+// stage decides from the same.
+
+import type { Blocked } from "@harmony/core";
+import { portConflict } from "./port-conflict.ts";
+import { missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
+import { imageObstacle } from "./image-obstacle.ts";
+import { keep, type Kept } from "./kept.ts";
+import { type Slot, slotsOf } from "./slot.ts";
+import type { SwapContext } from "./swap.ts";
+import { openTrial, wayBack } from "./trial.ts";
+import { isUp } from "../model/container-state.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { SwapRecord } from "../model/swap-record.ts";
+import { goodOf, type Target } from "../model/target.ts";
+
+/** What every stage knows of a deployment. */
+export interface Seen {
+  readonly deployment: string;
+  /** The deployment's containers. */
+  readonly own: readonly Container[];
+  readonly snapshot: Snapshot;
+}
+
+/** With the version that is to be in force. */
+export interface Wanted extends Seen {
+  readonly target: Target;
+}
+
+export interface Situation extends Wanted {
+  /** What is gone back to if the version fails; null: nothing. */
+  readonly from: Target | null;
+  /** The record in which the version is on trial; null: it is on none. */
+  readonly opened: SwapRecord | null;
+  /** It is on trial, which is not recorded yet. */
+  readonly isToBegin: boolean;
+  readonly swap: SwapContext;
+  readonly slots: readonly Slot[];
+  readonly kept: readonly Kept[];
+  readonly changing: readonly Slot[];
+  /** Containers of services that the version does not have. */
+  readonly strays: readonly Container[];
+  readonly leaving: readonly Container[];
+  /** What keeps services from being started or replaced now, and may pass. */
+  readonly obstacles: readonly Blocked[];
+  /** Those, and what running services lack. */
+  readonly blocked: readonly Blocked[];
+  /** Kept, and nothing stands in their way. */
+  readonly free: readonly Kept[];
+}
+
+export function situationOf(wanted: Wanted): Situation {
+  const { deployment, target, own, snapshot } = wanted;
+  const { record } = snapshot;
+  const from = wayBack(target, own, record);
+  const slots = slotsOf({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
+  const opened = from === null ? null : openTrial(target, from, own, snapshot);
+  const isToBegin = opened !== null && opened !== record;
+  // What was made for a trial that is not recorded yet, or not any more, is started when it is.
+  const kept = slots
+    .flatMap((slot) => keep(slot, target, snapshot))
+    .filter(({ current, need }) => !(isToBegin && need === "start" && current.scoreString === target.scoreString));
+  const changing = slots.filter(({ service }) => !kept.some((one) => one.service === service));
+  const strays = straysOf(slots, own);
+  const starting = kept.filter(({ need }) => need === "start");
+  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, deployment, snapshot));
+  const blocked = [
+    ...obstacles,
+    ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot)),
+  ];
+  const leaving = [...strays, ...changing.flatMap(({ current, next, previous }) => [current, next, previous].filter(isThere))];
+  return {
+    ...wanted,
+    from,
+    opened,
+    isToBegin,
+    swap: { trial: opened === null ? null : { deployment, record: opened }, keepsNext: target.kind === "waiting" },
+    slots,
+    kept,
+    changing,
+    strays,
+    leaving,
+    obstacles,
+    blocked,
+    // A port that leaves with this change is free in the next pass.
+    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, leaving.filter(isUp)) === null),
+  };
+}
+
+export function isBlocked({ service }: Pick<Slot, "service">, blocked: readonly Blocked[]): boolean {
+  return blocked.some(({ subject }) => subject === service.name);
+}
+
+/** It is kept to go back to. */
+export function isPrevious({ name }: Container): boolean {
+  return name.endsWith(".old");
+}
+
+function isThere(container: Container | undefined): container is Container {
+  return container !== undefined;
+}
+
+/** What is kept to go back to is in the way only if it was started after all. */
+function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[] {
+  const names = new Set(slots.flatMap(({ names: { current, next } }) => [current, next]));
+  const isOfSlot = ({ name }: Container): boolean => slots.some(({ names: { previous } }) => previous === name);
+  return own.filter((one) => !names.has(one.name) && (!isPrevious(one) || (isUp(one) && !isOfSlot(one))));
+}
+
+/** What keeps a service from being started or replaced now, and may pass. */
+function obstaclesOf(slot: Slot, deployment: string, snapshot: Snapshot): Blocked[] {
+  const { service } = slot;
+  const ofHost = [
+    ...secretStoreObstacle(slot, snapshot),
+    ...(slot.wanted === "neither" ? obstaclesToMaking(slot, snapshot) : []),
+    ...obstaclesToStarting(slot, snapshot),
+  ];
+  if (ofHost.length > 0) return ofHost;
+  const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));
+  const conflict = portConflict(service.ports, others);
+  if (conflict !== null) {
+    const { port, holder } = conflict;
+    const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;
+    return [{ subject: service.name, reason: "PortInUse", message }];
+  }
+  return imageObstacle(slot, deployment, snapshot);
+}

@@ -1,0 +1,74 @@
+// What keeps up the containers that are as the version says. Whether one is started, stopped or
+// resumed is decided in kept.ts; here it becomes steps, with what such a container needs to start.
+
+import { hasReturnedDevice } from "./host-obstacle.ts";
+import { type Kept, whyLeft } from "./kept.ts";
+import { provideInputs } from "./plan-inputs.ts";
+import type { Situation } from "./situation.ts";
+import { type Stage, stepsOr } from "./stage.ts";
+import { PORT_RELEASE_MS, stop, type Trial, unpause } from "./swap.ts";
+import { isOnTrial, journal } from "./trial.ts";
+import type { Snapshot } from "../model/snapshot.ts";
+import type { Step } from "../model/step.ts";
+
+/** Files and secrets that a container was made with, and that are gone since. */
+export const provideKeptInputs: Stage<Situation> = {
+  name: "provide-inputs",
+  purpose: "files or secrets of a container are not there",
+  plan: (situation) => stepsOr(inputsOfKept(situation), "the files and secrets of the containers that stay are there"),
+};
+
+/** Otherwise, cut short between the stop and the start, the stop would be taken for a person's. */
+export const recordOwnStops: Stage<Situation> = {
+  name: "record-own-stops",
+  purpose: "a container is stopped to be started again, and the journal says whose stop that is",
+  plan({ deployment, free, snapshot }) {
+    const { record } = snapshot;
+    const stopped = free.filter((slot) => isToStartAgain(slot, snapshot)).map(({ current }) => current);
+    const held = [...new Set([...record.held, ...stopped.map(({ name }) => name)])];
+    if (held.length === record.held.length)
+      return { stoodBack: "no container is to be stopped and started again that the journal does not know of" };
+    const why = stopped.some((current) => current.hasLostNetwork) ? "its network has ended" : "a device of it is back";
+    return [journal(deployment, { record: { ...record, held }, why })];
+  },
+};
+
+/**
+ * Starts what is down and is to run, and stops or resumes what its restart policy does not want so.
+ */
+export const startServices: Stage<Situation> = {
+  name: "start-services",
+  purpose: "a container is not in the state that its restart policy asks for, or has to be started again to do its work",
+  plan({ target, free, kept, swap, snapshot }) {
+    const trial = isOnTrial(snapshot.record, target) ? swap.trial : null;
+    const steps = free.flatMap((slot) => stepsFor(slot, trial, snapshot));
+    const left = kept.map(
+      (slot) => `${slot.current.name} ${free.includes(slot) ? whyLeft(slot) : "is held up by what is blocked, or by a port"}`,
+    );
+    return stepsOr(steps, left.join(", ") || "no container is as the version says");
+  },
+};
+
+export function inputsOfKept({ free, snapshot }: Situation): Step[] {
+  return provideInputs(
+    free.map((slot) => ({ ...slot, madeWith: slot.current.inputs })),
+    snapshot,
+  );
+}
+
+function stepsFor(slot: Kept, trial: Trial, snapshot: Snapshot): Step[] {
+  const { service, current, need } = slot;
+  const start = (patienceMs: number): Step => ({ kind: "start", service: service.name, container: current.name, patienceMs, trial });
+  if (need === "start") return [start(0)];
+  if (isToStartAgain(slot, snapshot)) return [...stop(current), start(PORT_RELEASE_MS)];
+  if (need === "stop") return stop(current);
+  return need === "resume" ? unpause(current) : [];
+}
+
+/**
+ * It runs, and cannot do its work before its next start. What is never started again by anyone is
+ * left alone.
+ */
+function isToStartAgain({ service, current }: Pick<Kept, "service" | "current">, { host, nowMs }: Snapshot): boolean {
+  return (current.hasLostNetwork && service.restart.policy !== "no") || hasReturnedDevice(service, current, host, nowMs);
+}

@@ -1,0 +1,20 @@
+// The application's own words as far as a Score meets them.
+
+export interface ScoreWords {
+  /** Before the variables that every container is given: `EXAMPLE` gives it EXAMPLE_DEVICE_ID. */
+  readonly environmentPrefix: string;
+  /** Where a person puts the secrets of a device, one a file. */
+  readonly secretsFolder: string;
+}
+
+/** Variables that every container is given, and no Score may set. */
+export function ownVariables(
+  { environmentPrefix }: Pick<ScoreWords, "environmentPrefix">,
+  { deviceId, deployment, service }: { readonly deviceId: string; readonly deployment: string; readonly service: string },
+): Readonly<Record<string, string>> {
+  return {
+    [`${environmentPrefix}_DEVICE_ID`]: deviceId,
+    [`${environmentPrefix}_DEPLOYMENT`]: deployment,
+    [`${environmentPrefix}_SERVICE`]: service,
+  };
+}

@@ -1,0 +1,27 @@
+// What is said of a deployment that a person holds, and the times in it.
+
+import type { Hold } from "@harmony/core";
+import type { Snapshot } from "../model/snapshot.ts";
+
+/**
+ * With the day only where it is another. By the device's own clock and time zone, as the person
+ * beside it reads it.
+ */
+export function heldMessage(
+  deployment: string,
+  hold: Hold,
+  { nowMs, application: { program } }: Pick<Snapshot, "nowMs" | "application">,
+): string {
+  const until = new Date(hold.until);
+  const day = localDay(until) === localDay(new Date(nowMs)) ? "" : `${localDay(until)} `;
+  return `held until ${day}${timeOfDay(hold.until).slice(0, 5)} by a person: ${hold.reason}; \`${program} release ${deployment}\` ends it`;
+}
+
+/** An RFC 3339 time as it is in the device's time zone: `12:31:05`. */
+export function timeOfDay(text: string): string {
+  return new Date(text).toTimeString().slice(0, 8);
+}
+
+function localDay(date: Date): string {
+  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}

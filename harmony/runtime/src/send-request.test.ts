@@ -1,0 +1,58 @@
+// A request on a connection that was kept open and is closed as it is written.
+
+import { once } from "node:events";
+import { Agent, createServer, request as httpRequest } from "node:http";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { expect, onTestFinished, test } from "vitest";
+import { sendRequest } from "./send-request.ts";
+
+/**
+ * Answers with the method and the body; a request that is the second of its connection it cuts off.
+ */
+async function serviceThatClosesKept(): Promise<
+  (method: string, more?: { body?: string | Readable; isRepeatable?: boolean }) => Promise<string>
+> {
+  const seen = new WeakMap<object, number>();
+  const server = createServer((request, response) => {
+    const count = (seen.get(request.socket) ?? 0) + 1;
+    seen.set(request.socket, count);
+    if (count > 1) request.socket.destroy();
+    else void text(request).then((body) => response.end(`${request.method} ${body}`));
+  });
+  const folder = await mkdtemp(join(tmpdir(), "send-request-"));
+  const socketPath = join(folder, "service.sock");
+  server.listen(socketPath);
+  await once(server, "listening");
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => {
+    agent.destroy();
+    server.close();
+    return rm(folder, { recursive: true });
+  });
+  const { signal } = new AbortController();
+  return async (method, { body, isRepeatable = false } = {}) =>
+    text(await sendRequest(() => httpRequest({ socketPath, method, agent, signal }), { body, isRepeatable, signal }));
+}
+
+test("a request that may be repeated is made again on a fresh connection, another fails", async () => {
+  const send = await serviceThatClosesKept();
+  expect(await send("GET")).toBe("GET ");
+  expect(await send("GET", { isRepeatable: true })).toBe("GET ");
+  await expect(send("POST", { body: "x" })).rejects.toThrow("socket hang up");
+});
+
+test("a body may be a stream", async () => {
+  const send = await serviceThatClosesKept();
+  expect(await send("POST", { body: Readable.from(["a", "b"]) })).toBe("POST ab");
+});
+
+test("what was aborted before is not sent", async () => {
+  const open = (): never => {
+    throw new Error("it was opened");
+  };
+  await expect(sendRequest(open, { isRepeatable: true, signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
+});

@@ -1,0 +1,118 @@
+// The configuration of nats-server that is shipped: two accounts, what crosses between them, and
+// the users of devices. Who may say what is decided in src/permissions.ts.
+
+import {
+  asDeviceId,
+  devicePermissions,
+  deviceSubjectsOfBuckets,
+  type Permissions,
+  sharedPermissions,
+  type SubjectMapping,
+} from "../src/index.ts";
+
+const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-configuration.ts) by `npm run generate`.\n";
+const EXAMPLE = asDeviceId("pi-demo-01");
+
+export function natsConfiguration(): Record<string, string> {
+  return { "nats.conf": MADE + accounts(), "devices.conf": MADE + oneUserADevice(), "devices-shared.conf": MADE + oneUserForAll() };
+}
+
+function accounts(): string {
+  const mappings = deviceSubjectsOfBuckets();
+  return `#
+# NATS for the platform: two accounts, so that no device reaches JetStream itself.
+#
+#   CONTROL  JetStream with the buckets desired-state, status and inventory; the operator and the \`iot\` command line.
+#   DEVICES  no JetStream: what a device may do crosses over by the exports below, and one user a device (devices.conf)
+#            may use only its own part of each. Devices use names of our own, iot.…, which also cross leaf nodes.
+#
+# Started as  NATS_OPERATOR_PASSWORD=… nats-server --config nats.conf
+# A password that looks like a number must be quoted in the variable ('"1234"'); a bcrypt hash (\`nats server passwd\`) works too.
+# After a change of devices.conf:  nats-server --signal reload  (nobody is disconnected but users that are gone or changed)
+
+listen: "0.0.0.0:4222"
+
+jetstream {
+  store_dir: "/data"
+  # Every acknowledged write is on the disk. Without it a power cut of the server loses up to two minutes of them.
+  sync_interval: always
+}
+
+accounts {
+  CONTROL {
+    jetstream: enabled
+    users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
+    exports: [
+${lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
+    ]
+  }
+  DEVICES {
+    imports: [
+${lines(mappings, (mapping) => imported(mapping, `, to: "${mapping.own}"`))}
+      # The buckets' own names, which agents of 0.1 use: for one release.
+${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
+    ]
+    include ./devices.conf    # or ./devices-shared.conf
+  }
+}
+`;
+}
+
+/**
+ * The server imports a stream's subject only once. A wider subject with the same messages is
+ * another.
+ */
+function widened(mapping: SubjectMapping): SubjectMapping {
+  return mapping.kind === "stream" ? { ...mapping, bucket: mapping.bucket.replace(/\*$/, ">") } : mapping;
+}
+
+function imported({ kind, bucket }: SubjectMapping, to: string): string {
+  return `{ ${kind}: { account: CONTROL, subject: "${bucket}" }${to} }`;
+}
+
+function lines(mappings: readonly SubjectMapping[], line: (mapping: SubjectMapping) => string): string {
+  return mappings.map((mapping) => `      ${line(mapping)}`).join("\n");
+}
+
+function oneUserADevice(): string {
+  const places = JSON.stringify(devicePermissions(EXAMPLE)).split(EXAMPLE).length;
+  return `#
+# The users of the DEVICES account, one a device. To add a device, copy the block, write its device id in all ${places} places,
+# give it a password of its own, and have the server read it: nats-server --signal reload
+
+users: [
+  {
+    user: ${EXAMPLE}
+    password: "change-me"
+    permissions: ${permissions(devicePermissions(EXAMPLE))}
+  }
+]
+`;
+}
+
+function oneUserForAll(): string {
+  return `#
+# One credential for all devices, for the first steps: use devices.conf when devices leave the house. Whoever has it can
+#   - read what every device should run, with all that stands in a Score;
+#   - write the status and the inventory of every device, over what the device itself wrote;
+#   - hear every reply to every device, and have answers of the server sent there. A device believes only the answer to its
+#     own question, but a "there is none" or an acknowledgement names no device: it can be made to wait, or to repeat itself.
+# It cannot write what a device should run, nor reach the buckets themselves.
+#
+# In nats.conf: include ./devices-shared.conf
+
+users: [
+  {
+    user: iot-agent
+    password: $NATS_AGENT_PASSWORD
+    permissions: ${permissions(sharedPermissions())}
+  }
+]
+`;
+}
+
+function permissions({ publish, subscribe }: Permissions): string {
+  const allow = (verb: string, subjects: readonly string[]): string =>
+    `      ${verb}: { allow: [\n${subjects.map((subject) => `        "${subject}"`).join("\n")}\n      ] }\n`;
+  return `{\n${allow("publish", publish)}${subscribe === null ? "" : allow("subscribe", subscribe)}    }`;
+}

@@ -1,0 +1,43 @@
+// What a device may say and hear, as a table; that the server holds it is shown in
+// iot/messaging/test/permissions.int.test.ts.
+
+import { expect, test } from "vitest";
+import { asDeploymentName, asDeviceId, bucketSubjects, devicePermissions, ownSubjects, sharedPermissions } from "./index.ts";
+
+const device = asDeviceId("pi-1");
+
+test("of one device", () => {
+  expect(devicePermissions(device)).toEqual({
+    publish: [
+      "iot.manifest.pi-1",
+      "iot.score.pi-1.*",
+      "iot.status.pi-1",
+      "iot.inventory.pi-1",
+      "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.pi-1",
+      "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.pi-1.*",
+      "$KV.status.pi-1",
+      "$KV.inventory.pi-1",
+    ],
+    subscribe: ["_INBOX_pi-1.>", "iot.notice.pi-1", "notify.desired-state.pi-1"],
+  });
+});
+
+test("no permission of one device covers what another's is, and the shared one publishes what any device does", () => {
+  const { publish, subscribe } = devicePermissions(device);
+  for (const subject of [...publish, ...(subscribe ?? [])]) expect(subject).toMatch(/[._]pi-1(\.[*>])?$/);
+  expect(sharedPermissions().publish.map((subject) => subject.replaceAll(".*", ".pi-1"))).toEqual(
+    publish.map((subject) => subject.replaceAll(".*", ".pi-1")),
+  );
+});
+
+test("no name of ours is longer than the bucket's, since each travels with every status and every question", () => {
+  const hello = asDeploymentName("hello");
+  const [own, bucket] = [ownSubjects(device), bucketSubjects(device)];
+  const lengths = [own, bucket].map(({ manifest, score, status, inventory, notice }) =>
+    [manifest, score(hello), status, inventory, notice].map(({ length }) => length),
+  );
+  expect(lengths).toEqual([
+    [17, 20, 15, 18, 15],
+    [58, 64, 15, 18, 25],
+  ]);
+});

@@ -1,0 +1,17 @@
+// Labels and variables by which an agent knows its containers: one that is called otherwise
+// restarts every container.
+
+import { labelsOf } from "@harmony/podman";
+import { IOT_AGENT } from "@iot/contracts";
+import { expect, test } from "vitest";
+
+test("labels and variables of containers are called as at v0.1.0", () => {
+  expect(labelsOf(IOT_AGENT)).toEqual({
+    deployment: "io.nationtech.iot.deployment",
+    service: "io.nationtech.iot.service",
+    revision: "io.nationtech.iot.revision",
+    score: "io.nationtech.iot.score",
+    inputs: "io.nationtech.iot.inputs",
+  });
+  expect(IOT_AGENT).toMatchObject({ environmentPrefix: "IOT", program: "iot-agent", user: "iot-agent" });
+});

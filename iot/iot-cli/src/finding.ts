@@ -1,0 +1,10 @@
+// What `iot lint` says of one place in a file. An error is refused by the operator or by a device.
+
+export interface Finding {
+  readonly severity: "error" | "warning";
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly path: string;
+  readonly message: string;
+}
