@@ -36,11 +36,14 @@ function heard(
   };
 }
 
-function desired(of: Readonly<Record<string, readonly string[]>>, revision = 7): { manifests: DesiredManifests } {
+function desired(
+  of: Readonly<Record<string, readonly string[]>>,
+  { revision = 7, ...more }: Pick<Manifest, "removed"> & { revision?: number } = {},
+): { manifests: DesiredManifests } {
   const manifests = new Map<DeviceId, { revision: number; manifest: { ok: true; value: Manifest } }>();
   for (const [device, names] of Object.entries(of)) {
     const entry = { revision, generation: 1, uid: "u", source: "git:demo", namespace: "default", commit: "abc1234" };
-    const value = { sources: ["git:demo"], deployments: Object.fromEntries(names.map((name) => [name, entry])) };
+    const value = { sources: ["git:demo"], deployments: Object.fromEntries(names.map((name) => [name, entry])), ...more };
     manifests.set(asDeviceId(device), { revision: 9, manifest: { ok: true, value } });
   }
   return { manifests };
@@ -107,6 +110,18 @@ describe("what a row says", () => {
         message: "revision 7 is desired, and the device has not received it yet (revision 5 runs)",
         since: null,
       },
+    ],
+    [
+      "is kept by the device although no manifest names it",
+      desired({ "pi-1": [] }),
+      [heard("pi-1", { hello: { ...report("Running", "runs; it stays", { desiredRevision: null }), reason: "NotNamed" } })],
+      { standing: "problem", phase: "Running", reason: "NotNamed", message: "runs; it stays", desiredRevision: null },
+    ],
+    [
+      "is kept so, and ends again and again",
+      desired({ "pi-1": [] }, { removed: {} }),
+      [heard("pi-1", { hello: { ...report("Degraded", "ends; it stays", { desiredRevision: null }), reason: "CrashLoop" } })],
+      { standing: "problem", phase: "Degraded", reason: "CrashLoop" },
     ],
     [
       "was removed and still runs",

@@ -132,7 +132,11 @@ function rowsOf(device: DeviceId, said: Heard, manifest: Manifest | null): Deplo
   return names.map((deployment) => {
     const entry = lookUp(desired, deployment) ?? null;
     const report = lookUp(reports, deployment) ?? null;
-    const judged = judge({ entry, report, said, isKnownUndesired: manifest !== null && entry === null });
+    const isKnownUndesired = manifest !== null && entry === null;
+    // What no manifest names and none says is to go, the device keeps and says so: a person decides.
+    const isMerelyAbsent = manifest?.removed !== undefined && report?.desiredRevision === null;
+    const isKept = isKnownUndesired && (isMerelyAbsent || report?.reason === "NotNamed");
+    const judged = judge({ entry, report, said, isKnownUndesired, isKept });
     const sinceMs = report !== null && judged.isTheDevices && said.entry !== null ? sinceByServer(report, said.entry, said.status) : null;
     return {
       deployment,
@@ -165,8 +169,14 @@ interface Judged {
   readonly isTheDevices: boolean;
 }
 
-function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | null; said: Heard; isKnownUndesired: boolean }): Judged {
-  const { entry, report, said, isKnownUndesired } = of;
+function judge(of: {
+  entry: ManifestEntry | null;
+  report: DeploymentReport | null;
+  said: Heard;
+  isKnownUndesired: boolean;
+  isKept: boolean;
+}): Judged {
+  const { entry, report, said, isKnownUndesired, isKept } = of;
   const silent = said.row.offline
     ? `the device has been silent for ${shownAge(said.row.lastSeenSeconds ?? 0)} and follows when it is back`
     : null;
@@ -186,13 +196,13 @@ function judge(of: { entry: ManifestEntry | null; report: DeploymentReport | nul
     return { standing: "problem", phase: "Pending", reason: "InvalidStatus", message: said.row.problem.message, isTheDevices: false };
   }
   if (report === null) return waits("NotYetReported", "is desired, and the device has not reported on it yet");
-  if (isKnownUndesired && report.phase !== "Removing")
+  if (isKnownUndesired && !isKept && report.phase !== "Removing")
     return waits("NotYetRemoved", "is no longer desired, and the device has not removed it yet");
   if (entry !== null && report.phase !== UNREADABLE_PHASE && report.desiredRevision !== entry.revision) {
     const runs = report.runningRevision === null ? "nothing of it runs" : `revision ${report.runningRevision} runs`;
     return waits("NotYetReceived", `revision ${entry.revision} is desired, and the device has not received it yet (${runs})`);
   }
-  const standing = STANDING[classOfPhase(report.phase)];
+  const standing = isKept ? "problem" : STANDING[classOfPhase(report.phase)];
   const common = { phase: report.phase, reason: report.reason, isTheDevices: true };
   if (silent === null) return { ...common, standing, message: report.message };
   return { ...common, standing: "problem", message: `${report.message}; so it said last: ${silent}` };

@@ -23,48 +23,59 @@ export interface Wanted {
   readonly source?: string;
   /** Instead of that at which the Score stands. */
   readonly revision?: number;
+  readonly uid?: string;
+  readonly generation?: number;
 }
 
 export class Central {
   readonly messaging: Messaging;
   readonly store: DesiredStateStore;
+  readonly #device: DeviceId;
   readonly #statuses: StatusStore;
 
-  private constructor(messaging: Messaging, store: DesiredStateStore, statuses: StatusStore) {
+  private constructor(messaging: Messaging, device: DeviceId, store: DesiredStateStore, statuses: StatusStore) {
     this.messaging = messaging;
     this.store = store;
+    this.#device = device;
     this.#statuses = statuses;
   }
 
-  static async connect(url: string): Promise<Central> {
+  static async connect(url: string, device = DEVICE): Promise<Central> {
     const messaging = await connectMessaging({ servers: [url], name: "central", log: quiet, signal });
     const store = await openDesiredState(messaging, { log: quiet });
     await openInventoryStore(messaging, { log: quiet });
-    return new Central(messaging, store, await openStatusStore(messaging, { log: quiet }));
+    return new Central(messaging, device, store, await openStatusStore(messaging, { log: quiet }));
   }
 
-  /** Makes this the device's manifest, and gives the revision of each Score. */
-  async apply(wanted: Readonly<Record<string, string | Wanted>>, sources: readonly string[] = ["test"]): Promise<Record<string, number>> {
+  /**
+   * Makes this the device's manifest, and gives the revision of each Score. Without `removed` it is as an operator of 0.1 writes it.
+   */
+  async apply(
+    wanted: Readonly<Record<string, string | Wanted>>,
+    sources: readonly string[] = ["test"],
+    removed?: Manifest["removed"],
+  ): Promise<Record<string, number>> {
     const revisions: Record<string, number> = {};
-    const manifest: Manifest = { sources: [...sources], deployments: {} };
+    const manifest: Manifest = { sources: [...sources], deployments: {}, ...(removed === undefined ? {} : { removed }) };
     for (const [name, value] of Object.entries(wanted)) {
-      const { scoreString, source = "test", revision } = typeof value === "string" ? { scoreString: value } : value;
+      const { scoreString, revision, ...of } = typeof value === "string" ? { scoreString: value } : value;
       revisions[name] = revision ?? (await this.putScore(name, scoreString));
-      manifest.deployments[name] = { revision: revisions[name], generation: 1, uid: `uid-${name}`, source, namespace: "default" };
+      const usual = { generation: 1, uid: `uid-${name}`, source: "test", namespace: "default" };
+      manifest.deployments[name] = { ...usual, ...of, revision: revisions[name] };
     }
     const { manifests } = await this.store.observe(signal);
-    const expectedRevision = manifests.get(DEVICE)?.revision ?? 0;
-    const written = await this.store.putManifest({ device: DEVICE, manifest, expectedRevision });
+    const expectedRevision = manifests.get(this.#device)?.revision ?? 0;
+    const written = await this.store.putManifest({ device: this.#device, manifest, expectedRevision });
     if (!written.ok) throw new Error("the manifest was refused");
     return revisions;
   }
 
   async putScore(name: string, scoreString: string): Promise<number> {
     const { scores } = await this.store.observe(signal);
-    const standing = scores.get(`${DEVICE}.${name}`);
+    const standing = scores.get(`${this.#device}.${name}`);
     if (standing?.scoreString === scoreString) return standing.revision;
     const written = await this.store.putScore({
-      device: DEVICE,
+      device: this.#device,
       deployment: asDeploymentName(name),
       scoreString,
       expectedRevision: standing?.revision ?? 0,
@@ -75,16 +86,16 @@ export class Central {
 
   /** Whatever bytes, past all checks. */
   async putRawManifest(text: string): Promise<void> {
-    await this.messaging.connection.request(subjects.manifest(DEVICE), text);
+    await this.messaging.connection.request(subjects.manifest(this.#device), text);
   }
 
   async status(): Promise<DeviceStatus | null> {
-    const entry = (await this.#statuses.list(signal)).find(({ device }) => device === DEVICE);
+    const entry = (await this.#statuses.list(signal)).find(({ device }) => device === this.#device);
     return entry?.status.ok === true ? entry.status.value : null;
   }
 
   async inventory() {
-    return (await (await openInventoryStore(this.messaging, { log: quiet })).list(signal)).find(({ device }) => device === DEVICE);
+    return (await (await openInventoryStore(this.messaging, { log: quiet })).list(signal)).find(({ device }) => device === this.#device);
   }
 
   /** Waits until the device's status is so, and gives it. */

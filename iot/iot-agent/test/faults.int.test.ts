@@ -4,6 +4,7 @@
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Manifest } from "@iot/contracts";
 import { eventually, type NatsServer, run, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Central } from "./central.ts";
@@ -96,6 +97,45 @@ test("a wiped bucket removes nothing; the first operator back removes only its o
   await holds("c", null);
   expect(await device.content("a")).toBe("a");
   expect((await phase("a", "Running")).problem).toBeUndefined();
+});
+
+test("a wiped or an older store empties no device and brings nothing back, where the manifest says what is to go", async () => {
+  const say = (names: readonly string[], removed: Manifest["removed"] = {}) =>
+    central.apply(Object.fromEntries(names.map((name) => [name, fileScore(name)])), ["test"], removed);
+  const reason = (name: string, wanted: string) =>
+    central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.reason === wanted);
+  device.start(nats.url);
+  await say(["a", "gone"]);
+  await holds("gone", "gone");
+  await nats.down();
+  const copy = `${nats.storeDir}-copy`;
+  await cp(nats.storeDir, copy, { recursive: true });
+  await nats.start();
+  await eventually(() => say(["a", "later"], { gone: { uid: "uid-gone", at: "2026-01-01T00:00:00Z", why: "deleted in git" } }), {
+    timeoutMs: 20_000,
+  });
+  await holds("gone", null);
+  await holds("later", "later");
+
+  await central.close();
+  await nats.down();
+  await rm(nats.storeDir, { recursive: true });
+  await cp(copy, nats.storeDir, { recursive: true });
+  await rm(copy, { recursive: true });
+  await nats.start();
+  central = await Central.connect(nats.url);
+  // As the operator does that finds the older copy: it serves what stands there.
+  await say(["a", "gone", "more"]);
+  await holds("more", "more");
+  await reason("gone", "RemovedBefore");
+  await reason("later", "NotNamed");
+  expect(await device.files()).toEqual(["a.FileV0", "later.FileV0", "more.FileV0"]);
+
+  await wipeNats();
+  await say(["more"]);
+  await reason("a", "NotNamed");
+  await reason("more", "Running");
+  expect(await device.files()).toEqual(["a.FileV0", "later.FileV0", "more.FileV0"]);
 });
 
 test("a store put back to an older copy does not bring an older version back; what is written then is followed, though revisions repeat", async () => {

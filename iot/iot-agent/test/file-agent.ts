@@ -4,8 +4,11 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bind } from "@harmony/core";
 import { createLog, type Log } from "@harmony/runtime";
+import type { DeviceId } from "@iot/contracts";
 import { fixedCredentials } from "@iot/messaging/device";
 import { makeTempFolder } from "@iot/testkit";
+import * as z from "zod/mini";
+import { connectAgent } from "../src/commands/agent/agent-client.ts";
 import { connectServiceManager, runAgent } from "../src/index.ts";
 import { DEVICE } from "./central.ts";
 import { fileVariant, folderTopology } from "./second-variant/file-v0.ts";
@@ -17,7 +20,10 @@ export interface FileDevice extends AsyncDisposable {
   /** What the file of that deployment holds; null: there is none. */
   content(name: string, type?: string): Promise<string | null>;
   files(): Promise<readonly string[]>;
-  start(natsUrl: string): void;
+  /** `as`: the device's id. */
+  start(natsUrl: string, as?: DeviceId): void;
+  /** As a command of a person does. */
+  ask(method: "GET" | "POST", path: string): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -39,10 +45,11 @@ export async function makeFileDevice(): Promise<FileDevice> {
       const value: unknown = text === null || text === "" ? null : JSON.parse(text);
       return typeof value === "object" && value !== null && "content" in value ? String(value.content) : null;
     },
-    start: (natsUrl) => {
+    start: (natsUrl, as) => {
       const abort = new AbortController();
-      running = { abort, ended: runFileAgent({ folder, stateDir, natsUrl, log, signal: abort.signal }) };
+      running = { abort, ended: runFileAgent({ folder, stateDir, natsUrl, device: as, log, signal: abort.signal }) };
     },
+    ask: (method, path) => connectAgent({ runDir: dirname(stateDir) }).ask(z.unknown(), { method, path }),
     stop: async () => {
       running?.abort.abort(new Error("stopped"));
       await running?.ended.catch(() => undefined);
@@ -56,12 +63,19 @@ export async function makeFileDevice(): Promise<FileDevice> {
   return device;
 }
 
-export function runFileAgent(options: { folder: string; stateDir: string; natsUrl: string; log: Log; signal: AbortSignal }): Promise<void> {
-  const { folder, stateDir, natsUrl, log, signal } = options;
+export function runFileAgent(options: {
+  folder: string;
+  stateDir: string;
+  natsUrl: string;
+  device?: DeviceId | undefined;
+  log: Log;
+  signal: AbortSignal;
+}): Promise<void> {
+  const { folder, stateDir, natsUrl, device = DEVICE, log, signal } = options;
   const topology = folderTopology(folder);
   return runAgent({
     config: {
-      device: DEVICE,
+      device,
       labels: { site: "lab" },
       stateDir,
       runDir: dirname(stateDir),

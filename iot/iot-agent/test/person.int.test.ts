@@ -357,6 +357,22 @@ test("a process that does not advance any more is started anew by systemd, and c
   expect(await phaseOf("hello")).toBe("Running");
 });
 
+test("what no manifest names any more is shown and stays until a person cleans it; what is named he cannot clean", async () => {
+  await central.apply({ hello: score("localhost/hello:1", 8081, { DB_PASSWORD: SECRET_ENV }) }, ["test"], {});
+  await central.untilStatus("broken is not named", ({ deployments }) => deployments["broken"]?.reason === "NotNamed");
+  const shown = (await agent.command("engineer", "status")).stdout;
+  expect(shown).toMatch(/^broken +Running .*\n +running localhost\/hello:2; no manifest names it any more/m);
+  expect((await agent.command("engineer", "explain", "broken")).text).toMatch(/^ {2}desired +no longer$/m);
+  const [named, unasked] = [await agent.command("engineer", "clean", "hello"), await agent.command("engineer", "clean", "broken")];
+  expect(named.text).toContain('iot-agent: the manifest of this device names "hello" and would bring it back');
+  expect(named.exitCode).toBe(1);
+  expect(unasked.text).toContain("say --yes");
+  expect(unasked.exitCode).toBe(2);
+  expect((await agent.command("engineer", "clean", "broken", "--yes")).text).toContain("broken is being removed, and its volumes stay");
+  await central.untilStatus("it is gone", ({ deployments }) => Object.keys(deployments).join() === "hello");
+  expect((await agent.command("root", "podman", "ps", "--all", "--format={{.Names}}")).stdout.trim()).toBe("hello_hello");
+});
+
 test("the journal has one line for a transition and none for a pass that changed nothing", async () => {
   const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
   const held = stdout.split("\n").filter((line) => line.startsWith("held until") && line.includes("serial port for Ana"));

@@ -89,13 +89,10 @@ it("brings a push, an edit and a removal to the bucket", async () => {
   await push({ "a.yaml": null });
   running.poke();
   await scoreHolds(bucket, "pi-1.hello", null);
-  const mark = {
-    uid: "git:test/default/hello",
-    namespace: "default",
-    at: expect.any(String),
-    why: expect.stringContaining("takes it away"),
-  };
-  expect(await bucket.manifest("pi-1")).toEqual({ sources: ["git:test"], deployments: {}, removed: { hello: mark } });
+  const manifest = await bucket.manifest("pi-1");
+  expect(manifest).toMatchObject({ sources: ["git:test"], deployments: {} });
+  expect(manifest?.removed?.["hello"]).toMatchObject({ uid: "git:test/default/hello", namespace: "default" });
+  expect(manifest?.removed?.["hello"]?.why).toContain("takes it away");
 });
 
 it("started again with everything current it writes nothing", async () => {

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly write: (text: string) => void;
   /** To stderr. */
   readonly warn: (text: string) => void;
+  /** Gives the line that a person types. Null: there is no terminal. */
+  readonly ask: ((question: string) => Promise<string>) | null;
   /** Columns of the terminal. */
   readonly width: number;
   readonly configFile: string;

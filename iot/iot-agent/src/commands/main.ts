@@ -1,5 +1,6 @@
 // The commands of a person, by name, and what ends the process: the exit code, and one sentence on stderr when something is not as asked.
 
+import { createInterface } from "node:readline/promises";
 import { errorText, UserError } from "@harmony/runtime";
 import { readConfig } from "../config/config.ts";
 import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR } from "../config/default-paths.ts";
@@ -7,6 +8,7 @@ import { AGENT_VERSION } from "../config/version.ts";
 import { AgentNotPermitted, AgentNotRunning, connectAgent } from "./agent/agent-client.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import type { Command, Surroundings } from "./command.ts";
+import { clean } from "./clean.ts";
 import { becomeAgentUser } from "./machine/become-agent-user.ts";
 import { doctor } from "./doctor.ts";
 import { explain } from "./explain.ts";
@@ -19,7 +21,7 @@ import { supportBundle } from "./support-bundle.ts";
 import { whyNotPermitted } from "./agent/why-not-permitted.ts";
 import { whyNotRunning } from "./agent/why-not-running.ts";
 
-const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, load];
+const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, clean, load];
 
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {
@@ -36,6 +38,7 @@ export async function runCommand(options: { readonly argv: readonly string[]; re
     env: process.env,
     write,
     warn,
+    ask: process.stdin.isTTY ? askOnTerminal : null,
     width: Math.max(80, process.stdout.columns ?? 120),
     configFile: options.config,
     ...folders,
@@ -43,6 +46,15 @@ export async function runCommand(options: { readonly argv: readonly string[]; re
     signal: controller.signal,
   };
   process.exitCode = await runNamed(name, args, at);
+}
+
+async function askOnTerminal(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
 }
 
 async function runNamed(name: string, args: readonly string[], at: Surroundings): Promise<number> {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { renderExplanation } from "./explain.ts";
 import { parseDuration } from "./hold.ts";
+import { renderStatus } from "./status.ts";
 import { membersOf } from "./machine/accounts.ts";
 import { notPermittedSentence } from "./agent/why-not-permitted.ts";
 import { parseUnitState, sentenceOf } from "./agent/why-not-running.ts";
@@ -34,6 +35,32 @@ test.each([
   const report = { phase, reason: phase, message: "so", since: "", desiredRevision: 1, runningRevision: null, services: [] };
   const answer = { device: "pi-1", deployment: "hello", report, observed: [], planned: [], blocked: [] };
   expect(renderExplanation(answer, { width: 100, nowMs: 0 })).toContain(text);
+});
+
+test("status says of what runs why no manifest names it, and nothing else of what runs", () => {
+  const since = "2026-01-01T00:00:00Z";
+  const report = {
+    phase: "Running",
+    message: "running x:1; it stays",
+    since,
+    desiredRevision: 1,
+    runningRevision: 1,
+  } as const;
+  const shown = renderStatus(
+    {
+      device: "pi-1",
+      agentVersion: "0.2.0",
+      reportedAt: since,
+      manifestRevision: 1,
+      connection: { state: "connected", server: "n", reason: null, message: "connected", since },
+      deployments: {
+        a: { ...report, reason: "Running", services: [] },
+        b: { ...report, reason: "NotNamed", desiredRevision: null, services: [] },
+      },
+    },
+    { width: 100, nowMs: Date.parse(since) },
+  );
+  expect(shown).toMatch(/^a +Running +0 s\nb +Running +0 s\n {4}running x:1; it stays$/m);
 });
 
 test("the stages of a plan are shown if they are asked for", () => {

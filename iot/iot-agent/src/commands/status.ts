@@ -71,7 +71,7 @@ export function renderStatus(status: LocalStatus, { width, nowMs }: { readonly w
       [image ?? "-", ...(imageDigest === undefined || image?.includes("@") === true ? [] : [imageDigest.slice(0, 19)])].join(" "),
     ]);
     return [
-      { cells: head, sentence: report.phase === "Running" ? "" : report.message },
+      { cells: head, sentence: report.phase === "Running" && report.reason !== "NotNamed" ? "" : report.message },
       ...services.map((cells) => ({ cells, sentence: "" })),
     ];
   });

@@ -6,10 +6,11 @@
 import { EventEmitter } from "node:events";
 import type { Workload } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import { asDeploymentName, type DeploymentName, type DeviceId } from "@iot/contracts";
+import { asDeploymentName, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
 import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
 import type { Problems } from "./problems.ts";
-import type { DeploymentRecord, StateStore } from "./state-store.ts";
+import { forget, remember, removedBefore, removedBeforeMessage, type RemovedNames } from "./removed-before.ts";
+import { type DeploymentRecord, isNotNamed, type StateStore } from "./state-store.ts";
 import { orphans, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
@@ -59,9 +60,16 @@ export class DesiredState {
   readonly #loggedKept = new Set<string>();
   readonly #loggedUnknown = new Set<string>();
   #records: Records = new Map();
+  #removed: RemovedNames = [];
   #version: ManifestVersion | null = null;
-  /** The sources of the manifest that this process has read. Null: it has read none. */
-  #sources: readonly string[] | null = null;
+  /**
+   * As it is on disk, for all others, as far as the disk takes it. What a worker began before could be cut off by a power cut,
+   * and the device would go back; and an operator takes a removal out of the manifest when the
+   * device says the revision and no longer the name.
+   */
+  #saved: { readonly records: Records; readonly revision: number | null } = { records: new Map(), revision: null };
+  /** The last that this process has read. Null: it has read none. */
+  #read: Manifest | null = null;
   #judge = new ManifestJudge(null);
   #reader: DeviceReader | null = null;
 
@@ -80,18 +88,21 @@ export class DesiredState {
   }
 
   get manifestRevision(): number | null {
-    return this.#version?.revision ?? null;
+    return this.#saved.revision;
   }
 
   names(): DeploymentName[] {
-    return [...this.#records.keys()];
+    return [...this.#saved.records.keys()];
   }
 
   record(name: DeploymentName): DeploymentRecord | undefined {
-    return this.#records.get(name);
+    return this.#saved.records.get(name);
   }
 
   trouble(name: DeploymentName): ScoreTrouble | undefined {
+    const record = this.#records.get(name);
+    const before = record === undefined ? undefined : removedBefore(this.#removed, name, record);
+    if (before !== undefined) return { phase: "Pending", reason: "RemovedBefore", message: removedBeforeMessage(before) };
     return this.#troubles.get(name);
   }
 
@@ -100,7 +111,9 @@ export class DesiredState {
     const saved = await this.#options.store.load(this.#options.device);
     if (saved === null) return;
     this.#records = new Map(Object.entries(saved.deployments).map(([name, record]) => [asDeploymentName(name), record]));
+    this.#removed = saved.removed ?? [];
     this.#version = saved.manifest;
+    this.#saved = { records: this.#records, revision: saved.manifest?.revision ?? null };
     this.#judge = new ManifestJudge(saved.manifest);
   }
 
@@ -118,8 +131,8 @@ export class DesiredState {
 
   /** Called at each relist with what the Topology carries. */
   async adopt(workloads: readonly Workload[]): Promise<void> {
-    if (this.#sources === null) return;
-    const { remove, unknown } = orphans(workloads, this.#records, this.#sources);
+    if (this.#read === null) return;
+    const { remove, keep, unknown } = orphans(workloads, this.#records, this.#read, this.#removed);
     for (const name of unknown) {
       if (this.#loggedUnknown.has(name)) continue;
       this.#loggedUnknown.add(name);
@@ -127,13 +140,33 @@ export class DesiredState {
         deployment: name,
       });
     }
-    if (remove.size === 0) return;
-    this.#records = new Map([...this.#records, ...remove]);
+    if (remove.size + keep.size === 0) return;
+    this.#records = new Map([...this.#records, ...remove, ...keep]);
     await this.#save();
-    for (const name of remove.keys()) {
-      this.#options.log.info("removing what no manifest names any more", { deployment: name });
-      this.events.emit("changed", name, false);
-    }
+    for (const name of remove.keys()) this.#options.log.info("removing what no manifest names any more", { deployment: name });
+    for (const name of keep.keys()) this.#options.log.info("keeping what no manifest names any more", { deployment: name });
+    for (const name of [...remove.keys(), ...keep.keys()]) this.events.emit("changed", name, false);
+  }
+
+  /** A person wants it although it was removed before. */
+  async retry(name: DeploymentName): Promise<void> {
+    if (this.trouble(name)?.reason !== "RemovedBefore") return;
+    this.#removed = forget(this.#removed, name);
+    await this.#save();
+    this.#scores.add(name, { interrupt: true });
+    this.events.emit("changed", name, false);
+  }
+
+  /** A person wants it gone. False: a manifest names it, and would bring it back. */
+  async clean(name: DeploymentName): Promise<boolean> {
+    const record = this.#records.get(name);
+    if (record === undefined || record.removing) return true;
+    if (!isNotNamed(record)) return false;
+    this.#options.log.info("a person removes what no manifest names any more", { deployment: name });
+    this.#records = new Map(this.#records).set(name, { ...record, removing: true });
+    await this.#save();
+    this.#begin(name);
+    return true;
   }
 
   /**
@@ -149,10 +182,12 @@ export class DesiredState {
 
   /** Nothing of it is left on the Topology. */
   async removed(name: DeploymentName): Promise<void> {
-    if (this.#records.get(name)?.removing !== true) return;
+    const record = this.#records.get(name);
+    if (record?.removing !== true) return;
     const rest = new Map(this.#records);
     rest.delete(name);
     this.#records = rest;
+    this.#removed = remember(this.#removed, { name, entry: record.entry, at: new Date().toISOString() });
     await this.#save();
   }
 
@@ -194,33 +229,47 @@ export class DesiredState {
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
     problems.clear("manifest");
+    await this.#take(read, verdict);
+    return spread(REREAD_MS);
+  }
+
+  async #take(
+    read: ManifestVersion & { readonly manifest: Manifest },
+    { refetchScores }: { readonly refetchScores: boolean },
+  ): Promise<void> {
     const before = this.#records;
-    const taken = takeManifest(before, read.manifest, verdict);
+    const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed });
     const isNew = this.#version?.revision !== read.revision || this.#version.writtenAt !== read.writtenAt;
     this.#records = taken.records;
     this.#version = { revision: read.revision, writtenAt: read.writtenAt };
-    this.#sources = read.manifest.sources;
+    this.#read = read.manifest;
     for (const name of taken.fetch) {
+      // It is another object or generation than the one that was removed.
+      this.#removed = forget(this.#removed, name);
       this.#refetch.add(name);
       this.#scores.add(name, { interrupt: true });
     }
+    this.#logKept(taken.kept);
+    // A removal is on disk before it begins, and what is wanted again before it is begun anew, so
+    // that what is cut short goes on after a restart without a network.
+    const isOther = taken.records.size !== before.size || taken.remove.length > 0 || taken.touch.length > 0;
+    if (isNew || isOther) await this.#save();
     // A removal that is under way is out of date when the name is wanted again.
     for (const name of taken.touch) this.events.emit("changed", name, before.get(name)?.removing === true);
-    this.#logKept(taken.kept);
-    // A removal is on disk before it begins, so that one that is cut short goes on after a restart
-    // without a network.
-    if (isNew || taken.remove.length > 0 || taken.touch.length > 0) await this.#save();
-    for (const name of taken.remove) {
-      this.#troubles.delete(name);
-      this.events.emit("changed", name, true);
-    }
-    return spread(REREAD_MS);
+    for (const name of taken.remove) this.#begin(name);
+  }
+
+  /** A removal that is on disk. */
+  #begin(name: DeploymentName): void {
+    this.#troubles.delete(name);
+    this.events.emit("changed", name, true);
   }
 
   async #readScore(name: DeploymentName, signal: AbortSignal): Promise<number | null> {
     const record = this.#records.get(name);
     const isInHand = record?.score?.revision === record?.entry.revision && !this.#refetch.has(name);
-    if (this.#reader === null || record === undefined || record.removing || isInHand) {
+    const isWanted = record !== undefined && !record.removing && !isNotNamed(record) && this.trouble(name)?.reason !== "RemovedBefore";
+    if (this.#reader === null || !isWanted || isInHand) {
       if (isInHand) this.#setTrouble(name, null);
       return null;
     }
@@ -244,8 +293,8 @@ export class DesiredState {
     this.#records = new Map(this.#records).set(name, { ...now, score: { revision, scoreString: read.scoreString } });
     this.#options.log.info("received desired state", { deployment: name, revision });
     this.#troubles.delete(name);
-    this.events.emit("changed", name, isOther);
     await this.#save();
+    this.events.emit("changed", name, isOther);
     return null;
   }
 
@@ -259,15 +308,21 @@ export class DesiredState {
 
   async #save(): Promise<void> {
     const { store, device, problems } = this.#options;
+    const records = this.#records;
+    const version = this.#version;
     try {
       await store.save({
         format: 1,
         device,
-        manifest: this.#version && { ...this.#version },
-        deployments: Object.fromEntries(this.#records),
+        manifest: version && { ...version },
+        deployments: Object.fromEntries(records),
+        ...(this.#removed.length === 0 ? {} : { removed: [...this.#removed] }),
       });
+      this.#saved = { records, revision: version?.revision ?? null };
       problems.clear("state");
     } catch (error) {
+      // The device goes on; that it has the revision it does not say.
+      this.#saved = { ...this.#saved, records };
       clearTimeout(this.#saveAgain);
       this.#saveAgain = setTimeout(() => void this.#save(), SAVE_AGAIN_MS);
       problems.set("state", {
@@ -287,10 +342,11 @@ export class DesiredState {
     const current = new Set(kept.map(({ name, source }) => `${name} ${source}`));
     for (const { name, source } of kept) {
       if (this.#loggedKept.has(`${name} ${source}`)) continue;
-      this.#options.log.info("the manifest does not name a deployment whose source has not written yet; it stays", {
-        deployment: name,
-        source,
-      });
+      const what =
+        this.#read?.removed === undefined
+          ? "the manifest does not name a deployment whose source has not written yet; it stays"
+          : "the manifest does not name a deployment, and does not say that it was deleted; it stays";
+      this.#options.log.info(what, { deployment: name, source });
     }
     this.#loggedKept.clear();
     for (const text of current) this.#loggedKept.add(text);

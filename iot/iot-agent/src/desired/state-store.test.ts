@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { makeTempFolder, type TempFolder } from "@iot/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, assert, beforeEach, expect, test } from "vitest";
 import { type SavedState, StateStore } from "./state-store.ts";
 
 let temporary: TempFolder;
@@ -60,7 +60,6 @@ test.each([
   ["empty", "", "pi-1", "corrupt"],
   ["of foreign bytes", "\u0000\u0001", "pi-1", "corrupt"],
   ["of another format", JSON.stringify({ ...saved(1), format: 2 }), "pi-1", "corrupt"],
-  ["of another device", JSON.stringify(saved(1)), "pi-2", "of-pi-1"],
 ])("a file that is %s is kept aside and told", async (_, text, device, suffix) => {
   await mkdir(folder);
   await writeFile(join(folder, "desired-state.json"), text);
@@ -69,4 +68,22 @@ test.each([
   expect(lines.join("")).toContain("saved desired state is not used");
   await store.save(saved(4));
   expect(await store.load("pi-1")).toEqual(saved(4));
+});
+
+test("what was told under another id stays, until the device has that id again", async () => {
+  await store.save({ ...saved(1), removed: [{ name: "gone", uid: "v", generation: 1, at: "2026-01-01T00:00:00Z" }] });
+  const [hello, second] = [saved(1), saved(2)].map(({ deployments }) => deployments["hello"]);
+  assert(hello !== undefined && second !== undefined);
+  const renamed = await store.load("pi-2");
+  expect(renamed).toEqual({
+    ...saved(1),
+    device: "pi-2",
+    manifest: null,
+    deployments: { hello: { ...hello, was: "pi-1" } },
+    removed: [{ name: "gone", uid: "v", generation: 1, at: "2026-01-01T00:00:00Z" }],
+  });
+  expect(lines.join("")).toContain("another id than before");
+  await store.save({ ...saved(1), device: "pi-2", deployments: { hello: { ...second, was: "pi-1" }, own: hello } });
+  expect((await store.load("pi-3"))?.deployments).toMatchObject({ hello: { was: "pi-1" }, own: { was: "pi-2" } });
+  expect((await store.load("pi-1"))?.deployments).toEqual({ hello: second, own: { ...hello, was: "pi-2" } });
 });

@@ -1,12 +1,15 @@
 // What a manifest changes: pure. The rule that nothing is removed by mistake lives here. A
-// deployment goes only because a manifest was read and parsed, does not name it, and lists the
-// deployment's source among those that have written: after a wipe of the bucket the first operator
-// back has only its own entries, and what another source gave must stay.
+// deployment goes only because a manifest was read and parsed and says so: by a mark with the uid of
+// what is held. What is merely absent stays, whoever wrote the manifest, and is shown. An operator
+// of 0.1 writes no marks. Under its manifests a name goes that is absent while its source is among
+// those that have written: after a wipe of the bucket the first operator back has only its own
+// entries, and what another source gave must stay.
 
 import type { Workload } from "@harmony/core";
-import { asDeploymentName, type DeploymentName, type Manifest } from "@iot/contracts";
+import { asDeploymentName, type DeploymentName, type Manifest, type ManifestEntry } from "@iot/contracts";
 import { parseOrigin } from "./origin.ts";
-import type { DeploymentRecord } from "./state-store.ts";
+import { removedBefore, type RemovedNames } from "./removed-before.ts";
+import { type DeploymentRecord, isNotNamed } from "./state-store.ts";
 
 export type Records = ReadonlyMap<DeploymentName, DeploymentRecord>;
 
@@ -17,61 +20,117 @@ export interface Taken {
    */
   readonly fetch: readonly DeploymentName[];
   readonly remove: readonly DeploymentName[];
-  /** Names that were being removed and are wanted again, or whose entry differs. */
+  /**
+   * Names of which something else is to be said or done: they were being removed and are wanted
+   * again, their entry differs, no manifest names them any more, or they are not to start.
+   */
   readonly touch: readonly DeploymentName[];
-  /** Not named, and kept because their source has not written (again) yet. */
+  /** Not named, and kept. */
   readonly kept: readonly { readonly name: DeploymentName; readonly source: string }[];
 }
 
-export function takeManifest(before: Records, manifest: Manifest, options: { readonly refetchScores: boolean }): Taken {
+interface Options {
+  readonly refetchScores: boolean;
+  readonly removed: RemovedNames;
+}
+
+export function takeManifest(before: Records, manifest: Manifest, { refetchScores, removed }: Options): Taken {
   const records = new Map(before);
-  const [fetch, remove, touch]: DeploymentName[][] = [[], [], []];
+  const taken = {
+    fetch: new Array<DeploymentName>(),
+    remove: new Array<DeploymentName>(),
+    touch: new Array<DeploymentName>(),
+    kept: new Array<Taken["kept"][number]>(),
+  };
   for (const [text, entry] of Object.entries(manifest.deployments)) {
     const name = asDeploymentName(text);
     const known = before.get(name);
-    const score = known?.score ?? null;
-    records.set(name, { ...known, entry, score, removing: false });
-    // In a bucket that was wiped and filled again a revision may repeat with another Score; the
-    // object's generation does not.
-    const isSameVersion =
-      score?.revision === entry.revision && known?.entry.uid === entry.uid && known.entry.generation === entry.generation;
-    if (options.refetchScores || !isSameVersion) fetch?.push(name);
-    if (known !== undefined && (known.removing || JSON.stringify(known.entry) !== JSON.stringify(entry))) touch?.push(name);
+    const record = named(known, entry);
+    records.set(name, record);
+    const isBarred = manifest.removed !== undefined && removedBefore(removed, name, record) !== undefined;
+    if (!isBarred && (refetchScores || !isSameVersion(known, entry))) taken.fetch.push(name);
+    if (known === undefined ? isBarred : known.removing || isNotNamed(known) || !isSame(known.entry, entry)) taken.touch.push(name);
   }
-  const kept: { name: DeploymentName; source: string }[] = [];
   for (const [name, record] of before) {
     if (Object.hasOwn(manifest.deployments, name) || record.removing) continue;
-    if (manifest.sources.includes(record.entry.source)) {
+    if (removedBefore(removed, name, record) !== undefined) {
+      // Nothing of it is here.
+      records.delete(name);
+      taken.touch.push(name);
+    } else if (isToGo(name, record, manifest)) {
       records.set(name, { ...record, removing: true });
-      remove?.push(name);
-    } else kept.push({ name, source: record.entry.source });
+      taken.remove.push(name);
+    } else {
+      taken.kept.push({ name, source: record.entry.source });
+      if (isNotNamed(record)) continue;
+      records.set(name, { ...record, unnamed: true });
+      taken.touch.push(name);
+    }
   }
-  return { records, fetch: fetch ?? [], remove: remove ?? [], touch: touch ?? [], kept };
+  return { records, ...taken };
+}
+
+function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {
+  const { unnamed: _, was: __, ...kept } = known ?? { score: null };
+  return { ...kept, entry, removing: false };
 }
 
 /**
- * Workloads on the Topology that neither the manifest nor the disk knows, of a source that has
- * written the manifest: the deployment was taken away while the agent's memory was lost. One that
- * does not tell its source is nobody's to remove but a person's.
+ * In a bucket that was wiped and filled again a revision may repeat with another Score; the object's
+ * generation does not.
+ */
+function isSameVersion(known: DeploymentRecord | undefined, { revision, uid, generation }: ManifestEntry): boolean {
+  return known?.score?.revision === revision && known.entry.uid === uid && known.entry.generation === generation;
+}
+
+function isSame(before: ManifestEntry, after: ManifestEntry): boolean {
+  return JSON.stringify(before) === JSON.stringify(after);
+}
+
+/** A mark for another uid is of another object that had the name. */
+function isToGo(name: DeploymentName, { entry, was }: DeploymentRecord, { sources, removed }: Manifest): boolean {
+  // What another device was told to run is not this manifest's to remove.
+  if (was !== undefined) return false;
+  if (removed === undefined) return sources.includes(entry.source);
+  return entry.uid !== "" && Object.hasOwn(removed, name) && removed[name]?.uid === entry.uid;
+}
+
+/**
+ * Workloads on the Topology that neither the manifest nor the disk knows: the agent's memory was
+ * lost. Nobody knows their uid, so no mark is theirs, and they are kept as what no manifest names.
+ * What this agent has removed is removed again: a power cut may bring it back. Under a manifest of
+ * 0.1 one goes whose source has written the manifest. One that does not tell its source is nobody's
+ * to remove but a person's.
  */
 export function orphans(
   workloads: readonly Workload[],
   records: Records,
-  sources: readonly string[],
-): { readonly remove: Map<DeploymentName, DeploymentRecord>; readonly unknown: readonly string[] } {
+  { sources, removed: marks }: Manifest,
+  removed: RemovedNames,
+): {
+  readonly remove: Map<DeploymentName, DeploymentRecord>;
+  readonly keep: Map<DeploymentName, DeploymentRecord>;
+  readonly unknown: readonly string[];
+} {
   const remove = new Map<DeploymentName, DeploymentRecord>();
+  const keep = new Map<DeploymentName, DeploymentRecord>();
   const unknown: string[] = [];
   for (const { name: text, revision, scoreString } of workloads) {
     const name = deploymentName(text);
     if (name !== null && records.has(name)) continue;
     const origin = parseOrigin(revision);
-    if (name === null || origin === null) unknown.push(text);
-    else if (sources.includes(origin.source)) {
-      const entry = { ...origin, generation: 0, uid: "", namespace: "" };
-      remove.set(name, { entry, score: { revision: origin.revision, scoreString }, removing: true });
+    if (name === null || origin === null) {
+      unknown.push(text);
+      continue;
     }
+    const last = removed.find((one) => one.name === name);
+    const { uid = "", generation = 0 } = last ?? {};
+    const entry = { ...origin, generation, uid, namespace: "" };
+    const record = { entry, score: { revision: origin.revision, scoreString }, removing: false };
+    if (marks === undefined ? sources.includes(origin.source) : last !== undefined) remove.set(name, { ...record, removing: true });
+    else if (marks !== undefined) keep.set(name, { ...record, unnamed: true });
   }
-  return { remove, unknown };
+  return { remove, keep, unknown };
 }
 
 function deploymentName(text: string): DeploymentName | null {

@@ -31,7 +31,11 @@ export function localActions(parts: {
     },
     hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
-    retry: (name, signal) => workers.retry(name, signal),
+    retry: async (name, signal) => {
+      await desired.retry(name);
+      await workers.retry(name, signal);
+    },
+    clean: (name) => desired.clean(name),
     lookAtAll: () => workers.lookAtAll(),
   };
 }

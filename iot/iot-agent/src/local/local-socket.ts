@@ -37,6 +37,8 @@ export interface LocalActions {
   /** False: it was not held. */
   release(name: DeploymentName): Promise<boolean>;
   retry(name: DeploymentName, signal: AbortSignal): Promise<void>;
+  /** False: a manifest names it. */
+  clean(name: DeploymentName): Promise<boolean>;
   lookAtAll(): void;
 }
 
@@ -122,6 +124,14 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<o
     case "POST deployments/NAME/retry":
       await actions.retry(known(actions, text), signal);
       return {} satisfies Done;
+    case "POST deployments/NAME/clean": {
+      const name = known(actions, text);
+      if (await actions.clean(name)) return {} satisfies Done;
+      throw new Refusal(
+        409,
+        `the manifest of this device names "${name}" and would bring it back: take this device out of its targetDevices in the repository, or delete it there`,
+      );
+    }
     default:
       throw new Refusal(404, `this agent answers nothing at ${method} ${url}: the command is of another version than the running agent`);
   }

@@ -1,6 +1,7 @@
 import type { WorkloadReport } from "@harmony/core";
+import { asDeploymentName } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
-import { withWrong } from "./worker-report.ts";
+import { whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
 
 const report: WorkloadReport = {
   phase: "Running",
@@ -24,5 +25,29 @@ describe("a Score that is not applied", () => {
     ],
   ] as const)("%s", (_, running, told) => {
     expect(withWrong(running, wrong)).toMatchObject(told);
+  });
+});
+
+describe("what no manifest names", () => {
+  const name = asDeploymentName("web");
+  const why = "no manifest names it any more, and none says that it was deleted: it stays, and `iot-agent clean web` removes it";
+  test.each([
+    ["and runs", report, { phase: "Running", reason: "NotNamed", message: `running nginx:1; ${why}` }],
+    ["and has ended well", { ...report, reason: "Completed" }, { phase: "Running", reason: "NotNamed" }],
+    [
+      "and is held",
+      { ...report, phase: "Held", reason: "Held", message: "held" },
+      { phase: "Held", reason: "Held", message: `held; ${why}` },
+    ],
+    ["and crashes", { ...report, phase: "Degraded", reason: "CrashLoop" }, { phase: "Degraded", reason: "CrashLoop" }],
+    ["and waits", { ...report, phase: "Pending", reason: "Pending" }, { phase: "Pending", reason: "NotNamed" }],
+  ] as const)("%s", (_, running, told) => {
+    expect(withNotNamed(running, whyItStays({ name, was: undefined }))).toMatchObject(told);
+  });
+
+  test("since the device had another id", () => {
+    expect(whyItStays({ name, was: "pi-0" })).toBe(
+      "it was pi-0's, as this device was called before: it stays until a manifest names it, and `iot-agent clean web` removes it",
+    );
   });
 });

@@ -1,11 +1,12 @@
 // What a worker says of its deployment. Pure.
 
 import type { WorkloadReport } from "@harmony/core";
+import type { DeploymentName } from "@iot/contracts";
 
 export interface WorkerReport {
   readonly report: WorkloadReport;
-  /** The KV revision that is worked towards. */
-  readonly desiredRevision: number;
+  /** The KV revision that is worked towards. Null: no manifest names it any more. */
+  readonly desiredRevision: number | null;
   /** The KV revision of what runs. Null: nothing runs, or what runs does not say it. */
   readonly runningRevision: number | null;
   readonly source: string;
@@ -22,4 +23,19 @@ export function withWrong(
 ): WorkloadReport {
   if (running.phase === "Held") return { ...running, message: `${running.message}; ${message}` };
   return { ...running, phase, reason, message: running.runningRevision === null ? message : `${message}; what runs stays` };
+}
+
+/** What no manifest names goes on as it was, and says why it stays. */
+export function withNotNamed(running: WorkloadReport, why: string): WorkloadReport {
+  const { phase, reason, message } = running;
+  // A word of its own, such as Held or CrashLoop, is what a person has to know first.
+  const isPlain = phase !== "Held" && (phase === "Running" || reason === phase);
+  return { ...running, reason: isPlain ? "NotNamed" : reason, message: `${message}; ${why}` };
+}
+
+export function whyItStays({ name, was }: { readonly name: DeploymentName; readonly was: string | undefined }): string {
+  const clean = `\`iot-agent clean ${name}\` removes it`;
+  return was === undefined
+    ? `no manifest names it any more, and none says that it was deleted: it stays, and ${clean}`
+    : `it was ${was}'s, as this device was called before: it stays until a manifest names it, and ${clean}`;
 }

@@ -146,3 +146,30 @@ test("a Score in hand is read once, however often it is reconciled and explained
   await workers.explain(hello, new AbortController().signal);
   expect(reads).toBe(1);
 });
+
+test("a right that is withdrawn on the device stops changes, and nothing that runs", async () => {
+  const denied: WorkloadReport = {
+    phase: "Rejected",
+    reason: "PolicyDenied",
+    message: "host_network is not allowed",
+    runningRevision: null,
+    services: [],
+    recheckAfterMs: null,
+    settled: true,
+  };
+  const inForce = { revision: 1, scoreString: valid };
+  const { workers } = await makeWorkers(
+    { hello: record(valid, { accepted: inForce }) },
+    {
+      check: () => denied,
+      workloads: () => Promise.resolve([{ name: hello, revision: "1 of git", scoreString: valid }]),
+      reconcile: () => Promise.reject(new Error("something is done to what runs")),
+    },
+  );
+  const reports: WorkerReport[] = [];
+  workers.events.on("reported", (_, report) => reports.push(report));
+  workers.start(new AbortController().signal);
+  const last = await eventually(() => reports.find(({ runningRevision }) => runningRevision === 1));
+  expect(last.report).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", message: "host_network is not allowed; what runs stays" });
+  expect(reports.map(({ report: { reason } }) => reason)).not.toContain("TopologyUnavailable");
+});

@@ -11,13 +11,13 @@ import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import { formatOrigin, parseOrigin } from "../desired/origin.ts";
 import type { Problems } from "../desired/problems.ts";
-import type { DeploymentRecord } from "../desired/state-store.ts";
+import { type DeploymentRecord, isNotNamed } from "../desired/state-store.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 import { Carried } from "./carried.ts";
 import type { Holds } from "./holds.ts";
 import { ScoreResolver, type Target } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
-import { type WorkerReport, withWrong } from "./worker-report.ts";
+import { type WorkerReport, whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
 
 /** After a fault: the Topology does not answer, or the agent has a mistake. */
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
@@ -279,9 +279,12 @@ export class Workers {
     this.#reports.set(name, report);
     this.#reportedAtMs.set(name, clock.monotonicMs());
     const trouble = record.removing ? undefined : desired.trouble(name);
+    const isStaying = !record.removing && isNotNamed(record);
+    const troubled = trouble === undefined ? report : withWrong(report, trouble);
+    const revision = trouble === undefined ? (record.score?.revision ?? record.entry.revision) : record.entry.revision;
     this.events.emit("reported", name, {
-      report: trouble === undefined ? report : withWrong(report, trouble),
-      desiredRevision: trouble === undefined ? (record.score?.revision ?? record.entry.revision) : record.entry.revision,
+      report: isStaying ? withNotNamed(troubled, whyItStays({ name, was: record.was })) : troubled,
+      desiredRevision: isStaying ? null : revision,
       runningRevision: report.runningRevision === null ? null : (parseOrigin(report.runningRevision)?.revision ?? null),
       source: record.entry.source,
       generation: record.entry.generation,

@@ -122,7 +122,11 @@ export class Cluster {
   list(): { deployments: SourceDeployment[]; deleting: DeletingObject[] } | null {
     if (this.#crd === "gone") return null;
     const of = ({ uid, namespace, name, generation, isClaimed, confirms }: ClusterObject) => ({
-      ...{ uid, namespace, name: asDeploymentName(name), generation, isClaimed },
+      uid,
+      namespace,
+      name: asDeploymentName(name),
+      generation,
+      isClaimed,
       ...(confirms === null ? {} : { confirms }),
     });
     return {

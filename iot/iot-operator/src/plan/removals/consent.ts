@@ -24,7 +24,10 @@ export function confirm(record: RemovalRecord, token: string, { nowMs, by }: { n
   const entries = byTokens([record.held, record.lost], token);
   if (entries.length === 0) return null;
   const gone = entries.map(({ device, name, namespace, uid }) => ({
-    ...{ device, name, namespace, uid },
+    device,
+    name,
+    namespace,
+    uid,
     atMs: nowMs,
     how: "consent" as const,
     counted: false,
