@@ -8,7 +8,8 @@ type Node = Record<string, unknown>;
 
 /** What JSON Schema has no words for, by path. */
 const EXTENSIONS: Readonly<Record<string, Node>> = {
-  // A set costs the API server a second for each write of a status with 10,000 names; that none is named twice, the operator checks.
+  // A set of 10,000 names costs the API server a second at each write of a status. The operator
+  // refuses a name that stands twice.
   "spec.targetDevices": { "x-kubernetes-list-type": "atomic" },
   "spec.score.data": { "x-kubernetes-preserve-unknown-fields": true },
   "status.conditions": { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },

@@ -76,7 +76,9 @@ export function directGetSubject(bucket: BucketName, subject: string): string {
   return `$JS.API.DIRECT.GET.${streamName(bucket)}.${subject}`;
 }
 
-/** Under which subjects a device asks for what is its own, tells what it has to say, and hears of a change. `*` stands for all of them. */
+/**
+ * The subjects by which a device asks, tells and hears of a change. `*` stands for every device.
+ */
 export interface DeviceSubjects {
   readonly manifest: string;
   readonly score: (deployment: DeploymentName | "*") => string;
@@ -85,7 +87,9 @@ export interface DeviceSubjects {
   readonly notice: string;
 }
 
-/** Our own names: the devices' account maps them to the buckets'. They cross a leaf node, `$JS.` and `$KV.` do not. */
+/**
+ * Our own: the devices' account maps them to the buckets'. They cross a leaf node, unlike `$KV.`.
+ */
 export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
   return {
     manifest: `iot.manifest.${device}`,

@@ -63,8 +63,8 @@ test("what containers are given is there before them, and goes after them", () =
         now = underway(now, { db, tls }, data, steps);
         // As it is when Podman's store was mended; but nobody has the values that have changed
         // since.
-        const isHeld = (name: string): boolean => [db, tls].some((one) => one.kind === "present" && name.endsWith(one.digest));
-        if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !isHeld(name)) }, data);
+        const held = Object.entries({ db, tls }).flatMap(([name, one]) => (one.kind === "present" ? [`app_${name}.${one.digest}`] : []));
+        if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !held.includes(name)) }, data);
       }
       const last = turns.at(-1)?.score ?? null;
       const end = settle(now, last);

@@ -1,6 +1,7 @@
-// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The server's time stamp, not the
-// device's clock, says how old it is. Devices are newer than who reads them, and older: a phase is text, and what is said of one
-// deployment is read by itself, so that one that cannot be read says nothing of the others.
+// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The
+// server's time stamp, not the device's clock, says how old it is. A device may be newer or older
+// than its readers. So a phase is text, and each deployment's report is read by itself: one that
+// cannot be read does not hide the others.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
@@ -14,7 +15,9 @@ export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds
   return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
 }
 
-/** One of core's PHASES, or one of a later version: neither success nor failure, and shown as it was written. */
+/**
+ * One of core's PHASES. One of a later version is neither success nor failure, and shown as it is.
+ */
 const Phase = z.string();
 
 const ServiceStatus = z.looseObject({
@@ -49,7 +52,10 @@ export type DeploymentReport = z.output<typeof DeploymentReport>;
 /** The phase of a report that cannot be read. No device writes it. */
 export const UNREADABLE_PHASE = "Unreadable";
 
-/** What a device says of one deployment when it cannot be read. A hostile status has thousands, so that no more than the field is said. */
+/**
+ * What stands in the place of a report that cannot be read. It names the field and no more, because
+ * a hostile status has thousands of them.
+ */
 function unreadableReport(field: string): DeploymentReport {
   return {
     phase: UNREADABLE_PHASE,
