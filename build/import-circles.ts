@@ -1,5 +1,6 @@
-// Counts the circles among imports, type-only ones too: of files, and of rooms (the folders of a package's sources). One circle fails.
-// A circle means that neither side can be read, tested or moved without the other.
+// Counts the circles among imports, type-only ones too: of files, and of rooms (the folders of a
+// package's sources). One circle fails. A circle means that neither side can be read, tested or
+// moved without the other.
 
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";

@@ -1,6 +1,8 @@
-// `npm run bench -- compare COMMIT [--rounds N] [--idle-minutes M] [--write]`: the agent of that commit (A) and the one of this tree (B),
-// each installed from its Debian package on a device of its own. Every row takes them in turn, so that whatever else the machine does falls
-// on both; at rest they are at the same time. Prints the table, and with --write keeps it in docs/bench-compare.md and .json.
+// `npm run bench -- compare COMMIT [--rounds N] [--idle-minutes M] [--write]`: the agent of that
+// commit (A) and the one of this tree (B), each installed from its Debian package on a device of
+// its own. Every row takes them in turn, so that whatever else the machine does falls on both; at
+// rest they are at the same time. Prints the table, and with --write keeps it in
+// docs/bench-compare.md and .json.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +22,10 @@ const TOP = join(import.meta.dirname, "../..");
 const USAGE = "npm run bench -- compare COMMIT [--rounds N] [--idle-minutes M] [--write]\n";
 /** Of a round, whose value is their median. */
 const TRIES = 5;
-/** Memory rises until each collection, two minutes apart: in fifteen minutes these see it at eight moments between two. */
+/**
+ * Memory rises until each collection, two minutes apart: in fifteen minutes these see it at eight
+ * moments between two.
+ */
 const IDLE_SAMPLES = 20;
 /** The kernel counts CPU in hundredths of a second: a value is of several samples. */
 const SAMPLES_OF_CPU = 4;

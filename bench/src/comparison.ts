@@ -1,5 +1,6 @@
-// What two agents measured side by side say of each other, as a table. A is the one that is known, B the one that is judged: by whether
-// its median lies within what A itself measured from round to round. Pure.
+// What two agents measured side by side say of each other, as a table. A is the one that is known,
+// B the one that is judged: by whether its median lies within what A itself measured from round to
+// round. Pure.
 
 import * as z from "zod/mini";
 import { ms, percentile } from "./measurement.ts";

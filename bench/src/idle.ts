@@ -1,6 +1,7 @@
-// The agent at rest, installed, with one deployment running, over an hour (or BENCH_IDLE_MINUTES): memory (PSS and private dirty of
-// smaps_rollup, once a minute at the end, for they rise until each collection), CPU, and what the whole device writes to its disk. The
-// baseline is Node alone under the same flags.
+// The agent at rest, installed, with one deployment running, over an hour (or BENCH_IDLE_MINUTES):
+// memory (PSS and private dirty of smaps_rollup, once a minute at the end, for they rise until each
+// collection), CPU, and what the whole device writes to its disk. The baseline is Node alone under
+// the same flags.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { AGENT_FLAGS } from "@iot/build";

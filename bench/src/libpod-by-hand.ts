@@ -15,7 +15,8 @@ export class LibpodByHand {
   async run(options: { name: string; image: string; hostPort: number; containerPort: number }): Promise<void> {
     const { name, image, hostPort, containerPort } = options;
     await this.#call("POST", "/containers/create", { name, image, portmappings: [{ host_port: hostPort, container_port: containerPort }] });
-    // pasta lets go of a port some milliseconds after the container that had it is gone: by hand one tries again, too.
+    // pasta lets go of a port some milliseconds after the container that had it is gone: by hand
+    // one tries again, too.
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#call("POST", `/containers/${name}/start`);

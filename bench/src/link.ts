@@ -1,6 +1,7 @@
-// The bytes of an idle device's connection to NATS, as the wire counts them: Ethernet, IP and TCP headers and acknowledgements, but not the
-// link's own talk (ARP, router solicitations), which is there without an agent. Three devices side by side: with the usual interval, with
-// one for a metered link, and for a baseline a bare NATS connection that pings every 20 s.
+// The bytes of an idle device's connection to NATS, as the wire counts them: Ethernet, IP and TCP
+// headers and acknowledgements, but not the link's own talk (ARP, router solicitations), which is
+// there without an agent. Three devices side by side: with the usual interval, with one for a
+// metered link, and for a baseline a bare NATS connection that pings every 20 s.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

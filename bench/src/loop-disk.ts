@@ -1,5 +1,5 @@
-// A disk of its own for what a measurement writes: an ext4 file system in a file, so that the kernel counts what reaches it, whoever
-// wrote it, with the file system's own journal.
+// A disk of its own for what a measurement writes: an ext4 file system in a file, so that the
+// kernel counts what reaches it, whoever wrote it, with the file system's own journal.
 
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";

@@ -1,5 +1,5 @@
-// What one measurement says of itself, and the arithmetic that they share. A figure means something only beside its baseline, taken in the
-// same run on the same machine.
+// What one measurement says of itself, and the arithmetic that they share. A figure means something
+// only beside its baseline, taken in the same run on the same machine.
 
 import * as z from "zod/mini";
 

@@ -1,5 +1,5 @@
-// From the Score's write to the first HTTP 200, the image being there, beside create and start by hand. The two take turns, so that
-// whatever else the machine does falls on both.
+// From the Score's write to the first HTTP 200, the image being there, beside create and start by
+// hand. The two take turns, so that whatever else the machine does falls on both.
 
 import { eventually } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
@@ -29,7 +29,8 @@ export const scoreToHttp: Measurement = {
 
       ours.push(await scoreToAnswer(rig));
     }
-    // Less the usual time by hand also at the 99th percentile, so that a slow moment of the baseline flatters nobody.
+    // Less the usual time by hand also at the 99th percentile, so that a slow moment of the
+    // baseline flatters nobody.
     const over = (p: number): number => percentile(ours, p) - percentile(theirs, 50);
     return [
       {

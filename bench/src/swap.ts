@@ -1,4 +1,5 @@
-// A swap to another image: the longest time without an answer, asked every 5 ms. The baseline is a stop and start by hand.
+// A swap to another image: the longest time without an answer, asked every 5 ms. The baseline is a
+// stop and start by hand.
 
 import { setInterval as every } from "node:timers/promises";
 import { answeredAt, get } from "./http-poll.ts";

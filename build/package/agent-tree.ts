@@ -1,5 +1,6 @@
-// The files that make a device's agent, in a folder as they lie on the device: what iot/iot-agent/package/root holds, and the
-// executable. One source, two layouts: that of the Debian package, and that of a device without it, below /usr/local and /etc.
+// The files that make a device's agent, in a folder as they lie on the device: what
+// iot/iot-agent/package/root holds, and the executable. One source, two layouts: that of the Debian
+// package, and that of a device without it, below /usr/local and /etc.
 
 import { chmod, cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -35,7 +36,9 @@ export const LOCAL_LAYOUT: Layout = {
   isDebian: false,
 };
 
-/** What runs once the files are there, as dpkg runs it: `setup configure`. Only in the local layout. */
+/**
+ * What runs once the files are there, as dpkg runs it: `setup configure`. Only in the local layout.
+ */
 export const LOCAL_SETUP = "usr/local/lib/iot-agent/setup";
 
 export async function agentTree(options: { readonly into: string; readonly executable: string; readonly layout: Layout }): Promise<void> {

@@ -1,5 +1,6 @@
-// The Debian package, by dpkg-deb alone: the tree of files, the maintainer scripts, and what is written for each build (control,
-// checksums, changelog, copyright). All dates are the commit's, all owners root.
+// The Debian package, by dpkg-deb alone: the tree of files, the maintainer scripts, and what is
+// written for each build (control, checksums, changelog, copyright). All dates are the commit's,
+// all owners root.
 
 import { createHash } from "node:crypto";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";

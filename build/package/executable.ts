@@ -1,5 +1,6 @@
-// The agent as one executable: bundled by esbuild, put into Node as a single executable application with a code cache. The same sources
-// give the same bytes. For a foreign target its own Node, run by qemu, makes the code cache.
+// The agent as one executable: bundled by esbuild, put into Node as a single executable application
+// with a code cache. The same sources give the same bytes. For a foreign target its own Node, run
+// by qemu, makes the code cache.
 
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +12,10 @@ import { nodeProgram, REPOSITORY } from "./node-program.ts";
 import { binutil, type Target } from "./target.ts";
 import type { Version } from "./version.ts";
 
-/** What an agent on Node needs least with (docs/bench.md). A code cache is refused unless it was made under the same flags. */
+/**
+ * What an agent on Node needs least with (docs/bench.md). A code cache is refused unless it was
+ * made under the same flags.
+ */
 export const AGENT_FLAGS = [
   "--max-old-space-size=64",
   "--max-semi-space-size=1",
@@ -20,7 +24,8 @@ export const AGENT_FLAGS = [
   "--lite-mode",
   "--optimize-for-size",
   "--max-lazy",
-  // Each collection (collect-garbage.ts) drops the bytecode of what has not run since the one before, and closes the gaps that it leaves.
+  // Each collection (collect-garbage.ts) drops the bytecode of what has not run since the one
+  // before, and closes the gaps that it leaves.
   "--flush-bytecode",
   "--bytecode-old-age=1",
   "--compact-on-every-full-gc",
@@ -60,7 +65,8 @@ export async function buildExecutable(options: {
       execArgvExtension: "none",
     };
     await writeFile(join(folder, "sea.json"), JSON.stringify(config));
-    // Without a seed two code caches of one source differ. It is no part of what a cache is checked against.
+    // Without a seed two code caches of one source differ. It is no part of what a cache is checked
+    // against.
     await run([...node.argv, ...AGENT_FLAGS, "--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: folder });
     const program = join(folder, "program");
     await copyFile(node.path, program);
@@ -73,7 +79,10 @@ export async function buildExecutable(options: {
   }
 }
 
-/** A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as it does in memory. */
+/**
+ * A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as
+ * it does in memory.
+ */
 async function assertMappable(target: Target, program: string): Promise<void> {
   if (target.node !== "arm64") return;
   const { stdout } = await run([binutil(target, "readelf"), "--program-headers", "--wide", program]);

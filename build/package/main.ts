@@ -1,5 +1,6 @@
-// `npm run package [-- --arch amd64|arm64] [--fast] [--out FOLDER]`: for each target the executable, the Debian package, the same files
-// for /usr/local in an archive, and the bill of materials; the checksums of all of them. In dist/ unless told.
+// `npm run package [-- --arch amd64|arm64] [--fast] [--out FOLDER]`: for each target the
+// executable, the Debian package, the same files for /usr/local in an archive, and the bill of
+// materials; the checksums of all of them. In dist/ unless told.
 
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";

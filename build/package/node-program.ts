@@ -1,5 +1,6 @@
-// Node itself for a target, stripped, from the npm package that the lock file names. npm installs only the one for this machine; the
-// other is fetched by `npm pack` and held against the lock file's digest. Kept in the cache.
+// Node itself for a target, stripped, from the npm package that the lock file names. npm installs
+// only the one for this machine; the other is fetched by `npm pack` and held against the lock
+// file's digest. Kept in the cache.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -62,7 +63,10 @@ async function unpackNode(target: Target, version: string, integrity: string, in
   return unpacked;
 }
 
-/** What host-packages.txt lists for it; says what it installs, or how a person installs it who is not root. */
+/**
+ * What host-packages.txt lists for it; says what it installs, or how a person installs it who is
+ * not root.
+ */
 async function installTools(target: Target): Promise<void> {
   const script = '. "$0" && install_host_packages "$@" >&2';
   const users = isNative(target) ? ["build"] : ["build", `build-${target.debian}`];

@@ -1,4 +1,5 @@
-// What the agent is built for, by the names that Node, Debian, uname and the cross tools have for it.
+// What the agent is built for, by the names that Node, Debian, uname and the cross tools have for
+// it.
 
 export interface Target {
   readonly node: "x64" | "arm64";

@@ -1,5 +1,5 @@
-// Which agent is built, and as of when: the version of its npm package and the commit. The commit's date is the date of every file
-// that is made, so that the same commit gives the same bytes.
+// Which agent is built, and as of when: the version of its npm package and the commit. The commit's
+// date is the date of every file that is made, so that the same commit gives the same bytes.
 
 import { run } from "@iot/testkit";
 import manifest from "../../iot/iot-agent/package.json" with { type: "json" };

@@ -1,5 +1,5 @@
-// One journey with Argo CD: what is pushed is applied, runs on the device, and Argo CD knows whether it does. The steps build upon
-// each other.
+// One journey with Argo CD: what is pushed is applied, runs on the device, and Argo CD knows
+// whether it does. The steps build upon each other.
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -58,7 +58,8 @@ test("changes of its status that are none of its health have Argo CD refresh not
   const putBack = async (): Promise<boolean> => (await platform.kubernetes.kubectl(targets)) === JSON.stringify([platform.device.id]);
   await eventually(putBack, { what: "Argo CD puts back what was changed by hand", ...WAIT });
 
-  // Events come in order: what the controller logged until it saw the change by hand is all that the ones before it caused.
+  // Events come in order: what the controller logged until it saw the change by hand is all that
+  // the ones before it caused.
   const log = controllerLog().filter((line) => !logBefore.has(line));
   const seen = /Updated sync status: Synced .* OutOfSync/;
   expect(log).toContainEqual(expect.stringMatching(seen));
@@ -67,7 +68,8 @@ test("changes of its status that are none of its health have Argo CD refresh not
     log.findIndex((line) => seen.test(line)),
   );
   const refreshes = until.filter((line) => line.includes("Requesting app refresh caused by object update"));
-  // The change by hand is one; that it makes the Deployment Progressing, and then not, can be two more.
+  // The change by hand is one; that it makes the Deployment Progressing, and then not, can be two
+  // more.
   expect(refreshes.slice(3)).toEqual([]);
 });
 

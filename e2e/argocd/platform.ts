@@ -1,6 +1,7 @@
-// The whole platform with Argo CD before it: a repository, Argo CD set up with the files of iot/deploy/argocd, a Kubernetes API,
-// the operator with exactly the rights of its manifest, NATS, and the agent on a simulated device. Everything as a user has it,
-// except that the processes of the cluster run beside it instead of in it.
+// The whole platform with Argo CD before it: a repository, Argo CD set up with the files of
+// iot/deploy/argocd, a Kubernetes API, the operator with exactly the rights of its manifest, NATS,
+// and the agent on a simulated device. Everything as a user has it, except that the processes of
+// the cluster run beside it instead of in it.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -81,7 +82,8 @@ async function startCluster(stack: AsyncDisposableStack): Promise<{ readonly kub
   const kubernetes = stack.use(await startKubernetes());
   const argoCd = stack.use(await startArgoCd({ kubernetes }));
   for (const file of ["crd.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(DEPLOY, file)]);
-  // Argo CD 3 ignores status by itself, in two ways. Both are taken out, so that it is our setting which the journey shows.
+  // Argo CD 3 ignores status by itself, in two ways. Both are taken out, so that it is our setting
+  // which the journey shows.
   const data = {
     "resource.customizations.ignoreResourceUpdates.all": null,
     "resource.compareoptions": "ignoreDifferencesOnResourceUpdates: false",

@@ -1,4 +1,5 @@
-// The device of the demo: the person's own rootless Podman where that works, else a simulated device.
+// The device of the demo: the person's own rootless Podman where that works, else a simulated
+// device.
 
 import { findProgram, run } from "@iot/testkit";
 import type { DemoDevice } from "../world/demo-device.ts";

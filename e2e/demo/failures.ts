@@ -1,5 +1,6 @@
-// The four failures of the mission, each as a person would try it: break it, push a new version, look whether the old one answers on
-// the device all the while, mend it, and wait for the new one. What each tells is one sentence with the times that were measured.
+// The four failures of the mission, each as a person would try it: break it, push a new version,
+// look whether the old one answers on the device all the while, mend it, and wait for the new one.
+// What each tells is one sentence with the times that were measured.
 
 import { abortable } from "@harmony/runtime";
 import { eventually } from "@iot/testkit";
@@ -125,7 +126,8 @@ export const FAILURES: readonly Failure[] = [
 ];
 
 /**
- * Asks the device itself for its page every 200 ms until what happens meanwhile is over; `count`: "23 of 23".
+ * Asks the device itself for its page every 200 ms until what happens meanwhile is over; `count`:
+ * "23 of 23".
  * @throws Error when one answer was not that of the version that runs now.
  */
 async function whileOldAnswers(

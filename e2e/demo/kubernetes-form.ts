@@ -1,5 +1,6 @@
-// The demo in the mission's form: a cluster and a device that already run. Applies iot/scripts/demo-deployment.yaml, waits for the
-// container and its page at the device's address, deletes, waits until the container is gone. What was there before is not touched.
+// The demo in the mission's form: a cluster and a device that already run. Applies
+// iot/scripts/demo-deployment.yaml, waits for the container and its page at the device's address,
+// deletes, waits until the container is gone. What was there before is not touched.
 
 import { join } from "node:path";
 import { abortable } from "@harmony/runtime";
@@ -126,7 +127,10 @@ interface Workload {
   readonly port: string;
 }
 
-/** What the cluster takes the manifest for. @throws Error when it does not know the kind, or has the resource already. */
+/**
+ * What the cluster takes the manifest for. @throws Error when it does not know the kind, or has the
+ * resource already.
+ */
 async function readManifest(kubectl: (...args: string[]) => Promise<string>, manifest: string): Promise<Workload> {
   const score = "{.spec.score.data.services[0].ports[0]}";
   const path = `jsonpath={.metadata.name} {.metadata.namespace} ${score} {.spec.targetDevices[*]}`;

@@ -1,5 +1,5 @@
-// The person's own rootless Podman as the demo's device, through a service of the demo's own. Nothing but the demo's containers and images
-// is touched, and those are taken away.
+// The person's own rootless Podman as the demo's device, through a service of the demo's own.
+// Nothing but the demo's containers and images is touched, and those are taken away.
 
 import { join } from "node:path";
 import { chmod, writeFile } from "node:fs/promises";

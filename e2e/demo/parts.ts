@@ -1,4 +1,5 @@
-// The central parts of the demo: NATS, a repository whose push tells the operator at once, and the operator, as a person would start it.
+// The central parts of the demo: NATS, a repository whose push tells the operator at once, and the
+// operator, as a person would start it.
 
 import { join } from "node:path";
 import { freePort, type GitRepository, makeGitRepository, run, startNats, startServerProcess } from "@iot/testkit";

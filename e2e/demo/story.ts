@@ -1,9 +1,11 @@
-// What the person in front of the demo reads: one line a phase, with what happened and when, then PASS or FAIL and the total. Wrapped
-// to the terminal's width.
+// What the person in front of the demo reads: one line a phase, with what happened and when, then
+// PASS or FAIL and the total. Wrapped to the terminal's width.
 
 import { errorText } from "@harmony/runtime";
 
-/** A moment of the thread: `at` in milliseconds since the epoch, null when that part did not tell. */
+/**
+ * A moment of the thread: `at` in milliseconds since the epoch, null when that part did not tell.
+ */
 export interface Moment {
   readonly label: string;
   readonly at: number | null;
@@ -28,7 +30,10 @@ export class Story {
     this.#witnesses.push({ name, lastLines });
   }
 
-  /** Runs one phase and prints its line when it is over; what `tell` says stands behind the time, further lines of it below. */
+  /**
+   * Runs one phase and prints its line when it is over; what `tell` says stands behind the time,
+   * further lines of it below.
+   */
   async phase<T>(title: string, act: () => Promise<T>, tell: (value: T) => string = String, mark: "ok" | "PASS" = "ok"): Promise<T> {
     this.#phase = { title, startedAt: performance.now() };
     const value = await act();

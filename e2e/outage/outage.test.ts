@@ -1,5 +1,6 @@
-// What takes minutes of waiting and nothing else: an agent as it is shipped, with its intervals of half a minute, when its connection falls
-// silent and when NATS is out for ten minutes. Runs beside the other tests, since it costs them nothing.
+// What takes minutes of waiting and nothing else: an agent as it is shipped, with its intervals of
+// half a minute, when its connection falls silent and when NATS is out for ten minutes. Runs beside
+// the other tests, since it costs them nothing.
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";

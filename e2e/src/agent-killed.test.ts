@@ -1,8 +1,10 @@
-// The agent is killed at each moment of a swap and of the way back, one by one, and at every other kind of step that a plan may have: when it
-// is about to take it, and again when it has just taken it. systemd starts it again, and it ends in the version that was pushed last, or
-// was gone back to, with no other container touched and none left over. Steps on Podman are caught on their way to Podman's socket, those
-// on the device's disk as their files appear or, where the moment has to be exact, by a pipe in the file's place. The moments are the
-// product's own list, which its planner holds; a kind of step for which none is named here does not compile, and one that is not
+// The agent is killed at each moment of a swap and of the way back, one by one, and at every other
+// kind of step that a plan may have: when it is about to take it, and again when it has just taken
+// it. systemd starts it again, and it ends in the version that was pushed last, or was gone back
+// to, with no other container touched and none left over. Steps on Podman are caught on their way
+// to Podman's socket, those on the device's disk as their files appear or, where the moment has to
+// be exact, by a pipe in the file's place. The moments are the product's own list, which its
+// planner holds; a kind of step for which none is named here does not compile, and one that is not
 // killed at is named below with its reason.
 
 import { once } from "node:events";
@@ -109,7 +111,10 @@ const ofWeb = (deed: string): RegExp => new RegExp(`/containers/web_[^/?]*${deed
 /** Killed at by the moments of a swap and of the way back. */
 const OF_THE_MOMENTS = ["create", "journal", "stop", "start", "rename", "remove"] as const satisfies readonly StepKind[];
 
-/** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test, images.int.test.ts and device-inputs.int.test.ts. */
+/**
+ * Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test,
+ * images.int.test.ts and device-inputs.int.test.ts.
+ */
 const NO_PART_OF_A_SWAP = {
   repairImage: "comes of damage that Podman reports, and ends before a swap goes on",
   verifyImage: "comes of an image that could not be executed, and changes nothing",
@@ -196,12 +201,16 @@ async function kill(pid: number, clear: () => Promise<unknown> = async () => und
     return found === pid ? undefined : found;
   };
   const another = await eventually(isAnother, { what: "systemd starts the agent again", timeoutMs: WAIT_MS });
-  // systemd waits longer before each restart; an agent that ran for ten minutes is forgiven, this one at once.
+  // systemd waits longer before each restart; an agent that ran for ten minutes is forgiven, this
+  // one at once.
   await world.device.exec(["systemctl", "reset-failed", "iot-agent"]);
   return another;
 }
 
-/** From now on the agent is killed when one of these steps is about to be taken, and when it has been, once each. */
+/**
+ * From now on the agent is killed when one of these steps is about to be taken, and when it has
+ * been, once each.
+ */
 async function killAtEach(kinds: readonly OtherKind[]): Promise<{ done(): Promise<void> }> {
   let pid = await world.agentPid();
   let killing: Promise<void> = Promise.resolve();
@@ -244,7 +253,10 @@ function appears(folder: string, name: RegExp): Promise<void> {
   return promise;
 }
 
-/** Resolves when the agent is about to take that step, and until it is killed and the way is cleared it gets no further. */
+/**
+ * Resolves when the agent is about to take that step, and until it is killed and the way is cleared
+ * it gets no further.
+ */
 async function reached({ request }: SwapMoment): Promise<{ clear(): Promise<unknown> }> {
   if (request !== null) {
     const path = new RegExp(`${request.path.replaceAll(".", "\\.")}(\\?|$)`);

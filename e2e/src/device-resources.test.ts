@@ -1,5 +1,6 @@
-// A Score that wants what only the device has, on an agent as it is installed (its unit's sandbox, its user, its configuration): each thing
-// that is missing is told with what to do, each is done as it says, and at the end the service has all of it.
+// A Score that wants what only the device has, on an agent as it is installed (its unit's sandbox,
+// its user, its configuration): each thing that is missing is told with what to do, each is done as
+// it says, and at the end the service has all of it.
 
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, scoreString } from "@iot/contracts";

@@ -1,5 +1,6 @@
-// What befalls the device itself: its disks are full, its clock is years wrong until time is synchronised, files of the agent are damaged,
-// Podman's service is killed in the middle of a swap. After each it ends in the version that was pushed last, with nothing left over.
+// What befalls the device itself: its disks are full, its clock is years wrong until time is
+// synchronised, files of the agent are damaged, Podman's service is killed in the middle of a swap.
+// After each it ends in the version that was pushed last, with nothing left over.
 
 import { eventually, loadImage, makeImage, podmanKilledAfterPasta, type Registry, run, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -118,7 +119,9 @@ describe("a clock that is years wrong until time is synchronised", () => {
       echo +0d > ${CLOCK}; systemctl daemon-reload`);
   });
   const DAY_MS = 86_400_000;
-  /** By the agent's own clock it is now so many days from what it is: what it recorded last says so. */
+  /**
+   * By the agent's own clock it is now so many days from what it is: what it recorded last says so.
+   */
   const isWrongBy = (days: number): Promise<true> =>
     eventually(
       async () => {

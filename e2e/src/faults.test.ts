@@ -1,6 +1,7 @@
-// What befalls a running system, one fault after the other: servers that end, hang, forget or go back, processes that are killed, a
-// power cut, a cable, a person's hand. After each: the right containers run and no other was touched, a push is followed again, and
-// `iot` says how it stands. Three containers share the device: `web`, which is changed; `steady`, a deployment that nothing
+// What befalls a running system, one fault after the other: servers that end, hang, forget or go
+// back, processes that are killed, a power cut, a cable, a person's hand. After each: the right
+// containers run and no other was touched, a push is followed again, and `iot` says how it stands.
+// Three containers share the device: `web`, which is changed; `steady`, a deployment that nothing
 // here is meant for; and `foreign`, made by hand. Finer faults of each part are in its own tests.
 
 import { cp, rename, rm } from "node:fs/promises";
@@ -42,7 +43,10 @@ async function bystanders() {
   return (await world.containers()).filter(({ name }) => name !== "web_hello");
 }
 
-/** The pushed version answers, these containers and no others are there, and `iot status` says that all is well. */
+/**
+ * The pushed version answers, these containers and no others are there, and `iot status` says that
+ * all is well.
+ */
 async function settled(): Promise<void> {
   await world.answers(WEB, `deployment=web service=hello version=${version}`);
   await world.answers(STEADY, "deployment=steady service=hello version=1");

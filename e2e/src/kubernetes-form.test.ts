@@ -1,5 +1,5 @@
-// `demo.sh --kubernetes --host <device>` against a cluster and a device that already run: it passes, or says in a sentence what is
-// wrong with them.
+// `demo.sh --kubernetes --host <device>` against a cluster and a device that already run: it
+// passes, or says in a sentence what is wrong with them.
 
 import { chmod, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -66,7 +66,8 @@ test("an agent that does not run is said, and how to start it", async () => {
 });
 
 test("a host that does not answer is said", async () => {
-  // A network of documentation (RFC 5737): nobody has that address. The ssh is the device's: this machine need not have one.
+  // A network of documentation (RFC 5737): nobody has that address. The ssh is the device's: this
+  // machine need not have one.
   const ssh = device.execArgv(["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1", "iot-agent@192.0.2.1"]).join(" ");
   const { stdout, exitCode } = await demo({ host: "192.0.2.1", ssh });
 

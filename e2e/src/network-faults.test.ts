@@ -1,5 +1,6 @@
-// What keeps a device from NATS, one cause after the other: it waits, says in `systemctl status` which cause it is, keeps its containers up,
-// and within ten seconds of the cure runs what was pushed meanwhile. And networks that are there and bad: flapping, lossy, slow, silent.
+// What keeps a device from NATS, one cause after the other: it waits, says in `systemctl status`
+// which cause it is, keeps its containers up, and within ten seconds of the cure runs what was
+// pushed meanwhile. And networks that are there and bad: flapping, lossy, slow, silent.
 
 import { eventually, makeImage, type Registry, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// The demo as an ordinary user has it, with his own rootless Podman as the device. The user's machine is a simulated device: Debian
-// with systemd and Podman, no root, nothing to install, and a container and an image of his own that nobody may touch.
+// The demo as an ordinary user has it, with his own rootless Podman as the device. The user's
+// machine is a simulated device: Debian with systemd and Podman, no root, nothing to install, and a
+// container and an image of his own that nobody may touch.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -65,7 +66,10 @@ async function asUser(argv: readonly string[]): Promise<string[]> {
   return (await device.exec(argv, { user: "iot-agent" })).stdout.split("\n").filter(Boolean);
 }
 
-/** The checkout as it is here, with what is installed already: there is no registry to install it from. */
+/**
+ * The checkout as it is here, with what is installed already: there is no registry to install it
+ * from.
+ */
 async function bringRepository(): Promise<void> {
   const copy = 'mkdir -p "$1" && tar -C "$0" --exclude=./.git -cf - . | tar -C "$1" -xf -';
   await run(["/bin/sh", "-c", copy, REPOSITORY, device.pathOnHost(THERE)]);

@@ -1,5 +1,5 @@
-// The commands of the documents alone, on a blank device: `iot provision`, install.sh, and a git push. Then a container answers, and
-// neither command finds anything left to do.
+// The commands of the documents alone, on a blank device: `iot provision`, install.sh, and a git
+// push. Then a container answers, and neither command finds anything left to do.
 
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";

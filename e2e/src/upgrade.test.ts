@@ -1,7 +1,9 @@
-// A device of v0.1.0 gets the agent of this tree by dpkg while its containers run, and then goes back to v0.1.0. Each time there are a
-// deployment that is as it should be, one that a person holds, one that was gone back from, and two on trial. The other agent takes all of
-// them over as they are: no container is touched, the journal is what it was, nothing is planned. Then the two trials end as their Scores say: their health check
-// passes on a file in the container, and the one that may end does so when it finds another.
+// A device of v0.1.0 gets the agent of this tree by dpkg while its containers run, and then goes
+// back to v0.1.0. Each time there are a deployment that is as it should be, one that a person
+// holds, one that was gone back from, and two on trial. The other agent takes all of them over as
+// they are: no container is touched, the journal is what it was, nothing is planned. Then the two
+// trials end as their Scores say: their health check passes on a file in the container, and the one
+// that may end does so when it finds another.
 
 import { agentPackageOfCommit, agentPackageOfTree, eventually, FIRST_RELEASE, makeTempFolder, run, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -104,7 +106,10 @@ function until(what: string, assertion: () => Promise<void>): Promise<true> {
   return eventually(() => assertion().then((): true => true), { what, timeoutMs: WAIT_MS, intervalMs: 200 });
 }
 
-/** Two deployments whose second version is on trial, one whose has failed, and two with a single version, of which one is held. */
+/**
+ * Two deployments whose second version is on trial, one whose has failed, and two with a single
+ * version, of which one is held.
+ */
 async function prepare(leg: string): Promise<void> {
   const push = (names: readonly Name[], version: "1" | "2"): Promise<void> =>
     world.pushFiles(Object.fromEntries(names.map((name) => file(name, leg, version))));

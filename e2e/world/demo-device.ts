@@ -1,4 +1,5 @@
-// What the demo needs of a device: own-podman.ts and simulated-device.ts serve it, choose-device.ts picks.
+// What the demo needs of a device: own-podman.ts and simulated-device.ts serve it, choose-device.ts
+// picks.
 
 export interface DemoDevice extends AsyncDisposable {
   readonly id: string;

@@ -1,6 +1,7 @@
-// The whole system for the faults' journey, every part real and each by itself to be ended and brought back: a repository whose push
-// tells the operator, the operator as a process, NATS, and the bundled agent under systemd on a simulated device. What is looked at
-// is what a person would: the page, `podman ps` on the device, `iot explain`, the journal.
+// The whole system for the faults' journey, every part real and each by itself to be ended and
+// brought back: a repository whose push tells the operator, the operator as a process, NATS, and
+// the bundled agent under systemd on a simulated device. What is looked at is what a person would:
+// the page, `podman ps` on the device, `iot explain`, the journal.
 
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { request } from "node:http";
@@ -58,7 +59,9 @@ export class FaultWorld {
   readonly repository: GitRepository;
   /** Between the operator and NATS. */
   readonly relay: Relay;
-  /** Between the device and NATS, where the agent was told to look a name up (`through: "name"`). */
+  /**
+   * Between the device and NATS, where the agent was told to look a name up (`through: "name"`).
+   */
   readonly deviceRelay: Relay;
   readonly #nameServer: NameServer | null;
   readonly #stack: AsyncDisposableStack;
@@ -146,7 +149,10 @@ export class FaultWorld {
     return this.#operator?.log() ?? "";
   }
 
-  /** A commit with these deployments, as `name: [version, port]`; null removes one. The images are the device's own unless told. */
+  /**
+   * A commit with these deployments, as `name: [version, port]`; null removes one. The images are
+   * the device's own unless told.
+   */
   async push(
     deployments: Readonly<Record<string, readonly [version: string, port: number] | null>>,
     imageOf: (version: string) => string = this.device.image,
@@ -273,8 +279,8 @@ export class FaultWorld {
   }
 
   /**
-   * The agent's process as this machine sees it: to kill it at once, unlike `systemctl kill`. Its next restart is as after ten quiet
-   * minutes, without the back-off of the ends that came before.
+   * The agent's process as this machine sees it: to kill it at once, unlike `systemctl kill`. Its
+   * next restart is as after ten quiet minutes, without the back-off of the ends that came before.
    */
   async agentPid(): Promise<number> {
     const pid = await this.#findAgent();
@@ -305,7 +311,10 @@ export class FaultWorld {
     await messaging.close();
   }
 
-  /** Listens from when this is resolved; `written` when the next write to that subject has been made. */
+  /**
+   * Listens from when this is resolved; `written` when the next write to that subject has been
+   * made.
+   */
   async nextWrite(subject: string): Promise<{ readonly written: Promise<void> }> {
     const messaging = await this.#connect();
     const written = Promise.withResolvers<void>();

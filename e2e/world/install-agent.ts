@@ -1,5 +1,6 @@
-// The agent as a simulated device has it: the executable, the units and folders of the Debian package, set up by that package's own
-// script, so that what is tested is what is shipped. (Without dpkg, which would take seconds: the package itself has tests of its own.)
+// The agent as a simulated device has it: the executable, the units and folders of the Debian
+// package, set up by that package's own script, so that what is tested is what is shipped. (Without
+// dpkg, which would take seconds: the package itself has tests of its own.)
 
 import { AGENT_SETUP, agentTree, buildExecutable, DEBIAN_LAYOUT, hostTarget, versionOfCommit } from "@iot/build";
 import { type Device, makeTempFolder, run } from "@iot/testkit";
@@ -32,7 +33,10 @@ export async function setUpAgent(device: Pick<Device, "exec">): Promise<void> {
   await device.exec(["/opt/iot-agent/setup", "configure"]);
 }
 
-/** A Debian package by dpkg, as an installation and an upgrade have it. The device's system lacks catatonit, which `init: true` alone takes. */
+/**
+ * A Debian package by dpkg, as an installation and an upgrade have it. The device's system lacks
+ * catatonit, which `init: true` alone takes.
+ */
 export async function installPackage(device: Pick<Device, "copyIn" | "exec">, path: string): Promise<void> {
   await device.copyIn(path, "/root/iot-agent.deb");
   await device.exec(["dpkg", "--ignore-depends=catatonit", "--install", "/root/iot-agent.deb"]);

@@ -1,5 +1,6 @@
-// What is begun on a reconciled device before its power is cut, and the wait for the moment. The phase's beginning is seen in the
-// device's files as they change, which costs the emulated processor nothing; the cut's delay counts from there.
+// What is begun on a reconciled device before its power is cut, and the wait for the moment. The
+// phase's beginning is seen in the device's files as they change, which costs the emulated
+// processor nothing; the cut's delay counts from there.
 
 import type { Registry } from "@iot/testkit";
 import type { Machine } from "./machine.ts";
@@ -24,7 +25,10 @@ const STORAGE = "/home/iot-agent/.local/share/containers/storage";
 export interface Begun {
   /** Whether what begins the phase came in time. */
   readonly begun: boolean;
-  /** What was still being published: it goes on while the power goes, and is to be waited for before the device is judged. */
+  /**
+   * What was still being published: it goes on while the power goes, and is to be waited for before
+   * the device is judged.
+   */
   readonly published: Promise<void>;
 }
 
@@ -87,7 +91,10 @@ async function watch(machine: Machine, folder: string, name: RegExp): Promise<Wa
   return { seen: seen.promise };
 }
 
-/** Prints the names that are made, moved or removed in a folder. The device has no inotify-tools, but Perl, which can call the kernel. */
+/**
+ * Prints the names that are made, moved or removed in a folder. The device has no inotify-tools,
+ * but Perl, which can call the kernel.
+ */
 const WATCH = [
   "$| = 1",
   "my ($init, $add) = `uname -m` =~ /aarch64/ ? (26, 27) : (294, 254)",

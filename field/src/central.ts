@@ -1,5 +1,6 @@
-// The central parts of a run, all real: NATS, a registry, a git repository whose push tells the operator, and the operator. They are
-// one for all devices of the run. Each device has two deployments of its own, of one service each, whose page names the version.
+// The central parts of a run, all real: NATS, a registry, a git repository whose push tells the
+// operator, and the operator. They are one for all devices of the run. Each device has two
+// deployments of its own, of one service each, whose page names the version.
 
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
@@ -117,7 +118,10 @@ export interface Workload {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** With a volume. Two devices may not have a deployment of one name, so it carries the device. As JSON, which is YAML. */
+/**
+ * With a volume. Two devices may not have a deployment of one name, so it carries the device. As
+ * JSON, which is YAML.
+ */
 function yaml({ device, name, image, port, more = {} }: Workload): string {
   const service = { name: "page", image, ports: [`${port}:80`], volumes: ["data:/data"], stopTimeoutSeconds: 10, ...more };
   const score = { type: "PodmanV0", data: { services: [service] } };

@@ -1,5 +1,6 @@
-// One device through its cuts, one after the other on the same disk: reconciled, something begun, the power cut in the midst of it,
-// booted again and judged. After a cut that failed its judgement, what can tell why is kept, and the next one starts from a new disk.
+// One device through its cuts, one after the other on the same disk: reconciled, something begun,
+// the power cut in the midst of it, booted again and judged. After a cut that failed its judgement,
+// what can tell why is kept, and the next one starts from a new disk.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,14 +31,20 @@ export interface LaneOptions {
   say(text: string): void;
 }
 
-/** How long an emulated device may take on a machine that does other things too; an emulated arm64 takes three times as long. */
+/**
+ * How long an emulated device may take on a machine that does other things too; an emulated arm64
+ * takes three times as long.
+ */
 const TIMEOUTS = {
   amd64: { loginMs: 240_000, answerMs: 240_000, reconcileMs: 300_000, settleMs: 60_000 },
   arm64: { loginMs: 720_000, answerMs: 720_000, reconcileMs: 900_000, settleMs: 180_000 },
 } as const;
 
 const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
-/** Of the device. A version has one, and the next the other, so that Podman's store of secrets is written at each change. */
+/**
+ * Of the device. A version has one, and the next the other, so that Podman's store of secrets is
+ * written at each change.
+ */
 const SECRETS = ["even", "odd"] as const;
 
 type Name = keyof typeof DEVICE_PORTS;
@@ -55,7 +62,10 @@ export class DeviceLane {
   readonly #ports: Readonly<Record<Name, number>>;
   #disk: Disk | undefined;
   #running: Running | undefined;
-  /** The newest version that was published, and before it the one that ran: what may answer until all is reconciled. */
+  /**
+   * The newest version that was published, and before it the one that ran: what may answer until
+   * all is reconciled.
+   */
   #wanted: Record<Name, string> = { web: "", pump: "" };
   #acceptable: Record<Name, string[]> = { web: [], pump: [] };
   #versions = 0;
@@ -307,7 +317,10 @@ export class DeviceLane {
   }
 }
 
-/** What the agent adds to a service: a file that each version has anew, and a secret as a file and in the environment. */
+/**
+ * What the agent adds to a service: a file that each version has anew, and a secret as a file and
+ * in the environment.
+ */
 function withInputs(version: string): Readonly<Record<string, unknown>> {
   const secret = SECRETS[Number(/\d+$/.exec(version)?.[0]) % SECRETS.length];
   return {

@@ -1,8 +1,9 @@
-// The system on the disk of an emulated device: Debian trixie with the packages of a real one and its kernel.
-// Made once an architecture by mmdebstrap and kept unpacked in the cache; device-disk.ts installs the agent and makes a disk of it. What is idle on such a
-// machine is masked, because an emulated processor boots twenty times slower than a real one: no udev (the devices are known), no
-// network manager (one address), no sshd (the console is a serial shell). systemd, journald, logind, the user's manager and
-// Podman are as on a Pi.
+// The system on the disk of an emulated device: Debian trixie with the packages of a real one and
+// its kernel. Made once an architecture by mmdebstrap and kept unpacked in the cache;
+// device-disk.ts installs the agent and makes a disk of it. What is idle on such a machine is
+// masked, because an emulated processor boots twenty times slower than a real one: no udev (the
+// devices are known), no network manager (one address), no sshd (the console is a serial shell).
+// systemd, journald, logind, the user's manager and Podman are as on a Pi.
 
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -27,7 +28,10 @@ export const EMULATED_UNITS = [
   "console-getty.service",
 ] as const;
 
-/** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
+/**
+ * Changes whenever what is below changes, so that an older root in the cache is not taken for this
+ * one.
+ */
 const RECIPE = "2";
 
 const PACKAGES =
@@ -43,7 +47,10 @@ export async function deviceRoot(architecture: Architecture): Promise<DeviceRoot
   return { root: join(folder, "root"), kernel: join(folder, "kernel"), initrd: join(folder, "initrd") };
 }
 
-/** The slow half, by itself: a change of the settings below must not cost another quarter of an hour. */
+/**
+ * The slow half, by itself: a change of the settings below must not cost another quarter of an
+ * hour.
+ */
 async function installPackages(architecture: Architecture, into: string): Promise<void> {
   await assertHostCan(architecture);
   const hook = join(into, "fetch-kernel");
@@ -55,7 +62,8 @@ async function installPackages(architecture: Architecture, into: string): Promis
   await rm(hook);
 }
 
-// The kernel is unpacked and not installed: its scripts would make an initramfs, and its own is smaller.
+// The kernel is unpacked and not installed: its scripts would make an initramfs, and its own is
+// smaller.
 const FETCH_KERNEL = `#!/bin/sh
 set -eu
 root=$1 meta=$2
@@ -162,7 +170,8 @@ ExecStart=/bin/sh -c 'set -- /sys/class/net/e*; link=$\${1##*/}; ip address add 
 [Install]
 WantedBy=multi-user.target network-online.target
 `,
-  // The suite's hands on the device: a root shell on each of two ports of its own, there as early as anything.
+  // The suite's hands on the device: a root shell on each of two ports of its own, there as early
+  // as anything.
   "etc/systemd/system/field-shell@.service": `[Unit]
 Description=Shell of the field suite on %i
 DefaultDependencies=no

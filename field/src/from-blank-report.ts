@@ -1,4 +1,5 @@
-// What came of a blank image and the documents' commands: judged command by command, and told as a page of docs/field/. Pure.
+// What came of a blank image and the documents' commands: judged command by command, and told as a
+// page of docs/field/. Pure.
 
 import type { Run } from "./record.ts";
 

@@ -1,6 +1,7 @@
-// `npm run field -- --from-blank`: a blank image, booted in qemu, becomes a reconciled device with the commands of the documents alone, typed
-// as a person would type them; then a git push, and a power cut. Each is judged as it comes; the first that is not as the document
-// says ends it. The page in docs/field/ is written in either case.
+// `npm run field -- --from-blank`: a blank image, booted in qemu, becomes a reconciled device with
+// the commands of the documents alone, typed as a person would type them; then a git push, and a
+// power cut. Each is judged as it comes; the first that is not as the document says ends it. The
+// page in docs/field/ is written in either case.
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -121,7 +122,8 @@ async function prepare(device: BlankMachine, type: Type): Promise<void> {
   const given = ["--user", BLANK_USER, "--device-id", DEVICE_ID, "--ssh-key", `${device.identityFile}.pub`];
   const argv = ["npm", "run", "--silent", "iot", "--", "provision", "--host", "127.0.0.1", ...given, ...access];
   await type({ command: `${command} --dry-run`, prints: /^to do:$/m }, [...argv, "--dry-run"]);
-  // A step that takes too long emulated is no fault of the host's: what is left is done by the same command.
+  // A step that takes too long emulated is no fault of the host's: what is left is done by the same
+  // command.
   const first = await type({ command, prints: /^done: the host is as its Score says$|did not finish within/m, exitCodes: [0, 1] }, argv);
   if (first.exitCode !== 0) await type({ command, prints: /^done: the host is as its Score says$/m }, argv);
   await type({ command, prints: /^nothing to do$/m }, argv);

@@ -1,5 +1,6 @@
-// A shell in the device at the other end of a socket of qemu's: one command at a time, its output and exit code. What the device
-// says between commands (a watch that was started there) comes line by line to whoever listens.
+// A shell in the device at the other end of a socket of qemu's: one command at a time, its output
+// and exit code. What the device says between commands (a watch that was started there) comes line
+// by line to whoever listens.
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
@@ -12,7 +13,10 @@ export interface ShellResult {
 
 export interface GuestShell {
   run(script: string, options?: { readonly timeoutMs?: number }): Promise<ShellResult>;
-  /** Starts something that does not end; each line that it prints is given. The shell takes no other command after this. */
+  /**
+   * Starts something that does not end; each line that it prints is given. The shell takes no other
+   * command after this.
+   */
   follow(script: string, onLine: (line: string) => void): Promise<void>;
   close(): void;
 }

@@ -1,5 +1,5 @@
-// The agent onto a device's root that is not running: its Debian package, as a person would install it, then the two files that a person
-// writes.
+// The agent onto a device's root that is not running: its Debian package, as a person would install
+// it, then the two files that a person writes.
 
 import { join } from "node:path";
 import { run } from "@iot/testkit";
@@ -28,6 +28,7 @@ export async function installAgent(file: string, root: OfflineRoot): Promise<voi
   await root.copyIn(file, "/var/tmp/iot-agent.deb");
   await root.run(["dpkg", "--install", "/var/tmp/iot-agent.deb"]);
   await root.run(["rm", "/var/tmp/iot-agent.deb"]);
-  // Podman asks dpkg for the package of each of its programs whenever it tells its info, which under emulation takes half a minute.
+  // Podman asks dpkg for the package of each of its programs whenever it tells its info, which
+  // under emulation takes half a minute.
   await root.run(["mv", "/usr/bin/dpkg", "/usr/bin/dpkg.idle"]);
 }

@@ -1,5 +1,5 @@
-// What must hold of a device after a power cut, judged from what was observed: pure. A failure is a sentence. What was mended by
-// itself is no failure, but listed as a repair.
+// What must hold of a device after a power cut, judged from what was observed: pure. A failure is a
+// sentence. What was mended by itself is no failure, but listed as a repair.
 
 export interface Container {
   readonly name: string;

@@ -1,6 +1,6 @@
-// One run of an emulated device, from power on to the end of its qemu process: which is a power cut, for what is in the device's
-// memory is gone. Its disk is disk.ts's. The network is qemu's own: the device reaches the host at one address, and the
-// host reaches chosen ports of the device.
+// One run of an emulated device, from power on to the end of its qemu process: which is a power
+// cut, for what is in the device's memory is gone. Its disk is disk.ts's. The network is qemu's
+// own: the device reaches the host at one address, and the host reaches chosen ports of the device.
 
 import { spawn } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -114,7 +114,8 @@ function qemuArgv({ architecture, root, disk, folder, forward }: MachineOptions)
     arm64: ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "cortex-a76"],
   };
   const console: Readonly<Record<Architecture, string>> = { amd64: "ttyS0", arm64: "ttyAMA0" };
-  // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else, hence no write-zeroes.
+  // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else, hence
+  // no write-zeroes.
   const parts = `-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=single,tb-size=256 -smp 1 -m ${MEMORY_MEGABYTES}
     -kernel ${root.kernel} -initrd ${root.initrd} -device virtio-blk-pci,drive=disk,write-zeroes=off,discard=off
     -netdev user,id=net,net=${subnet},host=${host},dns=10.77.0.3${forwards.join("")} -device virtio-net-pci,netdev=net,romfile=

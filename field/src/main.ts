@@ -1,6 +1,8 @@
-// `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]`: cuts the power of emulated devices, judges
-// each, and writes docs/field/. With `--from-blank` it makes a device of a blank image instead: from-blank.ts. Needs root, and the packages that build/host-packages.txt lists for `field`. A run keeps its
-// records, and what tells of failures, under dist/field/; ended early, `--continue` goes on with it.
+// `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]`: cuts
+// the power of emulated devices, judges each, and writes docs/field/. With `--from-blank` it makes
+// a device of a blank image instead: from-blank.ts. Needs root, and the packages that
+// build/host-packages.txt lists for `field`. A run keeps its records, and what tells of failures,
+// under dist/field/; ended early, `--continue` goes on with it.
 
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";

@@ -1,6 +1,7 @@
-// What a person would look at on a device after a power cut, in one go through its shell: the containers, volumes and networks of the
-// agent's Podman (by its socket, for a `podman` takes seconds there), the agent's files, its journal since the boot. And fsck, of a
-// copy of the disk as the cut left it, on this machine.
+// What a person would look at on a device after a power cut, in one go through its shell: the
+// containers, volumes and networks of the agent's Podman (by its socket, for a `podman` takes
+// seconds there), the agent's files, its journal since the boot. And fsck, of a copy of the disk as
+// the cut left it, on this machine.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";

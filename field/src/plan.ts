@@ -1,5 +1,6 @@
-// Which cuts a run makes: pure, from the seed alone, so that a run can be continued and any one cut made again. The phases take
-// turns, in an order of the seed's, so that a run which is ended early has had its share of each.
+// Which cuts a run makes: pure, from the seed alone, so that a run can be continued and any one cut
+// made again. The phases take turns, in an order of the seed's, so that a run which is ended early
+// has had its share of each.
 
 import { seeded } from "./random.ts";
 

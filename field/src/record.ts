@@ -1,5 +1,5 @@
-// What is kept of each cut: one line of JSON in the run's folder, written as soon as the cut is judged, so that a run that is ended
-// loses none and can be continued.
+// What is kept of each cut: one line of JSON in the run's folder, written as soon as the cut is
+// judged, so that a run that is ended loses none and can be continued.
 
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

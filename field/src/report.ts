@@ -1,4 +1,5 @@
-// The report of the field runs: pure, from their records. A row for each phase, then every cut that failed or needed repair.
+// The report of the field runs: pure, from their records. A row for each phase, then every cut that
+// failed or needed repair.
 
 import { PHASE_BEGINS, PHASES } from "./plan.ts";
 import type { CutRecord, Run } from "./record.ts";

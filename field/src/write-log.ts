@@ -1,6 +1,7 @@
-// The log of a disk's writes that qemu's `blklogwrites` keeps, in the format of the kernel's dm-log-writes: a first sector with the
-// magic number and the sector size, then for each write one sector that says where and how long, followed by what was written.
-// The count of entries in the first sector is only written now and then, so the log ends where an entry is all zeros.
+// The log of a disk's writes that qemu's `blklogwrites` keeps, in the format of the kernel's
+// dm-log-writes: a first sector with the magic number and the sector size, then for each write one
+// sector that says where and how long, followed by what was written. The count of entries in the
+// first sector is only written now and then, so the log ends where an entry is all zeros.
 
 import { open } from "node:fs/promises";
 import type { Random } from "./random.ts";
@@ -50,8 +51,9 @@ function parseEntry(entry: Buffer, dataAtBytes: number, sectorBytes: number): Lo
 }
 
 /**
- * The log up to the moment of the cut: one of its last writes, by the seed. Most of the time nothing is unflushed, so a cut by the clock
- * alone would hardly ever fall between a write and its flush. `markedBytes`: the part of the log before which no cut may fall.
+ * The log up to the moment of the cut: one of its last writes, by the seed. Most of the time
+ * nothing is unflushed, so a cut by the clock alone would hardly ever fall between a write and its
+ * flush. `markedBytes`: the part of the log before which no cut may fall.
  */
 export function untilTheCut(log: readonly LoggedWrite[], markedBytes: number, random: Random): readonly LoggedWrite[] {
   const since = log.filter(({ dataAtBytes }) => dataAtBytes > markedBytes).length;
@@ -61,7 +63,10 @@ export function untilTheCut(log: readonly LoggedWrite[], markedBytes: number, ra
 
 const LAST_WRITES = 64;
 
-/** What is on the disk after a cut at the end of the log, in the order in which it was written; `keep` of 1 loses nothing. */
+/**
+ * What is on the disk after a cut at the end of the log, in the order in which it was written;
+ * `keep` of 1 loses nothing.
+ */
 export function survivors(
   log: readonly LoggedWrite[],
   keep: number,

@@ -1,6 +1,7 @@
-// The agent's Debian package, for this machine's architecture: of a commit, so that what runs on devices today can stand beside what is
-// to run there, and of the tree as it is here. Each is built by the package's own program of its own tree, which is a program to be run
-// here and nothing that is imported; a commit's package is kept in the cache.
+// The agent's Debian package, for this machine's architecture: of a commit, so that what runs on
+// devices today can stand beside what is to run there, and of the tree as it is here. Each is built
+// by the package's own program of its own tree, which is a program to be run here and nothing that
+// is imported; a commit's package is kept in the cache.
 
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,13 +21,14 @@ export async function agentPackageOfCommit(commit: string): Promise<string> {
   const hash = await hashOfCommit(commit);
   const folder = await cached(`agent-${hash.slice(0, 12)}-${process.arch}`, async (into) => {
     const tree = join(into, "tree");
-    // It borrows this clone's objects and leaves nothing in it. An archive would not do: the build asks git for the commit and its date.
+    // It borrows this clone's objects and leaves nothing in it. An archive would not do: the build
+    // asks git for the commit and its date.
     await run(["git", "clone", "--quiet", "--shared", "--no-checkout", REPOSITORY, tree]);
     await run(["git", "-C", tree, "checkout", "--quiet", "--detach", hash]);
     if (!(await exists(join(tree, "build/run.sh"))))
       throw new Error(`the agent of ${commit} cannot be built here: it is older than build/run.sh`);
-    // Copied and not linked: links among the packages of the repository are relative, and have to end in that tree. What its lock file
-    // has otherwise, its own build installs.
+    // Copied and not linked: links among the packages of the repository are relative, and have to
+    // end in that tree. What its lock file has otherwise, its own build installs.
     await run(["cp", "--archive", "--reflink=auto", join(REPOSITORY, "node_modules"), tree]);
     await rename(await buildPackage([join(tree, "build/run.sh"), PROGRAM], into), join(into, PACKAGE_FILE));
     await rm(tree, { recursive: true });

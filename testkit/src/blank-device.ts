@@ -1,4 +1,5 @@
-// A simulated device as it comes from the shop: blank-root.ts booted, with what a person needs to log in to it over SSH.
+// A simulated device as it comes from the shop: blank-root.ts booted, with what a person needs to
+// log in to it over SSH.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +11,9 @@ import { makeTempFolder } from "./temp-folder.ts";
 
 export interface BlankDeviceOptions {
   readonly name?: string;
-  /** `minimal` unless told; `vendor` has cloud-init, netplan and NetworkManager besides, all off. */
+  /**
+   * `minimal` unless told; `vendor` has cloud-init, netplan and NetworkManager besides, all off.
+   */
   readonly image?: "minimal" | "vendor";
   /** What a vendor's image finds on its card at its first boot. */
   readonly cloudInit?: CloudInit;
@@ -28,11 +31,17 @@ export interface BlankDevice extends Device {
   readonly identityFile: string;
   /** Its host key under its address. */
   readonly knownHostsFile: string;
-  /** Gives the host's end of the network a second address, such as 10.9.8.1/24, so that the device may move there. */
+  /**
+   * Gives the host's end of the network a second address, such as 10.9.8.1/24, so that the device
+   * may move there.
+   */
   addHostAddress(address: string): Promise<void>;
 }
 
-/** The file with the public key that its user logs in with, for those who write it into a device before it boots. */
+/**
+ * The file with the public key that its user logs in with, for those who write it into a device
+ * before it boots.
+ */
 export async function blankDevicePublicKey(): Promise<string> {
   return `${(await blankRoot()).identityFile}.pub`;
 }

@@ -1,7 +1,8 @@
-// The system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a person's user `pi`, and nothing of this
-// project. Beside it the Debian packages that provisioning may ask for, as an apt repository in a folder: a simulated device has
-// no route to the mirrors. A second root has what vendors add. All made once an architecture and kept in the cache; for one that is not
-// this machine's, its kernel must run that architecture's programs.
+// The system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a person's
+// user `pi`, and nothing of this project. Beside it the Debian packages that provisioning may ask
+// for, as an apt repository in a folder: a simulated device has no route to the mirrors. A second
+// root has what vendors add. All made once an architecture and kept in the cache; for one that is
+// not this machine's, its kernel must run that architecture's programs.
 
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -23,7 +24,10 @@ const OFFERED =
   "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
   "systemd-timesyncd cloud-init netplan.io network-manager fuse-overlayfs catatonit";
 
-/** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
+/**
+ * Changes whenever what is below changes, so that an older root in the cache is not taken for this
+ * one.
+ */
 const RECIPE = "2";
 const BOOTSTRAP_TIMEOUT_MS = 30 * 60_000;
 
@@ -46,7 +50,10 @@ export async function blankRoot(architecture = HOST_ARCHITECTURE): Promise<Blank
   return describeRoot(base, join(base, "root"));
 }
 
-/** The same with what vendors' images have besides: cloud-init, and both netplan and NetworkManager, switched off. */
+/**
+ * The same with what vendors' images have besides: cloud-init, and both netplan and NetworkManager,
+ * switched off.
+ */
 export async function vendorRoot(): Promise<BlankRoot> {
   const { root, packages } = await blankRoot();
   const base = await cached(`device-vendor-trixie-${HOST_ARCHITECTURE}-${RECIPE}`, async (into) => {
@@ -122,7 +129,8 @@ async function indexPackages(folder: string): Promise<void> {
     (await readdir(folder))
       .filter((name) => name.endsWith(".deb"))
       .map(async (file) => {
-        // apt writes the colon of an epoch as %3a, and would decode it again when it looks for the file.
+        // apt writes the colon of an epoch as %3a, and would decode it again when it looks for the
+        // file.
         const name = file.replaceAll(/%3a/gi, ".");
         if (name !== file) await rename(join(folder, file), join(folder, name));
         const bytes = await readFile(join(folder, name));

@@ -1,4 +1,5 @@
-// The cache's promises: whole or not there, made once however many ask, and a lock that its holder left behind is no lock.
+// The cache's promises: whole or not there, made once however many ask, and a lock that its holder
+// left behind is no lock.
 
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

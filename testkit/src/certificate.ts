@@ -1,4 +1,5 @@
-// A server's certificate, and the authority that has signed it: made by openssl, for a test that looks at TLS.
+// A server's certificate, and the authority that has signed it: made by openssl, for a test that
+// looks at TLS.
 
 import { join } from "node:path";
 import { run } from "./program.ts";

@@ -1,6 +1,7 @@
-// A simulated device: Debian trixie under its own systemd in a container of systemd-nspawn, with a network of its own, a user
-// `iot-agent` that lingers, and that user's rootless Podman. Real systemd, journald, users and Podman; the kernel, the clock and
-// the power supply are the host's. Needs root. Where its system comes from: device-root.ts; where it lies: device-folder.ts.
+// A simulated device: Debian trixie under its own systemd in a container of systemd-nspawn, with a
+// network of its own, a user `iot-agent` that lingers, and that user's rootless Podman. Real
+// systemd, journald, users and Podman; the kernel, the clock and the power supply are the host's.
+// Needs root. Where its system comes from: device-root.ts; where it lies: device-folder.ts.
 
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { request } from "node:http";
@@ -49,13 +50,17 @@ export interface Device {
   /** The name of the host's end. */
   readonly hostInterface: string;
   readonly uid: number;
-  /** The path, on the host, of the socket of the user's Podman. It stays the same when the device is powered off and on. */
+  /**
+   * The path, on the host, of the socket of the user's Podman. It stays the same when the device is
+   * powered off and on.
+   */
   readonly podmanSocket: string;
   /** Runs a program in the device; fails on an exit code that is not allowed. */
   exec(argv: readonly string[], options?: DeviceExecOptions): Promise<RunResult>;
   /**
-   * The command line which, run on the host, runs that program in the device: to pipe into or out of it. Ending the process on
-   * the host does not end the one in the device; a service is better started as a unit (`systemd-run`).
+   * The command line which, run on the host, runs that program in the device: to pipe into or out
+   * of it. Ending the process on the host does not end the one in the device; a service is better
+   * started as a unit (`systemd-run`).
    */
   execArgv(argv: readonly string[], user?: DeviceExecOptions["user"]): readonly string[];
   /** The path on the host of a path in the running device. */
@@ -65,13 +70,18 @@ export interface Device {
   readFile(devicePath: string): Promise<string>;
   /** Lets Podman pull from a registry without TLS: `host:port`. */
   trustRegistry(address: string): Promise<void>;
-  /** Pulls the cable: the host's end goes down, the device sees no carrier and keeps its address. */
+  /**
+   * Pulls the cable: the host's end goes down, the device sees no carrier and keeps its address.
+   */
   cutNetwork(): Promise<void>;
   /** Plugs it in; a device that was powered on without an address gets it now. */
   restoreNetwork(): Promise<void>;
   /** A plug that does not sit well: resolves with the cable in. */
   flapNetwork(options: { readonly times: number; readonly downMs: number; readonly upMs: number }): Promise<void>;
-  /** Ends every process at once. (Files stay as the page cache has them: for a true power cut there is the emulated Pi.) */
+  /**
+   * Ends every process at once. (Files stay as the page cache has them: for a true power cut there
+   * is the emulated Pi.)
+   */
   powerOff(): Promise<void>;
   /** Boots it again from its disk, with its network unless told. */
   powerOn(network?: NetworkAtBoot): Promise<void>;
@@ -82,7 +92,10 @@ export interface Device {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `cable out`: it has its (static) address and no carrier; `no address`: nor that, as where no DHCP server answered. */
+/**
+ * `cable out`: it has its (static) address and no carrier; `no address`: nor that, as where no DHCP
+ * server answered.
+ */
 export type NetworkAtBoot = "there" | "cable out" | "no address";
 
 const BOOT_TIMEOUT_MS = 120_000;
@@ -129,7 +142,8 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
 
   const powerOff = async (): Promise<void> => {
     if (nspawn?.running()) process.kill(leader, "SIGKILL");
-    // systemd-nspawn itself is left to clear its network and folders, as it does when process 1 has ended.
+    // systemd-nspawn itself is left to clear its network and folders, as it does when process 1 has
+    // ended.
     await nspawn?.stop();
     await clearMachine(folder.machine);
   };
@@ -192,7 +206,8 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
   try {
     await folder.mountRoot(layers);
     await writeFile(join(folder.root, "etc", "hostname"), `${name}\n`);
-    // Podman looks "localhost" up before it unpacks a layer: what is not in this file asks DNS, and waits 5 s for no answer.
+    // Podman looks "localhost" up before it unpacks a layer: what is not in this file asks DNS, and
+    // waits 5 s for no answer.
     await writeFile(join(folder.root, "etc", "hosts"), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${name}\n`);
     // Nobody answers there: a name fails at once instead of after the resolver's time-outs.
     await writeFile(join(folder.root, "etc", "resolv.conf"), `nameserver ${folder.hostAddress}\n`);
@@ -261,7 +276,9 @@ async function startNspawn(
   return { nspawn, leader };
 }
 
-/** Nodes of our own that all may use: the host's may be for root alone, and are not ours to change. */
+/**
+ * Nodes of our own that all may use: the host's may be for root alone, and are not ours to change.
+ */
 async function makeDeviceNodes(folder: DeviceFolder): Promise<readonly { readonly from: string; readonly to: string }[]> {
   const nodes = [
     { from: join(folder.path, "fuse"), to: "/dev/fuse", numbers: ["10", "229"] },
@@ -274,7 +291,10 @@ async function makeDeviceNodes(folder: DeviceFolder): Promise<readonly { readonl
   return nodes;
 }
 
-/** The device's process 1: a child of systemd-nspawn that is 1 in a namespace of its own and has become systemd. */
+/**
+ * The device's process 1: a child of systemd-nspawn that is 1 in a namespace of its own and has
+ * become systemd.
+ */
 async function findLeader(nspawnPid: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${nspawnPid}/task/${nspawnPid}/children`, "utf8");
   for (const child of children.split(" ").filter(Boolean)) {

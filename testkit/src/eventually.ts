@@ -1,6 +1,6 @@
-// Waits for the world to become what a test expects, by looking at it again and again. A probe that throws or answers nothing
-// (`undefined`, `null`, `false`) has not succeeded yet; at the time-out the error tells what it said last, because "timed out"
-// alone explains nothing.
+// Waits for the world to become what a test expects, by looking at it again and again. A probe that
+// throws or answers nothing (`undefined`, `null`, `false`) has not succeeded yet; at the time-out
+// the error tells what it said last, because "timed out" alone explains nothing.
 
 import { inspect } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";

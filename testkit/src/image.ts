@@ -1,7 +1,8 @@
-// Container images made on the spot from busybox-static: `FROM scratch`, one layer, one page served over HTTP. The page names
-// device, deployment, service and the image's version, so that who asks for it sees what runs where. Process 1 is a shell
-// that traps TERM; without the trap every stop would last its full time-out (a variant does exactly that). Written as an
-// OCI layout (for a registry) and as a docker archive (for Podman's `images/load`), byte for byte the same each time.
+// Container images made on the spot from busybox-static: `FROM scratch`, one layer, one page served
+// over HTTP. The page names device, deployment, service and the image's version, so that who asks
+// for it sees what runs where. Process 1 is a shell that traps TERM; without the trap every stop
+// would last its full time-out (a variant does exactly that). Written as an OCI layout (for a
+// registry) and as a docker archive (for Podman's `images/load`), byte for byte the same each time.
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile, chmod, symlink } from "node:fs/promises";

@@ -1,6 +1,7 @@
-// Between a program and the HTTP server that it talks to over a unix socket (an agent and Podman): everything is passed on as it is, until
-// the request that a test waits for. That one is held, before the server has heard of it or after the server has done it, so that
-// the program can be killed at exactly that moment. No other part knows of it.
+// Between a program and the HTTP server that it talks to over a unix socket (an agent and Podman):
+// everything is passed on as it is, until the request that a test waits for. That one is held,
+// before the server has heard of it or after the server has done it, so that the program can be
+// killed at exactly that moment. No other part knows of it.
 
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
@@ -8,12 +9,18 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 export interface Interception {
   readonly method: string;
   readonly path: RegExp;
-  /** `before`: the server has not heard of it. `after`: it has answered, and the program does not know. */
+  /**
+   * `before`: the server has not heard of it. `after`: it has answered, and the program does not
+   * know.
+   */
   readonly when: "before" | "after";
 }
 
 export interface Interceptor {
-  /** Resolves when the next such request is held, whatever else is waited for. It is never answered: whoever sent it is to be ended. */
+  /**
+   * Resolves when the next such request is held, whatever else is waited for. It is never answered:
+   * whoever sent it is to be ended.
+   */
   hold(what: Interception): Promise<void>;
   /** Waits for nothing any more. */
   forget(): void;
@@ -47,7 +54,8 @@ export async function startInterceptor(options: { readonly listen: string; reado
       answer.pipe(outgoing);
     });
     onward.on("error", () => outgoing.destroy());
-    // What is waited for is seen to its end, though whoever asked is ended meanwhile: it is done, and would not be asked for again.
+    // What is waited for is seen to its end, though whoever asked is ended meanwhile: it is done,
+    // and would not be asked for again.
     if (!mayBeAwaited) outgoing.on("close", () => onward.destroy());
     incoming.pipe(onward);
   };

@@ -1,5 +1,6 @@
-// A name server for a simulated device: dnsmasq, which knows the names it is given, answers that there is no other name, and asks nobody.
-// Its device's resolv.conf names the host's end of the network, so that is where it listens.
+// A name server for a simulated device: dnsmasq, which knows the names it is given, answers that
+// there is no other name, and asks nobody. Its device's resolv.conf names the host's end of the
+// network, so that is where it listens.
 
 import { Resolver } from "node:dns/promises";
 import { findProgram } from "./program.ts";

@@ -1,5 +1,6 @@
-// A real nats-server with JetStream on loopback, in a folder of its own. It can be killed as by a power cut, and started again
-// on the same port and store; the store can be looked at or replaced in between.
+// A real nats-server with JetStream on loopback, in a folder of its own. It can be killed as by a
+// power cut, and started again on the same port and store; the store can be looked at or replaced
+// in between.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +10,10 @@ import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface NatsOptions {
-  /** Text of a server configuration; host, port and store of the server are those of the other options whatever it says. */
+  /**
+   * Text of a server configuration; host, port and store of the server are those of the other
+   * options whatever it says.
+   */
   readonly config?: string;
   /** Where JetStream keeps its data; a temporary folder unless told, and then not removed. */
   readonly storeDir?: string;

@@ -1,5 +1,6 @@
-// Ends a device's Podman at a moment that no test could hit from outside: when it has just started pasta, a container's network, and not yet made its
-// record of that. Podman is given a pasta that does it.
+// Ends a device's Podman at a moment that no test could hit from outside: when it has just started
+// pasta, a container's network, and not yet made its record of that. Podman is given a pasta that
+// does it.
 
 export interface PodmanKilled {
   /** The next start of a network is such a moment. */

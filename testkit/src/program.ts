@@ -1,5 +1,6 @@
-// Programs that end: started with an argument list (never a shell string), awaited, and reported with what they said when they
-// fail. Servers, which do not end by themselves, are in server-process.ts.
+// Programs that end: started with an argument list (never a shell string), awaited, and reported
+// with what they said when they fail. Servers, which do not end by themselves, are in
+// server-process.ts.
 
 import { spawn } from "node:child_process";
 
@@ -47,7 +48,10 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   return promise;
 }
 
-/** The path of a program on the PATH (with the sbin folders, which a plain user's PATH lacks), or undefined. */
+/**
+ * The path of a program on the PATH (with the sbin folders, which a plain user's PATH lacks), or
+ * undefined.
+ */
 export async function findProgram(name: string): Promise<string | undefined> {
   const path = `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
   const { exitCode, stdout } = await run(["/bin/sh", "-c", 'command -v "$0"', name], { env: { PATH: path }, allowExitCodes: [0, 1, 127] });

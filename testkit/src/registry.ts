@@ -1,6 +1,6 @@
-// A real OCI registry (the reference one, "distribution") on loopback or on the host's end of a device's network, without TLS,
-// with a password if wanted. All traffic goes through a small relay of our own, which can break a blob off half-way, as a bad
-// link does, and can be taken down.
+// A real OCI registry (the reference one, "distribution") on loopback or on the host's end of a
+// device's network, without TLS, with a password if wanted. All traffic goes through a small relay
+// of our own, which can break a blob off half-way, as a bad link does, and can be taken down.
 
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";

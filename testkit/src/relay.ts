@@ -1,6 +1,7 @@
-// A TCP relay between a client and a server, for the faults that a network has: delay, a connection that is open and silent
-// (half-open: nothing arrives and nobody is told), a cut, no one listening. It also lets a device reach a server on the host's loopback
-// (listen on the device's `hostAddress`).
+// A TCP relay between a client and a server, for the faults that a network has: delay, a connection
+// that is open and silent (half-open: nothing arrives and nobody is told), a cut, no one listening.
+// It also lets a device reach a server on the host's loopback (listen on the device's
+// `hostAddress`).
 
 import { type Server, type Socket, connect, createServer } from "node:net";
 
@@ -19,9 +20,15 @@ export interface Relay {
   connections(): number;
   /** Each way, for what arrives from now on. */
   setDelay(delayMs: number): void;
-  /** Forwards nothing more, on open and new connections alike, and closes none. What is sent meanwhile is lost on `resume`. */
+  /**
+   * Forwards nothing more, on open and new connections alike, and closes none. What is sent
+   * meanwhile is lost on `resume`.
+   */
   freeze(): void;
-  /** Forwards again on new connections. Frozen ones are closed, for what was lost in them cannot be given back. */
+  /**
+   * Forwards again on new connections. Frozen ones are closed, for what was lost in them cannot be
+   * given back.
+   */
   resume(): void;
   /** Closes every connection with a reset; new ones are taken. */
   cut(): void;

@@ -1,5 +1,6 @@
-// A server that a test starts: one child process, its last log lines kept for error messages, ended for certain. It does not
-// outlive the process that started it, however that one ends: the kernel kills it (`PR_SET_PDEATHSIG`).
+// A server that a test starts: one child process, its last log lines kept for error messages, ended
+// for certain. It does not outlive the process that started it, however that one ends: the kernel
+// kills it (`PR_SET_PDEATHSIG`).
 
 import { spawn } from "node:child_process";
 import { eventually } from "./eventually.ts";

@@ -1,4 +1,5 @@
-// The registry of the testkit: a device pulls from it, with a password where one is wanted, and each of its faults is felt.
+// The registry of the testkit: a device pulls from it, with a password where one is wanted, and
+// each of its faults is felt.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Device, makeImage, startDevice, startRegistry } from "../src/index.ts";

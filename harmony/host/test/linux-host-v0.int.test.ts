@@ -100,8 +100,8 @@ describe("a blank device that was provisioned", () => {
   test("is mended where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
     const state = (): Promise<string> => said("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", "jq");
     await device.exec(["dpkg", "--remove", "jq"]);
-    // dpkg waits for this at the end of each of its runs. After the one that has unpacked, and before
-    // the one that configures, it is ended as by a power cut.
+    // dpkg waits for this at the end of each of its runs. After the one that has unpacked, and
+    // before the one that configures, it is ended as by a power cut.
     await device.writeFile(
       "/root/cut",
       "case $(dpkg-query --show --showformat='${db:Status-Abbrev}' jq) in iU*) pkill -KILL -x dpkg ;; esac\n",

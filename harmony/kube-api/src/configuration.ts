@@ -1,5 +1,5 @@
-// Where the API server is and who we are: KUBECONFIG, ~/.kube/config or the pod's service account, as the official client loads
-// them (contexts, exec plugins, rotating tokens, proxies).
+// Where the API server is and who we are: KUBECONFIG, ~/.kube/config or the pod's service account,
+// as the official client loads them (contexts, exec plugins, rotating tokens, proxies).
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
@@ -9,7 +9,10 @@ import { KubernetesError } from "./kubernetes-error.ts";
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/** Of `file`, or of the environment. @throws KubernetesError NotConfigured when there is none, or it cannot be read. */
+/**
+ * Of `file`, or of the environment. @throws KubernetesError NotConfigured when there is none, or it
+ * cannot be read.
+ */
 export function loadKubernetesConfig(file?: string): KubeConfig {
   const path = file ?? process.env["KUBECONFIG"] ?? "";
   const home = join(homedir(), ".kube", "config");

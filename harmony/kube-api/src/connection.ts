@@ -1,5 +1,6 @@
-// One API server over HTTP, on connections that are kept open: the official client opens a TLS connection for each request. Its
-// configuration gives certificates, tokens and proxies anew for every request, so that what rotates is followed.
+// One API server over HTTP, on connections that are kept open: the official client opens a TLS
+// connection for each request. Its configuration gives certificates, tokens and proxies anew for
+// every request, so that what rotates is followed.
 
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
@@ -41,7 +42,10 @@ export const KubernetesStatus = z.looseObject({
 });
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Finds a connection that died in silence: this long until the first probe, then libuv probes ten times, one a second. */
+/**
+ * Finds a connection that died in silence: this long until the first probe, then libuv probes ten
+ * times, one a second.
+ */
 const KEEP_ALIVE_MS = 30_000;
 
 /** `userAgent`: what the API server notes of who asks. */
@@ -64,7 +68,8 @@ export function connectKubernetes(config: KubeConfig, userAgent: string): Kubern
     } catch (cause) {
       throw new KubernetesError("Unauthorized", `failed to ${request.what}: no credentials for ${server} could be had`, { cause });
     }
-    // The sockets are kept by certificate, so that the agent needs none of its own. A proxy's agent is the client's.
+    // The sockets are kept by certificate, so that the agent needs none of its own. A proxy's agent
+    // is the client's.
     if (!proxied) options.agent = agent;
     const url = new URL(server + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);

@@ -1,5 +1,5 @@
-// The one error of this package. Its message says what failed and on what, in words for people; what the API server itself said is
-// part of it, what the network said is the cause.
+// The one error of this package. Its message says what failed and on what, in words for people;
+// what the API server itself said is part of it, what the network said is the cause.
 
 export type KubernetesErrorCode =
   | "NotConfigured"
@@ -17,7 +17,10 @@ export type KubernetesErrorCode =
 
 export class KubernetesError extends Error {
   readonly code: KubernetesErrorCode;
-  /** `never`: the same request cannot succeed. Missing rights may be granted, so they are tried again. */
+  /**
+   * `never`: the same request cannot succeed. Missing rights may be granted, so they are tried
+   * again.
+   */
   readonly retry: "backoff" | "never";
   /** What the server asked to wait, or null. */
   readonly retryAfterMs: number | null;

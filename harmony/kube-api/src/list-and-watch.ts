@@ -1,7 +1,8 @@
-// All objects of one resource type, kept current in memory: a paged list, then a watch from its resourceVersion on. A watch that
-// ends or is cut is resumed; when that fails (410, an outage) it begins with a new list, tried again with back-off, for ever, and the
-// reason is the store's state meanwhile. The objects last known stay in the store until a whole new list
-// has been read. The official client's informer is not used: it stops for good on any error but 410.
+// All objects of one resource type, kept current in memory: a paged list, then a watch from its
+// resourceVersion on. A watch that ends or is cut is resumed; when that fails (410, an outage) it
+// begins with a new list, tried again with back-off, for ever, and the reason is the store's state
+// meanwhile. The objects last known stay in the store until a whole new list has been read. The
+// official client's informer is not used: it stops for good on any error but 410.
 
 import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
@@ -27,7 +28,10 @@ export interface ResourceStore {
   state(): StoreState;
   /** By uid. */
   objects(): ReadonlyMap<string, KubernetesObject>;
-  /** Takes what a write answered, which the watch will say only later. What is older than what is known, or of an unknown object, is left. */
+  /**
+   * Takes what a write answered, which the watch will say only later. What is older than what is
+   * known, or of an unknown object, is left.
+   */
   put(object: KubernetesObject): void;
   /** Resolves with the first state that is not `starting`. */
   started(signal: AbortSignal): Promise<void>;
@@ -44,7 +48,10 @@ export interface ListAndWatchOptions {
   readonly pageSize?: number;
   /** How long the server is asked to keep a watch open. */
   readonly watchSeconds?: number;
-  /** A watch that says nothing for this long, not even a bookmark (the server sends one a minute), is taken for dead and resumed. */
+  /**
+   * A watch that says nothing for this long, not even a bookmark (the server sends one a minute),
+   * is taken for dead and resumed.
+   */
   readonly silenceMs?: number;
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
   readonly clock?: Clock;
@@ -58,7 +65,10 @@ const Page = z.looseObject({
 const WatchEvent = z.looseObject({ type: z.string(), object: z.unknown() });
 const Bookmark = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string() }) });
 
-/** A watch that ends sooner than this without a word counts as a failure: a proxy may cut each one at once. */
+/**
+ * A watch that ends sooner than this without a word counts as a failure: a proxy may cut each one
+ * at once.
+ */
 const SHORT_WATCH_MS = 1_000;
 
 /** All objects as they are now: a consistent read, never of a cache that lags behind. */
@@ -129,7 +139,10 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     return resourceVersion;
   };
 
-  /** Follows until the server ends it. `at` moves with every event, so that what was seen is not asked for again. */
+  /**
+   * Follows until the server ends it. `at` moves with every event, so that what was seen is not
+   * asked for again.
+   */
   const watch = async (at: { resourceVersion: string }): Promise<void> => {
     const what = `watch ${name}`;
     const dead = new AbortController();
@@ -197,7 +210,8 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
         if (signal.aborted) return;
         const failure =
           error instanceof KubernetesError ? error : new KubernetesError("BadAnswer", `failed to follow ${name}`, { cause: error });
-        // Not resumed: a server that was away may have come back with an older copy of its store, and would not say so.
+        // Not resumed: a server that was away may have come back with an older copy of its store,
+        // and would not say so.
         at = null;
         failures += 1;
         waitMs = Math.max(backoffMs(failures, backoff), failure.retryAfterMs ?? 0);

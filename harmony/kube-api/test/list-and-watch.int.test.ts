@@ -1,4 +1,5 @@
-// List-and-watch against a real API server: what it holds is what kubectl says, whatever happens to the connection meanwhile.
+// List-and-watch against a real API server: what it holds is what kubectl says, whatever happens to
+// the connection meanwhile.
 
 import { readFile } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";
@@ -42,7 +43,10 @@ async function configThroughRelay(kubeconfig: string): Promise<KubeConfig> {
   return config;
 }
 
-/** The real connection, which notes what is asked, and asks the first watch from `firstWatchFrom` instead. */
+/**
+ * The real connection, which notes what is asked, and asks the first watch from `firstWatchFrom`
+ * instead.
+ */
 function noting(from: KubernetesConnection, firstWatchFrom?: string): KubernetesConnection {
   let forged = firstWatchFrom;
   return {

@@ -1,5 +1,6 @@
-// PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it would. What it remembers lies in a folder of the
-// test's: it outlives the device's power cuts and starts anew with each boot.
+// PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it
+// would. What it remembers lies in a folder of the test's: it outlives the device's power cuts and
+// starts anew with each boot.
 
 import { dirname, join } from "node:path";
 import { bind, type BoundVariant } from "@harmony/core";

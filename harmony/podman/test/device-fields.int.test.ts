@@ -1,5 +1,5 @@
-// What a service takes of the device itself, on both versions of Podman: device nodes and their groups, host paths, the host's network,
-// capabilities, logging.
+// What a service takes of the device itself, on both versions of Podman: device nodes and their
+// groups, host paths, the host's network, capabilities, logging.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
@@ -159,7 +159,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(Number(await sh(`stat --format=%s ${path}`))).toBeLessThanOrEqual(16 * 1024);
     const config = "{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Size}}";
     expect(await podman("inspect", "--format", config, "app_web")).toBe("k8s-file 16.38kB");
-    // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file this one.
+    // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file
+    // this one.
     await runsAnew(says("echo to the default"));
     await logOf(/^to the default$/);
     expect(await podman("inspect", "--format", config, "app_web")).toBe(version === "5.4" ? "journald 10.49MB" : "k8s-file 10.49MB");

@@ -1,5 +1,5 @@
-// Files, secrets and facts of the device in a container, on both versions of Podman: who can read them, who cannot, and what happens when
-// they are absent or change.
+// Files, secrets and facts of the device in a container, on both versions of Podman: who can read
+// them, who cannot, and what happens when they are absent or change.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
@@ -84,7 +84,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
     const inspected = await podman("inspect", "whole_web");
     expect(inspected).toContain("IOT_SERVICE=web");
-    // 4.9 tells whoever may use this user's Podman what the environment of a running container is; a file it does not tell.
+    // 4.9 tells whoever may use this user's Podman what the environment of a running container is;
+    // a file it does not tell.
     expect(inspected.includes(ENV_VALUE)).toBe(version === "4.9");
     const told = [
       inspected.replaceAll(`PASSWORD=${ENV_VALUE}`, ""),

@@ -1,4 +1,5 @@
-// PodmanV0 through what befalls a device: hints of changes, Podman's service that ends and returns, the power cut.
+// PodmanV0 through what befalls a device: hints of changes, Podman's service that ends and returns,
+// the power cut.
 
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// Images through what befalls a disk: power cuts that leave layers in part, damage of all the kinds that Podman was seen to name, too
-// little room; and images that come from a file. The damage is done to the device's real storage.
+// Images through what befalls a disk: power cuts that leave layers in part, damage of all the kinds
+// that Podman was seen to name, too little room; and images that come from a file. The damage is
+// done to the device's real storage.
 
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -101,8 +102,9 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
   });
 
   test("what a power cut left damaged is not removed while it cannot be fetched again, and is mended when it can", async () => {
-    // Each is what a cut was, or could be, seen to leave of a layer; of the last one of the container's own layer. The first is a layer
-    // of large:1 too, which is of no use any more and keeps it from being fetched again.
+    // Each is what a cut was, or could be, seen to leave of a layer; of the last one of the
+    // container's own layer. The first is a layer of large:1 too, which is of no use any more and
+    // keeps it from being fetched again.
     const tags = ["1", "2", "3"];
     const all = (phase: string, saying?: string): Promise<WorkloadReport[][]> =>
       Promise.all(tags.map((tag) => until(phase, `hello-${tag}`, hello(`hello:${tag}`, { ports: [] }), saying)));

@@ -1,5 +1,6 @@
-// A model of Podman for the planner's property test: applies a step to a snapshot as the real one would, and throws on what the real
-// one refuses, since a planner that asks for it is wrong. test/podman-v0.int.test.ts holds the same steps against the real one.
+// A model of Podman for the planner's property test: applies a step to a snapshot as the real one
+// would, and throws on what the real one refuses, since a planner that asks for it is wrong.
+// test/podman-v0.int.test.ts holds the same steps against the real one.
 
 import { needsNetwork } from "../src/model/container-spec.ts";
 import { networkName, serviceOfName } from "../src/model/names.ts";
@@ -164,7 +165,10 @@ export function fateOf(world: Snapshot, name: string, fates: Fates): Fate {
   return fates[image ?? ""] ?? "stays up";
 }
 
-/** What happens by itself between two looks: time goes by, what is stopping has stopped, and what runs fares as it does. */
+/**
+ * What happens by itself between two looks: time goes by, what is stopping has stopped, and what
+ * runs fares as it does.
+ */
 export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
   const nowMs = world.nowMs + 60_000;
   return {

@@ -1,5 +1,5 @@
-// PodmanV0 against the real Podman of a device, in both versions that devices run: what the planner's model (model-world.ts) says of
-// the world is held to here.
+// PodmanV0 against the real Podman of a device, in both versions that devices run: what the
+// planner's model (model-world.ts) says of the world is held to here.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// Short words for the tests of planner and report: Scores, containers and snapshots with only what matters in a case spelt out.
+// Short words for the tests of planner and report: Scores, containers and snapshots with only what
+// matters in a case spelt out.
 
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";

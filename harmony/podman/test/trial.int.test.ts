@@ -1,5 +1,6 @@
-// New versions that fail, in each way that a version can, on the real Podman of a device: the old one serves again, and says why. Each
-// test has a deployment and a port of its own, so that those that wait can wait together.
+// New versions that fail, in each way that a version can, on the real Podman of a device: the old
+// one serves again, and says why. Each test has a deployment and a port of its own, so that those
+// that wait can wait together.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

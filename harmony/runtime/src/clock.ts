@@ -7,7 +7,10 @@ export interface Clock {
   now(): number;
   /** Milliseconds of a clock that never goes back; for durations. */
   monotonicMs(): number;
-  /** Rejects with the signal's reason when aborted. Does not by itself keep the process alive when `unref`. */
+  /**
+   * Rejects with the signal's reason when aborted. Does not by itself keep the process alive when
+   * `unref`.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -25,7 +28,10 @@ export const systemClock: Clock = {
   },
 };
 
-/** A moment of the monotonic clock as RFC 3339, by the wall clock as it stands now, which may have been set since. */
+/**
+ * A moment of the monotonic clock as RFC 3339, by the wall clock as it stands now, which may have
+ * been set since.
+ */
 export function wallClock(monotonicMs: number, clock: Pick<Clock, "now" | "monotonicMs"> = systemClock): string {
   return new Date(clock.now() - (clock.monotonicMs() - monotonicMs)).toISOString();
 }

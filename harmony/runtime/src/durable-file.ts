@@ -1,5 +1,6 @@
-// A file that has to outlive a power cut: written beside its place, fsynced, renamed into it, and the folder fsynced, so that it is there
-// whole, as the old or the new. One that cannot be parsed is kept under another name for whoever wants to know, and never fatal.
+// A file that has to outlive a power cut: written beside its place, fsynced, renamed into it, and
+// the folder fsynced, so that it is there whole, as the old or the new. One that cannot be parsed
+// is kept under another name for whoever wants to know, and never fatal.
 
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";

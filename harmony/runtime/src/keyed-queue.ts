@@ -1,12 +1,16 @@
-// A queue of keys, level-triggered as controller-runtime's: an event only says that something about a key may have changed. Equal
-// keys are merged; one key is never handled twice at once; a key that is added while it is handled is handled once more after.
-// A handler that throws is tried again with back-off; one that returns a number is called again after that many milliseconds.
+// A queue of keys, level-triggered as controller-runtime's: an event only says that something about
+// a key may have changed. Equal keys are merged; one key is never handled twice at once; a key that
+// is added while it is handled is handled once more after. A handler that throws is tried again
+// with back-off; one that returns a number is called again after that many milliseconds.
 
 import { backoffMs } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
 
 export interface KeyedQueueOptions<Key extends string> {
-  /** Aborted when the queue is closed, or when the key is added with `interrupt`. Returns when to look again, or nothing. */
+  /**
+   * Aborted when the queue is closed, or when the key is added with `interrupt`. Returns when to
+   * look again, or nothing.
+   */
   readonly handle: (key: Key, signal: AbortSignal) => Promise<number | null | undefined>;
   /** Told of every throw that is not an abort. */
   readonly onError: (key: Key, error: unknown, retryAfterMs: number) => void;
@@ -38,7 +42,9 @@ export class KeyedQueue<Key extends string> {
     this.#options = { concurrency: Infinity, baseMs: 250, maxMs: 60_000, clock: systemClock, ...options };
   }
 
-  /** `interrupt` aborts the handling under way: what it works towards is known to be out of date. */
+  /**
+   * `interrupt` aborts the handling under way: what it works towards is known to be out of date.
+   */
   add(key: Key, options: { interrupt?: boolean } = {}): void {
     if (this.#closed) return;
     const lane = this.#lane(key);
@@ -71,7 +77,10 @@ export class KeyedQueue<Key extends string> {
     );
   }
 
-  /** What is handled now, and since when by the monotonic clock: a handling that never ends can be told by it. */
+  /**
+   * What is handled now, and since when by the monotonic clock: a handling that never ends can be
+   * told by it.
+   */
   running(): { readonly key: Key; readonly sinceMs: number }[] {
     return [...this.#lanes].filter(([, lane]) => lane.state === "running").map(([key, lane]) => ({ key, sinceMs: lane.startedMs }));
   }

@@ -1,7 +1,8 @@
-// One line an event: a constant message and fields. To a journal or a terminal as prose (`pulled image deployment=hello`), with the
-// syslog priority that journald understands; else as JSON lines in pino's shape. Fields named like a secret are redacted, and what a
-// terminal would obey in words that came from elsewhere is taken out.
-// pino itself costs 1 MB private on the device (docs/adr/0003).
+// One line an event: a constant message and fields. To a journal or a terminal as prose (`pulled
+// image deployment=hello`), with the syslog priority that journald understands; else as JSON lines
+// in pino's shape. Fields named like a secret are redacted, and what a terminal would obey in words
+// that came from elsewhere is taken out. pino itself costs 1 MB private on the device
+// (docs/adr/0003).
 
 import { visibleText } from "@harmony/core";
 

@@ -1,5 +1,6 @@
-// Whether a value is small enough for a schema to look at: a schema's work, and the number of its complaints, grow with what it is given.
-// One walk, level by level, which no depth can exhaust and which stops at the limit, so that a value that contains itself ends too.
+// Whether a value is small enough for a schema to look at: a schema's work, and the number of its
+// complaints, grow with what it is given. One walk, level by level, which no depth can exhaust and
+// which stops at the limit, so that a value that contains itself ends too.
 
 export interface SizeLimits {
   /** Of the text, before it is parsed; a value that comes without one has none. */
@@ -9,9 +10,13 @@ export interface SizeLimits {
   readonly depth: number;
 }
 
-/** What any document of ours fits into: a Score has at most 128 KiB and, as YAML, a depth of 100. */
+/**
+ * What any document of ours fits into: a Score has at most 128 KiB and, as YAML, a depth of 100.
+ */
 export const DOCUMENT_LIMITS: SizeLimits = { bytes: 64 * 1024 * 1024, values: 250_000, depth: 128 };
-/** For the answer of a server that carries many documents: each of them is bounded where it is read. */
+/**
+ * For the answer of a server that carries many documents: each of them is bounded where it is read.
+ */
 export const ENVELOPE_LIMITS: SizeLimits = { bytes: Infinity, values: Infinity, depth: Infinity };
 
 /** A sentence, or null when it fits. */

@@ -1,7 +1,8 @@
-// The border: bytes and values from outside become typed values here or are refused, with the path of every wrong field, what was
-// expected and what was found. zod's own messages are translated into these sentences once, here. Total, whatever it is given: what is
-// larger than its limits is refused before a schema looks at it, and what a schema cannot bear is refused too. What it says is
-// bounded and fit for a terminal: at most 20 issues, of which the last counts the rest.
+// The border: bytes and values from outside become typed values here or are refused, with the path
+// of every wrong field, what was expected and what was found. zod's own messages are translated
+// into these sentences once, here. Total, whatever it is given: what is larger than its limits is
+// refused before a schema looks at it, and what a schema cannot bear is refused too. What it says
+// is bounded and fit for a terminal: at most 20 issues, of which the last counts the rest.
 
 import { type Issue, type Parsed, plainText } from "@harmony/core";
 import type * as z from "zod/mini";
@@ -24,7 +25,8 @@ export function parse<Schema extends z.ZodMiniType>(
     const result = schema.safeParse(value, { reportInput: true });
     return result.success ? { ok: true, value: result.data } : { ok: false, issues: told(result.error.issues, value) };
   } catch (error) {
-    // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as the value.
+    // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as
+    // the value.
     if (error instanceof RangeError) return refused("is too large or too deep to be read, or more is wrong with it than can be told");
     return refused(`is not a document that can be read (${reasonOf(error)})`);
   }

@@ -1,5 +1,6 @@
-// The CustomResourceDefinition of Deployment. Its schema is the document's own, made structural: Kubernetes drops unknown fields by
-// itself and allows no `additionalProperties: false`. Only `spec.score.data` keeps what is not known, since it is the variant's.
+// The CustomResourceDefinition of Deployment. Its schema is the document's own, made structural:
+// Kubernetes drops unknown fields by itself and allows no `additionalProperties: false`. Only
+// `spec.score.data` keeps what is not known, since it is the variant's.
 
 import * as z from "zod/mini";
 import { API_GROUP, API_VERSION, DEPLOYMENT_KIND, DeploymentSpec, DeploymentStatus } from "../src/index.ts";
@@ -8,7 +9,8 @@ type Node = Record<string, unknown>;
 
 /** What JSON Schema has no words for, by path. */
 const EXTENSIONS: Readonly<Record<string, Node>> = {
-  // A set costs the API server a second for each write of a status with 10,000 names; that none is named twice, the operator checks.
+  // A set costs the API server a second for each write of a status with 10,000 names; that none is
+  // named twice, the operator checks.
   "spec.targetDevices": { "x-kubernetes-list-type": "atomic" },
   "spec.score.data": { "x-kubernetes-preserve-unknown-fields": true },
   "status.conditions": { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },

@@ -1,6 +1,7 @@
-// The JSON Schemas of the documents, from the side of who writes them: what has a default need not be there. draft-07, since that
-// is what editors' YAML support knows best. Of a Score of a type that we ship, the variant's own schema completes `data`; any
-// other type stands, since a device may know more than we do.
+// The JSON Schemas of the documents, from the side of who writes them: what has a default need not
+// be there. draft-07, since that is what editors' YAML support knows best. Of a Score of a type
+// that we ship, the variant's own schema completes `data`; any other type stands, since a device
+// may know more than we do.
 
 import { podmanV0Schema } from "@harmony/podman";
 import * as z from "zod/mini";

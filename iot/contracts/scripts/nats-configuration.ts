@@ -1,5 +1,5 @@
-// The configuration of nats-server that is shipped: two accounts, what crosses between them, and the users of devices. Who may say what is
-// decided in src/permissions.ts.
+// The configuration of nats-server that is shipped: two accounts, what crosses between them, and
+// the users of devices. Who may say what is decided in src/permissions.ts.
 
 import {
   asDeviceId,
@@ -58,7 +58,10 @@ ${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
 `;
 }
 
-/** The server imports a stream's subject once; the same under two names is two subjects, one within the other. */
+/**
+ * The server imports a stream's subject once; the same under two names is two subjects, one within
+ * the other.
+ */
 function widened(mapping: SubjectMapping): SubjectMapping {
   return mapping.kind === "stream" ? { ...mapping, bucket: mapping.bucket.replace(/\*$/, ">") } : mapping;
 }

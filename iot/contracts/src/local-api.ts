@@ -54,7 +54,10 @@ export const LocalExplanation = z.looseObject({
   observed: z.array(z.string()),
   planned: z.array(z.string()),
   blocked: z.array(z.looseObject({ subject: z.string(), reason: z.string(), message: z.string() })),
-  /** Which stage of the planner acted, which stood back and why; not there: an older agent, or a Score whose planner has none. */
+  /**
+   * Which stage of the planner acted, which stood back and why; not there: an older agent, or a
+   * Score whose planner has none.
+   */
   stages: z.optional(z.array(z.looseObject({ name: z.string(), outcome: z.string(), why: z.string() }))),
 });
 export type LocalExplanation = z.output<typeof LocalExplanation>;

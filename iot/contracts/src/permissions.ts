@@ -1,5 +1,6 @@
-// What a device may publish and subscribe, from its id alone, and which subject of the devices' account is which one of the buckets'.
-// iot/deploy/nats is generated from it (scripts/nats-configuration.ts), and whoever lets devices in later asks here.
+// What a device may publish and subscribe, from its id alone, and which subject of the devices'
+// account is which one of the buckets'. iot/deploy/nats is generated from it
+// (scripts/nats-configuration.ts), and whoever lets devices in later asks here.
 
 import { bucketSubjects, type DeviceId, type DeviceSubjects, ownSubjects } from "./subjects.ts";
 
@@ -15,7 +16,10 @@ export function devicePermissions(device: DeviceId): Permissions {
   return { publish: [...questions(own), ...questions(bucket)], subscribe: [`_INBOX_${device}.>`, own.notice, bucket.notice] };
 }
 
-/** Of one user for all devices. Each hears all replies, because no permission covers "the inbox of any device". */
+/**
+ * Of one user for all devices. Each hears all replies, because no permission covers "the inbox of
+ * any device".
+ */
 export function sharedPermissions(): Permissions {
   return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*"))], subscribe: null };
 }

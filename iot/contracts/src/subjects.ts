@@ -1,5 +1,5 @@
-// Every key and subject is built here, from names that were checked: a `.`, `*`, `>` or space in a name would address somebody
-// else's key. The grammar is the long-term one (transport.md).
+// Every key and subject is built here, from names that were checked: a `.`, `*`, `>` or space in a
+// name would address somebody else's key. The grammar is the long-term one (transport.md).
 
 import { DNS_LABEL } from "@harmony/schema";
 import type { BucketName } from "./documents/buckets.ts";
@@ -71,12 +71,17 @@ export function streamName(bucket: BucketName): string {
   return `KV_${bucket}`;
 }
 
-/** The only read that a permission can scope to one device: a direct get with the subject appended. */
+/**
+ * The only read that a permission can scope to one device: a direct get with the subject appended.
+ */
 export function directGetSubject(bucket: BucketName, subject: string): string {
   return `$JS.API.DIRECT.GET.${streamName(bucket)}.${subject}`;
 }
 
-/** Under which subjects a device asks for what is its own, tells what it has to say, and hears of a change. `*` stands for all of them. */
+/**
+ * Under which subjects a device asks for what is its own, tells what it has to say, and hears of a
+ * change. `*` stands for all of them.
+ */
 export interface DeviceSubjects {
   readonly manifest: string;
   readonly score: (deployment: DeploymentName | "*") => string;
@@ -85,7 +90,10 @@ export interface DeviceSubjects {
   readonly notice: string;
 }
 
-/** Our own names: the devices' account maps them to the buckets'. They cross a leaf node, `$JS.` and `$KV.` do not. */
+/**
+ * Our own names: the devices' account maps them to the buckets'. They cross a leaf node, `$JS.` and
+ * `$KV.` do not.
+ */
 export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
   return {
     manifest: `iot.manifest.${device}`,

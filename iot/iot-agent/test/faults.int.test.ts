@@ -1,5 +1,6 @@
-// What goes wrong around an agent, over a real NATS and the file variant: NATS gone, restarted, wiped, put back to an older copy; the
-// agent killed and started again; its disk and its configuration not as they should be.
+// What goes wrong around an agent, over a real NATS and the file variant: NATS gone, restarted,
+// wiped, put back to an older copy; the agent killed and started again; its disk and its
+// configuration not as they should be.
 
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

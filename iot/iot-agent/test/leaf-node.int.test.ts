@@ -1,5 +1,6 @@
-// A device of a site that reaches the central part through a leaf node of its own: its connection stays while the way onwards is cut, so
-// that nothing tells it of what it missed but the answers that come again.
+// A device of a site that reaches the central part through a leaf node of its own: its connection
+// stays while the way onwards is cut, so that nothing tells it of what it missed but the answers
+// that come again.
 
 import { readFile } from "node:fs/promises";
 import { eventually, freePort, type NatsServer, type Relay, startNats, startRelay } from "@iot/testkit";

@@ -1,6 +1,7 @@
-// The Debian package on a device as it comes from the shop: brought there by install.sh over SSH, upgraded and downgraded under running
-// containers, started without the agent after a power cut, removed and purged; then the installation without dpkg. One device, one
-// story: each test goes on from the one before.
+// The Debian package on a device as it comes from the shop: brought there by install.sh over SSH,
+// upgraded and downgraded under running containers, started without the agent after a power cut,
+// removed and purged; then the installation without dpkg. One device, one story: each test goes on
+// from the one before.
 
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -31,7 +32,10 @@ no_auth_user: central
 const CONFIG = "/etc/iot-agent/config.toml";
 const INSTALL = join(import.meta.dirname, "../scripts/install.sh");
 const PACKAGE = join(import.meta.dirname, "../../../build/package/main.ts");
-/** What provisioning writes: without it no container starts while the cable of a static address is out. */
+/**
+ * What provisioning writes: without it no container starts while the cable of a static address is
+ * out.
+ */
 const PASTA_CONF = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';
 const CONTAINER = "web_hello";
 /** Notes the state of the package at the moment when all is flushed. */
@@ -150,7 +154,8 @@ test("the bill of materials names what the agent's packages bring, and Node with
   expect(node?.components.find(({ name }) => name === "openssl")?.version).toBe(process.versions.openssl);
 });
 
-// Of all but the executable, which takes lintian a minute: `npm run package` has it look at the whole.
+// Of all but the executable, which takes lintian a minute: `npm run package` has it look at the
+// whole.
 test("lintian has nothing to say of the package", async () => {
   const { target, copyright, version } = built;
   const small = await buildDebianPackage({ target, executable: "/bin/true", copyright, version, compression: "fast", into: folder.path });
@@ -257,7 +262,8 @@ test("an installation that fails leaves the agent a configuration that it can re
 });
 
 test("an installation that is cut while dpkg is at work is made good by the next", async () => {
-  // dpkg tells each state of a package, this one before it replaces the files; then it is ended as by a power cut.
+  // dpkg tells each state of a package, this one before it replaces the files; then it is ended as
+  // by a power cut.
   await device.writeFile("/root/cut", "#!/bin/sh\ngrep -q 'status: iot-agent: unpacked' && pkill -KILL -x dpkg\n");
   await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "status-logger=sh /root/cut\n");
   expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 1 });

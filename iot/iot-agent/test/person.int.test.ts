@@ -1,6 +1,6 @@
-// What a person at the device sees and does: systemd's own words for the agent, and each command as root, as a member of the group and as
-// neither, with the agent running, stopped, wrongly configured and without a network. One device, one story: each test goes on from the
-// one before.
+// What a person at the device sees and does: systemd's own words for the agent, and each command as
+// root, as a member of the group and as neither, with the agent running, stopped, wrongly
+// configured and without a network. One device, one story: each test goes on from the one before.
 
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, type NatsServer, run, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,6 +1,7 @@
-// What root starts on a device where the agent's user (or who is in its group, or what has left a container) has put links and pipes: root's
-// commands read nothing by them that this user may not read itself, and write nothing. The installation is in package.int.test.ts,
-// provisioning in harmony/host.
+// What root starts on a device where the agent's user (or who is in its group, or what has left a
+// container) has put links and pipes: root's commands read nothing by them that this user may not
+// read itself, and write nothing. The installation is in package.int.test.ts, provisioning in
+// harmony/host.
 
 import { type Device, run, type RunResult } from "@iot/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";

@@ -1,4 +1,5 @@
-// The connection against a real server and a relay that breaks it: each reason has its own sentence, and whatever breaks is found.
+// The connection against a real server and a relay that breaks it: each reason has its own
+// sentence, and whatever breaks is found.
 
 import { cp } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -46,7 +47,8 @@ describe("a first connection that fails says why", () => {
     });
   });
 
-  // Which of the two it is depends on the name server of this machine; the simulated device has each (e2e/).
+  // Which of the two it is depends on the name server of this machine; the simulated device has
+  // each (e2e/).
   test("the name is not found, or nobody is there to find it", async () => {
     const state = await firstState({ servers: ["nats://no-such-host.invalid:4222"] });
     expect(state).toMatchObject({ kind: "disconnected", message: containing('"no-such-host.invalid"') });

@@ -1,5 +1,5 @@
-// What is shown to the server, asked for at each dial: a password that changes, a key that signs, a source that fails, and one that says
-// when another credential is there.
+// What is shown to the server, asked for at each dial: a password that changes, a key that signs, a
+// source that fails, and one that says when another credential is there.
 
 import { nkeyAuthenticator, nkeys } from "@nats-io/nats-core";
 import { eventually, type NatsServer, startNats } from "@iot/testkit";

@@ -1,5 +1,6 @@
-// Under which names a device asks and tells: an old agent on what is shipped now, this one on what was shipped before, on a server that
-// maps nothing, and behind a leaf node, whose hub comes and goes.
+// Under which names a device asks and tells: an old agent on what is shipped now, this one on what
+// was shipped before, on a server that maps nothing, and behind a leaf node, whose hub comes and
+// goes.
 
 import { asDeploymentName, bucketSubjects, type DeviceStatus, type Manifest, ownSubjects } from "@iot/contracts";
 import { createLog } from "@harmony/runtime";

@@ -1,6 +1,7 @@
-// Answers that nobody asked for, sent into a device's replies by another device with the rights that are shipped. The server delivers
-// what it answers to whatever reply subject the asker names, so a reader that knows its own question is the only defence left when
-// the word of the replies is known. Here it is known: a user that may hear everything tells it.
+// Answers that nobody asked for, sent into a device's replies by another device with the rights
+// that are shipped. The server delivers what it answers to whatever reply subject the asker names,
+// so a reader that knows its own question is the only defence left when the word of the replies is
+// known. Here it is known: a user that may hear everything tells it.
 
 import { asDeploymentName, type DeviceStatus, type Manifest } from "@iot/contracts";
 import { headers, type NatsConnection } from "@nats-io/nats-core";

@@ -1,5 +1,5 @@
-// A notice is a hint that carries a sequence, and a replica may lag behind it. One server has no lag, so the notice is sent early here:
-// what the reader does with it is the same.
+// A notice is a hint that carries a sequence, and a replica may lag behind it. One server has no
+// lag, so the notice is sent early here: what the reader does with it is the same.
 
 import type { Manifest } from "@iot/contracts";
 import { headers } from "@nats-io/nats-core";

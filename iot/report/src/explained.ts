@@ -1,5 +1,6 @@
-// The explanation of one deployment on one device, in the fleet (`iot explain`) and beside the device (`iot-agent explain`) alike: one
-// sentence for why it is as it is and what would mend it, then the facts, then what else whoever asks can see. Pure.
+// The explanation of one deployment on one device, in the fleet (`iot explain`) and beside the
+// device (`iot-agent explain`) alike: one sentence for why it is as it is and what would mend it,
+// then the facts, then what else whoever asks can see. Pure.
 
 import type { DeploymentReport } from "@iot/contracts";
 import { shownAge } from "./age.ts";

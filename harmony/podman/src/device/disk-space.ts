@@ -1,5 +1,6 @@
-// The file system that holds Podman's storage, in the two things that are asked of it: how much is free, and that what was written is on
-// the disk. The second by coreutils' `sync -f`, since Node offers no syncfs.
+// The file system that holds Podman's storage, in the two things that are asked of it: how much is
+// free, and that what was written is on the disk. The second by coreutils' `sync -f`, since Node
+// offers no syncfs.
 
 import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";

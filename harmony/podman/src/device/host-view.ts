@@ -1,6 +1,8 @@
-// The device's own files, as far as Scores name them: secrets that a person put there, device nodes, host paths; and the folders of files
-// that containers are given. A folder is written whole, fsynced, and renamed into place: there is none that is half written. Folders are
-// for the agent's user alone, and with them what is in them; a file itself may be read by every user, which in the container is wanted.
+// The device's own files, as far as Scores name them: secrets that a person put there, device
+// nodes, host paths; and the folders of files that containers are given. A folder is written whole,
+// fsynced, and renamed into place: there is none that is half written. Folders are for the agent's
+// user alone, and with them what is in them; a file itself may be read by every user, which in the
+// container is wanted.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
@@ -52,7 +54,10 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
   const here = (path: string): string => `${root}${path}`;
   let key: Promise<Uint8Array> | null = null;
 
-  /** Without it, what was made before is made anew: its digests say nothing then. So only where there is none is another made. */
+  /**
+   * Without it, what was made before is made anew: its digests say nothing then. So only where
+   * there is none is another made.
+   */
   const digestKey = async (): Promise<Uint8Array> => {
     const path = here(join(stateFolder, "secrets.key"));
     const read = await readDurably(path, (bytes): Parsed<Uint8Array> => {

@@ -1,5 +1,5 @@
-// Which ports of the device somebody serves, from the kernel's own tables. Not from processes: those of Podman's networks are hidden from the
-// agent.
+// Which ports of the device somebody serves, from the kernel's own tables. Not from processes:
+// those of Podman's networks are hidden from the agent.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,10 +19,15 @@ const TABLES = [
   { file: "udp6", protocol: "udp" },
 ] as const;
 
-/** Of TCP: it listens. Of UDP: it is bound, and to nobody in particular (include/net/tcp_states.h). */
+/**
+ * Of TCP: it listens. Of UDP: it is bound, and to nobody in particular (include/net/tcp_states.h).
+ */
 const SERVES: Readonly<Record<PortMapping["protocol"], string>> = { tcp: "0A", udp: "07" };
 
-/** `folder`: `/proc/PID/net` of a process in the device's network. @throws the file system's error; a kernel without IPv6 has two tables less. */
+/**
+ * `folder`: `/proc/PID/net` of a process in the device's network. @throws the file system's error;
+ * a kernel without IPv6 has two tables less.
+ */
 export async function readOpenPorts(folder: string): Promise<OpenPorts> {
   const found = TABLES.map(async ({ file, protocol }) => {
     const text = await readFile(join(folder, file), "utf8").catch((error: unknown) => {
@@ -34,7 +39,10 @@ export async function readOpenPorts(folder: string): Promise<OpenPorts> {
   return new Set((await Promise.all(found)).flat());
 }
 
-/** Lines as of proc_net_tcp(5): `sl local_address rem_address st …`, addresses as hexadecimal `ADDRESS:PORT`. Pure. */
+/**
+ * Lines as of proc_net_tcp(5): `sl local_address rem_address st …`, addresses as hexadecimal
+ * `ADDRESS:PORT`. Pure.
+ */
 export function parseTable(text: string, protocol: PortMapping["protocol"]): string[] {
   return text.split("\n").flatMap((line) => {
     const [, port, state] = /^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:[\dA-F]{4} ([\dA-F]{2}) /.exec(line) ?? [];

@@ -1,7 +1,9 @@
-// Podman's own files of secrets: `secrets.json` lists them, `filedriver/secretsdata.json` has their values. Podman writes both in place, so
-// that a power cut leaves files that it cannot read: then it can neither make nor start a container that has a secret. And a secret that is
-// listed and has no value it can neither use nor remove. Here it is seen and mended; what the agent put there is then put there again
-// by the ordinary plan. What can be read is never lost, since other secrets of this user are in there too.
+// Podman's own files of secrets: `secrets.json` lists them, `filedriver/secretsdata.json` has their
+// values. Podman writes both in place, so that a power cut leaves files that it cannot read: then
+// it can neither make nor start a container that has a secret. And a secret that is listed and has
+// no value it can neither use nor remove. Here it is seen and mended; what the agent put there is
+// then put there again by the ordinary plan. What can be read is never lost, since other secrets of
+// this user are in there too.
 
 import { access, constants, link, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -29,7 +31,8 @@ const DATA = "filedriver/secretsdata.json";
 /** With its maps, without which Podman's next write ends in a panic. */
 const EMPTY_LIST = { secrets: {}, nameToID: {}, idToName: {} };
 
-// No more is asked of them than makes them what Podman can read: what it reads is not taken for damaged.
+// No more is asked of them than makes them what Podman can read: what it reads is not taken for
+// damaged.
 const List = z.looseObject({
   secrets: z.catch(z.record(z.string(), z.looseObject({ name: z.string(), driver: z.string() })), {}),
   nameToID: z.catch(z.record(z.string(), z.string()), {}),
@@ -37,14 +40,17 @@ const List = z.looseObject({
 });
 const Data = z.record(z.string(), z.unknown());
 
-/** In the order in which they are to be made: broken off between two, the rest is found again. Pure. */
+/**
+ * In the order in which they are to be made: broken off between two, the rest is found again. Pure.
+ */
 export function repairsOf({ list, data }: StoreFiles): StoreRepair[] {
   const listed = parseJson(List, list ?? JSON.stringify(EMPTY_LIST));
   const stored = parseJson(Data, data ?? "{}");
   const ofData: StoreRepair[] = stored.ok ? [] : [{ file: DATA, text: "{}", isUnreadable: true }];
   if (!listed.ok) return [...ofData, { file: LIST, text: JSON.stringify(EMPTY_LIST), isUnreadable: true }];
   const { secrets, nameToID, idToName } = listed.value;
-  // Of a person's secret it stays listed, and is the person's to make again; another driver keeps its values elsewhere.
+  // Of a person's secret it stays listed, and is the person's to make again; another driver keeps
+  // its values elsewhere.
   const isLost = (id: string): boolean => {
     const secret = lookUp(secrets, id);
     if (secret === undefined || secret.driver !== "file" || !isSecretOfAgent(secret.name)) return false;
@@ -60,7 +66,10 @@ export function repairsOf({ list, data }: StoreFiles): StoreRepair[] {
   return [...ofData, { file: LIST, text: JSON.stringify(rest, null, 2), isUnreadable: false }];
 }
 
-/** Returns when Podman has ended what it is just writing there, which in the middle of it looks like damage. */
+/**
+ * Returns when Podman has ended what it is just writing there, which in the middle of it looks like
+ * damage.
+ */
 export type UntilWritten = () => Promise<void>;
 
 /** `seenAt`: where it is for who looks at the device from outside. */
@@ -85,7 +94,8 @@ export async function repairSecretStore(folder: string, untilWritten: UntilWritt
       await rm(`${path}.damaged`, { force: true });
       await link(path, `${path}.damaged`);
     }
-    // Not just moved away: a Podman that has read a list before holds on to that for as long as it finds none.
+    // Not just moved away: a Podman that has read a list before holds on to that for as long as it
+    // finds none.
     await writeFileDurably(path, text);
   }
 }

@@ -1,5 +1,5 @@
-// Registries that said they are asked too often: each is left alone for a while, since one that limits how often it is asked counts each
-// time. Kept in memory, by a clock that nobody sets.
+// Registries that said they are asked too often: each is left alone for a while, since one that
+// limits how often it is asked counts each time. Kept in memory, by a clock that nobody sets.
 
 export const BUSY_REGISTRY_MS = 600_000;
 

@@ -1,6 +1,8 @@
-// What has to be known of images after a power cut, and Podman does not keep: which pulls were under way (their layers may be recorded
-// as whole and lie on the disk in part), and which images the agent pulled (what a person brought there is not the agent's to remove).
-// One small file. If it is lost, images that were pulled before are never removed to make room: that errs on the safe side.
+// What has to be known of images after a power cut, and Podman does not keep: which pulls were
+// under way (their layers may be recorded as whole and lie on the disk in part), and which images
+// the agent pulled (what a person brought there is not the agent's to remove). One small file. If
+// it is lost, images that were pulled before are never removed to make room: that errs on the safe
+// side.
 
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";

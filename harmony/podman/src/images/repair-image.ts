@@ -1,6 +1,6 @@
 // Damage in Podman's storage of images: the record of what was found, and one repair at a time
-// (damage.ts). What a repair removes is fetched and made by the steps that follow, as if it had never
-// been there.
+// (damage.ts). What a repair removes is fetched and made by the steps that follow, as if it had
+// never been there.
 
 import type { Outcome } from "@harmony/core";
 import type { ImageStore, StepOf } from "./image-store.ts";
@@ -73,8 +73,8 @@ async function unobtainable(
 }
 
 /**
- * Why the image cannot be removed, in a sentence: a container of it that this repair does not remove,
- * since it may serve well all the same.
+ * Why the image cannot be removed, in a sentence: a container of it that this repair does not
+ * remove, since it may serve well all the same.
  */
 async function inUse(
   { podman, application: { program } }: ImageStore,

@@ -1,4 +1,5 @@
-// The shapes of libpod's answers, as far as they are used: a field that a version may leave out has what its absence means.
+// The shapes of libpod's answers, as far as they are used: a field that a version may leave out has
+// what its absence means.
 
 import * as z from "zod/mini";
 

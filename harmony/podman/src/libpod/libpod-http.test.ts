@@ -1,4 +1,5 @@
-// What is said when Podman's socket is there and nobody answers, or is not there at all: the sentences that a site engineer reads.
+// What is said when Podman's socket is there and nobody answers, or is not there at all: the
+// sentences that a site engineer reads.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";

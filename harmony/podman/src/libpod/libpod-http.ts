@@ -1,5 +1,6 @@
-// HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as PodmanError. `node:http` because
-// undici alone weighs 23 MB more on the device. Knows no path of the API; that is podman.ts.
+// HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as
+// PodmanError. `node:http` because undici alone weighs 23 MB more on the device. Knows no path of
+// the API; that is podman.ts.
 
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
@@ -28,7 +29,9 @@ export interface Call {
   /** The answer's bytes are of no interest unless it is an error. */
   readonly discard?: boolean;
   readonly signal: AbortSignal;
-  /** Until the whole answer is there; for a stream, the longest time without a byte. null: no limit. */
+  /**
+   * Until the whole answer is there; for a stream, the longest time without a byte. null: no limit.
+   */
   readonly timeoutMs: number | null;
   /** Statuses that are no error; 2xx by default. */
   readonly accept?: readonly number[];
@@ -161,7 +164,10 @@ export class LibpodHttp {
   }
 }
 
-/** The first JSON document in a text: 4.9 can send two, one after the other, for something that is missing. */
+/**
+ * The first JSON document in a text: 4.9 can send two, one after the other, for something that is
+ * missing.
+ */
 export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: string, doing: string): z.output<Schema> {
   let value: unknown;
   try {

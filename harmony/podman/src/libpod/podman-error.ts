@@ -1,5 +1,6 @@
-// The one error that the libpod client throws. `code` says what kind of thing went wrong, read from the HTTP status and, because
-// libpod answers 500 to most of what is expected, from the text of its cause; `retry` says whether trying the same again may help.
+// The one error that the libpod client throws. `code` says what kind of thing went wrong, read from
+// the HTTP status and, because libpod answers 500 to most of what is expected, from the text of its
+// cause; `retry` says whether trying the same again may help.
 
 import { plainText } from "@harmony/core";
 
@@ -11,7 +12,9 @@ export type PodmanErrorCode =
   | "address-missing"
   /** pasta cannot copy the device's routes: an interface has an address and no carrier. */
   | "routes-refused"
-  /** Of the namespace that all bridged containers share, a Podman that was killed has made a part. */
+  /**
+   * Of the namespace that all bridged containers share, a Podman that was killed has made a part.
+   */
   | "network-half-made"
   /** What is to be mounted is not there any more. */
   | "source-missing"
@@ -23,7 +26,10 @@ export type PodmanErrorCode =
   /** It has been asked too often, and says so. */
   | "registry-busy"
   | "disk-full"
-  /** Files in Podman's storage are not what they were: what a power cut leaves of what was not yet written. */
+  /**
+   * Files in Podman's storage are not what they were: what a power cut leaves of what was not yet
+   * written.
+   */
   | "damaged"
   /** The socket is absent, refuses, or the answer broke off or did not come in time. */
   | "unreachable"
@@ -47,9 +53,9 @@ export class PodmanError extends Error {
 }
 
 /**
- * As 4.9 and 5.4 were heard to say it of storage that was damaged on purpose: a layer that is not recorded or not there, links and lists
- * that are empty, a configuration cut short (of which 4.9 says "nil pointer"), content that is not what was pulled, a container whose run
- * folder is gone.
+ * As 4.9 and 5.4 were heard to say it of storage that was damaged on purpose: a layer that is not
+ * recorded or not there, links and lists that are empty, a configuration cut short (of which 4.9
+ * says "nil pointer"), content that is not what was pulled, a container whose run folder is gone.
  */
 const DAMAGE = new RegExp(
   [
@@ -107,7 +113,10 @@ export function codeOfPull(text: string): PodmanErrorCode {
 /** A registry may answer with a page. */
 const PULL_CHARACTERS = 4_096;
 
-/** Without the request's address, and without Go's account of the socket, whose port is another each time. */
+/**
+ * Without the request's address, and without Go's account of the socket, whose port is another each
+ * time.
+ */
 export function shortPullError(text: string): string {
   return plainText(text, PULL_CHARACTERS)
     .replace(/^.*(?:Get|Head|Post) "[^"]*": /s, "")

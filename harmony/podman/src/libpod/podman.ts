@@ -1,5 +1,6 @@
-// The libpod calls that this package makes, one method each; every answer is parsed at this border and only what is used of it is
-// taken. Throws PodmanError alone, or the reason of the caller's own abort. HTTP lives in libpod-http.ts.
+// The libpod calls that this package makes, one method each; every answer is parsed at this border
+// and only what is used of it is taken. Throws PodmanError alone, or the reason of the caller's own
+// abort. HTTP lives in libpod-http.ts.
 
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
@@ -38,13 +39,21 @@ const SILENT_PULL_MS = 600_000;
 /** All of an image is read from the card, or all of the storage, and some of it written. */
 const WHOLE_IMAGE_MS = 1_800_000;
 
-/** What Podman says when a file is none of the kinds that it tried, each with a reason of its own. */
+/**
+ * What Podman says when a file is none of the kinds that it tried, each with a reason of its own.
+ */
 const NO_ARCHIVE = /payload does not match any/;
 
 export interface Podman {
-  /** Slow on a device that is busy: Podman runs each of its programs for it, and asks the package manager about them. */
+  /**
+   * Slow on a device that is busy: Podman runs each of its programs for it, and asks the package
+   * manager about them.
+   */
   info(signal: AbortSignal): Promise<Info>;
-  /** Where its storage is. It stays so, and an info is a tenth of a second of work or more: one that was told before will do, whoever asked. */
+  /**
+   * Where its storage is. It stays so, and an info is a tenth of a second of work or more: one that
+   * was told before will do, whoever asked.
+   */
   graphRoot(signal: AbortSignal): Promise<string>;
   /** Running or not. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
@@ -52,19 +61,26 @@ export interface Podman {
   containersOf(reference: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   inspectContainer(name: string, signal: AbortSignal): Promise<InspectedContainer>;
   /**
-   * The network of each container, anyone's; waits for those that are being started. `namespace`: its name, empty while it has none;
-   * `isBridged`: to networks that can be named, all in one namespace of the user's.
+   * The network of each container, anyone's; waits for those that are being started. `namespace`:
+   * its name, empty while it has none; `isBridged`: to networks that can be named, all in one
+   * namespace of the user's.
    */
   networked(signal: AbortSignal): Promise<readonly { readonly namespace: string; readonly isBridged: boolean }[]>;
   /** `spec` is libpod's SpecGenerator. Never pulls. */
   createContainer(spec: Readonly<Record<string, unknown>> & { readonly name: string }, signal: AbortSignal): Promise<void>;
   /** Also of one that runs already. */
   startContainer(name: string, signal: AbortSignal): Promise<void>;
-  /** Returns when it has ended: after its stop signal, or after `timeoutSeconds` by SIGKILL. Also of one that is stopped or gone. */
+  /**
+   * Returns when it has ended: after its stop signal, or after `timeoutSeconds` by SIGKILL. Also of
+   * one that is stopped or gone.
+   */
   stopContainer(name: string, timeoutSeconds: number, signal: AbortSignal): Promise<void>;
   unpauseContainer(name: string, signal: AbortSignal): Promise<void>;
   renameContainer(name: string, newName: string, signal: AbortSignal): Promise<void>;
-  /** With its anonymous volumes, ended if it runs; also what is left of one in the storage alone. Also of one that is gone. */
+  /**
+   * With its anonymous volumes, ended if it runs; also what is left of one in the storage alone.
+   * Also of one that is gone.
+   */
   removeContainer(name: string, signal: AbortSignal): Promise<void>;
   /** With which code it last ended since then, as long as Podman remembers; null: it does not. */
   lastExitCode(name: string, sinceMs: number, signal: AbortSignal): Promise<number | null>;
@@ -73,15 +89,27 @@ export interface Podman {
   /** null: not on the device. */
   inspectImage(reference: string, signal: AbortSignal): Promise<Image | null>;
   listImages(signal: AbortSignal): Promise<readonly ListedImage[]>;
-  /** `always` asks the registry even if the image is here; layers that are here are not fetched again, be they damaged. */
+  /**
+   * `always` asks the registry even if the image is here; layers that are here are not fetched
+   * again, be they damaged.
+   */
   pullImage(reference: string, policy: "missing" | "always", signal: AbortSignal, progress: (line: PullLine) => void): Promise<void>;
   /** From a docker-archive or oci-archive; the references under which it is known from then on. */
   loadImage(archive: Readable, signal: AbortSignal): Promise<readonly string[]>;
-  /** Reads every file of it and compares it with what was pulled. @throws `damaged`. Writes as much to the temporary folder for a while. */
+  /**
+   * Reads every file of it and compares it with what was pulled. @throws `damaged`. Writes as much
+   * to the temporary folder for a while.
+   */
   verifyImage(reference: string, signal: AbortSignal): Promise<void>;
-  /** With all its references. One that a container is made of is never removed (`conflict`). Also of one that is gone. */
+  /**
+   * With all its references. One that a container is made of is never removed (`conflict`). Also of
+   * one that is gone.
+   */
   removeImage(reference: string, signal: AbortSignal): Promise<void>;
-  /** Podman looks at all of its storage and removes damaged layers, and images that need them. Not before 5.2 (`not-found`); fails where a container needs one of them. */
+  /**
+   * Podman looks at all of its storage and removes damaged layers, and images that need them. Not
+   * before 5.2 (`not-found`); fails where a container needs one of them.
+   */
   repairStorage(signal: AbortSignal): Promise<StorageCheck>;
   listNetworks(label: string, signal: AbortSignal): Promise<readonly Network[]>;
   createNetwork(network: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
@@ -92,7 +120,10 @@ export interface Podman {
   createSecret(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Also of one that is gone. */
   removeSecret(name: string, signal: AbortSignal): Promise<void>;
-  /** Until aborted or the connection ends. Some events get lost: a hint that something changed, never the change itself. */
+  /**
+   * Until aborted or the connection ends. Some events get lost: a hint that something changed,
+   * never the change itself.
+   */
   containerEvents(signal: AbortSignal): AsyncGenerator<Event>;
 }
 
@@ -116,7 +147,8 @@ export function connectPodman(options: LibpodOptions): Podman {
   let beingTold: Promise<Info> | null = null;
   let graphRoot: string | null = null;
 
-  // Who asks while it is being told gets the same answer: at a boot several ask at once, and each answer is seconds of work.
+  // Who asks while it is being told gets the same answer: at a boot several ask at once, and each
+  // answer is seconds of work.
   const info = (signal: AbortSignal): Promise<Info> => {
     const ask = async (): Promise<Info> => {
       const told = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
@@ -137,7 +169,8 @@ export function connectPodman(options: LibpodOptions): Podman {
 
     containersOf: async (reference, signal) => {
       const doing = `list containers of image "${reference}"`;
-      // Podman's own filter by "ancestor" takes a part of a name for it: those of "web:12" are none of "web:1".
+      // Podman's own filter by "ancestor" takes a part of a name for it: those of "web:12" are none
+      // of "web:1".
       const all = await http.json(z.array(ListedContainer), get("/containers/json?all=true", doing, signal));
       const ids = new Set(all.filter(({ Image }) => Image === reference).map(({ ImageID }) => ImageID));
       return all.filter(({ ImageID }) => ids.has(ImageID));

@@ -1,13 +1,18 @@
-// What the device's own files say of what a Score names: plain values for planner and report, seen by host-view.ts. No secret's value is
-// ever among them, nor anything that it could be guessed from.
+// What the device's own files say of what a Score names: plain values for planner and report, seen
+// by host-view.ts. No secret's value is ever among them, nor anything that it could be guessed
+// from.
 
 import type { Application } from "./application.ts";
 
-/** `digest` is keyed with what only this device has: equal for equal bytes, and of no use elsewhere. */
+/**
+ * `digest` is keyed with what only this device has: equal for equal bytes, and of no use elsewhere.
+ */
 export type SecretFact = { readonly kind: "present"; readonly digest: string } | { readonly kind: "absent" | "unreadable" };
 
 export type DeviceFact =
-  /** `sinceMs`: when the node, or the link to it, was made; 0 where the file system does not tell. */
+  /**
+   * `sinceMs`: when the node, or the link to it, was made; 0 where the file system does not tell.
+   */
   | { readonly kind: "present"; readonly sinceMs: number }
   | { readonly kind: "absent" }
   | { readonly kind: "no-device" }
@@ -18,7 +23,10 @@ export type PathFact =
   /** `real`: where it leads when every link is followed. */
   { readonly kind: "present"; readonly real: string } | { readonly kind: "absent" } | { readonly kind: "denied" };
 
-/** `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write where it would have to. */
+/**
+ * `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write where it would have
+ * to.
+ */
 export type SecretStoreFact =
   | { readonly kind: "in-order" }
   | { readonly kind: "damaged"; readonly folder: string; readonly detail: string; readonly isMendable: boolean };

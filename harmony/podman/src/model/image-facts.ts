@@ -1,4 +1,5 @@
-// What is known of images beside whether they are there: plain values for planner and report, gathered by image-store.ts.
+// What is known of images beside whether they are there: plain values for planner and report,
+// gathered by image-store.ts.
 
 /** In the order in which they are tried (images/damage.ts). */
 export type Repair = "recreate" | "refetch" | "clear" | "repair";
@@ -7,7 +8,10 @@ export interface Incident {
   /** Podman's words. */
   readonly detail: string;
   readonly container: string;
-  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
+  /**
+   * To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not
+   * found damaged since.
+   */
   readonly next: Repair | "exhausted" | null;
   readonly tried: readonly Repair[];
   readonly foundMs: number;
@@ -29,9 +33,15 @@ export interface ImageFacts {
   readonly verified: readonly string[];
   /** Looked at only when an image is missing; by reference. */
   readonly room: Readonly<Record<string, Room>>;
-  /** So much more has to be free than is, since a container of the deployment could not be made or started on a full disk; 0: none. */
+  /**
+   * So much more has to be free than is, since a container of the deployment could not be made or
+   * started on a full disk; 0: none.
+   */
   readonly shortBytes: number;
-  /** Images that the agent pulled and nothing refers to, the oldest first; looked for only when space is short. */
+  /**
+   * Images that the agent pulled and nothing refers to, the oldest first; looked for only when
+   * space is short.
+   */
   readonly unused: readonly UnusedImage[];
 }
 

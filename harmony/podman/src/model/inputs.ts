@@ -1,7 +1,8 @@
-// What the device adds to a service: its files and secrets as files to mount, secrets and facts of the device for its environment. Pure.
-// Files lie in a folder whose name tells its content apart, and Podman's secrets are named likewise, so that neither ever changes:
-// a changed secret is another name, hence another container, and the one before it still has its own to go back to. What a container
-// was made with stands in a label of it, by these names.
+// What the device adds to a service: its files and secrets as files to mount, secrets and facts of
+// the device for its environment. Pure. Files lie in a folder whose name tells its content apart,
+// and Podman's secrets are named likewise, so that neither ever changes: a changed secret is
+// another name, hence another container, and the one before it still has its own to go back to.
+// What a container was made with stands in a label of it, by these names.
 
 import { createHash } from "node:crypto";
 import { canonicalJson, lookUp } from "@harmony/schema";
@@ -95,7 +96,8 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
       Object.keys(secretEnv).length === 0
         ? undefined
         : Object.fromEntries(Object.entries(secretEnv).map(([variable, { podmanName }]) => [variable, podmanName])),
-    // So that it is made anew when the controller was turned on, and when it was turned off, where no start would succeed.
+    // So that it is made anew when the controller was turned on, and when it was turned off, where
+    // no start would succeed.
     unlimited: unlimited.length === 0 ? undefined : unlimited,
   };
   const isNothing = Object.values(told).every((part) => part === undefined);
@@ -121,7 +123,9 @@ export function isSecretOf(deployment: string, podmanName: string): boolean {
   return podmanName.startsWith(`${deployment}_`) && isSecretOfAgent(podmanName);
 }
 
-/** Whether a container's label says that it was made with this folder or this secret of Podman's. */
+/**
+ * Whether a container's label says that it was made with this folder or this secret of Podman's.
+ */
 export function isNamedIn(label: string, name: string): boolean {
   return label.includes(JSON.stringify(name));
 }

@@ -1,5 +1,5 @@
-// What things are called on the device. The names are the contract with the person who types `podman ps`:
-// a change orphans what runs, as does one of the labels (application.ts).
+// What things are called on the device. The names are the contract with the person who types
+// `podman ps`: a change orphans what runs, as does one of the labels (application.ts).
 
 /** An underscore is in no DNS label, so that no two pairs of deployment and service collide. */
 export function containerName(deployment: string, service: string): string {

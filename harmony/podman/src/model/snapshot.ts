@@ -1,4 +1,5 @@
-// What is, as the planner and the report see it: plain values, taken from Podman and from what the device remembers by observe.ts.
+// What is, as the planner and the report see it: plain values, taken from Podman and from what the
+// device remembers by observe.ts.
 
 import type { Application } from "./application.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -29,7 +30,10 @@ export interface Container {
   readonly state: ContainerState;
   readonly imageId: string;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
-  /** How often Podman has started it again by its restart policy, since it was last started by a call; and of these, within the last minutes. */
+  /**
+   * How often Podman has started it again by its restart policy, since it was last started by a
+   * call; and of these, within the last minutes.
+   */
   readonly restarts: number;
   readonly recentRestarts: number;
   /** Of its last life that ended, as far as it is known. */
@@ -39,12 +43,14 @@ export interface Container {
   readonly startedAtMs: number | null;
   readonly exitedAtMs: number | null;
   /**
-   * By the clock that never jumps, from the agent's first look on: for how long it has run since its last start, and since it first ran
-   * (up-meter.ts).
+   * By the clock that never jumps, from the agent's first look on: for how long it has run since
+   * its last start, and since it first ran (up-meter.ts).
    */
   readonly upMs: number;
   readonly aliveMs: number;
-  /** Ended by a call that asked for it, a person's or ours, and not since the device last booted. */
+  /**
+   * Ended by a call that asked for it, a person's or ours, and not since the device last booted.
+   */
   readonly stoppedByUser: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
   /** It runs, and nobody serves its ports any more (port-watch.ts). */
@@ -60,8 +66,8 @@ export interface Snapshot {
   /** What the journal knows of the deployment. */
   readonly record: SwapRecord;
   /**
-   * Podman finds no room to write down that a container has ended, so that the list still says it runs, and
-   * the journal keeps some. Looked at during a trial alone.
+   * Podman finds no room to write down that a container has ended, so that the list still says it
+   * runs, and the journal keeps some. Looked at during a trial alone.
    */
   readonly isReserveNeeded: boolean;
   /** Containers of the deployment that are to run after a power cut, as last recorded. */
@@ -73,7 +79,10 @@ export interface Snapshot {
   /** Names of those with this deployment's label. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
-  /** Podman's, for the environment of this deployment's containers; null: it cannot read its store of them. */
+  /**
+   * Podman's, for the environment of this deployment's containers; null: it cannot read its store
+   * of them.
+   */
   readonly secrets: readonly string[] | null;
   /** Looked at where the deployment has or wants a secret of Podman's, or Podman cannot read it. */
   readonly secretStore: SecretStoreFact;

@@ -1,11 +1,14 @@
-// Whether the network of a container has ended under it: the process that serves its ports (pasta; rootlessport where containers share a
-// network) was killed or has crashed. Podman does not notice: the container runs, and nobody reaches it. In memory alone, and only of ports
-// that were seen to be served: an agent that has just begun, or cannot look, takes nothing for lost.
+// Whether the network of a container has ended under it: the process that serves its ports (pasta;
+// rootlessport where containers share a network) was killed or has crashed. Podman does not notice:
+// the container runs, and nobody reaches it. In memory alone, and only of ports that were seen to
+// be served: an agent that has just begun, or cannot look, takes nothing for lost.
 
 import { type OpenPorts, portName } from "../device/open-ports.ts";
 import type { Container } from "../model/snapshot.ts";
 
-/** Between two looks that do not find them: what the container's own end looks like passes sooner. */
+/**
+ * Between two looks that do not find them: what the container's own end looks like passes sooner.
+ */
 const CONFIRMED_AFTER_MS = 5_000;
 
 interface Life {

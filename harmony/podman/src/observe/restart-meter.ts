@@ -1,5 +1,6 @@
-// How often Podman has lately restarted a container: it keeps a count and no times, so that two looks at it tell. In memory alone: an agent
-// that has just begun sees a container that keeps ending for some seconds more.
+// How often Podman has lately restarted a container: it keeps a count and no times, so that two
+// looks at it tell. In memory alone: an agent that has just begun sees a container that keeps
+// ending for some seconds more.
 
 import type { Container } from "../model/snapshot.ts";
 

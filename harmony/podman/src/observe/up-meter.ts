@@ -1,6 +1,7 @@
-// How long a container has been up, by the clock that never jumps: Podman tells when it was started by the wall clock, which time sync may
-// set by years meanwhile. In memory alone: an agent that has just begun counts from its own first look, so that a version on trial is given
-// its time once more.
+// How long a container has been up, by the clock that never jumps: Podman tells when it was started
+// by the wall clock, which time sync may set by years meanwhile. In memory alone: an agent that has
+// just begun counts from its own first look, so that a version on trial is given its time once
+// more.
 
 import type { Container } from "../model/snapshot.ts";
 

@@ -1,4 +1,5 @@
-// What a service takes of the device, as it is written: how each is read, and what a wrong or impossible one gets.
+// What a service takes of the device, as it is written: how each is read, and what a wrong or
+// impossible one gets.
 
 import { formatIssues } from "@harmony/core";
 import { describe, expect, test } from "vitest";

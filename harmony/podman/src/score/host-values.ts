@@ -1,6 +1,7 @@
-// The little languages of what a service takes of the device itself: host paths, device nodes, files, capabilities, logging. Each is a
-// schema that takes what a person writes. Whether the device allows it is policy.ts's to say; what no rootless container can have is
-// refused here, so that it is told before anything is pushed.
+// The little languages of what a service takes of the device itself: host paths, device nodes,
+// files, capabilities, logging. Each is a schema that takes what a person writes. Whether the
+// device allows it is policy.ts's to say; what no rootless container can have is refused here, so
+// that it is told before anything is pushed.
 
 import * as z from "zod/mini";
 import { form, Size } from "./score-values.ts";
@@ -35,7 +36,10 @@ export const Volume = z.pipe(
   }),
 );
 
-/** So that a text compares with a policy's glob as the file system would read it; links are looked at on the device. */
+/**
+ * So that a text compares with a policy's glob as the file system would read it; links are looked
+ * at on the device.
+ */
 function pathProblem(path: string): string | null {
   const isPlain = path === "/" || path.split("/").every((part, index) => (index === 0 ? part === "" : !["", ".", ".."].includes(part)));
   return isPlain ? null : "expected a plain path: without .., . or doubled or trailing /";

@@ -1,6 +1,7 @@
-// PodmanV0, the document: containers of one deployment on one device. Its words are Compose's in camelCase. Nothing is dropped in
-// silence: a field that is not known, or is spelt as Compose or Kubernetes would, is refused (refused-fields.ts). The JSON Schema
-// for editors is made from this schema's input side.
+// PodmanV0, the document: containers of one deployment on one device. Its words are Compose's in
+// camelCase. Nothing is dropped in silence: a field that is not known, or is spelt as Compose or
+// Kubernetes would, is refused (refused-fields.ts). The JSON Schema for editors is made from this
+// schema's input side.
 
 import * as z from "zod/mini";
 import { refuseContradictions } from "./contradictions.ts";

@@ -1,6 +1,7 @@
-// The little languages inside a Score: ports, volumes, sizes, durations, command lines, signals. Each is a schema that takes the
-// text that a person writes and gives what the rest of the package works with. Errors show the form and an example. Those of what a
-// service takes of the device are in host-values.ts.
+// The little languages inside a Score: ports, volumes, sizes, durations, command lines, signals.
+// Each is a schema that takes the text that a person writes and gives what the rest of the package
+// works with. Errors show the form and an example. Those of what a service takes of the device are
+// in host-values.ts.
 
 import { constants } from "node:os";
 import * as z from "zod/mini";

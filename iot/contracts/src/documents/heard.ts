@@ -1,6 +1,7 @@
-// The border to a device's words: what it says of itself, as everybody behind here gets it. Whoever holds a device may say anything, so a
-// document is bounded before it is parsed, and of one that parses only what is known is kept, each text as one line of visible
-// characters, no longer than it needs to be. Pure and total.
+// The border to a device's words: what it says of itself, as everybody behind here gets it. Whoever
+// holds a device may say anything, so a document is bounded before it is parsed, and of one that
+// parses only what is known is kept, each text as one line of visible characters, no longer than it
+// needs to be. Pure and total.
 
 import { type Parsed, plainText } from "@harmony/core";
 import { parseJson, type SizeLimits } from "@harmony/schema";

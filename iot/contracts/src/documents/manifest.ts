@@ -1,5 +1,6 @@
-// The manifest of one device (bucket `desired-state`, key `<device>`): which deployments it has. It makes the set, and so a removal,
-// explicit; only a manifest that was read and parsed can remove a workload. Loose, so that an older agent reads a newer operator's.
+// The manifest of one device (bucket `desired-state`, key `<device>`): which deployments it has. It
+// makes the set, and so a removal, explicit; only a manifest that was read and parsed can remove a
+// workload. Loose, so that an older agent reads a newer operator's.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
@@ -9,7 +10,10 @@ const Revision = z.int().check(z.nonnegative());
 export const ManifestEntry = z.looseObject({
   /** The KV revision of this deployment's Score: the Score is applied at exactly this revision. */
   revision: Revision,
-  /** Rises with every change of the source object; never goes back for one `uid` (for git: never to an ancestor commit). */
+  /**
+   * Rises with every change of the source object; never goes back for one `uid` (for git: never to
+   * an ancestor commit).
+   */
   generation: Revision,
   /** Of the source object; a new object of the same name has another. */
   uid: z.string(),

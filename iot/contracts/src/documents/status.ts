@@ -1,12 +1,16 @@
-// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The server's time stamp, not the
-// device's clock, says how old it is. Devices are newer than who reads them, and older: a phase is text, and what is said of one
-// deployment is read by itself, so that one that cannot be read says nothing of the others.
+// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The
+// server's time stamp, not the device's clock, says how old it is. Devices are newer than who reads
+// them, and older: a phase is text, and what is said of one deployment is read by itself, so that
+// one that cannot be read says nothing of the others.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
 export const STATUS_EVERY_MS = 30_000;
-/** Three statuses missed, and a little; of a device that reports less often (a metered link), as many times its own interval. */
+/**
+ * Three statuses missed, and a little; of a device that reports less often (a metered link), as
+ * many times its own interval.
+ */
 export const OFFLINE_AFTER_MS = 100_000;
 
 /** `status` null: one that cannot be read. */
@@ -14,7 +18,10 @@ export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds
   return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
 }
 
-/** One of core's PHASES, or one of a later version: neither success nor failure, and shown as it was written. */
+/**
+ * One of core's PHASES, or one of a later version: neither success nor failure, and shown as it was
+ * written.
+ */
 const Phase = z.string();
 
 const ServiceStatus = z.looseObject({
@@ -49,7 +56,10 @@ export type DeploymentReport = z.output<typeof DeploymentReport>;
 /** The phase of a report that cannot be read. No device writes it. */
 export const UNREADABLE_PHASE = "Unreadable";
 
-/** What a device says of one deployment when it cannot be read. A hostile status has thousands, so that no more than the field is said. */
+/**
+ * What a device says of one deployment when it cannot be read. A hostile status has thousands, so
+ * that no more than the field is said.
+ */
 function unreadableReport(field: string): DeploymentReport {
   return {
     phase: UNREADABLE_PHASE,
@@ -65,14 +75,20 @@ function unreadableReport(field: string): DeploymentReport {
 export const DeviceStatus = z.looseObject({
   device: DnsLabel,
   agentVersion: z.string(),
-  /** Told by agents before 0.2; since then the inventory alone says it, because this document is written every 30 s on a metered link. */
+  /**
+   * Told by agents before 0.2; since then the inventory alone says it, because this document is
+   * written every 30 s on a metered link.
+   */
   bootId: z.optional(z.string()),
   reportedAt: z.string(),
   /** Only where it is not the usual one of 30 s. */
   statusIntervalSeconds: z.optional(z.int().check(z.positive(), z.maximum(86_400))),
   /** The KV revision of the manifest last applied; null: none was ever read. */
   manifestRevision: z.nullable(z.number()),
-  /** What keeps the whole device from following, e.g. a manifest that does not parse; absent when all is well. */
+  /**
+   * What keeps the whole device from following, e.g. a manifest that does not parse; absent when
+   * all is well.
+   */
   problem: z.optional(z.looseObject({ reason: z.string(), message: z.string(), since: z.string() })),
   deployments: z.record(
     DnsLabel,

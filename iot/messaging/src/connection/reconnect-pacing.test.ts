@@ -1,5 +1,5 @@
-// Held against the client's own arithmetic: it dials when `last dial + delay <= now`, and else waits for the smaller of the delay and
-// `last dial + delay - now`, and asks again.
+// Held against the client's own arithmetic: it dials when `last dial + delay <= now`, and else
+// waits for the smaller of the delay and `last dial + delay - now`, and asks again.
 
 import { expect, test } from "vitest";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
