@@ -35,7 +35,7 @@ export function circlesOf(graph: Graph): string[][] {
   return circles;
 }
 
-/** Relative imports and exports of a source file, as paths from the same root as `file`. */
+/** The relative imports and exports of a source file, as paths from the same root as `file`. */
 export function importsOf(file: string, source: string): string[] {
   const from = /^(?:import|export)\b[^;]*?from "(\.[^"]+)";|\bimport\("(\.[^"]+)"\)/gm;
   return [...source.matchAll(from)].map(([, named, dynamic]) => normalize(join(dirname(file), named ?? dynamic ?? "")));

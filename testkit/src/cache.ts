@@ -1,7 +1,7 @@
-// What is built or downloaded once for all tests: one folder for each thing and version under
+// Keeps what is built or downloaded once for all tests: one folder for each thing and version under
 // ~/.cache/harmony-iot (or HARMONY_IOT_CACHE). A folder is made beside its place and renamed into
-// it, so it is there whole or not at all; of several processes that want the same, one makes it and
-// the others wait.
+// it, so it is there whole or not at all. When several processes want the same folder, one makes it
+// and the others wait.
 
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -31,7 +31,8 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
       await rename(folder, place);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
-      // Two that found the same abandoned lock may both have made it: the first to rename has won.
+      // Two processes that found the same abandoned lock may both have made the folder. The first
+      // to rename has won.
       if (!(await exists(place))) throw error;
     }
     return place;
@@ -40,7 +41,7 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
   }
 }
 
-/** What a killed process was making. Called with the lock in hand, so nobody is at it. */
+/** Removes what a killed process was making. The caller holds the lock, so nobody works on it. */
 async function removeHalfMade(name: string): Promise<void> {
   for (const entry of await readdir(cacheFolder())) {
     if (entry.startsWith(`${name}.making-`)) await rm(join(cacheFolder(), entry), { recursive: true, force: true });
@@ -61,8 +62,8 @@ async function lock(path: string): Promise<() => Promise<void>> {
 }
 
 /**
- * Whether the process that holds the lock is gone. One that has just made the file has perhaps not
- * yet written its id.
+ * Whether the process that holds the lock is gone. A process that has just made the file may not
+ * have written its id yet.
  */
 async function isAbandoned(path: string): Promise<boolean> {
   const [holder, status] = await Promise.all([readFile(path, "utf8").catch(() => undefined), stat(path).catch(() => undefined)]);

@@ -1,7 +1,7 @@
-// Where a simulated device lives on the host: a folder whose number is also its machine name and
-// its subnet, so that claiming the folder claims all three, across test processes. Its root is an
-// overlay over the shared root of the cache; /home is a plain folder, because Podman keeps overlays
-// of its own there. What a killed test process left is cleared by the next one.
+// Gives a simulated device its place on the host: a folder whose number is also its machine name
+// and its subnet, so that claiming the folder claims all three, across test processes. Its root is
+// an overlay over the shared root of the cache. /home is a plain folder, because Podman keeps
+// overlays of its own there. The next test process clears what a killed one left.
 
 import { mkdir, readFile, readdir, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { randomInt } from "node:crypto";
@@ -10,12 +10,12 @@ import { exists } from "./cache.ts";
 import { run } from "./program.ts";
 
 /**
- * Short, because the path of a socket below it may have 107 bytes at most. `HARMONY_DEVICES` names
- * another, such as a disk of its own.
+ * The path is short, because the path of a socket below it may have 107 bytes at most.
+ * `HARMONY_DEVICES` names another folder, such as one on a disk of its own.
  */
 const devices = (): string => process.env["HARMONY_DEVICES"] ?? "/tmp/harmony-devices";
 
-/** How many /30 there are in 10.213.0.0/16. */
+/** The number of /30 subnets in 10.213.0.0/16. */
 const SUBNETS = 16_384;
 
 export interface DeviceFolder {
@@ -73,8 +73,8 @@ async function mountRoot(path: string, layers: readonly string[]): Promise<void>
 }
 
 /**
- * Ends every process of the device and takes away its cgroup, its mount and its files. Nothing of
- * it being there is fine.
+ * Ends every process of the device and removes its cgroup, its mount and its files. No-op if
+ * nothing of it exists.
  */
 async function removeDevice(path: string, machine: string): Promise<void> {
   await clearMachine(machine);
@@ -84,8 +84,8 @@ async function removeDevice(path: string, machine: string): Promise<void> {
 }
 
 /**
- * What a machine that is not running may have left in the host: processes, its end of the network,
- * systemd-nspawn's folder.
+ * Removes what a machine that is not running may have left on the host: processes, its end of the
+ * network, systemd-nspawn's folder.
  */
 export async function clearMachine(machine: string): Promise<void> {
   await removeCgroup(deviceCgroup(machine));
@@ -94,7 +94,7 @@ export async function clearMachine(machine: string): Promise<void> {
 }
 
 /**
- * A cgroup of the device's own: two nspawns in one would each take the other's processes for
+ * The device has a cgroup of its own: two nspawns in one would each take the other's processes for
  * theirs.
  */
 export function deviceCgroup(machine: string): string {
@@ -122,7 +122,7 @@ async function clearAbandoned(): Promise<void> {
     const owner = await readFile(join(path, "owner"), "utf8").catch(() => "");
     const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
     const isGone = owner === "" ? age > 60_000 : !(await exists(`/proc/${owner}`));
-    // Two may clear the same one at once: whoever is late finds nothing.
+    // Two processes may clear the same device at once: the later one finds nothing.
     if (isGone)
       await deviceFolder(Number(name))
         .remove()

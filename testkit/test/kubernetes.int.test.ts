@@ -1,4 +1,4 @@
-// The Kubernetes API of the testkit: answers, keeps its data over a restart, and holds a service
+// The Kubernetes API of the testkit answers, keeps its data over a restart, and holds a service
 // account to its rights.
 
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// The NATS server of the testkit: starts with JetStream, survives a kill with its store, refuses
+// The NATS server of the testkit starts with JetStream, survives a kill with its store, and refuses
 // nothing.
 
 import { connect } from "node:net";
