@@ -32,8 +32,8 @@ export interface FromBlank {
   /** The time from the push to `Running` in the fleet's status and a page with HTTP 200. */
   readonly pushedMs: number | null;
   /**
-   * The limits of the container, in the kernel's words; the Score has the same limits in the page's
-   * words.
+   * The limits of the container, in the kernel's words; the page itself has the Score's words for
+   * them.
    */
   readonly limits: string | null;
   /** The time from power on to each, after the power cut. */

@@ -1,4 +1,4 @@
-// Time as a port, so that what waits can be tested without waiting.
+// Time as a port, so that code that waits can be tested without waiting.
 
 import { setTimeout as wait } from "node:timers/promises";
 
@@ -8,8 +8,8 @@ export interface Clock {
   /** Milliseconds of a clock that never goes back; for durations. */
   monotonicMs(): number;
   /**
-   * Rejects with the signal's reason when aborted. Does not by itself keep the process alive when
-   * `unref`.
+   * Rejects with the signal's reason when aborted. With `unref` it does not keep the process alive
+   * by itself.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -21,7 +21,7 @@ export const systemClock: Clock = {
     try {
       await wait(ms, undefined, signal === undefined ? {} : { signal });
     } catch (error) {
-      // Node rejects with an error of its own, of which the reason is the cause.
+      // Node rejects with an error of its own, whose cause is the reason.
       signal?.throwIfAborted();
       throw error;
     }

@@ -12,9 +12,9 @@ export interface KeyedQueueOptions<Key extends string> {
    * look again, or nothing.
    */
   readonly handle: (key: Key, signal: AbortSignal) => Promise<number | null | undefined>;
-  /** Told of every throw that is not an abort. */
+  /** Called for every throw that is not an abort. */
   readonly onError: (key: Key, error: unknown, retryAfterMs: number) => void;
-  /** Keys handled at once; Infinity gives every key a lane of its own. */
+  /** The number of keys handled at once; Infinity gives every key a worker of its own. */
   readonly concurrency?: number;
   readonly baseMs?: number;
   readonly maxMs?: number;
@@ -42,9 +42,7 @@ export class KeyedQueue<Key extends string> {
     this.#options = { concurrency: Infinity, baseMs: 250, maxMs: 60_000, clock: systemClock, ...options };
   }
 
-  /**
-   * `interrupt` aborts the handling under way: what it works towards is known to be out of date.
-   */
+  /** `interrupt` aborts the handling under way: its goal is known to be out of date. */
   add(key: Key, options: { interrupt?: boolean } = {}): void {
     if (this.#closed) return;
     const lane = this.#lane(key);
@@ -60,7 +58,7 @@ export class KeyedQueue<Key extends string> {
     }
   }
 
-  /** Of several, the soonest counts; an `add` in between takes its place. */
+  /** The soonest of several delays counts; an `add` in between replaces it. */
   addAfter(key: Key, delayMs: number): void {
     if (this.#closed) return;
     const lane = this.#lane(key);
@@ -78,14 +76,14 @@ export class KeyedQueue<Key extends string> {
   }
 
   /**
-   * What is handled now, and since when by the monotonic clock: a handling that never ends can be
-   * told by it.
+   * The keys that are handled now, and since when by the monotonic clock, which shows a handling
+   * that never ends.
    */
   running(): { readonly key: Key; readonly sinceMs: number }[] {
     return [...this.#lanes].filter(([, lane]) => lane.state === "running").map(([key, lane]) => ({ key, sinceMs: lane.startedMs }));
   }
 
-  /** Aborts what runs, drops what waits, and resolves when nothing runs any more. */
+  /** Aborts running handlers, drops waiting keys, and resolves when nothing runs any more. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#waiting.length = 0;
