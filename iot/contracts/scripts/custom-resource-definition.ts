@@ -7,10 +7,10 @@ import { API_GROUP, API_VERSION, DEPLOYMENT_KIND, DeploymentSpec, DeploymentStat
 
 type Node = Record<string, unknown>;
 
-/** What JSON Schema has no words for, by path. */
+/** Extensions that JSON Schema has no words for, by path. */
 const EXTENSIONS: Readonly<Record<string, Node>> = {
-  // A set costs the API server a second for each write of a status with 10,000 names; that none is
-  // named twice, the operator checks.
+  // A set costs the API server a second for each write of a status with 10,000 names. The operator
+  // checks that no name comes twice.
   "spec.targetDevices": { "x-kubernetes-list-type": "atomic" },
   "spec.score.data": { "x-kubernetes-preserve-unknown-fields": true },
   "status.conditions": { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
@@ -19,7 +19,7 @@ const EXTENSIONS: Readonly<Record<string, Node>> = {
   "status.observedGeneration": { format: "int64" },
 };
 
-/** Without dots a name of Kubernetes' is a DNS label. The length bounds the rule's cost, too. */
+/** Without dots a name of Kubernetes' is a DNS label. The length also bounds the rule's cost. */
 const NAME = { type: "object", properties: { name: { type: "string", maxLength: 63 } } };
 const NAME_RULE = {
   rule: "!self.metadata.name.contains('.')",

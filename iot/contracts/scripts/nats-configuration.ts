@@ -1,5 +1,5 @@
-// The configuration of nats-server that is shipped: two accounts, what crosses between them, and
-// the users of devices. Who may say what is decided in src/permissions.ts.
+// Makes the configuration of nats-server that is shipped: two accounts, the subjects that cross
+// between them, and the users of devices. src/permissions.ts decides who may say what.
 
 import {
   asDeviceId,

@@ -1,5 +1,5 @@
-// Every key and subject is built here, from names that were checked: a `.`, `*`, `>` or space in a
-// name would address somebody else's key. The grammar is the long-term one (transport.md).
+// Builds every key and subject, from names that were checked: a `.`, `*`, `>` or space in a name
+// would address somebody else's key. The grammar is the long-term one (transport.md).
 
 import { DNS_LABEL } from "@harmony/schema";
 import type { BucketName } from "./documents/buckets.ts";
@@ -53,7 +53,7 @@ export const keys = {
   inventory: (device: DeviceId): string => device,
 } as const;
 
-/** Subjects under which the buckets' streams keep their keys. */
+/** The subjects under which the buckets' streams keep their keys. */
 export const subjects = {
   manifest: (device: DeviceId): string => `$KV.desired-state.${keys.manifest(device)}`,
   score: (device: DeviceId, deployment: DeploymentName): string => `$KV.desired-state.${keys.score(device, deployment)}`,
@@ -61,7 +61,9 @@ export const subjects = {
   inventory: (device: DeviceId): string => `$KV.inventory.${keys.inventory(device)}`,
 } as const;
 
-/** Where the server says that a device's manifest changed: a hint, never data. */
+/**
+ * The subject on which the server announces that a device's manifest changed: a hint, never data.
+ */
 export function notifySubject(device: DeviceId | "*"): string {
   return `notify.desired-state.${device}`;
 }
@@ -79,8 +81,8 @@ export function directGetSubject(bucket: BucketName, subject: string): string {
 }
 
 /**
- * Under which subjects a device asks for what is its own, tells what it has to say, and hears of a
- * change. `*` stands for all of them.
+ * The subjects under which a device asks for its own documents, publishes its reports, and hears of
+ * a change. `*` stands for all devices.
  */
 export interface DeviceSubjects {
   readonly manifest: string;

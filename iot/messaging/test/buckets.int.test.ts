@@ -14,8 +14,8 @@ let fleet: Fleet;
 let operator: Messaging;
 let jsm: JetStreamManager;
 
-// A server for each: a stream that is removed and made again at once may be refused while its files
-// go.
+// Each test has a server of its own: a stream that is removed and made again at once may be refused
+// while its files go.
 beforeEach(async () => {
   fleet = await startFleet("plain");
   operator = await fleet.operator();

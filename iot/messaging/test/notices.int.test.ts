@@ -23,7 +23,7 @@ beforeEach(async () => {
   reader = openDeviceReader(await fleet.device(deviceA), deviceA);
   noticed = [];
   reader.notices((sequence) => noticed.push(sequence), signal);
-  // On the same connection, so that the subscription is there when it is answered.
+  // The read uses the same connection, so the subscription exists when it is answered.
   await reader.readManifest(signal);
   await store.putManifest({ device: deviceA, manifest, expectedRevision: 0 });
   await eventually(() => noticed.includes(1), { what: "the first manifest is noticed" });

@@ -1,4 +1,4 @@
-// The operator's store and the device's reader and writer, with the same code against a plain
+// The operator's store and the device's reader and writer run with the same code against a plain
 // server without authentication, the shipped configuration of two accounts, and the shipped one
 // with a shared credential.
 

@@ -1,8 +1,8 @@
 import { visibleText } from "@harmony/core";
 
 /**
- * Left-aligned columns under their titles, a line each, without what a terminal would obey; none
- * ends in spaces.
+ * Renders left-aligned columns under their titles, a line each, without sequences that a terminal
+ * would obey; no line ends in spaces.
  */
 export function renderTable(titles: readonly string[], cells: readonly (readonly string[])[]): string[] {
   const rows = cells.map((row) => row.map(visibleText));

@@ -1,4 +1,4 @@
-// The Deployment resource (iot.nationtech.io/v1alpha1): what a workload developer writes, from a
+// The Deployment resource (iot.nationtech.io/v1alpha1), which a workload developer writes, from a
 // Kubernetes API or a git repository. Both sources parse it with this schema; the CRD and the
 // editor's JSON Schema are generated from it (scripts/generate.ts).
 
@@ -74,7 +74,7 @@ export type DeploymentAggregate = z.output<typeof DeploymentAggregate>;
 
 export const DeploymentStatus = z.looseObject({
   observedGeneration: z.optional(z.int()),
-  /** Byte for byte what stands in the bucket. */
+  /** Byte for byte the text in the bucket. */
   observedScoreString: z.optional(z.string()),
   conditions: z.optional(z.array(Condition)),
   aggregate: z.optional(DeploymentAggregate),

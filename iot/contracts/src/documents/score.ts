@@ -17,8 +17,8 @@ export type Score = z.output<typeof Score>;
 export const SCORE_LIMIT_BYTES: number = 128 * 1024;
 
 /**
- * Canonical: `type` first, keys sorted deeply. Two Scores are the same if and only if these strings
- * are equal.
+ * The canonical form: `type` first, keys sorted deeply. Two Scores are the same if and only if
+ * these strings are equal.
  */
 export function scoreString(score: Score): string {
   return `{"type":${JSON.stringify(score.type)},"data":${canonicalJson(score.data)}}`;
