@@ -68,7 +68,8 @@ export async function buildExecutable(options: {
       execArgvExtension: "none",
     };
     await writeFile(join(folder, "sea.json"), JSON.stringify(config));
-    // Without a seed two code caches of one source differ. Node does not check the seed of a cache.
+    // Two code caches of one source differ unless the seed is set. Node does not check the seed of
+    // a cache.
     await run([...node.argv, ...AGENT_FLAGS, "--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: folder });
     const program = join(folder, "program");
     await copyFile(node.path, program);

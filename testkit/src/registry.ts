@@ -145,7 +145,7 @@ function refuse(outgoing: ServerResponse): void {
 
 function tooOften(outgoing: ServerResponse): void {
   const body = JSON.stringify({ errors: [{ code: "TOOMANYREQUESTS", message: "pull rate limit reached", detail: null }] });
-  // Without this header Podman would wait for longer and longer.
+  // Podman would wait for longer and longer without this header.
   outgoing.writeHead(429, { "content-type": "application/json", "retry-after": "0" }).end(body);
 }
 

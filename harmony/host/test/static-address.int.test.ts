@@ -68,7 +68,7 @@ test.concurrent.each(MANAGEMENTS)("a wrong address is taken back, a right one st
     what: `${each.name} looks after the network`,
     timeoutMs: 60_000,
   });
-  // Another /30 beside the device's own, with the host at its other end.
+  // The other /30 lies beside the device's own, with the host at its other end.
   const inOther = (address: string): string => address.replace(/^10\.213\./, "10.214.");
   const other = { device: inOther(device.address), host: inOther(device.hostAddress) };
   await device.addHostAddress(`${other.host}/30`);

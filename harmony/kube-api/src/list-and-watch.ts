@@ -26,7 +26,7 @@ export interface ObjectChange {
 
 export interface ResourceStore {
   state(): StoreState;
-  /** By uid. */
+  /** The objects, by uid. */
   objects(): ReadonlyMap<string, KubernetesObject>;
   /**
    * Takes the object that a write answered; the watch will report it only later. Ignores an object

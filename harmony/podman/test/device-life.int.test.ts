@@ -98,7 +98,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       (await podman("inspect", "--format", "{{.Id}} {{.State.Status}}", "halfway_web")).stdout.trim();
     await podman("init", "halfway_web");
     const [id = ""] = (await state()).split(" ");
-    // Without Podman this does what Podman does next: the process runs, and Podman has not taken
+    // This does without Podman what Podman does next: the process runs, and Podman has not taken
     // note.
     await podman("unshare", "crun", "start", id);
     expect(await state()).toBe(`${id} initialized`);

@@ -257,7 +257,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(held.message).toContain("podman start hello_web");
     await podman("start", "hello_web");
     expect(await apply("hello", data)).toMatchObject({ phase: "Running" });
-    // To Podman its process ends by itself.
+    // Podman sees a process that ends by itself.
     await device.exec(["sh", "-c", "kill -9 $(podman inspect hello_web --format '{{.State.Pid}}')"], { user });
     const isBack = async (): Promise<boolean> =>
       (await apply("hello", data)).runningRevision !== null && (await page()).includes("version=1");

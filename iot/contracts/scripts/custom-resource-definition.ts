@@ -19,7 +19,7 @@ const EXTENSIONS: Readonly<Record<string, Node>> = {
   "status.observedGeneration": { format: "int64" },
 };
 
-/** Without dots a name of Kubernetes' is a DNS label. The length also bounds the rule's cost. */
+/** A name of Kubernetes' without dots is a DNS label. The length also bounds the rule's cost. */
 const NAME = { type: "object", properties: { name: { type: "string", maxLength: 63 } } };
 const NAME_RULE = {
   rule: "!self.metadata.name.contains('.')",

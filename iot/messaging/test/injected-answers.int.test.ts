@@ -1,4 +1,4 @@
-// Another device with the rights that are shipped sends answers that nobody asked for into a
+// A device with the rights that are shipped sends answers that nobody asked for into another
 // device's replies. The server delivers its answer to whatever reply subject the asker names, so a
 // reader that knows its own question is the only defence left when the word of the replies is
 // known. Here a user that may hear everything discloses it.

@@ -17,7 +17,7 @@ const PACKAGES = (
 /** The groups that own serial ports, pins, buses and cameras. */
 const GROUPS = ["dialout", "gpio", "i2c", "spi", "video"];
 
-/** Without these no rootless container starts while the cable of a static address is out. */
+/** No rootless container starts without these while the cable of a static address is out. */
 const PASTA_OPTIONS = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"];
 
 const AccountName = z

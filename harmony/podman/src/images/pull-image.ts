@@ -50,7 +50,7 @@ export async function pullImage(
   if (after === null) throw new PodmanError(`failed to pull image "${reference}": it is not there afterwards`, { code: "bad-answer" });
   const isOurs = after.Id !== before?.Id || state !== "none";
   if (!memory.suspected.has(reference)) memory.verified.add(after.Id);
-  // Without a flush the entry stays, and the image is read as a whole after the next boot.
+  // The entry stays if nothing was flushed, and the image is read as a whole after the next boot.
   if (memory.unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, clock.now());
   return outcome;
 }

@@ -251,7 +251,7 @@ export function connectPodman(options: LibpodOptions): Podman {
 
     pullImage: async (reference, policy, signal, progress) => {
       const doing = `pull image "${reference}"`;
-      // With `compatMode` Podman reports how much of each layer is there.
+      // Podman reports with `compatMode` how much of each layer is there.
       const path = `/images/pull?compatMode=true&policy=${policy}&reference=${encodeURIComponent(reference)}`;
       let error: string | undefined;
       try {

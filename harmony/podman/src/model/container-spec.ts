@@ -64,7 +64,7 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
         : [{ Name: volumeName(deployment, mount.name), Dest: mount.path, Options: mount.readOnly ? ["ro"] : [] }],
     ),
     mounts: mounts(service, inputs, context),
-    // Without it rootless Podman drops the groups of its user (dialout, gpio, i2c …), which give it
+    // Rootless Podman drops the groups of its user (dialout, gpio, i2c …) without it, which give it
     // the device.
     annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
     cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,

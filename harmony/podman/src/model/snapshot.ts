@@ -10,7 +10,7 @@ import type { SecretStoreFact } from "./host-facts.ts";
 import type { SwapRecord } from "./swap-record.ts";
 
 export type ContainerState =
-  /** To be started: it never ran, or the device lost its power while it ran. */
+  /** It is to be started: it never ran, or the device lost its power while it ran. */
   | "created"
   | "running"
   | "paused"

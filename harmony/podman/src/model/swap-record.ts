@@ -48,7 +48,7 @@ export const SwapRecord = z.looseObject({
   /** The last version that proved itself, which is the one to go back to. */
   good: z.nullable(ScoreVersion),
   trial: z.nullable(Trial),
-  /** The verdict on a Score that is not tried again until it changes or a person asks. */
+  /** The crashes, by service. */
   verdict: z.nullable(Verdict),
   /** By service. */
   crashes: z.record(z.string(), Crash),

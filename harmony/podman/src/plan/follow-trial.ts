@@ -49,7 +49,7 @@ function deviceWentDown({ deployment, target, snapshot }: Wanted, trial: Trial):
   return [journal(deployment, { record: { ...record, trial: went }, why: "the device went down while the new version was tried" })];
 }
 
-/** Without some room, Podman lists a container that has ended as running. */
+/** Podman lists a container that has ended as running until it has some room. */
 export const makeRoomToRecord: Stage<Wanted> = {
   name: "make-room-to-record",
   purpose: "the disk is full, and Podman cannot write down that a container on trial has ended",

@@ -115,7 +115,7 @@ function splitWords(line: string): string[] | null {
 
 export interface Restart {
   readonly policy: "always" | "unless-stopped" | "on-failure" | "no";
-  /** For on-failure; 0: without end. */
+  /** The number of tries for on-failure; 0: without end. */
   readonly retries: number;
 }
 
