@@ -1,5 +1,5 @@
-// A git repository that tests push to for real: a bare one, and a clone to work in. Its commits carry fixed names, and git reads
-// no configuration of the machine or the user.
+// A git repository that tests push to for real: a bare one, and a clone to work in. Its commits
+// carry fixed names, and git reads no configuration of the machine or the user.
 
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ export interface GitRepository {
   readonly barePath: string;
   readonly workPath: string;
   readonly branch: string;
-  /** Writes files (null removes one) and commits them; gives the commit's id. Nothing is pushed. */
+  /** Writes files (null removes one) and commits them; gives the commit's id. Does not push. */
   commit(files: Readonly<Record<string, string | null>>, message?: string): Promise<string>;
   push(options?: { readonly force?: boolean }): Promise<void>;
   /** Puts the work clone to another commit, so that the next push has to be forced. */

@@ -133,6 +133,6 @@ export class Reports {
 }
 
 /** A hold is a person's: it is no step on the way to anything. */
-function isOnItsWay(report: DeploymentReport | undefined): boolean {
+function isOnItsWay(report: Pick<DeploymentReport, "phase"> | undefined): boolean {
   return report !== undefined && report.phase !== "Held" && classOfPhase(report.phase) === "under-way";
 }
