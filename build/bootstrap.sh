@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# Sourced by check.sh, run.sh and the demo: what they need on a fresh clone. Puts the pinned Node on the PATH, installs the npm packages
-# when the lock file has changed, and the Debian packages of host-packages.txt that are missing. Every function says what it does
-# and does nothing when there is nothing to do. Expects bash with `set -e`; the servers of the tests are prepared by
-# testkit/src/prepare.ts.
+# check.sh, run.sh and the demo source this file for their needs on a fresh clone. It puts the pinned
+# Node on the PATH, installs the npm packages when the lock file has changed, and the Debian packages
+# of host-packages.txt that are missing. Every function says what it does and does nothing when there
+# is nothing to do. It expects bash with `set -e`. testkit/src/prepare.ts prepares the servers of the
+# tests.
 
 REPOSITORY="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 INSTALLED_LOCK="$REPOSITORY/node_modules/.installed-lock"
@@ -12,7 +13,8 @@ export npm_config_update_notifier=false
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*"; }
 
-# The lines of host-packages.txt for those users (demo, device, check, …) whose proof is not there: package, megabytes, what for.
+# The lines of host-packages.txt for those users (demo, device, check, …) whose proof does not exist:
+# package, megabytes, purpose.
 missing_host_packages() {
   local wanted=" $* " users package proof rest user
   while read -r users package proof rest; do
@@ -39,7 +41,8 @@ install_host_packages() {
   fi
   say "installing Debian packages: $missing"
   local log; log="$(mktemp)"
-  # The package lists may be missing or old; a list that cannot be had is no reason to stop before the installation has failed.
+  # The package lists may be missing or old. A failed update is no reason to stop before the
+  # installation has failed.
   DEBIAN_FRONTEND=noninteractive apt-get update -qq >"$log" 2>&1 </dev/null || true
   # shellcheck disable=SC2086
   if ! DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>"$log" 2>&1 </dev/null; then
@@ -50,8 +53,9 @@ install_host_packages() {
   rm -f "$log"
 }
 
-# What the lock file says, without touching it. Not `npm ci`: that wants the lock file to name every platform's variant of the
-# optional native packages, and registries that mirror only some platforms leave the others out of it.
+# Installs the packages of the lock file, and leaves that file alone. `npm ci` would not do: it wants
+# the lock file to name every platform's variant of the optional native packages, and registries that
+# mirror only some platforms leave the others out of it.
 install_npm_packages() {
   has_npm_packages && return 0
   if ! command -v npm >/dev/null; then

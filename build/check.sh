@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change is taken: format, lint, types, generated files, unused code, then all tests against
-# real servers. Runs the same on a fresh clone of a bare Debian (as root), on a developer's machine and in CI. The servers that
-# have to be built are built in the background from the beginning. Ends with the line "N passed, N failed", where a check that is
-# no test counts as one when it fails.
+# Checks everything that must hold before a change is accepted: format, lint, types, generated files,
+# unused code, then all tests against real servers. It runs the same on a fresh clone of a bare Debian
+# (as root), on a developer's machine and in CI. Servers that have to be built are built in the
+# background from the beginning. It ends with the line "N passed, N failed", where a check that is no
+# test counts as one when it fails.
 
 set -euo pipefail
 # shellcheck source=build/bootstrap.sh
@@ -15,7 +16,7 @@ prepare_pid=
 outage_pid=
 failed_checks=()
 clean_up() {
-  # The groups: Go's compilers, and the servers of a test, are children of their own.
+  # Ends the whole groups: Go's compilers, and the servers of a test, are children of their own.
   local pid
   for pid in $prepare_pid $outage_pid; do kill -- "-$pid" 2>/dev/null || true; done
   rm -rf "$reports"
@@ -40,7 +41,7 @@ run_tests() {
   vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$reports/$project.json" "$@"
 }
 
-# Ten minutes of waiting, which cost the others nothing.
+# Waits for the outage's tests: ten minutes, which cost the other tests nothing.
 outage_ends() {
   local result=0
   wait "$outage_pid" || result=$?
@@ -52,7 +53,7 @@ outage_ends() {
 finish() {
   local passed failed
   read -r passed failed < <(node testkit/src/count-tests.ts "$reports"/*.json)
-  # A failed run of tests is counted by its tests.
+  # A failed run of tests counts through its tests.
   local check
   for check in "${failed_checks[@]}"; do
     say "failed: $check"
@@ -74,7 +75,7 @@ node testkit/src/prepare.ts >"$reports/prepare.log" 2>&1 </dev/null &
 prepare_pid=$!
 set +m
 
-# Where CI is set these two colour what is not read on a terminal.
+# These two colour their output where CI is set, even if no terminal shows it.
 check "format" env -u CI oxfmt --check .
 check "lint" env -u CI oxlint --type-aware --deny-warnings
 check "types" tsc -p tsconfig.json --noEmit

@@ -1,5 +1,6 @@
-// Counts the circles among imports, type-only ones too: of files, and of rooms (the folders of a package's sources). One circle fails.
-// A circle means that neither side can be read, tested or moved without the other.
+// Counts the circles among imports, type-only ones too: of files, and of rooms (the folders of a
+// package's sources). One circle fails. A circle means that neither side can be read, tested or
+// moved without the other.
 
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
@@ -34,7 +35,7 @@ export function circlesOf(graph: Graph): string[][] {
   return circles;
 }
 
-/** Relative imports and exports of a source file, as paths from the same root as `file`. */
+/** The relative imports and exports of a source file, as paths from the same root as `file`. */
 export function importsOf(file: string, source: string): string[] {
   const from = /^(?:import|export)\b[^;]*?from "(\.[^"]+)";|\bimport\("(\.[^"]+)"\)/gm;
   return [...source.matchAll(from)].map(([, named, dynamic]) => normalize(join(dirname(file), named ?? dynamic ?? "")));

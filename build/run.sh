@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Runs a program of this repository, on a fresh clone too: `build/run.sh [--for USER,USER] PROGRAM [ARGUMENT...]`. What is missing
-# comes first: the packages of host-packages.txt for those users, and the npm packages. Says so on stderr: stdout is the program's.
+# Runs a program of this repository, on a fresh clone too:
+# `build/run.sh [--for USER,USER] PROGRAM [ARGUMENT...]`. It first installs what is missing: the
+# packages of host-packages.txt for those users, and the npm packages. It says so on stderr, since
+# stdout is the program's.
 set -euo pipefail
 # shellcheck source=build/bootstrap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/bootstrap.sh"

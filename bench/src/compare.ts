@@ -1,6 +1,8 @@
-// `npm run bench -- compare COMMIT [--rounds N] [--idle-minutes M] [--write]`: the agent of that commit (A) and the one of this tree (B),
-// each installed from its Debian package on a device of its own. Every row takes them in turn, so that whatever else the machine does falls
-// on both; at rest they are at the same time. Prints the table, and with --write keeps it in docs/bench-compare.md and .json.
+// `npm run bench -- compare COMMIT [--rounds N] [--idle-minutes M] [--write]` compares the agent of
+// that commit (A) with the one of this tree (B). Each is installed from its Debian package on a
+// device of its own. Every row takes them in turn, so that whatever else the machine does falls on
+// both; the idle rows measure both at the same time. It prints the table, and with --write keeps it
+// in docs/bench-compare.md and .json.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,11 +20,14 @@ import { changeTo, swapGap } from "./swap.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const USAGE = "npm run bench -- compare COMMIT [--rounds N] [--idle-minutes M] [--write]\n";
-/** Of a round, whose value is their median. */
+/** Tries in one round; the round's value is their median. */
 const TRIES = 5;
-/** Memory rises until each collection, two minutes apart: in fifteen minutes these see it at eight moments between two. */
+/**
+ * Memory rises until each collection, two minutes apart. In fifteen minutes these samples see it at
+ * eight moments between two collections.
+ */
 const IDLE_SAMPLES = 20;
-/** The kernel counts CPU in hundredths of a second: a value is of several samples. */
+/** The kernel counts CPU in hundredths of a second, so a value spans several samples. */
 const SAMPLES_OF_CPU = 4;
 
 interface Pair<T> {
@@ -61,7 +66,7 @@ export async function compare(args: readonly string[]): Promise<void> {
   if (values.write) await keep(compared);
 }
 
-/** What takes a deed: the rows whose rounds alternate between the two. */
+/** The rows that need an action: their rounds alternate between the two agents. */
 async function inTurn(rigs: Pair<Rig>, rounds: number): Promise<readonly Comparison[]> {
   const measured = {
     answer: empty("Score written to the bucket → first HTTP 200, image present"),
@@ -82,13 +87,13 @@ async function inTurn(rigs: Pair<Rig>, rounds: number): Promise<readonly Compari
   return Object.values(measured);
 }
 
-/** Both with one deployment, over the same minutes. */
+/** The idle rows: both run one deployment, over the same minutes. */
 async function atRest(rigs: Pair<Rig>, idleMinutes: number): Promise<readonly Comparison[]> {
   say(`at rest, ${idleMinutes} min`);
   await changeTo("1", rigs.a);
   await changeTo("1", rigs.b);
   const samples: Pair<Sample[]> = { a: [], b: [] };
-  // The first is where CPU is counted from.
+  // CPU is counted from the first sample.
   for (let nth = 0; nth <= IDLE_SAMPLES; nth += 1) {
     if (nth > 0) await pause((idleMinutes * 60_000) / IDLE_SAMPLES);
     for (const side of ["a", "b"] as const) samples[side].push(await sample(rigs[side].device, "iot-agent"));
@@ -135,7 +140,7 @@ async function medianOf(measure: (nth: number) => Promise<number>): Promise<numb
   return percentile(values, 50);
 }
 
-/** `--dirty`: of this tree, and whether it has changes. */
+/** `--dirty` describes this tree, and whether it has changes. */
 async function nameOf(commit: string): Promise<string> {
   return (await run(["git", "describe", "--always", "--abbrev=10", commit], { cwd: TOP })).stdout.trim();
 }

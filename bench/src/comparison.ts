@@ -1,4 +1,4 @@
-// What two agents measured side by side say of each other, as a table. A is the one that is known, B the one that is judged: by whether
+// Compares two agents measured side by side, as a table. A is the known one. B is judged by whether
 // its median lies within what A itself measured from round to round. Pure.
 
 import * as z from "zod/mini";
@@ -9,14 +9,14 @@ const Unit = z.enum(["ms", "MB", "%"]);
 export const Comparison = z.object({
   what: z.string(),
   unit: Unit,
-  /** A value a round. Less is better. */
+  /** One value a round. Less is better. */
   a: z.array(z.number()),
   b: z.array(z.number()),
 });
 export type Comparison = z.output<typeof Comparison>;
 
 export interface Compared {
-  /** What the two are called. */
+  /** The names of the two. */
   readonly a: string;
   readonly b: string;
   readonly machine: string;

@@ -1,5 +1,5 @@
-// From `git push` to an answering container, no cluster: repository, operator, NATS, agent. The baseline is the push itself plus create
-// and start by hand.
+// Measures the time from `git push` to an answering container, without a cluster: repository,
+// operator, NATS, agent. The baseline is the push itself plus create and start by hand.
 
 import { startSimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { startParts } from "@iot/e2e/demo/parts";

@@ -1,4 +1,5 @@
-// Asks for a page until it answers, without a pause longer than a millisecond: the clock that the start and swap figures are read from.
+// Asks for a page until it answers, without a pause longer than a millisecond. The start and swap
+// figures are read from this clock.
 
 import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,6 +1,7 @@
-// The agent at rest, installed, with one deployment running, over an hour (or BENCH_IDLE_MINUTES): memory (PSS and private dirty of
-// smaps_rollup, once a minute at the end, for they rise until each collection), CPU, and what the whole device writes to its disk. The
-// baseline is Node alone under the same flags.
+// Measures the installed agent at rest, with one deployment running, over an hour (or
+// BENCH_IDLE_MINUTES). It takes memory (PSS and private dirty of smaps_rollup, once a minute at the
+// end, since they rise until each collection), CPU, and what the whole device writes to its disk.
+// The baseline is Node alone under the same flags.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { AGENT_FLAGS } from "@iot/build";
@@ -13,7 +14,7 @@ import { startRig } from "./rig.ts";
 import { scoreOf } from "./score-of.ts";
 
 const MINUTES = Number(process.env["BENCH_IDLE_MINUTES"] ?? 60);
-/** Over several of the agent's collections of garbage. */
+/** The samples span several of the agent's garbage collections. */
 const SAMPLES = Math.min(10, MINUTES);
 const MINUTES_A_DAY = 24 * 60;
 
@@ -27,7 +28,7 @@ export const idle: Measurement = {
     const { device } = rig;
     await rig.write("hello-world", scoreOf({ image: device.image("1"), port: 8080 }));
     await answeredAt(device.address, 8080, "version=1");
-    // What the start has written is not to be counted for the rest that follows.
+    // The bytes that the start has written do not count for the idle time that follows.
     await pause(60_000);
     await run(["sync", "--file-system", disk.path]);
     const before = { ...(await sample(device, "iot-agent")), diskBytes: await disk.writtenBytes() };
@@ -47,7 +48,7 @@ export const idle: Measurement = {
     const dirty = samples.map(({ privateDirtyBytes }) => privateDirtyBytes);
     const [pssBytes, privateDirtyBytes] = [percentile(pss, 50), percentile(dirty, 50)];
 
-    // One Node at a time: they would share their text, and each look smaller than it is.
+    // One Node runs at a time: two would share their text, and each would look smaller than it is.
     await device.exec(["systemctl", "stop", "iot-agent"]);
     await startBare(device);
     await pause(60_000);
@@ -89,7 +90,7 @@ export interface Sample {
   readonly pssBytes: number;
   readonly privateDirtyBytes: number;
   readonly cpuSeconds: number;
-  /** As the kernel counts it by process. */
+  /** The bytes that the kernel counts for the process. */
   readonly agentWrittenBytes: number;
 }
 
@@ -113,7 +114,7 @@ export async function sample(device: SimulatedDevice, unit: string): Promise<Sam
   };
 }
 
-/** Node with nothing to do, under the agent's flags. */
+/** Starts a Node with nothing to do, under the agent's flags. */
 async function startBare(device: SimulatedDevice): Promise<void> {
   await device.copyIn(process.execPath, "/opt/bare/node");
   await device.exec([

@@ -1,5 +1,5 @@
-// The agent as it is installed: how large it is, and how long it takes from its start to its word that it is connected, with warm files
-// and with a cold executable. The baseline is Node's own start.
+// Measures the agent as it is installed: its size, and the time from its start to its log line that
+// it is connected, with warm files and with a cold executable. The baseline is Node's own start.
 
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -67,10 +67,11 @@ async function sizes(folder: string): Promise<readonly [executable: number, debi
   return [(await readFile(executable)).length, (await stat(path)).size];
 }
 
-/** From systemd's starting the process to the agent's line, both by the device's clock. */
+/** The time from systemd's start of the process to the agent's line, both by the device's clock. */
 export async function startToConnected({ device }: Rig, files: "warm" | "cold"): Promise<number> {
   await device.exec(["systemctl", "stop", "iot-agent"]);
-  // Nothing is copied: the kernel is told to forget what it has of the file, which it does once nobody runs it.
+  // `dd` copies nothing here. It makes the kernel drop its cache of the file, which works once
+  // nobody runs it.
   if (files === "cold") await device.exec(["dd", "if=/usr/bin/iot-agent", "iflag=nocache", "count=0", "status=none"]);
   await device.exec(["systemctl", "start", "iot-agent"]);
   const { stdout } = await device.exec(["systemctl", "show", "--property=ExecMainStartTimestamp", "--timestamp=us+utc", "iot-agent"]);

@@ -1,4 +1,5 @@
-// The baseline: the same container by hand, with the two libpod calls that nobody can do without.
+// The baseline: starts the same container by hand, with the fewest libpod calls that do it, which
+// are two.
 
 import { Agent, request } from "node:http";
 
@@ -15,7 +16,8 @@ export class LibpodByHand {
   async run(options: { name: string; image: string; hostPort: number; containerPort: number }): Promise<void> {
     const { name, image, hostPort, containerPort } = options;
     await this.#call("POST", "/containers/create", { name, image, portmappings: [{ host_port: hostPort, container_port: containerPort }] });
-    // pasta lets go of a port some milliseconds after the container that had it is gone: by hand one tries again, too.
+    // pasta frees a port some milliseconds after the container that had it is gone. A person would
+    // try again by hand, too.
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#call("POST", `/containers/${name}/start`);

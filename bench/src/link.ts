@@ -1,6 +1,8 @@
-// The bytes of an idle device's connection to NATS, as the wire counts them: Ethernet, IP and TCP headers and acknowledgements, but not the
-// link's own talk (ARP, router solicitations), which is there without an agent. Three devices side by side: with the usual interval, with
-// one for a metered link, and for a baseline a bare NATS connection that pings every 20 s.
+// Counts the bytes of an idle device's connection to NATS as the wire counts them: Ethernet, IP and
+// TCP headers and acknowledgements. It leaves out the link's own traffic (ARP, router
+// solicitations), which is there without an agent. Three devices run side by side: one with the
+// usual interval, one with that for a metered link, and as the baseline a bare NATS connection that
+// pings every 20 s.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +14,7 @@ import type { Figure, Measurement } from "./measurement.ts";
 import { type Rig, startRig } from "./rig.ts";
 import { scoreOf } from "./score-of.ts";
 
-/** A whole number of statuses, also of the seldom ones. */
+/** The time holds a whole number of statuses at either interval. */
 const MINUTES = 10;
 const SETTLE_MS = 40_000;
 const MONTH_MINUTES = 30 * 24 * 60;

@@ -1,5 +1,5 @@
-// A disk of its own for what a measurement writes: an ext4 file system in a file, so that the kernel counts what reaches it, whoever
-// wrote it, with the file system's own journal.
+// Gives a measurement a disk of its own: an ext4 file system in a file. The kernel counts what
+// reaches it, whoever wrote it, with the file system's own journal.
 
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -10,7 +10,7 @@ const SECTOR_BYTES = 512;
 
 export interface LoopDisk extends AsyncDisposable {
   readonly path: string;
-  /** Since it was mounted. What is in memory yet is not counted. */
+  /** Bytes written since the mount. Data that is still in memory is not counted. */
   writtenBytes(): Promise<number>;
 }
 

@@ -1,4 +1,4 @@
-// What figures were taken on, in words.
+// Describes in words the machine that the figures were taken on.
 
 import { arch, cpus, release, totalmem } from "node:os";
 

@@ -1,5 +1,6 @@
-// `npm run bench [-- name…]`: measures, prints one table, and writes docs/bench.md and docs/bench.json. A run of some measurements
-// replaces only their rows. A missed target is shown as missed. `npm run bench -- compare …` is in compare.ts.
+// `npm run bench [-- name…]`: measures, prints one table, and writes docs/bench.md and
+// docs/bench.json. A run of some measurements replaces only their rows. A missed target is shown as
+// missed. `npm run bench -- compare …` is in compare.ts.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

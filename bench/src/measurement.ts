@@ -1,5 +1,5 @@
-// What one measurement says of itself, and the arithmetic that they share. A figure means something only beside its baseline, taken in the
-// same run on the same machine.
+// The figures and properties of one measurement, and the arithmetic that all share. A figure means
+// something only beside its baseline, taken in the same run on the same machine.
 
 import * as z from "zod/mini";
 
@@ -7,7 +7,7 @@ export const Figure = z.object({
   what: z.string(),
   target: z.string(),
   measured: z.string(),
-  /** The same by other means, in the same run. */
+  /** The same value by other means, in the same run. */
   baseline: z.string(),
   met: z.boolean(),
   /** The numbers behind it, for the JSON file. */
@@ -17,12 +17,12 @@ export type Figure = z.output<typeof Figure>;
 
 export interface Measurement {
   readonly name: string;
-  /** How long it takes, about, for the person who waits. */
+  /** About how long it takes, for the person who waits. */
   readonly takesMinutes: number;
   run(): Promise<readonly Figure[]>;
 }
 
-/** Nearest rank. */
+/** Uses the nearest rank. */
 export function percentile(values: readonly number[], p: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? Number.NaN;

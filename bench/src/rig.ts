@@ -1,4 +1,4 @@
-// A device with its agent, and a NATS that it is connected to: what most measurements start from.
+// A device with its agent, and a NATS that it is connected to. Most measurements start from it.
 
 import { type SimulatedDevice, type SimulatedDeviceOptions, startSimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { createLog } from "@harmony/runtime";

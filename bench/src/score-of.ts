@@ -1,4 +1,4 @@
-// The Score of the bench's workload, as the operator would write it.
+// Makes the Score of the bench's workload, as the operator would write it.
 
 import { scoreString } from "@iot/contracts";
 

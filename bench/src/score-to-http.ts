@@ -1,5 +1,6 @@
-// From the Score's write to the first HTTP 200, the image being there, beside create and start by hand. The two take turns, so that
-// whatever else the machine does falls on both.
+// Measures the time from the Score's write to the first HTTP 200, with the image already there,
+// beside create and start by hand. The two take turns, so that whatever else the machine does falls
+// on both.
 
 import { eventually } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
@@ -29,7 +30,8 @@ export const scoreToHttp: Measurement = {
 
       ours.push(await scoreToAnswer(rig));
     }
-    // Less the usual time by hand also at the 99th percentile, so that a slow moment of the baseline flatters nobody.
+    // The 99th percentile subtracts the median by hand too, so that a slow moment of the baseline
+    // flatters nobody.
     const over = (p: number): number => percentile(ours, p) - percentile(theirs, 50);
     return [
       {
@@ -50,7 +52,7 @@ export const scoreToHttp: Measurement = {
   },
 };
 
-/** In milliseconds, on a device without containers, which it is again afterwards. */
+/** Milliseconds, on a device without containers. The device has none again afterwards. */
 export async function scoreToAnswer({ device, write }: Rig): Promise<number> {
   const start = performance.now();
   await write("hello-world", scoreOf({ image: device.image("1"), port: PORT }));

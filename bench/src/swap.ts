@@ -1,4 +1,5 @@
-// A swap to another image: the longest time without an answer, asked every 5 ms. The baseline is a stop and start by hand.
+// Measures a swap to another image: the longest time without an answer, asked every 5 ms. The
+// baseline is a stop and start by hand.
 
 import { setInterval as every } from "node:timers/promises";
 import { answeredAt, get } from "./http-poll.ts";
@@ -59,12 +60,12 @@ export async function changeTo(version: "1" | "2", { device, write }: Rig): Prom
   await answeredAt(device.address, PORT, `version=${version}`);
 }
 
-/** In milliseconds, from the other version to this one. */
+/** Swaps from the other version to this one, and gives the gap in milliseconds. */
 export function swapGap(version: "1" | "2", rig: Rig): Promise<number> {
   return longestGap(rig.device.address, PORT, () => changeTo(version, rig));
 }
 
-/** Between two answers, while `act` runs. */
+/** The longest time between two answers while `act` runs. */
 async function longestGap(host: string, port: number, act: () => Promise<void>): Promise<number> {
   const answers: number[] = [performance.now()];
   const polling = new AbortController();
@@ -76,7 +77,7 @@ async function longestGap(host: string, port: number, act: () => Promise<void>):
     for await (const _ of every(POLL_MS, undefined, { signal: polling.signal })) polls.push(poll());
   })().catch(() => undefined);
   await act();
-  // It ends with an answer, which may have come before that of any poll.
+  // `act` ends with an answer, which may have come before that of any poll.
   answers.push(performance.now());
   polling.abort();
   await timer;

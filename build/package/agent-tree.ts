@@ -1,5 +1,6 @@
-// The files that make a device's agent, in a folder as they lie on the device: what iot/iot-agent/package/root holds, and the
-// executable. One source, two layouts: that of the Debian package, and that of a device without it, below /usr/local and /etc.
+// Makes the files of a device's agent, in a folder as they lie on the device: the content of
+// iot/iot-agent/package/root, and the executable. One source gives two layouts: that of the Debian
+// package, and that of a device without it, below /usr/local and /etc.
 
 import { chmod, cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,14 +9,14 @@ import { REPOSITORY } from "./node-program.ts";
 
 export const PACKAGE_SOURCES = join(REPOSITORY, "iot/iot-agent/package");
 
-/** Makes the configuration's folder root's; provisioning does it by the same text. */
+/** Makes root the owner of the configuration's folder. Provisioning uses the same text. */
 const TAKE_OVER = join(REPOSITORY, "harmony/host/take-over.sh");
 
 /** Makes the user and the folders, and starts the agent: `postinst configure`. */
 export const AGENT_SETUP = join(PACKAGE_SOURCES, "debian/postinst");
 
 export interface Layout {
-  /** Where what is below the first path goes, by the longest match. */
+  /** Maps the first path to the second, for all below it; the longest match counts. */
   readonly moved: Readonly<Record<string, string>>;
   /** Whether manual pages are compressed, and there are overrides for lintian. */
   readonly isDebian: boolean;
@@ -35,7 +36,10 @@ export const LOCAL_LAYOUT: Layout = {
   isDebian: false,
 };
 
-/** What runs once the files are there, as dpkg runs it: `setup configure`. Only in the local layout. */
+/**
+ * The program that runs once the files are there, as dpkg runs `setup configure`. It exists only in
+ * the local layout.
+ */
 export const LOCAL_SETUP = "usr/local/lib/iot-agent/setup";
 
 export async function agentTree(options: { readonly into: string; readonly executable: string; readonly layout: Layout }): Promise<void> {
@@ -63,7 +67,7 @@ function placeOf(path: string, { moved }: Layout): string {
   return from === undefined ? path : `${moved[from]}${path.slice(from.length)}`;
 }
 
-/** The text, with the paths of our own files in it as they are in that layout. */
+/** The text, with the paths of our own files as they are in that layout. */
 async function textOf(source: string, layout: Layout): Promise<string> {
   const text = await readFile(source, "utf8");
   return text.replaceAll(
@@ -77,7 +81,7 @@ async function putText(path: string, mode: number, text: string, { isDebian }: L
   else await put(path, mode, (at) => writeFile(at, text));
 }
 
-/** Without the time in it. */
+/** gzip without a time in it. */
 export function compressed(text: string): Buffer {
   return gzipSync(text, { level: 9 });
 }
@@ -89,7 +93,7 @@ async function put(path: string, mode: number | undefined, write: (path: string)
   if (mode !== undefined) await chmod(path, mode);
 }
 
-/** Whatever the umask of whoever builds. */
+/** Sets the modes explicitly, so that the builder's umask has no effect. */
 async function makeFolder(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;

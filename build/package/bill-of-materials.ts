@@ -1,5 +1,6 @@
-// What is inside the agent: the npm packages whose code esbuild took, and Node with the libraries that it brings. As a CycloneDX
-// document, and as the copyright file that Debian wants. Taken from what was built, so neither can say what is not so.
+// Lists what is inside the agent: the npm packages whose code esbuild took, and Node with the
+// libraries that it brings. Writes it as a CycloneDX document, and as the copyright file that
+// Debian wants. Both are taken from the build result, so neither can say what is not so.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

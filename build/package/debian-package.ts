@@ -1,5 +1,6 @@
-// The Debian package, by dpkg-deb alone: the tree of files, the maintainer scripts, and what is written for each build (control,
-// checksums, changelog, copyright). All dates are the commit's, all owners root.
+// Builds the Debian package with dpkg-deb alone: the tree of files, the maintainer scripts, and the
+// files written for each build (control, checksums, changelog, copyright). All dates are the
+// commit's, all owners root.
 
 import { createHash } from "node:crypto";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -13,7 +14,7 @@ import type { Version } from "./version.ts";
 /** `small` takes a minute and is two thirds of `fast`. */
 export type Compression = "small" | "fast";
 
-// One block size whatever the number of processors, so the same bytes.
+// The block size is the same whatever the number of processors, and so are the bytes.
 const COMPRESSION: Readonly<Record<Compression, readonly string[]>> = {
   small: ["-Zxz", "-z6", "--threads-max=2"],
   fast: ["-Zgzip", "-z1"],

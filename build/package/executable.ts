@@ -1,5 +1,6 @@
-// The agent as one executable: bundled by esbuild, put into Node as a single executable application with a code cache. The same sources
-// give the same bytes. For a foreign target its own Node, run by qemu, makes the code cache.
+// Builds the agent as one executable: bundled by esbuild, put into Node as a single executable
+// application with a code cache. The same sources give the same bytes. For a foreign target its own
+// Node, run by qemu, makes the code cache.
 
 import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +12,10 @@ import { nodeProgram, REPOSITORY } from "./node-program.ts";
 import { binutil, type Target } from "./target.ts";
 import type { Version } from "./version.ts";
 
-/** What an agent on Node needs least with (docs/bench.md). A code cache is refused unless it was made under the same flags. */
+/**
+ * The flags with which the agent needs least (docs/bench.md). Node refuses a code cache unless it
+ * was made under the same flags.
+ */
 export const AGENT_FLAGS = [
   "--max-old-space-size=64",
   "--max-semi-space-size=1",
@@ -20,34 +24,38 @@ export const AGENT_FLAGS = [
   "--lite-mode",
   "--optimize-for-size",
   "--max-lazy",
-  // Each collection (collect-garbage.ts) drops the bytecode of what has not run since the one before, and closes the gaps that it leaves.
+  // Each collection (collect-garbage.ts) drops the bytecode of functions that have not run since
+  // the one before, and closes the gaps that this leaves.
   "--flush-bytecode",
   "--bytecode-old-age=1",
   "--compact-on-every-full-gc",
 ] as const;
 
-/** Node's own, by which it knows that something was put into it. */
+/** Node's own marker, by which it knows that something was put into it. */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
-/** Run as a program, because what it says on stderr about section names is of no use to anyone. */
+/**
+ * postject runs as a program, because what it prints on stderr about section names is of no use to
+ * anyone.
+ */
 const POSTJECT = fileURLToPath(import.meta.resolve("postject/dist/cli.js"));
 
 export interface Executable {
   readonly nodeVersion: string;
-  /** The folders, from the repository's, of the npm packages whose code is in it. */
+  /** The folders, relative to the repository, of the npm packages whose code is in it. */
   readonly packages: readonly string[];
 }
 
 export async function buildExecutable(options: {
   readonly target: Target;
-  /** What it says that it is. */
+  /** The version that it reports. */
   readonly version: Version;
-  /** The file that it becomes. */
+  /** The path of the file to make. */
   readonly path: string;
 }): Promise<Executable> {
   const { target, version, path } = options;
   const node = await nodeProgram(target);
-  // The blob holds the script's path: it is always the same, relative one.
+  // The blob holds the script's path. It is relative, so it is always the same.
   const folder = await mkdtemp(join(tmpdir(), "iot-agent-build-"));
   try {
     const packages = await bundle(version, join(folder, "iot-agent.cjs"));
@@ -60,7 +68,8 @@ export async function buildExecutable(options: {
       execArgvExtension: "none",
     };
     await writeFile(join(folder, "sea.json"), JSON.stringify(config));
-    // Without a seed two code caches of one source differ. It is no part of what a cache is checked against.
+    // Two code caches of one source differ unless the seed is set. Node does not check the seed of
+    // a cache.
     await run([...node.argv, ...AGENT_FLAGS, "--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: folder });
     const program = join(folder, "program");
     await copyFile(node.path, program);
@@ -73,7 +82,10 @@ export async function buildExecutable(options: {
   }
 }
 
-/** A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as it does in memory. */
+/**
+ * A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as
+ * it does in memory.
+ */
 async function assertMappable(target: Target, program: string): Promise<void> {
   if (target.node !== "arm64") return;
   const { stdout } = await run([binutil(target, "readelf"), "--program-headers", "--wide", program]);
@@ -94,7 +106,7 @@ async function bundle(version: Version, outfile: string): Promise<readonly strin
     bundle: true,
     platform: "node",
     target: "node24",
-    // What a single executable application can start.
+    // A single executable application can start only this format.
     format: "cjs",
     define: { BUILT_VERSION: JSON.stringify(version.debian) },
     alias: { "node:tls": "./iot/iot-agent/src/lazy-tls.ts", "@nats-io/nkeys": "./iot/iot-agent/src/without-nkeys.ts" },

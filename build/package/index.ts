@@ -1,4 +1,5 @@
-// The agent as it is shipped: for `npm run package`, and for what installs it on a simulated device.
+// The agent as it is shipped, for `npm run package` and for those who install it on a simulated
+// device.
 
 export { AGENT_SETUP, agentTree, DEBIAN_LAYOUT } from "./agent-tree.ts";
 export { copyrightFile } from "./bill-of-materials.ts";

@@ -1,5 +1,6 @@
-// `npm run package [-- --arch amd64|arm64] [--fast] [--out FOLDER]`: for each target the executable, the Debian package, the same files
-// for /usr/local in an archive, and the bill of materials; the checksums of all of them. In dist/ unless told.
+// `npm run package [-- --arch amd64|arm64] [--fast] [--out FOLDER]` makes for each target the
+// executable, the Debian package, the same files for /usr/local in an archive, and the bill of
+// materials; and the checksums of all of them. The default folder is dist/.
 
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -66,7 +67,7 @@ async function buildArchive(executable: string, archive: string, { commitEpochSe
   }
 }
 
-/** All of it, with the executable; the tests look at the rest. */
+/** Checks the whole package, with the executable; the tests check the rest. */
 async function lint(debianPackage: string): Promise<void> {
   if ((await findProgram("lintian")) === undefined)
     return void process.stdout.write("lintian is not installed: it has not looked at this package\n");

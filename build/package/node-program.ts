@@ -1,5 +1,6 @@
-// Node itself for a target, stripped, from the npm package that the lock file names. npm installs only the one for this machine; the
-// other is fetched by `npm pack` and held against the lock file's digest. Kept in the cache.
+// Gets Node itself for a target, stripped, from the npm package that the lock file names. npm
+// installs only the one for this machine. `npm pack` fetches the other, which is checked against
+// the lock file's digest. The result is kept in the cache.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -18,7 +19,7 @@ const LockFile = z.object({ packages: z.record(z.string(), z.unknown()) });
 export interface NodeProgram {
   readonly path: string;
   readonly version: string;
-  /** Its licences, as Node comes with them. */
+  /** The licences that come with Node. */
   readonly licenseFile: string;
   /** The command line that runs it here. */
   readonly argv: readonly string[];
@@ -47,7 +48,7 @@ async function fetchNode(target: Target, version: string, integrity: string, int
   if (from !== installed) await run(["rm", "-r", from]);
 }
 
-/** Into a folder of that folder. */
+/** Unpacks into a new folder of `into`. */
 async function unpackNode(target: Target, version: string, integrity: string, into: string): Promise<string> {
   const { stdout } = await run(["npm", "pack", "--silent", `node-linux-${target.node}@${version}`, "--pack-destination", into]);
   const archive = join(into, stdout.trim().split("\n").at(-1) ?? "");
@@ -62,7 +63,10 @@ async function unpackNode(target: Target, version: string, integrity: string, in
   return unpacked;
 }
 
-/** What host-packages.txt lists for it; says what it installs, or how a person installs it who is not root. */
+/**
+ * Installs what host-packages.txt lists for the target, and says what it installs. A person who is
+ * not root is told how to install it.
+ */
 async function installTools(target: Target): Promise<void> {
   const script = '. "$0" && install_host_packages "$@" >&2';
   const users = isNative(target) ? ["build"] : ["build", `build-${target.debian}`];

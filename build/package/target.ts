@@ -1,10 +1,11 @@
-// What the agent is built for, by the names that Node, Debian, uname and the cross tools have for it.
+// The targets that the agent is built for, by their names in Node, Debian, uname and the cross
+// tools.
 
 export interface Target {
   readonly node: "x64" | "arm64";
   readonly debian: "amd64" | "arm64";
   readonly machine: "x86_64" | "aarch64";
-  /** Of its binutils where it is foreign, and of the folder of its C library. */
+  /** The name in its binutils where it is foreign, and of the folder of its C library. */
   readonly triplet: string;
   /** Runs its programs where they are foreign. */
   readonly qemu: string;
@@ -19,7 +20,9 @@ export function isNative(target: Target): boolean {
   return target.node === process.arch;
 }
 
-/** The program of binutils for it: Debian has those for a foreign target under longer names. */
+/**
+ * The program of binutils for the target. Debian has those for a foreign target under longer names.
+ */
 export function binutil(target: Target, name: "strip" | "readelf"): string {
   return isNative(target) ? name : `${target.triplet}-${name}`;
 }

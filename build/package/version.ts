@@ -1,12 +1,13 @@
-// Which agent is built, and as of when: the version of its npm package and the commit. The commit's date is the date of every file
-// that is made, so that the same commit gives the same bytes.
+// The version and date of the agent that is built: from its npm package and the commit. The
+// commit's date is the date of every file that is made, so that the same commit gives the same
+// bytes.
 
 import { run } from "@iot/testkit";
 import manifest from "../../iot/iot-agent/package.json" with { type: "json" };
 import { REPOSITORY } from "./node-program.ts";
 
 export interface Version {
-  /** As Debian writes it: a later commit is a later version. */
+  /** The version as Debian writes it: a later commit is a later version. */
   readonly debian: string;
   readonly agent: string;
   readonly commit: string;

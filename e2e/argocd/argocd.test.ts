@@ -1,5 +1,5 @@
-// One journey with Argo CD: what is pushed is applied, runs on the device, and Argo CD knows whether it does. The steps build upon
-// each other.
+// One journey with Argo CD: a push is applied, runs on the device, and Argo CD knows whether it
+// does. The steps build upon each other.
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -22,7 +22,7 @@ test("a push becomes a Deployment; Progressing, because its device is not there 
   const commit = await platform.push({ [FILE]: workload("1") });
   const { application, kubernetes } = platform;
   await eventually(() => sees("Progressing", /./), { what: "Argo CD sees it Progressing", ...WAIT });
-  // While the health stays the same, Argo CD takes the words up when it looks next.
+  // While the health stays the same, Argo CD reads the message only at its next refresh.
   await kubernetes.kubectl(["wait", ...DEPLOYMENT, "--for=condition=Reconciling", "--timeout=60s"]);
   await application.refresh();
   await eventually(() => sees("Progressing", /1 is offline and will follow/), { what: "Argo CD has the operator's words", ...WAIT });
@@ -58,7 +58,8 @@ test("changes of its status that are none of its health have Argo CD refresh not
   const putBack = async (): Promise<boolean> => (await platform.kubernetes.kubectl(targets)) === JSON.stringify([platform.device.id]);
   await eventually(putBack, { what: "Argo CD puts back what was changed by hand", ...WAIT });
 
-  // Events come in order: what the controller logged until it saw the change by hand is all that the ones before it caused.
+  // Events come in order. The lines that the controller logged until it saw the change by hand are
+  // all that the events before it caused.
   const log = controllerLog().filter((line) => !logBefore.has(line));
   const seen = /Updated sync status: Synced .* OutOfSync/;
   expect(log).toContainEqual(expect.stringMatching(seen));
@@ -67,12 +68,14 @@ test("changes of its status that are none of its health have Argo CD refresh not
     log.findIndex((line) => seen.test(line)),
   );
   const refreshes = until.filter((line) => line.includes("Requesting app refresh caused by object update"));
-  // The change by hand is one; that it makes the Deployment Progressing, and then not, can be two more.
+  // The change by hand counts as one. The Deployment becomes Progressing and then leaves it, which
+  // can be two more.
   expect(refreshes.slice(3)).toEqual([]);
 });
 
 test("an edit replaces the container", async () => {
-  // Without what has a default, which the API server puts in: no difference for Argo CD.
+  // The file leaves out a field with a default. The API server puts it in, and Argo CD sees no
+  // difference.
   const commit = await platform.push({ [FILE]: workload("2").replace(/  rollout:\n.*\n/, "") });
   await eventually(() => pageSays("version=2"), { what: "the page of version 2", ...WAIT });
   await eventually(() => sees("Healthy", /^1 of 1 runs it$/), { what: "Argo CD sees it Healthy", ...WAIT });
@@ -134,7 +137,7 @@ async function sees(health: string, message: RegExp): Promise<boolean> {
   );
 }
 
-/** How many events of our kind the controller has got. */
+/** The number of events of our kind that the controller has received. */
 async function deploymentEvents(): Promise<number> {
   const line = (await platform.argoCd.metrics())
     .split("\n")

@@ -1,4 +1,4 @@
-// Where the files lie that a user applies.
+// The places of the files that a user applies.
 
 import { join } from "node:path";
 

@@ -1,4 +1,5 @@
-// What Argo CD makes of a Deployment's conditions, by its own program and with the settings that we ship, without a cluster.
+// The health that Argo CD derives from a Deployment's conditions, by its own program and with the
+// settings that we ship, without a cluster.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
-// The whole platform with Argo CD before it: a repository, Argo CD set up with the files of iot/deploy/argocd, a Kubernetes API,
-// the operator with exactly the rights of its manifest, NATS, and the agent on a simulated device. Everything as a user has it,
-// except that the processes of the cluster run beside it instead of in it.
+// Starts the whole platform with Argo CD before it: a repository, Argo CD set up with the files of
+// iot/deploy/argocd, a Kubernetes API, the operator with exactly the rights of its manifest, NATS,
+// and the agent on a simulated device. Everything is as a user has it, except that the processes of
+// the cluster run beside it instead of in it.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,18 +29,18 @@ export interface Platform {
   readonly operator: ServerProcess;
   readonly device: DemoDevice;
   readonly application: ApplicationView;
-  /** Commits, pushes, and has Argo CD look, as a webhook would. Gives the commit. */
+  /** Commits, pushes, and makes Argo CD refresh, as a webhook would. Gives the commit. */
   push(files: Readonly<Record<string, string | null>>): Promise<string>;
 }
 
-/** What the Application's status says now. */
+/** The Application's status as it is now. */
 export interface ApplicationView {
   sync(): Promise<string>;
   revision(): Promise<string>;
   health(): Promise<string>;
-  /** Of our Deployment, the only resource. */
+  /** The message of our Deployment, the only resource. */
   message(): Promise<string>;
-  /** Has Argo CD look now instead of some minutes later. */
+  /** Makes Argo CD refresh now instead of some minutes later. */
   refresh(): Promise<void>;
   /** Every health that it has had, in order. */
   history(): readonly string[];
@@ -56,7 +57,7 @@ export async function startPlatform(stack: AsyncDisposableStack): Promise<Platfo
   const { kubernetes, argoCd } = cluster;
   const nats = stack.use(await startNats({ host: device.hostAddress }));
   const operator = await startOperator({ kubernetes, nats, stack });
-  // What a repository has beside its Deployments, and Argo CD is not to take for resources.
+  // A repository has other files beside its Deployments, which Argo CD must not take for resources.
   const bystanders = { "README.md": "Edit it, git push, done.\n", ".ci/check.yaml": "jobs: {}\n", "settings.json": "{}\n" };
   await repository.commit(bystanders);
   await repository.push();
@@ -121,7 +122,7 @@ interface ApplicationParts {
   readonly stack: AsyncDisposableStack;
 }
 
-/** The Application that we ship, with its repository put in as the file says. */
+/** Creates the Application that we ship, with its repository put in as the file says. */
 async function createApplication({ kubernetes, argoCd, repository, stack }: ApplicationParts): Promise<ApplicationView> {
   const shipped = await readFile(join(DEPLOY, "argocd/application.yaml"), "utf8");
   await kubernetes.kubectl(["apply", "-f", "-"], { stdin: shipped.replace(/repoURL: .*/, `repoURL: ${repository.url}`) });

@@ -1,4 +1,5 @@
-// The device of the demo: the person's own rootless Podman where that works, else a simulated device.
+// Chooses the device of the demo: the person's own rootless Podman where that works, or a simulated
+// device.
 
 import { findProgram, run } from "@iot/testkit";
 import type { DemoDevice } from "../world/demo-device.ts";
@@ -31,12 +32,12 @@ async function whyNotOwnPodman(isRoot: boolean): Promise<string | null> {
   const [oldestMajor, oldestMinor] = OLDEST_PODMAN;
   if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor))
     return `it is ${version}, and ${OLDEST_PODMAN.join(".")} is the oldest that works; install a newer one`;
-  // Where it may not make user namespaces, `info` may still answer.
+  // `info` may answer even where Podman may not make user namespaces.
   const { said } = await podman(["unshare", "true"]);
   return said === null ? null : `podman unshare says "${said}"; it has to succeed (man podman, "Rootless mode")`;
 }
 
-/** `said`: null when it succeeded, else the last that it complained of. */
+/** `said`: null when it succeeded, or its last complaint. */
 async function podman(args: readonly string[]): Promise<{ readonly stdout: string; readonly said: string | null }> {
   const { exitCode, stdout, stderr } = await run(["podman", ...args], { allowExitCodes: Array.from({ length: 256 }, (_, code) => code) });
   return { stdout: stdout.trim(), said: exitCode === 0 ? null : (stderr.trim().split("\n").at(-1) ?? "") };

@@ -1,5 +1,5 @@
-// The failure demo's entry: runs the four failures, says PASS or FAIL of each, and leaves nothing behind, however it ends. `--help` is
-// answered by iot/scripts/failure-demo.sh.
+// The failure demo's entry: runs the four failures, prints PASS or FAIL for each, and leaves
+// nothing behind, however it ends. iot/scripts/failure-demo.sh answers `--help`.
 
 import { FaultWorld } from "../world/fault-world.ts";
 import { FAILURES, recover, type Scene, startScene } from "./failures.ts";
@@ -9,7 +9,8 @@ async function runFailures(): Promise<number> {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(name, () => interrupted.abort(new Error(`interrupted (${name})`)));
-  // Some terminals hand down that of their own unit: our parts would take their output for a journal.
+  // Some terminals pass on the variable of their own unit. Our parts would then take their output
+  // for a journal.
   delete process.env["JOURNAL_STREAM"];
 
   const story = new Story();

@@ -1,5 +1,6 @@
-// The four failures of the mission, each as a person would try it: break it, push a new version, look whether the old one answers on
-// the device all the while, mend it, and wait for the new one. What each tells is one sentence with the times that were measured.
+// The four failures of the mission, each as a person would try it: break it, push a new version,
+// check that the old one answers on the device all the while, mend it, and wait for the new one.
+// Each gives one sentence with the times that were measured.
 
 import { abortable } from "@harmony/runtime";
 import { eventually } from "@iot/testkit";
@@ -7,7 +8,7 @@ import type { FaultWorld } from "../world/fault-world.ts";
 
 export interface Scene {
   readonly world: FaultWorld;
-  /** Pushed last: 1 or 2. */
+  /** The version pushed last: 1 or 2. */
   version: number;
   readonly signal: AbortSignal;
 }
@@ -15,7 +16,7 @@ export interface Scene {
 export interface Failure {
   readonly title: string;
   readonly act: (scene: Scene) => Promise<string>;
-  /** Puts right what an act that ended early has left broken, whatever of it is broken. */
+  /** Repairs whatever an act that ended early has left broken. */
   readonly mend: (world: FaultWorld) => Promise<unknown>;
 }
 
@@ -28,7 +29,7 @@ export async function startScene(scene: Scene): Promise<string> {
   return "version 1 answers";
 }
 
-/** After an act that failed: the next one finds a running system again. */
+/** Runs after an act that failed, so that the next one finds a running system again. */
 export async function recover(scene: Scene, { mend }: Failure): Promise<string> {
   await mend(scene.world);
   await answers(scene);
@@ -101,7 +102,7 @@ export const FAILURES: readonly Failure[] = [
       await answers(scene);
       return `Its container was not touched and gave ${count} answers meanwhile; systemd had the agent back after ${back}, and a version pushed then ran after ${pushed()}.`;
     },
-    // systemd does.
+    // systemd mends it.
     mend: async () => undefined,
   },
   {
@@ -125,7 +126,8 @@ export const FAILURES: readonly Failure[] = [
 ];
 
 /**
- * Asks the device itself for its page every 200 ms until what happens meanwhile is over; `count`: "23 of 23".
+ * Asks the device itself for its page every 200 ms until the act meanwhile is over; `count`: "23 of
+ * 23".
  * @throws Error when one answer was not that of the version that runs now.
  */
 async function whileOldAnswers(
@@ -160,12 +162,12 @@ async function push(scene: Scene, version: number): Promise<void> {
   await scene.world.push({ web: [String(version), PORT] });
 }
 
-/** The version that was pushed last, from outside of the device. */
+/** Waits for the version that was pushed last, asking from outside of the device. */
 async function answers({ world, version, signal }: Scene): Promise<void> {
   await abortable(world.answers(PORT, `version=${version}`), signal);
 }
 
-/** The version before, asked on the device itself. @throws Error when it does not. */
+/** Asks on the device itself for the version before. @throws Error when it does not answer. */
 async function oldAnswers({ world, version }: Scene): Promise<true> {
   const { stdout } = await world.device.exec(["curl", "--silent", "--max-time", "2", `http://127.0.0.1:${PORT}/`], {
     allowExitCodes: [0, 7, 28, 52, 56],
@@ -174,13 +176,13 @@ async function oldAnswers({ world, version }: Scene): Promise<true> {
   throw new Error(`the old version does not answer on the device, but "${stdout.trim()}"`);
 }
 
-/** The part of `systemctl status` that matches, up to what would mend it. */
+/** The part of `systemctl status` that matches, up to its advice. */
 async function agentSays({ world, signal }: Scene, pattern: RegExp): Promise<string> {
   const text = await abortable(world.statusSays(pattern), signal);
   return (text.split("; ").find((part) => pattern.test(part)) ?? text).replace(/^.*: (?=this machine|the connection)/, "");
 }
 
-/** Tells, whenever it is called, how long ago this was. */
+/** Gives the time since its own call, whenever the result is called. */
 function since(): () => string {
   const startedMs = performance.now();
   return () => `${((performance.now() - startedMs) / 1_000).toFixed(1)} s`;

@@ -1,5 +1,6 @@
-// The demo that needs no cluster: a repository, an operator that reads it, NATS, and an agent on one device. Each phase pushes and
-// waits for what a person would see; the trace is taken from what each part logged about that very commit.
+// The demo that needs no cluster: a repository, an operator that reads it, NATS, and an agent on
+// one device. Each phase pushes and waits for what a person would see. The trace comes from the log
+// lines of each part about that very commit.
 
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -65,7 +66,9 @@ async function journey({ story, device, parts, signal }: Thread): Promise<void> 
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     return (await response.text()).replaceAll(/<[^>]*>|\s+/g, " ").trim();
   };
-  /** Waits until the page of that version answers there, and tells the whole thread in milliseconds. */
+  /**
+   * Waits until the page of that version answers there, and gives the whole thread in milliseconds.
+   */
   const answers =
     (version: string, port: number): Expectation =>
     async ({ startedAt, commit }) => {

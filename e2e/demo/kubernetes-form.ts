@@ -1,5 +1,6 @@
-// The demo in the mission's form: a cluster and a device that already run. Applies iot/scripts/demo-deployment.yaml, waits for the
-// container and its page at the device's address, deletes, waits until the container is gone. What was there before is not touched.
+// The demo in the mission's form: a cluster and a device that already run. It applies
+// iot/scripts/demo-deployment.yaml, waits for the container and its page at the device's address,
+// deletes, and waits until the container is gone. It does not touch what was there before.
 
 import { join } from "node:path";
 import { abortable } from "@harmony/runtime";
@@ -77,7 +78,7 @@ export async function runKubernetesDemo(options: {
         { what: "the container is gone", timeoutMs: REMOVE_WAIT_MS, intervalMs: 250 },
       ),
     ),
-  ); // The operator lets go of it when its keys are removed, which may be after the device has followed.
+  ); // The operator removes its finalizer when the keys are gone, perhaps after the device has followed.
   await story.phase("the Deployment is gone", () => kubectl("wait", "--for=delete", ...resource, `--timeout=${REMOVE_WAIT_MS / 1_000}s`));
 }
 
@@ -122,11 +123,14 @@ interface Workload {
   readonly name: string;
   readonly namespace: string;
   readonly targets: readonly string[];
-  /** On the device. */
+  /** The port on the device. */
   readonly port: string;
 }
 
-/** What the cluster takes the manifest for. @throws Error when it does not know the kind, or has the resource already. */
+/**
+ * Reads the manifest as the cluster understands it. @throws Error when the cluster does not know
+ * the kind, or has the resource already.
+ */
 async function readManifest(kubectl: (...args: string[]) => Promise<string>, manifest: string): Promise<Workload> {
   const score = "{.spec.score.data.services[0].ports[0]}";
   const path = `jsonpath={.metadata.name} {.metadata.namespace} ${score} {.spec.targetDevices[*]}`;
@@ -138,7 +142,7 @@ async function readManifest(kubectl: (...args: string[]) => Promise<string>, man
   return { name, namespace, targets, port: ports.split(":").at(-2) ?? "8080" };
 }
 
-/** Whether it was not there before. */
+/** Returns false if it existed before. */
 async function makeNamespace(namespace: string): Promise<boolean> {
   const { stdout } = await run(["kubectl", "get", "namespace", namespace, "--ignore-not-found", "--output", "name"]);
   if (stdout.trim() !== "") return false;

@@ -13,7 +13,7 @@ function parseLogLine(line: string): LogEvent | null {
   return { at: Number(time), message: String(msg), fields };
 }
 
-/** Null for what is none, such as a line of which only the beginning has been read. */
+/** Returns null for text that is no JSON, such as the beginning of a line. */
 function parseJson(text: string): unknown {
   try {
     return text.startsWith("{") ? JSON.parse(text) : null;
@@ -26,7 +26,7 @@ export function parseLog(text: string): LogEvent[] {
   return text.split("\n").flatMap((line) => parseLogLine(line) ?? []);
 }
 
-/** The same for a person: time, message and fields; what is no such line is left as it is. */
+/** The same log for a person: time, message and fields. Other lines stay as they are. */
 export function readableLog(text: string): string {
   return text
     .split("\n")

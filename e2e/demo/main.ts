@@ -1,5 +1,5 @@
-// The demo's entry: reads the arguments, runs one form of it, and leaves nothing behind, however it ends. `--help` is answered by
-// iot/scripts/demo.sh, before anything is installed.
+// The demo's entry: reads the arguments, runs one form of it, and leaves nothing behind, however it
+// ends. iot/scripts/demo.sh answers `--help`, before anything is installed.
 
 import { parseArgs } from "node:util";
 import { runGitDemo } from "./git-form.ts";
@@ -37,7 +37,8 @@ async function runDemo({ keep, device, host }: Wanted): Promise<number> {
   const { signal } = interrupted;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(name, () => interrupted.abort(new Error(`interrupted (${name})`)));
-  // Some terminals hand down that of their own unit: our parts would take their output for a journal.
+  // Some terminals pass on the variable of their own unit. Our parts would then take their output
+  // for a journal.
   delete process.env["JOURNAL_STREAM"];
 
   const story = new Story();
@@ -74,5 +75,5 @@ function wanted(): Wanted | null {
 }
 
 const read = wanted();
-// An interrupted phase may still be waiting for something: the process does not wait with it.
+// An interrupted phase may still be waiting; the process does not wait with it.
 process.exit(read === null ? 2 : await runDemo(read));

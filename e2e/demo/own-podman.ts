@@ -1,5 +1,5 @@
-// The person's own rootless Podman as the demo's device, through a service of the demo's own. Nothing but the demo's containers and images
-// is touched, and those are taken away.
+// The person's own rootless Podman as the demo's device, through a service of the demo's own. It
+// touches only the demo's containers and images, and removes those at the end.
 
 import { join } from "node:path";
 import { chmod, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ const AGENT_MAIN = join(import.meta.dirname, "../../iot/iot-agent/src/main.ts");
 const DEPLOYMENT_LABEL = "label=io.nationtech.iot.deployment";
 
 export async function startOwnPodman(): Promise<DemoDevice> {
-  // The demo's agent would take another's workloads for its own, and remove them.
+  // The demo's agent would take another agent's workloads for its own, and remove them.
   const taken = (await containers()).join(" ");
   if (taken !== "") throw new Error(`your Podman already has containers of an agent: remove them first (podman rm --force ${taken})`);
   await using started = new AsyncDisposableStack();
@@ -83,7 +83,7 @@ async function containers(): Promise<string[]> {
   return stdout.split("\n").filter(Boolean);
 }
 
-/** What the demo's agent has left, being ended in the middle of its work. */
+/** Removes what the demo's agent left when it was ended in the middle of its work. */
 async function removeWorkload(): Promise<void> {
   const left = await containers();
   if (left.length > 0) await run(["podman", "rm", "--force", "--time=2", ...left]);

@@ -1,4 +1,5 @@
-// The central parts of the demo: NATS, a repository whose push tells the operator at once, and the operator, as a person would start it.
+// The central parts of the demo: NATS, a repository that notifies the operator of each push at
+// once, and the operator, as a person would start it.
 
 import { join } from "node:path";
 import { freePort, type GitRepository, makeGitRepository, run, startNats, startServerProcess } from "@iot/testkit";
@@ -12,9 +13,9 @@ const TOP = join(import.meta.dirname, "../..");
 export interface Parts {
   readonly natsUrl: string;
   readonly repository: GitRepository;
-  /** What operator and agent logged, oldest first. */
+  /** The log of operator and agent, oldest first. */
   events(): Promise<readonly LogEvent[]>;
-  /** The sentence of `iot explain`, without the facts that it lists below. */
+  /** The sentence of `iot explain`, without the facts listed below it. */
   explain(deployment: string, device: string): Promise<string>;
 }
 

@@ -1,16 +1,18 @@
-// What the person in front of the demo reads: one line a phase, with what happened and when, then PASS or FAIL and the total. Wrapped
-// to the terminal's width.
+// Prints what the person in front of the demo reads: one line a phase, with what happened and when,
+// then PASS or FAIL and the total. It wraps to the terminal's width.
 
 import { errorText } from "@harmony/runtime";
 
-/** A moment of the thread: `at` in milliseconds since the epoch, null when that part did not tell. */
+/**
+ * A moment of the thread: `at` in milliseconds since the epoch, null when that part logged none.
+ */
 export interface Moment {
   readonly label: string;
   readonly at: number | null;
 }
 
 const TITLE_WIDTH = 23;
-/** Where the detail begins when it stands beside title and time, and when it stands below. */
+/** The column of the detail when it stands beside title and time, and when it stands below. */
 const BESIDE = 8 + TITLE_WIDTH + 9;
 const BELOW = 8;
 
@@ -23,12 +25,15 @@ export class Story {
     process.stdout.write(`${text}\n`);
   }
 
-  /** A part whose last lines are shown when a phase fails. */
+  /** Adds a part whose last lines are shown when a phase fails. */
   witness(name: string, lastLines: () => Promise<string>): void {
     this.#witnesses.push({ name, lastLines });
   }
 
-  /** Runs one phase and prints its line when it is over; what `tell` says stands behind the time, further lines of it below. */
+  /**
+   * Runs one phase and prints its line when it is over. The text of `tell` stands behind the time,
+   * further lines of it below.
+   */
   async phase<T>(title: string, act: () => Promise<T>, tell: (value: T) => string = String, mark: "ok" | "PASS" = "ok"): Promise<T> {
     this.#phase = { title, startedAt: performance.now() };
     const value = await act();
@@ -42,7 +47,7 @@ export class Story {
     this.#phase = null;
   }
 
-  /** The last lines of every part, for whoever looks for the one that did not answer. */
+  /** Prints the last lines of every part, to help a person find the one that did not answer. */
   async testify(): Promise<void> {
     for (const { name, lastLines } of this.#witnesses) {
       const text = (await lastLines().catch((error: unknown) => errorText(error))).trim();

@@ -1,5 +1,6 @@
-// What takes minutes of waiting and nothing else: an agent as it is shipped, with its intervals of half a minute, when its connection falls
-// silent and when NATS is out for ten minutes. Runs beside the other tests, since it costs them nothing.
+// The tests that take minutes of waiting and nothing else: an agent as it is shipped, with its
+// intervals of half a minute, when its connection falls silent and when NATS is out for ten
+// minutes. They run beside the other tests, since they cost them nothing.
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -59,7 +60,7 @@ test(
     await world.statusSays(/the connection is refused: that machine is there/);
     expect(await world.container("web_hello")).toEqual(before);
     expect(await world.agentPid()).toBe(pid);
-    // Each cause is said once, however often it is tried.
+    // The log names each cause once, however often the connection is tried.
     const said = (await world.device.agentEvents()).filter(({ at }) => at >= outMs).map(({ message }) => message);
     expect(said.filter((line) => /connection is refused/.test(line))).toHaveLength(1);
     await world.deviceRelay.listen();

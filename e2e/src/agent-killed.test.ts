@@ -1,8 +1,10 @@
-// The agent is killed at each moment of a swap and of the way back, one by one, and at every other kind of step that a plan may have: when it
-// is about to take it, and again when it has just taken it. systemd starts it again, and it ends in the version that was pushed last, or
-// was gone back to, with no other container touched and none left over. Steps on Podman are caught on their way to Podman's socket, those
-// on the device's disk as their files appear or, where the moment has to be exact, by a pipe in the file's place. The moments are the
-// product's own list, which its planner holds; a kind of step for which none is named here does not compile, and one that is not
+// The agent is killed at each moment of a swap and of the way back, one by one, and at every other
+// kind of step that a plan may have: just before it takes the step, and again just after. systemd
+// starts it again, and it ends in the version that was pushed last, or that it went back to, with
+// no other container touched and none left over. Steps on Podman are caught on their way to
+// Podman's socket. Steps on the device's disk are caught as their files appear or, where the moment
+// has to be exact, by a pipe in the file's place. The moments are the product's own list, which its
+// planner holds. A kind of step for which none is named here does not compile, and one that is not
 // killed at is named below with its reason.
 
 import { once } from "node:events";
@@ -24,7 +26,7 @@ let world: FaultWorld;
 let registry: Registry;
 let podman: Interceptor;
 let untouched: unknown;
-/** Of the version of `web` that was pushed last. */
+/** The image and version of `web` that were pushed last. */
 let image = "";
 let version = "";
 
@@ -34,13 +36,13 @@ beforeAll(async () => {
     beforeAgent: async (device) => {
       registry = await startRegistry({ host: device.hostAddress });
       await device.trustRegistry(registry.address);
-      // It reads whom to trust when it starts.
+      // Podman reads which registries to trust when it starts.
       await device.exec(["systemctl", "--user", "stop", "podman.service"], { user: "iot-agent" });
       podman = await startInterceptor({ listen: device.pathOnHost(PROXY), target: device.podmanSocket });
     },
   });
   await shell("echo 'a secret' | install -m 0640 -g iot-agent /dev/stdin /etc/iot-agent/secrets/key");
-  // There from the first file in them on; to be watched, they have to be there before.
+  // The agent makes these folders with their first file; a watch needs them before.
   await shell(`cd ${STATE} && install --directory --owner=iot-agent --group=iot-agent --mode=0700 swaps start mounts`);
   await world.podman("run", "--detach", "--name", "foreign", world.device.image("1"));
   await world.pushFiles({ "steady.yaml": deployment("steady", [{ name: "hello", image: world.device.image("1"), ports: ["8082:80"] }]) });
@@ -63,7 +65,10 @@ async function bystanders() {
   return (await world.containers()).filter(({ name }) => name === "foreign" || name === "steady_hello");
 }
 
-/** The version that should answers, nothing of another is left, and what the agent does is over. */
+/**
+ * The expected version answers, no container of another is left, and the agent has nothing under
+ * way.
+ */
 async function settled(others: readonly string[] = [], says = /^connected to NATS .*, 2 of 2 deployments running$/m): Promise<void> {
   await world.answers(WEB, `service=hello version=${version}`);
   await eventually(
@@ -83,7 +88,7 @@ async function pushWeb(more: object = {}, others: readonly object[] = []): Promi
   await world.pushFiles({ "web.yaml": deployment("web", [hello, ...others]) });
 }
 
-/** The other of the two images that the device has. */
+/** Pushes the other of the two images that the device has. */
 async function pushOther(more: object = {}, others: readonly object[] = []): Promise<void> {
   version = version === "1" ? "2" : "1";
   image = world.device.image(version);
@@ -92,7 +97,7 @@ async function pushOther(more: object = {}, others: readonly object[] = []): Pro
 
 let pulls = 0;
 
-/** One that only the registry has. */
+/** Pushes an image that only the registry has. */
 async function pushNew(): Promise<void> {
   version = `new-${++pulls}`;
   image = await registry.push(await makeImage({ reference: `hello:${version}`, port: 80 }), `hello:${version}`);
@@ -101,15 +106,18 @@ async function pushNew(): Promise<void> {
 
 type Moment =
   | { readonly method: "GET" | "POST" | "DELETE"; readonly path: RegExp }
-  /** In the agent's folder: first beside its place, then in it; or no longer there. */
+  /** A file in the agent's folder: first beside its place, then in it, or no longer there. */
   | { readonly folder: string; readonly before: RegExp; readonly after: RegExp };
 
 const ofWeb = (deed: string): RegExp => new RegExp(`/containers/web_[^/?]*${deed}(\\?|$)`);
 
-/** Killed at by the moments of a swap and of the way back. */
+/** The moments of a swap and of the way back kill at these. */
 const OF_THE_MOMENTS = ["create", "journal", "stop", "start", "rename", "remove"] as const satisfies readonly StepKind[];
 
-/** Not killed at, for they are no part of a swap: what they do is tested in harmony/podman/test, images.int.test.ts and device-inputs.int.test.ts. */
+/**
+ * No test kills at these, since they are no part of a swap. Tests of what they do are in
+ * harmony/podman/test, images.int.test.ts and device-inputs.int.test.ts.
+ */
 const NO_PART_OF_A_SWAP = {
   repairImage: "comes of damage that Podman reports, and ends before a swap goes on",
   verifyImage: "comes of an image that could not be executed, and changes nothing",
@@ -122,7 +130,7 @@ const NO_PART_OF_A_SWAP = {
 
 type OtherKind = Exclude<StepKind, (typeof OF_THE_MOMENTS)[number] | keyof typeof NO_PART_OF_A_SWAP>;
 
-/** Where each other kind of step can be seen from outside of the agent. */
+/** The place where each other kind of step can be seen from outside of the agent. */
 const MOMENTS: { readonly [Kind in OtherKind]: Moment } = {
   pull: { method: "POST", path: /\/images\/pull/ },
   recordStart: { folder: "start", before: /^web\.new$/, after: /^web$/ },
@@ -130,7 +138,7 @@ const MOMENTS: { readonly [Kind in OtherKind]: Moment } = {
   removeNetwork: { method: "DELETE", path: /\/networks\// },
   createVolume: { method: "POST", path: /\/volumes\/create/ },
   writeMounts: { folder: "mounts", before: /^\.web_/, after: /^web_/ },
-  // Nothing of it is seen before.
+  // Nothing shows before the removal.
   removeMounts: { folder: "mounts", before: /^web_/, after: /^web_/ },
   createSecret: { method: "POST", path: /\/secrets\/create/ },
   removeSecret: { method: "DELETE", path: /\/secrets\// },
@@ -140,11 +148,11 @@ const MOMENTS: { readonly [Kind in OtherKind]: Moment } = {
 
 interface Occasion {
   readonly occasion: string;
-  /** Each is killed at, twice. */
+  /** The agent is killed twice at each. */
   readonly kinds: readonly OtherKind[];
-  /** What has to be so before. */
+  /** Prepares the state that the steps need. */
   readonly prepare?: () => Promise<void>;
-  /** What makes the agent take these steps. */
+  /** Makes the agent take these steps. */
   readonly bring: () => Promise<void>;
   readonly leaves?: readonly string[];
 }
@@ -173,7 +181,7 @@ const OCCASIONS: readonly Occasion[] = [
     prepare: async () => {
       await pushOther({ restart: "no" });
       await settled();
-      // It may be ended with the container.
+      // The exec may end together with the container.
       await world.device.exec(["podman", "exec", "web_hello", "kill", "1"], { user: "iot-agent", allowExitCodes: [0, 137] });
       const hasEnded = async (): Promise<boolean> => (await world.container("web_hello")).state === "exited";
       await eventually(hasEnded, { what: "it has ended", timeoutMs: WAIT_MS });
@@ -187,7 +195,7 @@ async function shell(script: string): Promise<string> {
   return (await world.device.exec(["sh", "-euc", script])).stdout;
 }
 
-/** The agent's process; resolves when systemd has started another. */
+/** Kills the agent's process; resolves when systemd has started another. */
 async function kill(pid: number, clear: () => Promise<unknown> = async () => undefined): Promise<number> {
   process.kill(pid, "SIGKILL");
   await clear();
@@ -196,12 +204,13 @@ async function kill(pid: number, clear: () => Promise<unknown> = async () => und
     return found === pid ? undefined : found;
   };
   const another = await eventually(isAnother, { what: "systemd starts the agent again", timeoutMs: WAIT_MS });
-  // systemd waits longer before each restart; an agent that ran for ten minutes is forgiven, this one at once.
+  // systemd waits longer before each restart. An agent that ran for ten minutes starts afresh; this
+  // one does so at once.
   await world.device.exec(["systemctl", "reset-failed", "iot-agent"]);
   return another;
 }
 
-/** From now on the agent is killed when one of these steps is about to be taken, and when it has been, once each. */
+/** Kills the agent from now on just before each of these steps, and just after it, once each. */
 async function killAtEach(kinds: readonly OtherKind[]): Promise<{ done(): Promise<void> }> {
   let pid = await world.agentPid();
   let killing: Promise<void> = Promise.resolve();
@@ -233,7 +242,7 @@ async function killAtEach(kinds: readonly OtherKind[]): Promise<{ done(): Promis
   };
 }
 
-/** A file of that name was made, renamed or removed in that folder of the agent. */
+/** Resolves when a file of that name is made, renamed or removed in that folder of the agent. */
 function appears(folder: string, name: RegExp): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const watcher = watch(world.device.pathOnHost(join(STATE, folder)), (_event, file) => {
@@ -244,14 +253,17 @@ function appears(folder: string, name: RegExp): Promise<void> {
   return promise;
 }
 
-/** Resolves when the agent is about to take that step, and until it is killed and the way is cleared it gets no further. */
+/**
+ * Resolves when the agent is about to take that step. The agent gets no further until it is killed
+ * and the way is cleared.
+ */
 async function reached({ request }: SwapMoment): Promise<{ clear(): Promise<unknown> }> {
   if (request !== null) {
     const path = new RegExp(`${request.path.replaceAll(".", "\\.")}(\\?|$)`);
     await podman.hold({ ...request, path, when: "before" });
     return { clear: async () => undefined };
   }
-  // What is written there is not flushed, and so never takes the file's place.
+  // The content of a pipe is never flushed, and so never takes the file's place.
   const file = `${STATE}/swaps/web.json.new`;
   await world.device.exec(["mkfifo", file], { user: "iot-agent" });
   const pipe = new Socket({ fd: openSync(world.device.pathOnHost(file), constants.O_RDWR | constants.O_NONBLOCK) });
@@ -273,7 +285,7 @@ const EACH = [
   },
   {
     deed: "the way back",
-    // The first is still of the swap: from there on the journal's next entry is the failure.
+    // The first still belongs to the swap: after it, the journal's next entry is the failure.
     moments: [...swapMoments("web", "hello").slice(5, 6), ...rollBackMoments("web", "hello")],
     bring: () =>
       pushWeb({

@@ -1,4 +1,4 @@
-// The demo as a person starts it: it passes, and however it ends it leaves nothing behind.
+// The demo as a person starts it passes, and leaves nothing behind however it ends.
 
 import { spawn } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
@@ -27,7 +27,7 @@ test("interrupted half-way it says so, exits with 1 and leaves nothing behind", 
 test("the four failures do no harm", { timeout: 180_000 }, async () => {
   const { stdout, exitCode, left } = await demo({ argv: [join(TOP, "iot/scripts/failure-demo.sh")] });
   expect(stdout.match(/^ {2}PASS /gm)).toHaveLength(4);
-  // Of each, how often it was asked and answered.
+  // Each failure says how often it asked and was answered.
   expect(stdout.replaceAll(/\s+/g, " ").match(/ gave (\d+) of \1 answers /g)).toHaveLength(4);
   expect(stdout).toMatch(/^PASS /m);
   expect(exitCode).toBe(0);
@@ -37,7 +37,7 @@ test("the four failures do no harm", { timeout: 180_000 }, async () => {
 interface Demo {
   readonly stdout: string;
   readonly exitCode: number | null;
-  /** Processes that still run and files that still lie there. */
+  /** The processes that still run and the files that still exist. */
   readonly left: readonly string[];
 }
 
@@ -45,7 +45,7 @@ async function demo(options: { argv?: readonly [string]; interruptAt?: string } 
   const folder = await makeTempFolder("demo-test");
   const mark = `DEMO_TEST=${folder.path}`;
   try {
-    // What npm leaves there, if there is something to install first, is not the demo's.
+    // npm's files there, if it has something to install first, are not the demo's.
     const env = { ...process.env, TMPDIR: folder.path, DEMO_TEST: folder.path, NODE_DISABLE_COMPILE_CACHE: "1" };
     const [program, ...args] = options.argv ?? [process.execPath, join(TOP, "e2e/demo/main.ts")];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });

@@ -1,5 +1,6 @@
-// A Score that wants what only the device has, on an agent as it is installed (its unit's sandbox, its user, its configuration): each thing
-// that is missing is told with what to do, each is done as it says, and at the end the service has all of it.
+// A Score needs things that only the device has, on an agent as it is installed (its unit's
+// sandbox, its user, its configuration). The agent says for each missing thing what to do. Each is
+// done as it says, and at the end the service has all of it.
 
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, scoreString } from "@iot/contracts";
@@ -24,7 +25,7 @@ afterAll(async () => {
 });
 
 const sh = async (script: string): Promise<string> => (await device.exec(["sh", "-c", script])).stdout.trim();
-/** Waits until the agent explains it so; its words are taken as one line. */
+/** Waits until the agent's explanation matches; its output is read as one line. */
 const explained = (what: RegExp) =>
   eventually(
     async () => {
@@ -87,7 +88,8 @@ test("each thing that is missing is told with what to do, and all of it done, th
 
 test("Podman's store of secrets that a power cut has damaged is mended by the agent alone, from within its sandbox", async () => {
   const store = "/home/iot-agent/.local/share/containers/storage/secrets";
-  // With the agent, as a cut ends both: neither has read it when it is damaged.
+  // The agent and Podman stop together, as at a power cut: neither has read the file when it is
+  // damaged.
   await sh("systemctl stop iot-agent && systemctl --user --machine=iot-agent@ stop podman.service");
   await sh(`truncate --size=100 ${store}/secrets.json && systemctl start iot-agent`);
   await eventually(() => sh(`ls ${store}/secrets.json.damaged && iot-agent history | grep SecretStoreDamaged`), {

@@ -1,5 +1,6 @@
-// What befalls the device itself: its disks are full, its clock is years wrong until time is synchronised, files of the agent are damaged,
-// Podman's service is killed in the middle of a swap. After each it ends in the version that was pushed last, with nothing left over.
+// Faults of the device itself: its disks are full, its clock is years wrong until time is
+// synchronised, files of the agent are damaged, Podman's service is killed in the middle of a swap.
+// After each it ends in the version that was pushed last, with nothing left over.
 
 import { eventually, loadImage, makeImage, podmanKilledAfterPasta, type Registry, run, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -20,9 +21,9 @@ beforeAll(async () => {
     beforeAgent: async (device) => {
       registry = await startRegistry({ host: device.hostAddress });
       await device.trustRegistry(registry.address);
-      // It reads whom to trust when it starts.
+      // Podman reads which registries to trust when it starts.
       await device.exec(["systemctl", "--user", "stop", "podman.service"], { user: "iot-agent" });
-      // Small disks of their own, which can be filled.
+      // Two small disks of the device's own, which can be filled.
       const mount = (at: string, megabytes: number) =>
         device.exec(["mount", "--mkdir", "-t", "tmpfs", "-o", `size=${megabytes}m,mode=0700,uid=1000,gid=1000`, "disk", at]);
       await mount(STORAGE, 400);
@@ -55,7 +56,7 @@ async function shell(script: string): Promise<string> {
   return (await world.device.exec(["sh", "-euc", script])).stdout;
 }
 
-/** The agent says why, the old version answers, and it goes on when there is room again. */
+/** The agent says why, the old version answers, and the swap goes on when there is room again. */
 async function fullDiskIsTold({ fill, push, says }: { fill: string; push: () => Promise<void>; says: RegExp }): Promise<void> {
   const old = version;
   await world.answers(WEB, `version=${old}`);
@@ -118,7 +119,7 @@ describe("a clock that is years wrong until time is synchronised", () => {
       echo +0d > ${CLOCK}; systemctl daemon-reload`);
   });
   const DAY_MS = 86_400_000;
-  /** By the agent's own clock it is now so many days from what it is: what it recorded last says so. */
+  /** Waits until the agent's own clock is wrong by so many days, as its last record says. */
   const isWrongBy = (days: number): Promise<true> =>
     eventually(
       async () => {
@@ -154,7 +155,7 @@ describe("a clock that is years wrong until time is synchronised", () => {
 describe("in the middle of a swap", () => {
   beforeAll(() => world.answers(WEB, `version=${version}`));
   const ofWeb = (containers: readonly Container[]) => containers.filter(({ name }) => name.startsWith("web_hello"));
-  // Each is so from that moment on, so that none can be missed.
+  // Each phase holds from its moment on, so that none can be missed.
   const phases: { phase: string; isReached: (found: readonly Container[], old: Container, image: string) => boolean }[] = [
     { phase: "the new container is made", isReached: (found, _, image) => found.some((one) => one.image === image) },
     {

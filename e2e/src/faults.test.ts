@@ -1,6 +1,7 @@
-// What befalls a running system, one fault after the other: servers that end, hang, forget or go back, processes that are killed, a
-// power cut, a cable, a person's hand. After each: the right containers run and no other was touched, a push is followed again, and
-// `iot` says how it stands. Three containers share the device: `web`, which is changed; `steady`, a deployment that nothing
+// Faults of a running system, one after the other: servers that end, hang, forget or go back,
+// processes that are killed, a power cut, a cable, a person's hand. After each, the right
+// containers run and no other was touched, a push is followed again, and `iot` says how it stands.
+// Three containers share the device: `web`, which is changed; `steady`, a deployment that no fault
 // here is meant for; and `foreign`, made by hand. Finer faults of each part are in its own tests.
 
 import { cp, rename, rm } from "node:fs/promises";
@@ -11,7 +12,7 @@ import { type Container, FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const STEADY = 8082;
-/** Two rows without a sentence under them, and none about the device. */
+/** Two rows with no sentence under them, and none about the device. */
 const ALL_IS_WELL = /LAST SEEN (\S+ \S+ Running \d+ (s|min) \d s ago ){2}2 of 2 run as desired, 1 device\.$/;
 
 let world: FaultWorld;
@@ -32,7 +33,8 @@ afterAll(() => world?.stop());
 beforeEach(() => {
   startedAtMs = Date.now();
 });
-// Whatever befell: what it was not meant for is still the same, and was not started anew.
+// After every fault, the containers that it was not meant for are the same, and were not started
+// anew.
 afterEach(async () => {
   await settled();
   expect(await bystanders()).toEqual(untouched);
@@ -42,7 +44,10 @@ async function bystanders() {
   return (await world.containers()).filter(({ name }) => name !== "web_hello");
 }
 
-/** The pushed version answers, these containers and no others are there, and `iot status` says that all is well. */
+/**
+ * The pushed version answers, exactly these containers exist, and `iot status` says that all is
+ * well.
+ */
 async function settled(): Promise<void> {
   await world.answers(WEB, `deployment=web service=hello version=${version}`);
   await world.answers(STEADY, "deployment=steady service=hello version=1");
@@ -70,7 +75,7 @@ async function pushOther(): Promise<void> {
   await world.push({ web: [version, WEB] });
 }
 
-/** The same container, not started anew. */
+/** The deed leaves the same container, not started anew. */
 async function staysTheSame(deed: () => Promise<void>): Promise<void> {
   const before = await world.container("web_hello");
   await deed();
@@ -147,7 +152,7 @@ describe("NATS", () => {
 
 describe("the operator", () => {
   test("is killed between a Score and its manifest: the device goes on, and the next operator finishes it", async () => {
-    // The acknowledgement of the Score is on its way while it is killed.
+    // The operator is killed while the acknowledgement of the Score is on its way.
     world.relay.setDelay(400);
     const score = await world.nextWrite(subjects.score(asDeviceId(world.device.id), asDeploymentName("web")));
     const old = version;
@@ -174,7 +179,7 @@ describe("the operator", () => {
       await settled();
     });
     await world.agentSays(/manifest .*cannot be read|InvalidManifest/, startedAtMs);
-    // An operator that is there puts it right at once.
+    // A running operator repairs it at once.
     await staysTheSame(async () => {
       await world.putRaw(subjects.manifest(device), "garbage");
       await settled();
@@ -192,7 +197,7 @@ describe("the agent is killed, systemd starts it again, and the swap is finished
   });
 
   const ofWeb = (containers: readonly Container[]) => containers.filter(({ name }) => name.startsWith("web_hello"));
-  // Each is so from that moment on, so that none can be missed.
+  // Each moment holds from then on, so that none can be missed.
   const moments: { moment: string; isReached: (containers: readonly Container[], old: Container, image: string) => boolean }[] = [
     { moment: "the new container is made", isReached: (found, _, image) => found.some((one) => one.image === image) },
     {
@@ -260,7 +265,7 @@ describe("the device", () => {
     await world.device.powerOn();
     await world.answers(WEB, `version=${version}`);
     await world.answers(STEADY, "version=1");
-    // What is not ours is not started either.
+    // The agent does not start a container that is not ours.
     expect(await world.container("foreign")).toMatchObject({ state: "exited" });
     untouched = await bystanders();
     await world.nats.start();

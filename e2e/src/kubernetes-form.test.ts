@@ -1,5 +1,5 @@
-// `demo.sh --kubernetes --host <device>` against a cluster and a device that already run: it passes, or says in a sentence what is
-// wrong with them.
+// `demo.sh --kubernetes --host <device>` against a cluster and a device that already run passes, or
+// says in a sentence what is wrong with them.
 
 import { chmod, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -67,7 +67,8 @@ test("an agent that does not run is said, and how to start it", async () => {
 });
 
 test("a host that does not answer is said", async () => {
-  // A network of documentation (RFC 5737): nobody has that address. The ssh is the device's: this machine need not have one.
+  // The network is one of documentation (RFC 5737): nobody has that address. The device's ssh is
+  // used: this machine need not have one.
   const ssh = device.execArgv(["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1", "iot-agent@192.0.2.1"]).join(" ");
   const { stdout, exitCode } = await demo({ host: "192.0.2.1", ssh });
 
@@ -79,7 +80,7 @@ async function demo(options: { host?: string; ssh?: string } = {}): Promise<{ st
   const manifest = join(folder.path, "demo-deployment.yaml");
   const yaml = deploymentYaml({ device: device.id, image: device.image("1"), port: 8080 });
   await writeFile(manifest, yaml.replace("name: hello-world\n", "name: hello-world\n  namespace: iot-demo\n"));
-  // In the place of ssh, which has the device's shell run what it is given.
+  // The script stands for ssh, which gives its arguments to the device's shell.
   const ssh = join(folder.path, "enter-device");
   await writeFile(ssh, `#!/bin/sh\nexec ${device.execArgv(["/bin/sh", "-c"], "iot-agent").join(" ")} "$*"\n`);
   await chmod(ssh, 0o755);

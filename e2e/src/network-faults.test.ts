@@ -1,5 +1,7 @@
-// What keeps a device from NATS, one cause after the other: it waits, says in `systemctl status` which cause it is, keeps its containers up,
-// and within ten seconds of the cure runs what was pushed meanwhile. And networks that are there and bad: flapping, lossy, slow, silent.
+// Causes that keep a device from NATS, one after the other. The device waits, names the cause in
+// `systemctl status`, keeps its containers up, and within ten seconds of the cure runs what was
+// pushed meanwhile. Further tests have networks that exist and are bad: flapping, lossy, slow,
+// silent.
 
 import { eventually, makeImage, type Registry, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -20,7 +22,7 @@ beforeAll(async () => {
     beforeAgent: async (device) => {
       registry = await startRegistry({ host: device.hostAddress });
       await device.trustRegistry(registry.address);
-      // It reads whom to trust when it starts.
+      // Podman reads which registries to trust when it starts.
       await device.exec(["systemctl", "--user", "stop", "podman.service"], { user: "iot-agent" });
     },
   });
@@ -32,13 +34,13 @@ afterAll(async () => {
   await registry?.stop();
 });
 
-// Whatever befell: it is over, and what was pushed last runs.
+// After every fault, it is over, and the version pushed last runs.
 afterEach(async () => {
   await world.answers(WEB, `version=${version}`);
   await world.statusSays(/^connected to NATS central\.lan:\d+, 1 of 1 deployment running$/m);
 });
 
-/** Pushed, and written to NATS: as far as it comes without the device. */
+/** Pushes, and waits until it is written to NATS, which is as far as it gets without the device. */
 async function pushOther(): Promise<void> {
   version = version === "1" ? "2" : "1";
   await world.push({ web: [version, WEB] });
@@ -48,12 +50,12 @@ function isCured(cure: () => unknown): Promise<void> {
   return isCuredBy(world, [WEB, `version=${version}`], cure);
 }
 
-/** What the page says, asked on the device itself. */
+/** The content of the page, asked for on the device itself. */
 async function pageOnDevice(port = WEB): Promise<string> {
   return (await world.device.exec(["curl", "--silent", "--max-time", "2", `http://127.0.0.1:${port}/`])).stdout;
 }
 
-/** By a container. */
+/** Looks a name up inside a container. */
 function lookedUp(container: string, name: string): Promise<string> {
   return world.podman("exec", container, "/bin/busybox", "nslookup", name);
 }
@@ -63,7 +65,7 @@ function web(imageVersion: string, more: object): string {
   return deployment("web", services);
 }
 
-/** Two services, which so have a network of their own. */
+/** Two services, which get a network of their own because they are two. */
 function pair(): string {
   const image = world.device.image("1");
   const services = [
@@ -78,13 +80,13 @@ function deployment(name: string, services: readonly object[]): string {
   return JSON.stringify({ apiVersion: "iot.nationtech.io/v1alpha1", kind: "Deployment", metadata: { name }, spec });
 }
 
-/** Who comes without a name is the operator or the command line. */
+/** The operator and the command line connect without a name. */
 function natsUsers(agentPassword: string): string {
   const users = [`{ user: iot-agent, password: "${agentPassword}" }`, `{ user: operator, password: "operator" }`];
   return `authorization { users = [ ${users.join(", ")} ] }\nno_auth_user: operator`;
 }
 
-/** On the device. */
+/** Runs nft on the device. */
 function nft(rules: string): Promise<unknown> {
   return world.device.exec(["nft", "--file", "-"], { stdin: `${rules}\n` });
 }

@@ -1,5 +1,6 @@
-// The demo as an ordinary user has it, with his own rootless Podman as the device. The user's machine is a simulated device: Debian
-// with systemd and Podman, no root, nothing to install, and a container and an image of his own that nobody may touch.
+// The demo as an ordinary user has it, with the user's own rootless Podman as the device. The
+// user's machine is a simulated device: Debian with systemd and Podman, no root, nothing to
+// install, and a container and an image of the user's own that nobody may touch.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -34,14 +35,14 @@ test("it is the device without being asked for, and has nothing of the demo afte
 });
 
 test("interrupted half-way it leaves nothing behind either", async () => {
-  // A session of its own, as a terminal gives it.
+  // The demo gets a session of its own, as from a terminal.
   const argv = device.execArgv(["setsid", "--wait", `${THERE}/iot/scripts/demo.sh`, "--device", "own"], "iot-agent");
   const child = spawn(argv[0] ?? "", argv.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
   let stdout = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   await eventually(() => Promise.resolve(stdout.includes("push a workload")), { what: "a workload is pushed", timeoutMs: 60_000 });
-  // As Ctrl-C does: to the demo, and to everything that it has started.
+  // The signal goes to the demo and to everything that it has started, as Ctrl-C does.
   await asUser(["sh", "-c", 'kill -INT "-$(pgrep --oldest --full e2e/demo/main.ts)"']);
   expect(await ended).toBe(1);
   expect(stdout).toMatch(/FAIL .*interrupted \(SIGINT\)/);
@@ -56,7 +57,7 @@ async function expectOnlyItsOwn(): Promise<void> {
   expect((await processes()).filter((each) => !processesBefore.includes(each))).toEqual([]);
 }
 
-/** Its own session, its container, and what Podman itself keeps. */
+/** The processes of its own session, of its container, and of Podman itself. */
 async function processes(): Promise<string[]> {
   return (await asUser(["ps", "--user", "iot-agent", "--format", "pid=,comm="])).filter((line) => !line.endsWith(" ps"));
 }
@@ -65,7 +66,10 @@ async function asUser(argv: readonly string[]): Promise<string[]> {
   return (await device.exec(argv, { user: "iot-agent" })).stdout.split("\n").filter(Boolean);
 }
 
-/** The checkout as it is here, with what is installed already: there is no registry to install it from. */
+/**
+ * Copies the checkout as it is here, with its installed packages: there is no registry to install
+ * them from.
+ */
 async function bringRepository(): Promise<void> {
   const copy = 'mkdir -p "$1" && tar -C "$0" --exclude=./.git -cf - . | tar -C "$1" -xf -';
   await run(["/bin/sh", "-c", copy, REPOSITORY, device.pathOnHost(THERE)]);

@@ -1,5 +1,5 @@
-// The commands of the documents alone, on a blank device: `iot provision`, install.sh, and a git push. Then a container answers, and
-// neither command finds anything left to do.
+// Runs only the commands of the documents on a blank device: `iot provision`, install.sh, and a git
+// push. Then a container answers, and neither command finds anything left to do.
 
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -86,7 +86,7 @@ test("from the shop to a running container", async () => {
     timeoutMs: WAIT_MS,
   });
   expect(await asAgent("podman", "ps", "--format", "{{.Names}}")).toBe("hello-world_hello");
-  // As provisioning has set it, or no container would start without its cable.
+  // Provisioning has set these options; without them no container would start without its cable.
   expect(await asAgent("pgrep", "--list-full", "pasta")).toContain(" -a 10.0.2.0 -n 24 -g 10.0.2.2");
 });
 
@@ -118,7 +118,7 @@ function flags(values: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
-/** As the manual has it, with what the test's own network adds. */
+/** Provisions as the manual says, with what the test's own network adds. */
 function provision(...args: readonly string[]): Promise<RunResult> {
   const { address: host, user, identityFile: identity, knownHostsFile } = device;
   const access = flags({ host, user, identity, "known-hosts": knownHostsFile, "device-id": DEVICE_ID, "ssh-key": `${identity}.pub` });
@@ -143,7 +143,7 @@ interface InTerminal {
   readonly exitCode: number | null;
 }
 
-/** As a person runs it, who types the answer whenever the prompt is there. */
+/** Runs it in a terminal, like a person who types the answer whenever the prompt is there. */
 function inTerminal(argv: readonly string[], { prompt, answer }: { prompt: string; answer: string }): Promise<InTerminal> {
   const { promise, resolve, reject } = Promise.withResolvers<InTerminal>();
   const child = spawn("script", ["--quiet", "--return", "--command", argv.join(" "), "/dev/null"], { timeout: 200_000 });
@@ -158,7 +158,7 @@ function inTerminal(argv: readonly string[], { prompt, answer }: { prompt: strin
   return promise;
 }
 
-/** What the device answers to the commands of the manual's "Verify". */
+/** The device's answers to the commands of the manual's "Verify". */
 async function answersOfTheManual(): Promise<readonly string[]> {
   const manual = await readFile(join(TOP, "docs/iot/pi-provisioning-manual.md"), "utf8");
   const commands = /^## Verify\n.*?^```sh\n(.*?)^```$/ms.exec(manual)?.[1] ?? "";

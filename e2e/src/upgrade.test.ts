@@ -1,7 +1,9 @@
-// A device of v0.1.0 gets the agent of this tree by dpkg while its containers run, and then goes back to v0.1.0. Each time there are a
-// deployment that is as it should be, one that a person holds, one that was gone back from, and two on trial. The other agent takes all of
-// them over as they are: no container is touched, the journal is what it was, nothing is planned. Then the two trials end as their Scores say: their health check
-// passes on a file in the container, and the one that may end does so when it finds another.
+// A device of v0.1.0 gets the agent of this tree by dpkg while its containers run, and then goes
+// back to v0.1.0. Each time there are five deployments: one that runs as it should, one that a
+// person holds, one that went back, and two on trial. The other agent takes all of them over as
+// they are: it touches no container, the journal stays as it was, and nothing is planned. Then the
+// two trials end as their Scores say: their health check passes on a file in the container, and the
+// one that may end does so when it finds another.
 
 import { agentPackageOfCommit, agentPackageOfTree, eventually, FIRST_RELEASE, makeTempFolder, run, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -45,7 +47,7 @@ const CHANGES: Readonly<Partial<Record<Name, object>>> = {
   fails: { ...ON_TRIAL, entrypoint: UNTIL_A_FILE_IS_THERE, restart: "no" },
 };
 
-/** Before the other agent comes, and after. */
+/** The phases before the other agent comes, and after. */
 const PREPARED: Readonly<Record<Name, string>> = {
   steady: "Running",
   held: "Held",
@@ -62,7 +64,7 @@ function file(name: Name, leg: string, version: "1" | "2"): readonly [path: stri
   return [`${name}.yaml`, JSON.stringify({ apiVersion: "iot.nationtech.io/v1alpha1", kind: "Deployment", metadata: { name }, spec })];
 }
 
-/** Of a deployment's containers, or of all: which they are, and since when. */
+/** The containers of one deployment, or of all: their ids, and since when each runs. */
 async function lives(name = ""): Promise<readonly string[]> {
   const format = "{{.Names}} {{.ID}} {{.Pid}} {{.StartedAt}} {{.State}}";
   const listed = await world.podman("ps", "--all", "--no-trunc", "--filter", `name=^${name}`, "--format", format);
@@ -73,7 +75,7 @@ async function shell(script: string): Promise<string> {
   return (await world.device.exec(["sh", "-c", script])).stdout.trim();
 }
 
-/** As it lies on the device's disk. */
+/** The journal as it lies on the device's disk. */
 const journal = (): Promise<string> => shell('cd /var/lib/iot-agent/swaps && for file in *; do echo "$file: $(cat "$file")"; done');
 
 async function recordOf(name: Name): Promise<z.output<typeof SwapRecord> | null> {
@@ -81,12 +83,12 @@ async function recordOf(name: Name): Promise<z.output<typeof SwapRecord> | null>
   return text === "" ? null : SwapRecord.parse(JSON.parse(text));
 }
 
-/** What happened on the device, as the agent tells a person. */
+/** The agent's history of the device, as a person reads it. */
 async function history(): Promise<readonly string[]> {
   return (await shell("iot-agent history")).split("\n");
 }
 
-/** What the agent that runs makes of each. */
+/** The running agent's explanation of each. */
 async function explained(): Promise<readonly object[]> {
   const answers = NAMES.map(async (name) => {
     const { report, planned } = Explanation.parse(JSON.parse(await shell(`iot-agent explain --json ${name}`)));
@@ -95,7 +97,7 @@ async function explained(): Promise<readonly object[]> {
   return Promise.all(answers);
 }
 
-/** With nothing to do. */
+/** Expects nothing planned. */
 function inPhase(phaseOf: (name: Name) => string): readonly object[] {
   return NAMES.map((name) => ({ name, phase: phaseOf(name), planned: [] }));
 }
@@ -104,7 +106,10 @@ function until(what: string, assertion: () => Promise<void>): Promise<true> {
   return eventually(() => assertion().then((): true => true), { what, timeoutMs: WAIT_MS, intervalMs: 200 });
 }
 
-/** Two deployments whose second version is on trial, one whose has failed, and two with a single version, of which one is held. */
+/**
+ * Prepares two deployments whose second version is on trial, one whose has failed, and two with a
+ * single version, of which one is held.
+ */
 async function prepare(leg: string): Promise<void> {
   const push = (names: readonly Name[], version: "1" | "2"): Promise<void> =>
     world.pushFiles(Object.fromEntries(names.map((name) => file(name, leg, version))));

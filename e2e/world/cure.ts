@@ -1,11 +1,11 @@
-// How soon a device that was kept from something follows when it no longer is.
+// Measures how soon a device follows again once the cause that kept it from NATS is gone.
 
 import { expect } from "vitest";
 import type { FaultWorld } from "./fault-world.ts";
 
 const CURED_WITHIN_MS = 10_000;
 
-/** From the moment of the cure until that page, of what was pushed meanwhile, is there. */
+/** The time from the cure until that page, of a version pushed meanwhile, is there. */
 export async function isCuredBy(world: FaultWorld, page: readonly [port: number, text: string], cure: () => unknown): Promise<void> {
   await cure();
   const startedMs = Date.now();

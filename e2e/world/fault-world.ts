@@ -1,6 +1,7 @@
-// The whole system for the faults' journey, every part real and each by itself to be ended and brought back: a repository whose push
-// tells the operator, the operator as a process, NATS, and the bundled agent under systemd on a simulated device. What is looked at
-// is what a person would: the page, `podman ps` on the device, `iot explain`, the journal.
+// The whole system for the faults' journey. Every part is real and can be ended and brought back by
+// itself: a repository that notifies the operator of each push, the operator as a process, NATS,
+// and the bundled agent under systemd on a simulated device. The tests look at what a person would
+// look at: the page, `podman ps` on the device, `iot explain`, the journal.
 
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { request } from "node:http";
@@ -35,17 +36,17 @@ export interface Container {
   readonly name: string;
   readonly image: string;
   readonly state: string;
-  /** Another when the container is another, or was started again. */
+  /** It differs when the container is another, or was started again. */
   readonly life: string;
 }
 
 const Listed = z.object({ Id: z.string(), Names: z.array(z.string()), Image: z.string(), State: z.string(), StartedAt: z.number() });
 
 export interface WorldOptions extends SimulatedDeviceOptions {
-  /** The agent goes to NATS itself by its address, or by name through a relay. */
+  /** The agent reaches NATS directly by its address, or by name through a relay. */
   readonly through?: "address" | "name";
   readonly natsConfig?: string;
-  /** Of the agent's status and relist: two seconds unless told. */
+  /** The intervals of the agent's status and relist; the default is two seconds. */
   readonly intervals?: "short" | "as shipped";
   /** Further sections of the agent's configuration. */
   readonly agentConfig?: string;
@@ -56,9 +57,9 @@ export class FaultWorld {
   readonly device: SimulatedDevice;
   readonly nats: NatsServer;
   readonly repository: GitRepository;
-  /** Between the operator and NATS. */
+  /** Stands between the operator and NATS. */
   readonly relay: Relay;
-  /** Between the device and NATS, where the agent was told to look a name up (`through: "name"`). */
+  /** Stands between the device and NATS, where the agent looks a name up (`through: "name"`). */
   readonly deviceRelay: Relay;
   readonly #nameServer: NameServer | null;
   readonly #stack: AsyncDisposableStack;
@@ -100,7 +101,7 @@ export class FaultWorld {
       IOT_GIT_URL: repository.url,
       IOT_SOURCE_ID: "git:faults",
       IOT_HTTP_PORT: String(port),
-      // Killed, it leaves its copy of the repository behind.
+      // A killed operator leaves its copy of the repository behind.
       TMPDIR: folder.path,
     };
     const world = new FaultWorld({ device, nats, repository, relay, deviceRelay, nameServer }, operatorEnv, stack.move());
@@ -117,7 +118,7 @@ export class FaultWorld {
     return world;
   }
 
-  /** There where the agent goes by name. */
+  /** It exists where the agent connects by name. */
   get nameServer(): NameServer {
     if (this.#nameServer === null) throw new Error("nobody looks names up here: the world was started with the address");
     return this.#nameServer;
@@ -128,7 +129,7 @@ export class FaultWorld {
     await this.#stack.disposeAsync();
   }
 
-  /** Resolves when it answers over HTTP: NATS need not be there. */
+  /** Resolves when it answers over HTTP; NATS need not run. */
   async startOperator(): Promise<void> {
     this.#operator = await startServerProcess({
       name: "iot-operator",
@@ -146,7 +147,10 @@ export class FaultWorld {
     return this.#operator?.log() ?? "";
   }
 
-  /** A commit with these deployments, as `name: [version, port]`; null removes one. The images are the device's own unless told. */
+  /**
+   * Pushes a commit with these deployments, as `name: [version, port]`; null removes one. The
+   * default images are the device's own.
+   */
   async push(
     deployments: Readonly<Record<string, readonly [version: string, port: number] | null>>,
     imageOf: (version: string) => string = this.device.image,
@@ -196,7 +200,7 @@ export class FaultWorld {
     return this.#asUser(["podman", ...args]);
   }
 
-  /** Of the user's own manager. */
+  /** Runs systemctl for the user's own manager. */
   userSystemctl(...args: readonly string[]): Promise<string> {
     return this.#asUser(["systemctl", "--user", ...args]);
   }
@@ -205,7 +209,7 @@ export class FaultWorld {
     return (await this.device.exec(argv, { user: "iot-agent" })).stdout.trim();
   }
 
-  /** As Podman's API has them: fast enough to catch a swap half-way. */
+  /** The containers from Podman's API, which is fast enough to catch a swap half-way. */
   async containers(): Promise<readonly Container[]> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const asked = request({ socketPath: this.device.podmanSocket, path: "/v5.0.0/libpod/containers/json?all=true" }, (response) => {
@@ -230,7 +234,7 @@ export class FaultWorld {
     return found;
   }
 
-  /** Waits until the command line tool tells this; its words are taken as one line. */
+  /** Waits until the output of the command line tool matches; it is read as one line. */
   async iotSays(args: readonly string[], pattern: RegExp): Promise<void> {
     const argv = [process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), ...args];
     await eventually(
@@ -273,8 +277,8 @@ export class FaultWorld {
   }
 
   /**
-   * The agent's process as this machine sees it: to kill it at once, unlike `systemctl kill`. Its next restart is as after ten quiet
-   * minutes, without the back-off of the ends that came before.
+   * The agent's process as this machine sees it: to kill it at once, unlike `systemctl kill`. Its
+   * next restart is as after ten quiet minutes, without the back-off of earlier ends.
    */
   async agentPid(): Promise<number> {
     const pid = await this.#findAgent();
@@ -298,14 +302,16 @@ export class FaultWorld {
     );
   }
 
-  /** Puts bytes into a bucket past all checks. */
+  /** Writes bytes into a bucket past all checks. */
   async putRaw(subject: string, bytes: string): Promise<void> {
     const messaging = await this.#connect();
     await messaging.connection.request(subject, bytes);
     await messaging.close();
   }
 
-  /** Listens from when this is resolved; `written` when the next write to that subject has been made. */
+  /**
+   * Listens once this has resolved; `written` resolves when the next write to that subject is made.
+   */
   async nextWrite(subject: string): Promise<{ readonly written: Promise<void> }> {
     const messaging = await this.#connect();
     const written = Promise.withResolvers<void>();

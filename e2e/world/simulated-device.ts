@@ -1,4 +1,4 @@
-// A simulated device as the demo's: the agent is installed there as on a Pi (install-agent.ts).
+// A simulated device for the demo: the agent is installed there as on a Pi (install-agent.ts).
 
 import { type Device, eventually, loadImage, makeImage, run, startDevice } from "@iot/testkit";
 import { agentConfig } from "./agent-config.ts";
@@ -24,7 +24,7 @@ export interface SimulatedDevice
     > {}
 
 export interface SimulatedDeviceOptions {
-  /** The path of a Debian package; the agent of this tree unless told. */
+  /** The path of a Debian package; the default is the agent of this tree. */
   readonly agentPackage?: string;
 }
 

@@ -1,5 +1,6 @@
-// What is begun on a reconciled device before its power is cut, and the wait for the moment. The phase's beginning is seen in the
-// device's files as they change, which costs the emulated processor nothing; the cut's delay counts from there.
+// Begins something on a reconciled device before its power is cut, and waits for the moment. It
+// sees the phase's beginning in the device's files as they change, which costs the emulated
+// processor nothing. The cut's delay counts from there.
 
 import type { Registry } from "@iot/testkit";
 import type { Machine } from "./machine.ts";
@@ -22,9 +23,12 @@ const STATE = "/var/lib/iot-agent";
 const STORAGE = "/home/iot-agent/.local/share/containers/storage";
 
 export interface Begun {
-  /** Whether what begins the phase came in time. */
+  /** Whether the phase began in time. */
   readonly begun: boolean;
-  /** What was still being published: it goes on while the power goes, and is to be waited for before the device is judged. */
+  /**
+   * Resolves when publishing is over. It goes on while the power goes; wait for it before judging
+   * the device.
+   */
   readonly published: Promise<void>;
 }
 
@@ -66,16 +70,16 @@ async function after(cut: Cut, watching: Promise<Watch>, act: () => Promise<void
 }
 
 interface Watch {
-  /** Whether what it waits for came in time. */
+  /** Whether the awaited file came in time. */
   readonly seen: Promise<boolean>;
 }
 
-/** Resolves when the watch of that folder stands. */
+/** Resolves when the watch of that folder is set. */
 async function watch(machine: Machine, folder: string, name: RegExp): Promise<Watch> {
   const standing = Promise.withResolvers<void>();
   const seen = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => seen.resolve(false), BEGIN_TIMEOUT_MS);
-  // As the agent itself would make it.
+  // The folder is made as the agent itself would make it.
   await machine.shell.run(`[ -d ${folder} ] || install --directory --mode=0700 --owner=iot-agent --group=iot-agent ${folder}`);
   await machine.watcher.follow(`perl -e '${WATCH}' ${folder}`, (line) => {
     if (line === "standing") standing.resolve();
@@ -87,7 +91,10 @@ async function watch(machine: Machine, folder: string, name: RegExp): Promise<Wa
   return { seen: seen.promise };
 }
 
-/** Prints the names that are made, moved or removed in a folder. The device has no inotify-tools, but Perl, which can call the kernel. */
+/**
+ * Prints the names that are made, moved or removed in a folder. The device has no inotify-tools,
+ * but Perl, which can call the kernel.
+ */
 const WATCH = [
   "$| = 1",
   "my ($init, $add) = `uname -m` =~ /aarch64/ ? (26, 27) : (294, 254)",

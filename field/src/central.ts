@@ -1,5 +1,6 @@
-// The central parts of a run, all real: NATS, a registry, a git repository whose push tells the operator, and the operator. They are
-// one for all devices of the run. Each device has two deployments of its own, of one service each, whose page names the version.
+// Starts the central parts of a run, all real: NATS, a registry, a git repository that notifies the
+// operator of each push, and the operator. All devices of the run share them. Each device has two
+// deployments of its own, of one service each, whose page names the version.
 
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
@@ -21,13 +22,13 @@ import { DEVICE_NETWORK } from "./device-root.ts";
 const TOP = join(import.meta.dirname, "../..");
 
 export interface Central {
-  /** As the device sees them. */
+  /** The addresses as the device sees them. */
   readonly natsUrl: string;
   readonly registryAddress: string;
   readonly registry: Registry;
   /** Gives the reference that goes into a Score. */
   pushImage(options: { readonly version: string; readonly ballastMegabytes?: number }): Promise<string>;
-  /** One commit and push, by deployment. Deployments that are not named stay. */
+  /** Makes one commit and push, by deployment. Deployments that are not named stay. */
   publish(device: string, workloads: Readonly<Record<string, Omit<Workload, "device" | "name">>>): Promise<void>;
   /** The last status of a device that came after that time, by this machine's clock. */
   status(device: string, sinceMs: number): DeviceStatus | null;
@@ -86,7 +87,7 @@ export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Ce
       await registry.push(image, name);
       return `${registryAddress}/${name}`;
     },
-    // One work tree for all devices: one push after the other.
+    // All devices share one work tree, so pushes run one after the other.
     publish: (device, workloads) => {
       const published = last.then(async () => {
         const files = Object.entries(workloads).map(([name, workload]): [string, string] => [
@@ -113,11 +114,14 @@ export interface Workload {
   readonly name: string;
   readonly image: string;
   readonly port: number;
-  /** Fields of its one service besides. */
+  /** Further fields of its one service. */
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** With a volume. Two devices may not have a deployment of one name, so it carries the device. As JSON, which is YAML. */
+/**
+ * The Deployment, with a volume. Two devices may not have a deployment of one name, so its name
+ * carries the device. The text is JSON, which is YAML.
+ */
 function yaml({ device, name, image, port, more = {} }: Workload): string {
   const service = { name: "page", image, ports: [`${port}:80`], volumes: ["data:/data"], stopTimeoutSeconds: 10, ...more };
   const score = { type: "PodmanV0", data: { services: [service] } };

@@ -1,6 +1,6 @@
-// The image from which the disks of a run are copied: the device's root with the agent installed as a person would install it, made
-// into an ext4 file system with the journal that mkfs gives it. Made anew for each run, for the agent is another after
-// each commit.
+// Makes the image from which the disks of a run are copied: the device's root with the agent
+// installed as a person would install it, as an ext4 file system with the journal that mkfs gives
+// it. It is made anew for each run, since the agent differs after each commit.
 
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -1,5 +1,6 @@
-// One device through its cuts, one after the other on the same disk: reconciled, something begun, the power cut in the midst of it,
-// booted again and judged. After a cut that failed its judgement, what can tell why is kept, and the next one starts from a new disk.
+// Takes one device through its cuts, one after the other on the same disk: it is reconciled,
+// something is begun, the power is cut in the midst of it, and it is booted again and judged. After
+// a cut that failed its judgement the evidence is kept, and the next cut starts from a new disk.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,27 +18,33 @@ import type { CutRecord } from "./record.ts";
 export interface LaneOptions {
   readonly architecture: Architecture;
   readonly root: DeviceRoot;
-  /** The image that a new disk is a copy of. */
+  /** The image that a new disk is copied from. */
   readonly image: string;
   /** The package that is installed on it. */
   readonly agent: string;
   readonly central: Central;
   readonly device: string;
   readonly folder: string;
-  /** Where what tells of a failure is kept. */
+  /** The folder for the evidence of a failure. */
   readonly evidence: string;
   readonly seed: number;
   say(text: string): void;
 }
 
-/** How long an emulated device may take on a machine that does other things too; an emulated arm64 takes three times as long. */
+/**
+ * The time that an emulated device may take on a machine that does other things too; an emulated
+ * arm64 takes three times as long.
+ */
 const TIMEOUTS = {
   amd64: { loginMs: 240_000, answerMs: 240_000, reconcileMs: 300_000, settleMs: 60_000 },
   arm64: { loginMs: 720_000, answerMs: 720_000, reconcileMs: 900_000, settleMs: 180_000 },
 } as const;
 
 const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
-/** Of the device. A version has one, and the next the other, so that Podman's store of secrets is written at each change. */
+/**
+ * Secrets of the device. One version has the first, and the next version the other, so that each
+ * change writes Podman's store of secrets.
+ */
 const SECRETS = ["even", "odd"] as const;
 
 type Name = keyof typeof DEVICE_PORTS;
@@ -55,7 +62,10 @@ export class DeviceLane {
   readonly #ports: Readonly<Record<Name, number>>;
   #disk: Disk | undefined;
   #running: Running | undefined;
-  /** The newest version that was published, and before it the one that ran: what may answer until all is reconciled. */
+  /**
+   * The newest version that was published, and before it the one that ran. Either may answer until
+   * all is reconciled.
+   */
   #wanted: Record<Name, string> = { web: "", pump: "" };
   #acceptable: Record<Name, string[]> = { web: [], pump: [] };
   #versions = 0;
@@ -71,14 +81,14 @@ export class DeviceLane {
     return new DeviceLane(options, { web: await freePort(), pump: await freePort() });
   }
 
-  /** Judged; the device then runs and is reconciled, or has been given up. */
+  /** Judges one cut. The device then runs and is reconciled, or has been given up. */
   async cut(cut: Cut): Promise<CutRecord> {
     if (this.#running === undefined) await this.#startAnew();
     const { begun, published } = await this.#doUntilTheCut(cut);
     const disk = await this.#cutNow(cut);
     await published;
     const fsck = checkFileSystem(this.#newestDisk().path, this.#options.folder);
-    // It is waited for below; were the boot to fail before, its own failure is the one to tell.
+    // fsck is awaited below. If the boot fails before, the boot's own failure is the one to report.
     fsck.catch(() => undefined);
     await this.#boot();
     const found = await this.#look();
@@ -238,14 +248,14 @@ export class DeviceLane {
     }
   }
 
-  /** What was replaced is taken away after the new one has proved itself. */
+  /** Replaced containers and images are removed after the new ones have proved themselves. */
   async #waitUntilSettled(): Promise<void> {
     const { machine } = this.#device();
     const isSettled = async (): Promise<true> => {
       const containers = await observeContainers(machine.shell);
       return containers.length === NAMES.length || Promise.reject(new Error(`there are ${containers.length} containers`));
     };
-    // The judge says what is too much.
+    // The judge reports what is left over.
     await eventually(isSettled, { what: "settled", timeoutMs: this.#timeouts.settleMs, intervalMs: 2_000 }).catch(() => undefined);
   }
 
@@ -307,7 +317,10 @@ export class DeviceLane {
   }
 }
 
-/** What the agent adds to a service: a file that each version has anew, and a secret as a file and in the environment. */
+/**
+ * Adds to a service what the agent provides: a file that each version has anew, and a secret as a
+ * file and in the environment.
+ */
 function withInputs(version: string): Readonly<Record<string, unknown>> {
   const secret = SECRETS[Number(/\d+$/.exec(version)?.[0]) % SECRETS.length];
   return {
@@ -346,7 +359,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** null when it takes longer, or does not come. */
+/** Returns null when it takes longer, or fails. */
 async function within<Value>(promise: Promise<Value>, ms: number): Promise<Value | null> {
   const { promise: late, resolve } = Promise.withResolvers<null>();
   const timer = setTimeout(() => resolve(null), ms);

@@ -1,8 +1,9 @@
-// The system on the disk of an emulated device: Debian trixie with the packages of a real one and its kernel.
-// Made once an architecture by mmdebstrap and kept unpacked in the cache; device-disk.ts installs the agent and makes a disk of it. What is idle on such a
-// machine is masked, because an emulated processor boots twenty times slower than a real one: no udev (the devices are known), no
-// network manager (one address), no sshd (the console is a serial shell). systemd, journald, logind, the user's manager and
-// Podman are as on a Pi.
+// Makes the system on the disk of an emulated device: Debian trixie with the packages of a real one
+// and its kernel. mmdebstrap makes it once for an architecture, and it is kept unpacked in the
+// cache; device-disk.ts installs the agent and makes a disk of it. Units that such a machine does
+// not need are masked, because an emulated processor boots twenty times slower than a real one: no
+// udev (the devices are known), no network manager (one address), no sshd (the console is a serial
+// shell). systemd, journald, logind, the user's manager and Podman are as on a Pi.
 
 import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -19,7 +20,7 @@ export interface DeviceRoot {
 /** The device's own address, and the host as it sees it, in the network that qemu makes for it. */
 export const DEVICE_NETWORK = { subnet: "10.77.0.0/24", device: "10.77.0.15", host: "10.77.0.2" } as const;
 
-/** What a system needs enabled besides its own, with EMULATED_FILES. */
+/** The units that a system needs enabled besides its own, with EMULATED_FILES. */
 export const EMULATED_UNITS = [
   "field-shell@hvc0.service",
   "field-shell@hvc1.service",
@@ -27,14 +28,17 @@ export const EMULATED_UNITS = [
   "console-getty.service",
 ] as const;
 
-/** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
+/**
+ * It changes whenever the code below changes, so that an older root in the cache is not taken for
+ * this one.
+ */
 const RECIPE = "2";
 
 const PACKAGES =
   "systemd,systemd-sysv,udev,kmod,dbus,dbus-user-session,libpam-systemd,podman,crun,uidmap,passt,slirp4netns,netavark,aardvark-dns," +
   "nftables,openssh-server,curl,jq,iproute2,ca-certificates,catatonit,sudo,busybox-static";
 
-/** Under emulation every package is configured by an emulated dpkg. */
+/** Under emulation an emulated dpkg configures every package. */
 const BOOTSTRAP_TIMEOUT_MS = 60 * 60_000;
 
 export async function deviceRoot(architecture: Architecture): Promise<DeviceRoot> {
@@ -43,7 +47,10 @@ export async function deviceRoot(architecture: Architecture): Promise<DeviceRoot
   return { root: join(folder, "root"), kernel: join(folder, "kernel"), initrd: join(folder, "initrd") };
 }
 
-/** The slow half, by itself: a change of the settings below must not cost another quarter of an hour. */
+/**
+ * The slow half is a part by itself, so that a change of the settings below does not cost another
+ * quarter of an hour.
+ */
 async function installPackages(architecture: Architecture, into: string): Promise<void> {
   await assertHostCan(architecture);
   const hook = join(into, "fetch-kernel");
@@ -55,7 +62,8 @@ async function installPackages(architecture: Architecture, into: string): Promis
   await rm(hook);
 }
 
-// The kernel is unpacked and not installed: its scripts would make an initramfs, and its own is smaller.
+// The kernel is unpacked and not installed: its scripts would make an initramfs, and the suite's
+// own is smaller.
 const FETCH_KERNEL = `#!/bin/sh
 set -eu
 root=$1 meta=$2
@@ -82,7 +90,7 @@ async function canRun(architecture: Architecture): Promise<boolean> {
   return (await run(["arch-test", architecture], { allowExitCodes: [0, 1] })).exitCode === 0;
 }
 
-/** What systemd-binfmt does at boot; a machine without systemd has it undone. */
+/** Does what systemd-binfmt does at boot, for a machine that does not run systemd. */
 async function registerEmulator(architecture: Architecture): Promise<void> {
   const place = "/proc/sys/fs/binfmt_misc";
   if (!(await readdir(place)).includes("register")) await run(["mount", "-t", "binfmt_misc", "binfmt_misc", place]);
@@ -114,7 +122,7 @@ async function makeRoot(packages: string, into: string): Promise<void> {
   await inRoot(["systemctl", "mask", "--quiet", ...IDLE_UNITS]);
 }
 
-/** No more than the driver of the disk, which Debian's kernel has as a module. */
+/** The initrd holds only the driver of the disk, which Debian's kernel has as a module. */
 async function makeInitrd(root: string, modules: string, into: string): Promise<void> {
   const folder = join(into, "initrd-files");
   for (const name of ["bin", "dev", "root"]) await mkdir(join(folder, name), { recursive: true });
@@ -140,7 +148,7 @@ async function mask(path: string): Promise<void> {
   await run(["ln", "-s", "/dev/null", path]);
 }
 
-/** What any system needs to be booted by machine.ts. */
+/** The files that any system needs to be booted by machine.ts. */
 export const EMULATED_FILES: Readonly<Record<string, string>> = {
   "etc/hostname": "device\n",
   "etc/hosts": "127.0.0.1 localhost device\n",
@@ -162,7 +170,8 @@ ExecStart=/bin/sh -c 'set -- /sys/class/net/e*; link=$\${1##*/}; ip address add 
 [Install]
 WantedBy=multi-user.target network-online.target
 `,
-  // The suite's hands on the device: a root shell on each of two ports of its own, there as early as anything.
+  // The suite acts on the device through these: a root shell on each of two ports of its own, as
+  // early as possible.
   "etc/systemd/system/field-shell@.service": `[Unit]
 Description=Shell of the field suite on %i
 DefaultDependencies=no
@@ -181,9 +190,9 @@ WantedBy=sysinit.target
 
 const FILES: Readonly<Record<string, string>> = {
   ...EMULATED_FILES,
-  // As provisioning writes it; 10.0.2.0 is what a container sees.
+  // The options are those that provisioning writes; a container sees 10.0.2.0.
   "etc/containers/containers.conf": `[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n`,
-  // What a crash leaves is read after each cut, so everything that was said has to reach the disk.
+  // The suite reads after each cut what a crash left, so every log line has to reach the disk.
   "etc/systemd/journald.conf.d/field.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=64M\nRateLimitIntervalSec=0\nSyncIntervalSec=5s\n",
 };
 

@@ -1,7 +1,8 @@
-// The disk of an emulated device, and what a power cut leaves of it. While the device runs, qemu writes into an overlay and, beside
-// it, into a log of every write and flush. After a cut the disk is made of the log: what was written before the last flush is
-// there for certain, and of what came after it a seeded part is lost, as in the cache of an SD card. After a shutdown all is there.
-// The log's format is that of the kernel's dm-log-writes, read in write-log.ts.
+// The disk of an emulated device, and the state in which a power cut leaves it. While the device
+// runs, qemu writes into an overlay and, beside it, into a log of every write and flush. After a
+// cut the disk is made from the log: writes before the last flush are there for certain, and a
+// seeded part of the later ones is lost, as in the cache of an SD card. After a shutdown all is
+// there. The log's format is that of the kernel's dm-log-writes, read in write-log.ts.
 
 import { open, rm, stat } from "node:fs/promises";
 import { constants } from "node:fs";
@@ -17,13 +18,16 @@ export interface Disk {
 }
 
 export interface MountedDisk {
-  /** From here on a cut may fall: what was written so far was seen to be there, and no cut is put before it. */
+  /**
+   * Allows cuts from here on: everything written so far was seen to be there, and no cut falls
+   * before it.
+   */
   mark(): Promise<void>;
-  /** For qemu's -blockdev; the last one's node is `disk`. */
+  /** Arguments for qemu's -blockdev; the last one's node is `disk`. */
   readonly blockdevs: readonly string[];
   /**
-   * After the end of qemu: brings the disk to where a cut left it. `keep` is the share of unflushed writes that survive; with 1 the disk
-   * is as qemu left it.
+   * Runs after the end of qemu: brings the disk to the state in which a cut left it. `keep` is the
+   * share of unflushed writes that survive; with 1 the disk is as qemu left it.
    */
   settle(keep: number, random: Random): Promise<SettledDisk>;
 }
@@ -31,12 +35,12 @@ export interface MountedDisk {
 export interface SettledDisk {
   readonly writes: number;
   readonly flushes: number;
-  /** Writes after the last flush, and how many of them were lost. */
+  /** The number of writes after the last flush, and how many of them were lost. */
   readonly unflushed: number;
   readonly lost: number;
 }
 
-/** A disk in that folder, as a copy of an image. */
+/** Makes a disk in that folder, as a copy of an image. */
 export async function copyDisk(image: string, folder: string): Promise<Disk> {
   const path = join(folder, "disk.raw");
   await run(["cp", "--sparse=always", image, path]);

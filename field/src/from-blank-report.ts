@@ -1,45 +1,49 @@
-// What came of a blank image and the documents' commands: judged command by command, and told as a page of docs/field/. Pure.
+// Judges a run of the documents' commands on a blank image, command by command, and words it as a
+// page of docs/field/. Pure.
 
 import type { Run } from "./record.ts";
 
-/** What the document says of a command. */
+/** The document's promise about a command. */
 export interface Expectation {
-  /** As the document has it. */
+  /** The command as the document has it. */
   readonly command: string;
   readonly prints: RegExp;
-  /** Only 0 unless told. */
+  /** The default is only 0. */
   readonly exitCodes?: readonly number[];
 }
 
-/** A command that was typed, and what came of it. */
+/** A command that was typed, and its result. */
 export interface Typed {
   readonly command: string;
   readonly tookMs: number;
   readonly exitCode: number;
   /** Standard output, then standard error. */
   readonly printed: string;
-  /** In what it is not as the document says; null: it is. */
+  /** The difference from what the document says; null: none. */
   readonly failure: string | null;
 }
 
 export interface FromBlank {
   readonly run: Run;
-  /** Of the repository. */
+  /** The commit of the repository. */
   readonly commit: string;
   readonly firstLoginMs: number | null;
   readonly typed: readonly Typed[];
-  /** From the push to `Running` in the fleet's status and a page with HTTP 200. */
+  /** The time from the push to `Running` in the fleet's status and a page with HTTP 200. */
   readonly pushedMs: number | null;
-  /** Of the container, in the kernel's words; the Score says what the page says. */
+  /**
+   * The limits of the container, in the kernel's words; the page itself has the Score's words for
+   * them.
+   */
   readonly limits: string | null;
-  /** From power on to each, after the power cut. */
+  /** The time from power on to each, after the power cut. */
   readonly afterCut: {
     readonly loginMs: number;
     readonly answeredMs: number;
     readonly reconciledMs: number;
     readonly lostWrites: number;
   } | null;
-  /** Where it ended, if not at the end. */
+  /** The reason why it ended early, if it did. */
   readonly failure: string | null;
 }
 

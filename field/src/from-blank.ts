@@ -1,6 +1,7 @@
-// `npm run field -- --from-blank`: a blank image, booted in qemu, becomes a reconciled device with the commands of the documents alone, typed
-// as a person would type them; then a git push, and a power cut. Each is judged as it comes; the first that is not as the document
-// says ends it. The page in docs/field/ is written in either case.
+// `npm run field -- --from-blank` turns a blank image, booted in qemu, into a reconciled device
+// with only the commands of the documents, typed as a person would type them. A git push and a
+// power cut follow. Each command is judged as it comes; the first that is not as the document says
+// ends the run. The page in docs/field/ is written in either case.
 
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -16,9 +17,9 @@ import type { Run } from "./record.ts";
 
 export interface FromBlankOptions {
   readonly run: Run;
-  /** For the image, and what tells of a failure. */
+  /** The folder for the image, and for the evidence of a failure. */
   readonly place: string;
-  /** Where the page goes. */
+  /** The folder for the page. */
   readonly docs: string;
   say(text: string): void;
 }
@@ -28,11 +29,11 @@ const DEVICE_ID = "pi-demo-01";
 const DEPLOYMENT = "hello-world";
 const PAGE_PORT = 8080;
 const RESOURCES = { memory: "64Mi", cpus: 0.5, pids: 100 };
-/** The same in the kernel's words: half of each 100 ms. */
+/** The same limits in the kernel's words: half of each 100 ms. */
 const LIMITS = "cpu.max 50000 100000, memory.max 67108864, pids.max 100";
 const MACHINE: Readonly<Record<Architecture, string>> = { amd64: "x86_64", arm64: "aarch64" };
 
-/** For anything that an emulated device does, on a machine that does other things too. */
+/** The limit for anything that an emulated device does, on a machine that does other things too. */
 const PATIENCE_MS = 40 * 60_000;
 const ANY_EXIT_CODE = Array.from({ length: 256 }, (_, code) => code);
 
@@ -113,7 +114,7 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
 
 type Type = (expected: Expectation, argv: readonly string[]) => Promise<Typed>;
 
-/** "Over SSH" of the manual. */
+/** Follows "Over SSH" of the manual. */
 async function prepare(device: BlankMachine, type: Type): Promise<void> {
   await type({ command: `ssh ${BLANK_USER}@<pi-ip> sudo true`, prints: /^$/ }, device.ssh(BLANK_USER, "sudo true"));
   const command = `npm run iot -- provision --host <pi-ip> --user ${BLANK_USER} --device-id ${DEVICE_ID} --ssh-key ~/.ssh/id_ed25519.pub`;
@@ -121,7 +122,8 @@ async function prepare(device: BlankMachine, type: Type): Promise<void> {
   const given = ["--user", BLANK_USER, "--device-id", DEVICE_ID, "--ssh-key", `${device.identityFile}.pub`];
   const argv = ["npm", "run", "--silent", "iot", "--", "provision", "--host", "127.0.0.1", ...given, ...access];
   await type({ command: `${command} --dry-run`, prints: /^to do:$/m }, [...argv, "--dry-run"]);
-  // A step that takes too long emulated is no fault of the host's: what is left is done by the same command.
+  // A step that takes too long under emulation is no fault of the host's: the same command does the
+  // rest.
   const first = await type({ command, prints: /^done: the host is as its Score says$|did not finish within/m, exitCodes: [0, 1] }, argv);
   if (first.exitCode !== 0) await type({ command, prints: /^done: the host is as its Score says$/m }, argv);
   await type({ command, prints: /^nothing to do$/m }, argv);
@@ -141,7 +143,7 @@ async function install({ device, central, type }: { device: BlankMachine; centra
   await type(expected, argv);
 }
 
-/** "Verify" of the manual. */
+/** Follows "Verify" of the manual. */
 async function verify({ device, type, machine }: { device: BlankMachine; type: Type; machine: string }): Promise<void> {
   const answers: readonly (readonly [string, RegExp])[] = [
     ["podman --version", /^podman version (4\.([4-9]|\d\d)|[5-9])/],
@@ -199,7 +201,7 @@ class BlankMachine {
     this.#running = { machine, mounted };
   }
 
-  /** All that no flush had followed is lost; resolves with how many writes that were. */
+  /** Loses every write that no flush had followed; resolves with how many they were. */
   async cutPower(): Promise<number> {
     const { machine, mounted } = this.#on();
     await mounted.mark();
@@ -208,7 +210,7 @@ class BlankMachine {
     return (await mounted.settle(0, seeded(1))).lost;
   }
 
-  /** From power on to the login prompt. */
+  /** The time from power on to the login prompt. */
   login(): Promise<number> {
     const { login } = this.#on().machine;
     return eventually(() => login, { what: "the login prompt", timeoutMs: PATIENCE_MS });
@@ -239,12 +241,12 @@ class BlankMachine {
     if (exitCode !== 0) throw new Error(`failed to write ${file}: ${output}`);
   }
 
-  /** The page of the deployment. */
+  /** Waits for the page of the deployment. */
   answers(): Promise<boolean> {
     return eventually(() => this.#page(), { what: "the page of the deployment", timeoutMs: PATIENCE_MS, intervalMs: 250 });
   }
 
-  /** Its own word that came after that time, and the page. */
+  /** Waits for the device's own status that came after that time, and for the page. */
   reconciled(central: Central, sinceMs: number): Promise<boolean> {
     const isReconciled = (): Promise<boolean> => {
       const report = central.status(DEVICE_ID, sinceMs)?.deployments[DEPLOYMENT];
@@ -256,7 +258,7 @@ class BlankMachine {
     return eventually(isReconciled, { what: "reconciled", timeoutMs: PATIENCE_MS, intervalMs: 250 });
   }
 
-  /** What the kernel holds containers to. */
+  /** The limits that the kernel enforces on containers. */
   async limits(): Promise<string> {
     const files = "find /sys/fs/cgroup -path '*/libpod-*' -not -path '*conmon*' -name '*.max' -exec grep -H . {} +";
     const { output } = await this.#on().machine.shell.run(

@@ -1,5 +1,6 @@
-// A shell in the device at the other end of a socket of qemu's: one command at a time, its output and exit code. What the device
-// says between commands (a watch that was started there) comes line by line to whoever listens.
+// A shell in the device at the other end of a socket of qemu's: one command at a time, its output
+// and exit code. Output between commands (of a watch that was started there) goes line by line to
+// the listener.
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
@@ -12,7 +13,10 @@ export interface ShellResult {
 
 export interface GuestShell {
   run(script: string, options?: { readonly timeoutMs?: number }): Promise<ShellResult>;
-  /** Starts something that does not end; each line that it prints is given. The shell takes no other command after this. */
+  /**
+   * Starts a script that does not end, and passes on each line that it prints. The shell takes no
+   * other command after this.
+   */
   follow(script: string, onLine: (line: string) => void): Promise<void>;
   close(): void;
 }
@@ -34,7 +38,7 @@ export async function connectShell(path: string): Promise<GuestShell> {
   };
   socket.on("error", end).on("close", () => end(new Error("the device was switched off")));
 
-  // What is sent before would be echoed, and lost.
+  // Input sent before the shell is ready would be echoed, and lost.
   let last: Promise<unknown> = new Promise<void>((resolve) => {
     onData = () => {
       if (!received.includes(READY) && ended === undefined) return;
@@ -59,7 +63,8 @@ export async function connectShell(path: string): Promise<GuestShell> {
       received = received.slice(match.index + match[0].length);
       resolve({ exitCode: Number(match[1]), output });
     };
-    // The mark is put together in the device: an echo of the command must not be taken for its end.
+    // The device joins the mark from two parts: an echo of the command must not be taken for its
+    // end.
     socket.write(`{ ${script}\n} </dev/null 2>&1; printf '%s%s %d\\n' '${mark.slice(0, 8)}' '${mark.slice(8)}' $?\n`);
     onData();
     return promise;

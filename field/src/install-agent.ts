@@ -1,11 +1,11 @@
-// The agent onto a device's root that is not running: its Debian package, as a person would install it, then the two files that a person
-// writes.
+// Installs the agent onto a device's root that is not running: its Debian package, as a person
+// would install it, then the two files that a person writes.
 
 import { join } from "node:path";
 import { run } from "@iot/testkit";
 import type { Architecture } from "./device-root.ts";
 
-/** A root that is not running, as far as an installation needs it. */
+/** The parts of a root that is not running which an installation needs. */
 export interface OfflineRoot {
   run(argv: readonly string[]): Promise<string>;
   copyIn(hostPath: string, path: string): Promise<void>;
@@ -28,6 +28,7 @@ export async function installAgent(file: string, root: OfflineRoot): Promise<voi
   await root.copyIn(file, "/var/tmp/iot-agent.deb");
   await root.run(["dpkg", "--install", "/var/tmp/iot-agent.deb"]);
   await root.run(["rm", "/var/tmp/iot-agent.deb"]);
-  // Podman asks dpkg for the package of each of its programs whenever it tells its info, which under emulation takes half a minute.
+  // Podman asks dpkg for the package of each of its programs whenever it gives its info, which
+  // takes half a minute under emulation.
   await root.run(["mv", "/usr/bin/dpkg", "/usr/bin/dpkg.idle"]);
 }

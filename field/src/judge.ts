@@ -1,5 +1,5 @@
-// What must hold of a device after a power cut, judged from what was observed: pure. A failure is a sentence. What was mended by
-// itself is no failure, but listed as a repair.
+// Judges a device after a power cut from what was observed. Pure. A failure is a sentence. Damage
+// that the device repaired by itself is no failure, but is listed as a repair.
 
 export interface Container {
   readonly name: string;
@@ -7,7 +7,7 @@ export interface Container {
   readonly image: string;
 }
 
-/** How a device was found once it had settled, or when the time for that was over. */
+/** The state of a device once it had settled, or when the time for that was over. */
 export interface Observation {
   /** The newest version of each deployment. */
   readonly wanted: Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ export interface Observation {
   readonly acceptable: Readonly<Record<string, readonly string[]>>;
   readonly loginMs: number | null;
   readonly reconciledMs: number | null;
-  /** Why it is not reconciled, as seen last. */
+  /** The last reason why it is not reconciled. */
   readonly notReconciled: string;
   readonly containers: readonly Container[];
   readonly volumes: readonly string[];
@@ -30,7 +30,7 @@ export interface Observation {
 
 export interface Judgement {
   readonly failures: readonly string[];
-  /** What was mended without a hand. */
+  /** The repairs that happened without a person's hand. */
   readonly repairs: readonly string[];
 }
 
@@ -86,7 +86,7 @@ function isKeptAside(path: string): boolean {
   return /\.corrupt/.test(path);
 }
 
-/** The agent says so in its journal; by the reasons that it gives. */
+/** The agent's journal names its repairs; these words are in its reasons. */
 const REPAIR = /damage|repair|made again|kept aside|corrupt|no longer there|layer not known|removed and pulled/i;
 
 function repairs({ agentJournal, fsck }: Observation): readonly string[] {

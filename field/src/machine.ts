@@ -1,6 +1,6 @@
-// One run of an emulated device, from power on to the end of its qemu process: which is a power cut, for what is in the device's
-// memory is gone. Its disk is disk.ts's. The network is qemu's own: the device reaches the host at one address, and the
-// host reaches chosen ports of the device.
+// One run of an emulated device, from power on to the end of its qemu process. That end is a power
+// cut, since it loses the device's memory. disk.ts has its disk. The network is qemu's own: the
+// device reaches the host at one address, and the host reaches chosen ports of the device.
 
 import { spawn } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -14,24 +14,24 @@ export interface MachineOptions {
   readonly architecture: Architecture;
   readonly root: DeviceRoot;
   readonly disk: MountedDisk;
-  /** For its sockets; short, because a socket's path may have 107 bytes. */
+  /** The folder for its sockets. It is short, because a socket's path may have 107 bytes. */
   readonly folder: string;
-  /** Ports of the device by the port of the host's loopback at which they are had. */
+  /** Ports of the device, by the port of the host's loopback that leads to each. */
   readonly forward: Readonly<Record<number, number>>;
 }
 
 export interface Machine {
-  /** When the process was started, by `performance.now()`. */
+  /** The time when the process was started, by `performance.now()`. */
   readonly startedAt: number;
-  /** How long it took to the login prompt. */
+  /** Milliseconds until the login prompt. */
   readonly login: Promise<number>;
   readonly shell: GuestShell;
-  /** A second shell, for what does not end. */
+  /** A second shell, for a script that does not end. */
   readonly watcher: GuestShell;
   running(): boolean;
-  /** What came over the serial line since power on. */
+  /** The output of the serial line since power on. */
   serial(): string;
-  /** The power cut. */
+  /** Cuts the power. */
   cut(): Promise<void>;
   /** Shuts it down in order. */
   powerOff(): Promise<void>;
@@ -52,7 +52,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   let serial = "";
   let running = true;
   const login = Promise.withResolvers<number>();
-  // Whoever does not wait for it must not be ended by a device that is cut before.
+  // A caller that does not await it must not end when a device is cut before its login.
   login.promise.catch(() => undefined);
   const keep = (chunk: Buffer): void => {
     serial += chunk.toString();
@@ -114,7 +114,8 @@ function qemuArgv({ architecture, root, disk, folder, forward }: MachineOptions)
     arm64: ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "cortex-a76"],
   };
   const console: Readonly<Record<Architecture, string>> = { amd64: "ttyS0", arm64: "ttyAMA0" };
-  // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else, hence no write-zeroes.
+  // qemu 7.2 garbles its log of writes when zeroes are written as such beside something else, so
+  // write-zeroes is off.
   const parts = `-nodefaults -no-user-config -no-reboot -display none -accel tcg,thread=single,tb-size=256 -smp 1 -m ${MEMORY_MEGABYTES}
     -kernel ${root.kernel} -initrd ${root.initrd} -device virtio-blk-pci,drive=disk,write-zeroes=off,discard=off
     -netdev user,id=net,net=${subnet},host=${host},dns=10.77.0.3${forwards.join("")} -device virtio-net-pci,netdev=net,romfile=

@@ -1,6 +1,8 @@
-// `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]`: cuts the power of emulated devices, judges
-// each, and writes docs/field/. With `--from-blank` it makes a device of a blank image instead: from-blank.ts. Needs root, and the packages that build/host-packages.txt lists for `field`. A run keeps its
-// records, and what tells of failures, under dist/field/; ended early, `--continue` goes on with it.
+// `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]` cuts
+// the power of emulated devices, judges each, and writes docs/field/. With `--from-blank` it makes
+// a device from a blank image instead: from-blank.ts. It needs root, and the packages that
+// build/host-packages.txt lists for `field`. A run keeps its records, and the evidence of failures,
+// under dist/field/. If it ended early, `--continue` goes on with it.
 
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
   const image = join(place, "device.raw");
   await makeDeviceDisk({ root, agent, into: image });
   const central = stack.use(await startCentral({ path: join(root.root, "usr/bin/busybox"), architecture }));
-  // What failed is made again when the agent is another by now.
+  // A failed cut is made again when the agent has changed since.
   const isDone = ({ failures, agent: former }: CutRecord): boolean => failures.length === 0 || former === basename(agent);
   const done = new Set(
     timesOf(folder.records)
@@ -128,7 +130,7 @@ async function describe(): Promise<Run> {
   };
 }
 
-/** The runs of the other architectures are left as they are. */
+/** Leaves the runs of the other architectures as they are. */
 async function writeReport({ run, records }: RunResult): Promise<void> {
   await mkdir(DOCS, { recursive: true });
   const lines = [run, ...records.toSorted((a, b) => a.number - b.number)];

@@ -1,6 +1,7 @@
-// What a person would look at on a device after a power cut, in one go through its shell: the containers, volumes and networks of the
-// agent's Podman (by its socket, for a `podman` takes seconds there), the agent's files, its journal since the boot. And fsck, of a
-// copy of the disk as the cut left it, on this machine.
+// Observes on a device after a power cut what a person would look at, in one go through its shell:
+// the containers, volumes and networks of the agent's Podman (by its socket, because `podman` takes
+// seconds there), the agent's files, and its journal since the boot. It also runs fsck on this
+// machine, on a copy of the disk as the cut left it.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,7 +18,8 @@ const SOCKET = "/run/user/1000/podman/podman.sock";
 const podman = (path: string): string =>
   `curl --silent --show-error --max-time 60 --unix-socket ${SOCKET} http://d/v4.0.0/libpod/${path} || echo null`;
 
-// Not the reserve: nothing is in it, and a megabyte takes minutes through the device's console.
+// The script leaves the reserve out: nothing is in it, and a megabyte takes minutes through the
+// device's console.
 const SCRIPT = `
 echo '${SECTION} containers'; ${podman("containers/json?all=true")}; echo
 echo '${SECTION} volumes'; ${podman("volumes/json")}; echo
@@ -38,7 +40,7 @@ export async function observe(shell: GuestShell): Promise<Seen> {
       .slice(1)
       .map((section): [string, string] => {
         const end = section.indexOf("\n");
-        // The line break of `echo` after a file is not the file's.
+        // The line break that `echo` adds after a file does not belong to the file.
         return [section.slice(0, end), section.slice(end + 1).replace(/\n$/, "")];
       }),
   );
@@ -62,7 +64,7 @@ function containersOf(listed: unknown): readonly Container[] {
   return z.parse(Listed, listed).map(({ Names, State, Image }) => ({ name: Names[0] ?? "", state: State, image: Image }));
 }
 
-/** Replays the journal and looks at everything, in a copy: the device is to do that by itself. */
+/** Replays the journal and checks everything, in a copy: the device must do that by itself. */
 export async function checkFileSystem(disk: string, folder: string): Promise<Observation["fsck"]> {
   const copy = join(folder, "fsck.raw");
   await run(["cp", "--sparse=always", disk, copy]);

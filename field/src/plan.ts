@@ -1,5 +1,6 @@
-// Which cuts a run makes: pure, from the seed alone, so that a run can be continued and any one cut made again. The phases take
-// turns, in an order of the seed's, so that a run which is ended early has had its share of each.
+// Plans the cuts of a run. Pure, from the seed alone, so that a run can be continued and any one
+// cut made again. The phases take turns, in an order that the seed gives, so that a run which ends
+// early has had its share of each.
 
 import { seeded } from "./random.ts";
 
@@ -7,10 +8,10 @@ export const PHASES = ["idle", "pull", "create", "swap", "state", "boot"] as con
 export type Phase = (typeof PHASES)[number];
 
 export interface Cut {
-  /** From 1. */
+  /** Counts from 1. */
   readonly number: number;
   readonly phase: Phase;
-  /** From what begins the phase (see PHASE_BEGINS) to the cut. */
+  /** The time from the beginning of the phase (see PHASE_BEGINS) to the cut. */
   readonly delayMs: number;
   /** The share of the writes after the last flush that reach the disk. */
   readonly keep: number;
@@ -18,7 +19,7 @@ export interface Cut {
   readonly newVersion: boolean;
 }
 
-/** What begins each phase, in words for the report. */
+/** The beginning of each phase, in words for the report. */
 export const PHASE_BEGINS: Readonly<Record<Phase, string>> = {
   idle: "the device is reconciled",
   pull: "the registry is asked for the first layer",
@@ -28,10 +29,10 @@ export const PHASE_BEGINS: Readonly<Record<Phase, string>> = {
   boot: "the power comes on",
 };
 
-/** How long each phase lasts on an emulated device, and a little more. */
+/** The duration of each phase on an emulated device, and a little more. */
 const WINDOW_MS: Readonly<Record<Phase, number>> = { idle: 3_000, pull: 8_000, create: 3_000, swap: 15_000, state: 6_000, boot: 50_000 };
 
-/** Nothing written after the last flush survives, half of it, or all. */
+/** The shares of writes after the last flush that survive: none, half, or all. */
 const KEEPS = [0, 0.5, 1] as const;
 
 export function planCuts(options: { readonly seed: number; readonly cuts: number }): readonly Cut[] {
@@ -51,7 +52,7 @@ export function planCut(seed: number, number: number): Cut {
   };
 }
 
-/** For what else a cut draws: which of its unflushed writes are lost. */
+/** The numbers for the other draw of a cut: which of its unflushed writes are lost. */
 export function cutRandom(seed: number, number: number): ReturnType<typeof seeded> {
   return seeded(Math.imul(seed + 1, 0x01000193) ^ Math.imul(number, 0x85ebca6b));
 }

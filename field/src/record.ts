@@ -1,5 +1,5 @@
-// What is kept of each cut: one line of JSON in the run's folder, written as soon as the cut is judged, so that a run that is ended
-// loses none and can be continued.
+// Keeps a record of each cut: one line of JSON in the run's folder, written as soon as the cut is
+// judged, so that a run that is ended loses none and can be continued.
 
 import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,10 +12,10 @@ export const CutRecord = z.object({
   agent: z.string(),
   phase: z.enum(PHASES),
   delayMs: z.number(),
-  /** False: what begins the phase did not come, and the cut was made all the same. */
+  /** False: the phase did not begin in time, and the cut was made all the same. */
   begun: z.boolean(),
   disk: z.object({ keep: z.number(), writes: z.number(), flushes: z.number(), unflushed: z.number(), lost: z.number() }),
-  /** From the start of qemu; null: not within the time. */
+  /** The time from the start of qemu; null: not within the limit. */
   loginMs: z.nullable(z.number()),
   answeredMs: z.nullable(z.number()),
   reconciledMs: z.nullable(z.number()),
@@ -36,13 +36,13 @@ export type Run = z.output<typeof Run>;
 
 export interface RunFolder {
   readonly path: string;
-  /** As it was begun. */
+  /** The run as it was begun. */
   readonly run: Run;
   readonly records: readonly CutRecord[];
   add(record: CutRecord): Promise<void>;
 }
 
-/** Takes what is there when `goOn`; begins anew otherwise. */
+/** Keeps the existing records if `goOn`; removes them if not. */
 export async function openRunFolder(path: string, run: Run, goOn: boolean): Promise<RunFolder> {
   await mkdir(path, { recursive: true });
   const runFile = join(path, "run.json");
@@ -55,7 +55,7 @@ export async function openRunFolder(path: string, run: Run, goOn: boolean): Prom
       throw new Error(`${path} is of a run with seed ${earlier.seed} on ${earlier.architecture}: continue it with these`);
     begun = { ...run, startedAt: earlier.startedAt };
     const text = await readFile(recordsFile, "utf8").catch(() => "");
-    // A line that is cut short is of a cut that was not recorded.
+    // A line that is cut short belongs to a cut that was not recorded.
     const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
     records.push(...lines.filter(Boolean).map((line) => z.parse(CutRecord, JSON.parse(line))));
   } else {

@@ -1,4 +1,5 @@
-// The report of the field runs: pure, from their records. A row for each phase, then every cut that failed or needed repair.
+// Writes the report of the field runs from their records. Pure. It has a row for each phase, then
+// every cut that failed or needed repair.
 
 import { PHASE_BEGINS, PHASES } from "./plan.ts";
 import type { CutRecord, Run } from "./record.ts";
@@ -21,7 +22,7 @@ use beside each other only.
 ${results.map(section).join("")}`;
 }
 
-/** Of cuts that were made again, the last time; and the times before. */
+/** The last time of each cut that was made again, and the times before. */
 export function timesOf(records: readonly CutRecord[]): { readonly last: readonly CutRecord[]; readonly before: readonly CutRecord[] } {
   const byTime = records.toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt));
   const last = new Map(byTime.map((record) => [record.number, record]));
@@ -60,7 +61,7 @@ ${list("Cuts that failed", failed, ({ failures }) => failures)}${list(
   )}${list("Cuts that needed a repair, which the device did by itself", repaired, ({ repairs }) => repairs)}`;
 }
 
-/** Its versions end in the commit. */
+/** The agents by version; a version ends in the commit. */
 function agents(records: readonly CutRecord[]): readonly string[] {
   const names = [...new Set(records.map(({ agent }) => agent))];
   return names.map((name) => `${name} (${records.filter(({ agent }) => agent === name).length} cuts)`);

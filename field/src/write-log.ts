@@ -1,16 +1,19 @@
-// The log of a disk's writes that qemu's `blklogwrites` keeps, in the format of the kernel's dm-log-writes: a first sector with the
-// magic number and the sector size, then for each write one sector that says where and how long, followed by what was written.
-// The count of entries in the first sector is only written now and then, so the log ends where an entry is all zeros.
+// Reads the log of a disk's writes that qemu's `blklogwrites` keeps, in the format of the kernel's
+// dm-log-writes: a first sector with the magic number and the sector size, then for each write one
+// sector that says where and how long, followed by the data. The count of entries in the first
+// sector is only written now and then, so the log ends where an entry is all zeros.
 
 import { open } from "node:fs/promises";
 import type { Random } from "./random.ts";
 
 export interface LoggedWrite {
-  /** `durable` (FUA) is on the disk by itself; a flush makes everything before it so. */
+  /**
+   * A `durable` write (FUA) is on the disk by itself; a flush makes every write before it durable.
+   */
   readonly kind: "write" | "durable" | "discard" | "flush";
   readonly offsetBytes: number;
   readonly lengthBytes: number;
-  /** Where its data is in the log. */
+  /** The place of its data in the log. */
   readonly dataAtBytes: number;
 }
 
@@ -18,14 +21,14 @@ const MAGIC = 0x6a736677736872n;
 const FLUSH = 1n;
 const FUA = 2n;
 const DISCARD = 4n;
-/** Offsets in the log are of 512 bytes whatever the sector size is. */
+/** Offsets in the log count 512 bytes, whatever the sector size is. */
 const OFFSET_UNIT_BYTES = 512;
 
 export async function readWriteLog(path: string): Promise<readonly LoggedWrite[]> {
   await using file = await open(path, "r");
   const header = Buffer.alloc(64);
   const { bytesRead } = await file.read(header, 0, 64, 0);
-  // Ended before it wrote anything.
+  // qemu ended before it wrote anything.
   if (bytesRead < 28) return [];
   if (header.readBigUInt64LE(0) !== MAGIC) throw new Error(`failed to read the write log ${path}: it begins with another magic number`);
   const sectorBytes = header.readUInt32LE(24);
@@ -50,8 +53,9 @@ function parseEntry(entry: Buffer, dataAtBytes: number, sectorBytes: number): Lo
 }
 
 /**
- * The log up to the moment of the cut: one of its last writes, by the seed. Most of the time nothing is unflushed, so a cut by the clock
- * alone would hardly ever fall between a write and its flush. `markedBytes`: the part of the log before which no cut may fall.
+ * The log up to the moment of the cut, which is one of its last writes, by the seed. Most of the
+ * time nothing is unflushed, so a cut by the clock alone would hardly ever fall between a write and
+ * its flush. `markedBytes`: the part of the log before which no cut may fall.
  */
 export function untilTheCut(log: readonly LoggedWrite[], markedBytes: number, random: Random): readonly LoggedWrite[] {
   const since = log.filter(({ dataAtBytes }) => dataAtBytes > markedBytes).length;
@@ -61,7 +65,10 @@ export function untilTheCut(log: readonly LoggedWrite[], markedBytes: number, ra
 
 const LAST_WRITES = 64;
 
-/** What is on the disk after a cut at the end of the log, in the order in which it was written; `keep` of 1 loses nothing. */
+/**
+ * The writes on the disk after a cut at the end of the log, in the order in which they were
+ * written; `keep` of 1 loses nothing.
+ */
 export function survivors(
   log: readonly LoggedWrite[],
   keep: number,

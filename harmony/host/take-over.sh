@@ -1,9 +1,11 @@
 #!/bin/sh
-# take-over FOLDER USER [MODE]: makes a folder of configuration root's, for the group of USER to read, also where USER has owned it until
-# now and may have planted links in it. The folder itself comes first: from then on nobody but root can put, rename or remove a name in it,
-# so that what is looked at below stays what it is. What is no plain file or folder of root's or USER's (a link, a second name of a file
-# that lies elsewhere, a pipe, a socket) is moved, as it is, to FOLDER.refused.XXXXXX, which is for root alone. A file of USER's is copied:
-# whoever has the old one open for writing would write into it still. Run again it changes nothing.
+# take-over FOLDER USER [MODE] makes root the owner of a folder of configuration, for the group of USER
+# to read, even if USER has owned it until now and may have planted links in it. The folder itself
+# comes first: from then on nobody but root can put, rename or remove a name in it, so that an entry
+# that was looked at stays what it is. An entry that is no plain file or folder of root's or USER's (a
+# link, a second name of a file that lies elsewhere, a pipe, a socket) is moved, as it is, to
+# FOLDER.refused.XXXXXX, which is for root alone. A file of USER's is copied: a process that has the
+# old one open for writing could still write into it. A second run changes nothing.
 
 set -eu
 umask 077
@@ -13,7 +15,7 @@ mode=${3:-0750}
 largest=1048576
 refused=''
 count=0
-# An installer comes before there is such a user.
+# An installer may run before this user exists.
 group=$(id -gn "$user" 2>/dev/null || echo root)
 uid=$(id -u "$user" 2>/dev/null || echo 0)
 
@@ -28,7 +30,7 @@ refuse() {
 
 take_file() {
   file=$1
-  # The names of its owner, its links and so on: none of them has a blank in it.
+  # The owner, the number of links and the size have no blank in them.
   # shellcheck disable=SC2046
   set -- $(stat --format='%u %h %s' -- "$file")
   if [ "$2" -gt 1 ]; then refuse "$file" "a file with another name elsewhere (hard link)"
@@ -46,7 +48,7 @@ take_file() {
   fi
 }
 
-# take FOLDER DEPTH: a folder that lies in one of root's.
+# take FOLDER DEPTH takes over a folder that lies in one of root's.
 take() {
   if [ "$(stat --format=%u -- "$1")" != 0 ] || [ -n "$(find "$1" -maxdepth 0 -perm /022)" ] || [ "$1" = "$top" ]; then
     chown -h "root:$group" -- "$1"

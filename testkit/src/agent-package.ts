@@ -1,13 +1,14 @@
-// The agent's Debian package, for this machine's architecture: of a commit, so that what runs on devices today can stand beside what is
-// to run there, and of the tree as it is here. Each is built by the package's own program of its own tree, which is a program to be run
-// here and nothing that is imported; a commit's package is kept in the cache.
+// Builds the agent's Debian package, for this machine's architecture: from a commit, so that the
+// agent that runs on devices today can stand beside the next one, or from this tree as it is. The
+// package program of each tree builds it; it is run and never imported. A commit's package is kept
+// in the cache.
 
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, exists } from "./cache.ts";
 import { run } from "./program.ts";
 
-/** The commit of v0.1.0. By its hash, since a clone may have its history without its tags. */
+/** The commit of v0.1.0, by its hash, since a clone may have the history without the tags. */
 export const FIRST_RELEASE = "213c1d75941d759105e94d03e3a9556d89d0d5bb";
 
 const REPOSITORY = join(import.meta.dirname, "../..");
@@ -20,13 +21,14 @@ export async function agentPackageOfCommit(commit: string): Promise<string> {
   const hash = await hashOfCommit(commit);
   const folder = await cached(`agent-${hash.slice(0, 12)}-${process.arch}`, async (into) => {
     const tree = join(into, "tree");
-    // It borrows this clone's objects and leaves nothing in it. An archive would not do: the build asks git for the commit and its date.
+    // The clone borrows this clone's objects and leaves nothing in it. An archive would not do: the
+    // build asks git for the commit and its date.
     await run(["git", "clone", "--quiet", "--shared", "--no-checkout", REPOSITORY, tree]);
     await run(["git", "-C", tree, "checkout", "--quiet", "--detach", hash]);
     if (!(await exists(join(tree, "build/run.sh"))))
       throw new Error(`the agent of ${commit} cannot be built here: it is older than build/run.sh`);
-    // Copied and not linked: links among the packages of the repository are relative, and have to end in that tree. What its lock file
-    // has otherwise, its own build installs.
+    // The folder is copied and not linked: links among the packages of the repository are relative,
+    // and have to end in that tree. The tree's own build installs what its lock file has otherwise.
     await run(["cp", "--archive", "--reflink=auto", join(REPOSITORY, "node_modules"), tree]);
     await rename(await buildPackage([join(tree, "build/run.sh"), PROGRAM], into), join(into, PACKAGE_FILE));
     await rm(tree, { recursive: true });
@@ -34,12 +36,12 @@ export async function agentPackageOfCommit(commit: string): Promise<string> {
   return join(folder, PACKAGE_FILE);
 }
 
-/** Of the tree as it is here, changed files and all: built anew into that folder. */
+/** Builds the tree as it is here, with changed files, anew into that folder. */
 export function agentPackageOfTree(into: string): Promise<string> {
   return buildPackage([process.execPath, join(REPOSITORY, PROGRAM)], into);
 }
 
-/** The path of the package, the one file that is left in the folder beside what was there. */
+/** The path of the package. The folder keeps this file, and what was there before. */
 async function buildPackage(program: readonly string[], into: string): Promise<string> {
   const out = join(into, "built");
   const architecture = process.arch === "x64" ? "amd64" : process.arch;

@@ -1,6 +1,6 @@
-// Where Argo CD comes from for the journey that needs it: ARGOCD_ASSETS, a folder with the program `argocd`, Argo's own
-// `git-verify-wrapper.sh` and its `manifests/`; else the program is built and the others copied from the Go module that
-// real-parts/argocd pins. Redis is Debian's.
+// Finds Argo CD for the journey that needs it. ARGOCD_ASSETS is a folder with the program `argocd`,
+// Argo's own `git-verify-wrapper.sh` and its `manifests/`. If it is not set, the program is built
+// and the other files are copied from the Go module that real-parts/argocd pins. Redis is Debian's.
 
 import { chmod, copyFile, mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,9 +15,12 @@ const MODULE = "github.com/argoproj/argo-cd/v3";
 export interface ArgoCdAssets {
   /** One program; the environment variable ARGOCD_BINARY_NAME says which part of Argo CD it is. */
   readonly program: string;
-  /** Of custom resources, and of the ConfigMaps and the Secret without which no part starts, as an installation has them. */
+  /**
+   * The manifests of the custom resources, and of the ConfigMaps and the Secret without which no
+   * part starts, as an installation has them.
+   */
   readonly manifests: string;
-  /** A folder for the PATH: the repo server runs its git-verify-wrapper.sh. */
+  /** A folder for the PATH; the repo server runs the git-verify-wrapper.sh in it. */
   readonly scripts: string;
 }
 
@@ -44,15 +47,16 @@ async function buildArgoCd(into: string): Promise<void> {
   await chmod(join(into, "git-verify-wrapper.sh"), 0o755);
 }
 
-/** Files of Go's module cache are read-only, and would be so in ours. */
+/** Files of Go's module cache are read-only; a plain copy would be read-only too. */
 async function copyWritable(from: string, to: string): Promise<void> {
   await copyFile(from, to);
   await chmod(to, 0o644);
 }
 
 /**
- * Makes `redis-server` in a folder and gives its path. Debian's package of that name would start a service as well; redis-tools
- * holds the same program under the name redis-check-rdb, and the program is what it is called.
+ * Makes `redis-server` in a folder and gives its path. Debian's package of that name would start a
+ * service as well. redis-tools holds the same program under the name redis-check-rdb, and the
+ * program acts by the name that it is called with.
  */
 export async function redisProgram(folder: string): Promise<string> {
   const tool = await findProgram("redis-check-rdb");

@@ -1,7 +1,7 @@
-// Argo CD for real, as an installation of it has it but without pods: application controller, repo server and Redis as processes
-// on loopback, set up in the namespace `argocd` of a Kubernetes API of the testkit, which is at once the cluster that
-// `https://kubernetes.default.svc` names. There is no API server of Argo CD and so no webhook: `refresh` does what one would.
-// Repositories may be `file://` ones.
+// Runs a real Argo CD without pods: application controller, repo server and Redis are processes on
+// loopback, set up in the namespace `argocd` of a Kubernetes API of the testkit.
+// `https://kubernetes.default.svc` names that same cluster. Argo CD's API server is not run, so
+// there is no webhook; `refresh` does what one would do. Repositories may be `file://` ones.
 
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
@@ -16,7 +16,10 @@ import { makeTempFolder } from "./temp-folder.ts";
 
 export interface ArgoCd {
   readonly namespace: string;
-  /** Has an Application's repository looked at now. Returns when it is asked, not when it is done. */
+  /**
+   * Asks for an Application's repository to be read now. Returns when it is asked, not when it is
+   * done.
+   */
   refresh(application: string): Promise<void>;
   /** The application controller's metrics, in Prometheus' text format. */
   metrics(): Promise<string>;
@@ -86,7 +89,8 @@ export async function startArgoCd({ kubernetes }: { readonly kubernetes: Kuberne
         "--repo-server-plaintext",
         `--repo-server=127.0.0.1:${repoServerPort}`,
         `--metrics-port=${metricsPort}`,
-        // Each resource's health and its message in the Application's status, where tests can read them.
+        // Each resource's health and its message appear in the Application's status, where tests
+        // can read them.
         "--persist-resource-health",
       ],
       { ...environment, ARGOCD_BINARY_NAME: "argocd-application-controller" },
@@ -114,12 +118,16 @@ function listen(port: number, metricsPort: number): readonly string[] {
   return ["--address=127.0.0.1", `--port=${port}`, "--metrics-address=127.0.0.1", `--metrics-port=${metricsPort}`];
 }
 
-/** Custom resources and settings, as Argo CD's own manifests have them, and the project that every installation has. */
+/**
+ * Installs custom resources and settings from Argo CD's own manifests, and the project that every
+ * installation has.
+ */
 async function install(kubernetes: KubernetesServer, manifests: string): Promise<void> {
   await kubernetes.kubectl(["create", "namespace", NAMESPACE]);
-  // On the server's side: Application is larger than the annotation of a client's apply may be.
+  // The server applies: Application is larger than the annotation of a client's apply may be.
   await kubernetes.kubectl(["apply", "--server-side", "--namespace", NAMESPACE, "-f", manifests]);
-  // Argo CD's API server makes this at its first start; without it the controller takes up no change of the settings.
+  // Argo CD's API server makes this at its first start. Without it the controller ignores changes
+  // of the settings.
   const stringData = { "server.secretkey": randomUUID() };
   await kubernetes.kubectl(["patch", "secret", "argocd-secret", "-n", NAMESPACE, "--patch", JSON.stringify({ stringData })]);
   const project = {
@@ -132,7 +140,7 @@ async function install(kubernetes: KubernetesServer, manifests: string): Promise
       clusterResourceWhitelist: [{ group: "*", kind: "*" }],
     },
   };
-  // A kind is served a moment after its definition was taken.
+  // A kind is served a moment after its definition was accepted.
   await eventually(() => kubernetes.kubectl(["apply", "-f", "-"], { stdin: JSON.stringify(project) }), { what: "AppProject is served" });
 }
 

@@ -1,4 +1,5 @@
-// A simulated device as it comes from the shop: blank-root.ts booted, with what a person needs to log in to it over SSH.
+// A simulated device as it comes from the shop: boots blank-root.ts, with what a person needs to
+// log in to it over SSH.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,34 +11,42 @@ import { makeTempFolder } from "./temp-folder.ts";
 
 export interface BlankDeviceOptions {
   readonly name?: string;
-  /** `minimal` unless told; `vendor` has cloud-init, netplan and NetworkManager besides, all off. */
+  /**
+   * The default is `minimal`. `vendor` also has cloud-init, netplan and NetworkManager, all off.
+   */
   readonly image?: "minimal" | "vendor";
-  /** What a vendor's image finds on its card at its first boot. */
+  /** The files that a vendor's image finds on its card at its first boot. */
   readonly cloudInit?: CloudInit;
 }
 
 export interface CloudInit {
   readonly userData: string;
-  /** With which it gives itself its address. */
+  /** The device gives itself its address with it. */
   readonly networkConfig: (network: { readonly link: string; readonly address: string; readonly gateway: string }) => Promise<string>;
 }
 
 export interface BlankDevice extends Device {
-  /** Who may log in, and become root with sudo. */
+  /** The user who may log in, and become root with sudo. */
   readonly user: string;
   readonly identityFile: string;
-  /** Its host key under its address. */
+  /** The file with its host key under its address. */
   readonly knownHostsFile: string;
-  /** Gives the host's end of the network a second address, such as 10.9.8.1/24, so that the device may move there. */
+  /**
+   * Gives the host's end of the network a second address, such as 10.9.8.1/24, so that the device
+   * may move there.
+   */
   addHostAddress(address: string): Promise<void>;
 }
 
-/** The file with the public key that its user logs in with, for those who write it into a device before it boots. */
+/**
+ * The file with the public key of the device's user, for those who write it into a device before it
+ * boots.
+ */
 export async function blankDevicePublicKey(): Promise<string> {
   return `${(await blankRoot()).identityFile}.pub`;
 }
 
-/** Resolves when sshd answers, and with cloud-init when that has come to its end. */
+/** Resolves when sshd answers and, if cloud-init is used, when that has finished. */
 export async function startBlankDevice(options: BlankDeviceOptions = {}): Promise<BlankDevice> {
   const { name = "blank", cloudInit, image = cloudInit === undefined ? "minimal" : "vendor" } = options;
   const blank = image === "minimal" ? await blankRoot() : await vendorRoot();
@@ -48,7 +57,7 @@ export async function startBlankDevice(options: BlankDeviceOptions = {}): Promis
     folders: [{ from: blank.packages, to: PACKAGES_FOLDER }],
     fill: (root, addresses) => (cloudInit === undefined ? Promise.resolve() : seedCloudInit(root, name, cloudInit, addresses)),
     hasOwnNetwork: cloudInit !== undefined,
-    // With the cable out there is no way to ask.
+    // The device cannot be asked while the cable is out.
     ready: (booted, network) => (network === "there" ? answersSsh(booted, blank) : Promise.resolve()),
   });
   const folder = await makeTempFolder("blank-device");
@@ -69,7 +78,7 @@ export async function startBlankDevice(options: BlankDeviceOptions = {}): Promis
   };
 }
 
-/** Where cloud-init looks before all other places: its NoCloud folder. */
+/** Fills cloud-init's NoCloud folder, where it looks before all other places. */
 async function seedCloudInit(
   root: string,
   name: string,
@@ -82,9 +91,9 @@ async function seedCloudInit(
   await writeFile(join(seed, "user-data"), userData);
   await writeFile(join(seed, "network-config"), await networkConfig({ link: "host0", address: `${address}/30`, gateway: hostAddress }));
   await run(["chroot", root, "systemctl", "enable", "--quiet", "systemd-networkd"]);
-  // A container has no udev, which netplan tells of what it has written.
+  // A container has no udev; netplan reports to it what it has written.
   await writeFile(join(root, "usr/local/bin/udevadm"), "#!/bin/sh\n", { mode: 0o755 });
-  // The host key is known before it boots.
+  // The host key is known before the device boots.
   await writeFile(join(root, "etc/cloud/cloud.cfg.d/99-testkit.cfg"), "ssh_deletekeys: false\n");
 }
 

@@ -1,7 +1,9 @@
-// The system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a person's user `pi`, and nothing of this
-// project. Beside it the Debian packages that provisioning may ask for, as an apt repository in a folder: a simulated device has
-// no route to the mirrors. A second root has what vendors add. All made once an architecture and kept in the cache; for one that is not
-// this machine's, its kernel must run that architecture's programs.
+// Makes the system of a blank device: Debian trixie as an image gives it, with sshd, sudo and a
+// person's user `pi`, and nothing of this project. Beside it lie the Debian packages that
+// provisioning may ask for, as an apt repository in a folder, since a simulated device has no route
+// to the mirrors. A second root has what vendors add. Each is made once for an architecture and
+// kept in the cache. The machine's kernel must be able to run the programs of a foreign
+// architecture.
 
 import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
@@ -13,24 +15,27 @@ import { run } from "./program.ts";
 export const BLANK_USER = "pi";
 export const BLANK_AGENT_UID = 1001;
 
-/** Where the device finds the repository. */
+/** The device finds the repository there. */
 export const PACKAGES_FOLDER = "/srv/packages";
 
 const SYSTEM = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,sudo,iproute2,ca-certificates";
 
-/** What a device may install, with all it depends on. */
+/** The packages that a device may install; all that they depend on is added. */
 const OFFERED =
   "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
   "systemd-timesyncd cloud-init netplan.io network-manager fuse-overlayfs catatonit";
 
-/** Changes whenever what is below changes, so that an older root in the cache is not taken for this one. */
+/**
+ * It changes whenever the code below changes, so that an older root in the cache is not taken for
+ * this one.
+ */
 const RECIPE = "2";
 const BOOTSTRAP_TIMEOUT_MS = 30 * 60_000;
 
 export interface BlankRoot {
   readonly root: string;
   readonly packages: string;
-  /** The private key that `pi` logs in with; its public half beside it as `.pub`. */
+  /** The private key that `pi` logs in with. Its public half lies beside it as `.pub`. */
   readonly identityFile: string;
   /** The device's own public host key: `ssh-ed25519 AAAA…`. */
   readonly hostKey: string;
@@ -40,13 +45,16 @@ export type DebianArchitecture = "amd64" | "arm64";
 
 const HOST_ARCHITECTURE: DebianArchitecture = process.arch === "arm64" ? "arm64" : "amd64";
 
-/** This machine's architecture unless told. */
+/** The default is this machine's architecture. */
 export async function blankRoot(architecture = HOST_ARCHITECTURE): Promise<BlankRoot> {
   const base = await cached(`device-blank-trixie-${architecture}-${RECIPE}`, (into) => makeBlank(architecture, into));
   return describeRoot(base, join(base, "root"));
 }
 
-/** The same with what vendors' images have besides: cloud-init, and both netplan and NetworkManager, switched off. */
+/**
+ * The same root with what vendors' images also have: cloud-init, and both netplan and
+ * NetworkManager, switched off.
+ */
 export async function vendorRoot(): Promise<BlankRoot> {
   const { root, packages } = await blankRoot();
   const base = await cached(`device-vendor-trixie-${HOST_ARCHITECTURE}-${RECIPE}`, async (into) => {
@@ -95,18 +103,18 @@ async function makeBlank(architecture: DebianArchitecture, into: string): Promis
   );
   await indexPackages(packages);
   await write(root, "/etc/apt/sources.list", `deb [trusted=yes] file:${PACKAGES_FOLDER} ./\n`);
-  // The host's disk is no card: what dpkg writes need not be flushed file by file.
+  // The host's disk is no card, so dpkg need not flush each file.
   await write(root, "/etc/dpkg/dpkg.cfg.d/testkit", "force-unsafe-io\n");
   // crun refuses Podman's default pids limit where the kernel gives no such controller, as here.
   await write(root, "/etc/containers/containers.conf.d/testkit.conf", "[containers]\npids_limit = 0\n");
   await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "person@workstation", "-f", join(into, "identity")]);
   await addPerson(root, await readFile(join(into, "identity.pub"), "utf8"));
-  // What a simulated device has no use for, and would only make its boot longer.
+  // A simulated device has no use for these, and they would only make its boot longer.
   const idle = ["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "getty.target", "console-getty.service"];
   for (const unit of idle) await run(["chroot", root, "systemctl", "mask", "--quiet", unit]);
 }
 
-/** As Raspberry Pi OS makes its first user: with sudo that asks for nothing. */
+/** Adds the first user as Raspberry Pi OS does: its sudo asks for nothing. */
 async function addPerson(root: string, publicKey: string): Promise<void> {
   const home = join(root, "home", BLANK_USER);
   await run(["chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", "--uid", "1000", BLANK_USER]);
@@ -122,7 +130,8 @@ async function indexPackages(folder: string): Promise<void> {
     (await readdir(folder))
       .filter((name) => name.endsWith(".deb"))
       .map(async (file) => {
-        // apt writes the colon of an epoch as %3a, and would decode it again when it looks for the file.
+        // apt writes the colon of an epoch as %3a, and would decode it again when it looks for the
+        // file.
         const name = file.replaceAll(/%3a/gi, ".");
         if (name !== file) await rename(join(folder, file), join(folder, name));
         const bytes = await readFile(join(folder, name));

@@ -1,4 +1,5 @@
-// The cache's promises: whole or not there, made once however many ask, and a lock that its holder left behind is no lock.
+// The promises of the cache: a folder is whole or not there, it is made once however many ask, and
+// an abandoned lock does not count.
 
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

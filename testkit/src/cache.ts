@@ -1,6 +1,7 @@
-// What is built or downloaded once for all tests: one folder for each thing and version under ~/.cache/harmony-iot (or
-// HARMONY_IOT_CACHE). A folder is made beside its place and renamed into it, so it is there whole or not at all; of several
-// processes that want the same, one makes it and the others wait.
+// Keeps what is built or downloaded once for all tests: one folder for each thing and version under
+// ~/.cache/harmony-iot (or HARMONY_IOT_CACHE). A folder is made beside its place and renamed into
+// it, so it is there whole or not at all. When several processes want the same folder, one makes it
+// and the others wait.
 
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -11,7 +12,10 @@ export function cacheFolder(): string {
   return process.env["HARMONY_IOT_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "harmony-iot");
 }
 
-/** The folder of that name; `make` fills it if it is not there. Names carry the version of what is inside. */
+/**
+ * The folder of that name; `make` fills it if it is not there. Names carry the version of what is
+ * inside.
+ */
 export async function cached(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const place = join(cacheFolder(), name);
   if (await exists(place)) return place;
@@ -27,7 +31,8 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
       await rename(folder, place);
     } catch (error) {
       await rm(folder, { recursive: true, force: true });
-      // Two that found the same abandoned lock may both have made it: the first to rename has won.
+      // Two processes that found the same abandoned lock may both have made the folder. The first
+      // to rename has won.
       if (!(await exists(place))) throw error;
     }
     return place;
@@ -36,7 +41,7 @@ export async function cached(name: string, make: (folder: string) => Promise<voi
   }
 }
 
-/** What a killed process was making. Called with the lock in hand, so nobody is at it. */
+/** Removes what a killed process was making. The caller holds the lock, so nobody works on it. */
 async function removeHalfMade(name: string): Promise<void> {
   for (const entry of await readdir(cacheFolder())) {
     if (entry.startsWith(`${name}.making-`)) await rm(join(cacheFolder(), entry), { recursive: true, force: true });
@@ -56,7 +61,10 @@ async function lock(path: string): Promise<() => Promise<void>> {
   }
 }
 
-/** Whether the process that holds the lock is gone. One that has just made the file has perhaps not yet written its id. */
+/**
+ * Whether the process that holds the lock is gone. A process that has just made the file may not
+ * have written its id yet.
+ */
 async function isAbandoned(path: string): Promise<boolean> {
   const [holder, status] = await Promise.all([readFile(path, "utf8").catch(() => undefined), stat(path).catch(() => undefined)]);
   if (holder === undefined || status === undefined) return false;

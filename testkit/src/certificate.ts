@@ -1,4 +1,5 @@
-// A server's certificate, and the authority that has signed it: made by openssl, for a test that looks at TLS.
+// Makes a server's certificate, and the authority that has signed it, with openssl, for a test of
+// TLS.
 
 import { join } from "node:path";
 import { run } from "./program.ts";
@@ -12,7 +13,7 @@ export interface TestCertificate {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `of`: whom it names, as openssl says it; this machine's own address unless told. */
+/** `of`: the subject, in openssl's words; the default is this machine's own address. */
 export async function makeTestCertificate(of = "IP:127.0.0.1"): Promise<TestCertificate> {
   const folder = await makeTempFolder("certificate");
   const [ca, cert, key] = [join(folder.path, "ca.pem"), join(folder.path, "cert.pem"), join(folder.path, "key.pem")];

@@ -1,5 +1,6 @@
-// Adds up vitest's JSON reports given as arguments and prints `passed failed`. A file that failed outside of any test (an
-// import, a hook) counts as one failure; so does a report that is not there, because the run that should have written it broke.
+// Adds up the vitest JSON reports given as arguments and prints `passed failed`. A file that failed
+// outside of any test (an import, a hook) counts as one failure. So does a report that is not
+// there, because the run that should have written it broke.
 
 import { readFileSync } from "node:fs";
 import * as z from "zod/mini";

@@ -1,6 +1,7 @@
-// Where a simulated device lives on the host: a folder whose number is also its machine name and its subnet, so that claiming
-// the folder claims all three, across test processes. Its root is an overlay over the shared root of the cache; /home is a plain
-// folder, because Podman keeps overlays of its own there. What a killed test process left is cleared by the next one.
+// Gives a simulated device its place on the host: a folder whose number is also its machine name
+// and its subnet, so that claiming the folder claims all three, across test processes. Its root is
+// an overlay over the shared root of the cache. /home is a plain folder, because Podman keeps
+// overlays of its own there. The next test process clears what a killed one left.
 
 import { mkdir, readFile, readdir, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { randomInt } from "node:crypto";
@@ -8,15 +9,21 @@ import { join } from "node:path";
 import { exists } from "./cache.ts";
 import { run } from "./program.ts";
 
-/** Short, because the path of a socket below it may have 107 bytes at most. `HARMONY_DEVICES` names another, such as a disk of its own. */
+/**
+ * The path is short, because the path of a socket below it may have 107 bytes at most.
+ * `HARMONY_DEVICES` names another folder, such as one on a disk of its own.
+ */
 const devices = (): string => process.env["HARMONY_DEVICES"] ?? "/tmp/harmony-devices";
 
-/** How many /30 there are in 10.213.0.0/16. */
+/** The number of /30 subnets in 10.213.0.0/16. */
 const SUBNETS = 16_384;
 
 export interface DeviceFolder {
   readonly path: string;
-  /** Unique among the devices of this host; also the name of its cgroup, and of the host's end of its network as `ve-<machine>`. */
+  /**
+   * Unique among the devices of this host; also the name of its cgroup, and of the host's end of
+   * its network as `ve-<machine>`.
+   */
   readonly machine: string;
   readonly root: string;
   /** The two addresses of its /30. */
@@ -65,7 +72,10 @@ async function mountRoot(path: string, layers: readonly string[]): Promise<void>
   if (!(await exists(join(path, "home")))) await run(["cp", "-a", join(path, "root", "home"), join(path, "home")]);
 }
 
-/** Ends every process of the device and takes away its cgroup, its mount and its files. Nothing of it being there is fine. */
+/**
+ * Ends every process of the device and removes its cgroup, its mount and its files. No-op if
+ * nothing of it exists.
+ */
 async function removeDevice(path: string, machine: string): Promise<void> {
   await clearMachine(machine);
   const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" ")[1] ?? "");
@@ -73,14 +83,20 @@ async function removeDevice(path: string, machine: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
-/** What a machine that is not running may have left in the host: processes, its end of the network, systemd-nspawn's folder. */
+/**
+ * Removes what a machine that is not running may have left on the host: processes, its end of the
+ * network, systemd-nspawn's folder.
+ */
 export async function clearMachine(machine: string): Promise<void> {
   await removeCgroup(deviceCgroup(machine));
   await run(["ip", "link", "delete", `ve-${machine}`], { allowExitCodes: [0, 1] });
   await rm(join("/run/systemd/nspawn/propagate", machine), { recursive: true, force: true });
 }
 
-/** A cgroup of the device's own: two nspawns in one would each take the other's processes for theirs. */
+/**
+ * The device has a cgroup of its own: two nspawns in one would each take the other's processes for
+ * theirs.
+ */
 export function deviceCgroup(machine: string): string {
   return join("/sys/fs/cgroup", unifiedIsHybrid ? "unified" : "", machine);
 }
@@ -106,7 +122,7 @@ async function clearAbandoned(): Promise<void> {
     const owner = await readFile(join(path, "owner"), "utf8").catch(() => "");
     const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
     const isGone = owner === "" ? age > 60_000 : !(await exists(`/proc/${owner}`));
-    // Two may clear the same one at once: whoever is late finds nothing.
+    // Two processes may clear the same device at once: the later one finds nothing.
     if (isGone)
       await deviceFolder(Number(name))
         .remove()

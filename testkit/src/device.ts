@@ -1,6 +1,7 @@
-// A simulated device: Debian trixie under its own systemd in a container of systemd-nspawn, with a network of its own, a user
-// `iot-agent` that lingers, and that user's rootless Podman. Real systemd, journald, users and Podman; the kernel, the clock and
-// the power supply are the host's. Needs root. Where its system comes from: device-root.ts; where it lies: device-folder.ts.
+// A simulated device: Debian trixie under its own systemd in a container of systemd-nspawn, with a
+// network of its own, a user `iot-agent` that lingers, and that user's rootless Podman. systemd,
+// journald, users and Podman are real; the kernel, the clock and the power supply are the host's.
+// It needs root. device-root.ts makes its system, device-folder.ts its place on the host.
 
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { request } from "node:http";
@@ -13,17 +14,17 @@ import { findProgram, type RunOptions, type RunResult, run } from "./program.ts"
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
 export interface DeviceOptions {
-  /** Its host name; `device` unless told. */
+  /** Its host name; the default is `device`. */
   readonly name?: string;
   readonly podman?: PodmanVersion;
 }
 
-/** What is to be booted, for those who have a system of their own. */
+/** The system to boot, for callers who have one of their own. */
 export interface DeviceSystem {
   readonly name: string;
-  /** Unpacked roots to lay over each other, topmost first. */
+  /** The unpacked roots to lay over each other, topmost first. */
   readonly layers: readonly string[];
-  /** Of the agent's user, which need not be there yet. */
+  /** The uid of the agent's user, which need not exist yet. */
   readonly uid: number;
   /** The host's folders that the device may read. */
   readonly folders?: readonly { readonly from: string; readonly to: string }[];
@@ -31,12 +32,12 @@ export interface DeviceSystem {
   readonly fill?: (root: string, addresses: Pick<Device, "address" | "hostAddress">) => Promise<void>;
   /** Its system gives itself its address when it boots. */
   readonly hasOwnNetwork?: boolean;
-  /** Resolves when what it is there for answers, after systemd has booted. */
+  /** Resolves when its service answers, after systemd has booted. */
   readonly ready: (device: Device, network: NetworkAtBoot) => Promise<unknown>;
 }
 
 export interface DeviceExecOptions extends RunOptions {
-  /** Root unless told; `iot-agent` runs with the environment of its user manager. */
+  /** The default is root. `iot-agent` runs with the environment of its user manager. */
   readonly user?: "root" | typeof DEVICE_USER.name;
 }
 
@@ -44,18 +45,22 @@ export interface Device {
   readonly name: string;
   /** Its IPv4 address, as seen from the host. */
   readonly address: string;
-  /** The host's end of the network: what a server must listen on for the device to reach it. */
+  /** The host's end of the network. A server must listen on it for the device to reach it. */
   readonly hostAddress: string;
   /** The name of the host's end. */
   readonly hostInterface: string;
   readonly uid: number;
-  /** The path, on the host, of the socket of the user's Podman. It stays the same when the device is powered off and on. */
+  /**
+   * The path, on the host, of the socket of the user's Podman. It stays the same when the device is
+   * powered off and on.
+   */
   readonly podmanSocket: string;
   /** Runs a program in the device; fails on an exit code that is not allowed. */
   exec(argv: readonly string[], options?: DeviceExecOptions): Promise<RunResult>;
   /**
-   * The command line which, run on the host, runs that program in the device: to pipe into or out of it. Ending the process on
-   * the host does not end the one in the device; a service is better started as a unit (`systemd-run`).
+   * The command line that runs the program in the device when it is run on the host: to pipe into
+   * or out of it. Ending the process on the host does not end the one in the device, so start a
+   * service as a unit (`systemd-run`).
    */
   execArgv(argv: readonly string[], user?: DeviceExecOptions["user"]): readonly string[];
   /** The path on the host of a path in the running device. */
@@ -65,15 +70,21 @@ export interface Device {
   readFile(devicePath: string): Promise<string>;
   /** Lets Podman pull from a registry without TLS: `host:port`. */
   trustRegistry(address: string): Promise<void>;
-  /** Pulls the cable: the host's end goes down, the device sees no carrier and keeps its address. */
+  /**
+   * Pulls the cable: the host's end goes down, and the device sees no carrier and keeps its
+   * address.
+   */
   cutNetwork(): Promise<void>;
-  /** Plugs it in; a device that was powered on without an address gets it now. */
+  /** Plugs the cable in. A device that was powered on without an address gets it now. */
   restoreNetwork(): Promise<void>;
-  /** A plug that does not sit well: resolves with the cable in. */
+  /** Acts as a plug that does not sit well: resolves with the cable in. */
   flapNetwork(options: { readonly times: number; readonly downMs: number; readonly upMs: number }): Promise<void>;
-  /** Ends every process at once. (Files stay as the page cache has them: for a true power cut there is the emulated Pi.) */
+  /**
+   * Ends every process at once. Files stay as the page cache has them; the emulated Pi has a true
+   * power cut.
+   */
   powerOff(): Promise<void>;
-  /** Boots it again from its disk, with its network unless told. */
+  /** Boots it again from its disk, by default with its network. */
   powerOn(network?: NetworkAtBoot): Promise<void>;
   /** What systemd printed while booting. */
   log(): string;
@@ -82,7 +93,10 @@ export interface Device {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `cable out`: it has its (static) address and no carrier; `no address`: nor that, as where no DHCP server answered. */
+/**
+ * `cable out`: it has its (static) address and no carrier. `no address`: it has no address either,
+ * as where no DHCP server answered.
+ */
 export type NetworkAtBoot = "there" | "cable out" | "no address";
 
 const BOOT_TIMEOUT_MS = 120_000;
@@ -129,7 +143,7 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
 
   const powerOff = async (): Promise<void> => {
     if (nspawn?.running()) process.kill(leader, "SIGKILL");
-    // systemd-nspawn itself is left to clear its network and folders, as it does when process 1 has ended.
+    // systemd-nspawn itself clears its network and folders when process 1 has ended.
     await nspawn?.stop();
     await clearMachine(folder.machine);
   };
@@ -192,9 +206,10 @@ export async function bootDevice(system: DeviceSystem): Promise<Device> {
   try {
     await folder.mountRoot(layers);
     await writeFile(join(folder.root, "etc", "hostname"), `${name}\n`);
-    // Podman looks "localhost" up before it unpacks a layer: what is not in this file asks DNS, and waits 5 s for no answer.
+    // Podman looks "localhost" up before it unpacks a layer. A name that is not in this file asks
+    // DNS, and waits 5 s for no answer.
     await writeFile(join(folder.root, "etc", "hosts"), `127.0.0.1 localhost\n::1 localhost\n127.0.1.1 ${name}\n`);
-    // Nobody answers there: a name fails at once instead of after the resolver's time-outs.
+    // Nobody answers there, so a lookup fails at once instead of after the resolver's time-outs.
     await writeFile(join(folder.root, "etc", "resolv.conf"), `nameserver ${folder.hostAddress}\n`);
     await system.fill?.(folder.root, folder);
     await powerOn();
@@ -261,7 +276,10 @@ async function startNspawn(
   return { nspawn, leader };
 }
 
-/** Nodes of our own that all may use: the host's may be for root alone, and are not ours to change. */
+/**
+ * Makes device nodes of our own that all may use. The host's may be for root alone, and are not
+ * ours to change.
+ */
 async function makeDeviceNodes(folder: DeviceFolder): Promise<readonly { readonly from: string; readonly to: string }[]> {
   const nodes = [
     { from: join(folder.path, "fuse"), to: "/dev/fuse", numbers: ["10", "229"] },
@@ -274,7 +292,10 @@ async function makeDeviceNodes(folder: DeviceFolder): Promise<readonly { readonl
   return nodes;
 }
 
-/** The device's process 1: a child of systemd-nspawn that is 1 in a namespace of its own and has become systemd. */
+/**
+ * Finds the device's process 1: a child of systemd-nspawn that is 1 in a namespace of its own and
+ * has become systemd.
+ */
 async function findLeader(nspawnPid: number): Promise<number | undefined> {
   const children = await readFile(`/proc/${nspawnPid}/task/${nspawnPid}/children`, "utf8");
   for (const child of children.split(" ").filter(Boolean)) {
@@ -284,7 +305,7 @@ async function findLeader(nspawnPid: number): Promise<number | undefined> {
   return undefined;
 }
 
-/** Whatever of it is there already stays. */
+/** Keeps the parts that exist already. */
 async function connectNetwork(
   folder: DeviceFolder,
   leader: number,

@@ -1,4 +1,4 @@
-// How `eventually` waits, and what it says when it has waited in vain.
+// How `eventually` waits, and what its error says when it has waited in vain.
 
 import { expect, test } from "vitest";
 import { eventually } from "./eventually.ts";

@@ -1,6 +1,6 @@
-// Waits for the world to become what a test expects, by looking at it again and again. A probe that throws or answers nothing
-// (`undefined`, `null`, `false`) has not succeeded yet; at the time-out the error tells what it said last, because "timed out"
-// alone explains nothing.
+// Waits for the world to become what a test expects, by looking at it again and again. A probe that
+// throws or answers nothing (`undefined`, `null`, `false`) has not succeeded yet. At the time-out
+// the error repeats the probe's last answer, because "timed out" alone explains nothing.
 
 import { inspect } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
@@ -22,7 +22,7 @@ export async function eventually<T>(
   for (;;) {
     const attempt = await attemptBefore(probe, deadline);
     if ("answered" in attempt && isSuccess(attempt.answered)) return attempt.answered;
-    // A probe that was cut off says less than what the one before it said.
+    // A probe that was cut off says less than the one before it.
     if (!("cutOff" in attempt)) last = attempt;
     if (performance.now() >= deadline) break;
     await pause(Math.min(intervalMs, Math.max(1, deadline - performance.now())));

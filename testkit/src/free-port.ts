@@ -1,5 +1,6 @@
-// A TCP port that nobody listens on. Taken below the range from which the system gives ports to outgoing connections, so that a
-// server which is stopped and started again finds its port still free.
+// Finds a TCP port that nobody listens on. It lies below the range from which the system gives
+// ports to outgoing connections, so that a server which is stopped and started again finds its port
+// still free.
 
 import { createServer } from "node:net";
 import { randomInt } from "node:crypto";

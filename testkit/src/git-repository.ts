@@ -1,5 +1,5 @@
-// A git repository that tests push to for real: a bare one, and a clone to work in. Its commits carry fixed names, and git reads
-// no configuration of the machine or the user.
+// A git repository that tests push to for real: a bare one, and a clone to work in. Its commits
+// carry fixed names, and git reads no configuration of the machine or the user.
 
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -1,6 +1,6 @@
-// Goldens: what pure code gave for stored inputs at a release, one JSON line a case, gzipped. A
-// file of them is recorded once; the test of a later version computes the same outputs from the
-// same inputs and prints the first place where they differ.
+// Goldens: the outputs of pure code for stored inputs at a release, one JSON line a case, gzipped.
+// A file of them is recorded once. The test of a later version computes the outputs from the same
+// inputs and prints the first place where they differ.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -21,8 +21,8 @@ export function writeGoldens(file: string, goldens: readonly Golden[]): void {
 }
 
 /**
- * Empty when `run` gives what is stored of each case; otherwise the first difference, in a few
- * lines for a person.
+ * Empty when `run` gives the stored output of each case. If not, it is the first difference, in a
+ * few lines for a person.
  */
 export function differencesFromGoldens(goldens: readonly Golden[], run: (input: unknown) => unknown): string {
   const differing = goldens.flatMap(({ name, input, output }) => {
@@ -32,7 +32,7 @@ export function differencesFromGoldens(goldens: readonly Golden[], run: (input: 
   return differing.length === 0 ? "" : `${differing.length} of ${goldens.length} cases differ, the first is ${differing[0]}`;
 }
 
-/** As it is read back: without the members that are undefined. */
+/** The value as it is read back: without the members that are undefined. */
 function throughJson(value: unknown): unknown {
   const text = JSON.stringify(value);
   return text === undefined ? null : JSON.parse(text);

@@ -1,7 +1,9 @@
-// Container images made on the spot from busybox-static: `FROM scratch`, one layer, one page served over HTTP. The page names
-// device, deployment, service and the image's version, so that who asks for it sees what runs where. Process 1 is a shell
-// that traps TERM; without the trap every stop would last its full time-out (a variant does exactly that). Written as an
-// OCI layout (for a registry) and as a docker archive (for Podman's `images/load`), byte for byte the same each time.
+// Makes container images on the spot from busybox-static: `FROM scratch`, one layer, one page
+// served over HTTP. The page names device, deployment, service and the image's version, so that a
+// test that asks for it sees what runs where. Process 1 is a shell that traps TERM; without the
+// trap every stop would last its full time-out (one variant does exactly that). An image is written
+// as an OCI layout (for a registry) and as a docker archive (for Podman's `images/load`), byte for
+// byte the same each time.
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile, chmod, symlink } from "node:fs/promises";
@@ -12,24 +14,29 @@ import { busyboxProgram } from "./real-parts.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface ImageOptions {
-  /** `name:tag`, as Podman is to know it; `localhost/hello:1` unless told. */
+  /** `name:tag`, as Podman is to know it; the default is `localhost/hello:1`. */
   readonly reference?: string;
-  /** Shown on the page and told apart in the image's digest; the reference's tag unless told. */
+  /**
+   * The version shown on the page. It also changes the image's digest. The default is the
+   * reference's tag.
+   */
   readonly version?: string;
-  /** The port in the container on which the page is served; 8080 unless told. */
+  /** The port in the container on which the page is served; the default is 8080. */
   readonly port?: number;
   readonly behaviour?: "serves" | "ignores-term" | { readonly exitsWith: number; readonly afterMs?: number };
   /** Megabytes of noise in a layer of its own, for pulls that take a while. */
   readonly ballastMegabytes?: number;
-  /** The static busybox inside, for a machine of another architecture; the host's unless told. */
+  /**
+   * The static busybox inside, for a machine of another architecture; the default is the host's.
+   */
   readonly busybox?: { readonly path: string; readonly architecture: string };
 }
 
 export interface TestImage {
   readonly reference: string;
-  /** Digest of the manifest, as a registry knows it. */
+  /** The digest of the manifest, as a registry knows it. */
   readonly digest: string;
-  /** Digest of the configuration, which is Podman's image id. */
+  /** The digest of the configuration, which is Podman's image id. */
   readonly id: string;
   readonly blobs: readonly ImageBlob[];
   readonly manifest: Buffer;
@@ -87,7 +94,7 @@ interface StartOptions {
   readonly behaviour: NonNullable<ImageOptions["behaviour"]>;
 }
 
-/** The page is written when the container starts, because only then the environment is known. */
+/** The container writes the page when it starts, because only then the environment is known. */
 function startScript({ version, port, behaviour }: StartOptions): string {
   if (typeof behaviour === "object") {
     const waits = behaviour.afterMs === undefined ? "" : `sleep ${behaviour.afterMs / 1000}\n`;
@@ -144,7 +151,7 @@ async function makeLayer(files: readonly LayerFile[]): Promise<{ readonly tar: B
   }
 }
 
-/** The same bytes for the same content: names in order, no times, no owners. */
+/** The same content gives the same bytes: names in order, no times, no owners. */
 async function tarFolder(folder: string): Promise<Buffer> {
   const out = await makeTempFolder("tar");
   try {

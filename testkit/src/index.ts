@@ -1,4 +1,5 @@
-// The real servers and devices that tests start. Only tests, journeys, the bench and the demo import this package.
+// Exports the real servers and devices that tests start. Only tests, journeys, the bench and the
+// demo import this package.
 export { cached } from "./cache.ts";
 export { agentPackageOfCommit, agentPackageOfTree, FIRST_RELEASE } from "./agent-package.ts";
 export { type ArgoCd, startArgoCd } from "./argocd.ts";

@@ -1,6 +1,7 @@
-// Between a program and the HTTP server that it talks to over a unix socket (an agent and Podman): everything is passed on as it is, until
-// the request that a test waits for. That one is held, before the server has heard of it or after the server has done it, so that
-// the program can be killed at exactly that moment. No other part knows of it.
+// Stands between a program and the HTTP server that it talks to over a unix socket (an agent and
+// Podman). Everything is passed on as it is, until the request that a test waits for. That request
+// is held, before it has reached the server or after the server has answered it, so that the
+// program can be killed at exactly that moment. No other part knows of it.
 
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
@@ -8,14 +9,20 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 export interface Interception {
   readonly method: string;
   readonly path: RegExp;
-  /** `before`: the server has not heard of it. `after`: it has answered, and the program does not know. */
+  /**
+   * `before`: the request has not reached the server. `after`: the server has answered, and the
+   * program does not know.
+   */
   readonly when: "before" | "after";
 }
 
 export interface Interceptor {
-  /** Resolves when the next such request is held, whatever else is waited for. It is never answered: whoever sent it is to be ended. */
+  /**
+   * Resolves when the next such request is held; several waits may stand at once. The request is
+   * never answered: the test ends the program that sent it.
+   */
   hold(what: Interception): Promise<void>;
-  /** Waits for nothing any more. */
+  /** Cancels every wait. */
   forget(): void;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -41,13 +48,14 @@ export async function startInterceptor(options: { readonly listen: string; reado
     const onward = request({ socketPath: target, method, path: url, headers }, (answer) => {
       if (answer.statusCode !== undefined && answer.statusCode < 400 && isAwaited(incoming, "after")) return void answer.resume();
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      // Of a stream, what is there is passed on at once, and also that nothing is there yet.
+      // A stream's head is passed on at once, even before there is any body.
       outgoing.flushHeaders();
       answer.on("error", () => outgoing.destroy());
       answer.pipe(outgoing);
     });
     onward.on("error", () => outgoing.destroy());
-    // What is waited for is seen to its end, though whoever asked is ended meanwhile: it is done, and would not be asked for again.
+    // An awaited request is carried to its end, although the program that asked is ended meanwhile:
+    // it is done, and would not be asked for again.
     if (!mayBeAwaited) outgoing.on("close", () => onward.destroy());
     incoming.pipe(onward);
   };

@@ -1,6 +1,7 @@
-// A real Kubernetes API: etcd and kube-apiserver with RBAC, on loopback. There is no controller-manager: a namespace never
-// finishes deleting, and owner references collect nothing. The administrator is a client certificate of `system:masters`;
-// tokens of service accounts come from `kubectl create token`.
+// Runs a real Kubernetes API: etcd and kube-apiserver with RBAC, on loopback. There is no
+// controller-manager: a namespace never finishes deleting, and owner references collect nothing.
+// The administrator is a client certificate of `system:masters`; tokens of service accounts come
+// from `kubectl create token`.
 
 import { writeFile } from "node:fs/promises";
 import { request } from "node:https";
@@ -124,7 +125,10 @@ export async function startKubernetes(): Promise<KubernetesServer> {
   };
 }
 
-/** Ready, and past the post-start hooks that create the system's roles. The certificate is our own: not looked at here. */
+/**
+ * Whether it is ready, and past the post-start hooks that create the system's roles. The
+ * certificate is our own, so it is not checked here.
+ */
 function isReady(url: string): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
   const req = request(`${url}/readyz`, { rejectUnauthorized: false, agent: false, timeout: 2_000 }, (response) => {

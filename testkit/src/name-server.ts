@@ -1,5 +1,6 @@
-// A name server for a simulated device: dnsmasq, which knows the names it is given, answers that there is no other name, and asks nobody.
-// Its device's resolv.conf names the host's end of the network, so that is where it listens.
+// A name server for a simulated device: dnsmasq, which knows the names it is given, answers that no
+// other name exists, and asks nobody. It listens on the host's end of the network, which the
+// device's resolv.conf names.
 
 import { Resolver } from "node:dns/promises";
 import { findProgram } from "./program.ts";
@@ -8,13 +9,13 @@ import { type ServerProcess, startServerProcess } from "./server-process.ts";
 export interface NameServer {
   /** Nobody answers any more, until `start`. */
   down(): Promise<void>;
-  /** With other names, if they are given. */
+  /** Starts it, with other names if they are given. */
   start(names?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `names`: each with its IPv4 address, at least one; answered at port 53 of `host`. */
+/** `names`: each name with its IPv4 address, at least one. It answers at port 53 of `host`. */
 export async function startNameServer(options: {
   readonly host: string;
   readonly names: Readonly<Record<string, string>>;
@@ -41,7 +42,7 @@ export async function startNameServer(options: {
         "--bind-interfaces",
         "--no-resolv",
         "--no-hosts",
-        // Of every name it says itself whether there is one.
+        // It decides itself whether a name exists, for every name.
         "--local=/#/",
         ...Object.entries(names).map(([name, address]) => `--host-record=${name},${address}`),
       ],

@@ -1,5 +1,6 @@
-// A real nats-server with JetStream on loopback, in a folder of its own. It can be killed as by a power cut, and started again
-// on the same port and store; the store can be looked at or replaced in between.
+// Runs a real nats-server with JetStream on loopback, in a folder of its own. A test can kill it as
+// by a power cut, and start it again on the same port and store; the store can be looked at or
+// replaced in between.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,14 +10,20 @@ import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface NatsOptions {
-  /** Text of a server configuration; host, port and store of the server are those of the other options whatever it says. */
+  /**
+   * The text of a server configuration. Host, port and store of the server come from the other
+   * options, whatever it says.
+   */
   readonly config?: string;
-  /** Where JetStream keeps its data; a temporary folder unless told, and then not removed. */
+  /**
+   * The folder where JetStream keeps its data. A folder given here is not removed; the default is a
+   * temporary one.
+   */
   readonly storeDir?: string;
   readonly port?: number;
-  /** 127.0.0.1 unless told; `device.hostAddress` for a server that a device must reach. */
+  /** The default is 127.0.0.1. Use `device.hostAddress` for a server that a device must reach. */
   readonly host?: string;
-  /** false: a server that only passes messages on, as a leaf node. */
+  /** false: the server only passes messages on, as a leaf node. */
   readonly jetstream?: boolean;
 }
 
@@ -31,12 +38,12 @@ export interface NatsServer {
   log(): string;
   /** Ends the server; `start` brings it back with the same store and address. */
   down(): Promise<void>;
-  /** SIGKILL. `start` brings it back. */
+  /** Sends SIGKILL. `start` brings it back. */
   kill(): Promise<void>;
   /** Starts it after `down` or `kill`, with another configuration if one is given. */
   start(config?: string): Promise<void>;
   restart(config?: string): Promise<void>;
-  /** Has the running server read a changed configuration, without dropping its connections. */
+  /** Makes the running server read a changed configuration, without dropping its connections. */
   reload(config: string): Promise<void>;
   /** Ends it and removes what it left. */
   stop(): Promise<void>;
@@ -65,7 +72,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     config = changed ?? config;
     await mkdir(storeDir, { recursive: true });
     await writeConfig();
-    // Given as a flag and in the file, nats-server takes the store for a duplicate.
+    // nats-server rejects a store that is given both as a flag and in the file, as a duplicate.
     const store = STORE_DIR.test(config) ? [] : ["--store_dir", storeDir];
     const jetstream = options.jetstream === false ? [] : ["--jetstream", ...store];
     const address = ["--addr", host, "--port", String(port), ...jetstream];

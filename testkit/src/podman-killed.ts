@@ -1,17 +1,18 @@
-// Ends a device's Podman at a moment that no test could hit from outside: when it has just started pasta, a container's network, and not yet made its
-// record of that. Podman is given a pasta that does it.
+// Ends a device's Podman at a moment that no test could hit from outside: when it has just started
+// pasta, a container's network, and has not yet recorded that. Podman is given a pasta that does
+// it.
 
 export interface PodmanKilled {
-  /** The next start of a network is such a moment. */
+  /** Ends Podman so at the next start of a network. */
   arm(): Promise<void>;
-  /** Podman has its own pasta again. */
+  /** Gives Podman its own pasta again. */
   undo(): Promise<void>;
 }
 
-/** `shell`: runs a script on the device as root. `uid`: of Podman's user. */
+/** `shell`: runs a script on the device as root. `uid`: the uid of Podman's user. */
 export async function podmanKilledAfterPasta(shell: (script: string) => Promise<unknown>, uid: number): Promise<PodmanKilled> {
   const [pasta, conf, armed] = ["/opt/killing/pasta", "/etc/containers/containers.conf.d/killing.conf", `/run/user/${uid}/kill-podman`];
-  // It reads where its helpers are when it starts.
+  // Podman reads where its helpers are when it starts.
   const stop = "systemctl --user --machine=iot-agent@ stop podman.service";
   await shell(`mkdir -p $(dirname ${pasta}) $(dirname ${conf})
     cat > ${pasta} <<'END'

@@ -1,4 +1,5 @@
-// Brings a test image into a Podman through its socket, as `podman load` does. Tests of the libpod client itself do without.
+// Brings a test image into a Podman through its socket, as `podman load` does. Tests of the libpod
+// client itself do not use it.
 
 import { request } from "node:http";
 import type { TestImage } from "./image.ts";

@@ -1,5 +1,6 @@
-// Makes everything that tests take from the cache, so that no test has to wait for it: `node testkit/src/prepare.ts [part…]`.
-// Says what it makes, and how long that took. What is there already costs nothing.
+// `node testkit/src/prepare.ts [part…]` makes everything that tests take from the cache, so that no
+// test has to wait for it. It prints what it makes, and how long that took. A part that exists
+// already costs nothing.
 
 import { agentPackageOfCommit, FIRST_RELEASE } from "./agent-package.ts";
 import { argoCdAssets } from "./argocd-program.ts";

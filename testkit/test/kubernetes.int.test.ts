@@ -1,4 +1,5 @@
-// The Kubernetes API of the testkit: answers, keeps its data over a restart, and holds a service account to its rights.
+// The Kubernetes API of the testkit answers, keeps its data over a restart, and holds a service
+// account to its rights.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type KubernetesServer, run, startKubernetes } from "../src/index.ts";

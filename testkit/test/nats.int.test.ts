@@ -1,4 +1,5 @@
-// The NATS server of the testkit: starts with JetStream, survives a kill with its store, refuses nothing.
+// The NATS server of the testkit starts with JetStream, survives a kill with its store, and refuses
+// nothing.
 
 import { connect } from "node:net";
 import { expect, test } from "vitest";

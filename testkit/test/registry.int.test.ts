@@ -1,4 +1,5 @@
-// The registry of the testkit: a device pulls from it, with a password where one is wanted, and each of its faults is felt.
+// A device pulls from the registry of the testkit, with a password where one is wanted, and each of
+// its faults has its effect.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Device, makeImage, startDevice, startRegistry } from "../src/index.ts";

@@ -1,4 +1,5 @@
-// What a Topology says about itself. Flat and printable; what a place does not know it leaves out.
+// A Topology's description of itself. It is flat and printable, and leaves out what the place does
+// not know.
 
 export interface Inventory {
   readonly architecture: string;

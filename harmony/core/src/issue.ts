@@ -1,15 +1,15 @@
-// What is wrong with a document, and where. Every border that refuses input speaks in Issues, so
-// that the same sentence reaches the developer's terminal, the resource's condition and the
-// device's log.
+// An Issue says what is wrong with a document, and where. Every border that refuses input gives
+// Issues, so that the same sentence reaches the developer's terminal, the resource's condition and
+// the device's log.
 
 export interface Issue {
   /** Keys and indexes from the root of the document; empty for the document itself. */
   readonly path: readonly (string | number)[];
-  /** What was expected, what was found and, where it is known, what to write instead. */
+  /** The expected value, the value found and, where it is known, the value to write instead. */
   readonly message: string;
 }
 
-/** `["services", 0, "ports"]` as `services[0].ports`. */
+/** Formats `["services", 0, "ports"]` as `services[0].ports`. */
 export function formatPath(path: Issue["path"]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;

@@ -1,20 +1,23 @@
-// Words that somebody else wrote, made fit for a terminal, a log and a condition: one line of visible text, of a bounded length. A
-// device, a registry or a container may put anything into its words: sequences that rewrite a terminal, marks that turn the order of
-// what is read, half characters. Pure and total.
+// Makes text from others fit for a terminal, a log and a condition: one line of visible text, of a
+// bounded length. A device, a registry or a container may put anything into its text: sequences
+// that rewrite a terminal, marks that turn the order of reading, half characters. Pure and total.
 
-/** What terminals obey: CSI (`ESC [ 31 m`), OSC (`ESC ] 8 ; … BEL`) and the other string sequences, and two-character ones. */
+/**
+ * Sequences that terminals obey: CSI (`ESC [ 31 m`), OSC (`ESC ] 8 ; … BEL`) and the other string
+ * sequences, and two-character ones.
+ */
 const SEQUENCES =
   // oxlint-disable-next-line no-control-regex
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]P^_X]|[\u009d\u0090\u009e\u009f\u0098])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
 /** Line ends and tabs, which become spaces. */
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
-/** Control characters, marks of direction and characters that are not seen. */
+/** Control characters, marks of direction and invisible characters. */
 // oxlint-disable-next-line no-control-regex
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-/** Sequences take room that is not told: this many characters are looked at for one that is kept. */
+/** Sequences take room and are removed, so this many characters are read for one that is kept. */
 const LOOKED_AT = 4;
 
-/** At most `characters` long; what is cut ends in `…`. */
+/** The result has at most `characters`; a text that is cut ends in `…`. */
 export function plainText(text: string, characters: number): string {
   const looked = text.length > characters * LOOKED_AT ? text.slice(0, characters * LOOKED_AT) : text;
   const plain = visibleText(looked);

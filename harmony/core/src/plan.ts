@@ -1,9 +1,9 @@
-// A Plan is what a pure planner decided from what should be and what is. Why nothing happens is
-// data too: `blocked` is what the status, the command line and the person at the device read.
+// A Plan is the decision of a pure planner from what should be and what is. The reason why nothing
+// happens is data too: status, command line and the person at the device read `blocked`.
 
 /** A subject that cannot go on now, and may without a new Score. */
 export interface Blocked {
-  /** What is held up, e.g. a service's name. */
+  /** The part that is held up, e.g. a service's name. */
   readonly subject: string;
   /** A word for machines, e.g. `PortInUse`. */
   readonly reason: string;
@@ -11,12 +11,12 @@ export interface Blocked {
   readonly message: string;
 }
 
-/** What one named stage of a planner made of what it was shown. */
+/** The result of one named stage of a planner. */
 export interface StageReport {
   /** Kebab-case, e.g. `start-services`. */
   readonly name: string;
   readonly outcome: "acted" | "stoodBack";
-  /** A clause for a person: what it acted for, or why there was nothing to do for it. */
+  /** A clause for a person: what it acted for, or why there was nothing to do. */
   readonly why: string;
 }
 
@@ -35,20 +35,21 @@ export interface StageReport {
 export interface Plan<Step> {
   readonly steps: readonly Step[];
   readonly blocked: readonly Blocked[];
-  /** When to look again although nothing was heard; null: at the next relist. */
+  /** The time until the next look although no event came; null: at the next relist. */
   readonly recheckAfterMs: number | null;
-  /** The stages that were asked, in order; not there: the planner has none. */
+  /** The stages that were asked, in order; absent: the planner has none. */
   readonly stages?: readonly StageReport[];
 }
 
 /**
- * What came of one step. `blocked` heals without a new Score and is tried again for ever with
- * back-off; `failed` is a fault that is tried again too, but is nobody's condition to wait for;
+ * The result of one step. `blocked` heals without a new Score and is tried again for ever with
+ * back-off. `failed` is a fault that is tried again too, but nobody waits for its condition.
  * `rejected` does not heal until the Score changes.
  *
- * `code` says in a word of the one that refused, e.g. `disk-full`, what the planner may have an
- * answer to (`Reconciler.answer`), and `detail` what it said; without a code there is no answer. A
- * step that is worth trying and holds nothing up may be `unchanged` and have a code all the same.
+ * `code` names in a word the refusal that the planner may have an answer to (`Reconciler.answer`),
+ * e.g. `disk-full`, and `detail` is the text of the part that refused; without a code there is no
+ * answer. A step that is worth trying and holds nothing up may be `unchanged` and still have a
+ * code.
  *
  * @example
  * const missing: Outcome = {

@@ -11,7 +11,7 @@ interface Report {
   readonly doing: string | null;
 }
 
-/** A world that is a number, and steps that add one to it. */
+/** The world is a number, and steps add one to it. */
 function counter(options: { readonly outcome?: (step: number) => Outcome; readonly keepsMoving?: boolean } = {}) {
   const { outcome = () => ({ kind: "changed" }), keepsMoving = false } = options;
   const state = { world: 0, observed: 0, applied: [] as number[] };
@@ -90,7 +90,7 @@ describe("reconcile", () => {
       });
       expect(state).toMatchObject({ world: 3, observed: 3, applied: [1, 2, 1, 2, 3] });
       expect(last.outcomes).toEqual([]);
-      // What is done about it is no step of the plan, and is not reported.
+      // The answer's deed is no step of the plan, and is not reported.
       expect(reports.filter(({ doing }) => doing === "1:")).toHaveLength(1);
     });
 

@@ -1,7 +1,7 @@
 // observe → plan → apply → report, once for the whole project. A pass observes, plans, and applies
-// the steps in order until one does not succeed; after a pass that changed the world it observes
-// again, until a plan is empty or something stands in the way. What a step failed of is handed to
-// the planner, which may have an answer to it.
+// the steps in order until one does not succeed. After a pass that changed the world it observes
+// again, until a plan is empty or something stands in the way. The planner is given the Outcome of
+// a step that failed, and may have an answer to it.
 
 import type { Done, Outcome, Plan } from "./plan.ts";
 
@@ -30,19 +30,22 @@ import type { Done, Outcome, Plan } from "./plan.ts";
  * await reconcile(tank, { litres: 100 }, { signal });
  */
 export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Plan<Step> = Plan<Step>> {
-  /** What is. Reads only; what cannot be known is a value of the Snapshot, not a guess. */
+  /**
+   * Reads the world, and changes nothing. A fact that cannot be known is a value of the Snapshot,
+   * not a guess.
+   */
   observe(desired: Desired, signal: AbortSignal): Promise<Snapshot>;
   /** Pure, synchronous, total, deterministic. */
   plan(desired: Desired, snapshot: Snapshot): Planned;
   /**
-   * No choice left to make. Expected failures are Outcomes; anything thrown is a bug or an abort
-   * and ends the run. `progress` reports a long step's state in a few words.
+   * Has no choice left to make. Expected failures are Outcomes; anything thrown is a bug or an
+   * abort and ends the run. `progress` reports a long step's state in a few words.
    */
   apply(step: Step, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome>;
   /**
-   * The planner's second half: what is to be done at once about an Outcome with a code, before
-   * anything else is looked at, e.g. that it is written down. If that changes something the world
-   * is observed again; otherwise the Outcome stands. These steps are not reported. Not there: it
+   * The planner's second half: the steps to take at once about an Outcome with a code, before
+   * anything else is looked at, e.g. to write it down. If they change something the world is
+   * observed again; if not, the Outcome stands. These steps are not reported. Absent: the planner
    * has no answers.
    */
   answer?(desired: Desired, snapshot: Snapshot, last: Done<Step>): readonly Step[];
@@ -99,8 +102,8 @@ export async function reconcile<Desired, Snapshot, Step, Report, Planned extends
 }
 
 /**
- * Applies the planner's answer. The Outcome that takes the place of the one that was answered;
- * null: that one stands.
+ * Applies the planner's answer. Returns the Outcome that replaces the answered one; null: that one
+ * stands.
  */
 async function answerTo<Desired, Snapshot, Step>(
   { answer, apply }: Pick<Reconciler<Desired, Snapshot, Step, unknown>, "answer" | "apply">,
@@ -112,7 +115,7 @@ async function answerTo<Desired, Snapshot, Step>(
     if (isTrouble(outcome)) return outcome;
     isChanged ||= outcome.kind === "changed";
   }
-  // What held nothing up is answered, and the plan goes on.
+  // The step held nothing up: it is answered, and the plan goes on.
   return isChanged && isTrouble(last.outcome) ? { kind: "changed" } : null;
 }
 

@@ -1,4 +1,4 @@
-// What is reported of a workload: the same shape from every Score variant, so that transport,
+// The report of a workload. It has the same shape from every Score variant, so that transport,
 // operator and status know none of them.
 
 export const PHASES = [
@@ -31,7 +31,7 @@ export interface ServiceReport {
 }
 
 /**
- * How one workload is.
+ * The state of one workload.
  *
  * @example
  * const good: WorkloadReport = {
@@ -50,12 +50,12 @@ export interface WorkloadReport {
   readonly reason: string;
   /** One sentence for a person: what is, or what is wrong and what would mend it. */
   readonly message: string;
-  /** The revision that runs now as far as is known; null: none. */
+  /** The revision that runs now, as far as is known; null: none. */
   readonly runningRevision: string | null;
   readonly services: readonly ServiceReport[];
   /**
-   * When to reconcile again although nothing was heard; null: at the next relist, or with back-off
-   * if not settled. Never on the wire.
+   * The time until the next reconcile although no event came; null: at the next relist, or with
+   * back-off if not settled. Never on the wire.
    */
   readonly recheckAfterMs: number | null;
   /** Nothing is left to do: the world is as the Score says (or, after a removal, empty). */

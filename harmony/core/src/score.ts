@@ -20,7 +20,7 @@ export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok
 /** A person's wish that a workload be down for a while, e.g. to use its serial port. */
 export interface Hold {
   readonly reason: string;
-  /** RFC 3339. Whoever set the hold ends it then: a variant only reports it. */
+  /** RFC 3339. The part that set the hold ends it then: a variant only reports it. */
   readonly until: string;
 }
 
@@ -39,7 +39,7 @@ export interface Hold {
 export interface Desired<Data> {
   /** The deployment's name: a DNS label, unique on the Topology. */
   readonly name: string;
-  /** What a person may quote to say which version this is; opaque. */
+  /** A person may quote it to say which version this is; opaque. */
   readonly revision: string;
   /**
    * The canonical Score string. Two are the same Score if and only if they are equal as strings.
@@ -47,7 +47,7 @@ export interface Desired<Data> {
   readonly scoreString: string;
   /** null: the workload is to be removed. */
   readonly data: Data | null;
-  /** While set, what there is of the workload is stopped and stays so; its phase is `Held`. */
+  /** While set, everything of the workload is stopped and stays so; its phase is `Held`. */
   readonly hold: Hold | null;
 }
 
@@ -60,13 +60,13 @@ export interface Explanation {
   readonly observed: readonly string[];
   readonly planned: readonly string[];
   readonly blocked: readonly Blocked[];
-  /** Which stage of the planner acted, which stood back and why; not there: it has none. */
+  /** Says which stage of the planner acted, which stood back and why; absent: it has none. */
   readonly stages?: readonly StageReport[];
 }
 
 /**
- * What a Topology carries of a variant, read from the Topology alone: an agent with no memory knows
- * what runs.
+ * A workload of a variant on a Topology, read from the Topology alone: an agent with no memory
+ * knows what runs.
  */
 export interface Workload {
   readonly name: string;
@@ -84,8 +84,8 @@ export interface Refusal {
 }
 
 /**
- * A variant on one Topology: makes a Score so, and says why it is as it is. It is all that a Score
- * needs which is applied once, e.g. a host that is made ready over SSH.
+ * A variant on one Topology: makes a Score so, and says why it is as it is. A Score that is applied
+ * once needs no more, e.g. a host that is made ready over SSH.
  *
  * @example
  * interpret: ({ capabilities: { folder } }) => ({
@@ -100,31 +100,31 @@ export interface Interpret<Data, Report extends WorkloadReport = WorkloadReport>
 }
 
 /**
- * What an agent that lives beside its workloads needs of a variant as well. What some variants can
- * do and others cannot (logs, a command in a container) is an interface of its own beside this one,
- * and a variant that can has both: `ResidentInterpret<Data> & Logs`.
+ * The further needs of an agent that lives beside its workloads. An ability that some variants have
+ * and others lack (logs, a command in a container) is an interface of its own beside this one, and
+ * a variant that has it implements both: `ResidentInterpret<Data> & Logs`.
  */
 export interface ResidentInterpret<Data> extends Interpret<Data> {
   /**
-   * Called at the start, before all else, with the workloads that are to be here. Each is
-   * reconciled in its turn; until it was, the variant knows nothing of what it needs, and removes
-   * nothing that it may share.
+   * Called at the start, before all else, with the workloads that should be here. Each is
+   * reconciled in its turn. Before that the variant does not know the needs of a workload, and
+   * removes nothing that it may share.
    */
   expect?(names: readonly string[]): void;
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   /**
-   * Calls back with a workload's name whenever it may have changed, until aborted: a hint only, and
-   * some are missed. Never throws.
+   * Calls back with a workload's name whenever it may have changed, until aborted. A call is only a
+   * hint, and some are missed. Never throws.
    */
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
   /**
-   * Why this Topology, by its own policy, will not have a Score that parses: the reason and
-   * sentence of a `Rejected`. Null: it may.
+   * Why this Topology, by its own policy, refuses a Score that parses: the reason and sentence of a
+   * `Rejected`. Null: it accepts it.
    */
   refuse?(data: Data): Refusal | null;
   /**
-   * Forgets what keeps a Score of this workload from being tried now: that it failed before, and
-   * any back-off. A reconcile has to follow.
+   * Forgets what keeps a Score of this workload from being tried now: an earlier failure, and any
+   * back-off. A reconcile has to follow.
    */
   retry(name: string, signal: AbortSignal): Promise<void>;
 }
@@ -145,14 +145,14 @@ export interface ScoreVariant<Needs extends object, Data, Interpreted extends In
   interpret(topology: Topology<Needs>): Interpreted;
 }
 
-/** One that an agent can keep. */
+/** A variant that an agent can keep. */
 export type ResidentVariant<Needs extends object, Data> = ScoreVariant<Needs, Data, ResidentInterpret<Data>>;
 
-/** A variant whose Topology is settled: what an agent keeps a list of. */
+/** A variant whose Topology is settled; an agent keeps a list of these. */
 export interface BoundVariant {
   readonly type: string;
   /**
-   * The `Rejected` report that `reconcile` would give of a Score that does not parse, or that is
+   * The `Rejected` report that `reconcile` would give for a Score that does not parse, or that is
    * refused here; null: neither.
    */
   check(data: unknown): WorkloadReport | null;
@@ -172,8 +172,8 @@ export interface BoundVariant {
 type Read<Data> = { readonly ok: true; readonly data: Data } | { readonly ok: false; readonly report: WorkloadReport };
 
 /**
- * Does not compile unless the Topology offers what the variant needs; what that is, the variant
- * alone says (hence NoInfer).
+ * Does not compile unless the Topology offers what the variant needs; the variant alone says what
+ * that is (hence NoInfer).
  *
  * @example
  * const variants: readonly BoundVariant[] = [bind(podmanV0, device), bind(fileV0, device)];

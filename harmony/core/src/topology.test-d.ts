@@ -1,5 +1,5 @@
-// Held by tsc alone: a Score does not compile on a Topology without what it needs. If one of the
-// lines marked below began to compile, tsc would complain of the mark.
+// tsc alone checks this: a Score does not compile on a Topology without what it needs. If one of
+// the lines marked below began to compile, tsc would complain of the mark.
 
 import { bind } from "./score.ts";
 import type { ResidentVariant } from "./score.ts";

@@ -4,7 +4,7 @@
 
 import type { Inventory } from "./inventory.ts";
 
-/** In Go's and OCI's words. */
+/** The names that Go and OCI use. */
 export type Architecture = "amd64" | "arm64";
 
 /**
@@ -21,6 +21,6 @@ export type Architecture = "amd64" | "arm64";
 export interface Topology<Capabilities extends object> {
   readonly name: string;
   readonly capabilities: Capabilities;
-  /** Facts of the place for the people who run it; never used to decide what to do. */
+  /** Facts of the place for the people who run it; no decision uses them. */
   inventory(signal: AbortSignal): Promise<Inventory>;
 }

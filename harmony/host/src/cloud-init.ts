@@ -1,6 +1,6 @@
-// A Score as cloud-init's user-data: what planning for a blank host gives. Packages and files are
-// in cloud-init's own words; the rest are the very scripts that would be run over SSH. So there is
-// one list of what a device needs.
+// Gives a Score as cloud-init's user-data: the result of planning for a blank host. Packages and
+// files are in cloud-init's own words; the rest are the very scripts that would be run over SSH.
+// There is thus one list of what a device needs.
 
 import type { Desired } from "@harmony/core";
 import type { HostApplication } from "./model/application.ts";
@@ -48,14 +48,16 @@ export function cloudInit(
     "runcmd:",
     ...effects.map((effect) => `  - ${effect}`),
     ...commands,
-    // What is reported as done outlasts a power cut.
+    // Steps that are reported as done outlast a power cut.
     "  - sync",
     ...restartMarks.map((mark) => `power_state: {mode: reboot, delay: now, condition: "test -e ${mark}"}`),
     "",
   ].join("\n");
 }
 
-/** Who may log in and become root: the user that the image makes, or one of that name. */
+/**
+ * The people who may log in and become root: the user that the image makes, or one of that name.
+ */
 function people(keys: readonly string[], admin: string | undefined): readonly string[] {
   if (admin === undefined) return keys.length === 0 ? [] : [`ssh_authorized_keys: ${JSON.stringify(keys)}`];
   return [
@@ -69,7 +71,7 @@ function people(keys: readonly string[], admin: string | undefined): readonly st
   ];
 }
 
-/** YAML's literal text: read as it stands. `|-` for one that does not end its last line. */
+/** YAML's literal text, read as it stands; `|-` for a text that does not end its last line. */
 function block(key: string, text: string): readonly string[] {
   const indent = " ".repeat(key.length - key.trimStart().length + 2);
   const lines = text.replace(/\n$/, "").split("\n");
@@ -83,14 +85,14 @@ export function cloudInitNetwork(application: HostApplication, { staticAddress }
 
 type WriteFile = Extract<HostStep, { kind: "write-file" }>;
 
-/** The agent's user is not there yet when cloud-init writes files. */
+/** The agent's user does not exist yet when cloud-init writes files. */
 function isRootsFile(step: HostStep): step is WriteFile {
   return step.kind === "write-file" && step.owner === "root";
 }
 
 /**
- * A vendor's image before its first boot. The commands look for the groups and for a memory
- * controller when they run.
+ * The facts of a vendor's image before its first boot. The commands look for the groups and for a
+ * memory controller when they run.
  */
 function blankHost({ agentUser: { groups } }: LinuxHostV0): HostFacts {
   return {

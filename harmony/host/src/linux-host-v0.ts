@@ -1,5 +1,5 @@
-// The variant LinuxHostV0: a Linux host made ready over SSH. Ties the border, the observation, the
-// planner, the executor and the report together. It is applied once, by a person: nobody stays
+// The variant LinuxHostV0: a Linux host made ready over SSH. It ties the border, the observation,
+// the planner, the executor and the report together. A person applies it once, and nobody stays
 // beside the host.
 
 import { type Desired, type Interpret, type Plan, reconcile, type Reconciler, type ScoreVariant } from "@harmony/core";
@@ -16,13 +16,13 @@ import { describeStep, type HostStep } from "./model/step.ts";
 
 export interface HostCapabilities {
   readonly ssh: Ssh;
-  /** How long a new address has to be confirmed; 60 s where nothing is said. */
+  /** The time within which a new address has to be confirmed; the default is 60 s. */
   readonly confirmWithinMs?: number;
 }
 
 /** Its reports have each step of the run. */
 export interface HostInterpret extends Interpret<LinuxHostV0, HostReport> {
-  /** Ends its connections, also the one to an address that it gave the host. */
+  /** Ends its connections, and the one to an address that it gave the host. */
   close(): Promise<void>;
 }
 
@@ -66,7 +66,7 @@ function interpretHost(application: HostApplication, capabilities: HostCapabilit
         report: ({ desired: { revision }, snapshot: facts, ...rest }) => report({ revision, facts, ...rest, steps: [...steps] }),
       };
       const reached = await reconcile(reconciler, desired, options);
-      // What is reported as done outlasts a power cut: most steps write a file and rename it.
+      // Steps that are reported as done outlast a power cut: most steps write a file and rename it.
       if (reached.settled && steps.length > 0) await ssh.run("sync", { signal: options.signal, timeoutMs: FLUSH_TIMEOUT_MS });
       return reached;
     },
@@ -84,10 +84,10 @@ function interpretHost(application: HostApplication, capabilities: HostCapabilit
   };
 }
 
-/** A slow card that was given hundreds of megabytes. */
+/** The limit fits a slow card that was given hundreds of megabytes. */
 const FLUSH_TIMEOUT_MS = 5 * 60_000;
 
-/** The mission's: long enough for an address to settle, short enough to wait for. */
+/** The mission's value: long enough for an address to settle, short enough to wait for. */
 const CONFIRM_WITHIN_MS = 60_000;
 
 function describeFacts({ system, architecture, hostname, user, packages }: HostFacts): readonly string[] {

@@ -1,6 +1,5 @@
-// LinuxHostV0 on a blank device, over SSH: what is planned, what came of it as the device itself
-// shows it, and that a second run finds nothing to do. static-address.int.test.ts has the
-// addresses.
+// LinuxHostV0 on a blank device, over SSH: the plan, the result as the device itself shows it, and
+// a second run that finds nothing to do. static-address.int.test.ts has the addresses.
 
 import { readFile } from "node:fs/promises";
 import { type BlankDevice, run, startBlankDevice } from "@iot/testkit";
@@ -19,7 +18,7 @@ beforeAll(async () => {
   const key = (await readFile(`${device.identityFile}.pub`, "utf8")).trim();
   score = desired({ hostname: "pi-test-01", agentUser: { authorizedKeys: [key] } });
   host = interpretOn(sshOptions(device));
-  // A group of serial ports is on every Debian; that of pins only on a Pi's.
+  // Every Debian has a group of serial ports; only a Pi's has that of pins.
   await device.exec(["groupadd", "--system", "gpio"]);
   expect((await host.explain(score, signal)).planned[0]).toBe("set the host name to pi-test-01");
   expect((await device.exec(["getent", "passwd", "iot-agent"], { allowExitCodes: [2] })).stdout).toBe("");
@@ -100,8 +99,8 @@ describe("a blank device that was provisioned", () => {
   test("is mended where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
     const state = (): Promise<string> => said("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", "jq");
     await device.exec(["dpkg", "--remove", "jq"]);
-    // dpkg waits for this at the end of each of its runs. After the one that has unpacked, and before
-    // the one that configures, it is ended as by a power cut.
+    // dpkg waits for this at the end of each of its runs. After the run that has unpacked, and
+    // before the one that configures, it is ended as by a power cut.
     await device.writeFile(
       "/root/cut",
       "case $(dpkg-query --show --showformat='${db:Status-Abbrev}' jq) in iU*) pkill -KILL -x dpkg ;; esac\n",
@@ -154,7 +153,7 @@ describe("a blank device that was provisioned", () => {
     const { settled } = await host.reconcile(score, { signal });
     expect(settled).toBe(false);
     expect(await ofRoot()).toBe(before);
-    // Even to that user a link that he may not follow is an error, until he takes it away.
+    // A link that this user may not follow is an error, until the user removes it.
     await sh("rm $HOME/.ssh/authorized_keys.new", "iot-agent");
     expect(await host.reconcile(score, { signal })).toMatchObject({ settled: true });
     expect(await ofRoot()).toBe(before);

@@ -1,7 +1,7 @@
-// A static address through each of the three that may look after a device's network. The device
-// itself takes back one whose gateway is not there; a right one stays; from there the device takes
-// back one at which nobody can reach it, too. Everything else that the Score asks for is switched
-// off, to see the address alone.
+// A static address through each of the three programs that may manage a device's network. The
+// device itself takes back one whose gateway is not there; a right one stays; from there the device
+// takes back one at which nobody can reach it, too. Everything else in the Score is switched off,
+// so that only the address is seen.
 
 import { type BlankDevice, eventually, startBlankDevice } from "@iot/testkit";
 import { expect, test } from "vitest";
@@ -9,18 +9,18 @@ import type { HostInterpret } from "../src/index.ts";
 import { desired, interpretOn, sshOptions } from "./scene.ts";
 
 const signal = new AbortController().signal;
-/** Where the address never answers, the whole of it is waited for. */
+/** Where the address never answers, the test waits for all of it. */
 const SHORT_MS = 4_000;
 const LONG_MS = 40_000;
 const TEST_TIMEOUT_MS = 300_000;
 
 interface Management {
   readonly name: "netplan" | "NetworkManager" | "systemd-networkd";
-  /** What a vendor's image has for its own network, and how it is switched on. */
+  /** A vendor image's file for its own network, and the commands that switch it on. */
   readonly own: (address: string, gateway: string) => { readonly path: string; readonly text: string };
   readonly start: string;
   readonly kept: string;
-  /** Nothing may be left here of an address that was tried. */
+  /** None of these files of a tried address may be left. */
   readonly trial: string;
 }
 
@@ -41,7 +41,7 @@ const MANAGEMENTS: readonly Management[] = [
       path: "/etc/netplan/50-own.yaml",
       text: `network: {version: 2, ethernets: {host0: {addresses: [${address}], routes: [{to: default, via: ${gateway}}]}}}\n`,
     }),
-    // A container has no udev, which netplan tells of what it has written.
+    // A container has no udev; netplan reports to it what it has written.
     start:
       "printf '#!/bin/sh\\n' >/usr/local/bin/udevadm; chmod +x /usr/local/bin/udevadm; chmod 0600 /etc/netplan/*; netplan generate; systemctl enable --quiet --now systemd-networkd",
     kept: "/etc/netplan/99-iot-agent.yaml",
@@ -68,7 +68,7 @@ test.concurrent.each(MANAGEMENTS)("a wrong address is taken back, a right one st
     what: `${each.name} looks after the network`,
     timeoutMs: 60_000,
   });
-  // Another /30 beside the device's own, with the host at its other end.
+  // The other /30 lies beside the device's own, with the host at its other end.
   const inOther = (address: string): string => address.replace(/^10\.213\./, "10.214.");
   const other = { device: inOther(device.address), host: inOther(device.hostAddress) };
   await device.addHostAddress(`${other.host}/30`);
@@ -124,7 +124,7 @@ async function provisioned<T>(
 ): Promise<T> {
   const host = interpretOn({ ...sshOptions(device), host: at, acceptNewHostKey: true }, confirmWithinMs);
   try {
-    // All but the address, so that it alone is seen.
+    // The first run makes all but the address, so that the later ones show it alone.
     const { staticAddress: _, ...rest } = score({ address: "10.0.0.2/24", gateway: "10.0.0.1" }).data ?? {};
     await host.reconcile(desired(rest), { signal });
     return await use(host);

@@ -16,7 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => device.stop());
 
-/** The folder as an older agent's installation left it, and a name that only root may change. */
+/**
+ * The folder is as an older agent's installation left it, beside a name that only root may change.
+ */
 beforeEach(async () => {
   await root(`rm -rf ${FOLDER} ${FOLDER}.refused.* /srv/victims && install -d -m 0750 -o iot-agent -g iot-agent ${FOLDER} ${FOLDER}/secrets
     install -d -m 0755 /srv/victims && echo "root's alone" >/srv/victims/shadow && chmod 0600 /srv/victims/shadow

@@ -1,5 +1,5 @@
-// Where the API server is and who we are: KUBECONFIG, ~/.kube/config or the pod's service account, as the official client loads
-// them (contexts, exec plugins, rotating tokens, proxies).
+// Finds the API server and our identity: KUBECONFIG, ~/.kube/config or the pod's service account,
+// as the official client loads them (contexts, exec plugins, rotating tokens, proxies).
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
@@ -9,11 +9,14 @@ import { KubernetesError } from "./kubernetes-error.ts";
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/** Of `file`, or of the environment. @throws KubernetesError NotConfigured when there is none, or it cannot be read. */
+/**
+ * The configuration in `file`, or of the environment. @throws KubernetesError NotConfigured when
+ * there is none, or it cannot be read.
+ */
 export function loadKubernetesConfig(file?: string): KubeConfig {
   const path = file ?? process.env["KUBECONFIG"] ?? "";
   const home = join(homedir(), ".kube", "config");
-  // Asked here because the client falls back to http://localhost:8080 without a word.
+  // This is checked here because the client falls back to http://localhost:8080 without a word.
   if (path === "" && !existsSync(home) && !existsSync(SERVICE_ACCOUNT_TOKEN)) {
     throw new KubernetesError(
       "NotConfigured",

@@ -1,5 +1,6 @@
-// One API server over HTTP, on connections that are kept open: the official client opens a TLS connection for each request. Its
-// configuration gives certificates, tokens and proxies anew for every request, so that what rotates is followed.
+// One API server over HTTP, on connections that are kept open: the official client opens a TLS
+// connection for each request. The client's configuration gives certificates, tokens and proxies
+// anew for every request, so that rotated ones are used.
 
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
@@ -15,24 +16,24 @@ export interface KubernetesRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly value: unknown };
-  /** For the error: "list deployments.example.org". */
+  /** The deed in words, for the error: "list deployments.example.org". */
   readonly what: string;
   readonly signal: AbortSignal;
-  /** For the whole answer of `request`, for the head of that of `stream`. */
+  /** The limit for the whole answer of `request`, and for the head of that of `stream`. */
   readonly timeoutMs?: number;
 }
 
 export interface KubernetesConnection {
   /** The address, for people. */
   readonly server: string;
-  /** The answer, parsed from JSON. */
+  /** Gives the answer, parsed from JSON. */
   request(request: KubernetesRequest): Promise<unknown>;
-  /** One JSON value a line, as a watch answers, until the server ends it. */
+  /** Gives one JSON value a line, as a watch answers, until the server ends it. */
   stream(request: KubernetesRequest): Promise<AsyncIterable<unknown>>;
   close(): void;
 }
 
-/** What the API server says of a failure. */
+/** The API server's account of a failure. */
 export const KubernetesStatus = z.looseObject({
   kind: z.literal("Status"),
   code: z.optional(z.int()),
@@ -41,10 +42,13 @@ export const KubernetesStatus = z.looseObject({
 });
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Finds a connection that died in silence: this long until the first probe, then libuv probes ten times, one a second. */
+/**
+ * Finds a connection that died in silence: this long until the first probe, then libuv probes ten
+ * times, one a second.
+ */
 const KEEP_ALIVE_MS = 30_000;
 
-/** `userAgent`: what the API server notes of who asks. */
+/** `userAgent`: the API server logs it with each request. */
 export function connectKubernetes(config: KubeConfig, userAgent: string): KubernetesConnection {
   const cluster = config.getCurrentCluster();
   const server = (cluster?.server ?? "").replace(/\/+$/, "");
@@ -64,7 +68,8 @@ export function connectKubernetes(config: KubeConfig, userAgent: string): Kubern
     } catch (cause) {
       throw new KubernetesError("Unauthorized", `failed to ${request.what}: no credentials for ${server} could be had`, { cause });
     }
-    // The sockets are kept by certificate, so that the agent needs none of its own. A proxy's agent is the client's.
+    // The sockets are kept by certificate, so that the agent needs none of its own. The client
+    // makes the agent for a proxy.
     if (!proxied) options.agent = agent;
     const url = new URL(server + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);

@@ -1,5 +1,5 @@
-// The one error of this package. Its message says what failed and on what, in words for people; what the API server itself said is
-// part of it, what the network said is the cause.
+// The one error of this package. Its message says what failed and on what, in words for people. The
+// API server's own answer is part of it; an error of the network is the cause.
 
 export type KubernetesErrorCode =
   | "NotConfigured"
@@ -17,9 +17,12 @@ export type KubernetesErrorCode =
 
 export class KubernetesError extends Error {
   readonly code: KubernetesErrorCode;
-  /** `never`: the same request cannot succeed. Missing rights may be granted, so they are tried again. */
+  /**
+   * `never`: the same request cannot succeed. Missing rights may be granted, so requests without
+   * them are tried again.
+   */
   readonly retry: "backoff" | "never";
-  /** What the server asked to wait, or null. */
+  /** The wait that the server asked for, or null. */
   readonly retryAfterMs: number | null;
 
   constructor(code: KubernetesErrorCode, message: string, options: ErrorOptions & { readonly retryAfterMs?: number | null } = {}) {

@@ -1,7 +1,8 @@
-// All objects of one resource type, kept current in memory: a paged list, then a watch from its resourceVersion on. A watch that
-// ends or is cut is resumed; when that fails (410, an outage) it begins with a new list, tried again with back-off, for ever, and the
-// reason is the store's state meanwhile. The objects last known stay in the store until a whole new list
-// has been read. The official client's informer is not used: it stops for good on any error but 410.
+// Keeps all objects of one resource type current in memory: a paged list, then a watch from its
+// resourceVersion on. A watch that ends or is cut is resumed. When that fails (410, an outage) it
+// begins with a new list, tried again with back-off, for ever, and the reason is the store's state
+// meanwhile. The objects last known stay in the store until a whole new list has been read. The
+// official client's informer is not used: it stops for good on any error but 410.
 
 import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
@@ -25,9 +26,12 @@ export interface ObjectChange {
 
 export interface ResourceStore {
   state(): StoreState;
-  /** By uid. */
+  /** The objects, by uid. */
   objects(): ReadonlyMap<string, KubernetesObject>;
-  /** Takes what a write answered, which the watch will say only later. What is older than what is known, or of an unknown object, is left. */
+  /**
+   * Takes the object that a write answered; the watch will report it only later. Ignores an object
+   * that is older than the known one, or unknown.
+   */
   put(object: KubernetesObject): void;
   /** Resolves with the first state that is not `starting`. */
   started(signal: AbortSignal): Promise<void>;
@@ -37,14 +41,17 @@ export interface ListAndWatchOptions {
   readonly connection: KubernetesConnection;
   readonly type: ResourceType;
   readonly log: Log;
-  /** Ends it. */
+  /** Ends the watch. */
   readonly signal: AbortSignal;
   readonly onChange: (change: ObjectChange) => void;
   readonly onState?: (state: StoreState) => void;
   readonly pageSize?: number;
-  /** How long the server is asked to keep a watch open. */
+  /** The time for which the server is asked to keep a watch open. */
   readonly watchSeconds?: number;
-  /** A watch that says nothing for this long, not even a bookmark (the server sends one a minute), is taken for dead and resumed. */
+  /**
+   * A watch that is silent for this long, without even a bookmark (the server sends one a minute),
+   * counts as dead and is resumed.
+   */
   readonly silenceMs?: number;
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number };
   readonly clock?: Clock;
@@ -58,10 +65,13 @@ const Page = z.looseObject({
 const WatchEvent = z.looseObject({ type: z.string(), object: z.unknown() });
 const Bookmark = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string() }) });
 
-/** A watch that ends sooner than this without a word counts as a failure: a proxy may cut each one at once. */
+/**
+ * A watch that ends sooner than this without an event counts as a failure: a proxy may cut each one
+ * at once.
+ */
 const SHORT_WATCH_MS = 1_000;
 
-/** All objects as they are now: a consistent read, never of a cache that lags behind. */
+/** Lists all objects as they are now: a consistent read, never from a cache that lags behind. */
 export async function listObjects(
   connection: KubernetesConnection,
   type: ResourceType,
@@ -129,7 +139,10 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
     return resourceVersion;
   };
 
-  /** Follows until the server ends it. `at` moves with every event, so that what was seen is not asked for again. */
+  /**
+   * Follows until the server ends it. `at` moves with every event, so that no event is asked for
+   * twice.
+   */
   const watch = async (at: { resourceVersion: string }): Promise<void> => {
     const what = `watch ${name}`;
     const dead = new AbortController();
@@ -197,7 +210,8 @@ export function listAndWatch(options: ListAndWatchOptions): ResourceStore {
         if (signal.aborted) return;
         const failure =
           error instanceof KubernetesError ? error : new KubernetesError("BadAnswer", `failed to follow ${name}`, { cause: error });
-        // Not resumed: a server that was away may have come back with an older copy of its store, and would not say so.
+        // The watch is not resumed: a server that was away may have come back with an older copy of
+        // its store, and would not say so.
         at = null;
         failures += 1;
         waitMs = Math.max(backoffMs(failures, backoff), failure.retryAfterMs ?? 0);

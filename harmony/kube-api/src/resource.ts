@@ -1,5 +1,6 @@
-// Objects of one resource type: their paths, reading one, server-side apply of the status, and finalizers. Only metadata is known
-// here; spec and status are the caller's to parse, and to bound: one object that is too large is not to hide the others.
+// Objects of one resource type: their paths, reading one, server-side apply of the status, and
+// finalizers. It knows only metadata. The caller parses spec and status, and bounds them: one
+// object that is too large must not hide the others.
 
 import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import * as z from "zod/mini";
@@ -34,12 +35,12 @@ export const KubernetesObject = z.looseObject({
 export type KubernetesObject = z.output<typeof KubernetesObject>;
 
 export interface ObjectName {
-  /** Absent for objects that stand in no namespace. */
+  /** Absent for objects without a namespace. */
   readonly namespace?: string | undefined;
   readonly name: string;
 }
 
-/** As kubectl names it: `deployments.example.org`, `namespaces`. */
+/** The name as kubectl writes it: `deployments.example.org`, `namespaces`. */
 export function resourceName(type: ResourceType): string {
   return type.group === "" ? type.plural : `${type.plural}.${type.group}`;
 }
@@ -52,8 +53,9 @@ export function resourcePath(type: ResourceType, object?: ObjectName): string {
 }
 
 /**
- * Whether `a` is a later state of the object than `b`. Versions compare as whole numbers (Kubernetes' API conventions, "Resource
- * Version Semantics": decimal numbers of arbitrary size, ordered).
+ * Whether `a` is a later state of the object than `b`. Versions compare as whole numbers
+ * (Kubernetes' API conventions, "Resource Version Semantics": decimal numbers of arbitrary size,
+ * ordered).
  */
 export function isNewer(a: KubernetesObject, b: KubernetesObject): boolean {
   const [left, right] = [a.metadata.resourceVersion, b.metadata.resourceVersion];
@@ -71,9 +73,10 @@ export async function readObject(
 }
 
 /**
- * Server-side apply of the status subresource, of exactly the state that was read. Fields that `manager` set before and leaves out now
- * are removed; fields of others stay.
- * @throws KubernetesError Conflict when the object has changed, or is another of its name; NotFound when there is none.
+ * Server-side apply of the status subresource, for exactly the state that was read. Fields that
+ * `manager` set before and leaves out now are removed; fields of others stay.
+ * @throws KubernetesError Conflict when the object has changed, or is another of its name; NotFound
+ * when there is none.
  */
 export async function applyStatus(
   connection: KubernetesConnection,
@@ -92,7 +95,7 @@ export async function applyStatus(
       value: {
         apiVersion: type.group === "" ? type.version : `${type.group}/${type.version}`,
         kind: type.kind,
-        // The uid alone would not do: this subresource does not look at it.
+        // The uid alone would not do: this subresource does not check it.
         metadata: { name, namespace, uid, resourceVersion },
         status,
       },
@@ -104,8 +107,9 @@ export async function applyStatus(
 }
 
 /**
- * Sets or removes one finalizer, and leaves those of others. By compare-and-set on what was read, again on what is there now when
- * somebody else was faster. Null: the object of this uid is gone, or it is being deleted and takes no new finalizer.
+ * Sets or removes one finalizer, and leaves those of others. It compares and sets on the state that
+ * was read, and tries again on the newer state when somebody else was faster. Null: the object of
+ * this uid is gone, or it is being deleted and takes no new finalizer.
  */
 export async function setFinalizer(
   connection: KubernetesConnection,

@@ -1,4 +1,5 @@
-// List-and-watch against a real API server: what it holds is what kubectl says, whatever happens to the connection meanwhile.
+// List-and-watch against a real API server holds what kubectl shows, whatever happens to the
+// connection meanwhile.
 
 import { readFile } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";
@@ -14,7 +15,7 @@ let relay: Relay;
 let connection: KubernetesConnection;
 let abort: AbortController;
 let lines: string[];
-/** What was asked of the server: "list", "watch from 123". */
+/** The requests to the server: "list", "watch from 123". */
 let asked: string[];
 
 beforeAll(async () => {
@@ -42,7 +43,10 @@ async function configThroughRelay(kubeconfig: string): Promise<KubeConfig> {
   return config;
 }
 
-/** The real connection, which notes what is asked, and asks the first watch from `firstWatchFrom` instead. */
+/**
+ * The real connection, which records each request, and makes the first watch start from
+ * `firstWatchFrom` instead.
+ */
 function noting(from: KubernetesConnection, firstWatchFrom?: string): KubernetesConnection {
   let forged = firstWatchFrom;
   return {
@@ -150,7 +154,7 @@ test("a watch that is silent for too long is given up: its connection may be ope
 });
 
 test("a version that the server no longer has (410) begins with a new list", async () => {
-  // Its cache begins with what was when it started.
+  // The server's cache begins with the state at its start.
   await create("before-410");
   await kubernetes.restart();
   const store = follow({ connection: noting(connection, "1") });

@@ -1,4 +1,5 @@
-// Writing to objects of a real API server: status by server-side apply, finalizers by compare-and-set.
+// Writing to objects of a real API server: status by server-side apply, finalizers by
+// compare-and-set.
 
 import { type KubernetesServer, startKubernetes } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";

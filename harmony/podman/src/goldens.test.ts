@@ -1,4 +1,4 @@
-// What planner, report and explanation gave for some thousand snapshots at v0.1.0, they give today.
+// Planner, report and explanation give today what they gave at v0.1.0, for some thousand snapshots.
 
 import { differencesFromGoldens, readGoldens } from "@iot/testkit";
 import { expect, test } from "vitest";

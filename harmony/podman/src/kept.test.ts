@@ -1,4 +1,4 @@
-// Names, labels, requests and files are byte for byte those of v0.1.0: one label that changes makes
+// Names, labels, requests and files are byte for byte those of v0.1.0: one changed label makes
 // every container anew on an upgrade.
 
 import { readFile } from "node:fs/promises";

@@ -1,15 +1,15 @@
-// The framework knows no application: what one is called, on the device and in sentences, it hands
-// in.
+// The framework knows no application: an application hands in its names on the device and in
+// sentences.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const FRAMEWORK = join(import.meta.dirname, "../..");
-/** Of the platform, of its agent, of their labels and variables. */
+/** Names of the platform, of its agent, of their labels and variables. */
 const APPLICATION = /\biot\b|iot[-_.]|nationtech/i;
 
-/** Tests may name one. */
+/** Tests may name an application. */
 function sources(): string[] {
   return globSync(["*/*.sh", "*/src/**/*.*"], { cwd: FRAMEWORK }).filter((file) => !/\.test(-d)?\.ts$/.test(file));
 }

@@ -35,7 +35,7 @@ import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 import { workloads } from "./observe/workloads.ts";
 
-/** The device, for its containers' environment, and which of its lives this is. */
+/** The device's identity, for its containers' environment, and the boot that it is in. */
 export interface DeviceIdentity {
   readonly id: string;
   /** The labels of its own configuration. */
@@ -55,7 +55,7 @@ export interface PodmanV0Needs {
   readonly policy: Policy;
 }
 
-/** `application`: whose words the labels, variables and sentences have. */
+/** `application`: its names are in the labels, variables and sentences. */
 export function podmanV0(application: Application): ResidentVariant<PodmanV0Needs, PodmanV0> {
   return {
     type: "PodmanV0",
@@ -70,7 +70,9 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   const memory = newImageMemory(systemClock.monotonicMs);
   const look = observer(application, needs, memory);
   const reconciler = reconcilerOf(application, needs, { memory, look });
-  /** Asked for, and forgotten by the next reconcile: that one alone writes the journal. */
+  /**
+   * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
+   */
   const retries = new Set<string>();
   return {
     expect: (names) => awaitDeployments(memory, names),
@@ -101,7 +103,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
 
 type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapshot>;
 
-/** What is looked at of the device, with what has to be compared with the look before. */
+/** Observes the device, with the memory that two looks are compared by. */
 function observer(application: Application, needs: PodmanV0Needs, memory: ImageMemory): Look {
   const { podman } = needs;
   let known: readonly string[] | null = null;

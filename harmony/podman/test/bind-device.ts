@@ -1,5 +1,6 @@
-// PodmanV0 bound to a simulated device, whose disk is asked from inside it, as an agent on it would. What it remembers lies in a folder of the
-// test's: it outlives the device's power cuts and starts anew with each boot.
+// Binds PodmanV0 to a simulated device, whose disk is asked from inside it, as an agent on it
+// would. Its records lie in a folder of the test's: they outlive the device's power cuts, and it
+// starts anew with each boot.
 
 import { dirname, join } from "node:path";
 import { bind, type BoundVariant } from "@harmony/core";
@@ -24,7 +25,7 @@ export interface DeviceConfig {
   readonly policy?: Partial<Policy>;
   readonly onCorrupt?: StorageOptions["onCorrupt"];
   readonly onLost?: (path: string) => void;
-  /** A fault: called in place of what flushes the disk. */
+  /** A fault: called in place of the flush of the disk. */
   readonly flush?: DiskSpace["flush"];
   /** The agent may not write where Podman has its secrets. */
   readonly isSecretStoreReadOnly?: boolean;

@@ -1,5 +1,5 @@
-// What a service takes of the device itself, on both versions of Podman: device nodes and their groups, host paths, the host's network,
-// capabilities, logging.
+// A service uses the device itself, on both versions of Podman: device nodes and their groups, host
+// paths, the host's network, capabilities, logging.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
@@ -21,7 +21,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     folder = await makeTempFolder("device-fields");
     await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));
     await device.exec(["usermod", "--append", "--groups", "dialout", user]);
-    // As after the reboot that provisioning ends with: who was logged in has the groups of before.
+    // The restart stands for the reboot that provisioning ends with: a user who was logged in still
+    // has the groups of before.
     await device.exec(["systemctl", "restart", `user@${device.uid}.service`]);
     const policy = { hostPaths: ["/srv/*"], devices: ["/dev/serial/by-id/*"], hostNetwork: true, capabilities: ["NET_ADMIN"] };
     open = await bindDevice(device, folder.path, { policy });
@@ -48,7 +49,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const { phase, message } = await apply(data);
     expect({ phase, message }).toEqual({ phase: "Running", message: "running localhost/hello:1" });
   };
-  /** As a first version, which nothing is kept beside. */
+  /** Runs it as a first version, beside which nothing is kept. */
   const runsAnew = async (data: unknown): Promise<void> => {
     await apply(null);
     await runs(data);
@@ -58,7 +59,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     web({ entrypoint: ["/bin/sh", "-c", `${script}; trap 'exit 0' TERM; sleep 1000 & wait`], ...more });
   const logOf = (what: RegExp) =>
     eventually(async () => what.exec(await podman("logs", "--tail", "1", "app_web"))?.[0], { what: `the log says ${String(what)}` });
-  /** Nodes that dialout alone may use: one gives zeros, the other noise. */
+  /** Makes nodes that dialout alone may use: one gives zeros, the other noise. */
   const plugIn = (name: "ttyZero" | "ttyNoise") =>
     sh(
       `mknod --mode=0660 /dev/${name} c 1 ${name === "ttyZero" ? 5 : 9} && chgrp dialout /dev/${name} && mkdir -p /dev/serial/by-id && ln -s ../../${name} ${LINK}`,
@@ -74,7 +75,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await plugIn("ttyZero");
     await runs(meter());
     await logOf(/^00 00 00 00 1234$/);
-    // What Podman does when nobody asks it to keep the groups.
+    // Podman does this when nobody asks it to keep the groups.
     const dropped = [
       "podman",
       "run",
@@ -94,14 +95,15 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(told).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
     expect(told.message).toBe(`device ${LINK} of service "web" is not there: plug it in; the service is started when it is`);
     expect(await startedAt()).toBe(first);
-    // Ended without its device, it waits for it.
+    // A container that ended without its device waits for it.
     await podman("kill", "app_web");
     expect(await apply(meter())).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
     await plugIn("ttyNoise");
     expect(await eventually(async () => ((await apply(meter())).settled ? true : undefined), { what: "it runs again" })).toBe(true);
     await logOf(/^(?!00 00 00 00)([\da-f]{2} ){4}1234$/);
 
-    // Back before anybody looked, as another node: what runs holds one that is no more.
+    // The device is back before anybody looked, as another node: the running container holds one
+    // that no longer exists.
     await unplug();
     const second = await startedAt();
     await eventually(
@@ -159,7 +161,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(Number(await sh(`stat --format=%s ${path}`))).toBeLessThanOrEqual(16 * 1024);
     const config = "{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Size}}";
     expect(await podman("inspect", "--format", config, "app_web")).toBe("k8s-file 16.38kB");
-    // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file this one.
+    // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file
+    // this one.
     await runsAnew(says("echo to the default"));
     await logOf(/^to the default$/);
     expect(await podman("inspect", "--format", config, "app_web")).toBe(version === "5.4" ? "journald 10.49MB" : "k8s-file 10.49MB");

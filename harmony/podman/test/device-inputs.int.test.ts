@@ -1,5 +1,5 @@
-// Files, secrets and facts of the device in a container, on both versions of Podman: who can read them, who cannot, and what happens when
-// they are absent or change.
+// A container has files, secrets and facts of the device, on both versions of Podman: who can read
+// them, who cannot, and what happens when they are absent or change.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
@@ -78,13 +78,14 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(environment).toContain(`PASSWORD=${ENV_VALUE}\n`);
     expect(environment).toMatch(/^SITE=lab$/m);
     expect(environment).toMatch(/^WHO=pi-03$/m);
-    // Not even root in the container may change them.
+    // Even root in the container may not change them.
     const write = ["podman", "exec", "--user", "0", "whole_web", "sh", "-c", "echo x >> /etc/app/app.toml"];
     expect((await device.exec(write, { user, allowExitCodes: [0, 1, 2] })).stderr).toContain("Read-only");
 
     const inspected = await podman("inspect", "whole_web");
     expect(inspected).toContain("IOT_SERVICE=web");
-    // 4.9 tells whoever may use this user's Podman what the environment of a running container is; a file it does not tell.
+    // 4.9 shows the environment of a running container to anybody who may use this user's Podman;
+    // it does not show a file.
     expect(inspected.includes(ENV_VALUE)).toBe(version === "4.9");
     const told = [
       inspected.replaceAll(`PASSWORD=${ENV_VALUE}`, ""),
@@ -178,7 +179,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const names = (await podman("secret", "ls", "--format", "{{.Name}}")).split("\n").map((name) => name.replace(/\..*/, ""));
     expect(names.toSorted()).toEqual(["first_late", ...(isListKept ? ["hers"] : []), "second_late"]);
     for (const name of ["first", "second"]) expect(await apply(name, null)).toMatchObject({ reason: "Removed", settled: true });
-    // Of it the value is lost, which Podman itself cannot remove.
+    // The value of this secret is lost, and Podman itself cannot remove the secret.
     await device.exec(["rm", "-rf", store]);
     await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
     await device.exec(["rm", `${SECRETS}/late`]);
@@ -196,7 +197,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(told.message).toContain("`sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged`");
     expect(await apply("first", needing, readOnly)).toMatchObject({ phase: "Running", settled: true });
     await device.exec(["mv", store, "/home/iot-agent/secrets.damaged"]);
-    // It keeps what it has read for as long as it runs.
+    // Podman keeps what it has read for as long as it runs.
     await device.exec(["systemctl", "--user", "stop", "podman.service"], { user });
     for (const name of ["first", "second"]) {
       expect(await apply(name, needing, readOnly)).toMatchObject({ phase: "Running", settled: true });
@@ -224,7 +225,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await putSecret("late", "here\n");
     expect((await apply("needy", needing, labelled)).message).toContain("runs and is on trial");
     expect(await podman("exec", "needy_web", "sh", "-c", "echo $A $B")).toBe("here 4");
-    // Gone again, it is missed when the next container is made, and not before.
+    // A secret that is gone again is missed when the next container is made, and not before.
     await device.exec(["rm", `${SECRETS}/late`]);
     expect((await apply("needy", needing, labelled)).phase).not.toBe("Blocked");
     await apply("needy", null);

@@ -1,4 +1,5 @@
-// PodmanV0 through what befalls a device: hints of changes, Podman's service that ends and returns, the power cut.
+// PodmanV0 through a device's life: hints of changes, Podman's service that ends and returns, the
+// power cut.
 
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,7 +38,10 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     );
   const podman = (...argv: string[]) => device.exec(["podman", ...argv], { user });
 
-  /** In Podman's database alone, of which SQLite wants a path without a link to another root. */
+  /**
+   * Removes it from Podman's database alone. SQLite wants a path to the database without a link to
+   * another root.
+   */
   const forgetContainer = async (id: string): Promise<void> => {
     const [there, here] = [`/home/${user}/.local/share/containers/storage/db.sql`, join(folder.path, "db.sql")];
     await copyFile(device.pathOnHost(there), here);
@@ -94,7 +98,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       (await podman("inspect", "--format", "{{.Id}} {{.State.Status}}", "halfway_web")).stdout.trim();
     await podman("init", "halfway_web");
     const [id = ""] = (await state()).split(" ");
-    // What Podman does after, without Podman: its process runs, and it has not taken note.
+    // This does without Podman what Podman does next: the process runs, and Podman has not taken
+    // note.
     await podman("unshare", "crun", "start", id);
     expect(await state()).toBe(`${id} initialized`);
     expect(await apply("halfway", data("always"))).toMatchObject({ phase: "Running", reason: "Running" });

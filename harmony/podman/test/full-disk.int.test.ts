@@ -1,5 +1,6 @@
-// A disk that is full to the last byte, which is the agent's and Podman's alike: of a new version that fills it the old one serves again
-// all the same, and for a container that finds no room images go that nothing uses.
+// A disk is full to the last byte, and the agent and Podman share it. The old version serves again
+// after a new one that fills the disk, and unused images are pruned for a container that finds no
+// room.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, type Registry, startDevice, startRegistry } from "@iot/testkit";
@@ -60,7 +61,8 @@ describe.each(["5.4", "4.9"] as const)("a full disk, on Podman %s", (version) =>
     const past = { services: [{ name: "past", image: `${registry.address}/past:1`, entrypoint: ["/bin/true"], restart: "no" }] };
     const isGood = async (): Promise<true> => {
       await apply(past, "past");
-      // The journal takes its reserve then, without which Podman cannot remove an image from a disk that has not a byte left.
+      // The journal makes its reserve then. Without it Podman cannot remove an image from a disk
+      // that has not a byte left.
       await device.exec(["test", "-e", `${DISK}/agent/swaps/.reserve`]);
       return true;
     };
@@ -74,7 +76,7 @@ describe.each(["5.4", "4.9"] as const)("a full disk, on Podman %s", (version) =>
     variant = await bindDevice(device, device.pathOnHost(`${DISK}/agent`));
     variant.expect(["past", "second"]);
     expect(await apply(web({ ports: [] }), "second")).toMatchObject({ phase: "Blocked", reason: "DiskFull" });
-    // Looked at, and found to need nothing any more.
+    // The deployment is looked at, and needs nothing any more.
     await apply(null, "past");
 
     const reports: WorkloadReport[] = [];

@@ -1,4 +1,4 @@
-// The files of a simulated device as the agent on it would see them, looked at from outside.
+// The files of a simulated device as the agent on it would see them, read from outside.
 
 import type { Device } from "@iot/testkit";
 import type { PathFact } from "../src/model/host-facts.ts";
@@ -15,14 +15,14 @@ export const CLOSED: Policy = {
   file: "/etc/iot-agent/config.toml",
 };
 
-/** The agent is the user that Podman runs as; these tests are root. */
+/** The agent is the user that Podman runs as; these tests run as root. */
 export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isSecretStoreReadOnly: boolean }): HostView {
-  // Another path after each boot.
+  // The path differs after each boot.
   const seen = (): HostView =>
     hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, ""), onCorrupt: () => undefined });
   return {
     look: async (wanted) => {
-      // A link is to be followed by who has the device's root.
+      // A link has to be followed from within the device's root.
       const paths = await Promise.all(
         wanted.paths.map(async (path): Promise<[string, PathFact]> => {
           const { exitCode, stdout } = await device.exec(["realpath", "--canonicalize-existing", path], { allowExitCodes: [0, 1] });

@@ -1,5 +1,6 @@
-// Images through what befalls a disk: power cuts that leave layers in part, damage of all the kinds that Podman was seen to name, too
-// little room; and images that come from a file. The damage is done to the device's real storage.
+// Images survive faults of a disk: power cuts that leave layers in part, damage of all the kinds
+// that Podman was seen to name, too little room; and images come from a file. The damage is done to
+// the device's real storage.
 
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -65,7 +66,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     signal = AbortSignal.timeout(100_000),
   ) =>
     variant.reconcile({ name, revision: "1", scoreString: data === null ? "" : scoreString(data), data, hold: null }, { signal, onReport });
-  /** As an agent does it, until the report is of that phase; gives all reports. */
+  /** Reconciles as an agent does, until the report is of that phase; gives all reports. */
   const until = async (phase: string, name: string, data: unknown, saying = ""): Promise<WorkloadReport[]> => {
     const reports: WorkloadReport[] = [];
     const isSo = async (): Promise<boolean> => {
@@ -80,7 +81,10 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     const diff = await podman("image", "inspect", image(`hello:${tag}`), "--format", "{{index .RootFS.Layers 0}}");
     return `${STORAGE}/overlay/${diff.replace("sha256:", "")}`;
   };
-  /** Not both, since Podman that misses a layer puts all links right. */
+  /**
+   * Each version gets one kind of damage only, since a Podman that misses a layer puts all links
+   * right.
+   */
   const damageLayer = async (tag: string): Promise<unknown> =>
     version === "4.9"
       ? shell(`rm -r ${await layer(tag)}`)
@@ -101,8 +105,9 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
   });
 
   test("what a power cut left damaged is not removed while it cannot be fetched again, and is mended when it can", async () => {
-    // Each is what a cut was, or could be, seen to leave of a layer; of the last one of the container's own layer. The first is a layer
-    // of large:1 too, which is of no use any more and keeps it from being fetched again.
+    // Each is a state in which a cut was, or could be, seen to leave a layer; the last one is about
+    // the container's own layer. The first is a layer of large:1 too, which is of no use any more
+    // and keeps it from being fetched again.
     const tags = ["1", "2", "3"];
     const all = (phase: string, saying?: string): Promise<WorkloadReport[][]> =>
       Promise.all(tags.map((tag) => until(phase, `hello-${tag}`, hello(`hello:${tag}`, { ports: [] }), saying)));
@@ -166,7 +171,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await until("Running", "second", second);
   });
 
-  // What does not differ between the two is asked of one.
+  // Behaviour that does not differ between the two versions is tested on one.
   if (version === "4.9") return;
 
   test("too little room is said before a pull, and what nothing uses goes first, never what runs or came by hand", async () => {

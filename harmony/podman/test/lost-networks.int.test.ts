@@ -1,5 +1,5 @@
-// A Podman that is killed when it has just started a container's network and not yet made its record of that. Podman 5, whose network is pasta; the
-// slirp4netns of 4.9 ends with the Podman that started it.
+// A Podman is killed when it has just started a container's network and has not yet recorded it. It
+// is Podman 5, whose network is pasta; the slirp4netns of 4.9 ends with the Podman that started it.
 
 import type { BoundVariant } from "@harmony/core";
 import {

@@ -1,5 +1,6 @@
-// A model of Podman for the planner's property test: applies a step to a snapshot as the real one would, and throws on what the real
-// one refuses, since a planner that asks for it is wrong. test/podman-v0.int.test.ts holds the same steps against the real one.
+// A model of Podman for the planner's property test: it applies a step to a snapshot as the real
+// one would, and throws where the real one refuses, since a planner that asks for it is wrong.
+// test/podman-v0.int.test.ts holds the same steps against the real one.
 
 import { needsNetwork } from "../src/model/container-spec.ts";
 import { networkName, serviceOfName } from "../src/model/names.ts";
@@ -153,7 +154,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
 }
 
 export type Fate = "stays up" | "ends" | "is restarted" | "is unhealthy" | "cannot be started";
-/** By image: how a container of it fares. */
+/** The fate of a container, by image. */
 export type Fates = Readonly<Record<string, Fate>>;
 
 export function fateOf(world: Snapshot, name: string, fates: Fates): Fate {
@@ -164,7 +165,10 @@ export function fateOf(world: Snapshot, name: string, fates: Fates): Fate {
   return fates[image ?? ""] ?? "stays up";
 }
 
-/** What happens by itself between two looks: time goes by, what is stopping has stopped, and what runs fares as it does. */
+/**
+ * The changes that happen by themselves between two looks: time goes by, a stopping container has
+ * stopped, and a running one meets its fate.
+ */
 export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
   const nowMs = world.nowMs + 60_000;
   return {
@@ -189,7 +193,7 @@ export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
   };
 }
 
-/** All ends at once; Podman finds it out when it is asked again. */
+/** All containers end at once; Podman finds it out when it is asked again. */
 export function powerCut(world: Snapshot): Snapshot {
   return {
     ...world,

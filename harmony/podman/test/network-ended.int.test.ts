@@ -1,4 +1,5 @@
-// The process that serves a container's ports is killed under it: Podman goes on to call the container running, and nobody reaches it.
+// The process that serves a container's ports is killed under it: Podman goes on to call the
+// container running, and nobody reaches it.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";

@@ -1,4 +1,5 @@
-// A table of the planner: what there is, what is wanted, the steps between, each in a few words.
+// A table of the planner: the present state, the wanted one, the steps between, each in a few
+// words.
 
 import { describe, expect, test } from "vitest";
 import { plan } from "../src/plan/planner.ts";

@@ -1,5 +1,5 @@
-// PodmanV0 against the real Podman of a device, in both versions that devices run: what the planner's model (model-world.ts) says of
-// the world is held to here.
+// PodmanV0 against the real Podman of a device, in both versions that devices run. These tests
+// check the claims of the planner's model (model-world.ts) about the world.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     device = await startDevice({ name: "pi-01", podman: version });
     registry = await startRegistry({ host: device.hostAddress });
     locked = await startRegistry({ host: device.hostAddress, credentials: { username: "u", password: "p" } });
-    // Before Podman's service first reads its configuration.
+    // Podman's service has not read its configuration yet.
     await device.trustRegistry(registry.address);
     await device.trustRegistry(locked.address);
     await registry.push(await makeImage({ reference: "hello:1" }), "hello:1");
@@ -65,14 +65,17 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   const pageIs = (text: string, port = 8080) =>
     eventually(async () => (await page(port)).includes(text), { what: `the page says ${text}` });
 
-  /** Reconciles once; gives the last report. `onReport` sees those before it too. */
+  /** Reconciles once; gives the last report. `onReport` receives those before it too. */
   const apply = (name: string, data: unknown, more: { onReport?: (report: WorkloadReport) => void; signal?: AbortSignal } = {}) => {
     lastRevision += 1;
     const desired = { name, revision: String(lastRevision), scoreString: data === null ? "" : scoreString(data), data, hold: null };
     const { signal = AbortSignal.timeout(100_000), ...rest } = more;
     return variant.reconcile(desired, { signal, ...rest });
   };
-  /** As an agent does it: again whenever the report asks for it, until nothing is left to do. */
+  /**
+   * Reconciles as an agent does: again whenever the report asks for it, until nothing is left to
+   * do.
+   */
   const settle = (name: string, data: unknown) =>
     eventually(
       async () => {
@@ -165,7 +168,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(report).toMatchObject({ phase: "Blocked", reason: "RegistryDenied" });
     const command = /`(sudo .*)`/.exec(report.message)?.[1] ?? "";
     expect(command).toContain(locked.address);
-    // What a person types at its prompts.
+    // The options stand for what a person types at the prompts.
     await device.exec(["sh", "-c", command.replace("podman login", "podman login --username u --password p")]);
     expect(await apply("hello", score)).toMatchObject({ phase: "Running" });
   });
@@ -254,7 +257,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(held.message).toContain("podman start hello_web");
     await podman("start", "hello_web");
     expect(await apply("hello", data)).toMatchObject({ phase: "Running" });
-    // Seen from outside its process ends by itself.
+    // Podman sees a process that ends by itself.
     await device.exec(["sh", "-c", "kill -9 $(podman inspect hello_web --format '{{.State.Pid}}')"], { user });
     const isBack = async (): Promise<boolean> =>
       (await apply("hello", data)).runningRevision !== null && (await page()).includes("version=1");
@@ -281,7 +284,8 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
   });
 
   test("a service with a health check runs when it is healthy, and is degraded when it is not", async () => {
-    // By hand, since the Podman 4.9 that is built for tests has no systemd and so no timers.
+    // The test runs the check, since the Podman 4.9 that is built for tests has no systemd and so
+    // no timers.
     const check = () => device.exec(["podman", "healthcheck", "run", "hello_web"], { user, allowExitCodes: [0, 1] });
     const healthcheck = { test: ["CMD", "/bin/sh", "-c", "test ! -e /tmp/ill || exit 1"], interval: "1h", retries: 1 };
     const data = web("hello:1", { healthcheck });
@@ -373,7 +377,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     ];
     const inspect = (...names: string[]) => podman("inspect", "hello_web", "--format", names.map((name) => `{{.${name}}}`).join(" "));
     expect(await inspect(...fields)).toBe("1000:1000 /tmp 7 restart true on-failure 3");
-    // A number to 4.9, a name to 5.x.
+    // 4.9 gives a number, 5.x a name.
     expect(["2", "SIGINT"]).toContain(await inspect("Config.StopSignal"));
     const env = await inspect("Config.Env");
     for (const variable of ["GREETING=good day", "IOT_DEVICE_ID=pi-01", "IOT_DEPLOYMENT=hello", "IOT_SERVICE=web"])

@@ -1,4 +1,5 @@
-// Short words for the tests of planner and report: Scores, containers and snapshots with only what matters in a case spelt out.
+// Short words for the tests of planner and report: Scores, containers and snapshots that spell out
+// only what matters in a case.
 
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
@@ -62,7 +63,7 @@ export function container(service: string, data: unknown, more: Partial<Containe
   };
 }
 
-/** A snapshot's record and its trial: what is not told is as if nothing had happened. */
+/** A snapshot's record and its trial: fields that are left out are as if nothing had happened. */
 export type Have = Partial<Omit<Snapshot, "images" | "record" | "application">> & {
   readonly images?: readonly string[];
   readonly absent?: readonly string[];
@@ -100,12 +101,12 @@ export function version(data: unknown, revision = "1"): ScoreVersion {
   return { revision, scoreString: scoreString(data) };
 }
 
-/** What is remembered of a version that runs well. */
+/** The record of a version that runs well. */
 export function proved(data: unknown, more: Partial<SwapRecord> = {}): Pick<Have, "record" | "startList"> {
   return { record: { good: version(data), ...more }, startList: parsed(data).services.map(({ name }) => containerName("app", name)) };
 }
 
-/** Of `to`, under way since a moment. */
+/** The trial of `to`, under way since a moment. */
 export function trial(to: unknown, more: Partial<Trial> = {}): Trial {
   const startedAt = new Date(NOW_MS - 10_000).toISOString();
   return {

@@ -1,5 +1,6 @@
-// One deployment `app` in the course of a swap from x:1 to x:2: its Scores, its containers under each of their names, what is remembered, and
-// the steps of a whole swap and of the whole way back, for the tables of both.
+// One deployment `app` in the course of a swap from x:1 to x:2: its Scores, its containers under
+// each of their names, its records, and the steps of a whole swap and of the whole way back, for
+// the tables of both.
 
 import { container, NOW_MS, proved, trial, version } from "./scene.ts";
 import type { Container } from "../src/model/snapshot.ts";

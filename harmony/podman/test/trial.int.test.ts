@@ -1,5 +1,6 @@
-// New versions that fail, in each way that a version can, on the real Podman of a device: the old one serves again, and says why. Each
-// test has a deployment and a port of its own, so that those that wait can wait together.
+// New versions fail, in each way that a version can, on the real Podman of a device: the old one
+// serves again, and says why. Each test has a deployment and a port of its own, so that those that
+// wait can wait together.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -46,7 +47,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const desired = { name, revision: String(revision), scoreString: data === null ? "" : scoreString(data), data, hold };
     return variant.reconcile(desired, { signal: AbortSignal.timeout(100_000), ...rest });
   };
-  /** As an agent does it, until the report says so. */
+  /** Reconciles as an agent does, until the report says so. */
   const until = (name: string, data: unknown, phase: WorkloadReport["phase"], reason?: string) =>
     eventually(
       async () => {
@@ -114,7 +115,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       await apply("ill", web("hello:1", 8103));
       const ill = web("hello:2", 8103, { healthcheck: { test: ["CMD", "/bin/sh", "-c", "exit 1"], interval: "1h", retries: 1 } });
       await apply("ill", ill);
-      // By hand, since the Podman 4.9 that is built for tests has no systemd and so no timers.
+      // The test runs the check, since the Podman 4.9 that is built for tests has no systemd and so
+      // no timers.
       await device.exec(["podman", "healthcheck", "run", "ill_web"], { user, allowExitCodes: [0, 1, 125] });
       expect((await until("ill", ill, "RolledBack", "Unhealthy")).message).toContain("failed: its health check fails");
       await serves(8103, "version=1");
@@ -162,7 +164,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       await eventually(
         async () => {
           const { message } = await apply("loop", ending);
-          // From the start: it has been started at once, and has ended again.
+          // The wait counts from the start: it has been started at once, and has ended again.
           const isAgain = message.includes("is started again at") && message.includes("(try 2)") && (await recorded()) !== before;
           return isAgain ? true : Promise.reject(new Error(message));
         },

@@ -1,9 +1,12 @@
-// Waiting that can be given up, for work that knows no AbortSignal.
+// Makes waiting for work that knows no AbortSignal possible to give up.
 
-/** What `work` gives, or the signal's reason as soon as it is aborted; the work itself goes on unheard. */
+/**
+ * Gives the result of `work`, or the signal's reason as soon as it is aborted. The work itself goes
+ * on, and its result is dropped.
+ */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
-  // Whoever loses the race may still be refused, with nobody left to hear it.
+  // The loser of the race may still reject, with nobody left to handle it.
   work.catch(() => undefined);
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();

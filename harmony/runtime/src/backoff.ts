@@ -1,4 +1,5 @@
-// Exponential back-off with full jitter in its upper half, so that a fleet that fails together does not come back together.
+// Exponential back-off with full jitter in its upper half, so that a fleet that fails together does
+// not come back together.
 
 export interface BackoffOptions {
   readonly baseMs: number;
@@ -7,7 +8,10 @@ export interface BackoffOptions {
   readonly random?: () => number;
 }
 
-/** The delay before try number `attempt`, the first being 1: between half and all of min(maxMs, baseMs · 2^(attempt-1)). */
+/**
+ * The delay before try number `attempt`, the first being 1: between half and all of min(maxMs,
+ * baseMs · 2^(attempt-1)).
+ */
 export function backoffMs(attempt: number, options: BackoffOptions): number {
   const { baseMs, maxMs, random = Math.random } = options;
   const ceilingMs = Math.min(maxMs, baseMs * 2 ** Math.min(attempt - 1, 30));

@@ -35,7 +35,7 @@ test("what does not parse is kept aside, and gone from its place", async () => {
 });
 
 test("what the disk has lost is kept aside, and can be written anew", async () => {
-  // Its first page is nobody's, so that to read it is an error of input and output.
+  // Its first page belongs to nobody, so reading it is an error of input and output.
   await mkdir(join(folder, "made"));
   await symlink("/proc/self/mem", path);
   expect(await readDurably(path, parse)).toEqual({ kind: "corrupt", why: "the disk cannot read it", keptAs: `${path}.corrupt` });

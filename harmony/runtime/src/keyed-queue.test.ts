@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Clock } from "./clock.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 
-/** Time that passes only when it is told to. */
+/** A clock that moves only when the test moves it. */
 class ManualClock implements Clock {
   #nowMs = 0;
   readonly #sleepers = new Set<{ readonly dueMs: number; readonly wake: () => void }>();
@@ -37,7 +37,7 @@ class ManualClock implements Clock {
   }
 }
 
-/** All that follows from what has happened has happened. */
+/** Resolves when everything that follows from what has happened has happened. */
 function settled(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   setImmediate(resolve);

@@ -1,16 +1,20 @@
-// A queue of keys, level-triggered as controller-runtime's: an event only says that something about a key may have changed. Equal
-// keys are merged; one key is never handled twice at once; a key that is added while it is handled is handled once more after.
-// A handler that throws is tried again with back-off; one that returns a number is called again after that many milliseconds.
+// A queue of keys, level-triggered as controller-runtime's: an event only says that something about
+// a key may have changed. Equal keys are merged; one key is never handled twice at once; a key that
+// is added while it is handled is handled once more after. A handler that throws is tried again
+// with back-off; one that returns a number is called again after that many milliseconds.
 
 import { backoffMs } from "./backoff.ts";
 import { type Clock, systemClock } from "./clock.ts";
 
 export interface KeyedQueueOptions<Key extends string> {
-  /** Aborted when the queue is closed, or when the key is added with `interrupt`. Returns when to look again, or nothing. */
+  /**
+   * Aborted when the queue is closed, or when the key is added with `interrupt`. Returns when to
+   * look again, or nothing.
+   */
   readonly handle: (key: Key, signal: AbortSignal) => Promise<number | null | undefined>;
-  /** Told of every throw that is not an abort. */
+  /** Called for every throw that is not an abort. */
   readonly onError: (key: Key, error: unknown, retryAfterMs: number) => void;
-  /** Keys handled at once; Infinity gives every key a lane of its own. */
+  /** The number of keys handled at once; Infinity gives every key a worker of its own. */
   readonly concurrency?: number;
   readonly baseMs?: number;
   readonly maxMs?: number;
@@ -38,7 +42,7 @@ export class KeyedQueue<Key extends string> {
     this.#options = { concurrency: Infinity, baseMs: 250, maxMs: 60_000, clock: systemClock, ...options };
   }
 
-  /** `interrupt` aborts the handling under way: what it works towards is known to be out of date. */
+  /** `interrupt` aborts the handling under way: its goal is known to be out of date. */
   add(key: Key, options: { interrupt?: boolean } = {}): void {
     if (this.#closed) return;
     const lane = this.#lane(key);
@@ -54,7 +58,7 @@ export class KeyedQueue<Key extends string> {
     }
   }
 
-  /** Of several, the soonest counts; an `add` in between takes its place. */
+  /** The soonest of several delays counts; an `add` in between replaces it. */
   addAfter(key: Key, delayMs: number): void {
     if (this.#closed) return;
     const lane = this.#lane(key);
@@ -71,12 +75,15 @@ export class KeyedQueue<Key extends string> {
     );
   }
 
-  /** What is handled now, and since when by the monotonic clock: a handling that never ends can be told by it. */
+  /**
+   * The keys that are handled now, and since when by the monotonic clock, which shows a handling
+   * that never ends.
+   */
   running(): { readonly key: Key; readonly sinceMs: number }[] {
     return [...this.#lanes].filter(([, lane]) => lane.state === "running").map(([key, lane]) => ({ key, sinceMs: lane.startedMs }));
   }
 
-  /** Aborts what runs, drops what waits, and resolves when nothing runs any more. */
+  /** Aborts running handlers, drops waiting keys, and resolves when nothing runs any more. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#waiting.length = 0;

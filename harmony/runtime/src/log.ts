@@ -1,7 +1,8 @@
-// One line an event: a constant message and fields. To a journal or a terminal as prose (`pulled image deployment=hello`), with the
-// syslog priority that journald understands; else as JSON lines in pino's shape. Fields named like a secret are redacted, and what a
-// terminal would obey in words that came from elsewhere is taken out.
-// pino itself costs 1 MB private on the device (docs/adr/0003).
+// Writes one line an event: a constant message and fields. For a journal or a terminal it is prose
+// (`pulled image deployment=hello`), with the syslog priority that journald understands; elsewhere
+// it is JSON lines in pino's shape. Fields named like a secret are redacted, and sequences that a
+// terminal would obey are removed from text that came from elsewhere. pino itself costs 1 MB
+// private on the device (docs/adr/0003).
 
 import { visibleText } from "@harmony/core";
 
@@ -85,7 +86,10 @@ function plain(value: unknown): unknown {
   return typeof value === "object" && value !== null ? plainFields(value) : value;
 }
 
-/** An error as the chain of its messages: each layer adds what it tried, never the cause again. */
+/**
+ * The error as the chain of its messages: each layer adds what it tried, and never repeats the
+ * cause.
+ */
 export function errorText(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const messages: string[] = [];

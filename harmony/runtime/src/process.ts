@@ -1,4 +1,5 @@
-// The life of a process: runs until it is done or told to end, and says in one line why it cannot go on.
+// The life of a process: it runs until it is done or asked to end, and says in one line why it
+// cannot go on.
 
 import type { Log } from "./log.ts";
 
@@ -16,8 +17,8 @@ export class UserError extends Error {
 }
 
 /**
- * Calls `main` with a signal that SIGTERM and SIGINT abort, and exits with 0 when it returns, or with the error's code. Once told to
- * end, the process is gone after `graceMs` at the latest.
+ * Calls `main` with a signal that SIGTERM and SIGINT abort, and exits with 0 when it returns, or
+ * with the error's code. After such a signal the process is gone within `graceMs`.
  */
 export async function runUntilSignalled(
   main: (signal: AbortSignal) => Promise<void>,

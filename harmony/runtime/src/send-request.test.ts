@@ -1,4 +1,4 @@
-// A request on a connection that was kept open and is closed as it is written.
+// A request on a connection that was kept open and is closed while the request is written.
 
 import { once } from "node:events";
 import { Agent, createServer, request as httpRequest } from "node:http";
@@ -10,9 +10,7 @@ import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
 import { sendRequest } from "./send-request.ts";
 
-/**
- * Answers with the method and the body; a request that is the second of its connection it cuts off.
- */
+/** Answers with the method and the body, and cuts off the second request of a connection. */
 async function serviceThatClosesKept(): Promise<
   (method: string, more?: { body?: string | Readable; isRepeatable?: boolean }) => Promise<string>
 > {

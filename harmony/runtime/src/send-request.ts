@@ -1,6 +1,6 @@
-// One HTTP request, up to the head of its answer. A service may close a connection that is kept
-// open just as the next request is written to it: nothing was answered then, and a request that may
-// be made twice is made once more.
+// Sends one HTTP request, up to the head of its answer. A service may close a connection that is
+// kept open just as the next request is written to it. No answer came then, and a request that may
+// be repeated is sent once more.
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 export interface RequestToSend {
   readonly body?: string | Uint8Array | Readable | undefined;
   readonly isRepeatable: boolean;
-  /** The one that `open` gives to the request. */
+  /** The signal that `open` gives to the request. */
   readonly signal?: AbortSignal;
 }
 
@@ -25,8 +25,8 @@ export async function sendRequest(open: () => ClientRequest, { body, isRepeatabl
     if (isRepeatable && request.reusedSocket && signal?.aborted !== true) resolve(sendRequest(open, { body, isRepeatable: false }));
     else reject(error);
   });
-  // What breaks off here ends the request with an error; the service may also answer before it has
-  // read all.
+  // An error in the body ends the request with that error; the service may also answer before it
+  // has read all.
   if (body instanceof Readable) pipeline(body, request, { signal }).catch(reject);
   else request.end(body);
   return await promise;

@@ -1,7 +1,11 @@
-// One text for one value: keys sorted deeply by code unit, no white space. So the same file gives the same string from kubectl and
-// from a git repository, and equality of strings is equality of documents.
+// Gives one text for one value: keys sorted deeply by code unit, no white space. The same file
+// gives the same string from kubectl and from a git repository, and equality of strings is equality
+// of documents.
 
-/** Takes what JSON can say: a value that came from a JSON or YAML parser. `undefined` members are left out, as JSON.stringify does. */
+/**
+ * Takes values that JSON can express, such as a JSON or YAML parser gives. `undefined` members are
+ * left out, as JSON.stringify does.
+ */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value === "object" && value !== null) {

@@ -1,5 +1,5 @@
-// DNS labels (RFC 1123): what devices, deployments and services may be called, since their names become subjects, keys, host
-// names and container names.
+// DNS labels (RFC 1123). Devices, deployments and services have such names, since these become
+// subjects, keys, host names and container names.
 
 import * as z from "zod/mini";
 

@@ -1,20 +1,26 @@
-// Whether a value is small enough for a schema to look at: a schema's work, and the number of its complaints, grow with what it is given.
-// One walk, level by level, which no depth can exhaust and which stops at the limit, so that a value that contains itself ends too.
+// Checks that a value is small enough for a schema: a schema's work, and the number of its
+// complaints, grow with the value. It is one walk, level by level, which no depth can exhaust and
+// which stops at the limit, so that a value that contains itself ends too.
 
 export interface SizeLimits {
-  /** Of the text, before it is parsed; a value that comes without one has none. */
+  /** The size of the text, before it is parsed; a value without a text has none. */
   readonly bytes: number;
-  /** Members of maps and entries of lists, all together. */
+  /** The members of maps and entries of lists, all together. */
   readonly values: number;
   readonly depth: number;
 }
 
-/** What any document of ours fits into: a Score has at most 128 KiB and, as YAML, a depth of 100. */
+/**
+ * Every document of ours fits into these limits: a Score has at most 128 KiB and, as YAML, a depth
+ * of 100.
+ */
 export const DOCUMENT_LIMITS: SizeLimits = { bytes: 64 * 1024 * 1024, values: 250_000, depth: 128 };
-/** For the answer of a server that carries many documents: each of them is bounded where it is read. */
+/**
+ * The limits for a server's answer with many documents: each of them is bounded where it is read.
+ */
 export const ENVELOPE_LIMITS: SizeLimits = { bytes: Infinity, values: Infinity, depth: Infinity };
 
-/** A sentence, or null when it fits. */
+/** Gives a sentence, or null when it fits. */
 export function tooLarge(root: unknown, { values, depth }: Pick<SizeLimits, "values" | "depth">): string | null {
   if (values === Infinity && depth === Infinity) return null;
   let level: object[] = isObject(root) ? [root] : [];

@@ -1,4 +1,5 @@
-// That the border holds, whatever comes: a result for every input, never a throw, and complaints that are few, short and plain.
+// The border holds, whatever comes: a result for every input, never a throw, and complaints that
+// are few, short and plain.
 
 import { formatIssues } from "@harmony/core";
 import * as fc from "fast-check";
@@ -8,7 +9,10 @@ import { ENVELOPE_LIMITS, type SizeLimits } from "./document-size.ts";
 import { DnsLabel } from "./dns-label.ts";
 import { parse, parseJson } from "./parse.ts";
 
-/** All that our schemas use: lists of maps, maps by name, unions, strict and loose maps, and what nobody looks into. */
+/**
+ * All that our schemas use: lists of maps, maps by name, unions, strict and loose maps, and parts
+ * that are not parsed.
+ */
 const Document = z.looseObject({
   services: z.array(z.looseObject({ name: z.string(), phase: z.enum(["Running", "Failed"]), ports: z.optional(z.array(z.int())) })),
   deployments: z.optional(z.record(DnsLabel, z.strictObject({ revision: z.int().check(z.nonnegative()) }))),

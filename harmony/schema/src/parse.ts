@@ -1,6 +1,7 @@
-// The border: bytes and values from outside become typed values here or are refused, with the path of every wrong field, what was
-// expected and what was found. zod's own messages are translated into these sentences once, here. Total, whatever it is given: what is
-// larger than its limits is refused before a schema looks at it, and what a schema cannot bear is refused too. What it says is
+// The border: bytes and values from outside become typed values here or are refused, with the path
+// of every wrong field, what was expected and what was found. This is the only place that
+// translates zod's own messages into these sentences. It is total: it refuses a value larger than
+// its limits before a schema sees it, and a value that a schema cannot bear. Its sentences are
 // bounded and fit for a terminal: at most 20 issues, of which the last counts the rest.
 
 import { type Issue, type Parsed, plainText } from "@harmony/core";
@@ -24,20 +25,21 @@ export function parse<Schema extends z.ZodMiniType>(
     const result = schema.safeParse(value, { reportInput: true });
     return result.success ? { ok: true, value: result.data } : { ok: false, issues: told(result.error.issues, value) };
   } catch (error) {
-    // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as the value.
+    // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as
+    // the value.
     if (error instanceof RangeError) return refused("is too large or too deep to be read, or more is wrong with it than can be told");
     return refused(`is not a document that can be read (${reasonOf(error)})`);
   }
 }
 
-/** Of a text, or bytes of UTF-8, that should be JSON. */
+/** Parses a text, or bytes of UTF-8, that should be JSON. */
 export function parseJson<Schema extends z.ZodMiniType>(
   schema: Schema,
   text: string | Uint8Array,
   limits: Partial<SizeLimits> = {},
 ): Parsed<z.output<Schema>> {
   const { bytes: most } = { ...DOCUMENT_LIMITS, ...limits };
-  // Of a text the characters: it has at least as many bytes.
+  // A text is measured by its characters: it has at least as many bytes.
   if (text.length > most) return refused(`has ${kib(text.length)}, more than the ${kib(most)} that are read`);
   let value: unknown;
   try {

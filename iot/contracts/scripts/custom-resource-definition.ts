@@ -1,15 +1,16 @@
-// The CustomResourceDefinition of Deployment. Its schema is the document's own, made structural: Kubernetes drops unknown fields by
-// itself and allows no `additionalProperties: false`. Only `spec.score.data` keeps what is not known, since it is the variant's.
+// The CustomResourceDefinition of Deployment. Its schema is the document's own, made structural:
+// Kubernetes drops unknown fields by itself and allows no `additionalProperties: false`. Only
+// `spec.score.data` keeps what is not known, since it is the variant's.
 
 import * as z from "zod/mini";
 import { API_GROUP, API_VERSION, DEPLOYMENT_KIND, DeploymentSpec, DeploymentStatus } from "../src/index.ts";
 
 type Node = Record<string, unknown>;
 
-/** What JSON Schema has no words for, by path. */
+/** Extensions that JSON Schema has no words for, by path. */
 const EXTENSIONS: Readonly<Record<string, Node>> = {
-  // A set of 10,000 names costs the API server a second at each write of a status. The operator
-  // refuses a name that stands twice.
+  // A set costs the API server a second for each write of a status with 10,000 names. The operator
+  // checks that no name comes twice.
   "spec.targetDevices": { "x-kubernetes-list-type": "atomic" },
   "spec.score.data": { "x-kubernetes-preserve-unknown-fields": true },
   "status.conditions": { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] },
@@ -18,7 +19,7 @@ const EXTENSIONS: Readonly<Record<string, Node>> = {
   "status.observedGeneration": { format: "int64" },
 };
 
-/** Without dots a name of Kubernetes' is a DNS label. The length bounds the rule's cost, too. */
+/** A name of Kubernetes' without dots is a DNS label. The length also bounds the rule's cost. */
 const NAME = { type: "object", properties: { name: { type: "string", maxLength: 63 } } };
 const NAME_RULE = {
   rule: "!self.metadata.name.contains('.')",

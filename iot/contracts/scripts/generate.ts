@@ -1,6 +1,6 @@
-// Makes what others read: from the schemas a JSON Schema a document (generated/, for editors and
-// other programs) and the CustomResourceDefinition, from the permissions the configuration of NATS.
-// `--check` writes nothing and fails when a file is not current.
+// Generates the files that others read: from the schemas a JSON Schema a document (generated/, for
+// editors and other programs) and the CustomResourceDefinition, from the permissions the
+// configuration of NATS. `--check` writes nothing and fails when a file is not current.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

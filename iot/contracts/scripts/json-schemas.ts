@@ -1,6 +1,7 @@
-// The JSON Schemas of the documents, from the side of who writes them: what has a default need not be there. draft-07, since that
-// is what editors' YAML support knows best. Of a Score of a type that we ship, the variant's own schema completes `data`; any
-// other type stands, since a device may know more than we do.
+// Makes the JSON Schemas of the documents, as their writers see them: a field with a default may be
+// left out. They are draft-07, since editors' YAML support knows it best. For a Score of a type
+// that we ship, the variant's own schema completes `data`. Any other type is allowed, since a
+// device may know more than we do.
 
 import { podmanV0Schema } from "@harmony/podman";
 import * as z from "zod/mini";
@@ -30,7 +31,7 @@ function schemaOf(document: z.core.$ZodType): JsonSchema {
     io: "input",
     target: "draft-7",
     override: ({ zodSchema, jsonSchema }) => {
-      // What a reader makes of a value that it cannot read is nothing that is written.
+      // The value that a reader puts in place of an unreadable one is never written.
       if (zodSchema._zod.def.type === "catch") delete jsonSchema.default;
       if (zodSchema === Score) jsonSchema.allOf = Object.entries(VARIANTS).map(([type, variant]) => whenOfType(type, variant));
     },

@@ -1,5 +1,5 @@
-// The configuration of nats-server that is shipped: two accounts, what crosses between them, and
-// the users of devices. Who may say what is decided in src/permissions.ts.
+// Makes the configuration of nats-server that is shipped: two accounts, the subjects that cross
+// between them, and the users of devices. src/permissions.ts decides who may say what.
 
 import {
   asDeviceId,
@@ -59,8 +59,8 @@ ${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
 }
 
 /**
- * The server imports a stream's subject only once. A wider subject with the same messages is
- * another.
+ * The server imports a stream's subject once; the same under two names is two subjects, one within
+ * the other.
  */
 function widened(mapping: SubjectMapping): SubjectMapping {
   return mapping.kind === "stream" ? { ...mapping, bucket: mapping.bucket.replace(/\*$/, ">") } : mapping;

@@ -1,6 +1,6 @@
-// What the program on the device is called, in labels of containers, in their environment and in
-// sentences: handed to @harmony/podman, which knows no application. Another label prefix would
-// orphan what runs.
+// The name of the program on the device, in labels of containers, in their environment and in
+// sentences. It is handed to @harmony/podman, which knows no application. Another label prefix
+// would orphan what runs.
 
 export const IOT_AGENT = {
   labelPrefix: "io.nationtech.iot",

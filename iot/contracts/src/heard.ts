@@ -1,6 +1,7 @@
-// The border to a device's words: what it says of itself, as everybody behind here gets it. Whoever holds a device may say anything, so a
-// document is bounded before it is parsed, and of one that parses only what is known is kept, each text as one line of visible
-// characters, no longer than it needs to be. Pure and total.
+// The border for a device's statements about itself, as every reader behind it gets them. A person
+// who holds a device may send anything, so a document is bounded before it is parsed. Of a document
+// that parses, only known fields are kept, each text as one line of visible characters, no longer
+// than it needs to be. Pure and total.
 
 import { type Parsed, plainText } from "@harmony/core";
 import { parseJson, type SizeLimits } from "@harmony/schema";
@@ -8,13 +9,13 @@ import { BUCKETS } from "./documents/buckets.ts";
 import { DeviceInventory } from "./documents/inventory.ts";
 import { type DeploymentReport, DeviceStatus } from "./documents/status.ts";
 
-/** Of a sentence for a person. */
+/** The limit of a sentence for a person. */
 export const MESSAGE_CHARACTERS = 1024;
-/** Of what names something: an image, a version, a source. */
+/** The limit of a name: an image, a version, a source. */
 const NAME_CHARACTERS = 512;
-/** Of a time or a word. */
+/** The limit of a time or a word. */
 const WORD_CHARACTERS = 64;
-/** As Kubernetes takes it for a condition, too. */
+/** The form that Kubernetes accepts for a condition, too. */
 const REASON = /^[A-Za-z][A-Za-z0-9]{0,63}$/;
 
 const STATUS_LIMITS: SizeLimits = { bytes: BUCKETS.status.maxValueBytes, values: 10_000, depth: 16 };

@@ -1,5 +1,5 @@
-// Buckets, keys, subjects and the resource's names are those of v0.1.0: what is called otherwise is
-// not found by what is out there.
+// Buckets, keys, subjects and the resource's names are those of v0.1.0: devices and operators in
+// use do not find anything under another name.
 
 import { expect, test } from "vitest";
 import {

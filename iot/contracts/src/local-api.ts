@@ -1,17 +1,17 @@
-// What the running agent and a person's command say to each other over the agent's socket: HTTP,
-// each answer one JSON document, a refusal `Refused` with another status than 200. Both ends parse
-// with these schemas, since the two can be of different versions in the minute after an upgrade.
+// The API between the running agent and a person's command, over the agent's socket: HTTP, each
+// answer one JSON document, a refusal `Refused` with another status than 200. Both ends parse with
+// these schemas, since the two can be of different versions in the minute after an upgrade.
 
 import * as z from "zod/mini";
 import { DeploymentReport, DeviceStatus } from "./documents/status.ts";
 
-/** In the agent's run folder. */
+/** The name in the agent's run folder. */
 export const LOCAL_SOCKET_NAME = "agent.sock";
 export const HOLD_MAX_SECONDS: number = 7 * 86_400;
 
 export const LocalConnection = z.looseObject({
   state: z.enum(["connecting", "connected", "disconnected"]),
-  /** The one that is connected, or those that are tried. */
+  /** The connected server, or those that are tried. */
   server: z.string(),
   reason: z.nullable(z.string()),
   /** One sentence. */
@@ -31,13 +31,13 @@ export const HistoryEntry = z.looseObject({
   at: z.string(),
   deployment: z.string(),
   /**
-   * As it was written, since an agent that was newer may have written it. Null: it is gone from the
-   * device.
+   * The phase as it was written, since the agent that wrote it may have been newer. Null: the
+   * deployment is gone from the device.
    */
   phase: z.nullable(z.string()),
   reason: z.string(),
   message: z.string(),
-  /** The KV revision that was worked towards. */
+  /** The KV revision that the device worked towards. */
   revision: z.nullable(z.number()),
 });
 export type HistoryEntry = z.output<typeof HistoryEntry>;
@@ -54,7 +54,10 @@ export const LocalExplanation = z.looseObject({
   observed: z.array(z.string()),
   planned: z.array(z.string()),
   blocked: z.array(z.looseObject({ subject: z.string(), reason: z.string(), message: z.string() })),
-  /** Which stage of the planner acted, which stood back and why; not there: an older agent, or a Score whose planner has none. */
+  /**
+   * Says which stage of the planner acted, which stood back and why; absent: an older agent, or a
+   * Score whose planner has none.
+   */
   stages: z.optional(z.array(z.looseObject({ name: z.string(), outcome: z.string(), why: z.string() }))),
 });
 export type LocalExplanation = z.output<typeof LocalExplanation>;

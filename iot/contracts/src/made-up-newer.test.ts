@@ -1,5 +1,5 @@
-// What a later version may send, as far as it is read today: a phase, a field, a reason or a
-// capability that is not known is kept and shown as it is. The history is read by the agent alone
+// Today's code reads what a later version may send: an unknown phase, field, reason or capability
+// is kept and shown as it is. Only the agent reads the history
 // (iot/iot-agent/src/recorded.test.ts).
 
 import { readFileSync } from "node:fs";

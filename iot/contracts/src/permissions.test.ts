@@ -1,5 +1,5 @@
-// What a device may say and hear, as a table; that the server holds it is shown in
-// iot/messaging/test/permissions.int.test.ts.
+// What a device may say and hear, as a table. iot/messaging/test/permissions.int.test.ts shows that
+// the server enforces it.
 
 import { expect, test } from "vitest";
 import { asDeploymentName, asDeviceId, bucketSubjects, devicePermissions, ownSubjects, sharedPermissions } from "./index.ts";

@@ -1,5 +1,6 @@
-// What a device may publish and subscribe, from its id alone, and which of our subjects is which
-// one of the buckets'. scripts/nats-configuration.ts makes iot/deploy/nats from it.
+// Decides what a device may publish and subscribe, from its id alone, and maps each subject of the
+// devices' account to one of the buckets'. iot/deploy/nats is generated from it
+// (scripts/nats-configuration.ts), and a later service that admits devices asks here.
 
 import { bucketSubjects, type DeviceId, type DeviceSubjects, ownSubjects } from "./subjects.ts";
 
@@ -9,27 +10,30 @@ export interface Permissions {
   readonly subscribe: readonly string[] | null;
 }
 
-/** Of a user that is one device's. */
+/** The permissions of a user for one device. */
 export function devicePermissions(device: DeviceId): Permissions {
   const [own, bucket] = [ownSubjects(device), bucketSubjects(device)];
   return { publish: [...questions(own), ...questions(bucket)], subscribe: [`_INBOX_${device}.>`, own.notice, bucket.notice] };
 }
 
-/** Of one user for all devices. It hears all replies: no pattern covers the inbox of any device. */
+/**
+ * The permissions of one user for all devices. Each device hears all replies, because no permission
+ * covers "the inbox of any device".
+ */
 export function sharedPermissions(): Permissions {
   return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*"))], subscribe: null };
 }
 
-/** All that a device sends; each is answered. */
+/** Every subject that a device sends to; each message is answered. */
 function questions({ manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
   return [manifest, score("*"), status, inventory];
 }
 
 export interface SubjectMapping {
   readonly kind: "service" | "stream";
-  /** In the account that has the buckets. */
+  /** The subject in the account that has the buckets. */
   readonly bucket: string;
-  /** In the account of the devices. */
+  /** The subject in the account of the devices. */
   readonly own: string;
 }
 

@@ -1,5 +1,5 @@
-// Documents that releases have sent, kept in recorded/: every later version reads them for ever,
-// and drops nothing of them.
+// The documents that releases have sent, kept in recorded/: every later version reads them for
+// ever, and drops nothing from them.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

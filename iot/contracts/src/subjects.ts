@@ -1,5 +1,5 @@
-// Every key and subject is built here, from names that were checked: a `.`, `*`, `>` or space in a name would address somebody
-// else's key. The grammar is the long-term one (transport.md).
+// Builds every key and subject, from names that were checked: a `.`, `*`, `>` or space in a name
+// would address somebody else's key. The grammar is the long-term one (transport.md).
 
 import { DNS_LABEL } from "@harmony/schema";
 import type { BucketName } from "./documents/buckets.ts";
@@ -53,7 +53,7 @@ export const keys = {
   inventory: (device: DeviceId): string => device,
 } as const;
 
-/** Subjects under which the buckets' streams keep their keys. */
+/** The subjects under which the buckets' streams keep their keys. */
 export const subjects = {
   manifest: (device: DeviceId): string => `$KV.desired-state.${keys.manifest(device)}`,
   score: (device: DeviceId, deployment: DeploymentName): string => `$KV.desired-state.${keys.score(device, deployment)}`,
@@ -61,7 +61,9 @@ export const subjects = {
   inventory: (device: DeviceId): string => `$KV.inventory.${keys.inventory(device)}`,
 } as const;
 
-/** Where the server says that a device's manifest changed: a hint, never data. */
+/**
+ * The subject on which the server announces that a device's manifest changed: a hint, never data.
+ */
 export function notifySubject(device: DeviceId | "*"): string {
   return `notify.desired-state.${device}`;
 }
@@ -71,13 +73,16 @@ export function streamName(bucket: BucketName): string {
   return `KV_${bucket}`;
 }
 
-/** The only read that a permission can scope to one device: a direct get with the subject appended. */
+/**
+ * The only read that a permission can scope to one device: a direct get with the subject appended.
+ */
 export function directGetSubject(bucket: BucketName, subject: string): string {
   return `$JS.API.DIRECT.GET.${streamName(bucket)}.${subject}`;
 }
 
 /**
- * The subjects by which a device asks, tells and hears of a change. `*` stands for every device.
+ * The subjects under which a device asks for its own documents, publishes its reports, and hears of
+ * a change. `*` stands for all devices.
  */
 export interface DeviceSubjects {
   readonly manifest: string;
@@ -88,7 +93,8 @@ export interface DeviceSubjects {
 }
 
 /**
- * Our own: the devices' account maps them to the buckets'. They cross a leaf node, unlike `$KV.`.
+ * Our own names: the devices' account maps them to the buckets'. They cross a leaf node, `$JS.` and
+ * `$KV.` do not.
  */
 export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
   return {

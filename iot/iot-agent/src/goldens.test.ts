@@ -1,4 +1,4 @@
-// What a device said of itself in some hundred cases at v0.1.0, it says today.
+// A device reports today what it reported at v0.1.0, in some hundred cases.
 
 import { differencesFromGoldens, readGoldens } from "@iot/testkit";
 import { expect, test } from "vitest";

@@ -1,5 +1,5 @@
 // Every reason that a device can report has a line in docs/runbooks/reasons.md, and every page that
-// is named there exists. Reasons are found in the sources as what they are: string literals in
+// is named there exists. The test finds reasons in the sources by their form: string literals in
 // PascalCase.
 
 import { globSync, readFileSync } from "node:fs";
@@ -10,7 +10,8 @@ const TOP = join(import.meta.dirname, "../../..");
 const RUNBOOKS = join(TOP, "docs/runbooks");
 
 /**
- * Such literals that are no reasons: names of errors, properties of systemd, words of sentences.
+ * Literals of that form that are no reasons: names of errors, properties of systemd, words of
+ * sentences.
  */
 const NO_REASONS = new Set(
   "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman".split(

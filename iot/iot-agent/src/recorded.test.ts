@@ -1,6 +1,6 @@
-// What the agents of earlier releases have left on disk and answered over their socket, kept in
-// iot/contracts/recorded: every later version reads it for ever, since a device is upgraded with
-// its files.
+// The files that agents of earlier releases have left on disk, and their answers over their socket,
+// kept in iot/contracts/recorded: every later version reads them for ever, since a device is
+// upgraded with its files.
 
 import { cp, readdir, readFile } from "node:fs/promises";
 import { readdirSync } from "node:fs";
@@ -34,7 +34,7 @@ describe.each(releases)("of %s", (release) => {
   const recorded = join(RECORDED, release);
   let folder: string;
   let remove: () => Promise<void>;
-  /** Whatever is said of a file that cannot be read. */
+  /** The log collects every complaint about a file that cannot be read. */
   const lines: string[] = [];
   const log = createLog({ name: "recorded", format: "text", write: (line) => void lines.push(line) });
   const onCorrupt = ({ file }: { readonly file: string }): void => void lines.push(file);

@@ -1,5 +1,5 @@
-// What the manifest and its Scores make of a device, over a real NATS and the file variant: what is applied, what is removed, and above
-// all what is not.
+// The effect of the manifest and its Scores on a device, over a real NATS and the file variant:
+// what is applied, what is removed, and above all what is not.
 
 import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";

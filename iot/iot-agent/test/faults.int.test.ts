@@ -1,5 +1,6 @@
-// What goes wrong around an agent, over a real NATS and the file variant: NATS gone, restarted, wiped, put back to an older copy; the
-// agent killed and started again; its disk and its configuration not as they should be.
+// Faults around an agent, over a real NATS and the file variant: NATS gone, restarted, wiped, put
+// back to an older copy; the agent killed and started again; its disk and its configuration not as
+// they should be.
 
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -173,8 +174,8 @@ test("killed at any moment, it ends where it should after the next start", async
     const agent = await startProcess();
     const wanted = { kept: fileScore(`kept ${round}`), ...(round % 2 === 0 ? { sometimes: fileScore("there") } : {}) };
     await central.apply(wanted);
-    // Each round a little further on its way.
-    // Of being on its way only the first is told, and that may be the wait for its Score.
+    // Each round goes a little further. The log shows only the first moment of the work under way,
+    // which may be the wait for its Score.
     const marks = [/connected to NATS/, /received desired state/, /"phase":"(Pending|Starting)"/, /"phase":"Running"/];
     const mark = marks[round % marks.length] ?? /never/;
     const said = (): Promise<true> => (mark.test(agent.log()) ? Promise.resolve(true) : Promise.reject(new Error(agent.log())));

@@ -1,6 +1,5 @@
-// A device of a site that reaches the central part through a leaf node of its own: its connection
-// stays while the way onwards is cut, so that nothing tells it of what it missed but the answers
-// that come again.
+// A device of a site reaches the central part through a leaf node of its own. Its connection stays
+// while the way onwards is cut, so only the answers that come again show it what it missed.
 
 import { readFile } from "node:fs/promises";
 import { eventually, freePort, type NatsServer, type Relay, startNats, startRelay } from "@iot/testkit";

@@ -1,6 +1,7 @@
-// The Debian package on a device as it comes from the shop: brought there by install.sh over SSH, upgraded and downgraded under running
-// containers, started without the agent after a power cut, removed and purged; then the installation without dpkg. One device, one
-// story: each test goes on from the one before.
+// The Debian package on a device as it comes from the shop: brought there by install.sh over SSH,
+// upgraded and downgraded under running containers, started without the agent after a power cut,
+// removed and purged; then the installation without dpkg. One device, one story: each test goes on
+// from the one before.
 
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -31,10 +32,13 @@ no_auth_user: central
 const CONFIG = "/etc/iot-agent/config.toml";
 const INSTALL = join(import.meta.dirname, "../scripts/install.sh");
 const PACKAGE = join(import.meta.dirname, "../../../build/package/main.ts");
-/** What provisioning writes: without it no container starts while the cable of a static address is out. */
+/**
+ * Provisioning writes it: without it no container starts while the cable of a static address is
+ * out.
+ */
 const PASTA_CONF = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';
 const CONTAINER = "web_hello";
-/** Notes the state of the package at the moment when all is flushed. */
+/** Records the state of the package at the moment when all is flushed. */
 const SYNC_THAT_TELLS = `#!/bin/sh
 dpkg-query --show --showformat='\${db:Status-Abbrev}\${Package}\\n' iot-agent >>/root/synced
 exec /usr/bin/sync "$@"
@@ -114,7 +118,7 @@ const connectedTo = ({ host, port }: NatsServer): Promise<true> =>
     { what: "the agent is connected", timeoutMs: 60_000 },
   );
 const answers = (): Promise<unknown> =>
-  // From inside the device: its cable may be out. Its shell has TCP.
+  // The device asks itself, since its cable may be out. Its shell has TCP.
   eventually(
     async () => {
       const script = "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3";
@@ -150,7 +154,8 @@ test("the bill of materials names what the agent's packages bring, and Node with
   expect(node?.components.find(({ name }) => name === "openssl")?.version).toBe(process.versions.openssl);
 });
 
-// Of all but the executable, which takes lintian a minute: `npm run package` has it look at the whole.
+// The test leaves out the executable, which takes lintian a minute; `npm run package` checks the
+// whole.
 test("lintian has nothing to say of the package", async () => {
   const { target, copyright, version } = built;
   const small = await buildDebianPackage({ target, executable: "/bin/true", copyright, version, compression: "fast", into: folder.path });
@@ -257,7 +262,8 @@ test("an installation that fails leaves the agent a configuration that it can re
 });
 
 test("an installation that is cut while dpkg is at work is made good by the next", async () => {
-  // dpkg tells each state of a package, this one before it replaces the files; then it is ended as by a power cut.
+  // dpkg announces each state of a package, this one before it replaces the files; then it is ended
+  // as by a power cut.
   await device.writeFile("/root/cut", "#!/bin/sh\ngrep -q 'status: iot-agent: unpacked' && pkill -KILL -x dpkg\n");
   await device.writeFile("/etc/dpkg/dpkg.cfg.d/cut", "status-logger=sh /root/cut\n");
   expect(await install("--file", packages.older, "--nats-url", nats.url)).toMatchObject({ exitCode: 1 });
@@ -274,7 +280,7 @@ test("its sandbox is as closed as ADR 18 says", async () => {
 
 test("who logs in is told how the containers are seen", async () => {
   const access = ["-i", device.identityFile, "-o", `UserKnownHostsFile=${device.knownHostsFile}`, "-o", "BatchMode=yes"];
-  // A person's terminal: it is to one alone that sshd shows what PAM has to say.
+  // The login has a terminal, as a person's: sshd shows PAM's message only to one.
   const login = await run(["ssh", "-tt", ...access, `${device.user}@${device.address}`], { stdin: "exit\n" });
   expect(login.stdout).toContain("iot-agent podman ps");
 });
@@ -336,9 +342,9 @@ test("the network of a container is killed under it: within its sandbox the agen
 test("after a power cut, with the agent disabled and the cable out, what runs is what is in the start list", async () => {
   await onDevice("systemctl", "disable", "--now", "iot-agent");
   expect(await onDevice("cat", "/var/lib/iot-agent/start/web")).toBe(CONTAINER);
-  // One that is gone, and comes before the other.
+  // The list names a container that is gone, before the other.
   await device.writeFile("/var/lib/iot-agent/start/gone", "gone_hello\n");
-  // As a cut between the two names of a swap leaves it.
+  // The rename leaves the state of a cut between the two names of a swap.
   await podman("rename", CONTAINER, `${CONTAINER}.old`);
   await device.powerOff();
   await device.powerOn("cable out");

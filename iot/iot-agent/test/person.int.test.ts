@@ -1,6 +1,6 @@
-// What a person at the device sees and does: systemd's own words for the agent, and each command as root, as a member of the group and as
-// neither, with the agent running, stopped, wrongly configured and without a network. One device, one story: each test goes on from the
-// one before.
+// What a person at the device sees and does: systemd's own words for the agent, and each command as
+// root, as a member of the group and as neither, with the agent running, stopped, wrongly
+// configured and without a network. One device, one story: each test goes on from the one before.
 
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, type NatsServer, run, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -75,7 +75,7 @@ describe("a wrong configuration", () => {
   });
 
   test("heals when it is corrected, without waiting for the end of the back-off", async () => {
-    // Long after the last try, so that only the correction can have started it.
+    // The next try is an hour away, so that only the correction can have started it.
     await device.writeFile("/run/systemd/system/iot-agent.service.d/slow.conf", "[Service]\nRestartSec=1h\n");
     await agent.systemctl("daemon-reload");
     await agent.systemctl("restart", "iot-agent");
@@ -272,7 +272,7 @@ test("without Podman explain and doctor say so, and with what to start it", asyn
   const { text, exitCode } = await agent.command("engineer", "explain", "hello");
   expect(text).toMatch(/Blocked:\s+hello: failed to [^]*Podman\s+does not answer at/);
   expect(exitCode).toBe(0);
-  // Who is not root cannot ask that socket, and has it from the agent.
+  // A user who is not root cannot ask that socket, and has the answer from the agent.
   const findings = (await agent.command("engineer", "doctor")).text;
   expect(findings).toMatch(/^BAD +what runs +cannot see what runs on this device/m);
   expect((await agent.command("root", "doctor")).text).toMatch(/^BAD +Podman +does not answer at \/run\/user\/1000\/podman\/podman.sock/m);
@@ -376,7 +376,7 @@ test("what no manifest names any more is shown and stays until a person cleans i
 test("the journal has one line for a transition and none for a pass that changed nothing", async () => {
   const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
   const held = stdout.split("\n").filter((line) => line.startsWith("held until") && line.includes("serial port for Ana"));
-  // Once when it began, and once by the agent that found it so.
+  // One entry is from its beginning, and one from the agent that found it held.
   expect(held).toHaveLength(2);
   expect(stdout).not.toContain(PASSWORD);
 });

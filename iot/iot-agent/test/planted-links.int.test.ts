@@ -1,6 +1,7 @@
-// What root starts on a device where the agent's user (or who is in its group, or what has left a container) has put links and pipes: root's
-// commands read nothing by them that this user may not read itself, and write nothing. The installation is in package.int.test.ts,
-// provisioning in harmony/host.
+// Programs that root starts on a device where the agent's user (or a member of its group, or a
+// program that has left a container) has put links and pipes: through them root's commands read
+// nothing that this user may not read itself, and write nothing. package.int.test.ts has the
+// installation, harmony/host has provisioning.
 
 import { type Device, run, type RunResult } from "@iot/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -30,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => device?.stop());
 
-/** As it was while the configuration was the user's own. */
+/** The folder is as it was while the configuration was the user's own. */
 beforeEach(async () => {
   await root(`rm -rf /etc/iot-agent ${STATE}/history.jsonl && install -d -o iot-agent -g iot-agent /etc/iot-agent /etc/iot-agent/secrets`);
   await agent.writeConfig(CONFIG);
@@ -50,7 +51,7 @@ test("a support-bundle holds nothing that only root may read", async () => {
   const texts = await bundle("/tmp/linked.tar.gz");
   expect(texts).not.toContain(ROOTS);
   expect(texts).toContain("/etc/iot-agent/config.toml cannot be read by this user");
-  // What is root's alone to read is there all the same.
+  // The report still has the parts that only root may read.
   expect(texts).toMatch(/systemd\[1\]: Started iot-agent\.service/);
   expect((await agent.command("root", "doctor")).text).toMatch(/BAD +configuration .*this user may not read it/);
   expect((await agent.command("root", "doctor")).text).toMatch(/BAD +folder of configuration +others than root may write/);
@@ -82,7 +83,7 @@ test("a link in the place of a socket leads to none that only root may ask", asy
 
 test("an image is loaded from a file that only root may read", async () => {
   await root("cd /root && printf 'no image' >image.tar && chmod 0600 image.tar");
-  // Podman has it, and does not take it for one.
+  // Podman receives the file, and does not accept it as an image.
   expect((await agent.command("root", "load", "/root/image.tar")).text).toMatch(/load|archive/);
   expect((await agent.command("root", "load", "/root/image.tar")).text).not.toContain("cannot read");
 });

@@ -1,5 +1,6 @@
-// The whole agent, as the process that a device runs, with the rootless Podman of a simulated device: what a person with `curl` and
-// `podman ps` would see. The variant itself is tested in harmony/podman; here it is the thread through all parts, and what goes wrong.
+// The whole agent, as the process that a device runs, with the rootless Podman of a simulated
+// device: what a person with `curl` and `podman ps` would see. harmony/podman tests the variant
+// itself; this is the thread through all parts, and its faults.
 
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

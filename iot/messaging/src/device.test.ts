@@ -1,4 +1,4 @@
-// What the device's entry point carries into a bundle.
+// The modules that the device's entry point carries into a bundle.
 
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";

@@ -1,5 +1,5 @@
-// Buckets that somebody made by hand: one that works is used as it is, one that breaks the platform is named with its setting, and
-// neither is altered. One of ours is brought to our limit.
+// Buckets that somebody made by hand: one that works is used as it is, one that breaks the platform
+// is named with its setting, and neither is altered. One of ours is brought to our limit.
 
 import type { BucketName } from "@iot/contracts";
 import { DiscardPolicy, type JetStreamManager, jetstreamManager, StorageType, type StreamConfig } from "@nats-io/jetstream";
@@ -14,7 +14,8 @@ let fleet: Fleet;
 let operator: Messaging;
 let jsm: JetStreamManager;
 
-// A server for each: a stream that is removed and made again at once may be refused while its files go.
+// Each test has a server of its own: a stream that is removed and made again at once may be refused
+// while its files go.
 beforeEach(async () => {
   fleet = await startFleet("plain");
   operator = await fleet.operator();

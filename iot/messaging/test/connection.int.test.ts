@@ -1,4 +1,5 @@
-// The connection against a real server and a relay that breaks it: each reason has its own sentence, and whatever breaks is found.
+// The connection against a real server and a relay that breaks it: each reason has its own
+// sentence, and whatever breaks is found.
 
 import { cp } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -46,7 +47,8 @@ describe("a first connection that fails says why", () => {
     });
   });
 
-  // Which of the two it is depends on the name server of this machine; the simulated device has each (e2e/).
+  // The name server of this machine decides which of the two it is; the simulated device has each
+  // (e2e/).
   test("the name is not found, or nobody is there to find it", async () => {
     const state = await firstState({ servers: ["nats://no-such-host.invalid:4222"] });
     expect(state).toMatchObject({ kind: "disconnected", message: containing('"no-such-host.invalid"') });
@@ -109,7 +111,7 @@ test("a restart of the server is one reconnect; meanwhile requests fail at once 
     code: "NotConnected",
     retry: "backoff",
   });
-  // Either would wait for its answer for five seconds.
+  // Each of them would wait five seconds for its answer.
   expect(performance.now() - startedMs).toBeLessThan(4_000);
   await eventually(() => states.some((state) => state.kind === "disconnected" && state.reason === "Refused"), {
     what: "the reason is found out while it tries again",

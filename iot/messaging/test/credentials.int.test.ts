@@ -1,5 +1,5 @@
-// What is shown to the server, asked for at each dial: a password that changes, a key that signs, a
-// source that fails, and one that says when another credential is there.
+// The credential shown to the server is asked for at each dial: a password that changes, a key that
+// signs, a source that fails, and one that announces another credential.
 
 import { nkeyAuthenticator, nkeys } from "@nats-io/nats-core";
 import { eventually, type NatsServer, startNats } from "@iot/testkit";
@@ -77,7 +77,7 @@ test("a credential that cannot be had is the state of the connection, at first a
     ...slow,
   });
   expect(states.at(-1)).toMatchObject(told);
-  // Nobody dials with what was shown before.
+  // Nobody dials with the credential from before.
   await eventually(
     async () => Number(/"total_connections": (\d+)/.exec(await (await fetch(`${nats.monitorUrl}/varz`)).text())?.[1]) === 0,
     {

@@ -1,6 +1,6 @@
-// Under which names a device asks and tells: an old agent on what is shipped now, this one on what
-// was shipped before, on a server that maps nothing, and behind a leaf node, whose hub comes and
-// goes.
+// The names under which a device asks and reports: an old agent on the configuration shipped now,
+// this agent on the one shipped before, on a server that maps nothing, and behind a leaf node,
+// whose hub comes and goes.
 
 import { asDeploymentName, bucketSubjects, type DeviceStatus, type Manifest, ownSubjects } from "@iot/contracts";
 import { createLog } from "@harmony/runtime";
@@ -34,7 +34,7 @@ const status = (manifestRevision: number): DeviceStatus => ({
 });
 const inventory = { device: deviceA, agentVersion: "1", bootId: "b", architecture: "arm64", capabilities: [], labels: {}, facts: {} };
 
-/** What stands in the buckets, written and read by an operator. */
+/** The content of the buckets, written and read by an operator. */
 interface Central {
   readonly store: DesiredStateStore;
   readonly statuses: StatusStore;
@@ -54,7 +54,7 @@ async function statusRevision({ statuses }: Central): Promise<number | null | un
   return entry?.status.ok === true ? entry.status.value.manifestRevision : undefined;
 }
 
-/** The whole of what a device says and hears, by this agent's own code. */
+/** Expects that everything a device says and hears goes through, by this agent's own code. */
 async function expectAllGoes(device: Messaging, central: Central): Promise<void> {
   const reader = openDeviceReader(device, deviceA);
   const writer = openStatusWriter(device, deviceA);
@@ -108,7 +108,7 @@ describe.each<[Setup, "own" | "buckets'"]>([
     await openStatusWriter(device, deviceA).putStatus(status(7), signal);
     expect(await eventually(() => statusRevision(central), { what: "the operator is back", timeoutMs: 20_000 })).toBe(7);
     expect(logged.filter((line) => line.includes("names"))).toHaveLength(names === "own" ? 0 : 1);
-    // Nothing is warned of but the restart.
+    // The log warns of nothing but the restart.
     expect(logged.filter((line) => line.includes(" warn ") && !line.includes("connect"))).toEqual([]);
   });
 

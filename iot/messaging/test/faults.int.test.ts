@@ -1,5 +1,5 @@
-// A NATS server that is restarted, wiped, or put back to an older copy of its store, and what the operator's store and the device's
-// reader make of it.
+// A NATS server that is restarted, wiped, or put back to an older copy of its store, and the
+// response of the operator's store and the device's reader.
 
 import { cp, rm } from "node:fs/promises";
 import { asDeploymentName, type DeviceStatus, type Manifest } from "@iot/contracts";
@@ -32,7 +32,7 @@ function manifest(revision: number): Manifest {
   return { sources: ["test"], deployments: { hello: { revision, generation: 1, uid: "u1", source: "test", namespace: "default" } } };
 }
 
-/** One pass of an operator, as small as can be: observe, Score, manifest. */
+/** The smallest pass of an operator: observe, Score, manifest. */
 async function write(store: DesiredStateStore, version: number): Promise<number> {
   const snapshot = await store.observe(signal);
   const expected = snapshot.scores.get("dev-a.hello")?.revision ?? 0;
@@ -167,7 +167,8 @@ test("put back to an older copy: lower in revision and older in time, so ignored
   const snapshot = await eventually(() => store.observe(signal), { what: "the operator observes again", timeoutMs: 20_000 });
   expect(snapshot.manifests.get(deviceA)?.revision).toBe(older.revision);
   expect(snapshot.scores.get("dev-a.hello")?.scoreString).toBe(score(1));
-  // The same revisions again, with another content: what the device sees is newer in time and must be fetched anew.
+  // The same revisions come again, with another content: what the device sees is newer in time and
+  // must be fetched anew.
   expect(await write(store, 3)).toBe(newer.revision);
   const repeated = found(await reader.readManifest(signal));
   expect(repeated.revision).toBe(newer.revision);

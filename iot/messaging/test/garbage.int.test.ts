@@ -1,4 +1,5 @@
-// Garbage, truncated and foreign bytes in each bucket: told as unreadable where they stand, never thrown, and nothing removed.
+// Garbage, truncated and foreign bytes in each bucket: reported as unreadable where they stand,
+// never thrown, and nothing removed.
 
 import { asDeploymentName, type Manifest } from "@iot/contracts";
 import { headers } from "@nats-io/nats-core";

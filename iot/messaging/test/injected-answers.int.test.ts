@@ -1,6 +1,7 @@
-// Answers that nobody asked for, sent into a device's replies by another device with the rights that are shipped. The server delivers
-// what it answers to whatever reply subject the asker names, so a reader that knows its own question is the only defence left when
-// the word of the replies is known. Here it is known: a user that may hear everything tells it.
+// A device with the rights that are shipped sends answers that nobody asked for into another
+// device's replies. The server delivers its answer to whatever reply subject the asker names, so a
+// reader that knows its own question is the only defence left when the word of the replies is
+// known. Here a user that may hear everything discloses it.
 
 import { asDeploymentName, type DeviceStatus, type Manifest } from "@iot/contracts";
 import { headers, type NatsConnection } from "@nats-io/nats-core";
@@ -34,7 +35,7 @@ let statuses: StatusStore;
 let a: NatsConnection;
 let b: Awaited<ReturnType<Fleet["device"]>>;
 let reader: DeviceReader;
-/** What arrived in the replies of B, and was not sent for B. */
+/** The messages in the replies of B that were not sent for B. */
 let foreign: string[];
 /** The reply subject of the last question of B, without its number, and the number. */
 let word: string;
@@ -81,13 +82,17 @@ afterEach(async () => {
   await fleet[Symbol.asyncDispose]();
 });
 
-/** One of each kind that the server may be made to send, to each of the next questions of B. */
+/**
+ * Injects one of each kind that the server may be made to send, into each of the next questions of
+ * B.
+ */
 function inject(): void {
   const refused = headers();
   refused.set("Nats-Expected-Last-Subject-Sequence", "4711");
   for (let number = last; number < last + 8; number += 1) {
     const reply = `${word}.${number.toString(36)}`;
-    // The empty manifest of A, a 404, a refusal, an acknowledgement, and a refused write.
+    // The injected answers: the empty manifest of A, a 404, a refusal, an acknowledgement, and a
+    // refused write.
     a.publish(getA, "", { reply });
     a.publish("iot.manifest.dev-a", "", { reply });
     a.publish(`${getA}.nothing`, "", { reply });

@@ -1,5 +1,5 @@
-// The manifests that run NATS in the cluster, as a real API server takes them. (No node runs them here; the configuration that they
-// carry is the one that the other suites run.)
+// A real API server takes the manifests that run NATS in the cluster. (No node runs them here; the
+// configuration that they carry is the one that the other suites run.)
 
 import { fileURLToPath } from "node:url";
 import { startKubernetes } from "@iot/testkit";

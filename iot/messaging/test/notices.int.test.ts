@@ -1,5 +1,5 @@
-// A notice is a hint that carries a sequence, and a replica may lag behind it. One server has no lag, so the notice is sent early here:
-// what the reader does with it is the same.
+// A notice is a hint that carries a sequence, and a replica may lag behind it. One server has no
+// lag, so the notice is sent early here: what the reader does with it is the same.
 
 import type { Manifest } from "@iot/contracts";
 import { headers } from "@nats-io/nats-core";
@@ -23,7 +23,7 @@ beforeEach(async () => {
   reader = openDeviceReader(await fleet.device(deviceA), deviceA);
   noticed = [];
   reader.notices((sequence) => noticed.push(sequence), signal);
-  // On the same connection, so that the subscription is there when it is answered.
+  // The read uses the same connection, so the subscription exists when it is answered.
   await reader.readManifest(signal);
   await store.putManifest({ device: deviceA, manifest, expectedRevision: 0 });
   await eventually(() => noticed.includes(1), { what: "the first manifest is noticed" });

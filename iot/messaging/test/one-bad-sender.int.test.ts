@@ -1,5 +1,6 @@
-// One device says what no reader can bear, in a bucket that takes it: it is told as unreadable, and all others are heard as before,
-// by who listens already and by who begins while it lies there.
+// One device sends a status that no reader can bear, in a bucket that takes it. It is reported as
+// unreadable, and all others are heard as before, by a reader that listens already and by one that
+// begins while it lies there.
 
 import { asDeviceId, BUCKETS, type DeviceStatus } from "@iot/contracts";
 import { jetstreamManager } from "@nats-io/jetstream";

@@ -1,5 +1,6 @@
-// What one device may not do, with the shipped configuration of two accounts: each case was seen to work in a single account, or would
-// reach another device. The raw client is used, as somebody with the device's credentials would.
+// The deeds that one device may not do, with the shipped configuration of two accounts: each case
+// was seen to work in a single account, or would reach another device. The test uses the raw
+// client, as somebody with the device's credentials would.
 
 import { asDeploymentName, asDeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
 import { jetstreamManager } from "@nats-io/jetstream";

@@ -1,5 +1,6 @@
-// The operator's store and the device's reader and writer, with the same code against a plain server without authentication, the
-// shipped configuration of two accounts, and the shipped one with a shared credential.
+// The operator's store and the device's reader and writer run with the same code against a plain
+// server without authentication, the shipped configuration of two accounts, and the shipped one
+// with a shared credential.
 
 import { asDeploymentName, type DeviceInventory, type DeviceStatus, type Manifest } from "@iot/contracts";
 import { eventually } from "@iot/testkit";

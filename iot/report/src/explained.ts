@@ -1,5 +1,6 @@
-// The explanation of one deployment on one device, in the fleet (`iot explain`) and beside the device (`iot-agent explain`) alike: one
-// sentence for why it is as it is and what would mend it, then the facts, then what else whoever asks can see. Pure.
+// Words the explanation of one deployment on one device, in the fleet (`iot explain`) and beside
+// the device (`iot-agent explain`) alike: one sentence for why it is as it is and what would mend
+// it, then the facts, then what else the caller can see. Pure.
 
 import type { DeploymentReport } from "@iot/contracts";
 import { shownAge } from "./age.ts";
@@ -17,7 +18,7 @@ export interface Explained {
   readonly desiredRevision: number | null;
   readonly runningRevision: number | null;
   readonly services: DeploymentReport["services"];
-  /** What else is known, in their order. */
+  /** Further known facts, in their order. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** Titles with their sentences; one without a sentence is left out. */
   readonly sections?: readonly (readonly [title: string, sentences: readonly string[]])[];

@@ -6,7 +6,7 @@ import { wrap } from "./wrap.ts";
 const rude = "a\u001b[2Jb\r\n\u202e\u009b31mc\u001b]0;title\u0007";
 const service = { name: rude, phase: "Failed", image: rude, health: rude } as const;
 
-// What a person reads on a terminal comes through one of these, whoever wrote the words.
+// Everything that a person reads on a terminal comes through one of these, whoever wrote it.
 test.each([
   ["a sentence", wrap(rude, 80, "  ").join("\n")],
   ["a table", renderTable(["TITLE"], [[rude]]).join("\n")],

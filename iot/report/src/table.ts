@@ -1,6 +1,9 @@
 import { visibleText } from "@harmony/core";
 
-/** Left-aligned columns under their titles, a line each, without what a terminal would obey; none ends in spaces. */
+/**
+ * Renders left-aligned columns under their titles, a line each, without sequences that a terminal
+ * would obey; no line ends in spaces.
+ */
 export function renderTable(titles: readonly string[], cells: readonly (readonly string[])[]): string[] {
   const rows = cells.map((row) => row.map(visibleText));
   const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));

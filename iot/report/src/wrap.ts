@@ -1,8 +1,9 @@
 import { visibleText } from "@harmony/core";
 
 /**
- * Broken between words; `first` is the indentation of the first line. A word longer than the line stands alone. The words are a device's
- * or a registry's, so what a terminal would obey is taken out.
+ * Breaks text between words; `first` is the indentation of the first line. A word longer than the
+ * line stands alone. The text is a device's or a registry's, so sequences that a terminal would
+ * obey are removed.
  */
 export function wrap(text: string, width: number, indent: string, first: string = indent): string[] {
   const lines: string[] = [];

@@ -1,5 +1,5 @@
-// Does one step on the host, with no choice left to make, and returns what came of it in words. How
-// apt fails is known here.
+// Does one step on the host, with no choice left to make, and returns its result in words. It knows
+// how apt fails.
 
 import type { Outcome } from "@harmony/core";
 import { scriptOf } from "./script-of.ts";
@@ -15,7 +15,7 @@ export interface ExecuteOptions {
   readonly onMoved: (ssh: Ssh) => void;
 }
 
-/** A slow card and a slow mirror. */
+/** The limit fits a slow card and a slow mirror. */
 const INSTALL_TIMEOUT_MS = 30 * 60_000;
 const STEP_TIMEOUT_MS = 2 * 60_000;
 

@@ -1,6 +1,6 @@
-// The shell script of a step, to be run as root: over SSH by execute.ts, or at a device's first
-// boot by cloud-init. A script that is run twice does the same. It ends with an exit code that is
-// not 0 where it could not do it.
+// Gives the shell script of a step, to be run as root: over SSH by execute.ts, or at a device's
+// first boot by cloud-init. A script that is run twice does the same. It ends with an exit code
+// that is not 0 where it could not do its step.
 
 import { readFileSync } from "node:fs";
 import { quote, quoteAll } from "../model/shell-quote.ts";
@@ -13,7 +13,7 @@ export type ScriptedStep = Exclude<HostStep, { kind: "set-address" }>;
 /** apt waits for another one at work, such as the unattended upgrades of a first boot. */
 const APT = "apt-get -q -o DPkg::Lock::Timeout=300";
 
-/** The same that the agent's package runs when it is configured. */
+/** The agent's package runs the same script when it is configured. */
 const TAKE_OVER = readFileSync(new URL("../../take-over.sh", import.meta.url), "utf8");
 
 export function scriptOf(step: ScriptedStep): string {
@@ -66,8 +66,8 @@ function setHostname(name: string): string {
 function installPackages(packages: readonly string[]): string {
   return lines(
     "export DEBIAN_FRONTEND=noninteractive",
-    // What a power cut has interrupted is brought to its end. Where another dpkg is at work this
-    // fails, and apt waits.
+    // dpkg ends what a power cut has interrupted. It fails where another dpkg is at work, and then
+    // apt waits.
     "dpkg --force-confold --configure -a || true",
     `${APT} update`,
     `${APT} -y --fix-broken -o Dpkg::Options::=--force-confold --no-install-recommends install ${quoteAll(packages)}`,
@@ -75,7 +75,7 @@ function installPackages(packages: readonly string[]): string {
 }
 
 function addSubordinateIds(user: string): string {
-  // After the highest that is given to anybody.
+  // The range begins after the highest that is given to anybody.
   return lines(
     "next=$(cat /etc/subuid /etc/subgid 2>/dev/null | awk -F: 'BEGIN { n = 100000 } $2 + $3 > n { n = $2 + $3 } END { print n }')",
     `usermod --add-subuids "$next-$((next + 65535))" --add-subgids "$next-$((next + 65535))" ${user}`,
@@ -94,7 +94,7 @@ function enablePodmanSocket(user: string): string {
 
 function extendCommandLine(step: Extract<HostStep, { kind: "extend-command-line" }>): string {
   const path = quote(step.path);
-  // One line, and the firmware reads the first one only.
+  // The file has one line, and the firmware reads only the first.
   return lines(
     `[ -f ${path} ] || exit 0`,
     `cp -p ${path} ${quote(step.backup)}`,
@@ -104,15 +104,15 @@ function extendCommandLine(step: Extract<HostStep, { kind: "extend-command-line"
   );
 }
 
-/** What has to be done after a file was written for it to count. */
+/** The commands that make a written file count. */
 export const EFFECTS: Readonly<Record<FileEffect, readonly string[]>> = {
   none: [],
   sysctl: ["/usr/lib/systemd/systemd-sysctl"],
-  // The folder makes it persistent from now on; flushing moves what is in memory.
+  // The folder makes the journal persistent from now on; flushing moves the lines in memory.
   journald: ["systemctl restart systemd-journald", "journalctl --flush"],
 };
 
-/** A file is there whole or not at all, even after a power cut. */
+/** Writes a file whole or not at all, even over a power cut. */
 export function writeFile(file: { path: string; text: string; mode: string; owner: string }): readonly string[] {
   const { path, text, mode, owner } = file;
   const fresh = quote(`${path}.new`);

@@ -1,7 +1,7 @@
 // Gives a host a new address without locking anybody out. The host tries it from files under /run,
-// with a timer of its own that takes it back. Until then this side has to reach the host under the
-// new address, see that the gateway is there, and say "keep". Lost connections, a wrong address, a
-// wrong gateway and a power cut all end at the old address.
+// with a timer of its own that takes it back. Before that, this side has to reach the host under
+// the new address, see that the gateway is there, and say "keep". Lost connections, a wrong
+// address, a wrong gateway and a power cut all end at the old address.
 
 import { setTimeout } from "node:timers/promises";
 import type { Outcome } from "@harmony/core";
@@ -14,13 +14,13 @@ import type { AddressChange } from "../model/address-change.ts";
 export interface SetAddressOptions {
   readonly signal: AbortSignal;
   readonly progress: (text: string) => void;
-  /** How long the host waits for "keep". */
+  /** The time that the host waits for "keep". */
   readonly confirmWithinMs: number;
   /** Called with the connection to the new address when it is kept. */
   readonly onMoved: (ssh: Ssh) => void;
 }
 
-/** Where the host keeps the two scripts, and marks how far they came. */
+/** The host keeps the two scripts there, and marks how far they came. */
 const folderOf = ({ runName }: AddressChange): string => `/run/${runName}`;
 const NO_GATEWAY = 3;
 const NOT_YET = 5;
@@ -83,7 +83,7 @@ async function isBack(
   const deadline = Date.now() + withinMs;
   while (Date.now() < deadline) {
     try {
-      // What goes through the master connection may wait for an address that is gone.
+      // A command on the master connection may wait for an address that is gone.
       const { exitCode } = await ssh.run(`[ -e ${folderOf(change)}/undone ]`, { signal, timeoutMs: 5_000 });
       if (exitCode === 0) return true;
     } catch (error) {
@@ -96,8 +96,8 @@ async function isBack(
 }
 
 /**
- * Puts the two scripts there, starts the timer, and lets the trial begin a moment later, when this
- * connection has been answered.
+ * Writes the two scripts there, starts the timer, and lets the trial begin a moment later, when
+ * this connection has been answered.
  */
 function armScript(change: AddressChange, confirmWithinMs: number): string {
   const { runName, trials, applyTrial, undoTrial } = change;
@@ -120,7 +120,10 @@ function armScript(change: AddressChange, confirmWithinMs: number): string {
   ].join("\n");
 }
 
-/** systemd-networkd has a user of its own. The others' files may hold secrets, for root alone. */
+/**
+ * systemd-networkd has a user of its own. The other programs' files may hold secrets, so they are
+ * for root alone.
+ */
 function writeNetworkFile(file: { readonly path: string; readonly text: string }): readonly string[] {
   return writeFile({ ...file, mode: file.path.endsWith(".network") ? "0644" : "0600", owner: "root" });
 }
@@ -135,8 +138,8 @@ function keepScript(change: AddressChange): string {
   return [
     `[ -e ${folder}/tried ] || exit ${NOT_YET}`,
     `ip -o -4 address show dev ${quote(link)} | grep -qF ${quote(`inet ${address} `)} || exit ${NOT_YET}`,
-    // A packet for nobody makes the kernel look for the neighbour; what it finds is an answer of
-    // the gateway itself.
+    // A packet for nobody makes the kernel look for the neighbour; an entry that it finds is an
+    // answer of the gateway itself.
     `bash -c ${quote(`echo >/dev/udp/${gateway}/9`)} 2>/dev/null`,
     "n=0",
     `until ip neighbour show ${quote(gateway)} dev ${quote(link)} | grep -q lladdr; do`,
@@ -147,7 +150,7 @@ function keepScript(change: AddressChange): string {
     `[ ! -e ${folder}/undone ] || exit ${NOT_YET}`,
     "set -e",
     ...files.flatMap(writeNetworkFile),
-    // Before the trial goes: what is kept outlasts a power cut.
+    // It comes before the trial's files are removed: the kept files outlast a power cut.
     "sync",
     `rm -f ${quoteAll(paths(trials))}`,
     // A unit of its own goes on where the connection is lost for a moment.

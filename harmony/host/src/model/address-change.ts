@@ -1,6 +1,6 @@
-// How a static address is given to an interface: by which of the programs that look after networks,
-// in which files, by which commands. The planner decides it (plan/static-address.ts), the executor
-// carries it out and takes it back (apply/set-address.ts).
+// Describes how a static address is given to an interface: by which of the programs that manage
+// networks, in which files, by which commands. The planner decides it (plan/static-address.ts), the
+// executor carries it out and takes it back (apply/set-address.ts).
 
 import type { HostApplication } from "./application.ts";
 
@@ -11,28 +11,28 @@ export interface TextFile {
   readonly text: string;
 }
 
-/** Shell commands and files; all the same for the one who executes them. */
+/** Shell commands and files, in one form for all managers. */
 export interface AddressChange {
   readonly manager: NetworkManagement;
   readonly interface: string;
   readonly address: string;
   readonly gateway: string;
-  /** In the names of the trial's units, and of its folder below /run. */
+  /** Part of the names of the trial's units, and of its folder below /run. */
   readonly runName: string;
-  /** What it is to be for good, and where it is tried. */
+  /** The files for good, and the files of the trial. */
   readonly files: readonly TextFile[];
   readonly trials: readonly TextFile[];
-  /** After the trial's files are there. */
+  /** Runs once the trial's files exist. */
   readonly applyTrial: string;
-  /** After they were removed again. */
+  /** Runs after they were removed again. */
   readonly undoTrial: string;
-  /** After the files for good have replaced them. */
+  /** Runs after the files for good have replaced them. */
   readonly keep: string;
 }
 
 export const NETPLAN_FOLDER = "/etc/netplan";
 
-/** Where the address lies for good. */
+/** The file of the address for good. */
 export function addressFiles({ program }: Pick<HostApplication, "program">): Readonly<Record<NetworkManagement, string>> {
   return {
     netplan: `${NETPLAN_FOLDER}/99-${program}.yaml`,

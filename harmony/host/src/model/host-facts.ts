@@ -1,5 +1,5 @@
-// What is on a host, as far as a Score is concerned: the Snapshot of LinuxHostV0. It is read by
-// observe/facts.ts; the planner compares it with the Score.
+// The state of a host, as far as a Score is concerned: the Snapshot of LinuxHostV0.
+// observe/facts.ts reads it; the planner compares it with the Score.
 
 import * as z from "zod/mini";
 
@@ -10,7 +10,7 @@ export const HostFacts = z.object({
   system: z.object({ id: z.string(), like: z.string(), version: z.string(), name: z.string() }),
   architecture: z.string(),
   hostname: z.string(),
-  /** The installed ones among those that the Score wants, and some more. */
+  /** The installed packages among those that the Score wants, and some more. */
   packages: z.array(z.object({ name: z.string(), version: z.string() })),
   user: z.nullable(z.object({ uid: z.int(), home: z.string(), groups: z.array(z.string()) })),
   /** The Score's groups that the host has. */
@@ -20,12 +20,14 @@ export const HostFacts = z.object({
   lingers: z.boolean(),
   /** In systemctl's words: `enabled`, `disabled`, `not-found`; `active`, `inactive`. */
   podmanSocket: z.object({ enabled: z.string(), active: z.string() }),
-  /** `holdsForeign`: there is a link in it, or what is not root's or may be written by others. */
+  /** `holdsForeign`: it contains a link, or a file that is not root's or that others may write. */
   folders: z.array(z.object({ path: z.string(), ...Owned, holdsForeign: z.boolean() })),
   files: z.array(z.object({ path: z.string(), ...Owned, text: z.string() })),
-  /** What the running kernel has; null: it has no such setting. */
+  /** The value in the running kernel; null: it has no such setting. */
   unprivilegedPortStart: z.nullable(z.int()),
-  /** In systemctl's words, of sshd's service and of its socket, which Ubuntu has instead. */
+  /**
+   * The state, in systemctl's words, of sshd's service and of its socket, which Ubuntu has instead.
+   */
   ssh: z.array(z.string()),
   timeSync: z.array(z.object({ unit: z.string(), enabled: z.string() })),
   controllers: z.array(z.string()),
@@ -33,7 +35,7 @@ export const HostFacts = z.object({
   commandLine: z.nullable(z.string()),
   interfaces: z.array(z.object({ ifname: z.string(), addr_info: Addresses })),
   defaultRoute: z.nullable(z.object({ gateway: z.string(), dev: z.string() })),
-  /** Who looks after which interface, in the words of each, for the interfaces that it knows. */
+  /** The interfaces that each manager knows, with their state in its own words. */
   networkManager: z.array(z.object({ interface: z.string(), state: z.string() })),
   networkd: z.array(z.object({ interface: z.string(), state: z.string() })),
   hasNetplan: z.boolean(),

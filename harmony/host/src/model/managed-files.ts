@@ -1,5 +1,5 @@
-// The files of a host that are whole ours: rendered from the Score, compared byte by byte, and
-// written whole. What a person wants otherwise goes into a file of a later name, or into the Score.
+// The files of a host that are wholly ours: rendered from the Score, compared byte by byte, and
+// written whole. A person puts other settings into a file of a later name, or into the Score.
 
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
 import { type HostApplication, writtenBy } from "./application.ts";
@@ -7,12 +7,12 @@ import { type HostApplication, writtenBy } from "./application.ts";
 export interface ManagedFile {
   readonly path: string;
   readonly text: string;
-  /** What it is for, after "so that". */
+  /** The purpose, after "so that". */
   readonly purpose: string;
   readonly effect: FileEffect;
 }
 
-/** What has to happen for a file to count. */
+/** The effect that makes a file count. */
 export type FileEffect = "none" | "sysctl" | "journald";
 
 export function managedFiles(

@@ -1,4 +1,4 @@
-// Text for a POSIX shell: whatever it holds, the shell sees one word.
+// Quotes text for a POSIX shell: whatever it holds, the shell sees one word.
 
 export function quote(text: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,5 +1,5 @@
-// The steps that make a host what its Score says. Each says all that its execution needs, and in a
-// sentence what it will do.
+// The steps that make a host what its Score says. Each contains all that its execution needs, and
+// says in a sentence what it will do.
 
 import type { AddressChange } from "./address-change.ts";
 import type { FileEffect } from "./managed-files.ts";
@@ -14,16 +14,19 @@ interface Steps {
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
   "make-folder": Owned & { readonly path: string; readonly group: string };
-  /** One that is there and was another's, with what is in it. `user` may read it from then on. */
+  /**
+   * Takes over an existing folder of another owner, with its content. `user` may read it from then
+   * on.
+   */
   "take-folder": { readonly path: string; readonly mode: string; readonly user: string };
   "write-file": Owned & { readonly path: string; readonly text: string; readonly purpose: string; readonly effect: FileEffect };
   "enable-podman-socket": { readonly user: string };
   "extend-command-line": {
     readonly path: string;
     readonly parameters: readonly string[];
-    /** Keeps what was in `path` before. */
+    /** A copy of the former content of `path`. */
     readonly backup: string;
-    /** There from then on until the restart that the step takes. */
+    /** It exists from then on until the restart that the step needs. */
     readonly restartMark: string;
   };
   "set-address": { readonly change: AddressChange };
@@ -41,7 +44,7 @@ interface Owned {
 
 export type HostStep = { readonly [Kind in keyof Steps]: { readonly kind: Kind } & Steps[Kind] }[keyof Steps];
 
-/** What it will do, as an order: `install the packages podman, jq`. */
+/** The step as an order: `install the packages podman, jq`. */
 export function describeStep(step: HostStep): string {
   switch (step.kind) {
     case "set-hostname":

@@ -1,5 +1,5 @@
 // Reads a host's facts. One script prints a line for each fact, with tabs between its fields; the
-// lines become a value that was checked. Nothing in here changes the host.
+// lines become a checked value. It never changes the host.
 
 import { formatIssues } from "@harmony/core";
 import { parse } from "@harmony/schema";
@@ -10,10 +10,12 @@ import { managedFiles } from "../model/managed-files.ts";
 import { quote, quoteAll } from "../model/shell-quote.ts";
 import { addressFiles, NETPLAN_FOLDER } from "../model/address-change.ts";
 
-/** In a folder of root's, as `find` says it: what take-over.sh would not leave as it is. */
+/**
+ * Matches, for `find`, the entries of a root folder that take-over.sh would not leave as they are.
+ */
 const FOREIGN = "\\( -not -user root -o -perm /022 -o -not -type f -not -type d -o -type f -links +1 \\)";
 
-/** Reads, as root, all that `parseFacts` wants to know. */
+/** Reads, as root, everything that `parseFacts` needs. */
 export function observationScript(application: HostApplication, score: LinuxHostV0): string {
   const files = [...managedFiles(application, score).map(({ path }) => path), ...Object.values(addressFiles(application))];
   return `
@@ -63,7 +65,10 @@ done
 [ -e /var/lib/systemd/linger/${user} ] && fact lingers`;
 }
 
-/** The user's own process reads in the user's home: a link there leads no further than it may. */
+/**
+ * The user's own process reads in the user's home: a link there leads no further than the user may
+ * read.
+ */
 function homeFacts(user: string): string {
   return `as_user() { runuser -u ${user} -- timeout 20 "$@"; }
 if [ -n "$entry" ] && as_user test -d "$home/.ssh"; then
@@ -83,7 +88,7 @@ if systemctl --quiet is-active systemd-networkd; then
 fi
 command -v netplan >/dev/null && for f in ${NETPLAN_FOLDER}/*.yaml; do [ -e "$f" ] && fact netplan; done`;
 
-/** @throws TypeError when the host has answered something that the script cannot have printed. */
+/** @throws TypeError when the host's answer is none that the script can have printed. */
 export function parseFacts(output: string): HostFacts {
   const lines = output
     .split("\n")

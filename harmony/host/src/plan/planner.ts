@@ -1,6 +1,6 @@
-// Decides what to do for a host to be as its Score says. Pure: a Score and the host's facts give
-// the steps in their order, and in words what stands in the way. A step is left out when the facts
-// say that it is done already.
+// Decides the steps that make a host as its Score says. Pure: a Score and the host's facts give the
+// steps in their order, and in words the causes that stand in the way. A step is left out when the
+// facts say that it is done already.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
 import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../model/host-facts.ts";
@@ -30,7 +30,7 @@ export function plan(application: HostApplication, { data: score }: Desired<Linu
     ...fileSteps(application, score, facts),
     ...socketSteps(score, facts),
     ...memory.steps,
-    // Last: what comes after it would come from another address.
+    // The address comes last: a step after it would come from another address.
     ...address.steps,
   ];
   return { steps, blocked: [...memory.blocked, ...address.blocked], recheckAfterMs: null };
@@ -117,7 +117,7 @@ function folderSteps({ agentUser: { name: user }, directories }: LinuxHostV0, fa
   });
 }
 
-/** One of the agent's user. */
+/** The step for a folder of the agent's user. */
 function folderStep(
   facts: HostFacts,
   { path, mode, user, byOwner }: { path: string; mode: string; user: string; byOwner: boolean },
@@ -144,14 +144,14 @@ function fileSteps(application: HostApplication, score: LinuxHostV0, facts: Host
   return [...managed, ...authorizedKeys(score, facts)];
 }
 
-/** Adds keys to those that are there: another program, or a person, may have put them. */
+/** Adds keys to the present ones: another program, or a person, may have put those. */
 function authorizedKeys({ agentUser: { name: owner, authorizedKeys: keys } }: LinuxHostV0, facts: HostFacts): readonly HostStep[] {
   if (keys.length === 0) return [];
   const home = facts.user?.home ?? `/home/${owner}`;
   const path = `${home}/${AUTHORIZED_KEYS}`;
   const found = facts.files.find((file) => file.path === path);
   const lines = (found?.text ?? "").split("\n").filter(Boolean);
-  // The key itself is its second word; what is said beside it may differ.
+  // The key itself is the second word; the comment beside it may differ.
   const missing = keys.filter((key) => !lines.some((line) => line.includes(key.split(" ")[1] ?? key)));
   const isRight = missing.length === 0 && found !== undefined && isOwnedAs(found, { mode: "0600", owner, group: owner });
   const text = [...lines, ...missing, ""].join("\n");

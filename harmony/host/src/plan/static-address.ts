@@ -1,7 +1,7 @@
 // Decides how an interface gets a static address through netplan, NetworkManager or
-// systemd-networkd, whichever looks after it. The address is tried from a file under /run, which a
-// restart forgets, and moved to /etc when the host was reached under it (apply/set-address.ts): a
-// wrong one locks nobody out. Pure: the files' texts and the commands that make them count.
+// systemd-networkd, whichever manages it. The address is tried from a file under /run, which a
+// restart forgets, and moved to /etc when the host was reached under it (apply/set-address.ts), so
+// a wrong one locks nobody out. Pure: the files' texts and the commands that make them count.
 
 import { isMap, parseDocument } from "yaml";
 import type { LinuxHostV0, StaticAddress } from "../score/linux-host-v0-schema.ts";
@@ -11,8 +11,8 @@ import type { HostFacts } from "../model/host-facts.ts";
 import { quote } from "../model/shell-quote.ts";
 
 /**
- * Null: nobody known looks after the interface. NetworkManager comes first, since it may have
- * netplan's files as its own.
+ * Null: no known manager has the interface. NetworkManager comes first, since it may have netplan's
+ * files as its own.
  */
 export function managementOf(facts: HostFacts, link: string): NetworkManagement | null {
   const state = (managed: HostFacts["networkd"]): string | undefined => managed.find((each) => each.interface === link)?.state;
@@ -26,7 +26,7 @@ export interface WantedAddress {
   /** The interface. */
   readonly link: string;
   readonly wanted: StaticAddress;
-  /** The files of the host, of which netplan merges all. */
+  /** The files on the host; netplan merges all of them. */
   readonly there?: readonly TextFile[];
 }
 
@@ -48,7 +48,7 @@ const HOW: Readonly<Record<NetworkManagement, How>> = {
     const files = [{ path, text: netplanText(application, link, wanted) }, ...withoutAddress(link, there, path)];
     return {
       files,
-      // One name in both folders: what is under /run hides what is under /etc.
+      // Both folders use one name: a file under /run hides the one under /etc.
       trials: files.map(({ path, text }) => ({ path: path.replace(NETPLAN_FOLDER, "/run/netplan"), text })),
       applyTrial: "netplan apply",
       undoTrial: "netplan apply",
@@ -64,7 +64,7 @@ const HOW: Readonly<Record<NetworkManagement, How>> = {
       files: [{ path: addressFiles(application).NetworkManager, text: text(id) }],
       trials: [{ path: `/run/NetworkManager/system-connections/${trial}.nmconnection`, text: text(trial) }],
       applyTrial: up(trial),
-      // Its own choice among what is left is the connection from before.
+      // Among the connections that are left, it chooses the one from before.
       undoTrial: `nmcli connection delete ${trial}; nmcli connection reload; nmcli --wait 20 device connect ${quote(link)}`,
       keep: up(id),
     };
@@ -161,7 +161,7 @@ export function hasAddress(facts: HostFacts, change: AddressChange): boolean {
   return isUp && isRouted && isKept;
 }
 
-/** The interface meant: the Score's, else the one with the default route. */
+/** The interface of the Score, or the one with the default route. */
 export function chosenInterface(facts: HostFacts, score: LinuxHostV0): string | null {
   return score.staticAddress?.interface ?? facts.defaultRoute?.dev ?? null;
 }

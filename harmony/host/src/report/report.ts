@@ -1,12 +1,12 @@
 // The report on a host while it is provisioned and after: core's report, and each step of the run
-// with what came of it.
+// with its result.
 
 import type { Blocked, Outcome, Plan, WorkloadReport } from "@harmony/core";
 import type { HostFacts } from "../model/host-facts.ts";
 import { describeStep, type HostStep } from "../model/step.ts";
 
 export interface StepReport {
-  /** An order: `install the packages podman, jq`. */
+  /** The step as an order: `install the packages podman, jq`. */
   readonly step: string;
   readonly outcome: Outcome;
   readonly durationMs: number;

@@ -1,23 +1,23 @@
-// The Score LinuxHostV0: what a Linux host must be before an agent is installed on it. Every field
-// has the value that a field device needs, so that `{}` is a whole Score; a device that differs
-// says only where. Hosts are Debian and what derives from it.
+// The Score LinuxHostV0: the state that a Linux host must have before an agent is installed on it.
+// Every field defaults to the value that a field device needs, so that `{}` is a whole Score; the
+// Score of another device names only the differences. Hosts are Debian and its derivatives.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
 /**
- * Beside what the mission asks for, rootless Podman needs what apt only recommends: certificates
- * for pulls, catatonit for `init`.
+ * Rootless Podman needs, beside what the mission asks for, packages that apt only recommends:
+ * certificates for pulls, catatonit for `init`.
  */
 const PACKAGES = (
   "podman systemd-container openssh-server curl jq uidmap dbus-user-session passt slirp4netns netavark aardvark-dns nftables " +
   "ca-certificates catatonit"
 ).split(" ");
 
-/** Owners of serial ports, pins, buses and cameras. */
+/** The groups that own serial ports, pins, buses and cameras. */
 const GROUPS = ["dialout", "gpio", "i2c", "spi", "video"];
 
-/** Without these no rootless container starts while the cable of a static address is out. */
+/** No rootless container starts without these while the cable of a static address is out. */
 const PASTA_OPTIONS = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"];
 
 const AccountName = z
@@ -41,7 +41,7 @@ const Ipv4Address = z.string().check(z.regex(IPV4, { error: "expected an IPv4 ad
 
 export const StaticAddress = z
   .strictObject({
-    /** The interface; where nothing is said, the one with the default route. */
+    /** The interface; the default is the one with the default route. */
     interface: z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,15}$/, { error: "expected an interface's name, such as eth0" }))),
     address: z
       .string()
@@ -59,25 +59,25 @@ export const StaticAddress = z
   );
 export type StaticAddress = z.output<typeof StaticAddress>;
 
-/** What a Score takes from the application where it says nothing. */
+/** The defaults that a Score takes from the application. */
 export interface HostDefaults {
-  /** Whose the containers are. */
+  /** The user who owns the containers. */
   readonly user: string;
-  /** Root's, for that user to read: who the device is, and its secrets. */
+  /** Root's folder, which that user may read: the device's identity, and its secrets. */
   readonly configFolder: string;
   readonly secretsFolder: string;
-  /** That user's own. */
+  /** That user's own folder. */
   readonly stateFolder: string;
 }
 
 export function linuxHostV0Schema(defaults: HostDefaults) {
   return z.strictObject({
-    /** Kept as it is where nothing is said. */
+    /** The default keeps the present name. */
     hostname: z.optional(DnsLabel),
     packages: z._default(z.array(PackageName), PACKAGES),
     agentUser: agentUser(defaults),
     directories: directories(defaults),
-    /** The agent's user has its Podman's socket, also while nobody is logged in. */
+    /** The agent's user has its Podman's socket even while nobody is logged in. */
     podmanSocket: z._default(z.boolean(), true),
     containersConf: z._default(z.strictObject({ pastaOptions: z.array(z.string().check(z.regex(/^[^"\\\n]+$/))) }), {
       pastaOptions: PASTA_OPTIONS,
@@ -87,7 +87,7 @@ export function linuxHostV0Schema(defaults: HostDefaults) {
     journal: z._default(Journal, { persistent: true, maxUse: "200M" }),
     timeSync: z._default(z.boolean(), true),
     /**
-     * Limits on a container's memory take the kernel's memory controller, which Raspberry Pi OS
+     * Limits on a container's memory need the kernel's memory controller, which Raspberry Pi OS
      * turns off.
      */
     memoryController: z._default(z.boolean(), true),
@@ -105,9 +105,9 @@ function agentUser({ user }: HostDefaults) {
   return z._default(
     z.strictObject({
       name: z._default(AccountName, user),
-      /** Those of them that the host has. */
+      /** Only groups that the host has are used. */
       groups: z._default(z.array(AccountName), GROUPS),
-      /** Who may log in as this user; added to those that may already. */
+      /** The keys of those who may log in as this user; added to the present ones. */
       authorizedKeys: z._default(z.array(PublicKey), []),
     }),
     { name: user, groups: GROUPS, authorizedKeys: [] },
@@ -115,8 +115,8 @@ function agentUser({ user }: HostDefaults) {
 }
 
 /**
- * Made if they are not there, for the agent's user and group. A folder of root's is for what binds
- * that user, who may only read it.
+ * Folders that are made if they do not exist, for the agent's user and group. A folder of root's is
+ * for settings that bind that user, who may only read it.
  */
 function directories({ configFolder, secretsFolder, stateFolder }: HostDefaults) {
   const error = `expected an absolute path of plain names, such as ${configFolder}`;

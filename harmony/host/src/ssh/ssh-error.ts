@@ -1,5 +1,5 @@
-// Finds out why a host could not be reached from what the OpenSSH client, or sudo behind it, wrote:
-// one sentence for a person, with what would mend it.
+// Finds out why a host could not be reached from the output of the OpenSSH client, or of sudo
+// behind it: one sentence for a person, with what would mend it.
 
 export type SshErrorCode =
   | "NoSshClient"
@@ -87,7 +87,7 @@ const SUDO_SAID: readonly Rule[] = [
   ],
 ];
 
-/** For the exit code 255, which is ssh's own. */
+/** Explains the exit code 255, which is ssh's own. */
 export function toSshError(target: Target, stderr: string): SshError {
   const at = name(target);
   const found = match(SSH_SAID, target, stderr);
@@ -96,7 +96,7 @@ export function toSshError(target: Target, stderr: string): SshError {
   return new SshError("ConnectionLost", `the connection to ${at} broke off${last === "" ? "" : ` (ssh: ${last})`}: try again`);
 }
 
-/** For a script that sudo did not let run; null: it ran. */
+/** Explains a script that sudo did not let run; null: it ran. */
 export function toSudoError(target: Target, stderr: string): SshError | null {
   return match(SUDO_SAID, target, stderr);
 }

@@ -1,7 +1,7 @@
 // The capability `ssh`: a host on which scripts can be run as root. The system's own OpenSSH client
 // serves it, so that a person's keys, agent, jump hosts and known hosts hold as they do in a
 // terminal. Host keys are always checked. All scripts share one master connection. A script is sent
-// on standard input, so that nothing of it is seen in a list of processes.
+// on standard input, so that no list of processes shows any of it.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -33,19 +33,19 @@ export interface Ssh {
 
 export interface SshOptions {
   readonly host: string;
-  /** Begins the name of the temporary folder that has the connection's socket. */
+  /** The beginning of the name of the temporary folder with the connection's socket. */
   readonly tempPrefix: string;
   readonly user?: string | undefined;
   readonly port?: number | undefined;
   readonly identityFile?: string | undefined;
-  /** Instead of the person's own. */
+  /** Replaces the person's own file. */
   readonly knownHostsFile?: string | undefined;
-  /** Takes the key of a host that was never seen; a changed one is refused all the same. */
+  /** Accepts the key of a host that was never seen; a changed one is refused all the same. */
   readonly acceptNewHostKey?: boolean | undefined;
 }
 
 const CONNECT_TIMEOUT_S = 10;
-/** At an address that may never answer, where trying again is better than waiting. */
+/** The address may never answer, and trying again is better than waiting. */
 const CONNECT_TIMEOUT_MOVED_S = 4;
 const SCRIPT_TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -57,7 +57,7 @@ export function connectSsh(options: SshOptions): Ssh {
   return connect(options, null);
 }
 
-/** Where a host is that is known under another name. */
+/** The address of a host that is known under another name. */
 interface Moved {
   readonly address: string;
   readonly hostKeyAlias: string;
@@ -74,15 +74,15 @@ function connect(options: SshOptions, moved: Moved | null): Ssh {
     ServerAliveInterval: "10",
     ServerAliveCountMax: "3",
     StrictHostKeyChecking: options.acceptNewHostKey === true ? "accept-new" : "yes",
-    // A key is looked up by the host's name or address alone: what another resolver says must not
-    // hold up a known host.
+    // A key is looked up by the host's name or address alone: another resolver must not hold up a
+    // known host.
     CheckHostIP: "no",
     ControlMaster: "auto",
     ControlPath: controlPath,
     ControlPersist: "60",
     ...(options.knownHostsFile === undefined ? {} : { UserKnownHostsFile: options.knownHostsFile, GlobalKnownHostsFile: "/dev/null" }),
     ...(options.identityFile === undefined ? {} : { IdentityFile: options.identityFile, IdentitiesOnly: "yes" }),
-    // Under its old name, so that what the person's configuration says of the host goes on to hold.
+    // The host keeps its old name, so that the person's configuration for it still holds.
     ...(moved === null ? {} : { HostName: moved.address, HostKeyAlias: moved.hostKeyAlias }),
   };
   const argv = [

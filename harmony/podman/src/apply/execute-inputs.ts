@@ -1,5 +1,5 @@
 // Carries out the steps that bring files and secrets to where containers get them from. A secret's
-// value goes from its file to its place and nowhere else: no step, message or log has it.
+// value goes from its file to its place and nowhere else: no step, message or log contains it.
 
 import type { Outcome } from "@harmony/core";
 import { secretStoreDamaged } from "../model/host-facts.ts";
@@ -16,7 +16,7 @@ export interface InputMachine {
   readonly application: Application;
   readonly podman: Podman;
   readonly host: HostView;
-  /** Flushes Podman's storage to the disk: its store of secrets is written in place. */
+  /** Flushes Podman's storage to the disk: Podman writes its store of secrets in place. */
   readonly flush: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -83,7 +83,7 @@ async function bytesOf(host: HostView, source: InputSource): Promise<Buffer | nu
   return found?.digest === source.digest ? found.bytes : null;
 }
 
-/** An editor ends a file with one, and no password ends so. */
+/** An editor ends a file with a newline, and no password ends so. */
 function withoutLastNewline(bytes: Buffer): Buffer {
   return bytes.at(-1) === 0x0a ? bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1) : bytes;
 }

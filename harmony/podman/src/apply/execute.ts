@@ -1,6 +1,6 @@
-// Carries out one step. No choice is left to make here: what Podman refuses becomes an Outcome with
-// a code, and words that a person can act on (failure.ts). What is done about it the planner
-// decides (plan/answer-failure.ts).
+// Carries out one step. It has no choice left to make: Podman's refusal becomes an Outcome with a
+// code, and words that a person can act on (failure.ts). The planner decides what is done about it
+// (plan/answer-failure.ts).
 
 import type { Outcome } from "@harmony/core";
 import { errorText, systemClock } from "@harmony/runtime";
@@ -22,7 +22,7 @@ import { StorageError } from "../store/stored-file.ts";
 type PodmanStep = Exclude<Step, InputStep>;
 
 const PORT_RETRY_MS = 30;
-/** A port that was let go is free before that. */
+/** A port that was released is free before that. */
 const PORT_SUSPECT_MS = 500;
 const PORT_FREED_MS = 2_000;
 const STOP_PROGRESS_MS = 5_000;
@@ -44,7 +44,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
     if (error instanceof StorageError) return notStored(step, error);
     if (!(error instanceof PodmanError)) throw error;
     const { code, detail } = error;
-    // It holds nothing up: its replacement may mend it.
+    // The failure holds nothing up: the container's replacement may repair it.
     if (step.kind === "revive") return { kind: "unchanged", code, detail };
     const outcome = outcomeOf(step, error, machine.application);
     return "reason" in outcome ? { ...outcome, code, detail } : outcome;
@@ -104,7 +104,7 @@ type KeepingStep = Extract<
   { kind: "journal" | "recordStart" | "releaseReserve" | "repairImage" | "verifyImage" | "pruneImages" | "noteDamage" | "noteFullDisk" }
 >;
 
-/** What concerns no container: what is remembered, and the images in Podman's storage. */
+/** Carries out the steps that concern no container: records, and the images in Podman's storage. */
 async function keep({ images, journal, startList }: Machine, step: KeepingStep, signal: AbortSignal): Promise<Outcome> {
   switch (step.kind) {
     case "repairImage":
@@ -172,16 +172,16 @@ async function start(
 }
 
 /**
- * A start that was broken off after its process had begun and before Podman took note of it (a
- * Podman that was killed, or too slow): it runs, Podman calls it "initialized", and no start helps
- * until it has ended.
+ * Whether a start was broken off after its process had begun and before Podman took note of it (a
+ * Podman that was killed, or too slow). The container runs, Podman calls it "initialized", and no
+ * start helps until it has ended.
  */
 async function isHalfStarted(podman: Podman, container: string, signal: AbortSignal): Promise<boolean> {
   return (await podman.inspectContainer(container, signal)).State.Status === "initialized";
 }
 
 /**
- * A service may take minutes to end: meanwhile the report says for how long it has been asked to.
+ * A service may take minutes to end. Meanwhile the report says for how long it has been stopping.
  */
 async function stop(
   podman: Podman,

@@ -1,5 +1,5 @@
-// What heals by itself is no fault of the version: blocked, with a sentence that names what is
-// missing.
+// A cause that heals by itself is no fault of the version: it is blocked, with a sentence that
+// names what is missing.
 
 import { expect, test } from "vitest";
 import { APPLICATION } from "../../test/application.ts";

@@ -1,4 +1,4 @@
-// What Podman could not do, as an Outcome: a word for machines, and one sentence that says what is
+// Makes an Outcome of Podman's failure: a word for machines, and one sentence that says what is
 // wrong and what would mend it.
 
 import type { Outcome } from "@harmony/core";
@@ -114,13 +114,13 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
         `a container "${name}" that was not made by this deployment is in the way: remove or rename it (\`${program} podman rm ${name}\`)`,
       );
     }
-    // Made by hand, or by a pass that did not live to see it: there is one, which is what was
+    // It was made by hand, or by a pass that ended before it saw it: it exists, which is what was
     // wanted.
     return step.kind === "createNetwork" || step.kind === "createVolume"
       ? { kind: "unchanged" }
       : failed("PodmanFailed", sentence(step, error));
   },
-  // It went away between the look and the deed: the next pass decides.
+  // Changed since observed; the next pass decides.
   "not-found": () => ({ kind: "changed" }),
   unreachable: ({ step, detail, user }) =>
     failed(

@@ -1,22 +1,22 @@
-// The file system that holds Podman's storage, in the two things that are asked of it: how much is free, and that what was written is on
-// the disk. The second by coreutils' `sync -f`, since Node offers no syncfs.
+// The file system that holds Podman's storage: its free space, and the flush of written data to the
+// disk. The flush uses coreutils' `sync -f`, since Node offers no syncfs.
 
 import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 
 export interface DiskSpace {
-  /** For users other than root, of the file system that `path` lies on. */
+  /** The bytes free for users other than root, on the file system that `path` lies on. */
   freeBytes(path: string, signal: AbortSignal): Promise<number>;
   /** Returns when all that was written to the file system of `path` is on the disk. */
   flush(path: string, signal: AbortSignal): Promise<void>;
 }
 
 const run = promisify(execFile);
-/** A slow card with much to write. */
+/** The limit fits a slow card with much to write. */
 const FLUSH_MS = 600_000;
 
-/** Of every file system, which takes no right to reach any. */
+/** Flushes every file system, which needs no right to reach any. */
 export async function flushAll(signal: AbortSignal): Promise<void> {
   await run("sync", [], { signal, timeout: FLUSH_MS });
 }

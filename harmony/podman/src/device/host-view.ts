@@ -1,6 +1,7 @@
-// The device's own files, as far as Scores name them: secrets that a person put there, device nodes, host paths; and the folders of files
-// that containers are given. A folder is written whole, fsynced, and renamed into place: there is none that is half written. Folders are
-// for the agent's user alone, and with them what is in them; a file itself may be read by every user, which in the container is wanted.
+// Reads the device's own files that Scores name: secrets that a person put there, device nodes,
+// host paths. Writes the folders of files that containers are given. A folder is written whole,
+// fsynced, and renamed into place, so none is half written. Folders, and so their content, are for
+// the agent's user alone. Every user may read a file itself, which a container needs.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
@@ -22,9 +23,9 @@ export interface LookFor {
 
 export interface HostView {
   look(wanted: LookFor): Promise<HostFacts>;
-  /** null: the kernel does not tell. */
+  /** null: the kernel does not give them. */
   openPorts(): Promise<OpenPorts | null>;
-  /** null: it is not there or may not be read. */
+  /** null: the secret does not exist or may not be read. */
   readSecret(name: string): Promise<{ readonly digest: string; readonly bytes: Buffer } | null>;
   /** @throws the file system's error. */
   writeMounts(folder: string, files: readonly { readonly name: string; readonly mode: number; readonly bytes: Buffer }[]): Promise<void>;
@@ -36,12 +37,12 @@ export interface HostView {
 }
 
 export interface HostViewOptions {
-  /** Where a person puts secrets, one a file. */
+  /** The folder in which a person puts secrets, one a file. */
   readonly secretsFolder: string;
   /** The agent's own folder. */
   readonly stateFolder: string;
   readonly onCorrupt: StorageOptions["onCorrupt"];
-  /** Where the device's file system begins, for who looks at it from outside. */
+  /** The place of the device's file system, for callers that look at it from outside. */
   readonly root?: string;
 }
 
@@ -52,7 +53,10 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
   const here = (path: string): string => `${root}${path}`;
   let key: Promise<Uint8Array> | null = null;
 
-  /** Without it, what was made before is made anew: its digests say nothing then. So only where there is none is another made. */
+  /**
+   * Without this key everything that was made with its digests is made anew, since they mean
+   * nothing then. Another key is made only where there is none.
+   */
   const digestKey = async (): Promise<Uint8Array> => {
     const path = here(join(stateFolder, "secrets.key"));
     const read = await readDurably(path, (bytes): Parsed<Uint8Array> => {
@@ -134,7 +138,7 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
       return { secrets: foundSecrets, devices: foundDevices, paths: foundPaths, mountsFolder, mounts, secretsFolder };
     },
 
-    // Of itself, or of the first process of the device that it looks at.
+    // It reads the tables of its own network, or of the device's first process.
     openPorts: () =>
       readOpenPorts(here(`/proc/${root === "" ? "self" : "1"}/net`)).catch((error: unknown) => {
         if (codeOf(error) === "") throw error;
@@ -143,7 +147,8 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
 
     writeMounts: async (folder, files) => {
       const final = here(join(mountsFolder, folder));
-      // A dot begins no deployment's name: what a cut leaves here is nobody's, and written over.
+      // No deployment's name begins with a dot: a folder that a cut leaves here belongs to none,
+      // and is overwritten.
       const temporary = here(join(mountsFolder, `.${folder}`));
       await rm(temporary, { recursive: true, force: true });
       await mkdir(temporary, { recursive: true, mode: 0o700 });
@@ -181,7 +186,7 @@ async function groupName(file: string, gid: number): Promise<string> {
   return found?.split(":")[0] ?? String(gid);
 }
 
-/** Of a file system's error; empty: it is another. */
+/** The code of a file system's error; empty: it is another error. */
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }

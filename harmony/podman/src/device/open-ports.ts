@@ -1,11 +1,11 @@
-// Which ports of the device somebody serves, from the kernel's own tables. Not from processes: those of Podman's networks are hidden from the
-// agent.
+// Reads which ports of the device somebody serves, from the kernel's own tables. Processes would
+// not do: those of Podman's networks are hidden from the agent.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PortMapping } from "../score/score-values.ts";
 
-/** `tcp/8080`, at whatever address. */
+/** `tcp/8080`, at any address. */
 export type OpenPorts = ReadonlySet<string>;
 
 export function portName({ protocol, hostPort }: Pick<PortMapping, "protocol" | "hostPort">): string {
@@ -19,10 +19,16 @@ const TABLES = [
   { file: "udp6", protocol: "udp" },
 ] as const;
 
-/** Of TCP: it listens. Of UDP: it is bound, and to nobody in particular (include/net/tcp_states.h). */
+/**
+ * The state in which a socket serves: TCP listens; UDP is bound, and to nobody in particular
+ * (include/net/tcp_states.h).
+ */
 const SERVES: Readonly<Record<PortMapping["protocol"], string>> = { tcp: "0A", udp: "07" };
 
-/** `folder`: `/proc/PID/net` of a process in the device's network. @throws the file system's error; a kernel without IPv6 has two tables less. */
+/**
+ * `folder`: `/proc/PID/net` of a process in the device's network. A kernel without IPv6 has two
+ * tables less. @throws the file system's error.
+ */
 export async function readOpenPorts(folder: string): Promise<OpenPorts> {
   const found = TABLES.map(async ({ file, protocol }) => {
     const text = await readFile(join(folder, file), "utf8").catch((error: unknown) => {
@@ -34,7 +40,10 @@ export async function readOpenPorts(folder: string): Promise<OpenPorts> {
   return new Set((await Promise.all(found)).flat());
 }
 
-/** Lines as of proc_net_tcp(5): `sl local_address rem_address st …`, addresses as hexadecimal `ADDRESS:PORT`. Pure. */
+/**
+ * Parses lines of proc_net_tcp(5): `sl local_address rem_address st …`, addresses as hexadecimal
+ * `ADDRESS:PORT`. Pure.
+ */
 export function parseTable(text: string, protocol: PortMapping["protocol"]): string[] {
   return text.split("\n").flatMap((line) => {
     const [, port, state] = /^ *\d+: [\dA-F]+:([\dA-F]{4}) [\dA-F]+:[\dA-F]{4} ([\dA-F]{2}) /.exec(line) ?? [];

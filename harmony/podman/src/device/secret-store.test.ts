@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { lookAtSecretStore, repairSecretStore, repairsOf } from "./secret-store.ts";
 
 const OURS = "app_db.0123456789abcdef0123";
-/** As Podman writes it. */
+/** The list as Podman writes it. */
 const list = (secrets: Readonly<Record<string, string>>, driver = "file"): string => {
   const entries = Object.entries(secrets);
   const all = {

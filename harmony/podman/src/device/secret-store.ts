@@ -1,7 +1,9 @@
-// Podman's own files of secrets: `secrets.json` lists them, `filedriver/secretsdata.json` has their values. Podman writes both in place, so
-// that a power cut leaves files that it cannot read: then it can neither make nor start a container that has a secret. And a secret that is
-// listed and has no value it can neither use nor remove. Here it is seen and mended; what the agent put there is then put there again
-// by the ordinary plan. What can be read is never lost, since other secrets of this user are in there too.
+// Repairs Podman's own files of secrets: `secrets.json` lists them, `filedriver/secretsdata.json`
+// has their values. Podman writes both in place, so a power cut can leave files that it cannot
+// read. It can then neither make nor start a container that has a secret. It can neither use nor
+// remove a secret that is listed and has no value. This file finds and repairs both. The ordinary
+// plan then adds the agent's own secrets again. Readable content is never lost, since other secrets
+// of this user are in there too.
 
 import { access, constants, link, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,7 +13,7 @@ import * as z from "zod/mini";
 import { isSecretOfAgent } from "../model/inputs.ts";
 import type { SecretStoreFact } from "../model/host-facts.ts";
 
-/** null: it is not there, which to Podman is an empty one. */
+/** null: the file does not exist, which to Podman is an empty one. */
 export interface StoreFiles {
   readonly list: string | null;
   readonly data: string | null;
@@ -20,16 +22,17 @@ export interface StoreFiles {
 export interface StoreRepair {
   readonly file: typeof LIST | typeof DATA;
   readonly text: string;
-  /** What is there now cannot be read, and is kept beside it. */
+  /** The present content cannot be read, and is kept beside the file. */
   readonly isUnreadable: boolean;
 }
 
 const LIST = "secrets.json";
 const DATA = "filedriver/secretsdata.json";
-/** With its maps, without which Podman's next write ends in a panic. */
+/** The list has its maps, without which Podman's next write ends in a panic. */
 const EMPTY_LIST = { secrets: {}, nameToID: {}, idToName: {} };
 
-// No more is asked of them than makes them what Podman can read: what it reads is not taken for damaged.
+// The schemas require no more than Podman does: content that Podman reads must not count as
+// damaged.
 const List = z.looseObject({
   secrets: z.catch(z.record(z.string(), z.looseObject({ name: z.string(), driver: z.string() })), {}),
   nameToID: z.catch(z.record(z.string(), z.string()), {}),
@@ -37,14 +40,18 @@ const List = z.looseObject({
 });
 const Data = z.record(z.string(), z.unknown());
 
-/** In the order in which they are to be made: broken off between two, the rest is found again. Pure. */
+/**
+ * The repairs, in the order in which they are to be made: broken off between two, the rest is found
+ * again. Pure.
+ */
 export function repairsOf({ list, data }: StoreFiles): StoreRepair[] {
   const listed = parseJson(List, list ?? JSON.stringify(EMPTY_LIST));
   const stored = parseJson(Data, data ?? "{}");
   const ofData: StoreRepair[] = stored.ok ? [] : [{ file: DATA, text: "{}", isUnreadable: true }];
   if (!listed.ok) return [...ofData, { file: LIST, text: JSON.stringify(EMPTY_LIST), isUnreadable: true }];
   const { secrets, nameToID, idToName } = listed.value;
-  // Of a person's secret it stays listed, and is the person's to make again; another driver keeps its values elsewhere.
+  // A person's secret stays listed, and the person has to make it again. Another driver keeps its
+  // values elsewhere.
   const isLost = (id: string): boolean => {
     const secret = lookUp(secrets, id);
     if (secret === undefined || secret.driver !== "file" || !isSecretOfAgent(secret.name)) return false;
@@ -60,10 +67,13 @@ export function repairsOf({ list, data }: StoreFiles): StoreRepair[] {
   return [...ofData, { file: LIST, text: JSON.stringify(rest, null, 2), isUnreadable: false }];
 }
 
-/** Returns when Podman has ended what it is just writing there, which in the middle of it looks like damage. */
+/**
+ * Returns when Podman has ended its current write there, which looks like damage before it is
+ * complete.
+ */
 export type UntilWritten = () => Promise<void>;
 
-/** `seenAt`: where it is for who looks at the device from outside. */
+/** `seenAt`: the folder's path for a caller that looks at the device from outside. */
 export async function lookAtSecretStore(
   folder: string,
   { seenAt = folder, untilWritten }: { readonly seenAt?: string; readonly untilWritten: UntilWritten },
@@ -85,12 +95,13 @@ export async function repairSecretStore(folder: string, untilWritten: UntilWritt
       await rm(`${path}.damaged`, { force: true });
       await link(path, `${path}.damaged`);
     }
-    // Not just moved away: a Podman that has read a list before holds on to that for as long as it finds none.
+    // The file is replaced and not just moved away: a Podman that has read a list before keeps that
+    // for as long as it finds none.
     await writeFileDurably(path, text);
   }
 }
 
-/** Of what is damaged and stays so; else none, and the next look tells. */
+/** The repairs for damage that stays. Changed since observed: none; the next pass decides. */
 async function repairsOfStore(folder: string, untilWritten: UntilWritten): Promise<StoreRepair[]> {
   const before = await readStore(folder);
   const repairs = before === null ? [] : repairsOf(before);
@@ -100,10 +111,10 @@ async function repairsOfStore(folder: string, untilWritten: UntilWritten): Promi
   return after?.list === before?.list && after?.data === before?.data ? repairs : [];
 }
 
-/** null: it cannot be seen from here, and Podman has to tell. */
+/** null: the store cannot be read from here, so Podman has to report it. */
 async function readStore(folder: string): Promise<StoreFiles | null> {
   try {
-    // In this order: a secret's value is written before it is listed.
+    // The order matters: Podman writes a secret's value before it lists it.
     const list = await readIfThere(join(folder, LIST));
     return { list, data: await readIfThere(join(folder, DATA)) };
   } catch (error) {

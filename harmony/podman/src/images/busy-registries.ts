@@ -1,5 +1,5 @@
-// Registries that said they are asked too often: each is left alone for a while, since one that limits how often it is asked counts each
-// time. Kept in memory, by a clock that nobody sets.
+// Registries that answered that they are asked too often. Each is left alone for a while, since a
+// registry with such a limit counts each request. Kept in memory, by a clock that nobody sets.
 
 export const BUSY_REGISTRY_MS = 600_000;
 
@@ -11,18 +11,18 @@ export class BusyRegistries {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** `detail`: its words. */
+  /** `detail`: the registry's words. */
   found(registry: string, detail: string): void {
     this.#busy.set(registry, { untilMs: this.#monotonicMs() + BUSY_REGISTRY_MS, detail });
   }
 
-  /** What it said when it is not to be asked now; null: it may be. */
+  /** The registry's words while it must not be asked; null: it may be. */
   of(registry: string): string | null {
     const busy = this.#busy.get(registry);
     return busy === undefined || this.#monotonicMs() >= busy.untilMs ? null : busy.detail;
   }
 
-  /** All may be asked again. */
+  /** Lets every registry be asked again. */
   forget(): void {
     this.#busy.clear();
   }

@@ -1,4 +1,4 @@
-// Which repair comes next, and that each comes once an incident.
+// The order of the repairs; each comes once an incident.
 
 import { expect, test } from "vitest";
 import { DamageRecord } from "./damage.ts";

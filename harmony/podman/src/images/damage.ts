@@ -1,9 +1,9 @@
-// What is known of damage in Podman's storage, and what was done about it, by service: the
-// container is made again; if that does not help the image is removed and fetched again; then also
-// the images that nothing uses, since a damaged layer that they share is not fetched again; at last
-// Podman looks through all of its storage. Each once an incident, which ends an hour after damage
-// was last found. Kept in memory, by a clock that nobody sets: an agent that starts anew may try
-// each once more.
+// Knows the damage in Podman's storage, and what was done about it, by service. First the container
+// is made again. If that does not help, the image is removed and fetched again; then also the
+// images that nothing uses, since a damaged layer that they share is not fetched again; at last
+// Podman checks all of its storage. Each repair is tried once an incident, which ends an hour after
+// damage was last found. Kept in memory, by a clock that nobody sets: an agent that starts anew may
+// try each once more.
 
 import type { Repair, Incident } from "../model/image-facts.ts";
 
@@ -20,10 +20,7 @@ export class DamageRecord {
     this.#monotonicMs = monotonicMs;
   }
 
-  /**
-   * `where`: what cannot be in order; an image that cannot be read is not mended by another
-   * container of it.
-   */
+  /** `where`: the damaged part. Another container does not repair an image that cannot be read. */
   found(key: ServiceKey, where: "container" | "image", what: { container: string; detail: string }): void {
     this.#incidents.set(keyOf(key), this.#after(key, where, what));
   }
@@ -34,8 +31,8 @@ export class DamageRecord {
   }
 
   /**
-   * Of a deployment, by service, with what was found of its images just now; that is not recorded
-   * here.
+   * The incidents of a deployment, by service, with the damage found in its images just now. That
+   * damage is not recorded here.
    */
   of(deployment: string, services: readonly string[], damagedImages: ReadonlyMap<string, string> = new Map()): Incidents {
     return Object.fromEntries(
@@ -48,12 +45,12 @@ export class DamageRecord {
     );
   }
 
-  /** Records what `of` gave. */
+  /** Records the result of `of`. */
   keep(deployment: string, incidents: Incidents): void {
     for (const [service, incident] of Object.entries(incidents)) this.#incidents.set(keyOf({ deployment, service }), incident);
   }
 
-  /** What was tried may be tried again. */
+  /** Lets every repair be tried again. */
   forget(deployment: string): void {
     for (const key of this.#incidents.keys()) if (key.startsWith(`${deployment}_`)) this.#incidents.delete(key);
   }
@@ -62,7 +59,7 @@ export class DamageRecord {
     const before = this.#current(key);
     const tried = before?.tried ?? [];
     const fits = REPAIRS.filter((repair) => !tried.includes(repair) && !(repair === "recreate" && where === "image"));
-    // One that was decided on and not yet done comes first.
+    // A repair that was decided on and not yet done comes first.
     const next = before?.next ?? fits[0] ?? "exhausted";
     return { detail, container, next, tried, foundMs: this.#monotonicMs() };
   }

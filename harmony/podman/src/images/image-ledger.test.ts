@@ -1,4 +1,4 @@
-// What is known of pulls after the agent, or the device, was gone.
+// The ledger knows the pulls after the agent, or the device, was gone.
 
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ test("a pull that was under way is told from one that the power cut", async () =
   expect(await openImageLedger({ folder, onCorrupt, bootId: "1" }).pullState("x:1")).toBe("begun");
   const later = openImageLedger({ folder, onCorrupt, bootId: "2" });
   expect(await later.pullState("x:1")).toBe("cut");
-  // To begin it again does not make whole what the cut has left.
+  // Beginning the pull again does not complete the layers that the cut has left.
   await later.pullBegins("x:1");
   expect(await later.pullState("x:1")).toBe("cut");
   await later.pullEnds("x:1", "id", 5);

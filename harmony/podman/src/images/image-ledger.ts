@@ -1,6 +1,8 @@
-// What has to be known of images after a power cut, and Podman does not keep: which pulls were under way (their layers may be recorded
-// as whole and lie on the disk in part), and which images the agent pulled (what a person brought there is not the agent's to remove).
-// One small file. If it is lost, images that were pulled before are never removed to make room: that errs on the safe side.
+// Records facts about images that are needed after a power cut and that Podman does not keep: which
+// pulls were under way (their layers may be recorded as whole and lie on the disk in part), and
+// which images the agent pulled (an image that a person brought is not the agent's to remove). It
+// is one small file. If it is lost, images that were pulled before are never pruned, which errs on
+// the safe side.
 
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
@@ -10,29 +12,29 @@ import { store, type StorageOptions, taken } from "../store/stored-file.ts";
 
 const Pulled = z.looseObject({
   atMs: z.number(),
-  /** Those under which it was pulled: another name was given by a person. */
+  /** The references under which it was pulled; a person gave any other name. */
   references: z.array(z.string()),
 });
 export type Pulled = z.output<typeof Pulled>;
 
 const Ledger = z.looseObject({
-  /** By reference: the boot during which the pull began. */
+  /** The boot during which the pull began, by reference. */
   pulling: z.record(z.string(), z.string()),
   pulled: z.record(z.string(), Pulled),
 });
 type Ledger = z.output<typeof Ledger>;
 
-/** `none`: no pull of it is unfinished. `cut`: one was when the power went. */
+/** `none`: no pull of it is unfinished. `cut`: a pull was under way when the power went. */
 export type PullState = "none" | "begun" | "cut";
 
 export interface ImageLedger {
   pullState(reference: string): Promise<PullState>;
   pullBegins(reference: string): Promise<void>;
-  /** What was pulled is on the disk. `id`: null if the reference named it before. */
+  /** Records that the pulled image is on the disk. `id`: null if the reference named it before. */
   pullEnds(reference: string, id: string | null, nowMs: number): Promise<void>;
-  /** By image id. */
+  /** The pulled images, by image id. */
   pulled(): Promise<Readonly<Record<string, Pulled>>>;
-  /** From here on it is as if a person had brought it. */
+  /** Treats the image from here on as if a person had brought it. */
   forget(id: string): Promise<void>;
 }
 
@@ -40,7 +42,7 @@ export interface ImageLedgerOptions extends StorageOptions {
   readonly bootId: string;
 }
 
-/** @throws StorageError from all that it does. */
+/** Every call @throws StorageError. */
 export function openImageLedger({ folder, bootId, onCorrupt }: ImageLedgerOptions): ImageLedger {
   const path = join(folder, "images.json");
   const read = async (): Promise<Ledger> => {
@@ -54,7 +56,7 @@ export function openImageLedger({ folder, bootId, onCorrupt }: ImageLedgerOption
       throw error;
     }));
   let last: Promise<unknown> = Promise.resolve();
-  /** One after the other, each from what the one before has left. */
+  /** Changes run one after the other, each on the result of the one before. */
   const change = (edit: (before: Ledger) => Ledger): Promise<void> => {
     const done = last.then(async () => {
       const before = await ledger();
@@ -71,7 +73,7 @@ export function openImageLedger({ folder, bootId, onCorrupt }: ImageLedgerOption
       const begun = (await ledger()).pulling[reference];
       return begun === undefined ? "none" : begun === bootId ? "begun" : "cut";
     },
-    // One that was cut stays so: what it left is still there.
+    // A pull that was cut stays so: its partial layers still exist.
     pullBegins: (reference) => change((before) => ({ ...before, pulling: { [reference]: bootId, ...before.pulling } })),
     pullEnds: (reference, id, nowMs) =>
       change(({ pulling: { [reference]: _, ...pulling }, pulled, ...rest }) => ({

@@ -1,6 +1,6 @@
-// What is known of images from one pass to the next: a plain record in memory, which the deeds upon
-// images write, and the root of the package after each look. What has to outlive the agent is in
-// image-ledger.ts.
+// Knows images from one pass to the next: a plain record in memory. The steps on images write it,
+// and so does the root of the package after each look. image-ledger.ts has what must outlive the
+// agent.
 
 import { BusyRegistries } from "./busy-registries.ts";
 import { DamageRecord, type ServiceKey } from "./damage.ts";
@@ -14,23 +14,21 @@ export interface Wanted extends ServiceKey {
 export interface ImageMemory {
   readonly damage: DamageRecord;
   readonly busy: BusyRegistries;
-  /** By reference: what a person should know of an image that is in use all the same. */
+  /** Notes for a person about images that are in use all the same, by reference. */
   readonly notes: Map<string, string>;
   /** Ids of images that were read as a whole. */
   readonly verified: Set<string>;
-  /**
-   * References of which an image was found damaged: another pull may have found its layers here.
-   */
+  /** References whose image was found damaged: another pull may have found its layers here. */
   readonly suspected: Set<string>;
-  /** By reference, of pulls that found too little room. */
+  /** Bytes that a pull needed when it found too little room, by reference. */
   readonly neededBytes: Map<string, number>;
-  /** Deployments of which a container met a full disk, and there were images to remove. */
+  /** Deployments whose container met a full disk while there were images to prune. */
   readonly full: Set<string>;
-  /** Deployments that are to be here and were not looked at yet: an image may be theirs. */
+  /** Deployments that should be here and were not looked at yet; an image may belong to them. */
   readonly awaited: Set<string>;
-  /** By deployment. */
+  /** The wanted images, by deployment. */
   readonly wanted: Map<string, readonly Wanted[]>;
-  /** Why what was written is perhaps not on the disk; null: it is. */
+  /** Why written data may not be on the disk; null: it is. */
   unflushed: string | null;
 }
 
@@ -49,7 +47,7 @@ export function newImageMemory(monotonicMs: () => number): ImageMemory {
   };
 }
 
-/** The deployments that are to be here; each is looked at in its turn. */
+/** Records the deployments that should be here; each is looked at in its turn. */
 export function awaitDeployments(memory: ImageMemory, deployments: readonly string[]): void {
   memory.awaited.clear();
   for (const name of deployments) memory.awaited.add(name);
@@ -63,7 +61,7 @@ export function rememberSeen(memory: ImageMemory, deployment: string, wanted: re
   memory.damage.keep(deployment, incidents);
 }
 
-/** A person asks: what was tried, and who was asked, may be again. */
+/** A person asks for another try: every repair may run again, and every registry may be asked. */
 export function forgetTries(memory: ImageMemory, deployment: string): void {
   memory.damage.forget(deployment);
   memory.busy.forget();

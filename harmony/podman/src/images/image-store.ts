@@ -1,6 +1,6 @@
-// Podman's storage of images as all deeds upon it need it: what they work with, how much room there
-// is, and that what was written is on the disk. An image counts as there when it was flushed;
-// Podman itself does not flush.
+// Podman's storage of images, for all steps on it: the parts that they work with, the free space,
+// and the flush of written data to the disk. An image counts as present when it was flushed; Podman
+// itself does not flush.
 
 import { type Clock, errorText } from "@harmony/runtime";
 import type { DiskSpace } from "../device/disk-space.ts";
@@ -21,9 +21,9 @@ export interface ImageStore {
 
 export type StepOf<Kind extends Step["kind"]> = Extract<Step, { kind: Kind }>;
 
-/** So much stays free for what the services write. */
+/** This much stays free for the data of services. */
 export const RESERVE_BYTES = 200_000_000;
-/** After what filled the disk, so much more has to be free than it left. */
+/** After the disk was full, this much more has to be free than it was then. */
 export const AFTER_FULL_BYTES = 64_000_000;
 
 /** All that was written to Podman's storage is on the disk when it returns. */
@@ -34,13 +34,14 @@ export async function flushImages({ podman, disk, memory }: ImageStore, signal: 
     memory.unflushed = null;
   } catch (error) {
     signal.throwIfAborted();
-    // Better to run than to wait for a disk that tells nothing.
+    // Running a service is better than waiting for a disk that gives no answer.
     memory.unflushed = `what is written to ${root} cannot be flushed to the disk, and may be damaged by a power cut: ${errorText(error)}`;
   }
 }
 
 /**
- * Infinite where the file system does not tell: it is tried then, and Podman says when it is full.
+ * Infinite where the file system gives no answer: the pull is tried then, and Podman fails when the
+ * disk is full.
  */
 export async function freeBytes({ podman, disk }: ImageStore, signal: AbortSignal): Promise<number> {
   const root = await podman.graphRoot(signal);

@@ -1,5 +1,5 @@
-// What is true of the images that a Score names, for the planner (plan/repair-images.ts,
-// plan/image-obstacle.ts). Reads only: what is found damaged is a fact of the snapshot, which the
+// Observes the images that a Score names, for the planner (plan/repair-images.ts,
+// plan/image-obstacle.ts). It only reads: damage that it finds is a fact of the snapshot, which the
 // root of the package remembers.
 
 import type { Desired } from "@harmony/core";
@@ -14,12 +14,12 @@ import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 type ImageFact = Snapshot["images"][string];
 type Reading = { readonly image: ImageFact; readonly damage: string | null };
 
-/** The images of the services that are to be there; null: the deployment is to be removed. */
+/** The images of the services that should exist; null: the deployment is to be removed. */
 export function wantedBy({ name: deployment, data }: Desired<PodmanV0>): readonly Wanted[] | null {
   return data?.services.map(({ name: service, image }) => ({ deployment, service, reference: imageReference(image) })) ?? null;
 }
 
-/** `desired`: with the services that would be gone back to. */
+/** `desired`: includes the services of the version to go back to. */
 export async function observeImages(
   store: ImageStore,
   desired: Desired<PodmanV0>,
@@ -59,8 +59,8 @@ export async function observeImages(
 }
 
 async function readImage({ podman, ledger }: ImageStore, reference: string, signal: AbortSignal): Promise<Reading> {
-  // A pull that the power cut may have left layers in part: the image is not there before it was
-  // looked at.
+  // The power cut may have left this pull's layers in part: the image does not count as present
+  // before it was read.
   if ((await ledger.pullState(reference)) === "cut") return { image: null, damage: null };
   try {
     const image = await podman.inspectImage(reference, signal);
@@ -90,7 +90,8 @@ async function roomFor(store: ImageStore, references: readonly string[], signal:
 }
 
 /**
- * Images that the agent pulled and nothing refers to, the oldest first. `wanted`: by deployment.
+ * The images that the agent pulled and nothing refers to, the oldest first. `wanted`: by
+ * deployment.
  */
 export async function unusedImages(
   { podman, ledger, memory }: ImageStore,

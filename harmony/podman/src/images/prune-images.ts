@@ -1,5 +1,5 @@
-// Room on the disk: images that nothing refers to go when space is short, and when a container has
-// met a full disk.
+// Makes room on the disk: images that nothing refers to are pruned when space is short, and when a
+// container has met a full disk.
 
 import type { Outcome } from "@harmony/core";
 import type { ImageStore, StepOf } from "./image-store.ts";
@@ -8,20 +8,20 @@ import { PodmanError } from "../libpod/podman-error.ts";
 import { StorageError } from "../store/stored-file.ts";
 
 export async function pruneImages(store: ImageStore, { images }: StepOf<"pruneImages">, signal: AbortSignal): Promise<Outcome> {
-  // Also if none can be removed: what was planned is tried then, and who finds the disk full again
-  // says so again.
+  // The note is cleared even if no image can be removed: the plan is tried then, and a container
+  // that meets a full disk again is noted again.
   store.memory.full.clear();
   for (const { id } of images) {
     await removeUnused(store, id, signal);
-    // Not looked at again, even if it is in use.
+    // It is not considered again, even if it is in use.
     await store.ledger.forget(id);
   }
   return { kind: "changed" };
 }
 
 /**
- * Whether there are images to prune: otherwise nothing is remembered, and that the disk is full is
- * what a person is to hear.
+ * Whether there are images to prune. If there are none, nothing is remembered, and the person is
+ * told that the disk is full.
  */
 export async function noteFullDisk(store: ImageStore, deployment: string, signal: AbortSignal): Promise<boolean> {
   try {
@@ -38,7 +38,7 @@ export async function removeUnused({ podman }: ImageStore, id: string, signal: A
   try {
     await podman.removeImage(id, signal);
   } catch (error) {
-    // Taken into use since it was listed.
+    // The image was taken into use since it was listed.
     if (!(error instanceof PodmanError) || error.code !== "conflict") throw error;
   }
 }

@@ -1,5 +1,5 @@
-// A pull that outlives a power cut: recorded in the ledger before it begins, broken off when the
-// disk is too small for it, flushed, and only then counted as done.
+// Pulls so that the image outlives a power cut: the pull is recorded in the ledger before it
+// begins, broken off when the disk is too small for it, flushed, and only then counted as done.
 
 import type { Outcome } from "@harmony/core";
 import { AFTER_FULL_BYTES, flushImages, freeBytes, type ImageStore, RESERVE_BYTES, type StepOf } from "./image-store.ts";
@@ -34,7 +34,7 @@ export async function pullImage(
     try {
       await fetch(store, step, signal, progress);
       memory.notes.delete(reference);
-      // What the cut left of its layers was taken for whole.
+      // Podman took the partial layers that the cut left for whole.
       if (state === "cut" && before === null && !(await isWhole(store, reference, signal))) {
         await podman.removeImage(reference, signal);
         await fetch(store, step, signal, progress);
@@ -50,12 +50,12 @@ export async function pullImage(
   if (after === null) throw new PodmanError(`failed to pull image "${reference}": it is not there afterwards`, { code: "bad-answer" });
   const isOurs = after.Id !== before?.Id || state !== "none";
   if (!memory.suspected.has(reference)) memory.verified.add(after.Id);
-  // Without it the image is read as a whole after the next boot.
+  // The entry stays if nothing was flushed, and the image is read as a whole after the next boot.
   if (memory.unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, clock.now());
   return outcome;
 }
 
-/** Ends a pull that would fill the disk as soon as Podman says how large its layers are. */
+/** Ends a pull that would fill the disk as soon as Podman gives the sizes of its layers. */
 async function fetch(
   store: ImageStore,
   { reference, policy }: StepOf<"pull">,

@@ -1,4 +1,4 @@
-// What a person reads of a pull, from lines as Podman 4.9 and 5.4 write them.
+// The words for a person about a pull, from lines as Podman 4.9 and 5.4 write them.
 
 import { expect, test } from "vitest";
 import type { PullLine } from "../libpod/answers.ts";

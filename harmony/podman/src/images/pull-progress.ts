@@ -1,14 +1,14 @@
-// How far a pull is, in a few words, from what Podman tells of its layers.
+// Words how far a pull is, from Podman's lines about its layers.
 
 import type { PullLine } from "../libpod/answers.ts";
 
-/** Of the layers that are fetched and whose size is told, compressed. */
+/** The sum over the layers that are being fetched and whose size is known, compressed. */
 export interface PullSize {
   readonly currentBytes: number;
   readonly totalBytes: number;
 }
 
-/** `tell` only when the words change. */
+/** Calls `tell` only when the words change. */
 export function pullProgress(tell: (text: string) => void, onSize: (size: PullSize) => void = () => undefined): (line: PullLine) => void {
   const layers = new Map<string, PullSize>();
   let last = "";

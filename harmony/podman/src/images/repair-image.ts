@@ -1,6 +1,6 @@
-// Damage in Podman's storage of images: the record of what was found, and one repair at a time
-// (damage.ts). What a repair removes is fetched and made by the steps that follow, as if it had never
-// been there.
+// Handles damage in Podman's storage of images: records what was found, and makes one repair at a
+// time (damage.ts). The steps that follow fetch and make again what a repair removes, as if it had
+// never been there.
 
 import type { Outcome } from "@harmony/core";
 import type { ImageStore, StepOf } from "./image-store.ts";
@@ -22,7 +22,7 @@ export async function repairImage(store: ImageStore, step: StepOf<"repairImage">
   if (repair !== "recreate") await podman.removeImage(reference, signal);
   if (repair === "clear") for (const { id } of await unusedImages(store, memory.wanted, signal)) await removeUnused(store, id, signal);
   if (repair === "repair") await repairStorage(store, signal);
-  // A repair of an image is one for all that are made of it: none of their containers was left.
+  // A repair of an image counts for all services that use it: none of their containers was left.
   for (const one of repair === "recreate" ? [step] : wantedOf(memory, reference)) memory.damage.done(one, repair);
   memory.verified.clear();
   memory.suspected.add(reference);
@@ -38,7 +38,7 @@ export async function verifyImage({ podman, memory }: ImageStore, step: StepOf<"
   } catch (error) {
     if (!(error instanceof PodmanError) || error.code === "unreachable") throw error;
     memory.verified.add(imageId);
-    // Any other error says nothing of the image, and the container's own words stand.
+    // Any other error says nothing about the image, and the container's own words stand.
     return error.code === "damaged" ? { kind: "changed", code: error.code, detail: error.detail } : { kind: "changed" };
   }
   memory.verified.add(imageId);
@@ -54,8 +54,8 @@ export function noteDamage({ memory }: ImageStore, { of, where, container, detai
 }
 
 /**
- * Why the image should not be removed, in a sentence: what is damaged may still be better than
- * nothing. null: the registry has it.
+ * Why the image should not be removed, in a sentence: a damaged image may still be better than
+ * none. null: the registry has it.
  */
 async function unobtainable(
   store: ImageStore,
@@ -73,8 +73,8 @@ async function unobtainable(
 }
 
 /**
- * Why the image cannot be removed, in a sentence: a container of it that this repair does not remove,
- * since it may serve well all the same.
+ * Why the image cannot be removed, in a sentence: this repair does not remove one of its
+ * containers, since it may serve well all the same.
  */
 async function inUse(
   { podman, application: { program } }: ImageStore,
@@ -89,8 +89,8 @@ async function inUse(
 }
 
 /**
- * It fails where a container needs what it would remove, and knows no more than that; the next try
- * to start shows.
+ * The check fails where a container needs what it would remove, and says no more than that. The
+ * next try to start shows the result.
  */
 async function repairStorage({ podman }: ImageStore, signal: AbortSignal): Promise<void> {
   try {

@@ -1,4 +1,5 @@
-// The shapes of libpod's answers, as far as they are used: a field that a version may leave out has what its absence means.
+// The shapes of libpod's answers, as far as they are used. A field that a version may leave out
+// gets the value that its absence means.
 
 import * as z from "zod/mini";
 
@@ -41,7 +42,7 @@ export const InspectedContainer = z.looseObject({
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;
 
-/** A field that is missing is no answer: what no container has is taken away. */
+/** A missing field makes the answer invalid, since a namespace that no container has is removed. */
 export const Networked = z.looseObject({
   NetworkSettings: z.looseObject({ SandboxKey: z.string() }),
   HostConfig: z.looseObject({ NetworkMode: z.string() }),
@@ -56,11 +57,11 @@ export type Image = z.output<typeof Image>;
 
 export const ListedImage = z.looseObject({
   Id: z.string(),
-  /** Its references; none of an image whose tag another has taken. */
+  /** Its references; none for an image whose tag another has taken. */
   RepoTags: z.catch(z.array(z.string()), []),
-  /** With what it shares with other images. */
+  /** The size, with the layers that it shares with other images. */
   Size: z.catch(z.number(), 0),
-  /** How many containers are made of it, running or not, anyone's. */
+  /** The number of containers made from it, running or not, anyone's. */
   Containers: z.catch(z.number(), 0),
 });
 export type ListedImage = z.output<typeof ListedImage>;
@@ -78,7 +79,7 @@ export const Info = z.looseObject({
     cgroupManager: z.catch(z.string(), ""),
     security: z.catch(z.looseObject({ rootless: z.boolean() }), { rootless: false }),
   }),
-  /** Where images and containers lie. */
+  /** The folder of images and containers. */
   store: z.looseObject({ graphRoot: z.string(), graphDriverName: z.catch(z.string(), "") }),
   version: z.looseObject({ Version: z.string() }),
 });
@@ -95,7 +96,7 @@ export const Secret = z.looseObject({ Spec: z.looseObject({ Name: z.string() }) 
 export type Secret = z.output<typeof Secret>;
 
 export const PullLine = z.looseObject({
-  /** Of the layer (or configuration) that it tells of; cut short. */
+  /** The id of the layer (or configuration) that the line is about; cut short. */
   id: z.optional(z.string()),
   status: z.optional(z.string()),
   progressDetail: z.catch(z.looseObject({ current: z.optional(z.number()), total: z.optional(z.number()) }), {}),

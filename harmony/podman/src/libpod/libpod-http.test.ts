@@ -1,4 +1,5 @@
-// What is said when Podman's socket is there and nobody answers, or is not there at all: the sentences that a site engineer reads.
+// The sentences that a site engineer reads when Podman's socket exists and nobody answers, or does
+// not exist at all.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
@@ -42,7 +43,7 @@ test("a socket that is gone is named, with where to look", async () => {
   );
 });
 
-/** Answers each call with these bytes, again and again, until it is not listened to any more. */
+/** Answers each call with these bytes, again and again, until nobody reads any more. */
 async function endless(bytes: Buffer): Promise<string> {
   const path = await socketPath();
   const server = createHttpServer((_request, response) => {

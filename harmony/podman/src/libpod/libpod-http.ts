@@ -1,5 +1,6 @@
-// HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as PodmanError. `node:http` because
-// undici alone weighs 23 MB more on the device. Knows no path of the API; that is podman.ts.
+// HTTP over Podman's unix socket: one keep-alive agent, time-outs, JSON in and out, and errors as
+// PodmanError. It uses `node:http` because undici alone weighs 23 MB more on the device. It knows
+// no path of the API; podman.ts does.
 
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import type { Readable } from "node:stream";
@@ -10,25 +11,28 @@ import * as z from "zod/mini";
 import { podmanUnits } from "./podman-units.ts";
 import { codeOfAnswer, PodmanError } from "./podman-error.ts";
 
-/** Served by 4.9 and by 5.x, in one shape; on a v5 path some fields differ. */
+/** The version that 4.9 and 5.x serve in one shape; on a v5 path some fields differ. */
 const API = "/v4.0.0/libpod";
 
 export interface Call {
   readonly method: "GET" | "POST" | "DELETE";
-  /** Below the version, with its query, e.g. `/containers/json?all=true`. */
+  /** The path below the version, with its query, e.g. `/containers/json?all=true`. */
   readonly path: string;
-  /** What the caller tries, for messages: `start container "hello_web"`. */
+  /** The caller's deed, for messages: `start container "hello_web"`. */
   readonly doing: string;
-  /** As JSON, unless it is bytes. */
+  /** Sent as JSON, unless it is bytes. */
   readonly body?: unknown;
   /** Sent as it is, in place of a body. */
   readonly stream?: Readable;
-  /** What comes after as many bytes is not read. */
+  /** Bytes beyond this number are not read. */
   readonly mostBytes?: number;
-  /** The answer's bytes are of no interest unless it is an error. */
+  /** The answer's bytes do not matter unless it is an error. */
   readonly discard?: boolean;
   readonly signal: AbortSignal;
-  /** Until the whole answer is there; for a stream, the longest time without a byte. null: no limit. */
+  /**
+   * The limit until the whole answer is there; for a stream, the longest time without a byte. null:
+   * no limit.
+   */
   readonly timeoutMs: number | null;
   /** Statuses that are no error; 2xx by default. */
   readonly accept?: readonly number[];
@@ -39,16 +43,16 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** Lists of more containers and images than any device has. */
+/** Enough for lists of more containers and images than any device has. */
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
-/** Podman hands on what a registry or a runtime said, of any length. */
+/** Podman passes on what a registry or a runtime said, of any length. */
 const DETAIL_CHARACTERS = 400;
 
 const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
 
 export interface LibpodOptions {
   readonly socketPath: string;
-  /** Whose Podman it is, for the sentence that says where to look. */
+  /** The user whose Podman it is, for the sentence that says where to look. */
   readonly user: string;
 }
 
@@ -89,7 +93,7 @@ export class LibpodHttp {
     return parseAnswer(schema, body.toString("utf8"), call.doing);
   }
 
-  /** Newline-delimited items as they arrive. */
+  /** Gives newline-delimited items as they arrive. */
   async *lines(call: Call): AsyncGenerator<string> {
     const idle = new AbortController();
     let timer: NodeJS.Timeout | undefined;
@@ -142,7 +146,8 @@ export class LibpodHttp {
               }),
         },
       });
-    // Podman's service ends when it is idle. Reading again changes nothing.
+    // Podman's service ends when it is idle, so a kept connection may be closed. Reading again
+    // changes nothing.
     return sendRequest(open, { body: call.stream ?? body, isRepeatable: call.method === "GET", signal });
   }
 
@@ -150,7 +155,7 @@ export class LibpodHttp {
   #explain(call: Call, error: unknown): unknown {
     if (error instanceof PodmanError) return error;
     if (call.signal.aborted) return call.signal.reason;
-    // Of a time-out the cause has nothing to add; of the rest it says what the socket said.
+    // A time-out's cause has nothing to add; other causes repeat what the socket said.
     if (error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError")) {
       const detail = `no answer within ${Math.round((call.timeoutMs ?? 0) / 1000)} s`;
       const message = `failed to ${call.doing}: Podman gave ${detail}, see ${this.#units} on the device`;
@@ -161,7 +166,10 @@ export class LibpodHttp {
   }
 }
 
-/** The first JSON document in a text: 4.9 can send two, one after the other, for something that is missing. */
+/**
+ * Parses the first JSON document in a text: 4.9 can send two, one after the other, when something
+ * is missing.
+ */
 export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: string, doing: string): z.output<Schema> {
   let value: unknown;
   try {
@@ -173,7 +181,7 @@ export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: 
       throw new PodmanError(`failed to ${doing}: the answer is not JSON`, { code: "bad-answer", cause });
     }
   }
-  // Of any number of values: one image with many labels is not to hide all containers.
+  // The number of values has no limit: one image with many labels must not hide all containers.
   const parsed = parse(schema, value, { values: Infinity });
   if (parsed.ok) return parsed.value;
   throw new PodmanError(`failed to ${doing}: the answer has another shape than expected: ${formatIssues(parsed.issues)}`, {
@@ -194,7 +202,7 @@ function toError(call: Call, status: number, text: string): PodmanError {
   try {
     said = parseAnswer(ApiError, text, call.doing);
   } catch {
-    // Not every error is JSON; the text is then all there is.
+    // Some errors are no JSON; the text is then all there is.
   }
   const words = (said.message ?? said.cause ?? text).trim().replaceAll(/\s*\n\s*/g, " ");
   const detail = plainText(words, DETAIL_CHARACTERS);

@@ -1,4 +1,4 @@
-// Podman's own sentences, as 4.9 and 5.4 were heard to say them, and what they are taken for.
+// Podman's own sentences, as 4.9 and 5.4 were heard to say them, and the codes that they give.
 
 import { expect, test } from "vitest";
 import { codeOfAnswer, codeOfPull, shortPullError } from "./podman-error.ts";

@@ -1,5 +1,6 @@
-// The one error that the libpod client throws. `code` says what kind of thing went wrong, read from the HTTP status and, because
-// libpod answers 500 to most of what is expected, from the text of its cause; `retry` says whether trying the same again may help.
+// The one error that the libpod client throws. `code` says what kind of thing went wrong. It is
+// read from the HTTP status and, because libpod answers 500 to most expected failures, from the
+// text of its cause. `retry` says whether trying the same again may help.
 
 import { plainText } from "@harmony/core";
 
@@ -11,23 +12,23 @@ export type PodmanErrorCode =
   | "address-missing"
   /** pasta cannot copy the device's routes: an interface has an address and no carrier. */
   | "routes-refused"
-  /** Of the namespace that all bridged containers share, a Podman that was killed has made a part. */
+  /** A killed Podman has made only a part of the namespace that all bridged containers share. */
   | "network-half-made"
-  /** What is to be mounted is not there any more. */
+  /** The source of a mount is not there any more. */
   | "source-missing"
   | "image-not-found"
   | "image-name-invalid"
   | "wrong-architecture"
   | "registry-unreachable"
   | "registry-denied"
-  /** It has been asked too often, and says so. */
+  /** The registry has been asked too often, and says so. */
   | "registry-busy"
   | "disk-full"
-  /** Files in Podman's storage are not what they were: what a power cut leaves of what was not yet written. */
+  /** Files in Podman's storage are damaged: a power cut lost data that was not yet written. */
   | "damaged"
   /** The socket is absent, refuses, or the answer broke off or did not come in time. */
   | "unreachable"
-  /** An answer that is not in the shape that this client knows. */
+  /** The answer is not in the shape that this client knows. */
   | "bad-answer"
   | "failed";
 
@@ -47,9 +48,9 @@ export class PodmanError extends Error {
 }
 
 /**
- * As 4.9 and 5.4 were heard to say it of storage that was damaged on purpose: a layer that is not recorded or not there, links and lists
- * that are empty, a configuration cut short (of which 4.9 says "nil pointer"), content that is not what was pulled, a container whose run
- * folder is gone.
+ * The words of 4.9 and 5.4 about storage that was damaged on purpose: a layer that is not recorded
+ * or not there, links and lists that are empty, a configuration cut short (for which 4.9 says "nil
+ * pointer"), content that is not what was pulled, a container whose run folder is gone.
  */
 const DAMAGE = new RegExp(
   [
@@ -67,10 +68,13 @@ const DAMAGE = new RegExp(
   "is",
 );
 
-/** When a container is started (crun, runc), and when it is made (Podman); of a mount's source. */
+/**
+ * The source of a mount is missing: the words when a container is started (crun, runc), and when it
+ * is made (Podman).
+ */
 export const MISSING_SOURCE: RegExp = /(?:cannot stat `|statfs |rootfs at "[^"]*": stat )(\/.+?)`?: no such file or directory/i;
 
-/** Of containers, networks, volumes and images on the device. */
+/** The code of an answer about containers, networks, volumes and images on the device. */
 export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   if (/no space left on device|disk quota exceeded|database or disk is full/i.test(text)) return "disk-full";
   if (/address already in use|port is already allocated/i.test(text)) return "port-in-use";
@@ -85,7 +89,7 @@ export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   return "failed";
 }
 
-/** Of a pull, whose failures are told in one line of text within a 200. */
+/** The code of a failed pull, which Podman reports in one line of text within a 200. */
 export function codeOfPull(text: string): PodmanErrorCode {
   if (/no space left on device|disk quota exceeded/i.test(text)) return "disk-full";
   if (/layer not known|readlink \S*: invalid argument/i.test(text)) return "damaged";
@@ -104,10 +108,10 @@ export function codeOfPull(text: string): PodmanErrorCode {
   return "failed";
 }
 
-/** A registry may answer with a page. */
+/** A registry may answer with a whole page. */
 const PULL_CHARACTERS = 4_096;
 
-/** Without the request's address, and without Go's account of the socket, whose port is another each time. */
+/** Removes the request's address, and Go's account of the socket, whose port differs each time. */
 export function shortPullError(text: string): string {
   return plainText(text, PULL_CHARACTERS)
     .replace(/^.*(?:Get|Head|Post) "[^"]*": /s, "")

@@ -1,5 +1,6 @@
-// The libpod calls that this package makes, one method each; every answer is parsed at this border and only what is used of it is
-// taken. Throws PodmanError alone, or the reason of the caller's own abort. HTTP lives in libpod-http.ts.
+// The libpod calls that this package makes, one method each. Every answer is parsed at this border,
+// and only the fields in use are taken. Throws PodmanError alone, or the reason of the caller's own
+// abort. HTTP lives in libpod-http.ts.
 
 import { basename } from "node:path";
 import type { Readable } from "node:stream";
@@ -26,62 +27,95 @@ import { LibpodHttp, type LibpodOptions, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
 
 const QUICK_MS = 30_000;
-/** Creating copies volumes' first content; starting sets up networks: slow on a card under load. */
+/**
+ * Creating copies volumes' first content; starting sets up networks. Both are slow on a card under
+ * load.
+ */
 const SLOW_MS = 120_000;
 /** A log that is being written to can keep the answer from ending. */
 const LOG_MS = 1_000;
-/** Its lines are the program's own, of any length. */
+/** The lines are the program's own, of any length. */
 const LOG_BYTES = 1024 * 1024;
 const LOG_LINE_CHARACTERS = 500;
-/** A pull that has said nothing for so long has lost its registry. */
+/** A pull that has been silent for so long has lost its registry. */
 const SILENT_PULL_MS = 600_000;
-/** All of an image is read from the card, or all of the storage, and some of it written. */
+/** It reads all of an image from the card, or all of the storage, and writes some of it. */
 const WHOLE_IMAGE_MS = 1_800_000;
 
-/** What Podman says when a file is none of the kinds that it tried, each with a reason of its own. */
+/**
+ * Podman says this when a file is none of the kinds that it tried, each with a reason of its own.
+ */
 const NO_ARCHIVE = /payload does not match any/;
 
 export interface Podman {
-  /** Slow on a device that is busy: Podman runs each of its programs for it, and asks the package manager about them. */
+  /**
+   * Slow on a device that is busy: Podman runs each of its programs for it, and asks the package
+   * manager about them.
+   */
   info(signal: AbortSignal): Promise<Info>;
-  /** Where its storage is. It stays so, and an info is a tenth of a second of work or more: one that was told before will do, whoever asked. */
+  /**
+   * The folder of Podman's storage. It never changes, and an info is a tenth of a second of work or
+   * more, so any earlier answer will do, whoever asked.
+   */
   graphRoot(signal: AbortSignal): Promise<string>;
-  /** Running or not. `label`: a key, or `key=value`. */
+  /** Lists running and stopped containers. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
-  /** Those that were made of an image, by this reference or another of the same, anyone's. */
+  /** The containers made from an image, by this reference or another of the same, anyone's. */
   containersOf(reference: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   inspectContainer(name: string, signal: AbortSignal): Promise<InspectedContainer>;
   /**
-   * The network of each container, anyone's; waits for those that are being started. `namespace`: its name, empty while it has none;
-   * `isBridged`: to networks that can be named, all in one namespace of the user's.
+   * The network of each container, anyone's; waits for those that are being started. `namespace`:
+   * its name, empty while it has none. `isBridged`: attached to networks that can be named, all in
+   * one namespace of the user's.
    */
   networked(signal: AbortSignal): Promise<readonly { readonly namespace: string; readonly isBridged: boolean }[]>;
   /** `spec` is libpod's SpecGenerator. Never pulls. */
   createContainer(spec: Readonly<Record<string, unknown>> & { readonly name: string }, signal: AbortSignal): Promise<void>;
-  /** Also of one that runs already. */
+  /** No-op if it runs already. */
   startContainer(name: string, signal: AbortSignal): Promise<void>;
-  /** Returns when it has ended: after its stop signal, or after `timeoutSeconds` by SIGKILL. Also of one that is stopped or gone. */
+  /**
+   * Returns when the container has ended: after its stop signal, or after `timeoutSeconds` by
+   * SIGKILL. No-op if it is stopped or does not exist.
+   */
   stopContainer(name: string, timeoutSeconds: number, signal: AbortSignal): Promise<void>;
   unpauseContainer(name: string, signal: AbortSignal): Promise<void>;
   renameContainer(name: string, newName: string, signal: AbortSignal): Promise<void>;
-  /** With its anonymous volumes, ended if it runs; also what is left of one in the storage alone. Also of one that is gone. */
+  /**
+   * Removes a container with its anonymous volumes, ending it if it runs; also the rest of one that
+   * exists in the storage alone. No-op if it does not exist.
+   */
   removeContainer(name: string, signal: AbortSignal): Promise<void>;
-  /** With which code it last ended since then, as long as Podman remembers; null: it does not. */
+  /** The code of its last end since then, as long as Podman remembers; null: it does not. */
   lastExitCode(name: string, sinceMs: number, signal: AbortSignal): Promise<number | null>;
   /** The last lines it wrote, stdout and stderr in their order. */
   containerLog(name: string, lines: number, signal: AbortSignal): Promise<readonly string[]>;
   /** null: not on the device. */
   inspectImage(reference: string, signal: AbortSignal): Promise<Image | null>;
   listImages(signal: AbortSignal): Promise<readonly ListedImage[]>;
-  /** `always` asks the registry even if the image is here; layers that are here are not fetched again, be they damaged. */
+  /**
+   * `always` asks the registry even if the image is here. Layers that are here are not fetched
+   * again, even if they are damaged.
+   */
   pullImage(reference: string, policy: "missing" | "always", signal: AbortSignal, progress: (line: PullLine) => void): Promise<void>;
-  /** From a docker-archive or oci-archive; the references under which it is known from then on. */
+  /**
+   * Loads from a docker-archive or oci-archive; gives the references under which the image is known
+   * from then on.
+   */
   loadImage(archive: Readable, signal: AbortSignal): Promise<readonly string[]>;
-  /** Reads every file of it and compares it with what was pulled. @throws `damaged`. Writes as much to the temporary folder for a while. */
+  /**
+   * Reads every file of the image and compares it with what was pulled. @throws `damaged`. Writes
+   * as much to the temporary folder for a while.
+   */
   verifyImage(reference: string, signal: AbortSignal): Promise<void>;
-  /** With all its references. One that a container is made of is never removed (`conflict`). Also of one that is gone. */
+  /**
+   * Removes an image with all its references. An image that a container is made from is never
+   * removed (`conflict`). No-op if it does not exist.
+   */
   removeImage(reference: string, signal: AbortSignal): Promise<void>;
-  /** Podman looks at all of its storage and removes damaged layers, and images that need them. Not before 5.2 (`not-found`); fails where a container needs one of them. */
+  /**
+   * Podman checks all of its storage and removes damaged layers, and images that need them.
+   * Versions before 5.2 lack it (`not-found`). It fails where a container needs one of them.
+   */
   repairStorage(signal: AbortSignal): Promise<StorageCheck>;
   listNetworks(label: string, signal: AbortSignal): Promise<readonly Network[]>;
   createNetwork(network: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
@@ -90,9 +124,12 @@ export interface Podman {
   createVolume(volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   listSecrets(signal: AbortSignal): Promise<readonly Secret[]>;
   createSecret(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
-  /** Also of one that is gone. */
+  /** No-op if it does not exist. */
   removeSecret(name: string, signal: AbortSignal): Promise<void>;
-  /** Until aborted or the connection ends. Some events get lost: a hint that something changed, never the change itself. */
+  /**
+   * Gives events until aborted or the connection ends. Some events get lost: each is a hint that
+   * something changed, never the change itself.
+   */
   containerEvents(signal: AbortSignal): AsyncGenerator<Event>;
 }
 
@@ -116,7 +153,8 @@ export function connectPodman(options: LibpodOptions): Podman {
   let beingTold: Promise<Info> | null = null;
   let graphRoot: string | null = null;
 
-  // Who asks while it is being told gets the same answer: at a boot several ask at once, and each answer is seconds of work.
+  // Concurrent callers share one request: at a boot several ask at once, and each answer is seconds
+  // of work.
   const info = (signal: AbortSignal): Promise<Info> => {
     const ask = async (): Promise<Info> => {
       const told = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
@@ -137,7 +175,8 @@ export function connectPodman(options: LibpodOptions): Podman {
 
     containersOf: async (reference, signal) => {
       const doing = `list containers of image "${reference}"`;
-      // Podman's own filter by "ancestor" takes a part of a name for it: those of "web:12" are none of "web:1".
+      // Podman's own filter by "ancestor" accepts a part of a name: for "web:1" it gives the
+      // containers of "web:12" too.
       const all = await http.json(z.array(ListedContainer), get("/containers/json?all=true", doing, signal));
       const ids = new Set(all.filter(({ Image }) => Image === reference).map(({ ImageID }) => ImageID));
       return all.filter(({ ImageID }) => ids.has(ImageID));
@@ -153,7 +192,7 @@ export function connectPodman(options: LibpodOptions): Podman {
           const { NetworkSettings, HostConfig } = await http.json(Networked, asked);
           return [{ namespace: basename(NetworkSettings.SandboxKey), isBridged: HostConfig.NetworkMode === "bridge" }];
         } catch (error) {
-          // Gone since it was listed.
+          // It was removed since it was listed.
           if (error instanceof PodmanError && error.code === "not-found") return [];
           throw error;
         }
@@ -187,7 +226,7 @@ export function connectPodman(options: LibpodOptions): Podman {
       const since = Math.floor(sinceMs / 1_000);
       const path = `/events?stream=false&since=${since}&${filters({ container: [name], event: ["died"] })}`;
       let code: number | null = null;
-      // No header comes before the first event on 4.9, and none at all where there is none.
+      // On 4.9 no header comes before the first event, and none at all if there is no event.
       for await (const line of http.lines({ method: "GET", path, doing, signal, timeoutMs: LOG_MS })) {
         // Podman leaves out a code of 0.
         code = Number(parseAnswer(Event, line, doing).Actor.Attributes["containerExitCode"] ?? 0);
@@ -212,7 +251,7 @@ export function connectPodman(options: LibpodOptions): Podman {
 
     pullImage: async (reference, policy, signal, progress) => {
       const doing = `pull image "${reference}"`;
-      // `compatMode` tells how much of each layer is there.
+      // Podman reports with `compatMode` how much of each layer is there.
       const path = `/images/pull?compatMode=true&policy=${policy}&reference=${encodeURIComponent(reference)}`;
       let error: string | undefined;
       try {
@@ -222,7 +261,7 @@ export function connectPodman(options: LibpodOptions): Podman {
           error ??= said.error;
         }
       } catch (cause) {
-        // What fails before the first layer is answered with a status of its own.
+        // A failure before the first layer has a status of its own.
         if (!(cause instanceof PodmanError) || cause.code === "unreachable" || cause.code === "bad-answer") throw cause;
         error = cause.detail;
       }
@@ -253,7 +292,7 @@ export function connectPodman(options: LibpodOptions): Podman {
       const tags = await http
         .json(Image, get(`${path(reference)}/json`, doing, signal))
         .then(({ RepoTags }) => RepoTags)
-        // A damaged one may not be inspected, and can be removed all the same.
+        // Inspecting a damaged image may fail, but removing it works.
         .catch((error: unknown) => (signal.aborted ? Promise.reject(error) : []));
       for (const name of tags.length === 0 ? [reference] : tags) await remove(path(name), doing, signal);
     },
@@ -289,7 +328,7 @@ export function connectPodman(options: LibpodOptions): Podman {
 
     async *containerEvents(signal) {
       const doing = "listen to container events";
-      // Not filtered by label: for events a label without a value matches none.
+      // The filter leaves the label out: for events a label without a value matches none.
       const path = `/events?stream=true&${filters({ type: ["container"] })}`;
       for await (const line of http.lines({ method: "GET", path, doing, signal, timeoutMs: null })) yield parseAnswer(Event, line, doing);
     },
@@ -300,7 +339,7 @@ function filters(filter: Readonly<Record<string, readonly string[]>>): string {
   return `filters=${encodeURIComponent(JSON.stringify(filter))}`;
 }
 
-/** Frames of one byte for the stream, three of zero, four of length, and as many of text. */
+/** A frame has one byte for the stream, three of zero, four of length, and as many of text. */
 function logLines(body: Buffer): string[] {
   const texts: string[] = [];
   for (let at = 0; at + 8 <= body.length;) {

@@ -1,9 +1,9 @@
-// Waits until Podman has ended what it is just writing to its store of secrets.
+// Waits until Podman has ended its current write to its store of secrets.
 
 import type { Podman } from "./podman.ts";
 import { PodmanError } from "./podman-error.ts";
 
-/** It answers under the lock under which it writes, be it that it cannot read it. */
+/** Podman answers under the lock under which it writes, even if it cannot read the store. */
 export async function secretsWritten(podman: Podman, signal: AbortSignal): Promise<void> {
   try {
     await podman.listSecrets(signal);

@@ -1,18 +1,18 @@
-// What the application that uses this package is called: on containers, in their environment, and
-// in the sentences for a person at the device. All of it is handed in, since this package knows no
-// application.
+// The names of the application that uses this package: on containers, in their environment, and in
+// the sentences for a person at the device. The application hands all of them in, since this
+// package knows no application.
 
 import type { ScoreWords } from "../score/score-words.ts";
 
 export interface Application extends ScoreWords {
-  /** Before the keys of labels, e.g. `org.example`. Another prefix orphans what runs. */
+  /** The prefix of label keys, e.g. `org.example`. Another prefix orphans running containers. */
   readonly labelPrefix: string;
   /**
-   * The program of the device, and its systemd unit. Its commands `podman`, `load`, `retry`,
-   * `release` and `doctor` are named to people.
+   * The program of the device, and its systemd unit. Sentences name its commands `podman`, `load`,
+   * `retry`, `release` and `doctor`.
    */
   readonly program: string;
-  /** The user of the device whose Podman it is. */
+  /** The user of the device who owns the Podman. */
   readonly user: string;
 }
 
@@ -22,11 +22,11 @@ export interface Labels {
   readonly revision: string;
   /** The whole Score string. Two are the same Score if and only if they are equal as strings. */
   readonly score: string;
-  /** What of the device it was made with (inputs.ts); not there: nothing. */
+  /** The parts of the device that it was made with (inputs.ts); absent: none. */
   readonly inputs: string;
 }
 
-/** Keys of the labels by which an agent that has lost its memory knows what runs. */
+/** The keys of the labels by which an agent that has lost its memory knows what runs. */
 export function labelsOf({ labelPrefix }: Pick<Application, "labelPrefix">): Labels {
   return {
     deployment: `${labelPrefix}.deployment`,

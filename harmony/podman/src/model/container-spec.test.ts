@@ -1,4 +1,4 @@
-// From a field of the Score to what libpod is asked for.
+// Each field of the Score becomes the right request to libpod.
 
 import { expect, test } from "vitest";
 import { APPLICATION } from "../../test/application.ts";

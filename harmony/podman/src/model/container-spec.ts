@@ -1,5 +1,6 @@
-// From a service of a Score to the body of libpod's `containers/create`, and nothing else: pure, without labels or name. Two services
-// that give equal specs are the same to the device, which is how a changed Score leaves alone what it did not change.
+// Turns a service of a Score into the body of libpod's `containers/create`, and nothing else: pure,
+// without labels or name. Two services that give equal specs are the same to the device, so a
+// changed Score leaves alone what it did not change.
 
 import { LOG_FILE_BYTES } from "../score/host-values.ts";
 import type { Application } from "./application.ts";
@@ -19,7 +20,10 @@ export interface SpecContext extends InputContext {
 const NS_PER_MS = 1_000_000;
 const CPU_PERIOD_US = 100_000;
 
-/** Two or more services that are not on the host's have a network of their own; a single one needs none and starts 35 ms sooner. */
+/**
+ * Two or more services that are not on the host's network have a network of their own. A single one
+ * needs none and starts 35 ms sooner.
+ */
 export function needsNetwork(score: PodmanV0): boolean {
   return score.services.filter(({ network }) => network === undefined).length > 1;
 }
@@ -60,11 +64,13 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
         : [{ Name: volumeName(deployment, mount.name), Dest: mount.path, Options: mount.readOnly ? ["ro"] : [] }],
     ),
     mounts: mounts(service, inputs, context),
-    // Else rootless Podman drops the groups of its user (dialout, gpio, i2c …), which are what gives it the device.
+    // Rootless Podman drops the groups of its user (dialout, gpio, i2c …) without it, which give it
+    // the device.
     annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
     cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,
     cap_drop: service.capDrop.length === 0 ? undefined : service.capDrop,
-    // Podman's own driver, where none is named, is the journal on most systems and a file without limit on others.
+    // If none is named, Podman's own driver is the journal on most systems and a file without limit
+    // on others.
     log_configuration: logging === undefined ? { size: LOG_FILE_BYTES } : { driver: logging.driver, size: logging.maxSize ?? undefined },
     resource_limits: resourceLimits(service, context.controllers),
     ...(healthcheck === undefined
@@ -79,7 +85,8 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
           },
           // 0 none, 3 restart.
           health_check_on_failure_action: healthcheck.onFailure === "restart" ? 3 : 0,
-          // What 5.x takes for granted; 5.4.0 and 5.4.1 refuse a start without them, 4.9 ignores them.
+          // 5.x takes these for granted; 5.4.0 and 5.4.1 refuse a start without them, 4.9 ignores
+          // them.
           health_log_destination: "local",
           health_max_log_count: 5,
           health_max_log_size: 500,
@@ -91,7 +98,10 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
   };
 }
 
-/** Devices as Podman itself mounts them rootless, but by the name in the Score, so that a link is followed at each start. */
+/**
+ * Mounts devices as Podman itself does rootless, but by the name in the Score, so that a link is
+ * followed at each start.
+ */
 function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknown {
   const bound = (source: string, destination: string, options: readonly string[]) => ({ type: "bind", source, destination, options });
   return [
@@ -106,7 +116,7 @@ function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknow
   ];
 }
 
-/** A limit that nothing enforces here is left out, since the runtime would refuse the container. */
+/** Leaves out a limit that nothing enforces here, since the runtime would refuse the container. */
 function resourceLimits({ resources }: Service, controllers: readonly string[]): unknown {
   const { memory, cpus, pids } = resources ?? {};
   const limits = {

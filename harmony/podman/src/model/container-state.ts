@@ -1,14 +1,14 @@
-// What the state of a container means to whoever looks at it. Pure.
+// The meaning of a container's state. Pure.
 
 import type { Service } from "../score/service.ts";
 import type { Container } from "./snapshot.ts";
 
-/** It holds its ports. */
+/** Whether it holds its ports. */
 export function isUp({ state }: Container): boolean {
   return state === "running" || state === "paused" || state === "stopping";
 }
 
-/** It has done its work, and no policy starts it again. */
+/** Whether it has done its work, and no policy starts it again. */
 export function isCompleted({ restart }: Service, container: Container): boolean {
   const mayEnd = restart.policy === "no" || restart.policy === "on-failure";
   return mayEnd && container.state === "exited" && !container.stoppedByUser && container.exitCode === 0;

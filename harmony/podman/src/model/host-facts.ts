@@ -1,43 +1,47 @@
-// What the device's own files say of what a Score names: plain values for planner and report, seen by host-view.ts. No secret's value is
-// ever among them, nor anything that it could be guessed from.
+// The facts from the device's own files about what a Score names: plain values for planner and
+// report, read by host-view.ts. They never contain a secret's value, nor anything that it could be
+// guessed from.
 
 import type { Application } from "./application.ts";
 
-/** `digest` is keyed with what only this device has: equal for equal bytes, and of no use elsewhere. */
+/** `digest` has a key that only this device has: equal for equal bytes, and of no use elsewhere. */
 export type SecretFact = { readonly kind: "present"; readonly digest: string } | { readonly kind: "absent" | "unreadable" };
 
 export type DeviceFact =
-  /** `sinceMs`: when the node, or the link to it, was made; 0 where the file system does not tell. */
+  /**
+   * `sinceMs`: the time when the node, or the link to it, was made; 0 where the file system does
+   * not give it.
+   */
   | { readonly kind: "present"; readonly sinceMs: number }
   | { readonly kind: "absent" }
   | { readonly kind: "no-device" }
-  /** `group`: the node's, if that may use it; null: its owner alone may. */
+  /** `group`: the node's group, if it may use the node; null: its owner alone may. */
   | { readonly kind: "denied"; readonly group: string | null };
 
 export type PathFact =
-  /** `real`: where it leads when every link is followed. */
+  /** `real`: the path when every link is followed. */
   { readonly kind: "present"; readonly real: string } | { readonly kind: "absent" } | { readonly kind: "denied" };
 
-/** `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write where it would have to. */
+/** `folder`: `secrets` in Podman's graph root. `isMendable`: the agent may write there. */
 export type SecretStoreFact =
   | { readonly kind: "in-order" }
   | { readonly kind: "damaged"; readonly folder: string; readonly detail: string; readonly isMendable: boolean };
 
-/** Said where the agent itself may not write there, or may not even look. */
+/** The sentence where the agent itself may not write there, or may not even look. */
 export function secretStoreDamaged({ user }: Pick<Application, "user">): string {
   return `Podman cannot read its store of secrets, perhaps since the power went while it was written: \`sudo mv ~${user}/.local/share/containers/storage/secrets ~${user}/secrets.damaged\` and \`sudo systemctl --user --machine=${user}@ stop podman.service\`; the agent fills it again`;
 }
 
 export interface HostFacts {
-  /** By what the Score calls them. */
+  /** Keyed by the names in the Score. */
   readonly secrets: Readonly<Record<string, SecretFact>>;
   readonly devices: Readonly<Record<string, DeviceFact>>;
   readonly paths: Readonly<Record<string, PathFact>>;
-  /** Where folders of files for containers lie. */
+  /** The folder of the folders of files for containers. */
   readonly mountsFolder: string;
-  /** Names of those of this deployment. */
+  /** The names of those of this deployment. */
   readonly mounts: readonly string[];
-  /** Where a person puts secrets. */
+  /** The folder in which a person puts secrets. */
   readonly secretsFolder: string;
 }
 

@@ -1,4 +1,5 @@
-// What is known of images beside whether they are there: plain values for planner and report, gathered by image-store.ts.
+// Facts about images beside whether they exist: plain values for planner and report, gathered by
+// image-store.ts.
 
 /** In the order in which they are tried (images/damage.ts). */
 export type Repair = "recreate" | "refetch" | "clear" | "repair";
@@ -7,7 +8,10 @@ export interface Incident {
   /** Podman's words. */
   readonly detail: string;
   readonly container: string;
-  /** To be done next. `exhausted`: all were tried, and it is damaged still. null: done, and not found damaged since. */
+  /**
+   * The next repair. `exhausted`: all were tried, and it is still damaged. null: done, and no
+   * damage found since.
+   */
   readonly next: Repair | "exhausted" | null;
   readonly tried: readonly Repair[];
   readonly foundMs: number;
@@ -21,17 +25,23 @@ export interface UnusedImage {
 }
 
 export interface ImageFacts {
-  /** By service, those that wait for a repair or have none left. */
+  /** The incidents that wait for a repair or have none left, by service. */
   readonly incidents: Readonly<Record<string, Incident>>;
-  /** What a person should know of what is in use all the same. */
+  /** Notes for a person about images that are in use all the same. */
   readonly notes: readonly string[];
   /** Ids of images that were read as a whole since the agent started. */
   readonly verified: readonly string[];
-  /** Looked at only when an image is missing; by reference. */
+  /** The room for an image, by reference; only for a missing image. */
   readonly room: Readonly<Record<string, Room>>;
-  /** So much more has to be free than is, since a container of the deployment could not be made or started on a full disk; 0: none. */
+  /**
+   * The bytes that must be freed, since a container of the deployment could not be made or started
+   * on a full disk; 0: none.
+   */
   readonly shortBytes: number;
-  /** Images that the agent pulled and nothing refers to, the oldest first; looked for only when space is short. */
+  /**
+   * The images that the agent pulled and nothing refers to, the oldest first; looked for only when
+   * space is short.
+   */
   readonly unused: readonly UnusedImage[];
 }
 

@@ -1,4 +1,4 @@
-// What the planner makes of what the device has for a service, or lacks.
+// The inputs that a service gets from the device, and those that the device lacks.
 
 import { expect, test } from "vitest";
 import { testTable } from "../../test/planner-table.ts";

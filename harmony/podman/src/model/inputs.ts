@@ -1,7 +1,8 @@
-// What the device adds to a service: its files and secrets as files to mount, secrets and facts of the device for its environment. Pure.
-// Files lie in a folder whose name tells its content apart, and Podman's secrets are named likewise, so that neither ever changes:
-// a changed secret is another name, hence another container, and the one before it still has its own to go back to. What a container
-// was made with stands in a label of it, by these names.
+// Derives what the device adds to a service: its files and secrets as files to mount, secrets and
+// facts of the device for its environment. Pure. Files lie in a folder whose name identifies its
+// content, and Podman's secrets are named likewise, so neither ever changes. A changed secret has
+// another name, hence another container, and the container before it still has its own to go back
+// to. A label of a container lists by these names what it was made with.
 
 import { createHash } from "node:crypto";
 import { canonicalJson, lookUp } from "@harmony/schema";
@@ -13,7 +14,7 @@ export interface InputContext {
   readonly deployment: string;
   readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
   readonly host: HostFacts;
-  /** What cgroups can enforce here. */
+  /** The cgroup controllers that can enforce a limit here. */
   readonly controllers: readonly string[];
 }
 
@@ -22,15 +23,17 @@ export type InputSource =
   | { readonly kind: "secret"; readonly name: string; readonly digest: string };
 
 export interface InputFile {
-  /** In its folder. */
+  /** The name in its folder. */
   readonly name: string;
-  /** In the container. */
+  /** The path in the container. */
   readonly path: string;
   readonly mode: number;
   readonly source: InputSource;
 }
 
-/** A secret of Podman's, for the environment: so its value is in no answer of `podman inspect`. */
+/**
+ * A secret of Podman's, for the environment, so that no answer of `podman inspect` has its value.
+ */
 export interface InputSecret {
   readonly podmanName: string;
   readonly name: string;
@@ -39,18 +42,21 @@ export interface InputSecret {
 
 export interface Inputs {
   readonly env: Readonly<Record<string, string>>;
-  /** By the variable's name. */
+  /** Keyed by the variable's name. */
   readonly secretEnv: Readonly<Record<string, InputSecret>>;
   /** null: the service has no files. */
   readonly mounts: { readonly folder: string; readonly files: readonly InputFile[] } | null;
-  /** What the device does not have. With any, the rest is good for comparison alone. */
+  /**
+   * The parts that the device does not have. If there are any, the rest is good for comparison
+   * alone.
+   */
   readonly missing: readonly ({ readonly kind: "secret"; readonly name: string } | { readonly kind: "label"; readonly name: string })[];
-  /** What of the device a container of these is made with; empty: nothing. */
+  /** The parts of the device that a container is made with; empty: none. */
   readonly label: string;
 }
 
 const SECRET_MODE = 0o444;
-/** In place of what is missing: equal to nothing that was ever there. */
+/** It stands for a missing part, and equals nothing that ever existed. */
 const UNKNOWN = "unknown";
 
 export function inputsOf(service: Service, context: InputContext): Inputs {
@@ -95,14 +101,15 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
       Object.keys(secretEnv).length === 0
         ? undefined
         : Object.fromEntries(Object.entries(secretEnv).map(([variable, { podmanName }]) => [variable, podmanName])),
-    // So that it is made anew when the controller was turned on, and when it was turned off, where no start would succeed.
+    // The label lists them, so that the container is made anew when the controller was turned on,
+    // and when it was turned off, where no start would succeed.
     unlimited: unlimited.length === 0 ? undefined : unlimited,
   };
   const isNothing = Object.values(told).every((part) => part === undefined);
   return { env, secretEnv, mounts, missing, label: isNothing ? "" : canonicalJson(told) };
 }
 
-/** Limits of the Score that nothing on this device enforces, in the Score's words. */
+/** The limits of the Score that nothing on this device enforces, in the Score's words. */
 export function unenforced(service: Service, controllers: readonly string[]): readonly string[] {
   const { memory, cpus, pids } = service.resources ?? {};
   return [
@@ -112,7 +119,7 @@ export function unenforced(service: Service, controllers: readonly string[]): re
   ].filter((limit) => limit !== null);
 }
 
-/** Whether a secret of Podman's is ours, for any deployment: the list of 4.9 tells no labels. */
+/** Whether a secret of Podman's is ours, for any deployment: the list of 4.9 has no labels. */
 export function isSecretOfAgent(podmanName: string): boolean {
   return /^[^_]+_.+\.[0-9a-f]{20}$/.test(podmanName);
 }
@@ -121,7 +128,9 @@ export function isSecretOf(deployment: string, podmanName: string): boolean {
   return podmanName.startsWith(`${deployment}_`) && isSecretOfAgent(podmanName);
 }
 
-/** Whether a container's label says that it was made with this folder or this secret of Podman's. */
+/**
+ * Whether a container's label says that it was made with this folder or this secret of Podman's.
+ */
 export function isNamedIn(label: string, name: string): boolean {
   return label.includes(JSON.stringify(name));
 }

@@ -1,5 +1,5 @@
-// What a plan may consist of: each step says all that its execution needs (execute.ts), and names
-// its service for the report.
+// The steps that a plan may consist of. Each contains all that its execution needs (execute.ts),
+// and names its service for the report.
 
 import type { ContainerSpec } from "./container-spec.ts";
 import type { Repair } from "./image-facts.ts";
@@ -19,9 +19,9 @@ interface Arguments {
     readonly labels: Readonly<Record<string, string>>;
   };
   /**
-   * `patienceMs`: how long its ports may still be held by the container that was just stopped.
-   * `trial`: the record that a failure is to be written into, of a version that there is a way back
-   * from; the planner does that (answer-failure.ts), and the next plan goes back.
+   * `patienceMs`: how long the container that was just stopped may still hold its ports. `trial`:
+   * the record that a failure is to be written into, for a version with a way back. The planner
+   * does that (answer-failure.ts), and the next plan goes back.
    */
   readonly start: {
     readonly service: string;
@@ -30,8 +30,8 @@ interface Arguments {
     readonly trial: { readonly deployment: string; readonly record: SwapRecord } | null;
   };
   /**
-   * Starts what ran before, while its replacement is fetched. Its failure holds up nothing: the
-   * replacement may mend it.
+   * Starts the container that ran before, while its replacement is fetched. Its failure holds up
+   * nothing: the replacement may repair it.
    */
   readonly revive: { readonly service: string; readonly container: string };
   readonly unpause: { readonly service: string; readonly container: string };
@@ -43,7 +43,7 @@ interface Arguments {
     readonly repair: Repair;
     readonly service: string;
     readonly deployment: string;
-    /** Made of the image, and down. */
+    /** The containers made from the image that are down. */
     readonly containers: readonly string[];
     readonly image: string;
     readonly reference: string;
@@ -57,12 +57,12 @@ interface Arguments {
     readonly image: string;
     readonly imageId: string;
   };
-  /** Removes images that nothing refers to. `need`: what for, e.g. `image "nginx:alpine"`. */
+  /** Removes images that nothing refers to. `need`: the purpose, e.g. `image "nginx:alpine"`. */
   readonly pruneImages: { readonly images: readonly UnusedImage[]; readonly need: string };
   readonly removeNetwork: { readonly network: string };
   /**
-   * `secret` is Podman's name of it, `name` that of the file which has its value, of which `digest`
-   * is.
+   * `secret` is Podman's name of it. `name` is the name of the file with its value, and `digest` is
+   * the digest of that file.
    */
   readonly createSecret: {
     readonly service: string;
@@ -71,7 +71,7 @@ interface Arguments {
     readonly digest: string;
   };
   readonly removeSecret: { readonly secret: string };
-  /** Puts aside what Podman cannot read in its store of secrets; `detail` says what. */
+  /** Puts aside the unreadable part of Podman's store of secrets; `detail` describes it. */
   readonly repairSecretStore: { readonly folder: string; readonly detail: string };
   readonly writeMounts: { readonly service: string; readonly folder: string; readonly files: readonly InputFile[] };
   readonly removeMounts: { readonly folder: string };
@@ -82,23 +82,23 @@ interface Arguments {
   readonly journal: { readonly deployment: string; readonly record: SwapRecord | null; readonly why: JournalEntry };
   readonly recordStart: { readonly deployment: string; readonly containers: readonly string[] };
   /**
-   * Remembers what Podman found damaged; the next plan repairs it. `of`: one service, or all that
-   * need an image.
+   * Remembers the damage that Podman found; the next plan repairs it. `of`: one service, or all
+   * that need an image.
    */
   readonly noteDamage: {
     readonly of: { readonly deployment: string; readonly service: string } | { readonly reference: string };
     readonly where: "container" | "image";
     readonly container: string;
     readonly detail: string;
-    /** The repair that has met it, and so has not helped. */
+    /** The repair that met the damage, and so has not helped. */
     readonly after: Repair | null;
   };
   /**
    * Remembers that a container of the deployment has met a full disk, if there are images to prune
-   * before it is tried again.
+   * before the next try.
    */
   readonly noteFullDisk: { readonly deployment: string };
-  /** Gives up what the journal keeps of the disk, if there is any. */
+  /** Releases the disk space that the journal keeps, if there is any. */
   readonly releaseReserve: object;
 }
 
@@ -123,7 +123,7 @@ export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kin
 
 const INPUT_KINDS = ["createSecret", "removeSecret", "repairSecretStore", "writeMounts", "removeMounts"] as const;
 
-/** Those that execute-inputs.ts carries out. */
+/** The steps that execute-inputs.ts carries out. */
 export type InputStep = Extract<Step, { kind: (typeof INPUT_KINDS)[number] }>;
 
 export function isInputStep(step: Step): step is InputStep {

@@ -1,14 +1,14 @@
-// What the device has to remember of a deployment over a crash and a power cut, because Podman's
-// own names and labels cannot say it: which version was good, that a new one is on trial, why one
-// is not tried again, and what was stopped by us for a while. store/swap-journal.ts keeps it on the
-// disk.
+// The record of a deployment that the device keeps over a crash and a power cut, because Podman's
+// own names and labels cannot express it: which version was good, that a new one is on trial, why
+// one is not tried again, and which containers we stopped for a while. store/swap-journal.ts keeps
+// it on the disk.
 
 import * as z from "zod/mini";
 
 const ScoreVersion = z.looseObject({ revision: z.string(), scoreString: z.string() });
 export type ScoreVersion = z.output<typeof ScoreVersion>;
 
-/** A service that failed; `why` in words that end without a full stop. */
+/** A service that failed; `why` ends without a full stop. */
 const Failure = z.looseObject({ service: z.string(), reason: z.string(), why: z.string() });
 export type Failure = z.output<typeof Failure>;
 
@@ -17,18 +17,20 @@ const Trial = z.looseObject({
   /** RFC 3339. */
   startedAt: z.string(),
   bootId: z.string(),
-  /** How often the device went down while it lasted, and when it was last found to have. */
+  /**
+   * The number of times that the device went down during the trial, and when that was last found.
+   */
   deviceFailures: z.int(),
   resumedAt: z.nullable(z.string()),
-  /** It could not be started, for a reason that does not heal by itself. */
+  /** A service could not be started, for a reason that does not heal by itself. */
   failure: z.nullable(Failure),
   /**
-   * It could not be started, for a reason that may pass: the old version serves until the next try.
+   * The last start failed for a reason that may pass: the old version serves until the next try.
    */
   setback: z.nullable(z.looseObject({ ...Failure.shape, at: z.string(), count: z.int() })),
   /**
-   * The old version serves in its place, until it is tried again: a device that goes down meanwhile
-   * does not do so because of it.
+   * The version stands by, and the old version serves in its place, until the next try: a device
+   * that goes down meanwhile does not do so because of it.
    */
   isAside: z._default(z.boolean(), false),
 });
@@ -43,18 +45,18 @@ export type Crash = z.output<typeof Crash>;
 
 export const SwapRecord = z.looseObject({
   format: z.literal(1),
-  /** The last version that proved itself: what is gone back to. */
+  /** The last version that proved itself, which is the one to go back to. */
   good: z.nullable(ScoreVersion),
   trial: z.nullable(Trial),
-  /** Of a Score that is not tried again until it changes or a person asks. */
+  /** The crashes, by service. */
   verdict: z.nullable(Verdict),
   /** By service. */
   crashes: z.record(z.string(), Crash),
-  /** Names of the containers that a hold stopped. */
+  /** The names of the containers that a hold stopped. */
   held: z.array(z.string()),
   /**
-   * By container, when it ended by a person's stop that its restart policy respects: at a boot
-   * Podman forgets that it was one.
+   * The time of its end, by container, when a person's stop ended it and its restart policy
+   * respects that: at a boot Podman forgets that it was one.
    */
   stopped: z._default(z.record(z.string(), z.number()), {}),
 });
@@ -67,7 +69,7 @@ export function isNothing({ good, trial, verdict, crashes, held, stopped }: Swap
   return good === null && trial === null && verdict === null && isEmpty;
 }
 
-/** Nothing keeps it from being tried any more. */
+/** Removes everything that keeps the version from being tried. */
 export function resetFailed(record: SwapRecord): SwapRecord {
   const { trial } = record;
   const due = new Date(0).toISOString();
@@ -75,7 +77,7 @@ export function resetFailed(record: SwapRecord): SwapRecord {
     ...record,
     trial: trial && { ...trial, deviceFailures: 0, failure: null, setback: null },
     verdict: null,
-    // That we stopped them stays known.
+    // The record still shows that we stopped them.
     crashes: Object.fromEntries(Object.entries(record.crashes).map(([service, crash]) => [service, { ...crash, count: 0, startAt: due }])),
   };
 }

@@ -1,13 +1,14 @@
-// Which Score is to be in force now. It is the desired one, unless that has failed its trial (then
-// the last good one is, until the desired one changes or a person asks), or could not be started
-// for a reason that may pass (then the last good one is, until the next try).
+// Decides which Score should be in force now. It is the desired one, with two exceptions. If that
+// has failed its trial, it is the last good one, until the desired one changes or a person asks. If
+// that could not be started for a reason that may pass, it is the last good one, until the next
+// try.
 
 import type { Desired } from "@harmony/core";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { SwapRecord } from "./swap-record.ts";
 
-/** Each try costs what serves a stop and a start. */
+/** Each try stops and starts the serving version. */
 const SETBACK = { baseMs: 15_000, maxMs: 600_000 };
 
 export interface Target {
@@ -32,14 +33,15 @@ export function targetOf(desired: Desired<PodmanV0>, score: PodmanV0, record: Sw
   );
 }
 
-/** null: nothing is known to be good, or what was cannot be read any more. */
+/** null: no version is known to be good, or the good one cannot be read any more. */
 export function goodOf(record: SwapRecord, kind: Target["kind"]): Target | null {
   const score = record.good === null ? null : scoreOfLabel(record.good.scoreString);
   return record.good === null || score === null ? null : { kind, score, ...record.good };
 }
 
 /**
- * The desired one with the services of what would be gone back to, which has to be there as well.
+ * The desired version with the services of the version to go back to, whose images have to be there
+ * as well.
  */
 export function withWayBack(desired: Desired<PodmanV0>, record: SwapRecord): Desired<PodmanV0> {
   const { data } = desired;

@@ -1,4 +1,4 @@
-// Quantities as a person reads them.
+// Formats quantities for a person.
 
 export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1_000_000)} MB`;

@@ -1,6 +1,6 @@
-// What is, asked of Podman in as few calls as will do, all at once: the list tells most of it. Only
-// containers that are down are inspected (who ended them?), and only those that ended badly are
-// asked for their last words. With it what the device remembers.
+// Observes the world through Podman, in as few calls as possible, all at once: the list gives most
+// of it. Only containers that are down are inspected (who ended them?), and only those that ended
+// badly are asked for their last lines. It adds the device's own records.
 
 import { join } from "node:path";
 import type { Desired } from "@harmony/core";
@@ -40,7 +40,7 @@ export interface ObserveOptions {
   readonly device: Snapshot["device"];
   readonly host: HostView;
   readonly policy: Policy;
-  /** Asked only where the Score sets limits. */
+  /** Asked for only where the Score sets limits. */
   readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
   readonly now: () => number;
 }
@@ -48,7 +48,7 @@ export interface ObserveOptions {
 export async function observe(options: ObserveOptions, desired: Desired<PodmanV0>, signal: AbortSignal): Promise<Snapshot> {
   const { application, podman, device, host, policy, now } = options;
   const record = (await options.journal.read(desired.name)) ?? NOTHING_RECORDED;
-  // Before the list is asked for.
+  // This comes before the list is asked for.
   const isReserveNeeded = record.trial !== null && (await lacksRoomToRecord(options, desired.name, signal));
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
@@ -83,9 +83,9 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
 }
 
 /**
- * A version that has filled the disk may have ended without that Podman could write it down, which
- * then lists it as running. Asked for the container itself, Podman looks, and writes it down if
- * there is room. Whether there is none, and could be some.
+ * Whether Podman has no room to record an end, and could have some. A version that has filled the
+ * disk may have ended without room for Podman to write that down; Podman then lists it as running.
+ * When asked for the container itself, Podman checks it, and writes its end down if there is room.
  */
 async function lacksRoomToRecord(
   { application, podman, journal }: ObserveOptions,
@@ -113,16 +113,13 @@ async function lookAtSecrets(
 ): Promise<Pick<Snapshot, "secrets" | "secretStore">> {
   const secrets = await listSecrets(podman, name, signal);
   const isWanted = data?.services.some(({ env }) => Object.values(env).some((value) => typeof value === "object" && "secret" in value));
-  // Else Podman's info is not worth waiting for.
+  // A deployment without secrets does not wait for Podman's info.
   if (secrets?.length === 0 && isWanted !== true) return { secrets, secretStore: { kind: "in-order" } };
   const folder = join(await podman.graphRoot(signal), "secrets");
   return { secrets, secretStore: await host.lookAtSecretStore(folder, () => secretsWritten(podman, signal)) };
 }
 
-/**
- * null: Podman cannot read its store, which is no other deployment's trouble than of those that
- * need it.
- */
+/** null: Podman cannot read its store, which troubles only the deployments that need it. */
 async function listSecrets(podman: Podman, deployment: string, signal: AbortSignal): Promise<readonly string[] | null> {
   try {
     const secrets = await podman.listSecrets(signal);
@@ -146,8 +143,8 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
 }
 
 /**
- * Those of all deployments, in full only for `deployment`: of the others it matters which ports
- * they hold.
+ * Lists the containers of all deployments, in full only for `deployment`; for the others only their
+ * ports matter.
  */
 async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
   const labels = labelsOf(options.application);
@@ -159,7 +156,7 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
       try {
         return { ...container, ...(await details(options, container, record, signal)) };
       } catch (error) {
-        // Gone since it was listed.
+        // It was removed since it was listed.
         if (error instanceof PodmanError && error.code === "not-found") return null;
         throw error;
       }
@@ -175,7 +172,7 @@ async function details(
   signal: AbortSignal,
 ): Promise<Partial<Container>> {
   const { name, exitCode, createdAtMs, startedAtMs, exitedAtMs, health, scoreString } = container;
-  // 4.9 calls "created" after a boot whatever there is.
+  // After a boot 4.9 calls every container "created".
   const wasStopped = exitedAtMs !== null && stopped[name] === exitedAtMs && exitedAtMs >= (startedAtMs ?? 0);
   const state = wasStopped && container.state === "created" ? "exited" : container.state;
   const isDown = state === "exited";
@@ -184,7 +181,7 @@ async function details(
   const [inspected, lastLines, lastCode, openPorts] = await Promise.all([
     isDown ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
-    // One that runs again shows no code of the life before.
+    // A container that runs again does not show the code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
     container.ports.length > 0 ? host.openPorts() : null,
   ]);
@@ -200,7 +197,7 @@ async function details(
   };
 }
 
-/** Good to have; without it the report says less. */
+/** The value is optional; without it the report says less. */
 async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
   try {
     return await asked;
@@ -213,7 +210,8 @@ async function orNothing<T>(asked: Promise<T>, nothing: T): Promise<T> {
 const STATES: Readonly<Record<string, ContainerState>> = {
   configured: "created",
   created: "created",
-  // On its way from the runtime's "create" to its "start". Of one that stays so, see execute.ts.
+  // The container is between the runtime's "create" and its "start". execute.ts handles one that
+  // stays so.
   initialized: "created",
   running: "running",
   paused: "paused",
@@ -226,7 +224,8 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
   const label = (name: string): string => item.Labels[name] ?? "";
   const startedAtMs = item.StartedAt > 0 ? item.StartedAt * 1000 : null;
   const exitedAtMs = item.ExitedAt > 0 ? item.ExitedAt * 1000 : null;
-  // After a power cut 5.x says "exited" with code 0 of what ran, and 4.9 "created".
+  // After a power cut 5.x reports a container that ran as "exited" with code 0, and 4.9 as
+  // "created".
   const isCutOff = startedAtMs !== null && (exitedAtMs ?? 0) < startedAtMs;
   const told = STATES[item.State] ?? "broken";
   const state = told === "exited" && isCutOff ? "created" : told;

@@ -1,19 +1,24 @@
-// Whether the network of a container has ended under it: the process that serves its ports (pasta; rootlessport where containers share a
-// network) was killed or has crashed. Podman does not notice: the container runs, and nobody reaches it. In memory alone, and only of ports
-// that were seen to be served: an agent that has just begun, or cannot look, takes nothing for lost.
+// Finds whether the network of a container has ended under it: the process that serves its ports
+// (pasta; rootlessport where containers share a network) was killed or has crashed. Podman does not
+// notice: the container runs, and nobody reaches it. It remembers in memory alone, and only ports
+// that were seen to be served: an agent that has just begun, or cannot look, takes nothing for
+// lost.
 
 import { type OpenPorts, portName } from "../device/open-ports.ts";
 import type { Container } from "../model/snapshot.ts";
 
-/** Between two looks that do not find them: what the container's own end looks like passes sooner. */
+/**
+ * The time between two looks that miss the ports: the container's own end looks alike, and passes
+ * sooner.
+ */
 const CONFIRMED_AFTER_MS = 5_000;
 
 interface Life {
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
-  /** Those that were served in this life. */
+  /** The time by the clock that never jumps; null: the last look found some of them served. */
   readonly served: ReadonlySet<string>;
-  /** By the clock that never jumps; null: at the last look some of them was. */
+  /** By the clock that never jumps; null: the last look found some of them served. */
   readonly missedSinceMs: number | null;
 }
 

@@ -1,5 +1,6 @@
-// How often Podman has lately restarted a container: it keeps a count and no times, so that two looks at it tell. In memory alone: an agent
-// that has just begun sees a container that keeps ending for some seconds more.
+// Counts how often Podman has lately restarted a container. Podman keeps a count and no times, so
+// two looks at it are compared. It remembers in memory alone: an agent that has just begun sees a
+// container that keeps ending for some seconds more.
 
 import type { Container } from "../model/snapshot.ts";
 
@@ -22,7 +23,7 @@ export class RestartMeter {
       return 0;
     }
     const before = (this.#samples.get(key) ?? []).filter(({ atMs }) => nowMs - atMs < WINDOW_MS && atMs <= nowMs);
-    // A count that went down: it was started by a call.
+    // The count went down: a call started the container.
     const samples = [...(before.every((sample) => sample.restarts <= restarts) ? before : []), { atMs: nowMs, restarts }];
     this.#samples.set(key, [...samples.slice(0, 1), ...samples.slice(1).slice(-SAMPLES)]);
     return restarts - (samples[0]?.restarts ?? restarts);

@@ -22,7 +22,7 @@ test("a container is up from the first look at its start on, and alive from the 
     [0, 5],
     [2, 7],
   ]);
-  // Stopped by a call, lost with the device, made anew: it begins anew.
+  // A container that was stopped by a call, lost with the device, or made anew counts anew.
   for (const more of [{ state: "exited", stoppedByUser: true }, { state: "created" }] as const) {
     expect([look(110, more), look(111, again), look(112, again)]).toEqual([
       [0, 0],

@@ -1,13 +1,14 @@
-// How long a container has been up, by the clock that never jumps: Podman tells when it was started by the wall clock, which time sync may
-// set by years meanwhile. In memory alone: an agent that has just begun counts from its own first look, so that a version on trial is given
-// its time once more.
+// Measures how long a container has been up, by the clock that never jumps: Podman gives its start
+// by the wall clock, which time sync may set by years meanwhile. It remembers in memory alone: an
+// agent that has just begun counts from its own first look, so a version on trial is given its time
+// once more.
 
 import type { Container } from "../model/snapshot.ts";
 
 interface Life {
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
-  /** Of the first look at it, and of the first at its last start. */
+  /** The times of the first look at it, and of the first look at its last start. */
   readonly firstMs: number;
   readonly startMs: number;
 }
@@ -15,7 +16,9 @@ interface Life {
 export class UpMeter {
   readonly #lives = new Map<string, Life>();
 
-  /** Takes a look. What was stopped by a call, or went down with the device, begins anew. */
+  /**
+   * Takes a look. A container that a call stopped, or that went down with the device, counts anew.
+   */
   note(container: Container, monotonicMs: number): Pick<Container, "upMs" | "aliveMs"> {
     const { name, state, createdAtMs, startedAtMs, stoppedByUser } = container;
     const known = this.#lives.get(name);

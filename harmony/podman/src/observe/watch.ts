@@ -1,5 +1,5 @@
-// Hints that a workload may have changed, from Podman's events. The stream breaks when Podman's service ends, and some events get lost:
-// whoever relies on this lists again from time to time.
+// Gives hints that a workload may have changed, from Podman's events. The stream breaks when
+// Podman's service ends, and some events get lost, so its users list again from time to time.
 
 import { backoffMs, systemClock } from "@harmony/runtime";
 import type { Labels } from "../model/application.ts";
@@ -29,7 +29,8 @@ export async function watch(podman: Podman, labels: Labels, onChange: (name: str
         if (name !== undefined && ACTIONS.has(Action)) onChange(name);
       }
     } catch {
-      // The reason does not matter: it is tried again, and whoever needs Podman will find out and say so.
+      // The reason does not matter: the stream is opened again, and every caller that needs Podman
+      // finds the reason and reports it.
     }
     failures += 1;
     await systemClock.sleep(backoffMs(failures, { baseMs: 500, maxMs: 30_000 }), signal).catch(() => undefined);

@@ -1,4 +1,4 @@
-// Which deployments the device carries, from the labels of their containers alone.
+// Finds the deployments on the device, from the labels of their containers alone.
 
 import type { Workload } from "@harmony/core";
 import type { Podman } from "../libpod/podman.ts";

@@ -1,4 +1,4 @@
-// What is done at once about a step that Podman refused.
+// The immediate answer to a step that Podman refused.
 
 import type { Outcome } from "@harmony/core";
 import { expect, test } from "vitest";

@@ -1,8 +1,8 @@
-// What is to be done at once about a step that Podman refused, before anything else is looked at.
-// Pure, and the only place that decides it: damage is noted, for the next plan to repair; a full
-// disk is noted, or gives up its reserve; a version on trial that could not be started has that
-// written into its journal, so that the next plan goes back. What none of these answers is reported
-// as it is.
+// Decides what is done at once about a step that Podman refused, before anything else is looked at.
+// Pure, and the only place that decides it. Damage is noted, for the next plan to repair. A full
+// disk is noted, or its reserve is released. For a version on trial that could not be started, its
+// journal records the failure, so that the next plan goes back. A refusal that none of these
+// answers is reported as it is.
 
 import type { Done } from "@harmony/core";
 import { all, type Stage, type StoodBack } from "./stage.ts";
@@ -11,7 +11,7 @@ import { deploymentOfName } from "../model/names.ts";
 import type { Step, StepKind } from "../model/step.ts";
 
 export interface Failed extends Done<Step> {
-  /** When it failed: what is recorded of it counts from there. */
+  /** The time of the failure; its record counts from there. */
   readonly nowMs: number;
 }
 
@@ -26,8 +26,8 @@ const noteDamage: Stage<Failed> = {
     if (code !== "damaged") return { stoodBack: "nothing was found damaged" };
     switch (step.kind) {
       case "pull":
-        // It is a layer of a pull that the power cut: recorded as whole, of no image yet, and taken
-        // for fetched by every pull after.
+        // The damage is in a layer of a pull that the power cut ended: recorded as whole, part of
+        // no image yet, and taken for fetched by every pull after.
         return [{ kind: "noteDamage", of: { reference: step.reference }, where: "image", container: "", detail, after: null }];
       case "repairImage": {
         const { deployment, service, containers, repair } = step;
@@ -63,8 +63,8 @@ const noteFullDisk: Stage<Failed> = {
 };
 
 /**
- * On a full disk nothing new is begun, and what is needed for something to serve is tried again
- * with what was kept for it.
+ * On a full disk nothing new is begun. A step that something needs in order to serve is tried again
+ * with the reserve.
  */
 const releaseReserve: Stage<Failed> = {
   name: "release-reserve",

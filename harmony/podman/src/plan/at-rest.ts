@@ -1,4 +1,4 @@
-// When nothing is to be changed or kept up any more: has the version proved itself, and is all
+// Plans for a version with nothing left to change or keep up: has it proved itself, and is all
 // recorded and cleared away?
 
 import { canonicalJson, lookUp } from "@harmony/schema";
@@ -16,7 +16,8 @@ import type { SwapRecord } from "../model/swap-record.ts";
 import type { Target } from "../model/target.ts";
 
 /**
- * The version is good, a service has recovered, a hold has ended, a person has stopped something.
+ * Records that the version is good, a service has recovered, a hold has ended, or a person has
+ * stopped something.
  */
 export const recordProved: Stage<Situation> = {
   name: "record-proved",
@@ -31,7 +32,7 @@ export const recordProved: Stage<Situation> = {
   },
 };
 
-/** What a boot starts without the agent. */
+/** Records what a boot starts without the agent. */
 export const recordStartList: Stage<Situation> = {
   name: "record-start-list",
   purpose: "other containers are to run after a power cut than the start list says",
@@ -42,7 +43,7 @@ export const recordStartList: Stage<Situation> = {
   },
 };
 
-/** What was kept to go back to is not needed any more. */
+/** Removes the previous containers, which nothing needs any more. */
 export const discardPrevious: Stage<Situation> = {
   name: "discard-previous",
   purpose: "the version before is not needed any more",
@@ -65,8 +66,8 @@ export const discardNetwork: Stage<Situation> = {
 };
 
 /**
- * For how long the trial has to be waited for, by service; none: it is on none, or each has proved
- * itself.
+ * How long the trial has to be waited for, by service; empty: there is no trial, or each service
+ * has proved itself.
  */
 export function trialWaits(situation: Situation): { readonly service: string; readonly againInMs: number | null }[] {
   if (situation.from === null || !isOnTrial(situation.snapshot.record, situation.target)) return [];
@@ -81,8 +82,8 @@ function judgements({ target, kept, snapshot: { record } }: Situation): { readon
 }
 
 /**
- * What is recorded of a deployment at rest, if it is not yet. `proved`: the version that may be
- * called good.
+ * The new record for a deployment at rest; null: it is written already. `proved`: the version that
+ * may be called good.
  */
 function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | null): Entry | null {
   const recovered = kept.filter(({ crash }) => crash.kind === "recovered").map(({ service }) => service.name);

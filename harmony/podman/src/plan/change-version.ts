@@ -1,6 +1,6 @@
-// From what there is to the version that is to be in force: images pulled and containers made while
-// what serves still runs, then the exchange. A change is made whole or not at all, since half of
-// two versions is worse than all of the old one.
+// Changes from the present containers to the version that should be in force: images are pulled and
+// containers made while the old ones still run, then they are exchanged. A change is made whole or
+// not at all, since half of two versions is worse than all of the old one.
 
 import { createAll, pullAll } from "./make-ready.ts";
 import { portConflict } from "./port-conflict.ts";
@@ -16,8 +16,8 @@ import type { Container } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 
 /**
- * After a power cut the old version is down, and the new one may be long in coming; so it is while
- * a trial is given up for another.
+ * Starts the old version again. After a power cut it is down, and the new one may be long in
+ * coming; the same is so while a trial is given up for another.
  */
 export const reviveCurrent: Stage<Situation> = {
   name: "revive-current",
@@ -70,7 +70,7 @@ function revivals({ changing, kept, snapshot }: Situation): Step[] {
   });
 }
 
-/** A container of a service that the version does not have; it is stopped. */
+/** Stops a container of a service that the version does not have. */
 function leave(stray: Container, { from, own, swap }: Situation): Step[] {
   const { deployment, name } = stray;
   if (isPrevious(stray)) return [];

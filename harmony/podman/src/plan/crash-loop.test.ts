@@ -1,5 +1,5 @@
-// What keeps ending and has nothing older to go back to: given time between its tries, and never
-// given up.
+// A container that keeps ending and has nothing older to go back to gets time between its tries,
+// and is never given up.
 
 import { expect, test } from "vitest";
 import { testTable } from "../../test/planner-table.ts";
@@ -83,7 +83,7 @@ test("restarts are counted within the last minutes, from the first look on", () 
   const meter = new RestartMeter();
   const look = (restarts: number, afterS: number) => meter.note(container("web", v1, { restarts }), NOW_MS + afterS * 1_000);
   expect([look(7, 0), look(9, 10), look(12, 20)]).toEqual([0, 2, 5]);
-  // Started by a call, from when on Podman counts anew.
+  // A call started it, so Podman counts anew.
   expect([look(0, 30), look(1, 40), look(4, 50)]).toEqual([0, 0, 3]);
   expect([look(5, 1_000), look(6, 1_001)]).toEqual([0, 1]);
 });

@@ -1,22 +1,22 @@
-// What keeps ending, and has no older version to go back to, is given time between its tries, since
-// Podman's own restarts know none and would wear out the card. It is stopped, the journal says when
-// it is started again, and it is never given up.
+// Gives a service that keeps ending, and has no older version to go back to, time between its
+// tries, since Podman's own restarts have no pause and would wear out the card. The service is
+// stopped, the journal says when it is started again, and it is never given up.
 
 import type { Container } from "../model/snapshot.ts";
 import type { Crash } from "../model/swap-record.ts";
 
 /**
- * So many restarts of Podman's own, within some minutes (observe.ts), are more than a start that
- * waits for another's takes.
+ * So many of Podman's own restarts within some minutes (observe.ts) are more than a service needs
+ * that waits for the start of another.
  */
 export const QUICK_RESTARTS = 5;
 const BACKOFF = { baseMs: 10_000, maxMs: 300_000 };
-/** Up for so long without an end, it has recovered. */
+/** A service that has been up for so long without an end has recovered. */
 const RECOVERED_MS = 60_000;
 
 export type CrashNeed =
   | { readonly kind: "nothing" }
-  /** `crash` is to be recorded first; null: it is. */
+  /** `crash` is to be recorded first; null: it is recorded. */
   | { readonly kind: "stop"; readonly crash: Crash | null }
   | { readonly kind: "start" }
   | { readonly kind: "wait"; readonly againInMs: number }

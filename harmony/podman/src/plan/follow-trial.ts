@@ -1,6 +1,6 @@
-// What has become of the trial of a new version is written down before anything else is decided:
-// that it failed, that the device went down meanwhile, that its journal was lost. With a verdict
-// the planner plans for the last good version.
+// Records the course of a new version's trial before anything else is decided: that it failed, that
+// the device went down meanwhile, that its journal was lost. With a verdict the planner plans for
+// the last good version.
 
 import { judge, MAX_DEVICE_FAILURES } from "./gate.ts";
 import { obstaclesToStarting } from "./host-obstacle.ts";
@@ -11,7 +11,7 @@ import { serviceOfName } from "../model/names.ts";
 import type { Step } from "../model/step.ts";
 import type { Trial } from "../model/swap-record.ts";
 
-/** Makes a verdict of a start that failed for good, and counts how often the device went down. */
+/** Turns a start that failed for good into a verdict, and counts how often the device went down. */
 export const recordTrial: Stage<Wanted> = {
   name: "record-trial",
   purpose: "what became of the version on trial is written down first",
@@ -29,7 +29,7 @@ export const recordTrial: Stage<Wanted> = {
 function failedStart({ deployment, target, own, snapshot }: Wanted, trial: Trial, failure: NonNullable<Trial["failure"]>): Step[] {
   const { record, nowMs, application } = snapshot;
   const service = target.score.services.find(({ name }) => name === failure.service);
-  // What it needs went away while the old one was stopping: that may pass.
+  // Its needs went away while the old one was stopping: that may pass.
   if (service !== undefined && obstaclesToStarting({ service }, snapshot).length > 0) {
     return [journal(deployment, standBy({ ...record, trial: { ...trial, failure: null } }))];
   }
@@ -49,7 +49,7 @@ function deviceWentDown({ deployment, target, snapshot }: Wanted, trial: Trial):
   return [journal(deployment, { record: { ...record, trial: went }, why: "the device went down while the new version was tried" })];
 }
 
-/** Until it has some room, Podman says of what has ended that it runs. */
+/** Podman lists a container that has ended as running until it has some room. */
 export const makeRoomToRecord: Stage<Wanted> = {
   name: "make-room-to-record",
   purpose: "the disk is full, and Podman cannot write down that a container on trial has ended",
@@ -57,7 +57,7 @@ export const makeRoomToRecord: Stage<Wanted> = {
     stepsOr(isReserveNeeded ? [{ kind: "releaseReserve" }] : [], "Podman has room to write down what ends, or there is no reserve"),
 };
 
-/** The journal of a trial that has begun is lost: it begins anew. */
+/** The journal of a trial that has begun is lost: the trial begins anew. */
 export const recordLostTrial: Stage<Situation> = {
   name: "record-lost-trial",
   purpose: "the journal of a trial that has begun is lost, so the trial begins anew",

@@ -1,7 +1,7 @@
-// Whether a version has proved itself: healthy by its health check within its deadline, or, without
-// one, still up after some seconds and never restarted. One that may end has proved itself by
-// ending well. Failures caused by the device or by a person do not count. A container that a person
-// keeps stopped stays on probation. Times are those of the clock that never jumps.
+// Decides whether a version has proved itself: healthy by its health check within its deadline, or,
+// without one, still up after some seconds and never restarted. A service that may end has proved
+// itself by ending well. Failures caused by the device or by a person do not count. A container
+// that a person keeps stopped stays on probation. Times are those of the clock that never jumps.
 
 import { QUICK_RESTARTS } from "./crash-loop.ts";
 import type { Service } from "../score/service.ts";
@@ -18,20 +18,20 @@ const SECOND_MS = 1_000;
 const HEALTH_SLACK_MS = 5_000;
 const HEALTH_RECHECK_MS = 2_000;
 /**
- * The times of a health check that is the image's own are not known here: Podman itself calls it
- * unhealthy long before.
+ * The times of the image's own health check are not known here. Podman itself calls it unhealthy
+ * long before.
  */
 const UNKNOWN_HEALTH_MS = 600_000;
-/** A device that goes down each time a version is tried does so because of it. */
+/** A device that goes down each time a version is tried does so because of the version. */
 export const MAX_DEVICE_FAILURES = 3;
 
 export type Judgement =
   | { readonly kind: "passed" }
-  /** null: until something is heard. */
+  /** null: until the next event. */
   | { readonly kind: "pending"; readonly againInMs: number | null }
   | { readonly kind: "failed"; readonly reason: string; readonly why: string };
 
-/** `trial` null: it is on none, and is judged all the same. */
+/** `trial` null: the version is on none, and is judged all the same. */
 export function judge(
   { service, isLeft, need }: Pick<Slot, "service" | "isLeft"> & { readonly need: RestartNeed },
   container: Container,
@@ -41,7 +41,7 @@ export function judge(
   const failed = (reason: string, why: string): Judgement => ({ kind: "failed", reason, why });
   const pending = (againInMs: number | null): Judgement => ({ kind: "pending", againInMs });
   if (state === "created" || state === "broken" || isCutShort(container, trial)) return pending(null);
-  // What the new version has left as it was is as it was.
+  // The new version has left this container as it was, so its earlier state still holds.
   const lastChangeMs = Math.max(startedAtMs ?? 0, exitedAtMs ?? 0);
   if (trial !== null && isLeft && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
   // Podman itself may have stopped it for that.
@@ -51,8 +51,8 @@ export function judge(
   if (isCompleted(service, container)) return { kind: "passed" };
 
   const isChecked = service.healthcheck !== undefined || health !== "none";
-  // It may end once or twice, where another was not up yet: its health shows whether it has come to
-  // be well, and what is left as it was is not on trial.
+  // It may end once or twice while another service is not up yet: its health shows whether it has
+  // become well. A container that was left as it was is not on trial.
   const mayEnd = isChecked || isLeft;
   if (restarts > 0 && (!mayEnd || recentRestarts >= QUICK_RESTARTS)) {
     return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);
@@ -68,7 +68,7 @@ export function judge(
 }
 
 /**
- * It ended when the device did, within its trial: it is to be started again, whatever its restart
+ * It ended when the device did, within its trial: it should be started again, whatever its restart
  * policy.
  */
 export function isCutShort({ state, exitedAtMs }: Container, trial: Trial | null): boolean {
@@ -76,7 +76,7 @@ export function isCutShort({ state, exitedAtMs }: Container, trial: Trial | null
   return exitedAtMs <= Date.parse(trial.resumedAt) && exitedAtMs + SECOND_MS > Date.parse(trial.startedAt);
 }
 
-/** How long after its start a service may be before it is healthy. */
+/** How long after its start a service may take to become healthy. */
 function healthDeadlineMs(check: Service["healthcheck"]): number {
   if (check === undefined) return UNKNOWN_HEALTH_MS;
   return check.startPeriod + check.retries * (check.interval + check.timeout) + HEALTH_SLACK_MS;

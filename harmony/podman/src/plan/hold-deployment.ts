@@ -1,7 +1,7 @@
-// While a person holds a deployment, what there is of it is stopped and stays so, also over a power
-// cut, and nothing else is done for it: no pull, no swap. When the hold ends is up to whoever set
-// it. What it stopped is in the journal, since a stop of ours looks like one by hand, which some
-// restart policies respect.
+// Keeps a deployment stopped while a person holds it, also over a power cut. Nothing else is done
+// for it: no pull, no swap. The part that set the hold decides when it ends. The journal has the
+// containers that the hold stopped, since a stop of ours looks like one by hand, which some restart
+// policies respect.
 
 import type { Seen } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";

@@ -1,6 +1,6 @@
-// What of the device itself keeps a service from being made or started now, and may pass: secrets,
-// labels, device nodes and host paths that are not there. Pure; each sentence names what to do on
-// the device.
+// Finds what on the device itself keeps a service from being made or started now, and may pass:
+// secrets, labels, device nodes and host paths that are not there. Pure; each sentence names what
+// to do on the device.
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -17,7 +17,7 @@ interface Subject {
   readonly inputs: Inputs;
 }
 
-/** Keeps a container both from being made and from being started. */
+/** It keeps a container both from being made and from being started. */
 export function secretStoreObstacle(
   { service, inputs }: Subject,
   { secrets, secretStore, application }: Pick<Snapshot, "secrets" | "secretStore" | "application">,
@@ -75,7 +75,7 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
   return [...paths, ...missingDevices(service, device)];
 }
 
-/** A service that runs is left to run, and this is reported of it. */
+/** A running service is left running, and this is reported about it. */
 export function missingDevices(service: Service, { host, application: { user } }: Pick<OfDevice, "host" | "application">): Blocked[] {
   return service.devices.flatMap(({ node }): Blocked[] => {
     const fact: DeviceFact = host.devices[node] ?? { kind: "absent" };
@@ -108,8 +108,8 @@ export function missingDevices(service: Service, { host, application: { user } }
 const START_GRAIN_MS = 1_000;
 
 /**
- * Whether a node was made anew after the container was started, which then holds one that is no
- * more.
+ * Whether a node was made anew after the container was started. The container then holds a node
+ * that no longer exists.
  */
 export function hasReturnedDevice(service: Service, { state, startedAtMs }: Container, host: Snapshot["host"], nowMs: number): boolean {
   if (state !== "running" || startedAtMs === null) return false;

@@ -1,5 +1,5 @@
-// What of an image, or of the room for it, keeps a service from being started or replaced now, and
-// may pass. Pure.
+// Finds what about an image, or the room for it, keeps a service from being started or replaced
+// now, and may pass. Pure.
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -23,7 +23,7 @@ export function imageObstacle(
       `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`,
     );
   }
-  // A container that is there needs no image any more.
+  // A container that exists needs no image any more.
   if (wanted !== "neither") return [];
   const reference = imageReference(image);
   const room = imageFacts.room[reference];
@@ -33,8 +33,8 @@ export function imageObstacle(
       `the device's disk has only ${megabytes(room.freeBytes)} free, and pulling image "${image}" needs at least ${megabytes(room.neededBytes)}: free some space (\`${program} podman image prune -a\` removes images that nothing uses, \`${program} podman system df\` shows what takes it)`,
     );
   }
-  // Podman's own name for what was built or loaded on the spot: to look for it in a registry costs
-  // a minute and ends in a riddle.
+  // Podman gives this name to an image that was built or loaded on the spot: looking for it in a
+  // registry costs a minute and ends in a riddle.
   const isLocal = reference.startsWith("localhost/");
   if ((pull !== "never" && !isLocal) || images[reference] !== null) return [];
   return blocked(

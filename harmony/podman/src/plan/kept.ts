@@ -1,6 +1,6 @@
-// What decides that a container which is the wanted one is started again, stopped, resumed or left
-// as it is: its restart policy, whose stop it was, its crash loop and its trial. Pure. The stage
-// start-services makes steps of it, and the plan carries it to the report.
+// Decides whether a container that is the wanted one is started again, stopped, resumed or left as
+// it is: from its restart policy, who stopped it, its crash loop and its trial. Pure. The stage
+// start-services makes steps from it, and the plan carries it to the report.
 
 import { lookUp } from "@harmony/schema";
 import { crashNeed, type CrashNeed } from "./crash-loop.ts";
@@ -31,17 +31,16 @@ export function keep(slot: Slot, target: Target, { record, nowMs }: Snapshot): K
 }
 
 /**
- * Whether a stop that a container shows was the agent's, for a while, and so no person's wish: a
- * hold's or one before another start (`held`), or one between two tries of what keeps ending
- * (`crashes`).
+ * Whether the agent made the stop that a container shows, for a while, so that it is no person's
+ * wish: by a hold or before another start (`held`), or between two tries of a service that keeps
+ * ending (`crashes`).
  */
 export function isStopOfOurs(service: string, container: string, { held, crashes }: SwapRecord): boolean {
   return held.includes(container) || Object.hasOwn(crashes, service);
 }
 
 /**
- * Why it is neither started, stopped nor resumed now: a clause that goes on from the container's
- * name.
+ * Why it is neither started, stopped nor resumed now: a clause that continues the container's name.
  */
 export function whyLeft({ service, current, need, crash }: Kept): string {
   if (crash.kind === "wait")
@@ -64,7 +63,9 @@ export function whyLeft({ service, current, need, crash }: Kept): string {
   }
 }
 
-/** Containers of the version that have ended and are started again, by the agent or by Podman. */
+/**
+ * The containers of the version that have ended and are started again, by the agent or by Podman.
+ */
 export function startedAgain(deployment: string, { score }: Target, { containers, record, nowMs }: Snapshot): readonly string[] {
   return score.services.flatMap((service) => {
     const names = [containerName(deployment, service.name), nextName(deployment, service.name)];

@@ -1,5 +1,5 @@
-// All that can be done for a change while what serves still runs: images pulled, the network, the
-// volumes and the containers made.
+// Plans everything for a change that can be done while the old containers still run: images pulled,
+// the network, the volumes and the containers made.
 
 import { needsNetwork, volumeNames } from "../model/container-spec.ts";
 import { labelsOf } from "../model/application.ts";

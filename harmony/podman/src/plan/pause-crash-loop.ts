@@ -1,4 +1,4 @@
-// What keeps ending is stopped, after it was recorded when it is started again (crash-loop.ts).
+// Stops a service that keeps ending, after recording when it is started again (crash-loop.ts).
 
 import type { Situation } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";

@@ -1,6 +1,6 @@
 // However secrets come, change and go, Scores change and passes are cut short: no container is made
-// or started without what it was made with (the model refuses), and in the end there are exactly
-// the files and secrets that the containers have, and no others.
+// or started without its inputs (the model refuses), and in the end exactly the files and secrets
+// of the containers exist, and no others.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -61,8 +61,7 @@ test("what containers are given is there before them, and goes after them", () =
       let now = snapshot({ images: ["x:1", "x:2"] });
       for (const { score: data, db, tls, steps, isStoreLost } of turns) {
         now = underway(now, { db, tls }, data, steps);
-        // As it is when Podman's store was mended; but nobody has the values that have changed
-        // since.
+        // The store is as after a repair; but nobody has the values that have changed since.
         const held = Object.entries({ db, tls }).flatMap(([name, one]) => (one.kind === "present" ? [`app_${name}.${one.digest}`] : []));
         if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !held.includes(name)) }, data);
       }
@@ -70,7 +69,7 @@ test("what containers are given is there before them, and goes after them", () =
       const end = settle(now, last);
       const want = desired(last);
       const services = want.data?.services ?? [];
-      // Tidied up when all is well again.
+      // Leftovers are removed only when all is well again.
       if (plan(want, end).blocked.length > 0) return;
       const labels = end.containers.map(({ inputs }) => inputs).join(" ");
       expect([...(end.secrets ?? []), ...end.host.mounts].filter((name) => !labels.includes(name))).toEqual([]);

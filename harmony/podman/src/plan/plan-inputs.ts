@@ -1,6 +1,6 @@
-// The steps that give a container what the device adds to it (inputs.ts), before it is made, and
-// that take away what no container has any more. What a container was made with is read from its
-// label, so that the one to go back to keeps its own.
+// Plans the steps that give a container what the device adds to it (inputs.ts), before it is made,
+// and that remove what no container has any more. A container's label lists what it was made with,
+// so the container to go back to keeps its own.
 
 import type { Seen } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
@@ -14,7 +14,7 @@ interface Needing {
 }
 
 /**
- * Comes before what is made of secrets, so that what is lost there is seen to be missing and handed
+ * Comes before the stages that use secrets, so that lost ones are seen to be missing and handed
  * over again.
  */
 export const repairSecretStore: Stage<Seen> = {
@@ -31,9 +31,9 @@ export function repairSecretStoreSteps({ secretStore }: Snapshot): Step[] {
 }
 
 /**
- * What is not there yet. `madeWith`: the label of a container that is there, which needs what it
- * was made with; without one it is to be made, which needs all or, of a service that lacks
- * something of the device, nothing.
+ * Plans for what is missing. `madeWith`: the label of an existing container, which needs what it
+ * was made with. Without a label the container is yet to be made: it needs all inputs, or none if
+ * its service lacks something of the device.
  */
 export function provideInputs(needing: readonly (Needing & { readonly madeWith?: string | undefined })[], snapshot: Snapshot): Step[] {
   const steps = new Map<string, Step>();

@@ -1,6 +1,6 @@
-// Whatever there is, and wherever a pass is cut short: plans applied to a model world end in an
-// empty plan, with what the Score says and nothing else of its deployment, and no container of
-// another deployment is touched on the way.
+// From any state, and wherever a pass is cut short, plans applied to a model world end in an empty
+// plan, with what the Score says and nothing else of its deployment. No container of another
+// deployment is touched on the way.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -28,7 +28,7 @@ const service = (name: string) =>
     { requiredKeys: ["name", "image"] },
   );
 
-/** Each service may hold a port of three, none two of one Score the same. */
+/** Each service may hold one of three ports; no two of one Score hold the same. */
 const score = fc
   .record({
     services: fc.subarray([...NAMES], { minLength: 1 }).chain((names) => fc.tuple(...names.map(service))),
@@ -75,7 +75,7 @@ const world = fc
       return container(first, data, { ...more, deployment: "other", name: containerName("other", `${first}${index}`) });
     });
     const byName = new Map([...own, ...foreign].map((one) => [one.name, one]));
-    // Two that run cannot hold one port; the later is down then.
+    // Two running containers cannot hold one port; the later is down then.
     const held = new Set<number>();
     const containers = [...byName.values()].map((one): Container => {
       const up = one.state === "running" || one.state === "paused" || one.state === "stopping";
@@ -124,14 +124,14 @@ function settle(seen: Snapshot, want: ReturnType<typeof desired>, fates: Fates =
   throw new Error(`no end after ${MAX_PASSES} passes: ${JSON.stringify(trail)}`);
 }
 
-/** What has failed its trial has given way to what was good before it. */
+/** A version that has failed its trial has given way to the good one before it. */
 function inForce({ record }: Snapshot, want: ReturnType<typeof desired>): ReturnType<typeof desired> {
   if (record.verdict === null || record.verdict.of.scoreString !== want.scoreString || record.good === null) return want;
   const { data } = z.parse(z.object({ data: z.unknown() }), JSON.parse(record.good.scoreString));
   return desired(data);
 }
 
-/** What an end state still lacks; empty when all is well. */
+/** The faults of an end state; empty when all is well. */
 function faults(end: Snapshot, want: ReturnType<typeof desired>): string[] {
   const own = end.containers.filter(({ deployment }) => deployment === "app");
   const services = want.data?.services ?? [];
@@ -140,7 +140,8 @@ function faults(end: Snapshot, want: ReturnType<typeof desired>): string[] {
       restart.policy === "always" && !own.some((one) => one.name === containerName("app", name) && one.state === "running"),
   );
   const names = services.map(({ name }) => containerName("app", name));
-  // What a person paused, or a call stopped, has not proved itself, so that what was good is kept.
+  // A container that a person paused, or a call stopped, has not proved itself, so the good version
+  // is kept.
   const isKeptDown =
     end.record.trial !== null &&
     own.some(({ name, state: is, stoppedByUser }) => names.includes(name) && (is === "paused" || (is === "exited" && stoppedByUser)));
@@ -170,7 +171,7 @@ test("plans end in what the Score says, also when passes are cut short and the S
   );
 });
 
-/** All services are to run always: what does not stay up is at fault. */
+/** All services should always run: one that does not stay up is at fault. */
 const lasting = score.map(({ services }) => ({ services: services.map((one) => ({ ...one, pull: "missing", restart: "always" })) }));
 
 test("what was good serves at the end if the new version does not, whatever the new one does and wherever it is cut short", () => {

@@ -1,4 +1,4 @@
-// The planner's table: what there is, what is wanted, the steps between.
+// The planner's table: the present state, the wanted one, the steps between.
 
 import { expect, test } from "vitest";
 import { type Row, testTable } from "../../test/planner-table.ts";

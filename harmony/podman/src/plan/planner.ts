@@ -1,10 +1,10 @@
-// From what should be and what is to the steps between: pure, total, deterministic. The planner is
-// the lists of stages below: each stage is one decision by name, and says why when there is nothing
-// to do for it (`explain --stages`). After a crash at any step the containers' names and the
-// journal say where to go on. What runs is stopped only when its replacement is pulled and created,
-// and what is good is removed only when its replacement has proved itself. Steps of a pass are
-// applied in order until one fails; what has to wait for another pass is simply not planned in this
-// one.
+// Plans the steps from the present state to the wanted one: pure, total, deterministic. The planner
+// is the lists of stages below. Each stage is one decision by name, and says why when there is
+// nothing to do for it (`explain --stages`). After a crash at any step the containers' names and
+// the journal say where to go on. A running container is stopped only when its replacement is
+// pulled and created, and a good one is removed only when its replacement has proved itself. Steps
+// of a pass are applied in order until one fails; a step that has to wait for another pass is
+// simply not planned in this one.
 //
 // A container is started by start-services (it is the wanted one and is down: kept.ts decides), by
 // change-version (it takes over: swap.ts) or by revive-current (it served before, and its
@@ -33,16 +33,16 @@ import type { SwapRecord } from "../model/swap-record.ts";
 import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 
-/** The first with steps is done alone, before all else. */
+/** The first stage with steps acts alone, before all else. */
 const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial];
 /**
- * The first with steps is done alone, unless a version on trial is held up by it and the old one
- * can serve meanwhile.
+ * The first stage with steps acts alone, unless it holds up a version on trial and the old one can
+ * serve meanwhile.
  */
 const IMAGES: readonly Stage<Wanted>[] = [repairImage, verifyImage, pruneImages];
-/** The first with steps is done alone; then all is seen anew. */
+/** The first stage with steps acts alone; then all is observed anew. */
 const IN_ORDER: readonly Stage<Situation>[] = [recordLostTrial, discardBroken, settleNames, judgeTrial];
-/** All together are one pass. */
+/** All stages together make one pass. */
 const WORK: readonly Stage<Situation>[] = [
   provideKeptInputs,
   recordOwnStops,
@@ -52,7 +52,7 @@ const WORK: readonly Stage<Situation>[] = [
   changeVersion,
   pauseCrashLoop,
 ];
-/** All together are what is left to do when there is no work. */
+/** All stages together do what is left when there is no work. */
 const AT_REST: readonly Stage<Situation>[] = [recordProved, recordStartList, discardPrevious, discardInputs, discardNetwork];
 
 const BLOCKED_RECHECK_MS = 10_000;
@@ -71,7 +71,7 @@ function planAlone(stage: Stage<Seen>, seen: Seen, target: Target | null): Podma
   return { ...decisions(target, seen), ...first([stage], seen), blocked: [], recheckAfterMs: null };
 }
 
-/** What the report words. */
+/** The decisions that the report words. */
 function decisions(target: Target | null, { deployment, snapshot }: Seen): Pick<PodmanPlan, "target" | "startedAgain" | "unenforced"> {
   if (target === null) return { target, startedAgain: [], unenforced: [] };
   return {
@@ -99,8 +99,8 @@ function planWanted(wanted: Wanted): Planned {
 }
 
 /**
- * While something that may pass stands in the way of a version on trial, or is repaired, the old
- * version serves; null: it does not.
+ * The old version serves while something that may pass stands in the way of a version on trial, or
+ * is repaired; null: it does not.
  */
 function planMeanwhile(wanted: Wanted, isHeldUp: boolean): Planned | null {
   const { deployment, target, snapshot } = wanted;
@@ -135,7 +135,7 @@ function planVersion(situation: Situation): Planned & { readonly isHeldUp: boole
   };
 }
 
-/** Why it is not the time to record and to clear away, and when it may be; null: it is. */
+/** Why it is not yet time to record and to clear away, and when it may be; null: it is time. */
 function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly why: string; readonly againInMs: readonly number[] } | null {
   const { target, kept, blocked } = situation;
   if (work.length > 0) return { why: "there is work to do first", againInMs: [] };
@@ -151,7 +151,7 @@ function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly w
   };
 }
 
-/** When there may be news although nothing was heard. */
+/** The times at which something may be new although no event came. */
 function againInMsOf({ target, kept, blocked, snapshot: { record, nowMs } }: Situation): number[] {
   return [
     ...kept.flatMap(({ need, crash, current }) => [

@@ -1,11 +1,11 @@
-// What a crash or a power cut left half-way is put in order before anything else is decided of a
+// Puts in order what a crash or a power cut left half-way, before anything else is decided about a
 // version.
 
 import type { Situation } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
 import { discard, settle } from "./swap.ts";
 
-/** What is half removed is good for nothing. */
+/** A half removed container can only be removed. */
 export const discardBroken: Stage<Situation> = {
   name: "discard-broken",
   purpose: "a container is half removed, and good for nothing",
@@ -13,8 +13,8 @@ export const discardBroken: Stage<Situation> = {
 };
 
 /**
- * Brings names that a crash left half-way to where the exchange goes on; of two containers that
- * nobody wants one goes.
+ * Brings names that a crash left half-way to where the exchange goes on; removes one of two
+ * containers that nobody wants.
  */
 export const settleNames: Stage<Situation> = {
   name: "settle-names",

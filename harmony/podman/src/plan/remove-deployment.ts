@@ -1,4 +1,4 @@
-// A deployment that is not wanted any more goes with all that was made for it, except its volumes.
+// Removes a deployment that is no longer wanted, with all that was made for it, except its volumes.
 
 import { discardNetworks } from "./make-ready.ts";
 import { removeUnusedInputs, repairSecretStoreSteps } from "./plan-inputs.ts";

@@ -1,5 +1,4 @@
-// What is done for images before anything else, and what stands in the way of a service for the
-// sake of its image.
+// The work on images before anything else, and the obstacles that an image is to its service.
 
 import { expect, test } from "vitest";
 import { container, desired, inWords, snapshot } from "../../test/scene.ts";

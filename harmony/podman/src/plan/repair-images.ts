@@ -1,8 +1,8 @@
-// What is done for images before anything else: a damaged container or image is repaired; an image
-// whose program cannot be executed is read as a whole, once; images that nothing refers to are
+// Plans the work on images before anything else. A damaged container or image is repaired. An image
+// whose program cannot be executed is read as a whole, once. Images that nothing refers to are
 // pruned when a pull is due and the disk is short, or a container has met a full one. Pure, from
-// the facts that observe-images.ts gathers. What none of it helps is an obstacle to its service
-// alone (image-obstacle.ts).
+// the facts that observe-images.ts gathers. Damage that none of it helps is an obstacle to its
+// service alone (image-obstacle.ts).
 
 import { lookUp } from "@harmony/schema";
 import { missingBytes } from "./image-obstacle.ts";
@@ -17,19 +17,19 @@ import type { Service } from "../score/service.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 
 /**
- * What a loader or the kernel says of a program that is cut short. It can be the image's own fault
- * too.
+ * The words of a loader or the kernel about a program that is cut short. It can be the image's own
+ * fault too.
  */
 const UNEXECUTABLE = /exec format error|file too short|invalid ELF header|cannot execute binary file/i;
 /**
- * How a program ends that lacks a part of itself: not executable, not found, by SIGILL, SIGBUS or
- * SIGSEGV.
+ * The exit codes of a program that lacks a part of itself: not executable, not found, by SIGILL,
+ * SIGBUS or SIGSEGV.
  */
 const ENDS_LIKE_CUT: ReadonlySet<number> = new Set([126, 127, 132, 135, 139]);
 
 /**
- * Removes what Podman said is damaged, so that the next pass fetches and makes it again: the next
- * repair of each incident.
+ * Makes the next repair of each incident: removes what Podman called damaged, so that the next pass
+ * fetches and makes it again.
  */
 export const repairImage: Stage<Wanted> = {
   name: "repair-image",
@@ -42,8 +42,8 @@ export const repairImage: Stage<Wanted> = {
 };
 
 /**
- * Reads an image as a whole, once, after its program has failed as one does that a power cut has
- * cut short.
+ * Reads an image as a whole, once, after its program failed like one that a power cut has cut
+ * short.
  */
 export const verifyImage: Stage<Wanted> = {
   name: "verify-image",
@@ -55,7 +55,7 @@ export const verifyImage: Stage<Wanted> = {
     ),
 };
 
-/** Removes images that nothing uses, the oldest first and only as many as it takes. */
+/** Removes images that nothing uses, the oldest first and only as many as needed. */
 export const pruneImages: Stage<Wanted> = {
   name: "prune-images",
   purpose: "the disk is too short of room for an image or a container",

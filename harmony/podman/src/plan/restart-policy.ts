@@ -1,20 +1,21 @@
-// What the restart policy of a service asks for, of a container that is the wanted one. Pure.
+// Reads what the restart policy of a service asks for, about a container that is the wanted one.
+// Pure.
 
 import type { Service } from "../score/service.ts";
 import type { Container } from "../model/snapshot.ts";
 
 /**
- * Podman restarts by itself, within milliseconds, and clears up after what has ended; a container
- * that is started while 4.9 still clears up runs without its ports. What has not come back after
- * this time is ours to start. Times of exit are known in seconds.
+ * Podman restarts by itself, within milliseconds, and cleans up after containers that have ended. A
+ * container that is started while 4.9 still cleans up runs without its ports. One that has not come
+ * back after this time is ours to start. Times of exit are known in seconds.
  */
 const LEFT_TO_PODMAN_MS = 3_000;
 
 export type RestartNeed = "start" | "stop" | "resume" | "wait" | "nothing";
 
 /**
- * What the restart policy asks for, of a container that is the wanted one. `isOurStop`: a stop that
- * it shows was not a person's.
+ * The demand of the restart policy for a container that is the wanted one. `isOurStop`: no person
+ * made the stop that it shows.
  */
 export function restartNeed(
   service: Service,

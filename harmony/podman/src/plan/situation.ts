@@ -1,6 +1,6 @@
-// How things stand for one version of a deployment: what there is of each service, what is kept,
-// what changes with it, what has to leave and what stands in the way. Computed once, so that every
-// stage decides from the same.
+// The situation of one version of a deployment: the containers of each service, those that are
+// kept, those that change with it, those that have to leave and what stands in the way. It is
+// computed once, so that every stage decides from the same facts.
 
 import type { Blocked } from "@harmony/core";
 import { portConflict } from "./port-conflict.ts";
@@ -15,7 +15,7 @@ import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
 import { goodOf, type Target } from "../model/target.ts";
 
-/** What every stage knows of a deployment. */
+/** The facts about a deployment that every stage knows. */
 export interface Seen {
   readonly deployment: string;
   /** The deployment's containers. */
@@ -23,30 +23,30 @@ export interface Seen {
   readonly snapshot: Snapshot;
 }
 
-/** With the version that is to be in force. */
+/** Adds the version that should be in force. */
 export interface Wanted extends Seen {
   readonly target: Target;
 }
 
 export interface Situation extends Wanted {
-  /** What is gone back to if the version fails; null: nothing. */
+  /** The version to go back to if this one fails; null: none. */
   readonly from: Target | null;
   /** The record in which the version is on trial; null: it is on none. */
   readonly opened: SwapRecord | null;
-  /** It is on trial, which is not recorded yet. */
+  /** It is on trial, and the record does not say so yet. */
   readonly isToBegin: boolean;
   readonly swap: SwapContext;
   readonly slots: readonly Slot[];
   readonly kept: readonly Kept[];
   readonly changing: readonly Slot[];
-  /** Containers of services that the version does not have. */
+  /** The containers of services that the version does not have. */
   readonly strays: readonly Container[];
   readonly leaving: readonly Container[];
-  /** What keeps services from being started or replaced now, and may pass. */
+  /** The causes that keep services from being started or replaced now, and may pass. */
   readonly obstacles: readonly Blocked[];
-  /** Those, and what running services lack. */
+  /** The obstacles, and what running services lack. */
   readonly blocked: readonly Blocked[];
-  /** Kept, and nothing stands in their way. */
+  /** The kept ones that nothing stands in the way of. */
   readonly free: readonly Kept[];
 }
 
@@ -57,7 +57,7 @@ export function situationOf(wanted: Wanted): Situation {
   const slots = slotsOf({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
   const opened = from === null ? null : openTrial(target, from, own, snapshot);
   const isToBegin = opened !== null && opened !== record;
-  // What was made for a trial that is not recorded yet, or not any more, is started when it is.
+  // A container made for a trial that is not recorded yet, or no longer, is started when it is.
   const kept = slots
     .flatMap((slot) => keep(slot, target, snapshot))
     .filter(({ current, need }) => !(isToBegin && need === "start" && current.scoreString === target.scoreString));
@@ -92,7 +92,7 @@ export function isBlocked({ service }: Pick<Slot, "service">, blocked: readonly 
   return blocked.some(({ subject }) => subject === service.name);
 }
 
-/** It is kept to go back to. */
+/** Whether it is the previous container, kept to go back to. */
 export function isPrevious({ name }: Container): boolean {
   return name.endsWith(".old");
 }
@@ -101,14 +101,14 @@ function isThere(container: Container | undefined): container is Container {
   return container !== undefined;
 }
 
-/** What is kept to go back to is in the way only if it was started after all. */
+/** A previous container is in the way only if it was started after all. */
 function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[] {
   const names = new Set(slots.flatMap(({ names: { current, next } }) => [current, next]));
   const isOfSlot = ({ name }: Container): boolean => slots.some(({ names: { previous } }) => previous === name);
   return own.filter((one) => !names.has(one.name) && (!isPrevious(one) || (isUp(one) && !isOfSlot(one))));
 }
 
-/** What keeps a service from being started or replaced now, and may pass. */
+/** The causes that keep a service from being started or replaced now, and may pass. */
 function obstaclesOf(slot: Slot, deployment: string, snapshot: Snapshot): Blocked[] {
   const { service } = slot;
   const ofHost = [

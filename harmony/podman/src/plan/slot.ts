@@ -1,5 +1,5 @@
-// What there is of one service: the container in force (`app_web`), the one made to take over
-// (`app_web.next`), the one before it that is kept (`app_web.old`), and which of them is as the
+// The containers of one service: the current one (`app_web`), the next one, made to take over
+// (`app_web.next`), the previous one, which is kept (`app_web.old`), and which of them is as the
 // target says. A container made from another Score string still fits if both Scores derive the same
 // container.
 
@@ -16,12 +16,12 @@ export interface Slot {
   readonly service: Service;
   readonly spec: ContainerSpec;
   readonly inputs: Inputs;
-  /** The containers' names, whether or not there are any. */
+  /** The containers' names, whether or not they exist. */
   readonly names: { readonly current: string; readonly next: string; readonly previous: string };
   readonly current: Container | undefined;
   readonly next: Container | undefined;
   readonly previous: Container | undefined;
-  /** Which of them is as the target says; the first of several. */
+  /** The first of them that is as the target says. */
   readonly wanted: "current" | "previous" | "next" | "neither";
   /** `previous` is as the good version says, and `current` is not. */
   readonly isGoodKept: boolean;
@@ -32,7 +32,7 @@ export interface Slot {
   readonly isLeft: boolean;
 }
 
-/** `good`: what would be gone back to. */
+/** `good`: the version to go back to. */
 export function slotsOf(options: {
   readonly deployment: string;
   readonly target: Target;
@@ -51,8 +51,8 @@ export function slotsOf(options: {
     };
     const [current, next, previous] = [named(names.current), named(names.next), named(names.previous)];
     const inputs = inputsOf(service, context);
-    // What is missing now may have been there when it was made: that is no reason to touch it. What
-    // is gone back to keeps its own.
+    // An input that is missing now may have been there when the container was made: that is no
+    // reason to touch it. A container to go back to keeps its own.
     const isInputsKnown = target.kind === "desired" && inputs.missing.length === 0;
     const isGood = (container: Container | undefined): boolean =>
       good !== null && container !== undefined && isMadeAs(good, service.name, container, context);
@@ -75,7 +75,7 @@ export function slotsOf(options: {
   });
 }
 
-/** Its label names that Score, or another that derives the same container. */
+/** Whether its label names that Score, or another that derives the same container. */
 function isMadeAs({ score, scoreString }: Target, serviceName: string, container: Container, context: SpecContext): boolean {
   const service = score.services.find(({ name }) => name === serviceName);
   if (service === undefined) return false;

@@ -1,5 +1,5 @@
 // A stage is one decision of the planner, by name: a small pure function that gives steps, or says
-// why there is nothing to do for it. The lists in planner.ts say in which order stages are asked.
+// why there is nothing to do for it. The lists in planner.ts give the order of the stages.
 
 import type { StageReport } from "@harmony/core";
 import type { Step } from "../model/step.ts";
@@ -7,7 +7,7 @@ import type { Step } from "../model/step.ts";
 export interface Stage<Context> {
   /** Kebab-case; `explain --stages` prints it. */
   readonly name: string;
-  /** What it is for, as a clause that goes on from its name. */
+  /** The purpose, as a clause that continues the name. */
   readonly purpose: string;
   plan(context: Context): readonly Step[] | StoodBack;
 }
@@ -22,7 +22,7 @@ export interface Staged {
   readonly stages: readonly StageReport[];
 }
 
-/** The first stage that has steps; those after it are not asked. */
+/** Asks stages until the first that has steps, and none after it. */
 export function first<Context>(stages: readonly Stage<Context>[], context: Context): Staged {
   const asked: StageReport[] = [];
   for (const stage of stages) {
@@ -33,7 +33,7 @@ export function first<Context>(stages: readonly Stage<Context>[], context: Conte
   return { steps: [], stages: asked };
 }
 
-/** The steps of all stages, in their order. */
+/** Asks all stages, and gives their steps in order. */
 export function all<Context>(stages: readonly Stage<Context>[], context: Context): Staged {
   const asked = stages.map((stage) => ask(stage, context));
   return { steps: asked.flatMap(({ steps }) => steps), stages: asked.map(({ report }) => report) };
@@ -44,7 +44,7 @@ export function none(stages: readonly { readonly name: string }[], why: string):
   return { steps: [], stages: stages.map(({ name }) => ({ name, outcome: "stoodBack", why })) };
 }
 
-/** The steps, or if there are none why. */
+/** The steps, or the reason if there are none. */
 export function stepsOr(steps: readonly Step[], stoodBack: string): readonly Step[] | StoodBack {
   return steps.length > 0 ? steps : { stoodBack };
 }

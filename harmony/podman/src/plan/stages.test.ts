@@ -97,7 +97,7 @@ test.each(rows)("$what", ({ want, have, acted }) => {
   const { steps, stages } = plan(desired(want), snapshot(have));
   expect(stages.flatMap(({ name, outcome }) => (outcome === "acted" ? [name] : []))).toEqual(acted);
   expect(steps.length > 0).toBe(acted.length > 0);
-  // Each is asked once, and says why.
+  // Each stage is asked once, and says why.
   expect(new Set(stages.map(({ name }) => name)).size).toBe(stages.length);
   expect(stages.filter(({ why }) => why === "")).toEqual([]);
 });

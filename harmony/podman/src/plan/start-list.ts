@@ -1,12 +1,15 @@
-// Which containers of a deployment are to run after a power cut. Pure; store/start-list.ts keeps
-// them.
+// Decides which containers of a deployment should run after a power cut. Pure; store/start-list.ts
+// keeps them.
 
 import { isStopOfOurs, type Kept } from "./kept.ts";
 import { restartNeed } from "./restart-policy.ts";
 import { isCompleted } from "../model/container-state.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
 
-/** Leaves out what a person stopped and its restart policy keeps down, and what is to run once. */
+/**
+ * Leaves out containers that a person stopped and whose restart policy keeps them down, and those
+ * that run only once.
+ */
 export function startListOf(kept: readonly Pick<Kept, "service" | "current">[], record: SwapRecord): string[] {
   return kept
     .filter(({ service, current }) => {

@@ -1,5 +1,5 @@
-// What keeps up the containers that are as the version says. Whether one is started, stopped or
-// resumed is decided in kept.ts; here it becomes steps, with what such a container needs to start.
+// Keeps up the containers that are as the version says. kept.ts decides whether one is started,
+// stopped or resumed; here that becomes steps, with what such a container needs to start.
 
 import { hasReturnedDevice } from "./host-obstacle.ts";
 import { type Kept, whyLeft } from "./kept.ts";
@@ -11,14 +11,17 @@ import { isOnTrial, journal } from "./trial.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 
-/** Files and secrets that a container was made with, and that are gone since. */
+/** Provides the files and secrets that a container was made with and that are gone since. */
 export const provideKeptInputs: Stage<Situation> = {
   name: "provide-inputs",
   purpose: "files or secrets of a container are not there",
   plan: (situation) => stepsOr(inputsOfKept(situation), "the files and secrets of the containers that stay are there"),
 };
 
-/** Otherwise, cut short between the stop and the start, the stop would be taken for a person's. */
+/**
+ * Without the record, a pass that is cut short between the stop and the start would leave a stop
+ * that looks like a person's.
+ */
 export const recordOwnStops: Stage<Situation> = {
   name: "record-own-stops",
   purpose: "a container is stopped to be started again, and the journal says whose stop that is",
@@ -34,7 +37,8 @@ export const recordOwnStops: Stage<Situation> = {
 };
 
 /**
- * Starts what is down and is to run, and stops or resumes what its restart policy does not want so.
+ * Starts containers that are down and should run, and stops or resumes those whose state the
+ * restart policy does not want.
  */
 export const startServices: Stage<Situation> = {
   name: "start-services",
@@ -66,8 +70,8 @@ function stepsFor(slot: Kept, trial: Trial, snapshot: Snapshot): Step[] {
 }
 
 /**
- * It runs, and cannot do its work before its next start. What is never started again by anyone is
- * left alone.
+ * It runs, and cannot do its work before its next start. A container that nobody ever starts again
+ * is left alone.
  */
 function isToStartAgain({ service, current }: Pick<Kept, "service" | "current">, { host, nowMs }: Snapshot): boolean {
   return (current.hasLostNetwork && service.restart.policy !== "no") || hasReturnedDevice(service, current, host, nowMs);

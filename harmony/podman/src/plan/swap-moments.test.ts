@@ -1,4 +1,4 @@
-// The planner holds the list of moments: each step that it plans is in it, in its order, and
+// The planner holds the list of moments: the list has each step that it plans, in its order, and
 // nothing else.
 
 import { expect, test } from "vitest";

@@ -1,8 +1,8 @@
-// Every moment at which a swap of a deployment with one service can be cut short, in order, each
-// before the step that it names: for whoever wants to end an agent at each of them. A step that
-// goes to Podman is known by its request, seen from outside by a proxy before Podman's socket; one
-// that goes to the journal by what the file says when it is done. That none is left out is held by
-// the planner.
+// Lists every moment at which a swap of a deployment with one service can be cut short, in order,
+// each before the step that it names: for a test that ends an agent at each of them. A step on
+// Podman is known by its request, seen from outside by a proxy before Podman's socket; a step on
+// the journal by the text of the file when it is done. The planner's test holds that none is left
+// out.
 
 import { containerName, nextName, oldName } from "../model/names.ts";
 import type { StepKind } from "../model/step.ts";
@@ -18,7 +18,7 @@ export interface SwapMoment {
   readonly request: { readonly method: "POST" | "DELETE"; readonly path: string } | null;
 }
 
-/** From a running version to one that proves itself, whose image is on the device. */
+/** The moments from a running version to one that proves itself, whose image is on the device. */
 export function swapMoments(deployment: string, service: string): readonly SwapMoment[] {
   const { final, next, old } = namesOf(deployment, service);
   return [
@@ -33,7 +33,7 @@ export function swapMoments(deployment: string, service: string): readonly SwapM
   ];
 }
 
-/** From when a new version has failed its trial to the old one serving again. */
+/** The moments from a failed trial of a new version until the old one serves again. */
 export function rollBackMoments(deployment: string, service: string): readonly SwapMoment[] {
   const { final, old } = namesOf(deployment, service);
   return [

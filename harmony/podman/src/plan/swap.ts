@@ -1,7 +1,7 @@
-// How one service's container takes over from another, and how it goes back. The old one is stopped
-// only when the new one exists, and what is good is kept under its `.old` name until the new one
-// has proved itself. After a crash between any two steps the names say where to go on: `settle`
-// brings names that a crash left half-way to where the rest of the planner begins.
+// Plans how one service's container takes over from another, and how it goes back. The old one is
+// stopped only when the new one exists, and the good one is kept under its `.old` name until the
+// new one has proved itself. After a crash between any two steps the names say where to go on:
+// `settle` brings names that a crash left half-way to where the rest of the planner begins.
 
 import { portConflict } from "./port-conflict.ts";
 import { serviceOfName } from "../model/names.ts";
@@ -20,14 +20,14 @@ const DEFAULT_STOP_TIMEOUT_SECONDS = 300;
 export const PORT_RELEASE_MS = 5_000;
 
 /**
- * What there is to go back to, and where a failure is recorded; null: nothing, what goes is
- * removed.
+ * The version to go back to, and the record for a failure; null: none, and the replaced containers
+ * are removed.
  */
 export type Trial = { readonly deployment: string; readonly record: SwapRecord } | null;
 
 export interface SwapContext {
   readonly trial: Trial;
-  /** The old version serves until the next try: the new one is kept for it. */
+  /** The old version serves until the next try: the next container is kept for it. */
   readonly keepsNext: boolean;
 }
 
@@ -36,20 +36,21 @@ export function settle(slot: Slot, { trial }: SwapContext): Step[] {
   const takeOver = (container: Container, to = names.current): Step => rename(slot, container.name, to);
   if (next === undefined) {
     if (previous === undefined || wanted === "current" || wanted === "next") return [];
-    // What is wanted again is not what is gone back to: it takes over like any other.
+    // The Score asks for the previous container again, as a change and not as the way back: it
+    // takes over like any other.
     if (wanted === "previous" && trial !== null) return [takeOver(previous, current === undefined ? names.current : names.next)];
     return wanted === "neither" && current === undefined ? [takeOver(previous)] : [];
   }
   if (wanted === "previous") return trial === null ? [] : discard(next);
   if (current === undefined) return wanted === "next" || isUp(next) || previous === undefined ? [takeOver(next)] : discard(next);
   if (wanted !== "neither") return [];
-  // The one that serves stays until a third is there.
+  // The serving container stays until a third exists.
   return isUp(next) && !isUp(current) ? [...retire(slot, current, trial), takeOver(next)] : discard(next);
 }
 
 /**
- * A slot that is not as the target says: its container is stopped, the wanted one started. Names
- * are put right after all are up.
+ * Exchanges the containers of a slot that is not as the target says: its container is stopped, the
+ * wanted one started. Names are put right after all are up.
  */
 export function exchange(slot: Slot, context: SwapContext): { readonly stop: Step[]; readonly start: Step[]; readonly names: Step[] } {
   const { service, current, next, previous, wanted, names } = slot;
@@ -61,7 +62,7 @@ export function exchange(slot: Slot, context: SwapContext): { readonly stop: Ste
   };
   const stopNext = next === undefined ? [] : stop(next);
   if (wanted === "current" && current !== undefined) {
-    // The Score went back. What was stopped while a replacement stood beside it was stopped by us.
+    // The Score went back. We stopped this container while a replacement stood beside it.
     return {
       stop: [...stopNext, ...(previous === undefined ? [] : stop(previous))],
       start: run(names.current, current),
@@ -82,8 +83,8 @@ export function exchange(slot: Slot, context: SwapContext): { readonly stop: Ste
         names: [...discardNext, rename(slot, current.name, names.next), takeOver],
       };
     }
-    // Before the old one is started: on a full disk Podman could not clear up after what has ended,
-    // which holds its port until it is removed.
+    // The removal comes before the start of the old one: on a full disk Podman could not clean up
+    // after the ended container, which holds its port until it is removed.
     return { stop: [...stopNext, ...discard(current)], start: running, names: [...discardNext, takeOver] };
   }
   if (current === undefined) return { stop: [], start: [start(names.current, 0)], names: [] };
@@ -94,7 +95,7 @@ export function exchange(slot: Slot, context: SwapContext): { readonly stop: Ste
   };
 }
 
-/** Frees the name of one that is stopped, and keeps what is gone back to. */
+/** Frees the name of a stopped container, and keeps the one to go back to. */
 export function retire(
   { previous, names, isGoodKept }: Pick<Slot, "previous" | "isGoodKept"> & { readonly names: Pick<Slot["names"], "previous"> },
   current: Container,
@@ -107,10 +108,13 @@ export function retire(
   ];
 }
 
-/** All that changes together. `retiring`: containers of services that the target does not have. */
+/**
+ * Exchanges all that changes together. `retiring`: containers of services that the target does not
+ * have.
+ */
 export function exchangeAll(slots: readonly Slot[], retiring: readonly Container[], context: SwapContext): Step[] {
   const exchanges = slots.map((slot) => ({ slot, ...exchange(slot, context) }));
-  // One service may take over the port of another, so that those are stopped before any is started.
+  // One service may take over the port of another, so those are stopped before any is started.
   const isEarly = ({ slot }: { readonly slot: Slot }): boolean => {
     const leaving = [slot.current, slot.next, slot.previous].filter((one) => one !== undefined && isUp(one));
     return leaving.some(

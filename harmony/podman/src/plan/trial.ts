@@ -1,6 +1,6 @@
-// A new version is on trial until it has proved itself, if there is something to go back to. What
-// the journal says of it at each turn: that it begins, that it stands by, that it failed and why.
-// Pure; stages decide when it is said (follow-trial.ts), steps write it.
+// A new version is on trial until it has proved itself, if there is a version to go back to. This
+// file makes the journal's record of it at each turn: that it begins, that it stands by, that it
+// failed and why. Pure; stages decide when (follow-trial.ts), steps write it.
 
 import type { Application } from "../model/application.ts";
 import type { Outcome } from "@harmony/core";
@@ -21,7 +21,8 @@ export function journal(deployment: string, { record, why }: Entry): Step {
 }
 
 /**
- * What is gone back to if the target fails; null: nothing is known to be good, or the target is it.
+ * The version to go back to if the target fails; null: none is known to be good, or the target is
+ * it.
  */
 export function wayBack(target: Target, own: readonly Container[], record: SwapRecord): Target | null {
   if (target.kind !== "desired") return null;
@@ -34,7 +35,7 @@ export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVers
 }
 
 /**
- * The record in which the target is on trial and tried; the one there is if that says so already.
+ * The record in which the target is on trial and tried; the present one if that says so already.
  */
 export function openTrial(target: Target, from: Target, own: readonly Container[], snapshot: Snapshot): SwapRecord {
   const { record, device, nowMs } = snapshot;
@@ -43,7 +44,7 @@ export function openTrial(target: Target, from: Target, own: readonly Container[
   if (trial !== null && isOnTrial(record, target))
     return trial.isAside ? { ...record, trial: { ...trial, isAside: false, bootId } } : record;
   const to = versionOf(target);
-  // A trial whose journal was lost began when what is there of it was made.
+  // A trial whose journal was lost counts from the time when its last container was made.
   const made = own.filter(({ scoreString }) => scoreString === target.scoreString).map(({ createdAtMs }) => createdAtMs);
   const startedAt = new Date(made.length === 0 ? nowMs : Math.max(...made)).toISOString();
   return {
@@ -81,7 +82,7 @@ export function markBad(options: {
   return { record: { ...record, trial: null, verdict }, why: "the new version has failed" };
 }
 
-/** What a failed start says of the trial; null: nothing. */
+/** The record of a failed start during the trial; null: it says nothing about the trial. */
 export function recordFailure(record: SwapRecord, outcome: Outcome, nowMs: number): SwapRecord | null {
   const { trial } = record;
   // Damage is repaired before the next try.
@@ -96,8 +97,8 @@ export function recordFailure(record: SwapRecord, outcome: Outcome, nowMs: numbe
 }
 
 /**
- * Where the journal is lost, or the deployment is older than its journal: what else runs well was
- * good.
+ * Where the journal is lost, or the deployment is older than its journal, another version that runs
+ * well counts as good.
  */
 function goodOfLabels({ scoreString }: Target, own: readonly Container[]): Target | null {
   const others = own.filter((container) => container.scoreString !== scoreString);

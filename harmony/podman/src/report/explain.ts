@@ -1,4 +1,4 @@
-// Why a deployment is as it is, in words: what was seen of it, and the steps that the planner would
+// Words why a deployment is as it is: what was seen of it, and the steps that the planner would
 // have taken. Pure.
 
 import type { Desired, Explanation } from "@harmony/core";

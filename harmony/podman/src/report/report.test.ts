@@ -1,5 +1,5 @@
-// The report's sentences, for what cannot be brought about on demand in a real Podman or is quicker
-// shown here.
+// The report's sentences, for states that cannot be brought about on demand in a real Podman or are
+// quicker shown here.
 
 import type { Hold } from "@harmony/core";
 import { expect, test } from "vitest";

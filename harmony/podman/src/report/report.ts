@@ -1,5 +1,5 @@
-// Words what was seen, planned, done and is being done, and decides nothing: which version is to be
-// in force, what is started again and which limits nobody enforces is the plan's. Pure. The
+// Words what was seen, planned, done and is being done, and decides nothing: the plan says which
+// version should be in force, what is started again and which limits nobody enforces. Pure. The
 // sentences are read in the status, on the command line and in the device's journal alike.
 
 import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@harmony/core";
@@ -49,7 +49,7 @@ export function report(input: ReportInput): WorkloadReport {
     ...wording,
     runningRevision: isReached && target !== null && up.length > 0 ? target.revision : (up.at(0)?.revision ?? null),
     services: services.map(({ service }) => service),
-    // What was tried and failed is tried again with back-off, which is for the caller to know.
+    // A failed step is tried again with back-off, which the caller knows.
     recheckAfterMs: trouble !== undefined || rechecks.length === 0 ? null : Math.min(...rechecks),
     settled: isReached && plan.recheckAfterMs === null,
   };
@@ -60,7 +60,8 @@ function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Out
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
   if (doing !== null) {
-    // What is stopped and started again for its network is shown as that, not as one more start.
+    // A container that is stopped and started again for its network is shown as that, not as one
+    // more start.
     const lost = doing.step.kind === "journal" && doing.step.why === "its network has ended" ? services.find(hasLostNetwork) : undefined;
     return lost?.wording ?? whileDoing(doing, desired.data === null);
   }
@@ -182,7 +183,7 @@ function whenRemoved({ volumes, application }: Snapshot): Wording {
   return { phase: "Removing", reason: "Removed", message: `removed${kept}` };
 }
 
-/** What still serves while something stands in the way of the new version. */
+/** The versions that still serve while something stands in the way of the new one. */
 function meanwhile(desired: Desired<PodmanV0>, snapshot: Snapshot): string {
   const images = snapshot.containers
     .filter(

@@ -1,6 +1,6 @@
-// What the fields of a service say against each other, each right for itself: ports on the host's
-// network, two mounts of one path, a capability that the host's network makes void, a variable that
-// the agent sets.
+// Refuses fields of a service that contradict each other, each right for itself: ports on the
+// host's network, two mounts of one path, a capability that the host's network makes void, a
+// variable that the agent sets.
 
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
@@ -39,7 +39,7 @@ function refuseIn(service: Service, ours: readonly string[], refuse: (path: (str
   }
 }
 
-/** Where a secret is found in the container. */
+/** The path of a secret in the container. */
 export function secretPath({ name, path }: Service["secrets"][number]): string {
   return path ?? `/run/secrets/${name}`;
 }

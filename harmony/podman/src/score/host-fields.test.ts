@@ -1,4 +1,5 @@
-// What a service takes of the device, as it is written: how each is read, and what a wrong or impossible one gets.
+// The fields by which a service uses the device: how each is read, and the answer to a wrong or
+// impossible one.
 
 import { formatIssues } from "@harmony/core";
 import { describe, expect, test } from "vitest";

@@ -1,12 +1,13 @@
-// The little languages of what a service takes of the device itself: host paths, device nodes, files, capabilities, logging. Each is a
-// schema that takes what a person writes. Whether the device allows it is policy.ts's to say; what no rootless container can have is
-// refused here, so that it is told before anything is pushed.
+// The little languages of what a service uses of the device itself: host paths, device nodes,
+// files, capabilities, logging. Each is a schema for the text that a person writes. policy.ts
+// decides whether the device allows it. Values that no rootless container can have are refused
+// here, so that a person learns it before anything is pushed.
 
 import * as z from "zod/mini";
 import { form, Size } from "./score-values.ts";
 
 export type VolumeMount = {
-  /** In the container. */
+  /** The path in the container. */
   readonly path: string;
   readonly readOnly: boolean;
 } & ({ readonly kind: "volume"; readonly name: string } | { readonly kind: "hostPath"; readonly source: string });
@@ -35,16 +36,19 @@ export const Volume = z.pipe(
   }),
 );
 
-/** So that a text compares with a policy's glob as the file system would read it; links are looked at on the device. */
+/**
+ * The path is plain, so that a text compares with a policy's glob as the file system would read it;
+ * links are looked at on the device.
+ */
 function pathProblem(path: string): string | null {
   const isPlain = path === "/" || path.split("/").every((part, index) => (index === 0 ? part === "" : !["", ".", ".."].includes(part)));
   return isPlain ? null : "expected a plain path: without .., . or doubled or trailing /";
 }
 
 export interface DeviceMount {
-  /** On the device, usually a link that udev keeps. */
+  /** The path on the device, usually a link that udev keeps. */
   readonly node: string;
-  /** In the container. */
+  /** The path in the container. */
   readonly path: string;
 }
 
@@ -97,7 +101,7 @@ const INSTEAD = "run that program on the device itself, as a systemd service";
 
 export const REAL_TIME: string = `rootless Podman cannot give real-time priority: ${INSTEAD}, where CPUSchedulingPolicy= gives it`;
 
-/** What counts in the first user namespace only, which no rootless container is in. */
+/** Capabilities that count in the first user namespace only, which no rootless container is in. */
 const IMPOSSIBLE: Readonly<Record<string, string>> = {
   ALL: "is every right there is: name the ones that are needed",
   SYS_NICE: REAL_TIME,
@@ -109,7 +113,7 @@ const IMPOSSIBLE: Readonly<Record<string, string>> = {
   MKNOD: "rootless Podman cannot let a container make device nodes: name them in devices",
 };
 
-/** Of the host's network, which belongs to the first user namespace. */
+/** Capabilities over the host's network, which belongs to the first user namespace. */
 export const IMPOSSIBLE_ON_HOST_NETWORK: Readonly<Record<string, string>> = {
   NET_RAW: `rootless Podman cannot give raw Ethernet on the device's network: ${INSTEAD}, with AmbientCapabilities=CAP_NET_RAW`,
   NET_ADMIN: "rootless Podman cannot let a container change the device's network: configure it on the device",
@@ -145,7 +149,7 @@ export const LOG_FILE_BYTES: number = 10 * 2 ** 20;
 export const Logging = z.pipe(
   z.strictObject({ driver: z.optional(z.enum(["journald", "k8s-file", "json-file", "none"])), maxSize: z.optional(Size) }),
   z.transform(({ driver, maxSize }, context): LogConfig => {
-    // json-file is Docker's name for what Podman writes as k8s-file.
+    // json-file is Docker's name for the format that Podman calls k8s-file.
     const kind = driver === "json-file" || (driver === undefined && maxSize !== undefined) ? "k8s-file" : (driver ?? "journald");
     if (kind === "k8s-file") return { driver: kind, maxSize: maxSize ?? LOG_FILE_BYTES };
     if (maxSize === undefined) return { driver: kind, maxSize: null };

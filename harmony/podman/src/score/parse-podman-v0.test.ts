@@ -1,4 +1,5 @@
-// What bad input gets: for each field the path and a sentence that says what was expected or what to write instead.
+// The answer to bad input: for each field the path and a sentence that says what was expected or
+// what to write instead.
 
 import { formatIssues } from "@harmony/core";
 import { describe, expect, test } from "vitest";

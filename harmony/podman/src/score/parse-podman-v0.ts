@@ -1,6 +1,6 @@
-// The border of PodmanV0: the schema, and before it the fields that people are likely to write and
-// that are spelt otherwise here, are refused, or are known and not yet supported. Each says what to
-// write instead.
+// The border of PodmanV0: the schema, and before it a check for fields that people are likely to
+// write. Fields that are spelt otherwise here, are refused, or are known and not yet supported each
+// get a sentence that says what to write instead.
 
 import type { Issue, Parsed } from "@harmony/core";
 import { parse } from "@harmony/schema";

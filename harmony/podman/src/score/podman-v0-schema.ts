@@ -1,13 +1,14 @@
-// PodmanV0, the document: containers of one deployment on one device. Its words are Compose's in camelCase. Nothing is dropped in
-// silence: a field that is not known, or is spelt as Compose or Kubernetes would, is refused (refused-fields.ts). The JSON Schema
-// for editors is made from this schema's input side.
+// PodmanV0, the document: containers of one deployment on one device. Its words are Compose's in
+// camelCase. Nothing is dropped in silence: a field that is not known, or is spelt as Compose or
+// Kubernetes would, is refused (refused-fields.ts). The JSON Schema for editors is made from this
+// schema's input side.
 
 import * as z from "zod/mini";
 import { refuseContradictions } from "./contradictions.ts";
 import type { ScoreWords } from "./score-words.ts";
 import { type Service, serviceSchema } from "./service.ts";
 
-/** With the application's own words in what it says. */
+/** Its sentences use the application's own words. */
 export function podmanV0Schema(words: ScoreWords) {
   const services = z.array(serviceSchema(words));
   return z.strictObject({
@@ -16,7 +17,7 @@ export function podmanV0Schema(words: ScoreWords) {
 }
 export type PodmanV0 = z.output<ReturnType<typeof podmanV0Schema>>;
 
-/** One name, or one port of the host, twice in one Score. */
+/** Refuses a name, or a port of the host, that one Score has twice. */
 function refuseDoubles(context: z.core.ParsePayload<Service[]>): void {
   const names = new Map<string, string>();
   const ports = new Map<string, string>();

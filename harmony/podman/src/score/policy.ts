@@ -1,21 +1,25 @@
-// What a device lets a Score take of it: closed unless its own configuration opens it, so that whoever may push to a repository may not
-// thereby read the device's disk or seize its ports. Pure, by the text of what the Score names; where links lead is looked at on the
-// device (host-obstacle.ts).
+// Decides what a device lets a Score use. The policy is closed unless the device's own
+// configuration opens it, so that a person who may push to a repository may not thereby read the
+// device's disk or seize its ports. Pure, by the text of the Score; where links lead is looked at
+// on the device (host-obstacle.ts).
 
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 
 export interface Policy {
-  /** Globs: `*` within one name, `**` over several. What lies below a match is allowed too; `:ro` at the end allows reading alone. */
+  /**
+   * Globs: `*` within one name, `**` over several. Paths below a match are allowed too; `:ro` at
+   * the end allows reading alone.
+   */
   readonly hostPaths: readonly string[];
-  /** Globs of what may be named, which is the link where there is one. */
+  /** Globs of the names in a Score: the link where there is one. */
   readonly devices: readonly string[];
   readonly hostNetwork: boolean;
   readonly capabilities: readonly string[];
-  /** The file to put the missing line into. */
+  /** The file for the missing line. */
   readonly file: string;
 }
 
-/** What Podman gives every container. */
+/** The capabilities that Podman gives every container. */
 const USUAL_CAPABILITIES: ReadonlySet<string> = new Set(
   "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split(" "),
 );
@@ -26,7 +30,10 @@ interface Want {
   readonly entry: string;
 }
 
-/** What of it the policy does not allow, with the lines that would; null: all is allowed. `program`: the unit that reads the policy. */
+/**
+ * The parts of the Score that the policy does not allow, with the lines that would; null: all is
+ * allowed. `program`: the unit that reads the policy.
+ */
 export function denied(policy: Policy, score: PodmanV0, program: string): string | null {
   const wants = score.services.flatMap((service) =>
     wantsOf(policy, service).map((want) => ({ ...want, what: `service "${service.name}" ${want.what}` })),

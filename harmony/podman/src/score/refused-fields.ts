@@ -1,5 +1,6 @@
-// Fields that PodmanV0 does not take and that people will write: spellings of Compose and Kubernetes, what is refused for good, and
-// what is known and comes later. A field that is in none of these tables is simply not known (parse-podman-v0.ts).
+// Fields that PodmanV0 does not take and that people will write: spellings of Compose and
+// Kubernetes, fields that are refused for good, and fields that are known and come later. A field
+// that is in none of these tables is simply not known (parse-podman-v0.ts).
 
 import type { Issue } from "@harmony/core";
 import { REAL_TIME } from "./host-values.ts";

@@ -1,6 +1,7 @@
-// The little languages inside a Score: ports, volumes, sizes, durations, command lines, signals. Each is a schema that takes the
-// text that a person writes and gives what the rest of the package works with. Errors show the form and an example. Those of what a
-// service takes of the device are in host-values.ts.
+// The little languages inside a Score: ports, volumes, sizes, durations, command lines, signals.
+// Each is a schema that takes the text that a person writes and gives the value that the rest of
+// the package works with. Errors show the form and an example. host-values.ts has those for what a
+// service uses of the device.
 
 import { constants } from "node:os";
 import * as z from "zod/mini";
@@ -114,7 +115,7 @@ function splitWords(line: string): string[] | null {
 
 export interface Restart {
   readonly policy: "always" | "unless-stopped" | "on-failure" | "no";
-  /** With on-failure; 0: without end. */
+  /** The number of tries for on-failure; 0: without end. */
   readonly retries: number;
 }
 

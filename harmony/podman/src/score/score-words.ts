@@ -1,13 +1,16 @@
-// The application's own words as far as a Score meets them.
+// The application's own words that a Score meets.
 
 export interface ScoreWords {
-  /** Before the variables that every container is given: `EXAMPLE` gives it EXAMPLE_DEVICE_ID. */
+  /**
+   * The prefix of the variables that every container is given: `EXAMPLE` gives it
+   * EXAMPLE_DEVICE_ID.
+   */
   readonly environmentPrefix: string;
-  /** Where a person puts the secrets of a device, one a file. */
+  /** The folder in which a person puts the secrets of a device, one a file. */
   readonly secretsFolder: string;
 }
 
-/** Variables that every container is given, and no Score may set. */
+/** The variables that every container is given, and no Score may set. */
 export function ownVariables(
   { environmentPrefix }: Pick<ScoreWords, "environmentPrefix">,
   { deviceId, deployment, service }: { readonly deviceId: string; readonly deployment: string; readonly service: string },

@@ -1,5 +1,6 @@
-// Which containers are to run after a power cut, for a unit that starts them without the agent and
-// without a network: a file a deployment, a name a line. Rewritten after each successful change.
+// Keeps the list of containers that should run after a power cut, for a unit that starts them
+// without the agent and without a network: a file a deployment, a name a line. It is rewritten
+// after each successful change.
 
 import { join } from "node:path";
 import { readDurably } from "@harmony/runtime";

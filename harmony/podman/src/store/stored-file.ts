@@ -1,18 +1,18 @@
-// A file of ours on the device. What cannot be read or written is a StorageError; what cannot be
-// parsed is kept aside and counts as absent.
+// A file of ours on the device. A file that cannot be read or written is a StorageError; one that
+// cannot be parsed is kept aside and counts as absent.
 
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type DurableRead, syncFolder, writeFileDurably } from "@harmony/runtime";
 
-/** A file of ours that the file system does not give or take. */
+/** The file system does not give or take a file of ours. */
 export class StorageError extends Error {
   override name = "StorageError";
 }
 
 export interface StorageOptions {
   readonly folder: string;
-  /** Told once of each file that cannot be parsed and is kept aside. */
+  /** Called once for each file that cannot be parsed and is kept aside. */
   readonly onCorrupt: (told: { readonly file: string; readonly why: string; readonly keptAs: string }) => void;
 }
 

@@ -1,7 +1,7 @@
-// Where the device keeps its record of each deployment (model/swap-record.ts): one file a
-// deployment, on disk before the step that relies on it. A reserve lies beside them, so that a
-// version that fills the disk can be gone back from. Without a file (lost, or corrupt and kept
-// aside) nothing is removed: labels and names say what runs, and a trial begins anew.
+// Keeps the device's record of each deployment (model/swap-record.ts): one file a deployment, on
+// disk before the step that relies on it. A reserve lies beside them, so that there is a way back
+// from a version that fills the disk. Without a file (lost, or corrupt and kept aside) nothing is
+// removed: labels and names say what runs, and a trial begins anew.
 
 import { join } from "node:path";
 import { readDurably } from "@harmony/runtime";
@@ -17,7 +17,7 @@ export interface SwapJournal {
   write(deployment: string, record: SwapRecord | null): Promise<void>;
   /** Whether it keeps some of the disk for the time when that is full. */
   hasReserve(): Promise<boolean>;
-  /** Gives up what it keeps of the disk for the time when that is full; whether there was any. */
+  /** Releases the disk space that it keeps for a full disk; whether there was any. */
   release(): Promise<boolean>;
 }
 

@@ -1,4 +1,4 @@
-// No sentence sends whoever reads it to a Podman, or to a user manager, of his own.
+// No sentence sends its reader to a Podman, or to a user manager, of the reader's own.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ test("each command that a sentence names works for another user", () => {
       ),
   );
   expect(commands).toContain("${program} podman system df\\");
-  // Where such an archive comes from, not what to do here.
+  // The sentence names it as the source of such an archive, not as a command to run here.
   const own = commands.filter((command) => command.startsWith("podman ") && command !== "podman save");
   expect(own).toEqual([]);
   expect(commands.filter((command) => command.includes("--user ") && !command.includes("--machine=${user}@"))).toEqual([]);

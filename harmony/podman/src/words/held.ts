@@ -1,11 +1,11 @@
-// What is said of a deployment that a person holds, and the times in it.
+// Words a deployment that a person holds, and the times in it.
 
 import type { Hold } from "@harmony/core";
 import type { Snapshot } from "../model/snapshot.ts";
 
 /**
- * With the day only where it is another. By the device's own clock and time zone, as the person
- * beside it reads it.
+ * The day is named only where it is another. Times are by the device's own clock and time zone, as
+ * the person beside it reads them.
  */
 export function heldMessage(
   deployment: string,
@@ -17,7 +17,7 @@ export function heldMessage(
   return `held until ${day}${timeOfDay(hold.until).slice(0, 5)} by a person: ${hold.reason}; \`${program} release ${deployment}\` ends it`;
 }
 
-/** An RFC 3339 time as it is in the device's time zone: `12:31:05`. */
+/** Formats an RFC 3339 time in the device's time zone: `12:31:05`. */
 export function timeOfDay(text: string): string {
   return new Date(text).toTimeString().slice(0, 8);
 }

@@ -1,4 +1,4 @@
-// A step as a person reads it: in what failed, and in what is planned.
+// Words a step for a person: in a failure, and in a plan.
 
 import { megabytes } from "../model/units.ts";
 import type { Step } from "../model/step.ts";

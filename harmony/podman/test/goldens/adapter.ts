@@ -1,6 +1,6 @@
-// The only place where the goldens touch the product: from a stored input to what planner, report
-// and explanation give for it. Inputs are stored as v0.1.0 has them: code that names a field of the
-// Snapshot otherwise maps it here, and the stored file stays as it is.
+// The only place where the goldens touch the product: from a stored input to the result of planner,
+// report and explanation. Inputs are stored as v0.1.0 has them. Code with another name for a field
+// of the Snapshot maps it here, and the stored file stays as it is.
 
 import type { Desired, Outcome } from "@harmony/core";
 import * as z from "zod/mini";
@@ -15,10 +15,10 @@ import { podmanV0Parser } from "../../src/score/parse-podman-v0.ts";
 import { scoreOfLabel } from "../../src/score/score-label.ts";
 import type { PodmanV0 } from "../../src/score/podman-v0-schema.ts";
 
-/** What inputs.ts needs of the product to make inputs anew. */
+/** inputs.ts needs these parts of the product to make inputs anew. */
 export { type Container, imageReference, plan, scoreOfLabel, type Snapshot };
 
-/** Sentences tell times in the time zone of the device. */
+/** Sentences give times in the time zone of the device. */
 process.env["TZ"] = "UTC";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
@@ -86,8 +86,8 @@ const TROUBLE: readonly Outcome[] = (["blocked", "failed", "rejected"] as const)
 }));
 
 /**
- * What a person can see of one pass: the steps, and the report before it, while each step runs, and
- * after one that fails.
+ * Everything that a person can see of one pass: the steps, and the report before it, while each
+ * step runs, and after one that fails.
  */
 export function run(stored: unknown): object {
   const input = z.parse(Input, stored);

@@ -1,6 +1,6 @@
-// Inputs of the goldens, made from a seed: some Score in force in the model world, and then what
-// may befall a device on the way to another. Each case of the planner's tables is also driven until
-// nothing is left to do, and cut short after each step of its first passes.
+// Inputs of the goldens, made from a seed: some Score in force in the model world, and then events
+// that may happen to a device on the way to another. Each case of the planner's tables is also
+// driven until nothing is left to do, and cut short after each step of its first passes.
 
 import * as fc from "fast-check";
 import { applyStep, type Fate, type Fates, pass, powerCut } from "../model-world.ts";
@@ -29,8 +29,8 @@ const IMAGES = ["x:1", "x:2", "x:3"] as const;
 const FATES: readonly Fate[] = ["stays up", "ends", "is restarted", "is unhealthy", "cannot be started"];
 
 /**
- * What is seen at the begin of each pass, and after each step at which the first passes may be cut
- * short.
+ * The snapshot at the beginning of each pass, and after each step at which the first passes may be
+ * cut short.
  */
 export function driven({ name, input }: NamedInput): NamedInput[] {
   return FATES.flatMap((fate) => {
@@ -53,8 +53,8 @@ export function driven({ name, input }: NamedInput): NamedInput[] {
 }
 
 /**
- * `seen`: after each of its steps; `end` null: nothing was done, or the model world refuses what
- * this snapshot leads to.
+ * `seen`: after each of its steps. `end` null: nothing was done, or the model world refuses a step
+ * that this snapshot leads to.
  */
 function passOf(wanted: Input["desired"], start: Snapshot, fates: Fates): { seen: Snapshot[]; end: Snapshot | null } {
   const seen: Snapshot[] = [];
@@ -99,7 +99,7 @@ const service = (name: string) =>
     { requiredKeys: ["name", "image"] },
   );
 
-/** Each service may hold a port of three, none two of one Score the same. */
+/** Each service may hold one of three ports; no two of one Score hold the same. */
 const score = fc
   .record({
     services: fc.subarray(["a", "b", "web"], { minLength: 1 }).chain((names) => fc.tuple(...names.map(service))),
@@ -167,7 +167,7 @@ const care = fc.record({
   unused: fc.constantFrom([], [{ id: "old", name: "a:1", sizeBytes: 60_000_000 }]),
 });
 
-/** What may have become of a container while nobody looked. */
+/** The changes that a container may have had while nobody looked. */
 const befallen = fc.record(
   {
     state: fc.constantFrom<Container["state"]>("created", "running", "paused", "stopping", "exited", "broken"),
@@ -196,7 +196,7 @@ const story = fc.record({
   before: score,
   after: score,
   images: fc.subarray([...IMAGES], { minLength: 1 }),
-  /** How far the world had come on the way to each. */
+  /** The passes that the world had made on the way to each. */
   passesBefore: fc.integer({ min: 0, max: 4 }),
   passesAfter: fc.integer({ min: 0, max: 3 }),
   cut: fc.nat(8),
@@ -267,7 +267,7 @@ function imageOf({ images }: Story, image: (typeof IMAGES)[number]): Snapshot["i
   return images.includes(image) ? { id: "id", digest: "sha256:d" } : null;
 }
 
-/** Some containers are not as they were left. */
+/** Changes some containers from how they were left. */
 function changed({ containers }: Snapshot, changes: Story["changes"]): Container[] {
   return containers.map((one, index) => ({ ...one, ...changes[index] }));
 }

@@ -1,6 +1,6 @@
-// Writes the goldens: what today's code gives for the stored inputs, for a change of behaviour that
-// is meant. With `--inputs` the inputs are made anew as well, of the seed and of the stored cases
-// of the planner's tables; only code with the Snapshot of v0.1.0 can.
+// Writes the goldens: the results of today's code for the stored inputs, after a change of
+// behaviour that is meant. With `--inputs` the inputs are made anew as well, from the seed and from
+// the stored cases of the planner's tables; only code with the Snapshot of v0.1.0 can do that.
 
 import { canonicalJson } from "@harmony/schema";
 import { readGoldens, writeGoldens } from "@iot/testkit";
@@ -20,7 +20,8 @@ const inputs = process.argv.includes("--inputs") ? anew() : stored;
 writeGoldens(
   GOLDENS_FILE,
   inputs.map(({ name, input: made }) => {
-    // As it is read back: the order of an object's keys is that of some sentences.
+    // The input is used as it is read back: the order of some sentences is that of an object's
+    // keys.
     const input: unknown = JSON.parse(canonicalJson(made));
     return { name, input, output: run(input) };
   }),

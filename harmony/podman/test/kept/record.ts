@@ -1,5 +1,5 @@
-// Writes the fixture anew. To do so means that every container of every device is made anew on an
-// upgrade, or that an agent which is downgraded cannot read its files.
+// Writes the fixture anew. A new fixture means that every container of every device is made anew on
+// an upgrade, or that a downgraded agent cannot read its files.
 
 import { writeFile } from "node:fs/promises";
 import { FIXTURE, whatIsWritten } from "./what-is-written.ts";

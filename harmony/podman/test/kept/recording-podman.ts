@@ -1,11 +1,11 @@
-// A socket that takes what is written to Podman and writes it down, byte for byte. It is no model
-// of Podman: nothing that was made is listed, and an image is there once it was pulled.
+// A socket that takes the requests to Podman and records them, byte for byte. It is no model of
+// Podman: it lists nothing that was made, and an image exists once it was pulled.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 
 export interface RecordingPodman extends AsyncDisposable {
-  /** Each request that changes something, in its order: `POST /path` and its body. */
+  /** Each request that changes something, in order: `POST /path` and its body. */
   readonly requests: readonly { readonly request: string; readonly body: string }[];
 }
 

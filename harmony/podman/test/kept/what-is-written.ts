@@ -1,6 +1,6 @@
-// What a device has of a Score that uses every field: the requests by which Podman is told of it,
-// and the files that the variant writes. Only through what the package exports, so that it outlives
-// every move inside.
+// Collects what a device gets from a Score that uses every field: the requests to Podman, and the
+// files that the variant writes. It uses only the package's exports, so that it outlives every move
+// inside.
 
 import { mkdir, readdir, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export const FIXTURE: string = join(import.meta.dirname, "v0.1.0.json");
 
 export interface Written {
   readonly requests: readonly { readonly request: string; readonly body: string }[];
-  /** By path; of a large one its size alone. */
+  /** Keyed by path; a large file has only its size. */
   readonly files: Readonly<Record<string, { readonly mode: string; readonly text?: string; readonly bytes?: number }>>;
 }
 
@@ -91,7 +91,7 @@ export async function whatIsWritten(): Promise<Written> {
   }
 }
 
-/** What a person has put on the device. */
+/** Makes the files that a person has put on the device. */
 async function prepare(root: string): Promise<void> {
   for (const folder of [STATE, SECRETS, "/srv/in", "/srv/out", "/dev"]) await mkdir(join(root, folder), { recursive: true });
   await writeFile(join(root, STATE, "secrets.key"), Buffer.alloc(32, 1), { mode: 0o600 });
@@ -125,7 +125,7 @@ function needsAt(root: string): PodmanV0Needs {
   };
 }
 
-/** What is on disk in the midst of a trial, with every field. */
+/** Writes the records on disk in the midst of a trial, with every field. */
 async function remember({ journal, startList, imageLedger }: PodmanV0Needs): Promise<void> {
   const failure = { service: "web", reason: "PortInUse", why: "host port 8080/tcp is held by nginx" };
   const version = (revision: string) => ({ revision, scoreString: '{"type":"PodmanV0","data":{}}' });
@@ -148,7 +148,7 @@ async function remember({ journal, startList, imageLedger }: PodmanV0Needs): Pro
     stopped: { app_db: 1_767_225_600_000 },
   });
   await startList.write("app", ["app_web", "app_db"]);
-  // When the images of the Score were pulled is of the clock.
+  // The clock decides when the images of the Score were pulled, so these entries are removed.
   for (const id of Object.keys(await imageLedger.pulled())) await imageLedger.forget(id);
   await imageLedger.pullBegins("docker.io/library/db:latest");
   await imageLedger.pullEnds("docker.io/library/db:latest", "sha256:3", 1_767_225_600_000);

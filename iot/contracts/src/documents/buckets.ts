@@ -1,17 +1,24 @@
-// The buckets, with the settings that the platform relies on. messaging creates what is missing and names a setting that breaks us;
-// why each is as it is stands in docs/architecture.md and was measured (transport.md of the design).
+// The buckets, with the settings that the platform relies on. messaging creates missing buckets and
+// names a setting that breaks us. docs/architecture.md gives the reason for each setting, which was
+// measured (transport.md of the design).
 
-/** As the server's default `max_payload`. */
+/** The server's default `max_payload`. */
 export const PAYLOAD_LIMIT_BYTES: number = 1024 * 1024;
 
 export interface BucketSettings {
-  /** A bucket that bears it was made by us, and is brought to our limit. */
+  /** A bucket with this text was made by us, and is brought to our limit. */
   readonly description: string;
   readonly history: number;
-  /** The stream may purge by roll-up: must be false wherever a device writes, or `Nats-Rollup: all` on one status purges everybody's. */
+  /**
+   * The stream may purge by roll-up. It must be false wherever a device writes, or `Nats-Rollup:
+   * all` on one status purges everybody's.
+   */
   readonly allowRollup: boolean;
   readonly republish: { readonly from: string; readonly to: string } | null;
-  /** The server refuses what is larger, and nobody reads it. Where a device writes: what 200 deployments need, and a reader can bear. */
+  /**
+   * The server refuses a larger value, and nobody reads it. Where a device writes, it is what 200
+   * deployments need, and a reader can bear.
+   */
   readonly maxValueBytes: number;
 }
 

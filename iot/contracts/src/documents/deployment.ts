@@ -1,5 +1,6 @@
-// The Deployment resource (iot.nationtech.io/v1alpha1): what a workload developer writes, from a Kubernetes API or a git repository.
-// Both sources parse it with this schema; the CRD and the editor's JSON Schema are generated from it (scripts/generate.ts).
+// The Deployment resource (iot.nationtech.io/v1alpha1), which a workload developer writes, from a
+// Kubernetes API or a git repository. Both sources parse it with this schema; the CRD and the
+// editor's JSON Schema are generated from it (scripts/generate.ts).
 
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";
@@ -73,14 +74,17 @@ export type DeploymentAggregate = z.output<typeof DeploymentAggregate>;
 
 export const DeploymentStatus = z.looseObject({
   observedGeneration: z.optional(z.int()),
-  /** Byte for byte what stands in the bucket. */
+  /** Byte for byte the text in the bucket. */
   observedScoreString: z.optional(z.string()),
   conditions: z.optional(z.array(Condition)),
   aggregate: z.optional(DeploymentAggregate),
 });
 export type DeploymentStatus = z.output<typeof DeploymentStatus>;
 
-/** The document as a person writes it; metadata beyond name and namespace is Kubernetes' and passes through. */
+/**
+ * The document as a person writes it; metadata beyond name and namespace is Kubernetes' and passes
+ * through.
+ */
 export const Deployment = z.strictObject({
   apiVersion: z.literal(API_VERSION),
   kind: z.literal(DEPLOYMENT_KIND),

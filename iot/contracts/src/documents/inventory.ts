@@ -8,7 +8,7 @@ export const DeviceInventory = z.looseObject({
   agentVersion: z.string(),
   bootId: z.string(),
   architecture: z.string(),
-  /** See capabilities.ts. Text, since a newer device may have others. */
+  /** The words of capabilities.ts. It is text, since a newer device may have others. */
   capabilities: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
   facts: z.record(z.string(), z.string()),

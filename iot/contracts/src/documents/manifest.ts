@@ -1,5 +1,6 @@
-// The manifest of one device (bucket `desired-state`, key `<device>`): which deployments it has. It makes the set, and so a removal,
-// explicit; only a manifest that was read and parsed can remove a workload. Loose, so that an older agent reads a newer operator's.
+// The manifest of one device (bucket `desired-state`, key `<device>`), which lists its deployments.
+// It makes the set, and so a removal, explicit; only a manifest that was read and parsed can remove
+// a workload. It is loose, so that an older agent reads a newer operator's.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
@@ -9,15 +10,18 @@ const Revision = z.int().check(z.nonnegative());
 export const ManifestEntry = z.looseObject({
   /** The KV revision of this deployment's Score: the Score is applied at exactly this revision. */
   revision: Revision,
-  /** Rises with every change of the source object; never goes back for one `uid` (for git: never to an ancestor commit). */
+  /**
+   * Rises with every change of the source object; never goes back for one `uid` (for git: never to
+   * an ancestor commit).
+   */
   generation: Revision,
-  /** Of the source object; a new object of the same name has another. */
+  /** The uid of the source object; a new object of the same name has another. */
   uid: z.string(),
   /** The id of the operator's source: an operator touches only its own entries. */
   source: z.string(),
   namespace: z.string(),
   commit: z.optional(z.string()),
-  /** RFC 3339; creation of the source object. Of two that claim one name, the older keeps it. */
+  /** RFC 3339; creation of the source object. When two claim one name, the older keeps it. */
   createdAt: z.optional(z.string()),
 });
 export type ManifestEntry = z.output<typeof ManifestEntry>;
@@ -35,7 +39,10 @@ export const RemovalMark = z.looseObject({
 export type RemovalMark = z.output<typeof RemovalMark>;
 
 export const Manifest = z.looseObject({
-  /** Who has written here. An agent removes an entry only if the entry's source is listed. */
+  /**
+   * The sources that have written here. An agent removes an entry only if the entry's source is
+   * listed.
+   */
   sources: z.array(z.string()),
   deployments: z.record(DnsLabel, ManifestEntry),
   /** What the device is to remove, until it says that it has it no longer. Absent: written by 0.1, where what is missing is removed. */

@@ -1,5 +1,5 @@
-// The Score message: `{"type":"PodmanV0","data":{…}}`, adjacently tagged, nothing around it. The platform never looks inside `data`;
-// the variant's own package does, on the device.
+// The Score message: `{"type":"PodmanV0","data":{…}}`, adjacently tagged, nothing around it. The
+// platform never looks inside `data`; the variant's own package does, on the device.
 
 import type { Issue } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
@@ -29,7 +29,10 @@ export function changedOnTheWay(value: unknown, path: Issue["path"] = []): Issue
 /** kubectl's own annotation ends at 256 KiB, and a Score of 819 KB failed in etcd as `observedScoreString` [measured]. */
 export const SCORE_LIMIT_BYTES: number = 128 * 1024;
 
-/** Canonical: `type` first, keys sorted deeply. Two Scores are the same if and only if these strings are equal. */
+/**
+ * The canonical form: `type` first, keys sorted deeply. Two Scores are the same if and only if
+ * these strings are equal.
+ */
 export function scoreString(score: Score): string {
   return `{"type":${JSON.stringify(score.type)},"data":${canonicalJson(score.data)}}`;
 }

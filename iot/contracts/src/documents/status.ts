@@ -1,22 +1,26 @@
-// What a device is doing (bucket `status`, key `<device>`), written on change and every 30 s. The
-// server's time stamp, not the device's clock, says how old it is. A device may be newer or older
-// than its readers. So a phase is text, and each deployment's report is read by itself: one that
-// cannot be read does not hide the others.
+// The status of a device (bucket `status`, key `<device>`), written on change and every 30 s. The
+// server's time stamp, not the device's clock, gives its age. Devices are newer than their readers,
+// and older: a phase is text, and the report of each deployment is read by itself, so that an
+// unreadable one does not affect the others.
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
 export const STATUS_EVERY_MS = 30_000;
-/** Three statuses missed, and a little; of a device that reports less often (a metered link), as many times its own interval. */
+/**
+ * Three missed statuses, and a little more; for a device that reports less often (a metered link),
+ * as many times its own interval.
+ */
 export const OFFLINE_AFTER_MS = 100_000;
 
-/** `status` null: one that cannot be read. */
+/** `status` null: it cannot be read. */
 export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds"> | null): number {
   return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
 }
 
 /**
- * One of core's PHASES. One of a later version is neither success nor failure, and shown as it is.
+ * One of core's PHASES, or a phase of a later version: neither success nor failure, and shown as it
+ * was written.
  */
 const Phase = z.string();
 
@@ -39,10 +43,10 @@ export const DeploymentReport = z.looseObject({
   message: z.string(),
   /** RFC 3339, by the device's clock: when phase or reason last changed. */
   since: z.string(),
-  /** The KV revision that the device is working towards, and that of what runs. */
+  /** The KV revision that the device is working towards, and that of the running version. */
   desiredRevision: z.nullable(z.number()),
   runningRevision: z.nullable(z.number()),
-  /** Where the entry came from, as its manifest says. */
+  /** The source of the entry, as its manifest gives it. */
   source: z.optional(z.string()),
   generation: z.optional(z.number()),
   services: z.array(ServiceStatus),
@@ -53,8 +57,8 @@ export type DeploymentReport = z.output<typeof DeploymentReport>;
 export const UNREADABLE_PHASE = "Unreadable";
 
 /**
- * What stands in the place of a report that cannot be read. It names the field and no more, because
- * a hostile status has thousands of them.
+ * The report of one deployment that cannot be read. A hostile status has thousands, so it names no
+ * more than the field.
  */
 function unreadableReport(field: string): DeploymentReport {
   return {
@@ -71,14 +75,20 @@ function unreadableReport(field: string): DeploymentReport {
 export const DeviceStatus = z.looseObject({
   device: DnsLabel,
   agentVersion: z.string(),
-  /** Told by agents before 0.2; since then the inventory alone says it, because this document is written every 30 s on a metered link. */
+  /**
+   * Agents before 0.2 send it. Now only the inventory has it, because this document is written
+   * every 30 s on a metered link.
+   */
   bootId: z.optional(z.string()),
   reportedAt: z.string(),
-  /** Only where it is not the usual one of 30 s. */
+  /** Present only where it is not the usual one of 30 s. */
   statusIntervalSeconds: z.optional(z.int().check(z.positive(), z.maximum(86_400))),
   /** The KV revision of the manifest last applied; null: none was ever read. */
   manifestRevision: z.nullable(z.number()),
-  /** What keeps the whole device from following, e.g. a manifest that does not parse; absent when all is well. */
+  /**
+   * The cause that keeps the whole device from following, e.g. a manifest that does not parse;
+   * absent when all is well.
+   */
   problem: z.optional(z.looseObject({ reason: z.string(), message: z.string(), since: z.string() })),
   deployments: z.record(
     DnsLabel,

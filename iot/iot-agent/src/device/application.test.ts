@@ -1,5 +1,5 @@
-// Labels and variables by which an agent knows its containers: one that is called otherwise
-// restarts every container.
+// The labels and variables by which an agent knows its containers: a changed name restarts every
+// container.
 
 import { labelsOf } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";

@@ -1,5 +1,5 @@
-// What a worker does beside its reconcile: whom a person's retry breaks off, what a variant is told
-// before its first look, and what is reported of what the Topology carries.
+// A worker's deeds beside its reconcile: a person's retry breaks off the right one, a variant gets
+// its facts before its first look, and the Topology's workloads are reported.
 
 import { EventEmitter } from "node:events";
 import { bind, type BoundVariant, type WorkloadReport } from "@harmony/core";
@@ -58,8 +58,8 @@ async function makeWorkers(
 }
 
 /**
- * Tells that it has begun, and then only what it is made to tell, as a pull whose registry is
- * silent.
+ * A pull whose registry is silent: it reports its beginning, and then only what the test makes it
+ * report.
  */
 function silentPull() {
   const runs: { readonly signal: AbortSignal; readonly tell: () => void }[] = [];

@@ -35,7 +35,7 @@ function statusOf({ deployments, messageCharacters, services = 0, problem }: Sha
   };
 }
 const bytesOf = (status: DeviceStatus): number => Buffer.byteLength(JSON.stringify(status));
-/** What of it is left: characters of a message, and fields of a service. */
+/** The part that is left: characters of a message, and fields of a service. */
 const leftOf = ({ deployments, problem }: DeviceStatus) => {
   const { message, services } = deployments["app-0"] ?? { message: "", services: [] };
   return { characters: message.length, services: services.length, fields: Object.keys(services[0] ?? {}).length, reason: problem?.reason };

@@ -3,7 +3,7 @@ import { DialPacer } from "./dial-pacer.ts";
 
 const signal = new AbortController().signal;
 
-/** A clock that is moved by whoever sleeps, and a network that changes at these moments. */
+/** A clock that every sleep moves, and a network that changes at these moments. */
 function world(options: { random: number; changesAtMs?: readonly number[] }) {
   let nowMs = 0;
   const pacer = new DialPacer({
@@ -43,7 +43,8 @@ test("a cable that is plugged in is followed within two seconds, and the next at
   const { pause } = world({ random: 0.5, changesAtMs: [16_000] });
   const pauses: number[] = [];
   for (let attempt = 1; attempt <= 8; attempt++) pauses.push(await pause());
-  // Six pauses are 14.6 s; it is seen at 16.6 s, when the network is looked at next, and followed after a share of a second.
+  // Six pauses are 14.6 s. The change is seen at 16.6 s, when the network is looked at next, and
+  // the dial follows after a share of a second.
   expect(pauses).toEqual([375, 750, 1_500, 3_000, 4_500, 4_500, 2_500, 375]);
 });
 

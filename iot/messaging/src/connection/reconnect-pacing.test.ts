@@ -1,12 +1,12 @@
-// Held against the client's own arithmetic: it dials when `last dial + delay <= now`, and else waits for the smaller of the delay and
-// `last dial + delay - now`, and asks again.
+// The pacing is held against the client's own arithmetic: it dials when `last dial + delay <= now`.
+// If not, it waits for the smaller of the delay and `last dial + delay - now`, and asks again.
 
 import { expect, test } from "vitest";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
 
 interface Client {
   readonly pacing: ReconnectPacing;
-  /** How long it waits before it dials; null when it does not within that time. */
+  /** The wait before it dials; null when it does not dial within that time. */
   dialsWithin(ms: number): number | null;
 }
 

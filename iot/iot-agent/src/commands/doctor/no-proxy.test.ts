@@ -9,7 +9,7 @@ test.each([
   ["registry.plant", "ghcr.io, registry.plant", true],
   ["registry.plant", " REGISTRY.Plant ", true],
   ["Registry.plant:5000", "registry.plant", true],
-  // A bare name covers what is below it, one with a dot that alone.
+  // A bare name covers the names below it, one with a dot only those.
   ["a.registry.plant", "registry.plant", true],
   ["a.registry.plant", ".registry.plant", true],
   ["a.registry.plant", "*.registry.plant", true],
