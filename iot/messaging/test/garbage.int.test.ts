@@ -117,7 +117,7 @@ test("a purged manifest is absent for the device, and for the operator a key who
   const reader = openDeviceReader(await fleet.device(deviceA), deviceA);
   expect(await reader.readManifest(signal)).toEqual({ kind: "absent" });
   const seen = (await store.observe(signal)).manifests.get(deviceA);
-  expect(seen?.manifest).toEqual({ ok: true, value: { sources: [], deployments: {} } });
+  expect(seen?.manifest).toEqual({ ok: true, value: { sources: [], deployments: {}, removed: {} } });
   expect(await store.putManifest({ device: deviceA, manifest: good, expectedRevision: 0 })).toMatchObject({ ok: false });
   expect(await store.putManifest({ device: deviceA, manifest: good, expectedRevision: seen?.revision ?? 0 })).toMatchObject({ ok: true });
 });

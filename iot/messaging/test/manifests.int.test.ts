@@ -12,7 +12,6 @@ test("kubectl apply -k takes every object", async () => {
   const said = await kubernetes.kubectl(["apply", "-k", folder, "--dry-run=server", "-o", "name"]);
   expect(said.trim().split("\n").toSorted()).toEqual([
     expect.stringMatching(/^configmap\/nats-config-/),
-    "namespace/iot-system",
     "service/nats",
     "service/nats-devices",
     "statefulset.apps/nats",
