@@ -7,7 +7,7 @@ import { eventually, type GitRepository, makeGitRepository, type NatsServer, sta
 import { asDeviceId } from "@iot/contracts";
 import { expect, it, onTestFinished } from "vitest";
 import { readiness } from "../src/http/http.ts";
-import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, scoreHolds } from "./running-operator.ts";
+import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, expectScore } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
 import { workload } from "./workload.ts";
 
@@ -50,7 +50,7 @@ async function pushTo(
 }
 
 /** Until the operator has read this commit and found nothing left to write. */
-async function inStep({ vitals }: RunningOperator, commit: string): Promise<void> {
+async function expectInStep({ vitals }: RunningOperator, commit: string): Promise<void> {
   await eventually(() => vitals.sourceVersion === commit && vitals.inStep, { what: `in step with ${commit}` });
 }
 
@@ -77,18 +77,18 @@ it("brings a push, an edit and a removal to the bucket", async () => {
   const { push, bucket, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   const running = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
-  await inStep(running, first);
+  await expectScore(bucket, "pi-1.hello", "web:1");
+  await expectInStep(running, first);
   expect(await bucket.manifest("pi-1")).toMatchObject({
     sources: ["git:test"],
     deployments: { hello: { source: "git:test", namespace: "default", uid: "git:test/default/hello", commit: first, generation: 1 } },
   });
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   await push({ "a.yaml": null });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", null);
+  await expectScore(bucket, "pi-1.hello", null);
   expect(await bucket.manifest("pi-1")).toEqual({ sources: ["git:test"], deployments: {} });
 });
 
@@ -96,11 +96,11 @@ it("started again with everything current it writes nothing", async () => {
   const { push, bucket, operator } = await world();
   const commit = await push({ "a.yaml": workload("hello", { devices: ["pi-1", "pi-2"] }), "b.yaml": workload("other") });
   const first = await operator();
-  await inStep(first, commit);
+  await expectInStep(first, commit);
   await first.close();
   const before = await bucket.lastSequence();
   const second = await operator();
-  await inStep(second, commit);
+  await expectInStep(second, commit);
   expect(await bucket.lastSequence()).toBe(before);
   expect(second.vitals.writes).toBe(0);
 });
@@ -114,7 +114,7 @@ it("two operators with two repositories serve one device, and neither touches wh
     operator({ sourceId: "git:a" }),
     runOperator({ natsUrl: nats.url, gitUrl: other.url, sourceId: "git:b" }),
   ]);
-  await Promise.all([inStep(a, ours), inStep(b, theirs)]);
+  await Promise.all([expectInStep(a, ours), expectInStep(b, theirs)]);
   const held = async (): Promise<Record<string, string>> => {
     const manifest = await bucket.manifest("pi-1");
     return Object.fromEntries(Object.entries(manifest?.deployments ?? {}).map(([name, { source }]) => [name, source]));
@@ -131,12 +131,12 @@ it("two operators with two repositories serve one device, and neither touches wh
 
   await pushTo(other, { "a.yaml": null });
   b.poke();
-  await scoreHolds(bucket, "pi-1.theirs", null);
+  await expectScore(bucket, "pi-1.theirs", null);
   expect(await held()).toEqual({ ours: "git:a", shared: "git:a" });
 
   await push({ "shared.yaml": null });
   a.poke();
-  await scoreHolds(bucket, "pi-1.shared", "theirs:1");
+  await expectScore(bucket, "pi-1.shared", "theirs:1");
 });
 
 it("killed between score and manifest, the next one finishes it", async () => {
@@ -149,7 +149,7 @@ it("killed between score and manifest, the next one finishes it", async () => {
   expect(await bucket.manifest("pi-1")).toBeUndefined();
   const { revision } = (await bucket.snapshot()).scores.get("pi-1.hello") ?? { revision: 0 };
   const second = await operator();
-  await inStep(second, commit);
+  await expectInStep(second, commit);
   expect((await bucket.manifest("pi-1"))?.deployments["hello"]).toMatchObject({ revision });
   fault.release();
   await closing;
@@ -159,7 +159,7 @@ it("an operator that was held up does not write an old commit over a newer one",
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   const first = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
   await first.close();
 
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
@@ -167,9 +167,9 @@ it("an operator that was held up does not write an old commit over a newer one",
   const stale = await operator({ wrap: fault.wrap });
   await fault.reached;
   const newest = await push({ "a.yaml": workload("hello", { image: "web:3" }) });
-  await inStep(await operator(), newest);
+  await expectInStep(await operator(), newest);
   fault.release();
-  await inStep(stale, newest);
+  await expectInStep(stale, newest);
   expect(stale.vitals).toMatchObject({ conflicts: 1, writes: 0 });
   expect(await bucket.score("pi-1.hello")).toContain("web:3");
 });
@@ -178,7 +178,7 @@ it("broken YAML: the last good commit stays in force, also after a restart", asy
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello"), "b.yaml": workload("other") });
   const first = await operator();
-  await scoreHolds(bucket, "pi-1.other", "nginx");
+  await expectScore(bucket, "pi-1.other", "nginx");
   await push({ "a.yaml": null, "b.yaml": "apiVersion: iot.nationtech.io/v1alpha1\nkind: [\n" });
   first.poke();
   await eventually(() => /b\.yaml:\d+/.test(first.vitals.sourceProblem ?? ""));
@@ -190,8 +190,8 @@ it("broken YAML: the last good commit stays in force, also after a restart", asy
   expect(Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {})).toEqual(["hello", "other"]);
   const good = await push({ "b.yaml": workload("other") });
   second.poke();
-  await inStep(second, good);
-  await scoreHolds(bucket, "pi-1.hello", null);
+  await expectInStep(second, good);
+  await expectScore(bucket, "pi-1.hello", null);
   expect(second.vitals.sourceProblem).toBeNull();
 });
 
@@ -200,27 +200,27 @@ it("a forced push takes the devices back", async () => {
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
   const running = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   await repository.resetTo(first);
   await repository.push({ force: true });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
   await running.close();
   await push({ "a.yaml": workload("hello", { image: "web:3" }) });
   const second = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:3");
+  await expectScore(bucket, "pi-1.hello", "web:3");
   await repository.resetTo(first);
   await second.close();
   await repository.push({ force: true });
   await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
 });
 
 it("a remote that is gone removes nothing, and is told", async () => {
   const { push, bucket, repository, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator({ env: { IOT_GIT_POLL_SECONDS: "1" } });
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await rename(repository.barePath, `${repository.barePath}.away`);
   await eventually(() => running.vitals.sourceProblem?.includes("failed to read branch main"));
   expect(await bucket.score("pi-1.hello")).not.toBeNull();
@@ -232,11 +232,11 @@ it("a bucket that was wiped is filled again", async () => {
   const { nats, push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   await operator();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await nats.kill();
   await rm(nats.storeDir, { recursive: true });
   await nats.start();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"] !== undefined);
 });
 
@@ -244,19 +244,19 @@ it("a store that was put back to an older copy is brought forward again", async 
   const { nats, push, bucket, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }), "gone.yaml": workload("gone") });
   const running = await operator();
-  await inStep(running, first);
+  await expectInStep(running, first);
   await nats.down();
   await cp(nats.storeDir, `${nats.storeDir}.old`, { recursive: true });
   await nats.start();
   await push({ "a.yaml": workload("hello", { image: "web:2" }), "gone.yaml": null });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
-  await scoreHolds(bucket, "pi-1.gone", null);
+  await expectScore(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.gone", null);
   await nats.down();
   await rm(nats.storeDir, { recursive: true });
   await rename(`${nats.storeDir}.old`, nats.storeDir);
   await nats.start();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   await eventually(async () => Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {}).join() === "hello");
 });
 
@@ -264,7 +264,7 @@ it("keys that go or change in somebody else's hands are put right", async () => 
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   await operator();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   const device = asDeviceId("pi-1");
   const manifest = await eventually(async () => (await bucket.snapshot()).manifests.get(device));
   await bucket.store.putManifest({ device, manifest: { sources: ["git:test"], deployments: {} }, expectedRevision: manifest.revision });
@@ -276,7 +276,7 @@ it("a repository that suddenly has nothing empties no fleet until that is confir
   const devices = Array.from({ length: 12 }, (_, index) => `pi-${index}`);
   await push({ "a.yaml": workload("hello", { devices }) });
   const first = await operator();
-  await scoreHolds(bucket, "pi-11.hello", "nginx");
+  await expectScore(bucket, "pi-11.hello", "nginx");
   await push({ "a.yaml": null });
   first.poke();
   const message = await eventually(() => first.vitals.massRemoval);
@@ -285,7 +285,7 @@ it("a repository that suddenly has nothing empties no fleet until that is confir
   await first.close();
   const token = /IOT_CONFIRM_MASS_REMOVAL=(\w+)/.exec(message)?.[1] ?? "";
   await operator({ confirmMassRemoval: token });
-  await scoreHolds(bucket, "pi-0.hello", null);
+  await expectScore(bucket, "pi-0.hello", null);
 });
 
 it("a device known from its status alone gets an empty manifest", async () => {
@@ -322,7 +322,7 @@ it("garbage in the bucket is written over where it is ours, and left where it is
     await connection.request(`$KV.desired-state.${key}`, bytes);
   }
   const running = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await eventually(() => running.vitals.foreignKeys === 1);
   expect(await bucket.manifest("pi-2")).toBeUndefined();
 });
@@ -336,7 +336,7 @@ it("one device says what nobody can bear, in a bucket that took it: the others a
 
   const commit = await push({ "hello.yaml": workload("hello", { devices: ["pi-1", "pi-bad"] }) });
   const first = await operator();
-  await inStep(first, commit);
+  await expectInStep(first, commit);
   const says = async ({ lines }: RunningOperator, text: string): Promise<void> => {
     await eventually(() => lines.some((line) => line.includes(text)), { what: text, timeoutMs: 20_000 });
   };

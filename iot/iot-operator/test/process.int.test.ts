@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { eventually, freePort, makeGitRepository, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
 import { expect, it, onTestFinished } from "vitest";
-import { openBucket, scoreHolds } from "./running-operator.ts";
+import { openBucket, expectScore } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -56,12 +56,12 @@ it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTER
   onTestFinished(() => nats.stop());
   await eventually(async () => (await get("/readyz")).status === 200, { timeoutMs: 30_000 });
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
 
   const commit = await repository.commit({ "a.yaml": workload("hello", { image: "web:2" }) });
   await repository.push();
   expect((await fetch(`${url}/hooks/git`, { method: "POST" })).status).toBe(202);
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   expect(JSON.parse((await get("/readyz")).body)).toEqual({ ready: true, version: commit, problems: [] });
   const { body } = await get("/metrics");
   expect(body).toContain("iot_operator_deployments 1\n");
