@@ -1,7 +1,7 @@
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findFiles } from "./find-files.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 
@@ -26,11 +26,11 @@ function lint(files: Readonly<Record<string, string>>): string {
 }
 
 describe("lint", () => {
-  it("has nothing to say of a good file", () => {
+  test("has nothing to say of a good file", () => {
     expect(lint({ "deployment.yaml": GOOD })).toBe("1 file, 1 deployment: no issues\n");
   });
 
-  it.each([
+  test.each([
     [
       "a field of Compose",
       ["image:", "environment: {A: b}\n          image:"],
@@ -64,7 +64,7 @@ describe("lint", () => {
     expect(output).toContain("1 issue");
   });
 
-  it("warns of a Score type that it does not know", () => {
+  test("warns of a Score type that it does not know", () => {
     const output = lint({ "a.yaml": GOOD.replace("PodmanV0", "OkdApplyV0") });
     expect(output).toBe(
       'a.yaml:8:11: warning: spec.score.type: this version of iot does not know the Score type "OkdApplyV0" (it knows PodmanV0); a device may\n' +
@@ -72,7 +72,7 @@ describe("lint", () => {
     );
   });
 
-  it("tells Kubernetes' own Deployment apart", () => {
+  test("tells Kubernetes' own Deployment apart", () => {
     expect(lint({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\n" })).toContain(
       "a.yaml:1:1: warning: this is Kubernetes' own Deployment (apps/v1)",
     );
@@ -82,7 +82,7 @@ describe("lint", () => {
 describe("a kustomization beside it", () => {
   const warnings = (kustomization: string, at = "kustomization.yaml"): string =>
     lint({ [at]: `resources: [deployment.yaml]\n${kustomization}\n`, "deployment.yaml": GOOD });
-  it.each([
+  test.each([
     ["replicas: [{name: hello-world, count: 3}]", "adds spec.replicas to hello-world"],
     ["labels: [{pairs: {a: b}, includeSelectors: true}]", "adds spec.template"],
     ["labels: [{pairs: {a: b}, includeTemplates: true}]", "adds spec.template"],
@@ -94,11 +94,11 @@ describe("a kustomization beside it", () => {
     expect(warnings(text)).toContain(says);
   });
 
-  it.each(["labels: [{pairs: {a: b}}]", "replicas: [{name: other, count: 3}]", "namePrefix: a-", "[broken"])("%s is not", (text) => {
+  test.each(["labels: [{pairs: {a: b}}]", "replicas: [{name: other, count: 3}]", "namePrefix: a-", "[broken"])("%s is not", (text) => {
     expect(warnings(text)).toMatch(/: (no issues|1 issue)\n$/);
   });
 
-  it("is of no concern in another folder", () => {
+  test("is of no concern in another folder", () => {
     expect(warnings("commonLabels: {a: b}", "other/kustomization.yaml")).toContain("no issues\n");
   });
 });
@@ -110,7 +110,7 @@ describe("files of a folder", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it("are those that the git source would read; links are told", async () => {
+  test("are those that the git source would read; links are told", async () => {
     await writeFile(join(folder, "a.yml"), GOOD);
     await writeFile(join(folder, "notes.txt"), "");
     await writeFile(join(folder, ".hidden.yaml"), "");
@@ -120,7 +120,7 @@ describe("files of a folder", () => {
     expect(renderFindings(lintFiles(files, links), 2)).toContain("b.yaml:1:1: is a symbolic link, which the operator does not follow");
   });
 
-  it("that are not there are named", async () => {
+  test("that are not there are named", async () => {
     await expect(findFiles([join(folder, "none.yaml")])).rejects.toThrow("none.yaml: there is no such file or folder");
   });
 });

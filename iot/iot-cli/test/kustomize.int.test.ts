@@ -3,13 +3,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kubernetesPrograms, makeTempFolder, run } from "@iot/testkit";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { findFiles } from "../src/find-files.ts";
 import { repositoryFiles } from "../src/init-repository.ts";
 import { lintFiles } from "../src/lint-files.ts";
 
-it.each([
+test.each([
   ["replicas: [{name: hello-world, count: 3}]", ["replicas"], true],
   ["labels: [{pairs: {a: b}, includeSelectors: true}]", ["selector", "template"], true],
   ["labels: [{pairs: {a: b}, includeTemplates: true}]", ["template"], true],
