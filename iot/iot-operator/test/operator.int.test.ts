@@ -5,7 +5,7 @@ import { createLog } from "@harmony/runtime";
 import { type DesiredStateStore, openStatusStore } from "@iot/messaging";
 import { eventually, type GitRepository, makeGitRepository, type NatsServer, startNats } from "@iot/testkit";
 import { asDeviceId } from "@iot/contracts";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { readiness } from "../src/http/http.ts";
 import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, expectScore } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
@@ -73,7 +73,7 @@ function held(kind: "putScore" | "putManifest"): {
   return { wrap, reached: reached.promise, release: () => gate.resolve() };
 }
 
-it("brings a push, an edit and a removal to the bucket", async () => {
+test("brings a push, an edit and a removal to the bucket", async () => {
   const { push, bucket, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   const running = await operator();
@@ -92,7 +92,7 @@ it("brings a push, an edit and a removal to the bucket", async () => {
   expect(await bucket.manifest("pi-1")).toEqual({ sources: ["git:test"], deployments: {} });
 });
 
-it("started again with everything current it writes nothing", async () => {
+test("started again with everything current it writes nothing", async () => {
   const { push, bucket, operator } = await world();
   const commit = await push({ "a.yaml": workload("hello", { devices: ["pi-1", "pi-2"] }), "b.yaml": workload("other") });
   const first = await operator();
@@ -105,7 +105,7 @@ it("started again with everything current it writes nothing", async () => {
   expect(second.vitals.writes).toBe(0);
 });
 
-it("two operators with two repositories serve one device, and neither touches what is the other's", async () => {
+test("two operators with two repositories serve one device, and neither touches what is the other's", async () => {
   const { nats, push, bucket, operator } = await world();
   const other = await newRepository();
   const ours = await push({ "a.yaml": workload("ours"), "shared.yaml": workload("shared", { image: "ours:1" }) });
@@ -139,7 +139,7 @@ it("two operators with two repositories serve one device, and neither touches wh
   await expectScore(bucket, "pi-1.shared", "theirs:1");
 });
 
-it("killed between score and manifest, the next one finishes it", async () => {
+test("killed between score and manifest, the next one finishes it", async () => {
   const { push, bucket, operator } = await world();
   const commit = await push({ "a.yaml": workload("hello") });
   const fault = held("putManifest");
@@ -155,7 +155,7 @@ it("killed between score and manifest, the next one finishes it", async () => {
   await closing;
 });
 
-it("an operator that was held up does not write an old commit over a newer one", async () => {
+test("an operator that was held up does not write an old commit over a newer one", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   const first = await operator();
@@ -174,7 +174,7 @@ it("an operator that was held up does not write an old commit over a newer one",
   expect(await bucket.score("pi-1.hello")).toContain("web:3");
 });
 
-it("broken YAML: the last good commit stays in force, also after a restart", async () => {
+test("broken YAML: the last good commit stays in force, also after a restart", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello"), "b.yaml": workload("other") });
   const first = await operator();
@@ -195,7 +195,7 @@ it("broken YAML: the last good commit stays in force, also after a restart", asy
   expect(second.vitals.sourceProblem).toBeNull();
 });
 
-it("a forced push takes the devices back", async () => {
+test("a forced push takes the devices back", async () => {
   const { push, bucket, repository, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
@@ -216,7 +216,7 @@ it("a forced push takes the devices back", async () => {
   await expectScore(bucket, "pi-1.hello", "web:1");
 });
 
-it("a remote that is gone removes nothing, and is told", async () => {
+test("a remote that is gone removes nothing, and is told", async () => {
   const { push, bucket, repository, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator({ env: { IOT_GIT_POLL_SECONDS: "1" } });
@@ -228,7 +228,7 @@ it("a remote that is gone removes nothing, and is told", async () => {
   await eventually(() => running.vitals.sourceProblem === null);
 });
 
-it("a bucket that was wiped is filled again", async () => {
+test("a bucket that was wiped is filled again", async () => {
   const { nats, push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   await operator();
@@ -240,7 +240,7 @@ it("a bucket that was wiped is filled again", async () => {
   await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"] !== undefined);
 });
 
-it("a store that was put back to an older copy is brought forward again", async () => {
+test("a store that was put back to an older copy is brought forward again", async () => {
   const { nats, push, bucket, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }), "gone.yaml": workload("gone") });
   const running = await operator();
@@ -260,7 +260,7 @@ it("a store that was put back to an older copy is brought forward again", async 
   await eventually(async () => Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {}).join() === "hello");
 });
 
-it("keys that go or change in somebody else's hands are put right", async () => {
+test("keys that go or change in somebody else's hands are put right", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   await operator();
@@ -271,7 +271,7 @@ it("keys that go or change in somebody else's hands are put right", async () => 
   await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"] !== undefined);
 });
 
-it("a repository that suddenly has nothing empties no fleet until that is confirmed", async () => {
+test("a repository that suddenly has nothing empties no fleet until that is confirmed", async () => {
   const { push, bucket, operator } = await world();
   const devices = Array.from({ length: 12 }, (_, index) => `pi-${index}`);
   await push({ "a.yaml": workload("hello", { devices }) });
@@ -288,7 +288,7 @@ it("a repository that suddenly has nothing empties no fleet until that is confir
   await expectScore(bucket, "pi-0.hello", null);
 });
 
-it("a device known from its status alone gets an empty manifest", async () => {
+test("a device known from its status alone gets an empty manifest", async () => {
   const { push, bucket, operator } = await world();
   await push({ "README.md": "nothing yet" });
   await operator();
@@ -297,7 +297,7 @@ it("a device known from its status alone gets an empty manifest", async () => {
   expect(await bucket.manifest("pi-7")).toEqual({ sources: ["git:test"], deployments: {} });
 });
 
-it("what the devices say is told, of the revision that was written and no other", async () => {
+test("what the devices say is told, of the revision that was written and no other", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator();
@@ -309,7 +309,7 @@ it("what the devices say is told, of the revision that was written and no other"
   expect(running.lines.filter((line) => line.includes("state=stalled"))).toEqual([]);
 });
 
-it("garbage in the bucket is written over where it is ours, and left where it is not", async () => {
+test("garbage in the bucket is written over where it is ours, and left where it is not", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const { connection } = bucket.messaging;
@@ -327,7 +327,7 @@ it("garbage in the bucket is written over where it is ours, and left where it is
   expect(await bucket.manifest("pi-2")).toBeUndefined();
 });
 
-it("one device says what nobody can bear, in a bucket that took it: the others are served, and it is told as one", async () => {
+test("one device says what nobody can bear, in a bucket that took it: the others are served, and it is told as one", async () => {
   const { bucket, push, operator } = await world();
   await openStatusStore(bucket.messaging, { log: createLog({ name: "test", write: () => undefined }) });
   const { connection } = bucket.messaging;

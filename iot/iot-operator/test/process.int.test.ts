@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { eventually, freePort, makeGitRepository, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { openBucket, expectScore } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
@@ -32,7 +32,7 @@ async function start(env: Record<string, string>): Promise<Process> {
   return { process, url, get };
 }
 
-it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTERM", async () => {
+test("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTERM", async () => {
   const port = await freePort();
   const repository = await makeGitRepository();
   onTestFinished(() => repository.remove());
@@ -74,7 +74,7 @@ it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTER
   expect(process.log()).toContain("shutting down");
 });
 
-it("killed at any moment of a first pass, it finishes when started again", async () => {
+test("killed at any moment of a first pass, it finishes when started again", async () => {
   const nats = await startNats();
   onTestFinished(() => nats.stop());
   const repository = await makeGitRepository();
@@ -102,7 +102,7 @@ it("killed at any moment of a first pass, it finishes when started again", async
   }
 });
 
-it("a wrong environment is one line, and exit code 78", async () => {
+test("a wrong environment is one line, and exit code 78", async () => {
   const { status, stdout } = spawnSync(globalThis.process.execPath, [MAIN], {
     env: { PATH: globalThis.process.env["PATH"], IOT_GIT_URL: "ext::x" },
     encoding: "utf8",

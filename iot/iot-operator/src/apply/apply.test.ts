@@ -3,7 +3,7 @@
 import { createLog } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError } from "@iot/messaging";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
 import { apply } from "./apply.ts";
 import { plan, type Step } from "../plan/plan.ts";
@@ -45,7 +45,7 @@ function storeOf(bucket: ModelBucket, fault: (device: string) => void = () => un
   return { store, asked };
 }
 
-it("the manifest names the revision that its score was given", async () => {
+test("the manifest names the revision that its score was given", async () => {
   const bucket = new ModelBucket();
   const { store, asked } = storeOf(bucket);
   expect(await apply(stepsFor(bucket, ["pi-1"]), { store, signal, log })).toEqual({ writes: 2, conflicts: [], refused: [] });
@@ -53,7 +53,7 @@ it("the manifest names the revision that its score was given", async () => {
   expect(bucket.manifest("pi-1")?.deployments["hello"]?.revision).toBe(1);
 });
 
-it("a conflict leaves that device, and no other", async () => {
+test("a conflict leaves that device, and no other", async () => {
   const bucket = new ModelBucket();
   const steps = stepsFor(bucket, ["pi-1", "pi-2"]);
   bucket.putScore("pi-1.hello", "somebody else's", 0);
@@ -63,7 +63,7 @@ it("a conflict leaves that device, and no other", async () => {
   expect(bucket.manifest("pi-2")).toBeDefined();
 });
 
-it("a device whose manifest can never be written does not hold up the others", async () => {
+test("a device whose manifest can never be written does not hold up the others", async () => {
   const bucket = new ModelBucket();
   const { store } = storeOf(bucket, (device) => {
     if (device === "pi-1") throw new MessagingError("TooLarge", "larger than the server takes");
@@ -73,7 +73,7 @@ it("a device whose manifest can never be written does not hold up the others", a
   expect(bucket.manifest("pi-2")).toBeDefined();
 });
 
-it("a write that may succeed later ends the pass with its error", async () => {
+test("a write that may succeed later ends the pass with its error", async () => {
   const bucket = new ModelBucket();
   const { store } = storeOf(bucket, () => {
     throw new MessagingError("Timeout", "no answer");

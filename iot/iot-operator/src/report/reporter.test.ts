@@ -2,7 +2,7 @@
 
 import type { Clock } from "@harmony/runtime";
 import { asDeviceId, type DeviceStatus, readStatus } from "@iot/contracts";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { complete, deployment, ModelBucket } from "../../test/model-bucket.ts";
 import { statusOf } from "../../test/status-of.ts";
 import { PROGRESS_DEADLINE_SECONDS } from "@iot/fleet";
@@ -47,11 +47,11 @@ class Subject {
   }
 }
 
-it("tells nothing before a pass has settled", () => {
+test("tells nothing before a pass has settled", () => {
   expect(new Subject().told).toBeNull();
 });
 
-it("tells the string that stands in the bucket, and what the devices say of it", () => {
+test("tells the string that stands in the bucket, and what the devices say of it", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1", "pi-2"], { generation: 3 });
   subject.settle(complete([hello]));
@@ -69,7 +69,7 @@ it("tells the string that stands in the bucket, and what the devices say of it",
   ]);
 });
 
-it("a device goes offline by the age that the server tells, without another event", () => {
+test("a device goes offline by the age that the server tells, without another event", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
   subject.hear(statusOf("pi-1", {}), 60_000);
@@ -78,7 +78,7 @@ it("a device goes offline by the age that the server tells, without another even
   expect(subject.told?.results[0]?.aggregate).toMatchObject({ pending: 0, offline: 1 });
 });
 
-it("the deadline counts from the last progress, and anew for another generation", () => {
+test("the deadline counts from the last progress, and anew for another generation", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
   const stalled = (): string | undefined => subject.told?.results[0]?.conditions.Stalled.status;
@@ -89,7 +89,7 @@ it("the deadline counts from the last progress, and anew for another generation"
   expect(stalled()).toBe("False");
 });
 
-it("a refused object is told why, and of what still runs of it", () => {
+test("a refused object is told why, and of what still runs of it", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1"]);
   subject.settle(complete([hello]));
@@ -112,7 +112,7 @@ it("a refused object is told why, and of what still runs of it", () => {
   ]);
 });
 
-it("an object may go when neither an entry nor a score of it is left", () => {
+test("an object may go when neither an entry nor a score of it is left", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1"]);
   subject.settle(complete([hello]));
@@ -127,7 +127,7 @@ it("an object may go when neither an entry nor a score of it is left", () => {
   expect(subject.told?.removed).toEqual([{ uid, namespace, name }]);
 });
 
-it("an object that waits for a mass removal to be confirmed says so", () => {
+test("an object that waits for a mass removal to be confirmed says so", () => {
   const subject = new Subject();
   const hello = deployment(
     "hello",
@@ -141,7 +141,7 @@ it("an object that waits for a mass removal to be confirmed says so", () => {
   ]);
 });
 
-it("a device that cries its words anew each second costs each Deployment a few small tellings", () => {
+test("a device that cries its words anew each second costs each Deployment a few small tellings", () => {
   const subject = new Subject();
   const names = Array.from({ length: 30 }, (_, index) => `app-${index}`);
   const sources = names.map((name) => deployment(name, ["pi-1"]));
@@ -165,7 +165,7 @@ it("a device that cries its words anew each second costs each Deployment a few s
   }
 });
 
-it("a status that cannot be read is a failure of a bounded length, and the other devices are counted", () => {
+test("a status that cannot be read is a failure of a bounded length, and the other devices are counted", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1", "pi-2"])]));
   const unreadable = readStatus(new TextEncoder().encode(`{"services":[${"{},".repeat(6_000)}{}]}`));
