@@ -12,7 +12,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
-export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./documents/heard.ts";
+export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry } from "./documents/manifest.ts";
 export { SCORE_LIMIT_BYTES, Score, scoreString } from "./documents/score.ts";

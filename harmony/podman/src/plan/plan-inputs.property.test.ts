@@ -62,8 +62,8 @@ test("what containers are given is there before them, and goes after them", () =
       for (const { score: data, db, tls, steps, isStoreLost } of turns) {
         now = underway(now, { db, tls }, data, steps);
         // The store is as after a repair; but nobody has the values that have changed since.
-        const isHeld = (name: string): boolean => [db, tls].some((one) => one.kind === "present" && name.endsWith(one.digest));
-        if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !isHeld(name)) }, data);
+        const held = Object.entries({ db, tls }).flatMap(([name, one]) => (one.kind === "present" ? [`app_${name}.${one.digest}`] : []));
+        if (isStoreLost) now = settle({ ...now, secrets: (now.secrets ?? []).filter((name) => !held.includes(name)) }, data);
       }
       const last = turns.at(-1)?.score ?? null;
       const end = settle(now, last);

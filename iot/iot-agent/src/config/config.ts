@@ -109,7 +109,10 @@ export async function readConfig(file: string, env: Environment): Promise<Config
   return { config, warnings: [open, ...warnings] };
 }
 
-/** Its section of credentials alone: what is wrong elsewhere keeps nobody from connecting. @throws UserError, as `readConfig`. */
+/**
+ * Only the section of credentials: a mistake elsewhere keeps nobody from connecting. @throws
+ * UserError
+ */
 export async function readCredentials(file: string): Promise<TomlSharedCredentials> {
   const { text } = await readConfigFile(file);
   const parsed = parse(z.looseObject({ credentials: SECTIONS.credentials }), parseToml(text, file));

@@ -1,6 +1,7 @@
-// What the agent shows to NATS: the user and the password of its configuration, read anew at each dial, so that a file that was changed is
-// followed without a restart. A file that cannot be read while the agent runs does not cut the device off: what it said last is shown,
-// and the log says so.
+// What the agent shows to NATS: the user and the password of its configuration, read anew at each
+// dial, so that a file that was changed is followed without a restart. A file that cannot be read
+// while the agent runs does not cut the device off: what it said last is shown, and the log says
+// so.
 
 import { errorText, type Log } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
@@ -29,7 +30,8 @@ export function tomlCredentials({ file, device, log }: TomlCredentialsOptions): 
         warned = message;
       }
       const { natsUser: user, natsPass: pass } = last;
-      // Only the server knows who else has this user; iot/deploy/nats names the users that are one device's as the device.
+      // Only the server knows who else has this user. In iot/deploy/nats a device's own is named
+      // after it.
       if (user !== device && user !== before?.natsUser)
         log.info("the NATS user is not named as this device is: if other devices have it too, each has the rights of all of them", {
           user,

@@ -3,9 +3,9 @@
 // trouble as before is no transition.
 
 import { EventEmitter } from "node:events";
-import type { Phase } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport } from "@iot/contracts";
+import { classOfPhase } from "@iot/fleet";
 import type { WorkerReport } from "../reconcile/worker-report.ts";
 import type { History } from "./history.ts";
 import { type Advance, advance } from "./status.ts";
@@ -17,9 +17,6 @@ const LASTING_MS = 2_000;
  * that a registry is still away.
  */
 const TRY_LASTS_MS = 15_000;
-
-const ON_ITS_WAY: ReadonlySet<string> = new Set<Phase>(["Pending", "Pulling", "Starting", "Stopping", "Removing"]);
-const TROUBLE: ReadonlySet<string> = new Set<Phase>(["Degraded", "RolledBack", "Failed", "Rejected", "Blocked"]);
 
 export type Change = Exclude<Advance["change"], "none">;
 
@@ -71,7 +68,7 @@ export class Reports {
    */
   add(name: DeploymentName, said: WorkerReport): void {
     const last = this.#current.get(name);
-    const isTry = last !== undefined && TROUBLE.has(last.phase) && ON_ITS_WAY.has(said.report.phase);
+    const isTry = last !== undefined && classOfPhase(last.phase) === "trouble" && isOnItsWay(said.report);
     if (isTry && said.report.phase !== "Removing" && last.desiredRevision === said.desiredRevision) {
       if (!this.#tries.has(name)) this.#lastingTries.addAfter(name, TRY_LASTS_MS);
       this.#tries.set(name, said);
@@ -126,7 +123,7 @@ export class Reports {
     this.#logged.set(name, report);
     this.events.emit("transition", name, report, report.message);
     const { phase, reason, message, desiredRevision: revision } = report;
-    this.#log[TROUBLE.has(phase) ? "warn" : "info"](message, {
+    this.#log[classOfPhase(phase) === "trouble" ? "warn" : "info"](message, {
       deployment: name,
       revision,
       phase,
@@ -135,6 +132,7 @@ export class Reports {
   }
 }
 
-function isOnItsWay(report: DeploymentReport | undefined): boolean {
-  return report !== undefined && ON_ITS_WAY.has(report.phase);
+/** A hold is a person's: it is no step on the way to anything. */
+function isOnItsWay(report: Pick<DeploymentReport, "phase"> | undefined): boolean {
+  return report !== undefined && report.phase !== "Held" && classOfPhase(report.phase) === "under-way";
 }

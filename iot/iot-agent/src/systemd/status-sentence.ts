@@ -4,6 +4,7 @@
 
 import type { ConnectionState } from "@iot/messaging/device";
 import type { DeploymentReport } from "@iot/contracts";
+import { classOfPhase } from "@iot/fleet";
 import { STATUS_MAX_CHARACTERS } from "./service-manager.ts";
 
 export interface Standing {
@@ -13,8 +14,6 @@ export interface Standing {
   readonly problem: { readonly message: string } | undefined;
 }
 
-/** What is wrong is said before what is under way. */
-const TROUBLE: ReadonlySet<DeploymentReport["phase"]> = new Set(["Failed", "Blocked", "Rejected", "RolledBack", "Degraded"] as const);
 const SHOWN = 2;
 /** What is left of each where the whole is too long. */
 const CONNECTION_CHARACTERS = 220;
@@ -42,7 +41,7 @@ function cut(text: string, most: number): string {
 }
 
 function urgency({ phase }: Pick<DeploymentReport, "phase">): number {
-  return TROUBLE.has(phase) ? 0 : 1;
+  return classOfPhase(phase) === "trouble" ? 0 : 1;
 }
 
 function counted(count: number): string {

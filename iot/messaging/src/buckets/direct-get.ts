@@ -1,7 +1,8 @@
-// The last entry under one key, by a direct get with the subject appended: the only read that a permission can scope to one device,
-// answered by any replica, without a consumer; it may be asked under another name (stores/device-names.ts). A delete or purge marker counts as absent, but has a sequence. An entry names its subject,
-// and only the one that was asked for is taken. A refusal names none: it may be to somebody else's question, and is taken when no entry
-// follows.
+// The last entry under one key, by a direct get with the subject appended: the only read that a
+// permission can scope to one device, answered by any replica, without a consumer; it may be asked
+// under another name (stores/device-names.ts). A delete or purge marker counts as absent, but has a
+// sequence. An entry names its subject, and only the one that was asked for is taken. A refusal
+// names none: it may be to somebody else's question, and is taken when no entry follows.
 
 import type { Msg } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";

@@ -1,5 +1,7 @@
-// What is shown to NATS: a port that is asked at each dial, so that a password that was changed, a token that ends or a key in a chip
-// need no other way in (docs/adr/0029). The client of NATS asks at its own dials too, and does not wait: it is given what was had last.
+// The credentials that are shown to NATS: a port that is asked at each dial, so that a password
+// that was changed, a token that ends and a key in a chip need no other way in (docs/adr/0029). The
+// client of NATS cannot wait for an answer at its own dials, so it dials only when the port has
+// answered.
 
 import { abortable } from "@harmony/runtime";
 import type { Authenticator } from "@nats-io/nats-core";
@@ -13,9 +15,14 @@ export interface Credential {
 }
 
 export interface CredentialSource {
-  /** Called at each dial; may take its time. Its error's message says what is wrong, and after a semicolon what would mend it. */
+  /**
+   * Called at each dial; may take its time. The message of its error says what is wrong and, after
+   * a semicolon, what would mend it.
+   */
   current(signal: AbortSignal): Promise<Credential>;
-  /** Called when the present connection should be made anew, by another credential. Returns what ends that. */
+  /**
+   * Calls back when a new connection should be made with a new credential. Returns what ends that.
+   */
   onChange?(callback: () => void): () => void;
 }
 

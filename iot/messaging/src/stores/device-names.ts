@@ -1,7 +1,9 @@
-// Under which names a device asks and tells on the present connection: our own, or those of the buckets, where the server maps nothing
-// (docs/adr/0028). Nobody is asked beforehand: the first question of a connection is asked by our name and, when nobody answers to it or
-// it is not permitted, by the bucket's; the name that was answered is kept until it is not, or until the connection is lost. So a leaf
-// node whose hub is away is no reason to keep to names that never cross it.
+// The names by which a device asks and tells on the present connection: our own, or the buckets'
+// where the server does not map ours (docs/adr/0028). The first question of a connection is asked
+// by our name. When nobody answers it, or it is not permitted, it is asked once more by the
+// bucket's name. The names that were answered are kept until a question is not answered or the
+// connection is lost, so a device whose hub is away does not keep to names that never cross a leaf
+// node.
 
 import { bucketSubjects, type DeviceId, type DeviceSubjects, ownSubjects } from "@iot/contracts";
 import type { Messaging } from "../connection/connect.ts";
@@ -42,13 +44,18 @@ export class DeviceNames {
     return () => this.#onMoved.delete(callback);
   }
 
-  /** Called when what was not answered is, on a connection that was there all the time, as behind a leaf node: a notice may have been missed. */
+  /**
+   * Called when a question is answered again that was not, on the same connection, as behind a leaf
+   * node: a notice may have been missed. Returns what ends that.
+   */
   onAnsweredAgain(callback: () => void): () => void {
     this.#onAnsweredAgain.add(callback);
     return () => this.#onAnsweredAgain.delete(callback);
   }
 
-  /** `ask` is called once more, with other names, when nobody received the question. @throws what it throws. */
+  /**
+   * Calls `ask` once more, with other names, when nobody received the question. @throws as it does.
+   */
   async ask<Answer>(question: Question, ask: (subjects: DeviceSubjects) => Promise<Answer>): Promise<Answer> {
     const connection = this.#messaging.lost();
     const by = async (subjects: DeviceSubjects): Promise<Answer> => {

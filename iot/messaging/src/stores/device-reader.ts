@@ -36,8 +36,8 @@ export interface DeviceReader {
   readManifest(signal: AbortSignal): Promise<ManifestRead>;
   readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
   /**
-   * Until aborted: the manifest may be at `sequence` now; null when the notice does not say, or one may have been missed. A notice of
-   * another subject is dropped.
+   * Until aborted: the manifest may be at `sequence` now; null when the notice does not say, or one
+   * may have been missed. A notice of another subject is dropped.
    */
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }

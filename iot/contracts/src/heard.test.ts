@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUCKETS } from "./buckets.ts";
+import { BUCKETS } from "./documents/buckets.ts";
 import { readInventory, readStatus } from "./heard.ts";
-import type { DeviceStatus } from "./status.ts";
+import type { DeviceStatus } from "./documents/status.ts";
 
 const since = "2026-01-01T00:00:00Z";
 const report = { phase: "Running" as const, reason: "Running", message: "", since, desiredRevision: 7, runningRevision: 7, services: [] };

@@ -5,9 +5,9 @@
 
 import { type Parsed, plainText } from "@harmony/core";
 import { parseJson, type SizeLimits } from "@harmony/schema";
-import { BUCKETS } from "./buckets.ts";
-import { DeviceInventory } from "./inventory.ts";
-import { type DeploymentReport, DeviceStatus } from "./status.ts";
+import { BUCKETS } from "./documents/buckets.ts";
+import { DeviceInventory } from "./documents/inventory.ts";
+import { type DeploymentReport, DeviceStatus } from "./documents/status.ts";
 
 /** The limit of a sentence for a person. */
 export const MESSAGE_CHARACTERS = 1024;
