@@ -168,8 +168,8 @@ export default defineConfig({
           "error",
           { name: "setTimeout", message: "A test does not sleep: eventually(probe) of @iot/testkit." },
         ],
-        // Waiting until something is so asserts it.
-        "vitest/expect-expect": "off",
+        // A function that asserts is called expect…; waiting until something is so asserts it, too.
+        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect", "expect*", "expectTypeOf", "eventually", "fc.assert"] }],
         "vitest/no-conditional-expect": "off",
         "vitest/no-standalone-expect": "off",
         "vitest/no-disabled-tests": "error",

@@ -4,7 +4,7 @@
 
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { isCuredBy } from "../world/cure.ts";
+import { expectCuredBy } from "../world/cure.ts";
 import { FaultWorld } from "../world/fault-world.ts";
 
 const WEB = 8080;
@@ -37,7 +37,7 @@ test("the connection is open and silent: it is found out within a minute, and wh
   await pushOther();
   await world.agentSays(/lost the connection to NATS/, frozenMs);
   expect(Date.now() - frozenMs).toBeLessThan(60_000);
-  await isCuredBy(world, [WEB, `version=${version}`], () => world.deviceRelay.resume());
+  await expectCuredBy(world, [WEB, `version=${version}`], () => world.deviceRelay.resume());
   await isRight();
 });
 
@@ -64,7 +64,7 @@ test(
     const said = (await world.device.agentEvents()).filter(({ at }) => at >= outMs).map(({ message }) => message);
     expect(said.filter((line) => /connection is refused/.test(line))).toHaveLength(1);
     await world.deviceRelay.listen();
-    await isCuredBy(world, [WEB, `version=${version}`], () => world.nats.start());
+    await expectCuredBy(world, [WEB, `version=${version}`], () => world.nats.start());
     await isRight();
     expect(await world.agentPid()).toBe(pid);
   },

@@ -37,7 +37,10 @@ afterAll(async () => {
   await world?.stop();
   await registry?.stop();
 });
-afterEach(async () => {
+afterEach(expectSettled);
+
+/** The pushed version answers, the agent says that all is well, and no other container is left. */
+async function expectSettled(): Promise<void> {
   await world.answers(WEB, `version=${version}`);
   await world.statusSays(/^connected to NATS .*, 1 of 1 deployment running$/m);
   const isAlone = async (): Promise<true> => {
@@ -45,7 +48,7 @@ afterEach(async () => {
     return true;
   };
   await eventually(isAlone, { what: "nothing of an old version is left", timeoutMs: WAIT_MS, intervalMs: 200 });
-});
+}
 
 async function pushOther(): Promise<void> {
   version = version === "1" ? "2" : "1";
@@ -57,7 +60,7 @@ async function shell(script: string): Promise<string> {
 }
 
 /** The agent says why, the old version answers, and the swap goes on when there is room again. */
-async function fullDiskIsTold({ fill, push, says }: { fill: string; push: () => Promise<void>; says: RegExp }): Promise<void> {
+async function expectFullDiskReported({ fill, push, says }: { fill: string; push: () => Promise<void>; says: RegExp }): Promise<void> {
   const old = version;
   await world.answers(WEB, `version=${old}`);
   await world.statusSays(/1 of 1 deployment running/);
@@ -73,14 +76,14 @@ async function fullDiskIsTold({ fill, push, says }: { fill: string; push: () => 
 
 describe("a disk is full", () => {
   test("that of the agent's state: nothing is changed, it says so, and goes on when there is room", () =>
-    fullDiskIsTold({
+    expectFullDiskReported({
       fill: `dd if=/dev/zero of=${STATE}/filler bs=4k 2>/dev/null || true`,
       push: pushOther,
       says: /cannot be (kept on disk|written)/,
     }));
 
   test("that of the images: it says so before it begins to pull, and goes on when there is room", () =>
-    fullDiskIsTold({
+    expectFullDiskReported({
       fill: `free=$(df --output=avail --block-size=1M ${STORAGE} | tail -1); fallocate --length=$((free - 100))M ${STORAGE}/filler`,
       push: async () => {
         version = "from-registry";
@@ -175,6 +178,7 @@ describe("in the middle of a swap", () => {
   test.each(phases)("Podman's service is killed when $phase", async ({ isReached }) => {
     await reach(isReached);
     await world.userSystemctl("kill", "--kill-whom=main", "--signal=KILL", "podman.service");
+    await expectSettled();
   });
 
   test("Podman's service is killed as it has just started the new container's network: that does not hold the port", async () => {

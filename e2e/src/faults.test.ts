@@ -25,7 +25,7 @@ beforeAll(async () => {
   world = await FaultWorld.start();
   await world.podman("run", "--detach", "--name", "foreign", world.device.image("1"));
   await world.push({ web: [version, WEB], steady: ["1", STEADY] });
-  await settled();
+  await expectSettled();
   untouched = await bystanders();
 });
 afterAll(() => world?.stop());
@@ -36,7 +36,7 @@ beforeEach(() => {
 // After every fault, the containers that it was not meant for are the same, and were not started
 // anew.
 afterEach(async () => {
-  await settled();
+  await expectSettled();
   expect(await bystanders()).toEqual(untouched);
 });
 
@@ -48,7 +48,7 @@ async function bystanders() {
  * The pushed version answers, exactly these containers exist, and `iot status` says that all is
  * well.
  */
-async function settled(): Promise<void> {
+async function expectSettled(): Promise<void> {
   await world.answers(WEB, `deployment=web service=hello version=${version}`);
   await world.answers(STEADY, "deployment=steady service=hello version=1");
   await eventually(
@@ -76,7 +76,7 @@ async function pushOther(): Promise<void> {
 }
 
 /** The deed leaves the same container, not started anew. */
-async function staysTheSame(deed: () => Promise<void>): Promise<void> {
+async function expectSameContainer(deed: () => Promise<void>): Promise<void> {
   const before = await world.container("web_hello");
   await deed();
   expect(await world.container("web_hello")).toEqual(before);
@@ -86,6 +86,7 @@ describe("NATS", () => {
   test("is restarted, and a push right afterwards is followed", async () => {
     await world.nats.restart();
     await pushOther();
+    await expectSettled();
   });
 
   test("is gone: containers go on, both sides say why, and what was pushed meanwhile is followed when it is back", async () => {
@@ -107,27 +108,28 @@ describe("NATS", () => {
     } finally {
       process.kill(pid, "SIGCONT");
     }
+    await expectSettled();
   });
 
   test("has lost its store: nothing is dropped on the device, and the operator writes all of it again", async () => {
-    await staysTheSame(async () => {
+    await expectSameContainer(async () => {
       await world.nats.kill();
       await rm(world.nats.storeDir, { recursive: true });
       await world.nats.start();
-      await settled();
+      await expectSettled();
     });
     await pushOther();
   });
 
   test("has lost its store while no operator is there: nothing is dropped on the device", async () => {
-    await staysTheSame(async () => {
+    await expectSameContainer(async () => {
       await world.killOperator();
       await world.nats.kill();
       await rm(world.nats.storeDir, { recursive: true });
       await world.nats.start();
       await world.agentSays(/no bucket answers/, startedAtMs);
       await world.startOperator();
-      await settled();
+      await expectSettled();
     });
   });
 
@@ -136,8 +138,8 @@ describe("NATS", () => {
     await cp(world.nats.storeDir, `${world.nats.storeDir}.old`, { recursive: true });
     await world.nats.start();
     await pushOther();
-    await settled();
-    await staysTheSame(async () => {
+    await expectSettled();
+    await expectSameContainer(async () => {
       await world.killOperator();
       await world.nats.down();
       await rm(world.nats.storeDir, { recursive: true });
@@ -145,7 +147,7 @@ describe("NATS", () => {
       await world.nats.start();
       await explains(/is older than the one in force/);
       await world.startOperator();
-      await settled();
+      await expectSettled();
     });
   });
 });
@@ -170,19 +172,19 @@ describe("the operator", () => {
 
   test("is away while garbage is put over manifest and Score: the device says so, what runs stays, the operator mends it", async () => {
     const device = asDeviceId(world.device.id);
-    await staysTheSame(async () => {
+    await expectSameContainer(async () => {
       await world.killOperator();
       await world.putRaw(subjects.score(device, asDeploymentName("web")), "\u0000\u00ff{");
       await world.putRaw(subjects.manifest(device), '{"sources":["git:faults"],"deployments":{"web":');
       await explains(/cannot be read/);
       await world.startOperator();
-      await settled();
+      await expectSettled();
     });
     await world.agentSays(/manifest .*cannot be read|InvalidManifest/, startedAtMs);
     // A running operator repairs it at once.
-    await staysTheSame(async () => {
+    await expectSameContainer(async () => {
       await world.putRaw(subjects.manifest(device), "garbage");
-      await settled();
+      await expectSettled();
     });
   });
 });
@@ -194,6 +196,7 @@ describe("the agent is killed, systemd starts it again, and the swap is finished
     await pushOther();
     await manifest.written;
     process.kill(pid, "SIGKILL");
+    expect(await world.agentPid()).not.toBe(pid);
   });
 
   const ofWeb = (containers: readonly Container[]) => containers.filter(({ name }) => name.startsWith("web_hello"));
@@ -243,8 +246,9 @@ describe("Podman", () => {
 
   test("has a container removed and a container stopped by hand: they come back", async () => {
     await world.podman("rm", "--force", "--time", "0", "web_hello");
-    await settled();
+    await expectSettled();
     await world.podman("stop", "--time", "0", "web_hello");
+    await expectSettled();
   });
 });
 

@@ -5,7 +5,7 @@
 
 import { eventually, makeImage, type Registry, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { isCuredBy } from "../world/cure.ts";
+import { expectCuredBy } from "../world/cure.ts";
 import { FaultWorld, NATS_NAME } from "../world/fault-world.ts";
 
 const WEB = 8080;
@@ -36,7 +36,7 @@ afterAll(async () => {
 
 // After every fault, it is over, and the version pushed last runs.
 afterEach(async () => {
-  await world.answers(WEB, `version=${version}`);
+  await expectPage();
   await world.statusSays(/^connected to NATS central\.lan:\d+, 1 of 1 deployment running$/m);
 });
 
@@ -46,8 +46,13 @@ async function pushOther(): Promise<void> {
   await world.push({ web: [version, WEB] });
 }
 
-function isCured(cure: () => unknown): Promise<void> {
-  return isCuredBy(world, [WEB, `version=${version}`], cure);
+/** The version pushed last answers. */
+function expectPage(): Promise<void> {
+  return world.answers(WEB, `version=${version}`);
+}
+
+function expectCured(cure: () => unknown): Promise<void> {
+  return expectCuredBy(world, [WEB, `version=${version}`], cure);
 }
 
 /** The content of the page, asked for on the device itself. */
@@ -102,7 +107,7 @@ describe("a device that boots", () => {
     await pushOther();
     await eventually(async () => (await pageOnDevice()).includes(`version=${old}`), { what: "the container answers", timeoutMs: 30_000 });
     await world.statusSays(says);
-    await isCured(() => world.device.restoreNetwork());
+    await expectCured(() => world.device.restoreNetwork());
   });
 
   test("with its cable out: containers that were started then, on a network of their own too, reach out and find names when the cable is in", async () => {
@@ -179,14 +184,14 @@ describe("NATS is not reached", () => {
     await pushOther();
     await world.statusSays(says);
     expect(await pageOnDevice()).toContain(`version=${old}`);
-    await isCured(cure);
+    await expectCured(cure);
   });
 
   test("because its password is wrong", async () => {
     await world.nats.reload(natsUsers("another"));
     await pushOther();
     await world.statusSays(/the server refuses the user "iot-agent" or its password; put the NATS user and password right/);
-    await isCured(() => world.nats.reload(natsUsers("demo-password")));
+    await expectCured(() => world.nats.reload(natsUsers("demo-password")));
   });
 });
 
@@ -209,13 +214,13 @@ describe("the network is bad", () => {
     try {
       for (let pushes = 1; pushes <= 3; pushes++) {
         await pushOther();
-        await world.answers(WEB, `version=${version}`);
+        await expectPage();
       }
       version = "from-registry";
       const made = await makeImage({ reference: `hello:${version}`, port: 80, ballastMegabytes: 4 });
       const image = await registry.push(made, `hello:${version}`);
       await world.push({ web: [version, WEB] }, () => image);
-      await world.answers(WEB, `version=${version}`);
+      await expectPage();
     } finally {
       await nft("delete table inet loss");
     }
@@ -239,6 +244,6 @@ describe("the network is bad", () => {
     world.deviceRelay.freeze();
     await pushOther();
     await world.agentSays(/lost the connection to NATS/, startedMs);
-    await isCured(() => world.deviceRelay.resume());
+    await expectCured(() => world.deviceRelay.resume());
   });
 });

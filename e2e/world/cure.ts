@@ -6,7 +6,7 @@ import type { FaultWorld } from "./fault-world.ts";
 const CURED_WITHIN_MS = 10_000;
 
 /** The time from the cure until that page, of a version pushed meanwhile, is there. */
-export async function isCuredBy(world: FaultWorld, page: readonly [port: number, text: string], cure: () => unknown): Promise<void> {
+export async function expectCuredBy(world: FaultWorld, page: readonly [port: number, text: string], cure: () => unknown): Promise<void> {
   await cure();
   const startedMs = Date.now();
   await world.answers(...page);

@@ -45,19 +45,19 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       { signal: AbortSignal.timeout(60_000) },
     );
   };
-  const runs = async (data: unknown): Promise<void> => {
+  const expectRunning = async (data: unknown): Promise<void> => {
     const { phase, message } = await apply(data);
     expect({ phase, message }).toEqual({ phase: "Running", message: "running localhost/hello:1" });
   };
   /** Runs it as a first version, beside which nothing is kept. */
-  const runsAnew = async (data: unknown): Promise<void> => {
+  const expectRunningAnew = async (data: unknown): Promise<void> => {
     await apply(null);
-    await runs(data);
+    await expectRunning(data);
   };
   const web = (more: object) => ({ services: [{ name: "web", image: "localhost/hello:1", stopTimeoutSeconds: 1, ...more }] });
   const says = (script: string, more: object = {}) =>
     web({ entrypoint: ["/bin/sh", "-c", `${script}; trap 'exit 0' TERM; sleep 1000 & wait`], ...more });
-  const logOf = (what: RegExp) =>
+  const expectLog = (what: RegExp) =>
     eventually(async () => what.exec(await podman("logs", "--tail", "1", "app_web"))?.[0], { what: `the log says ${String(what)}` });
   /** Makes nodes that dialout alone may use: one gives zeros, the other noise. */
   const plugIn = (name: "ttyZero" | "ttyNoise") =>
@@ -73,8 +73,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(await apply(meter())).toMatchObject({ phase: "Blocked", reason: "DeviceMissing", recheckAfterMs: 10_000 });
     expect(await podman("ps", "--all", "--quiet")).toBe("");
     await plugIn("ttyZero");
-    await runs(meter());
-    await logOf(/^00 00 00 00 1234$/);
+    await expectRunning(meter());
+    await expectLog(/^00 00 00 00 1234$/);
     // Podman does this when nobody asks it to keep the groups.
     const dropped = [
       "podman",
@@ -100,7 +100,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expect(await apply(meter())).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
     await plugIn("ttyNoise");
     expect(await eventually(async () => ((await apply(meter())).settled ? true : undefined), { what: "it runs again" })).toBe(true);
-    await logOf(/^(?!00 00 00 00)([\da-f]{2} ){4}1234$/);
+    await expectLog(/^(?!00 00 00 00)([\da-f]{2} ){4}1234$/);
 
     // The device is back before anybody looked, as another node: the running container holds one
     // that no longer exists.
@@ -113,18 +113,18 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       },
     );
     await plugIn("ttyZero");
-    await runs(meter());
+    await expectRunning(meter());
     expect(await startedAt()).not.toBe(second);
-    await logOf(/^00 00 00 00 1234$/);
+    await expectLog(/^00 00 00 00 1234$/);
     await unplug();
   });
 
   test("a host path is shared, read only if so asked, and not by a link that leads elsewhere", async () => {
     await sh(`install -d -o ${user} /srv/data && echo from-the-device > /srv/data/a && ln -sfn /etc /srv/elsewhere`);
-    await runsAnew(says("cat /data/a; echo written > /data/b", { volumes: ["/srv/data:/data"] }));
+    await expectRunningAnew(says("cat /data/a; echo written > /data/b", { volumes: ["/srv/data:/data"] }));
     await eventually(async () => (await sh("cat /srv/data/b 2>/dev/null; true")) === "written", { what: "it is written" });
-    await runsAnew(says("(echo x > /ro/c) 2>/dev/null || echo refused", { volumes: ["/srv/data:/ro:ro"] }));
-    await logOf(/^refused$/);
+    await expectRunningAnew(says("(echo x > /ro/c) 2>/dev/null || echo refused", { volumes: ["/srv/data:/ro:ro"] }));
+    await expectLog(/^refused$/);
     const away = await apply(says("true", { volumes: ["/srv/elsewhere:/data"] }));
     expect(away).toMatchObject({ phase: "Blocked", reason: "PolicyDenied" });
     expect(away.message).toContain('host path /srv/elsewhere of service "web" is a link that leads to /etc');
@@ -149,22 +149,22 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
   test("capabilities are added and dropped", async () => {
     const bounding = "busybox sed -n 's/^CapBnd:.//p' /proc/self/status";
-    await runsAnew(says(bounding, { capAdd: ["NET_ADMIN"], capDrop: ["ALL"] }));
-    await logOf(/^0000000000001000$/);
+    await expectRunningAnew(says(bounding, { capAdd: ["NET_ADMIN"], capDrop: ["ALL"] }));
+    await expectLog(/^0000000000001000$/);
   });
 
   test("a log of its own keeps to its limit, and one that nobody asked for is limited too", async () => {
     const chatty = "i=0; while [ $i -lt 3000 ]; do echo $i this is a line of no great interest to anybody; i=$((i+1)); done; echo the last";
-    await runsAnew(says(chatty, { logging: { maxSize: "16Ki" } }));
-    await logOf(/^the last$/);
+    await expectRunningAnew(says(chatty, { logging: { maxSize: "16Ki" } }));
+    await expectLog(/^the last$/);
     const path = await podman("inspect", "--format", "{{.HostConfig.LogConfig.Path}}", "app_web");
     expect(Number(await sh(`stat --format=%s ${path}`))).toBeLessThanOrEqual(16 * 1024);
     const config = "{{.HostConfig.LogConfig.Type}} {{.HostConfig.LogConfig.Size}}";
     expect(await podman("inspect", "--format", config, "app_web")).toBe("k8s-file 16.38kB");
     // Whatever Podman's own default is, no log can fill the disk: the journal has its limit, a file
     // this one.
-    await runsAnew(says("echo to the default"));
-    await logOf(/^to the default$/);
+    await expectRunningAnew(says("echo to the default"));
+    await expectLog(/^to the default$/);
     expect(await podman("inspect", "--format", config, "app_web")).toBe(version === "5.4" ? "journald 10.49MB" : "k8s-file 10.49MB");
   });
 });

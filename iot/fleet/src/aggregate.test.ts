@@ -1,7 +1,7 @@
 // What a person is told of a Deployment, from what its devices say.
 
 import { asDeviceId, type DeviceStatus, OFFLINE_AFTER_MS } from "@iot/contracts";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Counted, conditionsOf, countDevices, type DeviceView, PROGRESS_DEADLINE_SECONDS } from "./aggregate.ts";
 
 type Phase = DeviceStatus["deployments"][string]["phase"];
@@ -64,18 +64,18 @@ function told(
 const overdueMs = PROGRESS_DEADLINE_SECONDS * 1_000 + 1;
 
 describe("a fleet", () => {
-  it("on a metered link is offline after three of its own intervals", () => {
+  test("on a metered link is offline after three of its own intervals", () => {
     const metered = { statusIntervalSeconds: 600 };
     expect(told(fleet(1, { ...metered, ageMs: 1_900_000 })).counted.aggregate).toMatchObject({ running: 1, offline: 0 });
     expect(told(fleet(1, { ...metered, ageMs: 2_100_000 })).counted.aggregate).toMatchObject({ running: 0, offline: 1 });
   });
 
-  it("that runs it is ready", () => {
+  test("that runs it is ready", () => {
     const { ready, reconciling, message } = told(fleet(12, {}));
     expect([ready, reconciling, message]).toEqual(["True", "False", "12 of 12 run it"]);
   });
 
-  it("with some offline is ready too, and says so", () => {
+  test("with some offline is ready too, and says so", () => {
     const devices = [...fleet(397, {}), ...fleet(2, { ageMs: OFFLINE_AFTER_MS + 1 }, 397), device("pi-399", null)];
     expect(told(devices)).toMatchObject({
       ready: "True",
@@ -84,13 +84,13 @@ describe("a fleet", () => {
     });
   });
 
-  it("where some are on the way is reconciling", () => {
+  test("where some are on the way is reconciling", () => {
     const { counted, ready, reconciling, message } = told([...fleet(2, {}), ...fleet(1, { phase: "Pulling" }, 2)]);
     expect(counted.aggregate).toMatchObject({ devices: 3, running: 2, pending: 1, failed: 0, offline: 0, failures: [] });
     expect([ready, reconciling, message]).toEqual(["False", "True", "2 of 3 run it; 1 is on the way"]);
   });
 
-  it("with one that fails names it and why", () => {
+  test("with one that fails names it and why", () => {
     const { ready, reconciling, message } = told([
       ...fleet(2, {}),
       device("pi-9", { phase: "Blocked", reason: "PortInUse", message: "port 80 is taken by nginx" }),
@@ -99,18 +99,18 @@ describe("a fleet", () => {
     expect(message).toBe("2 of 3 run it; 1 does not (PortInUse on pi-9: port 80 is taken by nginx)");
   });
 
-  it("that is all offline is waited for, but not for ever", () => {
+  test("that is all offline is waited for, but not for ever", () => {
     const devices = fleet(3, null);
     expect(told(devices)).toMatchObject({ ready: "False", reconciling: "True", message: "0 of 3 run it; 3 are offline and will follow" });
     expect(told(devices, overdueMs)).toMatchObject({ ready: "False", reconciling: "False", stalled: "True ProgressDeadlineExceeded" });
   });
 
-  it("that fails for ten minutes is stalled with the failure's reason", () => {
+  test("that fails for ten minutes is stalled with the failure's reason", () => {
     const devices = [...fleet(2, {}), device("pi-9", { phase: "Failed", reason: "ImageNotFound" })];
     expect(told(devices, overdueMs).stalled).toBe("True ImageNotFound");
   });
 
-  it("that rejects it everywhere is stalled at once; rejected by some it is not", () => {
+  test("that rejects it everywhere is stalled at once; rejected by some it is not", () => {
     const rejected = fleet(3, { phase: "Rejected", reason: "InvalidScore", message: "no such field" });
     expect(told([...rejected, device("pi-9", null)])).toMatchObject({ ready: "False", stalled: "True Rejected" });
     expect(told([...rejected, device("pi-9", {})]).stalled).toBe("False InvalidScore");
@@ -118,22 +118,22 @@ describe("a fleet", () => {
 });
 
 describe("a report", () => {
-  it("on another revision is no answer yet", () => {
+  test("on another revision is no answer yet", () => {
     expect(told([device("pi-1", { revision: 4 })]).counted.aggregate).toMatchObject({ running: 0, pending: 1 });
   });
 
-  it("is not waited for where nothing was written yet", () => {
+  test("is not waited for where nothing was written yet", () => {
     expect(told([{ ...device("pi-1", {}), revision: null }]).counted.aggregate).toMatchObject({ running: 0, pending: 1 });
   });
 
-  it("of a device that cannot read its manifest is a failure with that reason", () => {
+  test("of a device that cannot read its manifest is a failure with that reason", () => {
     const problem = { reason: "InvalidManifest", message: "it is no JSON", since: "2026-01-01T00:00:00Z" };
     expect(told([device("pi-1", { revision: 4, problem })]).counted.aggregate.failures).toEqual([
       { reason: "InvalidManifest", message: "it is no JSON", devices: 1, examples: ["pi-1"] },
     ]);
   });
 
-  it("that does not parse is a failure, not silence", () => {
+  test("that does not parse is a failure, not silence", () => {
     const view: DeviceView = {
       device: asDeviceId("pi-1"),
       revision: 5,
@@ -143,7 +143,7 @@ describe("a report", () => {
   });
 });
 
-it("failures are grouped by reason, at most ten of them, with three examples each", () => {
+test("failures are grouped by reason, at most ten of them, with three examples each", () => {
   const many = Array.from({ length: 12 }, (_, index) =>
     fleet(index + 1, { phase: "Failed", reason: `Reason${String(index).padStart(2, "0")}` }, index * 20),
   ).flat();
@@ -153,7 +153,7 @@ it("failures are grouped by reason, at most ten of them, with three examples eac
   expect(failures[0]).toEqual({ reason: "Reason11", message: "", devices: 12, examples: ["pi-220", "pi-221", "pi-222"] });
 });
 
-it("a Deployment that cannot be served says why, whatever its devices run", () => {
+test("a Deployment that cannot be served says why, whatever its devices run", () => {
   const blocked = { reason: "NameConflict", message: "a/hello already has the name" };
   const { Ready, Reconciling, Stalled } = conditionsOf({ counted: countDevices("hello", fleet(2, {})), blocked, waitedMs: 0 });
   expect([Ready, Reconciling, Stalled]).toEqual([

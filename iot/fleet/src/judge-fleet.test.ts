@@ -1,6 +1,6 @@
 import type { Phase } from "@harmony/core";
 import { asDeviceId, type DeploymentReport, type DeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type DeploymentRow, type DesiredManifests, type Fleet, type HeardStatus, judgeFleet } from "./judge-fleet.ts";
 
 const NOW = Date.parse("2026-06-01T12:00:00Z");
@@ -58,7 +58,7 @@ function onlyRow(fleet: Fleet): DeploymentRow {
 
 describe("what a row says", () => {
   const hello = desired({ "pi-1": ["hello"] });
-  it.each<[string, { manifests: DesiredManifests }, HeardStatus[], Partial<DeploymentRow>]>([
+  test.each<[string, { manifests: DesiredManifests }, HeardStatus[], Partial<DeploymentRow>]>([
     [
       "runs",
       hello,
@@ -169,7 +169,7 @@ describe("what a row says", () => {
     expect(onlyRow(judgeFleet(snapshot, statuses))).toMatchObject(expected);
   });
 
-  it("of a deployment whose name every object has, what is so", () => {
+  test("of a deployment whose name every object has, what is so", () => {
     const name = "constructor";
     expect(onlyRow(judgeFleet(desired({ "pi-1": [name] }), [heard("pi-1", {})]))).toMatchObject({
       reason: "NotYetReported",
@@ -183,13 +183,13 @@ describe("what a row says", () => {
     });
   });
 
-  it("of a device that claims times which no date can hold, all but since when", () => {
+  test("of a device that claims times which no date can hold, all but since when", () => {
     const claims = { hello: report("Running", "runs", { since: "-271821-04-20T00:00:00Z" }) };
     const fleet = judgeFleet(hello, [heard("pi-1", claims, { reportedAt: "+275760-09-13T00:00:00Z" })]);
     expect(onlyRow(fleet)).toMatchObject({ phase: "Running", since: null, sinceSeconds: null });
   });
 
-  it("of a device whose manifest cannot be read, that nothing is undesired", () => {
+  test("of a device whose manifest cannot be read, that nothing is undesired", () => {
     const manifests = new Map([
       [asDeviceId("pi-1"), { revision: 3, manifest: { ok: false as const, issues: [{ path: [], message: "expected JSON" }] } }],
     ]);

@@ -28,7 +28,7 @@ afterEach(async () => {
   await central.close();
 });
 
-const holds = (name: string, content: string | null): Promise<true> =>
+const expectContent = (name: string, content: string | null): Promise<true> =>
   eventually(
     async () => {
       const found = await device.content(name);
@@ -36,13 +36,13 @@ const holds = (name: string, content: string | null): Promise<true> =>
     },
     { what: `${name} holds ${content}` },
   );
-const phase = (name: string, wanted: string) =>
+const expectPhase = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.phase === wanted);
 
 test("fields of a later version, in the manifest and in an entry, restart nothing", async () => {
   device.start(nats.url);
   const { hello: revision = 0 } = await central.apply({ hello: fileScore("one") });
-  const before = await phase("hello", "Running");
+  const before = await expectPhase("hello", "Running");
   const written = async (): Promise<number> => (await stat(join(device.folder, "hello.FileV0"))).mtimeMs;
   const writtenAt = await written();
   const entry = { revision, generation: 1, uid: "uid-hello", source: "test", namespace: "default", signature: { by: "ann" } };
@@ -55,8 +55,8 @@ test("fields of a later version, in the manifest and in an entry, restart nothin
 test("a Score is applied, changed and removed, and the status says so", async () => {
   device.start(nats.url);
   const { hello: first } = await central.apply({ hello: fileScore("one") });
-  await holds("hello", "one");
-  expect((await phase("hello", "Running")).deployments["hello"]).toMatchObject({
+  await expectContent("hello", "one");
+  expect((await expectPhase("hello", "Running")).deployments["hello"]).toMatchObject({
     desiredRevision: first,
     runningRevision: first,
     source: "test",
@@ -64,13 +64,13 @@ test("a Score is applied, changed and removed, and the status says so", async ()
   });
 
   const { hello: second } = await central.apply({ hello: fileScore("two") });
-  await holds("hello", "two");
+  await expectContent("hello", "two");
   const status = await central.untilStatus("the status follows", ({ deployments }) => deployments["hello"]?.runningRevision === second);
   expect(status).toMatchObject({ device: DEVICE, deployments: { hello: { phase: "Running", desiredRevision: second } } });
   expect(status.problem).toBeUndefined();
 
   await central.apply({});
-  await holds("hello", null);
+  await expectContent("hello", null);
   await central.untilStatus("it is forgotten", ({ deployments }) => Object.keys(deployments).length === 0);
   expect(await eventually(() => central.inventory())).toMatchObject({
     inventory: { ok: true, value: { labels: { site: "lab" }, capabilities: ["folder"] } },
@@ -81,7 +81,7 @@ test("a Score is applied, changed and removed, and the status says so", async ()
 test("a pass that changes nothing writes no line", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   const lines = device.lines.length;
   const reportedAt = (await central.status())?.reportedAt;
   await central.untilStatus("two intervals have passed", (status) => Date.parse(status.reportedAt) - Date.parse(reportedAt ?? "") > 1_900);
@@ -91,28 +91,31 @@ test("a pass that changes nothing writes no line", async () => {
 test("what is changed by hand is put right at the next relist", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   await writeFile(join(device.folder, "hello.FileV0"), "");
-  await holds("hello", "one");
+  await expectContent("hello", "one");
 });
 
 test("a slow deployment holds up no other, and a new Score interrupts it", async () => {
   device.start(nats.url);
   await central.apply({ slow: fileScore("slow", { waitsFor: join(device.stateDir, "never") }), quick: fileScore("quick") });
-  await holds("quick", "quick");
-  await phase("slow", "Starting");
+  await expectContent("quick", "quick");
+  await expectPhase("slow", "Starting");
   await central.apply({ slow: fileScore("no longer"), quick: fileScore("quick") });
-  await holds("slow", "no longer");
+  await expectContent("slow", "no longer");
 });
 
 test("what is blocked goes on when the reason is gone", async () => {
   device.start(nats.url);
   const file = join(device.stateDir, "there");
   await central.apply({ hello: fileScore("one", { blockedWithout: file }) });
-  expect((await phase("hello", "Blocked")).deployments["hello"]).toMatchObject({ reason: "FileMissing", message: "a file is missing" });
+  expect((await expectPhase("hello", "Blocked")).deployments["hello"]).toMatchObject({
+    reason: "FileMissing",
+    message: "a file is missing",
+  });
   await mkdir(device.stateDir, { recursive: true });
   await writeFile(file, "");
-  await holds("hello", "one");
+  await expectContent("hello", "one");
 });
 
 test("an entry of a source that has not written stays, and goes when it has", async () => {
@@ -121,29 +124,29 @@ test("an entry of a source that has not written stays, and goes when it has", as
     "cluster",
     "git",
   ]);
-  await holds("a", "a");
-  await holds("b", "b");
+  await expectContent("a", "a");
+  await expectContent("b", "b");
   await central.apply({ c: { scoreString: fileScore("c"), source: "git" } }, ["git"]);
-  await holds("c", "c");
-  await holds("b", null);
+  await expectContent("c", "c");
+  await expectContent("b", null);
   expect(await device.content("a")).toBe("a");
-  await phase("c", "Running");
-  await phase("a", "Running");
+  await expectPhase("c", "Running");
+  await expectPhase("a", "Running");
   await central.apply({ c: { scoreString: fileScore("c"), source: "git" } }, ["cluster", "git"]);
-  await holds("a", null);
+  await expectContent("a", null);
 });
 
 test("a manifest that is garbage, or deleted, removes nothing and is told", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   for (const garbage of ["{", '{"sources":["test"],"deployments":{"hello":{"revision":"x"}}}', "\u0000\u0001", ""]) {
     await central.putRawManifest(garbage);
     await central.untilStatus("the garbage is told", ({ problem }) => problem?.reason === "InvalidManifest");
   }
   expect(await device.content("hello")).toBe("one");
   await central.apply({ hello: fileScore("one"), more: fileScore("more") });
-  await holds("more", "more");
+  await expectContent("more", "more");
   await central.untilStatus("the problem is over", ({ problem }) => problem === undefined);
 
   await central.messaging.connection.request(
@@ -159,7 +162,7 @@ test("a manifest that is garbage, or deleted, removes nothing and is told", asyn
 test("a Score that cannot be applied is Rejected with the reason, and what runs stays", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("zero") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   const { hello: first } = await central.apply({ hello: fileScore("one") });
   await central.untilStatus("it runs", ({ deployments }) => deployments["hello"]?.runningRevision === first);
   const cases = [
@@ -180,36 +183,36 @@ test("a Score that cannot be applied is Rejected with the reason, and what runs 
     expect(await device.content("hello")).toBe("one");
     // … and is kept up: after a loss, and after a restart.
     await rm(join(device.folder, "hello.FileV0"));
-    await holds("hello", "one");
+    await expectContent("hello", "one");
     await device.stop();
     await rm(join(device.folder, "hello.FileV0"));
     device.start(nats.url);
-    await holds("hello", "one");
+    await expectContent("hello", "one");
   }
   await central.apply({ hello: fileScore("two") });
-  await holds("hello", "two");
-  await phase("hello", "Running");
+  await expectContent("hello", "two");
+  await expectPhase("hello", "Running");
 });
 
 test("a Score is applied only at the revision that the manifest names", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   const named = await central.putScore("hello", fileScore("two"));
   const standing = await central.putScore("hello", fileScore("three"));
   await central.apply({ hello: { scoreString: "", revision: named } });
-  const pending = await phase("hello", "Pending");
+  const pending = await expectPhase("hello", "Pending");
   expect(pending.deployments["hello"]).toMatchObject({ reason: "ScoreNotAtRevision", desiredRevision: named });
   expect(pending.deployments["hello"]?.message).toContain(`at revision ${standing}, the manifest names ${named}`);
   expect(await device.content("hello")).toBe("one");
   await central.apply({ hello: fileScore("three") });
-  await holds("hello", "three");
+  await expectContent("hello", "three");
 });
 
 test("a deployment whose Score changes its type is removed by the one variant and made by the other", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await holds("hello", "one");
+  await expectContent("hello", "one");
   await central.apply({ hello: fileScore("two", {}, "OtherFileV0") });
   await eventually(async () => (await device.content("hello", "OtherFileV0")) === "two");
   expect(await device.files()).toEqual(["hello.OtherFileV0"]);
@@ -224,7 +227,7 @@ test("an agent without memory adopts what is wanted, removes what its source too
   await writeFile(join(device.folder, "foreign"), "");
   device.start(nats.url);
   await central.apply({ wanted: fileScore("one") });
-  await holds("gone", null);
-  await phase("wanted", "Running");
+  await expectContent("gone", null);
+  await expectPhase("wanted", "Running");
   expect(await device.files()).toEqual(["foreign", "others.FileV0", "unlabelled.FileV0", "wanted.FileV0"]);
 });

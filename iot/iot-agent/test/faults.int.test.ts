@@ -28,7 +28,7 @@ afterEach(async () => {
   await nats.stop();
 });
 
-const holds = (name: string, content: string | null): Promise<true> =>
+const expectContent = (name: string, content: string | null): Promise<true> =>
   eventually(
     async () => {
       const found = await device.content(name);
@@ -36,7 +36,7 @@ const holds = (name: string, content: string | null): Promise<true> =>
     },
     { what: `${name} holds ${content}`, timeoutMs: 30_000 },
   );
-const phase = (name: string, wanted: string) =>
+const expectPhase = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.phase === wanted);
 const startProcess = (): Promise<ServerProcess> =>
   startServerProcess({
@@ -55,28 +55,28 @@ const wipeNats = async (): Promise<void> => {
 test("starts from its disk while NATS is out of reach, and follows when it is back", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   await device.stop();
   await nats.down();
   await rm(join(device.folder, "hello.FileV0"));
   device.start(nats.url);
-  await holds("hello", "one");
+  await expectContent("hello", "one");
   await eventually(() => device.lines.some((line) => line.includes("cannot connect to NATS")));
   await nats.start();
   await eventually(() => central.apply({ hello: fileScore("two") }), { timeoutMs: 20_000 });
-  await holds("hello", "two");
-  await phase("hello", "Running");
+  await expectContent("hello", "two");
+  await expectPhase("hello", "Running");
 });
 
 test("follows what was changed while NATS was gone, and tells its status anew", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one"), gone: fileScore("gone") });
-  await phase("gone", "Running");
+  await expectPhase("gone", "Running");
   await nats.kill();
   await nats.start();
   await eventually(() => central.apply({ hello: fileScore("two") }), { timeoutMs: 20_000 });
-  await holds("hello", "two");
-  await holds("gone", null);
+  await expectContent("hello", "two");
+  await expectContent("gone", null);
   await central.untilStatus("the status follows", ({ deployments }) => Object.keys(deployments).join() === "hello");
 });
 
@@ -88,16 +88,16 @@ test("a wiped bucket removes nothing; the first operator back removes only its o
     c: { scoreString: fileScore("c"), source: "git" },
   };
   await central.apply(wanted, ["cluster", "git"]);
-  for (const name of ["a", "b", "c"]) await holds(name, name);
+  for (const name of ["a", "b", "c"]) await expectContent(name, name);
   await wipeNats();
   await central.untilStatus("it says that there is no manifest", ({ problem }) => problem?.reason === "NoManifest");
   expect(await device.files()).toHaveLength(3);
 
   await central.apply({ b: { scoreString: fileScore("b2"), source: "git" } }, ["git"]);
-  await holds("b", "b2");
-  await holds("c", null);
+  await expectContent("b", "b2");
+  await expectContent("c", null);
   expect(await device.content("a")).toBe("a");
-  expect((await phase("a", "Running")).problem).toBeUndefined();
+  expect((await expectPhase("a", "Running")).problem).toBeUndefined();
 });
 
 test("a wiped or an older store empties no device and brings nothing back, where the manifest says what is to go", async () => {
@@ -107,7 +107,7 @@ test("a wiped or an older store empties no device and brings nothing back, where
     central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.reason === wanted);
   device.start(nats.url);
   await say(["a", "gone"]);
-  await holds("gone", "gone");
+  await expectContent("gone", "gone");
   await nats.down();
   const copy = `${nats.storeDir}-copy`;
   await cp(nats.storeDir, copy, { recursive: true });
@@ -115,8 +115,8 @@ test("a wiped or an older store empties no device and brings nothing back, where
   await eventually(() => say(["a", "later"], { gone: { uid: "uid-gone", at: "2026-01-01T00:00:00Z", why: "deleted in git" } }), {
     timeoutMs: 20_000,
   });
-  await holds("gone", null);
-  await holds("later", "later");
+  await expectContent("gone", null);
+  await expectContent("later", "later");
 
   await central.close();
   await nats.down();
@@ -127,7 +127,7 @@ test("a wiped or an older store empties no device and brings nothing back, where
   central = await Central.connect(nats.url);
   // As the operator does that finds the older copy: it serves what stands there.
   await say(["a", "gone", "more"]);
-  await holds("more", "more");
+  await expectContent("more", "more");
   await reason("gone", "RemovedBefore");
   await reason("later", "NotNamed");
   expect(await device.files()).toEqual(["a.FileV0", "later.FileV0", "more.FileV0"]);
@@ -142,13 +142,13 @@ test("a wiped or an older store empties no device and brings nothing back, where
 test("a store put back to an older copy does not bring an older version back; what is written then is followed, though revisions repeat", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   await nats.down();
   const copy = `${nats.storeDir}-copy`;
   await cp(nats.storeDir, copy, { recursive: true });
   await nats.start();
   const { hello: second } = await eventually(() => central.apply({ hello: fileScore("two") }), { timeoutMs: 20_000 });
-  await holds("hello", "two");
+  await expectContent("hello", "two");
 
   await central.close();
   await nats.down();
@@ -162,7 +162,7 @@ test("a store put back to an older copy does not bring an older version back; wh
 
   const { hello: repeated } = await central.apply({ hello: fileScore("three") });
   expect(repeated).toBe(second);
-  await holds("hello", "three");
+  await expectContent("hello", "three");
   await central.untilStatus(
     "all is well",
     ({ problem, deployments }) => problem === undefined && deployments["hello"]?.phase === "Running",
@@ -183,46 +183,46 @@ test("killed at any moment, it ends where it should after the next start", async
     await agent.kill();
   }
   const agent = await startProcess();
-  await holds("kept", "kept 5");
-  await holds("sometimes", null);
-  await phase("kept", "Running");
+  await expectContent("kept", "kept 5");
+  await expectContent("sometimes", null);
+  await expectPhase("kept", "Running");
   await agent.stop();
 });
 
 test("a removal that was cut short goes on after a restart without NATS", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   await device.stop();
   await nats.down();
   const file = join(device.stateDir, "desired-state.json");
   await writeFile(file, (await readFile(file, "utf8")).replace('"removing":false', '"removing":true'));
   device.start(nats.url);
-  await holds("hello", null);
+  await expectContent("hello", null);
 });
 
 test("a state file that is corrupt is kept aside, and NATS tells it again", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   await device.stop();
   const file = join(device.stateDir, "desired-state.json");
   await writeFile(file, (await readFile(file, "utf8")).slice(0, 100));
   device.start(nats.url);
   await eventually(async () => (await readdir(device.stateDir)).includes("desired-state.json.corrupt"));
   await eventually(async () => (await readdir(device.stateDir)).includes("desired-state.json"));
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   expect(await device.content("hello")).toBe("one");
 });
 
 test("a Topology that is gone is told, and recovered from", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
-  await phase("hello", "Running");
+  await expectPhase("hello", "Running");
   await run(["mv", device.folder, `${device.folder}-away`]);
   const status = await central.untilStatus("it is told", ({ problem }) => problem?.reason === "TopologyUnavailable");
   expect(status.problem?.message).toContain("nothing is changed");
-  await phase("hello", "Blocked");
+  await expectPhase("hello", "Blocked");
   await run(["mv", `${device.folder}-away`, device.folder]);
   await central.untilStatus(
     "all is well",
@@ -233,8 +233,8 @@ test("a Topology that is gone is told, and recovered from", async () => {
 test("SIGTERM ends it within 5 s, and what runs stays", async () => {
   const agent = await startProcess();
   await central.apply({ hello: fileScore("one"), slow: fileScore("slow", { waitsFor: "/never" }) });
-  await phase("slow", "Starting");
-  await holds("hello", "one");
+  await expectPhase("slow", "Starting");
+  await expectContent("hello", "one");
   const startedAt = performance.now();
   await agent.stop();
   expect(performance.now() - startedAt).toBeLessThan(5_000);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import deploymentSchema from "@iot/contracts/deployment.schema.json" with { type: "json" };
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findFiles } from "./find-files.ts";
 import { initRepository, repositoryFiles } from "./init-repository.ts";
@@ -17,7 +17,7 @@ describe("a new repository", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it("passes lint, is a git repository, and names its schema", async () => {
+  test("passes lint, is a git repository, and names its schema", async () => {
     const result = await initRepository(join(folder, "line-4"), "pi-7");
     const made = ["deployment.yaml", "README.md", ".iot/deployment.schema.json", ".iot/kustomize.yaml", ".gitattributes"];
     expect(result).toEqual({ made, kept: [], madeRepository: true });
@@ -31,7 +31,7 @@ describe("a new repository", () => {
     expect((await readFile(join(folder, "line-4/README.md"), "utf8")).trimEnd().split("\n")).toHaveLength(4);
   });
 
-  it("keeps what is there", async () => {
+  test("keeps what is there", async () => {
     await writeFile(join(folder, "deployment.yaml"), "mine");
     const { made, kept } = await initRepository(folder, "pi-7");
     expect(kept).toEqual(["deployment.yaml"]);
@@ -39,16 +39,16 @@ describe("a new repository", () => {
     expect(await readFile(join(folder, "deployment.yaml"), "utf8")).toBe("mine");
   });
 
-  it("makes no repository within one", async () => {
+  test("makes no repository within one", async () => {
     spawnSync("git", ["-C", folder, "init", "--quiet"]);
     expect((await initRepository(join(folder, "inner"), "pi-7")).madeRepository).toBe(false);
   });
 
-  it("refuses a device that is no DNS label", async () => {
+  test("refuses a device that is no DNS label", async () => {
     await expect(initRepository(folder, "Pi.7")).rejects.toThrow('device id "Pi.7" has "P"');
   });
 
-  it.each(["on", "yes", "0755", "80", "true", "null", "1e3", "pi-1", "hello-world", "n"])("quotes the name %s if it must", (name) => {
+  test.each(["on", "yes", "0755", "80", "true", "null", "1e3", "pi-1", "hello-world", "n"])("quotes the name %s if it must", (name) => {
     const text = repositoryFiles(name, name).get("deployment.yaml") ?? "";
     expect(lintFiles([{ path: "deployment.yaml", content: Buffer.from(text) }]).findings).toEqual([]);
   });
@@ -57,12 +57,12 @@ describe("a new repository", () => {
 describe("its schema, as an editor uses it", () => {
   const validate = new Ajv({ strict: false, allErrors: true }).compile(deploymentSchema);
   const [generated = ""] = repositoryFiles("hello-world", "pi-1").values();
-  it("takes the deployment.yaml that is made", () => {
+  test("takes the deployment.yaml that is made", () => {
     validate(parse(generated));
     expect(validate.errors).toBeNull();
   });
 
-  it.each([
+  test.each([
     ["image:", "environment: {}\n          image:", "/spec/score/data/services/0"],
     ['["8080:80"]', "8080", "/spec/score/data/services/0/ports"],
     ["[pi-1]", "[]", "/spec/targetDevices"],
@@ -76,7 +76,7 @@ describe("its schema, as an editor uses it", () => {
     expect(validate.errors?.map(({ instancePath }) => instancePath)).toContain(path);
   });
 
-  it("leaves a Score of another type to its device", () => {
+  test("leaves a Score of another type to its device", () => {
     expect(validate(parse(generated.replace("PodmanV0", "OkdApplyV0").replace("services:", "objects:")))).toBe(true);
   });
 });

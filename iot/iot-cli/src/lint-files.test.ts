@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findFiles } from "./find-files.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 
@@ -27,11 +27,11 @@ function lint(files: Readonly<Record<string, string>>): string {
 }
 
 describe("lint", () => {
-  it("has nothing to say of a good file", () => {
+  test("has nothing to say of a good file", () => {
     expect(lint({ "deployment.yaml": GOOD })).toBe("1 file, 1 deployment: no issues\n");
   });
 
-  it.each([
+  test.each([
     [
       "a field of Compose",
       ["image:", "environment: {A: b}\n          image:"],
@@ -65,7 +65,7 @@ describe("lint", () => {
     expect(output).toContain("1 issue");
   });
 
-  it("warns of a Score type that it does not know", () => {
+  test("warns of a Score type that it does not know", () => {
     const output = lint({ "a.yaml": GOOD.replace("PodmanV0", "OkdApplyV0") });
     expect(output).toBe(
       'a.yaml:8:11: warning: spec.score.type: this version of iot does not know the Score type "OkdApplyV0" (it knows PodmanV0); a device may\n' +
@@ -73,7 +73,7 @@ describe("lint", () => {
     );
   });
 
-  it("tells Kubernetes' own Deployment apart", () => {
+  test("tells Kubernetes' own Deployment apart", () => {
     expect(lint({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\n" })).toContain(
       "a.yaml:1:1: warning: this is Kubernetes' own Deployment (apps/v1)",
     );
@@ -82,7 +82,7 @@ describe("lint", () => {
 
 describe("what would remove workloads", () => {
   const services = GOOD.slice(GOOD.indexOf(":\n        - name"));
-  it.each([
+  test.each([
     [
       "a Git LFS pointer",
       "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 4\n",
@@ -107,7 +107,7 @@ describe("what would remove workloads", () => {
 describe("a kustomization beside it", () => {
   const warnings = (kustomization: string, at = "kustomization.yaml"): string =>
     lint({ [at]: `resources: [deployment.yaml]\n${kustomization}\n`, "deployment.yaml": GOOD });
-  it.each([
+  test.each([
     ["replicas: [{name: hello-world, count: 3}]", "adds spec.replicas to hello-world"],
     ["labels: [{pairs: {a: b}, includeSelectors: true}]", "adds spec.template"],
     ["labels: [{pairs: {a: b}, includeTemplates: true}]", "adds spec.template"],
@@ -119,11 +119,11 @@ describe("a kustomization beside it", () => {
     expect(warnings(text)).toContain(says);
   });
 
-  it.each(["labels: [{pairs: {a: b}}]", "replicas: [{name: other, count: 3}]", "namePrefix: a-", "[broken"])("%s is not", (text) => {
+  test.each(["labels: [{pairs: {a: b}}]", "replicas: [{name: other, count: 3}]", "namePrefix: a-", "[broken"])("%s is not", (text) => {
     expect(warnings(text)).toMatch(/: (no issues|1 issue)\n$/);
   });
 
-  it.each([
+  test.each([
     ["a file that is not read", "configurations: [.iot/kustomize.yaml]\n", {}],
     ["a file that says so", "configurations: [c.yaml]\n", { "c.yaml": "images: [{path: spec/score/data/services/image}]\n" }],
   ])("images reach a Score by %s", (_what, configurations, files) => {
@@ -136,7 +136,7 @@ kind: Deployment
 metadata: {name: hello-world}
 spec: {score: {data: {services: [{name: hello, env: {A: b}}]}}}
 `;
-  it.each([
+  test.each([
     ["patches: [{path: p.yaml}]", "p.yaml:4:34: "],
     ["patchesStrategicMerge: [p.yaml]", "p.yaml:4:34: "],
     [`patches: [{patch: ${JSON.stringify(PATCH)}}]`, "kustomization.yaml:2:19: "],
@@ -151,7 +151,7 @@ spec: {score: {data: {services: [{name: hello, env: {A: b}}]}}}
     expect(output).not.toContain("is missing");
   });
 
-  it.each([
+  test.each([
     ["a patch of the devices", "spec: {targetDevices: [pi-9]}\n"],
     ["a patch with the image", "spec: {score: {data: {services: [{name: hello, image: x}]}}}\n"],
     ["a JSON patch", undefined],
@@ -161,7 +161,7 @@ spec: {score: {data: {services: [{name: hello, env: {A: b}}]}}}
     expect(output).toContain("no issues");
   });
 
-  it("is of no concern in another folder", () => {
+  test("is of no concern in another folder", () => {
     expect(warnings("commonLabels: {a: b}", "other/kustomization.yaml")).toContain("no issues\n");
   });
 });
@@ -173,7 +173,7 @@ describe("files of a folder", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it("are those that the git source would read; links are told", async () => {
+  test("are those that the git source would read; links are told", async () => {
     await writeFile(join(folder, "a.yml"), GOOD);
     await writeFile(join(folder, "notes.txt"), "");
     await writeFile(join(folder, ".hidden.yaml"), "");
@@ -183,7 +183,7 @@ describe("files of a folder", () => {
     expect(renderFindings(lintFiles(files, unread), 2)).toContain("b.yaml:1:1: is a symbolic link, which the operator does not follow");
   });
 
-  it("that nobody reads, or git does not carry, are told", async () => {
+  test("that nobody reads, or git does not carry, are told", async () => {
     const git = (...args: string[]): void =>
       void spawnSync("git", ["-C", folder, ...args], { env: { PATH: process.env["PATH"], HOME: folder } });
     const put = async (path: string, text = GOOD): Promise<void> => {
@@ -219,7 +219,7 @@ describe("files of a folder", () => {
     ]);
   });
 
-  it("that are named are looked at, and told when nobody reads them", async () => {
+  test("that are named are looked at, and told when nobody reads them", async () => {
     await writeFile(join(folder, "deployment.json"), GOOD.replace("pi-1", "PI"));
     const { files, unread } = await findFiles([join(folder, "deployment.json")]);
     const output = renderFindings(lintFiles(files, unread), 1);
@@ -227,7 +227,7 @@ describe("files of a folder", () => {
     expect(output).toContain("deployment.json:6:19: spec.targetDevices[0]: expected a DNS label");
   });
 
-  it("that are not there are named", async () => {
+  test("that are not there are named", async () => {
     await expect(findFiles([join(folder, "none.yaml")])).rejects.toThrow("none.yaml: there is no such file or folder");
   });
 });

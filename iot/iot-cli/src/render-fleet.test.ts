@@ -1,5 +1,5 @@
 import type { DeploymentRow, DeviceRow } from "@iot/fleet";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { renderExplanation, renderStatus } from "./render-fleet.ts";
 
 function device(id: string, more: Partial<DeviceRow> = {}): DeviceRow {
@@ -60,7 +60,7 @@ describe("status as a table", () => {
   const pulling = { standing: "progress", phase: "Pulling", message: "pulls nginx:alpine, 12 of 40 MB" } as const;
   const deployments = [row("hello", "pi-3", neverSeen), meter, row("hello", "pi-2", pulling), row("hello", "pi-1", { runningRevision: 7 })];
 
-  it("puts what is wrong first, and says why", () => {
+  test("puts what is wrong first, and says why", () => {
     expect(renderStatus({ devices, deployments }, 80)).toBe(`DEPLOYMENT  DEVICE  PHASE    SINCE   LAST SEEN
 hello       pi-3    Pending  -       never
   the device has never reported: switch it on, or look whether its agent has
@@ -78,13 +78,13 @@ pi-2: the disk is full
 `);
   });
 
-  it("says that there is nothing", () => {
+  test("says that there is nothing", () => {
     expect(renderStatus({ devices: [], deployments: [] }, 80)).toBe("Nothing is deployed, and no device has reported.\n");
     expect(renderStatus({ devices: [device("pi-1")], deployments: [] }, 80)).toBe("0 of 0 run as desired, 1 device.\n");
   });
 });
 
-it("explains in the device's words, with the facts", () => {
+test("explains in the device's words, with the facts", () => {
   expect(renderExplanation(meter, device("pi-1"), 80)).toBe(`meter on pi-1 is Blocked since 2026-06-01 11:50:00 UTC (10 min): host port
 8080/tcp is used by deployment "hello": give one of them another port
   desired    revision 7

@@ -6,7 +6,7 @@ import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentReport, type DeviceStatus, type ManifestEntry } from "@iot/contracts";
 import { connectMessaging, fixedCredentials, type Messaging, openDesiredState, openStatusStore, openStatusWriter } from "@iot/messaging";
 import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
 const log = createLog({ name: "test", write: () => undefined });
@@ -69,7 +69,7 @@ describe("with a fleet", () => {
     await nats.stop();
   });
 
-  it("status shows each, what is wrong first", async () => {
+  test("status shows each, what is wrong first", async () => {
     const { exitCode, stdout, stderr } = await iot(["status"], atNats);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     const lines = stdout.split("\n").filter((line) => line.startsWith("hello-world"));
@@ -82,7 +82,7 @@ describe("with a fleet", () => {
     expect(stdout).toContain("1 of 3 run as desired, 2 with a problem, 3 devices, 1 never seen.");
   });
 
-  it("status --json has the same for programs", async () => {
+  test("status --json has the same for programs", async () => {
     const { stdout } = await iot(["status", "--json", "--nats", nats.url], { NATS_USER: "fleet", NATS_PASSWORD: "secret" });
     expect(JSON.parse(stdout)).toMatchObject({
       devices: [
@@ -98,7 +98,7 @@ describe("with a fleet", () => {
     });
   });
 
-  it("explain says why in the device's words, and the facts", async () => {
+  test("explain says why in the device's words, and the facts", async () => {
     const { exitCode, stdout } = await iot(["explain", "hello-world", "pi-2"], atNats);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
@@ -109,14 +109,14 @@ describe("with a fleet", () => {
     expect(all.stdout.match(/^hello-world on pi-\d/gm)).toEqual(["hello-world on pi-2", "hello-world on pi-3", "hello-world on pi-1"]);
   });
 
-  it.each([
+  test.each([
     [["explain", "hello"], 'iot: no device has a deployment "hello": the deployments are hello-world\n'],
     [["explain", "hello-world", "pi-9"], 'iot: "hello-world" is not on device "pi-9": the devices that have it are pi-1, pi-2, pi-3\n'],
   ])("%j is told what there is", async (args, says) => {
     expect(await iot(args, atNats)).toEqual({ exitCode: 1, stdout: "", stderr: says });
   });
 
-  it("a wrong password is one sentence", async () => {
+  test("a wrong password is one sentence", async () => {
     const { exitCode, stdout, stderr } = await iot(["status"], { ...atNats, NATS_PASSWORD: "wrong" });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toMatch(/^iot: cannot connect to NATS at [^ ]+: the server refuses the user "fleet" or its password; .*\n$/);
@@ -126,7 +126,7 @@ describe("with a fleet", () => {
 describe("with a device that says what nobody can bear, in a bucket that took it", () => {
   const services = `{"services":[${"{},".repeat(84_999)}{}]}`;
   const rude = "\u001b[2Jall well\r\u202e\u009b31m";
-  it.each([
+  test.each([
     ["85,000 empty services", services, "has 250 KiB, more than the 64 KiB that are read"],
     ["a depth of 100,000", "[".repeat(100_000) + "]".repeat(100_000), "has 196 KiB, more than the 64 KiB that are read"],
     [
@@ -168,7 +168,7 @@ describe("with a device that says what nobody can bear, in a bucket that took it
   }
 });
 
-it("a server that is not there is one sentence, at once", async () => {
+test("a server that is not there is one sentence, at once", async () => {
   const { exitCode, stdout, stderr } = await iot(["status", "--nats", `nats://127.0.0.1:${await freePort()}`]);
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
   expect(stderr).toMatch(
@@ -176,7 +176,7 @@ it("a server that is not there is one sentence, at once", async () => {
   );
 });
 
-it("a server that no operator has served is left as it is", async () => {
+test("a server that no operator has served is left as it is", async () => {
   await using nats = await startNats();
   const { exitCode, stderr } = await iot(["status"], { NATS_URL: nats.url });
   expect(exitCode).toBe(1);
@@ -185,7 +185,7 @@ it("a server that no operator has served is left as it is", async () => {
   expect(await streams.json()).toMatchObject({ streams: 0 });
 });
 
-it("convert writes a Deployment on stdout and what is left to do on stderr", async () => {
+test("convert writes a Deployment on stdout and what is left to do on stderr", async () => {
   const file = join(import.meta.dirname, "compose/telemetry.yaml");
   const { exitCode, stdout, stderr } = await iot(["convert", file, "--device", "pi-7"]);
   expect(exitCode).toBe(0);
@@ -195,7 +195,7 @@ it("convert writes a Deployment on stdout and what is left to do on stderr", asy
   expect(await iot(["convert", join(import.meta.dirname, "none.yaml")])).toMatchObject({ exitCode: 1, stdout: "" });
 });
 
-it("wrong use shows how, and help ends well", async () => {
+test("wrong use shows how, and help ends well", async () => {
   const { exitCode, stderr } = await iot(["stauts"]);
   expect(exitCode).toBe(1);
   expect(stderr).toContain("Did you mean status?");

@@ -3,14 +3,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { kubernetesPrograms, makeTempFolder, run } from "@iot/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { findFiles } from "../src/find-files.ts";
 import { repositoryFiles } from "../src/init-repository.ts";
 import type { Finding } from "../src/finding.ts";
 import { lintFiles } from "../src/lint-files.ts";
 
-it.each([
+test.each([
   ["replicas: [{name: hello-world, count: 3}]", ["replicas"], true],
   ["labels: [{pairs: {a: b}, includeSelectors: true}]", ["selector", "template"], true],
   ["labels: [{pairs: {a: b}, includeTemplates: true}]", ["template"], true],
@@ -41,7 +41,7 @@ it.each([
   }
 });
 
-it("images reach those of a Score with the configuration that iot init makes", async () => {
+test("images reach those of a Score with the configuration that iot init makes", async () => {
   const made = repositoryFiles("hello-world", "pi-1");
   const kustomization = `resources: [deployment.yaml]
 configurations: [.iot/kustomize.yaml]
@@ -52,7 +52,7 @@ images: [{name: docker.io/library/nginx, newTag: '9.9'}]
   expect(findings).toEqual([]);
 });
 
-it.each([
+test.each([
   ["patches: [{path: p.yaml}]", "{name: web, env: {A: b}}", true],
   ["patches: [{path: p.yaml, target: {kind: Deployment}}]", "{name: web, env: {A: b}}", true],
   ["patches: [{path: p.yaml}]", "{name: web, image: 'nginx:2', env: {A: b}}", false],

@@ -5,7 +5,7 @@ import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../src/config/config.ts";
 import { createGitSource, type GitSource } from "../src/sources/git/git-source.ts";
 import type { CompleteSnapshot, GitEvidence } from "../src/sources/source.ts";
@@ -83,7 +83,7 @@ const hello = workload("hello");
 const CONFLICT = `<<<<<<< HEAD\n${hello}=======\n${hello}>>>>>>> feature\n`;
 const REST = "delete the file to remove hello";
 
-it.each<[what: string, files: Files, says: string]>([
+test.each<[what: string, files: Files, says: string]>([
   [
     "a Git LFS pointer",
     { "hello.yaml": LFS },
@@ -175,7 +175,7 @@ it.each<[what: string, files: Files, says: string]>([
   expect(await read()).toMatchObject({ names: ["hello", "stays"], version: mended, problem: undefined });
 });
 
-it.each<[what: string, change: (repository: GitRepository) => Promise<void>, says: string]>([
+test.each<[what: string, change: (repository: GitRepository) => Promise<void>, says: string]>([
   [
     "a link in the place of the file",
     async ({ workPath }) => {
@@ -216,7 +216,7 @@ it.each<[what: string, change: (repository: GitRepository) => Promise<void>, say
   expect(await read()).toMatchObject({ names: ["stays"], problem: undefined, evidence: { lineage: "descends", unreadable: [] } });
 });
 
-it("a .gitignore above the folder that is read counts as well", async () => {
+test("a .gitignore above the folder that is read counts as well", async () => {
   const { push, read } = await open({ IOT_GIT_PATH: "site" });
   await push({ "site/deep/hello.yaml": hello, "site/stays.yaml": workload("stays"), ".gitignore": "*.log\n" });
   await read();
@@ -226,7 +226,7 @@ it("a .gitignore above the folder that is read counts as well", async () => {
   expect(await read()).toMatchObject({ names: ["stays"], problem: undefined });
 });
 
-it.each<[what: string, files: Files, names: readonly string[]]>([
+test.each<[what: string, files: Files, names: readonly string[]]>([
   ["a file that is gone", { "hello.yaml": null }, ["both", "too"]],
   ["a document of two", { "both.yaml": workload("both") }, ["both", "hello"]],
   ["a file that is gone, with words about it", { "hello.yaml": null, "hello.md": "# hello is gone\n" }, ["both", "too"]],
@@ -244,7 +244,7 @@ it.each<[what: string, files: Files, names: readonly string[]]>([
   expect(after.problem).toBeUndefined();
 });
 
-it.each<[what: string, files: Files]>([
+test.each<[what: string, files: Files]>([
   ["a file under another name", { "hello.yaml": null, "site/world.yaml": hello }],
   ["with the other suffix", { "hello.yaml": null, "hello.yml": hello }],
   ["beside another in its file", { "hello.yaml": null, "stays.yaml": `${workload("stays")}---\n${hello}` }],
@@ -259,7 +259,7 @@ it.each<[what: string, files: Files]>([
   expect(after).toMatchObject({ version: tip, problem: undefined, evidence: { unreadable: [] } });
 });
 
-it.each<[what: string, path: string, text: string, says: string]>([
+test.each<[what: string, path: string, text: string, says: string]>([
   ["a template", "chart/svc.yaml", "{{- if .Values.on }}\nkind: Service\n{{- end }}\n", "line 1: is a template"],
   [
     "a new file with a typo",
@@ -288,7 +288,7 @@ it.each<[what: string, path: string, text: string, says: string]>([
   expect((await read()).evidence.unreadable).toEqual([]);
 });
 
-it("amended, reset and forced: the lineage is rewritten, and after a restart the first", async () => {
+test("amended, reset and forced: the lineage is rewritten, and after a restart the first", async () => {
   const { repository, push, read, restart } = await open();
   const first = await push({ "hello.yaml": hello });
   expect((await read()).evidence).toMatchObject({ followed: null, tip: first, lineage: "first" });
@@ -308,7 +308,7 @@ it("amended, reset and forced: the lineage is rewritten, and after a restart the
   expect(await read()).toMatchObject({ names: ["hello"], evidence: { followed: amended.version, tip: first, lineage: "first" } });
 });
 
-it("a rewritten tip in which a file gives nothing is refused too", async () => {
+test("a rewritten tip in which a file gives nothing is refused too", async () => {
   const { repository, push, read } = await open();
   await push({ "stays.yaml": workload("stays") });
   const good = await push({ "hello.yaml": hello });
@@ -322,7 +322,7 @@ it("a rewritten tip in which a file gives nothing is refused too", async () => {
   expect(after.problem).toContain("is a Git LFS pointer");
 });
 
-it("a trailer consents to exactly its names, in any commit since the followed one, and after a rewrite in the tip", async () => {
+test("a trailer consents to exactly its names, in any commit since the followed one, and after a rewrite in the tip", async () => {
   const { repository, push, read } = await open();
   const first = await push({ "a.yaml": workload("a"), "b.yaml": workload("b"), "c.yaml": workload("c") });
   await read();

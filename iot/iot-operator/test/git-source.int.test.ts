@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
 import { createLog } from "@harmony/runtime";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../src/config/config.ts";
 import { createGitSource, type GitSource } from "../src/sources/git/git-source.ts";
 import type { SourceSnapshot } from "../src/sources/source.ts";
@@ -63,7 +63,7 @@ function problemOf(snapshot: SourceSnapshot): string {
   return snapshot.kind === "complete" ? (snapshot.problem ?? "") : snapshot.message;
 }
 
-it("reads every Deployment under its path, and nothing else", async () => {
+test("reads every Deployment under its path, and nothing else", async () => {
   const { read, push } = await open({ IOT_GIT_PATH: "site", IOT_GIT_NAMESPACE: "plant" });
   const commit = await push({
     "site/a.yaml": workload("a"),
@@ -85,20 +85,20 @@ it("reads every Deployment under its path, and nothing else", async () => {
   });
 });
 
-it("reads a hidden folder when the path leads into it", async () => {
+test("reads a hidden folder when the path leads into it", async () => {
   const { read, push } = await open({ IOT_GIT_PATH: ".iot" });
   await push({ ".iot/a.yaml": workload("a"), ".iot/.git-hooks/b.yaml": workload("b") });
   expect(names(await read())).toEqual(["default/a"]);
 });
 
-it("counts commits as generations", async () => {
+test("counts commits as generations", async () => {
   const { read, push } = await open();
   await push({ "a.yaml": workload("a") });
   await push({ "b.txt": "b" });
   expect(await read()).toMatchObject({ deployments: [{ generation: 2 }] });
 });
 
-it("keeps the last good commit when the newest does not parse, and says where, once", async () => {
+test("keeps the last good commit when the newest does not parse, and says where, once", async () => {
   const { read, push, lines } = await open();
   const good = await push({ "a.yaml": workload("a"), "site/b.yaml": workload("b") });
   await read();
@@ -116,7 +116,7 @@ it("keeps the last good commit when the newest does not parse, and says where, o
   expect(names(await read())).toEqual(["default/a", "default/b"]);
 });
 
-it("with no good commit known it is unreadable, not empty", async () => {
+test("with no good commit known it is unreadable, not empty", async () => {
   const { read, push } = await open();
   await push({ "a.yaml": "apiVersion: iot.nationtech.io/v1alpha1\nkind: Deployment\nspec: [\n" });
   const snapshot = await read();
@@ -124,7 +124,7 @@ it("with no good commit known it is unreadable, not empty", async () => {
   expect(names(snapshot)).toMatch(/is not followed, what runs stays as it is: a\.yaml:\d+: /);
 });
 
-it("refuses two files of one name, an alias bomb, and a scalar that kubectl reads otherwise", async () => {
+test("refuses two files of one name, an alias bomb, and a scalar that kubectl reads otherwise", async () => {
   const { read, push } = await open();
   await push({ "a.yaml": workload("a"), "b.yaml": workload("a") });
   expect(names(await read())).toMatch(/b\.yaml:3: metadata\.name: "a" is also the name of the Deployment at a\.yaml:3/);
@@ -140,7 +140,7 @@ it("refuses two files of one name, an alias bomb, and a scalar that kubectl read
   expect(problemOf(await read())).toMatch(/b\.yaml:11: .*quote it/);
 });
 
-it("refuses a link, wherever it leads", async () => {
+test("refuses a link, wherever it leads", async () => {
   const { read, push, repository } = await open();
   await push({ "a.yaml": workload("a") });
   await symlink("/etc/hostname", join(repository.workPath, "out.yaml"));
@@ -152,7 +152,7 @@ it("refuses a link, wherever it leads", async () => {
   expect(problemOf(await read())).toContain(`: a.yaml: ${message}; delete the file to remove a`);
 });
 
-it("follows a branch that was forced, and says so", async () => {
+test("follows a branch that was forced, and says so", async () => {
   const { read, push, repository, lines } = await open();
   const first = await push({ "a.yaml": workload("a") });
   await push({ "b.yaml": workload("b") });
@@ -163,7 +163,7 @@ it("follows a branch that was forced, and says so", async () => {
   expect(lines.filter((line) => line.includes("the branch was forced"))).toHaveLength(1);
 });
 
-it.each([
+test.each([
   [
     "a branch that is not there",
     { IOT_GIT_BRANCH: "release" },
@@ -182,7 +182,7 @@ it.each([
   expect(names(snapshot)).toMatch(message);
 });
 
-it("a remote that goes away and comes back", async () => {
+test("a remote that goes away and comes back", async () => {
   const { read, push, repository } = await open();
   await push({ "a.yaml": workload("a") });
   await read();
@@ -192,14 +192,14 @@ it("a remote that goes away and comes back", async () => {
   expect(names(await read())).toEqual(["default/a"]);
 });
 
-it("a branch of no files is complete and empty", async () => {
+test("a branch of no files is complete and empty", async () => {
   const { read, push } = await open();
   await push({ "a.yaml": workload("a") });
   await push({ "a.yaml": null });
   expect(names(await read())).toEqual([]);
 });
 
-it("no hook of the repository, and no configuration of the user, takes part", async () => {
+test("no hook of the repository, and no configuration of the user, takes part", async () => {
   const { read, push, repository } = await open();
   await push({ "a.yaml": workload("a") });
   const folder = await makeTempFolder("git-home");
@@ -210,7 +210,7 @@ it("no hook of the repository, and no configuration of the user, takes part", as
   expect(existsSync(join(folder.path, "ran"))).toBe(false);
 });
 
-it("a password reaches the server that asks for it, and neither arguments nor log", async () => {
+test("a password reaches the server that asks for it, and neither arguments nor log", async () => {
   const heard: string[] = [];
   const server = createServer((request, response) => {
     const { authorization } = request.headers;
@@ -232,7 +232,7 @@ it("a password reaches the server that asks for it, and neither arguments nor lo
   expect([names(snapshot), ...lines].join("\n")).not.toContain("geheim");
 });
 
-it("an aborted reading ends git, and the next one starts with a new copy", async () => {
+test("an aborted reading ends git, and the next one starts with a new copy", async () => {
   const { source, push, read, repository, lines } = await open();
   const first = await push({ "a.yaml": workload("a") });
   await push({ "b.yaml": workload("b") });

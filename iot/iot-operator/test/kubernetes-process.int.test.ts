@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
-import { openBucket, scoreHolds } from "./running-operator.ts";
+import { openBucket, expectScore } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
 import { workload } from "./workload.ts";
 
@@ -63,7 +63,7 @@ const apply = (yaml: string): Promise<string> => kubernetes.apply(yaml);
 test("the mission's self-verification: applied, the Score stands under its key and byte for byte in the status", async () => {
   await apply(MISSION);
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "test-device-01.test-deploy", "PodmanV0");
+  await expectScore(bucket, "test-device-01.test-deploy", "PodmanV0");
   expect(await bucket.score("test-device-01.test-deploy")).toBe(SCORE);
   const observed = await kubernetes.told("test-deploy", "{.status.observedScoreString}");
   expect(observed).toBe(await bucket.score("test-device-01.test-deploy"));
@@ -77,7 +77,7 @@ test("the mission's self-verification: applied, the Score stands under its key a
 test("kubectl get iotdep says what the devices report, within ten seconds of it", async () => {
   await apply(workload("reported", { devices: ["pi-10", "pi-11"], image: "web:1" }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-11.reported", "web:1");
+  await expectScore(bucket, "pi-11.reported", "web:1");
   await eventually(async () => (await kubernetes.ask("reported", "{.status.aggregate.devices}")) === "2");
   for (const device of ["pi-10", "pi-11"]) {
     const entry = (await bucket.manifest(device))?.deployments["reported"];
@@ -99,9 +99,9 @@ test("kubectl get iotdep says what the devices report, within ten seconds of it"
 test("a changed spec is a changed Score; a status that says the same is not written again", async () => {
   await apply(workload("changed", { image: "web:1", devices: ["pi-20"] }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-20.changed", "web:1");
+  await expectScore(bucket, "pi-20.changed", "web:1");
   await apply(workload("changed", { image: "web:2", devices: ["pi-20"] }));
-  await scoreHolds(bucket, "pi-20.changed", "web:2");
+  await expectScore(bucket, "pi-20.changed", "web:2");
   await eventually(async () => (await kubernetes.ask("changed", "{.status.observedScoreString}")).includes("web:2"));
   expect(await kubernetes.ask("changed", "{.status.observedGeneration}")).toBe("2");
   // Of another Deployment the report goes on, and this one stays as it was.
@@ -114,7 +114,7 @@ test("a changed spec is a changed Score; a status that says the same is not writ
 test("a deletion removes the keys, and then the resource goes", async () => {
   await apply(workload("short-lived", { devices: ["pi-30", "pi-31"] }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-31.short-lived", "nginx");
+  await expectScore(bucket, "pi-31.short-lived", "nginx");
   await kubernetes.server.kubectl(["delete", "iotdep", "short-lived", "--timeout=20s"]);
   expect(await bucket.score("pi-30.short-lived")).toBeNull();
   expect((await bucket.manifest("pi-31"))?.deployments).toEqual({});
@@ -128,7 +128,7 @@ test("deleted while the operator is away, the keys still go when it is back", as
   await kubernetes.server.kubectl(["delete", "iotdep", "left-behind", "--wait=false"]);
   expect(await kubernetes.ask("left-behind", "{.metadata.finalizers}")).toBe('["iot.nationtech.io/desired-state"]');
   operator = await startOperator();
-  await scoreHolds(bucket, "pi-35.left-behind", null);
+  await expectScore(bucket, "pi-35.left-behind", null);
   await kubernetes.server.kubectl(["wait", "--for=delete", "iotdep/left-behind", "--timeout=20s"]);
 });
 
@@ -136,20 +136,20 @@ test("of two of one name for one device the older keeps it, the younger is told 
   for (const namespace of ["first", "second"]) await kubernetes.server.kubectl(["create", "namespace", namespace]);
   await apply(workload("twice", { namespace: "first", image: "older:1", devices: ["pi-40"] }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-40.twice", "older:1");
+  await expectScore(bucket, "pi-40.twice", "older:1");
   await apply(workload("twice", { namespace: "second", image: "younger:1", devices: ["pi-40"] }));
   expect(await stalled("second/twice")).toMatch(/^True NameConflict .*first\/twice/);
   expect(await bucket.score("pi-40.twice")).toContain("older:1");
 
   await kubernetes.server.kubectl(["delete", "iotdep", "twice", "-n", "first", "--timeout=20s"]);
-  await scoreHolds(bucket, "pi-40.twice", "younger:1");
+  await expectScore(bucket, "pi-40.twice", "younger:1");
   await eventually(async () => (await stalled("second/twice")).startsWith("False"));
 });
 
 test("a Score that is too large is told to its owner, and what ran before stays", async () => {
   await apply(workload("grown", { image: "web:1", devices: ["pi-45"] }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-45.grown", "web:1");
+  await expectScore(bucket, "pi-45.grown", "web:1");
   await apply(workload("grown", { image: "x".repeat(140 * 1024), devices: ["pi-45"] }));
   await eventually(async () => (await stalled("grown")).startsWith("True ScoreTooLarge spec.score has 141 KiB"));
   expect(await kubernetes.ask("grown", "{.status.observedGeneration}")).toBe("2");
@@ -164,12 +164,12 @@ test("two operators of one cluster at once write the same, and come to rest", as
     await apply(["a", "b", "c", "d"].map((name) => workload(`both-${name}`, { image, devices: ["pi-60", "pi-61"] })).join("---\n"));
   }
   for (const name of ["a", "b", "c", "d"])
-    for (const device of ["pi-60", "pi-61"]) await scoreHolds(bucket, `${device}.both-${name}`, "web:3");
+    for (const device of ["pi-60", "pi-61"]) await expectScore(bucket, `${device}.both-${name}`, "web:3");
   await eventually(async () => (await kubernetes.ask("both-d", "{.status.observedScoreString}")).includes("web:3"), { timeoutMs: 20_000 });
   const before = await bucket.lastSequence();
   await apply(workload("both-a", { image: "web:4", devices: ["pi-60"] }));
-  await scoreHolds(bucket, "pi-61.both-a", null);
-  await scoreHolds(bucket, "pi-60.both-a", "web:4");
+  await expectScore(bucket, "pi-61.both-a", null);
+  await expectScore(bucket, "pi-60.both-a", "web:4");
   await eventually(async () => (await kubernetes.ask("both-a", "{.status.observedScoreString}")).includes("web:4"), { timeoutMs: 20_000 });
   // A Score and two manifests, the Score of the other device removed: nothing was written twice.
   expect((await bucket.lastSequence()) - before).toBe(4);
@@ -180,11 +180,11 @@ test("two operators of one cluster at once write the same, and come to rest", as
 test("the API server restarts: nothing is removed meanwhile, and what changes after is followed", async () => {
   await apply(workload("through", { image: "web:1", devices: ["pi-50"] }));
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-50.through", "web:1");
+  await expectScore(bucket, "pi-50.through", "web:1");
   await kubernetes.server.down();
   await eventually(() => operator.log().includes("cannot be reached"), { timeoutMs: 20_000 });
   expect(await bucket.score("pi-50.through")).toContain("web:1");
   await kubernetes.server.start();
   await apply(workload("through", { image: "web:2", devices: ["pi-50"] }));
-  await scoreHolds(bucket, "pi-50.through", "web:2");
+  await expectScore(bucket, "pi-50.through", "web:2");
 });

@@ -5,9 +5,9 @@ import { createLog } from "@harmony/runtime";
 import { askOperators, type DesiredStateStore, openStatusStore } from "@iot/messaging";
 import { eventually, type GitRepository, makeGitRepository, type NatsServer, startNats } from "@iot/testkit";
 import { asDeviceId } from "@iot/contracts";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { readiness } from "../src/http/http.ts";
-import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, scoreHolds } from "./running-operator.ts";
+import { type Bucket, openBucket, runOperator, type RunningOperator, type RunningOptions, expectScore } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
 import { workload } from "./workload.ts";
 
@@ -73,11 +73,11 @@ function held(kind: "putScore" | "putManifest"): {
   return { wrap, reached: reached.promise, release: () => gate.resolve() };
 }
 
-it("brings a push, an edit and a removal to the bucket", async () => {
+test("brings a push, an edit and a removal to the bucket", async () => {
   const { push, bucket, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   const running = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
   await inStep(running, first);
   expect(await bucket.manifest("pi-1")).toMatchObject({
     sources: ["git:test"],
@@ -85,17 +85,17 @@ it("brings a push, an edit and a removal to the bucket", async () => {
   });
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   await push({ "a.yaml": null });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", null);
+  await expectScore(bucket, "pi-1.hello", null);
   const manifest = await bucket.manifest("pi-1");
   expect(manifest).toMatchObject({ sources: ["git:test"], deployments: {} });
   expect(manifest?.removed?.["hello"]).toMatchObject({ uid: "git:test/default/hello", namespace: "default" });
   expect(manifest?.removed?.["hello"]?.why).toContain("takes it away");
 });
 
-it("started again with everything current it writes nothing", async () => {
+test("started again with everything current it writes nothing", async () => {
   const { push, bucket, operator } = await world();
   const commit = await push({ "a.yaml": workload("hello", { devices: ["pi-1", "pi-2"] }), "b.yaml": workload("other") });
   const first = await operator();
@@ -108,7 +108,7 @@ it("started again with everything current it writes nothing", async () => {
   expect(second.vitals.writes).toBe(0);
 });
 
-it("two operators with two repositories serve one device, and neither touches what is the other's", async () => {
+test("two operators with two repositories serve one device, and neither touches what is the other's", async () => {
   const { nats, push, bucket, operator } = await world();
   const other = await newRepository();
   const ours = await push({ "a.yaml": workload("ours"), "shared.yaml": workload("shared", { image: "ours:1" }) });
@@ -134,15 +134,15 @@ it("two operators with two repositories serve one device, and neither touches wh
 
   await pushTo(other, { "a.yaml": null });
   b.poke();
-  await scoreHolds(bucket, "pi-1.theirs", null);
+  await expectScore(bucket, "pi-1.theirs", null);
   expect(await held()).toEqual({ ours: "git:a", shared: "git:a" });
 
   await push({ "shared.yaml": null });
   a.poke();
-  await scoreHolds(bucket, "pi-1.shared", "theirs:1");
+  await expectScore(bucket, "pi-1.shared", "theirs:1");
 });
 
-it("killed between score and manifest, the next one finishes it", async () => {
+test("killed between score and manifest, the next one finishes it", async () => {
   const { push, bucket, operator } = await world();
   const commit = await push({ "a.yaml": workload("hello") });
   const fault = held("putManifest");
@@ -158,11 +158,11 @@ it("killed between score and manifest, the next one finishes it", async () => {
   await closing;
 });
 
-it("an operator that was held up does not write an old commit over a newer one", async () => {
+test("an operator that was held up does not write an old commit over a newer one", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   const first = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
   await first.close();
 
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
@@ -177,11 +177,11 @@ it("an operator that was held up does not write an old commit over a newer one",
   expect(await bucket.score("pi-1.hello")).toContain("web:3");
 });
 
-it("broken YAML: the last good commit stays in force, also after a restart", async () => {
+test("broken YAML: the last good commit stays in force, also after a restart", async () => {
   const { push, bucket, operator } = await world();
   const good = await push({ "a.yaml": workload("hello"), "b.yaml": workload("other") });
   const first = await operator();
-  await scoreHolds(bucket, "pi-1.other", "nginx");
+  await expectScore(bucket, "pi-1.other", "nginx");
   await push({ "a.yaml": null, "b.yaml": "apiVersion: iot.nationtech.io/v1alpha1\nkind: [\n" });
   first.poke();
   await eventually(() => /b\.yaml:\d+/.test(first.vitals.sourceProblem ?? ""));
@@ -195,36 +195,36 @@ it("broken YAML: the last good commit stays in force, also after a restart", asy
   const mended = await push({ "b.yaml": workload("other") });
   second.poke();
   await inStep(second, mended);
-  await scoreHolds(bucket, "pi-1.hello", null);
+  await expectScore(bucket, "pi-1.hello", null);
   expect(second.vitals.sourceProblem).toBeNull();
 });
 
-it("a forced push takes the devices back", async () => {
+test("a forced push takes the devices back", async () => {
   const { push, bucket, repository, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }) });
   await push({ "a.yaml": workload("hello", { image: "web:2" }) });
   const running = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   await repository.resetTo(first);
   await repository.push({ force: true });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
   await running.close();
   await push({ "a.yaml": workload("hello", { image: "web:3" }) });
   const second = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:3");
+  await expectScore(bucket, "pi-1.hello", "web:3");
   await repository.resetTo(first);
   await second.close();
   await repository.push({ force: true });
   await operator();
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
 });
 
-it("a remote that is gone removes nothing, and is told", async () => {
+test("a remote that is gone removes nothing, and is told", async () => {
   const { push, bucket, repository, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator({ env: { IOT_GIT_POLL_SECONDS: "1" } });
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await rename(repository.barePath, `${repository.barePath}.away`);
   await eventually(() => running.vitals.sourceProblem?.includes("failed to read branch main"));
   expect(await bucket.score("pi-1.hello")).not.toBeNull();
@@ -232,19 +232,19 @@ it("a remote that is gone removes nothing, and is told", async () => {
   await eventually(() => running.vitals.sourceProblem === null);
 });
 
-it("a bucket that was wiped is filled again", async () => {
+test("a bucket that was wiped is filled again", async () => {
   const { nats, push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   await operator();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await nats.kill();
   await rm(nats.storeDir, { recursive: true });
   await nats.start();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"] !== undefined);
 });
 
-it("a store that was put back to an older copy is brought forward again", async () => {
+test("a store that was put back to an older copy is brought forward again", async () => {
   const { nats, push, bucket, operator } = await world();
   const first = await push({ "a.yaml": workload("hello", { image: "web:1" }), "gone.yaml": workload("gone") });
   const running = await operator();
@@ -254,33 +254,33 @@ it("a store that was put back to an older copy is brought forward again", async 
   await nats.start();
   await push({ "a.yaml": workload("hello", { image: "web:2" }), "gone.yaml": null });
   running.poke();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
-  await scoreHolds(bucket, "pi-1.gone", null);
+  await expectScore(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.gone", null);
   await nats.down();
   await rm(nats.storeDir, { recursive: true });
   await rename(`${nats.storeDir}.old`, nats.storeDir);
   await nats.start();
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   await eventually(async () => Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {}).join() === "hello");
 });
 
-it("keys that go or change in somebody else's hands are put right", async () => {
+test("keys that go or change in somebody else's hands are put right", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   await operator();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   const device = asDeviceId("pi-1");
   const manifest = await eventually(async () => (await bucket.snapshot()).manifests.get(device));
   await bucket.store.putManifest({ device, manifest: { sources: ["git:test"], deployments: {} }, expectedRevision: manifest.revision });
   await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["hello"] !== undefined);
 });
 
-it("a repository that suddenly has nothing empties no fleet until that is confirmed", async () => {
+test("a repository that suddenly has nothing empties no fleet until that is confirmed", async () => {
   const { push, bucket, operator } = await world();
   const devices = Array.from({ length: 12 }, (_, index) => `pi-${index}`);
   await push({ "a.yaml": workload("hello", { devices }) });
   const first = await operator();
-  await scoreHolds(bucket, "pi-11.hello", "nginx");
+  await expectScore(bucket, "pi-11.hello", "nginx");
   await push({ "a.yaml": null });
   first.poke();
   const message = await eventually(() => first.vitals.held);
@@ -292,22 +292,22 @@ it("a repository that suddenly has nothing empties no fleet until that is confir
   const ask = (token: string) => askOperators(bucket.messaging, "confirm", { token }, AbortSignal.timeout(10_000));
   expect(await ask("000000000000")).toMatchObject([{ source: "git:test", done: false }]);
   expect(await ask(/iot confirm (\w+)/.exec(message)?.[1] ?? "")).toMatchObject([{ done: true }]);
-  await scoreHolds(bucket, "pi-0.hello", null);
+  await expectScore(bucket, "pi-0.hello", null);
   await eventually(() => second.vitals.held === null);
 });
 
-it("a device known from its status alone gets no manifest: what it says of itself is no evidence", async () => {
+test("a device known from its status alone gets no manifest: what it says of itself is no evidence", async () => {
   const { push, bucket, operator } = await world();
   await push({ "README.md": "nothing yet" });
   const running = await operator();
   await bucket.putStatus(statusOf("pi-7", { hello: { revision: 1 } }));
   await push({ "a.yaml": workload("other") });
   running.poke();
-  await scoreHolds(bucket, "pi-1.other", "nginx");
+  await expectScore(bucket, "pi-1.other", "nginx");
   expect(await bucket.manifest("pi-7")).toBeUndefined();
 });
 
-it("what the devices say is told, of the revision that was written and no other", async () => {
+test("what the devices say is told, of the revision that was written and no other", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator();
@@ -319,7 +319,7 @@ it("what the devices say is told, of the revision that was written and no other"
   expect(running.lines.filter((line) => line.includes("state=stalled"))).toEqual([]);
 });
 
-it("garbage in the bucket is written over where it is ours, and left where it is not", async () => {
+test("garbage in the bucket is written over where it is ours, and left where it is not", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const { connection } = bucket.messaging;
@@ -332,12 +332,12 @@ it("garbage in the bucket is written over where it is ours, and left where it is
     await connection.request(`$KV.desired-state.${key}`, bytes);
   }
   const running = await operator();
-  await scoreHolds(bucket, "pi-1.hello", "nginx");
+  await expectScore(bucket, "pi-1.hello", "nginx");
   await eventually(() => running.vitals.foreignKeys === 1);
   expect(await bucket.manifest("pi-2")).toBeUndefined();
 });
 
-it("one device says what nobody can bear, in a bucket that took it: the others are served, and it is told as one", async () => {
+test("one device says what nobody can bear, in a bucket that took it: the others are served, and it is told as one", async () => {
   const { bucket, push, operator } = await world();
   await openStatusStore(bucket.messaging, { log: createLog({ name: "test", write: () => undefined }) });
   const { connection } = bucket.messaging;

@@ -3,8 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { eventually, freePort, makeGitRepository, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
-import { expect, it, onTestFinished } from "vitest";
-import { openBucket, scoreHolds } from "./running-operator.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { openBucket, expectScore } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -32,7 +32,7 @@ async function start(env: Record<string, string>): Promise<Process> {
   return { process, url, get };
 }
 
-it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTERM", async () => {
+test("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTERM", async () => {
   const port = await freePort();
   const repository = await makeGitRepository();
   onTestFinished(() => repository.remove());
@@ -56,12 +56,12 @@ it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTER
   onTestFinished(() => nats.stop());
   await eventually(async () => (await get("/readyz")).status === 200, { timeoutMs: 30_000 });
   const bucket = await openBucket(nats.url);
-  await scoreHolds(bucket, "pi-1.hello", "web:1");
+  await expectScore(bucket, "pi-1.hello", "web:1");
 
   const commit = await repository.commit({ "a.yaml": workload("hello", { image: "web:2" }) });
   await repository.push();
   expect((await fetch(`${url}/hooks/git`, { method: "POST" })).status).toBe(202);
-  await scoreHolds(bucket, "pi-1.hello", "web:2");
+  await expectScore(bucket, "pi-1.hello", "web:2");
   expect(JSON.parse((await get("/readyz")).body)).toEqual({ ready: true, version: commit, problems: [] });
   const { body } = await get("/metrics");
   expect(body).toContain("iot_operator_deployments 1\n");
@@ -74,7 +74,7 @@ it("waits for NATS and says why, becomes ready, hears a hook, and ends on SIGTER
   expect(process.log()).toContain("shutting down");
 });
 
-it("killed at any moment of a first pass, it finishes when started again", async () => {
+test("killed at any moment of a first pass, it finishes when started again", async () => {
   const nats = await startNats();
   onTestFinished(() => nats.stop());
   const repository = await makeGitRepository();
@@ -102,7 +102,7 @@ it("killed at any moment of a first pass, it finishes when started again", async
   }
 });
 
-it("a wrong environment is one line, and exit code 78", async () => {
+test("a wrong environment is one line, and exit code 78", async () => {
   const { status, stdout } = spawnSync(globalThis.process.execPath, [MAIN], {
     env: { PATH: globalThis.process.env["PATH"], IOT_GIT_URL: "ext::x" },
     encoding: "utf8",

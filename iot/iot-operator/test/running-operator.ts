@@ -109,7 +109,7 @@ export async function openBucket(natsUrl: string): Promise<Bucket> {
 }
 
 /** Waits until the bucket's Score of this key holds `text`; null: until it has none. */
-export async function scoreHolds(bucket: Bucket, key: string, text: string | null): Promise<void> {
+export async function expectScore(bucket: Bucket, key: string, text: string | null): Promise<void> {
   await eventually(
     async () => {
       const score = await bucket.score(key);

@@ -40,8 +40,11 @@ test.each(BUCKETS)("%s is created when it is missing, and is then found to be ri
 
 test("two operators that create one bucket at once both get it", async () => {
   const other = await fleet.operator();
-  const stores = await Promise.all([openDesiredState(operator, { log: silent }), openDesiredState(other, { log: silent })]);
-  await Promise.all(stores.map((store) => store.close()));
+  const open = (messaging: Messaging) => openDesiredState(messaging, { log: silent });
+  const [one, two] = await Promise.all([open(operator), open(other)]);
+  await one.putManifest({ device: deviceA, manifest: { sources: ["test"], deployments: {} }, expectedRevision: 0 });
+  expect([...(await two.observe(AbortSignal.timeout(10_000))).manifests.keys()]).toEqual([deviceA]);
+  await Promise.all([one.close(), two.close()]);
 });
 
 const breaking: [string, BucketName, Partial<StreamConfig>, RegExp][] = [
@@ -82,8 +85,11 @@ test("made by hand in another way that works: history, size, a whole message in 
   const republish = { src: "$KV.desired-state.*", dest: "notify.desired-state.{{wildcard(1)}}" };
   await jsm.streams.add({ ...streamConfig("desired-state", 1), max_msgs_per_subject: 5, max_msg_size: -1, republish });
   await jsm.streams.add({ ...streamConfig("status", 1), storage: StorageType.Memory, max_age: nanos(86_400_000) });
+  const configs = () => Promise.all(["desired-state", "status"].map(async (bucket) => (await jsm.streams.info(`KV_${bucket}`)).config));
+  const before = await configs();
   await open("desired-state");
   await open("status");
+  expect(await configs()).toEqual(before);
 });
 
 describe("a bucket that takes larger messages than are read", () => {

@@ -226,6 +226,7 @@ describe("TLS", () => {
     await using nats = await startNats({ config: secured(certificate) });
     const servers = [nats.url.replace("127.0.0.1", "localhost")];
     const messaging = await connectMessaging({ servers, caFile: certificate.ca, name: "test", log: silent, signal });
+    expect(messaging.connection.info?.tls_required).toBe(true);
     await messaging.close();
   });
 

@@ -112,6 +112,7 @@ test("a key signs what the server asks", async () => {
   const authenticator = nkeyAuthenticator(key.getSeed());
   messaging = await connect({ current: () => Promise.resolve({ user: undefined, authenticator }) });
   await messaging.connection.flush();
+  expect(messaging.state().kind).toBe("connected");
 });
 
 test("another credential is a new connection, and no loss is told", async () => {

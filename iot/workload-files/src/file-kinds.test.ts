@@ -1,6 +1,6 @@
 // Files that are no YAML of a person's hand, and documents that are meant for us with a typo.
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment, readWorkloadFiles } from "./index.ts";
 
 const GOOD = `apiVersion: iot.nationtech.io/v1alpha1
@@ -18,7 +18,7 @@ function issuesOf(content: string | Uint8Array): string[] {
   );
 }
 
-it.each<[string, string | Uint8Array, string]>([
+test.each<[string, string | Uint8Array, string]>([
   [
     "a Git LFS pointer",
     "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 412\n",
@@ -55,7 +55,7 @@ it.each<[string, string | Uint8Array, string]>([
   expect(issuesOf(content)[0] ?? "nothing").toContain(says);
 });
 
-it.each<[string, string]>([
+test.each<[string, string]>([
   ["a Secret that SOPS encrypted", `apiVersion: v1\nkind: Secret\nstringData: {a: "${ENC}"}\nsops: {version: 3.9.0}\n`],
   ["values that SOPS encrypted", `password: ${ENC}\nsops:\n  version: 3.9.0\n`],
   ["half a conflict in a text", `${GOOD}---\napiVersion: v1\nkind: ConfigMap\ndata:\n  a: |\n    <<<<<<< HEAD\n    =======\n`],
@@ -66,7 +66,7 @@ it.each<[string, string]>([
   expect(issuesOf(content)).toEqual([]);
 });
 
-it.each([
+test.each([
   ["kind: Deployment", "kind: Deployement", "2: kind: expected"],
   ["kind: Deployment", "kind: deployment", "2: kind: expected"],
   ["kind: Deployment", "Kind: Deployment", "1: kind: "],
@@ -86,7 +86,7 @@ it.each([
 
 describe("numbers and names that would change on their way", () => {
   const of = (data: string): string[] => issuesOf(GOOD.replace("services: []", data));
-  it.each([
+  test.each([
     "9007199254740992",
     "9007199254740993",
     "12345678901234567890",
@@ -101,16 +101,16 @@ describe("numbers and names that would change on their way", () => {
     expect(of(`a: "${number}"`)).toEqual([]);
   });
 
-  it.each(["9007199254740991", "-9007199254740991", "1e15", "1.5", "0.1"])("%s may stand as it is", (number) => {
+  test.each(["9007199254740991", "-9007199254740991", "1e15", "1.5", "0.1"])("%s may stand as it is", (number) => {
     expect(of(`a: ${number}`)).toEqual([]);
   });
 
-  it("__proto__", () => {
+  test("__proto__", () => {
     expect(of("a: { __proto__: {x: 1} }")).toEqual([expect.stringContaining("the name __proto__ is not taken")]);
   });
 });
 
-it.each([
+test.each([
   ["a.yaml", true, false],
   ["b/a.yml", true, false],
   ["a.YAML", false, true],
@@ -121,7 +121,7 @@ it.each([
   expect([isWorkloadFileName(path), isNearlyWorkloadFileName(path)]).toEqual([is, nearly]);
 });
 
-it.each<[string, string | Uint8Array, boolean]>([
+test.each<[string, string | Uint8Array, boolean]>([
   ["one", GOOD, true],
   ["one after comments", `# a\n\n---\n${GOOD}`, true],
   ["one in UTF-16", Buffer.from(`\uFEFF${GOOD}`, "utf16le"), true],

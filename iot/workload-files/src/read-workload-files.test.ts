@@ -1,5 +1,5 @@
 import { SCORE_LIMIT_BYTES } from "@iot/contracts";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { FILE_LIMIT_BYTES, type FilesResult, readWorkloadFiles } from "./index.ts";
 
 const GOOD = `apiVersion: iot.nationtech.io/v1alpha1
@@ -25,7 +25,7 @@ function issuesOf(...texts: readonly (string | Uint8Array)[]): string[] {
   return read(...texts).issues.map(({ file, line, column, path, message }) => `${file}:${line}:${column}: ${path}: ${message}`);
 }
 
-it("reads a Deployment with its canonical Score", () => {
+test("reads a Deployment with its canonical Score", () => {
   const { deployments, issues, ignored } = read(GOOD);
   expect(issues).toEqual([]);
   expect(ignored).toEqual([]);
@@ -40,7 +40,7 @@ it("reads a Deployment with its canonical Score", () => {
   expect(deployments[0]?.document.spec.rollout).toEqual({ strategy: "Immediate" });
 });
 
-it("places what its caller finds wrong within the Score", () => {
+test("places what its caller finds wrong within the Score", () => {
   const [deployment] = read(`# comment\n---\n${GOOD}`).deployments;
   expect(deployment?.line).toBe(3);
   expect(deployment?.place(["spec", "score", "data", "services", 0, "image"])).toEqual({ line: 14, column: 18 });
@@ -53,7 +53,7 @@ describe("issues of a Deployment", () => {
     expect(GOOD).toContain(from);
     return GOOD.replace(from, to);
   };
-  it.each([
+  test.each([
     ["a name with a dot", wrong("hello-world", "hello.world"), "1.yaml:4:9: metadata.name: expected a DNS label"],
     ["a name that is missing", wrong("  name: hello-world", "  labels: {a: b}"), "1.yaml:3:1: metadata.name: is missing: expected text"],
     ["a name that is a number", wrong("hello-world", "42"), "1.yaml:4:9: metadata.name: expected text, found 42"],
@@ -97,7 +97,7 @@ describe("issues of a Deployment", () => {
     expect(read(text).deployments).toEqual([]);
   });
 
-  it("a Score over 128 KiB", () => {
+  test("a Score over 128 KiB", () => {
     const fits = SCORE_LIMIT_BYTES - Buffer.byteLength('{"type":"PodmanV0","data":{"big":""}}');
     const text = (length: number): string =>
       `${GOOD.slice(0, GOOD.indexOf("      services"))}      big: ${"é".repeat(length / 2)}${"a".repeat(length % 2)}\n`;
@@ -109,7 +109,7 @@ describe("issues of a Deployment", () => {
 });
 
 describe("issues of a file", () => {
-  it.each([
+  test.each([
     ["broken YAML", `${GOOD}  - oops: [\n`, /^1\.yaml:1[34]:\d+: : is not valid YAML: /],
     ["a tab for an indentation", GOOD.replace("  name: hello-world", "\tname: hello-world"), /^1\.yaml:4:\d+: : is not valid YAML: Tabs/],
     [
@@ -129,12 +129,12 @@ describe("issues of a file", () => {
     expect(issuesOf(content).join("\n")).toMatch(says);
   });
 
-  it("a Score nested deeper than any", () => {
+  test("a Score nested deeper than any", () => {
     const text = GOOD.slice(0, GOOD.indexOf("      services")) + `      a: ${"[".repeat(150)}${"]".repeat(150)}\n`;
     expect(issuesOf(text)).toEqual(["1.yaml:10:107: spec.score.data.a[0]: is nested deeper than 100"]);
   });
 
-  it.each([9, 20])("an alias bomb of %i levels", (levels) => {
+  test.each([9, 20])("an alias bomb of %i levels", (levels) => {
     const rows = Array.from({ length: levels }, (_, level) =>
       level === 0 ? `        a0: &a0 [x, x]` : `        a${level}: &a${level} [${`*a${level - 1}, `.repeat(9)}]`,
     );
@@ -142,37 +142,37 @@ describe("issues of a file", () => {
     expect(issuesOf(text)).toEqual(["1.yaml:1:1: : aliases (*name) would make it larger than 1024 KiB: write it out, and shorter"]);
   });
 
-  it("more than a person mends at once", () => {
+  test("more than a person mends at once", () => {
     const issues = issuesOf(`${GOOD}      many: [${"yes, ".repeat(5_000)}]\n`);
     expect(issues).toHaveLength(21);
     expect(issues.at(-1)).toBe("1.yaml:13:114: : and 4980 more from here on");
   });
 
-  it("a text that is said again and again", () => {
+  test("a text that is said again and again", () => {
     const again = `      big: &big ${"x".repeat(100_000)}\n      again: [${"*big, ".repeat(50)}]\n`;
     expect(issuesOf(GOOD + again)).toEqual([expect.stringContaining("aliases (*name) would make it larger than 1024 KiB")]);
   });
 
-  it("aliases without number", () => {
+  test("aliases without number", () => {
     expect(issuesOf(`${GOOD}      one: &one 1\n      many: [${"*one, ".repeat(150_000)}]\n`)).toEqual([
       "1.yaml:1:1: : has 150000 aliases (*name): at most 1000 are followed",
     ]);
   });
 
-  it("an anchor that contains itself", () => {
+  test("an anchor that contains itself", () => {
     expect(issuesOf(`${GOOD}      loop: &loop { again: *loop }\n`)).toEqual([
       "1.yaml:13:28: spec.score.data.loop.again: the anchor &loop contains itself",
     ]);
   });
 
-  it("takes anchors and aliases in reason", () => {
+  test("takes anchors and aliases in reason", () => {
     const text = GOOD.replace("- name: hello", "- &hello\n          name: hello") + "        - *hello\n";
     expect(read(text).deployments[0]?.scoreString).toContain(
       '"services":[{"image":"docker.io/library/nginx:alpine","name":"hello"},{"image"',
     );
   });
 
-  it("looks for doubled keys in a large map without comparing each with each", () => {
+  test("looks for doubled keys in a large map without comparing each with each", () => {
     const keys = Array.from({ length: 50_000 }, (_, index) => `        k${index}: 1\n`).join("");
     const text = `${GOOD.slice(0, GOOD.indexOf("      services"))}      many:\n${keys}`;
     expect(issuesOf(text)).toEqual([expect.stringContaining("the Score has")]);
@@ -180,14 +180,14 @@ describe("issues of a file", () => {
 });
 
 describe("two of one name", () => {
-  it("are told of each other", () => {
+  test("are told of each other", () => {
     expect(issuesOf(GOOD, `# copy\n${GOOD}`)).toEqual([
       '2.yaml:5:9: metadata.name: "hello-world" is also the name of the Deployment at 1.yaml:4: give one of them another name',
     ]);
     expect(issuesOf(`${GOOD}---\n${GOOD}`)).toEqual([expect.stringMatching(/^1\.yaml:17:9: .* at 1\.yaml:4:/)]);
   });
 
-  it("may stand in two namespaces that are named", () => {
+  test("may stand in two namespaces that are named", () => {
     const inNamespace = (namespace: string): string => GOOD.replace("hello-world", `hello-world\n  namespace: ${namespace}`);
     expect(issuesOf(inNamespace("a"), inNamespace("b"))).toEqual([]);
     expect(issuesOf(inNamespace("a"), inNamespace("a"))).toHaveLength(1);
@@ -196,7 +196,7 @@ describe("two of one name", () => {
 });
 
 describe("what is not ours", () => {
-  it("is left alone, whatever stands in it", () => {
+  test("is left alone, whatever stands in it", () => {
     const { issues, ignored, deployments } = read(
       "apiVersion: v1\nkind: ConfigMap\ndata: {a: yes, a: 0755}\n---\nresources: [deployment.yaml]\n---\n- a\n---\njust text\n---\n# nothing\n",
       "",
@@ -213,7 +213,7 @@ describe("what is not ours", () => {
     expect(deployments).toHaveLength(1);
   });
 
-  it("but Kubernetes' own Deployment is told apart", () => {
+  test("but Kubernetes' own Deployment is told apart", () => {
     expect(read("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n").ignored).toEqual([
       {
         file: "1.yaml",

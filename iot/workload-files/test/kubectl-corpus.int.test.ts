@@ -5,7 +5,7 @@ import { parseJson } from "@harmony/schema";
 import { Deployment, scoreString } from "@iot/contracts";
 import { kubernetesPrograms, run } from "@iot/testkit";
 import { constantFrom, sample, string } from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { readWorkloadFiles } from "../src/index.ts";
 import { readAsKubectl } from "../src/kubectl-scalar.ts";
 
@@ -139,18 +139,18 @@ const REFUSED: readonly (readonly [data: string, says: string])[] = [
 ];
 
 describe("written corpus", () => {
-  it.each(TAKEN)("takes as kubectl does: %j", async (data) => {
+  test.each(TAKEN)("takes as kubectl does: %j", async (data) => {
     const text = workload(data);
     const mine = ours(text);
     expect(mine).toHaveProperty("scores");
     expect(mine).toEqual(await kubectls(text));
   });
 
-  it.each(REFUSED)("refuses %j: %s", (data, says) => {
+  test.each(REFUSED)("refuses %j: %s", (data, says) => {
     expect(ours(workload(data))).toHaveProperty("refused", expect.stringContaining(says));
   });
 
-  it.each([
+  test.each([
     ["two documents", `${workload("a: 1")}---\n${workload("a: 2", "second")}`],
     ["a comment beside the separator", `--- # first\n${workload("a: 1")}`],
     ["separators without content", `---\n---\n# nothing\n---\n${workload("a: 1")}---\n`],
@@ -176,7 +176,7 @@ describe("written corpus", () => {
     expect(mine).toEqual(await kubectls(text));
   });
 
-  it.each([
+  test.each([
     ["what follows the end of a document", `${workload("a: 1")}...\n${workload("a: 2")}`, "kubectl does not read on after"],
     ["content beside the separator", `${workload("a: 1")}--- {apiVersion: iot.nationtech.io/v1alpha1}\n`, "content on the line of `---`"],
     ["a directive", `%YAML 1.2\n---\n${workload("a: 1")}`, "%YAML directive"],
@@ -186,7 +186,7 @@ describe("written corpus", () => {
   });
 });
 
-it("reads any plain scalar as kubectl does", async () => {
+test("reads any plain scalar as kubectl does", async () => {
   const piece = constantFrom(
     ...Array.from("0123456789_.+-eExXoObBaf:yYnN~"),
     "0",
@@ -233,7 +233,7 @@ it("reads any plain scalar as kubectl does", async () => {
   expect(differing).toEqual([]);
 });
 
-it("takes no fragment of YAML that kubectl reads otherwise", async () => {
+test("takes no fragment of YAML that kubectl reads otherwise", async () => {
   const token = constantFrom(
     ...Array.from("abn01"),
     ": ",

@@ -3,7 +3,7 @@
 import { createLog } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError } from "@iot/messaging";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
 import type { RemovalRecord } from "../plan/removals/record.ts";
 import { apply, type ApplyOptions } from "./apply.ts";
@@ -46,7 +46,7 @@ function storesOf(bucket: ModelBucket, fault: (device: string) => void = () => u
   return { to: { store, putRecord, carryOut, signal, log }, asked };
 }
 
-it("the manifest names the revision that its score was given", async () => {
+test("the manifest names the revision that its score was given", async () => {
   const bucket = new ModelBucket();
   const { to, asked } = storesOf(bucket);
   expect(await apply(stepsFor(bucket, ["pi-1"]), to)).toMatchObject({ writes: 2, conflicts: [], refused: [], record: "written" });
@@ -54,7 +54,7 @@ it("the manifest names the revision that its score was given", async () => {
   expect(bucket.manifest("pi-1")?.deployments["hello"]?.revision).toBe(1);
 });
 
-it("a conflict leaves that device, and no other", async () => {
+test("a conflict leaves that device, and no other", async () => {
   const bucket = new ModelBucket();
   const steps = stepsFor(bucket, ["pi-1", "pi-2"]);
   bucket.putScore("pi-1.hello", "somebody else's", 0);
@@ -64,7 +64,7 @@ it("a conflict leaves that device, and no other", async () => {
   expect(bucket.manifest("pi-2")).toBeDefined();
 });
 
-it("what the record was not given is not written anywhere", async () => {
+test("what the record was not given is not written anywhere", async () => {
   const bucket = new ModelBucket();
   const steps = stepsFor(bucket, ["pi-1"]);
   bucket.putRecord(bucket.record, 0);
@@ -73,7 +73,7 @@ it("what the record was not given is not written anywhere", async () => {
   expect(asked).toEqual(["record"]);
 });
 
-it("a device whose manifest can never be written does not hold up the others", async () => {
+test("a device whose manifest can never be written does not hold up the others", async () => {
   const bucket = new ModelBucket();
   const { to } = storesOf(bucket, (device) => {
     if (device === "pi-1") throw new MessagingError("TooLarge", "larger than the server takes");
@@ -83,7 +83,7 @@ it("a device whose manifest can never be written does not hold up the others", a
   expect(bucket.manifest("pi-2")).toBeDefined();
 });
 
-it("a write that may succeed later ends the pass with its error", async () => {
+test("a write that may succeed later ends the pass with its error", async () => {
   const bucket = new ModelBucket();
   const { to } = storesOf(bucket, () => {
     throw new MessagingError("Timeout", "no answer");

@@ -4,14 +4,14 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
 import { makeTempFolder } from "@iot/testkit";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { readConfig } from "./config.ts";
 
-it("with nothing set: NATS on this machine, and Kubernetes", () => {
+test("with nothing set: NATS on this machine, and Kubernetes", () => {
   expect(readConfig({})).toMatchObject({ nats: { servers: ["nats://127.0.0.1:4222"], replicas: 1 }, git: null, httpPort: 8080 });
 });
 
-it("a git source with its defaults", () => {
+test("a git source with its defaults", () => {
   const { git } = readConfig({ IOT_GIT_URL: "https://github.com/acme/workloads.git" });
   expect(git).toMatchObject({ branch: "main", path: "", pollMs: 15_000, namespace: "default" });
   expect(readConfig({ IOT_GIT_URL: "/srv/work.git", IOT_GIT_PATH: "./deploy/a/" }).git).toMatchObject({
@@ -21,12 +21,12 @@ it("a git source with its defaults", () => {
   expect(readConfig({ IOT_GIT_URL: "git@host:acme/work.git" }).git?.url).toBe("git@host:acme/work.git");
 });
 
-it("the file with who signs NATS' certificate; none where it is empty", () => {
+test("the file with who signs NATS' certificate; none where it is empty", () => {
   expect(readConfig({ NATS_CA: "/etc/ca.pem" }).nats.caFile).toBe("/etc/ca.pem");
   expect(readConfig({ NATS_CA: "" }).nats.caFile).toBeUndefined();
 });
 
-it("a password from a file, without its last line break", async () => {
+test("a password from a file, without its last line break", async () => {
   const folder = await makeTempFolder("config");
   onTestFinished(() => folder.remove());
   const file = join(folder.path, "password");
@@ -34,7 +34,7 @@ it("a password from a file, without its last line break", async () => {
   expect(readConfig({ NATS_PASSWORD_FILE: file }).nats.pass).toBe("geheim");
 });
 
-it.each([
+test.each([
   [{ IOT_HTTP_PORT: "80a" }, 'IOT_HTTP_PORT: expected a whole number from 0 to 65535, found "80a"'],
   [{ NATS_URL: "nats://u:geheim@host" }, "NATS_URL holds a user name or password: take it out, and set NATS_USER and NATS_PASSWORD_FILE"],
   [
@@ -56,6 +56,6 @@ it.each([
   expect(() => readConfig(env)).toThrow(new UserError(message, EX_CONFIG));
 });
 
-it("never repeats a password that stands in a URL", () => {
+test("never repeats a password that stands in a URL", () => {
   expect(() => readConfig({ IOT_GIT_URL: "https://me:geheim@host/w.git" })).toThrow(/^(?!.*geheim).*IOT_GIT_PASSWORD_FILE/);
 });

@@ -2,7 +2,7 @@
 
 import { asDeviceId, type ManifestEntry } from "@iot/contracts";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { complete, deployment, ModelBucket, planFor, settle, writesOf } from "../../test/model-bucket.ts";
 import type { DesiredStatePlan } from "./plan.ts";
 import type { SourceDeployment } from "../sources/source.ts";
@@ -22,7 +22,7 @@ function entry(name: string, more: Partial<ManifestEntry> = {}): ManifestEntry {
 }
 
 describe("what is written", () => {
-  it("a new deployment: the score, then the manifest that names its revision", () => {
+  test("a new deployment: the score, then the manifest that names its revision", () => {
     const bucket = new ModelBucket();
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"])]));
     expect(kinds(planned)).toEqual(["put-score pi-1.hello", "put-manifest pi-1"]);
@@ -34,7 +34,7 @@ describe("what is written", () => {
     });
   });
 
-  it("nothing when everything is as it should be", () => {
+  test("nothing when everything is as it should be", () => {
     const bucket = new ModelBucket();
     const source = complete([deployment("hello", ["pi-1", "pi-2"]), deployment("other", ["pi-2"])]);
     settle(bucket, source);
@@ -42,14 +42,14 @@ describe("what is written", () => {
     expect(kinds(planFor(bucket, complete(source.deployments)))).toEqual([]);
   });
 
-  it("only what a process that died between score and manifest left undone", () => {
+  test("only what a process that died between score and manifest left undone", () => {
     const bucket = new ModelBucket();
     const source = complete([deployment("hello", ["pi-1"])]);
     bucket.apply(planFor(bucket, source).steps.slice(0, 2));
     expect(kinds(planFor(bucket, source))).toEqual(["put-manifest pi-1"]);
   });
 
-  it("a removal: the record, the manifest with a mark, then the score", () => {
+  test("a removal: the record, the manifest with a mark, then the score", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
     const gone = complete([]);
@@ -67,7 +67,7 @@ describe("what is written", () => {
     expect(bucket.score("pi-1.hello")).toBeNull();
   });
 
-  it("the mark stays until the device has it no longer at that revision, or it is wanted again", () => {
+  test("the mark stays until the device has it no longer at that revision, or it is wanted again", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"]), deployment("other", ["pi-1"])]));
     const gone = complete([]);
@@ -82,18 +82,18 @@ describe("what is written", () => {
     expect(bucket.manifest("pi-1")?.removed).toEqual({});
   });
 
-  it("nothing for a device that only ever reported", () => {
+  test("nothing for a device that only ever reported", () => {
     const reported = new Map([[pi, { manifestRevision: null, deployments: new Set(["hello"]) }]]);
     expect(kinds(planFor(new ModelBucket(), complete([]), { reported }))).toEqual([]);
   });
 
-  it("a push that changes nothing of a deployment does not touch its entry", () => {
+  test("a push that changes nothing of a deployment does not touch its entry", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"], { commit: "a", generation: 1 })]));
     expect(kinds(planFor(bucket, complete([deployment("hello", ["pi-1"], { commit: "b", generation: 2 })])))).toEqual([]);
   });
 
-  it("fields that others set on an entry stay when it changes", () => {
+  test("fields that others set on an entry stay when it changes", () => {
     const bucket = new ModelBucket();
     bucket.putScore("pi-1.hello", "old", 0);
     bucket.putManifest(
@@ -108,7 +108,7 @@ describe("what is written", () => {
     });
   });
 
-  it("a manifest that does not parse is written anew, listing only this source", () => {
+  test("a manifest that does not parse is written anew, listing only this source", () => {
     const bucket = new ModelBucket();
     bucket.spoilManifest(pi);
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
@@ -119,7 +119,7 @@ describe("what is written", () => {
 describe("what is not ours", () => {
   const theirs = entry("theirs", { source: OTHER, uid: "x" });
 
-  it("stays, byte for byte", () => {
+  test("stays, byte for byte", () => {
     const bucket = new ModelBucket();
     bucket.putScore("pi-1.theirs", "score", 0);
     bucket.putManifest(pi, { sources: [OTHER], deployments: { theirs } }, 0);
@@ -130,7 +130,7 @@ describe("what is not ours", () => {
     expect(bucket.score("pi-1.theirs")).toBe("score");
   });
 
-  it("a name that another source holds is a conflict that names it", () => {
+  test("a name that another source holds is a conflict that names it", () => {
     const bucket = new ModelBucket();
     bucket.putScore("pi-1.hello", "score", 0);
     bucket.putManifest(pi, { sources: [OTHER, SOURCE], deployments: { hello: { ...theirs, namespace: "prod" } } }, 0);
@@ -145,13 +145,13 @@ describe("what is not ours", () => {
     ]);
   });
 
-  it("a device of other sources that never reported gets no manifest from us", () => {
+  test("a device of other sources that never reported gets no manifest from us", () => {
     const bucket = new ModelBucket();
     bucket.putManifest(pi, { sources: [OTHER], deployments: { theirs } }, 0);
     expect(kinds(planFor(bucket, complete([])))).toEqual([]);
   });
 
-  it("is taken over by namespace and name when a person says so", () => {
+  test("is taken over by namespace and name when a person says so", () => {
     const bucket = new ModelBucket();
     bucket.putScore("pi-1.hello", deployment("hello", []).scoreString, 0);
     bucket.putManifest(pi, { sources: [OTHER], deployments: { hello: { ...theirs, namespace: "default" }, theirs } }, 0);
@@ -163,7 +163,7 @@ describe("what is not ours", () => {
 });
 
 describe("two of one name", () => {
-  it("the older keeps it, whichever is read first", () => {
+  test("the older keeps it, whichever is read first", () => {
     const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
     const young = deployment("hello", ["pi-1", "pi-2"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
     for (const deployments of [
@@ -177,7 +177,7 @@ describe("two of one name", () => {
     }
   });
 
-  it("the one that has it keeps it, older or not", () => {
+  test("the one that has it keeps it, older or not", () => {
     const young = deployment("hello", ["pi-1"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
     const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
     const bucket = new ModelBucket();
@@ -186,7 +186,7 @@ describe("two of one name", () => {
     expect(bucket.score("pi-1.hello")).toBe("young");
   });
 
-  it("of one age, the one that has it keeps it", () => {
+  test("of one age, the one that has it keeps it", () => {
     const first = deployment("hello", ["pi-1"], { namespace: "zebra", scoreString: "first" });
     const second = deployment("hello", ["pi-1"], { namespace: "ant", scoreString: "second" });
     const bucket = new ModelBucket();
@@ -195,7 +195,7 @@ describe("two of one name", () => {
     expect(bucket.score("pi-1.hello")).toBe("first");
   });
 
-  it("the other gets it when the first goes", () => {
+  test("the other gets it when the first goes", () => {
     const first = deployment("hello", ["pi-1"], { namespace: "a", scoreString: "first" });
     const second = deployment("hello", ["pi-1"], { namespace: "b", scoreString: "second" });
     const bucket = new ModelBucket();
@@ -207,7 +207,7 @@ describe("two of one name", () => {
 });
 
 describe("what stays as it is", () => {
-  it("what runs of a refused deployment, and its name", () => {
+  test("what runs of a refused deployment, and its name", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
     const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
@@ -216,7 +216,7 @@ describe("what stays as it is", () => {
     expect(planned.blocked[0]).toMatchObject({ subject: "uid-young-hello", reason: "NameConflict" });
   });
 
-  it("an entry of a later generation than was read, unless the origin itself was asked", () => {
+  test("an entry of a later generation than was read, unless the origin itself was asked", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"], { generation: 7, scoreString: "new" })]));
     const stale = complete([deployment("hello", ["pi-1"], { generation: 5, scoreString: "old" })]);
@@ -227,7 +227,7 @@ describe("what stays as it is", () => {
     expect(bucket.score("pi-1.hello")).toBe("old");
   });
 
-  it("a recreated object starts over at a lower generation", () => {
+  test("a recreated object starts over at a lower generation", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"], { generation: 7, scoreString: "old" })]));
     settle(bucket, complete([deployment("hello", ["pi-1"], { uid: "another", generation: 1, scoreString: "new" })]));
@@ -239,7 +239,7 @@ describe("what is held", () => {
   const names = Array.from({ length: 30 }, (_, index) => `d${index}`);
   const all = names.map((name) => deployment(name, ["pi-1"]));
 
-  it("stays, what is new on its device waits with it, what changes goes on", () => {
+  test("stays, what is new on its device waits with it, what changes goes on", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete(all));
     const changed = deployment("d0", ["pi-1"], { generation: 2, scoreString: "changed" });
@@ -249,7 +249,7 @@ describe("what is held", () => {
     expect(bucket.score("pi-1.d0")).toBe("changed");
   });
 
-  it("goes when the bucket was wiped and nothing of it is there", () => {
+  test("goes when the bucket was wiped and nothing of it is there", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete(all));
     const { record } = settle(bucket, complete([])).removals;
@@ -268,13 +268,13 @@ describe("scores that no manifest names", () => {
     return bucket;
   }
 
-  it("are left alone while another operator may be about to name them", () => {
+  test("are left alone while another operator may be about to name them", () => {
     const planned = planFor(orphaned(), complete([]));
     expect(kinds(planned)).toEqual([]);
     expect(planned.orphans).toEqual(["pi-1.hello@1"]);
   });
 
-  it("go when they are abandoned, or when their object is being deleted", () => {
+  test("go when they are abandoned, or when their object is being deleted", () => {
     const abandoned = new Set(["pi-1.hello@1"]);
     expect(kinds(planFor(orphaned(), complete([]), { abandoned }))).toEqual(["remove-score pi-1.hello"]);
     const deleting = [{ uid: "u", namespace: "default", name: "hello" }];
@@ -346,7 +346,7 @@ describe("from any bucket", () => {
     return devices.map((device) => Object.entries(bucket.manifest(device)?.deployments ?? {}).filter(([, { source }]) => source === OTHER));
   }
 
-  it("plans cut short after any step converge, leave others' entries as they are, and name only scores that are there", () => {
+  test("plans cut short after any step converge, leave others' entries as they are, and name only scores that are there", () => {
     fc.assert(
       fc.property(
         fc.array(someWrite, { maxLength: 6 }),

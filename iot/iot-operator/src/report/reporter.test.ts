@@ -2,7 +2,7 @@
 
 import type { Clock } from "@harmony/runtime";
 import { asDeviceId, type DeviceStatus, readStatus } from "@iot/contracts";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
 import { statusOf } from "../../test/status-of.ts";
 import { PROGRESS_DEADLINE_SECONDS } from "@iot/fleet";
@@ -38,11 +38,11 @@ class Subject {
   }
 }
 
-it("tells nothing before a pass has settled", () => {
+test("tells nothing before a pass has settled", () => {
   expect(new Subject().told).toBeNull();
 });
 
-it("tells the string that stands in the bucket, and what the devices say of it", () => {
+test("tells the string that stands in the bucket, and what the devices say of it", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1", "pi-2"], { generation: 3 });
   subject.settle(complete([hello]));
@@ -60,7 +60,7 @@ it("tells the string that stands in the bucket, and what the devices say of it",
   ]);
 });
 
-it("a status is news for the next pass when a mark of a removal may have done its duty", () => {
+test("a status is news for the next pass when a mark of a removal may have done its duty", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
   subject.settle(complete([]));
@@ -71,7 +71,7 @@ it("a status is news for the next pass when a mark of a removal may have done it
   expect(subject.hear(statusOf("pi-2", {}))).toBe(false);
 });
 
-it("a device goes offline by the age that the server tells, without another event", () => {
+test("a device goes offline by the age that the server tells, without another event", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
   subject.hear(statusOf("pi-1", {}), 60_000);
@@ -80,7 +80,7 @@ it("a device goes offline by the age that the server tells, without another even
   expect(subject.told?.[0]?.aggregate).toMatchObject({ pending: 0, offline: 1 });
 });
 
-it("the deadline counts from the last progress, and anew for another generation", () => {
+test("the deadline counts from the last progress, and anew for another generation", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1"])]));
   const stalled = (): string | undefined => subject.told?.[0]?.conditions.Stalled.status;
@@ -91,7 +91,7 @@ it("the deadline counts from the last progress, and anew for another generation"
   expect(stalled()).toBe("False");
 });
 
-it("a refused object is told why, and of what still runs of it", () => {
+test("a refused object is told why, and of what still runs of it", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1"]);
   subject.settle(complete([hello]));
@@ -114,7 +114,7 @@ it("a refused object is told why, and of what still runs of it", () => {
   ]);
 });
 
-it("an object whose removal is held says so, and how to go on", () => {
+test("an object whose removal is held says so, and how to go on", () => {
   const subject = new Subject();
   const devices = Array.from({ length: 12 }, (_, index) => `pi-${index}`);
   const hello = deployment("hello", devices);
@@ -128,7 +128,7 @@ it("an object whose removal is held says so, and how to go on", () => {
   expect(subject.told?.[0]?.conditions.Ready.message).toMatch(/iot confirm [0-9a-f]{12}, or the annotation/);
 });
 
-it("an object that waits for its finalizer is told so, and of what runs of it", () => {
+test("an object that waits for its finalizer is told so, and of what runs of it", () => {
   const subject = new Subject();
   const hello = deployment("hello", ["pi-1"]);
   subject.settle(complete([hello]));
@@ -138,7 +138,7 @@ it("an object that waits for its finalizer is told so, and of what runs of it", 
   ]);
 });
 
-it("a device that cries its words anew each second costs each Deployment a few small tellings", () => {
+test("a device that cries its words anew each second costs each Deployment a few small tellings", () => {
   const subject = new Subject();
   const names = Array.from({ length: 30 }, (_, index) => `app-${index}`);
   const sources = names.map((name) => deployment(name, ["pi-1"]));
@@ -162,7 +162,7 @@ it("a device that cries its words anew each second costs each Deployment a few s
   }
 });
 
-it("a status that cannot be read is a failure of a bounded length, and the other devices are counted", () => {
+test("a status that cannot be read is a failure of a bounded length, and the other devices are counted", () => {
   const subject = new Subject();
   subject.settle(complete([deployment("hello", ["pi-1", "pi-2"])]));
   const unreadable = readStatus(new TextEncoder().encode(`{"services":[${"{},".repeat(6_000)}{}]}`));
