@@ -2,6 +2,7 @@
 // process, console and exit.
 
 import { UserError } from "@harmony/runtime";
+import type { OperatorRequest, OperatorVerb } from "@iot/contracts";
 import { Command } from "commander";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
@@ -9,7 +10,9 @@ import { initRepository } from "./init-repository.ts";
 import { type DeploymentRow, type Fleet } from "@iot/fleet";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 import { provision, type ProvisionOptions } from "./provision.ts";
-import { type NatsAccess, readFleet } from "./read-fleet.ts";
+import { ask, audit, renderAudit } from "./ask-operators.ts";
+import type { NatsAccess } from "./nats.ts";
+import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderExplanation, renderStatus } from "./render-fleet.ts";
 
 export interface Surroundings {
@@ -38,12 +41,12 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
       "after",
       "\nstatus and explain read NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD, NATS_CA.\nThe reader needs no cluster.",
     );
-  const fleet = (options: NatsOptions): Promise<Fleet> => readFleet(natsAccess(options, around.env), around.signal);
+  const fleet = (options: NatsOptions): Promise<FleetView> => readFleet(natsAccess(options, around.env), around.signal);
   const natsOption = ["--nats <url>", "the NATS server, or several with commas (default: NATS_URL, else nats://127.0.0.1:4222)"] as const;
 
   iot
     .command("status")
-    .description("how each deployment goes on each device, what is wrong first")
+    .description("what is followed and what waits for a person, then each deployment on each device, what is wrong first")
     .option("--json", "the same as JSON")
     .option(...natsOption)
     .action(async (options: NatsOptions & { readonly json?: boolean }) => {
@@ -69,6 +72,8 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
       );
       around.write(text.join("\n"));
     });
+
+  addRemovalCommands(iot, around, natsOption);
 
   iot
     .command("lint")
@@ -137,6 +142,55 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
 
   await iot.parseAsync([...argv], { from: "user" });
   return exitCode;
+}
+
+type NatsOption = readonly [flags: string, description: string];
+
+/** What a person says to the operators; each ends with 1 when no operator did it. */
+function addRemovalCommands(iot: Command, around: Surroundings, natsOption: NatsOption): void {
+  const say = async (options: NatsOptions, ...[verb, request]: [OperatorVerb, OperatorRequest]): Promise<void> =>
+    around.write(`${await ask(natsAccess(options, around.env), verb, request, around.signal)}\n`);
+  iot
+    .command("confirm")
+    .description("lets go exactly the removals that iot status shows with this token")
+    .argument("<token>")
+    .option(...natsOption)
+    .action((token: string, options: NatsOptions) => say(options, "confirm", { token }));
+  iot
+    .command("keep")
+    .description("keeps on the devices what was to be removed; it is lost from then on, which iot status shows")
+    .argument("[name]", "a Deployment, or namespace/name")
+    .option("--namespace <namespace>", "all of this namespace")
+    .option(...natsOption)
+    .action((name: string | undefined, { namespace, ...options }: NatsOptions & { readonly namespace?: string }) => {
+      if (name === undefined && namespace === undefined) throw new UserError("name a Deployment, or --namespace with all of it");
+      return say(options, "keep", { ...(name === undefined ? {} : { name }), ...(namespace === undefined ? {} : { namespace }) });
+    });
+  iot
+    .command("adopt")
+    .description("lets a source take over what another one owned that is gone, by namespace and name")
+    .argument("<old-source>", "the id of the source that is gone")
+    .option(...natsOption)
+    .action((source: string, options: NatsOptions) => say(options, "adopt", { source }));
+  iot
+    .command("forget")
+    .description("takes a source that ended out of iot status; what devices have of it stays")
+    .argument("<source>", "its id")
+    .option(...natsOption)
+    .action((source: string, options: NatsOptions) => say(options, "forget", { source }));
+  iot
+    .command("audit")
+    .description("what operators removed, held and lost, and what people said, the newest last")
+    .option("--last <count>", "how many", "50")
+    .option("--source <id>", "of this source alone")
+    .option("--json", "the same as JSON")
+    .option(...natsOption)
+    .action(async (options: NatsOptions & { readonly last: string; readonly source?: string; readonly json?: boolean }) => {
+      const count = Number(options.last);
+      if (!Number.isSafeInteger(count) || count < 1 || count > 10_000) throw new UserError("--last takes a whole number from 1 to 10000");
+      const events = await audit(natsAccess(options, around.env), { count, source: options.source ?? null }, around.signal);
+      around.write(options.json === true ? `${JSON.stringify(events, null, 2)}\n` : renderAudit(events));
+    });
 }
 
 function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess {

@@ -1,64 +1,80 @@
-// What the buckets hold, read once. The command line only looks: a bucket that is missing is told, never made. A server that cannot
-// be reached is one sentence, at once rather than tried again.
+// What the buckets hold, read once. The command line only looks: a missing bucket is reported, and
+// never made. An operator of 0.1 has no bucket `sources`.
 
-import { type Log, UserError } from "@harmony/runtime";
+import { plainText } from "@harmony/core";
+import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { type BucketName } from "@iot/contracts";
-import { connectMessaging, fixedCredentials, type Messaging, openDesiredState, openStatusStore } from "@iot/messaging";
-import * as z from "zod/mini";
+import type { BucketName, SourceState } from "@iot/contracts";
 import { type Fleet, judgeFleet } from "@iot/fleet";
+import { type Messaging, openDesiredState, openSourceRecords, openStatusStore } from "@iot/messaging";
+import * as z from "zod/mini";
+import { CONNECT_TIMEOUT_MS, type NatsAccess, SILENT, withNats } from "./nats.ts";
 
-export interface NatsAccess {
-  readonly servers: readonly string[];
-  readonly user?: string | undefined;
-  readonly pass?: string | undefined;
-  readonly caFile?: string | undefined;
+/** What an operator says of its source. Sentences are its own. */
+export interface SourceRow {
+  readonly source: string;
+  /** A commit or a resourceVersion; null: nothing is followed yet. */
+  readonly version: string | null;
+  /** Why the newest version is not followed; null: it is. */
+  readonly problem: string | null;
+  /** Removals that wait until a person says, with the command; null: none. */
+  readonly held: string | null;
+  /** Entries whose deletion nobody saw; null: none. */
+  readonly lost: string | null;
+  /** RFC 3339, by the server's clock, to a minute. */
+  readonly lastSeen: string;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const READ_TIMEOUT_MS = 30_000;
+export interface FleetView extends Fleet {
+  readonly sources: readonly SourceRow[];
+}
+
+/** Longer than ten names and the command behind them. */
+const SENTENCE_CHARACTERS = 4_096;
 const StreamInfo = z.looseObject({ error: z.optional(z.looseObject({ code: z.number(), description: z.string() })) });
 
 /** @throws UserError, with the sentence for the person. */
-export async function readFleet(access: NatsAccess, signal: AbortSignal): Promise<Fleet> {
-  const failed = new AbortController();
-  const any = AbortSignal.any([signal, failed.signal]);
-  const late = `NATS did not give all within ${READ_TIMEOUT_MS / 1000} s: check the network between here and it`;
-  const timer = setTimeout(() => failed.abort(new UserError(late)), READ_TIMEOUT_MS);
-  try {
-    return await readBuckets(access, any, failed);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function readBuckets(access: NatsAccess, signal: AbortSignal, failed: AbortController): Promise<Fleet> {
-  const { servers, user, pass, caFile } = access;
-  const messaging = await connectMessaging({
-    servers,
-    credentials: fixedCredentials({ user, pass }),
-    caFile,
-    name: "iot",
-    log: SILENT,
-    signal,
-    timeoutMs: CONNECT_TIMEOUT_MS,
-    onState: (state) => {
-      if (state.kind === "disconnected") failed.abort(new UserError(state.message));
-    },
-  });
-  try {
-    for (const bucket of ["desired-state", "status"] as const) await requireBucket(messaging, bucket);
+export async function readFleet(access: NatsAccess, signal: AbortSignal): Promise<FleetView> {
+  return withNats(access, signal, async (messaging, reading) => {
+    for (const bucket of ["desired-state", "status"] as const) {
+      const problem = await bucketProblem(messaging, bucket);
+      if (problem !== null) throw new UserError(problem.message);
+    }
     const desired = await openDesiredState(messaging, { log: SILENT });
-    const snapshot = await desired.observe(signal);
-    const statuses = await (await openStatusStore(messaging, { log: SILENT })).list(signal);
+    const snapshot = await desired.observe(reading);
+    const statuses = await (await openStatusStore(messaging, { log: SILENT })).list(reading);
     await desired.close();
-    return judgeFleet(snapshot, statuses);
-  } finally {
-    await messaging.close();
-  }
+    return { sources: await readSources(messaging, reading), ...judgeFleet(snapshot, statuses) };
+  });
 }
 
-async function requireBucket(messaging: Messaging, bucket: BucketName): Promise<void> {
+async function readSources(messaging: Messaging, signal: AbortSignal): Promise<SourceRow[]> {
+  const problem = await bucketProblem(messaging, "sources");
+  if (problem?.code === 404) return [];
+  if (problem !== null) throw new UserError(problem.message);
+  const records = await openSourceRecords(messaging, { log: SILENT });
+  const all = await records.observe(signal);
+  await records.close();
+  const states = [...all.values()].flatMap(({ state: { document } }) => (document === null ? [] : [toRow(document)]));
+  return states.toSorted((a, b) => (a.source < b.source ? -1 : 1));
+}
+
+function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState): SourceRow {
+  const sentence = (text: string | null): string | null => (text === null ? null : plainText(text, SENTENCE_CHARACTERS));
+  return {
+    source: plainText(id, 256),
+    version: version === null ? null : plainText(version, 64),
+    problem: sentence(problem),
+    held: sentence(held),
+    lost: sentence(lost),
+    lastSeen: plainText(lastSeen, 64),
+  };
+}
+
+async function bucketProblem(
+  messaging: Messaging,
+  bucket: BucketName,
+): Promise<{ readonly code: number; readonly message: string } | null> {
   const { connection } = messaging;
   let answer;
   try {
@@ -68,14 +84,11 @@ async function requireBucket(messaging: Messaging, bucket: BucketName): Promise<
     throw new UserError(message, 1, { cause });
   }
   const parsed = parseJson(StreamInfo, answer.data);
-  if (!parsed.ok || parsed.value.error === undefined) return;
+  if (!parsed.ok || parsed.value.error === undefined) return null;
+  const { code, description } = parsed.value.error;
   const why =
-    parsed.value.error.code === 404
+    code === 404
       ? "no operator has served this server yet; start one (npm start -w iot/iot-operator), or name another server with --nats"
-      : parsed.value.error.description;
-  throw new UserError(`the bucket "${bucket}" is not on NATS at ${connection.getServer()}: ${why}`);
+      : description;
+  return { code, message: `the bucket "${bucket}" is not on NATS at ${connection.getServer()}: ${why}` };
 }
-
-const nothing = (): void => undefined;
-/** What goes wrong is told by the one sentence that ends the command. */
-const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, with: () => SILENT };

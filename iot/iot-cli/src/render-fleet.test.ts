@@ -61,7 +61,7 @@ describe("status as a table", () => {
   const deployments = [row("hello", "pi-3", neverSeen), meter, row("hello", "pi-2", pulling), row("hello", "pi-1", { runningRevision: 7 })];
 
   test("puts what is wrong first, and says why", () => {
-    expect(renderStatus({ devices, deployments }, 80)).toBe(`DEPLOYMENT  DEVICE  PHASE    SINCE   LAST SEEN
+    expect(renderStatus({ sources: [], devices, deployments }, 80)).toBe(`DEPLOYMENT  DEVICE  PHASE    SINCE   LAST SEEN
 hello       pi-3    Pending  -       never
   the device has never reported: switch it on, or look whether its agent has
   this device id and reaches this NATS server
@@ -79,8 +79,8 @@ pi-2: the disk is full
   });
 
   test("says that there is nothing", () => {
-    expect(renderStatus({ devices: [], deployments: [] }, 80)).toBe("Nothing is deployed, and no device has reported.\n");
-    expect(renderStatus({ devices: [device("pi-1")], deployments: [] }, 80)).toBe("0 of 0 run as desired, 1 device.\n");
+    expect(renderStatus({ sources: [], devices: [], deployments: [] }, 80)).toBe("Nothing is deployed, and no device has reported.\n");
+    expect(renderStatus({ sources: [], devices: [device("pi-1")], deployments: [] }, 80)).toBe("0 of 0 run as desired, 1 device.\n");
   });
 });
 

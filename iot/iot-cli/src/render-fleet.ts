@@ -3,12 +3,15 @@
 
 import { renderExplained, renderTable, shownAge, wrap } from "@iot/report";
 import { type DeploymentRow, type DeviceRow, type Fleet } from "@iot/fleet";
+import type { FleetView, SourceRow } from "./read-fleet.ts";
 
 const COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "SINCE", "LAST SEEN"] as const;
 
 /** `width`: of the terminal; sentences are wrapped to it. */
-export function renderStatus(fleet: Fleet, width: number): string {
-  if (fleet.devices.length === 0) return "Nothing is deployed, and no device has reported.\n";
+export function renderStatus(fleet: FleetView, width: number): string {
+  const sources = fleet.sources.flatMap((source) => renderSource(source, width));
+  const begun = sources.length === 0 ? "" : `${sources.join("\n")}\n\n`;
+  if (fleet.devices.length === 0) return `${begun}Nothing is deployed, and no device has reported.\n`;
   const cells = fleet.deployments.map((row) => [
     row.deployment,
     row.device,
@@ -22,13 +25,22 @@ export function renderStatus(fleet: Fleet, width: number): string {
     ...(row.standing === "ok" ? [] : wrap(row.message, width, "  ")),
   ]);
   const troubled = fleet.devices.filter(({ problem }) => problem !== null);
-  return [
+  const table = [
     ...(cells.length === 0 ? [] : [titles, ...rows, ""]),
     ...troubled.flatMap((device) => wrap(`${device.device}: ${device.problem?.message ?? ""}`, width, "")),
     ...(troubled.length === 0 ? [] : [""]),
     ...wrap(`${summary(fleet)}.`, width, ""),
     "",
   ].join("\n");
+  return `${begun}${table}`;
+}
+
+/** What it follows, or why not; then what waits for a person, and what is lost. */
+function renderSource({ source, version, problem, held, lost }: SourceRow, width: number): string[] {
+  const at = version === null ? "nothing is followed yet" : `follows ${version.slice(0, 10)}`;
+  const follows = problem === null ? at : `${problem}; ${version === null ? at : `still at ${version.slice(0, 10)}`}`;
+  const waits = [held, lost].flatMap((text) => (text === null ? [] : wrap(text, width, "  ")));
+  return [...wrap(`${source}: ${follows}`, width, ""), ...waits];
 }
 
 function summary({ devices, deployments }: Fleet): string {

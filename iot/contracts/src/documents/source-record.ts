@@ -17,6 +17,9 @@ export const SourceState = z.looseObject({
   version: z.nullable(z.string()),
   /** Why the newest version is not followed, or nothing can be read; null: it is. With file and line where there are some. */
   problem: z.nullable(z.string()),
+  /** What waits until a person says, and what is lost: a sentence each, with what to type. */
+  held: z.optional(z.nullable(z.string())),
+  lost: z.optional(z.nullable(z.string())),
   /** RFC 3339, by the server's clock; null: it cannot be read. */
   readableSince: z.nullable(z.string()),
   /** When an operator of it was heard last, RFC 3339; to a minute. */

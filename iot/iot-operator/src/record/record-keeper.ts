@@ -8,7 +8,7 @@ import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type S
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
 import { decodeRecord, EMPTY_RECORD, encodeRecord, type RemovalRecord } from "../plan/removals/record.ts";
-import { changesOf, entriesText } from "../plan/removals/words.ts";
+import { changesOf, entriesText, heldText, lostText } from "../plan/removals/words.ts";
 
 export interface ObservedRecord {
   readonly record: RemovalRecord;
@@ -69,10 +69,12 @@ export class RecordKeeper {
   /** Writes the state when it says something new, and once a minute. `observed` is what stands there. */
   async putState(observed: ObservedRecord, { version, problem }: StateNews): Promise<WriteResult | null> {
     const { source, records } = this.#options;
-    const { state: before, nowMs } = observed;
+    const { state: before, nowMs, record } = observed;
+    const [held, lost] = [heldText(record), lostText(record)];
     const now = new Date(nowMs).toISOString();
     // A cluster's version changes with everything in it.
-    const isSame = before !== null && before.problem === problem && (source.clusterUid !== null || before.version === version);
+    const isWordSame = before?.problem === problem && (before.held ?? null) === held && (before.lost ?? null) === lost;
+    const isSame = before !== null && isWordSame && (source.clusterUid !== null || before.version === version);
     if (isSame && nowMs - Date.parse(before.lastSeen) < SEEN_EVERY_MS) return null;
     const readableSince = problem === null ? (before?.problem === null ? (before.readableSince ?? now) : now) : null;
     const state: SourceState = {
@@ -81,6 +83,8 @@ export class RecordKeeper {
       clusterUid: source.clusterUid,
       version: version ?? before?.version ?? null,
       problem,
+      held,
+      lost,
       readableSince,
       lastSeen: now,
     };

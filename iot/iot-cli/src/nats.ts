@@ -1,0 +1,54 @@
+// The connection of one command to NATS. A server that cannot be reached is one sentence, at once
+// rather than tried again, and so is one that does not give all in time.
+
+import { type Log, UserError } from "@harmony/runtime";
+import { connectMessaging, fixedCredentials, type Messaging, MessagingError } from "@iot/messaging";
+
+export interface NatsAccess {
+  readonly servers: readonly string[];
+  readonly user?: string | undefined;
+  readonly pass?: string | undefined;
+  readonly caFile?: string | undefined;
+}
+
+export const CONNECT_TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 30_000;
+
+/** @throws UserError, with the sentence for the person. */
+export async function withNats<Result>(
+  { servers, user, pass, caFile }: NatsAccess,
+  signal: AbortSignal,
+  work: (messaging: Messaging, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const failed = new AbortController();
+  const any = AbortSignal.any([signal, failed.signal]);
+  const late = `NATS did not give all within ${TIMEOUT_MS / 1000} s: check the network between here and it`;
+  const timer = setTimeout(() => failed.abort(new UserError(late)), TIMEOUT_MS);
+  try {
+    const messaging = await connectMessaging({
+      servers,
+      credentials: fixedCredentials({ user, pass }),
+      caFile,
+      name: "iot",
+      log: SILENT,
+      signal: any,
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      onState: (state) => {
+        if (state.kind === "disconnected") failed.abort(new UserError(state.message));
+      },
+    });
+    try {
+      return await work(messaging, any);
+    } catch (error) {
+      throw error instanceof MessagingError ? new UserError(error.message, 1, { cause: error }) : error;
+    } finally {
+      await messaging.close();
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const nothing = (): void => undefined;
+/** The one sentence that ends the command says what goes wrong. */
+export const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, with: () => SILENT };

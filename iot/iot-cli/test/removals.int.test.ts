@@ -1,0 +1,113 @@
+// What a person sees of removals and says about them: `iot` as it is typed, against a real operator
+// on a real repository.
+
+import { join } from "node:path";
+import { eventually, freePort, makeGitRepository, run, type RunResult, startNats, startServerProcess } from "@iot/testkit";
+import { expect, onTestFinished, test } from "vitest";
+
+const MAIN = join(import.meta.dirname, "../src/main.ts");
+const OPERATOR = join(import.meta.dirname, "../../iot-operator/src/main.ts");
+
+function workload(name: string, devices: number): string {
+  return `apiVersion: iot.nationtech.io/v1alpha1
+kind: Deployment
+metadata: { name: ${name} }
+spec:
+  targetDevices: [${Array.from({ length: devices }, (_, index) => `pi-${index}`).join(", ")}]
+  score: { type: PodmanV0, data: { services: [{ name: web, image: "web:1" }] } }
+`;
+}
+
+async function world() {
+  const nats = await startNats();
+  onTestFinished(() => nats.stop());
+  const repository = await makeGitRepository();
+  onTestFinished(() => repository.remove());
+  const iot = (...args: string[]): Promise<RunResult> =>
+    run([process.execPath, MAIN, ...args, "--nats", nats.url], { allowExitCodes: [0, 1] });
+  const push = async (files: Readonly<Record<string, string | null>>): Promise<string> => {
+    const commit = await repository.commit(files);
+    await repository.push();
+    return commit;
+  };
+  const operator = async (): Promise<void> => {
+    const port = await freePort();
+    const started = await startServerProcess({
+      name: "iot-operator",
+      argv: [process.execPath, OPERATOR],
+      env: {
+        IOT_HTTP_PORT: String(port),
+        NATS_URL: nats.url,
+        IOT_GIT_URL: repository.url,
+        IOT_SOURCE_ID: "git:demo",
+        IOT_GIT_POLL_SECONDS: "1",
+      },
+      ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    });
+    onTestFinished(() => started.kill());
+  };
+  const status = async (): Promise<string> => (await iot("status")).stdout.replaceAll(/\s+/g, " ");
+  const untilStatus = (has: RegExp): Promise<string> =>
+    eventually(
+      async () => {
+        const text = await status();
+        return has.test(text) && text;
+      },
+      { timeoutMs: 30_000, what: `iot status has ${String(has)}` },
+    );
+  return { iot, push, operator, untilStatus };
+}
+
+test("a held removal is shown with its token, which lets exactly it go; what is kept is lost and stays; the audit has both", async () => {
+  const { iot, push, operator, untilStatus } = await world();
+  const commit = await push({ "a.yaml": workload("hello", 12), "b.yaml": workload("meter", 12) });
+  await operator();
+  await untilStatus(new RegExp(`^git:demo: follows ${commit.slice(0, 10)} `));
+
+  await push({ "a.yaml": null });
+  const shown = await untilStatus(/held: 12 removals \(default\/hello from 12 devices\)/);
+  const [, token = ""] = /iot confirm (\w+) removes/.exec(shown) ?? [];
+  expect(await iot("confirm", "000000000000")).toMatchObject({ exitCode: 1, stdout: "" });
+  expect((await iot("status")).stdout).toContain("hello ");
+  expect(await iot("confirm", token)).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/^git:demo removes default\/hello/) as unknown,
+  });
+  const after = await untilStatus(/^git:demo: follows \w+ DEPLOYMENT/);
+  expect(after).not.toContain("hello ");
+
+  await push({ "b.yaml": null, "c.yaml": workload("other", 1) });
+  await untilStatus(/held: 12 removals \(default\/meter from 12 devices\)/);
+  expect(await iot("keep", "meter")).toMatchObject({ exitCode: 0, stdout: "git:demo keeps default/meter on 12 devices\n" });
+  expect(await untilStatus(/lost: 12 entries/)).toContain("meter pi-11 ");
+  expect(await iot("keep", "meter")).toMatchObject({ exitCode: 1, stderr: "iot: git:demo holds no removal of that name\n" });
+
+  const { stdout } = await iot("audit", "--source", "git:demo");
+  expect(stdout).toMatch(/ {2}held {2}operator {2}default\/hello from 12 devices/);
+  expect(stdout).toMatch(/ {2}confirm {2}[^\n]* removes default\/hello from 12 devices/);
+  expect(stdout).toMatch(/ {2}keep {2}[^\n]* keeps default\/meter on 12 devices/);
+  expect(JSON.parse((await iot("status", "--json")).stdout)).toMatchObject({
+    sources: [{ source: "git:demo", problem: null, held: null }],
+  });
+});
+
+test("a commit that is not followed stands at the head of iot status, with its file, and is forgotten when it is mended", async () => {
+  const { push, operator, untilStatus } = await world();
+  const good = await push({ "a.yaml": workload("hello", 1), "b.yaml": workload("meter", 1) });
+  await operator();
+  await untilStatus(/^git:demo: follows /);
+  await push({ "a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n" });
+  expect(await untilStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(`still at ${good.slice(0, 10)}`);
+  const mended = await push({ "a.yaml": workload("hello", 1) });
+  await untilStatus(new RegExp(`^git:demo: follows ${mended.slice(0, 10)} `));
+});
+
+test("without an operator a question is one sentence", async () => {
+  const { iot } = await world();
+  expect(await iot("confirm", "123")).toMatchObject({
+    exitCode: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^iot: no operator answers/) as unknown,
+  });
+  expect(await iot("keep")).toMatchObject({ exitCode: 1, stderr: "iot: name a Deployment, or --namespace with all of it\n" });
+});
