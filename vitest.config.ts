@@ -1,6 +1,8 @@
-// The kinds of tests, one vitest project each: units beside the source, adapters against real servers, journeys through the whole with a
-// device, what such a journey spends waiting, and the journey with Argo CD. Time-outs are wide because the servers are real and a build machine
-// may be slow; nothing is tried again, a test that fails has failed. Two files of servers at once: most of their time is waiting.
+// The kinds of tests, one vitest project each: units beside the source, adapters against real
+// servers, journeys through the whole with a device, what such a journey spends waiting, and the
+// journey with Argo CD. Time-outs are wide because the servers are real and a build machine may be
+// slow; nothing is tried again, a test that fails has failed. Two files of servers at once: most of
+// their time is waiting.
 
 import { defineConfig } from "vitest/config";
 

@@ -82,7 +82,8 @@ async function startCluster(stack: AsyncDisposableStack): Promise<{ readonly kub
   const kubernetes = stack.use(await startKubernetes());
   const argoCd = stack.use(await startArgoCd({ kubernetes }));
   for (const file of ["crd.yaml", "namespace.yaml", "operator.yaml"]) await kubernetes.kubectl(["apply", "-f", join(DEPLOY, file)]);
-  // Argo CD 3 ignores status by itself, in two ways. Both are taken out, so that it is our setting which the journey shows.
+  // Argo CD 3 ignores status by itself, in two ways. Both are taken out, so that it is our setting
+  // which the journey shows.
   const data = {
     "resource.customizations.ignoreResourceUpdates.all": null,
     "resource.compareoptions": "ignoreDifferencesOnResourceUpdates: false",

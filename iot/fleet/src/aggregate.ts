@@ -1,6 +1,6 @@
-// From what the devices report to what is told of a Deployment: counters, failures grouped by reason, and conditions in kstatus'
-// sense, in sentences. Pure. A device's report counts only if it is on the revision that was written for it: what it says of an
-// older Score is no answer yet.
+// From what the devices report to what is told of a Deployment: counters, failures grouped by
+// reason, and conditions in kstatus' sense, in sentences. Pure. A device's report counts only if it
+// is on the revision that was written for it: what it says of an older Score is no answer yet.
 
 import {
   type DeploymentAggregate,
@@ -43,7 +43,10 @@ export interface ConditionsInput {
   readonly waitedMs: number;
 }
 
-/** A condition in Kubernetes' sense, without what only the resource's writer knows (times, observedGeneration). */
+/**
+ * A condition in Kubernetes' sense, without what only the resource's writer knows (times,
+ * observedGeneration).
+ */
 export interface ConditionState {
   readonly status: "True" | "False" | "Unknown";
   readonly reason: string;

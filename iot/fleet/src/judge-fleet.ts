@@ -1,6 +1,7 @@
-// What is deployed where, how it goes and since when: rows for people, from what the operator wrote (desired state) and what the
-// devices said (status). Pure. A row that the two do not agree on says which of them is waited for; a device that is silent keeps
-// what it said last, marked offline. Ages are by the server's clock: a device's own may be years off.
+// What is deployed where, how it goes and since when: rows for people, from what the operator wrote
+// (desired state) and what the devices said (status). Pure. A row that the two do not agree on says
+// which of them is waited for; a device that is silent keeps what it said last, marked offline.
+// Ages are by the server's clock: a device's own may be years off.
 
 import { formatIssues, type Parsed } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
@@ -133,7 +134,8 @@ function rowsOf(device: DeviceId, said: Heard, manifest: Manifest | null): Deplo
     const entry = lookUp(desired, deployment) ?? null;
     const report = lookUp(reports, deployment) ?? null;
     const isKnownUndesired = manifest !== null && entry === null;
-    // What no manifest names and none says is to go, the device keeps and says so: a person decides.
+    // What no manifest names and none says is to go, the device keeps and says so: a person
+    // decides.
     const isMerelyAbsent = manifest?.removed !== undefined && report?.desiredRevision === null;
     const isKept = isKnownUndesired && (isMerelyAbsent || report?.reason === "NotNamed");
     const judged = judge({ entry, report, said, isKnownUndesired, isKept });
@@ -211,7 +213,10 @@ function judge(of: {
 /** What a Date can hold; a device may claim any two times, and their difference may be outside. */
 const LAST_DATE_MS = 8.64e15;
 
-/** The device's clock may be wrong, its differences are not: `reportedAt` is when the server received it. */
+/**
+ * The device's clock may be wrong, its differences are not: `reportedAt` is when the server
+ * received it.
+ */
 function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: DeviceStatus | null): number | null {
   const reported = Date.parse(status?.reportedAt ?? "");
   const since = Date.parse(report.since);

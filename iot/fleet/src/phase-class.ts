@@ -1,9 +1,13 @@
-// What a phase means for whoever waits for a deployment, once for the operator, `iot` and the agent. A phase is text on the wire: one that
-// this program does not know was made by a newer agent, and is neither success nor failure, so its deadline runs.
+// What a phase means for whoever waits for a deployment, once for the operator, `iot` and the
+// agent. A phase is text on the wire: one that this program does not know was made by a newer
+// agent, and is neither success nor failure, so its deadline runs.
 
 import type { Phase } from "@harmony/core";
 
-/** `fine`: runs what is desired. `under-way`: time will tell, up to a deadline. `trouble`: wants a person, or another Score. */
+/**
+ * `fine`: runs what is desired. `under-way`: time will tell, up to a deadline. `trouble`: wants a
+ * person, or another Score.
+ */
 export type PhaseClass = "fine" | "under-way" | "trouble";
 
 const CLASSES: Readonly<Record<Phase, PhaseClass>> = {

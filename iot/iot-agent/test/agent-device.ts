@@ -1,5 +1,6 @@
-// A simulated device with the agent as its package installs it: the units and folders of package/root, and the bundle under the Node of the
-// tests in place of the executable, which takes longer to make.
+// A simulated device with the agent as its package installs it: the units and folders of
+// package/root, and the bundle under the Node of the tests in place of the executable, which takes
+// longer to make.
 
 import { join } from "node:path";
 import { type Device, run, type RunResult, startDevice } from "@iot/testkit";

@@ -1,5 +1,6 @@
-// The operator's end in the agent's tests: writes what a device should run as an operator does, Scores first, and sees what the device
-// tells. It connects anew on demand, since the tests take NATS away and wipe it.
+// The operator's end in the agent's tests: writes what a device should run as an operator does,
+// Scores first, and sees what the device tells. It connects anew on demand, since the tests take
+// NATS away and wipe it.
 
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeviceId, type DeviceStatus, type Manifest, subjects } from "@iot/contracts";
@@ -48,7 +49,8 @@ export class Central {
   }
 
   /**
-   * Makes this the device's manifest, and gives the revision of each Score. Without `removed` it is as an operator of 0.1 writes it.
+   * Makes this the device's manifest, and gives the revision of each Score. Without `removed` it is
+   * as an operator of 0.1 writes it.
    */
   async apply(
     wanted: Readonly<Record<string, string | Wanted>>,

@@ -1,4 +1,5 @@
-// The agent on a folder as a process of its own, for tests that kill it. Arguments: folder, state folder, address of NATS.
+// The agent on a folder as a process of its own, for tests that kill it. Arguments: folder, state
+// folder, address of NATS.
 
 import { createLog, runUntilSignalled } from "@harmony/runtime";
 import { runFileAgent } from "./file-agent.ts";

@@ -1,4 +1,5 @@
-// An agent whose Topology is a folder: in the test's own process, or as a process that can be killed (file-agent-main.ts).
+// An agent whose Topology is a folder: in the test's own process, or as a process that can be
+// killed (file-agent-main.ts).
 
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -1,5 +1,6 @@
-// A device as it was while the configuration belonged to the agent's user, with what that user could plant in it to become root; and what it
-// must look like after root has installed something there.
+// A device as it was while the configuration belonged to the agent's user, with what that user
+// could plant in it to become root; and what it must look like after root has installed something
+// there.
 
 import type { Device } from "@iot/testkit";
 import { expect } from "vitest";

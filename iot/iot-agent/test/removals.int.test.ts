@@ -1,5 +1,6 @@
-// What leaves a device and what stays, over a real NATS and the file variant: a manifest that says what is to go, another device id, and
-// what was removed before. Stores that are wiped or put back are in faults.int.test.ts.
+// What leaves a device and what stays, over a real NATS and the file variant: a manifest that says
+// what is to go, another device id, and what was removed before. Stores that are wiped or put back
+// are in faults.int.test.ts.
 
 import { rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

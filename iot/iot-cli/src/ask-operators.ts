@@ -1,5 +1,6 @@
 // What a person says to the operators about removals, and what was said and done: `iot confirm`,
-// `keep`, `adopt`, `forget` and `audit`. The operator writes; `iot` only asks, and prints its answer.
+// `keep`, `adopt`, `forget` and `audit`. The operator writes; `iot` only asks, and prints its
+// answer.
 
 import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
@@ -7,7 +8,9 @@ import { type AuditEvent, MESSAGE_CHARACTERS, type OperatorRequest, type Operato
 import { askOperators, readAudit } from "@iot/messaging";
 import { type NatsAccess, withNats } from "./nats.ts";
 
-/** What was done, as a sentence. @throws UserError with what the operators said when none did it. */
+/**
+ * What was done, as a sentence. @throws UserError with what the operators said when none did it.
+ */
 export async function ask(access: NatsAccess, verb: OperatorVerb, request: OperatorRequest, signal: AbortSignal): Promise<string> {
   const answers = await withNats(access, signal, (messaging, asking) => askOperators(messaging, verb, request, asking));
   const text = answers.map(({ message }) => message).join("; ");

@@ -1,5 +1,6 @@
-// A workload repository to begin with: a deployment.yaml that an editor completes and checks as it is typed (by the JSON Schema beside
-// it), and a README that says all there is to do. What is there already is left as it is.
+// A workload repository to begin with: a deployment.yaml that an editor completes and checks as it
+// is typed (by the JSON Schema beside it), and a README that says all there is to do. What is there
+// already is left as it is.
 
 import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -20,7 +21,9 @@ images:
     kind: ${DEPLOYMENT_KIND}
 `;
 
-/** Neither a filter nor another encoding comes between what is written and what the operator reads. */
+/**
+ * Neither a filter nor another encoding comes between what is written and what the operator reads.
+ */
 const ATTRIBUTES = `# The operator reads these files from git as they are committed: as text, with no filter such as Git LFS or git-crypt.
 *.yaml text eol=lf -filter diff merge -working-tree-encoding
 *.yml text eol=lf -filter diff merge -working-tree-encoding

@@ -1,5 +1,6 @@
-// Strategic patches of a kustomization that reach into a Score. Kustomize does not know how the lists of our kind are merged, so a patch
-// that has `services` replaces them all: what it does not say again, such as an image, is gone. Held against `kubectl kustomize` by
+// Strategic patches of a kustomization that reach into a Score. Kustomize does not know how the
+// lists of our kind are merged, so a patch that has `services` replaces them all: what it does not
+// say again, such as an image, is gone. Held against `kubectl kustomize` by
 // test/kustomize.int.test.ts.
 
 import { dirname, join } from "node:path";
@@ -39,7 +40,10 @@ function patchesOf(kustomization: string, text: string, texts: ReadonlyMap<strin
   });
 }
 
-/** Values of `patches[].path`, `patches[].patch` and `patchesStrategicMerge[]`: a file's name, or a patch as text. */
+/**
+ * Values of `patches[].path`, `patches[].patch` and `patchesStrategicMerge[]`: a file's name, or a
+ * patch as text.
+ */
 function patchNodes(document: Document.Parsed): unknown[] {
   const itemsOf = (key: string): unknown[] => {
     const list: unknown = document.get(key);

@@ -1,6 +1,7 @@
-// Our kind is called Deployment, and Kustomize's built-in transformers go by the kind alone: beside a kustomization.yaml that uses them
-// a Deployment of ours is changed, or is not changed where one would expect it. Held against `kubectl kustomize` by
-// test/kustomize.int.test.ts. A kustomization that does not parse is Kustomize's to complain about.
+// Our kind is called Deployment, and Kustomize's built-in transformers go by the kind alone: beside
+// a kustomization.yaml that uses them a Deployment of ours is changed, or is not changed where one
+// would expect it. Held against `kubectl kustomize` by test/kustomize.int.test.ts. A kustomization
+// that does not parse is Kustomize's to complain about.
 
 import { basename, dirname, join } from "node:path";
 import { parse } from "@harmony/schema";
@@ -9,7 +10,10 @@ import { isMap, isScalar, LineCounter, parseDocument, type Pair } from "yaml";
 import * as z from "zod/mini";
 import type { Finding } from "./finding.ts";
 
-/** Where Kustomize finds the images of a Score once a file of `configurations` says so; `iot init` makes one. */
+/**
+ * Where Kustomize finds the images of a Score once a file of `configurations` says so; `iot init`
+ * makes one.
+ */
 export const IMAGE_FIELD = "spec/score/data/services/image";
 export const IMAGES_CONFIGURATION = ".iot/kustomize.yaml";
 

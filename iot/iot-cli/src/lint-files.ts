@@ -1,5 +1,6 @@
-// What the operator and the device would say of files before they are pushed: the operator's issues (@iot/workload-files), then those
-// of the Score's own variant, which only a device would find. Pure. Warnings are what may be right and deserves a look.
+// What the operator and the device would say of files before they are pushed: the operator's issues
+// (@iot/workload-files), then those of the Score's own variant, which only a device would find.
+// Pure. Warnings are what may be right and deserves a look.
 
 import { formatPath, type Issue, visibleText } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";

@@ -1,5 +1,5 @@
-// `iot`: the commands and their options. Thin: what a command finds and how it reads is in the files beside it, all of them free of
-// process, console and exit.
+// `iot`: the commands and their options. Thin: what a command finds and how it reads is in the
+// files beside it, all of them free of process, console and exit.
 
 import { UserError } from "@harmony/runtime";
 import type { OperatorRequest, OperatorVerb } from "@iot/contracts";
@@ -29,7 +29,10 @@ interface NatsOptions {
   readonly nats?: string;
 }
 
-/** Resolves with the exit code. @throws UserError with the sentence to print; CommanderError for wrong use. */
+/**
+ * Resolves with the exit code. @throws UserError with the sentence to print; CommanderError for
+ * wrong use.
+ */
 export async function runIot(argv: readonly string[], around: Surroundings): Promise<number> {
   let exitCode = 0;
   const iot = new Command("iot")

@@ -1,5 +1,5 @@
-// The fleet as text: a table for `iot status`, with a sentence under every row that has something to say, and the sentence and facts of
-// `iot explain`. Pure; the sentences are the devices' own.
+// The fleet as text: a table for `iot status`, with a sentence under every row that has something
+// to say, and the sentence and facts of `iot explain`. Pure; the sentences are the devices' own.
 
 import { renderExplained, renderTable, shownAge, wrap } from "@iot/report";
 import { type DeploymentRow, type DeviceRow, type Fleet } from "@iot/fleet";

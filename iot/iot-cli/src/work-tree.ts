@@ -1,5 +1,6 @@
-// What git says of a work tree: which folders are submodules, which files it ignores and so does not carry, and which it stores through
-// a filter, so that what it carries is not what stands here. Where there is no git, or no repository around the folder, it says nothing.
+// What git says of a work tree: which folders are submodules, which files it ignores and so does
+// not carry, and which it stores through a filter, so that what it carries is not what stands here.
+// Where there is no git, or no repository around the folder, it says nothing.
 
 import { spawnSync } from "node:child_process";
 import { join, relative, resolve } from "node:path";

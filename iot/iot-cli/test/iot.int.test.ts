@@ -1,5 +1,5 @@
-// `iot` as it is typed, as a process of its own, against a real nats-server that holds what the operator's store and a device's status
-// writer put there.
+// `iot` as it is typed, as a process of its own, against a real nats-server that holds what the
+// operator's store and a device's status writer put there.
 
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";

@@ -1,4 +1,5 @@
-// The warnings about Kustomize are true: `kubectl kustomize` changes a Deployment of ours exactly where `iot lint` warns that it does.
+// The warnings about Kustomize are true: `kubectl kustomize` changes a Deployment of ours exactly
+// where `iot lint` warns that it does.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

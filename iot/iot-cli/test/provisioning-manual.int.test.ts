@@ -1,5 +1,6 @@
-// docs/iot/pi-provisioning-manual.md, word for word: the cloud-init file booted on a blank device, and the commands by hand typed on
-// another. Both end where `iot provision` finds nothing to do, and answer the document's checks as it says they do.
+// docs/iot/pi-provisioning-manual.md, word for word: the cloud-init file booted on a blank device,
+// and the commands by hand typed on another. Both end where `iot provision` finds nothing to do,
+// and answer the document's checks as it says they do.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

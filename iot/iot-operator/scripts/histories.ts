@@ -1,5 +1,6 @@
-// Tries many histories of removals (`npm run histories -- --count 100000 --seed 1`), more than a check has time for. What fails is printed
-// with its seed and path; given again as --seed and --path, it fails again.
+// Tries many histories of removals (`npm run histories -- --count 100000 --seed 1`), more than a
+// check has time for. What fails is printed with its seed and path; given again as --seed and
+// --path, it fails again.
 
 import { parseArgs } from "node:util";
 import * as fc from "fast-check";

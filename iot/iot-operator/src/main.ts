@@ -1,4 +1,5 @@
-// Starts the operator: reads the environment, connects, chooses the source, and ends cleanly. Everything that decides is elsewhere.
+// Starts the operator: reads the environment, connects, chooses the source, and ends cleanly.
+// Everything that decides is elsewhere.
 
 import { createLog, runUntilSignalled } from "@harmony/runtime";
 import { run } from "./run.ts";

@@ -1,7 +1,9 @@
-// The operator's loop: observe the bucket and the record of removals, read the source, plan, apply, and observe again until nothing is left
-// to write; and beside it, once a second at most, report to the source what the devices say. What stands in the buckets is always observed
-// before the source is read, and every write carries what was observed: so an operator that was held up can never put an older reading
-// over a newer one. What to write is plan/'s, what is said of a Deployment @iot/fleet's, the record record/'s.
+// The operator's loop: observe the bucket and the record of removals, read the source, plan, apply,
+// and observe again until nothing is left to write; and beside it, once a second at most, report to
+// the source what the devices say. What stands in the buckets is always observed before the source
+// is read, and every write carries what was observed: so an operator that was held up can never put
+// an older reading over a newer one. What to write is plan/'s, what is said of a Deployment
+// @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
@@ -138,7 +140,8 @@ class Loop implements Operator {
       if (vitals.ownerProblem !== null) return AGAIN_MS;
       // Before anything is written: whose the source is.
       if (own.state === null && (await this.#putState(own))) continue;
-      // What is remembered tells only whether there is anything to do: what is written comes from a reading made after this observation.
+      // What is remembered tells only whether there is anything to do: what is written comes from a
+      // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
         const idle = this.#plan(this.#remembered, observed, own);
         if (idle.steps.length === 0) return await this.#settle(this.#remembered, observed, own, idle);

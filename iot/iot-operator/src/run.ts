@@ -1,5 +1,6 @@
-// Wires the parts, in the one order that lets a person see why it is not ready yet: HTTP first, then NATS and its buckets, then the
-// source, then the loop. What cannot be reached is waited for; what is wrong in the environment ends the process with one line.
+// Wires the parts, in the one order that lets a person see why it is not ready yet: HTTP first,
+// then NATS and its buckets, then the source, then the loop. What cannot be reached is waited for;
+// what is wrong in the environment ends the process with one line.
 
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -113,7 +114,10 @@ async function openStores(messaging: Messaging, options: { replicas: number; kee
   }
 }
 
-/** A server that has no JetStream yet, or a bucket with a setting that breaks us, is waited for, and said. */
+/**
+ * A server that has no JetStream yet, or a bucket with a setting that breaks us, is waited for, and
+ * said.
+ */
 async function untilItWorks<T>(
   what: string,
   attempt: () => Promise<T>,

@@ -1,5 +1,6 @@
-// What the tip of a real branch proves about what was followed before it: which commit is refused and in which words, which is
-// followed and removes nothing, and which says that something shall go.
+// What the tip of a real branch proves about what was followed before it: which commit is refused
+// and in which words, which is followed and removes nothing, and which says that something shall
+// go.
 
 import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The git source against real repositories: what it reads, what it refuses and in which words, and what it says once.
+// The git source against real repositories: what it reads, what it refuses and in which words, and
+// what it says once.
 
 import { existsSync } from "node:fs";
 import { rename, symlink } from "node:fs/promises";

@@ -1,4 +1,5 @@
-// What kubectl is told of a Deployment that is not right, by the CRD alone: before anything is stored, with the path of what is wrong.
+// What kubectl is told of a Deployment that is not right, by the CRD alone: before anything is
+// stored, with the path of what is wrong.
 
 import { KubernetesObject } from "@harmony/kube-api";
 import { parseJson } from "@harmony/schema";

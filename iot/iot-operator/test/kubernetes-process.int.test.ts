@@ -1,5 +1,6 @@
-// The operator's process with a Kubernetes API as its source, started as the mission's self-verification starts it and with
-// the rights of its manifest: what kubectl applies stands in the bucket, what the devices report stands in the resource.
+// The operator's process with a Kubernetes API as its source, started as the mission's
+// self-verification starts it and with the rights of its manifest: what kubectl applies stands in
+// the bucket, what the devices report stands in the resource.
 
 import { fileURLToPath } from "node:url";
 import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";

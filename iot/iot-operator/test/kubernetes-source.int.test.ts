@@ -1,5 +1,5 @@
-// The Kubernetes source against a real API server, with the rights of the operator's service account: what a reading gives, when a
-// hint comes, what a report leaves in the resource.
+// The Kubernetes source against a real API server, with the rights of the operator's service
+// account: what a reading gives, when a hint comes, what a report leaves in the resource.
 
 import { readFile } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";

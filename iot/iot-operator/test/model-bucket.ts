@@ -1,5 +1,6 @@
-// The bucket of desired state and the record of removals in memory, as the planner's tests need them: sequences, delete markers and
-// compare-and-set as JetStream has them. The adapters are tested against the real server, in @iot/messaging. And sources of such a bucket.
+// The bucket of desired state and the record of removals in memory, as the planner's tests need
+// them: sequences, delete markers and compare-and-set as JetStream has them. The adapters are
+// tested against the real server, in @iot/messaging. And sources of such a bucket.
 
 import type { Parsed } from "@harmony/core";
 import { asDeploymentName, asDeviceId, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
@@ -130,7 +131,10 @@ export function gitEvidence(tip: string, more: Partial<GitEvidence> = {}): GitEv
   return { kind: "git", followed: null, tip, lineage: "descends", gave: new Map(), unreadable: [], consents: new Set(), ...more };
 }
 
-/** As a source answers that is told what was followed last, and that gave all that stands in the bucket. */
+/**
+ * As a source answers that is told what was followed last, and that gave all that stands in the
+ * bucket.
+ */
 function readAfter(source: CompleteSnapshot, followed: string | null, bucket: ModelBucket): CompleteSnapshot {
   const { evidence } = source;
   if (evidence?.kind !== "git") return source;

@@ -1,4 +1,5 @@
-// The operator's loop from a real repository to a real bucket, and the faults that it has to live through.
+// The operator's loop from a real repository to a real bucket, and the faults that it has to live
+// through.
 
 import { cp, rename, rm } from "node:fs/promises";
 import { createLog } from "@harmony/runtime";

@@ -1,4 +1,5 @@
-// A Kubernetes API with what iot/deploy installs, and the operator's rights in it: those of its manifest, no others.
+// A Kubernetes API with what iot/deploy installs, and the operator's rights in it: those of its
+// manifest, no others.
 
 import { fileURLToPath } from "node:url";
 import { eventually, type KubernetesServer, startKubernetes } from "@iot/testkit";

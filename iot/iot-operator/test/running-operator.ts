@@ -1,5 +1,6 @@
-// An operator with its git source in the test's own process, on real servers, with what it logged and what the bucket has. For tests
-// that hold a write back or end it between two; the process itself is tested in process.int.test.ts.
+// An operator with its git source in the test's own process, on real servers, with what it logged
+// and what the bucket has. For tests that hold a write back or end it between two; the process
+// itself is tested in process.int.test.ts.
 
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";

@@ -1,4 +1,5 @@
-// The entry point for what runs on a device: without @nats-io/jetstream, which the bundled agent would carry for nothing.
+// The entry point for what runs on a device: without @nats-io/jetstream, which the bundled agent
+// would carry for nothing.
 
 export { type ConnectOptions, connectMessaging, type Messaging } from "./connection/connect.ts";
 export { asCredential, type Credential, type CredentialSource, fixedCredentials, type UserAndPassword } from "./connection/credentials.ts";

@@ -1,4 +1,5 @@
-// The servers that the tests of this package run against: the plain one, and the configuration that is shipped, read from its files.
+// The servers that the tests of this package run against: the plain one, and the configuration that
+// is shipped, read from its files.
 
 import { readFileSync } from "node:fs";
 import { createLog, type Log } from "@harmony/runtime";

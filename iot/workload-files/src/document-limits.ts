@@ -1,6 +1,6 @@
-// What keeps a document small whatever it is made of: depth, number of aliases, and its length with every alias written out, so that a
-// file of a few lines cannot fill the operator's memory. One walk, in time linear in the file; it comes before anything that
-// follows aliases.
+// What keeps a document small whatever it is made of: depth, number of aliases, and its length with
+// every alias written out, so that a file of a few lines cannot fill the operator's memory. One
+// walk, in time linear in the file; it comes before anything that follows aliases.
 
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node } from "yaml";
 import type { PlacedIssue } from "./placed-issue.ts";

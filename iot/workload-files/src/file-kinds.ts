@@ -1,6 +1,7 @@
-// What a file is that is named as a workload file and is no YAML of a person's hand: a pointer to the text, the text encrypted, two
-// texts that wait to be merged, a template. Each is told as what it is and with what would mend it, for what YAML makes of it says
-// nothing to anybody. Also whether a file that nobody reads looks like one of ours. Pure.
+// What a file is that is named as a workload file and is no YAML of a person's hand: a pointer to
+// the text, the text encrypted, two texts that wait to be merged, a template. Each is told as what
+// it is and with what would mend it, for what YAML makes of it says nothing to anybody. Also
+// whether a file that nobody reads looks like one of ours. Pure.
 
 import { API_GROUP } from "@iot/contracts";
 
@@ -76,7 +77,10 @@ export function isNearlyWorkloadFileName(path: string): boolean {
   return /\.ya?ml$/i.test(path) && !isWorkloadFileName(path);
 }
 
-/** Of a file that is not read: it begins as a document of Kubernetes does, in YAML or JSON, and speaks of our group or our fields. */
+/**
+ * Of a file that is not read: it begins as a document of Kubernetes does, in YAML or JSON, and
+ * speaks of our group or our fields.
+ */
 export function looksLikeDeployment(content: Uint8Array): boolean {
   const wide = foreignEncoding(content) === "UTF-16";
   const text = new TextDecoder(wide ? (content[0] === 0xfe ? "utf-16be" : "utf-16le") : "utf-8").decode(content.subarray(0, 64 * 1024));

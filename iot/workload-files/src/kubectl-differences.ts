@@ -1,6 +1,7 @@
-// One file, one meaning: what kubectl (YAML 1.1) would read otherwise than this package (YAML 1.2) is refused with what to write
-// instead, so that a repository means the same whether the operator reads it or kubectl applies it. Refusing more than need be is
-// allowed (a tag, a merge key), reading differently is not; test/kubectl-corpus.int.test.ts holds it against the real kubectl.
+// One file, one meaning: what kubectl (YAML 1.1) would read otherwise than this package (YAML 1.2)
+// is refused with what to write instead, so that a repository means the same whether the operator
+// reads it or kubectl applies it. Refusing more than need be is allowed (a tag, a merge key),
+// reading differently is not; test/kubectl-corpus.int.test.ts holds it against the real kubectl.
 
 import type { Issue } from "@harmony/core";
 import { isAlias, isMap, isScalar, isSeq, type Document, type Node, type Pair, type Scalar } from "yaml";

@@ -1,5 +1,6 @@
-// How kubectl reads a plain (unquoted) scalar. It speaks YAML 1.1 as go-yaml v2 does (sigs.k8s.io/yaml), so `yes` is true, `0755`
-// is 493 and `1_000` is 1000, where YAML 1.2 sees text. This is that library's resolve(), held against the real kubectl by
+// How kubectl reads a plain (unquoted) scalar. It speaks YAML 1.1 as go-yaml v2 does
+// (sigs.k8s.io/yaml), so `yes` is true, `0755` is 493 and `1_000` is 1000, where YAML 1.2 sees
+// text. This is that library's resolve(), held against the real kubectl by
 // test/kubectl-corpus.int.test.ts. Whole numbers are bigint so that none is rounded on the way.
 
 export type KubectlValue =

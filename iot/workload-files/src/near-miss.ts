@@ -1,5 +1,6 @@
-// A document that is meant for us and says so with a typo: in `kind`, in `apiVersion`, in the group, in the name of a field. Taken
-// for somebody else's it would be passed over in silence, and what it describes would not run. Pure.
+// A document that is meant for us and says so with a typo: in `kind`, in `apiVersion`, in the
+// group, in the name of a field. Taken for somebody else's it would be passed over in silence, and
+// what it describes would not run. Pure.
 
 import { API_GROUP, API_VERSION, DEPLOYMENT_KIND } from "@iot/contracts";
 import { type Document, isMap, isScalar, type Node } from "yaml";
@@ -34,7 +35,10 @@ export function isMeantForUs(document: Document.Parsed): boolean {
   return (fields.has("targetdevices") || fields.has("score")) && (kind === "" || isNear(kind, DEPLOYMENT_KIND) || kind === DEPLOYMENT_KIND);
 }
 
-/** In small letters, of `spec` however it is spelt; where there is no `spec`, of the document itself. */
+/**
+ * In small letters, of `spec` however it is spelt; where there is no `spec`, of the document
+ * itself.
+ */
 function fieldsOfSpec({ contents }: Document.Parsed): ReadonlySet<string> {
   const keysOf = (node: unknown): [string, unknown][] =>
     isMap<Node, Node | null>(node)

@@ -1,6 +1,8 @@
-// From the files of a workload repository to Deployments, each with file and line: what the git source compiles and `iot lint`
-// prints. Pure and total: whatever the bytes are, the answer is documents and issues, never an exception. With any issue the set is
-// not complete, and who reconciles from it keeps the last good one. Which files belong to a repository is the caller's to say.
+// From the files of a workload repository to Deployments, each with file and line: what the git
+// source compiles and `iot lint` prints. Pure and total: whatever the bytes are, the answer is
+// documents and issues, never an exception. With any issue the set is not complete, and who
+// reconciles from it keeps the last good one. Which files belong to a repository is the caller's to
+// say.
 
 import { formatPath, type Issue } from "@harmony/core";
 import { parse } from "@harmony/schema";
@@ -129,7 +131,10 @@ function readDeployment(document: Document.Parsed, { text, place }: YamlFile): R
   return { ok: true, document: parsed.value, scoreString: score };
 }
 
-/** kubectl refuses it, and beside a Deployment it is mostly the rest of another: the file was cut off, or a line got lost. */
+/**
+ * kubectl refuses it, and beside a Deployment it is mostly the rest of another: the file was cut
+ * off, or a line got lost.
+ */
 function headless(document: Document.Parsed): PlacedIssue[] {
   const { kind, apiVersion } = headingOf(document);
   if (kind !== "" && apiVersion !== "") return [];
@@ -137,7 +142,10 @@ function headless(document: Document.Parsed): PlacedIssue[] {
   return [{ path: [], message, offset: offsetAt(document, []) }];
 }
 
-/** SOPS leaves the keys as they are: `spec` tells what it is. A file that was encrypted as a whole does not. */
+/**
+ * SOPS leaves the keys as they are: `spec` tells what it is. A file that was encrypted as a whole
+ * does not.
+ */
 function isEncrypted(document: Document.Parsed): boolean {
   const { kind, apiVersion } = headingOf(document);
   if (kind.startsWith("ENC[") || apiVersion.startsWith("ENC[")) {
@@ -148,7 +156,10 @@ function isEncrypted(document: Document.Parsed): boolean {
   return isMeantForUs(document) || (typeof data === "string" && data.startsWith("ENC["));
 }
 
-/** null: it is ours to judge. Another version of our kind, our fields without an apiVersion, or a typo is; the schema then says what is wrong. */
+/**
+ * null: it is ours to judge. Another version of our kind, our fields without an apiVersion, or a
+ * typo is; the schema then says what is wrong.
+ */
 function foreignKind(document: Document.Parsed): { kind: string; hint?: string } | null {
   if (!isMap(document.contents)) return { kind: "" };
   if (isMeantForUs(document)) return null;
@@ -164,7 +175,10 @@ function isListOfOurs(document: Document.Parsed): boolean {
   return isSeq(items) && items.items.some((item) => isMap(item) && item.get("apiVersion") === API_VERSION);
 }
 
-/** The value where it stands on the line of its key, else the key; where a path leads to nothing, the nearest node above. */
+/**
+ * The value where it stands on the line of its key, else the key; where a path leads to nothing,
+ * the nearest node above.
+ */
 function offsetAt(document: Document.Parsed, path: Issue["path"]): number {
   let node: Node | null = document.contents;
   let offset = node?.range?.[0] ?? document.range[0];
@@ -184,7 +198,10 @@ function offsetAt(document: Document.Parsed, path: Issue["path"]): number {
   return offset;
 }
 
-/** A name with no namespace gets the reader's own, which may be any: so it is the same as that name in any namespace. */
+/**
+ * A name with no namespace gets the reader's own, which may be any: so it is the same as that name
+ * in any namespace.
+ */
 function doubledNames(deployments: readonly WorkloadDocument[]): FileIssue[] {
   const seen = new Map<string, WorkloadDocument[]>();
   const issues: FileIssue[] = [];

@@ -1,5 +1,6 @@
-// One file's bytes as YAML documents with lines: what is no UTF-8, too large, broken or too deep for the parser becomes an issue
-// at its line here. What the documents mean is read-workload-files.ts's.
+// One file's bytes as YAML documents with lines: what is no UTF-8, too large, broken or too deep
+// for the parser becomes an issue at its line here. What the documents mean is
+// read-workload-files.ts's.
 
 import { type Document, isScalar, LineCounter, parseAllDocuments } from "yaml";
 import { foreignEncoding, kindOfText, templateIn } from "./file-kinds.ts";
@@ -44,7 +45,8 @@ export function parseYamlFile(content: Uint8Array): YamlFile {
   if (encoding !== null) return refused(`the file is not UTF-8 text but ${encoding}: save it as UTF-8`, text);
   const lines = new LineCounter();
   try {
-    // Doubled keys are found by us: the library compares each with each, which takes minutes on a file made for it.
+    // Doubled keys are found by us: the library compares each with each, which takes minutes on a
+    // file made for it.
     const parsed = parseAllDocuments(text, {
       version: "1.2",
       schema: "core",
@@ -84,7 +86,10 @@ function syntaxIssue(document: Document.Parsed): PlacedIssue[] {
   return [{ path: [], offset: error.pos[0], message: `is not valid YAML: ${sentence}` }];
 }
 
-/** kubectl splits a file at lines of `---` and nothing else, before it parses; what stands beside it or after `...` is lost or refused. */
+/**
+ * kubectl splits a file at lines of `---` and nothing else, before it parses; what stands beside it
+ * or after `...` is lost or refused.
+ */
 function separatorIssue(document: Document.Parsed, index: number, text: string): PlacedIssue[] {
   if (document.errors.length > 0 || isEmptyDocument(document)) return [];
   const offset = document.contents?.range[0] ?? document.range[0];

@@ -1,5 +1,6 @@
-// Whatever this package takes, the real kubectl reads as the same value. `kubectl label --local` parses as apply does and needs no
-// cluster. Three corpora: written ones by a table, scalars at random against the resolver, and fragments of YAML at random.
+// Whatever this package takes, the real kubectl reads as the same value. `kubectl label --local`
+// parses as apply does and needs no cluster. Three corpora: written ones by a table, scalars at
+// random against the resolver, and fragments of YAML at random.
 
 import { parseJson } from "@harmony/schema";
 import { Deployment, scoreString } from "@iot/contracts";
@@ -291,7 +292,10 @@ test("takes no fragment of YAML that kubectl reads otherwise", async () => {
   expect(await differing(taken)).toEqual([]);
 });
 
-/** Many documents are one call; halves them where kubectl refuses one, which is no difference: nothing is read otherwise. */
+/**
+ * Many documents are one call; halves them where kubectl refuses one, which is no difference:
+ * nothing is read otherwise.
+ */
 async function differing(texts: readonly string[]): Promise<string[]> {
   const kubectl = await kubectls(texts.join("---\n"));
   if ("scores" in kubectl && kubectl.scores.length === texts.length) {

@@ -26,12 +26,17 @@ export const ManifestEntry = z.looseObject({
 });
 export type ManifestEntry = z.output<typeof ManifestEntry>;
 
-/** Why an entry is no longer in a manifest. It says nothing of another namespace's workload that has the name on the device. */
+/**
+ * Why an entry is no longer in a manifest. It says nothing of another namespace's workload that has
+ * the name on the device.
+ */
 export const RemovalMark = z.looseObject({
   /** Of the source object whose entry it was, and its namespace. */
   uid: z.string(),
   namespace: z.optional(z.string()),
-  /** RFC 3339, by the server's clock: not before the manifest was written that named the entry last. */
+  /**
+   * RFC 3339, by the server's clock: not before the manifest was written that named the entry last.
+   */
   at: z.string(),
   /** One sentence for a person. */
   why: z.string(),
@@ -45,7 +50,10 @@ export const Manifest = z.looseObject({
    */
   sources: z.array(z.string()),
   deployments: z.record(DnsLabel, ManifestEntry),
-  /** What the device is to remove, until it says that it has it no longer. Absent: written by 0.1, where what is missing is removed. */
+  /**
+   * What the device is to remove, until it says that it has it no longer. Absent: written by 0.1,
+   * where what is missing is removed.
+   */
   removed: z.optional(z.record(DnsLabel, RemovalMark)),
 });
 export type Manifest = z.output<typeof Manifest>;

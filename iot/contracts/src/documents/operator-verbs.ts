@@ -1,5 +1,6 @@
-// What a person asks an operator (`iot.operator.<verb>`, request and reply) and what stands in the stream `audit` of it. Every operator
-// hears every request, and answers for its own source alone: `iot` takes the one that says `done`.
+// What a person asks an operator (`iot.operator.<verb>`, request and reply) and what stands in the
+// stream `audit` of it. Every operator hears every request, and answers for its own source alone:
+// `iot` takes the one that says `done`.
 
 import * as z from "zod/mini";
 

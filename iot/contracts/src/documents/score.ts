@@ -12,8 +12,9 @@ export const Score = z.strictObject({
 export type Score = z.output<typeof Score>;
 
 /**
- * Of a document as JSON.parse gives it: whole numbers that a reader of JSON may round, and has perhaps rounded already, and the one
- * name that objects do not take. For a value whose depth is bounded.
+ * Of a document as JSON.parse gives it: whole numbers that a reader of JSON may round, and has
+ * perhaps rounded already, and the one name that objects do not take. For a value whose depth is
+ * bounded.
  */
 export function changedOnTheWay(value: unknown, path: Issue["path"] = []): Issue[] {
   if (typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)) {
@@ -26,7 +27,10 @@ export function changedOnTheWay(value: unknown, path: Issue["path"] = []): Issue
   });
 }
 
-/** kubectl's own annotation ends at 256 KiB, and a Score of 819 KB failed in etcd as `observedScoreString` [measured]. */
+/**
+ * kubectl's own annotation ends at 256 KiB, and a Score of 819 KB failed in etcd as
+ * `observedScoreString` [measured].
+ */
 export const SCORE_LIMIT_BYTES: number = 128 * 1024;
 
 /**

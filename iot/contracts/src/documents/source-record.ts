@@ -1,6 +1,8 @@
-// What an operator knows of its source beside the manifests (bucket `sources`): `<key>.state`, how well it reads it, and `<key>.removals`,
-// what it removed in the last ten minutes, what it holds until a person says, and what it lost. By these and by what the source shows,
-// two operators of one source, and one that was killed anywhere, come to the same answer. Entries stand by Deployment, as people see them.
+// What an operator knows of its source beside the manifests (bucket `sources`): `<key>.state`, how
+// well it reads it, and `<key>.removals`, what it removed in the last ten minutes, what it holds
+// until a person says, and what it lost. By these and by what the source shows, two operators of
+// one source, and one that was killed anywhere, come to the same answer. Entries stand by
+// Deployment, as people see them.
 
 import * as z from "zod/mini";
 
@@ -15,7 +17,10 @@ export const SourceState = z.looseObject({
   clusterUid: z.nullable(z.string()),
   /** A commit or a resourceVersion: what is followed; null: nothing yet. */
   version: z.nullable(z.string()),
-  /** Why the newest version is not followed, or nothing can be read; null: it is. With file and line where there are some. */
+  /**
+   * Why the newest version is not followed, or nothing can be read; null: it is. With file and line
+   * where there are some.
+   */
   problem: z.nullable(z.string()),
   /** What waits until a person says, and what is lost: a sentence each, with what to type. */
   held: z.optional(z.nullable(z.string())),
@@ -64,7 +69,10 @@ export const SourceRemovals = z.looseObject({
   removed: z.array(RemovedDeployment),
   held: z.array(HeldDeployment),
   lost: z.array(LostDeployment),
-  /** Deletions that were seen and are not judged yet: since when, when the last one came, and which (a digest). */
+  /**
+   * Deletions that were seen and are not judged yet: since when, when the last one came, and which
+   * (a digest).
+   */
   gathering: z.nullable(z.looseObject({ sinceMs: Milliseconds, lastMs: Milliseconds, of: z.string() })),
   /** Entries that are held or lost and did not find room. */
   more: z.optional(z.int()),

@@ -1,5 +1,5 @@
-// What a command is: a name, how it is called, what it does. Each parses its own arguments; what it prints goes through `at.write`, so that
-// it can be run without a process of its own.
+// What a command is: a name, how it is called, what it does. Each parses its own arguments; what it
+// prints goes through `at.write`, so that it can be run without a process of its own.
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { errorText, UserError } from "@harmony/runtime";
@@ -29,7 +29,10 @@ export interface Command {
   readonly summary: string;
   /** What else there is to know, for `--help`. */
   readonly details?: string;
-  /** Of root's: it opens something as root, and calls `becomeAgentUser` itself before all else. Any other is the agent's user from the start. */
+  /**
+   * Of root's: it opens something as root, and calls `becomeAgentUser` itself before all else. Any
+   * other is the agent's user from the start.
+   */
   readonly beginsAsRoot?: true;
   /** Resolves with the exit code. @throws UserError with the sentence to print. */
   run(args: readonly string[], at: Surroundings): Promise<number>;

@@ -1,5 +1,6 @@
-// `iot-agent load`: an image from a file, as from a USB stick where there is no registry. Read by this process, since the file may be one that
-// the agent's user may not read; then the agent looks at everything, because a deployment may have waited for it.
+// `iot-agent load`: an image from a file, as from a USB stick where there is no registry. Read by
+// this process, since the file may be one that the agent's user may not read; then the agent looks
+// at everything, because a deployment may have waited for it.
 
 import { type FileHandle, open } from "node:fs/promises";
 import { connectPodman, flushAll } from "@harmony/podman";

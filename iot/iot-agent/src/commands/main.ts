@@ -1,4 +1,5 @@
-// The commands of a person, by name, and what ends the process: the exit code, and one sentence on stderr when something is not as asked.
+// The commands of a person, by name, and what ends the process: the exit code, and one sentence on
+// stderr when something is not as asked.
 
 import { createInterface } from "node:readline/promises";
 import { errorText, UserError } from "@harmony/runtime";

@@ -1,7 +1,9 @@
-// `iot-agent support-bundle`: what someone far away needs to understand this device, in one archive: doctor, status, history, journal, the
-// containers' last lines, what Podman says, the configuration and the units. Without secrets (redact.ts): each text goes through the one
-// place that takes them out. A part that cannot be had says so in its place, and never ends the command. Root's only opens the file and reads
-// the journal; all else is read as the agent's user, so that no link of that user's brings in what it may not read itself.
+// `iot-agent support-bundle`: what someone far away needs to understand this device, in one
+// archive: doctor, status, history, journal, the containers' last lines, what Podman says, the
+// configuration and the units. Without secrets (redact.ts): each text goes through the one place
+// that takes them out. A part that cannot be had says so in its place, and never ends the command.
+// Root's only opens the file and reads the journal; all else is read as the agent's user, so that
+// no link of that user's brings in what it may not read itself.
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -181,7 +183,9 @@ async function versions(program: (argv: readonly string[]) => Promise<string>): 
   return [`iot-agent ${AGENT_VERSION}, Node ${process.version}`, podman.trim(), systemd.trim(), kernel.trim(), os ?? ""].join("\n");
 }
 
-/** A Score may carry whole files of configuration; which revision it is of stands beside it. Pure. */
+/**
+ * A Score may carry whole files of configuration; which revision it is of stands beside it. Pure.
+ */
 export function withoutScore(inspected: string): string {
   return inspected.replaceAll(
     new RegExp(`("${labelsOf(IOT_AGENT).score.replaceAll(".", "\\.")}":\\s*)"(?:[^"\\\\]|\\\\.)*"`, "g"),

@@ -1,6 +1,7 @@
-// The agent's configuration, /etc/iot-agent/config.toml, read once into what the rest of the process is given. Additive for ever: a
-// section that this agent does not know is another version's and is passed over; an unknown key in a section that it knows is
-// probably a slip of the pen and is warned of. A wrong file is one line: the file, the key, what was expected and what was found.
+// The agent's configuration, /etc/iot-agent/config.toml, read once into what the rest of the
+// process is given. Additive for ever: a section that this agent does not know is another version's
+// and is passed over; an unknown key in a section that it knows is probably a slip of the pen and
+// is warned of. A wrong file is one line: the file, the key, what was expected and what was found.
 
 import { constants } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
@@ -168,7 +169,10 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
   return { config, warnings: unknownKeys(parsed.value, file) };
 }
 
-/** Only the first line of the parser's message: what follows quotes the file, and may quote the password. */
+/**
+ * Only the first line of the parser's message: what follows quotes the file, and may quote the
+ * password.
+ */
 function parseToml(text: string, file: string): unknown {
   try {
     return toml.parse(text);

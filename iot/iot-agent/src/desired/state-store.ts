@@ -41,7 +41,9 @@ export const SavedState = z.looseObject({
   device: z.string(),
   manifest: z.nullable(z.looseObject({ revision: z.int(), writtenAt: z.string() })),
   deployments: z.record(DnsLabel, DeploymentRecord),
-  /** The last names that were removed, the oldest first. Absent: none, or an agent of 0.1 wrote it. */
+  /**
+   * The last names that were removed, the oldest first. Absent: none, or an agent of 0.1 wrote it.
+   */
   removed: z.optional(z.array(RemovedName)),
 });
 export type SavedState = z.output<typeof SavedState>;
@@ -89,8 +91,8 @@ export class StateStore {
   }
 
   /**
-   * Writes are in the order of the calls. Those that wait for a write under way are one, of the last
-   * state. @throws the file system's error.
+   * Writes are in the order of the calls. Those that wait for a write under way are one, of the
+   * last state. @throws the file system's error.
    */
   save(state: SavedState): Promise<void> {
     if (this.#next === null) {

@@ -149,7 +149,9 @@ describe("what was removed before", () => {
   });
 });
 
-/** What the agent does with a manifest, where each Score is read and each removal is done at once. */
+/**
+ * What the agent does with a manifest, where each Score is read and each removal is done at once.
+ */
 function obey(before: Records, after: Manifest, options: { refetchScores: boolean; removed: RemovedNames }) {
   const taken = takeManifest(before, after, options);
   let { removed } = options;

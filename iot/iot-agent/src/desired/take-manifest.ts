@@ -1,9 +1,9 @@
 // What a manifest changes: pure. The rule that nothing is removed by mistake lives here. A
-// deployment goes only because a manifest was read and parsed and says so: by a mark with the uid of
-// what is held. What is merely absent stays, whoever wrote the manifest, and is shown. An operator
-// of 0.1 writes no marks. Under its manifests a name goes that is absent while its source is among
-// those that have written: after a wipe of the bucket the first operator back has only its own
-// entries, and what another source gave must stay.
+// deployment goes only because a manifest was read and parsed and says so: by a mark with the uid
+// of what is held. What is merely absent stays, whoever wrote the manifest, and is shown. An
+// operator of 0.1 writes no marks. Under its manifests a name goes that is absent while its source
+// is among those that have written: after a wipe of the bucket the first operator back has only its
+// own entries, and what another source gave must stay.
 
 import type { Workload } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type Manifest, type ManifestEntry } from "@iot/contracts";
@@ -76,8 +76,8 @@ function named(known: DeploymentRecord | undefined, entry: ManifestEntry): Deplo
 }
 
 /**
- * In a bucket that was wiped and filled again a revision may repeat with another Score; the object's
- * generation does not.
+ * In a bucket that was wiped and filled again a revision may repeat with another Score; the
+ * object's generation does not.
  */
 function isSameVersion(known: DeploymentRecord | undefined, { revision, uid, generation }: ManifestEntry): boolean {
   return known?.score?.revision === revision && known.entry.uid === uid && known.entry.generation === generation;

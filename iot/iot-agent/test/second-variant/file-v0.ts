@@ -1,5 +1,6 @@
-// A second, trivial Score variant: a file in a folder. That it serves a whole agent, in the tests beside this folder, shows that a new
-// variant touches no transport, operator or status code. A step can be made to wait for a file, and to be blocked by one.
+// A second, trivial Score variant: a file in a folder. That it serves a whole agent, in the tests
+// beside this folder, shows that a new variant touches no transport, operator or status code. A
+// step can be made to wait for a file, and to be blocked by one.
 
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// A Compose file's text as values: YAML with merged anchors, and its variables put in. A variable that the file gives no default is left as
-// its bare name, which is seen and easily replaced, and is told.
+// A Compose file's text as values: YAML with merged anchors, and its variables put in. A variable
+// that the file gives no default is left as its bare name, which is seen and easily replaced, and
+// is told.
 
 import { UserError } from "@harmony/runtime";
 import { parseDocument } from "yaml";

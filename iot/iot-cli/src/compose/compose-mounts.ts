@@ -1,11 +1,15 @@
-// What a Compose service mounts: volumes, files beside the Compose file, paths of the host, secrets, configs. A file beside it becomes a
-// file of the Score, since a device has no such folder.
+// What a Compose service mounts: volumes, files beside the Compose file, paths of the host,
+// secrets, configs. A file beside it becomes a file of the Score, since a device has no such
+// folder.
 
 import { posix } from "node:path";
 import { size } from "./compose-values.ts";
 import { type ComposeMap, isMap, listOf, mapOf, take, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
 
-/** Text of a file beside the Compose file; null: there is none, it is a folder, too large or no text. */
+/**
+ * Text of a file beside the Compose file; null: there is none, it is a folder, too large or no
+ * text.
+ */
 export type ReadBeside = (path: string) => string | null;
 
 export interface MountContext {

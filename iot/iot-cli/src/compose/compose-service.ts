@@ -1,4 +1,5 @@
-// One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is told with why.
+// One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is
+// told with why.
 
 import { lookUp } from "@harmony/schema";
 import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";

@@ -1,4 +1,5 @@
-// The files around a conversion: the Compose file itself, and those beside it that its services mount.
+// The files around a conversion: the Compose file itself, and those beside it that its services
+// mount.
 
 import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";

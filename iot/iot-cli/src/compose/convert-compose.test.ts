@@ -1,4 +1,5 @@
-// Compose files as people have them, what becomes of them, and that nothing of them is lost in silence.
+// Compose files as people have them, what becomes of them, and that nothing of them is lost in
+// silence.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

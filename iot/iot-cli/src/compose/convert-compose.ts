@@ -1,6 +1,7 @@
-// `iot convert`: a Compose file as a Deployment, and what of it could not be taken over. Pure: what lies beside the file is read by who
-// calls. What comes out passes `iot lint`: a field that PodmanV0 would refuse is taken out again and told with its sentence,
-// and only a name or an image that cannot be is left to be put right.
+// `iot convert`: a Compose file as a Deployment, and what of it could not be taken over. Pure: what
+// lies beside the file is read by who calls. What comes out passes `iot lint`: a field that
+// PodmanV0 would refuse is taken out again and told with its sentence, and only a name or an image
+// that cannot be is left to be put right.
 
 import { formatPath } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";

@@ -1,5 +1,6 @@
-// What a conversion could not take over, or took over otherwise: a path in the Compose file and a sentence. And how a Compose file is
-// walked, whose values may be of any form: what is read is struck off, and what is left at the end is named.
+// What a conversion could not take over, or took over otherwise: a path in the Compose file and a
+// sentence. And how a Compose file is walked, whose values may be of any form: what is read is
+// struck off, and what is left at the end is named.
 
 export interface Note {
   readonly path: string;

@@ -1,6 +1,7 @@
-// Carries out a plan's steps: the record of removals first and alone, for nothing may go that it does not say; then each device's in their
-// order, many devices at once; then what the source does to its objects. Every write says which revision it replaces; a refusal leaves that
-// device as it is for this pass, since somebody else wrote there. No choice is made here.
+// Carries out a plan's steps: the record of removals first and alone, for nothing may go that it
+// does not say; then each device's in their order, many devices at once; then what the source does
+// to its objects. Every write says which revision it replaces; a refusal leaves that device as it
+// is for this pass, since somebody else wrote there. No choice is made here.
 
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/messaging";
@@ -14,9 +15,14 @@ export interface Applied {
   readonly writes: number;
   /** Devices where somebody else had written: to be observed again. */
   readonly conflicts: readonly DeviceId[];
-  /** Devices whose writes cannot succeed until something changes, e.g. a manifest that is too large; the others go on. */
+  /**
+   * Devices whose writes cannot succeed until something changes, e.g. a manifest that is too large;
+   * the others go on.
+   */
   readonly refused: readonly DeviceId[];
-  /** What became of the record; null: it was not to be written. On a conflict nothing else was done. */
+  /**
+   * What became of the record; null: it was not to be written. On a conflict nothing else was done.
+   */
   readonly record: "written" | "conflict" | null;
   /** Objects that were claimed or released. */
   readonly claims: number;
@@ -39,7 +45,9 @@ const DEVICES_AT_ONCE = 256;
 /** A fleet's first pass is told in one line, a change in one for each deployment and device. */
 const STEPS_TOLD = 200;
 
-/** @throws MessagingError of a write that may succeed later, when all that was on its way has ended. */
+/**
+ * @throws MessagingError of a write that may succeed later, when all that was on its way has ended.
+ */
 export async function apply(steps: readonly Step[], options: ApplyOptions): Promise<Applied> {
   const nothing = { writes: 0, conflicts: [], refused: [], claims: 0, unclaimed: new Map<string, string>() };
   let record: Applied["record"] = null;
@@ -143,7 +151,10 @@ export function withRevisions(
   return { ...manifest, deployments };
 }
 
-/** A manifest is what makes a change take effect. `revision` is the Score's, which the device reports on. */
+/**
+ * A manifest is what makes a change take effect. `revision` is the Score's, which the device
+ * reports on.
+ */
 function tell(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
   const { device } = step;
   if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });

@@ -1,7 +1,8 @@
 // The operator's own HTTP: /healthz (the process answers), /readyz (connected, the buckets
-// followed, the source read, the last pass ended; and if not why), /metrics in Prometheus'
-// text format, and POST /hooks/git (the source may have changed: read now). It carries nothing that a stranger could use: a hook is a
-// hint, and hints merge. The metrics are written by hand: a dozen lines against a dependency of its own registry and collectors.
+// followed, the source read, the last pass ended; and if not why), /metrics in Prometheus' text
+// format, and POST /hooks/git (the source may have changed: read now). It carries nothing that a
+// stranger could use: a hook is a hint, and hints merge. The metrics are written by hand: a dozen
+// lines against a dependency of its own registry and collectors.
 
 import { createServer, type Server } from "node:http";
 import type { Vitals } from "./vitals.ts";
@@ -44,7 +45,10 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
   return { port: portOf(server), close: () => closed(server) };
 }
 
-/** A commit that is not followed, removals that are held or lost and a report that failed are said, and all that can be served is. */
+/**
+ * A commit that is not followed, removals that are held or lost and a report that failed are said,
+ * and all that can be served is.
+ */
 export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
   const { nats, inStep, sourceReadable, sourceProblem, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
   const bucketProblem = nats === null ? vitals.bucketProblem() : null;

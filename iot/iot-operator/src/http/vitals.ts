@@ -1,10 +1,14 @@
-// What the process knows of itself, for /readyz, /metrics and nothing else. Written by the loop, read by http.ts.
+// What the process knows of itself, for /readyz, /metrics and nothing else. Written by the loop,
+// read by http.ts.
 
 export interface Vitals {
   nats: string | null;
   /** Why what is known of the buckets may not be what they hold; null: they are followed. */
   bucketProblem: () => string | null;
-  /** Whether the source gave all of it when it was read last, the newest version or the last good one. */
+  /**
+   * Whether the source gave all of it when it was read last, the newest version or the last good
+   * one.
+   */
   sourceReadable: boolean;
   /** Why the source cannot be read or its newest version is not followed; null: it is followed. */
   sourceProblem: string | null;

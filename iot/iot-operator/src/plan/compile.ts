@@ -1,6 +1,7 @@
-// From all Deployments of this source to what each device should have of it. Pure. Who holds a name on a device is decided here:
-// the one that has it, as long as its entry stands (of another source, of an object that cannot be served, of one that is asked for, of
-// one whose removal was not seen or is held); else the older Deployment. What has to be written for it is plan.ts's.
+// From all Deployments of this source to what each device should have of it. Pure. Who holds a name
+// on a device is decided here: the one that has it, as long as its entry stands (of another source,
+// of an object that cannot be served, of one that is asked for, of one whose removal was not seen
+// or is held); else the older Deployment. What has to be written for it is plan.ts's.
 
 import { type DeploymentName, type DeviceId, type Manifest, type ManifestEntry, keys } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
@@ -66,7 +67,10 @@ export function compile({ sourceId, own, adopts, source, desired, verdicts }: Co
   return { devices, conflicts };
 }
 
-/** Whether an entry belongs to an object that was read but cannot be served, or not yet, and so stays as it is. */
+/**
+ * Whether an entry belongs to an object that was read but cannot be served, or not yet, and so
+ * stays as it is.
+ */
 function keptByRefusal(own: ReadonlySet<string>, source: CompleteSnapshot): (name: string, entry: ManifestEntry) => boolean {
   const unserved = [...source.refused, ...source.deployments.filter(({ isClaimed }) => isClaimed === false)];
   const refused = new Set(unserved.map(({ namespace, name }) => `${namespace}/${name}`));
@@ -92,7 +96,10 @@ export function scoreOf(
   return desired.scores.get(keys.score(device, name)) ?? { revision: 0, scoreString: null };
 }
 
-/** The one that has the name now, else the older; of two of one age (a git repository tells none) the first by uid. */
+/**
+ * The one that has the name now, else the older; of two of one age (a git repository tells none)
+ * the first by uid.
+ */
 function older(a: SourceDeployment, b: SourceDeployment, holder: string | undefined): [SourceDeployment, SourceDeployment] {
   if (a.namespace === holder) return [a, b];
   if (b.namespace === holder) return [b, a];

@@ -1,4 +1,5 @@
-// The writes for one device: Scores, then the manifest that names them, with a mark for what leaves it, then the Scores that are left. Pure.
+// The writes for one device: Scores, then the manifest that names them, with a mark for what leaves
+// it, then the Scores that are left. Pure.
 
 import { type DeploymentName, type DeviceId, emptyManifest, type Manifest, type ManifestEntry, type RemovalMark } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
@@ -15,7 +16,10 @@ export interface Reported {
   readonly deployments: ReadonlySet<string>;
 }
 
-/** One device: what it has, what it should have of this source, and what the source no longer asks for. */
+/**
+ * One device: what it has, what it should have of this source, and what the source no longer asks
+ * for.
+ */
 export interface Situation {
   readonly device: DeviceId;
   /** null: none, or none that parses. */
@@ -76,7 +80,8 @@ function wantedEntries(
   const puts: PutScore[] = [];
   for (const [name, deployment] of wanted) {
     const entry = entryOf(manifest, name);
-    // What is new waits with what would go, so that a new name for an old workload does not run both.
+    // What is new waits with what would go, so that a new name for an old workload does not run
+    // both.
     if ((isWaiting && entry === undefined) || (entry !== undefined && isNewer(entry, deployment, source))) continue;
     const { revision, scoreString } = scoreOf(desired, device, name);
     if (scoreString !== deployment.scoreString) {
@@ -111,7 +116,8 @@ function marksAfter(
   for (const { name, verdict } of leaving) {
     const entry = entryOf(base, name);
     if (entry === undefined) continue;
-    // Not when it was judged: a device compares it with when the manifest was written that named the entry last.
+    // Not when it was judged: a device compares it with when the manifest was written that named
+    // the entry last.
     marks.set(name, { uid: entry.uid, namespace: entry.namespace, at: new Date(nowMs).toISOString(), why: verdict.why });
   }
   return marks;

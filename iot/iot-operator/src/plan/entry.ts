@@ -1,14 +1,21 @@
-// One entry of a manifest beside the Deployment that it is to say: whether it says it already, and what it is to be. Pure.
+// One entry of a manifest beside the Deployment that it is to say: whether it says it already, and
+// what it is to be. Pure.
 
 import type { ManifestEntry } from "@iot/contracts";
 import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
 
-/** A reading that may come from a cache never takes an entry back to an earlier generation of the same object. */
+/**
+ * A reading that may come from a cache never takes an entry back to an earlier generation of the
+ * same object.
+ */
 export function isNewer(entry: ManifestEntry, { uid, generation }: SourceDeployment, source: CompleteSnapshot): boolean {
   return source.authoritative !== true && entry.uid === uid && entry.generation > generation;
 }
 
-/** Of a git source the generation is the branch's: it alone is no change, or each push would wake every device. */
+/**
+ * Of a git source the generation is the branch's: it alone is no change, or each push would wake
+ * every device.
+ */
 export function isCurrent(
   entry: ManifestEntry,
   { uid, namespace, generation, commit }: SourceDeployment,

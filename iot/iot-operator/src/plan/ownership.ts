@@ -1,5 +1,5 @@
-// Whose a source is: an id belongs to one cluster, and what a source that is not heard any more owns is taken over only when a person says
-// so. Pure.
+// Whose a source is: an id belongs to one cluster, and what a source that is not heard any more
+// owns is taken over only when a person says so. Pure.
 
 import type { SourceState } from "@iot/contracts";
 import type { Compiled } from "./compile.ts";

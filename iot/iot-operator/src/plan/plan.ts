@@ -1,7 +1,9 @@
-// The steps from what the bucket has to what this source says. Pure, total, deterministic. Invariants: nothing goes that the record of
-// removals does not say first; a Score is written before the manifest that names it, and taken away after the manifest that no longer
-// does; nothing equal is written; no entry of another source is added, changed or removed; every write carries the revision that was
-// observed; what was refused stays as it is. What may go is removals/'s, who holds which name compile.ts's; the writing is apply.ts's.
+// The steps from what the bucket has to what this source says. Pure, total, deterministic.
+// Invariants: nothing goes that the record of removals does not say first; a Score is written
+// before the manifest that names it, and taken away after the manifest that no longer does; nothing
+// equal is written; no entry of another source is added, changed or removed; every write carries
+// the revision that was observed; what was refused stays as it is. What may go is removals/'s, who
+// holds which name compile.ts's; the writing is apply.ts's.
 
 import type { Blocked, Plan } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type DeviceId, type ManifestEntry, scoreKeyParts } from "@iot/contracts";
@@ -34,7 +36,10 @@ export interface PlanInput {
   };
   /** By uid, why an object could not be claimed. */
   readonly unclaimed: ReadonlyMap<string, string>;
-  /** Orphans (`key@revision`) that were seen for ABANDONED_AFTER_MS: what a process left that died between two writes. */
+  /**
+   * Orphans (`key@revision`) that were seen for ABANDONED_AFTER_MS: what a process left that died
+   * between two writes.
+   */
   readonly abandoned: ReadonlySet<string>;
 }
 
@@ -43,11 +48,16 @@ export interface DesiredStatePlan extends Plan<Step> {
   /** `subject` is the uid of a Deployment. */
   readonly blocked: readonly Blocked[];
   readonly removals: RemovalsPlan;
-  /** Scores that no manifest names, as `key@revision`: perhaps another operator is about to name it. */
+  /**
+   * Scores that no manifest names, as `key@revision`: perhaps another operator is about to name it.
+   */
   readonly orphans: readonly string[];
 }
 
-/** A Score that no manifest has named for this long is nobody's: a live operator names it within milliseconds. */
+/**
+ * A Score that no manifest has named for this long is nobody's: a live operator names it within
+ * milliseconds.
+ */
 export const ABANDONED_AFTER_MS = 60_000;
 
 export function plan(input: PlanInput): DesiredStatePlan {
@@ -113,7 +123,10 @@ function situationsOf({ sourceId, desired }: PlanInput, compiled: Compiled, { ve
   });
 }
 
-/** An object is claimed before it is served, and released when nothing of it is left that could still go. */
+/**
+ * An object is claimed before it is served, and released when nothing of it is left that could
+ * still go.
+ */
 function ownerSteps(
   { source }: PlanInput,
   { entries, removals }: { readonly entries: readonly ManifestedEntry[]; readonly removals: RemovalsPlan },

@@ -1,4 +1,5 @@
-// The steps of a plan: what apply.ts writes to the buckets, and what the source does to its objects.
+// The steps of a plan: what apply.ts writes to the buckets, and what the source does to its
+// objects.
 
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
 import type { OwnerStep } from "../sources/source.ts";
@@ -22,7 +23,9 @@ export interface PutScore {
 export interface PutManifest {
   readonly kind: "put-manifest";
   readonly device: DeviceId;
-  /** The entries named in `follows` get the revision that the put-score of the same name is given. */
+  /**
+   * The entries named in `follows` get the revision that the put-score of the same name is given.
+   */
   readonly manifest: Manifest;
   readonly follows: readonly DeploymentName[];
   readonly expectedRevision: number;

@@ -1,6 +1,6 @@
-// The operator's own record in the bucket `sources`: read before the source is, written before anything goes, and what a person asks for
-// (confirm, keep, adopt, forget) carried out on it. Every write is a compare-and-set; what changed goes to the audit. What may go is
-// plan/removals/'s.
+// The operator's own record in the bucket `sources`: read before the source is, written before
+// anything goes, and what a person asks for (confirm, keep, adopt, forget) carried out on it. Every
+// write is a compare-and-set; what changed goes to the audit. What may go is plan/removals/'s.
 
 import type { Log } from "@harmony/runtime";
 import type { OperatorAnswer, SourceState } from "@iot/contracts";
@@ -66,7 +66,10 @@ export class RecordKeeper {
     return result;
   }
 
-  /** Writes the state when it says something new, and once a minute. `observed` is what stands there. */
+  /**
+   * Writes the state when it says something new, and once a minute. `observed` is what stands
+   * there.
+   */
   async putState(observed: ObservedRecord, { version, problem }: StateNews): Promise<WriteResult | null> {
     const { source, records } = this.#options;
     const { state: before, nowMs, record } = observed;

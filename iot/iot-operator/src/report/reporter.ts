@@ -1,6 +1,6 @@
-// Keeps what the devices last said and what the last settled pass left in the bucket, and makes of them what the source is told.
-// Ages are by the server's time stamps, carried on by a clock that never goes back. The words are aggregate.ts's, how often they are
-// told telling-pace.ts's.
+// Keeps what the devices last said and what the last settled pass left in the bucket, and makes of
+// them what the source is told. Ages are by the server's time stamps, carried on by a clock that
+// never goes back. The words are aggregate.ts's, how often they are told telling-pace.ts's.
 
 import type { Blocked } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
@@ -158,7 +158,10 @@ export class Reporter {
     return { view: { device, revision: mine?.revision ?? null, status }, scoreString };
   }
 
-  /** Since the last progress: another generation, one device more than ever that runs it, or all that can. Coming and going is none. */
+  /**
+   * Since the last progress: another generation, one device more than ever that runs it, or all
+   * that can. Coming and going is none.
+   */
   #waitedMs({ uid, generation }: SourceObject & { generation: number }, { devices, running, offline }: DeploymentAggregate): number {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#waiting.get(uid);

@@ -1,6 +1,7 @@
-// How often the owner of a Deployment is told what became of it. What the owner did, and the first news of a state, is told at once; what
-// a device can change as often as it likes is not: words alone at most every 10 s, and counters as often as that for long, after a burst
-// in which a roll-out is seen. Whoever is told the same again writes nothing. Pure but for what it remembers.
+// How often the owner of a Deployment is told what became of it. What the owner did, and the first
+// news of a state, is told at once; what a device can change as often as it likes is not: words
+// alone at most every 10 s, and counters as often as that for long, after a burst in which a
+// roll-out is seen. Whoever is told the same again writes nothing. Pure but for what it remembers.
 
 import { canonicalJson } from "@harmony/schema";
 import type { DeploymentResult } from "../sources/source.ts";

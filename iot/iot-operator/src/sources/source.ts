@@ -1,11 +1,13 @@
-// A source of Deployments as the operator's loop sees it: a Kubernetes API (kubernetes/) or a git repository (git/).
-// A source is read whole or not at all: `unreadable` removes nothing from any device, and neither does an object that is there
-// but cannot be served (`refused`).
+// A source of Deployments as the operator's loop sees it: a Kubernetes API (kubernetes/) or a git
+// repository (git/). A source is read whole or not at all: `unreadable` removes nothing from any
+// device, and neither does an object that is there but cannot be served (`refused`).
 
 import type { DeploymentAggregate, DeploymentName, DeviceId } from "@iot/contracts";
 import type { DeploymentConditions } from "@iot/fleet";
 
-/** Which object of the source. `uid` differs between two objects of one name, one after the other. */
+/**
+ * Which object of the source. `uid` differs between two objects of one name, one after the other.
+ */
 export interface SourceObject {
   readonly uid: string;
   readonly namespace: string;
@@ -21,7 +23,10 @@ export interface SourceDeployment extends SourceObject {
   readonly createdAt: string;
   /** Of a git source: the commit that was read. */
   readonly commit?: string;
-  /** False: it is not served until it is claimed (see OwnerStep), and what runs of it stays. Absent: it needs no claim. */
+  /**
+   * False: it is not served until it is claimed (see OwnerStep), and what runs of it stays. Absent:
+   * it needs no claim.
+   */
   readonly isClaimed?: boolean;
   /** A token that the object bears: what it stands for may go. */
   readonly confirms?: string;
@@ -47,15 +52,23 @@ export interface GitEvidence {
   readonly followed: string | null;
   readonly tip: string;
   /**
-   * `first`: nothing was followed, or that commit is not here; `descends`: the followed commit is an ancestor of the tip (or the
-   * tip itself); `rewritten`: it is not.
+   * `first`: nothing was followed, or that commit is not here; `descends`: the followed commit is
+   * an ancestor of the tip (or the tip itself); `rewritten`: it is not.
    */
   readonly lineage: "first" | "descends" | "rewritten";
-  /** What the followed commit gave: `<namespace>/<name>` and its devices. Only what was there can have been taken away. */
+  /**
+   * What the followed commit gave: `<namespace>/<name>` and its devices. Only what was there can
+   * have been taken away.
+   */
   readonly gave: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Files that gave nothing before and cannot be read: the tip is followed, and removes nothing. */
+  /**
+   * Files that gave nothing before and cannot be read: the tip is followed, and removes nothing.
+   */
   readonly unreadable: readonly { readonly path: string; readonly message: string }[];
-  /** `<namespace>/<name>` that a trailer `Iot-Removes:` names in a commit from the followed one to the tip (after a rewrite: in the tip alone). */
+  /**
+   * `<namespace>/<name>` that a trailer `Iot-Removes:` names in a commit from the followed one to
+   * the tip (after a rewrite: in the tip alone).
+   */
   readonly consents: ReadonlySet<string>;
 }
 
@@ -81,7 +94,10 @@ export interface DeletingObject extends SourceObject {
   readonly keeps?: boolean;
 }
 
-/** What the operator does to an object of its source: so that nothing goes unseen it claims what it serves, and releases what is gone. */
+/**
+ * What the operator does to an object of its source: so that nothing goes unseen it claims what it
+ * serves, and releases what is gone.
+ */
 export interface OwnerStep {
   readonly kind: "claim" | "release";
   readonly object: SourceObject;
@@ -94,11 +110,15 @@ export interface CompleteSnapshot {
   readonly deleting: readonly DeletingObject[];
   /** A commit or a resourceVersion, for people. */
   readonly version: string;
-  /** Why this is not the newest version there is: the newest cannot be followed, and the last that could stays in force. */
+  /**
+   * Why this is not the newest version there is: the newest cannot be followed, and the last that
+   * could stays in force.
+   */
   readonly problem?: string;
   /**
-   * The origin itself was asked during this read, not a cache: what it says is newer than anything observed before, so a lower
-   * generation means that the source went back (a branch that was forced), and its entries follow.
+   * The origin itself was asked during this read, not a cache: what it says is newer than anything
+   * observed before, so a lower generation means that the source went back (a branch that was
+   * forced), and its entries follow.
    */
   readonly authoritative?: boolean;
   /** What it proves about what is no longer in it. */
@@ -128,6 +148,9 @@ export interface Source {
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** By uid, why a step could not be carried out. Idempotent. */
   carryOut(steps: readonly OwnerStep[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** Reports to each deployment's owner (the resource's status, or the log). Idempotent; writes only what changed. */
+  /**
+   * Reports to each deployment's owner (the resource's status, or the log). Idempotent; writes only
+   * what changed.
+   */
   report(results: readonly DeploymentResult[], signal: AbortSignal): Promise<void>;
 }

@@ -1,6 +1,7 @@
 // The only place where the goldens touch the product: from a stored input to what is told of a
-// Deployment. Inputs are stored as v0.1.0 has them: what is named otherwise later is mapped here. The
-// goldens of the operator's plan ended with docs/adr/0030, which changes what is removed and how.
+// Deployment. Inputs are stored as v0.1.0 has them: what is named otherwise later is mapped here.
+// The goldens of the operator's plan ended with docs/adr/0030, which changes what is removed and
+// how.
 
 import { conditionsOf, type ConditionsInput, countDevices, type DeviceView } from "@iot/fleet";
 

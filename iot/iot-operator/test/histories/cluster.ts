@@ -1,5 +1,6 @@
-// A Kubernetes API as far as removals see it: objects with finalizers, namespaces, the definition of the resource, and copies of it all
-// that can be put back. The controllers work at once: what is marked and has no finalizer is gone.
+// A Kubernetes API as far as removals see it: objects with finalizers, namespaces, the definition
+// of the resource, and copies of it all that can be put back. The controllers work at once: what is
+// marked and has no finalizer is gone.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import type {

@@ -1,6 +1,6 @@
-// A history: deeds of people, of the world and of operators in any order, and then rest. What must hold after each is the oracle's to
-// say; what must hold at rest is here: what nobody asks for any more is gone, or stands named in the record; and what is deleted by its
-// name goes at once.
+// A history: deeds of people, of the world and of operators in any order, and then rest. What must
+// hold after each is the oracle's to say; what must hold at rest is here: what nobody asks for any
+// more is gone, or stands named in the record; and what is deleted by its name goes at once.
 
 import * as fc from "fast-check";
 import { confirm, keep } from "../../src/plan/removals/consent.ts";
@@ -204,7 +204,10 @@ function actOnRepository(repository: Repository, { kind, a, b }: Deed): void {
   });
 }
 
-/** What the source does not ask for is gone from manifests and devices, or stands in the record where people look. */
+/**
+ * What the source does not ask for is gone from manifests and devices, or stands in the record
+ * where people look.
+ */
 function expectNamed({ bucket, origin }: World): void {
   const { held, lost } = bucket.record;
   const named = new Set([...held, ...lost].map(({ device, namespace, name }) => `${device}/${namespace}/${name}`));
@@ -230,7 +233,10 @@ function wantedBy(origin: Origin): ReadonlySet<string> | null {
   return new Set(live.flatMap(({ namespace, name, targets }) => targets.map((device) => `${device}/${namespace}/${name}`)));
 }
 
-/** In a world that is at rest, one of which nothing is held and that is deleted by its name is gone after 0.7 s, on the devices and itself. */
+/**
+ * In a world that is at rest, one of which nothing is held and that is deleted by its name is gone
+ * after 0.7 s, on the devices and itself.
+ */
 function expectDeletedByName(world: World, cluster: Cluster): void {
   const held = new Set(world.bucket.record.held.map(({ uid }) => uid));
   const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !held.has(each.uid);

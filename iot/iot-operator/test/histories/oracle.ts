@@ -1,5 +1,6 @@
-// Who may drop what, told by the world itself and not by the operator: a deletion as the tables have it, or a consent, since it was last
-// asked for. Whatever leaves a manifest, or a device, without one is the fault that the histories look for.
+// Who may drop what, told by the world itself and not by the operator: a deletion as the tables
+// have it, or a consent, since it was last asked for. Whatever leaves a manifest, or a device,
+// without one is the fault that the histories look for.
 
 import type { DeviceId, Manifest } from "@iot/contracts";
 import type { Commit } from "./repository.ts";
@@ -43,7 +44,10 @@ export class Oracle {
     return new Set(this.#licences);
   }
 
-  /** An entry that leaves without a licence is an error that says which. `planned`: what might go when it was planned. */
+  /**
+   * An entry that leaves without a licence is an error that says which. `planned`: what might go
+   * when it was planned.
+   */
   manifestWritten(
     device: DeviceId,
     { before, after, planned }: { before: Manifest | null; after: Manifest; planned: ReadonlySet<string> },

@@ -1,5 +1,5 @@
-// A git repository as far as removals see it: commits with parents, a branch that is pushed to or forced, commits that are refused or of
-// which a file cannot be read, and trailers.
+// A git repository as far as removals see it: commits with parents, a branch that is pushed to or
+// forced, commits that are refused or of which a file cannot be read, and trailers.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import type { CompleteSnapshot, GitEvidence, SourceSnapshot } from "../../src/sources/source.ts";

@@ -1,5 +1,6 @@
-// The world of a history: a source, the buckets, two operators that may be killed anywhere, and devices that may be away. The operators
-// are the real planner with a model of the writing; each deed of theirs is one small step, so that any other may come in between.
+// The world of a history: a source, the buckets, two operators that may be killed anywhere, and
+// devices that may be away. The operators are the real planner with a model of the writing; each
+// deed of theirs is one small step, so that any other may come in between.
 
 import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry, type RemovalMark } from "@iot/contracts";
 import type { Reported } from "../../src/plan/device-steps.ts";
@@ -210,7 +211,9 @@ export class World {
     this.kill(1);
   }
 
-  /** Until an operator finds nothing to do and nothing to wait for, and all devices have seen it. */
+  /**
+   * Until an operator finds nothing to do and nothing to wait for, and all devices have seen it.
+   */
   rest(): void {
     this.kill(0);
     this.kill(1);
@@ -234,7 +237,10 @@ export class World {
   }
 }
 
-/** A mark of another namespace's, or of a store that was put back, says nothing of what was written after it. */
+/**
+ * A mark of another namespace's, or of a store that was put back, says nothing of what was written
+ * after it.
+ */
 function isOf(mark: RemovalMark | undefined, { entry, writtenMs }: { entry: ManifestEntry; writtenMs: number }): boolean {
   return mark !== undefined && mark.namespace === entry.namespace && Date.parse(mark.at) >= writtenMs;
 }

@@ -1,6 +1,7 @@
-// A write to a bucket that the server has acknowledged, or a reason why not. A publish without it is lost whenever there is no
-// connection (measured). Never with a message id: one that collides drops another's message. An acknowledgement must name the stream of
-// the bucket. It does not name the key, so what matters is repeated by the next status.
+// A write to a bucket that the server has acknowledged, or a reason why not. A publish without it
+// is lost whenever there is no connection (measured). Never with a message id: one that collides
+// drops another's message. An acknowledgement must name the stream of the bucket. It does not name
+// the key, so what matters is repeated by the next status.
 
 import { parseJson } from "@harmony/schema";
 import { type BucketName, streamName } from "@iot/contracts";
@@ -38,7 +39,9 @@ export interface BucketWrite {
   readonly sentTo?: string;
 }
 
-/** `Conflict` when the headers expect a sequence that is no longer the last. @throws MessagingError */
+/**
+ * `Conflict` when the headers expect a sequence that is no longer the last. @throws MessagingError
+ */
 export async function publishAcknowledged(
   messaging: Messaging,
   { bucket, subject, sentTo = subject }: BucketWrite,

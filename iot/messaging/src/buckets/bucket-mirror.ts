@@ -1,8 +1,10 @@
-// All of a bucket's latest entries in memory, kept current by one consumer. The consumer is ordered and ours alone: whatever is wrong
-// with it (a gap, silence, a reconnect, a bucket that was removed), it is thrown away and everything is read again from the start. To
-// resume where it stopped, as the client's own ordered consumer does, would miss what a wiped or restored store holds at lower
-// sequences. Values are decoded once, when they arrive. One entry that cannot be borne is told as that one: all devices are heard here, and
-// what is thrown in the callback of a subscription ends the reading of the connection.
+// All of a bucket's latest entries in memory, kept current by one consumer. The consumer is ordered
+// and ours alone: whatever is wrong with it (a gap, silence, a reconnect, a bucket that was
+// removed), it is thrown away and everything is read again from the start. To resume where it
+// stopped, as the client's own ordered consumer does, would miss what a wiped or restored store
+// holds at lower sequences. Values are decoded once, when they arrive. One entry that cannot be
+// borne is told as that one: all devices are heard here, and what is thrown in the callback of a
+// subscription ends the reading of the connection.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";
@@ -83,7 +85,10 @@ export class BucketMirror<Value> {
     });
   }
 
-  /** Everything that the bucket held when this was called, or later. @throws MessagingError, or the signal's reason. */
+  /**
+   * Everything that the bucket held when this was called, or later. @throws MessagingError, or the
+   * signal's reason.
+   */
   async current(signal: AbortSignal): Promise<ReadonlyMap<string, MirroredEntry<Value>>> {
     this.#isWatched = true;
     const deadlineMs = systemClock.monotonicMs() + 30_000;
@@ -103,7 +108,9 @@ export class BucketMirror<Value> {
     return systemClock.now() + this.#serverAheadMs;
   }
 
-  /** Why what is known may not be what the bucket holds; null: it is followed, or was a moment ago. */
+  /**
+   * Why what is known may not be what the bucket holds; null: it is followed, or was a moment ago.
+   */
   problem(): string | null {
     if (this.#followedMs === null) return `bucket "${this.#options.bucket}" is not read yet`;
     const silentMs = systemClock.monotonicMs() - this.#followedMs;
@@ -142,7 +149,10 @@ export class BucketMirror<Value> {
     if (serverTime !== undefined) this.#serverAheadMs = Date.parse(serverTime) - systemClock.now();
   }
 
-  /** A session that is complete tells what vanished without a marker: the store was wiped, or an older copy was put back. */
+  /**
+   * A session that is complete tells what vanished without a marker: the store was wiped, or an
+   * older copy was put back.
+   */
   #finish(session: Session<Value>): void {
     if (session.complete) return;
     session.complete = true;
@@ -153,7 +163,10 @@ export class BucketMirror<Value> {
     }
   }
 
-  /** Without anybody asking: a session that broke or fell silent is replaced, so that changes are still told. */
+  /**
+   * Without anybody asking: a session that broke or fell silent is replaced, so that changes are
+   * still told.
+   */
   #lookAfter(): void {
     if (this.#closed || !this.#isWatched || this.#messaging.state().kind === "disconnected") return;
     const session = this.#session;
@@ -266,7 +279,10 @@ export class BucketMirror<Value> {
     }
   }
 
-  /** What the server says beside entries: it wants an answer before it sends more, it is still there, or the consumer is gone. */
+  /**
+   * What the server says beside entries: it wants an answer before it sends more, it is still
+   * there, or the consumer is gone.
+   */
   #obey(session: Session<Value>, message: Msg): void {
     const stalled = message.headers?.get("Nats-Consumer-Stalled") ?? "";
     if (message.headers?.code !== 100) this.#discard(session);
@@ -282,7 +298,10 @@ interface Delivery {
   readonly pending: number;
 }
 
-/** `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<ns>.<pending>[.<token>]` */
+/**
+ * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<stream seq>.<consumer
+ * seq>.<ns>.<pending>[.<token>]`
+ */
 function parseDelivery(reply: string): Delivery | null {
   const tokens = reply.split(".");
   if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return null;

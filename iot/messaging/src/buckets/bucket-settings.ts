@@ -1,6 +1,8 @@
-// What a bucket's stream must be for the platform to work, and what breaks when it is not. Pure. A bucket that is missing is made with
-// `streamConfig`; one that was made by hand is never altered: its settings are checked, and one that breaks us is named, with what
-// it does and what it should be. Ours bears our description, and is brought to our limit of message size. Settings that are only unusual (replicas, history, limits on a wide scale) are left alone.
+// What a bucket's stream must be for the platform to work, and what breaks when it is not. Pure. A
+// bucket that is missing is made with `streamConfig`; one that was made by hand is never altered:
+// its settings are checked, and one that breaks us is named, with what it does and what it should
+// be. Ours bears our description, and is brought to our limit of message size. Settings that are
+// only unusual (replicas, history, limits on a wide scale) are left alone.
 
 import { BUCKETS, type BucketName, OFFLINE_AFTER_MS, streamName } from "@iot/contracts";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
@@ -13,7 +15,10 @@ export interface SettingProblem {
   readonly because: string;
 }
 
-/** As the KV library makes a bucket, but with roll-ups only where no device writes: that library always allows them. */
+/**
+ * As the KV library makes a bucket, but with roll-ups only where no device writes: that library
+ * always allows them.
+ */
 export function streamConfig(bucket: BucketName, replicas: number): Partial<StreamConfig> & { name: string } {
   const { description, history, allowRollup, republish, maxValueBytes } = BUCKETS[bucket];
   return {
@@ -29,7 +34,8 @@ export function streamConfig(bucket: BucketName, replicas: number): Partial<Stre
     allow_direct: true,
     allow_rollup_hdrs: allowRollup,
     deny_delete: true,
-    // The notice is a hint: who gets it reads for himself, and a metered link does not carry the manifest twice.
+    // The notice is a hint: who gets it reads for himself, and a metered link does not carry the
+    // manifest twice.
     ...(republish === null ? {} : { republish: { src: republish.from, dest: republish.to, headers_only: true } }),
   };
 }

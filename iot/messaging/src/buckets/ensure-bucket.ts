@@ -1,5 +1,6 @@
-// A bucket that is there and fit: made when it is missing, checked and left as it is when somebody else made it. One that we made and
-// that takes larger messages than we read, as an earlier operator made them, is brought to our limit; what lies there already stays.
+// A bucket that is there and fit: made when it is missing, checked and left as it is when somebody
+// else made it. One that we made and that takes larger messages than we read, as an earlier
+// operator made them, is brought to our limit; what lies there already stays.
 
 import type { Log } from "@harmony/runtime";
 import { type BucketName, BUCKETS, streamName } from "@iot/contracts";
@@ -69,7 +70,10 @@ async function create(jsm: JetStreamManager, bucket: BucketName, { log, replicas
   }
 }
 
-/** What is refused here (a user who may not, a server that does not) is said: everybody reads with limits of his own. */
+/**
+ * What is refused here (a user who may not, a server that does not) is said: everybody reads with
+ * limits of his own.
+ */
 async function withLimit(jsm: JetStreamManager, bucket: BucketName, info: StreamInfo, log: Log): Promise<StreamInfo> {
   if (!takesTooMuch(bucket, info.config)) return info;
   const { maxValueBytes } = BUCKETS[bucket];

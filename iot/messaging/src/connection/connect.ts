@@ -1,7 +1,9 @@
-// The connection to NATS: made in a loop of our own that says why it is not made yet, kept for ever afterwards, and watched. The client's
-// `waitOnFirstConnect` and its reconnect are silent about wrong passwords, refused ports and unknown names, so a lost connection is tried
-// once by the client, and then by one of our own that hears the reason; when that one gets through, the client follows
-// (docs/adr/0021). Every state is told. Loads neither JetStream nor the KV library: they would cost the device 8 MB (docs/adr/0003).
+// The connection to NATS: made in a loop of our own that says why it is not made yet, kept for ever
+// afterwards, and watched. The client's `waitOnFirstConnect` and its reconnect are silent about
+// wrong passwords, refused ports and unknown names, so a lost connection is tried once by the
+// client, and then by one of our own that hears the reason; when that one gets through, the client
+// follows (docs/adr/0021). Every state is told. Loads neither JetStream nor the KV library: they
+// would cost the device 8 MB (docs/adr/0003).
 
 import { Socket } from "node:net";
 import { abortable, type Log, systemClock } from "@harmony/runtime";
@@ -17,11 +19,17 @@ import { Replies } from "./replies.ts";
 import { tlsSettings } from "./tls-settings.ts";
 
 export interface ConnectOptions {
-  /** `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server without TLS is not talked to. */
+  /**
+   * `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server
+   * without TLS is not talked to.
+   */
   readonly servers: readonly string[];
   /** Asked at each dial; without it nothing is shown to the server. */
   readonly credentials?: CredentialSource | undefined;
-  /** PEM of who signs the server's certificate, in place of those that Node knows, read at each attempt: a server without TLS is not talked to. */
+  /**
+   * PEM of who signs the server's certificate, in place of those that Node knows, read at each
+   * attempt: a server without TLS is not talked to.
+   */
   readonly caFile?: string | undefined;
   /** Shown by the server's monitoring. */
   readonly name: string;
@@ -33,8 +41,9 @@ export interface ConnectOptions {
   /** Told of every state, the first being `connecting`; of one that lasts, once a reason. */
   readonly onState?: (state: ConnectionState) => void;
   /**
-   * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes something acknowledged more often
-   * than that may ping seldom: an answer that does not come is found sooner (`doubt`).
+   * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes
+   * something acknowledged more often than that may ping seldom: an answer that does not come is
+   * found sooner (`doubt`).
    */
   readonly pingIntervalMs?: number;
   /** How long one attempt may take, from the dial to the server's word: 10 s. */
@@ -48,11 +57,16 @@ export interface Messaging {
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
   lost(): AbortSignal;
-  /** Called once for a connection that came back, however often it was tried or flapped. Returns what ends that. */
+  /**
+   * Called once for a connection that came back, however often it was tried or flapped. Returns
+   * what ends that.
+   */
   onReconnect(callback: () => void): () => void;
   /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
   mayBeRefused(subject: string): void;
-  /** No answer came in time: the connection proves that it is alive, or is given up for a new one. */
+  /**
+   * No answer came in time: the connection proves that it is alive, or is given up for a new one.
+   */
   doubt(): void;
   close(): Promise<void>;
 }
@@ -62,12 +76,18 @@ const PINGS_OUTSTANDING = 2;
 const RECONNECT_SETTLE_MS = 100;
 const PROOF_WITHIN_MS = 5_000;
 const STALE_GRACE_MS = 3_000;
-/** Longer than the client's own first attempt may wait: a server that was only restarted is not dialled twice by each of a fleet. */
+/**
+ * Longer than the client's own first attempt may wait: a server that was only restarted is not
+ * dialled twice by each of a fleet.
+ */
 const DIAGNOSE_AFTER_MS = 2_000;
 const TELL_EARLY_AFTER_MS = 1_000;
 const CLIENT_DIALS_WITHIN_MS = 3_000;
 
-/** Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing else. */
+/**
+ * Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing
+ * else.
+ */
 export async function connectMessaging(options: ConnectOptions): Promise<Messaging> {
   const { log, signal } = options;
   const about = { server: shownServers(options), sinceMonotonicMs: systemClock.monotonicMs() };
@@ -82,7 +102,8 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   const pacer = new DialPacer();
   const credentials = new DialCredentials(options.credentials);
   for (;;) {
-    // A network that is down lets an attempt hang, and what a look at it says need not wait for that.
+    // A network that is down lets an attempt hang, and what a look at it says need not wait for
+    // that.
     const early = setTimeout(() => {
       const known = explainWithoutTrying(options);
       if (known !== null) tell(known);
@@ -236,7 +257,8 @@ class WatchedConnection implements Messaging {
           this.#back();
           break;
         case "staleConnection":
-          // With its socket's buffer full the client waits for ever to write one more time before it lets go (measured).
+          // With its socket's buffer full the client waits for ever to write one more time before
+          // it lets go (measured).
           this.#stale = setTimeout(() => socketOf(this.connection)?.destroy(), STALE_GRACE_MS);
           break;
         case "error":
@@ -302,7 +324,10 @@ class WatchedConnection implements Messaging {
     }, RECONNECT_SETTLE_MS);
   }
 
-  /** Dials by a connection of its own until one gets through, tells why each did not, and then lets the client dial. Rejects when aborted. */
+  /**
+   * Dials by a connection of its own until one gets through, tells why each did not, and then lets
+   * the client dial. Rejects when aborted.
+   */
   async #recover(signal: AbortSignal): Promise<never> {
     const pacer = new DialPacer();
     const explained = (error: unknown): void => {
@@ -336,7 +361,10 @@ class WatchedConnection implements Messaging {
     });
   }
 
-  /** A subject that NATS does not permit is told once a connection: whoever asked gets its own error, a subscription gets nothing. */
+  /**
+   * A subject that NATS does not permit is told once a connection: whoever asked gets its own
+   * error, a subscription gets nothing.
+   */
   #tellRefusal(error: Error): void {
     if (!(error instanceof errors.PermissionViolationError)) return;
     this.replies.refuse(error);

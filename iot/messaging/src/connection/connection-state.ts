@@ -1,6 +1,7 @@
-// How the connection to NATS stands, as one sentence that says what is wrong, at which of the many things between here and there, and
-// what would mend it. The client's own errors say neither which server nor what to do. Reading the errors is here; when to try again
-// is dial-pacer.ts's, what this machine sees of its own network local-network.ts's.
+// How the connection to NATS stands, as one sentence that says what is wrong, at which of the many
+// things between here and there, and what would mend it. The client's own errors say neither which
+// server nor what to do. Reading the errors is here; when to try again is dial-pacer.ts's, what
+// this machine sees of its own network local-network.ts's.
 
 import { errors } from "@nats-io/nats-core";
 import { CredentialsUnavailable } from "./credentials.ts";
@@ -27,10 +28,16 @@ export type DisconnectedReason =
   | "Lost"
   | "ConnectFailed";
 
-/** `server`: the addresses it is about, without credentials, as `central:4222`; when connected, the one it is connected to. */
+/**
+ * `server`: the addresses it is about, without credentials, as `central:4222`; when connected, the
+ * one it is connected to.
+ */
 interface About {
   readonly server: string;
-  /** Of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does not make it wrong. `wallClock` converts. */
+  /**
+   * Of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does not make
+   * it wrong. `wallClock` converts.
+   */
   readonly sinceMonotonicMs: number;
   /** One sentence for a person. */
   readonly message: string;
@@ -66,7 +73,10 @@ export function explainConnectError(error: unknown, target: ConnectionTarget, ar
   return { reason, message: `cannot connect to NATS at ${shownServers(target)}: ${says}; ${mend}` };
 }
 
-/** Before any attempt has failed: null unless this machine's own network is down, and the server is not on this machine. */
+/**
+ * Before any attempt has failed: null unless this machine's own network is down, and the server is
+ * not on this machine.
+ */
 export function explainWithoutTrying(target: ConnectionTarget, around: Surroundings = lookAround()): Explanation | null {
   if (around.networkDown === null || target.servers.some(isLoopback)) return null;
   const [reason, says, mend] = networkDown(around.networkDown);

@@ -1,13 +1,18 @@
-// What this machine sees of its own network, read from the kernel without asking anybody: whether any interface has a carrier and an
-// address, and a fingerprint that changes when a cable is plugged in, an address comes, a route or the name servers change. Cheap enough to
-// look every second while there is no connection (three small files of the kernel, 0.2 ms); synchronous, because a name look-up that
-// hangs may hold the only thread that files are read on. It is a hint for people and for when to try again, never a reason not to try.
+// What this machine sees of its own network, read from the kernel without asking anybody: whether
+// any interface has a carrier and an address, and a fingerprint that changes when a cable is
+// plugged in, an address comes, a route or the name servers change. Cheap enough to look every
+// second while there is no connection (three small files of the kernel, 0.2 ms); synchronous,
+// because a name look-up that hangs may hold the only thread that files are read on. It is a hint
+// for people and for when to try again, never a reason not to try.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 
 export interface LocalNetwork {
-  /** Null when some interface has a carrier and an address; else a clause that says which interface has what not. */
+  /**
+   * Null when some interface has a carrier and an address; else a clause that says which interface
+   * has what not.
+   */
   readonly down: string | null;
   /** Another one after a cable, an address, a route or the name servers have changed. */
   readonly fingerprint: string;
@@ -37,7 +42,10 @@ export interface Interface {
   readonly carrier: boolean;
 }
 
-/** `interfaces`: those of this machine beside the loopback, none of which has both a carrier and an address. */
+/**
+ * `interfaces`: those of this machine beside the loopback, none of which has both a carrier and an
+ * address.
+ */
 export function describeDown(interfaces: readonly Interface[]): string {
   if (interfaces.length === 0) return "this machine has no network interface";
   const states = interfaces.map(({ name, carrier }) => `${name} has ${carrier ? "no address" : "no carrier"}`);

@@ -1,5 +1,6 @@
-// The one error that this package throws (beside the reason of an abort). `code` is for machines, the message says what failed and on
-// what, and where it helps, what would mend it; the client's own error is the cause.
+// The one error that this package throws (beside the reason of an abort). `code` is for machines,
+// the message says what failed and on what, and where it helps, what would mend it; the client's
+// own error is the cause.
 
 import { errors } from "@nats-io/nats-core";
 
@@ -27,7 +28,10 @@ export class MessagingError extends Error {
   }
 }
 
-/** What a failed request of the client means. `what` says what was tried: `failed to write "$KV.status.pi-1"`. */
+/**
+ * What a failed request of the client means. `what` says what was tried: `failed to write
+ * "$KV.status.pi-1"`.
+ */
 export function asMessagingError(error: unknown, what: string): MessagingError {
   if (error instanceof MessagingError) return error;
   const inner = error instanceof errors.RequestError && error.cause !== undefined ? error.cause : error;

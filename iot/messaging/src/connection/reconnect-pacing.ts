@@ -1,15 +1,19 @@
-// When the client itself dials after a connection was lost: once, after a share of two seconds at random, because 3,000 devices lose a
-// server in the same millisecond; after that only when it is released, by whoever has found out that NATS can be reached again
-// (watched-connection.ts). The client's own jitter does not delay its first attempt (measured), and its arithmetic on the wall clock
-// makes it wait for hours when the clock is set back, as on a board without a battery; so this answers in its terms, by a clock that
-// never goes back.
+// When the client itself dials after a connection was lost: once, after a share of two seconds at
+// random, because 3,000 devices lose a server in the same millisecond; after that only when it is
+// released, by whoever has found out that NATS can be reached again (watched-connection.ts). The
+// client's own jitter does not delay its first attempt (measured), and its arithmetic on the wall
+// clock makes it wait for hours when the clock is set back, as on a board without a battery; so
+// this answers in its terms, by a clock that never goes back.
 
 const FIRST_DELAY_MS = 2_000;
 /** How late a release may be noticed. */
 const LOOK_EVERY_MS = 250;
 
 export interface ReconnectPacing {
-  /** For the client's `reconnectDelayHandler`, which is asked before each attempt, and again after each wait. */
+  /**
+   * For the client's `reconnectDelayHandler`, which is asked before each attempt, and again after
+   * each wait.
+   */
   delayMs(): number;
   /** The client may dial that many times more, at once: once for each server that it knows. */
   release(dials: number): void;
@@ -32,7 +36,8 @@ export function createReconnectPacing(
       const remainingMs = Math.max(0, firstDialAtMs - clock.monotonicMs());
       if (dialsLeft > 0 && remainingMs === 0 && isReady()) {
         dialsLeft -= 1;
-        // The client dials when `last dial + delay <= now`; whatever the wall clock says, that is now.
+        // The client dials when `last dial + delay <= now`; whatever the wall clock says, that is
+        // now.
         return -Infinity;
       }
       // … and else waits for the smaller of the delay and `last dial + delay - now`.

@@ -1,14 +1,19 @@
-// Requests and their answers over one subscription. The client's own has two random words in every reply subject, 44 bytes that travel
-// twice with each status: a tenth of what an idle device sends in a month. Here the first word is drawn once a connection (shorter where
-// the prefix is the device's alone) and the second is a number.
+// Requests and their answers over one subscription. The client's own has two random words in every
+// reply subject, 44 bytes that travel twice with each status: a tenth of what an idle device sends
+// in a month. Here the first word is drawn once a connection (shorter where the prefix is the
+// device's alone) and the second is a number.
 //
-// An answer is not believed because of where it arrived. Whoever may publish anything that the server answers can name any subject for
-// that answer (docs/adr/0026). So the word is a secret that nobody tries through, and each question says what its answer looks like.
+// An answer is not believed because of where it arrived. Whoever may publish anything that the
+// server answers can name any subject for that answer (docs/adr/0026). So the word is a secret that
+// nobody tries through, and each question says what its answer looks like.
 
 import { randomBytes } from "node:crypto";
 import { errors, type Msg, type MsgHdrs, type NatsConnection } from "@nats-io/nats-core";
 
-/** What a message says. `isSure` false: it may answer another's question, so a sure one is waited for a little longer. */
+/**
+ * What a message says. `isSure` false: it may answer another's question, so a sure one is waited
+ * for a little longer.
+ */
 export interface Reading<Answer> {
   readonly answer: Answer;
   readonly isSure: boolean;
@@ -17,7 +22,10 @@ export interface Reading<Answer> {
 export interface AskOptions<Answer> {
   readonly timeoutMs: number;
   readonly headers?: MsgHdrs | undefined;
-  /** Null: the message is no answer to this question; it is dropped, and the wait goes on. Must not throw. */
+  /**
+   * Null: the message is no answer to this question; it is dropped, and the wait goes on. Must not
+   * throw.
+   */
   readonly readAnswer: (message: Msg) => Reading<Answer> | null;
 }
 
@@ -44,8 +52,8 @@ export class Replies {
   #last = 0;
 
   /**
-   * `ownPrefix`: the device's, under which nobody else listens; null: the common one. `onForeign` is told of each message that
-   * answers a question without being its answer.
+   * `ownPrefix`: the device's, under which nobody else listens; null: the common one. `onForeign`
+   * is told of each message that answers a question without being its answer.
    */
   constructor(connection: NatsConnection, ownPrefix: string | null, onForeign: (subject: string) => void) {
     this.#connection = connection;
@@ -54,7 +62,10 @@ export class Replies {
     connection.subscribe(`${this.#prefix}.*`, { callback: (error, message) => this.#answer(error, message) });
   }
 
-  /** @throws the client's errors: TimeoutError, NoRespondersError, PermissionViolationError, ClosedConnectionError, … */
+  /**
+   * @throws the client's errors: TimeoutError, NoRespondersError, PermissionViolationError,
+   * ClosedConnectionError, …
+   */
   ask<Answer>(subject: string, payload: string, { timeoutMs, headers, readAnswer }: AskOptions<Answer>): Promise<Answer> {
     this.#last += 1;
     const reply = `${this.#prefix}.${this.#last.toString(36)}`;

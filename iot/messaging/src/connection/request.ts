@@ -1,5 +1,6 @@
-// One request and its answer, with the reasons of a failure told apart. Nothing is sent while there is no connection: the client would
-// keep it in a buffer that it throws away when it reconnects (measured), and the caller would wait for a time-out that was certain.
+// One request and its answer, with the reasons of a failure told apart. Nothing is sent while there
+// is no connection: the client would keep it in a buffer that it throws away when it reconnects
+// (measured), and the caller would wait for a time-out that was certain.
 
 import { abortable } from "@harmony/runtime";
 import { errors, type Msg, type MsgHdrs } from "@nats-io/nats-core";

@@ -1,5 +1,6 @@
-// The stream `audit`: what operators removed, held and lost, and what people said. Nothing in it can be deleted, purged or rolled up. To
-// write there is no condition of serving a fleet: what fails is logged.
+// The stream `audit`: what operators removed, held and lost, and what people said. Nothing in it
+// can be deleted, purged or rolled up. To write there is no condition of serving a fleet: what
+// fails is logged.
 
 import { abortable, type Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
@@ -55,7 +56,10 @@ export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonl
   };
 }
 
-/** The last `count`, the oldest first. @throws MessagingError; `NoStore` when nothing was ever written. */
+/**
+ * The last `count`, the oldest first. @throws MessagingError; `NoStore` when nothing was ever
+ * written.
+ */
 export async function readAudit(messaging: Messaging, count: number): Promise<AuditEvent[]> {
   const jsm = await openJetStream(messaging);
   try {

@@ -1,7 +1,9 @@
-// The operator's side of the bucket `desired-state`. Every write, of a Score, a manifest or a removal, carries the last sequence of its
-// key that this pass observed, so that an operator that is behind is refused (`Conflict`: observe again) instead of overwriting. In
-// which order to write is the operator's to know: Scores, then the manifest; to remove, the manifest first. Writes may be in flight
-// together. Whatever stands in the bucket is parsed or told as unreadable; nothing here throws for it or removes it.
+// The operator's side of the bucket `desired-state`. Every write, of a Score, a manifest or a
+// removal, carries the last sequence of its key that this pass observed, so that an operator that
+// is behind is refused (`Conflict`: observe again) instead of overwriting. In which order to write
+// is the operator's to know: Scores, then the manifest; to remove, the manifest first. Writes may
+// be in flight together. Whatever stands in the bucket is parsed or told as unreadable; nothing
+// here throws for it or removes it.
 
 import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
@@ -14,7 +16,10 @@ import type { BucketOptions } from "../buckets/ensure-bucket.ts";
 export type WriteResult = PublishResult;
 
 export interface DesiredStateSnapshot {
-  /** `revision`: the last sequence of the key, delete markers counted; what the next write expects. No entry: never written, expect 0. */
+  /**
+   * `revision`: the last sequence of the key, delete markers counted; what the next write expects.
+   * No entry: never written, expect 0.
+   */
   readonly manifests: ReadonlyMap<DeviceId, { readonly revision: number; readonly manifest: Parsed<Manifest> }>;
   /** By `<device>.<deployment>`; `scoreString` null: deleted. */
   readonly scores: ReadonlyMap<string, { readonly revision: number; readonly scoreString: string | null }>;
@@ -23,7 +28,10 @@ export interface DesiredStateSnapshot {
 }
 
 export interface DesiredStateStore {
-  /** All keys as they were when this was called, or later; from memory, kept current by one consumer. @throws MessagingError */
+  /**
+   * All keys as they were when this was called, or later; from memory, kept current by one
+   * consumer. @throws MessagingError
+   */
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
   /** A hint: something of this device was written, by whomever. */
   onChange(callback: (device: DeviceId) => void): void;
@@ -41,7 +49,10 @@ type Value =
   | { readonly kind: "score"; readonly scoreString: string }
   | { readonly kind: "foreign" };
 
-/** Makes the bucket when it is missing. @throws MessagingError; `BucketSetting` when it was made in a way that breaks the platform. */
+/**
+ * Makes the bucket when it is missing. @throws MessagingError; `BucketSetting` when it was made in
+ * a way that breaks the platform.
+ */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId) => void>();
   const tell = (key: string): void => {

@@ -1,6 +1,7 @@
-// What one device should run, read with the rights of one device: direct gets of its own keys, and notices that are hints and never
-// data. Whatever cannot be read is a value with its reason, so that the agent keeps what runs; only the abort of a signal throws.
-// "There is none" names no key, so anyone may have said it: it is told only after two readings that are apart.
+// What one device should run, read with the rights of one device: direct gets of its own keys, and
+// notices that are hints and never data. Whatever cannot be read is a value with its reason, so
+// that the agent keeps what runs; only the abort of a signal throws. "There is none" names no key,
+// so anyone may have said it: it is told only after two readings that are apart.
 
 import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
@@ -42,7 +43,10 @@ export interface DeviceReader {
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }
 
-/** A replica may lag behind the notice, or behind the manifest that names a Score: 17 of 3,000 reads did (measured). */
+/**
+ * A replica may lag behind the notice, or behind the manifest that names a Score: 17 of 3,000 reads
+ * did (measured).
+ */
 const REPLICA_LAG_MS = 5_000;
 const REREAD_EVERY_MS = 100;
 const ABSENT_AGAIN_MS = 500;
@@ -86,7 +90,8 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         if (isFirstAbsent) await systemClock.sleep(ABSENT_AGAIN_MS, signal);
         // Notices of what was written before they come under the new names were not heard.
         if (isFirstAbsent || names.subjects !== listened) entry = await readFrom(null, isThere, signal);
-        // Also when it never came, as after a restore of the store: the next read does not wait for it again.
+        // Also when it never came, as after a restore of the store: the next read does not wait for
+        // it again.
         if (noticed === awaited) noticed = null;
         if (entry.kind === "absent") return { kind: "absent" };
         const manifest = parseJson(Manifest, entry.data);

@@ -1,5 +1,6 @@
-// What people ask of the operators, by request and reply on `iot.operator.<verb>`. Every operator hears every request and answers for its
-// own source; who asks takes the first that says `done`, else what all said. Nobody but an operator writes a bucket.
+// What people ask of the operators, by request and reply on `iot.operator.<verb>`. Every operator
+// hears every request and answers for its own source; who asks takes the first that says `done`,
+// else what all said. Nobody but an operator writes a bucket.
 
 import type { Log } from "@harmony/runtime";
 import { plainText } from "@harmony/core";
@@ -52,7 +53,10 @@ const WAIT_MS = 10_000;
 /** When one has answered that it is not its own, the others have this long. */
 const OTHERS_MS = 1_500;
 
-/** What the operators said; the one that did it, alone, if one did. @throws MessagingError when none answers. */
+/**
+ * What the operators said; the one that did it, alone, if one did. @throws MessagingError when none
+ * answers.
+ */
 export async function askOperators(
   messaging: Messaging,
   verb: OperatorVerb,

@@ -1,6 +1,6 @@
-// The records of the operators' sources (bucket `sources`): how well each is read, and what it removed, holds and lost. Every write is a
-// compare-and-set on what was observed, so that of two operators of one source one writes. What cannot be read counts as none, and is
-// written over.
+// The records of the operators' sources (bucket `sources`): how well each is read, and what it
+// removed, holds and lost. Every write is a compare-and-set on what was observed, so that of two
+// operators of one source one writes. What cannot be read counts as none, and is written over.
 
 import { createHash } from "node:crypto";
 import { canonicalJson, parseJson } from "@harmony/schema";
@@ -23,7 +23,10 @@ export interface SourceRecord {
 }
 
 export interface SourceRecords {
-  /** Of all sources, by their ids, as they were when this was called, or later. @throws MessagingError */
+  /**
+   * Of all sources, by their ids, as they were when this was called, or later. @throws
+   * MessagingError
+   */
   observe(signal: AbortSignal): Promise<ReadonlyMap<string, SourceRecord>>;
   /** A hint: something was written, by whomever. */
   onChange(callback: () => void): void;

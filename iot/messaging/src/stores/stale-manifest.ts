@@ -1,7 +1,8 @@
-// Whether a manifest that was read is taken. A lagging replica answers with an older one, which is ignored; a store that was restored
-// from a copy, or wiped and filled again, also starts lower, and must be followed. The two differ in time: a manifest is stale only if it
-// is older in revision and in the server's time stamp, and even then the same one, read for five minutes, is taken. Pure; the agent
-// keeps what it took last, also over a restart.
+// Whether a manifest that was read is taken. A lagging replica answers with an older one, which is
+// ignored; a store that was restored from a copy, or wiped and filled again, also starts lower, and
+// must be followed. The two differ in time: a manifest is stale only if it is older in revision and
+// in the server's time stamp, and even then the same one, read for five minutes, is taken. Pure;
+// the agent keeps what it took last, also over a restart.
 
 export const TAKE_OLDER_AFTER_MS = 5 * 60_000;
 
@@ -13,7 +14,9 @@ export interface ManifestVersion {
 }
 
 export type ManifestVerdict =
-  /** `refetchScores`: revisions may repeat in a store that went back, so no Score in hand counts. */
+  /**
+   * `refetchScores`: revisions may repeat in a store that went back, so no Score in hand counts.
+   */
   { readonly take: true; readonly refetchScores: boolean } | { readonly take: false; readonly takenInMs: number };
 
 export function isStaleManifest(read: ManifestVersion, taken: ManifestVersion): boolean {

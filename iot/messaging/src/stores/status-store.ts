@@ -1,6 +1,7 @@
-// What the devices say of themselves, for the operator and the command line: the buckets `status` and `inventory`. Ages are by the
-// server's time stamps and the server's clock, for a device's own clock may be years off. The key says whose an entry is; a
-// document that claims to be another device's, or that does not parse, is told as unreadable under that key.
+// What the devices say of themselves, for the operator and the command line: the buckets `status`
+// and `inventory`. Ages are by the server's time stamps and the server's clock, for a device's own
+// clock may be years off. The key says whose an entry is; a document that claims to be another
+// device's, or that does not parse, is told as unreadable under that key.
 
 import type { Issue, Parsed } from "@harmony/core";
 import {
@@ -33,7 +34,10 @@ export interface InventoryEntry extends Reported {
 }
 
 export interface StatusStore {
-  /** The current ones first, then every change, until aborted; resolves when the current ones were all given. */
+  /**
+   * The current ones first, then every change, until aborted; resolves when the current ones were
+   * all given.
+   */
   watch(callback: (entry: StatusEntry) => void, signal: AbortSignal, onRemoved?: (device: DeviceId) => void): Promise<void>;
   list(signal: AbortSignal): Promise<StatusEntry[]>;
   /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
@@ -44,7 +48,10 @@ export interface InventoryStore {
   list(signal: AbortSignal): Promise<InventoryEntry[]>;
 }
 
-/** Makes the bucket when it is missing, without roll-ups. @throws MessagingError, as `openDesiredState`. */
+/**
+ * Makes the bucket when it is missing, without roll-ups. @throws MessagingError, as
+ * `openDesiredState`.
+ */
 export async function openStatusStore(messaging: Messaging, options: BucketOptions): Promise<StatusStore> {
   const open = documents(messaging, options, "status", (device, data) => ofDevice(device, readStatus(data)));
   await (await open()).close();

@@ -1,5 +1,5 @@
-// What a device says of itself: its own two keys, each write acknowledged. No consumer, no stream information, no roll-up: the rights
-// of one device do not reach further.
+// What a device says of itself: its own two keys, each write acknowledged. No consumer, no stream
+// information, no roll-up: the rights of one device do not reach further.
 
 import { type DeviceId, type DeviceInventory, type DeviceStatus, subjects } from "@iot/contracts";
 import { publishAcknowledged } from "../buckets/acknowledged-publish.ts";

@@ -1,4 +1,5 @@
-// From this device to the central part: names, proxies, the way to NATS, its credentials, and the registries of the images.
+// From this device to the central part: names, proxies, the way to NATS, its credentials, and the
+// registries of the images.
 
 import { lookup } from "node:dns/promises";
 import { request as httpRequest } from "node:http";
@@ -90,7 +91,9 @@ export async function checkCredentials(config: AgentConfig): Promise<Finding> {
   }
 }
 
-/** `environments`: texts of `NAME=value` lines, from this process and from /etc/environment. Pure. */
+/**
+ * `environments`: texts of `NAME=value` lines, from this process and from /etc/environment. Pure.
+ */
 export function checkProxy(environments: readonly string[]): Finding {
   const found = environments
     .flatMap((text) => text.split("\n"))
@@ -115,7 +118,9 @@ export function isProxied(registry: string, environments: readonly string[]): bo
   return !isExempt(hostOf(registry), noProxy);
 }
 
-/** The registries that the images come from; what was built or loaded on the device has none. Pure. */
+/**
+ * The registries that the images come from; what was built or loaded on the device has none. Pure.
+ */
 export function registriesOf(images: readonly string[]): readonly string[] {
   const hosts = images.map((image) => {
     const [first = "", ...rest] = image.split("/");
@@ -171,7 +176,10 @@ export function notAsked(registry: string): Finding {
   return warning(`registry ${registry}`, "not asked, since images are pulled through the proxy", "iot-agent podman pull IMAGE shows it");
 }
 
-/** `answer`: the status, or the error. Whom Podman trusts (/etc/containers/certs.d, the system's) this program does not know. Pure. */
+/**
+ * `answer`: the status, or the error. Whom Podman trusts (/etc/containers/certs.d, the system's)
+ * this program does not know. Pure.
+ */
 export function whyNotReached(answer: number | Error): string | null {
   if (typeof answer === "number") return answer === 200 || answer === 401 ? null : `it answers ${answer}`;
   const code = "code" in answer ? String(answer.code) : "";

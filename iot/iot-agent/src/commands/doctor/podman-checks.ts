@@ -15,7 +15,9 @@ export function checkPodman(socket: string, info: Info | Error): Finding {
   return good("Podman", `answers at ${socket}`);
 }
 
-/** What the running agent finds wrong with the whole device, by means that who asks may not have. */
+/**
+ * What the running agent finds wrong with the whole device, by means that who asks may not have.
+ */
 export function checkProblem(problem: { readonly reason: string; readonly message: string } | undefined): readonly Finding[] {
   if (problem === undefined) return [];
   const { reason, message } = problem;
@@ -36,8 +38,9 @@ export function checkVersion(version: string): Finding {
 }
 
 /**
- * With a static address and the cable out pasta starts no container unless it is given addresses of its own. `files`: the texts of
- * containers.conf that count for the user; null: some cannot be read.
+ * With a static address and the cable out pasta starts no container unless it is given addresses of
+ * its own. `files`: the texts of containers.conf that count for the user; null: some cannot be
+ * read.
  */
 export function checkPasta({ network, files }: { readonly network: string; readonly files: readonly string[] | null }): Finding {
   const check = "network of containers";

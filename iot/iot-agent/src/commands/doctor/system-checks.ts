@@ -1,4 +1,5 @@
-// The machine below Podman: clock, disk, journal, controllers, power supply. Pure, from what was read of it.
+// The machine below Podman: clock, disk, journal, controllers, power supply. Pure, from what was
+// read of it.
 
 import { bad, type Finding, good, warning } from "./finding.ts";
 import type { FileSystemSpace } from "../machine/machine.ts";
@@ -87,7 +88,10 @@ const THROTTLED_NOW = 0x4;
 const UNDERVOLTAGE_EVER = 0x10000;
 const THROTTLED_EVER = 0x40000;
 
-/** `text`: what `vcgencmd get_throttled` prints, or the firmware's own number; null: this is no Raspberry Pi. */
+/**
+ * `text`: what `vcgencmd get_throttled` prints, or the firmware's own number; null: this is no
+ * Raspberry Pi.
+ */
 export function checkPower(text: string | null): Finding | null {
   const digits = /^(?:throttled=)?(?:0x)?([\da-f]+)$/i.exec((text ?? "").trim())?.[1];
   if (digits === undefined) return null;

@@ -1,10 +1,12 @@
-// The user that the workloads belong to: that it exists, has ids to give to containers, lingers, and may open what is plugged in. Pure,
-// from the files of the system.
+// The user that the workloads belong to: that it exists, has ids to give to containers, lingers,
+// and may open what is plugged in. Pure, from the files of the system.
 
 import { AGENT_USER, membersOf, uidOf } from "../machine/accounts.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
 
-/** Below it what a container logs goes to the system's journal, where `podman logs` does not look. */
+/**
+ * Below it what a container logs goes to the system's journal, where `podman logs` does not look.
+ */
 const LEAST_UID = 1_000;
 const LEAST_SUBORDINATE_IDS = 65_536;
 const DEVICE_GROUPS = ["dialout", "gpio", "i2c", "spi", "video"] as const;
@@ -22,7 +24,10 @@ export function checkUser(passwd: string): Finding {
   return good("user", `${AGENT_USER}, id ${uid}`);
 }
 
-/** `found`: of the folder of the configuration; null: it cannot be looked at. Whom the policy binds must not be able to write it. */
+/**
+ * `found`: of the folder of the configuration; null: it cannot be looked at. Whom the policy binds
+ * must not be able to write it.
+ */
 export function checkConfigFolder(path: string, found: { readonly uid: number; readonly mode: number } | null): Finding {
   const check = "folder of configuration";
   if (found === null) return warning(check, `${path} cannot be looked at by this user`, "ask as root: sudo iot-agent doctor");

@@ -1,6 +1,7 @@
-// A command that root has started goes on as the agent's user: what that user can write (its home, its state, its sockets) may hold links
-// that it has planted, and followed as that user they lead no further than it may go itself. What only root has, such as the journal or a
-// file that the person names, is opened before.
+// A command that root has started goes on as the agent's user: what that user can write (its home,
+// its state, its sockets) may hold links that it has planted, and followed as that user they lead
+// no further than it may go itself. What only root has, such as the journal or a file that the
+// person names, is opened before.
 
 import { accessSync, constants, readFileSync } from "node:fs";
 import { AGENT_USER } from "./accounts.ts";

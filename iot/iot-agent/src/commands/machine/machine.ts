@@ -13,7 +13,10 @@ export interface FileSystemSpace {
 
 const READ_LIMIT_BYTES = 16 * 1024 * 1024;
 
-/** Of a plain file that is not huge: a pipe, which somebody may have put in its place, would never end. */
+/**
+ * Of a plain file that is not huge: a pipe, which somebody may have put in its place, would never
+ * end.
+ */
 async function read(path: string): Promise<string | null> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

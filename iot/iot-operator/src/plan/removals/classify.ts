@@ -1,5 +1,6 @@
-// What the source shows of an entry that it no longer asks for: a deletion that was seen, or none, and then the entry is lost and stays.
-// This is the first table of docs/removal.md, a row at a time. Pure. When a deletion may go is judge.ts's.
+// What the source shows of an entry that it no longer asks for: a deletion that was seen, or none,
+// and then the entry is lost and stays. This is the first table of docs/removal.md, a row at a
+// time. Pure. When a deletion may go is judge.ts's.
 
 import type { CompleteSnapshot, DeletingObject, GitEvidence, KubernetesEvidence, SourceDeployment } from "../../sources/source.ts";
 import { type Entry, type How, isSame, keyOf, type LostEntry, objectOf, type RemovalRecord } from "./record.ts";

@@ -1,5 +1,6 @@
-// What a person says of entries that are held or lost, as changes of the record. A token stands for exactly the entries that it was shown
-// beside: for all that are held, for all that are lost, or for those of one Deployment. When others have come since, it stands for none. Pure.
+// What a person says of entries that are held or lost, as changes of the record. A token stands for
+// exactly the entries that it was shown beside: for all that are held, for all that are lost, or
+// for those of one Deployment. When others have come since, it stands for none. Pure.
 
 import { type Entry, type HeldEntry, type LostEntry, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
 

@@ -1,5 +1,6 @@
-// Histories of a world that nobody planned: whatever people, clusters, repositories and power cuts do, in whatever order, a device drops
-// only what was deleted or given up. `npm run histories -- --count 100000 --seed 1` tries more; a seed that fails is tried again by it.
+// Histories of a world that nobody planned: whatever people, clusters, repositories and power cuts
+// do, in whatever order, a device drops only what was deleted or given up. `npm run histories --
+// --count 100000 --seed 1` tries more; a seed that fails is tried again by it.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,6 +1,8 @@
-// What becomes of the entries that the source no longer asks for: each goes, waits, is held or is lost, and the record that has to be
-// written before the first of them goes. Pure, told the time. What was judged once is not judged again: an entry that the record calls
-// due goes whoever finds it, so that an operator may be killed between any two writes. An entry that is asked for again leaves every list.
+// What becomes of the entries that the source no longer asks for: each goes, waits, is held or is
+// lost, and the record that has to be written before the first of them goes. Pure, told the time.
+// What was judged once is not judged again: an entry that the record calls due goes whoever finds
+// it, so that an operator may be killed between any two writes. An entry that is asked for again
+// leaves every list.
 
 import type { CompleteSnapshot } from "../../sources/source.ts";
 import { classifier, type Finding, type ManifestedEntry } from "./classify.ts";
@@ -87,7 +89,10 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   };
 }
 
-/** What the source asks for, or has an object of that cannot be served: its entries stay, all of them. */
+/**
+ * What the source asks for, or has an object of that cannot be served: its entries stay, all of
+ * them.
+ */
 function askedFor({ deployments, refused }: CompleteSnapshot): (entry: Entry) => boolean {
   const targets = new Map<string, ReadonlySet<string> | null>(refused.map((object) => [objectOf(object), null]));
   for (const deployment of deployments) {
@@ -128,7 +133,8 @@ function sortOut(leaving: readonly ManifestedEntry[], record: RemovalRecord, fin
     }
     const finding = find(entry);
     const of = plain(entry);
-    // What is held stays held when its object is gone, but not when a person says that it is to be kept.
+    // What is held stays held when its object is gone, but not when a person says that it is to be
+    // kept.
     if (isHeld !== undefined && isSame(isHeld, entry) && !(finding.kind === "lost" && finding.reason === "Kept")) sorted.held.push(isHeld);
     else if (finding.kind === "deleted") sorted.seen.push({ ...of, how: finding.how, why: finding.why });
     else if (finding.kind === "lost") sorted.lost.push({ ...of, reason: finding.reason, why: finding.why });

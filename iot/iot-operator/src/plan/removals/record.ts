@@ -1,5 +1,6 @@
-// The record of a source as the planner of removals uses it: entries by device and name, against Deployments with their devices on the
-// wire. Pure. A record that is missing or cannot be read is the empty one: all that the source no longer has is then lost, and stays.
+// The record of a source as the planner of removals uses it: entries by device and name, against
+// Deployments with their devices on the wire. Pure. A record that is missing or cannot be read is
+// the empty one: all that the source no longer has is then lost, and stays.
 
 import { createHash } from "node:crypto";
 import {
@@ -21,7 +22,10 @@ export interface Entry {
   readonly uid: string;
 }
 
-/** A deletion that was seen (deleted by its own name, with its namespace, or no longer asked for), or a consent. */
+/**
+ * A deletion that was seen (deleted by its own name, with its namespace, or no longer asked for),
+ * or a consent.
+ */
 export type How = "by-name" | "collective" | "edit" | "consent";
 
 export interface RemovedEntry extends Entry {
@@ -125,7 +129,9 @@ function grouped<Of extends Entry, Rest extends object>(
   return [...groups.values()];
 }
 
-/** Names that are none (somebody wrote there by hand) are left out: what they named is then lost. */
+/**
+ * Names that are none (somebody wrote there by hand) are left out: what they named is then lost.
+ */
 export function decodeRecord(document: SourceRemovals): RemovalRecord {
   const { followed, gathering } = document;
   return {

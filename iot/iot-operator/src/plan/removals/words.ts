@@ -1,4 +1,5 @@
-// What people are told of removals: in /readyz, in the log, on the object, in `iot status` and in the audit. Pure.
+// What people are told of removals: in /readyz, in the log, on the object, in `iot status` and in
+// the audit. Pure.
 
 import { type Entry, type HeldEntry, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
 

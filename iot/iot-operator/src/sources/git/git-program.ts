@@ -1,6 +1,7 @@
-// Runs the `git` program: argument lists, never a shell; an environment of its own, so that neither the user's configuration, nor a
-// hook, a helper, a prompt or an exotic protocol takes part; an end by force, with all its children, when it takes too long.
-// Credentials reach git through the environment of the one command that needs them, and never its arguments.
+// Runs the `git` program: argument lists, never a shell; an environment of its own, so that neither
+// the user's configuration, nor a hook, a helper, a prompt or an exotic protocol takes part; an end
+// by force, with all its children, when it takes too long. Credentials reach git through the
+// environment of the one command that needs them, and never its arguments.
 
 import { spawn } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";

@@ -1,9 +1,11 @@
-// A git repository as the source of Deployments: the newest commit of one branch, read whole. A commit in which a file that gave a
-// Deployment is still there and gives none, or two files have one name, is said once, with file and line, and the last one that was
-// followed stays in force; a branch, folder or remote that is gone is unreadable, never an empty fleet. A branch that was forced is
-// followed, and said. The repository tells no age, so of two Deployments that claim one name on one device the one that has it keeps it,
-// else the first by namespace. What git itself does is repository.ts's, what a commit holds read-commit.ts's, and what it means that
-// something is missing what-went-missing.ts's.
+// A git repository as the source of Deployments: the newest commit of one branch, read whole. A
+// commit in which a file that gave a Deployment is still there and gives none, or two files have
+// one name, is said once, with file and line, and the last one that was followed stays in force; a
+// branch, folder or remote that is gone is unreadable, never an empty fleet. A branch that was
+// forced is followed, and said. The repository tells no age, so of two Deployments that claim one
+// name on one device the one that has it keeps it, else the first by namespace. What git itself
+// does is repository.ts's, what a commit holds read-commit.ts's, and what it means that something
+// is missing what-went-missing.ts's.
 
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 import type { GitConfig } from "../../config/config.ts";
@@ -95,7 +97,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const [after, { lineage, trailers }] = await Promise.all([reading, asked]);
     readings = new Map([before, after].flatMap((each) => (each === null ? [] : [[each.commit, each]])));
     if (after === null) return missingFolder(tip);
-    // A commit that is remembered and not here was left behind by a branch that was forced; what is not known proves nothing.
+    // A commit that is remembered and not here was left behind by a branch that was forced; what is
+    // not known proves nothing.
     const known = before === null ? "first" : lineage === "first" ? "rewritten" : lineage;
     if (known === "rewritten") log.warn("the branch was forced; following it", { branch: config.branch, from: followed, to: tip });
     const { names: consents, wrong } = consentsIn(trailers);
@@ -242,7 +245,10 @@ function cure({ code }: GitError): string {
   return "";
 }
 
-/** There is nobody to write a status to but the log: a line when a Deployment's state changes, not with each counter. */
+/**
+ * There is nobody to write a status to but the log: a line when a Deployment's state changes, not
+ * with each counter.
+ */
 function tell({ uid, namespace, name, conditions, aggregate }: DeploymentResult, told: Map<string, string>, log: Log): void {
   const { Ready, Stalled } = conditions;
   const state = Stalled.status === "True" ? "stalled" : Ready.status === "True" ? "ready" : "in progress";

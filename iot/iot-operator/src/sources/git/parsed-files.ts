@@ -1,6 +1,7 @@
-// The Deployments in a commit's files, with each file parsed once for its content: a push that touches one of a thousand files
-// costs one. What a file says is @iot/workload-files's to judge, and so is a name that two files share: those are given to it together.
-// A file is read whole or not at all: one with an issue gives nothing.
+// The Deployments in a commit's files, with each file parsed once for its content: a push that
+// touches one of a thousand files costs one. What a file says is @iot/workload-files's to judge,
+// and so is a name that two files share: those are given to it together. A file is read whole or
+// not at all: one with an issue gives nothing.
 
 import type { Deployment } from "@iot/contracts";
 import { type FileIssue, readWorkloadFiles } from "@iot/workload-files";
@@ -13,7 +14,10 @@ export interface CommittedFile {
 }
 
 export interface ParsedFile {
-  /** Without the places of their nodes, which would keep each file's syntax tree. Empty with any issue. */
+  /**
+   * Without the places of their nodes, which would keep each file's syntax tree. Empty with any
+   * issue.
+   */
   readonly deployments: readonly { readonly document: Deployment; readonly scoreString: string }[];
   readonly issues: readonly FileIssue[];
   /** The kinds of its documents that are not ours. */

@@ -1,5 +1,5 @@
-// One commit as Deployments by the file that gives them, with what could not be read beside it. It judges nothing: what it means that
-// something is missing is what-went-missing.ts's.
+// One commit as Deployments by the file that gives them, with what could not be read beside it. It
+// judges nothing: what it means that something is missing is what-went-missing.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName } from "@iot/workload-files";
@@ -53,13 +53,17 @@ export class CommitReader {
     this.#options = options;
   }
 
-  /** null: the commit is not here, or has no such folder. `generation`, where it is known without git. */
+  /**
+   * null: the commit is not here, or has no such folder. `generation`, where it is known without
+   * git.
+   */
   async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
     const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
     const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
     if (entries === null) return null;
-    // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads into one.
+    // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
+    // into one.
     const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
     const chosen = visible.filter(({ path }) => isWorkloadFileName(path));
     const tooMuch = tooMuchOf(chosen, config.path);

@@ -1,5 +1,6 @@
-// A bare copy of one branch, and what stands under one folder of its newest commit. Files are read from the object store, never
-// checked out: so a link leads nowhere, no hook or filter runs, and a name cannot leave the tree.
+// A bare copy of one branch, and what stands under one folder of its newest commit. Files are read
+// from the object store, never checked out: so a link leads nowhere, no hook or filter runs, and a
+// name cannot leave the tree.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -29,7 +30,10 @@ export interface GitRepository {
   relate(pair: { followed: string | null; tip: string; trailer: string }, signal: AbortSignal): Promise<Relation>;
   /** Of these paths, those that a .gitignore of `commit` hides and none of `than` did. */
   newlyIgnored(change: { paths: readonly string[]; commit: string; than: string }, signal: AbortSignal): Promise<Set<string>>;
-  /** Has the next fetch start with a new copy, which is shorter than to pack what many fetches left in this one. */
+  /**
+   * Has the next fetch start with a new copy, which is shorter than to pack what many fetches left
+   * in this one.
+   */
   renew(): void;
   remove(): Promise<void>;
 }
@@ -38,13 +42,19 @@ const FETCH_TIMEOUT_MS = 120_000;
 const LOCAL_TIMEOUT_MS = 30_000;
 const REF = "refs/heads/source";
 
-/** `folder` is this process's own, and is made anew: whatever a killed process left in it is not trusted. */
+/**
+ * `folder` is this process's own, and is made anew: whatever a killed process left in it is not
+ * trusted.
+ */
 export async function openGitRepository(folder: string, config: GitConfig): Promise<GitRepository> {
   await rm(folder, { recursive: true, force: true });
   const git = await prepareGit(folder, config);
   const bare = join(folder, "repository.git");
   let usable = false;
-  /** git that was killed leaves its locks, and a full disk half an object: the next reading starts with a new copy. */
+  /**
+   * git that was killed leaves its locks, and a full disk half an object: the next reading starts
+   * with a new copy.
+   */
   const sound = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -92,7 +102,8 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
       return Number((await local(["rev-list", "--count", commit], signal)).toString());
     },
     async relate({ followed, tip, trailer }, signal) {
-      // One call for all: of each commit the side that it is on, and on the lines below its trailers.
+      // One call for all: of each commit the side that it is on, and on the lines below its
+      // trailers.
       const logged = (run: typeof ask, ...range: string[]): Promise<Buffer> =>
         run(["log", "--left-right", `--format=%x00%m%H%n%(trailers:key=${trailer},valueonly,unfold)`, ...range], signal);
       const alone = async (): Promise<Relation> => relationOf((await logged(local, "--max-count=1", tip)).toString(), tip, "first");

@@ -1,10 +1,14 @@
-// What a repository is called in every manifest entry: by host, path, branch and folder, however its URL is written. The way to it
-// (ssh or https, the user, a usual port, `.git`) may change and it is the same source. Pure.
+// What a repository is called in every manifest entry: by host, path, branch and folder, however
+// its URL is written. The way to it (ssh or https, the user, a usual port, `.git`) may change and
+// it is the same source. Pure.
 
 import type { GitConfig } from "../../config/config.ts";
 
 export interface GitSourceId {
-  /** `git:github.com/acme/workloads#main:site-a`: readable, and different for each branch and folder. */
+  /**
+   * `git:github.com/acme/workloads#main:site-a`: readable, and different for each branch and
+   * folder.
+   */
   readonly id: string;
   /** Under which earlier versions wrote entries of this same repository. */
   readonly formerIds: readonly string[];

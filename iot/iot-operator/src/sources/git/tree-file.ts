@@ -10,7 +10,9 @@ export interface TreeFile {
 
 const TREE_ENTRY = /^(\d{6}) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s;
 
-/** `<mode> <type> <oid> <size>\t<path>`, each ended by a NUL. `folder` is the one that was listed. */
+/**
+ * `<mode> <type> <oid> <size>\t<path>`, each ended by a NUL. `folder` is the one that was listed.
+ */
 export function parseTree(text: string, folder = ""): TreeFile[] {
   return text.split("\0").flatMap((line) => {
     const [, mode, type, oid, size, path] = TREE_ENTRY.exec(line) ?? [];

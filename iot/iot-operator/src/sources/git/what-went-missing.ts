@@ -1,6 +1,8 @@
-// Whether a commit that no longer gives a Deployment says that it shall go. It does when the file is gone, or the document is gone from
-// a file that still gives others. It does not when the file is still there in a form that gives nothing: a Git LFS pointer, an empty
-// file, another suffix, a submodule in the place of its folder. Then the commit is refused, and what was followed stays. Pure.
+// Whether a commit that no longer gives a Deployment says that it shall go. It does when the file
+// is gone, or the document is gone from a file that still gives others. It does not when the file
+// is still there in a form that gives nothing: a Git LFS pointer, an empty file, another suffix, a
+// submodule in the place of its folder. Then the commit is refused, and what was followed stays.
+// Pure.
 
 import { looksLikeDeployment } from "@iot/workload-files";
 import type { CommitReading, FileProblem, FileReading } from "./read-commit.ts";
@@ -110,7 +112,10 @@ function goneFile({ path, names }: Loss, { above, twin, isFolder, isIgnored }: A
   return [{ file: path, message: `is hidden by a .gitignore now, so git carries it no more: ${cure}` }];
 }
 
-/** Finds what may be a file that is gone: the same content, the same name but for suffix and case, or a text that has its name. */
+/**
+ * Finds what may be a file that is gone: the same content, the same name but for suffix and case,
+ * or a text that has its name.
+ */
 function twinsIn({ unread, contents }: Surroundings): (loss: Loss, oid: string) => TreeFile | undefined {
   const byOid = new Map(unread.map((entry) => [entry.oid, entry]));
   const byStem = new Map(unread.flatMap((entry) => stemsOf(entry.path).map((stem): [string, TreeFile] => [stem, entry])));
@@ -129,7 +134,10 @@ function namesIn(content: Uint8Array | undefined): string[] {
   return [...text.matchAll(/\bname["']?\s*:\s*["']?([-a-z0-9]+)/g)].flatMap(([, name]) => name ?? []);
 }
 
-/** In small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have that of `hello.yaml`. */
+/**
+ * In small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have that of
+ * `hello.yaml`.
+ */
 function stemsOf(path: string): string[] {
   const at = path.lastIndexOf("/") + 1;
   const [folder, name] = [

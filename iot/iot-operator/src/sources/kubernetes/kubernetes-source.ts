@@ -1,7 +1,9 @@
-// The Kubernetes source: Deployments of all namespaces. Each reading is a consistent list made after it was asked for, so that an
-// operator that was held up cannot act on what is no longer so; the watch only says that a reading may differ. A reading changes nothing:
-// that our finalizer stands on an object before it is first served, and goes when nothing of it can go any more, is planned, and carried
-// out here. Two operators at once are safe without a lease: every write to the bucket is a compare-and-set, every write here is idempotent.
+// The Kubernetes source: Deployments of all namespaces. Each reading is a consistent list made
+// after it was asked for, so that an operator that was held up cannot act on what is no longer so;
+// the watch only says that a reading may differ. A reading changes nothing: that our finalizer
+// stands on an object before it is first served, and goes when nothing of it can go any more, is
+// planned, and carried out here. Two operators at once are safe without a lease: every write to the
+// bucket is a compare-and-set, every write here is idempotent.
 
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import {
@@ -40,7 +42,10 @@ const CONCURRENCY = 16;
 const BACKOFF = { baseMs: 500, maxMs: 10_000 };
 
 export interface KubernetesSourceOptions {
-  /** Of the cluster unless told: `kubernetes:` and the uid of its kube-system namespace, which stays for the cluster's life. */
+  /**
+   * Of the cluster unless told: `kubernetes:` and the uid of its kube-system namespace, which stays
+   * for the cluster's life.
+   */
   readonly id?: string | undefined;
   readonly log: Log;
   /** Ends it. */
@@ -50,7 +55,10 @@ export interface KubernetesSourceOptions {
   readonly clock?: Clock;
 }
 
-/** Waits for the API server, which tells which cluster it is. @throws KubernetesError NotConfigured when no API server is configured. */
+/**
+ * Waits for the API server, which tells which cluster it is. @throws KubernetesError NotConfigured
+ * when no API server is configured.
+ */
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {
   const { log, signal, connection = connectKubernetes(loadKubernetesConfig(), "harmony-iot"), clock = systemClock } = options;
   signal.addEventListener("abort", () => connection.close(), { once: true });

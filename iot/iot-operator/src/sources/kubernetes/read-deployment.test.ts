@@ -1,4 +1,5 @@
-// An object that the API server let in is served or refused, whatever it holds, and a list of many is read past one of them.
+// An object that the API server let in is served or refused, whatever it holds, and a list of many
+// is read past one of them.
 
 import type { KubernetesObject } from "@harmony/kube-api";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// The border between a resource as the API server holds it and a Deployment that the operator serves. The CRD refuses most
-// mistakes at admission; what it could not refuse, or what an older CRD let in, is refused here with a sentence. Pure.
+// The border between a resource as the API server holds it and a Deployment that the operator
+// serves. The CRD refuses most mistakes at admission; what it could not refuse, or what an older
+// CRD let in, is refused here with a sentence. Pure.
 
 import { formatIssues } from "@harmony/core";
 import { isDnsLabel, parse } from "@harmony/schema";

@@ -1,5 +1,6 @@
-// The status that stands in a resource, from what the operator says of it and what stands there now. A condition's
-// lastTransitionTime moves only with its status, and nothing else in it is a time, so that an unchanged result gives an unchanged status. Pure.
+// The status that stands in a resource, from what the operator says of it and what stands there
+// now. A condition's lastTransitionTime moves only with its status, and nothing else in it is a
+// time, so that an unchanged result gives an unchanged status. Pure.
 
 import { canonicalJson, ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import { type Condition, DeploymentStatus } from "@iot/contracts";
