@@ -130,7 +130,7 @@ export class World {
       const before = this.bucket.record.followed;
       if (!this.bucket.putRecord(step.record, step.expectedRevision).ok) return { at: "start" };
       this.#followed(before, step.record.followed);
-      return { ...next, planned: this.oracle.licences };
+      return { ...next, planned: new Set([...planned, ...this.oracle.licences]) };
     }
     if (!isDeviceStep(step)) {
       if (this.origin.kind === "kubernetes") this.origin.cluster.carryOut(step);
