@@ -16,6 +16,7 @@ export {
   type ObjectName,
   readObject,
   resourceName,
+  resourcePath,
   type ResourceType,
   setFinalizer,
 } from "./resource.ts";

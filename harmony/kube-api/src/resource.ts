@@ -67,9 +67,11 @@ export async function readObject(
   type: ResourceType,
   object: ObjectName,
   signal: AbortSignal,
+  timeoutMs?: number,
 ): Promise<KubernetesObject> {
   const what = `read ${described(type, object)}`;
-  return asObject(await connection.request({ method: "GET", path: resourcePath(type, object), what, signal }), what);
+  const limit = timeoutMs === undefined ? {} : { timeoutMs };
+  return asObject(await connection.request({ method: "GET", path: resourcePath(type, object), what, signal, ...limit }), what);
 }
 
 /**

@@ -16,7 +16,7 @@ import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { CompleteSnapshot, Source } from "./sources/source.ts";
-import type { Vitals } from "./http/vitals.ts";
+import { sourceProblem, type Vitals } from "./http/vitals.ts";
 
 export interface OperatorOptions {
   readonly source: Source;
@@ -43,6 +43,8 @@ const REPORT_UNASKED_MS = 5_000;
 /** When what stands in the way may have gone without a hint. */
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
+/** How well the source is followed is looked at this often, and written down when it changed. */
+const STATE_EVERY_MS = 5_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
@@ -55,10 +57,18 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   return loop;
 }
 
+type Key = "reconcile" | "report" | "state";
+
+const DEEDS: Readonly<Record<Key, string>> = {
+  reconcile: "failed to bring the bucket in step",
+  report: "failed to report",
+  state: "failed to write down how the source is followed",
+};
+
 class Loop implements Operator {
   readonly #options: OperatorOptions;
   readonly #clock: Clock;
-  readonly #queue: KeyedQueue<"reconcile" | "report">;
+  readonly #queue: KeyedQueue<Key>;
   readonly #reporter: Reporter;
   readonly #keeper: RecordKeeper;
   readonly #ended = new AbortController();
@@ -82,13 +92,13 @@ class Loop implements Operator {
     this.#reporter = new Reporter({ sourceId: source.id, clock });
     this.#keeper = new RecordKeeper({ source, records: options.records, audit: options.audit, log });
     this.#queue = new KeyedQueue({
-      handle: (key, signal) => (key === "reconcile" ? this.#reconcile(signal) : this.#report(signal)),
+      handle: (key, signal) => this.#handle(key, signal),
       onError: (key, error, retryAfterMs) => {
         vitals.failures += 1;
-        const why = `failed to ${key === "reconcile" ? "bring the bucket in step" : "report"}: ${errorText(error)}`;
+        const why = `${DEEDS[key]}: ${errorText(error)}`;
         if (key === "reconcile") vitals.passProblem = why;
-        else vitals.reportProblem = why;
-        log.warn(key === "reconcile" ? "failed to bring the bucket in step" : "failed to report", { error, retryAfterMs });
+        else if (key === "report") vitals.reportProblem = why;
+        log.warn(DEEDS[key], { error, retryAfterMs });
       },
       maxMs: 15_000,
       clock,
@@ -98,6 +108,7 @@ class Loop implements Operator {
   async start(): Promise<void> {
     const { source, desired, status, records, vitals, log } = this.#options;
     const { signal } = this.#ended;
+    if (source.health !== undefined) vitals.sourceHealth = () => source.health?.() ?? null;
     vitals.bucketProblem = () => status.problem() ?? desired.problem() ?? records.problem();
     await status.watch(
       (entry) => this.#hear(entry),
@@ -114,6 +125,12 @@ class Loop implements Operator {
       if (!signal.aborted) log.error("the source is no longer watched", { error });
     });
     this.resync();
+    this.#queue.addAfter("state", STATE_EVERY_MS);
+  }
+
+  #handle(key: Key, signal: AbortSignal): Promise<number | null> {
+    if (key === "reconcile") return this.#reconcile(signal);
+    return key === "report" ? this.#report(signal) : this.#writeState(signal);
   }
 
   resync(): void {
@@ -144,20 +161,20 @@ class Loop implements Operator {
       // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
         const idle = this.#plan(this.#remembered, observed, own);
-        if (idle.steps.length === 0) return await this.#settle(this.#remembered, observed, own, idle);
+        if (idle.steps.length === 0) return this.#settle(this.#remembered, observed, own, idle);
       }
       const snapshot = await this.#readSource(signal, own.record.followed);
       if (snapshot === null) {
-        await this.#putState(own);
+        this.#queue.add("state");
         return AGAIN_MS;
       }
       const next = this.#plan(snapshot, observed, own);
       vitals.passes += 1;
-      if (next.steps.length === 0) return await this.#settle(snapshot, observed, own, next);
+      if (next.steps.length === 0) return this.#settle(snapshot, observed, own, next);
       const applied = await this.#apply(next, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
       if (!isStuck) continue;
-      await this.#settle(snapshot, observed, own, next);
+      this.#settle(snapshot, observed, own, next);
       return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
     return SOON_MS;
@@ -239,12 +256,7 @@ class Loop implements Operator {
   }
 
   /** Nothing is left that could be written. */
-  async #settle(
-    source: CompleteSnapshot,
-    observed: DesiredStateSnapshot,
-    own: ObservedRecord,
-    planned: DesiredStatePlan,
-  ): Promise<number | null> {
+  #settle(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord, planned: DesiredStatePlan): number | null {
     const { vitals, log } = this.#options;
     const { record, isUndecided } = planned.removals;
     const held = heldText(record);
@@ -262,14 +274,21 @@ class Loop implements Operator {
     if (isUndecided) this.#sourceChanged = true;
     this.#reporter.settle({ source, desired: observed, plan: planned });
     this.#wantReport();
-    await this.#putState(own);
+    this.#queue.add("state");
     return planned.recheckAfterMs;
+  }
+
+  /** Beside the loop, which may wait for a source that is silent. */
+  async #writeState(signal: AbortSignal): Promise<number> {
+    const own = await this.#keeper.observe(signal);
+    if (own.state !== null && otherCluster(this.#options.source, own.state) === null) await this.#putState(own);
+    return STATE_EVERY_MS;
   }
 
   /** Whether somebody else was faster. */
   async #putState(own: ObservedRecord): Promise<boolean> {
-    const { sourceVersion: version, sourceProblem: problem } = this.#options.vitals;
-    const result = await this.#keeper.putState(own, { version, problem });
+    const { vitals } = this.#options;
+    const result = await this.#keeper.putState(own, { version: vitals.sourceVersion, problem: sourceProblem(vitals) });
     return result?.ok === false;
   }
 

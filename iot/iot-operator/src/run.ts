@@ -65,7 +65,7 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
     },
   );
   stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close()])));
-  const opened = await openSource(config, log, signal);
+  const opened = await openSource(config, { log, signal, vitals });
   stack.defer(() => opened.close());
   poke = opened.poke;
   const { source } = opened;
@@ -144,19 +144,26 @@ interface OpenedSource {
   close(): Promise<void>;
 }
 
-async function openSource({ git, sourceId }: OperatorConfig, log: Log, signal: AbortSignal): Promise<OpenedSource> {
-  if (git === null) return openKubernetes(sourceId, log, signal);
+async function openSource(
+  { git, sourceId }: OperatorConfig,
+  around: { log: Log; signal: AbortSignal; vitals: Vitals },
+): Promise<OpenedSource> {
+  const { log } = around;
+  if (git === null) return openKubernetes(sourceId, around);
   const folder = await mkdtemp(join(tmpdir(), "iot-operator-git-"));
   const source = await createGitSource({ config: git, id: sourceId, folder, log });
   return { source, poke: () => source.poke(), close: () => source.close() };
 }
 
 /** Loaded only where it is used: half of the process's memory is the Kubernetes client's. */
-async function openKubernetes(id: string | undefined, log: Log, signal: AbortSignal): Promise<OpenedSource> {
+async function openKubernetes(
+  id: string | undefined,
+  { log, signal, vitals }: { log: Log; signal: AbortSignal; vitals: Vitals },
+): Promise<OpenedSource> {
   const { createKubernetesSource } = await import("./sources/kubernetes/kubernetes-source.ts");
   const { KubernetesError } = await import("@harmony/kube-api");
   try {
-    const source = await createKubernetesSource({ id, log, signal });
+    const source = await createKubernetesSource({ id, log, signal, onWaiting: (why) => (vitals.sourceProblem = why) });
     return { source, poke: () => undefined, close: () => Promise.resolve() };
   } catch (cause) {
     if (!(cause instanceof KubernetesError) || cause.code !== "NotConfigured") throw cause;

@@ -16,6 +16,7 @@ const cases: [string, Partial<Vitals>, boolean, string[]][] = [
   ["the source cannot be read", { sourceReadable: false, sourceProblem: "no such branch" }, false, ["no such branch"]],
   ["a commit is not followed", { sourceProblem: "a.yaml:3: wrong" }, true, ["a.yaml:3: wrong"]],
   ["a report failed", { reportProblem: "refused" }, true, ["refused"]],
+  ["the source is silent", { sourceHealth: () => "no answer" }, false, ["no answer"]],
   ["removals are held", { held: "confirm" }, true, ["confirm"]],
   ["entries are lost", { lost: "put them back" }, true, ["put them back"]],
   ["objects cannot be claimed", { claimProblem: "forbidden" }, true, ["forbidden"]],

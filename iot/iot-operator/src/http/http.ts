@@ -5,7 +5,7 @@
 // lines against a dependency of its own registry and collectors.
 
 import { createServer, type Server } from "node:http";
-import type { Vitals } from "./vitals.ts";
+import { sourceProblem, type Vitals } from "./vitals.ts";
 
 export interface HttpOptions {
   /** 0: chosen by the operating system. */
@@ -50,12 +50,19 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
  * and all that can be served is.
  */
 export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
-  const { nats, inStep, sourceReadable, sourceProblem, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
+  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
   const bucketProblem = nats === null ? vitals.bucketProblem() : null;
-  const own = [sourceProblem, ownerProblem, vitals.otherOwners, claimProblem, passProblem, reportProblem, held, lost];
+  const own = [sourceProblem(vitals), ownerProblem, vitals.otherOwners, claimProblem, passProblem, reportProblem, held, lost];
   const all = [nats === null ? null : `NATS: ${nats}`, bucketProblem, ...own];
   const problems = all.filter((problem) => problem !== null);
-  const ready = nats === null && bucketProblem === null && sourceReadable && ownerProblem === null && passProblem === null && inStep;
+  const ready =
+    nats === null &&
+    bucketProblem === null &&
+    sourceReadable &&
+    vitals.sourceHealth() === null &&
+    ownerProblem === null &&
+    passProblem === null &&
+    inStep;
   return { ready, version: vitals.sourceVersion, problems };
 }
 
@@ -75,7 +82,7 @@ function metrics(vitals: Vitals, nowMs: number): string {
       "iot_operator_source_readable",
       "gauge",
       "1 when the newest version of the source is followed.",
-      vitals.sourceProblem === null ? 1 : 0,
+      sourceProblem(vitals) === null ? 1 : 0,
     ],
     ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
     ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],

@@ -12,6 +12,8 @@ export interface Vitals {
   sourceReadable: boolean;
   /** Why the source cannot be read or its newest version is not followed; null: it is followed. */
   sourceProblem: string | null;
+  /** Why the source is not heard now, whatever it said when it was read last. */
+  sourceHealth: () => string | null;
   sourceVersion: string | null;
   lastSourceReadAtMs: number | null;
   /** Whether one pass has come to its end, so that the bucket says what the source says. */
@@ -45,6 +47,7 @@ export function newVitals(): Vitals {
     bucketProblem: () => null,
     sourceReadable: false,
     sourceProblem: null,
+    sourceHealth: () => null,
     sourceVersion: null,
     lastSourceReadAtMs: null,
     inStep: false,
@@ -65,4 +68,9 @@ export function newVitals(): Vitals {
     passes: 0,
     failures: 0,
   };
+}
+
+/** Why the source cannot be read, or its newest version is not followed; null: it is. */
+export function sourceProblem({ sourceProblem: problem, sourceHealth }: Vitals): string | null {
+  return problem ?? sourceHealth();
 }

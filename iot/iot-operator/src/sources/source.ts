@@ -142,6 +142,8 @@ export interface Source {
   readonly clusterUid: string | null;
   /** Under which earlier versions wrote entries of this same source: they are its own. */
   readonly formerIds?: readonly string[];
+  /** Why what it says may not be heard now; null: it answers. Absent: every reading asks it. */
+  health?(): string | null;
   /** `followed` is the version that was last followed, by whoever did; null: not known. */
   read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */

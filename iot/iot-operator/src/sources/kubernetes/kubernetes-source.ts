@@ -18,6 +18,7 @@ import {
   loadKubernetesConfig,
   type ObjectChange,
   readObject,
+  resourcePath,
   type ResourceType,
   setFinalizer,
 } from "@harmony/kube-api";
@@ -31,6 +32,7 @@ import type {
   SourceObject,
   SourceSnapshot,
 } from "../source.ts";
+import { watchApiHealth } from "./api-health.ts";
 import { eachOf } from "./each-of.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
@@ -52,6 +54,8 @@ export interface KubernetesSourceOptions {
   readonly signal: AbortSignal;
   /** As KUBECONFIG or the pod's service account say, unless told. */
   readonly connection?: KubernetesConnection;
+  /** Why it is not known yet which cluster this is; null: it is. */
+  readonly onWaiting?: (why: string | null) => void;
   readonly clock?: Clock;
 }
 
@@ -62,7 +66,7 @@ export interface KubernetesSourceOptions {
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {
   const { log, signal, connection = connectKubernetes(loadKubernetesConfig(), "harmony-iot"), clock = systemClock } = options;
   signal.addEventListener("abort", () => connection.close(), { once: true });
-  const clusterUid = await uidOfCluster(connection, { log, signal, clock });
+  const clusterUid = await uidOfCluster(connection, { log, signal, clock, onWaiting: options.onWaiting ?? (() => undefined) });
   const id = options.id ?? `kubernetes:${clusterUid}`;
   const listeners = new Set<() => void>();
   const hint = (): void => {
@@ -81,6 +85,15 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       if (state.kind === "complete") hint();
     },
   });
+  const health = watchApiHealth({
+    connection,
+    path: resourcePath(DEPLOYMENTS),
+    store,
+    clock,
+    signal,
+    explain: (error) => explained(error).message,
+    onNews: hint,
+  });
   let failedReadings = 0;
   /** As they were read last, by uid. */
   let listedObjects: ReadonlyMap<string, KubernetesObject> = new Map();
@@ -93,9 +106,13 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
 
   const read = async (reading: AbortSignal): Promise<SourceSnapshot> => {
     let listed: Awaited<ReturnType<typeof listObjects>>;
+    const recovery = health.recovery();
     try {
-      listed = await listObjects(connection, DEPLOYMENTS, { signal: reading });
+      listed = await listObjects(connection, DEPLOYMENTS, { signal: AbortSignal.any([reading, recovery]) });
     } catch (error) {
+      reading.throwIfAborted();
+      // What was asked of a server that was away is asked again.
+      if (recovery.aborted) return await read(reading);
       if (!(error instanceof KubernetesError)) throw error;
       readAgainLater();
       return { kind: "unreadable", ...explained(error) };
@@ -175,6 +192,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
   return {
     id,
     clusterUid,
+    health: () => health.problem(),
     read,
     carryOut: async (steps, acting) => {
       const failed = new Map<string, string>();
@@ -250,14 +268,22 @@ function explained(error: KubernetesError): { reason: string; message: string } 
   return { reason: error.code, message: `${error.message}${cause}` };
 }
 
-async function uidOfCluster(connection: KubernetesConnection, o: { log: Log; signal: AbortSignal; clock: Clock }): Promise<string> {
-  const { log, signal, clock } = o;
+/** A server that says nothing is named as soon as one that refuses. */
+const ASKED_FOR_MS = 4_000;
+
+async function uidOfCluster(
+  connection: KubernetesConnection,
+  o: { log: Log; signal: AbortSignal; clock: Clock; onWaiting: (why: string | null) => void },
+): Promise<string> {
+  const { log, signal, clock, onWaiting } = o;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { metadata } = await readObject(connection, NAMESPACES, { name: "kube-system" }, signal);
+      const { metadata } = await readObject(connection, NAMESPACES, { name: "kube-system" }, signal, ASKED_FOR_MS);
+      onWaiting(null);
       return metadata.uid;
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
+      onWaiting(explained(error).message);
       const retryAfterMs = Math.max(backoffMs(attempt, BACKOFF), error.retryAfterMs ?? 0);
       log.warn("failed to learn which cluster this is", { error, retryAfterMs });
       await clock.sleep(retryAfterMs, signal);
