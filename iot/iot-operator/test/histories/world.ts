@@ -28,7 +28,7 @@ interface Observed {
 type Doing =
   | { readonly at: "start" }
   | { readonly at: "observed"; readonly observed: Observed }
-  | { readonly at: "listed"; readonly observed: Observed; readonly listed: Listed }
+  | { readonly at: "listed"; readonly observed: Observed; readonly listed: Listed; readonly licences: ReadonlySet<string> }
   | Applying;
 
 interface Applying {
@@ -37,7 +37,7 @@ interface Applying {
   readonly steps: readonly Step[];
   /** Devices where somebody else had written. */
   readonly lost: Set<string>;
-  /** What might go when it was planned: it may be asked for again since. */
+  /** What might go when the source was read: it may be asked for again since. */
   readonly planned: ReadonlySet<string>;
 }
 
@@ -88,23 +88,24 @@ export class World {
       case "observed": {
         if (this.origin.kind === "kubernetes") {
           const listed = this.origin.cluster.list();
-          return listed === null ? null : { at: "listed", observed: doing.observed, listed };
+          return listed === null ? null : { at: "listed", observed: doing.observed, listed, licences: this.oracle.licences };
         }
         const snapshot = this.origin.repository.read(doing.observed.record.followed);
-        return snapshot.kind === "unreadable" ? null : this.#planned(doing.observed, snapshot);
+        return snapshot.kind === "unreadable" ? null : this.#planned(doing.observed, snapshot, this.oracle.licences);
       }
       case "listed": {
         if (this.origin.kind !== "kubernetes") return null;
-        return this.#planned(doing.observed, clusterSnapshot(doing.listed, this.origin.cluster.around(doing.listed.deleting)));
+        const around = this.origin.cluster.around(doing.listed.deleting);
+        return this.#planned(doing.observed, clusterSnapshot(doing.listed, around), doing.licences);
       }
       case "applying":
         return this.#applied(doing);
     }
   }
 
-  #planned(observed: Observed, source: CompleteSnapshot): Doing | null {
+  #planned(observed: Observed, source: CompleteSnapshot, planned: ReadonlySet<string>): Doing | null {
     const { steps } = this.planOf(observed, source);
-    return steps.length === 0 ? null : { at: "applying", observed, steps, lost: new Set(), planned: this.oracle.licences };
+    return steps.length === 0 ? null : { at: "applying", observed, steps, lost: new Set(), planned };
   }
 
   planOf(observed: Observed, source: CompleteSnapshot): DesiredStatePlan {
