@@ -6,7 +6,7 @@
 import { eventually, makeImage, type Registry, startRegistry } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { expectCuredBy } from "../world/cure.ts";
-import { FaultWorld, NATS_NAME } from "../world/fault-world.ts";
+import { type Container, FaultWorld, NATS_NAME } from "../world/fault-world.ts";
 
 const WEB = 8080;
 const PAIR = 8083;
@@ -121,14 +121,17 @@ describe("a device that boots", () => {
       [PAIR, "service=front"],
     ] as const)
       await eventually(async () => (await pageOnDevice(port)).includes(text), { what: `port ${port} answers`, timeoutMs: 30_000 });
-    const started = await Promise.all(names.map((name) => world.container(name)));
+    const all = (): Promise<Container[]> => Promise.all(names.map((name) => world.container(name)));
+    // A container with no port may still be starting.
+    await eventually(async () => (await all()).every(({ state }) => state === "running"), { what: "all run", timeoutMs: 30_000 });
+    const started = await all();
     await world.device.restoreNetwork();
     for (const name of names) {
       await eventually(async () => (await lookedUp(name, NATS_NAME)).includes(world.device.hostAddress), { what: `${name} finds a name` });
       await world.podman("exec", name, "sh", "-c", `echo | nc -w 2 ${world.device.hostAddress} ${world.nats.port}`);
     }
     expect(await lookedUp("pair_front", "back")).toMatch(/Address.*10\.89\./);
-    expect(await Promise.all(names.map((name) => world.container(name)))).toEqual(started);
+    expect(await all()).toEqual(started);
     await world.pushFiles({ "pair.yaml": null });
   });
 });
