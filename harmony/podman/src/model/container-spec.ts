@@ -64,8 +64,8 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
         : [{ Name: volumeName(deployment, mount.name), Dest: mount.path, Options: mount.readOnly ? ["ro"] : [] }],
     ),
     mounts: mounts(service, inputs, context),
-    // Rootless Podman drops the groups of its user (dialout, gpio, i2c …) without it, which give it
-    // the device.
+    // Rootless Podman drops the groups of its user (dialout, gpio, i2c …) unless this is set. The
+    // groups give the container the device.
     annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
     cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,
     cap_drop: service.capDrop.length === 0 ? undefined : service.capDrop,

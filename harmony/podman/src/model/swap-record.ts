@@ -48,9 +48,9 @@ export const SwapRecord = z.looseObject({
   /** The last version that proved itself, which is the one to go back to. */
   good: z.nullable(ScoreVersion),
   trial: z.nullable(Trial),
-  /** The crashes, by service. */
+  /** The verdict on a Score that is not tried again until it changes or a person asks. */
   verdict: z.nullable(Verdict),
-  /** By service. */
+  /** The crashes, by service. */
   crashes: z.record(z.string(), Crash),
   /** The names of the containers that a hold stopped. */
   held: z.array(z.string()),

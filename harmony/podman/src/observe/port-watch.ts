@@ -16,9 +16,9 @@ const CONFIRMED_AFTER_MS = 5_000;
 interface Life {
   readonly createdAtMs: number;
   readonly startedAtMs: number | null;
-  /** The time by the clock that never jumps; null: the last look found some of them served. */
+  /** The ports that were served in this life. */
   readonly served: ReadonlySet<string>;
-  /** By the clock that never jumps; null: the last look found some of them served. */
+  /** The time by the clock that never jumps; null: the last look found some of them served. */
   readonly missedSinceMs: number | null;
 }
 
