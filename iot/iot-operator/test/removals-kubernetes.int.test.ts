@@ -1,5 +1,5 @@
-// Removals from a real Kubernetes API to a real bucket, with the operator as a process: what goes at once, what is held until a person
-// says, and what was never deleted and so stays.
+// Removals from a real Kubernetes API to a real bucket, with the operator as a process: what goes
+// at once, what is held until a person says, and what was never deleted and so stays.
 
 import { fileURLToPath } from "node:url";
 import { askOperators, openSourceRecords, type SourceRecord } from "@iot/messaging";
@@ -7,7 +7,7 @@ import { createLog } from "@harmony/runtime";
 import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { CRD, installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
-import { type Bucket, openBucket, scoreHolds } from "./running-operator.ts";
+import { type Bucket, openBucket, expectScore } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
@@ -127,7 +127,7 @@ test("one that is deleted by its name is gone within 1.5 s, and so is the object
   await applyAll(many, ofItsOwn);
   const startedMs = performance.now();
   await kubectl("delete", "iotdep", "d7", "--wait=false");
-  await scoreHolds(bucket, "pi-d7.d7", null);
+  await expectScore(bucket, "pi-d7.d7", null);
   expect(performance.now() - startedMs).toBeLessThan(1_500);
   expect((await bucket.manifest("pi-d7"))?.removed?.["d7"]?.why).toBe("default/d7 was deleted");
   await kubectl("wait", "--for=delete", "iotdep/d7", "--timeout=10s");
@@ -162,7 +162,7 @@ test("what is held goes by an annotation with its token, or is kept by one: the 
   const message = await kubernetes.told("d1", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
   const own = /confirm-removal=(\w+)/.exec(message)?.[1] ?? "";
   await kubectl("annotate", "iotdep", "d1", `iot.nationtech.io/confirm-removal=${own}`);
-  await scoreHolds(bucket, "pi-d1.d1", null);
+  await expectScore(bucket, "pi-d1.d1", null);
   await kubectl("annotate", "iotdep", "d2", "iot.nationtech.io/keep-on-devices=true");
   await kubectl("wait", "--for=delete", "iotdep/d1", "iotdep/d2", "--timeout=20s");
   await named("held", 10);

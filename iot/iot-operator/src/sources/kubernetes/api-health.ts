@@ -1,5 +1,6 @@
-// Whether the API server answers, asked every few seconds for one object. A watch may be silent because nothing happens, or because
-// nobody is there, and a list waits half a minute: a person is to know within 15 s, and to be left in peace within 15 s of the cure.
+// Whether the API server answers, asked every few seconds for one object. A watch may be silent
+// because nothing happens, or because nobody is there, and a list waits half a minute: a person is
+// to know within 15 s, and to be left in peace within 15 s of the cure.
 
 import type { Clock } from "@harmony/runtime";
 import { isNewer, type KubernetesConnection, KubernetesError, KubernetesObject, type ResourceStore } from "@harmony/kube-api";
