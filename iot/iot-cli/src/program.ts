@@ -42,7 +42,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .showHelpAfterError("(iot --help shows how)")
     .addHelpText(
       "after",
-      "\nstatus and explain read NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD, NATS_CA.\nThe reader needs no cluster.",
+      "\nstatus, explain, audit and what is said of removals go to NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD, NATS_CA.\nThe reader needs no cluster.",
     );
   const fleet = (options: NatsOptions): Promise<FleetView> => readFleet(natsAccess(options, around.env), around.signal);
   const natsOption = ["--nats <url>", "the NATS server, or several with commas (default: NATS_URL, else nats://127.0.0.1:4222)"] as const;
@@ -185,7 +185,7 @@ function addRemovalCommands(iot: Command, around: Surroundings, natsOption: Nats
     .command("audit")
     .description("what operators removed, held and lost, and what people said, the newest last")
     .option("--last <count>", "how many", "50")
-    .option("--source <id>", "of this source alone")
+    .option("--source <id>", "of these, this source's alone")
     .option("--json", "the same as JSON")
     .option(...natsOption)
     .action(async (options: NatsOptions & { readonly last: string; readonly source?: string; readonly json?: boolean }) => {

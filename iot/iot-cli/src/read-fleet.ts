@@ -23,6 +23,8 @@ export interface SourceRow {
   readonly lost: string | null;
   /** RFC 3339, by the server's clock, to a minute. */
   readonly lastSeen: string;
+  /** How long its operator has said nothing, when that is longer than usual; null: it is heard. */
+  readonly silentSeconds: number | null;
 }
 
 export interface FleetView extends Fleet {
@@ -31,6 +33,8 @@ export interface FleetView extends Fleet {
 
 /** Longer than ten names and the command behind them. */
 const SENTENCE_CHARACTERS = 4_096;
+/** An operator writes at least once a minute. */
+const SILENT_AFTER_MS = 180_000;
 const StreamInfo = z.looseObject({ error: z.optional(z.looseObject({ code: z.number(), description: z.string() })) });
 
 /** @throws UserError, with the sentence for the person. */
@@ -54,12 +58,13 @@ async function readSources(messaging: Messaging, signal: AbortSignal): Promise<S
   if (problem !== null) throw new UserError(problem.message);
   const records = await openSourceRecords(messaging, { log: SILENT });
   const all = await records.observe(signal);
+  const nowMs = records.nowMs();
   await records.close();
-  const states = [...all.values()].flatMap(({ state: { document } }) => (document === null ? [] : [toRow(document)]));
+  const states = [...all.values()].flatMap(({ state: { document } }) => (document === null ? [] : [toRow(document, nowMs)]));
   return states.toSorted((a, b) => (a.source < b.source ? -1 : 1));
 }
 
-function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState): SourceRow {
+function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState, nowMs: number): SourceRow {
   const sentence = (text: string | null): string | null => (text === null ? null : plainText(text, SENTENCE_CHARACTERS));
   return {
     source: plainText(id, 256),
@@ -68,6 +73,7 @@ function toRow({ id, version, problem, held = null, lost = null, lastSeen }: Sou
     held: sentence(held),
     lost: sentence(lost),
     lastSeen: plainText(lastSeen, 64),
+    silentSeconds: nowMs - Date.parse(lastSeen) > SILENT_AFTER_MS ? Math.floor((nowMs - Date.parse(lastSeen)) / 1_000) : null,
   };
 }
 

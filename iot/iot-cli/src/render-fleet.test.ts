@@ -1,5 +1,6 @@
 import type { DeploymentRow, DeviceRow } from "@iot/fleet";
 import { describe, expect, test } from "vitest";
+import type { SourceRow } from "./read-fleet.ts";
 import { renderExplanation, renderStatus } from "./render-fleet.ts";
 
 function device(id: string, more: Partial<DeviceRow> = {}): DeviceRow {
@@ -82,6 +83,28 @@ pi-2: the disk is full
     expect(renderStatus({ sources: [], devices: [], deployments: [] }, 80)).toBe("Nothing is deployed, and no device has reported.\n");
     expect(renderStatus({ sources: [], devices: [device("pi-1")], deployments: [] }, 80)).toBe("0 of 0 run as desired, 1 device.\n");
   });
+});
+
+const source: SourceRow = {
+  source: "git:demo",
+  version: "2d19205aaaaaaaaa",
+  problem: null,
+  held: null,
+  lost: null,
+  lastSeen: "2026-06-01T11:59:00.000Z",
+  silentSeconds: null,
+};
+
+test.each<[string, Partial<SourceRow>, string]>([
+  ["is followed", {}, "git:demo: follows 2d19205aaa\n"],
+  ["is new", { version: null }, "git:demo: nothing is followed yet\n"],
+  ["cannot be followed", { problem: "a.yaml:2: broken" }, "git:demo: a.yaml:2: broken; still at 2d19205aaa\n"],
+  ["says itself where it stays", { problem: "2d19205 stays in force" }, "git:demo: 2d19205 stays in force\n"],
+  ["holds and lost", { held: "held: 2", lost: "lost: 1" }, "git:demo: follows 2d19205aaa\n  held: 2\n  lost: 1\n"],
+  ["is silent", { silentSeconds: 600 }, "git:demo: follows 2d19205aaa; its operator has not been heard for 10 min\n"],
+])("a source that %s stands before all else", (_what, more, says) => {
+  const text = renderStatus({ sources: [{ ...source, ...more }], devices: [], deployments: [] }, 120);
+  expect(text).toBe(`${says}\nNothing is deployed, and no device has reported.\n`);
 });
 
 test("explains in the device's words, with the facts", () => {

@@ -36,11 +36,14 @@ export function renderStatus(fleet: FleetView, width: number): string {
 }
 
 /** What it follows, or why not; then what waits for a person, and what is lost. */
-function renderSource({ source, version, problem, held, lost }: SourceRow, width: number): string[] {
+function renderSource({ source, version, problem, held, lost, silentSeconds }: SourceRow, width: number): string[] {
   const at = version === null ? "nothing is followed yet" : `follows ${version.slice(0, 10)}`;
-  const follows = problem === null ? at : `${problem}; ${version === null ? at : `still at ${version.slice(0, 10)}`}`;
+  const still = version === null ? at : `still at ${version.slice(0, 10)}`;
+  const isSaid = version !== null && problem?.includes(version.slice(0, 7)) === true;
+  const follows = problem === null ? at : isSaid ? problem : `${problem}; ${still}`;
+  const silent = silentSeconds === null ? "" : `; its operator has not been heard for ${shownAge(silentSeconds)}`;
   const waits = [held, lost].flatMap((text) => (text === null ? [] : wrap(text, width, "  ")));
-  return [...wrap(`${source}: ${follows}`, width, ""), ...waits];
+  return [...wrap(`${source}: ${follows}${silent}`, width, ""), ...waits];
 }
 
 function summary({ devices, deployments }: Fleet): string {

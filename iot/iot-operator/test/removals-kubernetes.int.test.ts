@@ -6,12 +6,15 @@ import { askOperators, openSourceRecords, type SourceRecord } from "@iot/messagi
 import { createLog } from "@harmony/runtime";
 import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import * as z from "zod/mini";
 import { CRD, installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { type Bucket, openBucket, expectScore } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const FINALIZERS_OFF = ["--type=merge", "-p", '{"metadata":{"finalizers":null}}'];
+
+const Readyz = z.looseObject({ ready: z.boolean(), problems: z.array(z.string()) });
 
 interface RunningProcess {
   readonly process: ServerProcess;
@@ -64,7 +67,7 @@ async function startOperator(): Promise<RunningProcess> {
     ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
   });
   onTestFinished(() => process.kill());
-  const readyz: RunningProcess["readyz"] = async () => JSON.parse(await (await fetch(`http://127.0.0.1:${port}/readyz`)).text());
+  const readyz: RunningProcess["readyz"] = async () => Readyz.parse(await (await fetch(`http://127.0.0.1:${port}/readyz`)).json());
   return { process, readyz };
 }
 

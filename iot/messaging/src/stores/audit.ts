@@ -56,10 +56,7 @@ export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonl
   };
 }
 
-/**
- * The last `count`, the oldest first. @throws MessagingError; `NoStore` when nothing was ever
- * written.
- */
+/** The last `count`, the oldest first; none when nothing was ever written. @throws MessagingError */
 export async function readAudit(messaging: Messaging, count: number): Promise<AuditEvent[]> {
   const jsm = await openJetStream(messaging);
   try {
@@ -73,6 +70,7 @@ export async function readAudit(messaging: Messaging, count: number): Promise<Au
     }
     return events;
   } catch (error) {
+    if (isApiError(error, JetStreamApiCodes.StreamNotFound)) return [];
     throw asBucketError(error, `failed to read the stream "${AUDIT.stream}"`);
   }
 }

@@ -37,11 +37,16 @@ export function lostText({ lost }: RemovalRecord): string | null {
 
 /** On the object that was deleted or changed: what of it is held, and what a person may do. */
 export function heldObjectText(of: readonly HeldEntry[], held: readonly HeldEntry[]): string {
-  const isCollective = of.some(({ how }) => how === "collective");
+  const isOf = (kind: HeldEntry["how"]): boolean => of.some(({ how }) => how === kind);
   const all = of.length === held.length ? "" : `, and iot confirm ${tokenOf(held)} all ${held.length} that are held`;
-  const keep = isCollective
-    ? "the annotation iot.nationtech.io/keep-on-devices=true keeps it there"
-    : `iot keep ${of[0]?.name ?? ""}, or the annotation iot.nationtech.io/keep-on-devices=true, keeps it there`;
+  const byName = `iot keep ${of[0]?.name ?? ""}`;
+  const annotation = "the annotation iot.nationtech.io/keep-on-devices=true";
+  // The annotation counts on an object that is being deleted, and "iot keep" is one name's.
+  const keep = isOf("collective")
+    ? `${annotation} keeps it there`
+    : isOf("edit")
+      ? `${byName} keeps it there`
+      : `${byName}, or ${annotation}, keeps it there`;
   return (
     `its removal from ${counted(of.length, "device")} is held, because much would go at once: ` +
     `iot confirm ${tokenOf(of)}, or the annotation iot.nationtech.io/confirm-removal=${tokenOf(of)}, removes it${all}; ${keep}`
