@@ -10,7 +10,7 @@ import { keep, type Kept } from "./kept.ts";
 import { type Slot, slotsOf } from "./slot.ts";
 import type { SwapContext } from "./swap.ts";
 import { openTrial, wayBack } from "./trial.ts";
-import { volumesOfOthers } from "./volume-owners.ts";
+import { volumesOfOthers } from "./volume-obstacle.ts";
 import { isUp } from "../model/container-state.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { SwapRecord } from "../model/swap-record.ts";

@@ -4,15 +4,13 @@
 // containers are removed before it starts; what they do not mount belongs to whom the journal says.
 // Where that says nothing, as of a volume that an earlier agent left, the name alone counts. Pure.
 
-import type { Blocked } from "@harmony/core";
 import { canonicalJson, lookUp } from "@harmony/schema";
 import type { Seen, Wanted } from "./situation.ts";
 import type { Stage } from "./stage.ts";
 import { journal } from "./trial.ts";
 import { volumeNames } from "../model/container-spec.ts";
-import type { Container, Snapshot } from "../model/snapshot.ts";
+import type { Container } from "../model/snapshot.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
-import type { Service } from "../score/service.ts";
 
 export const recordVolumes: Stage<Wanted> = {
   name: "record-volumes",
@@ -41,22 +39,6 @@ export function volumeOwners({ owner, own, snapshot: { record, volumes } }: Seen
       return whose === undefined ? [] : [[volume, whose]];
     }),
   );
-}
-
-/** Volumes that a service names and that another owner's deployment of this name left. */
-export function volumesOfOthers(
-  service: Service,
-  { deployment, owner }: Pick<Seen, "deployment" | "owner">,
-  { record, volumes, application: { program } }: Snapshot,
-): Blocked[] {
-  return volumeNames(deployment, service).flatMap((volume): Blocked[] => {
-    const whose = lookUp(record.volumes ?? {}, volume);
-    if (owner === null || whose === undefined || whose === owner || !volumes.includes(volume)) return [];
-    const message =
-      `volume "${volume}" of service "${service.name}" has the data of another deployment "${deployment}", of ${whose}, and this one is of ${owner}: ` +
-      `give the volume or the deployment another name, or remove that data with \`${program} podman volume rm ${volume}\``;
-    return [{ subject: service.name, reason: "VolumeOfAnother", message }];
-  });
 }
 
 function mountedBy(own: readonly Container[]): string[] {
