@@ -7,13 +7,13 @@ import { Command } from "commander";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
-import { type DeploymentRow, type Fleet } from "@iot/fleet";
+import { type DeploymentRow } from "@iot/fleet";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 import { provision, type ProvisionOptions } from "./provision.ts";
 import { ask, audit, renderAudit } from "./ask-operators.ts";
 import type { NatsAccess } from "./nats.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
-import { renderExplanation, renderStatus } from "./render-fleet.ts";
+import { renderExplanation, renderStatus, saidOfAbsent } from "./render-fleet.ts";
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -70,6 +70,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
         renderExplanation(
           row,
           read.devices.find((each) => each.device === row.device),
+          read.sources,
           around.width,
         ),
       );
@@ -202,14 +203,14 @@ function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess
   return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"], caFile: env["NATS_CA"] === "" ? undefined : env["NATS_CA"] };
 }
 
-function chooseRows(fleet: Fleet, deployment: string, device: string | undefined): readonly DeploymentRow[] {
+function chooseRows(fleet: FleetView, deployment: string, device: string | undefined): readonly DeploymentRow[] {
   const ofDeployment = fleet.deployments.filter((row) => row.deployment === deployment);
   if (ofDeployment.length === 0) {
     throw new UserError(
       `no device has a deployment "${deployment}": ${known(
         "deployments",
         fleet.deployments.map((row) => row.deployment),
-      )}`,
+      )}${saidOfAbsent(deployment, fleet.sources)}`,
     );
   }
   const rows = ofDeployment.filter((row) => device === undefined || row.device === device);
