@@ -30,7 +30,7 @@ async function world() {
     await repository.push();
     return commit;
   };
-  const operator = async (): Promise<void> => {
+  const operator = async (id = "git:demo"): Promise<() => Promise<void>> => {
     const port = await freePort();
     const started = await startServerProcess({
       name: "iot-operator",
@@ -39,12 +39,13 @@ async function world() {
         IOT_HTTP_PORT: String(port),
         NATS_URL: nats.url,
         IOT_GIT_URL: repository.url,
-        IOT_SOURCE_ID: "git:demo",
+        IOT_SOURCE_ID: id,
         IOT_GIT_POLL_SECONDS: "1",
       },
       ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
     });
     onTestFinished(() => started.kill());
+    return () => started.stop();
   };
   const status = async (): Promise<string> => (await iot("status")).stdout.replaceAll(/\s+/g, " ");
   const untilStatus = (has: RegExp): Promise<string> =>
@@ -100,6 +101,32 @@ test("a commit that is not followed stands at the head of iot status, with its f
   expect(await untilStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(good.slice(0, 7));
   const mended = await push({ "a.yaml": workload("hello", 1) });
   await untilStatus(new RegExp(`^git:demo: follows ${mended.slice(0, 10)} `));
+});
+
+test("a source takes over what another owns only when a person says so, and one whose operator runs is not forgotten", async () => {
+  const { iot, push, operator, untilStatus } = await world();
+  await push({ "a.yaml": workload("hello", 1) });
+  const end = await operator("git:old");
+  await untilStatus(/^git:old: follows .*hello pi-0/);
+  await end();
+  await operator("git:new");
+  await untilStatus(/git:new: follows /);
+  expect(await iot("adopt", "git:other")).toMatchObject({ exitCode: 1, stderr: "iot: git:new asks for nothing that git:other owns\n" });
+  expect((await iot("explain", "hello")).stdout).toMatch(/git:old/);
+  expect(await iot("adopt", "git:old")).toMatchObject({
+    exitCode: 0,
+    stdout: "git:new takes over from git:old what both have by namespace and name\n",
+  });
+  await eventually(async () => /git:new/.test((await iot("explain", "hello")).stdout), { what: "hello is of git:new", timeoutMs: 30_000 });
+
+  expect(await iot("forget", "git:nobody")).toMatchObject({ exitCode: 1, stderr: "iot: there is no source git:nobody\n" });
+  expect(await iot("forget", "git:new")).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/end it first/) as unknown });
+  expect(await iot("forget", "git:old")).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/its operator runs/) as unknown });
+  expect(await iot("confirm", "x".repeat(5_000))).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^iot: what is asked has \d+ bytes, and operators read 4096: shorten it/) as unknown,
+  });
+  expect((await iot("audit")).stdout).toMatch(/ {2}adopt {2}[^\n]* takes over from git:old/);
 });
 
 test("without an operator a question is one sentence", async () => {

@@ -25,6 +25,7 @@ import { type Seen, type Situation, situationOf, type Wanted } from "./situation
 import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
+import { recordVolumes } from "./volume-owners.ts";
 import { unenforced } from "../model/inputs.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -34,7 +35,7 @@ import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.t
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 
 /** The first stage with steps acts alone, before all else. */
-const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial];
+const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial, recordVolumes];
 /**
  * The first stage with steps acts alone, unless it holds up a version on trial and the old one can
  * serve meanwhile.
@@ -60,7 +61,7 @@ const SOON_MS = 1_000;
 
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
-  const seen = { deployment: desired.name, own, snapshot };
+  const seen = { deployment: desired.name, owner: desired.owner ?? null, own, snapshot };
   if (desired.data === null) return planAlone(removeDeployment, seen, null);
   const target = targetOf(desired, desired.data, snapshot.record, snapshot.nowMs);
   if (desired.hold !== null) return planAlone(holdDeployment, seen, target);

@@ -10,6 +10,7 @@ import { keep, type Kept } from "./kept.ts";
 import { type Slot, slotsOf } from "./slot.ts";
 import type { SwapContext } from "./swap.ts";
 import { openTrial, wayBack } from "./trial.ts";
+import { volumesOfOthers } from "./volume-obstacle.ts";
 import { isUp } from "../model/container-state.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
@@ -18,6 +19,8 @@ import { goodOf, type Target } from "../model/target.ts";
 /** The facts about a deployment that every stage knows. */
 export interface Seen {
   readonly deployment: string;
+  /** Whose it is; null: it is not known. */
+  readonly owner: string | null;
   /** The deployment's containers. */
   readonly own: readonly Container[];
   readonly snapshot: Snapshot;
@@ -51,7 +54,7 @@ export interface Situation extends Wanted {
 }
 
 export function situationOf(wanted: Wanted): Situation {
-  const { deployment, target, own, snapshot } = wanted;
+  const { deployment, owner, target, own, snapshot } = wanted;
   const { record } = snapshot;
   const from = wayBack(target, own, record);
   const slots = slotsOf({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
@@ -64,7 +67,7 @@ export function situationOf(wanted: Wanted): Situation {
   const changing = slots.filter(({ service }) => !kept.some((one) => one.service === service));
   const strays = straysOf(slots, own);
   const starting = kept.filter(({ need }) => need === "start");
-  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, deployment, snapshot));
+  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, { deployment, owner }, snapshot));
   const blocked = [
     ...obstacles,
     ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot)),
@@ -109,9 +112,11 @@ function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[
 }
 
 /** The causes that keep a service from being started or replaced now, and may pass. */
-function obstaclesOf(slot: Slot, deployment: string, snapshot: Snapshot): Blocked[] {
+function obstaclesOf(slot: Slot, of: Pick<Seen, "deployment" | "owner">, snapshot: Snapshot): Blocked[] {
   const { service } = slot;
+  const { deployment } = of;
   const ofHost = [
+    ...(slot.wanted === "neither" ? volumesOfOthers(service, of, snapshot) : []),
     ...secretStoreObstacle(slot, snapshot),
     ...(slot.wanted === "neither" ? obstaclesToMaking(slot, snapshot) : []),
     ...obstaclesToStarting(slot, snapshot),

@@ -189,6 +189,8 @@ export class DesiredState {
     this.#records = rest;
     this.#removed = remember(this.#removed, { name, entry: record.entry, at: new Date().toISOString() });
     await this.#save();
+    // The name has passed to another, which waited for this.
+    if (this.#read !== null && Object.hasOwn(this.#read.deployments, name)) this.#manifest.add("manifest");
   }
 
   handlings(): Handling[] {
