@@ -37,6 +37,8 @@ export interface GitSourceOptions {
 const LOOKED_AT_FILES = 500;
 const LOOKED_AT_BYTES = 256 * 1024;
 const RENEW_AFTER_COMMITS = 1_000;
+/** A file may have been too slow because the machine was: it is looked at again after this time. */
+const UNFINISHED_AGAIN_MS = 600_000;
 
 /** The followed commit and the tip, and how the one came from the other. */
 interface Change {
@@ -56,7 +58,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   const repository = await openGitRepository(folder, config);
   const reader = new CommitReader({ config, id, repository });
   const told = new Map<string, string>();
-  let last: { tip: string; followed: string | null; snapshot: SourceSnapshot } | null = null;
+  let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;
   /** The followed commit and the tip. */
   let readings = new Map<string, CommitReading>();
   let poked: (() => void) | null = null;
@@ -67,9 +69,12 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const followed = given !== null && /^[0-9a-f]{40,64}$/.test(given) ? given : null;
     try {
       const tip = await repository.fetch(signal);
-      if (last?.tip !== tip || last.followed !== followed) {
+      if (last?.tip !== tip || last.followed !== followed || clock.monotonicMs() >= last.untilMs) {
         if (last?.tip !== tip) sawCommit(tip);
-        last = { tip, followed, snapshot: await readNew({ tip, followed }, signal) };
+        const snapshot = await readNew({ tip, followed }, signal);
+        const isUnfinished = [...readings.values()].some((reading) => reading.isUnfinished);
+        if (isUnfinished) readings = new Map();
+        last = { tip, followed, snapshot, untilMs: isUnfinished ? clock.monotonicMs() + UNFINISHED_AGAIN_MS : Infinity };
       }
       return last.snapshot;
     } catch (error) {
@@ -198,7 +203,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       for (const uid of told.keys()) if (!known.has(uid)) told.delete(uid);
     },
     poke: () => poked?.(),
-    close: () => repository.remove(),
+    close: async () => void (await Promise.all([reader.close(), repository.remove()])),
   };
 }
 

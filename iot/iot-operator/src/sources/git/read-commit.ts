@@ -2,7 +2,7 @@
 // judges nothing: what it means that something is missing is what-went-missing.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName } from "@iot/workload-files";
+import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
 import { ParsedFiles } from "./parsed-files.ts";
@@ -36,6 +36,8 @@ export interface CommitReading {
   readonly files: ReadonlyMap<string, FileReading>;
   /** Why nothing of it can be followed. */
   readonly problems: readonly FileProblem[];
+  /** A file was not read to its end, for lack of time or memory; another time it might be. */
+  readonly isUnfinished?: boolean;
 }
 
 const FILES_LIMIT = 10_000;
@@ -46,8 +48,8 @@ const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpt
 /** Reads commits, and remembers of the last ones what the next has too. */
 export class CommitReader {
   readonly #options: { readonly config: GitConfig; readonly id: string; readonly repository: GitRepository };
-  readonly #blobs = new Map<string, Buffer>();
-  readonly #parsed = new ParsedFiles();
+  readonly #yaml = new YamlReader();
+  readonly #parsed = new ParsedFiles(this.#yaml);
 
   constructor(options: { config: GitConfig; id: string; repository: GitRepository }) {
     this.#options = options;
@@ -70,9 +72,7 @@ export class CommitReader {
     if (tooMuch.length > 0) return { commit, generation, entries, files: new Map(), problems: tooMuch };
     const unfit = [...chosen, ...visible.filter(({ path }) => isNearlyWorkloadFileName(path))].flatMap(unfitness);
     const fit = chosen.filter((file) => unfitness(file).length === 0);
-    await this.#loadBlobs(fit, signal);
-    const contents = fit.map(({ path, oid }) => ({ path, oid, content: this.#blobs.get(oid) ?? Buffer.alloc(0) }));
-    const { files, doubled } = this.#parsed.read(contents);
+    const { files, doubled } = await this.#parsed.read(fit, (oids) => repository.readBlobs(oids, signal), signal);
     const readings = [...files].map(([path, { deployments, issues, others }]): [string, FileReading] => [
       path,
       {
@@ -83,7 +83,8 @@ export class CommitReader {
       },
     ]);
     const unread = unfit.map((problem): [string, FileReading] => [problem.file, { ...NOTHING, problems: [problem] }]);
-    return { commit, generation, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf) };
+    const isUnfinished = [...files.values()].some((file) => file.isUnfinished === true);
+    return { commit, generation, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf), isUnfinished };
   }
 
   #serve(
@@ -107,15 +108,8 @@ export class CommitReader {
     };
   }
 
-  /** Blobs are known by their content: a push that touches one file reads one. */
-  async #loadBlobs(files: readonly TreeFile[], signal: AbortSignal): Promise<void> {
-    const wanted = new Set(files.map(({ oid }) => oid));
-    for (const oid of this.#blobs.keys()) if (!wanted.has(oid)) this.#blobs.delete(oid);
-    const fresh = await this.#options.repository.readBlobs(
-      [...wanted].filter((oid) => !this.#blobs.has(oid)),
-      signal,
-    );
-    for (const [oid, content] of fresh) this.#blobs.set(oid, content);
+  async close(): Promise<void> {
+    await this.#yaml.close();
   }
 }
 
