@@ -24,7 +24,7 @@ async function readYaml(file: string): Promise<YamlValue> {
     throw new UserError(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
   });
   await using reader = new YamlReader();
-  return reader.readValue({ path: file, content });
+  return await reader.readValue({ path: file, content });
 }
 
 function readText(path: string): string | null {

@@ -42,6 +42,9 @@ export interface CommitReading {
 
 const FILES_LIMIT = 10_000;
 const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Of the whole path, in characters, and how many folders lead to it. */
+const PATH_LIMIT = 1_024;
+const FOLDERS_LIMIT = 64;
 const NO_AGE = "1970-01-01T00:00:00Z";
 const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpty: false };
 
@@ -62,8 +65,10 @@ export class CommitReader {
   async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
     const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
-    const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
-    if (entries === null) return null;
+    const [listed, generation] = await Promise.all([repository.list(commit, signal), count()]);
+    if (listed === null) return null;
+    // A path that is too long and is no workload file's concerns nobody.
+    const entries = listed.filter(({ path }) => isWorkloadFileName(path) || !isLongPath(path));
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
     // into one.
     const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
@@ -125,6 +130,9 @@ function tooMuchOf(chosen: readonly TreeFile[], folder: string): FileProblem[] {
 
 function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
   const say = (message: string): FileProblem[] => [{ file, message, whole: true }];
+  if (isLongPath(file)) {
+    return say(`is not read, its path has more than ${PATH_LIMIT} characters or ${FOLDERS_LIMIT} folders: move it nearer to the root`);
+  }
   if (kind === "link") return say("is a symbolic link, which is not followed: put the file itself here");
   if (kind === "submodule") return say("is a submodule, which is not read: put the file itself here");
   if (!isWorkloadFileName(file)) {
@@ -132,6 +140,10 @@ function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
   }
   if (sizeBytes > FILE_LIMIT_BYTES) return say(`has ${sizeBytes} bytes, more than ${FILE_LIMIT_BYTES}: split it`);
   return [];
+}
+
+function isLongPath(path: string): boolean {
+  return path.length > PATH_LIMIT || path.split("/", FOLDERS_LIMIT + 2).length > FOLDERS_LIMIT + 1;
 }
 
 function properName(path: string): string {
