@@ -6,11 +6,16 @@ import { UserError } from "@harmony/runtime";
 import type { YamlValue } from "@iot/workload-files";
 import { type ComposeMap, isMap, type Tell } from "./notes.ts";
 
+/** Each refused field of theirs has the whole judged again. */
+const SERVICES_LIMIT = 200;
+
 /** @throws UserError for what is no Compose file. */
 export function readComposeFile(read: YamlValue, file: string, tell: Tell): ComposeMap {
   if (!read.ok) throw new UserError(read.problem);
   const { value } = read;
   if (!isMap(value) || !isMap(value["services"])) throw new UserError(`${file} is no Compose file: it has no map "services"`);
+  const services = Object.keys(value["services"]).length;
+  if (services > SERVICES_LIMIT) throw new UserError(`${file} has ${services} services, more than ${SERVICES_LIMIT}: split it`);
   const interpolated = interpolate(value, "", tell);
   return isMap(interpolated) ? interpolated : {};
 }

@@ -10,6 +10,7 @@ import { type YamlValue, YamlReader } from "@iot/workload-files";
 import { type Converted, convertComposeValue } from "./convert-compose.ts";
 
 const BESIDE_LIMIT_BYTES = 64 * 1024;
+const COMPOSE_LIMIT_BYTES = 256 * 1024;
 
 /** @throws UserError for what cannot be read or is no Compose file. */
 export async function convertComposeFile(file: string, device: string): Promise<Converted> {
@@ -23,6 +24,10 @@ async function readYaml(file: string): Promise<YamlValue> {
   const content = await readFile(file).catch((cause: unknown) => {
     throw new UserError(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
   });
+  if (content.byteLength > COMPOSE_LIMIT_BYTES) {
+    const kib = Math.ceil(content.byteLength / 1024);
+    throw new UserError(`${file} has ${kib} KiB: at most ${COMPOSE_LIMIT_BYTES / 1024} KiB are converted, split it`);
+  }
   await using reader = new YamlReader();
   return await reader.readValue({ path: file, content });
 }

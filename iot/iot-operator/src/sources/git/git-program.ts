@@ -221,5 +221,5 @@ function refusal(command: string, errors: string): GitError {
 
 /** A server may send git elsewhere, and git repeats what it was told. */
 function withoutCredentials(text: string): string {
-  return text.replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/@]*@/gi, "$1").replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
+  return text.replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/]*@/gi, "$1").replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
 }
