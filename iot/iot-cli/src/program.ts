@@ -8,6 +8,7 @@ import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
 import { type DeploymentRow } from "@iot/fleet";
+import { inTime } from "./in-time.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 import { provision, type ProvisionOptions } from "./provision.ts";
 import { ask, audit, renderAudit } from "./ask-operators.ts";
@@ -84,7 +85,8 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .description("what the operator and the devices would say of workload files before they are pushed")
     .argument("<path...>", "files, or folders with *.yaml and *.yml")
     .action(async (paths: string[]) => {
-      const { files, unread } = await findFiles(paths);
+      const found = await findFiles(paths);
+      const { files, unread } = await inTime(found.files, found.unread);
       const result = lintFiles(files, unread);
       around.write(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size));
       if (result.findings.some(({ severity }) => severity === "error")) exitCode = 1;
