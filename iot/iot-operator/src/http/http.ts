@@ -5,7 +5,7 @@
 // lines against a dependency of its own registry and collectors.
 
 import { createServer, type Server } from "node:http";
-import { sourceProblem, type Vitals } from "./vitals.ts";
+import { sourceProblem, type Vitals, writeProblem } from "./vitals.ts";
 
 export interface HttpOptions {
   /** 0: chosen by the operating system. */
@@ -84,6 +84,7 @@ function metrics(vitals: Vitals, nowMs: number): string {
       "1 when the newest version of the source is followed.",
       sourceProblem(vitals) === null ? 1 : 0,
     ],
+    ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(vitals) === null ? 1 : 0],
     ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
     ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],
   ];
