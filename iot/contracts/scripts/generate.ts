@@ -1,6 +1,6 @@
 // Generates the files that others read: from the schemas a JSON Schema a document (generated/, for
 // editors and other programs) and the CustomResourceDefinition, from the permissions the
-// configuration of NATS. `--check` writes nothing and fails when a file is not current.
+// configuration of NATS, and the table of what a device can influence. `--check` writes nothing and fails when a file is not current.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { stringify } from "yaml";
 import { customResourceDefinition } from "./custom-resource-definition.ts";
 import { jsonSchemas } from "./json-schemas.ts";
 import { natsConfiguration } from "./nats-configuration.ts";
+import { threatTable } from "./threat-table.ts";
 
 const CRD_HEADER = "# Made from iot/contracts/src/documents/deployment.ts by `npm run generate`.\n";
 
@@ -19,6 +20,7 @@ const files = new Map<string, string>([
   ]),
   ["iot/deploy/crd.yaml", CRD_HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false })],
   ...Object.entries(natsConfiguration()).map(([name, text]): [string, string] => [`iot/deploy/nats/${name}`, text]),
+  ["docs/threats.md", threatTable()],
 ]);
 
 const check = process.argv.includes("--check");

@@ -5,6 +5,7 @@
 // lines against a dependency of its own registry and collectors.
 
 import { createServer, type Server } from "node:http";
+import { visibleJson } from "@harmony/core";
 import { sourceProblem, type Vitals, writeProblem } from "./vitals.ts";
 
 export interface HttpOptions {
@@ -31,7 +32,7 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
     if (path === "/healthz") return answer(200, "text/plain", "ok\n");
     if (path === "/readyz") {
       const state = readiness(vitals);
-      return answer(state.ready ? 200 : 503, "application/json", `${JSON.stringify(state)}\n`);
+      return answer(state.ready ? 200 : 503, "application/json", visibleJson(state));
     }
     if (path === "/metrics") return answer(200, "text/plain; version=0.0.4", metrics(vitals, now()));
     return answer(404, "text/plain", "there is /healthz, /readyz, /metrics and POST /hooks/git\n");
