@@ -47,7 +47,7 @@ function saying(text: string, deployment = "hello"): DeviceStatus {
 function printed(status: DeviceStatus, nowMs = 1_000): string {
   const manifests = new Map([[pi, { manifest: { ok: true, value: manifest } as const }]]);
   const fleet = judgeFleet({ manifests }, [{ device: pi, receivedAtMs: 0, nowMs, status: { ok: true, value: status } }]);
-  const explained = fleet.deployments.map((row) => renderExplanation(row, fleet.devices[0], 100));
+  const explained = fleet.deployments.map((row) => renderExplanation(row, fleet.devices[0], [], 100));
   return [renderStatus({ ...fleet, sources: [] }, 100), ...explained, JSON.stringify({ ...fleet, sources: [] }, null, 2)].join("\n");
 }
 
