@@ -130,7 +130,7 @@ function actOnCluster(world: World, cluster: Cluster, { kind, a, b }: Deed): voi
       const applied = cluster.apply(namespace, name, chosen(b));
       if (applied === null) return;
       for (const device of before) if (!applied.targets.includes(device)) world.oracle.allow({ device, ...applied });
-      for (const device of applied.targets) world.oracle.revoke({ device, ...applied });
+      for (const device of applied.targets) world.revoke({ device, ...applied });
       return;
     }
     case "delete":
@@ -158,7 +158,7 @@ function actOnCluster(world: World, cluster: Cluster, { kind, a, b }: Deed): voi
     case "restore":
       cluster.restore(a);
       for (const each of cluster.objects)
-        for (const device of each.isDeleting ? [] : each.targets) world.oracle.revoke({ device, ...each });
+        for (const device of each.isDeleting ? [] : each.targets) world.revoke({ device, ...each });
       return;
     case "annotate":
       return annotate(world, object, b);

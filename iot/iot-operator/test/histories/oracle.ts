@@ -23,6 +23,8 @@ export class Oracle {
   readonly #left = new Map<string, number>();
   /** What was ever written. */
   readonly #written = new Set<string>();
+  /** What is asked for again while the record has it judged: it may go until an operator sees that. */
+  #doubtful = new Set<string>();
   /** What a commit that is not readable in all took away. */
   #pending = new Set<string>();
 
@@ -32,11 +34,24 @@ export class Oracle {
 
   allow(entry: Named): void {
     this.#licences.add(lineOf(entry));
+    this.#doubtful.delete(lineOf(entry));
   }
 
-  /** It is asked for again. */
-  revoke(entry: Named): void {
-    this.#licences.delete(lineOf(entry));
+  /** It is asked for again. `due`: what the record has judged. */
+  revoke(entry: Named, due: readonly Named[]): void {
+    const line = lineOf(entry);
+    if (due.some((each) => lineOf(each) === line)) this.#doubtful.add(line);
+    else this.#licences.delete(line);
+  }
+
+  /** An operator wrote the record: what is not judged any more was seen to be asked for, or is gone. */
+  recordWritten(due: readonly Named[]): void {
+    const judged = new Set(due.map(lineOf));
+    for (const line of this.#doubtful) {
+      if (judged.has(line)) continue;
+      this.#doubtful.delete(line);
+      this.#licences.delete(line);
+    }
   }
 
   /** What may go now. */

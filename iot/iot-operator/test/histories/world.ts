@@ -5,7 +5,7 @@
 import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry, type RemovalMark } from "@iot/contracts";
 import type { Reported } from "../../src/plan/device-steps.ts";
 import { type DesiredStatePlan, plan } from "../../src/plan/plan.ts";
-import type { RemovalRecord } from "../../src/plan/removals/record.ts";
+import type { RemovalRecord, RemovedEntry } from "../../src/plan/removals/record.ts";
 import { isDeviceStep, type Step } from "../../src/plan/steps.ts";
 import type { CompleteSnapshot } from "../../src/sources/source.ts";
 import { ModelBucket, NOW_MS } from "../model-bucket.ts";
@@ -130,6 +130,7 @@ export class World {
     if (step.kind === "put-record") {
       const before = this.bucket.record.followed;
       if (!this.bucket.putRecord(step.record, step.expectedRevision).ok) return { at: "start" };
+      this.oracle.recordWritten(this.#due());
       this.#followed(before, step.record.followed);
       return { ...next, planned: new Set([...planned, ...this.oracle.licences]) };
     }
@@ -156,6 +157,15 @@ export class World {
     if (this.origin.kind !== "git" || before === after) return;
     const tip = this.origin.repository.byId(after);
     if (tip !== null) this.oracle.followed(this.origin.repository.byId(before), tip);
+  }
+
+  /** It is asked for again. */
+  revoke(entry: { readonly device: string; readonly namespace: string; readonly name: string; readonly uid: string }): void {
+    this.oracle.revoke(entry, this.#due());
+  }
+
+  #due(): readonly RemovedEntry[] {
+    return this.bucket.record.removed.filter(({ due }) => due);
   }
 
   setAway(which: number, isAway: boolean): void {
