@@ -138,7 +138,8 @@ class Loop implements Operator {
   }
 
   async answer(asked: Asked): Promise<OperatorAnswer> {
-    const answer = await this.#keeper.answer(asked, this.#wants);
+    const isShutOut = this.#options.vitals.ownerProblem !== null;
+    const answer = await this.#keeper.answer(asked, { wants: this.#wants, isShutOut });
     if (answer.done) this.resync();
     return answer;
   }

@@ -77,9 +77,14 @@ export class Oracle {
     for (const [name, { namespace, uid }] of Object.entries(after.deployments)) this.#written.add(lineOf({ device, name, namespace, uid }));
   }
 
-  /** A device drops only what left its manifest since it took it. */
-  dropped({ device, namespace, name }: Omit<Named, "uid">, takenAt: number): void {
+  /**
+   * A device drops only what left its manifest since it took it, or what may go: a store that was
+   * put back, and then put back to a later copy, has that before and after.
+   */
+  dropped(entry: Named, takenAt: number): void {
+    const { device, namespace, name } = entry;
     const line = `${device}/${namespace}/${name}`;
+    if (this.#licences.has(lineOf(entry))) return;
     if ((this.#left.get(line) ?? 0) <= takenAt) throw new Error(`${line} left the device, and nobody deleted it`);
   }
 

@@ -60,7 +60,6 @@ export class World {
   readonly #reported = new Map<ReturnType<typeof asDeviceId>, Reported>();
   readonly #copies: (() => void)[] = [];
   readonly #writtenMs = new Map<string, number>();
-  #isStoreRestored = false;
 
   constructor(origin: Origin) {
     this.origin = origin;
@@ -187,17 +186,13 @@ export class World {
 
   #take(id: string, device: Device, { deployments, removed = {} }: Manifest): void {
     for (const [name, { entry, takenAt, writtenMs }] of device.runs) {
-      const now = deployments[name];
-      if (now?.namespace === entry.namespace || (now === undefined && !isOf(removed[name], { entry, writtenMs }))) continue;
-      // Two of one name, and nobody knows any more which of them had it: docs/removal.md says so.
-      if (now !== undefined && this.#isStoreRestored) {
-        device.runs.delete(name);
-        continue;
-      }
-      this.oracle.dropped({ device: id, name, namespace: entry.namespace }, takenAt);
+      if (deployments[name]?.namespace === entry.namespace || !isOf(removed[name], { entry, writtenMs })) continue;
+      this.oracle.dropped({ device: id, name, namespace: entry.namespace, uid: entry.uid }, takenAt);
       device.runs.delete(name);
     }
     for (const [name, entry] of Object.entries(deployments)) {
+      // The one that has the name goes first.
+      if ((device.runs.get(name)?.entry.namespace ?? entry.namespace) !== entry.namespace) continue;
       device.runs.set(name, { entry, takenAt: this.oracle.tick, writtenMs: this.#writtenMs.get(id) ?? 0 });
     }
   }
@@ -216,7 +211,6 @@ export class World {
 
   restoreStore(which: number): void {
     this.#copies[which % Math.max(1, this.#copies.length)]?.();
-    this.#isStoreRestored ||= this.#copies.length > 0;
     // What an operator had observed is refused by its revisions, or was the same.
     this.kill(0);
     this.kill(1);

@@ -8,7 +8,7 @@ import type { ManifestedEntry } from "./classify.ts";
 import { confirm, keep } from "./consent.ts";
 import { planRemovals, type RemovalsPlan } from "./plan-removals.ts";
 import { decodeRecord, EMPTY_RECORD, encodeRecord, type How, type RemovalRecord, tokenOf } from "./record.ts";
-import { heldText } from "./words.ts";
+import { heldText, lostText } from "./words.ts";
 
 const devices = (count: number): string[] => Array.from({ length: count }, (_, index) => `pi-${index}`);
 
@@ -353,6 +353,24 @@ describe("what was judged", () => {
       const plan = planned(gone, has, { record });
       expect([plan.record.held.length, plan.record.lost.length, plan.record.lost[0]?.reason]).toEqual([0, 12, "Kept"]);
       expect(plan.isRecordChanged).toBe(false);
+    }
+  });
+
+  test("is lost until it is asked for again, or a person lets it go", () => {
+    const vanished = cluster({ deployments: [stays] });
+    const { record } = planned(vanished, has);
+    const token = tokenOf(record.lost);
+    expect(lostText(record)).toContain(`iot confirm ${token} removes`);
+    const later = planned(vanished, has, { record, nowMs: NOW_MS + 365 * 86_400_000 });
+    expect([later.isRecordChanged, later.record.lost.length]).toEqual([false, 12]);
+    const back = planned(cluster({ deployments: [stays, deployment("hello", devices(12))] }), has, { record });
+    expect([back.verdicts.size, back.record.lost]).toEqual([0, []]);
+    const said = cluster({ deployments: [deployment("stays", ["pi-1"], { confirms: token })] });
+    for (const plan of [
+      planned(said, has, { record }),
+      planned(vanished, has, { record: confirm(record, token, { nowMs: NOW_MS, by: "ann" })?.record ?? EMPTY_RECORD }),
+    ]) {
+      expect(found(plan)).toEqual(Array.from({ length: 12 }, (_, index) => `pi-${index}.hello goes consent`));
     }
   });
 
