@@ -157,8 +157,7 @@ function actOnCluster(world: World, cluster: Cluster, { kind, a, b }: Deed): voi
       return cluster.backUp();
     case "restore":
       cluster.restore(a);
-      for (const each of cluster.objects)
-        for (const device of each.isDeleting ? [] : each.targets) world.revoke({ device, ...each });
+      for (const each of cluster.objects) for (const device of each.isDeleting ? [] : each.targets) world.revoke({ device, ...each });
       return allowEdits(world, cluster);
     case "annotate":
       return annotate(world, object, b);
