@@ -70,17 +70,24 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
   const [, token = ""] = /iot confirm (\w+) removes/.exec(shown) ?? [];
   expect(await iot("confirm", "000000000000")).toMatchObject({ exitCode: 1, stdout: "" });
   expect((await iot("status")).stdout).toContain("hello ");
+  expect((await iot("explain", "hello", "pi-3")).stdout.replaceAll(/\s+/g, " ")).toContain(`iot confirm ${token} removes`);
+  expect((await iot("explain", "meter", "pi-3")).stdout).not.toContain("iot confirm");
   expect(await iot("confirm", token)).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/^git:demo removes default\/hello/) as unknown,
   });
   const after = await untilStatus(/^git:demo: follows \w+ DEPLOYMENT/);
   expect(after).not.toContain("hello ");
+  expect(await iot("explain", "hello")).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/git:demo removed default\/hello from 12 devices in the last ten minutes/) as unknown,
+  });
 
   await push({ "b.yaml": null, "c.yaml": workload("other", 1) });
   await untilStatus(/held: 12 removals \(default\/meter from 12 devices\)/);
   expect(await iot("keep", "meter")).toMatchObject({ exitCode: 0, stdout: "git:demo keeps default/meter on 12 devices\n" });
   expect(await untilStatus(/lost: 12 entries/)).toContain("meter pi-11 ");
+  expect((await iot("explain", "meter", "pi-3")).stdout).toMatch(/\n *lost +12 entries/);
   expect(await iot("keep", "meter")).toMatchObject({ exitCode: 1, stderr: "iot: git:demo holds no removal of that name\n" });
 
   const { stdout } = await iot("audit", "--source", "git:demo");
@@ -93,12 +100,14 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
 });
 
 test("a commit that is not followed stands at the head of iot status, with its file, and is forgotten when it is mended", async () => {
-  const { push, operator, untilStatus } = await world();
+  const { iot, push, operator, untilStatus } = await world();
   const good = await push({ "a.yaml": workload("hello", 1), "b.yaml": workload("meter", 1) });
   await operator();
   await untilStatus(/^git:demo: follows /);
   await push({ "a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n" });
   expect(await untilStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(good.slice(0, 7));
+  expect((await iot("explain", "hello")).stdout.replaceAll(/\s+/g, " ")).toMatch(/not followed .*a\.yaml.*Git LFS pointer/);
+  expect((await iot("explain", "newer")).stderr).toMatch(/it may be in what is not followed, git:demo: .*Git LFS pointer/);
   const mended = await push({ "a.yaml": workload("hello", 1) });
   await untilStatus(new RegExp(`^git:demo: follows ${mended.slice(0, 10)} `));
 });

@@ -125,7 +125,7 @@ function planVersion(situation: Situation): Planned & { readonly isHeldUp: boole
   const { target, blocked, obstacles, snapshot } = situation;
   const work = all(WORK, situation);
   const restless = whyNotAtRest(situation, work.steps);
-  const rest = restless === null ? all(AT_REST, situation) : none(AT_REST, restless.why);
+  const rest = restless === null ? all(AT_REST, situation) : meanwhileOf(situation, work.steps, restless.why);
   const againInMs = [...(restless?.againInMs ?? []), ...againInMsOf(situation)];
   return {
     steps: [...work.steps, ...rest.steps],
@@ -150,6 +150,25 @@ function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly w
     why: `${services}: the version on trial has not proved itself yet`,
     againInMs: waits.map((one) => one.againInMs ?? BLOCKED_RECHECK_MS),
   };
+}
+
+/**
+ * A container that keeps ending is told as that while it is on its way, and may never be seen at
+ * rest. So what a boot starts is on disk before.
+ */
+function meanwhileOf(situation: Situation, work: readonly Step[], why: string): Staged {
+  const isMerelyOnItsWay = work.length === 0 && isOnItsWay(situation) && situation.changing.length === 0;
+  if (!isMerelyOnItsWay || trialWaits(situation).length > 0) return none(AT_REST, why);
+  const { steps, stages } = all([recordStartList], situation);
+  return {
+    steps,
+    stages: AT_REST.flatMap((stage) => (stage === recordStartList ? stages : none([stage], why).stages)),
+  };
+}
+
+/** Nothing stands in the way, and the version that is wanted has a container that is between two states. */
+function isOnItsWay({ target, kept, blocked }: Situation): boolean {
+  return blocked.length === 0 && target.kind !== "waiting" && kept.some(({ need }) => need === "wait");
 }
 
 /** The times at which something may be new although no event came. */

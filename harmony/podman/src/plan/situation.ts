@@ -3,7 +3,8 @@
 // computed once, so that every stage decides from the same facts.
 
 import type { Blocked } from "@harmony/core";
-import { portConflict } from "./port-conflict.ts";
+import { portConflict, portsOf } from "./port-conflict.ts";
+import type { HeldPorts } from "../score/held-ports.ts";
 import { missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
 import { imageObstacle } from "./image-obstacle.ts";
 import { keep, type Kept } from "./kept.ts";
@@ -67,12 +68,14 @@ export function situationOf(wanted: Wanted): Situation {
   const changing = slots.filter(({ service }) => !kept.some((one) => one.service === service));
   const strays = straysOf(slots, own);
   const starting = kept.filter(({ need }) => need === "start");
-  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, { deployment, owner }, snapshot));
+  const ofOthers = portsOf(snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container)));
+  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, { deployment, owner, ofOthers }, snapshot));
   const blocked = [
     ...obstacles,
     ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot)),
   ];
   const leaving = [...strays, ...changing.flatMap(({ current, next, previous }) => [current, next, previous].filter(isThere))];
+  const ofLeaving = portsOf(leaving.filter(isUp));
   return {
     ...wanted,
     from,
@@ -87,7 +90,7 @@ export function situationOf(wanted: Wanted): Situation {
     obstacles,
     blocked,
     // A port that leaves with this change is free in the next pass.
-    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, leaving.filter(isUp)) === null),
+    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, ofLeaving) === null),
   };
 }
 
@@ -112,18 +115,20 @@ function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[
 }
 
 /** The causes that keep a service from being started or replaced now, and may pass. */
-function obstaclesOf(slot: Slot, of: Pick<Seen, "deployment" | "owner">, snapshot: Snapshot): Blocked[] {
+function obstaclesOf(
+  slot: Slot,
+  { deployment, owner, ofOthers }: Pick<Seen, "deployment" | "owner"> & { readonly ofOthers: HeldPorts<Container> },
+  snapshot: Snapshot,
+): Blocked[] {
   const { service } = slot;
-  const { deployment } = of;
   const ofHost = [
-    ...(slot.wanted === "neither" ? volumesOfOthers(service, of, snapshot) : []),
+    ...(slot.wanted === "neither" ? volumesOfOthers(service, { deployment, owner }, snapshot) : []),
     ...secretStoreObstacle(slot, snapshot),
     ...(slot.wanted === "neither" ? obstaclesToMaking(slot, snapshot) : []),
     ...obstaclesToStarting(slot, snapshot),
   ];
   if (ofHost.length > 0) return ofHost;
-  const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));
-  const conflict = portConflict(service.ports, others);
+  const conflict = portConflict(service.ports, ofOthers);
   if (conflict !== null) {
     const { port, holder } = conflict;
     const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;

@@ -119,7 +119,8 @@ export class DesiredState {
 
   follow(reader: DeviceReader, signal: AbortSignal): void {
     this.#reader = reader;
-    reader.notices(() => this.readAgain(), signal);
+    // A notice is of the manifest. Whatever else has a trouble has its own time for another try.
+    reader.notices((sequence) => (sequence === null ? this.readAgain() : this.#manifest.add("manifest")), signal);
     this.readAgain();
   }
 
