@@ -402,11 +402,47 @@ describe("what was judged", () => {
     }
   });
 
-  test("has room for what a bucket takes; what has none is counted, and stays", () => {
-    const many = Array.from({ length: 100_000 }, (_, index) => `device-of-a-long-name-${index}`);
-    const lost = entries("hello", many).map((entry) => ({ ...entry, reason: "NotSeenDeleted", why: "x".repeat(200) }));
-    const document = encodeRecord("id", { ...EMPTY_RECORD, lost });
-    expect(JSON.stringify(document).length).toBeLessThan(1_000_000);
-    expect(document.more).toBe(100_000 - (document.lost[0]?.devices.length ?? 0));
+  describe("has room for what a bucket takes: what has none is counted, stays, and is judged no second time", () => {
+    const long = (name: string): ManifestedEntry[] =>
+      entries(
+        name,
+        Array.from({ length: 20_000 }, (_, index) => `device-of-a-long-name-${index}`),
+      );
+    const many = [...long("hello"), ...long("other")];
+    const asWritten = (plan: RemovalsPlan): RemovalRecord => decodeRecord(encodeRecord("id", plan.record));
+
+    test.each<[string, CompleteSnapshot, "held" | "lost"]>([
+      ["lost", cluster({}), "lost"],
+      ["held", cluster({ deleting: [deleting("hello"), deleting("other")] }), "held"],
+    ])("%s", (_, source, kind) => {
+      const first = judged(source, many);
+      const document = encodeRecord("id", first.record);
+      expect(JSON.stringify(document).length).toBeLessThan(1_000_000);
+      const fits = document[kind].reduce((sum, each) => sum + each.devices.length, 0);
+      expect([fits > 25_000, document.more]).toEqual([true, 40_000 - fits]);
+      expect(asWritten(first)).toEqual(first.record);
+      expect((kind === "held" ? heldText : lostText)(first.record)).toContain(
+        `, and ${40_000 - fits} more for which the record has no room`,
+      );
+      // As another operator reads the manifests.
+      for (const all of [many, many.toReversed()]) {
+        const next = planned(source, all, { record: asWritten(first), nowMs: NOW_MS + 60_000 });
+        expect([next.isRecordChanged, next.recheckAfterMs, [...next.verdicts.values()].every((each) => each.kind === kind)]).toEqual([
+          false,
+          null,
+          true,
+        ]);
+      }
+    });
+
+    test("held: what is confirmed makes room for the rest, and a deletion meanwhile is held with it", () => {
+      const source = cluster({ deleting: [deleting("hello"), deleting("other")] });
+      const { record } = judged(source, many);
+      const confirmed = confirm(record, tokenOf(record.held), { nowMs: NOW_MS, by: "ann" })?.record ?? EMPTY_RECORD;
+      const going = new Set(record.held.map(({ device, name }) => `${device}.${name}`));
+      const rest = many.filter(({ device, name }) => !going.has(`${device}.${name}`));
+      const after = planned(source, rest, { record: confirmed, nowMs: NOW_MS + 601_000 });
+      expect([after.record.held.length, after.record.removed.length, after.record.more]).toEqual([rest.length, 0, 0]);
+    });
   });
 });
