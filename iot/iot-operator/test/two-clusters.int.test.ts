@@ -37,7 +37,7 @@ test("two clusters with one id: the second writes nothing until a person says th
   const first = await cluster(ours, "c1");
   await expectScore(bucket, "pi-1.hello", "ours:1");
   const second = await cluster(theirs, "c2");
-  await eventually(() => /^OtherCluster: source kubernetes:prod is that of cluster c1/.test(second.vitals.ownerProblem ?? ""));
+  await eventually(() => second.vitals.ownerProblem?.startsWith("OtherCluster: source kubernetes:prod is that of cluster c1"));
 
   await ours.commit({ "a.yaml": workload("hello", { image: "ours:2" }) });
   await ours.push();
@@ -53,7 +53,7 @@ test("two clusters with one id: the second writes nothing until a person says th
   await ours.commit({ "a.yaml": workload("hello", { image: "ours:3" }) });
   await ours.push();
   first.poke();
-  await eventually(() => /^OtherCluster: source kubernetes:prod is that of cluster c2/.test(first.vitals.ownerProblem ?? ""));
+  await eventually(() => first.vitals.ownerProblem?.startsWith("OtherCluster: source kubernetes:prod is that of cluster c2"));
   expect(await bucket.score("pi-1.hello")).toContain("theirs:1");
 });
 
@@ -81,7 +81,7 @@ test("a source that ended is forgotten, and what the devices have of it stays", 
     done: true,
     message: "git:lives forgets git:ended; what the devices have of it stays",
   });
-  await eventually(async () => (await known())?.document == null);
+  await eventually(async () => ((await known())?.document ?? null) === null);
   expect((await bucket.manifest("pi-7"))?.deployments["stays"]).toMatchObject({ source: "git:ended" });
   expect(await bucket.score("pi-7.stays")).not.toBeNull();
 });
