@@ -241,10 +241,11 @@ export class DesiredState {
     { refetchScores }: { readonly refetchScores: boolean },
   ): Promise<void> {
     const before = this.#records;
-    const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed });
+    const version = { revision: read.revision, writtenAt: read.writtenAt };
+    const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed, version });
     const isNew = this.#version?.revision !== read.revision || this.#version.writtenAt !== read.writtenAt;
     this.#records = taken.records;
-    this.#version = { revision: read.revision, writtenAt: read.writtenAt };
+    this.#version = version;
     this.#read = read.manifest;
     for (const name of taken.fetch) {
       // It is another object or generation than the one that was removed.

@@ -7,6 +7,7 @@
 
 import type { Workload } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type Manifest, type ManifestEntry } from "@iot/contracts";
+import { isStaleManifest, type ManifestVersion } from "@iot/messaging";
 import { parseOrigin } from "./origin.ts";
 import { removedBefore, type RemovedNames } from "./removed-before.ts";
 import { type DeploymentRecord, isNotNamed } from "./state-store.ts";
@@ -32,9 +33,11 @@ export interface Taken {
 interface Options {
   readonly refetchScores: boolean;
   readonly removed: RemovedNames;
+  /** Of the manifest. */
+  readonly version: ManifestVersion;
 }
 
-export function takeManifest(before: Records, manifest: Manifest, { refetchScores, removed }: Options): Taken {
+export function takeManifest(before: Records, manifest: Manifest, { refetchScores, removed, version }: Options): Taken {
   const records = new Map(before);
   const taken = {
     fetch: new Array<DeploymentName>(),
@@ -45,7 +48,7 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
   for (const [text, entry] of Object.entries(manifest.deployments)) {
     const name = asDeploymentName(text);
     const known = before.get(name);
-    const passing = known === undefined ? "is-its-own" : passes(name, known, entry, manifest.removed);
+    const passing = known === undefined ? "is-its-own" : passes(name, known, entry, marksOf(manifest, known, version));
     if (known !== undefined && passing !== "is-its-own") {
       // The one that has the name goes first; the manifest is taken again when nothing is left of
       // it.
@@ -60,7 +63,7 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
       }
       continue;
     }
-    const record = named(known, entry);
+    const record = named(known, entry, version);
     records.set(name, record);
     const isBarred = manifest.removed !== undefined && removedBefore(removed, name, record) !== undefined;
     if (!isBarred && (refetchScores || !isSameVersion(known, entry))) taken.fetch.push(name);
@@ -72,7 +75,7 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
       // Nothing of it is here.
       records.delete(name);
       taken.touch.push(name);
-    } else if (isToGo(name, record, manifest)) {
+    } else if (isToGo(name, record, { ...manifest, removed: marksOf(manifest, record, version) })) {
       records.set(name, { ...record, removing: true });
       taken.remove.push(name);
     } else {
@@ -101,9 +104,17 @@ function passes(
   return before.uid !== "" && Object.hasOwn(marks, name) && marks[name]?.uid === before.uid ? "goes" : "stays";
 }
 
-function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {
+function named(known: DeploymentRecord | undefined, entry: ManifestEntry, version: ManifestVersion): DeploymentRecord {
   const { unnamed: _, was: __, ...kept } = known ?? { score: null };
-  return { ...kept, entry, removing: false };
+  return { ...kept, entry, removing: false, named: version };
+}
+
+/**
+ * A store that was put back to an older copy has nothing to say of what a later manifest named,
+ * neither by a mark nor, as an operator of 0.1, by leaving it out.
+ */
+function marksOf({ removed }: Manifest, { named }: DeploymentRecord, version: ManifestVersion): Manifest["removed"] {
+  return named !== undefined && isStaleManifest(version, named) ? {} : removed;
 }
 
 /**

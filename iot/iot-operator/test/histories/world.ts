@@ -2,7 +2,7 @@
 // devices that may be away. The operators are the real planner with a model of the writing; each
 // deed of theirs is one small step, so that any other may come in between.
 
-import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry, type RemovalMark } from "@iot/contracts";
+import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry } from "@iot/contracts";
 import type { Reported } from "../../src/plan/device-steps.ts";
 import { type DesiredStatePlan, plan } from "../../src/plan/plan.ts";
 import type { RemovalRecord, RemovedEntry } from "../../src/plan/removals/record.ts";
@@ -41,10 +41,16 @@ interface Applying {
   readonly planned: ReadonlySet<string>;
 }
 
+/** Of a manifest; in a store that was put back revisions repeat. */
+interface Version {
+  readonly revision: number;
+  readonly writtenMs: number;
+}
+
 interface Device {
   isAway: boolean;
-  /** What it runs, when it took it, and when the manifest that named it was written. */
-  readonly runs: Map<string, { entry: ManifestEntry; takenAt: number; writtenMs: number }>;
+  /** What it runs, when it took it, and the manifest that named it. */
+  readonly runs: Map<string, { entry: ManifestEntry; takenAt: number; named: Version }>;
   manifestRevision: number | null;
 }
 
@@ -59,7 +65,7 @@ export class World {
   );
   readonly #reported = new Map<ReturnType<typeof asDeviceId>, Reported>();
   readonly #copies: (() => void)[] = [];
-  readonly #writtenMs = new Map<string, number>();
+  readonly #writtenMs = new WeakMap<Manifest, number>();
 
   constructor(origin: Origin) {
     this.origin = origin;
@@ -145,7 +151,7 @@ export class World {
     const after = this.bucket.manifest(step.device);
     if (after !== undefined && after !== before) {
       this.oracle.manifestWritten(step.device, { before, after, planned });
-      this.#writtenMs.set(step.device, this.nowMs);
+      this.#writtenMs.set(after, this.nowMs);
     }
     if (results.some(({ ok }) => !ok)) lost.add(step.device);
     if (step.kind !== "put-score") return next;
@@ -177,23 +183,24 @@ export class World {
     for (const [id, device] of this.#devices) {
       const found = this.bucket.snapshot().manifests.get(asDeviceId(id));
       if (device.isAway || found === undefined || !found.manifest.ok) continue;
-      this.#take(id, device, found.manifest.value);
+      const { value } = found.manifest;
+      this.#take(id, device, { ...value, revision: found.revision, writtenMs: this.#writtenMs.get(value) ?? 0 });
       device.manifestRevision = found.revision;
       const deployments: ReadonlySet<keyof DeviceStatus["deployments"]> = new Set(device.runs.keys());
       this.#reported.set(asDeviceId(id), { manifestRevision: found.revision, deployments });
     }
   }
 
-  #take(id: string, device: Device, { deployments, removed = {} }: Manifest): void {
-    for (const [name, { entry, takenAt, writtenMs }] of device.runs) {
-      if (deployments[name]?.namespace === entry.namespace || !isOf(removed[name], { entry, writtenMs })) continue;
+  #take(id: string, device: Device, { deployments, removed = {}, ...version }: Manifest & Version): void {
+    for (const [name, { entry, takenAt, named }] of device.runs) {
+      if (deployments[name]?.namespace === entry.namespace || removed[name]?.uid !== entry.uid || isStale(version, named)) continue;
       this.oracle.dropped({ device: id, name, namespace: entry.namespace, uid: entry.uid }, takenAt);
       device.runs.delete(name);
     }
     for (const [name, entry] of Object.entries(deployments)) {
       // The one that has the name goes first.
       if ((device.runs.get(name)?.entry.namespace ?? entry.namespace) !== entry.namespace) continue;
-      device.runs.set(name, { entry, takenAt: this.oracle.tick, writtenMs: this.#writtenMs.get(id) ?? 0 });
+      device.runs.set(name, { entry, takenAt: this.oracle.tick, named: version });
     }
   }
 
@@ -242,10 +249,7 @@ export class World {
   }
 }
 
-/**
- * A mark of another namespace's, or of a store that was put back, says nothing of what was written
- * after it.
- */
-function isOf(mark: RemovalMark | undefined, { entry, writtenMs }: { entry: ManifestEntry; writtenMs: number }): boolean {
-  return mark !== undefined && mark.namespace === entry.namespace && Date.parse(mark.at) >= writtenMs;
+/** As a device knows an older copy of its manifest. */
+function isStale(read: Version, named: Version): boolean {
+  return read.revision < named.revision && read.writtenMs < named.writtenMs;
 }
