@@ -64,7 +64,7 @@ test("a source that ended is forgotten, and what the devices have of it stays", 
     gitUrl: (await repository({ "a.yaml": workload("stays", { devices: ["pi-7"] }) })).url,
     sourceId: "git:ended",
   });
-  await expectScore(bucket, "pi-7.stays", "nginx");
+  await eventually(async () => (await bucket.manifest("pi-7"))?.deployments["stays"]);
   await ended.close();
   await runOperator({ natsUrl: nats.url, gitUrl: (await repository({ "README.md": "words" })).url, sourceId: "git:lives" });
   const records = await openSourceRecords(bucket.messaging, { log: createLog({ name: "test", write: () => undefined }) });

@@ -241,11 +241,10 @@ export class DesiredState {
     { refetchScores }: { readonly refetchScores: boolean },
   ): Promise<void> {
     const before = this.#records;
-    const version = { revision: read.revision, writtenAt: read.writtenAt };
-    const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed, version });
+    const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed });
     const isNew = this.#version?.revision !== read.revision || this.#version.writtenAt !== read.writtenAt;
     this.#records = taken.records;
-    this.#version = version;
+    this.#version = { revision: read.revision, writtenAt: read.writtenAt };
     this.#read = read.manifest;
     for (const name of taken.fetch) {
       // It is another object or generation than the one that was removed.

@@ -26,8 +26,6 @@ export const DeploymentRecord = z.looseObject({
   removing: z.boolean(),
   /** The last manifest that was read does not name it, and does not say that it is to go. */
   unnamed: z.optional(z.boolean()),
-  /** Of the manifest that named it last. Absent: an earlier agent wrote this. */
-  named: z.optional(z.looseObject({ revision: z.int(), writtenAt: z.string() })),
   /** The device's id when it was told to run this, until a manifest of the present id names it. */
   was: z.optional(z.string()),
 });

@@ -7,7 +7,6 @@
 
 import type { Workload } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type Manifest, type ManifestEntry } from "@iot/contracts";
-import { isStaleManifest, type ManifestVersion } from "@iot/messaging";
 import { parseOrigin } from "./origin.ts";
 import { removedBefore, type RemovedNames } from "./removed-before.ts";
 import { type DeploymentRecord, isNotNamed } from "./state-store.ts";
@@ -33,11 +32,9 @@ export interface Taken {
 interface Options {
   readonly refetchScores: boolean;
   readonly removed: RemovedNames;
-  /** Of the manifest. */
-  readonly version: ManifestVersion;
 }
 
-export function takeManifest(before: Records, manifest: Manifest, { refetchScores, removed, version }: Options): Taken {
+export function takeManifest(before: Records, manifest: Manifest, { refetchScores, removed }: Options): Taken {
   const records = new Map(before);
   const taken = {
     fetch: new Array<DeploymentName>(),
@@ -48,7 +45,7 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
   for (const [text, entry] of Object.entries(manifest.deployments)) {
     const name = asDeploymentName(text);
     const known = before.get(name);
-    const passing = known === undefined ? "is-its-own" : passes(name, known, entry, marksOf(manifest, known, version));
+    const passing = known === undefined ? "is-its-own" : passes(name, known, entry, manifest.removed);
     if (known !== undefined && passing !== "is-its-own") {
       // The one that has the name goes first; the manifest is taken again when nothing is left of
       // it.
@@ -63,7 +60,7 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
       }
       continue;
     }
-    const record = named(known, entry, version);
+    const record = named(known, entry);
     records.set(name, record);
     const isBarred = manifest.removed !== undefined && removedBefore(removed, name, record) !== undefined;
     if (!isBarred && (refetchScores || !isSameVersion(known, entry))) taken.fetch.push(name);
@@ -75,7 +72,7 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
       // Nothing of it is here.
       records.delete(name);
       taken.touch.push(name);
-    } else if (isToGo(name, record, { ...manifest, removed: marksOf(manifest, record, version) })) {
+    } else if (isToGo(name, record, manifest)) {
       records.set(name, { ...record, removing: true });
       taken.remove.push(name);
     } else {
@@ -101,20 +98,12 @@ function passes(
 ): "is-its-own" | "goes" | "stays" {
   if (before.namespace === after.namespace || before.namespace === "" || after.namespace === "") return "is-its-own";
   if (removing || marks === undefined) return "goes";
-  return before.uid !== "" && Object.hasOwn(marks, name) && marks[name]?.uid === before.uid ? "goes" : "stays";
+  return isMarked(name, before, marks) ? "goes" : "stays";
 }
 
-function named(known: DeploymentRecord | undefined, entry: ManifestEntry, version: ManifestVersion): DeploymentRecord {
+function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {
   const { unnamed: _, was: __, ...kept } = known ?? { score: null };
-  return { ...kept, entry, removing: false, named: version };
-}
-
-/**
- * A store that was put back to an older copy has nothing to say of what a later manifest named,
- * neither by a mark nor, as an operator of 0.1, by leaving it out.
- */
-function marksOf({ removed }: Manifest, { named }: DeploymentRecord, version: ManifestVersion): Manifest["removed"] {
-  return named !== undefined && isStaleManifest(version, named) ? {} : removed;
+  return { ...kept, entry, removing: false };
 }
 
 /**
@@ -129,12 +118,20 @@ function isSame(before: ManifestEntry, after: ManifestEntry): boolean {
   return JSON.stringify(before) === JSON.stringify(after);
 }
 
-/** A mark for another uid is of another object that had the name. */
 function isToGo(name: DeploymentName, { entry, was }: DeploymentRecord, { sources, removed }: Manifest): boolean {
   // What another device was told to run is not this manifest's to remove.
   if (was !== undefined) return false;
   if (removed === undefined) return sources.includes(entry.source);
-  return entry.uid !== "" && Object.hasOwn(removed, name) && removed[name]?.uid === entry.uid;
+  return isMarked(name, entry, removed);
+}
+
+/**
+ * A mark for another uid is of another object that had the name, and one for a lower generation of
+ * what was asked for again since.
+ */
+function isMarked(name: DeploymentName, { uid, generation }: ManifestEntry, marks: NonNullable<Manifest["removed"]>): boolean {
+  const mark = Object.hasOwn(marks, name) ? marks[name] : undefined;
+  return uid !== "" && mark?.uid === uid && (mark.generation ?? generation) >= generation;
 }
 
 /**

@@ -18,6 +18,8 @@ const lineOf = ({ device, namespace, name, uid }: Named): string => `${device}/$
 export class Oracle {
   #tick = 0;
   /** What was deleted or given up, and not asked for since. */
+  readonly #gone = new Set<string>();
+  /** That, and what a store that was put back knows of it. */
   #licences = new Set<string>();
   /** When it left its manifest, whichever object it was. */
   readonly #left = new Map<string, number>();
@@ -33,7 +35,7 @@ export class Oracle {
   }
 
   allow(entry: Named): void {
-    this.#licences.add(lineOf(entry));
+    this.#license(lineOf(entry));
     this.#doubtful.delete(lineOf(entry));
   }
 
@@ -41,7 +43,17 @@ export class Oracle {
   revoke(entry: Named, due: readonly Named[]): void {
     const line = lineOf(entry);
     if (due.some((each) => lineOf(each) === line)) this.#doubtful.add(line);
-    else this.#licences.delete(line);
+    else this.#withdraw(line);
+  }
+
+  #license(line: string): void {
+    this.#gone.add(line);
+    this.#licences.add(line);
+  }
+
+  #withdraw(line: string): void {
+    this.#gone.delete(line);
+    this.#licences.delete(line);
   }
 
   /** An operator wrote the record: what is not judged any more was seen to be asked for, or is gone. */
@@ -50,7 +62,7 @@ export class Oracle {
     for (const line of this.#doubtful) {
       if (judged.has(line)) continue;
       this.#doubtful.delete(line);
-      this.#licences.delete(line);
+      this.#withdraw(line);
     }
   }
 
@@ -78,13 +90,13 @@ export class Oracle {
   }
 
   /**
-   * A device drops only what left its manifest since it took it, or what may go: a store that was
+   * A device drops only what left its manifest since it took it, or what is gone: a store that was
    * put back, and then put back to a later copy, has that before and after.
    */
   dropped(entry: Named, takenAt: number): void {
     const { device, namespace, name } = entry;
     const line = `${device}/${namespace}/${name}`;
-    if (this.#licences.has(lineOf(entry))) return;
+    if (this.#gone.has(lineOf(entry))) return;
     if ((this.#left.get(line) ?? 0) <= takenAt) throw new Error(`${line} left the device, and nobody deleted it`);
   }
 
@@ -110,9 +122,9 @@ export class Oracle {
       const [, namespace, name] = line.split("/");
       if (has.has(line)) continue;
       const isGone = isDescendant && tip.isReadable && gone.includes(line);
-      if (isGone || named.has(`${namespace}/${name}`)) this.#licences.add(line);
+      if (isGone || named.has(`${namespace}/${name}`)) this.#license(line);
     }
-    for (const line of has) this.#licences.delete(line);
+    for (const line of has) this.#withdraw(line);
   }
 }
 

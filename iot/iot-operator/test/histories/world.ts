@@ -41,16 +41,10 @@ interface Applying {
   readonly planned: ReadonlySet<string>;
 }
 
-/** Of a manifest; in a store that was put back revisions repeat. */
-interface Version {
-  readonly revision: number;
-  readonly writtenMs: number;
-}
-
 interface Device {
   isAway: boolean;
-  /** What it runs, when it took it, and the manifest that named it. */
-  readonly runs: Map<string, { entry: ManifestEntry; takenAt: number; named: Version }>;
+  /** What it runs, and when it took it. */
+  readonly runs: Map<string, { entry: ManifestEntry; takenAt: number }>;
   manifestRevision: number | null;
 }
 
@@ -65,7 +59,7 @@ export class World {
   );
   readonly #reported = new Map<ReturnType<typeof asDeviceId>, Reported>();
   readonly #copies: (() => void)[] = [];
-  readonly #writtenMs = new WeakMap<Manifest, number>();
+  #isStoreRestored = false;
 
   constructor(origin: Origin) {
     this.origin = origin;
@@ -151,7 +145,6 @@ export class World {
     const after = this.bucket.manifest(step.device);
     if (after !== undefined && after !== before) {
       this.oracle.manifestWritten(step.device, { before, after, planned });
-      this.#writtenMs.set(after, this.nowMs);
     }
     if (results.some(({ ok }) => !ok)) lost.add(step.device);
     if (step.kind !== "put-score") return next;
@@ -183,24 +176,27 @@ export class World {
     for (const [id, device] of this.#devices) {
       const found = this.bucket.snapshot().manifests.get(asDeviceId(id));
       if (device.isAway || found === undefined || !found.manifest.ok) continue;
-      const { value } = found.manifest;
-      this.#take(id, device, { ...value, revision: found.revision, writtenMs: this.#writtenMs.get(value) ?? 0 });
+      this.#take(id, device, found.manifest.value);
       device.manifestRevision = found.revision;
       const deployments: ReadonlySet<keyof DeviceStatus["deployments"]> = new Set(device.runs.keys());
       this.#reported.set(asDeviceId(id), { manifestRevision: found.revision, deployments });
     }
   }
 
-  #take(id: string, device: Device, { deployments, removed = {}, ...version }: Manifest & Version): void {
-    for (const [name, { entry, takenAt, named }] of device.runs) {
-      if (deployments[name]?.namespace === entry.namespace || removed[name]?.uid !== entry.uid || isStale(version, named)) continue;
-      this.oracle.dropped({ device: id, name, namespace: entry.namespace, uid: entry.uid }, takenAt);
+  #take(id: string, device: Device, { deployments, removed = {} }: Manifest): void {
+    for (const [name, { entry, takenAt }] of device.runs) {
+      const { uid, generation = 0 } = removed[name] ?? {};
+      // As the agent judges a mark.
+      if (deployments[name]?.namespace === entry.namespace || uid !== entry.uid || generation < entry.generation) continue;
+      // Where a branch was forced generations repeat: docs/removal.md says so.
+      const isAmbiguous = this.#isStoreRestored && this.origin.kind === "git" && this.origin.repository.isForced;
+      if (!isAmbiguous) this.oracle.dropped({ device: id, name, namespace: entry.namespace, uid: entry.uid }, takenAt);
       device.runs.delete(name);
     }
     for (const [name, entry] of Object.entries(deployments)) {
       // The one that has the name goes first.
       if ((device.runs.get(name)?.entry.namespace ?? entry.namespace) !== entry.namespace) continue;
-      device.runs.set(name, { entry, takenAt: this.oracle.tick, named: version });
+      device.runs.set(name, { entry, takenAt: this.oracle.tick });
     }
   }
 
@@ -218,6 +214,7 @@ export class World {
 
   restoreStore(which: number): void {
     this.#copies[which % Math.max(1, this.#copies.length)]?.();
+    this.#isStoreRestored ||= this.#copies.length > 0;
     // What an operator had observed is refused by its revisions, or was the same.
     this.kill(0);
     this.kill(1);
@@ -247,9 +244,4 @@ export class World {
   pass(): void {
     for (let pass = 0; pass < 10 && this.#work(); pass += 1);
   }
-}
-
-/** As a device knows an older copy of its manifest. */
-function isStale(read: Version, named: Version): boolean {
-  return read.revision < named.revision && read.writtenMs < named.writtenMs;
 }
