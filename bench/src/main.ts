@@ -14,10 +14,11 @@ import { installed } from "./installed.ts";
 import { link } from "./link.ts";
 import { machine } from "./machine.ts";
 import { operatorScale } from "./operator-scale.ts";
+import { reconnect } from "./reconnect.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, installed, idle, link];
+const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, reconnect, installed, idle, link];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 type Results = Record<string, readonly Figure[]>;
