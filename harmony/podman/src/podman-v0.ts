@@ -106,7 +106,6 @@ type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapsho
 /** Observes the device, with the memory that two looks are compared by. */
 function observer(application: Application, needs: PodmanV0Needs, memory: ImageMemory): Look {
   const { podman } = needs;
-  let known: readonly string[] | null = null;
   const options = {
     ...needs,
     application,
@@ -114,7 +113,6 @@ function observer(application: Application, needs: PodmanV0Needs, memory: ImageM
     restarts: new RestartMeter(),
     ups: new UpMeter(),
     portWatch: new PortWatch(),
-    controllers: async (signal: AbortSignal) => (known ??= (await podman.info(signal)).host.cgroupControllers),
     now: () => Date.now(),
   };
   return (desired, signal) => observe(options, desired, signal);

@@ -16,7 +16,7 @@ import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { CompleteSnapshot, Source } from "./sources/source.ts";
-import { sourceProblem, type Vitals } from "./http/vitals.ts";
+import { sourceProblem, type Vitals, writeProblem } from "./http/vitals.ts";
 
 export interface OperatorOptions {
   readonly source: Source;
@@ -100,7 +100,8 @@ class Loop implements Operator {
         else if (key === "report") vitals.reportProblem = why;
         log.warn(DEEDS[key], { error, retryAfterMs });
       },
-      maxMs: 15_000,
+      // A person is to be left in peace within 15 s of the cure.
+      maxMs: 10_000,
       clock,
     });
   }
@@ -170,7 +171,10 @@ class Loop implements Operator {
       }
       const next = this.#plan(snapshot, observed, own);
       vitals.passes += 1;
-      if (next.steps.length === 0) return this.#settle(snapshot, observed, own, next);
+      if (next.steps.length === 0) {
+        this.#setUnclaimed(new Map());
+        return this.#settle(snapshot, observed, own, next);
+      }
       const applied = await this.#apply(next, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
       if (!isStuck) continue;
@@ -193,13 +197,18 @@ class Loop implements Operator {
     const { writes, conflicts, refused, record, unclaimed } = applied;
     vitals.writes += writes;
     vitals.conflicts += conflicts.length;
-    this.#unclaimed = unclaimed;
-    const [firstUnclaimed] = unclaimed.values();
-    vitals.claimProblem = firstUnclaimed === undefined ? null : `${unclaimed.size} of the source's objects: ${firstUnclaimed}`;
+    this.#setUnclaimed(unclaimed);
     const ms = Math.round(this.#clock.monotonicMs() - startedMs);
     const fields = { writes, conflicts: conflicts.length, refused: refused.length, version: vitals.sourceVersion, ms };
     if (writes + conflicts.length + refused.length > 0 || record === "conflict") log.info("brought the bucket in step", fields);
     return applied;
+  }
+
+  #setUnclaimed(unclaimed: ReadonlyMap<string, string>): void {
+    const { vitals } = this.#options;
+    this.#unclaimed = unclaimed;
+    const [first] = unclaimed.values();
+    vitals.claimProblem = first === undefined ? null : `${unclaimed.size} of the source's objects: ${first}`;
   }
 
   async #readSource(signal: AbortSignal, followed: string | null): Promise<CompleteSnapshot | null> {
@@ -288,7 +297,10 @@ class Loop implements Operator {
   /** Whether somebody else was faster. */
   async #putState(own: ObservedRecord): Promise<boolean> {
     const { vitals } = this.#options;
-    const result = await this.#keeper.putState(own, { version: vitals.sourceVersion, problem: sourceProblem(vitals) });
+    const result = await this.#keeper.putState(own, {
+      version: vitals.sourceVersion,
+      problem: sourceProblem(vitals) ?? writeProblem(vitals),
+    });
     return result?.ok === false;
   }
 

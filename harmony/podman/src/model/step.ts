@@ -116,7 +116,8 @@ export type JournalEntry =
   | "a device of it is back"
   | "a person holds it"
   | "what was stopped for a while runs again"
-  | "it is removed";
+  | "it is removed"
+  | "whose its volumes are";
 
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];

@@ -40,8 +40,6 @@ export interface ObserveOptions {
   readonly device: Snapshot["device"];
   readonly host: HostView;
   readonly policy: Policy;
-  /** Asked for only where the Score sets limits. */
-  readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
   readonly now: () => number;
 }
 
@@ -60,7 +58,8 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
     lookAtSecrets(options, both, signal),
-    services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
+    // A deployment without limits does not wait for Podman's info.
+    services.some(({ resources }) => resources !== undefined) ? podman.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
     observeImages(options.images, both, signal),
   ]);

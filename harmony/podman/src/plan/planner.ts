@@ -25,6 +25,7 @@ import { type Seen, type Situation, situationOf, type Wanted } from "./situation
 import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
+import { recordVolumes } from "./volume-owners.ts";
 import { unenforced } from "../model/inputs.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -34,7 +35,7 @@ import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.t
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 
 /** The first stage with steps acts alone, before all else. */
-const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial];
+const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial, recordVolumes];
 /**
  * The first stage with steps acts alone, unless it holds up a version on trial and the old one can
  * serve meanwhile.
@@ -60,7 +61,7 @@ const SOON_MS = 1_000;
 
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
-  const seen = { deployment: desired.name, own, snapshot };
+  const seen = { deployment: desired.name, owner: desired.owner ?? null, own, snapshot };
   if (desired.data === null) return planAlone(removeDeployment, seen, null);
   const target = targetOf(desired, desired.data, snapshot.record, snapshot.nowMs);
   if (desired.hold !== null) return planAlone(holdDeployment, seen, target);
@@ -124,7 +125,7 @@ function planVersion(situation: Situation): Planned & { readonly isHeldUp: boole
   const { target, blocked, obstacles, snapshot } = situation;
   const work = all(WORK, situation);
   const restless = whyNotAtRest(situation, work.steps);
-  const rest = restless === null ? all(AT_REST, situation) : none(AT_REST, restless.why);
+  const rest = restless === null ? all(AT_REST, situation) : meanwhileOf(situation, work.steps, restless.why);
   const againInMs = [...(restless?.againInMs ?? []), ...againInMsOf(situation)];
   return {
     steps: [...work.steps, ...rest.steps],
@@ -149,6 +150,25 @@ function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly w
     why: `${services}: the version on trial has not proved itself yet`,
     againInMs: waits.map((one) => one.againInMs ?? BLOCKED_RECHECK_MS),
   };
+}
+
+/**
+ * A container that keeps ending is told as that while it is on its way, and may never be seen at
+ * rest. So what a boot starts is on disk before.
+ */
+function meanwhileOf(situation: Situation, work: readonly Step[], why: string): Staged {
+  const isMerelyOnItsWay = work.length === 0 && isOnItsWay(situation) && situation.changing.length === 0;
+  if (!isMerelyOnItsWay || trialWaits(situation).length > 0) return none(AT_REST, why);
+  const { steps, stages } = all([recordStartList], situation);
+  return {
+    steps,
+    stages: AT_REST.flatMap((stage) => (stage === recordStartList ? stages : none([stage], why).stages)),
+  };
+}
+
+/** Nothing stands in the way, and the version that is wanted has a container that is between two states. */
+function isOnItsWay({ target, kept, blocked }: Situation): boolean {
+  return blocked.length === 0 && target.kind !== "waiting" && kept.some(({ need }) => need === "wait");
 }
 
 /** The times at which something may be new although no event came. */

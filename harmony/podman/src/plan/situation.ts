@@ -3,13 +3,15 @@
 // computed once, so that every stage decides from the same facts.
 
 import type { Blocked } from "@harmony/core";
-import { portConflict } from "./port-conflict.ts";
+import { portConflict, portsOf } from "./port-conflict.ts";
+import type { HeldPorts } from "../score/held-ports.ts";
 import { missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
 import { imageObstacle } from "./image-obstacle.ts";
 import { keep, type Kept } from "./kept.ts";
 import { type Slot, slotsOf } from "./slot.ts";
 import type { SwapContext } from "./swap.ts";
 import { openTrial, wayBack } from "./trial.ts";
+import { volumesOfOthers } from "./volume-obstacle.ts";
 import { isUp } from "../model/container-state.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
@@ -18,6 +20,8 @@ import { goodOf, type Target } from "../model/target.ts";
 /** The facts about a deployment that every stage knows. */
 export interface Seen {
   readonly deployment: string;
+  /** Whose it is; null: it is not known. */
+  readonly owner: string | null;
   /** The deployment's containers. */
   readonly own: readonly Container[];
   readonly snapshot: Snapshot;
@@ -51,7 +55,7 @@ export interface Situation extends Wanted {
 }
 
 export function situationOf(wanted: Wanted): Situation {
-  const { deployment, target, own, snapshot } = wanted;
+  const { deployment, owner, target, own, snapshot } = wanted;
   const { record } = snapshot;
   const from = wayBack(target, own, record);
   const slots = slotsOf({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
@@ -64,12 +68,14 @@ export function situationOf(wanted: Wanted): Situation {
   const changing = slots.filter(({ service }) => !kept.some((one) => one.service === service));
   const strays = straysOf(slots, own);
   const starting = kept.filter(({ need }) => need === "start");
-  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, deployment, snapshot));
+  const ofOthers = portsOf(snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container)));
+  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, { deployment, owner, ofOthers }, snapshot));
   const blocked = [
     ...obstacles,
     ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot)),
   ];
   const leaving = [...strays, ...changing.flatMap(({ current, next, previous }) => [current, next, previous].filter(isThere))];
+  const ofLeaving = portsOf(leaving.filter(isUp));
   return {
     ...wanted,
     from,
@@ -84,7 +90,7 @@ export function situationOf(wanted: Wanted): Situation {
     obstacles,
     blocked,
     // A port that leaves with this change is free in the next pass.
-    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, leaving.filter(isUp)) === null),
+    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, ofLeaving) === null),
   };
 }
 
@@ -109,16 +115,20 @@ function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[
 }
 
 /** The causes that keep a service from being started or replaced now, and may pass. */
-function obstaclesOf(slot: Slot, deployment: string, snapshot: Snapshot): Blocked[] {
+function obstaclesOf(
+  slot: Slot,
+  { deployment, owner, ofOthers }: Pick<Seen, "deployment" | "owner"> & { readonly ofOthers: HeldPorts<Container> },
+  snapshot: Snapshot,
+): Blocked[] {
   const { service } = slot;
   const ofHost = [
+    ...(slot.wanted === "neither" ? volumesOfOthers(service, { deployment, owner }, snapshot) : []),
     ...secretStoreObstacle(slot, snapshot),
     ...(slot.wanted === "neither" ? obstaclesToMaking(slot, snapshot) : []),
     ...obstaclesToStarting(slot, snapshot),
   ];
   if (ofHost.length > 0) return ofHost;
-  const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));
-  const conflict = portConflict(service.ports, others);
+  const conflict = portConflict(service.ports, ofOthers);
   if (conflict !== null) {
     const { port, holder } = conflict;
     const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;

@@ -97,7 +97,9 @@ export function run(stored: unknown): object {
   const { steps, blocked, recheckAfterMs } = planned;
   const reportOf = (outcomes: readonly Outcome[], doing: { step: Step; progress: string } | null) =>
     report({ desired, snapshot, plan: planned, outcomes, doing });
-  const { observed, planned: plannedInWords } = explain(desired, snapshot, planned);
+  const { observed: told, planned: plannedInWords } = explain(desired, snapshot, planned);
+  // v0.1.0 did not say which services have no limit of memory (ADR 35).
+  const observed = told.filter((line) => !line.startsWith("no limit of memory"));
   return {
     plan: { steps: steps.map(storedStep), blocked, recheckAfterMs },
     report: reportOf([], null),

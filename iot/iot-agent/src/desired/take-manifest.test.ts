@@ -18,6 +18,31 @@ const records = (all: Record<string, DeploymentRecord>) =>
 const manifest = (deployments: Manifest["deployments"], sources = ["git"]): Manifest => ({ sources, deployments });
 const still = { refetchScores: false, removed: [] };
 
+describe("a name that passes to another workload", () => {
+  const own = { ...entry(3), uid: "u", namespace: "default" };
+  const other = { ...entry(4), uid: "o", namespace: "shop" };
+  const elsewhere = { ...entry(4, "cluster"), uid: "o" };
+  const mark = { uid: "u", namespace: "default", at: "2026-01-01T00:00:00Z", why: "deleted" };
+  const goes = { remove: ["a"], fetch: [], kept: [] };
+  const waits = { remove: [], fetch: [], kept: [] };
+  const isItsOwn = { remove: [], fetch: ["a"], kept: [] };
+  const stays = { remove: [], fetch: [], kept: [{ name: "a", source: "git" }] };
+  test.each<[string, Partial<DeploymentRecord>, Manifest["deployments"][string], Manifest["removed"], object]>([
+    ["of another namespace, with the mark of the first: the first goes", {}, other, { a: mark }, goes],
+    ["of another namespace, by an operator of 0.1: the first goes", {}, other, undefined, goes],
+    ["of another namespace, without a mark: the first stays", {}, other, {}, stays],
+    ["of another namespace, with a mark for another object: the first stays", {}, other, { a: { ...mark, uid: "x" } }, stays],
+    ["of another namespace, while the first goes: it waits", { removing: true }, other, {}, waits],
+    ["of another source, which takes it over: it goes on", {}, elsewhere, {}, isItsOwn],
+    ["of another uid, as an object that was made again: it goes on", {}, { ...entry(4), uid: "o" }, {}, isItsOwn],
+    ["of a namespace that nobody knows: it goes on", { entry: { ...own, namespace: "" } }, other, {}, isItsOwn],
+  ])("%s", (_, more, after, removed, expected) => {
+    const before = records({ a: record(3, { entry: own, ...more }) });
+    const named = { ...manifest({ a: after }), ...(removed === undefined ? {} : { removed }) };
+    expect(takeManifest(before, named, still)).toMatchObject(expected);
+  });
+});
+
 describe("a manifest", () => {
   test.each([
     [

@@ -45,6 +45,21 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
   for (const [text, entry] of Object.entries(manifest.deployments)) {
     const name = asDeploymentName(text);
     const known = before.get(name);
+    const passing = known === undefined ? "is-its-own" : passes(name, known, entry, manifest.removed);
+    if (known !== undefined && passing !== "is-its-own") {
+      // The one that has the name goes first; the manifest is taken again when nothing is left of
+      // it.
+      if (passing === "stays") {
+        taken.kept.push({ name, source: known.entry.source });
+        if (isNotNamed(known)) continue;
+        records.set(name, { ...known, unnamed: true });
+        taken.touch.push(name);
+      } else if (!known.removing) {
+        records.set(name, { ...known, removing: true });
+        taken.remove.push(name);
+      }
+      continue;
+    }
     const record = named(known, entry);
     records.set(name, record);
     const isBarred = manifest.removed !== undefined && removedBefore(removed, name, record) !== undefined;
@@ -68,6 +83,22 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
     }
   }
   return { records, ...taken };
+}
+
+/**
+ * Whether a name passes to another namespace's workload. The first one then goes, if the manifest
+ * says so beside the entry; an operator of 0.1 says so by the entry alone. Another source that
+ * names the same namespace and name takes the workload over.
+ */
+function passes(
+  name: DeploymentName,
+  { entry: before, removing }: DeploymentRecord,
+  after: ManifestEntry,
+  marks: Manifest["removed"],
+): "is-its-own" | "goes" | "stays" {
+  if (before.namespace === after.namespace || before.namespace === "" || after.namespace === "") return "is-its-own";
+  if (removing || marks === undefined) return "goes";
+  return before.uid !== "" && Object.hasOwn(marks, name) && marks[name]?.uid === before.uid ? "goes" : "stays";
 }
 
 function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {

@@ -3,6 +3,7 @@
 // to its objects. Every write says which revision it replaces; a refusal leaves that device as it
 // is for this pass, since somebody else wrote there. No choice is made here.
 
+import { lookUp } from "@harmony/schema";
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/messaging";
 import type { Log, LogFields } from "@harmony/runtime";
@@ -144,7 +145,7 @@ export function withRevisions(
 ): Manifest {
   const deployments = { ...manifest.deployments };
   for (const name of follows) {
-    const entry = deployments[name];
+    const entry = lookUp(deployments, name);
     const revision = revisions.get(name);
     if (entry !== undefined && revision !== undefined) deployments[name] = { ...entry, revision };
   }

@@ -5,7 +5,8 @@
 // lines against a dependency of its own registry and collectors.
 
 import { createServer, type Server } from "node:http";
-import { sourceProblem, type Vitals } from "./vitals.ts";
+import { visibleJson } from "@harmony/core";
+import { sourceProblem, type Vitals, writeProblem } from "./vitals.ts";
 
 export interface HttpOptions {
   /** 0: chosen by the operating system. */
@@ -31,7 +32,7 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
     if (path === "/healthz") return answer(200, "text/plain", "ok\n");
     if (path === "/readyz") {
       const state = readiness(vitals);
-      return answer(state.ready ? 200 : 503, "application/json", `${JSON.stringify(state)}\n`);
+      return answer(state.ready ? 200 : 503, "application/json", visibleJson(state));
     }
     if (path === "/metrics") return answer(200, "text/plain; version=0.0.4", metrics(vitals, now()));
     return answer(404, "text/plain", "there is /healthz, /readyz, /metrics and POST /hooks/git\n");
@@ -84,6 +85,7 @@ function metrics(vitals: Vitals, nowMs: number): string {
       "1 when the newest version of the source is followed.",
       sourceProblem(vitals) === null ? 1 : 0,
     ],
+    ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(vitals) === null ? 1 : 0],
     ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
     ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],
   ];

@@ -70,6 +70,11 @@ export function newVitals(): Vitals {
   };
 }
 
+/** Why the source does not take what is written to its objects; null: it does. */
+export function writeProblem({ claimProblem, reportProblem }: Vitals): string | null {
+  return claimProblem ?? reportProblem;
+}
+
 /** Why the source cannot be read, or its newest version is not followed; null: it is. */
 export function sourceProblem({ sourceProblem: problem, sourceHealth }: Vitals): string | null {
   return problem ?? sourceHealth();

@@ -203,6 +203,11 @@ describe("two of one name", () => {
     const { blocked } = settle(bucket, complete([second]));
     expect(blocked).toEqual([]);
     expect(bucket.score("pi-1.hello")).toBe("second");
+    // The device removes the first by this, before it starts the second.
+    expect(bucket.manifest("pi-1")).toMatchObject({
+      deployments: { hello: { namespace: "b" } },
+      removed: { hello: { uid: first.uid, namespace: "a" } },
+    });
   });
 });
 

@@ -8,7 +8,8 @@ import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type S
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
 import { decodeRecord, EMPTY_RECORD, encodeRecord, type RemovalRecord } from "../plan/removals/record.ts";
-import { changesOf, entriesText, heldText, lostText } from "../plan/removals/words.ts";
+import { changesOf, entriesText, heldText, lostText, newsOf } from "../plan/removals/words.ts";
+import type { Source } from "../sources/source.ts";
 
 export interface ObservedRecord {
   readonly record: RemovalRecord;
@@ -22,7 +23,7 @@ export interface ObservedRecord {
 }
 
 export interface RecordKeeperOptions {
-  readonly source: { readonly id: string; readonly clusterUid: string | null };
+  readonly source: Pick<Source, "id" | "clusterUid" | "announce">;
   readonly records: SourceRecords;
   readonly audit: Audit;
   readonly log: Log;
@@ -59,6 +60,7 @@ export class RecordKeeper {
     const { source, records, log } = this.#options;
     const result = await records.putRemovals(encodeRecord(source.id, record), expectedRevision);
     if (!result.ok) return result;
+    source.announce?.(newsOf(before, record));
     for (const { what, entries, message } of changesOf(before, record)) {
       log.info("removals", { what, entries: entries.length, message });
       await this.#audit(what, "operator", message);
@@ -121,7 +123,9 @@ export class RecordKeeper {
       const { record, revision, nowMs } = await this.observe(AbortSignal.timeout(5_000));
       const consent = change(record, nowMs);
       if (consent === null) return null;
-      if ((await records.putRemovals(encodeRecord(source.id, consent.record), revision)).ok) return consent;
+      if (!(await records.putRemovals(encodeRecord(source.id, consent.record), revision)).ok) continue;
+      source.announce?.(newsOf(record, consent.record));
+      return consent;
     }
     return null;
   }

@@ -234,12 +234,14 @@ function wantedBy(origin: Origin): ReadonlySet<string> | null {
 }
 
 /**
- * In a world that is at rest, one of which nothing is held and that is deleted by its name is gone
- * after 0.7 s, on the devices and itself.
+ * In a world that is at rest, one of which nothing is held or kept and that is deleted by its name
+ * is gone after 0.7 s, on the devices and itself.
  */
 function expectDeletedByName(world: World, cluster: Cluster): void {
-  const held = new Set(world.bucket.record.held.map(({ uid }) => uid));
-  const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !held.has(each.uid);
+  const { held, lost } = world.bucket.record;
+  // A person's word holds also when a restored cluster has the object again, without its annotation.
+  const stays = new Set([...held, ...lost.filter(({ reason }) => reason === "Kept")].map(({ uid }) => uid));
+  const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !stays.has(each.uid);
   const object = cluster.objects.find((each) => isFree(each) && cluster.isStanding(each));
   if (object === undefined) return;
   world.nowMs += 700_000;

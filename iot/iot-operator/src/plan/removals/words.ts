@@ -1,6 +1,7 @@
 // What people are told of removals: in /readyz, in the log, on the object, in `iot status` and in
 // the audit. Pure.
 
+import type { ObjectNews } from "../../sources/source.ts";
 import { type Entry, type HeldEntry, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
 
 const NAMES_SHOWN = 10;
@@ -59,15 +60,50 @@ export interface RecordChange {
   readonly message: string;
 }
 
+/** What a record has that it did not have before. */
+function newIn(before: RemovalRecord, after: RemovalRecord): Pick<RemovalRecord, "removed" | "held" | "lost"> {
+  const added = <Of extends Entry>(was: readonly Of[], is: readonly Of[]): readonly Of[] => {
+    const known = new Set(was.map(lineOf));
+    return is.filter((entry) => !known.has(lineOf(entry)));
+  };
+  return { removed: added(before.removed, after.removed), held: added(before.held, after.held), lost: added(before.lost, after.lost) };
+}
+
+/** What is new in a record, for each object of the source. */
+export function newsOf(before: RemovalRecord, after: RemovalRecord): ObjectNews[] {
+  const { removed, held, lost } = newIn(before, after);
+  const [confirmed, went] = [removed.filter(({ how }) => how === "consent"), removed.filter(({ how }) => how !== "consent")];
+  const [kept, missing] = [lost.filter(({ reason }) => reason === "Kept"), lost.filter(({ reason }) => reason !== "Kept")];
+  return [
+    ...newsAbout(held, { reason: "RemovalHeld", isWarning: true, say: (of) => heldObjectText(of, after.held) }),
+    ...newsAbout(missing, { reason: "RemovalLost", isWarning: true, say: (of) => `it stays on ${devicesText(of)}: ${of[0]?.why ?? ""}` }),
+    ...newsAbout(kept, { reason: "Kept", isWarning: false, say: (of) => `it stays on ${devicesText(of)}: ${of[0]?.why ?? ""}` }),
+    ...newsAbout(confirmed, {
+      reason: "RemovalConfirmed",
+      isWarning: false,
+      say: (of) => `it goes from ${devicesText(of)}: ${of[0]?.why ?? ""}`,
+    }),
+    ...newsAbout(went, { reason: "Removed", isWarning: false, say: (of) => `it goes from ${devicesText(of)}: ${of[0]?.why ?? ""}` }),
+  ];
+}
+
+function newsAbout<Of extends Entry>(
+  entries: readonly Of[],
+  { say, ...what }: { readonly reason: string; readonly isWarning: boolean; readonly say: (of: readonly Of[]) => string },
+): ObjectNews[] {
+  return [...Map.groupBy(entries, ({ uid }) => uid)].flatMap(([uid, of]) => {
+    const [first] = of;
+    return first === undefined ? [] : [{ uid, namespace: first.namespace, name: first.name, ...what, message: say(of) }];
+  });
+}
+
+function devicesText(of: readonly Entry[]): string {
+  return of.length === 1 ? (of[0]?.device ?? "") : `${of.length} devices`;
+}
+
 /** What is new in a record, a sentence each. */
 export function changesOf(before: RemovalRecord, after: RemovalRecord): RecordChange[] {
-  const isNew = (list: readonly Entry[]): ((entry: Entry) => boolean) => {
-    const known = new Set(list.map(lineOf));
-    return (entry) => !known.has(lineOf(entry));
-  };
-  const removed = after.removed.filter(isNew(before.removed));
-  const held = after.held.filter(isNew(before.held));
-  const lost = after.lost.filter(isNew(before.lost));
+  const { removed, held, lost } = newIn(before, after);
   const told = (what: RecordChange["what"], entries: readonly (Entry & { readonly why: string })[], word: "from" | "on"): RecordChange[] =>
     entries.length === 0 ? [] : [{ what, entries, message: `${entriesText(entries, word)}: ${entries[0]?.why ?? ""}` }];
   return [...told("removed", removed, "from"), ...told("held", held, "from"), ...told("lost", lost, "on")];
