@@ -3,7 +3,7 @@
 // write is a compare-and-set; what changed goes to the audit. What may go is plan/removals/'s.
 
 import type { Log } from "@harmony/runtime";
-import type { OperatorAnswer, SourceState } from "@iot/contracts";
+import type { OperatorAnswer, OperatorVerb, SourceState } from "@iot/contracts";
 import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type SourceRecords, type WriteResult } from "@iot/messaging";
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
@@ -97,7 +97,10 @@ export class RecordKeeper {
   }
 
   /** `wants`: ids of sources that own what this source asks for. */
-  async answer({ verb, request, by }: Asked, wants: ReadonlySet<string>): Promise<OperatorAnswer> {
+  async answer(
+    { verb, request, by }: Asked & { readonly verb: Exclude<OperatorVerb, "state"> },
+    wants: ReadonlySet<string>,
+  ): Promise<OperatorAnswer> {
     const { source } = this.#options;
     const said = (done: boolean, message: string): OperatorAnswer => ({ source: source.id, done, message });
     if (verb === "confirm") {
