@@ -18,6 +18,7 @@ import { observe } from "./observe/observe.ts";
 import { answerFailure } from "./plan/answer-failure.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
+import { Neighbours } from "./observe/neighbours.ts";
 import { PortWatch } from "./observe/port-watch.ts";
 import { podmanV0Parser } from "./score/parse-podman-v0.ts";
 import type { PodmanV0 } from "./score/podman-v0-schema.ts";
@@ -68,8 +69,10 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   const { podman, journal, policy } = needs;
   const labels = labelsOf(application);
   const memory = newImageMemory(systemClock.monotonicMs);
-  const look = observer(application, needs, memory);
+  const neighbours = new Neighbours();
+  const look = observer(application, needs, { memory, neighbours });
   const reconciler = reconcilerOf(application, needs, { memory, look });
+  let hint = (_name: string): void => undefined;
   /**
    * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
    */
@@ -85,10 +88,24 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
         const record = await journal.read(desired.name);
         if (record !== null) await journal.write(desired.name, resetFailed(record));
       }
-      return reconcile(reconciler, desired, settings);
+      neighbours.note(desired);
+      let isChanged = false;
+      const apply: typeof reconciler.apply = async (...step) => {
+        const outcome = await reconciler.apply(...step);
+        isChanged ||= outcome.kind === "changed";
+        return outcome;
+      };
+      const report = await reconcile({ ...reconciler, apply }, desired, settings);
+      // Who has to do with its ports goes on from what it has done.
+      if (isChanged) for (const name of neighbours.of(desired.name)) hint(name);
+      neighbours.told(desired, report);
+      return report;
     },
     workloads: (signal) => workloads(podman, labels, signal),
-    watch: (onChange, signal) => watch(podman, labels, onChange, signal),
+    watch: (onChange, signal) => {
+      hint = onChange;
+      return watch(podman, labels, onChange, signal);
+    },
     retry: (name) => {
       forgetTries(memory, name);
       retries.add(name);
@@ -104,7 +121,11 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
 type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapshot>;
 
 /** Observes the device, with the memory that two looks are compared by. */
-function observer(application: Application, needs: PodmanV0Needs, memory: ImageMemory): Look {
+function observer(
+  application: Application,
+  needs: PodmanV0Needs,
+  { memory, neighbours }: { readonly memory: ImageMemory; readonly neighbours: Neighbours },
+): Look {
   const { podman } = needs;
   const options = {
     ...needs,
@@ -113,6 +134,7 @@ function observer(application: Application, needs: PodmanV0Needs, memory: ImageM
     restarts: new RestartMeter(),
     ups: new UpMeter(),
     portWatch: new PortWatch(),
+    neighbours,
     now: () => Date.now(),
   };
   return (desired, signal) => observe(options, desired, signal);
