@@ -72,7 +72,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   const neighbours = new Neighbours();
   const look = observer(application, needs, { memory, neighbours });
   const reconciler = reconcilerOf(application, needs, { memory, look });
-  let hint = (_name: string): void => undefined;
+  const besides = reconcilerBesides(reconciler, neighbours);
   /**
    * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
    */
@@ -88,22 +88,11 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
         const record = await journal.read(desired.name);
         if (record !== null) await journal.write(desired.name, resetFailed(record));
       }
-      neighbours.note(desired);
-      let isChanged = false;
-      const apply: typeof reconciler.apply = async (...step) => {
-        const outcome = await reconciler.apply(...step);
-        isChanged ||= outcome.kind === "changed";
-        return outcome;
-      };
-      const report = await reconcile({ ...reconciler, apply }, desired, settings);
-      // Who has to do with its ports goes on from what it has done.
-      if (isChanged) for (const name of neighbours.of(desired.name)) hint(name);
-      neighbours.told(desired, report);
-      return report;
+      return besides.reconcile(desired, settings);
     },
     workloads: (signal) => workloads(podman, labels, signal),
     watch: (onChange, signal) => {
-      hint = onChange;
+      besides.onHint(onChange);
       return watch(podman, labels, onChange, signal);
     },
     retry: (name) => {
@@ -118,6 +107,42 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   };
 }
 
+/**
+ * Reconciles one deployment beside others: whoever has to do with its ports is told what stands in
+ * its way, and looked at when it has done something.
+ */
+function reconcilerBesides(
+  reconciler: ReturnType<typeof reconcilerOf>,
+  neighbours: Neighbours,
+): { readonly reconcile: ResidentInterpret<PodmanV0>["reconcile"]; onHint(callback: (name: string) => void): void } {
+  let hint = (_name: string): void => undefined;
+  return {
+    onHint: (callback) => void (hint = callback),
+    reconcile: async (desired, settings) => {
+      const { name, data } = desired;
+      let isChanged = false;
+      neighbours.note(desired);
+      const told: typeof reconciler = {
+        ...reconciler,
+        apply: async (...step) => {
+          const outcome = await reconciler.apply(...step);
+          isChanged ||= outcome.kind === "changed";
+          return outcome;
+        },
+        report: (input) => {
+          const found = [...input.outcomes.flatMap((one) => ("reason" in one ? [one] : [])), ...input.plan.blocked];
+          neighbours.troubled(name, found.find(({ reason }) => reason !== "PortInUse")?.message ?? null);
+          return reconciler.report(input);
+        },
+      };
+      const result = await reconcile(told, desired, settings);
+      if (isChanged) for (const one of neighbours.of(name)) hint(one);
+      if (data === null && result.settled) neighbours.forget(name);
+      return result;
+    },
+  };
+}
+
 type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapshot>;
 
 /** Observes the device, with the memory that two looks are compared by. */
@@ -126,7 +151,6 @@ function observer(
   needs: PodmanV0Needs,
   { memory, neighbours }: { readonly memory: ImageMemory; readonly neighbours: Neighbours },
 ): Look {
-  const { podman } = needs;
   const options = {
     ...needs,
     application,

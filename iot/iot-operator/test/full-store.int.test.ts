@@ -4,10 +4,10 @@
 import { systemClock } from "@harmony/runtime";
 import { askOperators } from "@iot/messaging";
 import { eventually, makeGitRepository, startNats } from "@iot/testkit";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, onTestFinished, test } from "vitest";
+import * as z from "zod/mini";
 import { readiness } from "../src/http/http.ts";
-import { expectScore, openBucket, runOperator } from "./running-operator.ts";
+import { type Bucket, expectScore, openBucket, runOperator } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
 const CURE = "raise max_file_store";
@@ -20,6 +20,16 @@ function movedClock() {
   return {
     clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs },
     pass: (ms: number) => void (aheadMs += ms),
+  };
+}
+
+/** Sets the limit of a stream, as `nats stream edit` does. */
+async function limiting({ messaging: { connection } }: Bucket, stream: string): Promise<(bytes: number) => Promise<void>> {
+  const Info = z.looseObject({ config: z.looseObject({}) });
+  const { config } = Info.parse((await connection.request(`$JS.API.STREAM.INFO.${stream}`)).json());
+  return async (bytes) => {
+    const changed = JSON.stringify({ ...config, max_bytes: bytes });
+    Info.parse((await connection.request(`$JS.API.STREAM.UPDATE.${stream}`, changed)).json());
   };
 }
 
@@ -85,15 +95,14 @@ test("a limit of the bucket holds up only what does not fit; raised, all goes on
   await push({ "small.yaml": workload("small", { devices: ["pi-1"] }) });
   const running = await operator();
   await expectScore(bucket, "pi-1.small", "web");
-  const jsm = await jetstreamManager(bucket.messaging.connection, { checkAPI: false });
-  const { config } = await jsm.streams.info("KV_desired-state");
-  await jsm.streams.update("KV_desired-state", { ...config, max_bytes: 50_000 });
+  const limitTo = await limiting(bucket, "KV_desired-state");
+  await limitTo(50_000);
   await push({ "large.yaml": large("large", ["pi-2"]), "small.yaml": workload("small", { image: "web:2", devices: ["pi-1", "pi-3"] }) });
   running.poke();
   await expectScore(bucket, "pi-1.small", "web:2");
   await expectScore(bucket, "pi-3.small", "web:2");
   await eventually(() => running.vitals.storeProblem?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
-  await jsm.streams.update("KV_desired-state", { ...config, max_bytes: -1 });
+  await limitTo(-1);
   running.poke();
   await expectScore(bucket, "pi-2.large", "large:");
   await eventually(() => running.vitals.storeProblem === null, { what: "it is over" });

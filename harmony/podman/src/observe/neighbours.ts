@@ -2,7 +2,7 @@
 // ports of one: the ones that have or want a port that it has or wants, and so on from these. Most
 // have none, and then no journal but the own one is read.
 
-import type { Desired, WorkloadReport } from "@harmony/core";
+import type { Desired } from "@harmony/core";
 import type { Neighbour } from "../model/neighbour.ts";
 import type { Container } from "../model/snapshot.ts";
 import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
@@ -20,11 +20,14 @@ export class Neighbours {
     this.#desired.set(desired.name, desired);
   }
 
-  told({ name, data }: Desired<PodmanV0>, { phase, reason, message, settled }: WorkloadReport): void {
-    if (data === null && settled) {
-      for (const map of [this.#desired, this.#of, this.#troubles]) map.delete(name);
-    } else if ((phase === "Blocked" || phase === "Failed") && reason !== "PortInUse") this.#troubles.set(name, message);
-    else this.#troubles.delete(name);
+  /** What stands in its way now, which those that wait for it repeat; null: nothing. */
+  troubled(name: string, trouble: string | null): void {
+    if (trouble === null) this.#troubles.delete(name);
+    else this.#troubles.set(name, trouble);
+  }
+
+  forget(name: string): void {
+    for (const map of [this.#desired, this.#of, this.#troubles]) map.delete(name);
   }
 
   /** Those that something changed for when it changed for this one. */

@@ -62,7 +62,7 @@ export const makeReady: Stage<Situation> = {
     if (others.length > 0) return { stoodBack: "something else stands in its way" };
     const members = ports.circle.length > 0 ? ports.circle : (ports.exchange?.with ?? []);
     const isSaid = ports.exchange !== null && ports.exchange.with.join() === members.join();
-    const aside = opened?.trial == null ? record : { ...opened, trial: { ...opened.trial, isAside: true } };
+    const aside = opened === null || opened.trial === null ? record : { ...opened, trial: { ...opened.trial, isAside: true } };
     const said: SwapRecord = { ...aside, exchange: { to: target.scoreString, with: [...members], passed: false } };
     const steps: Step[] = [
       ...pullAll(changing, snapshot),

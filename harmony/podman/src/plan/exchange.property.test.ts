@@ -110,7 +110,7 @@ describe.each(CIRCLES)("$what", ({ from, to }) => {
           device.settle();
         }
         expectDone(device, OLD);
-        for (const name of device.names) expect(device.of(name).own.record.verdict, name).not.toBeNull();
+        for (const name of device.names) expect(device.of(name).own.record.verdict).not.toBeNull();
       }
     },
   );

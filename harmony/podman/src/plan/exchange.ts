@@ -6,7 +6,7 @@
 // are on trial together, and if one goes back all do. Pure. The stages are in exchange-ports.ts.
 
 import type { Blocked } from "@harmony/core";
-import { portConflict, portsOf } from "./port-conflict.ts";
+import { portsOf } from "./port-conflict.ts";
 import { isUp } from "../model/container-state.ts";
 import { containerName, serviceOfName } from "../model/names.ts";
 import type { Neighbour } from "../model/neighbour.ts";
@@ -52,30 +52,34 @@ export function portsAround({ deployment, target, snapshot }: { deployment: stri
   const exchange = exchangeFor(snapshot.record, target);
   const isAllReady = exchange !== null && exchange.with.every((name) => name === deployment || isReady(name, exchange, movers));
   const ofUp = portsOf(snapshot.containers.filter((one) => one.deployment !== deployment && isUp(one)));
+  const others = [...movers.values()].filter(({ name }) => !(exchange?.with ?? []).includes(name));
   // Where all are ready, what is down is released.
-  const mayServe = [...movers.values()].filter(({ name }) => !(isAllReady && exchange?.with.includes(name) === true));
-  const ofDown = portsOf(mayServe.flatMap(({ holding }) => holding.filter((one) => !isUp(one))));
-  const ofWaysBack = waysBack([...movers.values()].filter(({ name }) => exchange?.with.includes(name) !== true));
+  const ofDown = portsOf((isAllReady ? others : [...movers.values()]).flatMap(({ holding }) => holding.filter((one) => !isUp(one))));
+  const ofWaysBack = waysBack(others);
+  const waitOfPort = (service: Service, port: HostPort, isChanging: boolean): PortWait | null => {
+    const name = (ofUp.holderOf(port) ?? downHolder(port, ofDown, movers))?.deployment;
+    if (name !== undefined) {
+      const mover = movers.get(name);
+      const held = { service, port: portText(service, port), name, mover, givesUp: givesUp(mover, port) };
+      return waitFor(held, { circle, exchange, isAllReady, movers });
+    }
+    const reserved = isChanging ? ofWaysBack.holderOf(port) : undefined;
+    if (reserved === undefined) return null;
+    const says = `is kept for deployment "${reserved}" until its new version has proved itself: this one takes it then`;
+    return wait("hold", service, `${portText(service, port)} ${says}`);
+  };
   return {
     circle,
     exchange,
     waitOf: (service, isChanging) => {
-      const holder = portConflict(service.ports, ofUp) ?? downHolder(service, ofDown, movers);
-      if (holder !== null) {
-        const name = holder.holder.deployment;
-        const port = portText(service, holder.port);
-        return waitFor(
-          { service, port, name, mover: movers.get(name), givesUp: givesUp(movers.get(name), holder.port) },
-          { circle, exchange, isAllReady, movers },
-        );
-      }
-      const reserved = isChanging ? portConflict(service.ports, ofWaysBack) : null;
-      if (reserved === null) return null;
-      const says = `is kept for deployment "${reserved.holder}" until its new version has proved itself: this one takes it then`;
-      return wait("hold", service, `${portText(service, reserved.port)} ${says}`);
+      const waits = service.ports.flatMap((port) => waitOfPort(service, port, isChanging) ?? []);
+      return FARTHEST_FIRST.flatMap((kind) => waits.find((one) => one.kind === kind) ?? [])[0] ?? null;
     },
   };
 }
+
+/** Of several ports, the one that is farthest from being free. */
+const FARTHEST_FIRST: readonly PortWait["kind"][] = ["hold", "make-ready", "release"];
 
 /** Those with which the version exchanges ports, that have gone back or stand by. */
 export function partnerGoneBack({
@@ -147,9 +151,9 @@ function asksFor(target: Target | null, port: HostPort): boolean {
 }
 
 /** What is down holds only what its deployment gives up, or two that want one port would wait for ever. */
-function downHolder(service: Service, ofDown: HeldPorts<Container>, movers: ReadonlyMap<string, Mover>) {
-  const found = portConflict(service.ports, ofDown);
-  return found !== null && givesUp(movers.get(found.holder.deployment), found.port) ? found : null;
+function downHolder(port: HostPort, ofDown: HeldPorts<Container>, movers: ReadonlyMap<string, Mover>): Container | undefined {
+  const found = ofDown.holderOf(port);
+  return found !== undefined && givesUp(movers.get(found.deployment), port) ? found : undefined;
 }
 
 /** Ports of the versions that deployments on trial may go back to. */
