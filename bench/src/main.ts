@@ -16,11 +16,23 @@ import { limits } from "./limits.ts";
 import { link } from "./link.ts";
 import { machine } from "./machine.ts";
 import { operatorScale } from "./operator-scale.ts";
+import { reconnect } from "./reconnect.ts";
 import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, removal, swap, operatorScale, fleet, installed, idle, link];
+const MEASUREMENTS: readonly Measurement[] = [
+  scoreToHttp,
+  gitPush,
+  removal,
+  swap,
+  operatorScale,
+  fleet,
+  reconnect,
+  installed,
+  idle,
+  link,
+];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 type Results = Record<string, readonly Figure[]>;

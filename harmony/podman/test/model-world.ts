@@ -150,7 +150,14 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   }
 }
 
-export type Fate = "stays up" | "ends" | "is restarted" | "is unhealthy" | "cannot be started";
+export type Fate =
+  | "stays up"
+  | "ends"
+  | "is restarted"
+  | "is unhealthy"
+  | "cannot be started"
+  | "finds its port taken"
+  | "cannot be pulled";
 /** The fate of a container, by image. */
 export type Fates = Readonly<Record<string, Fate>>;
 
@@ -183,6 +190,8 @@ export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
         case "is unhealthy":
           return { ...run, health: "unhealthy" };
         case "cannot be started":
+        case "cannot be pulled":
+        case "finds its port taken":
         case "stays up":
           return run;
       }

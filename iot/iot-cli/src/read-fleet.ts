@@ -6,7 +6,7 @@ import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import type { BucketName, SourceRemovals, SourceState } from "@iot/contracts";
 import { type Fleet, judgeFleet } from "@iot/fleet";
-import { type Messaging, openDesiredState, openSourceRecords, openStatusStore } from "@iot/messaging";
+import { askOperators, type Messaging, MessagingError, openDesiredState, openSourceRecords, openStatusStore } from "@iot/messaging";
 import * as z from "zod/mini";
 import { CONNECT_TIMEOUT_MS, type NatsAccess, SILENT, withNats } from "./nats.ts";
 
@@ -73,7 +73,8 @@ async function readSources(messaging: Messaging, signal: AbortSignal): Promise<S
   const states = [...all.values()].flatMap(({ state, removals }) =>
     state.document === null ? [] : [{ ...toRow(state.document, nowMs), removals: toRemovals(removals.document) }],
   );
-  return states.toSorted((a, b) => (a.source < b.source ? -1 : 1));
+  const heard = await Promise.all(states.map((row) => withSpoken(row, messaging, signal)));
+  return heard.toSorted((a, b) => (a.source < b.source ? -1 : 1));
 }
 
 function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState, nowMs: number): Omit<SourceRow, "removals"> {
@@ -87,6 +88,19 @@ function toRow({ id, version, problem, held = null, lost = null, lastSeen }: Sou
     lastSeen: plainText(lastSeen, 64),
     silentSeconds: nowMs - Date.parse(lastSeen) > SILENT_AFTER_MS ? Math.floor((nowMs - Date.parse(lastSeen)) / 1_000) : null,
   };
+}
+
+/** What its operator says when it is asked, for a store that is full does not take it. */
+async function withSpoken(row: SourceRow, messaging: Messaging, signal: AbortSignal): Promise<SourceRow> {
+  try {
+    const answers = await askOperators(messaging, "state", { source: row.source }, signal);
+    const spoken = answers.find(({ done, source, message }) => done && source === row.source && message !== "");
+    return spoken === undefined ? row : { ...row, problem: plainText(spoken.message, SENTENCE_CHARACTERS), silentSeconds: null };
+  } catch (error) {
+    // None runs, or it is of an earlier version.
+    if (error instanceof MessagingError) return row;
+    throw error;
+  }
 }
 
 function toRemovals(record: SourceRemovals | null): RemovalRow[] {

@@ -12,6 +12,7 @@ import type { Asked } from "@iot/messaging";
 import { type Applied, apply } from "./apply/apply.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
+import { blockedByFullStore } from "./plan/store-full.ts";
 import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -139,10 +140,18 @@ class Loop implements Operator {
   }
 
   async answer(asked: Asked): Promise<OperatorAnswer> {
+    const { verb } = asked;
+    if (verb === "state") return this.#state(asked.request.source);
     const isShutOut = this.#options.vitals.ownerProblem !== null;
-    const answer = await this.#keeper.answer(asked, { wants: this.#wants, isShutOut });
+    const answer = await this.#keeper.answer({ ...asked, verb }, { wants: this.#wants, isShutOut });
     if (answer.done) this.resync();
     return answer;
+  }
+
+  /** By word of mouth, for a store that is full does not take it. */
+  #state(source: string | undefined): OperatorAnswer {
+    const { vitals, source: own } = this.#options;
+    return { source: own.id, done: source === own.id, message: vitals.storeProblem ?? "" };
   }
 
   async close(): Promise<void> {
@@ -174,28 +183,34 @@ class Loop implements Operator {
       vitals.passes += 1;
       if (next.steps.length === 0) {
         this.#setUnclaimed(new Map());
+        vitals.storeProblem = null;
         return this.#settle(snapshot, observed, own, next);
       }
       const applied = await this.#apply(next, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
       if (!isStuck) continue;
-      this.#settle(snapshot, observed, own, next);
+      const { full } = applied;
+      const waiting = full === null ? [] : blockedByFullStore(next, observed, full);
+      this.#settle(snapshot, observed, own, { ...next, blocked: [...next.blocked, ...waiting] });
       return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
     return SOON_MS;
   }
 
-  async #apply({ steps }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
+  async #apply({ steps, orphans }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
     const { desired, source, vitals, log } = this.#options;
     const startedMs = this.#clock.monotonicMs();
     const applied = await apply(steps, {
       store: desired,
+      orphans: new Set(orphans),
       putRecord: (record, expectedRevision) => this.#keeper.putRecord(own.record, record, expectedRevision),
       carryOut: (ownerSteps, acting) => source.carryOut(ownerSteps, acting),
       signal,
       log,
     });
-    const { writes, conflicts, refused, record, unclaimed } = applied;
+    const { writes, conflicts, refused, full, record, unclaimed } = applied;
+    if (full !== null && vitals.storeProblem === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
+    vitals.storeProblem = full?.why ?? null;
     vitals.writes += writes;
     vitals.conflicts += conflicts.length;
     this.#setUnclaimed(unclaimed);
@@ -258,6 +273,7 @@ class Loop implements Operator {
       removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
       unclaimed: this.#unclaimed,
       abandoned,
+      isStoreFull: this.#options.vitals.storeProblem !== null,
     });
     const still = new Set(planned.orphans);
     for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
@@ -304,7 +320,7 @@ class Loop implements Operator {
     const { vitals } = this.#options;
     const result = await this.#keeper.putState(own, {
       version: vitals.sourceVersion,
-      problem: sourceProblem(vitals) ?? writeProblem(vitals),
+      problem: sourceProblem(vitals) ?? vitals.storeProblem ?? writeProblem(vitals),
     });
     return result?.ok === false;
   }

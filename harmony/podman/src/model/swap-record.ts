@@ -43,6 +43,17 @@ export type Verdict = z.output<typeof Verdict>;
 const Crash = z.looseObject({ count: z.int(), startAt: z.string(), exitCode: z.int(), lastLine: z.string() });
 export type Crash = z.output<typeof Crash>;
 
+/** Ports that change hands with other deployments, in a circle. */
+const Exchange = z.looseObject({
+  /** The Score string of the version that is made ready, or has gone. */
+  to: z.string(),
+  /** The names of all of them, its own too, sorted. */
+  with: z.array(z.string()),
+  /** It has proved itself, and waits for the others. */
+  passed: z.boolean(),
+});
+export type Exchange = z.output<typeof Exchange>;
+
 export const SwapRecord = z.looseObject({
   format: z.literal(1),
   /** The last version that proved itself, which is the one to go back to. */
@@ -64,6 +75,8 @@ export const SwapRecord = z.looseObject({
    * not known, as of what an agent before 0.2 made and removed.
    */
   volumes: z.optional(z.record(z.string(), z.string())),
+  /** Absent: there is none. */
+  exchange: z.optional(Exchange),
 });
 export type SwapRecord = z.output<typeof SwapRecord>;
 

@@ -24,15 +24,15 @@ process.env["TZ"] = "UTC";
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 
 /** A Snapshot as v0.1.0 had it. */
-export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded"> & {
+export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded" | "neighbours"> & {
   readonly care: Snapshot["imageFacts"];
 };
 
 export function snapshotOf({ care, ...rest }: StoredSnapshot): Snapshot {
-  return { ...rest, imageFacts: care, application: APPLICATION, isReserveNeeded: false };
+  return { ...rest, imageFacts: care, application: APPLICATION, isReserveNeeded: false, neighbours: [] };
 }
 
-export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, ...rest }: Snapshot): StoredSnapshot {
+export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, neighbours: ___, ...rest }: Snapshot): StoredSnapshot {
   return { ...rest, care };
 }
 

@@ -3,7 +3,7 @@
 // write is a compare-and-set; what changed goes to the audit. What may go is plan/removals/'s.
 
 import type { Log } from "@harmony/runtime";
-import type { OperatorAnswer, SourceState } from "@iot/contracts";
+import type { OperatorAnswer, OperatorVerb, SourceState } from "@iot/contracts";
 import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type SourceRecords, type WriteResult } from "@iot/messaging";
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
@@ -104,7 +104,10 @@ export class RecordKeeper {
     return await records.putState(state, observed.stateRevision);
   }
 
-  async answer({ verb, request, by }: Asked, claims: Claims): Promise<OperatorAnswer> {
+  async answer(
+    { verb, request, by }: Asked & { readonly verb: Exclude<OperatorVerb, "state"> },
+    claims: Claims,
+  ): Promise<OperatorAnswer> {
     const { source } = this.#options;
     const said = (done: boolean, message: string): OperatorAnswer => ({ source: source.id, done, message });
     if (verb === "confirm") {
