@@ -69,7 +69,7 @@ test("after any sequence of statuses, silence and deletions the counters are tho
           views.delete(one.device);
         } else {
           const view = views.get(one.device);
-          if (view?.status != null) take({ ...view, status: { ...view.status, ageMs: 500_000 } });
+          if (view !== undefined && view.status !== null) take({ ...view, status: { ...view.status, ageMs: 500_000 } });
         }
         expect(tally.counted()).toEqual(countDevices("hello", [...views.values()]));
       }

@@ -26,7 +26,7 @@ test("whatever was put off, brought forward or taken back, those that are due ar
           nowMs += deed.ms;
           const due = [...listed].filter(([, atMs]) => atMs < nowMs).map(([key]) => key);
           for (const key of due) listed.delete(key);
-          expect(deadlines.takeDue(nowMs).toSorted()).toEqual(due.toSorted());
+          expect(new Set(deadlines.takeDue(nowMs))).toEqual(new Set(due));
         }
       }
     }),

@@ -173,7 +173,8 @@ export class Reporter {
       for (const device of before.devices) if (!kept.has(device)) counting.tally.delete(device);
     }
     const isSame =
-      before?.made != null &&
+      before !== undefined &&
+      before.made !== null &&
       before.object.generation === object.generation &&
       before.object.namespace === object.namespace &&
       before.scoreString === scoreString &&
