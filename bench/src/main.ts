@@ -21,18 +21,7 @@ import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [
-  scoreToHttp,
-  gitPush,
-  removal,
-  swap,
-  operatorScale,
-  fleet,
-  reconnect,
-  installed,
-  idle,
-  link,
-];
+const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, removal, swap, operatorScale, fleet, reconnect, installed, idle, link];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 type Results = Record<string, readonly Figure[]>;

@@ -104,10 +104,7 @@ export class RecordKeeper {
     return await records.putState(state, observed.stateRevision);
   }
 
-  async answer(
-    { verb, request, by }: Asked & { readonly verb: Exclude<OperatorVerb, "state"> },
-    claims: Claims,
-  ): Promise<OperatorAnswer> {
+  async answer({ verb, request, by }: Asked & { readonly verb: Exclude<OperatorVerb, "state"> }, claims: Claims): Promise<OperatorAnswer> {
     const { source } = this.#options;
     const said = (done: boolean, message: string): OperatorAnswer => ({ source: source.id, done, message });
     if (verb === "confirm") {
