@@ -105,7 +105,6 @@ type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapsho
 
 /** Observes the device, with the memory that two looks are compared by. */
 function observer(application: Application, needs: PodmanV0Needs, memory: ImageMemory): Look {
-  const { podman } = needs;
   const options = {
     ...needs,
     application,
