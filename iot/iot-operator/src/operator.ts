@@ -6,9 +6,8 @@
 // @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
-import type { Asked } from "@iot/messaging";
 import { type Applied, apply } from "./apply/apply.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
@@ -45,7 +44,7 @@ const REPORT_UNASKED_MS = 5_000;
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
 /** How well the source is followed is looked at this often, and written down when it changed. */
-const STATE_EVERY_MS = 5_000;
+const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
 /** Nothing that is known has changed: all is looked at again only this often. */
