@@ -19,13 +19,18 @@ export class Oracle {
   #tick = 0;
   /** The highest generation that left a manifest. */
   readonly #gone = new Map<string, number>();
-  /** What was deleted or given up, and not asked for since, or when a copy was made that was put back. */
+  /**
+   * What was deleted or given up, and not asked for since, or when a copy was made that was put
+   * back.
+   */
   #licences = new Set<string>();
   /** When it left its manifest, whichever object it was. */
   readonly #left = new Map<string, number>();
   /** What was ever written. */
   readonly #written = new Set<string>();
-  /** What is asked for again while the record has it judged: it may go until an operator sees that. */
+  /**
+   * What is asked for again while the record has it judged: it may go until an operator sees that.
+   */
   #doubtful = new Set<string>();
   /** What a commit that is not readable in all took away. */
   #pending = new Set<string>();
@@ -46,7 +51,9 @@ export class Oracle {
     else this.#licences.delete(line);
   }
 
-  /** An operator wrote the record: what is not judged any more was seen to be asked for, or is gone. */
+  /**
+   * An operator wrote the record: what is not judged any more was seen to be asked for, or is gone.
+   */
   recordWritten(due: readonly Named[]): void {
     const judged = new Set(due.map(lineOf));
     for (const line of this.#doubtful) {
