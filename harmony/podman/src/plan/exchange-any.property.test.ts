@@ -102,6 +102,6 @@ test("each deployment serves at the end, wholly new or wholly old", () => {
           trail: device.trail,
         });
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 }, 120_000);
