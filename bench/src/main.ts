@@ -17,10 +17,11 @@ import { link } from "./link.ts";
 import { machine } from "./machine.ts";
 import { operatorScale } from "./operator-scale.ts";
 import { reconnect } from "./reconnect.ts";
+import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, reconnect, installed, idle, link];
+const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, removal, swap, operatorScale, fleet, reconnect, installed, idle, link];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 type Results = Record<string, readonly Figure[]>;

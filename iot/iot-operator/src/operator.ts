@@ -142,7 +142,8 @@ class Loop implements Operator {
   async answer(asked: Asked): Promise<OperatorAnswer> {
     const { verb } = asked;
     if (verb === "state") return this.#state(asked.request.source);
-    const answer = await this.#keeper.answer({ ...asked, verb }, this.#wants);
+    const isShutOut = this.#options.vitals.ownerProblem !== null;
+    const answer = await this.#keeper.answer({ ...asked, verb }, { wants: this.#wants, isShutOut });
     if (answer.done) this.resync();
     return answer;
   }
@@ -285,7 +286,11 @@ class Loop implements Operator {
     const { vitals, log } = this.#options;
     const { record, isUndecided } = planned.removals;
     const held = heldText(record);
-    if (held !== null && held !== vitals.held) log.error("removals are held", { reason: "RemovalHeld", why: held });
+    if (held !== null && held !== vitals.held) {
+      log.error("removals are held", { reason: "RemovalHeld", why: held });
+      // Whoever deleted it looks now.
+      this.#nextReportMs = 0;
+    }
     const lost = lostText(record);
     if (lost !== null && lost !== vitals.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
     Object.assign(vitals, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });

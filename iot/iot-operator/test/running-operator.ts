@@ -36,6 +36,8 @@ export interface RunningOptions {
   readonly natsUrl: string;
   readonly gitUrl: string;
   readonly sourceId?: string;
+  /** As a cluster has one. */
+  readonly clusterUid?: string;
   readonly env?: Record<string, string>;
   /** For injected faults. */
   readonly wrap?: (store: DesiredStateStore) => DesiredStateStore;
@@ -55,7 +57,8 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
   const audit = openAudit(messaging, { log });
   const { git } = readConfig({ IOT_GIT_URL: gitUrl, ...env });
   if (git === null) throw new Error("no IOT_GIT_URL");
-  const source = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
+  const repository = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
+  const source = options.clusterUid === undefined ? repository : { ...repository, clusterUid: options.clusterUid };
   const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, vitals, log, clock });
   messaging.onReconnect(() => operator.resync());
   const serving = new AbortController();

@@ -98,7 +98,7 @@ function passes(
 ): "is-its-own" | "goes" | "stays" {
   if (before.namespace === after.namespace || before.namespace === "" || after.namespace === "") return "is-its-own";
   if (removing || marks === undefined) return "goes";
-  return before.uid !== "" && Object.hasOwn(marks, name) && marks[name]?.uid === before.uid ? "goes" : "stays";
+  return isMarked(name, before, marks) ? "goes" : "stays";
 }
 
 function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {
@@ -118,12 +118,20 @@ function isSame(before: ManifestEntry, after: ManifestEntry): boolean {
   return JSON.stringify(before) === JSON.stringify(after);
 }
 
-/** A mark for another uid is of another object that had the name. */
 function isToGo(name: DeploymentName, { entry, was }: DeploymentRecord, { sources, removed }: Manifest): boolean {
   // What another device was told to run is not this manifest's to remove.
   if (was !== undefined) return false;
   if (removed === undefined) return sources.includes(entry.source);
-  return entry.uid !== "" && Object.hasOwn(removed, name) && removed[name]?.uid === entry.uid;
+  return isMarked(name, entry, removed);
+}
+
+/**
+ * A mark for another uid is of another object that had the name, and one for a lower generation of
+ * what was asked for again since.
+ */
+function isMarked(name: DeploymentName, { uid, generation }: ManifestEntry, marks: NonNullable<Manifest["removed"]>): boolean {
+  const mark = Object.hasOwn(marks, name) ? marks[name] : undefined;
+  return uid !== "" && mark?.uid === uid && (mark.generation ?? generation) >= generation;
 }
 
 /**

@@ -23,7 +23,9 @@ afterEach(async () => {
 function open(): Promise<void> {
   const actions = {
     names: () => [],
-    status: () => Promise.reject(new Error("unasked")),
+    status: () => {
+      throw new Error("unasked");
+    },
     history: () => [],
     explain: () => Promise.reject(new Error("unasked")),
     hold: () => Promise.reject(new Error("unasked")),

@@ -127,11 +127,11 @@ function marksAfter(
   for (const { name, verdict } of leaving) {
     const entry = entryOf(base, name);
     if (entry === undefined) continue;
-    // Not when it was judged: a device compares it with when the manifest was written that named
-    // the entry last.
+    const { uid, namespace, generation } = entry;
     marks.set(name, {
-      uid: entry.uid,
-      namespace: entry.namespace,
+      uid,
+      namespace,
+      generation,
       at: new Date(nowMs).toISOString(),
       why: verdict.why,
     });

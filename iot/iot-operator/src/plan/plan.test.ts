@@ -60,6 +60,7 @@ describe("what is written", () => {
     const mark = {
       uid: "uid-default-hello",
       namespace: "default",
+      generation: 1,
       at: "2026-03-01T00:00:00.000Z",
       why: `commit ${gone.version} takes it away`,
     };

@@ -18,11 +18,15 @@ const lineOf = ({ device, namespace, name, uid }: Named): string => `${device}/$
 export class Oracle {
   #tick = 0;
   /** What was deleted or given up, and not asked for since. */
+  readonly #gone = new Set<string>();
+  /** That, and what a store that was put back knows of it. */
   #licences = new Set<string>();
   /** When it left its manifest, whichever object it was. */
   readonly #left = new Map<string, number>();
   /** What was ever written. */
   readonly #written = new Set<string>();
+  /** What is asked for again while the record has it judged: it may go until an operator sees that. */
+  #doubtful = new Set<string>();
   /** What a commit that is not readable in all took away. */
   #pending = new Set<string>();
 
@@ -31,12 +35,35 @@ export class Oracle {
   }
 
   allow(entry: Named): void {
-    this.#licences.add(lineOf(entry));
+    this.#license(lineOf(entry));
+    this.#doubtful.delete(lineOf(entry));
   }
 
-  /** It is asked for again. */
-  revoke(entry: Named): void {
-    this.#licences.delete(lineOf(entry));
+  /** It is asked for again. `due`: what the record has judged. */
+  revoke(entry: Named, due: readonly Named[]): void {
+    const line = lineOf(entry);
+    if (due.some((each) => lineOf(each) === line)) this.#doubtful.add(line);
+    else this.#withdraw(line);
+  }
+
+  #license(line: string): void {
+    this.#gone.add(line);
+    this.#licences.add(line);
+  }
+
+  #withdraw(line: string): void {
+    this.#gone.delete(line);
+    this.#licences.delete(line);
+  }
+
+  /** An operator wrote the record: what is not judged any more was seen to be asked for, or is gone. */
+  recordWritten(due: readonly Named[]): void {
+    const judged = new Set(due.map(lineOf));
+    for (const line of this.#doubtful) {
+      if (judged.has(line)) continue;
+      this.#doubtful.delete(line);
+      this.#withdraw(line);
+    }
   }
 
   /** What may go now. */
@@ -62,9 +89,14 @@ export class Oracle {
     for (const [name, { namespace, uid }] of Object.entries(after.deployments)) this.#written.add(lineOf({ device, name, namespace, uid }));
   }
 
-  /** A device drops only what left its manifest since it took it. */
-  dropped({ device, namespace, name }: Omit<Named, "uid">, takenAt: number): void {
+  /**
+   * A device drops only what left its manifest since it took it, or what is gone: a store that was
+   * put back, and then put back to a later copy, has that before and after.
+   */
+  dropped(entry: Named, takenAt: number): void {
+    const { device, namespace, name } = entry;
     const line = `${device}/${namespace}/${name}`;
+    if (this.#gone.has(lineOf(entry))) return;
     if ((this.#left.get(line) ?? 0) <= takenAt) throw new Error(`${line} left the device, and nobody deleted it`);
   }
 
@@ -90,9 +122,9 @@ export class Oracle {
       const [, namespace, name] = line.split("/");
       if (has.has(line)) continue;
       const isGone = isDescendant && tip.isReadable && gone.includes(line);
-      if (isGone || named.has(`${namespace}/${name}`)) this.#licences.add(line);
+      if (isGone || named.has(`${namespace}/${name}`)) this.#license(line);
     }
-    for (const line of has) this.#licences.delete(line);
+    for (const line of has) this.#withdraw(line);
   }
 }
 

@@ -9,6 +9,7 @@
 
 import { plainText } from "@harmony/core";
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
+import type { YamlReaderLimits } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSnapshot } from "../source.ts";
 import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
@@ -32,6 +33,8 @@ export interface GitSourceOptions {
   readonly folder: string;
   readonly log: Log;
   readonly clock?: Clock;
+  /** For reading YAML. */
+  readonly limits?: YamlReaderLimits;
 }
 
 /** Of new files that are not named as workload files, when one of those is gone. */
@@ -59,7 +62,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   const { config, folder, log, clock = systemClock } = options;
   const { id, formerIds } = options.id === undefined ? gitSourceId(config) : { id: options.id, formerIds: [] };
   const repository = await openGitRepository(folder, config);
-  const reader = new CommitReader({ config, id, repository });
+  const reader = new CommitReader({ config, id, repository, limits: options.limits });
   const told = new Map<string, string>();
   let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;
   /** The followed commit and the tip. */

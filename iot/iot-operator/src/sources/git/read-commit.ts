@@ -2,7 +2,7 @@
 // judges nothing: what it means that something is missing is what-went-missing.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader } from "@iot/workload-files";
+import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader, type YamlReaderLimits } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
 import { ParsedFiles } from "./parsed-files.ts";
@@ -51,11 +51,13 @@ const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpt
 /** Reads commits, and remembers of the last ones what the next has too. */
 export class CommitReader {
   readonly #options: { readonly config: GitConfig; readonly id: string; readonly repository: GitRepository };
-  readonly #yaml = new YamlReader();
-  readonly #parsed = new ParsedFiles(this.#yaml);
+  readonly #yaml: YamlReader;
+  readonly #parsed: ParsedFiles;
 
-  constructor(options: { config: GitConfig; id: string; repository: GitRepository }) {
+  constructor({ limits, ...options }: { config: GitConfig; id: string; repository: GitRepository; limits?: YamlReaderLimits | undefined }) {
     this.#options = options;
+    this.#yaml = new YamlReader(limits);
+    this.#parsed = new ParsedFiles(this.#yaml);
   }
 
   /**
