@@ -116,7 +116,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     };
     await agent({ north: web("hello:none", 8302), south: web("hello:2", 8301) }, isBlocked);
     expect(said.get("PortInUse")).toContain(
-      `"north" and "south" exchange their ports: all change at once when each is ready; "north" is not: image "localhost/hello:none"`,
+      `"north" and "south" exchange their ports: all change at once when each is ready; "north" is not: registry localhost of image "localhost/hello:none" cannot be reached`,
     );
     expect(await podman("ps", "--quiet", "--no-trunc")).toBe(before);
     await agent(ahead, isRunning);
@@ -126,7 +126,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await agent(ahead, isRunning);
     let [from, to]: [Wanted, Wanted] = [ahead, crossed];
     // Not at each, for each takes some seconds: the model has them all.
-    for (let killAfter = 2, isKilled = true; isKilled; killAfter += version === "5.4" ? 3 : 11) {
+    for (let killAfter = 2, isKilled = true; isKilled; killAfter += version === "5.4" ? 7 : 15) {
       isKilled = await agent(to, isRunning, killAfter);
       await agent(to, isRunning);
       const names = await eventually(running, { what: "what runs" });

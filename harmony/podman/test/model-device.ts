@@ -73,18 +73,19 @@ export class ModelDevice {
     this.#cut = { ...cut, steps: this.stepsDone + cut.steps };
   }
 
-  /** One pass of one deployment; whether it had steps. */
+  /** One pass of one deployment; whether it did something, or was cut short. */
   pass(name: string): boolean {
     const { steps, blocked } = this.plan(name);
     const other = blocked.find(({ reason }) => reason !== "PortInUse");
     this.#told(name, other?.message ?? null);
+    const isFruitless = steps[0]?.kind === "pull" && this.fates[steps[0].image] === "cannot be pulled";
     for (const step of steps) {
       if (this.#isCut()) return true;
       if (!this.#take(name, step)) break;
       this.stepsDone += 1;
       this.onStep(this);
     }
-    return steps.length > 0;
+    return steps.length > 0 && !isFruitless;
   }
 
   /** Each in turn, and time goes by, until none has anything to do. */

@@ -17,11 +17,12 @@ import type { Step } from "../model/step.ts";
 
 /**
  * Starts the old version again. After a power cut it is down, and the new one may be long in
- * coming; the same is so while a trial is given up for another.
+ * coming, for its image is fetched or another deployment has its port; the same is so while a trial
+ * is given up for another.
  */
 export const reviveCurrent: Stage<Situation> = {
   name: "revive-current",
-  purpose: "what served before is down, and its replacement has to be fetched first",
+  purpose: "what served before is down, and its replacement has to be fetched first, or waits for a port",
   plan: (situation) => stepsOr(revivals(situation), "nothing is down that waits for an image"),
 };
 
@@ -57,14 +58,17 @@ export const changeVersion: Stage<Situation> = {
 
 const BLOCKED = "something stands in the way of a service, and a change is made whole or not at all";
 
-function revivals({ changing, kept, snapshot }: Situation): Step[] {
+function revivals({ changing, kept, portWaits, snapshot }: Situation): Step[] {
+  // A change is made whole or not at all, so all of it waits.
+  const isWaiting = portWaits.some(({ kind }) => kind !== "release");
   const starting = kept.filter(({ need }) => need === "start").map(({ current }) => current);
   const held = portsOf([...snapshot.containers.filter(isUp), ...starting]);
   return changing.flatMap(({ service, current, wanted }: Slot): Step[] => {
-    if (wanted !== "neither" || current === undefined || isUp(current) || current.startedAtMs === null) return [];
+    if (current === undefined || isUp(current) || current.startedAtMs === null) return [];
+    if (wanted !== "neither" && !(wanted === "next" && isWaiting)) return [];
     if (current.stoppedByUser && snapshot.record.trial === null) return [];
     const isThere = snapshot.images[imageReference(service.image)] !== null;
-    return isThere || portConflict(current.ports, held) !== null
+    return (isThere && !isWaiting) || portConflict(current.ports, held) !== null
       ? []
       : [{ kind: "revive", service: service.name, container: current.name }];
   });

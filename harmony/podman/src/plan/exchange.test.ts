@@ -54,7 +54,7 @@ test("a port that the last version of another had is left to it until the new on
   const moved = container("web", at("y:2", 9000), { deployment: "other" });
   const { blocked } = planned({ neighbours, containers: [container("web", own1), moved] });
   expect(blocked[0]?.message).toBe(
-    `host port 8081/tcp of service "web" is kept for deployment "other" until its new version has proved itself: this one takes it then`,
+    `host port 8081/tcp of service "web" is kept for deployment "other", whose last version has it, until its new version has proved itself: this one takes it then`,
   );
   expect(planned({ neighbours: [neighbour(at("y:2", 9000))], containers: [container("web", own1), moved] }).blocked).toEqual([]);
 });

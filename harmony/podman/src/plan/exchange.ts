@@ -65,7 +65,7 @@ export function portsAround({ deployment, target, snapshot }: { deployment: stri
     }
     const reserved = isChanging ? ofWaysBack.holderOf(port) : undefined;
     if (reserved === undefined) return null;
-    const says = `is kept for deployment "${reserved}" until its new version has proved itself: this one takes it then`;
+    const says = `is kept for deployment "${reserved}", whose last version has it, until its new version has proved itself: this one takes it then`;
     return wait("hold", service, `${portText(service, port)} ${says}`);
   };
   return {
@@ -156,14 +156,15 @@ function downHolder(port: HostPort, ofDown: HeldPorts<Container>, movers: Readon
   return found !== undefined && givesUp(movers.get(found.deployment), port) ? found : undefined;
 }
 
-/** Ports of the versions that deployments on trial may go back to. */
+/** Ports of the versions that deployments may go back to while they are on trial, or go back to now. */
 function waysBack(movers: readonly Mover[]): HeldPorts<string> {
   const held = new HeldPorts<string>();
   for (const { name, target, record } of movers) {
     const { trial } = record;
-    if (target === null || trial === null || trial.isAside || trial.to.scoreString !== target.scoreString) continue;
-    for (const { ports } of goodOf(record, "rolled-back")?.score.services ?? [])
-      for (const port of ports) if (!asksFor(target, port)) held.add(port, name);
+    if (target === null) continue;
+    const isTried = trial !== null && !trial.isAside && trial.to.scoreString === target.scoreString;
+    if (!isTried && target.kind === "desired") continue;
+    for (const { ports } of goodOf(record, "rolled-back")?.score.services ?? []) for (const port of ports) held.add(port, name);
   }
   return held;
 }
