@@ -1,7 +1,7 @@
 // A request on a connection that was kept open and is closed while the request is written.
 
 import { once } from "node:events";
-import { Agent, createServer, request as httpRequest } from "node:http";
+import { Agent, type ClientRequest, createServer, type IncomingMessage, request as httpRequest } from "node:http";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +41,43 @@ test("a request that may be repeated is made again on a fresh connection, anothe
   expect(await send("GET")).toBe("GET ");
   expect(await send("GET", { isRepeatable: true })).toBe("GET ");
   await expect(send("POST", { body: "x" })).rejects.toThrow("socket hang up");
+});
+
+test("a connection that ends after the head of an answer ends that answer, and nothing is asked again", async () => {
+  let requests = 0;
+  const server = createServer((_request, response) => {
+    requests += 1;
+    if (requests === 1) response.end("first");
+    // Its head, then a reset while the body is under way.
+    else response.writeHead(200, { "content-length": "100" }).write("half");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => {
+    agent.destroy();
+    server.close();
+  });
+  const sent: ClientRequest[] = [];
+  const send = (): Promise<IncomingMessage> =>
+    sendRequest(
+      () => {
+        const request = httpRequest({ host: "127.0.0.1", port, agent });
+        sent.push(request);
+        return request;
+      },
+      { isRepeatable: true },
+    );
+  expect(await text(await send())).toBe("first");
+  const half = await send();
+  expect(sent.at(-1)?.reusedSocket).toBe(true);
+  // As the system reports a write to a connection that was reset.
+  sent.at(-1)?.emit("error", new Error("write ECONNRESET"));
+  server.closeAllConnections();
+  await expect(text(half)).rejects.toThrow("aborted");
+  expect(sent).toHaveLength(2);
 });
 
 test("a body may be a stream", async () => {

@@ -20,8 +20,16 @@ export async function sendRequest(open: () => ClientRequest, { body, isRepeatabl
   signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = open();
-  request.once("response", resolve);
-  request.once("error", (error) => {
+  let isOver = false;
+  request.once("response", (response) => {
+    isOver = true;
+    resolve(response);
+  });
+  // What breaks after the head of the answer breaks its body, which says so itself. Asked once more,
+  // the request would be nobody's.
+  request.on("error", (error) => {
+    if (isOver) return;
+    isOver = true;
     if (isRepeatable && request.reusedSocket && signal?.aborted !== true) resolve(sendRequest(open, { body, isRepeatable: false }));
     else reject(error);
   });

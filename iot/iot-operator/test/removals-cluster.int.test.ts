@@ -1,9 +1,8 @@
 // What the world does to a cluster and its devices outlive: a definition that is put back before
-// its objects, an uninstall in the wrong order, a restore of an older copy of etcd. And what people
-// see of it where they look: Events, and what the operator is not allowed to do.
+// its objects, an uninstall in the wrong order, a restore of an older copy of etcd, a forced return.
+// And what people see of removals beside the objects: Events.
 
 import { eventually } from "@iot/testkit";
-import * as z from "zod/mini";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { lines, many, ofItsOwn, RemovalsScene, tokenIn } from "./removals-scene.ts";
 import { CRD, installCrd, OPERATOR } from "./running-kubernetes.ts";
@@ -131,74 +130,4 @@ test("what was held, kept, lost, confirmed and removed is an Event each, beside 
     await eventually(async () => (await scene.record())?.held.length === 0, { timeoutMs: 20_000 });
   }
   expect(await events("flaps")).toHaveLength(1);
-});
-
-const Role = z.looseObject({ rules: z.array(z.looseObject({ resources: z.array(z.string()), verbs: z.array(z.string()) })) });
-const RULES = ["get", "clusterrole", "iot-operator", "-o", "json"];
-async function allow(verbs: {
-  readonly deployments?: readonly string[];
-  readonly status?: readonly string[];
-  readonly events?: readonly string[];
-}): Promise<void> {
-  const role = Role.parse(JSON.parse(await scene.kubectl(...RULES)));
-  const wanted: Record<string, readonly string[] | undefined> = {
-    deployments: verbs.deployments,
-    "deployments/status": verbs.status,
-    events: verbs.events,
-  };
-  const rules = role.rules.map((rule) => ({
-    ...rule,
-    verbs: wanted[rule.resources[0] ?? ""] ?? rule.verbs,
-  }));
-  await scene.kubectl("patch", "clusterrole", "iot-operator", "--type=merge", "-p", JSON.stringify({ rules }));
-}
-
-/** Where people look: /readyz, `iot status`, metrics. */
-async function isNamed(what: RegExp): Promise<boolean> {
-  const { problems } = await scene.operator.readyz();
-  const state = await scene.state();
-  const metrics = await scene.operator.metrics();
-  return (
-    problems.some((problem) => what.test(problem)) &&
-    what.test(state?.problem ?? "") &&
-    metrics.includes("iot_operator_source_writable 0\n")
-  );
-}
-
-async function isForgotten(): Promise<boolean> {
-  const { problems } = await scene.operator.readyz();
-  return (
-    problems.length === 0 &&
-    (await scene.state())?.problem === null &&
-    (await scene.operator.metrics()).includes("iot_operator_source_writable 1\n")
-  );
-}
-
-test("a patch that is refused is named on the object, in /readyz, iot status and metrics, within 15 s, and forgotten within 15 s of its cure", async () => {
-  await allow({ deployments: ["get", "list", "watch"] });
-  await scene.kubernetes.apply(workload("fresh", { devices: ["pi-1"] }));
-  await eventually(() => isNamed(/fresh.*403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/), { timeoutMs: 15_000 });
-  expect(await scene.kubernetes.told("fresh", '{.status.conditions[?(@.type=="Ready")].message}')).toMatch(
-    /not served until its finalizer .* stands/,
-  );
-  expect(await scene.entries()).toEqual([]);
-  await scene.kubectl("apply", "-f", OPERATOR);
-  await eventually(async () => (await isForgotten()) && (await scene.entries()).length === 1, { timeoutMs: 15_000 });
-
-  await allow({ deployments: ["get", "list", "watch"] });
-  await scene.kubernetes.apply(workload("brief", { devices: ["pi-1"] }));
-  await eventually(() => isNamed(/brief/), { timeoutMs: 15_000 });
-  await scene.kubectl("delete", "iotdep", "brief");
-  await eventually(isForgotten, { timeoutMs: 15_000 });
-  await scene.kubectl("apply", "-f", OPERATOR);
-});
-
-test("a status that is refused is named, and forgotten; Events that are refused stop nothing", async () => {
-  await allow({ status: ["get"], events: ["get"] });
-  await scene.applyAll(["one", "two"], ofItsOwn);
-  await eventually(() => isNamed(/403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/), { timeoutMs: 15_000 });
-  await scene.kubectl("delete", "iotdep", "one", "--timeout=20s");
-  expect(await scene.entries()).toEqual(["pi-two.two"]);
-  await scene.kubectl("apply", "-f", OPERATOR);
-  await eventually(isForgotten, { timeoutMs: 15_000 });
 });

@@ -53,12 +53,12 @@ export class RemovalsScene {
   }
 
   /** A store of its own for each: what was removed in the last ten minutes counts. */
-  async begin(): Promise<void> {
+  async begin(kubeconfig = this.kubernetes.kubeconfig): Promise<void> {
     // One that has failed may have left it deleted.
     await installCrd(this.kubernetes.server);
     this.#nats = await startNats();
     this.#bucket = await openBucket(this.#nats.url);
-    await this.startOperator();
+    await this.startOperator(kubeconfig);
     await this.ready();
   }
 
