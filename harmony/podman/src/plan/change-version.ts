@@ -60,7 +60,7 @@ const BLOCKED = "something stands in the way of a service, and a change is made 
 
 function revivals({ changing, kept, portWaits, snapshot }: Situation): Step[] {
   // A change is made whole or not at all, so all of it waits.
-  const isWaiting = portWaits.some(({ kind }) => kind !== "release");
+  const isWaiting = portWaits.some(({ kind, blocked }) => kind !== "release" && changing.some((slot) => isBlocked(slot, [blocked])));
   const starting = kept.filter(({ need }) => need === "start").map(({ current }) => current);
   const held = portsOf([...snapshot.containers.filter(isUp), ...starting]);
   return changing.flatMap(({ service, current, wanted }: Slot): Step[] => {

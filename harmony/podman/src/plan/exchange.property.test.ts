@@ -71,7 +71,7 @@ function cuts(make: () => ModelDevice): readonly (readonly Cut[])[] {
   const at = Array.from({ length: whole.stepsDone + 1 }, (_, steps) => steps);
   const single = at.flatMap((steps) => [false, true].map((powerCut) => [{ steps, powerCut }]));
   const twice = single.flatMap(([first]) =>
-    first === undefined ? [] : [1, 4].flatMap((steps) => [false, true].map((powerCut) => [first, { steps, powerCut }])),
+    first === undefined ? [] : [3].flatMap((steps) => [false, true].map((powerCut) => [first, { steps, powerCut }])),
   );
   return [...single, ...twice];
 }

@@ -56,7 +56,7 @@ function unlimitedInWords(services: readonly Service[]): string[] {
   return names.length === 0 ? [] : [`no limit of memory (resources.memory): ${names.join(", ")}`];
 }
 
-function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): string[] {
+function recordInWords({ good, trial, verdict, crashes, held, exchange }: SwapRecord): string[] {
   const images = (version: ScoreVersion): string => {
     const services = scoreOfLabel(version.scoreString)?.services ?? [];
     return `revision ${version.revision} (${services.map(({ image }) => image).join(", ")})`;
@@ -68,6 +68,7 @@ function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): str
     ...Object.entries(crashes).map(
       ([service, { count, startAt }]) => `service "${service}" keeps ending: try ${count + 1} is at ${startAt}`,
     ),
+    ...(exchange === undefined ? [] : [`ports change hands between ${exchange.with.join(", ")}, which go and stay together`]),
     ...(held.length === 0 ? [] : [`${held.join(", ")} was stopped by a hold, or to be started again`]),
   ];
 }
