@@ -14,7 +14,7 @@ const RUNBOOKS = join(TOP, "docs/runbooks");
  * conditions of Kubernetes, words of sentences.
  */
 const NO_REASONS = new Set(
-  "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman GitError CustomResourceDefinition Namespace Deployment Ready Reconciling Stalled True".split(
+  "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman GitError CustomResourceDefinition Namespace Deployment Ready Reconciling Stalled True Event Warning Normal".split(
     " ",
   ),
 );

@@ -6,9 +6,8 @@
 // @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
-import type { Asked } from "@iot/messaging";
 import { type Applied, apply } from "./apply/apply.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
@@ -45,9 +44,11 @@ const REPORT_UNASKED_MS = 5_000;
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
 /** How well the source is followed is looked at this often, and written down when it changed. */
-const STATE_EVERY_MS = 5_000;
+const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
+/** Nothing that is known has changed: all is looked at again only this often. */
+const WHOLE_EVERY_MS = 600_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
 
@@ -56,6 +57,18 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const loop = new Loop(options);
   await loop.start();
   return loop;
+}
+
+/** What a pass saw that found nothing to do: as long as that is so, the next one finds nothing. */
+interface Idle {
+  readonly source: CompleteSnapshot;
+  readonly observed: DesiredStateSnapshot;
+  readonly planned: DesiredStatePlan;
+  /** Of the record of removals. */
+  readonly revision: number;
+  readonly adopts: string;
+  /** On the monotonic clock: when time alone may give something to do. */
+  readonly untilMs: number;
 }
 
 type Key = "reconcile" | "report" | "state";
@@ -81,6 +94,7 @@ class Loop implements Operator {
   #wants: ReadonlySet<string> = new Set();
   #remembered: CompleteSnapshot | null = null;
   #sourceChanged = true;
+  #idle: Idle | null = null;
   #unreadable: string | null = null;
   #nextReportMs = 0;
   #reportWanted = false;
@@ -168,6 +182,8 @@ class Loop implements Operator {
       if (vitals.ownerProblem !== null) return AGAIN_MS;
       // Before anything is written: whose the source is.
       if (own.state === null && (await this.#putState(own))) continue;
+      const leftMs = this.#idleForMs(observed, own);
+      if (leftMs !== null) return leftMs;
       // What is remembered tells only whether there is anything to do: what is written comes from a
       // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
@@ -200,6 +216,7 @@ class Loop implements Operator {
   async #apply({ steps, orphans }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
     const { desired, source, vitals, log } = this.#options;
     const startedMs = this.#clock.monotonicMs();
+    this.#idle = null;
     const applied = await apply(steps, {
       store: desired,
       orphans: new Set(orphans),
@@ -305,7 +322,24 @@ class Loop implements Operator {
     this.#reporter.settle({ source, desired: observed, plan: planned });
     this.#wantReport();
     this.#queue.add("state");
-    return planned.recheckAfterMs;
+    const againMs = Math.min(planned.recheckAfterMs ?? WHOLE_EVERY_MS, WHOLE_EVERY_MS);
+    this.#idle =
+      planned.steps.length > 0
+        ? null
+        : { source, observed, planned, revision: own.revision, adopts: adoptsOf(own), untilMs: this.#clock.monotonicMs() + againMs };
+    return againMs;
+  }
+
+  /** Own writes, and what others wrote before the last pass, ask for nothing. null: to be planned. */
+  #idleForMs(observed: DesiredStateSnapshot, own: ObservedRecord): number | null {
+    const idle = this.#idle;
+    if (idle === null || this.#sourceChanged || idle.source !== this.#remembered || idle.observed !== observed) return null;
+    if (idle.revision !== own.revision || idle.adopts !== adoptsOf(own)) return null;
+    const leftMs = idle.untilMs - this.#clock.monotonicMs();
+    if (leftMs <= 0) return null;
+    this.#options.vitals.passProblem = null;
+    this.#options.vitals.otherOwners = unheardOwners(idle.planned.compiled, own.states, own.nowMs);
+    return leftMs;
   }
 
   /** Beside the loop, which may wait for a source that is silent. */
@@ -326,7 +360,10 @@ class Loop implements Operator {
   }
 
   #hear(entry: StatusEntry): void {
-    if (this.#reporter.hear(entry)) this.resync();
+    if (this.#reporter.hear(entry)) {
+      this.#idle = null;
+      this.resync();
+    }
     this.#wantReport();
   }
 
@@ -347,6 +384,10 @@ class Loop implements Operator {
     this.#options.vitals.reportProblem = null;
     return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }
+}
+
+function adoptsOf({ state }: ObservedRecord): string {
+  return (state?.adopts ?? []).join(" ");
 }
 
 /** Why the newest version is not followed, or not in all that it says. */

@@ -3,6 +3,7 @@
 // see of it where they look: Events, and what the operator is not allowed to do.
 
 import { eventually } from "@iot/testkit";
+import * as z from "zod/mini";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { lines, many, ofItsOwn, RemovalsScene, tokenIn } from "./removals-scene.ts";
 import { CRD, installCrd, OPERATOR } from "./running-kubernetes.ts";
@@ -132,19 +133,20 @@ test("what was held, kept, lost, confirmed and removed is an Event each, beside 
   expect(await events("flaps")).toHaveLength(1);
 });
 
+const Role = z.looseObject({ rules: z.array(z.looseObject({ resources: z.array(z.string()), verbs: z.array(z.string()) })) });
 const RULES = ["get", "clusterrole", "iot-operator", "-o", "json"];
 async function allow(verbs: {
   readonly deployments?: readonly string[];
   readonly status?: readonly string[];
   readonly events?: readonly string[];
 }): Promise<void> {
-  const role = JSON.parse(await scene.kubectl(...RULES));
+  const role = Role.parse(JSON.parse(await scene.kubectl(...RULES)));
   const wanted: Record<string, readonly string[] | undefined> = {
     deployments: verbs.deployments,
     "deployments/status": verbs.status,
     events: verbs.events,
   };
-  const rules = role.rules.map((rule: { resources: string[]; verbs: string[] }) => ({
+  const rules = role.rules.map((rule) => ({
     ...rule,
     verbs: wanted[rule.resources[0] ?? ""] ?? rule.verbs,
   }));

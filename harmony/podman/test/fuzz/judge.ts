@@ -93,7 +93,7 @@ function unfitValue(spec: unknown): string | null {
     const value = pending.pop();
     if (typeof value === "number" && !Number.isSafeInteger(value)) return `the number ${value}`;
     if (typeof value === "string" && value.includes("\0")) return "a NUL";
-    if (typeof value === "object" && value !== null) pending.push(...Object.keys(value), ...Object.values(value));
+    if (typeof value === "object" && value !== null) for (const entry of Object.entries<unknown>({ ...value })) pending.push(...entry);
   }
   return null;
 }

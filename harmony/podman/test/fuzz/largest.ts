@@ -9,44 +9,39 @@ import { SCORE_LIMITS } from "../../src/score/limits.ts";
 const SCORE_BYTES = 128 * 1024 - 64;
 const SERVICES = SCORE_LIMITS.services.most;
 
-type Make = (index: number) => object;
+/** What the services have much of; a variable is called by its place. */
+interface Kind {
+  readonly field: "ports" | "env" | "secrets" | "volumes" | "devices" | "files" | "command" | "capDrop";
+  readonly entry: (index: number) => unknown;
+}
 
-const spread = (count: number, make: Make): unknown => {
+/** So many entries, over as many services as there may be. */
+function spread(count: number, { field, entry }: Kind): unknown {
   const services = Math.min(SERVICES, Math.max(1, count));
   return {
     services: Array.from({ length: services }, (_, at) => {
-      const own = Array.from({ length: Math.ceil((count - at) / services) }, (__, index) => make(index * services + at));
-      return { name: `s${at}`, image: "x:1", ...merged(own) };
+      const places = Array.from({ length: Math.ceil((count - at) / services) }, (__, index) => index * services + at);
+      const own = field === "env" ? Object.fromEntries(places.map((place) => [`V${place}`, entry(place)])) : places.map(entry);
+      return { name: `s${at}`, image: "x:1", [field]: own };
     }),
   };
-};
-
-/** Lists of all are put after each other, and maps together. */
-function merged(parts: readonly object[]): object {
-  const lists = new Map<string, unknown[]>();
-  const maps = new Map<string, [string, unknown][]>();
-  for (const [field, value] of parts.flatMap((part) => Object.entries(part))) {
-    if (Array.isArray(value)) lists.set(field, [...(lists.get(field) ?? []), ...value]);
-    else maps.set(field, [...(maps.get(field) ?? []), ...Object.entries(value)]);
-  }
-  return { ...Object.fromEntries(lists), ...Object.fromEntries([...maps].map(([field, entries]) => [field, Object.fromEntries(entries)])) };
 }
 
 const address = (index: number): string => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`;
 
-const KINDS: Readonly<Record<string, Make>> = {
-  "ports of 64 services": (index) => ({ ports: [`${index + 1}:1`] }),
-  "addresses of one port": (index) => ({ ports: [`${address(index)}:80:1`] }),
-  variables: (index) => ({ env: { [`V${index}`]: "" } }),
-  "secrets in the environment": (index) => ({ env: { [`V${index}`]: { secret: `s${index}` } } }),
-  "secrets as files": (index) => ({ secrets: [{ name: `s${index}` }] }),
-  "labels of the device": (index) => ({ env: { [`V${index}`]: { device: `labels.l${index}` } } }),
-  volumes: (index) => ({ volumes: [`v${index}:/v${index}`] }),
-  "host paths": (index) => ({ volumes: [`/a/${index}:/v${index}`] }),
-  devices: (index) => ({ devices: [`/dev/d${index}`] }),
-  files: (index) => ({ files: [{ content: "x", path: `/f${index}` }] }),
-  "words of commands": () => ({ command: ["'"] }),
-  capabilities: () => ({ capDrop: ["KILL"] }),
+const KINDS: Readonly<Record<string, Kind>> = {
+  "ports of 64 services": { field: "ports", entry: (index) => `${index + 1}:1` },
+  "addresses of one port": { field: "ports", entry: (index) => `${address(index)}:80:1` },
+  variables: { field: "env", entry: () => "" },
+  "secrets in the environment": { field: "env", entry: (index) => ({ secret: `s${index}` }) },
+  "labels of the device": { field: "env", entry: (index) => ({ device: `labels.l${index}` }) },
+  "secrets as files": { field: "secrets", entry: (index) => ({ name: `s${index}` }) },
+  volumes: { field: "volumes", entry: (index) => `v${index}:/v${index}` },
+  "host paths": { field: "volumes", entry: (index) => `/a/${index}:/v${index}` },
+  devices: { field: "devices", entry: (index) => `/dev/d${index}` },
+  files: { field: "files", entry: (index) => ({ content: "x", path: `/f${index}` }) },
+  "words of commands": { field: "command", entry: () => "'" },
+  capabilities: { field: "capDrop", entry: () => "KILL" },
 };
 
 const TEXTS: Readonly<Record<string, (length: number) => unknown>> = {
@@ -63,13 +58,15 @@ const TEXTS: Readonly<Record<string, (length: number) => unknown>> = {
 
 /** The kinds of large Scores, by name. */
 export const LARGE: Readonly<Record<string, (share: number) => unknown>> = {
-  ...Object.fromEntries(Object.entries(KINDS).map(([name, make]) => [name, (share: number) => spread(largestOf(make) * share, make)])),
+  ...Object.fromEntries(
+    Object.entries(KINDS).map(([name, kind]) => [name, (share: number) => spread(Math.round(largestOf(kind) * share), kind)]),
+  ),
   ...Object.fromEntries(
     Object.entries(TEXTS).map(([name, make]) => [name, (share: number) => make(Math.floor((SCORE_BYTES - 2_500) * share))]),
   ),
 };
 
-const LIMIT_OF: Readonly<Record<string, number>> = {
+const MOST: Readonly<Record<Kind["field"], number>> = {
   ports: SCORE_LIMITS.ports.most,
   env: SCORE_LIMITS.env.most,
   secrets: SCORE_LIMITS.secrets.most,
@@ -81,14 +78,11 @@ const LIMIT_OF: Readonly<Record<string, number>> = {
 };
 
 /** As many as the limit of each service and the bytes of a Score allow. */
-function largestOf(make: Make): number {
-  const [field = ""] = Object.keys(make(0));
-  const byLimit = (LIMIT_OF[field] ?? 0) * SERVICES;
-  const fits = (count: number): boolean => canonicalJson(spread(count, make)).length <= SCORE_BYTES;
-  let [low, high] = [1, byLimit];
+function largestOf(kind: Kind): number {
+  let [low, high] = [1, MOST[kind.field] * SERVICES];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (fits(middle)) low = middle;
+    if (canonicalJson(spread(middle, kind)).length <= SCORE_BYTES) low = middle;
     else high = middle - 1;
   }
   return low;

@@ -55,27 +55,28 @@ export function mutate(document: unknown, random: Random): unknown {
 function change(value: unknown, whole: unknown, random: Random): unknown {
   const isLeaf = typeof value !== "object" || value === null;
   if (isLeaf || random(6) === 0) return instead(value, whole, random);
-  if (Array.isArray(value)) {
-    const at = random(value.length + 1);
-    const found: unknown = value[at];
-    if (at === value.length) return [...value, part(whole, random)];
-    switch (random(8)) {
-      case 0:
-        return value.toSpliced(at, 1);
-      case 1:
-        return value.toSpliced(at, 0, found);
-      case 2:
-        return repeated(value, random);
-      default:
-        return value.with(at, change(found, whole, random));
-    }
-  }
-  const entries = Object.entries(value);
+  if (Array.isArray(value)) return changeList(value, whole, random);
+  const entries = Object.entries<unknown>({ ...value });
   const at = random(entries.length + 1);
   const [key, member] = entries[at] ?? [KEYS[random(KEYS.length)] ?? "", part(whole, random)];
   if (random(8) === 0) return mapOf(entries.toSpliced(at, 1));
   const name = random(8) === 0 ? (KEYS[random(KEYS.length)] ?? "") : key;
   return mapOf(entries.toSpliced(at, 1, [name, change(member, whole, random)]));
+}
+
+function changeList(list: readonly unknown[], whole: unknown, random: Random): unknown {
+  const at = random(list.length + 1);
+  if (at === list.length) return [...list, part(whole, random)];
+  switch (random(8)) {
+    case 0:
+      return list.toSpliced(at, 1);
+    case 1:
+      return list.toSpliced(at, 0, list[at]);
+    case 2:
+      return repeated(list, random);
+    default:
+      return list.with(at, change(list[at], whole, random));
+  }
 }
 
 /** As long as the limit of some list, or by one longer. */

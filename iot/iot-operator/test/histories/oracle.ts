@@ -17,15 +17,20 @@ const lineOf = ({ device, namespace, name, uid }: Named): string => `${device}/$
 
 export class Oracle {
   #tick = 0;
-  /** What was deleted or given up, and not asked for since. */
-  readonly #gone = new Set<string>();
-  /** That, and what a store that was put back knows of it. */
+  /** The highest generation that left a manifest. */
+  readonly #gone = new Map<string, number>();
+  /**
+   * What was deleted or given up, and not asked for since, or when a copy was made that was put
+   * back.
+   */
   #licences = new Set<string>();
   /** When it left its manifest, whichever object it was. */
   readonly #left = new Map<string, number>();
   /** What was ever written. */
   readonly #written = new Set<string>();
-  /** What is asked for again while the record has it judged: it may go until an operator sees that. */
+  /**
+   * What is asked for again while the record has it judged: it may go until an operator sees that.
+   */
   #doubtful = new Set<string>();
   /** What a commit that is not readable in all took away. */
   #pending = new Set<string>();
@@ -35,7 +40,7 @@ export class Oracle {
   }
 
   allow(entry: Named): void {
-    this.#license(lineOf(entry));
+    this.#licences.add(lineOf(entry));
     this.#doubtful.delete(lineOf(entry));
   }
 
@@ -43,26 +48,18 @@ export class Oracle {
   revoke(entry: Named, due: readonly Named[]): void {
     const line = lineOf(entry);
     if (due.some((each) => lineOf(each) === line)) this.#doubtful.add(line);
-    else this.#withdraw(line);
+    else this.#licences.delete(line);
   }
 
-  #license(line: string): void {
-    this.#gone.add(line);
-    this.#licences.add(line);
-  }
-
-  #withdraw(line: string): void {
-    this.#gone.delete(line);
-    this.#licences.delete(line);
-  }
-
-  /** An operator wrote the record: what is not judged any more was seen to be asked for, or is gone. */
+  /**
+   * An operator wrote the record: what is not judged any more was seen to be asked for, or is gone.
+   */
   recordWritten(due: readonly Named[]): void {
     const judged = new Set(due.map(lineOf));
     for (const line of this.#doubtful) {
       if (judged.has(line)) continue;
       this.#doubtful.delete(line);
-      this.#withdraw(line);
+      this.#licences.delete(line);
     }
   }
 
@@ -85,18 +82,19 @@ export class Oracle {
       const line = lineOf({ device, name, namespace: entry.namespace, uid: entry.uid });
       if (!this.#licences.has(line) && !planned.has(line)) throw new Error(`${line} left the manifest, and nobody deleted it`);
       this.#left.set(`${device}/${entry.namespace}/${name}`, this.#tick);
+      this.#gone.set(line, Math.max(entry.generation, this.#gone.get(line) ?? 0));
     }
     for (const [name, { namespace, uid }] of Object.entries(after.deployments)) this.#written.add(lineOf({ device, name, namespace, uid }));
   }
 
   /**
-   * A device drops only what left its manifest since it took it, or what is gone: a store that was
-   * put back, and then put back to a later copy, has that before and after.
+   * A device drops only what left its manifest since it took it, or has no later generation than
+   * what ever left it: a store may be put back, and then put back to a later copy.
    */
-  dropped(entry: Named, takenAt: number): void {
+  dropped(entry: Named & { readonly generation: number }, takenAt: number): void {
     const { device, namespace, name } = entry;
     const line = `${device}/${namespace}/${name}`;
-    if (this.#gone.has(lineOf(entry))) return;
+    if (entry.generation <= (this.#gone.get(lineOf(entry)) ?? 0)) return;
     if ((this.#left.get(line) ?? 0) <= takenAt) throw new Error(`${line} left the device, and nobody deleted it`);
   }
 
@@ -122,9 +120,9 @@ export class Oracle {
       const [, namespace, name] = line.split("/");
       if (has.has(line)) continue;
       const isGone = isDescendant && tip.isReadable && gone.includes(line);
-      if (isGone || named.has(`${namespace}/${name}`)) this.#license(line);
+      if (isGone || named.has(`${namespace}/${name}`)) this.#licences.add(line);
     }
-    for (const line of has) this.#withdraw(line);
+    for (const line of has) this.#licences.delete(line);
   }
 }
 

@@ -17,15 +17,12 @@ export interface Commit {
 export class Repository {
   readonly commits: Commit[] = [];
   tip: Commit;
-  /** The branch was, once. */
-  isForced = false;
 
   constructor() {
     this.tip = this.#add({ parent: null, content: new Map(), isReadable: true, isRefused: false, trailers: [] });
   }
 
   commit(parent: Commit, content: Commit["content"], more: Partial<Pick<Commit, "isReadable" | "isRefused" | "trailers">> = {}): Commit {
-    this.isForced ||= parent !== this.tip;
     this.tip = this.#add({ parent, content, isReadable: true, isRefused: false, trailers: [], ...more });
     return this.tip;
   }

@@ -59,7 +59,6 @@ export class World {
   );
   readonly #reported = new Map<ReturnType<typeof asDeviceId>, Reported>();
   readonly #copies: (() => void)[] = [];
-  #isStoreRestored = false;
 
   constructor(origin: Origin) {
     this.origin = origin;
@@ -189,8 +188,7 @@ export class World {
       // As the agent judges a mark.
       if (deployments[name]?.namespace === entry.namespace || uid !== entry.uid || generation < entry.generation) continue;
       // Where a branch was forced generations repeat: docs/removal.md says so.
-      const isAmbiguous = this.#isStoreRestored && this.origin.kind === "git" && this.origin.repository.isForced;
-      if (!isAmbiguous) this.oracle.dropped({ device: id, name, namespace: entry.namespace, uid: entry.uid }, takenAt);
+      this.oracle.dropped({ ...entry, device: id, name }, takenAt);
       device.runs.delete(name);
     }
     for (const [name, entry] of Object.entries(deployments)) {
@@ -214,7 +212,6 @@ export class World {
 
   restoreStore(which: number): void {
     this.#copies[which % Math.max(1, this.#copies.length)]?.();
-    this.#isStoreRestored ||= this.#copies.length > 0;
     // What an operator had observed is refused by its revisions, or was the same.
     this.kill(0);
     this.kill(1);

@@ -41,7 +41,7 @@ export interface DesiredStateSnapshot {
 export interface DesiredStateStore {
   /**
    * All keys as they were when this was called, or later; from memory, kept current by one
-   * consumer. @throws MessagingError
+   * consumer. The same object as before when nothing was written. @throws MessagingError
    */
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
   /** A hint: something of this device was written, by whomever. */
@@ -80,6 +80,14 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     onEntry: tell,
   });
 
+  let last: { readonly changes: number; readonly snapshot: DesiredStateSnapshot } | null = null;
+  const observe = async (signal: AbortSignal): Promise<DesiredStateSnapshot> => {
+    const entries = await mirror.current(signal);
+    const changes = mirror.changes();
+    if (last?.changes !== changes) last = { changes, snapshot: toSnapshot(entries) };
+    return last.snapshot;
+  };
+
   const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
     publishAcknowledged(messaging, { bucket: "desired-state", subject }, payload, {
       headers: { ...headers, "Nats-Expected-Last-Subject-Sequence": String(expectedRevision) },
@@ -104,7 +112,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   };
 
   return {
-    observe: async (signal) => toSnapshot(await mirror.current(signal)),
+    observe,
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(subjects.score(device, deployment), scoreString, expectedRevision),

@@ -95,6 +95,13 @@ describe("what was judged", () => {
     expect(found(planned(cluster({ deployments: [stays] }), few, { record: wanted.record }))).toEqual(["pi-2.hello lost NotSeenDeleted"]);
   });
 
+  test("goes only with the record while the newest commit is not followed: another operator may have followed one that asks for it", () => {
+    const few = [...entries("hello", ["pi-2"]), ...entries("stays", ["pi-1"])];
+    const { record } = judged(gone, few);
+    const refused = planned({ ...cluster({ deployments: [stays] }), authoritative: false }, few, { record });
+    expect([found(refused), refused.isRecordChanged]).toEqual([["pi-2.hello goes by-name"], true]);
+  });
+
   test("is written and read again as it was", () => {
     const gathering = planned(cluster({ deleting: [deleting("hello")] }), entries("hello", ["pi-1"])).record;
     for (const record of [held, gathering, confirm(held, tokenOf(held.held), { nowMs: NOW_MS, by: "ann" })?.record ?? held]) {

@@ -86,6 +86,9 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   const written = fitting(pruned(next, leaving, nowMs), input.record);
   // That time has passed is no news, unless others wait for the room.
   const news = record.more > 0 ? written : fitting(next, input.record);
+  // A commit that is not followed leaves the last one that this operator knew: the record tells
+  // whether another has followed a later one meanwhile, which may ask for what is due.
+  const isOlder = source.authoritative === false && sorted.due.length > 0;
   const isWritten = new Set<Entry>(written.removed);
   const due = [...sorted.due, ...gone.filter((entry) => isWritten.has(entry))];
   const unwritten = gone.filter((entry) => !isWritten.has(entry)).map((entry) => ({ ...entry, why: `${entry.why}; many others go first` }));
@@ -93,7 +96,7 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   return {
     verdicts: verdictsOf({ due, held: next.held, lost, waiting: [...waiting, ...unwritten, ...sorted.unknown] }),
     record: written,
-    isRecordChanged: !isSameRecord(input.record, news),
+    isRecordChanged: isOlder || !isSameRecord(input.record, news),
     isUndecided: sorted.unknown.length > 0,
     recheckAfterMs: waiting.length > 0 ? Math.max(0, endsMs - nowMs) : sorted.unknown.length > 0 ? UNKNOWN_AGAIN_MS : null,
   };
