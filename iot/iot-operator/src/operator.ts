@@ -8,7 +8,7 @@
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
-import { type Applied, apply } from "./apply/apply.ts";
+import { type Applied, apply, isFull } from "./apply/apply.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
 import { blockedByFullStore } from "./plan/store-full.ts";
@@ -16,7 +16,8 @@ import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { CompleteSnapshot, Source } from "./sources/source.ts";
-import { sourceProblem, type Vitals, writeProblem } from "./http/vitals.ts";
+import { whyNotAllFollowed } from "./sources/why-not-all-followed.ts";
+import { sourceProblem, storeProblem, type Vitals, writeProblem } from "./http/vitals.ts";
 
 export interface OperatorOptions {
   readonly source: Source;
@@ -165,7 +166,7 @@ class Loop implements Operator {
   /** By word of mouth, for a store that is full does not take it. */
   #state(source: string | undefined): OperatorAnswer {
     const { vitals, source: own } = this.#options;
-    return { source: own.id, done: source === own.id, message: vitals.storeProblem ?? "" };
+    return { source: own.id, done: source === own.id, message: storeProblem(vitals) ?? "" };
   }
 
   async close(): Promise<void> {
@@ -199,7 +200,6 @@ class Loop implements Operator {
       vitals.passes += 1;
       if (next.steps.length === 0) {
         this.#setUnclaimed(new Map());
-        vitals.storeProblem = null;
         return this.#settle(snapshot, observed, own, next);
       }
       const applied = await this.#apply(next, own, signal);
@@ -226,8 +226,8 @@ class Loop implements Operator {
       log,
     });
     const { writes, conflicts, refused, full, record, unclaimed } = applied;
-    if (full !== null && vitals.storeProblem === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
-    vitals.storeProblem = full?.why ?? null;
+    if (full !== null && vitals.unwritten === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
+    vitals.unwritten = full?.why ?? null;
     vitals.writes += writes;
     vitals.conflicts += conflicts.length;
     this.#setUnclaimed(unclaimed);
@@ -261,7 +261,7 @@ class Loop implements Operator {
         return null;
       }
       const { version } = snapshot;
-      const problem = problemOf(snapshot);
+      const problem = whyNotAllFollowed(snapshot);
       if (vitals.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
       vitals.lastSourceReadAtMs = this.#clock.now();
       vitals.sourceVersion = version;
@@ -290,7 +290,7 @@ class Loop implements Operator {
       removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
       unclaimed: this.#unclaimed,
       abandoned,
-      isStoreFull: this.#options.vitals.storeProblem !== null,
+      isStoreFull: storeProblem(this.#options.vitals) !== null,
     });
     const still = new Set(planned.orphans);
     for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
@@ -302,6 +302,8 @@ class Loop implements Operator {
   #settle(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord, planned: DesiredStatePlan): number | null {
     const { vitals, log } = this.#options;
     const { record, isUndecided } = planned.removals;
+    // What waits to be freed keeps the store full.
+    if (planned.steps.length === 0 && planned.orphans.length === 0) vitals.unwritten = null;
     const held = heldText(record);
     if (held !== null && held !== vitals.held) {
       log.error("removals are held", { reason: "RemovalHeld", why: held });
@@ -352,11 +354,15 @@ class Loop implements Operator {
   /** Whether somebody else was faster. */
   async #putState(own: ObservedRecord): Promise<boolean> {
     const { vitals } = this.#options;
-    const result = await this.#keeper.putState(own, {
-      version: vitals.sourceVersion,
-      problem: sourceProblem(vitals) ?? vitals.storeProblem ?? writeProblem(vitals),
-    });
-    return result?.ok === false;
+    const problem = sourceProblem(vitals) ?? storeProblem(vitals) ?? writeProblem(vitals);
+    try {
+      const result = await this.#keeper.putState(own, { version: vitals.sourceVersion, problem });
+      if (result !== null) vitals.unsaid = null;
+      return result?.ok === false;
+    } catch (error) {
+      if (isFull(error)) vitals.unsaid = error.message;
+      throw error;
+    }
   }
 
   #hear(entry: StatusEntry): void {
@@ -388,13 +394,4 @@ class Loop implements Operator {
 
 function adoptsOf({ state }: ObservedRecord): string {
   return (state?.adopts ?? []).join(" ");
-}
-
-/** Why the newest version is not followed, or not in all that it says. */
-function problemOf({ problem, evidence, version }: CompleteSnapshot): string | null {
-  if (problem !== undefined) return problem;
-  const [first, ...others] = evidence?.kind === "git" ? evidence.unreadable : [];
-  if (first === undefined) return null;
-  const more = others.length === 0 ? "" : ` (and ${others.length} more files)`;
-  return `commit ${version.slice(0, 10)} is followed, and removes nothing, for not all of it can be read: ${first.path}: ${first.message}${more}`;
 }

@@ -7,6 +7,7 @@ import { eventually, makeGitRepository, startNats } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod/mini";
 import { readiness } from "../src/http/http.ts";
+import { storeProblem } from "../src/http/vitals.ts";
 import { type Bucket, expectScore, openBucket, runOperator } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
@@ -61,14 +62,14 @@ test(
     await expectScore(bucket, "pi-99.small", "web");
     await push({ "large.yaml": large("large", many) });
     running.poke();
-    await eventually(() => running.vitals.storeProblem !== null, { what: "the store is full", timeoutMs: 20_000 });
-    expect(running.vitals.storeProblem).toContain(CURE);
+    await eventually(() => storeProblem(running.vitals) !== null, { what: "the store is full", timeoutMs: 20_000 });
+    expect(storeProblem(running.vitals)).toContain(CURE);
     expect(readiness(running.vitals)).toMatchObject({
       ready: false,
-      problems: expect.arrayContaining([running.vitals.storeProblem]) as unknown,
+      problems: expect.arrayContaining([storeProblem(running.vitals)]) as unknown,
     });
     expect(await askOperators(bucket.messaging, "state", { source: "git:test" }, AbortSignal.timeout(5_000))).toEqual([
-      { source: "git:test", done: true, message: running.vitals.storeProblem },
+      { source: "git:test", done: true, message: storeProblem(running.vitals) },
     ]);
     expect(await bucket.manifest("pi-99")).toMatchObject({ deployments: { small: {} } });
 
@@ -77,7 +78,7 @@ test(
     await eventually(() => running.vitals.sourceVersion === commit, { what: "it has looked at what is left" });
     pass(61_000);
     running.poke();
-    await eventually(() => running.vitals.storeProblem === null && running.vitals.inStep, {
+    await eventually(() => storeProblem(running.vitals) === null && running.vitals.inStep, {
       what: "there is room again",
       timeoutMs: 20_000,
     });
@@ -90,6 +91,27 @@ test(
   },
 );
 
+test("a rollout taken back with nothing else to write: it is told until the room is there", { timeout: 60_000 }, async () => {
+  const { bucket, push, operator, pass } = await world(
+    `jetstream { store_dir: "./js", max_file_store: 1500000, max_memory_store: 1000000 }`,
+  );
+  await push({ "small.yaml": workload("small", { devices: ["pi-99"] }) });
+  const running = await operator();
+  await expectScore(bucket, "pi-99.small", "web");
+  await push({ "large.yaml": large("large", many) });
+  running.poke();
+  await eventually(() => storeProblem(running.vitals) !== null, { what: "the store is full", timeoutMs: 20_000 });
+  const commit = await push({ "large.yaml": null });
+  running.poke();
+  await eventually(() => running.vitals.sourceVersion === commit, { what: "it is taken back" });
+  expect(storeProblem(running.vitals)).toContain(CURE);
+  pass(61_000);
+  running.poke();
+  await eventually(() => storeProblem(running.vitals) === null, { what: "there is room again", timeoutMs: 20_000 });
+  const { scores } = await bucket.snapshot();
+  expect([...scores].filter(([, { scoreString }]) => scoreString !== null).map(([key]) => key)).toEqual(["pi-99.small"]);
+});
+
 test("a limit of the bucket holds up only what does not fit; raised, all goes on", { timeout: 60_000 }, async () => {
   const { bucket, push, operator } = await world("");
   await push({ "small.yaml": workload("small", { devices: ["pi-1"] }) });
@@ -101,9 +123,9 @@ test("a limit of the bucket holds up only what does not fit; raised, all goes on
   running.poke();
   await expectScore(bucket, "pi-1.small", "web:2");
   await expectScore(bucket, "pi-3.small", "web:2");
-  await eventually(() => running.vitals.storeProblem?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
+  await eventually(() => storeProblem(running.vitals)?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
   await limitTo(-1);
   running.poke();
   await expectScore(bucket, "pi-2.large", "large:");
-  await eventually(() => running.vitals.storeProblem === null, { what: "it is over" });
+  await eventually(() => storeProblem(running.vitals) === null, { what: "it is over" });
 });

@@ -103,7 +103,7 @@ function isOrphan(step: DeviceStep, orphans: ReadonlySet<string>): boolean {
   return step.kind === "remove-score" && orphans.has(`${step.device}.${step.deployment}@${step.expectedRevision}`);
 }
 
-function isFull(error: unknown): error is MessagingError {
+export function isFull(error: unknown): error is MessagingError {
   return error instanceof MessagingError && error.code === "StoreFull";
 }
 

@@ -6,7 +6,7 @@
 
 import { createServer, type Server } from "node:http";
 import { visibleJson } from "@harmony/core";
-import { sourceProblem, type Vitals, writeProblem } from "./vitals.ts";
+import { sourceProblem, storeProblem, type Vitals, writeProblem } from "./vitals.ts";
 
 export interface HttpOptions {
   /** 0: chosen by the operating system. */
@@ -51,9 +51,19 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
  * and all that can be served is.
  */
 export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
-  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, storeProblem, held, lost } = vitals;
+  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
   const bucketProblem = nats === null ? vitals.bucketProblem() : null;
-  const own = [sourceProblem(vitals), ownerProblem, vitals.otherOwners, claimProblem, passProblem, storeProblem, reportProblem, held, lost];
+  const own = [
+    sourceProblem(vitals),
+    ownerProblem,
+    vitals.otherOwners,
+    claimProblem,
+    passProblem,
+    storeProblem(vitals),
+    reportProblem,
+    held,
+    lost,
+  ];
   const all = [nats === null ? null : `NATS: ${nats}`, bucketProblem, ...own];
   const problems = all.filter((problem) => problem !== null);
   const ready =
@@ -63,7 +73,7 @@ export function readiness(vitals: Vitals): { ready: boolean; version: string | n
     vitals.sourceHealth() === null &&
     ownerProblem === null &&
     passProblem === null &&
-    storeProblem === null &&
+    storeProblem(vitals) === null &&
     inStep;
   return { ready, version: vitals.sourceVersion, problems };
 }
@@ -87,7 +97,7 @@ function metrics(vitals: Vitals, nowMs: number): string {
       sourceProblem(vitals) === null ? 1 : 0,
     ],
     ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(vitals) === null ? 1 : 0],
-    ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", vitals.storeProblem === null ? 0 : 1],
+    ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", storeProblem(vitals) === null ? 0 : 1],
     ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
     ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],
   ];

@@ -21,8 +21,12 @@ export interface Vitals {
   /** Why the last pass, or the last report, came to no end; null: it did. */
   passProblem: string | null;
   reportProblem: string | null;
-  /** Why the store takes no more, with the cure; null: it does. */
-  storeProblem: string | null;
+  /**
+   * Why the store took no more of the desired state, or of what is said of the source, with the
+   * cure; null: it did.
+   */
+  unwritten: string | null;
+  unsaid: string | null;
   /** Why nothing is written: the records say that the source is another's. */
   ownerProblem: string | null;
   /** Which of its names a source owns that is not heard any more. */
@@ -55,7 +59,8 @@ export function newVitals(): Vitals {
     inStep: false,
     passProblem: null,
     reportProblem: null,
-    storeProblem: null,
+    unwritten: null,
+    unsaid: null,
     ownerProblem: null,
     otherOwners: null,
     claimProblem: null,
@@ -81,4 +86,9 @@ export function writeProblem({ claimProblem, reportProblem }: Vitals): string | 
 /** Why the source cannot be read, or its newest version is not followed; null: it is. */
 export function sourceProblem({ sourceProblem: problem, sourceHealth }: Vitals): string | null {
   return problem ?? sourceHealth();
+}
+
+/** Why the store takes no more; null: it does. */
+export function storeProblem({ unwritten, unsaid }: Vitals): string | null {
+  return unwritten ?? unsaid;
 }
