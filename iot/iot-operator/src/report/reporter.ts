@@ -74,7 +74,7 @@ export class Reporter {
   hear(entry: StatusEntry): boolean {
     const { device, status, nowMs, receivedAtMs } = entry;
     const receivedMs = this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs);
-    this.#heard.set(device, { status, receivedMs });
+    this.#heard.set(device, { status: withoutServices(status), receivedMs });
     this.#silent.set(device, receivedMs + offlineAfterMs(status.ok ? status.value : null));
     this.#count(device);
     const before = this.#reported.get(device);
@@ -265,6 +265,13 @@ export class Reporter {
     this.#waiting.set(uid, { generation, mostRunning: running, sinceMs: nowMs });
     return 0;
   }
+}
+
+/** A state is made of the rest, and the services are most of it. */
+function withoutServices(status: StatusEntry["status"]): StatusEntry["status"] {
+  if (!status.ok) return status;
+  const deployments = Object.entries(status.value.deployments).map(([name, report]) => [name, { ...report, services: [] }]);
+  return { ok: true, value: { ...status.value, deployments: Object.fromEntries(deployments) } };
 }
 
 function countingsByDevice(followed: readonly Followed[]): Map<DeviceId, Counting[]> {
