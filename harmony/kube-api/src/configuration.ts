@@ -1,10 +1,11 @@
 // Finds the API server and our identity: KUBECONFIG, ~/.kube/config or the pod's service account,
-// as the official client loads them (contexts, exec plugins, rotating tokens, proxies).
+// as the official client loads them (contexts, exec plugins, proxies). Tokens are bearer-token.ts's.
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
+import { takeTokens } from "./bearer-token.ts";
 import { KubernetesError } from "./kubernetes-error.ts";
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -27,7 +28,11 @@ export function loadKubernetesConfig(file?: string): KubeConfig {
   try {
     if (file === undefined) config.loadFromDefault();
     else config.loadFromFile(file);
+    const files =
+      file !== undefined ? [file] : path !== "" ? path.split(delimiter).filter((part) => part !== "") : [home].filter(existsSync);
+    takeTokens(config, files);
   } catch (cause) {
+    if (cause instanceof KubernetesError) throw cause;
     throw new KubernetesError("NotConfigured", `failed to read the Kubernetes configuration ${path === "" ? home : path}`, {
       cause,
     });

@@ -10,6 +10,8 @@ export {
   type StoreState,
 } from "./list-and-watch.ts";
 export {
+  apiVersionOf,
+  applyObject,
   applyStatus,
   isNewer,
   KubernetesObject,

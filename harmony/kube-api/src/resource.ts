@@ -45,6 +45,10 @@ export function resourceName(type: ResourceType): string {
   return type.group === "" ? type.plural : `${type.plural}.${type.group}`;
 }
 
+export function apiVersionOf({ group, version }: ResourceType): string {
+  return group === "" ? version : `${group}/${version}`;
+}
+
 export function resourcePath(type: ResourceType, object?: ObjectName): string {
   const base = type.group === "" ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
   if (object === undefined) return `${base}/${type.plural}`;
@@ -95,7 +99,7 @@ export async function applyStatus(
     body: {
       type: "application/apply-patch+yaml",
       value: {
-        apiVersion: type.group === "" ? type.version : `${type.group}/${type.version}`,
+        apiVersion: apiVersionOf(type),
         kind: type.kind,
         // The uid alone would not do: this subresource does not check it.
         metadata: { name, namespace, uid, resourceVersion },
@@ -106,6 +110,28 @@ export async function applyStatus(
     signal,
   });
   return asObject(answer, what);
+}
+
+/**
+ * Server-side apply of a whole object: it is made, or becomes so. Fields of others stay.
+ */
+export async function applyObject(
+  connection: KubernetesConnection,
+  type: ResourceType,
+  o: { readonly object: ObjectName; readonly fields: object; readonly manager: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const { object, fields, manager, signal } = o;
+  await connection.request({
+    method: "PATCH",
+    path: resourcePath(type, object),
+    query: { fieldManager: manager, force: "true" },
+    body: {
+      type: "application/apply-patch+yaml",
+      value: { apiVersion: apiVersionOf(type), kind: type.kind, metadata: object, ...fields },
+    },
+    what: `write ${described(type, object)}`,
+    signal,
+  });
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   offlineAfterMs,
 } from "@iot/contracts";
 import type { Blocked, Parsed } from "@harmony/core";
-import { formatIssues, plainText } from "@harmony/core";
+import { formatIssues, plainText, visibleText } from "@harmony/core";
 import { classOfPhase } from "./phase-class.ts";
 
 /** Kubernetes' own default for a Deployment. */
@@ -133,7 +133,8 @@ export function conditionsOf({ counted, blocked, waitedMs }: ConditionsInput): D
   const no = (reason: string, text = message): ConditionState => ({ status: "False", reason, message: text });
 
   if (blocked !== null) {
-    const { reason, message: why } = blocked;
+    const { reason } = blocked;
+    const why = visibleText(blocked.message);
     return { Ready: no(reason, why), Reconciling: no(reason, why), Stalled: yes(reason, why) };
   }
   // What is offline follows by itself: it keeps nothing waiting as long as somebody runs it.

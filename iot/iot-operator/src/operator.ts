@@ -6,17 +6,17 @@
 // @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
-import type { Asked } from "@iot/messaging";
 import { type Applied, apply } from "./apply/apply.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
+import { blockedByFullStore } from "./plan/store-full.ts";
 import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { CompleteSnapshot, Source } from "./sources/source.ts";
-import { sourceProblem, type Vitals } from "./http/vitals.ts";
+import { sourceProblem, type Vitals, writeProblem } from "./http/vitals.ts";
 
 export interface OperatorOptions {
   readonly source: Source;
@@ -44,7 +44,7 @@ const REPORT_UNASKED_MS = 5_000;
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
 /** How well the source is followed is looked at this often, and written down when it changed. */
-const STATE_EVERY_MS = 5_000;
+const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
 /** Nothing that is known has changed: all is looked at again only this often. */
@@ -115,7 +115,8 @@ class Loop implements Operator {
         else if (key === "report") vitals.reportProblem = why;
         log.warn(DEEDS[key], { error, retryAfterMs });
       },
-      maxMs: 15_000,
+      // A person is to be left in peace within 15 s of the cure.
+      maxMs: 10_000,
       clock,
     });
   }
@@ -153,9 +154,18 @@ class Loop implements Operator {
   }
 
   async answer(asked: Asked): Promise<OperatorAnswer> {
-    const answer = await this.#keeper.answer(asked, this.#wants);
+    const { verb } = asked;
+    if (verb === "state") return this.#state(asked.request.source);
+    const isShutOut = this.#options.vitals.ownerProblem !== null;
+    const answer = await this.#keeper.answer({ ...asked, verb }, { wants: this.#wants, isShutOut });
     if (answer.done) this.resync();
     return answer;
+  }
+
+  /** By word of mouth, for a store that is full does not take it. */
+  #state(source: string | undefined): OperatorAnswer {
+    const { vitals, source: own } = this.#options;
+    return { source: own.id, done: source === own.id, message: vitals.storeProblem ?? "" };
   }
 
   async close(): Promise<void> {
@@ -187,37 +197,51 @@ class Loop implements Operator {
       }
       const next = this.#plan(snapshot, observed, own);
       vitals.passes += 1;
-      if (next.steps.length === 0) return this.#settle(snapshot, observed, own, next);
+      if (next.steps.length === 0) {
+        this.#setUnclaimed(new Map());
+        vitals.storeProblem = null;
+        return this.#settle(snapshot, observed, own, next);
+      }
       const applied = await this.#apply(next, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
       if (!isStuck) continue;
-      this.#settle(snapshot, observed, own, next);
+      const { full } = applied;
+      const waiting = full === null ? [] : blockedByFullStore(next, observed, full);
+      this.#settle(snapshot, observed, own, { ...next, blocked: [...next.blocked, ...waiting] });
       return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
     return SOON_MS;
   }
 
-  async #apply({ steps }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
+  async #apply({ steps, orphans }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
     const { desired, source, vitals, log } = this.#options;
     const startedMs = this.#clock.monotonicMs();
     this.#idle = null;
     const applied = await apply(steps, {
       store: desired,
+      orphans: new Set(orphans),
       putRecord: (record, expectedRevision) => this.#keeper.putRecord(own.record, record, expectedRevision),
       carryOut: (ownerSteps, acting) => source.carryOut(ownerSteps, acting),
       signal,
       log,
     });
-    const { writes, conflicts, refused, record, unclaimed } = applied;
+    const { writes, conflicts, refused, full, record, unclaimed } = applied;
+    if (full !== null && vitals.storeProblem === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
+    vitals.storeProblem = full?.why ?? null;
     vitals.writes += writes;
     vitals.conflicts += conflicts.length;
-    this.#unclaimed = unclaimed;
-    const [firstUnclaimed] = unclaimed.values();
-    vitals.claimProblem = firstUnclaimed === undefined ? null : `${unclaimed.size} of the source's objects: ${firstUnclaimed}`;
+    this.#setUnclaimed(unclaimed);
     const ms = Math.round(this.#clock.monotonicMs() - startedMs);
     const fields = { writes, conflicts: conflicts.length, refused: refused.length, version: vitals.sourceVersion, ms };
     if (writes + conflicts.length + refused.length > 0 || record === "conflict") log.info("brought the bucket in step", fields);
     return applied;
+  }
+
+  #setUnclaimed(unclaimed: ReadonlyMap<string, string>): void {
+    const { vitals } = this.#options;
+    this.#unclaimed = unclaimed;
+    const [first] = unclaimed.values();
+    vitals.claimProblem = first === undefined ? null : `${unclaimed.size} of the source's objects: ${first}`;
   }
 
   async #readSource(signal: AbortSignal, followed: string | null): Promise<CompleteSnapshot | null> {
@@ -266,6 +290,7 @@ class Loop implements Operator {
       removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
       unclaimed: this.#unclaimed,
       abandoned,
+      isStoreFull: this.#options.vitals.storeProblem !== null,
     });
     const still = new Set(planned.orphans);
     for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
@@ -278,7 +303,11 @@ class Loop implements Operator {
     const { vitals, log } = this.#options;
     const { record, isUndecided } = planned.removals;
     const held = heldText(record);
-    if (held !== null && held !== vitals.held) log.error("removals are held", { reason: "RemovalHeld", why: held });
+    if (held !== null && held !== vitals.held) {
+      log.error("removals are held", { reason: "RemovalHeld", why: held });
+      // Whoever deleted it looks now.
+      this.#nextReportMs = 0;
+    }
     const lost = lostText(record);
     if (lost !== null && lost !== vitals.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
     Object.assign(vitals, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });
@@ -323,7 +352,10 @@ class Loop implements Operator {
   /** Whether somebody else was faster. */
   async #putState(own: ObservedRecord): Promise<boolean> {
     const { vitals } = this.#options;
-    const result = await this.#keeper.putState(own, { version: vitals.sourceVersion, problem: sourceProblem(vitals) });
+    const result = await this.#keeper.putState(own, {
+      version: vitals.sourceVersion,
+      problem: sourceProblem(vitals) ?? vitals.storeProblem ?? writeProblem(vitals),
+    });
     return result?.ok === false;
   }
 

@@ -19,8 +19,9 @@ export interface RunningKubernetes {
   told(name: string, jsonpath: string): Promise<string>;
 }
 
-export async function runKubernetes(options: { readonly crd?: boolean } = {}): Promise<RunningKubernetes> {
-  const server = await startKubernetes();
+export async function runKubernetes(options: { readonly crd?: boolean; readonly controllers?: boolean } = {}): Promise<RunningKubernetes> {
+  const { controllers = false } = options;
+  const server = await startKubernetes({ controllers });
   if (options.crd !== false) await installCrd(server);
   await server.kubectl(["apply", "-f", NAMESPACE, "-f", OPERATOR]);
   const ask = async (name: string, jsonpath: string): Promise<string> => {

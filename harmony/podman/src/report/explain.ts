@@ -3,6 +3,7 @@
 
 import type { Desired, Explanation } from "@harmony/core";
 import { serviceOfName } from "../model/names.ts";
+import type { Service } from "../score/service.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { report } from "./report.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
@@ -20,6 +21,7 @@ export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Po
       ...(own.length === 0 ? [`no container of "${desired.name}" is on the device`] : own.map(containerInWords)),
       ...absent.map((reference) => `image ${reference} is not on the device`),
       ...recordInWords(snapshot.record),
+      ...unlimitedInWords(plan.target?.score.services ?? []),
     ],
     planned: plan.steps.map(doing),
     blocked: plan.blocked,
@@ -47,6 +49,11 @@ function containerInWords(container: Container): string {
     lastLines.length === 0 ? "" : `; its last line: ${lastLines.at(-1)?.slice(0, 200)}`,
   ];
   return `container "${name}"${from} (revision ${revision}) ${states[state]}${more.join("")}`;
+}
+
+function unlimitedInWords(services: readonly Service[]): string[] {
+  const names = services.filter(({ resources }) => resources?.memory === undefined).map(({ name }) => name);
+  return names.length === 0 ? [] : [`no limit of memory (resources.memory): ${names.join(", ")}`];
 }
 
 function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): string[] {

@@ -3,12 +3,13 @@
 // write is a compare-and-set; what changed goes to the audit. What may go is plan/removals/'s.
 
 import type { Log } from "@harmony/runtime";
-import type { OperatorAnswer, SourceState } from "@iot/contracts";
+import type { OperatorAnswer, OperatorVerb, SourceState } from "@iot/contracts";
 import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type SourceRecords, type WriteResult } from "@iot/messaging";
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
 import { decodeRecord, EMPTY_RECORD, encodeRecord, type RemovalRecord } from "../plan/removals/record.ts";
-import { changesOf, entriesText, heldText, lostText } from "../plan/removals/words.ts";
+import { changesOf, entriesText, heldText, lostText, newsOf } from "../plan/removals/words.ts";
+import type { Source } from "../sources/source.ts";
 
 export interface ObservedRecord {
   readonly record: RemovalRecord;
@@ -22,13 +23,21 @@ export interface ObservedRecord {
 }
 
 export interface RecordKeeperOptions {
-  readonly source: { readonly id: string; readonly clusterUid: string | null };
+  readonly source: Pick<Source, "id" | "clusterUid" | "announce">;
   readonly records: SourceRecords;
   readonly audit: Audit;
   readonly log: Log;
 }
 
 export type StateNews = Pick<SourceState, "version" | "problem">;
+
+/** What there is for an operator to take over, as it stood when a person asked. */
+export interface Claims {
+  /** Ids of sources that own what this source asks for. */
+  readonly wants: ReadonlySet<string>;
+  /** The id is another cluster's. Every operator of it hears the question, and one takes over. */
+  readonly isShutOut: boolean;
+}
 
 const SEEN_EVERY_MS = 60_000;
 const ATTEMPTS = 5;
@@ -59,6 +68,7 @@ export class RecordKeeper {
     const { source, records, log } = this.#options;
     const result = await records.putRemovals(encodeRecord(source.id, record), expectedRevision);
     if (!result.ok) return result;
+    source.announce?.(newsOf(before, record));
     for (const { what, entries, message } of changesOf(before, record)) {
       log.info("removals", { what, entries: entries.length, message });
       await this.#audit(what, "operator", message);
@@ -94,8 +104,7 @@ export class RecordKeeper {
     return await records.putState(state, observed.stateRevision);
   }
 
-  /** `wants`: ids of sources that own what this source asks for. */
-  async answer({ verb, request, by }: Asked, wants: ReadonlySet<string>): Promise<OperatorAnswer> {
+  async answer({ verb, request, by }: Asked & { readonly verb: Exclude<OperatorVerb, "state"> }, claims: Claims): Promise<OperatorAnswer> {
     const { source } = this.#options;
     const said = (done: boolean, message: string): OperatorAnswer => ({ source: source.id, done, message });
     if (verb === "confirm") {
@@ -111,7 +120,7 @@ export class RecordKeeper {
       return said(true, await this.#told("keep", by, `keeps ${entriesText(consent.entries, "on")}`));
     }
     return verb === "adopt"
-      ? await this.#adopt(request.source ?? "", { by, wants, said })
+      ? await this.#adopt(request.source ?? "", { by, claims, said })
       : await this.#forget(request.source ?? "", { by, said });
   }
 
@@ -121,21 +130,23 @@ export class RecordKeeper {
       const { record, revision, nowMs } = await this.observe(AbortSignal.timeout(5_000));
       const consent = change(record, nowMs);
       if (consent === null) return null;
-      if ((await records.putRemovals(encodeRecord(source.id, consent.record), revision)).ok) return consent;
+      if (!(await records.putRemovals(encodeRecord(source.id, consent.record), revision)).ok) continue;
+      source.announce?.(newsOf(record, consent.record));
+      return consent;
     }
     return null;
   }
 
   async #adopt(
     id: string,
-    { by, wants, said }: { by: string; wants: ReadonlySet<string>; said: (done: boolean, message: string) => OperatorAnswer },
+    { by, claims, said }: { by: string; claims: Claims; said: (done: boolean, message: string) => OperatorAnswer },
   ): Promise<OperatorAnswer> {
     const { records, source } = this.#options;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const observed = await this.observe(AbortSignal.timeout(5_000));
       const { state, stateRevision, nowMs } = observed;
-      const isOwn = id === source.id && otherCluster(source, state) !== null;
-      if (!isOwn && !wants.has(id)) return said(false, `${source.id} asks for nothing that ${id} owns`);
+      const isOwn = id === source.id && claims.isShutOut && otherCluster(source, state) !== null;
+      if (!isOwn && !claims.wants.has(id)) return said(false, `${source.id} asks for nothing that ${id} owns`);
       const adopts = isOwn ? (state?.adopts ?? []) : [...new Set([...(state?.adopts ?? []), id])];
       const now = new Date(nowMs).toISOString();
       const next: SourceState = {

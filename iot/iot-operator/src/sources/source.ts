@@ -135,6 +135,14 @@ export interface DeploymentResult extends SourceObject {
   readonly aggregate: DeploymentAggregate;
 }
 
+/** What became of an object's entries, for whoever looks at that object. */
+export interface ObjectNews extends SourceObject {
+  readonly isWarning: boolean;
+  /** A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept. */
+  readonly reason: string;
+  readonly message: string;
+}
+
 export interface Source {
   /** Stands in every manifest entry, e.g. `kubernetes:prod-1`, `git:demo`. */
   readonly id: string;
@@ -150,6 +158,11 @@ export interface Source {
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** By uid, why a step could not be carried out. Idempotent. */
   carryOut(steps: readonly OwnerStep[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Tells it beside the objects, once, as well as it can: nothing waits for it, and nothing hangs
+   * on it.
+   */
+  announce?(news: readonly ObjectNews[]): void;
   /**
    * Reports to each deployment's owner (the resource's status, or the log). Idempotent; writes only
    * what changed.

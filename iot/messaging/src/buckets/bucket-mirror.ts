@@ -134,6 +134,11 @@ export class BucketMirror<Value> {
     return silentMs <= SILENCE_MS ? null : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
   }
 
+  /** Something went without a marker. */
+  readAgain(): void {
+    this.#discard(this.#session);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watchdog);

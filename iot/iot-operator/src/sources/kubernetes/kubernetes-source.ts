@@ -34,6 +34,7 @@ import type {
 } from "../source.ts";
 import { watchApiHealth } from "./api-health.ts";
 import { eachOf } from "./each-of.ts";
+import { announcer } from "./events.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { statusToWrite } from "./status.ts";
@@ -94,6 +95,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     explain: (error) => explained(error).message,
     onNews: hint,
   });
+  const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
   let failedReadings = 0;
   /** As they were read last, by uid. */
   let listedObjects: ReadonlyMap<string, KubernetesObject> = new Map();
@@ -183,9 +185,10 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       log.warn(present ? "failed to add the finalizer" : "failed to remove the finalizer", { deployment, error });
+      const { message } = explained(error);
       return present
-        ? `it is not served until its finalizer ${FINALIZER} stands: ${error.message}`
-        : `its finalizer ${FINALIZER} cannot be removed: ${error.message}`;
+        ? `it is not served until its finalizer ${FINALIZER} stands: ${message}`
+        : `its finalizer ${FINALIZER} cannot be removed: ${message}`;
     }
   };
 
@@ -194,6 +197,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     clusterUid,
     health: () => health.problem(),
     read,
+    announce,
     carryOut: async (steps, acting) => {
       const failed = new Map<string, string>();
       await eachOf(steps, CONCURRENCY, async (step) => {
@@ -225,7 +229,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       await eachOf(results, CONCURRENCY, async (result) => await tryOne(result, async () => await write(result, reporting)));
       const [first] = failures;
       const code = first instanceof KubernetesError ? first.code : "BadAnswer";
-      if (failures.length > 0) throw new KubernetesError(code, `failed to report ${failures.length} deployments`, { cause: first });
+      const cause = first instanceof KubernetesError ? new Error(explained(first).message) : first;
+      if (failures.length > 0) throw new KubernetesError(code, `failed to report ${failures.length} deployments`, { cause });
     },
   };
 }
