@@ -61,3 +61,12 @@ test("asked ten times a second it lets no more through", () => {
   expect(written).toBeLessThanOrEqual(550);
   expect(written).toBeGreaterThan(500);
 });
+
+test("those that are refused again and again keep nobody waiting", () => {
+  const pace = new StatusPace();
+  const refused = newsOf(50, true);
+  const all = [...refused, { uid: "new", isCondition: true }];
+  pace.choose(refused, 0);
+  const chosen = [1_000, 2_000, 3_000].flatMap((atMs) => pace.choose(all, atMs));
+  expect(chosen).toContain("new");
+});

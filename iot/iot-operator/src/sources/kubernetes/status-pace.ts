@@ -9,7 +9,7 @@ export const COUNTERS_EVERY_MS = 10_000;
 /** A status that says something else than what stands. */
 export interface News {
   readonly uid: string;
-  /** A condition is another, or it is of another generation or Score; else the counters alone. */
+  /** More than counters is another: a condition, the generation, the Score or the words. */
   readonly isCondition: boolean;
 }
 
@@ -35,7 +35,11 @@ export class StatusPace {
       .slice(0, Math.floor(this.#left))
       .map(({ uid }) => uid);
     this.#left -= chosen.length;
-    for (const uid of chosen) this.#writtenMs.set(uid, nowMs);
+    for (const uid of chosen) {
+      this.#writtenMs.set(uid, nowMs);
+      // One that is refused again and again stands at the end.
+      this.#waiting.set(uid, nowMs);
+    }
     return chosen;
   }
 
