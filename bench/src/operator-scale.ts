@@ -2,10 +2,13 @@
 // the last manifest, and a restart, which must write nothing. The baseline is the same number of
 // acknowledged writes to the same stream, without an operator.
 
+import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { freePort, makeGitRepository, eventually, startNats, startServerProcess } from "@iot/testkit";
+import * as z from "zod/mini";
 import type { Figure, Measurement } from "./measurement.ts";
 
 const DEPLOYMENTS = 1_000;
@@ -13,6 +16,7 @@ const DEVICES_EACH = 10;
 const DEVICES = 1_000;
 const WRITES = DEPLOYMENTS * DEVICES_EACH + DEVICES;
 const OPERATOR_MAIN = join(import.meta.dirname, "../../iot/iot-operator/src/main.ts");
+const OPERATOR_COST = join(import.meta.dirname, "../../iot/iot-operator/scripts/cost.ts");
 const STREAM = "KV_desired-state";
 
 export const operatorScale: Measurement = {
@@ -82,9 +86,49 @@ export const operatorScale: Measurement = {
         met: firstMs <= 30_000 && restartMs <= 15_000 && written === 0,
         numbers: { firstMs, restartMs, writesAtRestart: written, bareMs, writes: WRITES },
       },
+      await ownThread(),
     ];
   },
 };
+
+const Cost = z.object({
+  devices: z.number(),
+  each: z.number(),
+  statusMs: z.number(),
+  idleTellMs: z.number(),
+  wholePassMs: z.number(),
+  heapMiB: z.number(),
+});
+
+/** Each size in a process of its own, without a server. */
+async function ownThread(): Promise<Figure> {
+  const costs: z.output<typeof Cost>[] = [];
+  for (const [devices, each] of [
+    [1_000, 5],
+    [10_000, 10],
+    [100_000, 5],
+  ] as const) {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", OPERATOR_COST, String(devices), String(each)]);
+    costs.push(Cost.parse(JSON.parse(stdout)));
+  }
+  const each = (of: (cost: z.output<typeof Cost>) => number, digits: number): string =>
+    costs.map((cost) => of(cost).toFixed(digits)).join(" · ");
+  return {
+    what: `operator's own thread, ${costs.map((cost) => `${cost.devices} × ${cost.each}`).join(" · ")}: one status, told; a second without news; live heap of what it reports from, without the connection`,
+    target: "≤ 0.1 ms; ≤ 1 ms; no target for a part of the process",
+    measured: `${each(({ statusMs }) => statusMs, 3)} ms; ${each(({ idleTellMs }) => idleTellMs, 3)} ms; ${each(({ heapMiB }) => heapMiB, 0)} MiB`,
+    baseline: `a whole pass with nothing to do: ${each(({ wholePassMs }) => wholePassMs, 0)} ms`,
+    met: costs.every(({ statusMs, idleTellMs }) => statusMs <= 0.1 && idleTellMs <= 1),
+    numbers: Object.fromEntries(
+      costs.flatMap(({ devices, statusMs, idleTellMs, wholePassMs, heapMiB }) => [
+        [`statusMs${devices}`, statusMs],
+        [`idleTellMs${devices}`, idleTellMs],
+        [`wholePassMs${devices}`, wholePassMs],
+        [`heapMiB${devices}`, heapMiB],
+      ]),
+    ),
+  };
+}
 
 function name(index: number): string {
   return `workload-${index}`;

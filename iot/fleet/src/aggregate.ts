@@ -21,12 +21,30 @@ export const EXAMPLES = 3;
 /** With what stands around them no longer than a device's own message may be. */
 const ISSUES_CHARACTERS = 900;
 
+/** What is counted of a device's status: a small part of it, for a fleet's are kept in memory. */
+export interface CountedStatus {
+  readonly statusIntervalSeconds?: number | undefined;
+  readonly problem?: { readonly reason: string; readonly message: string } | undefined;
+  readonly deployments: Readonly<Record<string, CountedReport>>;
+}
+
+type CountedReport = Pick<DeploymentReport, "phase" | "reason" | "message" | "desiredRevision">;
+
 export interface DeviceView {
   readonly device: DeviceId;
   /** The revision of the Score that was written for it; null: none yet. */
   readonly revision: number | null;
   /** null: it never reported. */
-  readonly status: { readonly ageMs: number; readonly value: Parsed<DeviceStatus> } | null;
+  readonly status: { readonly ageMs: number; readonly value: Parsed<CountedStatus> } | null;
+}
+
+export function countedStatus({ statusIntervalSeconds, problem, deployments }: DeviceStatus): CountedStatus {
+  const reports = Object.entries(deployments).map(([name, { phase, reason, message, desiredRevision }]): [string, CountedReport] => [
+    name,
+    { phase, reason, message, desiredRevision },
+  ]);
+  const said = problem === undefined ? undefined : { reason: problem.reason, message: problem.message };
+  return { statusIntervalSeconds, problem: said, deployments: Object.fromEntries(reports) };
 }
 
 /** What the devices are counted as. */
@@ -102,7 +120,7 @@ export function stateOf(name: string, { revision, status }: DeviceView): DeviceS
   return { kind: "pending", phase: "Pending" };
 }
 
-function phaseState({ phase, reason, message }: DeploymentReport): DeviceState {
+function phaseState({ phase, reason, message }: CountedReport): DeviceState {
   switch (classOfPhase(phase)) {
     case "fine":
       return { kind: "running" };

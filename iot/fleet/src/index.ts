@@ -2,6 +2,8 @@ export {
   conditionsOf,
   type ConditionsInput,
   type Counted,
+  countedStatus,
+  type CountedStatus,
   countDevices,
   type ConditionState,
   type DeploymentConditions,

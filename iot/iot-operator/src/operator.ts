@@ -9,6 +9,7 @@ import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmo
 import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
 import { type Applied, apply, isFull } from "./apply/apply.ts";
+import { type Idle, idleForMs } from "./idle.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
 import { blockedByFullStore } from "./plan/store-full.ts";
@@ -58,18 +59,6 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const loop = new Loop(options);
   await loop.start();
   return loop;
-}
-
-/** What a pass saw that found nothing to do: as long as that is so, the next one finds nothing. */
-interface Idle {
-  readonly source: CompleteSnapshot;
-  readonly observed: DesiredStateSnapshot;
-  readonly planned: DesiredStatePlan;
-  /** Of the record of removals. */
-  readonly revision: number;
-  readonly adopts: string;
-  /** On the monotonic clock: when time alone may give something to do. */
-  readonly untilMs: number;
 }
 
 type Key = "reconcile" | "report" | "state";
@@ -325,20 +314,17 @@ class Loop implements Operator {
     this.#wantReport();
     this.#queue.add("state");
     const againMs = Math.min(planned.recheckAfterMs ?? WHOLE_EVERY_MS, WHOLE_EVERY_MS);
-    this.#idle =
-      planned.steps.length > 0
-        ? null
-        : { source, observed, planned, revision: own.revision, adopts: adoptsOf(own), untilMs: this.#clock.monotonicMs() + againMs };
+    const untilMs = this.#clock.monotonicMs() + againMs;
+    this.#idle = planned.steps.length > 0 ? null : { source, observed, own, planned, untilMs };
     return againMs;
   }
 
   /** Own writes, and what others wrote before the last pass, ask for nothing. null: to be planned. */
   #idleForMs(observed: DesiredStateSnapshot, own: ObservedRecord): number | null {
     const idle = this.#idle;
-    if (idle === null || this.#sourceChanged || idle.source !== this.#remembered || idle.observed !== observed) return null;
-    if (idle.revision !== own.revision || idle.adopts !== adoptsOf(own)) return null;
-    const leftMs = idle.untilMs - this.#clock.monotonicMs();
-    if (leftMs <= 0) return null;
+    if (idle === null || this.#sourceChanged) return null;
+    const leftMs = idleForMs(idle, { source: this.#remembered, observed, own }, this.#clock.monotonicMs());
+    if (leftMs === null) return null;
     this.#options.vitals.passProblem = null;
     this.#options.vitals.otherOwners = unheardOwners(idle.planned.compiled, own.states, own.nowMs);
     return leftMs;
@@ -388,10 +374,7 @@ class Loop implements Operator {
     const results = this.#reporter.tell();
     if (results !== null) await this.#options.source.report(results, signal);
     this.#options.vitals.reportProblem = null;
-    return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
+    const isMore = this.#reportWanted || this.#options.source.isBehind?.() === true;
+    return isMore ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }
-}
-
-function adoptsOf({ state }: ObservedRecord): string {
-  return (state?.adopts ?? []).join(" ");
 }

@@ -4,11 +4,19 @@
 // heap. Ages are by the server's time stamps, carried on by a clock that never goes back. The words
 // are aggregate.ts's, how often they are told telling-pace.ts's.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked, Parsed } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentAggregate, type DeviceId, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
-import { conditionsOf, type Counted, DeploymentTally, PROGRESS_DEADLINE_SECONDS, stateOf } from "@iot/fleet";
+import {
+  conditionsOf,
+  type Counted,
+  countedStatus,
+  type CountedStatus,
+  DeploymentTally,
+  PROGRESS_DEADLINE_SECONDS,
+  stateOf,
+} from "@iot/fleet";
 import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
 import type { Reported } from "../plan/device-steps.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
@@ -23,7 +31,7 @@ interface Settled {
 }
 
 interface Heard {
-  readonly status: StatusEntry["status"];
+  readonly status: Parsed<CountedStatus>;
   /** On the monotonic clock: when the server received it. */
   readonly receivedMs: number;
 }
@@ -74,8 +82,9 @@ export class Reporter {
   hear(entry: StatusEntry): boolean {
     const { device, status, nowMs, receivedAtMs } = entry;
     const receivedMs = this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs);
-    this.#heard.set(device, { status, receivedMs });
-    this.#silent.set(device, receivedMs + offlineAfterMs(status.ok ? status.value : null));
+    const counted: Parsed<CountedStatus> = status.ok ? { ok: true, value: countedStatus(status.value) } : status;
+    this.#heard.set(device, { status: counted, receivedMs });
+    this.#silent.set(device, receivedMs + offlineAfterMs(counted.ok ? counted.value : null));
     this.#count(device);
     const before = this.#reported.get(device);
     if (!status.ok) {

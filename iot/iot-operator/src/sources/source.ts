@@ -165,7 +165,9 @@ export interface Source {
   announce?(news: readonly ObjectNews[]): void;
   /**
    * Reports to each deployment's owner (the resource's status, or the log). Idempotent; writes only
-   * what changed.
+   * what changed, and no more at once than the owner can bear.
    */
   report(results: readonly DeploymentResult[], signal: AbortSignal): Promise<void>;
+  /** Whether some of what was reported last is still to be written: it is to be reported again. */
+  isBehind?(): boolean;
 }

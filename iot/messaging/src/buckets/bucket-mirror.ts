@@ -28,6 +28,8 @@ export interface MirrorOptions<Value> extends BucketOptions {
   readonly decode: (key: string, data: Uint8Array) => Value;
   /** What stands for an entry that `decode` threw for all the same. */
   readonly unreadable: (why: string) => Value;
+  /** False: a value lives as long as it is told. */
+  readonly keepsValues?: boolean;
   /** An entry is new, or another than before; null: the store has lost it without a marker. */
   readonly onEntry?: (key: string, entry: MirroredEntry<Value> | null) => void;
 }
@@ -283,6 +285,8 @@ export class BucketMirror<Value> {
     session.entries.set(key, entry);
     this.#changes += 1;
     if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#tell(key, entry);
+    // Who is told of each entry keeps what it needs of it.
+    if (this.#options.keepsValues === false) session.entries.set(key, { ...entry, value: null });
     if (delivery.pending > 0) return;
     if (session.complete) this.#followedMs = session.lastHeardMs;
     session.wake();

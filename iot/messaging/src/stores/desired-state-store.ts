@@ -74,7 +74,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   const mirror: BucketMirror<Value> = await openBucketMirror<Value>(messaging, {
     ...options,
     bucket: "desired-state",
-    decode,
+    decode: decoder(),
     // Under a Score's key it counts as none, and is written over.
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: tell,
@@ -137,11 +137,32 @@ function isFull(error: unknown): boolean {
 
 const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 
-function decode(key: string, data: Uint8Array): Value {
-  if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data, MANIFEST_LIMITS) };
-  // Bytes that are no text become a string that no Score is equal to, and so are written over.
-  if (scoreKeyParts(key) !== null) return { kind: "score", scoreString: new TextDecoder().decode(data) };
-  return { kind: "foreign" };
+/** Of the Scores that came last: most of a fleet's are one text. */
+const SHARED_CHARACTERS = 8 * 2 ** 20;
+
+function decoder(): (key: string, data: Uint8Array) => Value {
+  const shared = new Map<string, Value>();
+  let characters = 0;
+  /** A text that many devices have is kept once. */
+  const score = (scoreString: string): Value => {
+    const known = shared.get(scoreString);
+    if (known !== undefined) return known;
+    const value: Value = { kind: "score", scoreString };
+    shared.set(scoreString, value);
+    characters += scoreString.length;
+    for (const oldest of shared.keys()) {
+      if (characters <= SHARED_CHARACTERS) break;
+      shared.delete(oldest);
+      characters -= oldest.length;
+    }
+    return value;
+  };
+  return (key, data) => {
+    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data, MANIFEST_LIMITS) };
+    // Bytes that are no text become a string that no Score is equal to, and so are written over.
+    if (scoreKeyParts(key) !== null) return score(new TextDecoder().decode(data));
+    return { kind: "foreign" };
+  };
 }
 
 function toSnapshot(entries: ReadonlyMap<string, MirroredEntry<Value>>): DesiredStateSnapshot {

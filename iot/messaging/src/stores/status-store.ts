@@ -101,7 +101,13 @@ function documents<Document>(
   decode: (key: string, data: Uint8Array) => Parsed<Document>,
 ): Open<Document> {
   return (onEntry) =>
-    openBucketMirror(messaging, { ...options, bucket, decode, unreadable, ...(onEntry === undefined ? {} : { onEntry }) });
+    openBucketMirror(messaging, {
+      ...options,
+      bucket,
+      decode,
+      unreadable,
+      ...(onEntry === undefined ? {} : { onEntry, keepsValues: false }),
+    });
 }
 
 async function listOnce<Document>(open: Open<Document>, signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]> {

@@ -7,7 +7,6 @@
 
 import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import {
-  applyStatus,
   connectKubernetes,
   isNewer,
   type KubernetesConnection,
@@ -22,22 +21,13 @@ import {
   type ResourceType,
   setFinalizer,
 } from "@harmony/kube-api";
-import type {
-  DeletingObject,
-  DeploymentResult,
-  OwnerStep,
-  RefusedDeployment,
-  Source,
-  SourceDeployment,
-  SourceObject,
-  SourceSnapshot,
-} from "../source.ts";
+import type { DeletingObject, OwnerStep, RefusedDeployment, Source, SourceDeployment, SourceSnapshot } from "../source.ts";
 import { watchApiHealth } from "./api-health.ts";
 import { eachOf } from "./each-of.ts";
 import { announcer } from "./events.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
-import { statusToWrite } from "./status.ts";
+import { StatusWriter } from "./status-writer.ts";
 
 export const DEPLOYMENTS: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: "Deployment", plural: "deployments" };
 const MANAGER = "iot-operator";
@@ -95,6 +85,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     explain: (error) => explained(error).message,
     onNews: hint,
   });
+  const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: explained });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
   let failedReadings = 0;
   /** As they were read last, by uid. */
@@ -146,26 +137,6 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     };
   };
 
-  const write = async (result: DeploymentResult, reporting: AbortSignal): Promise<void> => {
-    const { uid, namespace, name } = result;
-    for (let attempt = 1; ; attempt += 1) {
-      const object = store.objects().get(uid);
-      if (object === undefined) return;
-      const status = statusToWrite(result, object.status, rfc3339(clock.now()));
-      if (status === null) return;
-      try {
-        store.put(await applyStatus(connection, DEPLOYMENTS, { object, manager: MANAGER, status, signal: reporting }));
-        return log.debug("wrote status", { namespace, deployment: name, ready: result.conditions.Ready.message });
-      } catch (error) {
-        if (!(error instanceof KubernetesError) || error.code !== "Conflict" || attempt === 3) throw error;
-      }
-      const now = await readObject(connection, DEPLOYMENTS, { namespace, name }, reporting);
-      // Another of its name: the watch brings the news.
-      if (now.metadata.uid !== uid) return;
-      store.put(now);
-    }
-  };
-
   const carryOut = async ({ kind, object: { uid, namespace, name } }: OwnerStep, acting: AbortSignal): Promise<string | null> => {
     const object = newest(listedObjects.get(uid), store.objects().get(uid));
     if (object === undefined) return null;
@@ -213,25 +184,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       listeners.add(onChange);
       await promise.finally(() => listeners.delete(onChange));
     },
-    report: async (results, reporting) => {
-      const failures: unknown[] = [];
-      const tryOne = async (one: SourceObject, deed: () => Promise<void>): Promise<void> => {
-        try {
-          await deed();
-        } catch (error) {
-          reporting.throwIfAborted();
-          // Gone: the watch brings the news.
-          if (error instanceof KubernetesError && error.code === "NotFound") return;
-          log.debug("failed to tell a deployment's owner", { namespace: one.namespace, deployment: one.name, error });
-          failures.push(error);
-        }
-      };
-      await eachOf(results, CONCURRENCY, async (result) => await tryOne(result, async () => await write(result, reporting)));
-      const [first] = failures;
-      const code = first instanceof KubernetesError ? first.code : "BadAnswer";
-      const cause = first instanceof KubernetesError ? new Error(explained(first).message) : first;
-      if (failures.length > 0) throw new KubernetesError(code, `failed to report ${failures.length} deployments`, { cause });
-    },
+    report: (results, reporting) => statuses.report(results, reporting),
+    isBehind: () => statuses.isBehind(),
   };
 }
 
@@ -294,8 +248,4 @@ async function uidOfCluster(
       await clock.sleep(retryAfterMs, signal);
     }
   }
-}
-
-function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { DeploymentResult } from "../source.ts";
-import { statusToWrite } from "./status.ts";
+import { areCountersAlone, statusToWrite } from "./status.ts";
 
 const BEFORE = "2026-01-01T00:00:00Z";
 const NOW = "2026-01-02T00:00:00Z";
@@ -56,4 +56,15 @@ test("a status that was garbled by hand is written anew", () => {
 test("a message has at most what Kubernetes allows", () => {
   const long = statusToWrite(result({}, "True", "x".repeat(40_000)), standing, NOW);
   expect(long?.conditions?.[0]?.message).toHaveLength(32_768);
+});
+
+test.each([
+  ["counters and their words", result({ aggregate: { devices: 9, running: 8, pending: 0, failed: 0, offline: 1, failures: [] } }), true],
+  ["a condition", result({}, "False"), false],
+  ["the generation", result({ generation: 2 }), false],
+  ["the Score", result({ scoreString: null }), false],
+  ["words, with the same counters", result({}, "True", "in other words"), false],
+])("what changed: %s", (_what, changed, isCounters) => {
+  const status = statusToWrite(changed, standing, NOW);
+  expect(status === null ? null : areCountersAlone(status, standing)).toBe(isCounters);
 });

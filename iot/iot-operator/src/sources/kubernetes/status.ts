@@ -31,6 +31,23 @@ export function statusToWrite(result: DeploymentResult, standing: unknown, now: 
   return canonicalJson(standingOfOurs) === canonicalJson(wanted) ? null : wanted;
 }
 
+/** Whether nothing but counters is another than what stands there, and the words about them. */
+export function areCountersAlone(status: DeploymentStatus, standing: unknown): boolean {
+  const parsed = parse(DeploymentStatus, standing ?? {}, ENVELOPE_LIMITS);
+  if (!parsed.ok) return false;
+  return stateOf(parsed.value) === stateOf(status) && countsOf(parsed.value) !== countsOf(status);
+}
+
+function stateOf({ observedGeneration, observedScoreString, conditions = [] }: DeploymentStatus): string {
+  const of = new Map(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+  return JSON.stringify([observedGeneration, observedScoreString, TYPES.map((type) => of.get(type))]);
+}
+
+function countsOf({ aggregate }: DeploymentStatus): string {
+  const { devices, running, pending, failed, offline } = aggregate ?? {};
+  return [devices, running, pending, failed, offline].join();
+}
+
 /** metav1.Condition's limit, which the CRD has too. */
 const MESSAGE_LIMIT = 32_768;
 
