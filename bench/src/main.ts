@@ -1,6 +1,7 @@
 // `npm run bench [-- name…]`: measures, prints one table, and writes docs/bench.md and
 // docs/bench.json. A run of some measurements replaces only their rows. A missed target is shown as
-// missed. `npm run bench -- compare …` is in compare.ts.
+// missed. `npm run bench -- compare …` is in compare.ts,
+// and `-- limits` in limits.ts.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,19 +12,23 @@ import { fleet } from "./fleet.ts";
 import { gitPush } from "./git-push.ts";
 import { idle } from "./idle.ts";
 import { installed } from "./installed.ts";
+import { limits } from "./limits.ts";
 import { link } from "./link.ts";
 import { machine } from "./machine.ts";
 import { operatorScale } from "./operator-scale.ts";
+import { reconnect } from "./reconnect.ts";
+import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, swap, operatorScale, fleet, installed, idle, link];
+const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, removal, swap, operatorScale, fleet, reconnect, installed, idle, link];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 type Results = Record<string, readonly Figure[]>;
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === "compare") await compare(rest);
+else if (first === "limits") await limits();
 else await measure(process.argv.slice(2));
 
 async function measure(wanted: readonly string[]): Promise<void> {

@@ -174,10 +174,28 @@ async function yourTurn({ story, device, parts, signal }: Thread): Promise<void>
       title: "what runs, and why it does not",
       command: `iot() { NATS_URL=${natsUrl} npm --prefix ${REPOSITORY} run --silent iot -- "$@"; }\niot status\niot explain ${DEPLOYMENT}`,
     },
+    ...heldRemoval(image(device.image("1"))),
     ...device.lookAround,
   ];
   const shown = suggestions.map(({ title, command }) => `# ${title}\n${command}\n`).join("\n");
   story.say(`\nYour turn. It all runs until you press Ctrl-C here. In another terminal:\n\n${shown}`);
   await pause(2 ** 31 - 1, undefined, { signal }).catch(() => undefined);
   story.say("");
+}
+
+/** The last of three entries or more goes only when a person says so. `image` is a command of sed. */
+function heldRemoval(image: string): { title: string; command: string }[] {
+  const push = (message: string): string => `git commit -qm '${message}' && git push -q && iot status`;
+  return [
+    {
+      title: "three more; then take all of them away at once, and see: it is held",
+      command: [
+        `for n in 1 2 3; do sed "s|${DEPLOYMENT}|hello-$n|; ${image}; /ports:/d" deployment.yaml >hello-$n.yaml; done`,
+        `git add . && ${push("three more")}`,
+        `git rm -q '*.yaml' && ${push("all away")}`,
+      ].join("\n"),
+    },
+    { title: "take that back", command: "git revert --no-edit HEAD && git push -q && iot status" },
+    { title: "or let them go", command: "$(iot status --json | grep -o 'iot confirm [0-9a-f]*')" },
+  ];
 }

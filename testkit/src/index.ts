@@ -17,6 +17,7 @@ export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NameServer, startNameServer } from "./name-server.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
+export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";

@@ -15,7 +15,7 @@ export {
 } from "./score.ts";
 export type { Inventory } from "./inventory.ts";
 export { formatIssues, formatPath, type Issue } from "./issue.ts";
-export { plainText, visibleText } from "./plain-text.ts";
+export { plainText, visibleJson, visibleLines, visibleText } from "./plain-text.ts";
 export type { Blocked, Done, Outcome, Plan, StageReport } from "./plan.ts";
 export { type ReconcileOptions, type Reconciler, reconcile } from "./reconcile.ts";
 export { PHASES, type Phase, type ServiceReport, type WorkloadReport } from "./report.ts";

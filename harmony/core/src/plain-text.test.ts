@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { plainText, visibleText } from "./plain-text.ts";
+import { plainText, visibleJson, visibleLines, visibleText } from "./plain-text.ts";
 
 test.each([
   ["words as they are", "image nginx:1 is not there: put the tag right", "image nginx:1 is not there: put the tag right"],
@@ -41,4 +41,23 @@ test("whatever it is given, nothing is left that a terminal obeys, and it takes 
   fc.assert(fc.property(hostile, (text) => !obeyed.test(visibleText(text)) && visibleText(text).isWellFormed()));
   fc.assert(fc.property(hostile, fc.nat(50), (text, most) => plainText(text, most).length <= Math.max(1, most)));
   expect(visibleText("\u001b]".repeat(1_000_000))).toBe("");
+});
+
+test("JSON for a person is the same value, and shows what would not be seen", () => {
+  // oxlint-disable-next-line no-control-regex
+  const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/;
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "binary" })), (value) => {
+      const text = visibleJson(value, 2);
+      expect(obeyed.test(text)).toBe(false);
+      expect(JSON.parse(text)).toEqual(value);
+      // Whoever makes it plain once more changes nothing.
+      expect(visibleLines(text)).toBe(text);
+    }),
+  );
+  expect(visibleJson({ "a\u202e": "\u009b31m\ud800" })).toBe('{"a\\u202e":"\\u009b31m\\ud800"}\n');
+});
+
+test("lines stay lines", () => {
+  expect(visibleLines("one\u001b[2J\n  two\rthree\n")).toBe("one\n  two three\n");
 });

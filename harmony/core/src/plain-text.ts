@@ -11,6 +11,8 @@ const SEQUENCES =
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]P^_X]|[\u009d\u0090\u009e\u009f\u0098])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
 /** Line ends and tabs, which become spaces. */
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
+/** What JSON leaves as it is although nobody sees it. */
+const HIDDEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 /** Control characters, marks of direction and invisible characters. */
 // oxlint-disable-next-line no-control-regex
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
@@ -28,4 +30,17 @@ export function plainText(text: string, characters: number): string {
 /** The same, of any length. */
 export function visibleText(text: string): string {
   return text.replaceAll(SEQUENCES, "").replaceAll(BREAKS, " ").replaceAll(UNSEEN, "").toWellFormed();
+}
+
+/** Of each line by itself. */
+export function visibleLines(text: string): string {
+  return text.split("\n").map(visibleText).join("\n");
+}
+
+/** JSON for a person or a page: the same value, with what is not visible as `\uXXXX`. */
+export function visibleJson(value: unknown, indent = 0): string {
+  return `${JSON.stringify(value, null, indent)}\n`.replaceAll(
+    HIDDEN,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -47,6 +47,12 @@ export interface Desired<Data> {
   readonly scoreString: string;
   /** null: the workload is to be removed. */
   readonly data: Data | null;
+  /**
+   * Whose workload it is, in words that a person knows. What outlives a workload, such as its
+   * volumes, is never given to one of the same name and another owner. Absent: it is not known, and
+   * then the name alone counts.
+   */
+  readonly owner?: string;
   /** While set, everything of the workload is stopped and stays so; its phase is `Held`. */
   readonly hold: Hold | null;
 }

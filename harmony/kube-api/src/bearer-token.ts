@@ -5,6 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import type { RequestOptions } from "node:https";
 import { dirname, resolve } from "node:path";
 import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
 import { type KubeConfig, loadYaml, type User } from "@kubernetes/client-node";
@@ -28,18 +29,20 @@ export function takeTokens(config: KubeConfig, files: readonly string[]): void {
   config.users = config.users.map((user): User => {
     const ofPod = parse(OfPod, user.authProvider);
     const file = named.get(user.name) ?? (ofPod.ok ? ofPod.value.config.tokenFile : undefined);
-    const { token: written, authProvider, ...rest } = user;
+    const { token: written, ...rest } = user;
     if (file !== undefined) return { ...rest, authProvider: { name: TOKEN_FILE, config: { file } } };
     if (written === undefined) return user;
     const token = fitForHeader(written);
-    if (token !== null) return { ...rest, authProvider, token };
+    if (token !== null) return { ...rest, token };
     throw new KubernetesError("NotConfigured", `the token of the user "${user.name}" in the Kubernetes configuration ${UNFIT}`);
   });
   config.addAuthenticator({
-    isAuthProvider: ({ authProvider }) => parse(OurProvider, authProvider).ok,
-    applyAuthentication: async ({ authProvider }, options) => {
+    isAuthProvider: ({ authProvider }: User) => parse(OurProvider, authProvider).ok,
+    applyAuthentication: async ({ authProvider }: User, options: RequestOptions) => {
       const provider = parse(OurProvider, authProvider);
-      if (provider.ok) options.headers = { ...options.headers, Authorization: `Bearer ${await readToken(provider.value.config.file)}` };
+      if (!provider.ok) return;
+      const Authorization = `Bearer ${await readToken(provider.value.config.file)}`;
+      Object.assign((options.headers ??= {}), { Authorization });
     },
   });
 }

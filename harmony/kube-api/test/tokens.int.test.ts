@@ -3,7 +3,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { type KubernetesServer, makeTempFolder, startKubernetes } from "@iot/testkit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { takeTokens } from "../src/bearer-token.ts";

@@ -8,6 +8,7 @@ export { type Application, labelsOf } from "./model/application.ts";
 export { containerName } from "./model/names.ts";
 export { type DeviceIdentity, podmanV0, type PodmanV0Needs } from "./podman-v0.ts";
 export type { Policy } from "./score/policy.ts";
+export { SCORE_LIMITS } from "./score/limits.ts";
 export { podmanV0Schema } from "./score/podman-v0-schema.ts";
 export { fileStartList, type StartList } from "./store/start-list.ts";
 export { fileSwapJournal, type SwapJournal } from "./store/swap-journal.ts";

@@ -18,6 +18,7 @@ import { observe } from "./observe/observe.ts";
 import { answerFailure } from "./plan/answer-failure.ts";
 import { plan } from "./plan/planner.ts";
 import type { Podman } from "./libpod/podman.ts";
+import { Neighbours } from "./observe/neighbours.ts";
 import { PortWatch } from "./observe/port-watch.ts";
 import { podmanV0Parser } from "./score/parse-podman-v0.ts";
 import type { PodmanV0 } from "./score/podman-v0-schema.ts";
@@ -68,8 +69,10 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   const { podman, journal, policy } = needs;
   const labels = labelsOf(application);
   const memory = newImageMemory(systemClock.monotonicMs);
-  const look = observer(application, needs, memory);
+  const neighbours = new Neighbours();
+  const look = observer(application, needs, { memory, neighbours });
   const reconciler = reconcilerOf(application, needs, { memory, look });
+  const besides = reconcilerBesides(reconciler, neighbours);
   /**
    * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
    */
@@ -85,10 +88,13 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
         const record = await journal.read(desired.name);
         if (record !== null) await journal.write(desired.name, resetFailed(record));
       }
-      return reconcile(reconciler, desired, settings);
+      return besides.reconcile(desired, settings);
     },
     workloads: (signal) => workloads(podman, labels, signal),
-    watch: (onChange, signal) => watch(podman, labels, onChange, signal),
+    watch: (onChange, signal) => {
+      besides.onHint(onChange);
+      return watch(podman, labels, onChange, signal);
+    },
     retry: (name) => {
       forgetTries(memory, name);
       retries.add(name);
@@ -101,12 +107,50 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   };
 }
 
+/**
+ * Reconciles one deployment beside others: whoever has to do with its ports is told what stands in
+ * its way, and looked at when it has done something.
+ */
+function reconcilerBesides(
+  reconciler: ReturnType<typeof reconcilerOf>,
+  neighbours: Neighbours,
+): { readonly reconcile: ResidentInterpret<PodmanV0>["reconcile"]; onHint(callback: (name: string) => void): void } {
+  let hint = (_name: string): void => undefined;
+  return {
+    onHint: (callback) => void (hint = callback),
+    reconcile: async (desired, settings) => {
+      const { name, data } = desired;
+      let isChanged = false;
+      neighbours.note(desired);
+      const told: typeof reconciler = {
+        ...reconciler,
+        apply: async (...step) => {
+          const outcome = await reconciler.apply(...step);
+          isChanged ||= outcome.kind === "changed";
+          return outcome;
+        },
+        report: (input) => {
+          const found = [...input.outcomes.flatMap((one) => ("reason" in one ? [one] : [])), ...input.plan.blocked];
+          neighbours.troubled(name, found.find(({ reason }) => reason !== "PortInUse")?.message ?? null);
+          return reconciler.report(input);
+        },
+      };
+      const result = await reconcile(told, desired, settings);
+      if (isChanged) for (const one of neighbours.of(name)) hint(one);
+      if (data === null && result.settled) neighbours.forget(name);
+      return result;
+    },
+  };
+}
+
 type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapshot>;
 
 /** Observes the device, with the memory that two looks are compared by. */
-function observer(application: Application, needs: PodmanV0Needs, memory: ImageMemory): Look {
-  const { podman } = needs;
-  let known: readonly string[] | null = null;
+function observer(
+  application: Application,
+  needs: PodmanV0Needs,
+  { memory, neighbours }: { readonly memory: ImageMemory; readonly neighbours: Neighbours },
+): Look {
   const options = {
     ...needs,
     application,
@@ -114,7 +158,7 @@ function observer(application: Application, needs: PodmanV0Needs, memory: ImageM
     restarts: new RestartMeter(),
     ups: new UpMeter(),
     portWatch: new PortWatch(),
-    controllers: async (signal: AbortSignal) => (known ??= (await podman.info(signal)).host.cgroupControllers),
+    neighbours,
     now: () => Date.now(),
   };
   return (desired, signal) => observe(options, desired, signal);

@@ -66,6 +66,22 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     );
   const unplug = () => sh(`rm -f ${LINK} /dev/ttyZero /dev/ttyNoise`);
 
+  /** What the kernel says of a process in the container, and of what is mounted at /t. */
+  const bounds =
+    'echo $(busybox grep NoNewPrivs /proc/self/status) $(busybox grep " /t " /proc/mounts) pids $(busybox cat /sys/fs/cgroup/pids.max 2>/dev/null)';
+
+  test("a container gets no new privileges, no setuid programs and devices in a tmpfs, and at most 2048 processes, unless its Score says so", async () => {
+    // Where no controller counts processes, nothing can limit them.
+    const hasController = (await podman("info", "--format", "{{json .Host.CgroupControllers}}")).includes('"pids"');
+    const pids = (limit: number): string => (hasController ? `pids ${limit}` : "");
+    await expectRunningAnew(says(bounds, { tmpfs: ["/t:size=1m"] }));
+    await expectLog(new RegExp(`^NoNewPrivs: 1 tmpfs /t tmpfs (?=\\S*nosuid)(?=\\S*nodev)(?=\\S*size=1024k).*${pids(2048)}`));
+    await apply(null);
+    const loose = says(bounds, { tmpfs: ["/t:suid,dev"], noNewPrivileges: false, resources: { pids: 3000 } });
+    expect(await apply(loose)).toMatchObject({ phase: "Running" });
+    await expectLog(new RegExp(`^NoNewPrivs: 0 tmpfs /t tmpfs (?!\\S*nosuid)(?!\\S*nodev).*${pids(3000)}`));
+  });
+
   const reading = "busybox head -c 4 /dev/meter | busybox od -An -tx1; id -u";
   const meter = (more: object = {}) => says(`echo $(${reading})`, { user: "1234:1234", devices: [`${LINK}:/dev/meter`], ...more });
 

@@ -5,7 +5,7 @@
 import { needsNetwork } from "../src/model/container-spec.ts";
 import { networkName, serviceOfName } from "../src/model/names.ts";
 import { isUp } from "../src/model/container-state.ts";
-import { portConflict } from "../src/plan/port-conflict.ts";
+import { portConflict, portsOf } from "../src/plan/port-conflict.ts";
 import { scoreOfLabel } from "../src/score/score-label.ts";
 import type { Container, Snapshot } from "../src/model/snapshot.ts";
 import type { Step } from "../src/model/step.ts";
@@ -34,10 +34,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   const started = (container: Container): Snapshot => {
     refuseWithoutInputs(container.inputs);
     if (isUp(container)) refuse(`"${container.name}" is ${container.state}`);
-    const clash = portConflict(
-      container.ports,
-      world.containers.filter((other) => other !== container && isUp(other)),
-    );
+    const clash = portConflict(container.ports, portsOf(world.containers.filter((other) => other !== container && isUp(other))));
     if (clash !== null) refuse(`"${container.name}" finds its port held by "${clash.holder.name}"`);
     return put({
       ...container,
@@ -153,7 +150,14 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
   }
 }
 
-export type Fate = "stays up" | "ends" | "is restarted" | "is unhealthy" | "cannot be started";
+export type Fate =
+  | "stays up"
+  | "ends"
+  | "is restarted"
+  | "is unhealthy"
+  | "cannot be started"
+  | "finds its port taken"
+  | "cannot be pulled";
 /** The fate of a container, by image. */
 export type Fates = Readonly<Record<string, Fate>>;
 
@@ -186,6 +190,8 @@ export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
         case "is unhealthy":
           return { ...run, health: "unhealthy" };
         case "cannot be started":
+        case "cannot be pulled":
+        case "finds its port taken":
         case "stays up":
           return run;
       }

@@ -80,6 +80,7 @@ export function snapshot(more: Have = {}): Snapshot {
     isReserveNeeded: false,
     startList: [],
     containers: [],
+    neighbours: [],
     imageFacts: NO_IMAGE_FACTS,
     networks: [],
     volumes: [],

@@ -1,6 +1,7 @@
 // Generates the files that others read: from the schemas a JSON Schema a document (generated/, for
 // editors and other programs) and the CustomResourceDefinition, from the permissions the
-// configuration of NATS. `--check` writes nothing and fails when a file is not current.
+// configuration of NATS, the table of what a device can influence, and the limits of a Score in
+// docs/podman-v0.md. `--check` writes nothing and fails when a file is not current.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -8,6 +9,8 @@ import { stringify } from "yaml";
 import { customResourceDefinition } from "./custom-resource-definition.ts";
 import { jsonSchemas } from "./json-schemas.ts";
 import { natsConfiguration } from "./nats-configuration.ts";
+import { threatTable } from "./threat-table.ts";
+import { withScoreLimits } from "./score-limits.ts";
 
 const CRD_HEADER = "# Made from iot/contracts/src/documents/deployment.ts by `npm run generate`.\n";
 
@@ -18,7 +21,9 @@ const files = new Map<string, string>([
     `${JSON.stringify(schema, null, 2)}\n`,
   ]),
   ["iot/deploy/crd.yaml", CRD_HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false })],
+  ["docs/podman-v0.md", withScoreLimits(await readFile(join(root, "docs/podman-v0.md"), "utf8"))],
   ...Object.entries(natsConfiguration()).map(([name, text]): [string, string] => [`iot/deploy/nats/${name}`, text]),
+  ["docs/threats.md", threatTable()],
 ]);
 
 const check = process.argv.includes("--check");

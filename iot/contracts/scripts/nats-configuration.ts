@@ -22,7 +22,8 @@ function accounts(): string {
   return `#
 # NATS for the platform: two accounts, so that no device reaches JetStream itself.
 #
-#   CONTROL  JetStream with the buckets desired-state, status and inventory; the operator and the \`iot\` command line.
+#   CONTROL  JetStream with the buckets desired-state, status, inventory and sources, and the stream audit; the operator
+#            and the \`iot\` command line.
 #   DEVICES  no JetStream: what a device may do crosses over by the exports below, and one user a device (devices.conf)
 #            may use only its own part of each. Devices use names of our own, iot.…, which also cross leaf nodes.
 #

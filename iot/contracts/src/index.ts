@@ -13,6 +13,7 @@ export {
   FailureGroup,
 } from "./documents/deployment.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
+export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {

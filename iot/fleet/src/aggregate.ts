@@ -11,13 +11,13 @@ import {
   offlineAfterMs,
 } from "@iot/contracts";
 import type { Blocked, Parsed } from "@harmony/core";
-import { formatIssues, plainText } from "@harmony/core";
+import { formatIssues, plainText, visibleText } from "@harmony/core";
 import { classOfPhase } from "./phase-class.ts";
 
 /** Kubernetes' own default for a Deployment. */
 export const PROGRESS_DEADLINE_SECONDS = 600;
-const GROUPS = 10;
-const EXAMPLES = 3;
+export const GROUPS = 10;
+export const EXAMPLES = 3;
 /** With what stands around them no longer than a device's own message may be. */
 const ISSUES_CHARACTERS = 900;
 
@@ -60,7 +60,8 @@ export interface DeploymentConditions {
   readonly Stalled: ConditionState;
 }
 
-type State =
+/** What a device counts as. */
+export type DeviceState =
   | { kind: "running" }
   | { kind: "pending"; phase: string }
   | { kind: "offline" }
@@ -69,7 +70,7 @@ type State =
 /** `name` is the Deployment's, under which the devices report on it. */
 export function countDevices(name: string, devices: readonly DeviceView[]): Counted {
   const states = devices.map((view) => ({ device: view.device, state: stateOf(name, view) }));
-  const count = (kind: State["kind"]): number => states.filter(({ state }) => state.kind === kind).length;
+  const count = (kind: DeviceState["kind"]): number => states.filter(({ state }) => state.kind === kind).length;
   return {
     aggregate: {
       devices: states.length,
@@ -83,7 +84,8 @@ export function countDevices(name: string, devices: readonly DeviceView[]): Coun
   };
 }
 
-function stateOf(name: string, { revision, status }: DeviceView): State {
+/** `name` is the Deployment's. */
+export function stateOf(name: string, { revision, status }: DeviceView): DeviceState {
   if (status === null || status.ageMs > offlineAfterMs(status.value.ok ? status.value.value : null)) return { kind: "offline" };
   if (!status.value.ok) {
     return {
@@ -100,7 +102,7 @@ function stateOf(name: string, { revision, status }: DeviceView): State {
   return { kind: "pending", phase: "Pending" };
 }
 
-function phaseState({ phase, reason, message }: DeploymentReport): State {
+function phaseState({ phase, reason, message }: DeploymentReport): DeviceState {
   switch (classOfPhase(phase)) {
     case "fine":
       return { kind: "running" };
@@ -112,7 +114,7 @@ function phaseState({ phase, reason, message }: DeploymentReport): State {
 }
 
 /** By reason, the largest first; the message is the first device's. */
-function failureGroups(states: readonly { device: DeviceId; state: State }[]): FailureGroup[] {
+function failureGroups(states: readonly { device: DeviceId; state: DeviceState }[]): FailureGroup[] {
   const failed = states.flatMap(({ device, state }) =>
     state.kind === "failed" ? [{ device, reason: state.reason, message: state.message }] : [],
   );
@@ -131,7 +133,8 @@ export function conditionsOf({ counted, blocked, waitedMs }: ConditionsInput): D
   const no = (reason: string, text = message): ConditionState => ({ status: "False", reason, message: text });
 
   if (blocked !== null) {
-    const { reason, message: why } = blocked;
+    const { reason } = blocked;
+    const why = visibleText(blocked.message);
     return { Ready: no(reason, why), Reconciling: no(reason, why), Stalled: yes(reason, why) };
   }
   // What is offline follows by itself: it keeps nothing waiting as long as somebody runs it.

@@ -6,7 +6,10 @@ export {
   type ConditionState,
   type DeploymentConditions,
   type DeviceView,
+  type DeviceState,
   PROGRESS_DEADLINE_SECONDS,
+  stateOf,
 } from "./aggregate.ts";
+export { DeploymentTally } from "./deployment-tally.ts";
 export { type DeploymentRow, type DeviceRow, type Fleet, judgeFleet, type Standing } from "./judge-fleet.ts";
 export { classOfPhase, type PhaseClass } from "./phase-class.ts";

@@ -1,4 +1,4 @@
-// Every reason that a device can report has a line in docs/runbooks/reasons.md, and every page that
+// Every reason that a device or an operator can report has a line in docs/runbooks/reasons.md, and every page that
 // is named there exists. The test finds reasons in the sources by their form: string literals in
 // PascalCase.
 
@@ -10,17 +10,17 @@ const TOP = join(import.meta.dirname, "../../..");
 const RUNBOOKS = join(TOP, "docs/runbooks");
 
 /**
- * Literals of that form that are no reasons: names of errors, properties of systemd, words of
- * sentences.
+ * Literals of that form that are no reasons: names of errors, properties of systemd, kinds and
+ * conditions of Kubernetes, words of sentences.
  */
 const NO_REASONS = new Set(
-  "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman".split(
+  "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman GitError CustomResourceDefinition Namespace Deployment Ready Reconciling Stalled True Event Warning Normal".split(
     " ",
   ),
 );
 
 test("every reason has its line", () => {
-  const files = ["harmony/podman", "harmony/core", "iot/iot-agent", "iot/messaging"].flatMap((district) =>
+  const files = ["harmony/podman", "harmony/core", "iot/iot-agent", "iot/iot-operator", "iot/messaging"].flatMap((district) =>
     globSync(`${district}/src/**/*.ts`, { cwd: TOP }).filter((file) => !file.endsWith(".test.ts")),
   );
   const found = files.flatMap((file) =>

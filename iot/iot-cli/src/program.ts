@@ -1,19 +1,21 @@
 // `iot`: the commands and their options. Thin: what a command finds and how it reads is in the
 // files beside it, all of them free of process, console and exit.
 
+import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import type { OperatorRequest, OperatorVerb } from "@iot/contracts";
 import { Command } from "commander";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
-import { type DeploymentRow, type Fleet } from "@iot/fleet";
+import { type DeploymentRow } from "@iot/fleet";
+import { inTime } from "./in-time.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";
 import { provision, type ProvisionOptions } from "./provision.ts";
 import { ask, audit, renderAudit } from "./ask-operators.ts";
 import type { NatsAccess } from "./nats.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
-import { renderExplanation, renderStatus } from "./render-fleet.ts";
+import { renderExplanation, renderStatus, saidOfAbsent } from "./render-fleet.ts";
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,6 +37,7 @@ interface NatsOptions {
  */
 export async function runIot(argv: readonly string[], around: Surroundings): Promise<number> {
   let exitCode = 0;
+  const show = (text: string): void => around.write(visibleLines(text));
   const iot = new Command("iot")
     .description("Looks at a fleet of devices, and at workload repositories before they are pushed.")
     .configureOutput({ writeOut: around.write, outputError: (text, write) => write(text) })
@@ -54,7 +57,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .option(...natsOption)
     .action(async (options: NatsOptions & { readonly json?: boolean }) => {
       const read = await fleet(options);
-      around.write(options.json === true ? `${JSON.stringify(read, null, 2)}\n` : renderStatus(read, around.width));
+      show(options.json === true ? visibleJson(read, 2) : renderStatus(read, around.width));
     });
 
   iot
@@ -70,10 +73,11 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
         renderExplanation(
           row,
           read.devices.find((each) => each.device === row.device),
+          read.sources,
           around.width,
         ),
       );
-      around.write(text.join("\n"));
+      show(text.join("\n"));
     });
 
   addRemovalCommands(iot, around, natsOption);
@@ -83,9 +87,10 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .description("what the operator and the devices would say of workload files before they are pushed")
     .argument("<path...>", "files, or folders with *.yaml and *.yml")
     .action(async (paths: string[]) => {
-      const { files, unread } = await findFiles(paths);
+      const found = await findFiles(paths);
+      const { files, unread } = await inTime(found.files, found.unread);
       const result = lintFiles(files, unread);
-      around.write(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size));
+      show(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size));
       if (result.findings.some(({ severity }) => severity === "error")) exitCode = 1;
     });
 
@@ -96,7 +101,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .option("--device <id>", "the device that runs it", "pi-demo-01")
     .action(async (folder: string, { device }: { readonly device: string }) => {
       const { made, kept, madeRepository } = await initRepository(folder, device);
-      around.write(
+      show(
         [
           ...made.map((file) => `made  ${file}`),
           ...kept.map((file) => `kept  ${file}, which was there`),
@@ -140,7 +145,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .action(async (file: string, { device }: { readonly device: string }) => {
       const { text, notes } = await convertComposeFile(file, device);
       around.write(text);
-      for (const { path, message } of notes) around.warn(`${file}: ${path}: ${message}\n`);
+      for (const { path, message } of notes) around.warn(visibleLines(`${file}: ${path}: ${message}\n`));
     });
 
   await iot.parseAsync([...argv], { from: "user" });
@@ -152,7 +157,7 @@ type NatsOption = readonly [flags: string, description: string];
 /** What a person says to the operators; each ends with 1 when no operator did it. */
 function addRemovalCommands(iot: Command, around: Surroundings, natsOption: NatsOption): void {
   const say = async (options: NatsOptions, ...[verb, request]: [OperatorVerb, OperatorRequest]): Promise<void> =>
-    around.write(`${await ask(natsAccess(options, around.env), verb, request, around.signal)}\n`);
+    around.write(visibleLines(`${await ask(natsAccess(options, around.env), verb, request, around.signal)}\n`));
   iot
     .command("confirm")
     .description("lets go exactly the removals that iot status shows with this token")
@@ -192,7 +197,7 @@ function addRemovalCommands(iot: Command, around: Surroundings, natsOption: Nats
       const count = Number(options.last);
       if (!Number.isSafeInteger(count) || count < 1 || count > 10_000) throw new UserError("--last takes a whole number from 1 to 10000");
       const events = await audit(natsAccess(options, around.env), { count, source: options.source ?? null }, around.signal);
-      around.write(options.json === true ? `${JSON.stringify(events, null, 2)}\n` : renderAudit(events));
+      around.write(options.json === true ? visibleJson(events, 2) : renderAudit(events));
     });
 }
 
@@ -202,14 +207,14 @@ function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess
   return { servers, user: env["NATS_USER"], pass: env["NATS_PASSWORD"], caFile: env["NATS_CA"] === "" ? undefined : env["NATS_CA"] };
 }
 
-function chooseRows(fleet: Fleet, deployment: string, device: string | undefined): readonly DeploymentRow[] {
+function chooseRows(fleet: FleetView, deployment: string, device: string | undefined): readonly DeploymentRow[] {
   const ofDeployment = fleet.deployments.filter((row) => row.deployment === deployment);
   if (ofDeployment.length === 0) {
     throw new UserError(
       `no device has a deployment "${deployment}": ${known(
         "deployments",
         fleet.deployments.map((row) => row.deployment),
-      )}`,
+      )}${saidOfAbsent(deployment, fleet.sources)}`,
     );
   }
   const rows = ofDeployment.filter((row) => device === undefined || row.device === device);

@@ -4,7 +4,7 @@
 
 import { readFile } from "node:fs/promises";
 import { canonicalJson, parse } from "@harmony/schema";
-import { type Blocked, formatIssues } from "@harmony/core";
+import { type Blocked, formatIssues, visibleLines } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
 import { cloudInit, cloudInitNetwork, connectSsh, linuxHostV0, type LinuxHostV0, SshError, type StepReport } from "@harmony/host";
 import { parse as parseYaml } from "yaml";
@@ -52,7 +52,7 @@ export async function provision(options: ProvisionOptions, { write, signal }: Su
     write(cloudInit(IOT_HOST, score, { admin: options.admin }));
     return 0;
   }
-  return provisionOverSsh(options, score, { write, signal });
+  return provisionOverSsh(options, score, { write: (text) => write(visibleLines(text)), signal });
 }
 
 async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, { write, signal }: Surroundings): Promise<number> {

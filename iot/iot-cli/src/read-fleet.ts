@@ -4,11 +4,20 @@
 import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import type { BucketName, SourceState } from "@iot/contracts";
+import type { BucketName, SourceRemovals, SourceState } from "@iot/contracts";
 import { type Fleet, judgeFleet } from "@iot/fleet";
-import { type Messaging, openDesiredState, openSourceRecords, openStatusStore } from "@iot/messaging";
+import { askOperators, type Messaging, MessagingError, openDesiredState, openSourceRecords, openStatusStore } from "@iot/messaging";
 import * as z from "zod/mini";
 import { CONNECT_TIMEOUT_MS, type NatsAccess, SILENT, withNats } from "./nats.ts";
+
+/** What an operator removed in the last ten minutes, holds, or lost. */
+export interface RemovalRow {
+  readonly what: "removed" | "held" | "lost";
+  readonly namespace: string;
+  readonly name: string;
+  readonly devices: readonly string[];
+  readonly why: string;
+}
 
 /** What an operator says of its source. Sentences are its own. */
 export interface SourceRow {
@@ -21,6 +30,7 @@ export interface SourceRow {
   readonly held: string | null;
   /** Entries whose deletion nobody saw; null: none. */
   readonly lost: string | null;
+  readonly removals: readonly RemovalRow[];
   /** RFC 3339, by the server's clock, to a minute. */
   readonly lastSeen: string;
   /** How long its operator has said nothing, when that is longer than usual; null: it is heard. */
@@ -60,11 +70,14 @@ async function readSources(messaging: Messaging, signal: AbortSignal): Promise<S
   const all = await records.observe(signal);
   const nowMs = records.nowMs();
   await records.close();
-  const states = [...all.values()].flatMap(({ state: { document } }) => (document === null ? [] : [toRow(document, nowMs)]));
-  return states.toSorted((a, b) => (a.source < b.source ? -1 : 1));
+  const states = [...all.values()].flatMap(({ state, removals }) =>
+    state.document === null ? [] : [{ ...toRow(state.document, nowMs), removals: toRemovals(removals.document) }],
+  );
+  const heard = await Promise.all(states.map((row) => withSpoken(row, messaging, signal)));
+  return heard.toSorted((a, b) => (a.source < b.source ? -1 : 1));
 }
 
-function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState, nowMs: number): SourceRow {
+function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState, nowMs: number): Omit<SourceRow, "removals"> {
   const sentence = (text: string | null): string | null => (text === null ? null : plainText(text, SENTENCE_CHARACTERS));
   return {
     source: plainText(id, 256),
@@ -75,6 +88,32 @@ function toRow({ id, version, problem, held = null, lost = null, lastSeen }: Sou
     lastSeen: plainText(lastSeen, 64),
     silentSeconds: nowMs - Date.parse(lastSeen) > SILENT_AFTER_MS ? Math.floor((nowMs - Date.parse(lastSeen)) / 1_000) : null,
   };
+}
+
+/** What its operator says when it is asked, for a store that is full does not take it. */
+async function withSpoken(row: SourceRow, messaging: Messaging, signal: AbortSignal): Promise<SourceRow> {
+  try {
+    const answers = await askOperators(messaging, "state", { source: row.source }, signal);
+    const spoken = answers.find(({ done, source, message }) => done && source === row.source && message !== "");
+    return spoken === undefined ? row : { ...row, problem: plainText(spoken.message, SENTENCE_CHARACTERS), silentSeconds: null };
+  } catch (error) {
+    // None runs, or it is of an earlier version.
+    if (error instanceof MessagingError) return row;
+    throw error;
+  }
+}
+
+function toRemovals(record: SourceRemovals | null): RemovalRow[] {
+  if (record === null) return [];
+  return (["removed", "held", "lost"] as const).flatMap((what) =>
+    record[what].map(({ namespace, name, devices, why }) => ({
+      what,
+      namespace: plainText(namespace, 256),
+      name: plainText(name, 256),
+      devices: devices.map((device) => plainText(device, 256)),
+      why: plainText(why, SENTENCE_CHARACTERS),
+    })),
+  );
 }
 
 async function bucketProblem(

@@ -91,6 +91,7 @@ const source: SourceRow = {
   problem: null,
   held: null,
   lost: null,
+  removals: [],
   lastSeen: "2026-06-01T11:59:00.000Z",
   silentSeconds: null,
 };
@@ -108,7 +109,7 @@ test.each<[string, Partial<SourceRow>, string]>([
 });
 
 test("explains in the device's words, with the facts", () => {
-  expect(renderExplanation(meter, device("pi-1"), 80)).toBe(`meter on pi-1 is Blocked since 2026-06-01 11:50:00 UTC (10 min): host port
+  expect(renderExplanation(meter, device("pi-1"), [], 80)).toBe(`meter on pi-1 is Blocked since 2026-06-01 11:50:00 UTC (10 min): host port
 8080/tcp is used by deployment "hello": give one of them another port
   desired    revision 7
   running    nothing

@@ -3,7 +3,7 @@
 
 import { renderExplained, renderTable, shownAge, wrap } from "@iot/report";
 import { type DeploymentRow, type DeviceRow, type Fleet } from "@iot/fleet";
-import type { FleetView, SourceRow } from "./read-fleet.ts";
+import type { FleetView, RemovalRow, SourceRow } from "./read-fleet.ts";
 
 const COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "SINCE", "LAST SEEN"] as const;
 
@@ -70,14 +70,47 @@ function lastSeen(row: Pick<DeviceRow, "offline" | "lastSeenSeconds">): string {
   return `${shownAge(row.lastSeenSeconds)} ago${row.offline ? ", offline" : ""}`;
 }
 
-/** One sentence, then the facts. */
-export function renderExplanation(row: DeploymentRow, device: DeviceRow | undefined, width: number): string {
+/** One sentence, then the facts; what its source holds, lost or does not follow is one of them. */
+export function renderExplanation(row: DeploymentRow, device: DeviceRow | undefined, sources: readonly SourceRow[], width: number): string {
   const source = row.source === null ? [] : [row.namespace === null ? row.source : `${row.source}, namespace ${row.namespace}`];
   const facts: [string, string][] = [
     ...(row.commit === null ? [] : [["commit", row.commit] as [string, string]]),
     ...source.map((text): [string, string] => ["source", text]),
+    ...sources.filter(({ source: id }) => id === row.source).flatMap((each) => sourceFacts(each, row)),
     ["last seen", lastSeen(row)],
     ...(device === undefined || device.problem === null ? [] : [["device", device.problem.message] as [string, string]]),
   ];
   return renderExplained({ ...row, facts }, width);
+}
+
+function sourceFacts({ problem, held, lost, removals }: SourceRow, row: DeploymentRow): [string, string][] {
+  const isIn = (what: RemovalRow["what"]): boolean =>
+    removals.some(
+      (each) => each.what === what && each.name === row.deployment && each.namespace === row.namespace && each.devices.includes(row.device),
+    );
+  return [
+    ...(problem === null ? [] : [["not followed", problem] as [string, string]]),
+    ...(held !== null && isIn("held") ? [["held", held.replace(/^held: /, "")] as [string, string]] : []),
+    ...(lost !== null && isIn("lost") ? [["lost", lost.replace(/^lost: /, "")] as [string, string]] : []),
+  ];
+}
+
+/** What the sources say of a name that no device has; empty: nothing. */
+export function saidOfAbsent(name: string, sources: readonly SourceRow[]): string {
+  const removed = sources.flatMap(({ source, removals }) =>
+    removals
+      .filter((each) => each.what === "removed" && each.name === name)
+      .map(
+        ({ namespace, devices, why }) => `${source} removed ${namespace}/${name} from ${entries(devices)} in the last ten minutes: ${why}`,
+      ),
+  );
+  const unfollowed = sources.flatMap(({ source, problem }) =>
+    problem === null ? [] : [`it may be in what is not followed, ${source}: ${problem}`],
+  );
+  return [...removed, ...unfollowed].map((text) => `; ${text}`).join("");
+}
+
+function entries(devices: readonly string[]): string {
+  const [first = "no device"] = devices;
+  return devices.length > 1 ? `${devices.length} devices` : first;
 }

@@ -4,9 +4,19 @@
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentReport, type DeviceStatus, type ManifestEntry } from "@iot/contracts";
-import { connectMessaging, fixedCredentials, type Messaging, openDesiredState, openStatusStore, openStatusWriter } from "@iot/messaging";
+import {
+  type Asked,
+  connectMessaging,
+  fixedCredentials,
+  type Messaging,
+  openDesiredState,
+  openSourceRecords,
+  openStatusStore,
+  openStatusWriter,
+  serveOperatorRequests,
+} from "@iot/messaging";
 import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
 const log = createLog({ name: "test", write: () => undefined });
@@ -194,6 +204,33 @@ test("convert writes a Deployment on stdout and what is left to do on stderr", a
   expect(stderr.split("\n")).toContain(`${file}: networks: is not taken over: the services of a deployment share one network`);
   expect(await iot(["convert", join(import.meta.dirname, "none.yaml")])).toMatchObject({ exitCode: 1, stdout: "" });
 });
+
+test("what an operator cannot write, for the store is full, it says when it is asked; an earlier one is not waited for", async () => {
+  const { nats, messaging } = await sourcesOf("git:now", "git:earlier");
+  onTestFinished(() => nats.stop());
+  onTestFinished(() => messaging.close());
+  const full = "the JetStream store of the NATS server is full: raise max_file_store";
+  const answer = ({ request: { source } }: Asked) =>
+    Promise.resolve({ source: "git:now", done: source === "git:now", message: source === "git:now" ? full : "" });
+  serveOperatorRequests(messaging, answer, { log, signal });
+  const { stdout } = await iot(["status", "--nats", nats.url]);
+  const lines = stdout.replaceAll(/\n {2,}|\n(?!git)/g, " ");
+  expect(lines).toContain(`git:now: ${full}; still at f00df00d`);
+  expect(lines).toContain("git:earlier: follows f00df00d");
+});
+
+async function sourcesOf(...ids: readonly string[]): Promise<{ nats: NatsServer; messaging: Messaging }> {
+  const nats = await startNats();
+  const messaging = await connectMessaging({ servers: [nats.url], name: "test", log, signal });
+  await (await openDesiredState(messaging, { log })).close();
+  await openStatusStore(messaging, { log });
+  const records = await openSourceRecords(messaging, { log });
+  const lastSeen = new Date().toISOString();
+  for (const id of ids)
+    await records.putState({ id, clusterUid: null, version: "f00df00d", problem: null, readableSince: null, lastSeen }, 0);
+  await records.close();
+  return { nats, messaging };
+}
 
 test("wrong use shows how, and help ends well", async () => {
   const { exitCode, stderr } = await iot(["stauts"]);

@@ -30,7 +30,7 @@ async function world() {
     await repository.push();
     return commit;
   };
-  const operator = async (): Promise<void> => {
+  const operator = async (id = "git:demo"): Promise<() => Promise<void>> => {
     const port = await freePort();
     const started = await startServerProcess({
       name: "iot-operator",
@@ -39,12 +39,13 @@ async function world() {
         IOT_HTTP_PORT: String(port),
         NATS_URL: nats.url,
         IOT_GIT_URL: repository.url,
-        IOT_SOURCE_ID: "git:demo",
+        IOT_SOURCE_ID: id,
         IOT_GIT_POLL_SECONDS: "1",
       },
       ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
     });
     onTestFinished(() => started.kill());
+    return () => started.stop();
   };
   const status = async (): Promise<string> => (await iot("status")).stdout.replaceAll(/\s+/g, " ");
   const untilStatus = (has: RegExp): Promise<string> =>
@@ -69,17 +70,24 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
   const [, token = ""] = /iot confirm (\w+) removes/.exec(shown) ?? [];
   expect(await iot("confirm", "000000000000")).toMatchObject({ exitCode: 1, stdout: "" });
   expect((await iot("status")).stdout).toContain("hello ");
+  expect((await iot("explain", "hello", "pi-3")).stdout.replaceAll(/\s+/g, " ")).toContain(`iot confirm ${token} removes`);
+  expect((await iot("explain", "meter", "pi-3")).stdout).not.toContain("iot confirm");
   expect(await iot("confirm", token)).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/^git:demo removes default\/hello/) as unknown,
   });
   const after = await untilStatus(/^git:demo: follows \w+ DEPLOYMENT/);
   expect(after).not.toContain("hello ");
+  expect(await iot("explain", "hello")).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/git:demo removed default\/hello from 12 devices in the last ten minutes/) as unknown,
+  });
 
   await push({ "b.yaml": null, "c.yaml": workload("other", 1) });
   await untilStatus(/held: 12 removals \(default\/meter from 12 devices\)/);
   expect(await iot("keep", "meter")).toMatchObject({ exitCode: 0, stdout: "git:demo keeps default/meter on 12 devices\n" });
   expect(await untilStatus(/lost: 12 entries/)).toContain("meter pi-11 ");
+  expect((await iot("explain", "meter", "pi-3")).stdout).toMatch(/\n *lost +12 entries/);
   expect(await iot("keep", "meter")).toMatchObject({ exitCode: 1, stderr: "iot: git:demo holds no removal of that name\n" });
 
   const { stdout } = await iot("audit", "--source", "git:demo");
@@ -92,14 +100,42 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
 });
 
 test("a commit that is not followed stands at the head of iot status, with its file, and is forgotten when it is mended", async () => {
-  const { push, operator, untilStatus } = await world();
+  const { iot, push, operator, untilStatus } = await world();
   const good = await push({ "a.yaml": workload("hello", 1), "b.yaml": workload("meter", 1) });
   await operator();
   await untilStatus(/^git:demo: follows /);
   await push({ "a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n" });
   expect(await untilStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(good.slice(0, 7));
+  expect((await iot("explain", "hello")).stdout.replaceAll(/\s+/g, " ")).toMatch(/not followed .*a\.yaml.*Git LFS pointer/);
+  expect((await iot("explain", "newer")).stderr).toMatch(/it may be in what is not followed, git:demo: .*Git LFS pointer/);
   const mended = await push({ "a.yaml": workload("hello", 1) });
   await untilStatus(new RegExp(`^git:demo: follows ${mended.slice(0, 10)} `));
+});
+
+test("a source takes over what another owns only when a person says so, and one whose operator runs is not forgotten", async () => {
+  const { iot, push, operator, untilStatus } = await world();
+  await push({ "a.yaml": workload("hello", 1) });
+  const end = await operator("git:old");
+  await untilStatus(/^git:old: follows .*hello pi-0/);
+  await end();
+  await operator("git:new");
+  await untilStatus(/git:new: follows /);
+  expect(await iot("adopt", "git:other")).toMatchObject({ exitCode: 1, stderr: "iot: git:new asks for nothing that git:other owns\n" });
+  expect((await iot("explain", "hello")).stdout).toMatch(/git:old/);
+  expect(await iot("adopt", "git:old")).toMatchObject({
+    exitCode: 0,
+    stdout: "git:new takes over from git:old what both have by namespace and name\n",
+  });
+  await eventually(async () => /git:new/.test((await iot("explain", "hello")).stdout), { what: "hello is of git:new", timeoutMs: 30_000 });
+
+  expect(await iot("forget", "git:nobody")).toMatchObject({ exitCode: 1, stderr: "iot: there is no source git:nobody\n" });
+  expect(await iot("forget", "git:new")).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/end it first/) as unknown });
+  expect(await iot("forget", "git:old")).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/its operator runs/) as unknown });
+  expect(await iot("confirm", "x".repeat(5_000))).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringMatching(/^iot: what is asked has \d+ bytes, and operators read 4096: shorten it/) as unknown,
+  });
+  expect((await iot("audit")).stdout).toMatch(/ {2}adopt {2}[^\n]* takes over from git:old/);
 });
 
 test("without an operator a question is one sentence", async () => {

@@ -6,12 +6,12 @@
 // @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
-import type { Asked } from "@iot/messaging";
 import { type Applied, apply } from "./apply/apply.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
+import { blockedByFullStore } from "./plan/store-full.ts";
 import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -50,6 +50,8 @@ const SOON_MS = 1_000;
 const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
+/** Nothing that is known has changed: all is looked at again only this often. */
+const WHOLE_EVERY_MS = 600_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
 
@@ -58,6 +60,18 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   const loop = new Loop(options);
   await loop.start();
   return loop;
+}
+
+/** What a pass saw that found nothing to do: as long as that is so, the next one finds nothing. */
+interface Idle {
+  readonly source: CompleteSnapshot;
+  readonly observed: DesiredStateSnapshot;
+  readonly planned: DesiredStatePlan;
+  /** Of the record of removals. */
+  readonly revision: number;
+  readonly adopts: string;
+  /** On the monotonic clock: when time alone may give something to do. */
+  readonly untilMs: number;
 }
 
 type Key = "reconcile" | "report" | "state";
@@ -83,6 +97,7 @@ class Loop implements Operator {
   #wants: ReadonlySet<string> = new Set();
   #remembered: CompleteSnapshot | null = null;
   #sourceChanged = true;
+  #idle: Idle | null = null;
   #unreadable: string | null = null;
   #nextReportMs = 0;
   #reportWanted = false;
@@ -142,9 +157,18 @@ class Loop implements Operator {
   }
 
   async answer(asked: Asked): Promise<OperatorAnswer> {
-    const answer = await this.#keeper.answer(asked, this.#wants);
+    const { verb } = asked;
+    if (verb === "state") return this.#state(asked.request.source);
+    const isShutOut = this.#options.vitals.ownerProblem !== null;
+    const answer = await this.#keeper.answer({ ...asked, verb }, { wants: this.#wants, isShutOut });
     if (answer.done) this.resync();
     return answer;
+  }
+
+  /** By word of mouth, for a store that is full does not take it. */
+  #state(source: string | undefined): OperatorAnswer {
+    const { vitals, source: own } = this.#options;
+    return { source: own.id, done: source === own.id, message: vitals.storeProblem ?? "" };
   }
 
   async close(): Promise<void> {
@@ -161,6 +185,8 @@ class Loop implements Operator {
       if (vitals.ownerProblem !== null) return AGAIN_MS;
       // Before anything is written: whose the source is.
       if (own.state === null && (await this.#putState(own))) continue;
+      const leftMs = this.#idleForMs(observed, own);
+      if (leftMs !== null) return leftMs;
       // What is remembered tells only whether there is anything to do: what is written comes from a
       // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
@@ -176,28 +202,35 @@ class Loop implements Operator {
       vitals.passes += 1;
       if (next.steps.length === 0) {
         this.#setUnclaimed(new Map());
+        vitals.storeProblem = null;
         return this.#settle(snapshot, observed, own, next);
       }
       const applied = await this.#apply(next, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
       if (!isStuck) continue;
-      this.#settle(snapshot, observed, own, next);
+      const { full } = applied;
+      const waiting = full === null ? [] : blockedByFullStore(next, observed, full);
+      this.#settle(snapshot, observed, own, { ...next, blocked: [...next.blocked, ...waiting] });
       return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
     return SOON_MS;
   }
 
-  async #apply({ steps }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
+  async #apply({ steps, orphans }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
     const { desired, source, vitals, log } = this.#options;
     const startedMs = this.#clock.monotonicMs();
+    this.#idle = null;
     const applied = await apply(steps, {
       store: desired,
+      orphans: new Set(orphans),
       putRecord: (record, expectedRevision) => this.#keeper.putRecord(own.record, record, expectedRevision),
       carryOut: (ownerSteps, acting) => source.carryOut(ownerSteps, acting),
       signal,
       log,
     });
-    const { writes, conflicts, refused, record, unclaimed } = applied;
+    const { writes, conflicts, refused, full, record, unclaimed } = applied;
+    if (full !== null && vitals.storeProblem === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
+    vitals.storeProblem = full?.why ?? null;
     vitals.writes += writes;
     vitals.conflicts += conflicts.length;
     this.#setUnclaimed(unclaimed);
@@ -260,6 +293,7 @@ class Loop implements Operator {
       removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
       unclaimed: this.#unclaimed,
       abandoned,
+      isStoreFull: this.#options.vitals.storeProblem !== null,
     });
     const still = new Set(planned.orphans);
     for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
@@ -272,7 +306,11 @@ class Loop implements Operator {
     const { vitals, log } = this.#options;
     const { record, isUndecided } = planned.removals;
     const held = heldText(record);
-    if (held !== null && held !== vitals.held) log.error("removals are held", { reason: "RemovalHeld", why: held });
+    if (held !== null && held !== vitals.held) {
+      log.error("removals are held", { reason: "RemovalHeld", why: held });
+      // Whoever deleted it looks now.
+      this.#nextReportMs = 0;
+    }
     const lost = lostText(record);
     if (lost !== null && lost !== vitals.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
     Object.assign(vitals, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });
@@ -287,7 +325,24 @@ class Loop implements Operator {
     this.#reporter.settle({ source, desired: observed, plan: planned });
     this.#wantReport();
     this.#queue.add("state");
-    return planned.recheckAfterMs;
+    const againMs = Math.min(planned.recheckAfterMs ?? WHOLE_EVERY_MS, WHOLE_EVERY_MS);
+    this.#idle =
+      planned.steps.length > 0
+        ? null
+        : { source, observed, planned, revision: own.revision, adopts: adoptsOf(own), untilMs: this.#clock.monotonicMs() + againMs };
+    return againMs;
+  }
+
+  /** Own writes, and what others wrote before the last pass, ask for nothing. null: to be planned. */
+  #idleForMs(observed: DesiredStateSnapshot, own: ObservedRecord): number | null {
+    const idle = this.#idle;
+    if (idle === null || this.#sourceChanged || idle.source !== this.#remembered || idle.observed !== observed) return null;
+    if (idle.revision !== own.revision || idle.adopts !== adoptsOf(own)) return null;
+    const leftMs = idle.untilMs - this.#clock.monotonicMs();
+    if (leftMs <= 0) return null;
+    this.#options.vitals.passProblem = null;
+    this.#options.vitals.otherOwners = unheardOwners(idle.planned.compiled, own.states, own.nowMs);
+    return leftMs;
   }
 
   /** Beside the loop, which may wait for a source that is silent. */
@@ -302,13 +357,16 @@ class Loop implements Operator {
     const { vitals } = this.#options;
     const result = await this.#keeper.putState(own, {
       version: vitals.sourceVersion,
-      problem: sourceProblem(vitals) ?? writeProblem(vitals),
+      problem: sourceProblem(vitals) ?? vitals.storeProblem ?? writeProblem(vitals),
     });
     return result?.ok === false;
   }
 
   #hear(entry: StatusEntry): void {
-    if (this.#reporter.hear(entry)) this.resync();
+    if (this.#reporter.hear(entry)) {
+      this.#idle = null;
+      this.resync();
+    }
     this.#wantReport();
   }
 
@@ -329,6 +387,10 @@ class Loop implements Operator {
     this.#options.vitals.reportProblem = null;
     return this.#reportWanted ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }
+}
+
+function adoptsOf({ state }: ObservedRecord): string {
+  return (state?.adopts ?? []).join(" ");
 }
 
 /** Why the newest version is not followed, or not in all that it says. */

@@ -100,6 +100,13 @@ test.each<[what: string, files: Files, says: string]>([
   ["git-crypt", { "hello.yaml": Buffer.from("\0GITCRYPT\0\u00ff\u00fe", "latin1") }, "is encrypted with git-crypt"],
   ["an empty file", { "hello.yaml": "" }, `hello.yaml: holds no document, it is empty or has only comments; ${REST}`],
   ["comments only", { "hello.yaml": hello.replaceAll(/^/gm, "# ") }, "hello.yaml: holds no document"],
+  ["documents without number", { "hello.yaml": `${hello}${"---\n".repeat(250_000)}` }, `has more than 1000 documents: split it; ${REST}`],
+  ["anchors without number", { "hello.yaml": `${hello}a: ${"&a ".repeat(80_000)}` }, `has more than 10000 anchors (&name)`],
+  [
+    "a path that is too long",
+    { "hello.yaml": null, [`${"a/".repeat(70)}hello.yaml`]: hello },
+    "is hello.yaml under another name, and is not read under this one",
+  ],
   ["separators only", { "hello.yaml": "---\n---\n" }, "hello.yaml: holds no document"],
   [
     "another kind",

@@ -6,10 +6,11 @@ import { rename, symlink } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
-import { createLog } from "@harmony/runtime";
+import { createLog, systemClock } from "@harmony/runtime";
+import { YAML_READER_LIMITS } from "@iot/workload-files";
 import { expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../src/config/config.ts";
-import { createGitSource, type GitSource } from "../src/sources/git/git-source.ts";
+import { createGitSource, type GitSource, type GitSourceOptions } from "../src/sources/git/git-source.ts";
 import type { SourceSnapshot } from "../src/sources/source.ts";
 import { workload } from "./workload.ts";
 
@@ -24,10 +25,12 @@ interface Opened {
   push(files: Readonly<Record<string, string | null>>, options?: { force: boolean }): Promise<string>;
 }
 
-async function open(env: Record<string, string> = {}): Promise<Opened> {
+type Around = Pick<GitSourceOptions, "clock" | "limits">;
+
+async function open(env: Record<string, string> = {}, around: Around = {}): Promise<Opened> {
   const repository = await makeGitRepository();
   onTestFinished(() => repository.remove());
-  const { source, lines } = await openSource({ IOT_GIT_URL: repository.url, ...env });
+  const { source, lines } = await openSource({ IOT_GIT_URL: repository.url, ...env }, around);
   let followed: string | null = null;
   return {
     repository,
@@ -46,14 +49,16 @@ async function open(env: Record<string, string> = {}): Promise<Opened> {
   };
 }
 
-async function openSource(env: Record<string, string>): Promise<{ source: GitSource; lines: string[] }> {
+async function openSource(env: Record<string, string>, around: Around = {}): Promise<{ source: GitSource; lines: string[] }> {
   const folder = await makeTempFolder("git-source");
   onTestFinished(() => folder.remove());
   const { git } = readConfig(env);
   if (git === null) throw new Error("no IOT_GIT_URL");
   const lines: string[] = [];
   const log = createLog({ name: "test", format: "text", level: "debug", write: (line) => void lines.push(line) });
-  return { source: await createGitSource({ config: git, id: "git:test", folder: join(folder.path, "copy"), log }), lines };
+  const source = await createGitSource({ config: git, id: "git:test", folder: join(folder.path, "copy"), log, ...around });
+  onTestFinished(() => source.close());
+  return { source, lines };
 }
 
 function names(snapshot: SourceSnapshot): string[] | string {
@@ -123,6 +128,25 @@ test("with no good commit known it is unreadable, not empty", async () => {
   const snapshot = await read();
   expect(snapshot).toMatchObject({ kind: "unreadable", reason: "InvalidCommit" });
   expect(names(snapshot)).toMatch(/is not followed, what runs stays as it is: a\.yaml:\d+: /);
+});
+
+test("a file that took too much time keeps its commit from being followed, and is tried again after ten minutes", async () => {
+  let laterMs = 0;
+  const limits = { ...YAML_READER_LIMITS, fileMs: 300 };
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+  const { read, push } = await open({}, { clock, limits });
+  await push({ "a.yaml": workload("hello"), "b.yaml": workload("other") });
+  await read();
+  await push({ "a.yaml": "]\n".repeat(100_000), "b.yaml": null });
+  const slow = await read();
+  expect([names(slow), problemOf(slow)]).toEqual([["default/hello", "default/other"], expect.stringContaining("a.yaml:1: is not read")]);
+  limits.fileMs = 60_000;
+  expect(await read()).toBe(slow);
+  laterMs = 600_000;
+  const again = await read();
+  expect(names(again)).toEqual(["default/hello", "default/other"]);
+  expect(problemOf(again)).toMatch(/is not followed.*a\.yaml:1:/);
+  expect(problemOf(again)).not.toContain("is not read");
 });
 
 test("refuses two files of one name, an alias bomb, and a scalar that kubectl reads otherwise", async () => {

@@ -3,7 +3,7 @@
 // itself is tested in process.int.test.ts.
 
 import { join } from "node:path";
-import { createLog } from "@harmony/runtime";
+import { type Clock, createLog, systemClock } from "@harmony/runtime";
 import { asDeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
 import {
   connectMessaging,
@@ -36,13 +36,16 @@ export interface RunningOptions {
   readonly natsUrl: string;
   readonly gitUrl: string;
   readonly sourceId?: string;
+  /** As a cluster has one. */
+  readonly clusterUid?: string;
   readonly env?: Record<string, string>;
   /** For injected faults. */
   readonly wrap?: (store: DesiredStateStore) => DesiredStateStore;
+  readonly clock?: Clock;
 }
 
 export async function runOperator(options: RunningOptions): Promise<RunningOperator> {
-  const { natsUrl, gitUrl, sourceId = "git:test", env = {}, wrap = (store) => store } = options;
+  const { natsUrl, gitUrl, sourceId = "git:test", env = {}, wrap = (store) => store, clock = systemClock } = options;
   const lines: string[] = [];
   const log = createLog({ name: "operator", format: "text", write: (line) => void lines.push(line) });
   const folder = await makeTempFolder("operator");
@@ -54,8 +57,9 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
   const audit = openAudit(messaging, { log });
   const { git } = readConfig({ IOT_GIT_URL: gitUrl, ...env });
   if (git === null) throw new Error("no IOT_GIT_URL");
-  const source = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
-  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, vitals, log });
+  const repository = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
+  const source = options.clusterUid === undefined ? repository : { ...repository, clusterUid: options.clusterUid };
+  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, vitals, log, clock });
   messaging.onReconnect(() => operator.resync());
   const serving = new AbortController();
   serveOperatorRequests(messaging, (asked) => operator.answer(asked), { log, signal: serving.signal });

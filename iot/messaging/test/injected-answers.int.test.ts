@@ -143,7 +143,8 @@ test("a notice that the server was made to send by another device wakes nobody",
   const heard: (number | null)[] = [];
   reader.notices((sequence) => heard.push(sequence), signal);
   await b.connection.flush();
-  for (let number = 0; number < 100; number += 1) {
+  // As many as are listened to: notice-cost.int.test.ts sends more.
+  for (let number = 0; number < 4; number += 1) {
     for (const reply of ["iot.notice.dev-b", "notify.desired-state.dev-b"]) {
       a.publish("iot.manifest.dev-a", "", { reply });
       a.publish("$KV.status.dev-a", "{}", { reply });

@@ -92,6 +92,10 @@ describe("a device is refused", () => {
     ["a write of its own Score", "$KV.desired-state.dev-a.hello"],
     ["a notice to another", "notify.desired-state.dev-b"],
     ["a message to another's inbox", "_INBOX_dev-b.x"],
+    ["the record of a source", "$JS.API.DIRECT.GET.KV_sources.$KV.sources.0123456789.removals"],
+    ["a write of the record of a source", "$KV.sources.0123456789.removals"],
+    ["a word to operators", "iot.operator.confirm"],
+    ["a line in the audit", "audit.operator.0123456789"],
   ])("%s", async (_what, subject) => {
     expect(await refusal(a.request(subject, "{}", { timeout: 1_000 }))).toBeInstanceOf(errors.PermissionViolationError);
   });
@@ -106,6 +110,9 @@ describe("a device is refused", () => {
     ["another's replies", "_INBOX_dev-b.>"],
     ["all replies", "_INBOX.>"],
     ["writes of desired state", "$KV.desired-state.>"],
+    ["the records of sources", "$KV.sources.>"],
+    ["words to operators", "iot.operator.>"],
+    ["the audit", "audit.>"],
     ["everything", ">"],
   ])("listening to %s", async (_what, subject) => {
     expect(await a.subscribe(subject).closed).toBeInstanceOf(errors.PermissionViolationError);

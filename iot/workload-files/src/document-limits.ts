@@ -8,7 +8,7 @@ import type { PlacedIssue } from "./placed-issue.ts";
 /** Deeper than any Score, and far from the end of the stack. */
 const DEPTH_LIMIT = 100;
 /** The library looks for each alias's anchor among all of them. */
-const ALIASES_LIMIT = 1_000;
+export const ALIASES_LIMIT: number = 1_000;
 /** Characters with aliases written out: eight times the largest Score. */
 const EXPANDED_LIMIT = 1024 * 1024;
 

@@ -58,15 +58,27 @@ export interface FilesResult {
 }
 
 const ISSUES_LIMIT = 20;
+const FILE_ISSUES_LIMIT = 100;
 
 export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
   const read = files.map(readFile);
   const deployments = read.flatMap((file) => file.deployments);
   return {
     deployments,
-    issues: [...read.flatMap(({ issues }) => issues), ...doubledNames(deployments)],
+    issues: [...read.flatMap(({ issues }) => issues), ...doubledNames(deployments.map(withNameAt))],
     ignored: read.flatMap(({ ignored }) => ignored),
   };
+}
+
+/** What it takes to say that a name is given twice. */
+export interface NamedDeployment {
+  readonly file: string;
+  readonly document: Pick<Deployment, "metadata">;
+  readonly nameAt: { readonly line: number; readonly column: number };
+}
+
+function withNameAt({ file, document, place }: WorkloadDocument): NamedDeployment {
+  return { file, document, nameAt: place(["metadata", "name"]) };
 }
 
 function readFile({ path: file, content }: WorkloadFile): FilesResult {
@@ -97,7 +109,15 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
     else issues.push(...firstOf(outcome.issues).map((issue) => toFileIssue(file, yaml, issue)));
   }
   if (deployments.length > 0) issues.push(...written.flatMap(headless).map((issue) => toFileIssue(file, yaml, issue)));
-  return { deployments, issues, ignored };
+  return { deployments, issues: firstIssues(file, issues), ignored };
+}
+
+/** The same for all documents of a file. */
+function firstIssues(file: string, issues: readonly FileIssue[]): readonly FileIssue[] {
+  const next = issues[FILE_ISSUES_LIMIT];
+  if (next === undefined) return issues;
+  const rest = issues.length - FILE_ISSUES_LIMIT;
+  return [...issues.slice(0, FILE_ISSUES_LIMIT), { ...next, file, path: "", message: `and ${rest} more in this file from here on` }];
 }
 
 /** A person mends a few at a time, and a file made to have a million should not fill the log. */
@@ -202,23 +222,20 @@ function offsetAt(document: Document.Parsed, path: Issue["path"]): number {
  * A name with no namespace gets the reader's own, which may be any: so it is the same as that name
  * in any namespace.
  */
-function doubledNames(deployments: readonly WorkloadDocument[]): FileIssue[] {
-  const seen = new Map<string, WorkloadDocument[]>();
-  const issues: FileIssue[] = [];
-  for (const deployment of deployments) {
-    const { name, namespace } = deployment.document.metadata;
-    const others = seen.get(name) ?? [];
-    seen.set(name, [...others, deployment]);
-    const first = others.find(({ document }) => {
-      const other = document.metadata.namespace;
-      return other === undefined || namespace === undefined || other === namespace;
-    });
-    if (first === undefined) continue;
-    const at = ["metadata", "name"];
-    const message = `"${name}" is also the name of the Deployment at ${first.file}:${first.place(at).line}: give one of them another name`;
-    issues.push({ file: deployment.file, ...deployment.place(at), path: formatPath(at), message });
-  }
-  return issues;
+export function doubledNames(deployments: readonly NamedDeployment[]): FileIssue[] {
+  /** By name, where each namespace that has it stands first; "" for none, and "*" for any. */
+  const seen = new Map<string, Map<string, number>>();
+  return deployments.flatMap((deployment, index): FileIssue[] => {
+    const { name, namespace = "" } = deployment.document.metadata;
+    const places = seen.get(name) ?? new Map<string, number>();
+    const same = namespace === "" ? [places.get("*")] : [places.get(namespace), places.get("")];
+    const first = deployments[Math.min(...same.map((at) => at ?? Infinity))];
+    seen.set(name, places);
+    for (const key of [namespace, "*"]) if (!places.has(key)) places.set(key, index);
+    if (first === undefined) return [];
+    const message = `"${name}" is also the name of the Deployment at ${first.file}:${first.nameAt.line}: give one of them another name`;
+    return [{ file: deployment.file, ...deployment.nameAt, path: "metadata.name", message }];
+  });
 }
 
 function toFileIssue(file: string, yaml: YamlFile, issue: PlacedIssue): FileIssue {

@@ -5,6 +5,7 @@
 import { type Document, isScalar, LineCounter, parseAllDocuments } from "yaml";
 import { foreignEncoding, kindOfText, templateIn } from "./file-kinds.ts";
 import type { PlacedIssue } from "./placed-issue.ts";
+import { outOfBounds } from "./yaml-bounds.ts";
 
 /** A Score is at most 128 KiB; a file holds several. */
 export const FILE_LIMIT_BYTES: number = 1024 * 1024;
@@ -43,6 +44,8 @@ export function parseYamlFile(content: Uint8Array): YamlFile {
   if (kind !== null) return refused(`${kind.what}: ${kind.mend}`, text, kind.offset);
   const encoding = foreignEncoding(content);
   if (encoding !== null) return refused(`the file is not UTF-8 text but ${encoding}: save it as UTF-8`, text);
+  const bounds = outOfBounds(text);
+  if (bounds !== null) return refused(bounds.message, text, bounds.offset);
   const lines = new LineCounter();
   try {
     // Doubled keys are found by us: the library compares each with each, which takes minutes on a

@@ -3,6 +3,7 @@
 // facts say that it is done already.
 
 import type { Blocked, Desired, Plan } from "@harmony/core";
+import { lookUp } from "@harmony/schema";
 import { AUTHORIZED_KEYS, COMMAND_LINE, type HostFacts } from "../model/host-facts.ts";
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
 import type { HostApplication } from "../model/application.ts";
@@ -50,7 +51,7 @@ const NOT_REMOVABLE: Blocked = {
 };
 
 function unsupported({ system }: HostFacts): Blocked | null {
-  const oldest = OLDEST[system.id] ?? null;
+  const oldest = lookUp(OLDEST, system.id) ?? null;
   const known = "provisioning knows Debian 13, Raspberry Pi OS of the same age (trixie), Ubuntu 24.04, and newer ones";
   if (oldest === null) {
     return { subject: "system", reason: "UnsupportedSystem", message: `the host runs ${system.name}: ${known}` };

@@ -12,6 +12,7 @@ import { noteFullDisk, pruneImages } from "../images/prune-images.ts";
 import { pullImage } from "../images/pull-image.ts";
 import { noteDamage, repairImage, verifyImage } from "../images/repair-image.ts";
 import { endLostNetworks, type NetworkRemains } from "./lost-networks.ts";
+import { withDefaults } from "../model/container-defaults.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { StartList } from "../store/start-list.ts";
@@ -132,7 +133,8 @@ async function keep({ images, journal, startList }: Machine, step: KeepingStep, 
 }
 
 async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, signal: AbortSignal): Promise<void> {
-  const make = (): Promise<void> => podman.createContainer({ ...step.spec, name: step.container, labels: step.labels }, signal);
+  const spec = withDefaults(step.spec, await podman.controllers(signal));
+  const make = (): Promise<void> => podman.createContainer({ ...spec, name: step.container, labels: step.labels }, signal);
   try {
     await make();
   } catch (error) {

@@ -58,6 +58,11 @@ export interface Podman {
    * more, so any earlier answer will do, whoever asked.
    */
   graphRoot(signal: AbortSignal): Promise<string>;
+  /**
+   * The cgroup controllers that can enforce a limit here. They change with a boot or a new session
+   * of the user, after which the agent begins anew, so any earlier answer will do.
+   */
+  controllers(signal: AbortSignal): Promise<readonly string[]>;
   /** Lists running and stopped containers. `label`: a key, or `key=value`. */
   listContainers(label: string, signal: AbortSignal): Promise<readonly ListedContainer[]>;
   /** The containers made from an image, by this reference or another of the same, anyone's. */
@@ -152,6 +157,7 @@ export function connectPodman(options: LibpodOptions): Podman {
   const neverAborted = new AbortController().signal;
   let beingTold: Promise<Info> | null = null;
   let graphRoot: string | null = null;
+  let controllers: readonly string[] | null = null;
 
   // Concurrent callers share one request: at a boot several ask at once, and each answer is seconds
   // of work.
@@ -159,6 +165,7 @@ export function connectPodman(options: LibpodOptions): Podman {
     const ask = async (): Promise<Info> => {
       const told = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
       graphRoot = told.store.graphRoot;
+      controllers = told.host.cgroupControllers;
       return told;
     };
     beingTold ??= ask().finally(() => (beingTold = null));
@@ -169,6 +176,8 @@ export function connectPodman(options: LibpodOptions): Podman {
     info,
 
     graphRoot: async (signal) => graphRoot ?? (await info(signal)).store.graphRoot,
+
+    controllers: async (signal) => controllers ?? (await info(signal)).host.cgroupControllers,
 
     listContainers: (label, signal) =>
       http.json(z.array(ListedContainer), get(`/containers/json?all=true&${filters({ label: [label] })}`, "list containers", signal)),

@@ -10,8 +10,29 @@ import { imageReference, networkName, volumeName } from "./names.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import type { Service } from "../score/service.ts";
 
-/** libpod's SpecGenerator, as far as it is used; JSON that is compared as text. */
-export type ContainerSpec = Readonly<Record<string, unknown>> & { readonly image: string };
+/**
+ * libpod's SpecGenerator, as far as it is used; JSON that is compared as text. The fields named are
+ * those that have a default (container-defaults.ts).
+ */
+export interface ContainerSpec extends Readonly<Record<string, unknown>> {
+  readonly image: string;
+  readonly mounts: readonly Mount[];
+  readonly resource_limits: ResourceLimits | undefined;
+  readonly no_new_privileges: boolean | undefined;
+}
+
+interface Mount {
+  readonly type: "bind" | "tmpfs";
+  readonly source: string;
+  readonly destination: string;
+  readonly options: readonly string[];
+}
+
+interface ResourceLimits {
+  readonly memory?: { readonly limit: number } | undefined;
+  readonly cpu?: { readonly quota: number; readonly period: number } | undefined;
+  readonly pids?: { readonly limit: number } | undefined;
+}
 
 export interface SpecContext extends InputContext {
   readonly application: Pick<Application, "environmentPrefix">;
@@ -67,6 +88,7 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
     // Rootless Podman drops the groups of its user (dialout, gpio, i2c …) unless this is set. The
     // groups give the container the device.
     annotations: isOfHost ? { "run.oci.keep_original_groups": "1" } : undefined,
+    no_new_privileges: service.noNewPrivileges,
     cap_add: service.capAdd.length === 0 ? undefined : service.capAdd,
     cap_drop: service.capDrop.length === 0 ? undefined : service.capDrop,
     // If none is named, Podman's own driver is the journal on most systems and a file without limit
@@ -102,10 +124,15 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
  * Mounts devices as Podman itself does rootless, but by the name in the Score, so that a link is
  * followed at each start.
  */
-function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknown {
-  const bound = (source: string, destination: string, options: readonly string[]) => ({ type: "bind", source, destination, options });
+function mounts(service: Service, inputs: Inputs, { host }: SpecContext): Mount[] {
+  const bound = (source: string, destination: string, options: readonly string[]): Mount => ({
+    type: "bind",
+    source,
+    destination,
+    options,
+  });
   return [
-    ...service.tmpfs.map(({ path, options }) => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
+    ...service.tmpfs.map(({ path, options }): Mount => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
     ...(inputs.mounts?.files ?? []).map(({ name, path }) =>
       bound(`${host.mountsFolder}/${inputs.mounts?.folder ?? ""}/${name}`, path, ["ro", "nosuid", "nodev"]),
     ),
@@ -117,9 +144,9 @@ function mounts(service: Service, inputs: Inputs, { host }: SpecContext): unknow
 }
 
 /** Leaves out a limit that nothing enforces here, since the runtime would refuse the container. */
-function resourceLimits({ resources }: Service, controllers: readonly string[]): unknown {
+function resourceLimits({ resources }: Service, controllers: readonly string[]): ResourceLimits | undefined {
   const { memory, cpus, pids } = resources ?? {};
-  const limits = {
+  const limits: ResourceLimits = {
     memory: memory !== undefined && controllers.includes("memory") ? { limit: memory } : undefined,
     cpu: cpus !== undefined && controllers.includes("cpu") ? { quota: Math.round(cpus * CPU_PERIOD_US), period: CPU_PERIOD_US } : undefined,
     pids: pids !== undefined && controllers.includes("pids") ? { limit: pids } : undefined,

@@ -128,11 +128,9 @@ export function isSecretOf(deployment: string, podmanName: string): boolean {
   return podmanName.startsWith(`${deployment}_`) && isSecretOfAgent(podmanName);
 }
 
-/**
- * Whether a container's label says that it was made with this folder or this secret of Podman's.
- */
-export function isNamedIn(label: string, name: string): boolean {
-  return label.includes(JSON.stringify(name));
+/** The folder and the secrets of Podman's that a container's label says it was made with. */
+export function namesIn(label: string): ReadonlySet<string> {
+  return new Set(Array.from(label.matchAll(/"((?:[^"\\]|\\.)*)"/g), ([, name = ""]) => name));
 }
 
 function shortDigest(value: unknown): string {

@@ -4,6 +4,7 @@
 import type { Application } from "./application.ts";
 import type { HostFacts } from "./host-facts.ts";
 import type { ImageFacts } from "./image-facts.ts";
+import type { Neighbour } from "./neighbour.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PortMapping } from "../score/score-values.ts";
 import type { SecretStoreFact } from "./host-facts.ts";
@@ -71,6 +72,8 @@ export interface Snapshot {
   /** The containers of the deployment that should run after a power cut, as last recorded. */
   readonly startList: readonly string[];
   readonly containers: readonly Container[];
+  /** The other deployments that have to do with its ports. */
+  readonly neighbours: readonly Neighbour[];
   /** The images that the Score names, by full reference; null: not on the device. */
   readonly images: Readonly<Record<string, { readonly id: string; readonly digest: string } | null>>;
   readonly imageFacts: ImageFacts;

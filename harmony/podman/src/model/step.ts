@@ -116,7 +116,12 @@ export type JournalEntry =
   | "a device of it is back"
   | "a person holds it"
   | "what was stopped for a while runs again"
-  | "it is removed";
+  | "it is removed"
+  | "whose its volumes are"
+  | "it is ready to exchange its ports"
+  | "something keeps it from exchanging its ports"
+  | "it has proved itself, and waits for those with which it exchanged ports"
+  | "the exchange of ports is over";
 
 export type StepKind = keyof Arguments;
 export type Step = { [Kind in StepKind]: { readonly kind: Kind } & Arguments[Kind] }[StepKind];

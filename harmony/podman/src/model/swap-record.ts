@@ -1,7 +1,7 @@
 // The record of a deployment that the device keeps over a crash and a power cut, because Podman's
 // own names and labels cannot express it: which version was good, that a new one is on trial, why
-// one is not tried again, and which containers we stopped for a while. store/swap-journal.ts keeps
-// it on the disk.
+// one is not tried again, which containers we stopped for a while, and whose the volumes are.
+// store/swap-journal.ts keeps it on the disk.
 
 import * as z from "zod/mini";
 
@@ -43,6 +43,17 @@ export type Verdict = z.output<typeof Verdict>;
 const Crash = z.looseObject({ count: z.int(), startAt: z.string(), exitCode: z.int(), lastLine: z.string() });
 export type Crash = z.output<typeof Crash>;
 
+/** Ports that change hands with other deployments, in a circle. */
+const Exchange = z.looseObject({
+  /** The Score string of the version that is made ready, or has gone. */
+  to: z.string(),
+  /** The names of all of them, its own too, sorted. */
+  with: z.array(z.string()),
+  /** It has proved itself, and waits for the others. */
+  passed: z.boolean(),
+});
+export type Exchange = z.output<typeof Exchange>;
+
 export const SwapRecord = z.looseObject({
   format: z.literal(1),
   /** The last version that proved itself, which is the one to go back to. */
@@ -59,14 +70,21 @@ export const SwapRecord = z.looseObject({
    * respects that: at a boot Podman forgets that it was one.
    */
   stopped: z._default(z.record(z.string(), z.number()), {}),
+  /**
+   * Whose each volume is, by its name. It outlives the deployment, as the volumes do. Absent: it is
+   * not known, as of what an agent before 0.2 made and removed.
+   */
+  volumes: z.optional(z.record(z.string(), z.string())),
+  /** Absent: there is none. */
+  exchange: z.optional(Exchange),
 });
 export type SwapRecord = z.output<typeof SwapRecord>;
 
 export const NOTHING_RECORDED: SwapRecord = { format: 1, good: null, trial: null, verdict: null, crashes: {}, held: [], stopped: {} };
 
-export function isNothing({ good, trial, verdict, crashes, held, stopped }: SwapRecord): boolean {
-  const isEmpty = [crashes, held, stopped].every((kept) => Object.keys(kept).length === 0);
-  return good === null && trial === null && verdict === null && isEmpty;
+/** What is left of the record of a deployment that is removed: whose its volumes are. */
+export function withVolumesAlone(volumes: Readonly<Record<string, string>>): SwapRecord | null {
+  return Object.keys(volumes).length === 0 ? null : { ...NOTHING_RECORDED, volumes: { ...volumes } };
 }
 
 /** Removes everything that keeps the version from being tried. */

@@ -24,6 +24,7 @@ import type { SwapJournal } from "../store/swap-journal.ts";
 import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
 import { secretsWritten } from "../libpod/secrets-written.ts";
 import { withWayBack } from "../model/target.ts";
+import type { Neighbours } from "./neighbours.ts";
 import type { UpMeter } from "./up-meter.ts";
 
 const LAST_LINES = 5;
@@ -37,11 +38,10 @@ export interface ObserveOptions {
   readonly restarts: RestartMeter;
   readonly ups: UpMeter;
   readonly portWatch: PortWatch;
+  readonly neighbours: Neighbours;
   readonly device: Snapshot["device"];
   readonly host: HostView;
   readonly policy: Policy;
-  /** Asked for only where the Score sets limits. */
-  readonly controllers: (signal: AbortSignal) => Promise<readonly string[]>;
   readonly now: () => number;
 }
 
@@ -60,7 +60,8 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     podman.listNetworks(ofThis, signal),
     mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
     lookAtSecrets(options, both, signal),
-    services.some(({ resources }) => resources !== undefined) ? options.controllers(signal) : [],
+    // A deployment without limits does not wait for Podman's info.
+    services.some(({ resources }) => resources !== undefined) ? podman.controllers(signal) : [],
     host.look(lookFor(desired.name, services)),
     observeImages(options.images, both, signal),
   ]);
@@ -72,6 +73,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     isReserveNeeded,
     startList,
     containers,
+    neighbours: await options.neighbours.look(desired.name, { containers, record, journal: options.journal }),
     networks: networks.map(({ name }) => name),
     volumes: volumes.map(({ Name }) => Name),
     ...secrets,

@@ -76,7 +76,7 @@ export function trialWaits(situation: Situation): { readonly service: string; re
   );
 }
 
-function judgements({ target, kept, snapshot: { record } }: Situation): { readonly slot: Kept; readonly judged: Judgement }[] {
+export function judgements({ target, kept, snapshot: { record } }: Situation): { readonly slot: Kept; readonly judged: Judgement }[] {
   const trial = isOnTrial(record, target) ? record.trial : null;
   return kept.map((slot) => ({ slot, judged: judge(slot, slot.current, trial) }));
 }
@@ -90,18 +90,21 @@ function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | nu
   const isNews = proved !== null && (record.good?.scoreString !== proved.scoreString || record.trial !== null || record.verdict !== null);
   const stopped = stoppedByHand(kept, record);
   const isStopNews = canonicalJson(stopped) !== canonicalJson(record.stopped);
-  if (!isNews && record.held.length === 0 && recovered.length === 0 && !isStopNews) return null;
+  const { exchange, ...rest } = record;
+  if (!isNews && record.held.length === 0 && recovered.length === 0 && !isStopNews && exchange === undefined) return null;
   const good = isNews ? { good: { revision: proved.revision, scoreString: proved.scoreString }, trial: null, verdict: null } : {};
   const crashes = Object.fromEntries(Object.entries(record.crashes).filter(([service]) => !recovered.includes(service)));
   return {
-    record: { ...record, ...good, crashes, held: [], stopped },
+    record: { ...rest, ...good, crashes, held: [], stopped },
     why: isNews
       ? "the version is good"
       : record.held.length > 0
         ? "what was stopped for a while runs again"
         : isStopNews
           ? "what a person has stopped"
-          : "a service has recovered",
+          : exchange !== undefined
+            ? "the exchange of ports is over"
+            : "a service has recovered",
   };
 }
 

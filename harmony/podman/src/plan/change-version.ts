@@ -3,7 +3,7 @@
 // not at all, since half of two versions is worse than all of the old one.
 
 import { createAll, pullAll } from "./make-ready.ts";
-import { portConflict } from "./port-conflict.ts";
+import { portConflict, portsOf } from "./port-conflict.ts";
 import { isBlocked, isPrevious, type Situation } from "./situation.ts";
 import type { Slot } from "./slot.ts";
 import { type Stage, stepsOr } from "./stage.ts";
@@ -17,11 +17,12 @@ import type { Step } from "../model/step.ts";
 
 /**
  * Starts the old version again. After a power cut it is down, and the new one may be long in
- * coming; the same is so while a trial is given up for another.
+ * coming, for its image is fetched or another deployment has its port; the same is so while a trial
+ * is given up for another.
  */
 export const reviveCurrent: Stage<Situation> = {
   name: "revive-current",
-  purpose: "what served before is down, and its replacement has to be fetched first",
+  purpose: "what served before is down, and its replacement has to be fetched first, or waits for a port",
   plan: (situation) => stepsOr(revivals(situation), "nothing is down that waits for an image"),
 };
 
@@ -47,8 +48,8 @@ export const changeVersion: Stage<Situation> = {
     if (changing.length === 0 && strays.length === 0) return { stoodBack: "every container is as the version says" };
     // A secret that two services have is created once.
     const provided = inputsOfKept(situation);
-    const isProvided = (step: Step): boolean =>
-      step.kind === "createSecret" && provided.some((one) => one.kind === step.kind && one.secret === step.secret);
+    const secrets = new Set(provided.flatMap((step) => (step.kind === "createSecret" ? [step.secret] : [])));
+    const isProvided = (step: Step): boolean => step.kind === "createSecret" && secrets.has(step.secret);
     const made = createAll({ deployment, target, snapshot, changing }).filter((step) => !isProvided(step));
     const begin = isToBegin && opened !== null ? [journal(deployment, { record: opened, why: "a new version is on trial" })] : [];
     return [...made, ...begin, ...exchangeAll(changing, strays, swap), ...strays.flatMap((stray) => leave(stray, situation))];
@@ -57,14 +58,17 @@ export const changeVersion: Stage<Situation> = {
 
 const BLOCKED = "something stands in the way of a service, and a change is made whole or not at all";
 
-function revivals({ changing, kept, snapshot }: Situation): Step[] {
+function revivals({ changing, kept, portWaits, snapshot }: Situation): Step[] {
+  // A change is made whole or not at all, so all of it waits.
+  const isWaiting = portWaits.some(({ kind, blocked }) => kind !== "release" && changing.some((slot) => isBlocked(slot, [blocked])));
   const starting = kept.filter(({ need }) => need === "start").map(({ current }) => current);
-  const holders = [...snapshot.containers.filter(isUp), ...starting];
+  const held = portsOf([...snapshot.containers.filter(isUp), ...starting]);
   return changing.flatMap(({ service, current, wanted }: Slot): Step[] => {
-    if (wanted !== "neither" || current === undefined || isUp(current) || current.startedAtMs === null) return [];
+    if (current === undefined || isUp(current) || current.startedAtMs === null) return [];
+    if (wanted !== "neither" && !(wanted === "next" && isWaiting)) return [];
     if (current.stoppedByUser && snapshot.record.trial === null) return [];
     const isThere = snapshot.images[imageReference(service.image)] !== null;
-    return isThere || portConflict(current.ports, holders) !== null
+    return (isThere && !isWaiting) || portConflict(current.ports, held) !== null
       ? []
       : [{ kind: "revive", service: service.name, container: current.name }];
   });

@@ -15,6 +15,8 @@ const crash = (inMs: number, count = 2) => ({
 });
 const ending = { restarts: 9, startedAtMs: NOW_MS - 1_000 };
 const stopped: Partial<Container> = { state: "exited", stoppedByUser: true, exitCode: 143 };
+/** Podman may start it again by itself. */
+const justEnded: Partial<Container> = { state: "exited", exitCode: 1, exitedAtMs: NOW_MS - 1_000 };
 
 testTable({
   "what keeps ending": [
@@ -37,6 +39,18 @@ testTable({
       steps: ["journal: a service keeps ending", "stop app_web 300s"],
     },
     { name: "waits for its time", want: v1, have: { ...proved(v1, crash(1_000)), containers: [container("web", v1, stopped)] }, steps: [] },
+    {
+      name: "and has just ended by itself before it was stopped is on the start list before it is told",
+      want: v1,
+      have: { record: crash(9_000), startList: [], containers: [container("web", v1, justEnded)] },
+      steps: ["start list: app_web"],
+    },
+    {
+      name: "and is on the start list waits for Podman",
+      want: v1,
+      have: { record: crash(9_000), startList: ["app_web"], containers: [container("web", v1, justEnded)] },
+      steps: [],
+    },
     {
       name: "is started then, also where a stop by hand would be respected",
       want: polite,

@@ -4,7 +4,7 @@
 
 import type { Seen } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
-import { type Inputs, isNamedIn } from "../model/inputs.ts";
+import { type Inputs, namesIn } from "../model/inputs.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 
@@ -37,14 +37,16 @@ export function repairSecretStoreSteps({ secretStore }: Snapshot): Step[] {
  */
 export function provideInputs(needing: readonly (Needing & { readonly madeWith?: string | undefined })[], snapshot: Snapshot): Step[] {
   const steps = new Map<string, Step>();
+  const standing = { mounts: new Set(snapshot.host.mounts), secrets: new Set(snapshot.secrets) };
   for (const { service, inputs, madeWith } of needing) {
     const { mounts, secretEnv, missing } = inputs;
-    const isNeeded = (name: string): boolean => (madeWith === undefined ? missing.length === 0 : isNamedIn(madeWith, name));
-    if (mounts !== null && isNeeded(mounts.folder) && !snapshot.host.mounts.includes(mounts.folder)) {
+    const named = madeWith === undefined ? null : namesIn(madeWith);
+    const isNeeded = (name: string): boolean => named?.has(name) ?? missing.length === 0;
+    if (mounts !== null && isNeeded(mounts.folder) && !standing.mounts.has(mounts.folder)) {
       steps.set(mounts.folder, { kind: "writeMounts", service: service.name, ...mounts });
     }
     for (const { podmanName, name, digest } of Object.values(secretEnv)) {
-      if (!isNeeded(podmanName) || snapshot.secrets === null || snapshot.secrets.includes(podmanName)) continue;
+      if (!isNeeded(podmanName) || snapshot.secrets === null || standing.secrets.has(podmanName)) continue;
       steps.set(podmanName, { kind: "createSecret", service: service.name, secret: podmanName, name, digest });
     }
   }
@@ -56,7 +58,8 @@ export function removeUnusedInputs(own: readonly Container[], needing: readonly 
     ...own.map(({ inputs }) => inputs),
     ...needing.flatMap(({ inputs }) => (inputs.missing.length > 0 ? [] : [inputs.label])),
   ];
-  const isUnused = (name: string): boolean => !labels.some((label) => isNamedIn(label, name));
+  const used = new Set(labels.flatMap((label) => [...namesIn(label)]));
+  const isUnused = (name: string): boolean => !used.has(name);
   return [
     ...(snapshot.secrets ?? []).filter(isUnused).map((secret): Step => ({ kind: "removeSecret", secret })),
     ...snapshot.host.mounts.filter(isUnused).map((folder): Step => ({ kind: "removeMounts", folder })),

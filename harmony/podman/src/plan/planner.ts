@@ -13,6 +13,8 @@
 import type { Blocked, Desired, StageReport } from "@harmony/core";
 import { discardInputs, discardNetwork, discardPrevious, recordProved, recordStartList, trialWaits } from "./at-rest.ts";
 import { changeVersion, pullImages, reviveCurrent } from "./change-version.ts";
+import { followPartner, makeReady, releasePorts, tellPassed } from "./exchange-ports.ts";
+import { partnersOnTrial } from "./exchange.ts";
 import { judgeTrial, makeRoomToRecord, recordLostTrial, recordTrial } from "./follow-trial.ts";
 import { holdDeployment } from "./hold-deployment.ts";
 import { startedAgain } from "./kept.ts";
@@ -25,6 +27,7 @@ import { type Seen, type Situation, situationOf, type Wanted } from "./situation
 import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
+import { recordVolumes } from "./volume-owners.ts";
 import { unenforced } from "../model/inputs.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -34,7 +37,7 @@ import { goodOf, type Target, targetOf, untilNextTryMs } from "../model/target.t
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 
 /** The first stage with steps acts alone, before all else. */
-const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial];
+const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, recordTrial, recordVolumes, followPartner];
 /**
  * The first stage with steps acts alone, unless it holds up a version on trial and the old one can
  * serve meanwhile.
@@ -48,19 +51,24 @@ const WORK: readonly Stage<Situation>[] = [
   recordOwnStops,
   startServices,
   reviveCurrent,
+  makeReady,
+  releasePorts,
   pullImages,
   changeVersion,
   pauseCrashLoop,
+  tellPassed,
 ];
 /** All stages together do what is left when there is no work. */
 const AT_REST: readonly Stage<Situation>[] = [recordProved, recordStartList, discardPrevious, discardInputs, discardNetwork];
 
 const BLOCKED_RECHECK_MS = 10_000;
 const SOON_MS = 1_000;
+/** What is stopped for it is down. */
+const RELEASE_RECHECK_MS = 250;
 
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
-  const seen = { deployment: desired.name, own, snapshot };
+  const seen = { deployment: desired.name, owner: desired.owner ?? null, own, snapshot };
   if (desired.data === null) return planAlone(removeDeployment, seen, null);
   const target = targetOf(desired, desired.data, snapshot.record, snapshot.nowMs);
   if (desired.hold !== null) return planAlone(holdDeployment, seen, target);
@@ -90,7 +98,7 @@ function planWanted(wanted: Wanted): Planned {
   if (urgent.steps.length > 0) return soon(urgent);
   const images = first(IMAGES, wanted);
   const planned = planVersion(situationOf(wanted));
-  const meanwhile = planMeanwhile(wanted, images.steps.length > 0 || planned.isHeldUp);
+  const meanwhile = planned.isMadeReady ? null : planMeanwhile(wanted, images.steps.length > 0 || planned.isHeldUp);
   if (images.steps.length > 0 && (meanwhile === null || meanwhile.steps.length === 0)) {
     return soon({ steps: images.steps, stages: [...urgent.stages, ...images.stages] });
   }
@@ -117,14 +125,17 @@ function planMeanwhile(wanted: Wanted, isHeldUp: boolean): Planned | null {
   };
 }
 
-/** `isHeldUp`: something stands in the way of a start or of the change. */
-function planVersion(situation: Situation): Planned & { readonly isHeldUp: boolean } {
+/**
+ * `isHeldUp`: something stands in the way of a start or of the change. `isMadeReady`: it is, and what
+ * can be done before all the same is planned.
+ */
+function planVersion(situation: Situation): Planned & { readonly isHeldUp: boolean; readonly isMadeReady: boolean } {
   const inOrder = first(IN_ORDER, situation);
-  if (inOrder.steps.length > 0) return { ...soon(inOrder), isHeldUp: false };
+  if (inOrder.steps.length > 0) return { ...soon(inOrder), isHeldUp: false, isMadeReady: false };
   const { target, blocked, obstacles, snapshot } = situation;
   const work = all(WORK, situation);
   const restless = whyNotAtRest(situation, work.steps);
-  const rest = restless === null ? all(AT_REST, situation) : none(AT_REST, restless.why);
+  const rest = restless === null ? all(AT_REST, situation) : meanwhileOf(situation, work.steps, restless.why);
   const againInMs = [...(restless?.againInMs ?? []), ...againInMsOf(situation)];
   return {
     steps: [...work.steps, ...rest.steps],
@@ -132,6 +143,7 @@ function planVersion(situation: Situation): Planned & { readonly isHeldUp: boole
     recheckAfterMs: againInMs.length === 0 ? null : Math.min(...againInMs),
     stages: [...inOrder.stages, ...work.stages, ...rest.stages],
     isHeldUp: obstacles.length > 0,
+    isMadeReady: work.stages.some(({ name, outcome }) => name === makeReady.name && outcome === "acted"),
   };
 }
 
@@ -143,6 +155,9 @@ function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly w
   if (kept.some(({ need }) => need === "wait")) return { why: "a container is on its way", againInMs: [] };
   if (target.kind === "waiting") return { why: "the last good version serves until the next try of the new one", againInMs: [] };
   const waits = trialWaits(situation);
+  const partners = partnersOnTrial(situation);
+  if (waits.length === 0 && partners.length > 0)
+    return { why: `${partners.join(", ")}: ports were exchanged with it, and it has not proved itself yet`, againInMs: [SOON_MS] };
   if (waits.length === 0) return null;
   const services = waits.map(({ service }) => service).join(", ");
   return {
@@ -151,14 +166,34 @@ function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly w
   };
 }
 
+/**
+ * A container that keeps ending is told as that while it is on its way, and may never be seen at
+ * rest. So what a boot starts is on disk before.
+ */
+function meanwhileOf(situation: Situation, work: readonly Step[], why: string): Staged {
+  const isMerelyOnItsWay = work.length === 0 && isOnItsWay(situation) && situation.changing.length === 0;
+  if (!isMerelyOnItsWay || trialWaits(situation).length > 0) return none(AT_REST, why);
+  const { steps, stages } = all([recordStartList], situation);
+  return {
+    steps,
+    stages: AT_REST.flatMap((stage) => (stage === recordStartList ? stages : none([stage], why).stages)),
+  };
+}
+
+/** Nothing stands in the way, and the version that is wanted has a container that is between two states. */
+function isOnItsWay({ target, kept, blocked }: Situation): boolean {
+  return blocked.length === 0 && target.kind !== "waiting" && kept.some(({ need }) => need === "wait");
+}
+
 /** The times at which something may be new although no event came. */
-function againInMsOf({ target, kept, blocked, snapshot: { record, nowMs } }: Situation): number[] {
+function againInMsOf({ target, kept, blocked, portWaits, snapshot: { record, nowMs } }: Situation): number[] {
   return [
     ...kept.flatMap(({ need, crash, current }) => [
       ...(need === "wait" || current.health === "starting" ? [SOON_MS] : []),
       ...(crash.kind === "wait" ? [crash.againInMs] : []),
     ]),
     ...(blocked.length > 0 ? [BLOCKED_RECHECK_MS] : []),
+    ...(portWaits.some(({ kind }) => kind === "release") ? [RELEASE_RECHECK_MS] : []),
     ...(target.kind === "waiting" ? [untilNextTryMs(record, nowMs)] : []),
   ];
 }

@@ -1,20 +1,22 @@
-// Whether two containers would hold one port of the host. An empty address means all of them.
+// Whether two containers would hold one port of the host.
 
-import type { PortMapping } from "../score/score-values.ts";
+import { HeldPorts, type HostPort } from "../score/held-ports.ts";
 
-export type HostPort = Pick<PortMapping, "hostIp" | "hostPort" | "protocol">;
-
-export function clashes(a: HostPort, b: HostPort): boolean {
-  return a.hostPort === b.hostPort && a.protocol === b.protocol && (a.hostIp === b.hostIp || a.hostIp === "" || b.hostIp === "");
+interface Holder {
+  readonly ports: readonly HostPort[];
 }
 
-/** The first of the ports that one of the containers holds. */
-export function portConflict<Holder extends { readonly ports: readonly HostPort[] }>(
-  ports: readonly HostPort[],
-  containers: readonly Holder[],
-): { port: HostPort; holder: Holder } | null {
+/** The ports of all of them, to be asked for many times. */
+export function portsOf<Each extends Holder>(containers: readonly Each[]): HeldPorts<Each> {
+  const held = new HeldPorts<Each>();
+  for (const container of containers) for (const port of container.ports) held.add(port, container);
+  return held;
+}
+
+/** The first of the ports that somebody holds. */
+export function portConflict<Each>(ports: readonly HostPort[], held: HeldPorts<Each>): { port: HostPort; holder: Each } | null {
   for (const port of ports) {
-    const holder = containers.find((container) => container.ports.some((held) => clashes(port, held)));
+    const holder = held.holderOf(port);
     if (holder !== undefined) return { port, holder };
   }
   return null;

@@ -3,13 +3,15 @@
 // computed once, so that every stage decides from the same facts.
 
 import type { Blocked } from "@harmony/core";
-import { portConflict } from "./port-conflict.ts";
+import { type PortsAround, portsAround, type PortWait } from "./exchange.ts";
+import { portConflict, portsOf } from "./port-conflict.ts";
 import { missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
 import { imageObstacle } from "./image-obstacle.ts";
 import { keep, type Kept } from "./kept.ts";
 import { type Slot, slotsOf } from "./slot.ts";
 import type { SwapContext } from "./swap.ts";
 import { openTrial, wayBack } from "./trial.ts";
+import { volumesOfOthers } from "./volume-obstacle.ts";
 import { isUp } from "../model/container-state.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
@@ -18,6 +20,8 @@ import { goodOf, type Target } from "../model/target.ts";
 /** The facts about a deployment that every stage knows. */
 export interface Seen {
   readonly deployment: string;
+  /** Whose it is; null: it is not known. */
+  readonly owner: string | null;
   /** The deployment's containers. */
   readonly own: readonly Container[];
   readonly snapshot: Snapshot;
@@ -42,16 +46,19 @@ export interface Situation extends Wanted {
   /** The containers of services that the version does not have. */
   readonly strays: readonly Container[];
   readonly leaving: readonly Container[];
+  /** Which ports change hands with other deployments. */
+  readonly ports: PortsAround;
+  readonly portWaits: readonly PortWait[];
   /** The causes that keep services from being started or replaced now, and may pass. */
   readonly obstacles: readonly Blocked[];
-  /** The obstacles, and what running services lack. */
+  /** The obstacles, ports that are about to be free, and what running services lack. */
   readonly blocked: readonly Blocked[];
   /** The kept ones that nothing stands in the way of. */
   readonly free: readonly Kept[];
 }
 
 export function situationOf(wanted: Wanted): Situation {
-  const { deployment, target, own, snapshot } = wanted;
+  const { deployment, owner, target, own, snapshot } = wanted;
   const { record } = snapshot;
   const from = wayBack(target, own, record);
   const slots = slotsOf({ deployment, target, good: from ?? goodOf(record, "rolled-back"), snapshot });
@@ -64,12 +71,19 @@ export function situationOf(wanted: Wanted): Situation {
   const changing = slots.filter(({ service }) => !kept.some((one) => one.service === service));
   const strays = straysOf(slots, own);
   const starting = kept.filter(({ need }) => need === "start");
-  const obstacles = [...starting, ...changing].flatMap((slot) => obstaclesOf(slot, deployment, snapshot));
+  const ports = portsAround(wanted);
+  const found = [...starting, ...changing].map((slot) =>
+    obstaclesOf(slot, { deployment, owner, wait: ports.waitOf(slot.service, changing.includes(slot)) }, snapshot),
+  );
+  const portWaits = found.flatMap(({ wait }) => wait ?? []);
+  const obstacles = found.flatMap(({ obstacles: own }) => own);
   const blocked = [
     ...obstacles,
+    ...portWaits.filter(({ kind }) => kind === "release").map((wait) => wait.blocked),
     ...kept.filter((slot) => !starting.includes(slot)).flatMap(({ service }) => missingDevices(service, snapshot)),
   ];
   const leaving = [...strays, ...changing.flatMap(({ current, next, previous }) => [current, next, previous].filter(isThere))];
+  const ofLeaving = portsOf(leaving.filter(isUp));
   return {
     ...wanted,
     from,
@@ -81,10 +95,12 @@ export function situationOf(wanted: Wanted): Situation {
     changing,
     strays,
     leaving,
+    ports,
+    portWaits,
     obstacles,
     blocked,
     // A port that leaves with this change is free in the next pass.
-    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, leaving.filter(isUp)) === null),
+    free: kept.filter((slot) => !isBlocked(slot, blocked) && portConflict(slot.service.ports, ofLeaving) === null),
   };
 }
 
@@ -108,21 +124,23 @@ function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[
   return own.filter((one) => !names.has(one.name) && (!isPrevious(one) || (isUp(one) && !isOfSlot(one))));
 }
 
-/** The causes that keep a service from being started or replaced now, and may pass. */
-function obstaclesOf(slot: Slot, deployment: string, snapshot: Snapshot): Blocked[] {
+/**
+ * The causes that keep a service from being started or replaced now, and may pass; and the port that
+ * it waits for, if it waits for nothing of its own.
+ */
+function obstaclesOf(
+  slot: Slot,
+  { deployment, owner, wait }: Pick<Seen, "deployment" | "owner"> & { readonly wait: PortWait | null },
+  snapshot: Snapshot,
+): { readonly obstacles: readonly Blocked[]; readonly wait: PortWait | null } {
   const { service } = slot;
   const ofHost = [
+    ...(slot.wanted === "neither" ? volumesOfOthers(service, { deployment, owner }, snapshot) : []),
     ...secretStoreObstacle(slot, snapshot),
     ...(slot.wanted === "neither" ? obstaclesToMaking(slot, snapshot) : []),
     ...obstaclesToStarting(slot, snapshot),
   ];
-  if (ofHost.length > 0) return ofHost;
-  const others = snapshot.containers.filter((container) => container.deployment !== deployment && isUp(container));
-  const conflict = portConflict(service.ports, others);
-  if (conflict !== null) {
-    const { port, holder } = conflict;
-    const message = `host port ${port.hostPort}/${port.protocol} of service "${service.name}" is in use by deployment "${holder.deployment}": give one of the two another port, or remove the other`;
-    return [{ subject: service.name, reason: "PortInUse", message }];
-  }
-  return imageObstacle(slot, deployment, snapshot);
+  if (ofHost.length > 0) return { obstacles: ofHost, wait: null };
+  if (wait === null) return { obstacles: imageObstacle(slot, deployment, snapshot), wait };
+  return { obstacles: wait.kind === "release" ? [] : [wait.blocked], wait };
 }

@@ -3,7 +3,7 @@
 // new one has proved itself. After a crash between any two steps the names say where to go on:
 // `settle` brings names that a crash left half-way to where the rest of the planner begins.
 
-import { portConflict } from "./port-conflict.ts";
+import { HeldPorts } from "../score/held-ports.ts";
 import { serviceOfName } from "../model/names.ts";
 import type { Slot } from "./slot.ts";
 import { isCompleted, isUp } from "../model/container-state.ts";
@@ -115,12 +115,16 @@ export function retire(
 export function exchangeAll(slots: readonly Slot[], retiring: readonly Container[], context: SwapContext): Step[] {
   const exchanges = slots.map((slot) => ({ slot, ...exchange(slot, context) }));
   // One service may take over the port of another, so those are stopped before any is started.
-  const isEarly = ({ slot }: { readonly slot: Slot }): boolean => {
-    const leaving = [slot.current, slot.next, slot.previous].filter((one) => one !== undefined && isUp(one));
-    return leaving.some(
-      (one) => one !== undefined && slots.some((other) => other !== slot && portConflict(other.service.ports, [one]) !== null),
-    );
-  };
+  const wanted = new HeldPorts<Slot>();
+  for (const slot of slots) for (const port of slot.service.ports) wanted.add(port, slot);
+  const early = new Set(
+    slots.filter((slot) =>
+      [slot.current, slot.next, slot.previous].some(
+        (one) => one !== undefined && isUp(one) && one.ports.some((port) => wanted.holderOf(port, slot) !== undefined),
+      ),
+    ),
+  );
+  const isEarly = ({ slot }: { readonly slot: Slot }): boolean => early.has(slot);
   return [
     ...retiring.flatMap(stop),
     ...exchanges.filter(isEarly).flatMap(({ stop }) => stop),

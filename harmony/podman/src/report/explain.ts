@@ -3,6 +3,7 @@
 
 import type { Desired, Explanation } from "@harmony/core";
 import { serviceOfName } from "../model/names.ts";
+import type { Service } from "../score/service.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { report } from "./report.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
@@ -20,6 +21,7 @@ export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Po
       ...(own.length === 0 ? [`no container of "${desired.name}" is on the device`] : own.map(containerInWords)),
       ...absent.map((reference) => `image ${reference} is not on the device`),
       ...recordInWords(snapshot.record),
+      ...unlimitedInWords(plan.target?.score.services ?? []),
     ],
     planned: plan.steps.map(doing),
     blocked: plan.blocked,
@@ -49,7 +51,12 @@ function containerInWords(container: Container): string {
   return `container "${name}"${from} (revision ${revision}) ${states[state]}${more.join("")}`;
 }
 
-function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): string[] {
+function unlimitedInWords(services: readonly Service[]): string[] {
+  const names = services.filter(({ resources }) => resources?.memory === undefined).map(({ name }) => name);
+  return names.length === 0 ? [] : [`no limit of memory (resources.memory): ${names.join(", ")}`];
+}
+
+function recordInWords({ good, trial, verdict, crashes, held, exchange }: SwapRecord): string[] {
   const images = (version: ScoreVersion): string => {
     const services = scoreOfLabel(version.scoreString)?.services ?? [];
     return `revision ${version.revision} (${services.map(({ image }) => image).join(", ")})`;
@@ -61,6 +68,7 @@ function recordInWords({ good, trial, verdict, crashes, held }: SwapRecord): str
     ...Object.entries(crashes).map(
       ([service, { count, startAt }]) => `service "${service}" keeps ending: try ${count + 1} is at ${startAt}`,
     ),
+    ...(exchange === undefined ? [] : [`ports change hands between ${exchange.with.join(", ")}, which go and stay together`]),
     ...(held.length === 0 ? [] : [`${held.join(", ")} was stopped by a hold, or to be started again`]),
   ];
 }

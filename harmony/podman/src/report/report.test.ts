@@ -229,6 +229,7 @@ test("an explanation says what was seen and what would be done", () => {
     observed: [
       'container "app_web" of x:1 (revision 1) runs since 2027-01-15T07:00:00.000Z',
       "image docker.io/library/x:2 is not on the device",
+      "no limit of memory (resources.memory): web",
     ],
     planned: [
       'pulling image "x:2"',

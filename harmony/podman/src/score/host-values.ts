@@ -4,7 +4,8 @@
 // here, so that a person learns it before anything is pushed.
 
 import * as z from "zod/mini";
-import { form, Size } from "./score-values.ts";
+import { type Limits, limitOf } from "./limits.ts";
+import { form, sizeUpTo, unfitPath, unfitText } from "./score-values.ts";
 
 export type VolumeMount = {
   /** The path in the container. */
@@ -21,12 +22,16 @@ export const Volume = z.pipe(
       context.issues.push({ code: "custom", message, input: text });
       return z.NEVER;
     };
+    const unfit = unfitText(text, 2 * limitOf("pathCharacters"));
+    if (unfit !== null) return refuse(unfit);
     if (/^[.~]/.test(text)) {
       return refuse('a path of the device begins with /, since a Score has no folder of its own: use "/srv/data:/data" or a named volume');
     }
     const match = /^([^:]+):(\/[^:]*)(?::(ro|rw))?$/.exec(text);
     if (match === null) return refuse(VOLUME_FORM);
     const [, source = "", path = "", mode] = match;
+    const tooLong = unfitPath(path) ?? unfitPath(source);
+    if (tooLong !== null) return refuse(tooLong);
     const mount = { path, readOnly: mode === "ro" };
     if (!source.startsWith("/")) {
       return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(source) ? { kind: "volume", name: source, ...mount } : refuse(VOLUME_FORM);
@@ -61,6 +66,8 @@ export const Device = z.pipe(
       context.issues.push({ code: "custom", message, input: text });
       return z.NEVER;
     };
+    const unfit = unfitPath(text);
+    if (unfit !== null) return refuse(unfit);
     // A name under by-path holds colons of its own.
     const match = /^(\/dev\/\S+?)(?::(\/[^:\s]+))?(?::([rwm]+))?$/.exec(text);
     if (match === null) return refuse(DEVICE_FORM);
@@ -74,8 +81,10 @@ export const Device = z.pipe(
   }),
 );
 
-export const ContainerPath = form<string>('expected an absolute path in the container, e.g. "/etc/app/app.toml"', (text) =>
-  text !== "/" && text.startsWith("/") && pathProblem(text) === null ? text : null,
+export const ContainerPath = form<string>(
+  'expected an absolute path in the container, e.g. "/etc/app/app.toml"',
+  (text) => (text !== "/" && text.startsWith("/") && pathProblem(text) === null ? text : null),
+  unfitPath,
 );
 
 /** Permission bits. */
@@ -146,9 +155,16 @@ export interface LogConfig {
 
 export const LOG_FILE_BYTES: number = 10 * 2 ** 20;
 
-export const Logging = z.pipe(
-  z.strictObject({ driver: z.optional(z.enum(["journald", "k8s-file", "json-file", "none"])), maxSize: z.optional(Size) }),
-  z.transform(({ driver, maxSize }, context): LogConfig => {
+export function logging(limits: Limits) {
+  const written = z.strictObject({
+    driver: z.optional(z.enum(["journald", "k8s-file", "json-file", "none"])),
+    maxSize: z.optional(sizeUpTo(limits("gibibytes"))),
+  });
+  return z.pipe(written, asLogConfig);
+}
+
+const asLogConfig = z.transform(
+  ({ driver, maxSize }: { driver?: LogConfig["driver"] | "json-file" | undefined; maxSize?: number | undefined }, context): LogConfig => {
     // json-file is Docker's name for the format that Podman calls k8s-file.
     const kind = driver === "json-file" || (driver === undefined && maxSize !== undefined) ? "k8s-file" : (driver ?? "journald");
     if (kind === "k8s-file") return { driver: kind, maxSize: maxSize ?? LOG_FILE_BYTES };
@@ -161,5 +177,5 @@ export const Logging = z.pipe(
       input: maxSize,
     });
     return z.NEVER;
-  }),
+  },
 );

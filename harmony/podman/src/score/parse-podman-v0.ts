@@ -14,7 +14,8 @@ export function podmanV0Parser(words: ScoreWords): (data: unknown) => Parsed<Pod
 }
 
 function betterWords(parsed: Parsed<PodmanV0>, refused: readonly Issue[]): Parsed<PodmanV0> {
-  if (parsed.ok) return parsed;
+  // A schema leaves out the one name that objects do not take, and says nothing.
+  if (parsed.ok) return refused.length === 0 ? parsed : { ok: false, issues: refused };
   const path = (issue: Issue): string => JSON.stringify(issue.path);
   const better = new Map(refused.map((issue) => [path(issue), issue]));
   return { ok: false, issues: parsed.issues.map((issue) => better.get(path(issue)) ?? issue) };

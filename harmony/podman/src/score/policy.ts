@@ -53,7 +53,7 @@ export function allowsPath(policy: Policy, path: string, readOnly: boolean): boo
   return policy.hostPaths.some((entry) => {
     const glob = entry.replace(/:ro$/, "");
     if (glob !== entry && !readOnly) return false;
-    return withParents(path).some((parent) => matches(glob, parent));
+    return matches(glob, path, "or below") || matches(glob, "/");
   });
 }
 
@@ -77,15 +77,11 @@ function wantsOf(policy: Policy, service: PodmanV0["services"][number]): Want[] 
   ];
 }
 
-/** `/srv/a/b`: itself, `/srv/a`, `/srv` and `/`. */
-function withParents(path: string): string[] {
-  const parts = path.split("/").filter((part) => part !== "");
-  return ["/", ...parts.map((_, index) => `/${parts.slice(0, index + 1).join("/")}`)];
-}
-
-function matches(glob: string, path: string): boolean {
+/** `or below`: a path below a match matches too. The root is a case of its own. */
+function matches(glob: string, path: string, extent: "itself" | "or below" = "itself"): boolean {
   const pattern = glob.replaceAll(/\*\*|[*?]|[^\w/]/g, (found) =>
     found === "**" ? ".*" : found === "*" ? "[^/]*" : found === "?" ? "[^/]" : `\\${found}`,
   );
-  return new RegExp(`^${pattern}$`).test(path);
+  // What matches has at least one character.
+  return new RegExp(`^(?=.)(?:${pattern})${extent === "or below" ? "(?<!^)(?:/.*)?" : ""}$`).test(path);
 }

@@ -36,7 +36,9 @@ const SERVICE: Readonly<Record<string, string>> = {
   cap_drop: use("capDrop"),
   configs: use("files, with their content"),
   group_add: "is not a field of PodmanV0: leave it out; a service with devices keeps the groups of the device's user",
-  security_opt: "is not a field of PodmanV0: leave it out",
+  security_opt: use("noNewPrivileges: false for no-new-privileges:false, and leave out the rest"),
+  no_new_privileges: use("noNewPrivileges"),
+  allowPrivilegeEscalation: use("noNewPrivileges, which says the reverse"),
   sysctls: "is not a field of PodmanV0: leave it out",
   ulimits: "is not a field of PodmanV0: leave it out",
   rtprio: REAL_TIME_FIELD,
@@ -101,6 +103,8 @@ const LOGGING: Readonly<Record<string, string>> = {
   "max-file": "is not a field of PodmanV0: there is one file, of at most maxSize",
 };
 
+const ENV: Readonly<Record<string, string>> = { ["__proto__"]: "is a name that is not taken: give the variable another" };
+
 const FILE: Readonly<Record<string, string>> = {
   source: use("content, the text itself"),
   target: use("path"),
@@ -124,6 +128,7 @@ export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords,
       ...issuesOf(member(service, "healthcheck"), HEALTHCHECK, ["services", index, "healthcheck"]),
       ...issuesOf(member(service, "resources"), RESOURCES, ["services", index, "resources"]),
       ...issuesOf(member(service, "logging"), LOGGING, ["services", index, "logging"]),
+      ...issuesOf(member(service, "env"), ENV, ["services", index, "env"]),
       ...issuesOfEach(member(service, "files"), FILE, ["services", index, "files"]),
       ...issuesOfEach(member(service, "secrets"), secretFields(secretsFolder), ["services", index, "secrets"]),
     ]),

@@ -3,20 +3,46 @@
 // the package works with. Errors show the form and an example. host-values.ts has those for what a
 // service uses of the device.
 
+import { isIPv6 } from "node:net";
 import { constants } from "node:os";
 import * as z from "zod/mini";
+import { type Limits, limitOf } from "./limits.ts";
 
-/** A text of one form. `read` gives null for text that is not of the form. */
-export function form<Value>(expected: string, read: (text: string) => Value | null) {
+/**
+ * A text of one form. `read` gives null for text that is not of the form. `problem`: what is wrong
+ * with a text before its form is looked at.
+ */
+export function form<Value>(expected: string, read: (text: string) => Value | null, problem?: (text: string) => string | null) {
   return z.pipe(
     z.string({ error: `${expected}, in quotes` }),
     z.transform((text: string, context): Value => {
-      const value = read(text);
+      const unfit = problem?.(text) ?? null;
+      const value = unfit === null ? read(text) : null;
       if (value !== null) return value;
-      context.issues.push({ code: "custom", message: expected, input: text });
+      context.issues.push({ code: "custom", message: unfit ?? expected, input: text });
       return z.NEVER;
     }),
   );
+}
+
+/** Control characters, and what some programs take for a line break. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** Why a text can be no path or name on any device; null: it can. */
+export function unfitText(text: string, most: number): string | null {
+  if (text.length > most) return `has ${text.length.toLocaleString("en")} characters: at most ${most}`;
+  return CONTROL.test(text) ? "has a line break, a NUL or another control character, which no path or name may have" : null;
+}
+
+/** Why a text cannot be handed to a program; null: it can. */
+export function unfitArgument(text: string, most: number): string | null {
+  if (text.length > most) return `has ${text.length.toLocaleString("en")} characters: at most ${most}`;
+  return text.includes("\0") ? "has a NUL, which no program can be given" : null;
+}
+
+export function unfitPath(text: string): string | null {
+  return unfitText(text, limitOf("pathCharacters"));
 }
 
 export interface PortMapping {
@@ -35,6 +61,7 @@ export const Port = form<PortMapping>('expected "[ip:]host:container[/udp]", e.g
   if (match === null || !isPort(hostPort) || !isPort(containerPort)) return null;
   const hostIp = (match[1] ?? "").replace(/^\[(.*)\]$/, "$1");
   if (hostIp.split(".").some((part) => Number(part) > 255)) return null;
+  if (hostIp.includes(":") && !isIPv6(hostIp)) return null;
   return { hostIp: hostIp === "0.0.0.0" ? "" : hostIp, hostPort, containerPort, protocol: match[4] === "udp" ? "udp" : "tcp" };
 });
 
@@ -43,27 +70,39 @@ export interface Tmpfs {
   readonly options: readonly string[];
 }
 
-export const TmpfsMount = form<Tmpfs>('expected "/path[:options]", e.g. "/run" or "/tmp:size=64m"', (text) => {
-  const match = /^(\/[^:]*)(?::([a-zA-Z0-9=,]+))?$/.exec(text);
-  return match === null ? null : { path: match[1] ?? "", options: match[2]?.split(",") ?? [] };
-});
+export const TmpfsMount = form<Tmpfs>(
+  'expected "/path[:options]", e.g. "/run" or "/tmp:size=64m"',
+  (text) => {
+    const match = /^(\/[^:]*)(?::([a-zA-Z0-9=,]+))?$/.exec(text);
+    return match === null ? null : { path: match[1] ?? "", options: match[2]?.split(",") ?? [] };
+  },
+  unfitPath,
+);
 
 /** Milliseconds. */
-export const Duration = form<number>('expected a duration, e.g. "30s", "1m30s" or "500ms"', (text) => {
+const Duration = form<number>('expected a duration, e.g. "30s", "1m30s" or "500ms"', (text) => {
   const match = /^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/.exec(text);
   if (match === null || text === "") return null;
   const [hours, minutes, seconds, ms] = [1, 2, 3, 4].map((group) => Number(match[group] ?? 0));
   return (((hours ?? 0) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)) * 1000 + (ms ?? 0);
 });
 
+export function durationUpTo(hours: number) {
+  return Duration.check(z.refine((ms) => ms <= hours * 3_600_000, { error: `is longer than ${hours}h, which is the most` }));
+}
+
 const UNITS: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, k: 1e3, K: 1e3, M: 1e6, G: 1e9 };
 
 /** Bytes. */
-export const Size = form<number>('expected a size, e.g. "256Mi" or "256M"', (text) => {
+const Size = form<number>('expected a size, e.g. "256Mi" or "256M"', (text) => {
   const match = /^(\d+)([KMG]i|[kKMG])$/.exec(text);
   const unit = UNITS[match?.[2] ?? ""];
   return match === null || unit === undefined ? null : Number(match[1]) * unit;
 });
+
+export function sizeUpTo(gibibytes: number) {
+  return Size.check(z.refine((bytes) => bytes <= gibibytes * 2 ** 30, { error: `is larger than ${gibibytes}Gi, which is the most` }));
+}
 
 export const Cpus = z.pipe(
   z.union([z.number(), z.string()], { error: "expected a number of CPUs, e.g. 0.5" }),
@@ -83,7 +122,7 @@ export const Signal = form<number>('expected a signal, e.g. "SIGINT"', (text) =>
 });
 
 /** A list of arguments, or a line that is split as a shell would, without running one. */
-export const CommandLine = z.pipe(
+const Words = z.pipe(
   z.union([z.array(z.string()), z.string()], {
     error: 'expected a command line or a list of texts, e.g. ["httpd", "-f"]; numbers in quotes',
   }),
@@ -94,6 +133,20 @@ export const CommandLine = z.pipe(
     return z.NEVER;
   }),
 );
+
+/** A command: its words are few and short enough, and a program can be given them. */
+export function commandLine(limits: Limits) {
+  return Words.check(z.maxLength(limits("words")), fitWords(limits));
+}
+
+function fitWords(limits: Limits) {
+  return z.check<string[]>(({ value, issues }) => {
+    value.forEach((word, index) => {
+      const message = unfitArgument(word, limits("textCharacters"));
+      if (message !== null) issues.push({ code: "custom", path: [index], message, input: word });
+    });
+  });
+}
 
 function splitWords(line: string): string[] | null {
   const words: string[] = [];
@@ -133,7 +186,11 @@ export const RestartPolicy = z.pipe(
   }),
 );
 
-export const HealthTest = z.pipe(
+export function healthTest(limits: Limits) {
+  return HealthWords.check(z.maxLength(limits("words")), fitWords(limits));
+}
+
+const HealthWords = z.pipe(
   z.union([z.string(), z.array(z.string())], { error: 'expected a command line or a list, e.g. ["CMD", "wget", "-q", "localhost"]' }),
   z.transform((value: string | string[], context): string[] => {
     if (typeof value === "string") return ["CMD-SHELL", value];

@@ -3,9 +3,24 @@
 
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";
-import { CapabilityToAdd, CapabilityToDrop, ContainerPath, Device, FileMode, Logging, SecretName, Volume } from "./host-values.ts";
+import { CapabilityToAdd, CapabilityToDrop, ContainerPath, Device, FileMode, logging, SecretName, Volume } from "./host-values.ts";
+import { imageReference } from "./image-name.ts";
+import { type Limits, limitOf } from "./limits.ts";
+import { DEFAULT_PIDS } from "./defaults.ts";
 import type { ScoreWords } from "./score-words.ts";
-import { CommandLine, Cpus, Duration, HealthTest, Port, RestartPolicy, Signal, Size, TmpfsMount } from "./score-values.ts";
+import {
+  commandLine,
+  Cpus,
+  durationUpTo,
+  healthTest,
+  Port,
+  RestartPolicy,
+  Signal,
+  sizeUpTo,
+  TmpfsMount,
+  unfitArgument,
+  unfitText,
+} from "./score-values.ts";
 
 const about = (description: string) => z.describe(description);
 
@@ -13,52 +28,77 @@ const dnsLabel = z
   .string()
   .check(z.regex(DNS_LABEL, { error: "expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)" }));
 
-const imageReference = z
-  .string()
-  .check(
-    z.regex(/^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$/, { error: 'expected an image, e.g. "docker.io/library/nginx:alpine"' }),
-    about("An image by tag or digest, e.g. docker.io/library/nginx:alpine. Without a registry: docker.io."),
-  );
+// oxlint-disable-next-line no-control-regex
+const VARIABLE = /^[^=\s\u0000-\u001f\u007f]+$/;
 
-const EnvValue = z.union(
-  [
-    z.string(),
-    z.strictObject({ secret: SecretName }),
-    z.strictObject({
-      device: z.string().check(z.regex(/^(id|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id or labels.NAME" })),
+function envSchema(limits: Limits) {
+  const name = z
+    .string()
+    .check(z.regex(VARIABLE, { error: "expected a name without = and white space" }), z.maxLength(limitOf("nameCharacters")));
+  return z.record(name, envValue(limits)).check(
+    z.check(({ value, issues }) => {
+      const count = Object.keys(value).length;
+      if (count > limits("env"))
+        issues.push({ code: "custom", message: `has ${count} variables: at most ${limits("env")}`, input: undefined });
     }),
-  ],
-  {
+  );
+}
+
+function envValue(limits: Limits) {
+  const text = z.string().check(
+    z.check(({ value, issues }) => {
+      const message = unfitArgument(value, limits("textCharacters"));
+      if (message !== null) issues.push({ code: "custom", message, input: value });
+    }),
+  );
+  const label = z
+    .string()
+    .check(z.regex(/^(id|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id or labels.NAME" }), z.maxLength(limitOf("nameCharacters")));
+  return z.union([text, z.strictObject({ secret: SecretName }), z.strictObject({ device: label })], {
     error: ({ input }) => {
+      const unfit = typeof input === "string" ? unfitArgument(input, limits("textCharacters")) : null;
+      if (unfit !== null) return unfit;
       if (typeof input === "number" || typeof input === "boolean") return `expected text: quote it, "${input}"`;
       const isNearly = typeof input === "object" && input !== null && ("secret" in input || "device" in input);
       return isNearly ? undefined : "expected text, {secret: NAME}, {device: id} or {device: labels.NAME}";
     },
-  },
-);
+  });
+}
 
-export const File = z.strictObject({
-  path: ContainerPath,
-  content: z.string({ error: "expected the file's text" }),
-  mode: z.prefault(FileMode, "0444").check(about('Permissions in octal, in quotes. "0555" for a program.')),
-});
+function fileSchema(limits: Limits) {
+  return z.strictObject({
+    path: ContainerPath,
+    content: z.string({ error: "expected the file's text" }).check(z.maxLength(limits("contentCharacters"))),
+    mode: z.prefault(FileMode, "0444").check(about('Permissions in octal, in quotes. "0555" for a program.')),
+  });
+}
 
-export const Healthcheck = z.strictObject({
-  test: HealthTest.check(about('A command line for the container\'s shell, or ["CMD", …].')),
-  interval: z.prefault(Duration, "30s").check(about("Each check wakes the device and writes to its card: 30s and more.")),
-  timeout: z.prefault(Duration, "30s"),
-  retries: z._default(z.int().check(z.minimum(1), z.maximum(1000)), 3),
-  startPeriod: z.prefault(Duration, "0s").check(about("Failures within this time after the start do not count.")),
-  onFailure: z._default(z.enum(["restart", "none"]), "none").check(about("What happens to a container that has become unhealthy.")),
-});
+function healthcheckSchema(limits: Limits) {
+  const duration = durationUpTo(limits("healthcheckHours"));
+  return z.strictObject({
+    test: healthTest(limits).check(about('A command line for the container\'s shell, or ["CMD", …].')),
+    interval: z.prefault(duration, "30s").check(about("Each check wakes the device and writes to its card: 30s and more.")),
+    timeout: z.prefault(duration, "30s"),
+    retries: z._default(z.int().check(z.minimum(1), z.maximum(limits("retries"))), 3),
+    startPeriod: z.prefault(duration, "0s").check(about("Failures within this time after the start do not count.")),
+    onFailure: z._default(z.enum(["restart", "none"]), "none").check(about("What happens to a container that has become unhealthy.")),
+  });
+}
 
-export const Resources = z.strictObject({
-  memory: z.optional(Size),
-  cpus: z.optional(Cpus),
-  pids: z.optional(z.int().check(z.minimum(1))),
-});
+function resourcesSchema(limits: Limits) {
+  return z.strictObject({
+    memory: z.optional(sizeUpTo(limits("gibibytes"))),
+    cpus: z.optional(Cpus),
+    pids: z
+      .optional(z.int().check(z.minimum(1), z.maximum(limits("pids"))))
+      .check(about(`Processes and threads. By default ${DEFAULT_PIDS}.`)),
+  });
+}
 
-export function serviceSchema({ secretsFolder }: ScoreWords) {
+/** `limits`: `unlimited` for a Score that was accepted before. */
+export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
+  const command = commandLine(limits);
+  const capabilities = z.maxLength(limits("capabilities"));
   const MountedSecret = z.strictObject({
     name: SecretName.check(about(`Its file on the device: ${secretsFolder}/NAME.`)),
     path: z.optional(ContainerPath).check(about("By default /run/secrets/NAME.")),
@@ -68,43 +108,61 @@ export function serviceSchema({ secretsFolder }: ScoreWords) {
     name: dnsLabel.check(about("Unique in the deployment; the other services find this one by it.")),
     image: imageReference,
     pull: z._default(z.enum(["missing", "newer", "never"]), "missing").check(about("When to ask the registry as a container is made.")),
-    ports: z.prefault(z.array(Port), []).check(about('"[ip:]host:container[/udp]"')),
+    ports: z.prefault(z.array(Port).check(z.maxLength(limits("ports"))), []).check(about('"[ip:]host:container[/udp]"')),
     entrypoint: z.optional(
-      CommandLine.check(
+      command.check(
         z.refine((words) => words.length > 0, { error: "is empty, which means nothing: leave it out, and the image's own is started" }),
       ),
     ),
-    command: z.optional(CommandLine),
-    env: z._default(z.record(z.string().check(z.regex(/^[^=\s]+$/, { error: "expected a name without = and white space" })), EnvValue), {}),
+    command: z.optional(command),
+    env: z._default(envSchema(limits), {}),
     volumes: z
-      .prefault(z.array(Volume), [])
+      .prefault(z.array(Volume).check(z.maxLength(limits("volumes"))), [])
       .check(
         about('"name:/path[:ro]": a volume, which outlives its deployment. "/path:/path[:ro]": a path of the device, if it allows it.'),
       ),
-    tmpfs: z.prefault(z.array(TmpfsMount), []).check(about('"/path[:options]", in memory.')),
+    tmpfs: z
+      .prefault(z.array(TmpfsMount).check(z.maxLength(limits("tmpfs"))), [])
+      .check(about('"/path[:options]", in memory. Without the options suid and dev: nosuid,nodev.')),
     files: z
-      ._default(z.array(File).check(z.maxLength(64)), [])
+      ._default(z.array(fileSchema(limits)).check(z.maxLength(limits("files"))), [])
       .check(about("Files with what stands here in them, which the container cannot change.")),
     secrets: z
-      ._default(z.array(MountedSecret).check(z.maxLength(64)), [])
+      ._default(z.array(MountedSecret).check(z.maxLength(limits("secrets"))), [])
       .check(about("Files whose content the device has, and nobody else.")),
-    devices: z.prefault(z.array(Device), []).check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
+    devices: z
+      .prefault(z.array(Device).check(z.maxLength(limits("devices"))), [])
+      .check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
     network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
     restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
-    healthcheck: z.optional(Healthcheck),
+    healthcheck: z.optional(healthcheckSchema(limits)),
     stopTimeoutSeconds: z
-      ._default(z.int().check(z.minimum(0), z.maximum(86_400)), 300)
+      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), 300)
       .check(about("How long it may take to end after its stop signal before it is killed.")),
     stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
     init: z._default(z.boolean(), false).check(about("A small init as process 1, which reaps and passes signals on.")),
-    resources: z.optional(Resources),
-    user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' })),
-    workingDir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }))),
-    capAdd: z.prefault(z.array(CapabilityToAdd), []).check(about("Capabilities beyond Podman's usual ones, if the device allows it.")),
-    capDrop: z.prefault(z.array(CapabilityToDrop), []),
-    logging: z.optional(Logging).check(about("By default the device's journal. k8s-file: a file of its own, of at most maxSize (10Mi).")),
+    resources: z.optional(resourcesSchema(limits)),
+    user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' }).check(fit(limitOf("nameCharacters")))),
+    workingDir: z.optional(z.string().check(z.regex(/^\//, { error: "expected an absolute path" }), fit(limitOf("pathCharacters")))),
+    noNewPrivileges: z
+      .optional(z.boolean())
+      .check(about("true unless it is false: no program gets more rights than what started it, by setuid, sudo or file capabilities.")),
+    capAdd: z
+      .prefault(z.array(CapabilityToAdd).check(capabilities), [])
+      .check(about("Capabilities beyond Podman's usual ones, if the device allows it.")),
+    capDrop: z.prefault(z.array(CapabilityToDrop).check(capabilities), []),
+    logging: z
+      .optional(logging(limits))
+      .check(about("By default the device's journal. k8s-file: a file of its own, of at most maxSize (10Mi).")),
     readOnly: z._default(z.boolean(), false).check(about("The container's root file system cannot be written to.")),
   });
 }
+
+function fit(most: number) {
+  return z.check<string>(({ value, issues }) => {
+    const message = unfitText(value, most);
+    if (message !== null) issues.push({ code: "custom", message, input: value });
+  });
+}
+
 export type Service = z.output<ReturnType<typeof serviceSchema>>;
-export type EnvValue = z.output<typeof EnvValue>;

@@ -24,15 +24,15 @@ process.env["TZ"] = "UTC";
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 
 /** A Snapshot as v0.1.0 had it. */
-export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded"> & {
+export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded" | "neighbours"> & {
   readonly care: Snapshot["imageFacts"];
 };
 
 export function snapshotOf({ care, ...rest }: StoredSnapshot): Snapshot {
-  return { ...rest, imageFacts: care, application: APPLICATION, isReserveNeeded: false };
+  return { ...rest, imageFacts: care, application: APPLICATION, isReserveNeeded: false, neighbours: [] };
 }
 
-export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, ...rest }: Snapshot): StoredSnapshot {
+export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, neighbours: ___, ...rest }: Snapshot): StoredSnapshot {
   return { ...rest, care };
 }
 
@@ -97,7 +97,9 @@ export function run(stored: unknown): object {
   const { steps, blocked, recheckAfterMs } = planned;
   const reportOf = (outcomes: readonly Outcome[], doing: { step: Step; progress: string } | null) =>
     report({ desired, snapshot, plan: planned, outcomes, doing });
-  const { observed, planned: plannedInWords } = explain(desired, snapshot, planned);
+  const { observed: told, planned: plannedInWords } = explain(desired, snapshot, planned);
+  // v0.1.0 did not say which services have no limit of memory (ADR 35).
+  const observed = told.filter((line) => !line.startsWith("no limit of memory"));
   return {
     plan: { steps: steps.map(storedStep), blocked, recheckAfterMs },
     report: reportOf([], null),

@@ -35,8 +35,11 @@ export const RemovalMark = z.looseObject({
   uid: z.string(),
   namespace: z.optional(z.string()),
   /**
-   * RFC 3339, by the server's clock: not before the manifest was written that named the entry last.
+   * Of the entry. What the device has of a higher one was asked for again: a store that was put
+   * back to an older copy does not know that.
    */
+  generation: z.optional(z.int()),
+  /** RFC 3339, by the server's clock. */
   at: z.string(),
   /** One sentence for a person. */
   why: z.string(),

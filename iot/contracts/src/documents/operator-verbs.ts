@@ -4,7 +4,7 @@
 
 import * as z from "zod/mini";
 
-export const OPERATOR_VERBS = ["confirm", "keep", "adopt", "forget"] as const;
+export const OPERATOR_VERBS = ["confirm", "keep", "adopt", "forget", "state"] as const;
 export type OperatorVerb = (typeof OPERATOR_VERBS)[number];
 
 export const OperatorRequest = z.looseObject({
@@ -13,7 +13,7 @@ export const OperatorRequest = z.looseObject({
   /** keep: a Deployment, `name` or `namespace/name`, or all of a namespace. */
   name: z.optional(z.string()),
   namespace: z.optional(z.string()),
-  /** adopt, forget: the id of a source. */
+  /** adopt, forget, state: the id of a source. */
   source: z.optional(z.string()),
 });
 export type OperatorRequest = z.output<typeof OperatorRequest>;
@@ -22,7 +22,10 @@ export const OperatorAnswer = z.looseObject({
   /** The id of the source whose operator answers. */
   source: z.string(),
   done: z.boolean(),
-  /** One sentence for a person. */
+  /**
+   * One sentence for a person; to `state`, what the source's state in the bucket may not say, as
+   * that the store is full, or nothing.
+   */
   message: z.string(),
 });
 export type OperatorAnswer = z.output<typeof OperatorAnswer>;

@@ -1,6 +1,7 @@
 // What a command is: a name, how it is called, what it does. Each parses its own arguments; what it
 // prints goes through `at.write`, so that it can be run without a process of its own.
 
+import { visibleJson } from "@harmony/core";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { errorText, UserError } from "@harmony/runtime";
 import type { AgentClient } from "./agent/agent-client.ts";
@@ -59,5 +60,5 @@ export function parseCommandLine<Options extends NonNullable<ParseArgsConfig["op
 export const JSON_OPTION = { json: { type: "boolean" } } as const;
 
 export function asJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return visibleJson(value, 2);
 }

@@ -2,6 +2,7 @@
 // stderr when something is not as asked.
 
 import { createInterface } from "node:readline/promises";
+import { visibleLines } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
 import { readConfig } from "../config/config.ts";
 import { DEFAULT_RUN_DIR, DEFAULT_STATE_DIR } from "../config/default-paths.ts";
@@ -27,8 +28,8 @@ const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportB
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {
   const [name = "", ...args] = options.argv;
-  const write = (text: string): void => void process.stdout.write(text);
-  const warn = (text: string): void => void process.stderr.write(text);
+  const write = (text: string): void => void process.stdout.write(visibleLines(text));
+  const warn = (text: string): void => void process.stderr.write(visibleLines(text));
   // A pipe that is closed early, as by head, is no error.
   process.stdout.once("error", () => process.exit(0));
   const controller = new AbortController();

@@ -46,6 +46,12 @@ describe("redact", () => {
   });
 });
 
+test("half a character in a secret, an @ in a password, and a long word are borne", () => {
+  expect(redact("a=half\ud800way b", ["half\ud800way"])).toBe("a=[redacted] b");
+  expect(redact("nats://ana:p@ss@host:4222", [])).toBe("nats://[redacted]@host:4222");
+  expect(redact("a".repeat(1_000_000), [])).toHaveLength(1_000_000);
+});
+
 test("keys of a configuration that name a secret, also in a section of another version", () => {
   const text = '[nats]\nurls = ["nats://a"]\n[zitadel]\nclient_secret = "x"\napi_key="y" # z\nkeyboard = "de"\n';
   expect(withoutSecretKeys(text)).toBe(

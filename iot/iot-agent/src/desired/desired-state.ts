@@ -119,7 +119,8 @@ export class DesiredState {
 
   follow(reader: DeviceReader, signal: AbortSignal): void {
     this.#reader = reader;
-    reader.notices(() => this.readAgain(), signal);
+    // A notice is of the manifest. Whatever else has a trouble has its own time for another try.
+    reader.notices((sequence) => (sequence === null ? this.readAgain() : this.#manifest.add("manifest")), signal);
     this.readAgain();
   }
 
@@ -189,6 +190,8 @@ export class DesiredState {
     this.#records = rest;
     this.#removed = remember(this.#removed, { name, entry: record.entry, at: new Date().toISOString() });
     await this.#save();
+    // The name has passed to another, which waited for this.
+    if (this.#read !== null && Object.hasOwn(this.#read.deployments, name)) this.#manifest.add("manifest");
   }
 
   handlings(): Handling[] {

@@ -7,6 +7,14 @@ export interface Origin {
   readonly source: string;
 }
 
+/**
+ * Whose an entry is, for what outlives it; the journal of volumes has this text. Undefined: it is
+ * not known, as for what an agent without memory found.
+ */
+export function ownerOf({ namespace, source }: { readonly namespace: string; readonly source: string }): string | undefined {
+  return namespace === "" ? undefined : `namespace ${namespace} of ${source}`;
+}
+
 export function formatOrigin(origin: Origin): string {
   return `${origin.revision} of ${origin.source}`;
 }

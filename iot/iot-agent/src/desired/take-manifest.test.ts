@@ -18,6 +18,32 @@ const records = (all: Record<string, DeploymentRecord>) =>
 const manifest = (deployments: Manifest["deployments"], sources = ["git"]): Manifest => ({ sources, deployments });
 const still = { refetchScores: false, removed: [] };
 
+describe("a name that passes to another workload", () => {
+  const own = { ...entry(3), uid: "u", namespace: "default" };
+  const other = { ...entry(4), uid: "o", namespace: "shop" };
+  const elsewhere = { ...entry(4, "cluster"), uid: "o" };
+  const mark = { uid: "u", namespace: "default", at: "2026-01-01T00:00:00Z", why: "deleted" };
+  const goes = { remove: ["a"], fetch: [], kept: [] };
+  const waits = { remove: [], fetch: [], kept: [] };
+  const isItsOwn = { remove: [], fetch: ["a"], kept: [] };
+  const stays = { remove: [], fetch: [], kept: [{ name: "a", source: "git" }] };
+  test.each<[string, Partial<DeploymentRecord>, Manifest["deployments"][string], Manifest["removed"], object]>([
+    ["of another namespace, with the mark of the first: the first goes", {}, other, { a: mark }, goes],
+    ["of another namespace, by an operator of 0.1: the first goes", {}, other, undefined, goes],
+    ["of another namespace, without a mark: the first stays", {}, other, {}, stays],
+    ["of another namespace, with a mark for another object: the first stays", {}, other, { a: { ...mark, uid: "x" } }, stays],
+    ["of another namespace, with a mark from before it was asked for again: it stays", {}, other, { a: { ...mark, generation: 0 } }, stays],
+    ["of another namespace, while the first goes: it waits", { removing: true }, other, {}, waits],
+    ["of another source, which takes it over: it goes on", {}, elsewhere, {}, isItsOwn],
+    ["of another uid, as an object that was made again: it goes on", {}, { ...entry(4), uid: "o" }, {}, isItsOwn],
+    ["of a namespace that nobody knows: it goes on", { entry: { ...own, namespace: "" } }, other, {}, isItsOwn],
+  ])("%s", (_, more, after, removed, expected) => {
+    const before = records({ a: record(3, { entry: own, ...more }) });
+    const named = { ...manifest({ a: after }), ...(removed === undefined ? {} : { removed }) };
+    expect(takeManifest(before, named, still)).toMatchObject(expected);
+  });
+});
+
 describe("a manifest", () => {
   test.each([
     [
@@ -94,6 +120,8 @@ describe("a manifest that says what is to go", () => {
     ["removes what it says", { a: record(3), b: record(4) }, saying({ b: entry(4) }, { a: mark() }), { remove: ["a"], kept: [] }],
     ["removes what it did not name before", { a: record(3, { unnamed: true }) }, saying({}, { a: mark() }), { remove: ["a"], kept: [] }],
     ["keeps what another object of that name was", { a: record(3) }, saying({}, { a: mark("other") }), staying],
+    ["keeps what was asked for again since", { a: record(3) }, saying({}, { a: { ...mark(), generation: 0 } }), staying],
+    ["removes what it had before too", { a: record(3) }, saying({}, { a: { ...mark(), generation: 2 } }), { remove: ["a"], kept: [] }],
     ["keeps what it both names and says is to go", { a: record(3) }, saying({ a: entry(3) }, { a: mark() }), { remove: [], kept: [] }],
     ["keeps what nobody knows the uid of", { a: record(3, { entry: { ...entry(3), uid: "" } }) }, saying({}, { a: mark("") }), staying],
     ["keeps what the device was told under another id", { a: record(3, { was: "pi-0" }) }, saying({}, { a: mark() }), staying],
@@ -144,7 +172,7 @@ describe("what was removed before", () => {
     let removed: RemovedNames = [];
     for (let index = 0; index < REMOVED_KEPT + 8; index += 1)
       removed = remember(removed, { name: asDeploymentName(`n${index % (REMOVED_KEPT + 4)}`), entry: entry(index), at });
-    expect(removed).toHaveLength(REMOVED_KEPT);
+    expect([removed.length, REMOVED_KEPT]).toEqual([64, 64]);
     expect([removed[0]?.name, removed.at(-1)?.name]).toEqual(["n8", "n3"]);
   });
 });

@@ -45,6 +45,21 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
   for (const [text, entry] of Object.entries(manifest.deployments)) {
     const name = asDeploymentName(text);
     const known = before.get(name);
+    const passing = known === undefined ? "is-its-own" : passes(name, known, entry, manifest.removed);
+    if (known !== undefined && passing !== "is-its-own") {
+      // The one that has the name goes first; the manifest is taken again when nothing is left of
+      // it.
+      if (passing === "stays") {
+        taken.kept.push({ name, source: known.entry.source });
+        if (isNotNamed(known)) continue;
+        records.set(name, { ...known, unnamed: true });
+        taken.touch.push(name);
+      } else if (!known.removing) {
+        records.set(name, { ...known, removing: true });
+        taken.remove.push(name);
+      }
+      continue;
+    }
     const record = named(known, entry);
     records.set(name, record);
     const isBarred = manifest.removed !== undefined && removedBefore(removed, name, record) !== undefined;
@@ -70,6 +85,22 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
   return { records, ...taken };
 }
 
+/**
+ * Whether a name passes to another namespace's workload. The first one then goes, if the manifest
+ * says so beside the entry; an operator of 0.1 says so by the entry alone. Another source that
+ * names the same namespace and name takes the workload over.
+ */
+function passes(
+  name: DeploymentName,
+  { entry: before, removing }: DeploymentRecord,
+  after: ManifestEntry,
+  marks: Manifest["removed"],
+): "is-its-own" | "goes" | "stays" {
+  if (before.namespace === after.namespace || before.namespace === "" || after.namespace === "") return "is-its-own";
+  if (removing || marks === undefined) return "goes";
+  return isMarked(name, before, marks) ? "goes" : "stays";
+}
+
 function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {
   const { unnamed: _, was: __, ...kept } = known ?? { score: null };
   return { ...kept, entry, removing: false };
@@ -87,12 +118,20 @@ function isSame(before: ManifestEntry, after: ManifestEntry): boolean {
   return JSON.stringify(before) === JSON.stringify(after);
 }
 
-/** A mark for another uid is of another object that had the name. */
 function isToGo(name: DeploymentName, { entry, was }: DeploymentRecord, { sources, removed }: Manifest): boolean {
   // What another device was told to run is not this manifest's to remove.
   if (was !== undefined) return false;
   if (removed === undefined) return sources.includes(entry.source);
-  return entry.uid !== "" && Object.hasOwn(removed, name) && removed[name]?.uid === entry.uid;
+  return isMarked(name, entry, removed);
+}
+
+/**
+ * A mark for another uid is of another object that had the name, and one for a lower generation of
+ * what was asked for again since.
+ */
+function isMarked(name: DeploymentName, { uid, generation }: ManifestEntry, marks: NonNullable<Manifest["removed"]>): boolean {
+  const mark = Object.hasOwn(marks, name) ? marks[name] : undefined;
+  return uid !== "" && mark?.uid === uid && (mark.generation ?? generation) >= generation;
 }
 
 /**

@@ -2,7 +2,7 @@
 // parsing of what is asked, as local-api.ts of @iot/contracts has it. LocalActions does what is
 // asked; the commands, which are another process, show the answer.
 
-import { chmod, rm } from "node:fs/promises";
+import { chmod, lstat, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { formatIssues } from "@harmony/core";
@@ -62,6 +62,8 @@ export async function openLocalSocket(options: {
   const server = createServer((request, response) => void answer(actions, log, request, response));
   server.requestTimeout = ANSWER_LIMIT_MS;
   try {
+    // A socket or a link is one of ours that was left; a file is somebody's.
+    if ((await lstat(path).catch(() => null))?.isFile() === true) throw new Error("a file that is no socket is there: move it away");
     await rm(path, { force: true });
     await listen(server, path);
     // The group may write: systemd's UMask= would take that away.

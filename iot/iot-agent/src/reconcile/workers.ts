@@ -9,7 +9,7 @@ import type { BoundVariant, Desired, Explanation, Workload, WorkloadReport } fro
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
-import { formatOrigin, parseOrigin } from "../desired/origin.ts";
+import { formatOrigin, ownerOf, parseOrigin } from "../desired/origin.ts";
 import type { Problems } from "../desired/problems.ts";
 import { type DeploymentRecord, isNotNamed } from "../desired/state-store.ts";
 import type { Handling } from "../systemd/watchdog.ts";
@@ -222,7 +222,7 @@ export class Workers {
 
   #desiredOf(name: DeploymentName, record: DeploymentRecord, { score, data }: Target): Desired<unknown> {
     const revision = formatOrigin({ revision: score.revision, source: record.entry.source });
-    return { name, revision, scoreString: score.scoreString, data, hold: this.#options.holds.get(name) };
+    return { name, revision, ...ownedBy(record), scoreString: score.scoreString, data, hold: this.#options.holds.get(name) };
   }
 
   /**
@@ -238,7 +238,7 @@ export class Workers {
     for (const other of this.#options.variants) {
       if (other === variant || !this.#carried.has(other, name)) continue;
       const report = await other.reconcile(
-        { name, revision: originOf(record), scoreString: record.score?.scoreString ?? "", data: null, hold: null },
+        { name, revision: originOf(record), ...ownedBy(record), scoreString: record.score?.scoreString ?? "", data: null, hold: null },
         { signal, onReport: (report) => this.#report(name, record, report) },
       );
       this.#report(name, record, report);
@@ -306,6 +306,11 @@ export class Workers {
 
 function originOf({ entry, score }: DeploymentRecord): string {
   return formatOrigin({ revision: score?.revision ?? entry.revision, source: entry.source });
+}
+
+function ownedBy({ entry }: DeploymentRecord): Pick<Desired<unknown>, "owner"> {
+  const owner = ownerOf(entry);
+  return owner === undefined ? {} : { owner };
 }
 
 function pending(message: string): WorkloadReport {

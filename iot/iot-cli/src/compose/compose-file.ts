@@ -1,23 +1,21 @@
-// A Compose file's text as values: YAML with merged anchors, and its variables put in. A variable
+// A Compose file's values, with its variables put in. A variable
 // that the file gives no default is left as its bare name, which is seen and easily replaced, and
 // is told.
 
 import { UserError } from "@harmony/runtime";
-import { parseDocument } from "yaml";
+import type { YamlValue } from "@iot/workload-files";
 import { type ComposeMap, isMap, type Tell } from "./notes.ts";
 
+/** Each refused field of theirs has the whole judged again. */
+const SERVICES_LIMIT = 200;
+
 /** @throws UserError for what is no Compose file. */
-export function readComposeFile(text: string, file: string, tell: Tell): ComposeMap {
-  const document = parseDocument(text, { merge: true, prettyErrors: true, logLevel: "silent" });
-  const [error] = document.errors;
-  if (error !== undefined) throw new UserError(`${file} is not valid YAML: ${error.message.split("\n")[0]?.replace(/:$/, "") ?? ""}`);
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 1_000 });
-  } catch (cause) {
-    throw new UserError(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
-  }
+export function readComposeFile(read: YamlValue, file: string, tell: Tell): ComposeMap {
+  if (!read.ok) throw new UserError(read.problem);
+  const { value } = read;
   if (!isMap(value) || !isMap(value["services"])) throw new UserError(`${file} is no Compose file: it has no map "services"`);
+  const services = Object.keys(value["services"]).length;
+  if (services > SERVICES_LIMIT) throw new UserError(`${file} has ${services} services, more than ${SERVICES_LIMIT}: split it`);
   const interpolated = interpolate(value, "", tell);
   return isMap(interpolated) ? interpolated : {};
 }

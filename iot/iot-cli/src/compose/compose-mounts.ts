@@ -3,6 +3,7 @@
 // folder.
 
 import { posix } from "node:path";
+import { lookUp } from "@harmony/schema";
 import { size } from "./compose-values.ts";
 import { type ComposeMap, isMap, listOf, mapOf, take, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
 
@@ -98,7 +99,7 @@ function addMount({ source, target, readOnly }: VolumeParts, path: string, mount
   }
   const name = source === "" ? `${service}${target}`.replaceAll(/[^a-zA-Z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "") : source;
   if (source === "") tell(path, `has no name in Compose: its volume is called ${name}`);
-  const declared = mapOf(mapOf(compose["volumes"])[name]);
+  const declared = mapOf(lookUp(mapOf(compose["volumes"]), name));
   tellOthers(declared, new Set(), `volumes.${name}`, tell);
   mounts.volumes.push(`${name}:${target}${mode}`);
 }
@@ -107,10 +108,10 @@ function addSecret(secret: unknown, path: string, mounts: Mounts, { compose, tel
   const { source, target, others } = grant(secret);
   if (source === "") return tell(path, "names no secret: it is not taken over");
   for (const key of others) tell(`${path}.${key}`, "is not taken over: every user in the container can read a secret, and nobody else");
-  const origin = Object.keys(mapOf(mapOf(compose["secrets"])[source]))[0];
+  const origin = Object.keys(mapOf(lookUp(mapOf(compose["secrets"]), source)))[0];
   tell(
     path,
-    `its value${origin === "file" ? ` (${textOf(mapOf(mapOf(compose["secrets"])[source])["file"]) ?? ""})` : ""} has to be on each device as /etc/iot-agent/secrets/${source}`,
+    `its value${origin === "file" ? ` (${textOf(mapOf(lookUp(mapOf(compose["secrets"]), source))["file"]) ?? ""})` : ""} has to be on each device as /etc/iot-agent/secrets/${source}`,
   );
   const mounted = target === "" ? `/run/secrets/${source}` : posix.resolve("/run/secrets", target);
   mounts.secrets.push(mounted === `/run/secrets/${source}` ? { name: source } : { name: source, path: mounted });
@@ -118,7 +119,7 @@ function addSecret(secret: unknown, path: string, mounts: Mounts, { compose, tel
 
 function addConfig(config: unknown, path: string, mounts: Mounts, { compose, readBeside, tell }: MountContext): void {
   const { source, target, mode, others } = grant(config);
-  const declared = mapOf(mapOf(compose["configs"])[source]);
+  const declared = mapOf(lookUp(mapOf(compose["configs"]), source));
   const file = textOf(declared["file"]);
   const content = textOf(declared["content"]) ?? (file === null ? null : readBeside(file));
   if (content === null) return tell(path, `the content of config ${source} is not known: write it into files of the service`);

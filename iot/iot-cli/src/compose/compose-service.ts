@@ -1,6 +1,7 @@
 // One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is
 // told with why.
 
+import { SCORE_LIMITS } from "@harmony/podman";
 import { lookUp } from "@harmony/schema";
 import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";
 import { dnsLabelOf, duration, durationMs, numberFrom, ports, size } from "./compose-values.ts";
@@ -16,7 +17,7 @@ export interface ServiceContext {
 const TAKEN: ReadonlySet<string> = new Set(
   (
     "image build container_name ports expose volumes tmpfs secrets configs environment command entrypoint healthcheck deploy mem_limit cpus " +
-    "pids_limit restart user devices cap_add cap_drop logging init read_only working_dir stop_grace_period stop_signal network_mode pull_policy"
+    "pids_limit security_opt restart user devices cap_add cap_drop logging init read_only working_dir stop_grace_period stop_signal network_mode pull_policy"
   ).split(" "),
 );
 
@@ -32,9 +33,11 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   extra_hosts: "is not taken over: have the name resolved by the network, or put it into a file at /etc/hosts",
   group_add: "is not taken over: a service with devices keeps the groups of the device's user (dialout, gpio, i2c …)",
   ulimits: "is not taken over; real-time priority is what rootless Podman cannot give",
-  security_opt: "is not taken over",
   hostname: "is not taken over: a service is found by its name",
 };
+
+/** More than Linux has: no limit. */
+const MOST_PIDS = SCORE_LIMITS.pids.most;
 
 const RESTART_CONDITIONS: Readonly<Record<string, string>> = { any: "always", "on-failure": "on-failure", none: "no" };
 
@@ -77,6 +80,7 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     user: text("user"),
     workingDir: text("working_dir"),
     readOnly: truth("read_only"),
+    noNewPrivileges: noNewPrivilegesOf(compose, at, tell),
     capAdd: takeEach(compose["cap_add"], textOf, `${at}.cap_add`, tell),
     capDrop: takeEach(compose["cap_drop"], textOf, `${at}.cap_drop`, tell),
     logging: loggingOf(compose, at, tell),
@@ -239,7 +243,11 @@ function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap 
 
 function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number | undefined {
   const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell);
-  return ms === undefined ? undefined : Math.ceil(ms / 1000);
+  if (ms === undefined) return undefined;
+  const seconds = Math.ceil(ms / 1000);
+  const { most } = SCORE_LIMITS.stopTimeoutSeconds;
+  if (seconds > most) tell(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s`);
+  return Math.min(seconds, most);
 }
 
 function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
@@ -260,8 +268,23 @@ function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
   return withoutEmpty({
     memory: limit("memory", "mem_limit", size),
     cpus: limit("cpus", "cpus", numberFrom(Number.MIN_VALUE)),
-    pids: limit("pids", "pids_limit", numberFrom(1)),
+    pids: limit("pids", "pids_limit", pidsOf),
   });
+}
+
+/** undefined: as by default, which is true. */
+function noNewPrivilegesOf(compose: ComposeMap, at: string, tell: Tell): boolean | undefined {
+  const found = listOf(compose["security_opt"]).map((option, index) => {
+    const [, value = "true"] = /^no-new-privileges(?:[:=](true|false))?$/.exec(textOf(option) ?? "") ?? [undefined, ""];
+    if (value === "") tell(`${at}.security_opt[${index}]`, "is not taken over");
+    return value;
+  });
+  if (found.includes("true")) return true;
+  return found.includes("false") ? false : undefined;
+}
+
+function pidsOf(value: unknown): number | null {
+  return ["unlimited", "-1", "0"].includes(textOf(value) ?? "") ? MOST_PIDS : numberFrom(1)(value);
 }
 
 function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {

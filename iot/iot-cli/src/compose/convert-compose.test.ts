@@ -212,6 +212,10 @@ describe("each form", () => {
     ],
     ["pull_policy: always", { pull: "newer", notes: [] }],
     ["stop_grace_period: 500ms", { stopTimeoutSeconds: 1, notes: [] }],
+    [
+      "stop_grace_period: 2h",
+      { stopTimeoutSeconds: 3600, notes: ["stop_grace_period: is longer than a device waits: it has become 3600 s"] },
+    ],
     ["user: 1000", { user: "1000", notes: [] }],
     [
       "logging: { driver: journald, options: { tag: x } }",
@@ -225,7 +229,14 @@ describe("each form", () => {
     ],
     ['init: "true"\nmem_limit: 1t', { init: true, resources: { memory: "1024Gi" }, notes: [] }],
     ["healthcheck: { test: x, retries: '7', interval: 1d }", { healthcheck: { test: "x", retries: 7, interval: "86400s" }, notes: [] }],
-    ["pids_limit: -1", { notes: ["pids_limit: -1 is not taken over"] }],
+    ["pids_limit: -1", { resources: { pids: 4_194_304 }, notes: [] }],
+    ["pids_limit: 0", { resources: { pids: 4_194_304 }, notes: [] }],
+    ["pids_limit: -2", { notes: ["pids_limit: -2 is not taken over"] }],
+    ["security_opt: ['no-new-privileges:false']", { noNewPrivileges: false, notes: [] }],
+    ["security_opt: [no-new-privileges=true]", { noNewPrivileges: true, notes: [] }],
+    ["security_opt: [no-new-privileges]", { noNewPrivileges: true, notes: [] }],
+    ["security_opt: ['seccomp:x.json']", { notes: ["security_opt[0]: is not taken over"] }],
+    ["tmpfs: ['/run:suid,dev,size=1m']", { tmpfs: ["/run:suid,dev,size=1m"], notes: [] }],
     [
       "user: ${A:-${B:-x}}",
       {

@@ -6,6 +6,7 @@
 import { formatPath } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
 import { API_VERSION, DEPLOYMENT_KIND, IOT_AGENT } from "@iot/contracts";
+import { parseYamlValue, type YamlValue } from "@iot/workload-files";
 import { Document, isScalar, Scalar, visit } from "yaml";
 import { readComposeFile } from "./compose-file.ts";
 import type { ReadBeside } from "./compose-mounts.ts";
@@ -34,9 +35,14 @@ const TOP_LEVEL: ReadonlySet<string> = new Set(["version", "name", "services", "
 
 /** @throws UserError for what is no Compose file. */
 export function convertCompose(text: string, options: ConvertOptions): Converted {
+  return convertComposeValue(parseYamlValue({ path: options.file, content: Buffer.from(text) }), options);
+}
+
+/** @throws UserError for what is no Compose file. */
+export function convertComposeValue(read: YamlValue, options: ConvertOptions): Converted {
   const notes: Note[] = [];
   const tell = (path: string, message: string): void => void notes.push({ path, message });
-  const compose = readComposeFile(text, options.file, tell);
+  const compose = readComposeFile(read, options.file, tell);
   for (const key of Object.keys(compose)) {
     if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) {
       tell(key, key === "networks" ? "is not taken over: the services of a deployment share one network" : "is not taken over");

@@ -1,8 +1,11 @@
-// Carries out a plan's steps: the record of removals first and alone, for nothing may go that it
-// does not say; then each device's in their order, many devices at once; then what the source does
-// to its objects. Every write says which revision it replaces; a refusal leaves that device as it
+// Carries out a plan's steps: first what frees room and has no effect on a device, the Scores that
+// nobody names; then the record of removals alone, for nothing may go that it does not say; then
+// each device's in their order, many devices at once, those that only give up something before
+// those that want room; then what the source does to its objects. A store that is full refuses one
+// device, and the others go on. Every write says which revision it replaces; a refusal leaves that device as it
 // is for this pass, since somebody else wrote there. No choice is made here.
 
+import { lookUp } from "@harmony/schema";
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";
 import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/messaging";
 import type { Log, LogFields } from "@harmony/runtime";
@@ -20,6 +23,8 @@ export interface Applied {
    * the others go on.
    */
   readonly refused: readonly DeviceId[];
+  /** The store took no more; null: it did. */
+  readonly full: FullStore | null;
   /**
    * What became of the record; null: it was not to be written. On a conflict nothing else was done.
    */
@@ -30,8 +35,17 @@ export interface Applied {
   readonly unclaimed: ReadonlyMap<string, string>;
 }
 
+export interface FullStore {
+  /** A sentence with the cure. */
+  readonly why: string;
+  /** Those that have not all that was to be written. */
+  readonly devices: readonly DeviceId[];
+}
+
 export interface ApplyOptions {
   readonly store: DesiredStateStore;
+  /** Scores that no manifest names, as `key@revision`. */
+  readonly orphans: ReadonlySet<string>;
   readonly putRecord: (record: RemovalRecord, expectedRevision: number) => Promise<WriteResult>;
   readonly carryOut: Source["carryOut"];
   readonly signal: AbortSignal;
@@ -49,31 +63,70 @@ const STEPS_TOLD = 200;
  * @throws MessagingError of a write that may succeed later, when all that was on its way has ended.
  */
 export async function apply(steps: readonly Step[], options: ApplyOptions): Promise<Applied> {
-  const nothing = { writes: 0, conflicts: [], refused: [], claims: 0, unclaimed: new Map<string, string>() };
+  const ofDevices = steps.filter(isDeviceStep);
+  const others = ofDevices.filter((step) => !isOrphan(step, options.orphans));
+  const freed = await applyToDevices(
+    ofDevices.filter((step) => isOrphan(step, options.orphans)),
+    options,
+  );
+  const nothingElse = { ...freed, claims: 0, unclaimed: new Map<string, string>() };
   let record: Applied["record"] = null;
   for (const step of steps) {
     if (step.kind !== "put-record") continue;
-    const { ok } = await options.putRecord(step.record, step.expectedRevision);
-    if (!ok) return { ...nothing, record: "conflict" };
-    record = "written";
+    try {
+      const { ok } = await options.putRecord(step.record, step.expectedRevision);
+      if (!ok) return { ...nothingElse, record: "conflict" };
+      record = "written";
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      return { ...nothingElse, full: { why: error.message, devices: [...new Set(others.map(({ device }) => device))] }, record };
+    }
   }
-  const devices = await applyToDevices(steps.filter(isDeviceStep), options);
+  const devices = added(freed, await applyToDevices(others, options));
   const own = steps.filter((step): step is OwnerStep => step.kind === "claim" || step.kind === "release");
-  const unclaimed = own.length === 0 ? nothing.unclaimed : await options.carryOut(own, options.signal);
+  const unclaimed = own.length === 0 ? nothingElse.unclaimed : await options.carryOut(own, options.signal);
   return { ...devices, record, claims: own.length - unclaimed.size, unclaimed };
 }
 
-async function applyToDevices(
-  steps: readonly DeviceStep[],
-  options: ApplyOptions,
-): Promise<Pick<Applied, "writes" | "conflicts" | "refused">> {
-  const { signal, store } = options;
-  const level = steps.length <= STEPS_TOLD ? "info" : "debug";
-  const log: Tell = (message, fields) => options.log[level](message, fields);
+type AppliedToDevices = Pick<Applied, "writes" | "conflicts" | "refused" | "full">;
+
+function added(one: AppliedToDevices, other: AppliedToDevices): AppliedToDevices {
+  return {
+    writes: one.writes + other.writes,
+    conflicts: [...one.conflicts, ...other.conflicts],
+    refused: [...one.refused, ...other.refused],
+    full: other.full ?? one.full,
+  };
+}
+
+function isOrphan(step: DeviceStep, orphans: ReadonlySet<string>): boolean {
+  return step.kind === "remove-score" && orphans.has(`${step.device}.${step.deployment}@${step.expectedRevision}`);
+}
+
+function isFull(error: unknown): error is MessagingError {
+  return error instanceof MessagingError && error.code === "StoreFull";
+}
+
+/** Devices that want no more room are done before any that does. */
+async function applyToDevices(steps: readonly DeviceStep[], options: ApplyOptions): Promise<AppliedToDevices> {
   const lanes = [...Map.groupBy(steps, ({ device }) => device)];
+  const wantsRoom = ([, own]: (typeof lanes)[number]): boolean => own.some(({ kind }) => kind === "put-score");
+  const giving = lanes.filter((lane) => !wantsRoom(lane));
+  const told = { ...options, level: steps.length <= STEPS_TOLD ? ("info" as const) : ("debug" as const) };
+  return added(await applyLanes(giving, told), await applyLanes(lanes.filter(wantsRoom), told));
+}
+
+async function applyLanes(
+  lanes: [DeviceId, readonly DeviceStep[]][],
+  { level, ...options }: ApplyOptions & { readonly level: "info" | "debug" },
+): Promise<AppliedToDevices> {
+  const { signal, store } = options;
+  const log: Tell = (message, fields) => options.log[level](message, fields);
   const conflicts: DeviceId[] = [];
   const refused: DeviceId[] = [];
   const failures: Error[] = [];
+  const full: DeviceId[] = [];
+  let whyFull = "";
   let writes = 0;
   const worker = async (): Promise<void> => {
     for (let lane = lanes.pop(); lane !== undefined && failures.length === 0; lane = lanes.pop()) {
@@ -84,7 +137,10 @@ async function applyToDevices(
         writes += written.writes;
         if (written.conflict) conflicts.push(device);
       } catch (error) {
-        if (error instanceof MessagingError && error.retry === "never") {
+        if (isFull(error)) {
+          full.push(device);
+          whyFull = error.message;
+        } else if (error instanceof MessagingError && error.retry === "never") {
           refused.push(device);
           options.log.error("cannot write to a device", { device, error });
         } else failures.push(asError(error));
@@ -95,7 +151,7 @@ async function applyToDevices(
   // Only when none is on its way any more: the next try must not meet this one's writes.
   const [failure] = failures;
   if (failure !== undefined) throw failure;
-  return { writes, conflicts, refused };
+  return { writes, conflicts, refused, full: full.length === 0 ? null : { why: whyFull, devices: full } };
 }
 
 async function applyToDevice(
@@ -144,7 +200,7 @@ export function withRevisions(
 ): Manifest {
   const deployments = { ...manifest.deployments };
   for (const name of follows) {
-    const entry = deployments[name];
+    const entry = lookUp(deployments, name);
     const revision = revisions.get(name);
     if (entry !== undefined && revision !== undefined) deployments[name] = { ...entry, revision };
   }

@@ -77,6 +77,9 @@ function gitUrl(url: string): string {
   if (parsed === null || !["file:", "http:", "https:", "ssh:"].includes(parsed.protocol)) {
     throw wrong("IOT_GIT_URL", url, "a repository's URL: file://, http://, https:// or ssh://");
   }
+  if (/^https?:$/.test(parsed.protocol) && parsed.search + parsed.hash !== "") {
+    throw new UserError("IOT_GIT_URL holds something after ? or #, where a token would show in logs: take it out", EX_CONFIG);
+  }
   if (parsed.password !== "" || (parsed.username !== "" && parsed.protocol !== "ssh:")) {
     throw new UserError(
       "IOT_GIT_URL holds a user name or password, which would show in lists of processes and in logs: take it out, and set IOT_GIT_USERNAME and IOT_GIT_PASSWORD_FILE",
@@ -143,6 +146,8 @@ function whole(env: Environment, name: string, { fallback, min, max }: { fallbac
   return number;
 }
 
-function wrong(name: string, found: string, expected: string): UserError {
+/** What is before an @ or after a ? may be a password or a token, and is not repeated. */
+function wrong(name: string, value: string, expected: string): UserError {
+  const found = name.endsWith("_URL") ? value.replace(/^.*@/s, "…@").replace(/[?#].*$/s, "?…") : value;
   return new UserError(`${name}: expected ${expected}, found ${JSON.stringify(found)}`, EX_CONFIG);
 }

@@ -5,6 +5,7 @@
 // lines against a dependency of its own registry and collectors.
 
 import { createServer, type Server } from "node:http";
+import { visibleJson } from "@harmony/core";
 import { sourceProblem, type Vitals, writeProblem } from "./vitals.ts";
 
 export interface HttpOptions {
@@ -31,7 +32,7 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
     if (path === "/healthz") return answer(200, "text/plain", "ok\n");
     if (path === "/readyz") {
       const state = readiness(vitals);
-      return answer(state.ready ? 200 : 503, "application/json", `${JSON.stringify(state)}\n`);
+      return answer(state.ready ? 200 : 503, "application/json", visibleJson(state));
     }
     if (path === "/metrics") return answer(200, "text/plain; version=0.0.4", metrics(vitals, now()));
     return answer(404, "text/plain", "there is /healthz, /readyz, /metrics and POST /hooks/git\n");
@@ -50,9 +51,9 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
  * and all that can be served is.
  */
 export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
-  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
+  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, storeProblem, held, lost } = vitals;
   const bucketProblem = nats === null ? vitals.bucketProblem() : null;
-  const own = [sourceProblem(vitals), ownerProblem, vitals.otherOwners, claimProblem, passProblem, reportProblem, held, lost];
+  const own = [sourceProblem(vitals), ownerProblem, vitals.otherOwners, claimProblem, passProblem, storeProblem, reportProblem, held, lost];
   const all = [nats === null ? null : `NATS: ${nats}`, bucketProblem, ...own];
   const problems = all.filter((problem) => problem !== null);
   const ready =
@@ -62,6 +63,7 @@ export function readiness(vitals: Vitals): { ready: boolean; version: string | n
     vitals.sourceHealth() === null &&
     ownerProblem === null &&
     passProblem === null &&
+    storeProblem === null &&
     inStep;
   return { ready, version: vitals.sourceVersion, problems };
 }
@@ -85,6 +87,7 @@ function metrics(vitals: Vitals, nowMs: number): string {
       sourceProblem(vitals) === null ? 1 : 0,
     ],
     ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(vitals) === null ? 1 : 0],
+    ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", vitals.storeProblem === null ? 0 : 1],
     ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
     ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],
   ];

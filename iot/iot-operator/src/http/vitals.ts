@@ -21,6 +21,8 @@ export interface Vitals {
   /** Why the last pass, or the last report, came to no end; null: it did. */
   passProblem: string | null;
   reportProblem: string | null;
+  /** Why the store takes no more, with the cure; null: it does. */
+  storeProblem: string | null;
   /** Why nothing is written: the records say that the source is another's. */
   ownerProblem: string | null;
   /** Which of its names a source owns that is not heard any more. */
@@ -53,6 +55,7 @@ export function newVitals(): Vitals {
     inStep: false,
     passProblem: null,
     reportProblem: null,
+    storeProblem: null,
     ownerProblem: null,
     otherOwners: null,
     claimProblem: null,

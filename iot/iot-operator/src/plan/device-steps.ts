@@ -47,7 +47,12 @@ export function deviceSteps(situation: Situation, around: Around): DeviceStep[] 
     verdict.kind === "goes" && !situation.wanted.has(name) ? [{ name, verdict }] : [],
   );
   const leaving = going.filter(({ name }) => deployments.delete(name));
-  const removed = marksAfter(situation, around, { base, deployments, leaving });
+  const passing = situation.leaving.flatMap(({ name, verdict }) =>
+    verdict.kind === "goes" && deployments.get(name)?.namespace !== entryOf(base, name)?.namespace && deployments.has(name)
+      ? [{ name, verdict }]
+      : [],
+  );
+  const removed = marksAfter(situation, around, { base, deployments, leaving: [...leaving, ...passing] });
   const isSame = puts.length === 0 && leaving.length === 0 && sameEntries(base, deployments) && sameMarks(base, removed);
   if (serves && isSame) return [];
 
@@ -92,7 +97,10 @@ function wantedEntries(
   return { deployments, puts };
 }
 
-/** Of what leaves, and of what the device has still; none of what it is to have. */
+/**
+ * Of what leaves, and of what the device has still. Beside an entry stands only the mark of another
+ * namespace's, which had the name.
+ */
 function marksAfter(
   { device }: Situation,
   { desired, reported, removals: { nowMs } }: Around,
@@ -109,18 +117,31 @@ function marksAfter(
   const marks = new Map(Object.entries(base.removed ?? {}));
   const said = reported.get(device);
   const revision = desired.manifests.get(device)?.revision;
-  for (const name of marks.keys()) {
-    const isGone = said !== undefined && said.manifestRevision === revision && !said.deployments.has(name);
-    if (isGone || deployments.has(name)) marks.delete(name);
+  for (const [name, mark] of marks) {
+    const entry = deployments.get(name);
+    const isSaid = said !== undefined && said.manifestRevision === revision;
+    // A device says a revision when what it is to remove by it stands on its disk.
+    const isOver = entry === undefined ? isSaid && !said.deployments.has(name) : isSaid || isOfOwner(mark, entry);
+    if (isOver) marks.delete(name);
   }
   for (const { name, verdict } of leaving) {
     const entry = entryOf(base, name);
     if (entry === undefined) continue;
-    // Not when it was judged: a device compares it with when the manifest was written that named
-    // the entry last.
-    marks.set(name, { uid: entry.uid, namespace: entry.namespace, at: new Date(nowMs).toISOString(), why: verdict.why });
+    const { uid, namespace, generation } = entry;
+    marks.set(name, {
+      uid,
+      namespace,
+      generation,
+      at: new Date(nowMs).toISOString(),
+      why: verdict.why,
+    });
   }
   return marks;
+}
+
+/** The same workload, as another object: it goes on, and what was removed of it is not any more. */
+function isOfOwner({ namespace }: RemovalMark, entry: ManifestEntry): boolean {
+  return (namespace ?? entry.namespace) === entry.namespace;
 }
 
 function sameEntries({ deployments }: Manifest, after: ReadonlyMap<string, ManifestEntry>): boolean {

@@ -60,6 +60,7 @@ describe("what is written", () => {
     const mark = {
       uid: "uid-default-hello",
       namespace: "default",
+      generation: 1,
       at: "2026-03-01T00:00:00.000Z",
       why: `commit ${gone.version} takes it away`,
     };
@@ -151,6 +152,17 @@ describe("what is not ours", () => {
     expect(kinds(planFor(bucket, complete([])))).toEqual([]);
   });
 
+  test("under an id of an earlier version is: it is written anew, and goes when it is deleted", () => {
+    const bucket = new ModelBucket();
+    bucket.putScore("pi-1.hello", deployment("hello", []).scoreString, 0);
+    bucket.putManifest(pi, { sources: [OTHER], deployments: { hello: { ...theirs, namespace: "default" } } }, 0);
+    const formerIds = [OTHER];
+    settle(bucket, complete([deployment("hello", ["pi-1"])]), { formerIds });
+    expect(bucket.manifest("pi-1")?.deployments).toMatchObject({ hello: { source: SOURCE, revision: 1 } });
+    settle(bucket, complete([]), { formerIds });
+    expect(bucket.manifest("pi-1")?.deployments).toEqual({});
+  });
+
   test("is taken over by namespace and name when a person says so", () => {
     const bucket = new ModelBucket();
     bucket.putScore("pi-1.hello", deployment("hello", []).scoreString, 0);
@@ -203,6 +215,11 @@ describe("two of one name", () => {
     const { blocked } = settle(bucket, complete([second]));
     expect(blocked).toEqual([]);
     expect(bucket.score("pi-1.hello")).toBe("second");
+    // The device removes the first by this, before it starts the second.
+    expect(bucket.manifest("pi-1")).toMatchObject({
+      deployments: { hello: { namespace: "b" } },
+      removed: { hello: { uid: first.uid, namespace: "a" } },
+    });
   });
 });
 

@@ -41,6 +41,11 @@ export interface PlanInput {
    * between two writes.
    */
   readonly abandoned: ReadonlySet<string>;
+  /**
+   * The store takes no more. A Score for a device without a manifest then counts as an orphan too:
+   * it was written by whoever found no room for the manifest.
+   */
+  readonly isStoreFull?: boolean;
 }
 
 export interface DesiredStatePlan extends Plan<Step> {
@@ -68,7 +73,7 @@ export function plan(input: PlanInput): DesiredStatePlan {
   const removals = planRemovals({ source, entries, record, nowMs });
   const compiled = compile({ ...input, own, verdicts: removals.verdicts });
   const situations = situationsOf(input, compiled, removals);
-  const orphans = orphansOf(situations, desired);
+  const orphans = orphansOf(situations, compiled, input);
   const deleting = new Set(source.deleting.map(({ name }) => name));
   const strays = orphans.filter(({ deployment, id }) => deleting.has(deployment) || input.abandoned.has(id));
   const putRecord: PutRecord[] = removals.isRecordChanged
@@ -144,15 +149,18 @@ function ownerSteps(
 /** Only on devices that this source serves; what this pass wants is about to be named. */
 function orphansOf(
   situations: readonly Situation[],
-  desired: DesiredStateSnapshot,
+  compiled: Compiled,
+  { desired, isStoreFull = false }: Pick<PlanInput, "desired" | "isStoreFull">,
 ): { id: string; deployment: DeploymentName; step: RemoveScore }[] {
   const served = new Map(situations.filter(({ serves }) => serves).map((situation) => [situation.device, situation]));
   return [...desired.scores].flatMap(([key, { revision, scoreString }]) => {
     const parts = scoreKeyParts(key);
-    const situation = parts === null ? undefined : served.get(parts.device);
-    if (parts === null || situation === undefined || scoreString === null) return [];
+    if (parts === null || scoreString === null) return [];
     const { device, deployment } = parts;
-    if (entryOf(situation.manifest, deployment) !== undefined || situation.wanted.has(deployment)) return [];
+    const situation = served.get(device);
+    const isCounted = situation !== undefined || (isStoreFull && !desired.manifests.has(device));
+    const isWanted = compiled.devices.get(device)?.has(deployment) === true;
+    if (!isCounted || isWanted || (situation !== undefined && entryOf(situation.manifest, deployment) !== undefined)) return [];
     return [{ id: `${key}@${revision}`, deployment, step: { kind: "remove-score", device, deployment, expectedRevision: revision } }];
   });
 }

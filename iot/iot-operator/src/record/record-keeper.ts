@@ -3,7 +3,7 @@
 // write is a compare-and-set; what changed goes to the audit. What may go is plan/removals/'s.
 
 import type { Log } from "@harmony/runtime";
-import type { OperatorAnswer, SourceState } from "@iot/contracts";
+import type { OperatorAnswer, OperatorVerb, SourceState } from "@iot/contracts";
 import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type SourceRecords, type WriteResult } from "@iot/messaging";
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
@@ -30,6 +30,14 @@ export interface RecordKeeperOptions {
 }
 
 export type StateNews = Pick<SourceState, "version" | "problem">;
+
+/** What there is for an operator to take over, as it stood when a person asked. */
+export interface Claims {
+  /** Ids of sources that own what this source asks for. */
+  readonly wants: ReadonlySet<string>;
+  /** The id is another cluster's. Every operator of it hears the question, and one takes over. */
+  readonly isShutOut: boolean;
+}
 
 const SEEN_EVERY_MS = 60_000;
 const ATTEMPTS = 5;
@@ -96,8 +104,7 @@ export class RecordKeeper {
     return await records.putState(state, observed.stateRevision);
   }
 
-  /** `wants`: ids of sources that own what this source asks for. */
-  async answer({ verb, request, by }: Asked, wants: ReadonlySet<string>): Promise<OperatorAnswer> {
+  async answer({ verb, request, by }: Asked & { readonly verb: Exclude<OperatorVerb, "state"> }, claims: Claims): Promise<OperatorAnswer> {
     const { source } = this.#options;
     const said = (done: boolean, message: string): OperatorAnswer => ({ source: source.id, done, message });
     if (verb === "confirm") {
@@ -113,7 +120,7 @@ export class RecordKeeper {
       return said(true, await this.#told("keep", by, `keeps ${entriesText(consent.entries, "on")}`));
     }
     return verb === "adopt"
-      ? await this.#adopt(request.source ?? "", { by, wants, said })
+      ? await this.#adopt(request.source ?? "", { by, claims, said })
       : await this.#forget(request.source ?? "", { by, said });
   }
 
@@ -132,14 +139,14 @@ export class RecordKeeper {
 
   async #adopt(
     id: string,
-    { by, wants, said }: { by: string; wants: ReadonlySet<string>; said: (done: boolean, message: string) => OperatorAnswer },
+    { by, claims, said }: { by: string; claims: Claims; said: (done: boolean, message: string) => OperatorAnswer },
   ): Promise<OperatorAnswer> {
     const { records, source } = this.#options;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const observed = await this.observe(AbortSignal.timeout(5_000));
       const { state, stateRevision, nowMs } = observed;
-      const isOwn = id === source.id && otherCluster(source, state) !== null;
-      if (!isOwn && !wants.has(id)) return said(false, `${source.id} asks for nothing that ${id} owns`);
+      const isOwn = id === source.id && claims.isShutOut && otherCluster(source, state) !== null;
+      if (!isOwn && !claims.wants.has(id)) return said(false, `${source.id} asks for nothing that ${id} owns`);
       const adopts = isOwn ? (state?.adopts ?? []) : [...new Set([...(state?.adopts ?? []), id])];
       const now = new Date(nowMs).toISOString();
       const next: SourceState = {

@@ -172,3 +172,30 @@ test("a status that cannot be read is a failure of a bounded length, and the oth
   expect(aggregate).toMatchObject({ running: 1, failed: 1, failures: [{ reason: "InvalidStatus", examples: ["pi-1"] }] });
   expect(aggregate?.failures[0]?.message.length).toBeLessThanOrEqual(1_024);
 });
+
+test("a device that leaves a Deployment is not counted in it any more, and one that joins is", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1", "pi-2"])]));
+  subject.hear(statusOf("pi-1", { hello: { revision: subject.bucket.manifest("pi-1")?.deployments["hello"]?.revision ?? 0 } }));
+  expect(subject.told?.[0]?.aggregate).toMatchObject({ devices: 2, running: 1, offline: 1 });
+  subject.hear(statusOf("pi-3", {}));
+  subject.settle(complete([deployment("hello", ["pi-2", "pi-3"], { generation: 2 })]));
+  expect(subject.told?.[0]?.aggregate).toMatchObject({ devices: 2, running: 0, pending: 1, offline: 1 });
+});
+
+test("a new revision in the bucket makes a report of the old one no answer, without a status", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1"])]));
+  subject.hear(statusOf("pi-1", { hello: { revision: subject.bucket.manifest("pi-1")?.deployments["hello"]?.revision ?? 0 } }));
+  expect(subject.told?.[0]?.aggregate).toMatchObject({ running: 1 });
+  subject.settle(complete([deployment("hello", ["pi-1"], { generation: 2, scoreString: "new" })]));
+  expect(subject.told?.[0]).toMatchObject({ scoreString: "new", aggregate: { running: 0, pending: 1 } });
+});
+
+test("a second in which nothing came makes the same objects again", () => {
+  const subject = new Subject();
+  subject.settle(complete([deployment("hello", ["pi-1"])]));
+  const [before] = subject.told ?? [];
+  subject.nowMs += 1_000;
+  expect(subject.told?.[0]).toBe(before);
+});

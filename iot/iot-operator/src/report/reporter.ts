@@ -1,16 +1,19 @@
 // Keeps what the devices last said and what the last settled pass left in the bucket, and makes of
-// them what the source is told. Ages are by the server's time stamps, carried on by a clock that
-// never goes back. The words are aggregate.ts's, how often they are told telling-pace.ts's.
+// them what the source is told. A status costs what it changes: the counters of each Deployment are
+// kept, and changed by the difference of one device; when a device falls silent is known from a
+// heap. Ages are by the server's time stamps, carried on by a clock that never goes back. The words
+// are aggregate.ts's, how often they are told telling-pace.ts's.
 
 import type { Blocked } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
-import { asDeploymentName, type DeploymentAggregate, type DeviceId } from "@iot/contracts";
+import { asDeploymentName, type DeploymentAggregate, type DeviceId, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
-import { conditionsOf, countDevices, type DeviceView } from "@iot/fleet";
+import { conditionsOf, type Counted, DeploymentTally, PROGRESS_DEADLINE_SECONDS, stateOf } from "@iot/fleet";
 import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
 import type { Reported } from "../plan/device-steps.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";
+import { Deadlines } from "./deadlines.ts";
 import { TellingPace } from "./telling-pace.ts";
 
 interface Settled {
@@ -20,9 +23,33 @@ interface Settled {
 }
 
 interface Heard {
-  readonly entry: StatusEntry;
+  readonly status: StatusEntry["status"];
   /** On the monotonic clock: when the server received it. */
   readonly receivedMs: number;
+}
+
+type Told = SourceObject & { readonly generation: number };
+type Why = Omit<Blocked, "subject">;
+
+/** What is to be told of one object, and of which devices. */
+interface Wanted {
+  readonly object: Told;
+  readonly devices: readonly DeviceId[];
+  readonly blocked: Why | null;
+}
+
+/** The counters of one object. They outlive a pass. */
+interface Counting {
+  readonly name: string;
+  readonly tally: DeploymentTally;
+}
+
+interface Followed extends Wanted {
+  readonly counting: Counting;
+  /** What stands in the bucket of it. */
+  readonly scoreString: string | null;
+  /** The last, and what it was made of. */
+  made: { readonly counted: Counted; readonly overdue: number; readonly result: DeploymentResult } | null;
 }
 
 export class Reporter {
@@ -30,9 +57,13 @@ export class Reporter {
   readonly #clock: Clock;
   readonly #heard = new Map<DeviceId, Heard>();
   readonly #reported = new Map<DeviceId, Reported>();
+  readonly #silent = new Deadlines<DeviceId>();
   readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
   readonly #pace = new TellingPace();
   #settled: Settled | null = null;
+  /** In the order in which they are told. */
+  #followed: readonly Followed[] = [];
+  #byDevice: ReadonlyMap<DeviceId, readonly Counting[]> = new Map();
 
   constructor({ sourceId, clock }: { sourceId: string; clock: Clock }) {
     this.#sourceId = sourceId;
@@ -42,7 +73,10 @@ export class Reporter {
   /** Whether a mark of a removal may have done its duty. */
   hear(entry: StatusEntry): boolean {
     const { device, status, nowMs, receivedAtMs } = entry;
-    this.#heard.set(device, { entry, receivedMs: this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs) });
+    const receivedMs = this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs);
+    this.#heard.set(device, { status, receivedMs });
+    this.#silent.set(device, receivedMs + offlineAfterMs(status.ok ? status.value : null));
+    this.#count(device);
     const before = this.#reported.get(device);
     if (!status.ok) {
       this.#reported.delete(device);
@@ -58,6 +92,8 @@ export class Reporter {
   forget(device: DeviceId): void {
     this.#heard.delete(device);
     this.#reported.delete(device);
+    this.#silent.delete(device);
+    this.#count(device);
   }
 
   /** What each device that ever reported says that it has. */
@@ -66,41 +102,85 @@ export class Reporter {
   }
 
   settle(settled: Settled): void {
+    const before = this.#followed;
+    const known = new Map(before.map((one) => [one.object.uid, one]));
+    const manifestsBefore = this.#settled?.desired.manifests;
     this.#settled = settled;
+    this.#followed = this.#wanted(settled).map((wanted) => {
+      const was = known.get(wanted.object.uid);
+      // Each counts on its own, should two of them have one uid.
+      known.delete(wanted.object.uid);
+      return this.#follow(wanted, was);
+    });
+    const isShapeSame =
+      before.length === this.#followed.length &&
+      this.#followed.every(({ counting, devices }, index) => before[index]?.counting === counting && before[index].devices === devices);
+    if (!isShapeSame) this.#byDevice = countingsByDevice(this.#followed);
+    for (const device of this.#byDevice.keys()) {
+      const isManifestSame = manifestsBefore?.get(device)?.manifest === settled.desired.manifests.get(device)?.manifest;
+      if (!isShapeSame || !isManifestSame) this.#count(device);
+    }
+    const uids = new Set(this.#followed.map(({ object: { uid } }) => uid));
+    for (const uid of this.#waiting.keys()) if (!uids.has(uid)) this.#waiting.delete(uid);
+    this.#pace.keepOnly(uids);
   }
 
   /** null: no pass has settled yet. */
   tell(): DeploymentResult[] | null {
     if (this.#settled === null) return null;
-    const { source, plan } = this.#settled;
-    const blocked = new Map(plan.blocked.map((one) => [one.subject, one]));
-    const held = this.#entriesByObject();
-    const results = [
-      ...source.deployments.map((one) => this.#deploymentResult(one, held, blocked.get(one.uid) ?? null)),
-      ...source.refused.map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
-      ...this.#heldBack(blocked).map((one) => this.#result(one, held.get(objectKey(one)) ?? [], one)),
-    ];
-    const known = new Set(results.map(({ uid }) => uid));
-    for (const uid of this.#waiting.keys()) if (!known.has(uid)) this.#waiting.delete(uid);
-    this.#pace.keepOnly(known);
     const nowMs = this.#clock.monotonicMs();
-    return results.map((result) => this.#pace.paced(result, nowMs));
+    for (const device of this.#silent.takeDue(nowMs)) this.#count(device);
+    return this.#followed.map((one) => this.#pace.paced(this.#result(one), nowMs));
   }
 
-  #deploymentResult(one: SourceDeployment, held: ReadonlyMap<string, DeviceId[]>, blocked: Blocked | null): DeploymentResult {
-    if (one.isClaimed !== false) return this.#result(one, this.#targets(one), blocked);
+  #wanted({ source, plan }: Settled): Wanted[] {
+    const blocked = new Map(plan.blocked.map((one) => [one.subject, one]));
+    const unserved = [...source.refused, ...this.#heldBack(source, blocked)];
+    const isServed = (one: SourceDeployment): boolean => one.isClaimed !== false;
+    const needsHeld = unserved.length > 0 || !source.deployments.every(isServed);
+    const held = needsHeld ? this.#entriesByObject() : new Map<string, DeviceId[]>();
+    const heldOf = (object: Told): readonly DeviceId[] => held.get(objectKey(object)) ?? [];
     const message = "it is not served until its finalizer stands, which is under way";
-    return this.#result(one, held.get(objectKey(one)) ?? [], blocked ?? { reason: "FinalizerMissing", message });
+    const unclaimed: Why = { reason: "FinalizerMissing", message };
+    return [
+      ...source.deployments.map((object): Wanted => {
+        const why = blocked.get(object.uid) ?? null;
+        if (isServed(object)) return { object, devices: this.#targets(object), blocked: why };
+        return { object, devices: heldOf(object), blocked: why ?? unclaimed };
+      }),
+      ...unserved.map((object): Wanted => ({ object, devices: heldOf(object), blocked: object })),
+    ];
   }
 
   /** Being deleted, but held: whoever deleted it is told why it does not go. */
-  #heldBack(blocked: ReadonlyMap<string, Blocked>): (SourceObject & { generation: number; reason: string; message: string })[] {
-    return (this.#settled?.source.deleting ?? []).flatMap(({ uid, namespace, name, generation }) => {
+  #heldBack({ deleting }: CompleteSnapshot, blocked: ReadonlyMap<string, Blocked>): (Told & Why)[] {
+    return deleting.flatMap(({ uid, namespace, name, generation }) => {
       const why = blocked.get(uid);
       return generation === undefined || why === undefined
         ? []
         : [{ uid, namespace, name, generation, reason: why.reason, message: why.message }];
     });
+  }
+
+  /** What was counted of it stays, as far as it has the same devices. */
+  #follow(wanted: Wanted, before: Followed | undefined): Followed {
+    const { object, devices, blocked } = wanted;
+    const scoreString = this.#scoreStringOf(wanted);
+    const isKnown = before?.object.name === object.name;
+    const counting = isKnown ? before.counting : { name: object.name, tally: new DeploymentTally() };
+    if (isKnown && before.devices !== devices) {
+      const kept = new Set(devices);
+      for (const device of before.devices) if (!kept.has(device)) counting.tally.delete(device);
+    }
+    const isSame =
+      before !== undefined &&
+      before.made !== null &&
+      before.object.generation === object.generation &&
+      before.object.namespace === object.namespace &&
+      before.scoreString === scoreString &&
+      before.blocked?.reason === blocked?.reason &&
+      before.blocked?.message === blocked?.message;
+    return { object, devices, blocked, counting, scoreString, made: isSame ? before.made : null };
   }
 
   #hasMarks(device: DeviceId): boolean {
@@ -131,38 +211,53 @@ export class Reporter {
     return lost.size === 0 ? targetDevices : targetDevices.filter((device) => !lost.has(device));
   }
 
-  #result(
-    one: SourceObject & { generation: number },
-    devices: readonly DeviceId[],
-    blocked: Omit<Blocked, "subject"> | null,
-  ): DeploymentResult {
-    const { uid, namespace, name, generation } = one;
-    const views = devices.map((device) => this.#view(name, device));
-    const counted = countDevices(
-      name,
-      views.map(({ view }) => view),
-    );
-    const waitedMs = this.#waitedMs(one, counted.aggregate);
-    const conditions = conditionsOf({ counted, blocked, waitedMs });
-    const scoreString = views.find(({ scoreString: text }) => text !== null)?.scoreString ?? null;
-    return { uid, namespace, name, generation, scoreString, conditions, aggregate: counted.aggregate };
+  #scoreStringOf({ object: { name }, devices }: Wanted): string | null {
+    const desired = this.#settled?.desired;
+    if (desired === undefined) return null;
+    for (const device of devices) {
+      if (this.#revisionOf(name, device) === null) continue;
+      const { scoreString } = scoreOf(desired, device, asDeploymentName(name));
+      if (scoreString !== null) return scoreString;
+    }
+    return null;
   }
 
-  #view(name: string, device: DeviceId): { view: DeviceView; scoreString: string | null } {
+  /** Of what the bucket has of it for this device, if it is this source's. */
+  #revisionOf(name: string, device: DeviceId): number | null {
     const desired = this.#settled?.desired;
     const entry = desired === undefined ? undefined : entryOf(manifestOf(desired, device), name);
-    const mine = entry?.source === this.#sourceId ? entry : undefined;
+    return entry?.source === this.#sourceId ? entry.revision : null;
+  }
+
+  /** One device anew, in all Deployments that are to have it. */
+  #count(device: DeviceId): void {
+    const countings = this.#byDevice.get(device);
+    if (countings === undefined) return;
     const heard = this.#heard.get(device);
-    const status = heard === undefined ? null : { ageMs: this.#clock.monotonicMs() - heard.receivedMs, value: heard.entry.status };
-    const scoreString = desired === undefined || mine === undefined ? null : scoreOf(desired, device, asDeploymentName(name)).scoreString;
-    return { view: { device, revision: mine?.revision ?? null, status }, scoreString };
+    const status = heard === undefined ? null : { ageMs: this.#clock.monotonicMs() - heard.receivedMs, value: heard.status };
+    for (const { name, tally } of countings) {
+      tally.set(device, stateOf(name, { device, revision: this.#revisionOf(name, device), status }));
+    }
+  }
+
+  /** The same object as before when it would say the same. */
+  #result(one: Followed): DeploymentResult {
+    const counted = one.counting.tally.counted();
+    const waitedMs = this.#waitedMs(one.object, counted.aggregate);
+    const overdue = waitedMs > PROGRESS_DEADLINE_SECONDS * 1_000 ? Math.floor(waitedMs / 60_000) : 0;
+    if (one.made?.counted === counted && one.made.overdue === overdue) return one.made.result;
+    const { uid, namespace, name, generation } = one.object;
+    const conditions = conditionsOf({ counted, blocked: one.blocked, waitedMs });
+    const result = { uid, namespace, name, generation, scoreString: one.scoreString, conditions, aggregate: counted.aggregate };
+    one.made = { counted, overdue, result };
+    return result;
   }
 
   /**
    * Since the last progress: another generation, one device more than ever that runs it, or all
    * that can. Coming and going is none.
    */
-  #waitedMs({ uid, generation }: SourceObject & { generation: number }, { devices, running, offline }: DeploymentAggregate): number {
+  #waitedMs({ uid, generation }: Told, { devices, running, offline }: DeploymentAggregate): number {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#waiting.get(uid);
     const isReady = running > 0 && running + offline === devices;
@@ -170,6 +265,18 @@ export class Reporter {
     this.#waiting.set(uid, { generation, mostRunning: running, sinceMs: nowMs });
     return 0;
   }
+}
+
+function countingsByDevice(followed: readonly Followed[]): Map<DeviceId, Counting[]> {
+  const byDevice = new Map<DeviceId, Counting[]>();
+  for (const { counting, devices } of followed) {
+    for (const device of devices) {
+      const others = byDevice.get(device);
+      if (others === undefined) byDevice.set(device, [counting]);
+      else others.push(counting);
+    }
+  }
+  return byDevice;
 }
 
 function objectKey({ namespace, name }: { namespace: string; name: string }): string {

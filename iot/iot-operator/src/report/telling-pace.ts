@@ -25,6 +25,7 @@ export class TellingPace {
   /** What is to be told now: the result, or what was told last. */
   paced(result: DeploymentResult, nowMs: number): DeploymentResult {
     const told = this.#told.get(result.uid);
+    if (told?.result === result) return result;
     const words = canonicalJson([result.conditions, result.aggregate]);
     if (told === undefined || !isOwnersSame(result, told.result)) return this.#tell({ result, words, atMs: nowMs, left: BURST });
     if (words === told.words) return told.result;

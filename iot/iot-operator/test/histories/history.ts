@@ -130,7 +130,7 @@ function actOnCluster(world: World, cluster: Cluster, { kind, a, b }: Deed): voi
       const applied = cluster.apply(namespace, name, chosen(b));
       if (applied === null) return;
       for (const device of before) if (!applied.targets.includes(device)) world.oracle.allow({ device, ...applied });
-      for (const device of applied.targets) world.oracle.revoke({ device, ...applied });
+      for (const device of applied.targets) world.revoke({ device, ...applied });
       return;
     }
     case "delete":
@@ -157,12 +157,23 @@ function actOnCluster(world: World, cluster: Cluster, { kind, a, b }: Deed): voi
       return cluster.backUp();
     case "restore":
       cluster.restore(a);
-      for (const each of cluster.objects)
-        for (const device of each.isDeleting ? [] : each.targets) world.oracle.revoke({ device, ...each });
-      return;
+      for (const each of cluster.objects) for (const device of each.isDeleting ? [] : each.targets) world.revoke({ device, ...each });
+      return allowEdits(world, cluster);
     case "annotate":
       return annotate(world, object, b);
     default:
+  }
+}
+
+/** What a restored cluster does not ask for, at a generation that no manifest has yet. */
+function allowEdits(world: World, cluster: Cluster): void {
+  const objects = new Map(cluster.objects.filter(({ isDeleting }) => !isDeleting).map((object) => [object.uid, object]));
+  for (const [device, { manifest }] of world.bucket.snapshot().manifests) {
+    for (const { uid, generation } of manifest.ok ? Object.values(manifest.value.deployments) : []) {
+      const object = objects.get(uid);
+      if (object === undefined || object.targets.includes(device) || object.generation <= generation) continue;
+      world.oracle.allow({ device, ...object });
+    }
   }
 }
 
@@ -234,12 +245,14 @@ function wantedBy(origin: Origin): ReadonlySet<string> | null {
 }
 
 /**
- * In a world that is at rest, one of which nothing is held and that is deleted by its name is gone
- * after 0.7 s, on the devices and itself.
+ * In a world that is at rest, one of which nothing is held or kept and that is deleted by its name
+ * is gone after 0.7 s, on the devices and itself.
  */
 function expectDeletedByName(world: World, cluster: Cluster): void {
-  const held = new Set(world.bucket.record.held.map(({ uid }) => uid));
-  const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !held.has(each.uid);
+  const { held, lost } = world.bucket.record;
+  // A person's word holds also when a restored cluster has the object again, without its annotation.
+  const stays = new Set([...held, ...lost.filter(({ reason }) => reason === "Kept")].map(({ uid }) => uid));
+  const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !stays.has(each.uid);
   const object = cluster.objects.find((each) => isFree(each) && cluster.isStanding(each));
   if (object === undefined) return;
   world.nowMs += 700_000;

@@ -17,12 +17,21 @@ const lineOf = ({ device, namespace, name, uid }: Named): string => `${device}/$
 
 export class Oracle {
   #tick = 0;
-  /** What was deleted or given up, and not asked for since. */
+  /** The highest generation that left a manifest. */
+  readonly #gone = new Map<string, number>();
+  /**
+   * What was deleted or given up, and not asked for since, or when a copy was made that was put
+   * back.
+   */
   #licences = new Set<string>();
   /** When it left its manifest, whichever object it was. */
   readonly #left = new Map<string, number>();
   /** What was ever written. */
   readonly #written = new Set<string>();
+  /**
+   * What is asked for again while the record has it judged: it may go until an operator sees that.
+   */
+  #doubtful = new Set<string>();
   /** What a commit that is not readable in all took away. */
   #pending = new Set<string>();
 
@@ -32,11 +41,26 @@ export class Oracle {
 
   allow(entry: Named): void {
     this.#licences.add(lineOf(entry));
+    this.#doubtful.delete(lineOf(entry));
   }
 
-  /** It is asked for again. */
-  revoke(entry: Named): void {
-    this.#licences.delete(lineOf(entry));
+  /** It is asked for again. `due`: what the record has judged. */
+  revoke(entry: Named, due: readonly Named[]): void {
+    const line = lineOf(entry);
+    if (due.some((each) => lineOf(each) === line)) this.#doubtful.add(line);
+    else this.#licences.delete(line);
+  }
+
+  /**
+   * An operator wrote the record: what is not judged any more was seen to be asked for, or is gone.
+   */
+  recordWritten(due: readonly Named[]): void {
+    const judged = new Set(due.map(lineOf));
+    for (const line of this.#doubtful) {
+      if (judged.has(line)) continue;
+      this.#doubtful.delete(line);
+      this.#licences.delete(line);
+    }
   }
 
   /** What may go now. */
@@ -58,13 +82,19 @@ export class Oracle {
       const line = lineOf({ device, name, namespace: entry.namespace, uid: entry.uid });
       if (!this.#licences.has(line) && !planned.has(line)) throw new Error(`${line} left the manifest, and nobody deleted it`);
       this.#left.set(`${device}/${entry.namespace}/${name}`, this.#tick);
+      this.#gone.set(line, Math.max(entry.generation, this.#gone.get(line) ?? 0));
     }
     for (const [name, { namespace, uid }] of Object.entries(after.deployments)) this.#written.add(lineOf({ device, name, namespace, uid }));
   }
 
-  /** A device drops only what left its manifest since it took it. */
-  dropped({ device, namespace, name }: Omit<Named, "uid">, takenAt: number): void {
+  /**
+   * A device drops only what left its manifest since it took it, or has no later generation than
+   * what ever left it: a store may be put back, and then put back to a later copy.
+   */
+  dropped(entry: Named & { readonly generation: number }, takenAt: number): void {
+    const { device, namespace, name } = entry;
     const line = `${device}/${namespace}/${name}`;
+    if (entry.generation <= (this.#gone.get(lineOf(entry)) ?? 0)) return;
     if ((this.#left.get(line) ?? 0) <= takenAt) throw new Error(`${line} left the device, and nobody deleted it`);
   }
 

@@ -88,14 +88,21 @@ function gaveIn(commit: Commit | null): GitEvidence["gave"] {
   return new Map([...(commit?.content ?? [])].map(([object, targets]) => [object, new Set(targets)]));
 }
 
-function snapshotOf({ id, content }: Commit, evidence: GitEvidence): CompleteSnapshot {
+/** How many commits lead to it. */
+function countOf(commit: Commit): number {
+  return commit.parent === null ? 1 : 1 + countOf(commit.parent);
+}
+
+function snapshotOf(commit: Commit, evidence: GitEvidence): CompleteSnapshot {
+  const { id, content } = commit;
+  const generation = countOf(commit);
   const deployments = [...content].map(([object, targets]) => {
     const [namespace = "", name = ""] = object.split("/");
     return {
       uid: `git:ours/${object}`,
       namespace,
       name: asDeploymentName(name),
-      generation: 1,
+      generation,
       createdAt: "1970-01-01T00:00:00Z",
       commit: id,
       targetDevices: targets.map(asDeviceId),

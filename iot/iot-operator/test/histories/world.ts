@@ -2,10 +2,10 @@
 // devices that may be away. The operators are the real planner with a model of the writing; each
 // deed of theirs is one small step, so that any other may come in between.
 
-import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry, type RemovalMark } from "@iot/contracts";
+import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry } from "@iot/contracts";
 import type { Reported } from "../../src/plan/device-steps.ts";
 import { type DesiredStatePlan, plan } from "../../src/plan/plan.ts";
-import type { RemovalRecord } from "../../src/plan/removals/record.ts";
+import type { RemovalRecord, RemovedEntry } from "../../src/plan/removals/record.ts";
 import { isDeviceStep, type Step } from "../../src/plan/steps.ts";
 import type { CompleteSnapshot } from "../../src/sources/source.ts";
 import { ModelBucket, NOW_MS } from "../model-bucket.ts";
@@ -43,8 +43,8 @@ interface Applying {
 
 interface Device {
   isAway: boolean;
-  /** What it runs, when it took it, and when the manifest that named it was written. */
-  readonly runs: Map<string, { entry: ManifestEntry; takenAt: number; writtenMs: number }>;
+  /** What it runs, and when it took it. */
+  readonly runs: Map<string, { entry: ManifestEntry; takenAt: number }>;
   manifestRevision: number | null;
 }
 
@@ -59,8 +59,6 @@ export class World {
   );
   readonly #reported = new Map<ReturnType<typeof asDeviceId>, Reported>();
   readonly #copies: (() => void)[] = [];
-  readonly #writtenMs = new Map<string, number>();
-  #isStoreRestored = false;
 
   constructor(origin: Origin) {
     this.origin = origin;
@@ -130,6 +128,7 @@ export class World {
     if (step.kind === "put-record") {
       const before = this.bucket.record.followed;
       if (!this.bucket.putRecord(step.record, step.expectedRevision).ok) return { at: "start" };
+      this.oracle.recordWritten(this.#due());
       this.#followed(before, step.record.followed);
       return { ...next, planned: new Set([...planned, ...this.oracle.licences]) };
     }
@@ -145,7 +144,6 @@ export class World {
     const after = this.bucket.manifest(step.device);
     if (after !== undefined && after !== before) {
       this.oracle.manifestWritten(step.device, { before, after, planned });
-      this.#writtenMs.set(step.device, this.nowMs);
     }
     if (results.some(({ ok }) => !ok)) lost.add(step.device);
     if (step.kind !== "put-score") return next;
@@ -156,6 +154,15 @@ export class World {
     if (this.origin.kind !== "git" || before === after) return;
     const tip = this.origin.repository.byId(after);
     if (tip !== null) this.oracle.followed(this.origin.repository.byId(before), tip);
+  }
+
+  /** It is asked for again. */
+  revoke(entry: { readonly device: string; readonly namespace: string; readonly name: string; readonly uid: string }): void {
+    this.oracle.revoke(entry, this.#due());
+  }
+
+  #due(): readonly RemovedEntry[] {
+    return this.bucket.record.removed.filter(({ due }) => due);
   }
 
   setAway(which: number, isAway: boolean): void {
@@ -176,19 +183,18 @@ export class World {
   }
 
   #take(id: string, device: Device, { deployments, removed = {} }: Manifest): void {
-    for (const [name, { entry, takenAt, writtenMs }] of device.runs) {
-      const now = deployments[name];
-      if (now?.namespace === entry.namespace || (now === undefined && !isOf(removed[name], { entry, writtenMs }))) continue;
-      // Two of one name, and nobody knows any more which of them had it: docs/removal.md says so.
-      if (now !== undefined && this.#isStoreRestored) {
-        device.runs.delete(name);
-        continue;
-      }
-      this.oracle.dropped({ device: id, name, namespace: entry.namespace }, takenAt);
+    for (const [name, { entry, takenAt }] of device.runs) {
+      const { uid, generation = 0 } = removed[name] ?? {};
+      // As the agent judges a mark.
+      if (deployments[name]?.namespace === entry.namespace || uid !== entry.uid || generation < entry.generation) continue;
+      // Where a branch was forced generations repeat: docs/removal.md says so.
+      this.oracle.dropped({ ...entry, device: id, name }, takenAt);
       device.runs.delete(name);
     }
     for (const [name, entry] of Object.entries(deployments)) {
-      device.runs.set(name, { entry, takenAt: this.oracle.tick, writtenMs: this.#writtenMs.get(id) ?? 0 });
+      // The one that has the name goes first.
+      if ((device.runs.get(name)?.entry.namespace ?? entry.namespace) !== entry.namespace) continue;
+      device.runs.set(name, { entry, takenAt: this.oracle.tick });
     }
   }
 
@@ -206,7 +212,6 @@ export class World {
 
   restoreStore(which: number): void {
     this.#copies[which % Math.max(1, this.#copies.length)]?.();
-    this.#isStoreRestored ||= this.#copies.length > 0;
     // What an operator had observed is refused by its revisions, or was the same.
     this.kill(0);
     this.kill(1);
@@ -236,12 +241,4 @@ export class World {
   pass(): void {
     for (let pass = 0; pass < 10 && this.#work(); pass += 1);
   }
-}
-
-/**
- * A mark of another namespace's, or of a store that was put back, says nothing of what was written
- * after it.
- */
-function isOf(mark: RemovalMark | undefined, { entry, writtenMs }: { entry: ManifestEntry; writtenMs: number }): boolean {
-  return mark !== undefined && mark.namespace === entry.namespace && Date.parse(mark.at) >= writtenMs;
 }

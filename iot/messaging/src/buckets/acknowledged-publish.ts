@@ -9,6 +9,7 @@ import { headers as newHeaders, type Msg } from "@nats-io/nats-core";
 import * as z from "zod/mini";
 import type { Messaging } from "../connection/connect.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
+import { whyFull } from "./full-store.ts";
 import type { Reading } from "../connection/replies.ts";
 import { request } from "../connection/request.ts";
 
@@ -61,6 +62,8 @@ export async function publishAcknowledged(
   const { err_code: code = 0, description } = answer.error;
   if (WRONG_LAST_SEQUENCE.includes(code)) return { ok: false, reason: "Conflict" };
   if (code === MESSAGE_TOO_LARGE) throw new MessagingError("TooLarge", `${what}: larger than the bucket takes`);
+  const full = whyFull(bucket, code, description);
+  if (full !== null) throw new MessagingError("StoreFull", `${what}: ${full}`);
   throw new MessagingError("Refused", `${what}: ${description}`);
 }
 

@@ -39,14 +39,19 @@ interface Session<Value> {
   /** Of the last message in the consumer's own count; a gap breaks the session. */
   delivered: number;
   lastHeardMs: number;
+  /** Turns of the watchdog since the last message. */
+  silentTurns: number;
   broken: boolean;
   complete: boolean;
   wake: () => void;
 }
 
 const HEARTBEAT_MS = 5_000;
-const SILENCE_MS = 3 * HEARTBEAT_MS;
+const SILENT_TURNS = 3;
+const SILENCE_MS = SILENT_TURNS * HEARTBEAT_MS;
 const RECHECK_MS = 1_000;
+/** Looks that bring nothing new, before a reading is given up. */
+const FRUITLESS_LOOKS = 30;
 
 export async function openBucketMirror<Value>(messaging: Messaging, options: MirrorOptions<Value>): Promise<BucketMirror<Value>> {
   const jsm = await openJetStream(messaging);
@@ -69,6 +74,7 @@ export class BucketMirror<Value> {
   /** When the bucket was last followed to its end. */
   #followedMs: number | null = null;
   #serverAheadMs = 0;
+  #changes = 0;
   #isWatched = false;
   #closed = false;
 
@@ -91,16 +97,25 @@ export class BucketMirror<Value> {
    */
   async current(signal: AbortSignal): Promise<ReadonlyMap<string, MirroredEntry<Value>>> {
     this.#isWatched = true;
-    const deadlineMs = systemClock.monotonicMs() + 30_000;
+    let fruitless = 0;
+    let last: { readonly session: Session<Value>; readonly delivered: number } | null = null;
     for (;;) {
       const session = await abortable(this.#live(), signal);
       if (await abortable(this.#isCurrent(session), signal)) return session.entries;
-      if (systemClock.monotonicMs() >= deadlineMs) {
+      // Looks are counted, and no time: while this process is busy, what has arrived is not read.
+      fruitless = last?.session === session && last.delivered < session.delivered ? 0 : fruitless + 1;
+      last = { session, delivered: session.delivered };
+      if (fruitless >= FRUITLESS_LOOKS) {
         this.#discard(session);
         throw new MessagingError("Timeout", `failed to read bucket "${this.#options.bucket}": its entries do not arrive`);
       }
       if (!session.broken) await abortable(progress(session), signal);
     }
+  }
+
+  /** Rises with every entry: equal numbers, equal entries. */
+  changes(): number {
+    return this.#changes;
   }
 
   /** The server's clock. */
@@ -115,6 +130,11 @@ export class BucketMirror<Value> {
     if (this.#followedMs === null) return `bucket "${this.#options.bucket}" is not read yet`;
     const silentMs = systemClock.monotonicMs() - this.#followedMs;
     return silentMs <= SILENCE_MS ? null : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
+  }
+
+  /** Something went without a marker. */
+  readAgain(): void {
+    this.#discard(this.#session);
   }
 
   async close(): Promise<void> {
@@ -170,7 +190,9 @@ export class BucketMirror<Value> {
   #lookAfter(): void {
     if (this.#closed || !this.#isWatched || this.#messaging.state().kind === "disconnected") return;
     const session = this.#session;
-    if (session !== null && systemClock.monotonicMs() - session.lastHeardMs > SILENCE_MS) this.#discard(session);
+    // By turns of the loop, between which all that had arrived is read: a process that was busy for
+    // a minute has heard nothing meanwhile, though the server spoke.
+    if (session !== null && ++session.silentTurns > SILENT_TURNS) this.#discard(session);
     if (this.#session?.complete === true) return;
     this.current(AbortSignal.timeout(SILENCE_MS)).catch((error: unknown) => this.#log.warn("failed to follow bucket", { error }));
   }
@@ -198,6 +220,7 @@ export class BucketMirror<Value> {
       consumer: "",
       delivered: 0,
       lastHeardMs: systemClock.monotonicMs(),
+      silentTurns: 0,
       broken: false,
       complete: false,
       wake: () => undefined,
@@ -220,6 +243,7 @@ export class BucketMirror<Value> {
       throw asBucketError(error, `failed to read bucket "${bucket}"`);
     }
     this.#session = session;
+    this.#changes += 1;
     return session;
   }
 
@@ -234,6 +258,7 @@ export class BucketMirror<Value> {
   #receive(session: Session<Value>, message: Msg): void {
     if (session.broken) return;
     session.lastHeardMs = systemClock.monotonicMs();
+    session.silentTurns = 0;
     const delivery = message.reply === undefined ? null : parseDelivery(message.reply);
     if (delivery === null) {
       this.#obey(session, message);
@@ -256,6 +281,7 @@ export class BucketMirror<Value> {
     };
     const before = (session.complete ? session.entries : this.#known).get(key);
     session.entries.set(key, entry);
+    this.#changes += 1;
     if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#tell(key, entry);
     if (delivery.pending > 0) return;
     if (session.complete) this.#followedMs = session.lastHeardMs;

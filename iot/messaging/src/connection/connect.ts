@@ -9,9 +9,10 @@ import { Socket } from "node:net";
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
-import { connect, type NodeConnectionOptions } from "@nats-io/transport-node";
+import type { NodeConnectionOptions } from "@nats-io/transport-node";
 import { type ConnectionState, explainConnectError, explainWithoutTrying, type Explanation, shownServers } from "./connection-state.ts";
 import { type CredentialSource, DialCredentials } from "./credentials.ts";
+import { dial } from "./dial.ts";
 import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
@@ -82,7 +83,6 @@ const STALE_GRACE_MS = 3_000;
  */
 const DIAGNOSE_AFTER_MS = 2_000;
 const TELL_EARLY_AFTER_MS = 1_000;
-const CLIENT_DIALS_WITHIN_MS = 3_000;
 
 /**
  * Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing
@@ -108,15 +108,18 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
       const known = explainWithoutTrying(options);
       if (known !== null) tell(known);
     }, TELL_EARLY_AFTER_MS);
+    let isSlow = false;
     try {
       return await open(options, credentials);
     } catch (error) {
       signal.throwIfAborted();
-      tell(explainConnectError(error, { ...options, user: credentials.user }));
+      const explained = explainConnectError(error, { ...options, user: credentials.user });
+      isSlow = explained.reason === "NoAnswer";
+      tell(explained);
     } finally {
       clearTimeout(early);
     }
-    await pacer.pause(signal);
+    await pacer.pause(signal, { isSlow });
   }
 }
 
@@ -137,16 +140,6 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
   );
   pacing.connected();
   return new WatchedConnection({ connection, options, pacing, credentials });
-}
-
-async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
-  const dialling = connect(options);
-  try {
-    return await abortable(dialling, signal);
-  } catch (error) {
-    if (signal.aborted) void dialling.then((late) => late.close()).catch(() => undefined);
-    throw error;
-  }
 }
 
 function settings(options: ConnectOptions, { authenticator }: DialCredentials): NodeConnectionOptions {
@@ -326,30 +319,45 @@ class WatchedConnection implements Messaging {
 
   /**
    * Dials by a connection of its own until one gets through, tells why each did not, and then lets
-   * the client dial. Rejects when aborted.
+   * the client dial. Each waits for the other, so that a server that is slow holds one socket of
+   * this client, not two. Rejects when aborted.
    */
   async #recover(signal: AbortSignal): Promise<never> {
     const pacer = new DialPacer();
+    let isSlow = false;
     const explained = (error: unknown): void => {
       signal.throwIfAborted();
-      this.#disconnected(explainConnectError(error, { ...this.#options, user: this.#credentials.user }));
+      const explanation = explainConnectError(error, { ...this.#options, user: this.#credentials.user });
+      isSlow = explanation.reason === "NoAnswer";
+      this.#disconnected(explanation);
     };
     // For the client's own first dial.
     await this.#credentials.ask(signal).catch(explained);
     await systemClock.sleep(DIAGNOSE_AFTER_MS, signal);
     for (;;) {
-      await pacer.pause(signal);
+      await pacer.pause(signal, { isSlow });
+      isSlow = false;
       try {
         await this.#credentials.ask(signal);
+        await this.#clientDials(signal);
         const probe = await dial({ ...settings(this.#options, this.#credentials), reconnect: false }, signal);
         await probe.close();
         this.#pacing.release(this.connection.getServers().length);
-        // When the client gets through too, this is aborted.
-        await systemClock.sleep(CLIENT_DIALS_WITHIN_MS, signal);
+        await this.#clientDials(signal);
       } catch (error) {
         explained(error);
       }
     }
+  }
+
+  /**
+   * Waits for the end of the dial that the client may make; when it gets through, this is aborted.
+   * The client tells nobody why it does not. @throws TimeoutError when it had no answer.
+   */
+  async #clientDials(signal: AbortSignal): Promise<void> {
+    const { timeoutMs = TIMEOUT_MS } = this.#options;
+    const tookMs = await abortable(this.#pacing.still(), signal);
+    if (tookMs >= timeoutMs) throw new errors.TimeoutError();
   }
 
   /** Logged once a connection: whoever sends such answers can send thousands a second. */

@@ -14,9 +14,9 @@ function world(options: { random: number; changesAtMs?: readonly number[] }) {
     fingerprint: () => String((options.changesAtMs ?? []).filter((at) => at <= nowMs).length),
     random: () => options.random,
   });
-  const pause = async (): Promise<number> => {
+  const pause = async (isSlow = false): Promise<number> => {
     const startedMs = nowMs;
-    await pacer.pause(signal);
+    await pacer.pause(signal, { isSlow });
     return nowMs - startedMs;
   };
   return { pacer, pause, pass: (ms: number) => void (nowMs += ms) };
@@ -54,7 +54,23 @@ test("a change while the last attempt was waiting for its answer counts, too", a
   expect(await pause()).toBe(500);
 });
 
+test("a server that does not answer in time is dialled ever more seldom, up to 2 min; one that refuses then, as always", async () => {
+  const { pause } = world({ random: 0.999_999 });
+  const pauses: number[] = [];
+  for (let attempt = 1; attempt <= 8; attempt++) pauses.push(Math.round(await pause(true)));
+  expect(pauses).toEqual([3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 120_000, 120_000]);
+  expect(Math.round(await pause())).toBe(6_000);
+  expect(Math.round(await pause(true))).toBe(3_000);
+});
+
+test("a change of the network is followed at once, also where the server was slow", async () => {
+  const { pause } = world({ random: 0.999_999, changesAtMs: [30_000] });
+  const pauses: number[] = [];
+  for (let attempt = 1; attempt <= 5; attempt++) pauses.push(Math.round(await pause(true)));
+  expect(pauses).toEqual([3_000, 6_000, 12_000, 10_000, 3_000]);
+});
+
 test("it ends with the signal's reason", async () => {
   const pacer = new DialPacer({ fingerprint: () => "" });
-  await expect(pacer.pause(AbortSignal.abort(new Error("enough")))).rejects.toThrow("enough");
+  await expect(pacer.pause(AbortSignal.abort(new Error("enough")), { isSlow: false })).rejects.toThrow("enough");
 });

@@ -1,6 +1,7 @@
 // How long to wait before NATS is tried again: soon at first, then every 3 to 6 s, at random, so
 // that a device is back within 10 s of whatever the cure was and a fleet of thousands still comes
-// spread over seconds. A change of this machine's own network (a cable, an address, a name server)
+// spread over seconds. A server that let the dials run into their time-out is given longer, up to
+// 2 min: it may be slow because of those that dial. A change of this machine's own network (a cable, an address, a name server)
 // is a reason to try at once, also one that came while the last attempt was still waiting for an
 // answer.
 
@@ -8,6 +9,7 @@ import { backoffMs, type Clock, systemClock } from "@harmony/runtime";
 import { readLocalNetwork } from "./local-network.ts";
 
 const RETRY = { baseMs: 500, maxMs: 6_000 };
+const RETRY_SLOW = { baseMs: 3_000, maxMs: 120_000 };
 const LOOK_EVERY_MS = 1_000;
 /** A switch that comes back brings many devices at once. */
 const SPREAD_MS = 1_000;
@@ -23,6 +25,8 @@ export class DialPacer {
   readonly #fingerprint: () => string;
   readonly #random: () => number;
   #attempt = 0;
+  /** The time-outs in a row. */
+  #slow = 0;
   #seen: string;
 
   constructor({ clock = systemClock, fingerprint = () => readLocalNetwork().fingerprint, random = Math.random }: DialPacerOptions = {}) {
@@ -32,10 +36,15 @@ export class DialPacer {
     this.#seen = fingerprint();
   }
 
-  /** Resolves when it is time for the next attempt. @throws the signal's reason. */
-  async pause(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when it is time for the next attempt. `isSlow`: the last one had no answer in time.
+   * @throws the signal's reason.
+   */
+  async pause(signal: AbortSignal, { isSlow }: { readonly isSlow: boolean }): Promise<void> {
     this.#attempt += 1;
-    const waitMs = backoffMs(this.#attempt, { ...RETRY, random: this.#random });
+    this.#slow = isSlow ? this.#slow + 1 : 0;
+    const random = this.#random;
+    const waitMs = isSlow ? backoffMs(this.#slow, { ...RETRY_SLOW, random }) : backoffMs(this.#attempt, { ...RETRY, random });
     const dueMs = this.#clock.monotonicMs() + waitMs;
     for (;;) {
       if (this.#hasChanged()) return this.#clock.sleep(this.#random() * SPREAD_MS, signal);
@@ -51,6 +60,7 @@ export class DialPacer {
     this.#seen = now;
     // What comes back comes in steps: the carrier, the address, the route.
     this.#attempt = 0;
+    this.#slow = 0;
     return true;
   }
 }

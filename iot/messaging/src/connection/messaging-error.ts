@@ -13,6 +13,8 @@ export type MessagingErrorCode =
   /** A bucket made by hand has a setting that breaks the platform; the message names it. */
   | "BucketSetting"
   | "TooLarge"
+  /** A limit of the bucket, the account or the server is reached; the message has the cure. */
+  | "StoreFull"
   /** The server said no for another reason, or answered what it should not. */
   | "Refused";
 

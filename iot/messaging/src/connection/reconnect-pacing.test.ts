@@ -81,3 +81,30 @@ test.each([
   pacing.release(1);
   expect(dialsWithin(HOUR_MS)).toBe(0);
 });
+
+test("whoever waits for the client's own dials is told when they are over, and how long the last one took", async () => {
+  let monotonicMs = 0;
+  let isReady = true;
+  const clock = { monotonicMs: () => monotonicMs, now: () => monotonicMs };
+  const pacing = createReconnectPacing(
+    () => 0,
+    clock,
+    () => 0,
+    () => isReady,
+  );
+  const told: number[] = [];
+  const waits = pacing.still().then((tookMs) => told.push(tookMs));
+  expect(pacing.delayMs()).toBe(-Infinity);
+  monotonicMs = 10_000;
+  await Promise.resolve();
+  expect(told).toEqual([]);
+  pacing.delayMs();
+  await waits;
+  expect(told).toEqual([10_000]);
+  // It is counted once.
+  expect(await pacing.still()).toBe(0);
+  // A client that has nothing to dial with dials not.
+  pacing.release(1);
+  isReady = false;
+  expect(await pacing.still()).toBe(0);
+});

@@ -17,6 +17,11 @@ export interface ReconnectPacing {
   delayMs(): number;
   /** The client may dial that many times more, at once: once for each server that it knows. */
   release(dials: number): void;
+  /**
+   * Resolves when the client will not dial until it is released: how long its last dial took that
+   * nobody has asked about yet; 0: there was none.
+   */
+  still(): Promise<number>;
   /** The connection is there (again). */
   connected(): void;
 }
@@ -30,12 +35,26 @@ export function createReconnectPacing(
 ): ReconnectPacing {
   let firstDialAtMs: number | null = null;
   let dialsLeft = 1;
+  let diallingSinceMs: number | null = null;
+  let tookMs = 0;
+  let ended = Promise.withResolvers<void>();
+  const isStill = (): boolean => diallingSinceMs === null && (dialsLeft === 0 || !isReady());
+  const ends = (): void => {
+    if (diallingSinceMs !== null) tookMs = clock.monotonicMs() - diallingSinceMs;
+    diallingSinceMs = null;
+    if (!isStill()) return;
+    ended.resolve();
+    ended = Promise.withResolvers<void>();
+  };
   return {
     delayMs: () => {
+      // The client asks before a dial, and so after the one before.
+      ends();
       firstDialAtMs ??= clock.monotonicMs() + random() * FIRST_DELAY_MS;
       const remainingMs = Math.max(0, firstDialAtMs - clock.monotonicMs());
       if (dialsLeft > 0 && remainingMs === 0 && isReady()) {
         dialsLeft -= 1;
+        diallingSinceMs = clock.monotonicMs();
         // The client dials when `last dial + delay <= now`; whatever the wall clock says, that is
         // now.
         return -Infinity;
@@ -47,9 +66,17 @@ export function createReconnectPacing(
       firstDialAtMs = clock.monotonicMs();
       dialsLeft = dials;
     },
+    still: async () => {
+      while (!isStill()) await ended.promise;
+      const lastTookMs = tookMs;
+      tookMs = 0;
+      return lastTookMs;
+    },
     connected: () => {
       firstDialAtMs = null;
       dialsLeft = 1;
+      diallingSinceMs = null;
+      tookMs = 0;
     },
   };
 }

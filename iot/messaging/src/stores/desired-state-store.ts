@@ -7,11 +7,22 @@
 
 import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
-import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, emptyManifest, Manifest, scoreKeyParts, subjects } from "@iot/contracts";
+import {
+  BUCKETS,
+  type DeploymentName,
+  type DeviceId,
+  deviceOfKey,
+  emptyManifest,
+  Manifest,
+  scoreKeyParts,
+  streamName,
+  subjects,
+} from "@iot/contracts";
 import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
-import type { BucketOptions } from "../buckets/ensure-bucket.ts";
+import { asBucketError, type BucketOptions, openJetStream } from "../buckets/ensure-bucket.ts";
+import { MessagingError } from "../connection/messaging-error.ts";
 
 export type WriteResult = PublishResult;
 
@@ -30,7 +41,7 @@ export interface DesiredStateSnapshot {
 export interface DesiredStateStore {
   /**
    * All keys as they were when this was called, or later; from memory, kept current by one
-   * consumer. @throws MessagingError
+   * consumer. The same object as before when nothing was written. @throws MessagingError
    */
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
   /** A hint: something of this device was written, by whomever. */
@@ -38,6 +49,7 @@ export interface DesiredStateStore {
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
+  /** Also where the store is full, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
   /** Why what is observed does not follow the bucket; null: it does. */
   problem(): string | null;
@@ -68,22 +80,59 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     onEntry: tell,
   });
 
+  let last: { readonly changes: number; readonly snapshot: DesiredStateSnapshot } | null = null;
+  const observe = async (signal: AbortSignal): Promise<DesiredStateSnapshot> => {
+    const entries = await mirror.current(signal);
+    const changes = mirror.changes();
+    if (last?.changes !== changes) last = { changes, snapshot: toSnapshot(entries) };
+    return last.snapshot;
+  };
+
   const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
     publishAcknowledged(messaging, { bucket: "desired-state", subject }, payload, {
       headers: { ...headers, "Nats-Expected-Last-Subject-Sequence": String(expectedRevision) },
     });
 
+  const remove = (subject: string, expectedRevision: number): Promise<WriteResult> =>
+    write(subject, "", expectedRevision, { "KV-Operation": "DEL" });
+  /**
+   * Purged up to what was observed, so that what was written since stays; then marked, for whoever
+   * follows the bucket. Where there is still no room for the mark, this one reads all again.
+   */
+  const purge = async (subject: string, expectedRevision: number): Promise<WriteResult> => {
+    const jsm = await openJetStream(messaging);
+    try {
+      await jsm.streams.purge(streamName("desired-state"), { filter: subject, seq: expectedRevision + 1 });
+      return await remove(subject, 0);
+    } catch (error) {
+      if (!isFull(error)) throw asBucketError(error, `failed to purge "${subject}"`);
+      mirror.readAgain();
+      return { ok: true, revision: 0 };
+    }
+  };
+
   return {
-    observe: async (signal) => toSnapshot(await mirror.current(signal)),
+    observe,
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(subjects.score(device, deployment), scoreString, expectedRevision),
     putManifest: ({ device, manifest, expectedRevision }) => write(subjects.manifest(device), canonicalJson(manifest), expectedRevision),
-    removeScore: ({ device, deployment, expectedRevision }) =>
-      write(subjects.score(device, deployment), "", expectedRevision, { "KV-Operation": "DEL" }),
+    removeScore: async ({ device, deployment, expectedRevision }) => {
+      const subject = subjects.score(device, deployment);
+      try {
+        return await remove(subject, expectedRevision);
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        return purge(subject, expectedRevision);
+      }
+    },
     problem: () => mirror.problem(),
     close: () => mirror.close(),
   };
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof MessagingError && error.code === "StoreFull";
 }
 
 const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };

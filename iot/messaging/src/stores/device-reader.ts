@@ -7,11 +7,11 @@ import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { type DeploymentName, type DeviceId, type DeviceSubjects, Manifest, Score, subjects } from "@iot/contracts";
-import type { Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { type DirectEntry, directGet } from "../buckets/direct-get.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
 import { deviceNames } from "./device-names.ts";
+import { Notices } from "./notices.ts";
 
 export type UnreadableReason = "Timeout" | "PermissionDenied" | "NoStore" | "NotConnected";
 
@@ -38,7 +38,8 @@ export interface DeviceReader {
   readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
   /**
    * Until aborted: the manifest may be at `sequence` now; null when the notice does not say, or one
-   * may have been missed. A notice of another subject is dropped.
+   * may have been missed. A notice of another subject is dropped, and `callback` is called at most
+   * once a second.
    */
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }
@@ -49,6 +50,11 @@ export interface DeviceReader {
  */
 const REPLICA_LAG_MS = 5_000;
 const REREAD_EVERY_MS = 100;
+/**
+ * The pauses of a manifest that is behind its notice; after them it is read once a second. Whoever
+ * makes numbers up gets no more than one reading a second, on average.
+ */
+const MANIFEST_REREAD_MS: readonly number[] = [100, 1_900];
 const ABSENT_AGAIN_MS = 500;
 
 export function openDeviceReader(messaging: Messaging, device: DeviceId): DeviceReader {
@@ -69,10 +75,10 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
     signal: AbortSignal,
   ): Promise<DirectEntry> => {
     const deadlineMs = systemClock.monotonicMs() + REPLICA_LAG_MS;
-    for (;;) {
+    for (let reading = 0; ; reading += 1) {
       const entry = await read(deployment, signal);
       if (isThere(entry.sequence) || systemClock.monotonicMs() >= deadlineMs) return entry;
-      await systemClock.sleep(REREAD_EVERY_MS, signal);
+      await systemClock.sleep(deployment === null ? (MANIFEST_REREAD_MS[reading] ?? 1_000) : REREAD_EVERY_MS, signal);
     }
   };
 
@@ -117,28 +123,18 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
 
     notices: (callback, signal) => {
       if (signal.aborted) return;
-      const subscribe = (): Subscription =>
-        messaging.connection.subscribe(names.subjects.notice, {
-          callback: (error, message) => {
-            if (error !== null || message.headers?.get("Nats-Subject") !== subjects.manifest(device)) return;
-            const sequence = Number(message.headers.get("Nats-Sequence"));
-            noticed = Number.isSafeInteger(sequence) && sequence > 0 ? sequence : null;
-            callback(noticed);
-          },
-        });
-      let subscription = subscribe();
-      const ends = [
-        names.onMoved(() => {
-          subscription.unsubscribe();
-          subscription = subscribe();
-        }),
-        names.onAnsweredAgain(() => callback(null)),
-      ];
-      const end = (): void => {
-        for (const each of ends) each();
-        subscription.unsubscribe();
-      };
-      signal.addEventListener("abort", end, { once: true });
+      const notices = new Notices({
+        connection: messaging.connection,
+        log: messaging.log,
+        subject: () => names.subjects.notice,
+        announced: subjects.manifest(device),
+        follow: (sequence) => {
+          noticed = sequence;
+          callback(sequence);
+        },
+      });
+      const ends = [names.onMoved(() => notices.moved()), names.onAnsweredAgain(() => notices.missed()), () => notices.close()];
+      signal.addEventListener("abort", () => ends.forEach((end) => end()), { once: true });
     },
   };
 }

@@ -18,6 +18,9 @@ export interface Asked {
   readonly by: string;
 }
 
+/** Operators read no longer one. Ids and names are a few hundred bytes. */
+const REQUEST_BYTES = 4_096;
+
 /** Until aborted. `answer` gives null for what is another source's to answer. */
 export function serveOperatorRequests(
   messaging: Messaging,
@@ -29,7 +32,7 @@ export function serveOperatorRequests(
     messaging.connection.subscribe(operatorSubject(verb), {
       callback: (error, message) => {
         if (error !== null || message.reply === undefined) return;
-        const request = parseJson(OperatorRequest, message.data, { bytes: 4096, values: 20, depth: 2 });
+        const request = parseJson(OperatorRequest, message.data, { bytes: REQUEST_BYTES, values: 20, depth: 2 });
         if (!request.ok) return;
         answer({ verb, request: request.value, by: askedBy(message) }).then(
           (answered) => void message.respond(JSON.stringify(answered)),
@@ -55,7 +58,7 @@ const OTHERS_MS = 1_500;
 
 /**
  * What the operators said; the one that did it, alone, if one did. @throws MessagingError when none
- * answers.
+ * answers, and when the request is longer than an operator reads.
  */
 export async function askOperators(
   messaging: Messaging,
@@ -63,6 +66,13 @@ export async function askOperators(
   request: OperatorRequest,
   signal: AbortSignal,
 ): Promise<readonly OperatorAnswer[]> {
+  const body = JSON.stringify(request);
+  if (Buffer.byteLength(body) > REQUEST_BYTES) {
+    throw new MessagingError(
+      "TooLarge",
+      `what is asked has ${Buffer.byteLength(body)} bytes, and operators read ${REQUEST_BYTES}: shorten it`,
+    );
+  }
   const { promise, resolve } = Promise.withResolvers<void>();
   const answers: OperatorAnswer[] = [];
   const inbox = createInbox();
@@ -83,7 +93,7 @@ export async function askOperators(
   const abort = (): void => resolve();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    messaging.connection.publish(operatorSubject(verb), JSON.stringify(request), { reply: inbox });
+    messaging.connection.publish(operatorSubject(verb), body, { reply: inbox });
     await promise;
   } finally {
     clearTimeout(timer);

@@ -40,11 +40,12 @@ export function redact(text: string, secrets: readonly string[]): string {
   const forms = secrets
     .flatMap((secret) => [secret, secret.trim(), ...secret.split("\n").map((line) => line.trim())])
     .filter((secret) => secret.length >= SHORTEST)
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret.toWellFormed())]);
   const longestFirst = [...new Set(forms)].toSorted((a, b) => b.length - a.length);
   return withoutUserInfo(longestFirst.reduce((rest, secret) => rest.replaceAll(secret, SHOWN), text));
 }
 
 export function withoutUserInfo(text: string): string {
-  return text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, `$1${SHOWN}@`);
+  // A scheme is short: without a bound, a long word would be looked at from each of its letters.
+  return text.replaceAll(/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/"']+@/gi, `$1${SHOWN}@`);
 }

@@ -1,71 +1,11 @@
-// The tables of docs/removal.md, a row a test: what counts as a deletion, and what of it goes.
+// The tables of docs/removal.md, a row a test: what counts as a deletion, and what of it goes. What
+// a person says is consent.test.ts's.
 
-import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
 import { complete, deployment, gitEvidence, NOW_MS } from "../../../test/model-bucket.ts";
-import type { CompleteSnapshot, DeletingObject, KubernetesEvidence, SourceDeployment } from "../../sources/source.ts";
-import type { ManifestedEntry } from "./classify.ts";
-import { confirm, keep } from "./consent.ts";
-import { planRemovals, type RemovalsPlan } from "./plan-removals.ts";
-import { decodeRecord, EMPTY_RECORD, encodeRecord, type How, type RemovalRecord, tokenOf } from "./record.ts";
-import { heldText } from "./words.ts";
-
-const devices = (count: number): string[] => Array.from({ length: count }, (_, index) => `pi-${index}`);
-
-function entries(name: string, on: readonly string[], more: Partial<ManifestedEntry> = {}): ManifestedEntry[] {
-  const uid = `uid-default-${name}`;
-  return on.map((device) => ({
-    device: asDeviceId(device),
-    name: asDeploymentName(name),
-    namespace: "default",
-    uid,
-    generation: 1,
-    ...more,
-  }));
-}
-
-function deleting(name: string, more: Partial<DeletingObject> = {}): DeletingObject {
-  return { uid: `uid-default-${name}`, namespace: "default", name, generation: 2, isClaimed: true, ...more };
-}
-
-interface Cluster extends Partial<Omit<KubernetesEvidence, "kind">> {
-  readonly deployments?: readonly SourceDeployment[];
-  readonly deleting?: readonly DeletingObject[];
-}
-
-function cluster({ deployments = [], deleting: gone = [], crd = "present", namespaces }: Cluster): CompleteSnapshot {
-  const evidence: KubernetesEvidence = { kind: "kubernetes", crd, namespaces: namespaces ?? new Map([["default", "present"]]) };
-  return complete(deployments, { deleting: gone, evidence });
-}
-
-function planned(
-  source: CompleteSnapshot,
-  has: readonly ManifestedEntry[],
-  { record = EMPTY_RECORD, nowMs = NOW_MS }: { record?: RemovalRecord; nowMs?: number } = {},
-): RemovalsPlan {
-  return planRemovals({ source, entries: has, record, nowMs });
-}
-
-/** The same looked at until its gathering has ended. */
-function judged(
-  source: CompleteSnapshot,
-  has: readonly ManifestedEntry[],
-  record: RemovalRecord = EMPTY_RECORD,
-  nowMs = NOW_MS,
-): RemovalsPlan {
-  const first = planned(source, has, { record, nowMs });
-  if (first.recheckAfterMs === null) return first;
-  return planned(source, has, { record: first.record, nowMs: nowMs + first.recheckAfterMs });
-}
-
-/** What became of it, and why or how. */
-function found({ verdicts, record }: RemovalsPlan): string[] {
-  return [...verdicts].map(([key, { kind }]) => {
-    const how = [...record.removed.filter(({ due }) => due), ...record.held].find(({ device, name }) => `${device}.${name}` === key)?.how;
-    const reason = record.lost.find(({ device, name }) => `${device}.${name}` === key)?.reason;
-    return `${key} ${kind}${how === undefined ? "" : ` ${how}`}${reason === undefined ? "" : ` ${reason}`}`;
-  });
-}
+import { cluster, deleting, devices, entries, found, judged, planned } from "../../../test/removal-plans.ts";
+import type { CompleteSnapshot } from "../../sources/source.ts";
+import { EMPTY_RECORD, type How, type RemovalRecord } from "./record.ts";
 
 describe("Kubernetes: what makes an entry leave", () => {
   const one = entries("hello", ["pi-1"]);
@@ -308,87 +248,5 @@ describe("what goes, and what is held", () => {
     }
     expect(has).toHaveLength(23 + 6);
     expect(record.held).toHaveLength(23);
-  });
-});
-
-describe("what was judged", () => {
-  const has = [...entries("hello", devices(12)), ...entries("stays", ["pi-1"])];
-  const stays = deployment("stays", ["pi-1"]);
-  const gone = cluster({ deployments: [stays], deleting: [deleting("hello")] });
-  const held = judged(gone, has).record;
-
-  test("is held until a person says, also when its object is gone and ten minutes are over", () => {
-    expect(held.held).toHaveLength(12);
-    const later = planned(cluster({ deployments: [stays] }), has, { record: held, nowMs: NOW_MS + 3_600_000 });
-    expect([later.isRecordChanged, later.record.held.length]).toEqual([false, 12]);
-  });
-
-  test("goes by its token, and by no other", () => {
-    expect(heldText(held)).toContain(`iot confirm ${tokenOf(held.held)} removes`);
-    expect(confirm(held, "000000000000", { nowMs: NOW_MS, by: "ann" })).toBeNull();
-    const confirmed = confirm(held, tokenOf(held.held), { nowMs: NOW_MS, by: "ann" });
-    expect(confirmed?.record.held).toEqual([]);
-    const plan = planned(gone, has, { record: confirmed?.record ?? EMPTY_RECORD });
-    expect([...plan.verdicts.values()].map(({ kind }) => kind)).toEqual(Array.from({ length: 12 }, () => "goes"));
-    expect(plan.record.removed[0]?.why).toBe("confirmed by ann");
-  });
-
-  test("goes by its token in the annotation of the object, those of this object alone", () => {
-    const two = [...entries("other", devices(12)), ...has];
-    const both = cluster({ deployments: [stays], deleting: [deleting("hello"), deleting("other")] });
-    const { record } = judged(both, two);
-    expect(record.held).toHaveLength(24);
-    const token = tokenOf(record.held.filter(({ name }) => name === "hello"));
-    const said = cluster({ deployments: [stays], deleting: [deleting("hello", { confirms: token }), deleting("other")] });
-    const plan = planned(said, two, { record });
-    expect(plan.record.held.every(({ name }) => name === "other")).toBe(true);
-    expect([...plan.verdicts.values()].filter(({ kind }) => kind === "goes")).toHaveLength(12);
-  });
-
-  test("is kept by name or by namespace, and lost then", () => {
-    expect(keep(held, {}, "ann")).toBeNull();
-    expect(keep(held, { name: "other" }, "ann")).toBeNull();
-    for (const wanted of [{ name: "hello" }, { name: "default/hello" }, { namespace: "default" }]) {
-      const record = keep(held, wanted, "ann")?.record ?? EMPTY_RECORD;
-      const plan = planned(gone, has, { record });
-      expect([plan.record.held.length, plan.record.lost.length, plan.record.lost[0]?.reason]).toEqual([0, 12, "Kept"]);
-      expect(plan.isRecordChanged).toBe(false);
-    }
-  });
-
-  test("is kept by the annotation of the object", () => {
-    const said = cluster({ deployments: [stays], deleting: [deleting("hello", { keeps: true })] });
-    expect(found(planned(said, has, { record: held }))[0]).toBe("pi-0.hello lost Kept");
-  });
-
-  test("leaves every list when it is wanted again, by whatever object", () => {
-    const again = cluster({ deployments: [stays, deployment("hello", devices(12), { uid: "another" })] });
-    const plan = planned(again, has, { record: held });
-    expect([plan.verdicts.size, plan.record.held.length, plan.isRecordChanged]).toEqual([0, 0, true]);
-  });
-
-  test("is carried out by whoever finds it due; wanted in between it is not due any more", () => {
-    const few = [...entries("hello", ["pi-2"]), ...entries("stays", ["pi-1"])];
-    const { record } = judged(gone, few);
-    const killed = planned(cluster({ deployments: [stays] }), few, { record });
-    expect([found(killed), killed.isRecordChanged]).toEqual([["pi-2.hello goes by-name"], false]);
-    const wanted = planned(cluster({ deployments: [stays, deployment("hello", ["pi-2"])] }), few, { record });
-    expect(wanted.isRecordChanged).toBe(true);
-    expect(found(planned(cluster({ deployments: [stays] }), few, { record: wanted.record }))).toEqual(["pi-2.hello lost NotSeenDeleted"]);
-  });
-
-  test("is written and read again as it was", () => {
-    const gathering = planned(cluster({ deleting: [deleting("hello")] }), entries("hello", ["pi-1"])).record;
-    for (const record of [held, gathering, confirm(held, tokenOf(held.held), { nowMs: NOW_MS, by: "ann" })?.record ?? held]) {
-      expect(decodeRecord(encodeRecord("id", record))).toEqual(record);
-    }
-  });
-
-  test("has room for what a bucket takes; what has none is counted, and stays", () => {
-    const many = Array.from({ length: 100_000 }, (_, index) => `device-of-a-long-name-${index}`);
-    const lost = entries("hello", many).map((entry) => ({ ...entry, reason: "NotSeenDeleted", why: "x".repeat(200) }));
-    const document = encodeRecord("id", { ...EMPTY_RECORD, lost });
-    expect(JSON.stringify(document).length).toBeLessThan(1_000_000);
-    expect(document.more).toBe(100_000 - (document.lost[0]?.devices.length ?? 0));
   });
 });

@@ -10,8 +10,10 @@ import { byTokens } from "./consent.ts";
 import { type Deletion, gatheringEndsMs, judge } from "./judge.ts";
 import {
   type Entry,
+  fitting,
   type Gathering,
   type HeldEntry,
+  isFullOfHeld,
   isSame,
   keyOf,
   type LostEntry,
@@ -62,7 +64,9 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   const isConsented = new Set(consented.map(keyOf));
   const held = sorted.held.filter((entry) => !isConsented.has(keyOf(entry)));
   const lost = sorted.lost.filter((entry) => !isConsented.has(keyOf(entry)));
-  const seen = sorted.seen.filter((entry) => !isConsented.has(keyOf(entry)));
+  const found = sorted.seen.filter((entry) => !isConsented.has(keyOf(entry)));
+  // Of what was held before only the count is known where the record is full.
+  const [seen, beyond] = isFullOfHeld(record) ? [[], found] : [found, []];
   const gathering = gatheringOf(seen, source, record, nowMs);
   const endsMs = gathering === null ? nowMs : gatheringEndsMs(gathering, seen, recentlyRemoved(record, nowMs));
   const isJudged = seen.length > 0 && endsMs <= nowMs;
@@ -74,16 +78,25 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   const next: RemovalRecord = {
     followed: followedAfter(source, record),
     removed: [...record.removed, ...gone],
-    held: [...held, ...(judgement?.kind === "held" ? seen.map((entry): HeldEntry => ({ ...entry, atMs: nowMs })) : [])],
+    held: [...held, ...[...beyond, ...(judgement?.kind === "held" ? seen : [])].map((entry): HeldEntry => ({ ...entry, atMs: nowMs }))],
     lost,
     gathering: isJudged ? null : gathering,
+    more: 0,
   };
-  const due = [...sorted.due, ...gone];
+  const written = fitting(pruned(next, leaving, nowMs), input.record);
+  // That time has passed is no news, unless others wait for the room.
+  const news = record.more > 0 ? written : fitting(next, input.record);
+  // A commit that is not followed leaves the last one that this operator knew: the record tells
+  // whether another has followed a later one meanwhile, which may ask for what is due.
+  const isOlder = source.authoritative === false && sorted.due.length > 0;
+  const isWritten = new Set<Entry>(written.removed);
+  const due = [...sorted.due, ...gone.filter((entry) => isWritten.has(entry))];
+  const unwritten = gone.filter((entry) => !isWritten.has(entry)).map((entry) => ({ ...entry, why: `${entry.why}; many others go first` }));
   const waiting = isJudged ? [] : seen.map((entry) => ({ ...entry, why: `${entry.why}, and others may follow` }));
   return {
-    verdicts: verdictsOf({ due, held: next.held, lost, waiting: [...waiting, ...sorted.unknown] }),
-    record: pruned(next, leaving, nowMs),
-    isRecordChanged: !isSameRecord(input.record, next),
+    verdicts: verdictsOf({ due, held: next.held, lost, waiting: [...waiting, ...unwritten, ...sorted.unknown] }),
+    record: written,
+    isRecordChanged: isOlder || !isSameRecord(input.record, news),
     isUndecided: sorted.unknown.length > 0,
     recheckAfterMs: waiting.length > 0 ? Math.max(0, endsMs - nowMs) : sorted.unknown.length > 0 ? UNKNOWN_AGAIN_MS : null,
   };
@@ -206,8 +219,13 @@ function pruned(record: RemovalRecord, leaving: readonly ManifestedEntry[], nowM
 }
 
 function isSameRecord(a: RemovalRecord, b: RemovalRecord): boolean {
-  const text = ({ followed, removed, held, lost, gathering }: RemovalRecord): string =>
-    JSON.stringify([followed, gathering, ...[removed, held, lost].map((entries) => entries.map((entry) => lineOf(entry)).toSorted())]);
+  const text = ({ followed, removed, held, lost, gathering, more }: RemovalRecord): string =>
+    JSON.stringify([
+      followed,
+      gathering,
+      more,
+      ...[removed, held, lost].map((entries) => entries.map((entry) => lineOf(entry)).toSorted()),
+    ]);
   return text(a) === text(b);
 }
 

@@ -62,9 +62,11 @@ export interface RemovalRecord {
   readonly held: readonly HeldEntry[];
   readonly lost: readonly LostEntry[];
   readonly gathering: Gathering | null;
+  /** Entries that are held or lost and find no room. */
+  readonly more: number;
 }
 
-export const EMPTY_RECORD: RemovalRecord = { followed: null, removed: [], held: [], lost: [], gathering: null };
+export const EMPTY_RECORD: RemovalRecord = { followed: null, removed: [], held: [], lost: [], gathering: null, more: 0 };
 
 export function keyOf({ device, name }: Pick<Entry, "device" | "name">): string {
   return `${device}.${name}`;
@@ -80,7 +82,7 @@ export function isSame(a: Entry, b: Entry): boolean {
 
 /** Stands for exactly these entries. */
 export function tokenOf(entries: readonly Entry[]): string {
-  const lines = entries.map(({ device, namespace, name, uid }) => `${device}/${namespace}/${name}/${uid}`).toSorted();
+  const lines = entries.map(lineOf).toSorted();
   return createHash("sha256").update(lines.join("\n")).digest("hex").slice(0, 12);
 }
 
@@ -91,26 +93,51 @@ export function recentlyRemoved({ removed }: RemovalRecord, nowMs: number): read
 
 /** Of the record's bytes; the rest is for what stands around the devices. */
 const DEVICES_BYTES = (BUCKETS.sources.maxValueBytes * 3) / 4;
+const OBJECT_BYTES = 400;
 
-export function encodeRecord(id: string, record: RemovalRecord): SourceRemovals {
+/**
+ * As much of it as a bucket takes, whatever its order: what goes before what is held, that before
+ * what is lost, and of each what `before` has before what is new. What is to go and finds no room
+ * stays, and is judged again.
+ */
+export function fitting(record: RemovalRecord, before: RemovalRecord): RemovalRecord {
   let room = DEVICES_BYTES;
-  let left = 0;
-  const fitting = <Of extends Entry>(entries: readonly Of[]): readonly Of[] =>
-    entries.filter(({ device, namespace, name, uid }, index) => {
-      const before = entries[index - 1];
-      const isFirst = before === undefined || before.uid !== uid;
-      room -= device.length + 3 + (isFirst ? 400 + 2 * (namespace.length + name.length + uid.length) : 0);
-      left += room < 0 ? 1 : 0;
-      return room >= 0;
-    });
-  const { followed, gathering } = record;
-  const removed = grouped(fitting(record.removed), ({ device: _, ...of }) => of);
-  // What is removed and does not find room is judged again, as what was never seen: it stays.
-  left = 0;
-  const held = grouped(fitting(record.held), ({ device: _, ...of }) => of);
-  const lost = grouped(fitting(record.lost), ({ device: _, ...of }) => of);
+  const fit = <Of extends Entry>(entries: readonly Of[], had: readonly Of[]): readonly Of[] => {
+    const known = new Set(had.map(lineOf));
+    const objects = new Set<string>();
+    const taken = new Set<Of>();
+    for (const wanted of [true, false]) {
+      for (const entry of entries) {
+        if (known.has(lineOf(entry)) !== wanted) continue;
+        const { device, namespace, name, uid } = entry;
+        room -= device.length + 3 + (objects.has(uid) ? 0 : OBJECT_BYTES + 2 * (namespace.length + name.length + uid.length));
+        objects.add(uid);
+        if (room >= 0) taken.add(entry);
+      }
+    }
+    return taken.size === entries.length ? entries : entries.filter((entry) => taken.has(entry));
+  };
+  const removed = fit(record.removed, before.removed);
+  const held = fit(record.held, before.held);
+  const lost = fit(record.lost, before.lost);
+  return { ...record, removed, held, lost, more: record.held.length - held.length + (record.lost.length - lost.length) };
+}
+
+/** Whether something is held that finds no room: what is lost comes after it. */
+export function isFullOfHeld({ more, lost }: RemovalRecord): boolean {
+  return more > 0 && lost.length === 0;
+}
+
+function lineOf({ device, namespace, name, uid }: Entry): string {
+  return `${device}/${namespace}/${name}/${uid}`;
+}
+
+export function encodeRecord(id: string, { followed, gathering, more, ...record }: RemovalRecord): SourceRemovals {
+  const removed = grouped(record.removed, ({ device: _, ...of }) => of);
+  const held = grouped(record.held, ({ device: _, ...of }) => of);
+  const lost = grouped(record.lost, ({ device: _, ...of }) => of);
   const gathered = gathering === null ? null : { ...gathering };
-  return { id, followed, removed, held, lost, gathering: gathered, ...(left === 0 ? {} : { more: left }) };
+  return { id, followed, removed, held, lost, gathering: gathered, ...(more === 0 ? {} : { more }) };
 }
 
 /** One for each of what differs in more than the device. */
@@ -142,6 +169,7 @@ export function decodeRecord(document: SourceRemovals): RemovalRecord {
     held: document.held.flatMap(({ atMs, how, why, ...of }) => each(of, { atMs, how: isHow(how) ? how : ("edit" as const), why })),
     lost: document.lost.flatMap(({ reason, why, ...of }) => each(of, { reason, why })),
     gathering: gathering === null ? null : { sinceMs: gathering.sinceMs, lastMs: gathering.lastMs, of: gathering.of },
+    more: document.more ?? 0,
   };
 }
 

@@ -2,7 +2,7 @@
 // the audit. Pure.
 
 import type { ObjectNews } from "../../sources/source.ts";
-import { type Entry, type HeldEntry, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
+import { type Entry, type HeldEntry, isFullOfHeld, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
 
 const NAMES_SHOWN = 10;
 
@@ -17,21 +17,29 @@ export function entriesText(entries: readonly Entry[], word: "from" | "on"): str
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
+/** They are told when there is room, after these. */
+function moreText({ more }: RemovalRecord): string {
+  return more === 0 ? "" : `, and ${more} more for which the record has no room`;
+}
+
 /** null: nothing is held. */
-export function heldText({ held }: RemovalRecord): string | null {
+export function heldText(record: RemovalRecord): string | null {
+  const { held } = record;
   if (held.length === 0) return null;
+  const more = isFullOfHeld(record) ? moreText(record) : "";
   return (
-    `held: ${counted(held.length, "removal")} (${entriesText(held, "from")}) until a person says: ` +
+    `held: ${counted(held.length, "removal")} (${entriesText(held, "from")})${more} until a person says: ` +
     `iot confirm ${tokenOf(held)} removes, iot keep NAME keeps them on the devices`
   );
 }
 
 /** null: nothing is lost. */
-export function lostText({ lost }: RemovalRecord): string | null {
+export function lostText(record: RemovalRecord): string | null {
+  const { lost } = record;
   const [first] = lost;
   if (first === undefined) return null;
   return (
-    `lost: ${lost.length === 1 ? "1 entry" : `${lost.length} entries`} (${entriesText(lost, "on")}) that the source does not have and whose deletion was not seen ` +
+    `lost: ${lost.length === 1 ? "1 entry" : `${lost.length} entries`} (${entriesText(lost, "on")})${moreText(record)} that the source does not have and whose deletion was not seen ` +
     `(${first.reason}: ${first.why}): put back what is to stay; iot confirm ${tokenOf(lost)} removes`
   );
 }

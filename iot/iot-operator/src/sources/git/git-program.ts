@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { plainText } from "@harmony/core";
 import type { GitConfig } from "../../config/config.ts";
 
 export type GitErrorCode =
@@ -38,6 +39,8 @@ export interface GitRun {
   readonly input?: string;
   /** Whether it talks to the remote, and so is given the credentials. */
   readonly remote?: boolean;
+  /** Of its output; more ends it. */
+  readonly limitBytes?: number;
 }
 
 export type RunGit = (run: GitRun) => Promise<Buffer>;
@@ -65,8 +68,9 @@ const PASSED_ON = [
   "SSL_CERT_DIR",
   "GIT_SSL_CAINFO",
 ];
-/** Blobs come through this too; what is read is limited before (repository.ts). */
-const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
+const OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024;
+
+const SAID_CHARACTERS = 600;
 
 /** `folder` takes the configuration and the two small programs that git calls back. */
 export async function prepareGit(folder: string, config: GitConfig): Promise<RunGit> {
@@ -128,7 +132,7 @@ function sshConfiguration({ sshKeyFile, sshKnownHostsFile }: GitConfig): string 
 }
 
 function runGit(
-  { args, signal, timeoutMs, input }: GitRun,
+  { args, signal, timeoutMs, input, limitBytes = OUTPUT_LIMIT_BYTES }: GitRun,
   { folder, env }: { folder: string; env: Record<string, string> },
 ): Promise<Buffer> {
   signal.throwIfAborted();
@@ -149,11 +153,15 @@ function runGit(
       }
     };
     const onAbort = (): void => end(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
-    const timer = setTimeout(() => end(new GitError("Timeout", `git ${args[0]} did not end within ${timeoutMs / 1_000} s`)), timeoutMs);
+    const timer = setTimeout(
+      () => end(new GitError("Timeout", `git ${commandOf(args)} did not end within ${timeoutMs / 1_000} s`)),
+      timeoutMs,
+    );
     signal.addEventListener("abort", onAbort, { once: true });
     child.stdout.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > OUTPUT_LIMIT_BYTES) end(new GitError("Failed", `git ${args[0]} gave more than ${OUTPUT_LIMIT_BYTES} bytes`));
+      if (bytes > limitBytes)
+        end(new GitError("Failed", `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB: the repository is too large`));
       else output.push(chunk);
     });
     child.stderr.on("data", (chunk: Buffer) => {
@@ -172,9 +180,14 @@ function runGit(
       signal.removeEventListener("abort", onAbort);
       if (ending !== null) reject(ending);
       else if (code === 0) resolve(Buffer.concat(output));
-      else reject(refusal(args[0] ?? "", errors));
+      else reject(refusal(commandOf(args), errors));
     });
   });
+}
+
+/** The options of git itself come before its command. */
+function commandOf(args: readonly string[]): string {
+  return (args[0] === "--git-dir" ? args[2] : args[0]) ?? "";
 }
 
 const CODES: readonly [RegExp, GitErrorCode][] = [
@@ -203,5 +216,10 @@ function refusal(command: string, errors: string): GitError {
     .slice(0, 3)
     .join("; ");
   const code = CODES.find(([pattern]) => pattern.test(errors))?.[1] ?? "Failed";
-  return new GitError(code, said === "" ? `git ${command} failed` : said);
+  return new GitError(code, said === "" ? `git ${command} failed` : plainText(withoutCredentials(said), SAID_CHARACTERS));
+}
+
+/** A server may send git elsewhere, and git repeats what it was told. */
+function withoutCredentials(text: string): string {
+  return text.replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/]*@/gi, "$1").replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
 }

@@ -7,7 +7,9 @@
 // does is repository.ts's, what a commit holds read-commit.ts's, and what it means that something
 // is missing what-went-missing.ts's.
 
+import { plainText } from "@harmony/core";
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
+import type { YamlReaderLimits } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSnapshot } from "../source.ts";
 import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
@@ -31,12 +33,18 @@ export interface GitSourceOptions {
   readonly folder: string;
   readonly log: Log;
   readonly clock?: Clock;
+  /** For reading YAML. */
+  readonly limits?: YamlReaderLimits;
 }
 
 /** Of new files that are not named as workload files, when one of those is gone. */
 const LOOKED_AT_FILES = 500;
 const LOOKED_AT_BYTES = 256 * 1024;
 const RENEW_AFTER_COMMITS = 1_000;
+const NAME_CHARACTERS = 200;
+const MESSAGE_CHARACTERS = 600;
+/** A file may have been too slow because the machine was: it is looked at again after this time. */
+const UNFINISHED_AGAIN_MS = 600_000;
 
 /** The followed commit and the tip, and how the one came from the other. */
 interface Change {
@@ -54,9 +62,9 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   const { config, folder, log, clock = systemClock } = options;
   const { id, formerIds } = options.id === undefined ? gitSourceId(config) : { id: options.id, formerIds: [] };
   const repository = await openGitRepository(folder, config);
-  const reader = new CommitReader({ config, id, repository });
+  const reader = new CommitReader({ config, id, repository, limits: options.limits });
   const told = new Map<string, string>();
-  let last: { tip: string; followed: string | null; snapshot: SourceSnapshot } | null = null;
+  let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;
   /** The followed commit and the tip. */
   let readings = new Map<string, CommitReading>();
   let poked: (() => void) | null = null;
@@ -67,9 +75,12 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const followed = given !== null && /^[0-9a-f]{40,64}$/.test(given) ? given : null;
     try {
       const tip = await repository.fetch(signal);
-      if (last?.tip !== tip || last.followed !== followed) {
+      if (last?.tip !== tip || last.followed !== followed || clock.monotonicMs() >= last.untilMs) {
         if (last?.tip !== tip) sawCommit(tip);
-        last = { tip, followed, snapshot: await readNew({ tip, followed }, signal) };
+        const snapshot = await readNew({ tip, followed }, signal);
+        const isUnfinished = [...readings.values()].some((reading) => reading.isUnfinished);
+        if (isUnfinished) readings = new Map();
+        last = { tip, followed, snapshot, untilMs: isUnfinished ? clock.monotonicMs() + UNFINISHED_AGAIN_MS : Infinity };
       }
       return last.snapshot;
     } catch (error) {
@@ -128,7 +139,11 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const evidence: GitEvidence = { kind: "git", followed, tip: after.commit, lineage, gave: gaveIn(before), unreadable, consents };
     if (followed !== after.commit)
       for (const { path, message } of unreadable.slice(0, 20))
-        log.warn("a file cannot be read: the commit is followed, and removes nothing", { commit: after.commit, path, problem: message });
+        log.warn("a file cannot be read: the commit is followed, and removes nothing", {
+          commit: after.commit,
+          path: plainText(path, NAME_CHARACTERS),
+          problem: message,
+        });
     return { ...snapshotOf(after, evidence), authoritative: true };
   }
 
@@ -198,7 +213,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       for (const uid of told.keys()) if (!known.has(uid)) told.delete(uid);
     },
     poke: () => poked?.(),
-    close: () => repository.remove(),
+    close: async () => void (await Promise.all([reader.close(), repository.remove()])),
   };
 }
 
@@ -235,7 +250,8 @@ function unreadableIn({ files }: CommitReading): GitEvidence["unreadable"] {
 }
 
 function lineOf({ file, line, message }: FileProblem): string {
-  return `${file}${line === undefined ? "" : `:${line}`}: ${message}`;
+  // A name in git may have anything in it but NUL.
+  return `${plainText(file, NAME_CHARACTERS)}${line === undefined ? "" : `:${line}`}: ${plainText(message, MESSAGE_CHARACTERS)}`;
 }
 
 function cure({ code }: GitError): string {

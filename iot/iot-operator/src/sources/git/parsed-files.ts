@@ -1,57 +1,54 @@
 // The Deployments in a commit's files, with each file parsed once for its content: a push that
-// touches one of a thousand files costs one. What a file says is @iot/workload-files's to judge,
-// and so is a name that two files share: those are given to it together. A file is read whole or
-// not at all: one with an issue gives nothing.
+// touches one of a thousand files costs one, and only that one is read from git. What a file says
+// is @iot/workload-files's to judge, and so is a name that two files share.
 
-import type { Deployment } from "@iot/contracts";
-import { type FileIssue, readWorkloadFiles } from "@iot/workload-files";
+import { type FileIssue, namesOfTwoFiles, type PlainFile, type YamlReader } from "@iot/workload-files";
 
 export interface CommittedFile {
   readonly path: string;
   /** Of its content. */
   readonly oid: string;
-  readonly content: Uint8Array;
-}
-
-export interface ParsedFile {
-  /**
-   * Without the places of their nodes, which would keep each file's syntax tree. Empty with any
-   * issue.
-   */
-  readonly deployments: readonly { readonly document: Deployment; readonly scoreString: string }[];
-  readonly issues: readonly FileIssue[];
-  /** The kinds of its documents that are not ours. */
-  readonly others: readonly string[];
 }
 
 export interface ParsedCommit {
-  readonly files: ReadonlyMap<string, ParsedFile>;
+  readonly files: ReadonlyMap<string, PlainFile>;
   /** Names that two files share, which none of them can have. */
   readonly doubled: readonly FileIssue[];
 }
 
-export class ParsedFiles {
-  #known: ReadonlyMap<string, ParsedFile> = new Map();
+export type ReadContents = (oids: readonly string[]) => Promise<ReadonlyMap<string, Uint8Array>>;
 
-  read(files: readonly CommittedFile[]): ParsedCommit {
-    const parsed = files.map((file) => ({ file, result: this.#known.get(keyOf(file)) ?? parse(file) }));
-    this.#known = new Map(parsed.map(({ file, result }) => [keyOf(file), result]));
-    const byName = Map.groupBy(
-      parsed.flatMap(({ file, result }) => result.deployments.map(({ document }) => ({ file, name: document.metadata.name }))),
-      ({ name }) => name,
+export class ParsedFiles {
+  readonly #reader: YamlReader;
+  #known: ReadonlyMap<string, PlainFile> = new Map();
+
+  constructor(reader: YamlReader) {
+    this.#reader = reader;
+  }
+
+  async read(files: readonly CommittedFile[], contents: ReadContents, signal: AbortSignal): Promise<ParsedCommit> {
+    const fresh = files.filter((file) => !this.#known.has(keyOf(file)));
+    const bytes = fresh.length === 0 ? new Map<string, Uint8Array>() : await contents([...new Set(fresh.map(({ oid }) => oid))]);
+    const read = await this.#reader.readFiles(
+      fresh.map(({ path, oid }) => ({ path, content: contentOf(bytes, oid) })),
+      signal,
     );
-    const sharing = new Set([...byName.values()].flatMap((of) => (of.length > 1 ? of.map(({ file }) => file) : [])));
-    return {
-      files: new Map(parsed.map(({ file, result }) => [file.path, result])),
-      doubled: sharing.size === 0 ? [] : readWorkloadFiles([...sharing]).issues,
-    };
+    const parsed = files.flatMap((file) => {
+      const result = this.#known.get(keyOf(file)) ?? read.get(file.path);
+      return result === undefined ? [] : [{ file, result }];
+    });
+    // What was not read to its end is read again with the next commit.
+    this.#known = new Map(parsed.flatMap(({ file, result }) => (result.isUnfinished === true ? [] : [[keyOf(file), result]])));
+    const byPath = new Map(parsed.map(({ file, result }) => [file.path, result]));
+    return { files: byPath, doubled: namesOfTwoFiles(byPath) };
   }
 }
 
-function parse(file: CommittedFile): ParsedFile {
-  const { deployments, issues, ignored } = readWorkloadFiles([file]);
-  const read = issues.length > 0 ? [] : deployments.map(({ document, scoreString }) => ({ document, scoreString }));
-  return { deployments: read, issues, others: ignored.map(({ kind }) => kind) };
+/** A content that is missing is no empty file. */
+function contentOf(contents: ReadonlyMap<string, Uint8Array>, oid: string): Uint8Array {
+  const content = contents.get(oid);
+  if (content === undefined) throw new Error(`git did not give the content ${oid}`);
+  return content;
 }
 
 function keyOf({ path, oid }: CommittedFile): string {

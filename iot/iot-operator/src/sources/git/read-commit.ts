@@ -2,7 +2,7 @@
 // judges nothing: what it means that something is missing is what-went-missing.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName } from "@iot/workload-files";
+import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader, type YamlReaderLimits } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
 import { ParsedFiles } from "./parsed-files.ts";
@@ -36,21 +36,28 @@ export interface CommitReading {
   readonly files: ReadonlyMap<string, FileReading>;
   /** Why nothing of it can be followed. */
   readonly problems: readonly FileProblem[];
+  /** A file was not read to its end, for lack of time or memory; another time it might be. */
+  readonly isUnfinished?: boolean;
 }
 
 const FILES_LIMIT = 10_000;
 const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Of the whole path, in characters, and how many folders lead to it. */
+const PATH_LIMIT = 1_024;
+const FOLDERS_LIMIT = 64;
 const NO_AGE = "1970-01-01T00:00:00Z";
 const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpty: false };
 
 /** Reads commits, and remembers of the last ones what the next has too. */
 export class CommitReader {
   readonly #options: { readonly config: GitConfig; readonly id: string; readonly repository: GitRepository };
-  readonly #blobs = new Map<string, Buffer>();
-  readonly #parsed = new ParsedFiles();
+  readonly #yaml: YamlReader;
+  readonly #parsed: ParsedFiles;
 
-  constructor(options: { config: GitConfig; id: string; repository: GitRepository }) {
+  constructor({ limits, ...options }: { config: GitConfig; id: string; repository: GitRepository; limits?: YamlReaderLimits | undefined }) {
     this.#options = options;
+    this.#yaml = new YamlReader(limits);
+    this.#parsed = new ParsedFiles(this.#yaml);
   }
 
   /**
@@ -60,8 +67,10 @@ export class CommitReader {
   async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
     const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
-    const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
-    if (entries === null) return null;
+    const [listed, generation] = await Promise.all([repository.list(commit, signal), count()]);
+    if (listed === null) return null;
+    // A path that is too long and is no workload file's concerns nobody.
+    const entries = listed.filter(({ path }) => isWorkloadFileName(path) || !isLongPath(path));
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
     // into one.
     const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
@@ -70,9 +79,7 @@ export class CommitReader {
     if (tooMuch.length > 0) return { commit, generation, entries, files: new Map(), problems: tooMuch };
     const unfit = [...chosen, ...visible.filter(({ path }) => isNearlyWorkloadFileName(path))].flatMap(unfitness);
     const fit = chosen.filter((file) => unfitness(file).length === 0);
-    await this.#loadBlobs(fit, signal);
-    const contents = fit.map(({ path, oid }) => ({ path, oid, content: this.#blobs.get(oid) ?? Buffer.alloc(0) }));
-    const { files, doubled } = this.#parsed.read(contents);
+    const { files, doubled } = await this.#parsed.read(fit, (oids) => repository.readBlobs(oids, signal), signal);
     const readings = [...files].map(([path, { deployments, issues, others }]): [string, FileReading] => [
       path,
       {
@@ -83,7 +90,8 @@ export class CommitReader {
       },
     ]);
     const unread = unfit.map((problem): [string, FileReading] => [problem.file, { ...NOTHING, problems: [problem] }]);
-    return { commit, generation, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf) };
+    const isUnfinished = [...files.values()].some((file) => file.isUnfinished === true);
+    return { commit, generation, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf), isUnfinished };
   }
 
   #serve(
@@ -107,15 +115,8 @@ export class CommitReader {
     };
   }
 
-  /** Blobs are known by their content: a push that touches one file reads one. */
-  async #loadBlobs(files: readonly TreeFile[], signal: AbortSignal): Promise<void> {
-    const wanted = new Set(files.map(({ oid }) => oid));
-    for (const oid of this.#blobs.keys()) if (!wanted.has(oid)) this.#blobs.delete(oid);
-    const fresh = await this.#options.repository.readBlobs(
-      [...wanted].filter((oid) => !this.#blobs.has(oid)),
-      signal,
-    );
-    for (const [oid, content] of fresh) this.#blobs.set(oid, content);
+  async close(): Promise<void> {
+    await this.#yaml.close();
   }
 }
 
@@ -131,6 +132,9 @@ function tooMuchOf(chosen: readonly TreeFile[], folder: string): FileProblem[] {
 
 function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
   const say = (message: string): FileProblem[] => [{ file, message, whole: true }];
+  if (isLongPath(file)) {
+    return say(`is not read, its path has more than ${PATH_LIMIT} characters or ${FOLDERS_LIMIT} folders: move it nearer to the root`);
+  }
   if (kind === "link") return say("is a symbolic link, which is not followed: put the file itself here");
   if (kind === "submodule") return say("is a submodule, which is not read: put the file itself here");
   if (!isWorkloadFileName(file)) {
@@ -138,6 +142,10 @@ function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
   }
   if (sizeBytes > FILE_LIMIT_BYTES) return say(`has ${sizeBytes} bytes, more than ${FILE_LIMIT_BYTES}: split it`);
   return [];
+}
+
+function isLongPath(path: string): boolean {
+  return path.length > PATH_LIMIT || path.split("/", FOLDERS_LIMIT + 2).length > FOLDERS_LIMIT + 1;
 }
 
 function properName(path: string): string {

@@ -40,6 +40,8 @@ export interface GitRepository {
 
 const FETCH_TIMEOUT_MS = 120_000;
 const LOCAL_TIMEOUT_MS = 30_000;
+/** What is read is limited before; git writes a line beside each. */
+const BLOBS_LIMIT_BYTES = 192 * 1024 * 1024;
 const REF = "refs/heads/source";
 
 /**
@@ -64,8 +66,14 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
       throw error;
     }
   };
-  const ask = (args: readonly string[], signal: AbortSignal, input = ""): Promise<Buffer> =>
-    git({ args: ["--git-dir", bare, ...args], signal, timeoutMs: LOCAL_TIMEOUT_MS, input });
+  const ask = (args: readonly string[], signal: AbortSignal, input = "", limitBytes?: number): Promise<Buffer> =>
+    git({
+      args: ["--git-dir", bare, ...args],
+      signal,
+      timeoutMs: LOCAL_TIMEOUT_MS,
+      input,
+      ...(limitBytes === undefined ? {} : { limitBytes }),
+    });
   const local: typeof ask = (...all) => sound(ask(...all));
 
   return {
@@ -96,7 +104,7 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
     },
     async readBlobs(oids, signal) {
       if (oids.length === 0) return new Map();
-      return parseBatch(await local(["cat-file", "--batch"], signal, `${oids.join("\n")}\n`));
+      return parseBatch(await local(["cat-file", "--batch"], signal, `${oids.join("\n")}\n`, BLOBS_LIMIT_BYTES));
     },
     async countCommits(commit, signal) {
       return Number((await local(["rev-list", "--count", commit], signal)).toString());

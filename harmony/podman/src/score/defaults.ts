@@ -1,0 +1,5 @@
+// What a container gets when its Score does not say: the numbers that schema, documentation and the
+// making of a container share (model/container-defaults.ts).
+
+/** Podman's own default on the command line (containers.conf), which its API does not give. */
+export const DEFAULT_PIDS: number = 2048;

@@ -1,0 +1,85 @@
+// Tries many documents, made from Scores at the limits and from small ones that use every field.
+
+import { LARGE } from "./largest.ts";
+import { judge } from "./judge.ts";
+import { mutate, randomOf } from "./mutate.ts";
+
+/** One document may take so much of the CPU; what is not linear takes minutes. */
+const MOST_MS = 5_000;
+/** Of so many documents one is made from a large one, which costs as much as all of the others. */
+const LARGE_ONE_IN = 64;
+
+const SMALL: readonly unknown[] = [
+  {
+    services: [
+      {
+        name: "web",
+        image: "registry.example/acme/web:1.2",
+        pull: "newer",
+        ports: ["8080:80", "127.0.0.1:8443:443", "5353:53/udp", "[::1]:81:81"],
+        entrypoint: ["/bin/web"],
+        command: "serve --title 'a b'",
+        env: { PLAIN: "1", ID: { device: "id" }, SITE: { device: "labels.site" }, TOKEN: { secret: "token" } },
+        volumes: ["data:/data", "cache:/cache:ro", "/srv/in:/in", "/srv/out:/out:ro"],
+        tmpfs: ["/run", "/tmp:size=64m,mode=1777"],
+        files: [
+          { path: "/etc/web.toml", content: "a = 1\n" },
+          { path: "/usr/bin/hook", content: "#!/bin/sh\n", mode: "0555" },
+        ],
+        secrets: [{ name: "key" }, { name: "key", path: "/etc/key" }],
+        devices: ["/dev/meter:/dev/ttyUSB0"],
+        restart: "on-failure:3",
+        healthcheck: { test: "true", interval: "1m", timeout: "5s", retries: 2, startPeriod: "10s", onFailure: "restart" },
+        stopTimeoutSeconds: 7,
+        stopSignal: "SIGINT",
+        init: true,
+        resources: { memory: "64Mi", cpus: 0.5, pids: 100 },
+        user: "1000:1000",
+        workingDir: "/srv",
+        noNewPrivileges: false,
+        capAdd: ["NET_ADMIN"],
+        capDrop: ["ALL"],
+        logging: { driver: "k8s-file", maxSize: "1Mi" },
+        readOnly: true,
+      },
+      { name: "db", image: "db", restart: "unless-stopped", healthcheck: { test: ["CMD", "true"] }, logging: { driver: "journald" } },
+      { name: "probe", image: "quay.io/acme/probe", network: "host", restart: "no" },
+    ],
+  },
+];
+
+export interface Found {
+  readonly seed: number;
+  readonly what: string;
+  readonly document: unknown;
+}
+
+/** Stops at the first that does not hold. `seed`: of the first; each next one has the next. */
+export function fuzz({ seed, count, untilMs }: { readonly seed: number; readonly count: number; readonly untilMs: number }) {
+  const large = Object.values(LARGE).map((make) => make(1));
+  let accepted = 0;
+  let tried = 0;
+  let slowestMs = 0;
+  for (; tried < count && performance.now() < untilMs; tried += 1) {
+    const random = randomOf(seed + tried);
+    const seeds = random(LARGE_ONE_IN) === 0 ? large : SMALL;
+    const document = mutate(seeds[random(seeds.length)], random);
+    const begun = process.cpuUsage();
+    const { accepted: isAccepted, wrong } = judgeSafely(document);
+    const { user, system } = process.cpuUsage(begun);
+    const tookMs = (user + system) / 1_000;
+    slowestMs = Math.max(slowestMs, tookMs);
+    accepted += isAccepted ? 1 : 0;
+    const what = wrong ?? (tookMs > MOST_MS ? `it takes ${Math.round(tookMs)} ms` : null);
+    if (what !== null) return { tried: tried + 1, accepted, slowestMs, found: { seed: seed + tried, what, document } satisfies Found };
+  }
+  return { tried, accepted, slowestMs, found: null };
+}
+
+function judgeSafely(document: unknown): ReturnType<typeof judge> {
+  try {
+    return judge(document);
+  } catch (error) {
+    return { accepted: true, wrong: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}

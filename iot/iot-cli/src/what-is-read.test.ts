@@ -1,0 +1,117 @@
+// What `iot` reads of a status is what the list of influences says, and what any field says reaches
+// a terminal as plain text.
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { asDeviceId, type DeviceStatus, type Manifest, readStatus, STATUS_INFLUENCE } from "@iot/contracts";
+import { judgeFleet } from "@iot/fleet";
+import { recordReads } from "@iot/testkit";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { renderExplanation, renderStatus } from "./render-fleet.ts";
+
+const pi = asDeviceId("pi-1");
+const at = "2026-01-01T00:00:00Z";
+const manifest: Manifest = {
+  sources: ["git:test"],
+  deployments: { hello: { revision: 7, generation: 1, uid: "u", source: "git:test", namespace: "n" } },
+};
+
+/** Each string is `text`, wherever the schema takes any. */
+function saying(text: string, deployment = "hello"): DeviceStatus {
+  return {
+    device: "pi-1",
+    agentVersion: text,
+    bootId: text,
+    reportedAt: text,
+    statusIntervalSeconds: 60,
+    manifestRevision: 1,
+    problem: { reason: text, message: text, since: text },
+    deployments: {
+      [deployment]: {
+        phase: text,
+        reason: text,
+        message: text,
+        since: text,
+        desiredRevision: 7,
+        runningRevision: 7,
+        source: text,
+        generation: 1,
+        services: [{ name: text, phase: text, image: text, imageDigest: text, health: text, restarts: 1, startedAt: text }],
+      },
+    },
+  };
+}
+
+/** All that `iot status` and `iot explain` print of it. */
+function printed(status: DeviceStatus, nowMs = 1_000): string {
+  const manifests = new Map([[pi, { manifest: { ok: true, value: manifest } as const }]]);
+  const fleet = judgeFleet({ manifests }, [{ device: pi, receivedAtMs: 0, nowMs, status: { ok: true, value: status } }]);
+  const explained = fleet.deployments.map((row) => renderExplanation(row, fleet.devices[0], [], 100));
+  return [renderStatus({ ...fleet, sources: [] }, 100), ...explained, JSON.stringify({ ...fleet, sources: [] }, null, 2)].join("\n");
+}
+
+test("`iot` reads of a status what the list says", () => {
+  const all = new Set<string>();
+  for (const status of [saying(at), saying("Running"), saying(at, "other")]) {
+    const { document, reads } = recordReads(status, ["deployments"]);
+    printed(document);
+    for (const read of reads) all.add(read);
+  }
+  const listed = Object.entries(STATUS_INFLUENCE).flatMap(([field, { iot }]) => (iot === null || field === "device" ? [] : [field]));
+  expect([...all].toSorted()).toEqual(listed.toSorted());
+});
+
+const SOURCES = ["iot/iot-cli/src", "iot/fleet/src", "iot/report/src"];
+/** The names by which a program gets at what devices say. */
+const GETS_AT =
+  /\b(?:StatusEntry|InventoryEntry|DeviceStatus|DeviceInventory|DeploymentReport|openStatusStore|openInventoryStore|readStatus|readInventory)\b|KV_inventory/;
+
+test("no other file gets at what devices say", async () => {
+  const root = join(import.meta.dirname, "../../..");
+  const readers: string[] = [];
+  for (const folder of SOURCES) {
+    for (const file of await readdir(join(root, folder), { recursive: true })) {
+      if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+      if (GETS_AT.test(await readFile(join(root, folder, file), "utf8"))) readers.push(`${folder}/${file}`);
+    }
+  }
+  expect(readers.toSorted()).toEqual([
+    "iot/fleet/src/aggregate.ts",
+    "iot/fleet/src/judge-fleet.ts",
+    "iot/iot-cli/src/read-fleet.ts",
+    "iot/report/src/explained.ts",
+  ]);
+});
+
+// oxlint-disable-next-line no-control-regex
+const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/;
+
+test("whatever a device says in any field, a terminal obeys none of it", () => {
+  const hostile = fc.string({
+    unit: fc.constantFrom(
+      "\u001b[2J",
+      "\u001b]8;;https://evil.example\u0007",
+      "\r",
+      "\u009b31m",
+      "\u202e",
+      "\ud800",
+      "\n",
+      "a",
+      "\u0000",
+      "\u2028",
+      "\u200f",
+    ),
+    maxLength: 200,
+  });
+  fc.assert(
+    fc.property(hostile, fc.constantFrom("hello", "other"), fc.constantFrom(1_000, 10 ** 9), (text, deployment, nowMs) => {
+      const heard = readStatus(new TextEncoder().encode(JSON.stringify(saying(text, deployment))));
+      expect(heard.ok).toBe(true);
+      if (!heard.ok) return;
+      const out = printed(heard.value, nowMs);
+      expect(OBEYED.test(out)).toBe(false);
+      expect(out.isWellFormed()).toBe(true);
+    }),
+  );
+});

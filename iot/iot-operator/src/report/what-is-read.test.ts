@@ -1,0 +1,126 @@
+// What the operator reads of a status is what the list of influences says, and a status goes
+// nowhere but to the reporter.
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { visibleText } from "@harmony/core";
+import type { Clock } from "@harmony/runtime";
+import { asDeviceId, type DeviceStatus, readStatus, STATUS_INFLUENCE } from "@iot/contracts";
+import { recordReads } from "@iot/testkit";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
+import { Reporter } from "./reporter.ts";
+
+const since = "2026-01-01T00:00:00Z";
+const service = { name: "web", phase: "Running", image: "x", imageDigest: "sha256:x", health: "healthy", restarts: 1, startedAt: since };
+const said = (phase: string, desiredRevision: number): DeviceStatus => ({
+  device: "pi-1",
+  agentVersion: "1",
+  bootId: "b",
+  reportedAt: since,
+  statusIntervalSeconds: 60,
+  manifestRevision: 1,
+  problem: { reason: "InvalidManifest", message: "m", since },
+  deployments: {
+    hello: {
+      phase,
+      reason: phase,
+      message: "m",
+      since,
+      desiredRevision,
+      runningRevision: 1,
+      source: "git:test",
+      generation: 1,
+      services: [service],
+    },
+  },
+});
+
+const clock: Clock = { now: () => 1_000_000, monotonicMs: () => 1_000_000, sleep: () => Promise.resolve() };
+
+/** What the operator tells of the Deployment when its one device says `status` of its revision. */
+function toldOf(status: (revision: number) => DeviceStatus): unknown {
+  const bucket = new ModelBucket();
+  const source = complete([deployment("hello", ["pi-1"], {})]);
+  const planned = () => planFor(bucket, source, { sourceId: "git:test" });
+  bucket.apply(planned().steps);
+  const reporter = new Reporter({ sourceId: "git:test", clock });
+  reporter.settle({ source, desired: bucket.snapshot(), plan: planned() });
+  const value = status(bucket.manifest("pi-1")?.deployments["hello"]?.revision ?? 0);
+  reporter.hear({ device: asDeviceId("pi-1"), receivedAtMs: 0, nowMs: 0, status: { ok: true, value } });
+  return reporter.tell()?.map(({ conditions, aggregate }) => ({ conditions, aggregate }));
+}
+
+test("the operator reads of a status what the list says", () => {
+  const all = new Set<string>();
+  const everyRead: Set<string>[] = [];
+  for (const phase of ["Running", "Pending", "Failed", "Rejected"]) {
+    for (const isOfAnother of [false, true]) {
+      toldOf((revision) => {
+        const { document, reads } = recordReads(said(phase, isOfAnother ? -1 : revision), ["deployments"]);
+        everyRead.push(reads);
+        return document;
+      });
+    }
+  }
+  for (const reads of everyRead) for (const read of reads) all.add(read);
+  // The store reads the device's name before the operator hears of it.
+  const listed = Object.entries(STATUS_INFLUENCE).flatMap(([field, { operator }]) =>
+    operator === null || field === "device" ? [] : [field],
+  );
+  expect([...all].toSorted()).toEqual(listed.toSorted());
+});
+
+test("whatever a device says, nothing of it in a condition is obeyed by a terminal", () => {
+  const hostile = fc.string({
+    unit: fc.constantFrom(
+      "\u001b[2J",
+      "\u001b]8;;https://evil.example\u0007",
+      "\r",
+      "\u009b31m",
+      "\u202e",
+      "\ud800",
+      "\n",
+      "a",
+      "\u0000",
+      "\u2028",
+    ),
+    maxLength: 200,
+  });
+  fc.assert(
+    fc.property(hostile, fc.constantFrom("Failed", "Rejected"), fc.boolean(), (text, phase, isOfAnother) => {
+      const told = toldOf((revision) => {
+        const { deployments, ...status } = said(phase, isOfAnother ? -1 : revision);
+        const saying = { ...status, problem: { reason: text, message: text, since: text }, deployments: withText(deployments, text) };
+        const heard = readStatus(new TextEncoder().encode(JSON.stringify(saying)));
+        if (!heard.ok) throw new Error("the status cannot be read");
+        return heard.value;
+      });
+      for (const word of stringsIn(told)) expect(visibleText(word)).toBe(word);
+    }),
+  );
+});
+
+function withText(deployments: DeviceStatus["deployments"], text: string): DeviceStatus["deployments"] {
+  return Object.fromEntries(Object.entries(deployments).map(([name, report]) => [name, { ...report, reason: text, message: text }]));
+}
+
+function stringsIn(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(stringsIn) : [];
+}
+
+const SOURCES = join(import.meta.dirname, "..");
+/** The names by which a program gets at what devices say. */
+const GETS_AT =
+  /\b(?:StatusEntry|InventoryEntry|DeviceStatus|DeviceInventory|DeploymentReport|DeviceView|HeardStatus|openStatusStore|openInventoryStore|readStatus|readInventory)\b|KV_status|KV_inventory/;
+
+test("no other file of the operator gets at what devices say", async () => {
+  const files = (await readdir(SOURCES, { recursive: true })).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"));
+  const readers: string[] = [];
+  for (const file of files) if (GETS_AT.test(await readFile(join(SOURCES, file), "utf8"))) readers.push(file);
+  // run.ts opens the store, and operator.ts hands each entry to the reporter.
+  expect(readers.toSorted()).toEqual(["operator.ts", "report/reporter.ts", "run.ts"]);
+  expect((await readFile(join(SOURCES, "operator.ts"), "utf8")).match(/\bentry\b/g)).toHaveLength(4);
+});

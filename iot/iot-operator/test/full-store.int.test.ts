@@ -1,0 +1,109 @@
+// A store that is full: it is told with its cure, it holds up nobody who needs no more room, and
+// what a person takes out of the source makes room in it again.
+
+import { systemClock } from "@harmony/runtime";
+import { askOperators } from "@iot/messaging";
+import { eventually, makeGitRepository, startNats } from "@iot/testkit";
+import { expect, onTestFinished, test } from "vitest";
+import * as z from "zod/mini";
+import { readiness } from "../src/http/http.ts";
+import { type Bucket, expectScore, openBucket, runOperator } from "./running-operator.ts";
+import { workload } from "./workload.ts";
+
+const CURE = "raise max_file_store";
+const large = (name: string, devices: readonly string[]): string => workload(name, { image: `large:${"x".repeat(100_000)}`, devices });
+const many = Array.from({ length: 20 }, (_, index) => `pi-${index}`);
+
+/** The operator's clock, which a test may set on. */
+function movedClock() {
+  let aheadMs = 0;
+  return {
+    clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs },
+    pass: (ms: number) => void (aheadMs += ms),
+  };
+}
+
+/** Sets the limit of a stream, as `nats stream edit` does. */
+async function limiting({ messaging: { connection } }: Bucket, stream: string): Promise<(bytes: number) => Promise<void>> {
+  const Info = z.looseObject({ config: z.looseObject({}) });
+  const { config } = Info.parse((await connection.request(`$JS.API.STREAM.INFO.${stream}`)).json());
+  return async (bytes) => {
+    const changed = JSON.stringify({ ...config, max_bytes: bytes });
+    Info.parse((await connection.request(`$JS.API.STREAM.UPDATE.${stream}`, changed)).json());
+  };
+}
+
+async function world(config: string) {
+  const nats = await startNats({ config });
+  onTestFinished(() => nats.stop());
+  const repository = await makeGitRepository();
+  onTestFinished(() => repository.remove());
+  const bucket = await openBucket(nats.url);
+  const push = async (files: Readonly<Record<string, string | null>>): Promise<string> => {
+    const commit = await repository.commit(files);
+    await repository.push();
+    return commit;
+  };
+  const { clock, pass } = movedClock();
+  const operator = () => runOperator({ natsUrl: nats.url, gitUrl: repository.url, clock });
+  return { nats, bucket, push, operator, pass };
+}
+
+test(
+  "a rollout that does not fit is told, and taking it back makes room, with nobody's hand on the server",
+  { timeout: 60_000 },
+  async () => {
+    const { bucket, push, operator, pass } = await world(
+      `jetstream { store_dir: "./js", max_file_store: 1500000, max_memory_store: 1000000 }`,
+    );
+    await push({ "small.yaml": workload("small", { devices: ["pi-0", "pi-99"] }) });
+    const running = await operator();
+    await expectScore(bucket, "pi-99.small", "web");
+    await push({ "large.yaml": large("large", many) });
+    running.poke();
+    await eventually(() => running.vitals.storeProblem !== null, { what: "the store is full", timeoutMs: 20_000 });
+    expect(running.vitals.storeProblem).toContain(CURE);
+    expect(readiness(running.vitals)).toMatchObject({
+      ready: false,
+      problems: expect.arrayContaining([running.vitals.storeProblem]) as unknown,
+    });
+    expect(await askOperators(bucket.messaging, "state", { source: "git:test" }, AbortSignal.timeout(5_000))).toEqual([
+      { source: "git:test", done: true, message: running.vitals.storeProblem },
+    ]);
+    expect(await bucket.manifest("pi-99")).toMatchObject({ deployments: { small: {} } });
+
+    const commit = await push({ "large.yaml": null, "small.yaml": workload("small", { devices: ["pi-99"] }) });
+    running.poke();
+    await eventually(() => running.vitals.sourceVersion === commit, { what: "it has looked at what is left" });
+    pass(61_000);
+    running.poke();
+    await eventually(() => running.vitals.storeProblem === null && running.vitals.inStep, {
+      what: "there is room again",
+      timeoutMs: 20_000,
+    });
+    await eventually(async () => (await bucket.manifest("pi-0"))?.deployments["small"] === undefined, {
+      what: "what was taken back is gone",
+    });
+    const { scores } = await bucket.snapshot();
+    expect([...scores].filter(([, { scoreString }]) => scoreString !== null).map(([key]) => key)).toEqual(["pi-99.small"]);
+    expect(readiness({ ...running.vitals, nats: null })).toMatchObject({ ready: true, problems: [] });
+  },
+);
+
+test("a limit of the bucket holds up only what does not fit; raised, all goes on", { timeout: 60_000 }, async () => {
+  const { bucket, push, operator } = await world("");
+  await push({ "small.yaml": workload("small", { devices: ["pi-1"] }) });
+  const running = await operator();
+  await expectScore(bucket, "pi-1.small", "web");
+  const limitTo = await limiting(bucket, "KV_desired-state");
+  await limitTo(50_000);
+  await push({ "large.yaml": large("large", ["pi-2"]), "small.yaml": workload("small", { image: "web:2", devices: ["pi-1", "pi-3"] }) });
+  running.poke();
+  await expectScore(bucket, "pi-1.small", "web:2");
+  await expectScore(bucket, "pi-3.small", "web:2");
+  await eventually(() => running.vitals.storeProblem?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
+  await limitTo(-1);
+  running.poke();
+  await expectScore(bucket, "pi-2.large", "large:");
+  await eventually(() => running.vitals.storeProblem === null, { what: "it is over" });
+});

@@ -1,0 +1,158 @@
+// Bounds what notices may cost this device. The server delivers an answer to whatever reply subject
+// the asker names, so another device can send as many notices as its own link bears. A notice is
+// followed at once after quiet, and otherwise at most once a second; what it announces is followed
+// once; its payload is never looked at. When more arrives than honest notices ever are, the
+// subscription ends for a minute, and longer each time that this goes on, since bytes that arrive
+// are paid for (docs/adr/0037).
+
+import type { Log } from "@harmony/runtime";
+import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
+
+const FOLLOW_EVERY_MS = 1_000;
+/** Twenty notices of ours. */
+const BYTES_A_SECOND = 4 * 1024;
+const ENDED_FOR_MS = 60_000;
+/** That of the regular reading. */
+const ENDED_AT_MOST_MS = 15 * 60_000;
+/** What was announced and is remembered, so that it is followed once. */
+const REMEMBERED = 64;
+/** `HMSG <subject> <sid> <reply> <sizes>` without the subjects. */
+const FRAME_BYTES = 24;
+
+export interface NoticesOptions {
+  readonly connection: NatsConnection;
+  readonly log: Log;
+  /** Asked at each subscription. */
+  readonly subject: () => string;
+  /** The key whose changes are announced. */
+  readonly announced: string;
+  /** Null: the notice does not say the sequence, or some may have been missed. */
+  readonly follow: (sequence: number | null) => void;
+}
+
+export class Notices {
+  readonly #options: NoticesOptions;
+  readonly #followed = new Set<string>();
+  #subscription: Subscription | null = null;
+  #endedForMs = 0;
+  #listeningSinceMs = 0;
+  #windowSinceMs = 0;
+  #windowBytes = 0;
+  #lastFollowedMs = -Infinity;
+  /** What is followed when the second is over; undefined: nothing waits. */
+  #waiting: number | null | undefined;
+  #pace: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
+
+  constructor(options: NoticesOptions) {
+    this.#options = options;
+    this.#subscribe();
+  }
+
+  /** The subject is another one now. While the subscription is ended it stays so. */
+  moved(): void {
+    const before = this.#subscription;
+    if (before === null) return;
+    this.#subscribe();
+    before.unsubscribe();
+  }
+
+  /** Some may have been missed. */
+  missed(): void {
+    this.#follow(null);
+  }
+
+  close(): void {
+    clearTimeout(this.#pace);
+    clearTimeout(this.#again);
+    this.#subscription?.unsubscribe();
+    this.#subscription = null;
+  }
+
+  #subscribe(): void {
+    const { connection, subject } = this.#options;
+    this.#subscription = connection.subscribe(subject(), {
+      callback: (error, message) => {
+        if (error === null && this.#subscription !== null) this.#hear(message);
+      },
+    });
+  }
+
+  #hear(message: Msg): void {
+    if (this.#isFlood(bytesOf(message))) {
+      this.#end();
+      return;
+    }
+    const { headers } = message;
+    if (headers?.get("Nats-Subject") !== this.#options.announced) return;
+    const sequence = Number(headers.get("Nats-Sequence"));
+    if (!Number.isSafeInteger(sequence) || sequence < 1) {
+      this.#follow(null);
+      return;
+    }
+    // A store that was restored gives a number a second time, at another time.
+    if (this.#isNew(`${sequence} ${headers.get("Nats-Time-Stamp")}`)) this.#follow(sequence);
+  }
+
+  #isFlood(bytes: number): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.#windowSinceMs >= 1_000) {
+      this.#windowSinceMs = nowMs;
+      this.#windowBytes = 0;
+    }
+    this.#windowBytes += bytes;
+    return this.#windowBytes > BYTES_A_SECOND;
+  }
+
+  #end(): void {
+    const { log, subject } = this.#options;
+    const isSoonAgain = performance.now() - this.#listeningSinceMs < this.#endedForMs;
+    this.#endedForMs = isSoonAgain ? Math.min(2 * this.#endedForMs, ENDED_AT_MOST_MS) : ENDED_FOR_MS;
+    log.warn("more notices arrive than an operator sends, so they are not listened to for a while; changes are seen when it is over", {
+      reason: "NoticeFlood",
+      subject: subject(),
+      seconds: this.#endedForMs / 1_000,
+    });
+    this.#subscription?.unsubscribe();
+    this.#subscription = null;
+    this.#again = setTimeout(() => {
+      this.#listeningSinceMs = performance.now();
+      this.#subscribe();
+      this.#follow(null);
+    }, this.#endedForMs);
+  }
+
+  #isNew(announcement: string): boolean {
+    if (this.#followed.has(announcement)) return false;
+    this.#followed.add(announcement);
+    const [oldest] = this.#followed;
+    if (this.#followed.size > REMEMBERED && oldest !== undefined) this.#followed.delete(oldest);
+    return true;
+  }
+
+  #follow(sequence: number | null): void {
+    const nowMs = performance.now();
+    const inMs = this.#lastFollowedMs + FOLLOW_EVERY_MS - nowMs;
+    if (inMs <= 0 && this.#waiting === undefined) {
+      this.#lastFollowedMs = nowMs;
+      this.#options.follow(sequence);
+      return;
+    }
+    if (this.#waiting === undefined) this.#pace = setTimeout(() => this.#followWaiting(), Math.max(0, inMs));
+    this.#waiting = sequence;
+  }
+
+  #followWaiting(): void {
+    const sequence = this.#waiting ?? null;
+    this.#waiting = undefined;
+    this.#lastFollowedMs = performance.now();
+    this.#options.follow(sequence);
+  }
+}
+
+/** What it took on the link. */
+function bytesOf({ subject, reply = "", data, headers }: Msg): number {
+  let bytes = FRAME_BYTES + subject.length + reply.length + data.length;
+  for (const [name, values] of headers ?? []) for (const value of values) bytes += name.length + value.length + 4;
+  return bytes;
+}

@@ -1,0 +1,35 @@
+// One file as plain data, which can cross from one thread to another: what it gives, what is wrong
+// with it, and where its names stand. A file is read whole or not at all: one with an issue gives
+// nothing. Names that files share are found here too, for they need all files.
+
+import type { Deployment } from "@iot/contracts";
+import { doubledNames, type FileIssue, readWorkloadFiles, type WorkloadFile } from "./read-workload-files.ts";
+
+export interface PlainDeployment {
+  readonly document: Deployment;
+  readonly scoreString: string;
+  /** Where its name stands. */
+  readonly nameAt: { readonly line: number; readonly column: number };
+}
+
+export interface PlainFile {
+  /** Empty with any issue. */
+  readonly deployments: readonly PlainDeployment[];
+  readonly issues: readonly FileIssue[];
+  /** The kinds of its documents that are not ours. */
+  readonly others: readonly string[];
+  /** It was not read to its end, for lack of time or memory; another time it might be. */
+  readonly isUnfinished?: boolean;
+}
+
+export function readPlainly(file: WorkloadFile): PlainFile {
+  const { deployments, issues, ignored } = readWorkloadFiles([file]);
+  const read = deployments.map(({ document, scoreString, place }) => ({ document, scoreString, nameAt: place(["metadata", "name"]) }));
+  return { deployments: issues.length > 0 ? [] : read, issues, others: ignored.map(({ kind }) => kind) };
+}
+
+/** Names that two files share, which none of them can have. */
+export function namesOfTwoFiles(files: ReadonlyMap<string, PlainFile>): FileIssue[] {
+  const all = [...files].flatMap(([file, { deployments }]) => deployments.map(({ document, nameAt }) => ({ file, document, nameAt })));
+  return doubledNames(all);
+}
