@@ -45,7 +45,7 @@ const REPORT_UNASKED_MS = 5_000;
 /** When what stands in the way may have gone without a hint. */
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
-/** How well the source is followed is looked at this often, and written down when it changed. */
+/** How the source is followed is written down when it changed: silence is to be read within 15 s. */
 const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
