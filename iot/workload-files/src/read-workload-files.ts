@@ -13,6 +13,7 @@ import { SOPS } from "./file-kinds.ts";
 import { kubectlDifferences } from "./kubectl-differences.ts";
 import { headingOf, isMeantForUs } from "./near-miss.ts";
 import type { PlacedIssue } from "./placed-issue.ts";
+import { shortened } from "./shortened.ts";
 import { isEmptyDocument, parseYamlFile, type YamlFile } from "./yaml-file.ts";
 
 export { FILE_LIMIT_BYTES } from "./yaml-file.ts";
@@ -239,5 +240,5 @@ export function doubledNames(deployments: readonly NamedDeployment[]): FileIssue
 }
 
 function toFileIssue(file: string, yaml: YamlFile, issue: PlacedIssue): FileIssue {
-  return { file, ...yaml.place(issue.offset), path: formatPath(issue.path), message: issue.message };
+  return { file, ...yaml.place(issue.offset), path: shortened(formatPath(issue.path)), message: shortened(issue.message) };
 }

@@ -74,7 +74,7 @@ test(
         const file = { path: "x.yaml", content: Buffer.from(text) };
         const { deployments, issues } = readPlainly(file);
         expect(issues.length).toBeLessThanOrEqual(101);
-        for (const { message } of issues) expect(message.length).toBeLessThan(2_000);
+        for (const { message, path } of issues) expect(message.length + path.length).toBeLessThanOrEqual(2_000);
         expect(deployments.length === 0 || issues.length === 0).toBe(true);
         expect(typeof parseYamlValue(file).ok).toBe("boolean");
       }),
@@ -83,3 +83,16 @@ test(
   },
   budgetMs + 60_000,
 );
+
+test.each([
+  ["a name of an alias", "*a".repeat(9_000)],
+  ["a key twice", `${"k".repeat(1_000)}: 1\n${"k".repeat(1_000)}: 2`.repeat(9)],
+  ["a tag", `!${"t".repeat(9_000)} a`],
+])("the sentence on %s of any length is short", (_what, text) => {
+  const file = { path: "x.yaml", content: Buffer.from(`${HEAD}x: ${text}\n`) };
+  const { issues } = readPlainly(file);
+  expect(issues.length).toBeGreaterThan(0);
+  for (const { message, path } of issues) expect(message.length + path.length).toBeLessThanOrEqual(2_000);
+  const value = parseYamlValue(file);
+  if (!value.ok) expect(value.problem.length).toBeLessThan(1_100);
+});

@@ -6,12 +6,13 @@ import { documentLimits } from "./document-limits.ts";
 import type { WorkloadFile } from "./read-workload-files.ts";
 import { outOfBounds } from "./yaml-bounds.ts";
 import { FILE_LIMIT_BYTES } from "./yaml-file.ts";
+import { shortened } from "./shortened.ts";
 
 /** `problem` is a sentence that begins with the file. */
 export type YamlValue = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string };
 
 export function parseYamlValue({ path, content }: WorkloadFile): YamlValue {
-  const refuse = (problem: string): YamlValue => ({ ok: false, problem: `${path} ${problem}` });
+  const refuse = (problem: string): YamlValue => ({ ok: false, problem: `${path} ${shortened(problem)}` });
   if (content.byteLength > FILE_LIMIT_BYTES) {
     return refuse(`is not read: it has ${Math.ceil(content.byteLength / 1024)} KiB, and at most ${FILE_LIMIT_BYTES / 1024} KiB are read`);
   }
