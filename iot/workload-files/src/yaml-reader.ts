@@ -191,20 +191,21 @@ class Thread {
     const startedAt = performance.now();
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
-      const done = (end: string | null): void => {
+      const done = (end: string | null, atLeastMs = 0): void => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
-        resolve({ answers, end, readMs: performance.now() - startedAt });
+        resolve({ answers, end, readMs: Math.max(atLeastMs, performance.now() - startedAt) });
       };
       const onAbort = (): void => done("is not read: the reading was ended");
       const wait = (): void => {
         const left = leftMs - (performance.now() - startedAt);
-        const [ms, why] =
+        // A timer may fire a little early: all that was given counts as spent then.
+        const [ms, why, spentMs] =
           fileMs <= left
-            ? [fileMs, `is not read: it took longer than ${seconds(fileMs)}; make it smaller or plainer`]
-            : [Math.max(0, left), "is not read: with it the files took longer than is given to one reading; make them smaller"];
+            ? [fileMs, `is not read: it took longer than ${seconds(fileMs)}; make it smaller or plainer`, 0]
+            : [Math.max(0, left), "is not read: with it the files took longer than is given to one reading; make them smaller", leftMs];
         clearTimeout(timer);
-        timer = setTimeout(() => done(why), ms);
+        timer = setTimeout(() => done(why, spentMs), ms);
       };
       this.#hear = (answer) => {
         answers.push(answer);
