@@ -11,7 +11,7 @@ import { connect } from "@nats-io/transport-node";
 import type { Figure, Measurement } from "./measurement.ts";
 
 const WANTED = 10_000;
-/** Of the server beside the devices' sockets, and of this process. */
+/** The server and this process open these beside the devices' sockets. */
 const OTHER_FILES = 500;
 /** So long a server is away that is started again by its unit. */
 const AWAY_MS = 5_000;

@@ -11,7 +11,7 @@ import { startParts } from "@iot/e2e/demo/parts";
 import { Story } from "@iot/e2e/demo/story";
 import { startSimulatedDevice } from "@iot/e2e/world/simulated-device";
 import { deploymentYaml } from "@iot/e2e/world/workload";
-import { eventually, freePort, type KubernetesServer, startKubernetes, startNats, startServerProcess } from "@iot/testkit";
+import { eventually, type KubernetesServer, startKubernetes, startNats, startOperatorProcess } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
 import { type Figure, type Measurement, ms, percentile, summary } from "./measurement.ts";
 
@@ -116,16 +116,9 @@ async function startFleet(kubernetes: KubernetesServer): Promise<Fleet> {
   stack.defer(() => messaging.close());
   const store = await openDesiredState(messaging, { log });
   stack.defer(() => store.close());
-  const port = await freePort();
-  const operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, join(TOP, "iot/iot-operator/src/main.ts")],
-    env: {
-      NATS_URL: nats.url,
-      KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
-      IOT_HTTP_PORT: String(port),
-    },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  const operator = await startOperatorProcess({
+    NATS_URL: nats.url,
+    KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
   });
   stack.defer(async () => {
     await operator.kill();

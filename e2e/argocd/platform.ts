@@ -7,7 +7,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type ArgoCd,
-  freePort,
   type GitRepository,
   type KubernetesServer,
   makeGitRepository,
@@ -16,11 +15,12 @@ import {
   startArgoCd,
   startKubernetes,
   startNats,
+  startOperatorProcess,
   startServerProcess,
 } from "@iot/testkit";
 import type { DemoDevice } from "../world/demo-device.ts";
 import { startSimulatedDevice } from "../world/simulated-device.ts";
-import { DEPLOY, REPOSITORY } from "./files.ts";
+import { DEPLOY } from "./files.ts";
 
 export interface Platform {
   readonly kubernetes: KubernetesServer;
@@ -101,16 +101,9 @@ interface OperatorParts {
 }
 
 async function startOperator({ kubernetes, nats, stack }: OperatorParts): Promise<ServerProcess> {
-  const port = await freePort();
-  const operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, join(REPOSITORY, "iot/iot-operator/src/main.ts")],
-    env: {
-      NATS_URL: nats.url,
-      KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
-      IOT_HTTP_PORT: String(port),
-    },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  const operator = await startOperatorProcess({
+    NATS_URL: nats.url,
+    KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
   });
   stack.defer(() => operator.stop());
   return operator;

@@ -183,7 +183,9 @@ async function yourTurn({ story, device, parts, signal }: Thread): Promise<void>
   story.say("");
 }
 
-/** The last of three entries or more goes only when a person says so. `image` is a command of sed. */
+/**
+ * The last of three entries or more goes only when a person says so. `image` is a command of sed.
+ */
 function heldRemoval(image: string): { title: string; command: string }[] {
   const push = (message: string): string => `git commit -qm '${message}' && git push -q && iot status`;
   return [

@@ -2,7 +2,7 @@
 // once, and the operator, as a person would start it.
 
 import { join } from "node:path";
-import { freePort, type GitRepository, makeGitRepository, run, startNats, startServerProcess } from "@iot/testkit";
+import { type GitRepository, makeGitRepository, run, startNats, startOperatorProcess } from "@iot/testkit";
 import type { DemoDevice } from "../world/demo-device.ts";
 import { type LogEvent, parseLog, readableLog } from "./log-line.ts";
 import type { Story } from "./story.ts";
@@ -28,23 +28,16 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
   await repository.commit({ "README.md": README }, "A workload repository");
   await repository.push();
 
-  const port = await freePort();
-  const operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, join(TOP, "iot/iot-operator/src/main.ts")],
-    env: {
-      NATS_URL: nats.url,
-      IOT_GIT_URL: repository.url,
-      IOT_SOURCE_ID: "git:demo",
-      IOT_HTTP_PORT: String(port),
-    },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  const operator = await startOperatorProcess({
+    NATS_URL: nats.url,
+    IOT_GIT_URL: repository.url,
+    IOT_SOURCE_ID: "git:demo",
   });
   stack.defer(() => operator.stop());
   story.witness("iot-operator", async () => readableLog(operator.log()));
   await repository.setHook(
     "post-receive",
-    `#!/bin/sh\nexec curl --silent --max-time 2 --output /dev/null --request POST http://127.0.0.1:${port}/hooks/git\n`,
+    `#!/bin/sh\nexec curl --silent --max-time 2 --output /dev/null --request POST http://127.0.0.1:${operator.port}/hooks/git\n`,
   );
 
   story.witness("iot-agent", async () => (await device.agentEvents()).map(({ message }) => message).join("\n"));

@@ -4,14 +4,13 @@
 import { chmod, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
-  freePort,
   type KubernetesServer,
   makeTempFolder,
   type NatsServer,
   run,
   startKubernetes,
   startNats,
-  startServerProcess,
+  startOperatorProcess,
   type TempFolder,
 } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -98,16 +97,9 @@ async function demo(options: { host?: string; ssh?: string } = {}): Promise<{ st
 }
 
 async function startOperator(): Promise<void> {
-  const port = await freePort();
-  const operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, join(REPOSITORY, "iot/iot-operator/src/main.ts")],
-    env: {
-      NATS_URL: nats.url,
-      KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
-      IOT_HTTP_PORT: String(port),
-    },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  const operator = await startOperatorProcess({
+    NATS_URL: nats.url,
+    KUBECONFIG: await kubernetes.serviceAccountKubeconfig("iot-system", "iot-operator"),
   });
   stack.defer(() => operator.stop());
 }

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import {
   type BlankDevice,
   eventually,
-  freePort,
   loadImage,
   makeGitRepository,
   makeImage,
@@ -15,7 +14,7 @@ import {
   type RunResult,
   startBlankDevice,
   startNats,
-  startServerProcess,
+  startOperatorProcess,
 } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { deploymentYaml } from "../world/workload.ts";
@@ -66,19 +65,12 @@ test("from the shop to a running container", async () => {
   await loadImage(device.podmanSocket, await makeImage({ reference: IMAGE, port: 80 }));
   await repository.commit({ "deployment.yaml": deploymentYaml({ device: DEVICE_ID, image: IMAGE, port: 8080 }) });
   await repository.push();
-  const port = await freePort();
-  const operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, join(TOP, "iot/iot-operator/src/main.ts")],
-    env: {
-      NATS_URL: nats.url,
-      NATS_USER: "iot-agent",
-      NATS_PASSWORD: PASSWORD,
-      IOT_GIT_URL: repository.url,
-      IOT_SOURCE_ID: "git:provision",
-      IOT_HTTP_PORT: String(port),
-    },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  const operator = await startOperatorProcess({
+    NATS_URL: nats.url,
+    NATS_USER: "iot-agent",
+    NATS_PASSWORD: PASSWORD,
+    IOT_GIT_URL: repository.url,
+    IOT_SOURCE_ID: "git:provision",
   });
   stack.defer(() => operator.stop());
   await eventually(async () => (await fetch(`http://${device.address}:8080/`, { signal: AbortSignal.timeout(2_000) })).ok, {

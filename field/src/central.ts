@@ -2,12 +2,10 @@
 // operator of each push, and the operator. All devices of the run share them. Each device has two
 // deployments of its own, of one service each, whose page names the version.
 
-import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, openStatusStore } from "@iot/messaging";
 import {
-  freePort,
   type ImageOptions,
   makeGitRepository,
   makeImage,
@@ -15,11 +13,9 @@ import {
   type Registry,
   startNats,
   startRegistry,
-  startServerProcess,
+  startOperatorProcess,
 } from "@iot/testkit";
 import { DEVICE_NETWORK } from "./device-root.ts";
-
-const TOP = join(import.meta.dirname, "../..");
 
 export interface Central {
   /** The addresses as the device sees them. */
@@ -45,16 +41,15 @@ export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Ce
   await repository.push();
   const folder = await makeTempFolder("field-operator");
   stack.defer(() => folder.remove());
-  const port = await freePort();
-  const hook = `http://127.0.0.1:${port}/hooks/git`;
-  await repository.setHook("post-receive", `#!/bin/sh\ncurl --silent --max-time 2 --output /dev/null --request POST ${hook}\nexit 0\n`);
-  const operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, join(TOP, "iot/iot-operator/src/main.ts")],
-    env: { NATS_URL: nats.url, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:field", IOT_HTTP_PORT: String(port), TMPDIR: folder.path },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+  const operator = await startOperatorProcess({
+    NATS_URL: nats.url,
+    IOT_GIT_URL: repository.url,
+    IOT_SOURCE_ID: "git:field",
+    TMPDIR: folder.path,
   });
   stack.defer(() => operator.stop());
+  const hook = `http://127.0.0.1:${operator.port}/hooks/git`;
+  await repository.setHook("post-receive", `#!/bin/sh\ncurl --silent --max-time 2 --output /dev/null --request POST ${hook}\nexit 0\n`);
 
   const log = createLog({ name: "field", level: "warn" });
   const ended = new AbortController();

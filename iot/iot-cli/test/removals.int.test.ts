@@ -2,11 +2,10 @@
 // on a real repository.
 
 import { join } from "node:path";
-import { eventually, freePort, makeGitRepository, run, type RunResult, startNats, startServerProcess } from "@iot/testkit";
+import { eventually, makeGitRepository, run, type RunResult, startNats, startOperatorProcess } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
-const OPERATOR = join(import.meta.dirname, "../../iot-operator/src/main.ts");
 
 function workload(name: string, devices: number): string {
   return `apiVersion: iot.nationtech.io/v1alpha1
@@ -31,18 +30,11 @@ async function world() {
     return commit;
   };
   const operator = async (id = "git:demo"): Promise<() => Promise<void>> => {
-    const port = await freePort();
-    const started = await startServerProcess({
-      name: "iot-operator",
-      argv: [process.execPath, OPERATOR],
-      env: {
-        IOT_HTTP_PORT: String(port),
-        NATS_URL: nats.url,
-        IOT_GIT_URL: repository.url,
-        IOT_SOURCE_ID: id,
-        IOT_GIT_POLL_SECONDS: "1",
-      },
-      ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    const started = await startOperatorProcess({
+      NATS_URL: nats.url,
+      IOT_GIT_URL: repository.url,
+      IOT_SOURCE_ID: id,
+      IOT_GIT_POLL_SECONDS: "1",
     });
     onTestFinished(() => started.kill());
     return () => started.stop();

@@ -2,15 +2,13 @@
 // self-verification starts it and with the rights of its manifest: what kubectl applies stands in
 // the bucket, what the devices report stands in the resource.
 
-import { fileURLToPath } from "node:url";
-import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
+import { eventually, type NatsServer, type ServerProcess, startNats, startOperatorProcess } from "@iot/testkit";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { openBucket, expectScore } from "./running-operator.ts";
 import { statusOf } from "./status-of.ts";
 import { workload } from "./workload.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const MISSION = `apiVersion: iot.nationtech.io/v1alpha1
 kind: Deployment
 metadata:
@@ -45,13 +43,7 @@ afterAll(async () => {
 });
 
 async function startOperator(): Promise<ServerProcess> {
-  const port = await freePort();
-  return await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, MAIN],
-    env: { NATS_URL: nats.url, KUBECONFIG: kubernetes.kubeconfig, IOT_HTTP_PORT: String(port) },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
-  });
+  return await startOperatorProcess({ NATS_URL: nats.url, KUBECONFIG: kubernetes.kubeconfig });
 }
 
 const ready = (name: string): Promise<string> => kubernetes.ask(name, '{.status.conditions[?(@.type=="Ready")].message}');

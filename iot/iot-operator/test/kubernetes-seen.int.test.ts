@@ -23,7 +23,9 @@ const Role = z.looseObject({ rules: z.array(z.looseObject({ resources: z.array(z
 let scene: RemovalsScene;
 let relay: Relay;
 let folder: TempFolder;
-/** Of the operator: its token, and the authority that it trusts, each a file that may be replaced. */
+/**
+ * Of the operator: its token, and the authority that it trusts, each a file that may be replaced.
+ */
 let files: { readonly kubeconfig: string; readonly token: string; readonly authority: string };
 let good: { readonly token: string; readonly authority: string };
 
@@ -102,7 +104,8 @@ const faults: [what: string, begin: () => Promise<void>, says: RegExp, cure: () 
     /kubectl apply -f iot\/deploy\/crd\.yaml/,
     async () => {
       await installCrd(scene.kubernetes.server);
-      // Its objects went with it, and nobody deleted them by name: they are lost until they are back.
+      // Its objects went with it, and nobody deleted them by name: they are lost until they are
+      // back.
       await scene.kubernetes.apply(workload("stays", { devices: ofItsOwn("stays") }));
     },
   ],

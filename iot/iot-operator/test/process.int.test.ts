@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { eventually, freePort, makeGitRepository, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
+import { eventually, freePort, makeGitRepository, type ServerProcess, startNats, startOperatorProcess } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { openBucket, expectScore } from "./running-operator.ts";
 import { workload } from "./workload.ts";
@@ -16,14 +16,8 @@ interface Process {
 }
 
 async function start(env: Record<string, string>): Promise<Process> {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const process = await startServerProcess({
-    name: "iot-operator",
-    argv: [globalThis.process.execPath, MAIN],
-    env: { IOT_HTTP_PORT: String(port), IOT_SOURCE_ID: "git:test", ...env },
-    ready: async () => (await fetch(`${url}/healthz`)).ok,
-  });
+  const process = await startOperatorProcess({ IOT_SOURCE_ID: "git:test", ...env }, "healthz");
+  const url = `http://127.0.0.1:${process.port}`;
   onTestFinished(() => process.kill());
   const get = async (path: string): Promise<{ status: number; body: string }> => {
     const response = await fetch(`${url}${path}`);

@@ -1,6 +1,6 @@
 // What the world does to a cluster and its devices outlive: a definition that is put back before
-// its objects, an uninstall in the wrong order, a restore of an older copy of etcd, a forced return.
-// And what people see of removals beside the objects: Events.
+// its objects, an uninstall in the wrong order, a restore of an older copy of etcd, a forced
+// return. And what people see of removals beside the objects: Events.
 
 import { eventually } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";

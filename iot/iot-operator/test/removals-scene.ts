@@ -1,17 +1,15 @@
 // What tests of removals in a cluster share: a real API server with what deletes what is in a
 // namespace, a store of its own for each test, the operator as a process, and what it did and said.
 
-import { fileURLToPath } from "node:url";
 import { createLog } from "@harmony/runtime";
 import { askOperators, openSourceRecords, type SourceRecord } from "@iot/messaging";
-import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
+import { eventually, type NatsServer, type ServerProcess, startNats, startOperatorProcess } from "@iot/testkit";
 import { onTestFinished } from "vitest";
 import * as z from "zod/mini";
 import { installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { type Bucket, openBucket } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 export const FINALIZERS_OFF = ["--type=merge", "-p", '{"metadata":{"finalizers":null}}'];
 
 const Readyz = z.looseObject({ ready: z.boolean(), problems: z.array(z.string()) });
@@ -73,15 +71,9 @@ export class RemovalsScene {
   }
 
   async startOperator(kubeconfig = this.kubernetes.kubeconfig): Promise<RunningProcess> {
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    const process = await startServerProcess({
-      name: "iot-operator",
-      argv: [globalThis.process.execPath, MAIN],
-      env: { NATS_URL: there(this.#nats).url, KUBECONFIG: kubeconfig, IOT_HTTP_PORT: String(port) },
-      // Without a CRD it is not ready, and runs.
-      ready: async () => (await fetch(`${url}/healthz`)).ok,
-    });
+    // Without a CRD it is not ready, and runs.
+    const process = await startOperatorProcess({ NATS_URL: there(this.#nats).url, KUBECONFIG: kubeconfig }, "healthz");
+    const url = `http://127.0.0.1:${process.port}`;
     onTestFinished(() => process.kill());
     this.#operator = {
       process,

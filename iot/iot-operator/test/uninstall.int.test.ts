@@ -4,13 +4,12 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { askOperators } from "@iot/messaging";
-import { eventually, freePort, type NatsServer, type ServerProcess, startNats, startServerProcess } from "@iot/testkit";
+import { eventually, type NatsServer, type ServerProcess, startNats, startOperatorProcess } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { CRD, installCrd, OPERATOR, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { type Bucket, openBucket } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
-const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const DEPLOY = fileURLToPath(new URL("../../deploy/", import.meta.url));
 const NAMES = Array.from({ length: 12 }, (_, index) => `d${index}`);
 
@@ -30,13 +29,7 @@ beforeEach(async () => {
   const kubeconfig = await kubernetes.server.serviceAccountKubeconfig("iot-system", "iot-operator");
   nats = await startNats();
   bucket = await openBucket(nats.url);
-  const port = await freePort();
-  operator = await startServerProcess({
-    name: "iot-operator",
-    argv: [process.execPath, MAIN],
-    env: { NATS_URL: nats.url, KUBECONFIG: kubeconfig, IOT_HTTP_PORT: String(port) },
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
-  });
+  operator = await startOperatorProcess({ NATS_URL: nats.url, KUBECONFIG: kubeconfig });
   const ended = operator;
   onTestFinished(() => ended.kill());
   await kubernetes.apply(NAMES.map((name) => workload(name, { devices: [`pi-${name}`] })).join("---\n"));

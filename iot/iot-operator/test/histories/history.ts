@@ -250,7 +250,8 @@ function wantedBy(origin: Origin): ReadonlySet<string> | null {
  */
 function expectDeletedByName(world: World, cluster: Cluster): void {
   const { held, lost } = world.bucket.record;
-  // A person's word holds also when a restored cluster has the object again, without its annotation.
+  // A person's word holds also when a restored cluster has the object again, without its
+  // annotation.
   const stays = new Set([...held, ...lost.filter(({ reason }) => reason === "Kept")].map(({ uid }) => uid));
   const isFree = (each: ClusterObject): boolean => !each.isDeleting && each.isClaimed && !each.keeps && !stays.has(each.uid);
   const object = cluster.objects.find((each) => isFree(each) && cluster.isStanding(each));
