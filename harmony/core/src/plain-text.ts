@@ -11,7 +11,7 @@ const SEQUENCES =
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]P^_X]|[\u009d\u0090\u009e\u009f\u0098])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
 /** Line ends and tabs, which become spaces. */
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
-/** What JSON leaves as it is although nobody sees it. */
+/** JSON leaves these as they are, although nobody sees them. */
 const HIDDEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 /** Control characters, marks of direction and invisible characters. */
 // oxlint-disable-next-line no-control-regex
@@ -32,12 +32,15 @@ export function visibleText(text: string): string {
   return text.replaceAll(SEQUENCES, "").replaceAll(BREAKS, " ").replaceAll(UNSEEN, "").toWellFormed();
 }
 
-/** Of each line by itself. */
+/** Makes each line visible by itself. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visibleText).join("\n");
 }
 
-/** JSON for a person or a page: the same value, with what is not visible as `\uXXXX`. */
+/**
+ * Writes JSON for a person or a page: the same value, with hidden characters as `\u` and four
+ * digits.
+ */
 export function visibleJson(value: unknown, indent = 0): string {
   return `${JSON.stringify(value, null, indent)}\n`.replaceAll(
     HIDDEN,

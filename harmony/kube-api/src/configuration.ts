@@ -1,5 +1,6 @@
 // Finds the API server and our identity: KUBECONFIG, ~/.kube/config or the pod's service account,
-// as the official client loads them (contexts, exec plugins, proxies). Tokens are bearer-token.ts's.
+// as the official client loads them (contexts, exec plugins, proxies). Tokens are
+// bearer-token.ts's.
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";

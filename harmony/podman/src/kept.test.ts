@@ -25,7 +25,7 @@ const Spec = z.looseObject({
   no_new_privileges: z.optional(z.boolean()),
 });
 
-/** What a create asks for, each other request as it is. */
+/** Parses the body of a create, and leaves each other request as it is. */
 function asked({ request, body }: { readonly request: string; readonly body: string }, addDefaults: boolean): object {
   if (!request.endsWith("/containers/create")) return { request, body };
   const { resource_limits, no_new_privileges, ...rest } = z.parse(Spec, JSON.parse(body));

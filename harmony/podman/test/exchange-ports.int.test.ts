@@ -2,7 +2,7 @@
 // fails, with one that is not there, and with the agent killed at one step after another.
 
 import type { BoundVariant, WorkloadReport } from "@harmony/core";
-import { systemClock } from "@harmony/runtime";
+import { KeyedQueue } from "@harmony/runtime";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bindDevice } from "./bind-device.ts";
@@ -39,36 +39,45 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     (await fetch(`http://${device.address}:${port}/`, { signal: AbortSignal.timeout(2_000), headers: { connection: "close" } })).text();
 
   /**
-   * Reconciles each by itself, as the workers of an agent do, until all reports satisfy `isDone`.
-   * `killAfter`: the agent is gone after so many reports; whether it was.
+   * Reconciles each by itself, as the workers of an agent do, when something may have changed,
+   * until all reports satisfy `isDone`. `killAfter`: the agent is gone after so many reports;
+   * whether it was.
    */
   async function agent(wanted: Wanted, isDone: (report: WorkloadReport) => boolean, killAfter = Infinity): Promise<boolean> {
-    const killed = new AbortController();
+    const ended = new AbortController();
+    const { promise: isKilled, resolve, reject } = Promise.withResolvers<boolean>();
+    const names = Object.keys(wanted);
+    const last = new Map<string, WorkloadReport>();
     let reports = 0;
     const onReport = (): void => {
       reports += 1;
-      if (reports === killAfter) killed.abort(new Error("killed"));
+      if (reports < killAfter) return;
+      void queue.close();
+      resolve(true);
     };
     revision += 1;
-    const last = new Map<string, WorkloadReport>();
-    const worker = async ([name, data]: [string, unknown]): Promise<void> => {
-      const desired = { name, revision: String(revision), scoreString: scoreString(data), data, hold: null };
-      const late = systemClock.monotonicMs() + 60_000;
-      for (;;) {
-        if (systemClock.monotonicMs() > late)
-          throw new Error([...last].map(([one, { phase, message }]) => `${one} ${phase}: ${message}`).join("; "));
-        last.set(name, await variant.reconcile(desired, { signal: killed.signal, onReport }));
-        if (last.size === Object.keys(wanted).length && [...last.values()].every(isDone)) return;
-        await systemClock.sleep(100, killed.signal);
-      }
-    };
+    const queue = new KeyedQueue<string>({
+      handle: async (name, signal) => {
+        const data = wanted[name];
+        const desired = { name, revision: String(revision), scoreString: scoreString(data), data, hold: null };
+        const report = await variant.reconcile(desired, { signal, onReport });
+        last.set(name, report);
+        if (last.size === names.length && [...last.values()].every(isDone)) resolve(false);
+        return report.recheckAfterMs;
+      },
+      onError: (_name, error) => reject(error),
+    });
+    const seen = (): string => [...last].map(([one, { phase, message }]) => `${one} ${phase}: ${message}`).join("; ");
+    AbortSignal.timeout(60_000).addEventListener("abort", () => reject(new Error(`not within a minute: ${seen()}`)));
+    const watching = variant.watch((name) => names.includes(name) && queue.add(name), ended.signal);
+    for (const name of names) queue.add(name);
     try {
-      await Promise.all(Object.entries(wanted).map(worker));
-      return false;
-    } catch (error) {
-      if (!(error instanceof Error) || error.message !== "killed") throw error;
-      variant = await bindDevice(device, folder.path);
-      return true;
+      return await isKilled;
+    } finally {
+      ended.abort();
+      await queue.close();
+      await Promise.allSettled([watching]);
+      if (reports >= killAfter) variant = await bindDevice(device, folder.path);
     }
   }
   const isRunning = ({ phase, settled, recheckAfterMs }: WorkloadReport): boolean =>

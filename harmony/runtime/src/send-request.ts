@@ -25,8 +25,8 @@ export async function sendRequest(open: () => ClientRequest, { body, isRepeatabl
     isOver = true;
     resolve(response);
   });
-  // What breaks after the head of the answer breaks its body, which says so itself. Asked once more,
-  // the request would be nobody's.
+  // What breaks after the head of the answer breaks its body, which says so itself. Asked once
+  // more, the request would be nobody's.
   request.on("error", (error) => {
     if (isOver) return;
     isOver = true;

@@ -1,6 +1,6 @@
-// Every reason that a device or an operator can report has a line in docs/runbooks/reasons.md, and every page that
-// is named there exists. The test finds reasons in the sources by their form: string literals in
-// PascalCase.
+// Every reason that a device or an operator can report has a line in docs/runbooks/reasons.md, and
+// every page that is named there exists. The test finds reasons in the sources by their form:
+// string literals in PascalCase.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

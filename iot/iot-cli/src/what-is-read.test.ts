@@ -5,7 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asDeviceId, type DeviceStatus, type Manifest, readStatus, STATUS_INFLUENCE } from "@iot/contracts";
 import { judgeFleet } from "@iot/fleet";
-import { recordReads } from "@iot/testkit";
+import { HOSTILE_PARTS, OBEYED, recordReads } from "@iot/testkit";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { renderExplanation, renderStatus } from "./render-fleet.ts";
@@ -84,26 +84,8 @@ test("no other file gets at what devices say", async () => {
   ]);
 });
 
-// oxlint-disable-next-line no-control-regex
-const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]/;
-
 test("whatever a device says in any field, a terminal obeys none of it", () => {
-  const hostile = fc.string({
-    unit: fc.constantFrom(
-      "\u001b[2J",
-      "\u001b]8;;https://evil.example\u0007",
-      "\r",
-      "\u009b31m",
-      "\u202e",
-      "\ud800",
-      "\n",
-      "a",
-      "\u0000",
-      "\u2028",
-      "\u200f",
-    ),
-    maxLength: 200,
-  });
+  const hostile = fc.string({ unit: fc.constantFrom(...HOSTILE_PARTS), maxLength: 200 });
   fc.assert(
     fc.property(hostile, fc.constantFrom("hello", "other"), fc.constantFrom(1_000, 10 ** 9), (text, deployment, nowMs) => {
       const heard = readStatus(new TextEncoder().encode(JSON.stringify(saying(text, deployment))));

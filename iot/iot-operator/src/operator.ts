@@ -45,7 +45,9 @@ const REPORT_UNASKED_MS = 5_000;
 /** When what stands in the way may have gone without a hint. */
 const AGAIN_MS = 15_000;
 const SOON_MS = 1_000;
-/** How the source is followed is written down when it changed: silence is to be read within 15 s. */
+/**
+ * How the source is followed is written down when it changed: silence is to be read within 15 s.
+ */
 const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
@@ -319,7 +321,9 @@ class Loop implements Operator {
     return againMs;
   }
 
-  /** Own writes, and what others wrote before the last pass, ask for nothing. null: to be planned. */
+  /**
+   * Own writes, and what others wrote before the last pass, ask for nothing. null: to be planned.
+   */
   #idleForMs(observed: DesiredStateSnapshot, own: ObservedRecord): number | null {
     const idle = this.#idle;
     if (idle === null || this.#sourceChanged) return null;

@@ -1,6 +1,6 @@
 // Random YAML as large as is taken, made of what costs a parser most: whatever it is, the reader
-// answers in a bounded time, with sentences that are few. `IOT_FUZZ_MS` has it go on for so long, as
-// at night; a failure is printed with its seed.
+// answers in a bounded time, with sentences that are few. `IOT_FUZZ_MS` has it go on for so long,
+// as at night; a failure is printed with its seed.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";

@@ -9,6 +9,6 @@ export interface Neighbour {
   /** `data` null: it is being removed. */
   readonly desired: Desired<PodmanV0>;
   readonly record: SwapRecord;
-  /** What stands in its way, as it was told last; null: nothing that is known. */
+  /** This stood in its way when it reported last; null: nothing that is known. */
   readonly trouble: string | null;
 }

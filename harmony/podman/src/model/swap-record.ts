@@ -82,7 +82,7 @@ export type SwapRecord = z.output<typeof SwapRecord>;
 
 export const NOTHING_RECORDED: SwapRecord = { format: 1, good: null, trial: null, verdict: null, crashes: {}, held: [], stopped: {} };
 
-/** What is left of the record of a deployment that is removed: whose its volumes are. */
+/** The record of a removed deployment keeps this alone: whose its volumes are. */
 export function withVolumesAlone(volumes: Readonly<Record<string, string>>): SwapRecord | null {
   return Object.keys(volumes).length === 0 ? null : { ...NOTHING_RECORDED, volumes: { ...volumes } };
 }

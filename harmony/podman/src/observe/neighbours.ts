@@ -20,7 +20,7 @@ export class Neighbours {
     this.#desired.set(desired.name, desired);
   }
 
-  /** What stands in its way now, which those that wait for it repeat; null: nothing. */
+  /** This stands in its way now, and those that wait for it repeat it; null: nothing. */
   troubled(name: string, trouble: string | null): void {
     if (trouble === null) this.#troubles.delete(name);
     else this.#troubles.set(name, trouble);

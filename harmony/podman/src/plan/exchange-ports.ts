@@ -73,7 +73,9 @@ export const makeReady: Stage<Situation> = {
   },
 };
 
-/** Each stops what has a port that another waits for; the new ones are started as ports become free. */
+/**
+ * Each stops what has a port that another waits for, and starts its new one as ports become free.
+ */
 export const releasePorts: Stage<Situation> = {
   name: "release-ports",
   purpose: "all that exchange ports are ready, and each releases its own",

@@ -29,7 +29,7 @@ export interface PortWait {
 export interface PortsAround {
   /** The names of all in the circle, this one among them, sorted; empty: it is in none. */
   readonly circle: readonly string[];
-  /** What the record says of this version; null: it is in no exchange. */
+  /** The record has it for this version; null: it is in no exchange. */
   readonly exchange: Exchange | null;
   /** `isChanging`: the service is not served by this version yet. */
   waitOf(service: Service, isChanging: boolean): PortWait | null;
@@ -45,7 +45,14 @@ interface Mover {
   readonly holding: readonly Container[];
 }
 
-export function portsAround({ deployment, target, snapshot }: { deployment: string; target: Target; snapshot: Snapshot }): PortsAround {
+/** One deployment, the version that it is to have, and all that is seen. */
+export interface Around {
+  readonly deployment: string;
+  readonly target: Target;
+  readonly snapshot: Snapshot;
+}
+
+export function portsAround({ deployment, target, snapshot }: Around): PortsAround {
   const movers = new Map(snapshot.neighbours.map((one) => [one.desired.name, moverOf(one, snapshot)]));
   const self: Mover = { name: deployment, target, record: snapshot.record, trouble: null, holding: holdingOf(deployment, snapshot) };
   const circle = circleOf(self, movers);
@@ -78,7 +85,7 @@ export function portsAround({ deployment, target, snapshot }: { deployment: stri
   };
 }
 
-/** Of several ports, the one that is farthest from being free. */
+/** The port that is farthest from being free counts. */
 const FARTHEST_FIRST: readonly PortWait["kind"][] = ["hold", "make-ready", "release"];
 
 /** Those with which the version exchanges ports, that have gone back or stand by. */
@@ -86,11 +93,7 @@ export function partnerGoneBack({
   deployment,
   target,
   snapshot,
-}: {
-  deployment: string;
-  target: Target;
-  snapshot: Snapshot;
-}): { readonly name: string; readonly neighbour: Neighbour; readonly kind: "failed" | "waits" } | null {
+}: Around): { readonly name: string; readonly neighbour: Neighbour; readonly kind: "failed" | "waits" } | null {
   const { record, nowMs } = snapshot;
   const exchange = exchangeFor(record, target);
   for (const neighbour of exchange === null ? [] : snapshot.neighbours) {
@@ -104,15 +107,7 @@ export function partnerGoneBack({
 }
 
 /** Partners that are not known to have proved themselves. */
-export function partnersOnTrial({
-  deployment,
-  target,
-  snapshot,
-}: {
-  deployment: string;
-  target: Target;
-  snapshot: Snapshot;
-}): readonly string[] {
+export function partnersOnTrial({ deployment, target, snapshot }: Around): readonly string[] {
   const exchange = target.kind === "desired" ? exchangeFor(snapshot.record, target) : null;
   if (exchange === null) return [];
   const movers = new Map(snapshot.neighbours.map((one) => [one.desired.name, moverOf(one, snapshot)]));
@@ -150,13 +145,16 @@ function asksFor(target: Target | null, port: HostPort): boolean {
   return held.holderOf(port) !== undefined;
 }
 
-/** What is down holds only what its deployment gives up, or two that want one port would wait for ever. */
+/**
+ * A container that is down holds only what its deployment gives up. Else two that want one port
+ * would wait for ever.
+ */
 function downHolder(port: HostPort, ofDown: HeldPorts<Container>, movers: ReadonlyMap<string, Mover>): Container | undefined {
   const found = ofDown.holderOf(port);
   return found !== undefined && givesUp(movers.get(found.deployment), port) ? found : undefined;
 }
 
-/** Ports of the versions that deployments may go back to while they are on trial, or go back to now. */
+/** Collects the ports of versions that deployments may go back to in a trial, or go back to now. */
 function waysBack(movers: readonly Mover[]): HeldPorts<string> {
   const held = new HeldPorts<string>();
   for (const { name, target, record } of movers) {
@@ -199,7 +197,9 @@ function waitsFor({ name: own, target }: Mover, all: ReadonlyMap<string, Mover>)
   });
 }
 
-/** It is ready to go, or has gone, with the same others. One that nobody has looked at yet counts. */
+/**
+ * It is ready to go, or has gone, with the same others. One that nobody has looked at yet counts.
+ */
 function isReady(name: string, { with: members }: Exchange, movers: ReadonlyMap<string, Mover>): boolean {
   const mover = movers.get(name);
   if (mover === undefined) return true;

@@ -63,7 +63,7 @@ const AT_REST: readonly Stage<Situation>[] = [recordProved, recordStartList, dis
 
 const BLOCKED_RECHECK_MS = 10_000;
 const SOON_MS = 1_000;
-/** What is stopped for it is down. */
+/** All that was to be stopped for it is down. */
 const RELEASE_RECHECK_MS = 250;
 
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan {
@@ -126,8 +126,8 @@ function planMeanwhile(wanted: Wanted, isHeldUp: boolean): Planned | null {
 }
 
 /**
- * `isHeldUp`: something stands in the way of a start or of the change. `isMadeReady`: it is, and what
- * can be done before all the same is planned.
+ * `isHeldUp`: something stands in the way of a start or of the change. `isMadeReady`: it does, and
+ * the plan has what can be done before all the same.
  */
 function planVersion(situation: Situation): Planned & { readonly isHeldUp: boolean; readonly isMadeReady: boolean } {
   const inOrder = first(IN_ORDER, situation);
@@ -180,7 +180,7 @@ function meanwhileOf(situation: Situation, work: readonly Step[], why: string): 
   };
 }
 
-/** Nothing stands in the way, and the version that is wanted has a container that is between two states. */
+/** Nothing stands in the way, and a container of the wanted version is between two states. */
 function isOnItsWay({ target, kept, blocked }: Situation): boolean {
   return blocked.length === 0 && target.kind !== "waiting" && kept.some(({ need }) => need === "wait");
 }

@@ -125,8 +125,8 @@ function straysOf(slots: readonly Slot[], own: readonly Container[]): Container[
 }
 
 /**
- * The causes that keep a service from being started or replaced now, and may pass; and the port that
- * it waits for, if it waits for nothing of its own.
+ * The causes that keep a service from being started or replaced now, and may pass; and the port
+ * that it waits for, if it waits for nothing of its own.
  */
 function obstaclesOf(
   slot: Slot,

@@ -42,7 +42,7 @@ const AT: Readonly<Record<keyof typeof SCORE_LIMITS, readonly [path: string, mak
   pids: ["services[0].resources.pids", (count) => ofService({ resources: { pids: count } })],
 };
 
-/** What bounds what no device could have made. */
+/** These bound what no device could have made. */
 const OF_LINUX: readonly string[] = ["pathCharacters", "nameCharacters", "imageCharacters"];
 
 const cases = Object.entries(SCORE_LIMITS).map(([name, { most }]) => {

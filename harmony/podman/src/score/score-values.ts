@@ -26,8 +26,7 @@ export function form<Value>(expected: string, read: (text: string) => Value | nu
 }
 
 /** Control characters, and what some programs take for a line break. */
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 
 /** Why a text can be no path or name on any device; null: it can. */
 export function unfitText(text: string, most: number): string | null {

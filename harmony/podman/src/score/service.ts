@@ -28,8 +28,7 @@ const dnsLabel = z
   .string()
   .check(z.regex(DNS_LABEL, { error: "expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit)" }));
 
-// oxlint-disable-next-line no-control-regex
-const VARIABLE = /^[^=\s\u0000-\u001f\u007f]+$/;
+const VARIABLE = /^[^=\s\p{Cc}]+$/u;
 
 function envSchema(limits: Limits) {
   const name = z

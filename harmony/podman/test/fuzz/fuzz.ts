@@ -1,5 +1,6 @@
 // Tries many documents, made from Scores at the limits and from small ones that use every field.
 
+import { EVERY_FIELD } from "../every-field.ts";
 import { LARGE } from "./largest.ts";
 import { judge } from "./judge.ts";
 import { mutate, randomOf } from "./mutate.ts";
@@ -10,42 +11,8 @@ const MOST_MS = 5_000;
 const LARGE_ONE_IN = 64;
 
 const SMALL: readonly unknown[] = [
-  {
-    services: [
-      {
-        name: "web",
-        image: "registry.example/acme/web:1.2",
-        pull: "newer",
-        ports: ["8080:80", "127.0.0.1:8443:443", "5353:53/udp", "[::1]:81:81"],
-        entrypoint: ["/bin/web"],
-        command: "serve --title 'a b'",
-        env: { PLAIN: "1", ID: { device: "id" }, SITE: { device: "labels.site" }, TOKEN: { secret: "token" } },
-        volumes: ["data:/data", "cache:/cache:ro", "/srv/in:/in", "/srv/out:/out:ro"],
-        tmpfs: ["/run", "/tmp:size=64m,mode=1777"],
-        files: [
-          { path: "/etc/web.toml", content: "a = 1\n" },
-          { path: "/usr/bin/hook", content: "#!/bin/sh\n", mode: "0555" },
-        ],
-        secrets: [{ name: "key" }, { name: "key", path: "/etc/key" }],
-        devices: ["/dev/meter:/dev/ttyUSB0"],
-        restart: "on-failure:3",
-        healthcheck: { test: "true", interval: "1m", timeout: "5s", retries: 2, startPeriod: "10s", onFailure: "restart" },
-        stopTimeoutSeconds: 7,
-        stopSignal: "SIGINT",
-        init: true,
-        resources: { memory: "64Mi", cpus: 0.5, pids: 100 },
-        user: "1000:1000",
-        workingDir: "/srv",
-        noNewPrivileges: false,
-        capAdd: ["NET_ADMIN"],
-        capDrop: ["ALL"],
-        logging: { driver: "k8s-file", maxSize: "1Mi" },
-        readOnly: true,
-      },
-      { name: "db", image: "db", restart: "unless-stopped", healthcheck: { test: ["CMD", "true"] }, logging: { driver: "journald" } },
-      { name: "probe", image: "quay.io/acme/probe", network: "host", restart: "no" },
-    ],
-  },
+  EVERY_FIELD,
+  { services: [{ name: "loose", image: "quay.io/acme/loose", ports: ["[::1]:81:81"], tmpfs: ["/t:suid,dev"], noNewPrivileges: false }] },
 ];
 
 export interface Found {

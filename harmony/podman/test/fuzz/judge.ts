@@ -20,8 +20,7 @@ import { scoreOfLabel } from "../../src/score/score-label.ts";
 
 const PASSES = 6;
 const parse = podmanV0Parser(APPLICATION);
-// oxlint-disable-next-line no-control-regex
-const OBEYED = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+const OBEYED = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 
 /** Gives what does not hold, or null. */
 export function judge(document: unknown): { readonly accepted: boolean; readonly wrong: string | null } {

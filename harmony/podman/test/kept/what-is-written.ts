@@ -8,6 +8,7 @@ import { canonicalJson } from "@harmony/schema";
 import { makeTempFolder } from "@iot/testkit";
 import { connectPodman, fileStartList, fileSwapJournal, hostView, openImageLedger, podmanV0, type PodmanV0Needs } from "../../src/index.ts";
 import { APPLICATION } from "../application.ts";
+import { EVERY_FIELD } from "../every-field.ts";
 import { startRecordingPodman } from "./recording-podman.ts";
 
 export const FIXTURE: string = join(import.meta.dirname, "v0.1.0.json");
@@ -21,42 +22,6 @@ export interface Written {
 const STATE = "/var/lib/iot-agent";
 const SECRETS = "/etc/iot-agent/secrets";
 
-const DATA = {
-  services: [
-    {
-      name: "web",
-      image: "registry.example/acme/web:1.2",
-      pull: "newer",
-      ports: ["8080:80", "127.0.0.1:8443:443", "5353:53/udp"],
-      entrypoint: ["/bin/web"],
-      command: "serve --title 'a b'",
-      env: { PLAIN: "1", ID: { device: "id" }, SITE: { device: "labels.site" }, TOKEN: { secret: "token" } },
-      volumes: ["data:/data", "cache:/cache:ro", "/srv/in:/in", "/srv/out:/out:ro"],
-      tmpfs: ["/run", "/tmp:size=64m,mode=1777"],
-      files: [
-        { path: "/etc/web/web.toml", content: "a = 1\n" },
-        { path: "/usr/bin/hook", content: "#!/bin/sh\n", mode: "0555" },
-      ],
-      secrets: [{ name: "key" }, { name: "key", path: "/etc/key" }],
-      devices: ["/dev/meter:/dev/ttyUSB0"],
-      restart: "on-failure:3",
-      healthcheck: { test: "wget -q localhost", interval: "1m", timeout: "5s", retries: 2, startPeriod: "10s", onFailure: "restart" },
-      stopTimeoutSeconds: 7,
-      stopSignal: "SIGINT",
-      init: true,
-      resources: { memory: "64Mi", cpus: 0.5, pids: 100 },
-      user: "1000:1000",
-      workingDir: "/srv",
-      capAdd: ["NET_ADMIN"],
-      capDrop: ["ALL"],
-      logging: { driver: "k8s-file", maxSize: "1Mi" },
-      readOnly: true,
-    },
-    { name: "db", image: "db", restart: "unless-stopped", healthcheck: { test: ["CMD", "true"] }, logging: { driver: "journald" } },
-    { name: "probe", image: "quay.io/acme/probe", network: "host", restart: "no" },
-  ],
-};
-
 export async function whatIsWritten(): Promise<Written> {
   const temporary = await makeTempFolder("kept");
   const root = await realpath(temporary.path);
@@ -68,11 +33,11 @@ export async function whatIsWritten(): Promise<Written> {
       socketPath: join(root, "podman.sock"),
       onRequest: (request) => {
         if (request.endsWith("/start")) starts += 1;
-        if (starts === DATA.services.length) abort.abort(new Error("all are started"));
+        if (starts === EVERY_FIELD.services.length) abort.abort(new Error("all are started"));
       },
     });
     const variant = podmanV0(APPLICATION);
-    const parsed = variant.parse(DATA);
+    const parsed = variant.parse(EVERY_FIELD);
     if (!parsed.ok) throw new Error(`the Score does not parse: ${JSON.stringify(parsed.issues)}`);
     const needs = needsAt(root);
     const interpret = variant.interpret({
@@ -80,7 +45,7 @@ export async function whatIsWritten(): Promise<Written> {
       capabilities: needs,
       inventory: () => Promise.resolve({ architecture: "arm64", capabilities: [], facts: {} }),
     });
-    const scoreString = `{"type":"PodmanV0","data":${canonicalJson(DATA)}}`;
+    const scoreString = `{"type":"PodmanV0","data":${canonicalJson(EVERY_FIELD)}}`;
     const wanted = { name: "app", revision: "7 of git:demo", scoreString, data: parsed.value, hold: null };
     const last = await interpret.reconcile(wanted, { signal: abort.signal }).catch((error: unknown) => error);
     if (!abort.signal.aborted) throw new Error(`not all were started: ${JSON.stringify(last)}`);

@@ -2,8 +2,8 @@
 // nobody names; then the record of removals alone, for nothing may go that it does not say; then
 // each device's in their order, many devices at once, those that only give up something before
 // those that want room; then what the source does to its objects. A store that is full refuses one
-// device, and the others go on. Every write says which revision it replaces; a refusal leaves that device as it
-// is for this pass, since somebody else wrote there. No choice is made here.
+// device, and the others go on. Every write says which revision it replaces; a refusal leaves that
+// device as it is for this pass, since somebody else wrote there. No choice is made here.
 
 import { lookUp } from "@harmony/schema";
 import type { DeploymentName, DeviceId, Manifest } from "@iot/contracts";

@@ -1,9 +1,9 @@
 // How long to wait before NATS is tried again: soon at first, then every 3 to 6 s, at random, so
 // that a device is back within 10 s of whatever the cure was and a fleet of thousands still comes
-// spread over seconds. A server that let the dials run into their time-out is given longer, up to
-// 2 min: it may be slow because of those that dial. A change of this machine's own network (a cable, an address, a name server)
-// is a reason to try at once, also one that came while the last attempt was still waiting for an
-// answer.
+// spread over seconds. A server that let the dials run into their time-out is given longer, up to 2
+// min: it may be slow because of those that dial. A change of this machine's own network (a cable,
+// an address, a name server) is a reason to try at once, also one that came while the last attempt
+// was still waiting for an answer.
 
 import { backoffMs, type Clock, systemClock } from "@harmony/runtime";
 import { readLocalNetwork } from "./local-network.ts";

@@ -56,7 +56,9 @@ export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonl
   };
 }
 
-/** The last `count`, the oldest first; none when nothing was ever written. @throws MessagingError */
+/**
+ * The last `count`, the oldest first; none when nothing was ever written. @throws MessagingError
+ */
 export async function readAudit(messaging: Messaging, count: number): Promise<AuditEvent[]> {
   const jsm = await openJetStream(messaging);
   try {
