@@ -8,7 +8,7 @@ import { run } from "@iot/testkit";
 import * as z from "zod/mini";
 import type { Executable } from "./executable.ts";
 import { nodeProgram, REPOSITORY } from "./node-program.ts";
-import type { Target } from "./target.ts";
+import type { BuildTarget } from "./target.ts";
 import type { Version } from "./version.ts";
 
 const Manifest = z.object({ name: z.string(), version: z.string(), license: z.string() });
@@ -17,7 +17,7 @@ interface Component extends z.infer<typeof Manifest> {
   readonly licenseText: string;
 }
 
-export async function billOfMaterials(target: Target, executable: Executable, version: Version): Promise<string> {
+export async function billOfMaterials(target: BuildTarget, executable: Executable, version: Version): Promise<string> {
   const npm = await componentsOf(executable);
   const libraries = Object.entries(await librariesOfNode(target)).filter(
     ([name]) => name !== "node" && name !== "modules" && name !== "napi",
@@ -58,7 +58,7 @@ export async function billOfMaterials(target: Target, executable: Executable, ve
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-export async function copyrightFile(target: Target, executable: Executable): Promise<string> {
+export async function copyrightFile(target: BuildTarget, executable: Executable): Promise<string> {
   const node = await nodeProgram(target);
   const stanza = ({ name, version, license, licenseText }: Component): string =>
     `Files: ${name}\nCopyright: its authors; see the licence\nLicense: ${license}-${name.replaceAll(/[^a-z\d]+/gi, "-")}\nComment: version ${version}, in /usr/bin/iot-agent\n\n` +
@@ -101,7 +101,7 @@ async function componentsOf({ packages }: Executable): Promise<readonly Componen
   );
 }
 
-async function librariesOfNode(target: Target): Promise<Readonly<Record<string, string>>> {
+async function librariesOfNode(target: BuildTarget): Promise<Readonly<Record<string, string>>> {
   const { argv } = await nodeProgram(target);
   const { stdout } = await run([...argv, "-p", "JSON.stringify(process.versions)"]);
   return z.parse(z.record(z.string(), z.string()), JSON.parse(stdout));

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "@iot/testkit";
 import { agentTree, compressed, DEBIAN_LAYOUT, PACKAGE_SOURCES } from "./agent-tree.ts";
-import type { Target } from "./target.ts";
+import type { BuildTarget } from "./target.ts";
 import type { Version } from "./version.ts";
 
 /** `small` takes a minute and is two thirds of `fast`. */
@@ -25,7 +25,7 @@ const MAINTAINER_SCRIPTS = ["postinst", "prerm", "postrm"];
 
 /** Puts the package into that folder, and gives its path. */
 export async function buildDebianPackage(options: {
-  readonly target: Target;
+  readonly target: BuildTarget;
   readonly executable: string;
   readonly copyright: string;
   readonly version: Version;

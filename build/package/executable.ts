@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { run } from "@iot/testkit";
 import { build } from "esbuild";
 import { nodeProgram, REPOSITORY } from "./node-program.ts";
-import { binutil, type Target } from "./target.ts";
+import { binutil, type BuildTarget } from "./target.ts";
 import type { Version } from "./version.ts";
 
 /**
@@ -47,7 +47,7 @@ export interface Executable {
 }
 
 export async function buildExecutable(options: {
-  readonly target: Target;
+  readonly target: BuildTarget;
   /** The version that it reports. */
   readonly version: Version;
   /** The path of the file to make. */
@@ -86,7 +86,7 @@ export async function buildExecutable(options: {
  * A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as
  * it does in memory.
  */
-async function assertMappable(target: Target, program: string): Promise<void> {
+async function assertMappable(target: BuildTarget, program: string): Promise<void> {
   if (target.node !== "arm64") return;
   const { stdout } = await run([binutil(target, "readelf"), "--program-headers", "--wide", program]);
   const segments = [...stdout.matchAll(/^ +LOAD +0x([\da-f]+) 0x([\da-f]+) /gm)];

@@ -13,7 +13,7 @@ import { billOfMaterials, copyrightFile } from "./bill-of-materials.ts";
 import { buildDebianPackage } from "./debian-package.ts";
 import { buildExecutable } from "./executable.ts";
 import { REPOSITORY } from "./node-program.ts";
-import { type Target, TARGETS } from "./target.ts";
+import { type BuildTarget, TARGETS } from "./target.ts";
 import { type Version, versionOfCommit } from "./version.ts";
 
 const { values } = parseArgs({
@@ -33,7 +33,7 @@ for (const target of targets) made.push(...(await buildFor(target, version)));
 const lines = await Promise.all(made.map(async (path) => `${digest(await readFile(path))}  ${path.slice(into.length + 1)}\n`));
 await writeFile(join(into, "SHA256SUMS"), lines.join(""));
 
-async function buildFor(target: Target, version: Version): Promise<readonly string[]> {
+async function buildFor(target: BuildTarget, version: Version): Promise<readonly string[]> {
   const executable = join(into, `iot-agent-linux-${target.node}`);
   const built = await buildExecutable({ target, version, path: executable });
   await say(executable);

@@ -9,7 +9,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, run } from "@iot/testkit";
 import * as z from "zod/mini";
-import { binutil, isNative, type Target } from "./target.ts";
+import { binutil, isNative, type BuildTarget } from "./target.ts";
 
 export const REPOSITORY = join(import.meta.dirname, "../..");
 
@@ -25,7 +25,7 @@ export interface NodeProgram {
   readonly argv: readonly string[];
 }
 
-export async function nodeProgram(target: Target): Promise<NodeProgram> {
+export async function nodeProgram(target: BuildTarget): Promise<NodeProgram> {
   const { version, integrity } = await locked(target);
   await installTools(target);
   const folder = await cached(`node-${version}-${target.node}-stripped`, (into) => fetchNode(target, version, integrity, into));
@@ -34,12 +34,12 @@ export async function nodeProgram(target: Target): Promise<NodeProgram> {
   return { path, version, licenseFile: join(folder, "LICENSE"), argv };
 }
 
-async function locked(target: Target): Promise<z.infer<typeof Locked>> {
+async function locked(target: BuildTarget): Promise<z.infer<typeof Locked>> {
   const lock: unknown = JSON.parse(await readFile(join(REPOSITORY, "package-lock.json"), "utf8"));
   return z.parse(Locked, z.parse(LockFile, lock).packages[`node_modules/node-linux-${target.node}`]);
 }
 
-async function fetchNode(target: Target, version: string, integrity: string, into: string): Promise<void> {
+async function fetchNode(target: BuildTarget, version: string, integrity: string, into: string): Promise<void> {
   const installed = join(REPOSITORY, `node_modules/node-linux-${target.node}`);
   const from = isNative(target) ? installed : await unpackNode(target, version, integrity, into);
   await run([binutil(target, "strip"), "-o", join(into, "node"), join(from, "bin/node")]);
@@ -49,7 +49,7 @@ async function fetchNode(target: Target, version: string, integrity: string, int
 }
 
 /** Unpacks into a new folder of `into`. */
-async function unpackNode(target: Target, version: string, integrity: string, into: string): Promise<string> {
+async function unpackNode(target: BuildTarget, version: string, integrity: string, into: string): Promise<string> {
   const { stdout } = await run(["npm", "pack", "--silent", `node-linux-${target.node}@${version}`, "--pack-destination", into]);
   const archive = join(into, stdout.trim().split("\n").at(-1) ?? "");
   const digest = `sha512-${createHash("sha512")
@@ -67,7 +67,7 @@ async function unpackNode(target: Target, version: string, integrity: string, in
  * Installs what host-packages.txt lists for the target, and says what it installs. A person who is
  * not root is told how to install it.
  */
-async function installTools(target: Target): Promise<void> {
+async function installTools(target: BuildTarget): Promise<void> {
   const script = '. "$0" && install_host_packages "$@" >&2';
   const users = isNative(target) ? ["build"] : ["build", `build-${target.debian}`];
   const child = spawn("bash", ["-ec", script, join(REPOSITORY, "build/bootstrap.sh"), ...users], {

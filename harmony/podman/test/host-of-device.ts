@@ -1,7 +1,7 @@
 // The files of a simulated device as the agent on it would see them, read from outside.
 
 import type { Device } from "@iot/testkit";
-import type { PathFact } from "../src/model/host-facts.ts";
+import type { PathFact } from "../src/model/input-facts.ts";
 import { hostView, type HostView, type Policy } from "../src/index.ts";
 
 export const STATE = "/var/lib/iot-agent";

@@ -4,7 +4,7 @@
 import type { Desired, Hold } from "@harmony/core";
 import { canonicalJson } from "@harmony/schema";
 import { APPLICATION } from "./application.ts";
-import { NO_HOST_FACTS } from "../src/model/host-facts.ts";
+import { NO_INPUT_FACTS } from "../src/model/input-facts.ts";
 import { NO_IMAGE_FACTS } from "../src/model/image-facts.ts";
 import { containerName, imageReference } from "../src/model/names.ts";
 import { podmanV0Parser } from "../src/score/parse-podman-v0.ts";
@@ -86,7 +86,7 @@ export function snapshot(more: Have = {}): Snapshot {
     volumes: [],
     secrets: [],
     secretStore: { kind: "in-order" },
-    host: NO_HOST_FACTS,
+    host: NO_INPUT_FACTS,
     policy: CLOSED,
     controllers: [],
     images: Object.fromEntries([

@@ -106,7 +106,7 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
   const sentence = new SentencePublisher({
-    standing: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
+    agentState: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
     publish: (text) => serviceManager.status(text),
   });
   workers.events.on("reported", (name, report) => reports.add(name, report));

@@ -18,7 +18,7 @@ import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
 import type { CompleteSnapshot, Source } from "./sources/source.ts";
 import { whyNotAllFollowed } from "./sources/why-not-all-followed.ts";
-import { sourceProblem, storeProblem, type Vitals, writeProblem } from "./http/vitals.ts";
+import { sourceProblem, storeProblem, type Health, writeProblem } from "./http/health.ts";
 
 export interface OperatorOptions {
   readonly source: Source;
@@ -26,7 +26,7 @@ export interface OperatorOptions {
   readonly status: StatusStore;
   readonly records: SourceRecords;
   readonly audit: Audit;
-  readonly vitals: Vitals;
+  readonly health: Health;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -93,7 +93,7 @@ class Loop implements Operator {
   #watching: Promise<void> = Promise.resolve();
 
   constructor(options: OperatorOptions) {
-    const { source, log, vitals, clock = systemClock } = options;
+    const { source, log, health, clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
     this.#reporter = new Reporter({ sourceId: source.id, clock });
@@ -101,10 +101,10 @@ class Loop implements Operator {
     this.#queue = new KeyedQueue({
       handle: (key, signal) => this.#handle(key, signal),
       onError: (key, error, retryAfterMs) => {
-        vitals.failures += 1;
+        health.failures += 1;
         const why = `${DEEDS[key]}: ${errorText(error)}`;
-        if (key === "reconcile") vitals.passProblem = why;
-        else if (key === "report") vitals.reportProblem = why;
+        if (key === "reconcile") health.passProblem = why;
+        else if (key === "report") health.reportProblem = why;
         log.warn(DEEDS[key], { error, retryAfterMs });
       },
       // A person is to be left in peace within 15 s of the cure.
@@ -114,10 +114,10 @@ class Loop implements Operator {
   }
 
   async start(): Promise<void> {
-    const { source, desired, status, records, vitals, log } = this.#options;
+    const { source, desired, status, records, health, log } = this.#options;
     const { signal } = this.#ended;
-    if (source.health !== undefined) vitals.sourceHealth = () => source.health?.() ?? null;
-    vitals.bucketProblem = () => status.problem() ?? desired.problem() ?? records.problem();
+    if (source.health !== undefined) health.sourceHealth = () => source.health?.() ?? null;
+    health.bucketProblem = () => status.problem() ?? desired.problem() ?? records.problem();
     await status.watch(
       (entry) => this.#hear(entry),
       signal,
@@ -148,7 +148,7 @@ class Loop implements Operator {
   async answer(asked: Asked): Promise<OperatorAnswer> {
     const { verb } = asked;
     if (verb === "state") return this.#state(asked.request.source);
-    const isShutOut = this.#options.vitals.ownerProblem !== null;
+    const isShutOut = this.#options.health.ownerProblem !== null;
     const answer = await this.#keeper.answer({ ...asked, verb }, { wants: this.#wants, isShutOut });
     if (answer.done) this.resync();
     return answer;
@@ -156,8 +156,8 @@ class Loop implements Operator {
 
   /** By word of mouth, for a store that is full does not take it. */
   #state(source: string | undefined): OperatorAnswer {
-    const { vitals, source: own } = this.#options;
-    return { source: own.id, done: source === own.id, message: storeProblem(vitals) ?? "" };
+    const { health, source: own } = this.#options;
+    return { source: own.id, done: source === own.id, message: storeProblem(health) ?? "" };
   }
 
   async close(): Promise<void> {
@@ -167,11 +167,11 @@ class Loop implements Operator {
   }
 
   async #reconcile(signal: AbortSignal): Promise<number | null> {
-    const { desired, vitals, source } = this.#options;
+    const { desired, health, source } = this.#options;
     for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
       const [observed, own] = await Promise.all([desired.observe(signal), this.#keeper.observe(signal)]);
-      vitals.ownerProblem = otherCluster(source, own.state);
-      if (vitals.ownerProblem !== null) return AGAIN_MS;
+      health.ownerProblem = otherCluster(source, own.state);
+      if (health.ownerProblem !== null) return AGAIN_MS;
       // Before anything is written: whose the source is.
       if (own.state === null && (await this.#putState(own))) continue;
       const leftMs = this.#idleForMs(observed, own);
@@ -188,7 +188,7 @@ class Loop implements Operator {
         return AGAIN_MS;
       }
       const next = this.#plan(snapshot, observed, own);
-      vitals.passes += 1;
+      health.passes += 1;
       if (next.steps.length === 0) {
         this.#setUnclaimed(new Map());
         return this.#settle(snapshot, observed, own, next);
@@ -205,7 +205,7 @@ class Loop implements Operator {
   }
 
   async #apply({ steps, orphans }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
-    const { desired, source, vitals, log } = this.#options;
+    const { desired, source, health, log } = this.#options;
     const startedMs = this.#clock.monotonicMs();
     this.#idle = null;
     const applied = await apply(steps, {
@@ -217,26 +217,26 @@ class Loop implements Operator {
       log,
     });
     const { writes, conflicts, refused, full, record, unclaimed } = applied;
-    if (full !== null && vitals.unwritten === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
-    vitals.unwritten = full?.why ?? null;
-    vitals.writes += writes;
-    vitals.conflicts += conflicts.length;
+    if (full !== null && health.unwritten === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
+    health.unwritten = full?.why ?? null;
+    health.writes += writes;
+    health.conflicts += conflicts.length;
     this.#setUnclaimed(unclaimed);
     const ms = Math.round(this.#clock.monotonicMs() - startedMs);
-    const fields = { writes, conflicts: conflicts.length, refused: refused.length, version: vitals.sourceVersion, ms };
+    const fields = { writes, conflicts: conflicts.length, refused: refused.length, version: health.sourceVersion, ms };
     if (writes + conflicts.length + refused.length > 0 || record === "conflict") log.info("brought the bucket in step", fields);
     return applied;
   }
 
   #setUnclaimed(unclaimed: ReadonlyMap<string, string>): void {
-    const { vitals } = this.#options;
+    const { health } = this.#options;
     this.#unclaimed = unclaimed;
     const [first] = unclaimed.values();
-    vitals.claimProblem = first === undefined ? null : `${unclaimed.size} of the source's objects: ${first}`;
+    health.claimProblem = first === undefined ? null : `${unclaimed.size} of the source's objects: ${first}`;
   }
 
   async #readSource(signal: AbortSignal, followed: string | null): Promise<CompleteSnapshot | null> {
-    const { source, vitals, log } = this.#options;
+    const { source, health, log } = this.#options;
     // Before the reading: a hint that comes meanwhile counts again.
     this.#sourceChanged = false;
     try {
@@ -247,17 +247,17 @@ class Loop implements Operator {
         // By its reason: git's own words may differ each time (`after 3 ms`).
         if (this.#unreadable !== reason) log.error("cannot read the source; everything stays as it is", { source: source.id, reason, why });
         this.#unreadable = reason;
-        vitals.sourceProblem = why;
-        vitals.sourceReadable = false;
+        health.sourceProblem = why;
+        health.sourceReadable = false;
         return null;
       }
       const { version } = snapshot;
       const problem = whyNotAllFollowed(snapshot);
-      if (vitals.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
-      vitals.lastSourceReadAtMs = this.#clock.now();
-      vitals.sourceVersion = version;
-      vitals.sourceProblem = problem;
-      vitals.sourceReadable = true;
+      if (health.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
+      health.lastSourceReadAtMs = this.#clock.now();
+      health.sourceVersion = version;
+      health.sourceProblem = problem;
+      health.sourceReadable = true;
       this.#unreadable = null;
       this.#remembered = snapshot;
       return snapshot;
@@ -281,7 +281,7 @@ class Loop implements Operator {
       removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
       unclaimed: this.#unclaimed,
       abandoned,
-      isStoreFull: storeProblem(this.#options.vitals) !== null,
+      isStoreFull: storeProblem(this.#options.health) !== null,
     });
     const still = new Set(planned.orphans);
     for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
@@ -291,25 +291,25 @@ class Loop implements Operator {
 
   /** Nothing is left that could be written. */
   #settle(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord, planned: DesiredStatePlan): number | null {
-    const { vitals, log } = this.#options;
+    const { health, log } = this.#options;
     const { record, isUndecided } = planned.removals;
     // What waits to be freed keeps the store full.
-    if (planned.steps.length === 0 && planned.orphans.length === 0) vitals.unwritten = null;
+    if (planned.steps.length === 0 && planned.orphans.length === 0) health.unwritten = null;
     const held = heldText(record);
-    if (held !== null && held !== vitals.held) {
+    if (held !== null && held !== health.held) {
       log.error("removals are held", { reason: "RemovalHeld", why: held });
       // Whoever deleted it looks now.
       this.#nextReportMs = 0;
     }
     const lost = lostText(record);
-    if (lost !== null && lost !== vitals.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
-    Object.assign(vitals, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });
-    vitals.deployments = source.deployments.length;
-    vitals.devices = observed.manifests.size;
-    vitals.foreignKeys = observed.foreignKeys.length;
-    vitals.inStep = true;
-    vitals.passProblem = null;
-    vitals.otherOwners = unheardOwners(planned.compiled, own.states, own.nowMs);
+    if (lost !== null && lost !== health.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
+    Object.assign(health, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });
+    health.deployments = source.deployments.length;
+    health.devices = observed.manifests.size;
+    health.foreignKeys = observed.foreignKeys.length;
+    health.inStep = true;
+    health.passProblem = null;
+    health.otherOwners = unheardOwners(planned.compiled, own.states, own.nowMs);
     this.#wants = new Set([...planned.compiled.conflicts.values()].flat().map(({ holder }) => holder.source));
     if (isUndecided) this.#sourceChanged = true;
     this.#reporter.settle({ source, desired: observed, plan: planned });
@@ -329,8 +329,8 @@ class Loop implements Operator {
     if (idle === null || this.#sourceChanged) return null;
     const leftMs = idleForMs(idle, { source: this.#remembered, observed, own }, this.#clock.monotonicMs());
     if (leftMs === null) return null;
-    this.#options.vitals.passProblem = null;
-    this.#options.vitals.otherOwners = unheardOwners(idle.planned.compiled, own.states, own.nowMs);
+    this.#options.health.passProblem = null;
+    this.#options.health.otherOwners = unheardOwners(idle.planned.compiled, own.states, own.nowMs);
     return leftMs;
   }
 
@@ -343,14 +343,14 @@ class Loop implements Operator {
 
   /** Whether somebody else was faster. */
   async #putState(own: ObservedRecord): Promise<boolean> {
-    const { vitals } = this.#options;
-    const problem = sourceProblem(vitals) ?? storeProblem(vitals) ?? writeProblem(vitals);
+    const { health } = this.#options;
+    const problem = sourceProblem(health) ?? storeProblem(health) ?? writeProblem(health);
     try {
-      const result = await this.#keeper.putState(own, { version: vitals.sourceVersion, problem });
-      if (result !== null) vitals.unsaid = null;
+      const result = await this.#keeper.putState(own, { version: health.sourceVersion, problem });
+      if (result !== null) health.unsaid = null;
       return result?.ok === false;
     } catch (error) {
-      if (isFull(error)) vitals.unsaid = error.message;
+      if (isFull(error)) health.unsaid = error.message;
       throw error;
     }
   }
@@ -377,7 +377,7 @@ class Loop implements Operator {
     this.#reportWanted = false;
     const results = this.#reporter.tell();
     if (results !== null) await this.#options.source.report(results, signal);
-    this.#options.vitals.reportProblem = null;
+    this.#options.health.reportProblem = null;
     const isMore = this.#reportWanted || this.#options.source.isBehind?.() === true;
     return isMore ? this.#untilReportMs() : REPORT_UNASKED_MS;
   }

@@ -26,7 +26,7 @@ import { createGitSource } from "./sources/git/git-source.ts";
 import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
 import type { Source } from "./sources/source.ts";
-import { newVitals, type Vitals } from "./http/vitals.ts";
+import { newHealth, type Health } from "./http/health.ts";
 
 export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -37,10 +37,10 @@ export interface RunOptions {
 /** Until the signal is aborted. @throws UserError when it cannot start as it was told to. */
 export async function run({ env, log, signal }: RunOptions): Promise<void> {
   const config = readConfig(env);
-  const vitals = newVitals();
+  const health = newHealth();
   await using stack = new AsyncDisposableStack();
   let poke = (): void => undefined;
-  const http = await listen(config.httpPort, vitals, () => poke());
+  const http = await listen(config.httpPort, health, () => poke());
   stack.defer(() => http.close());
   log.info("listening", { port: http.port });
 
@@ -52,7 +52,7 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
     name: "iot-operator",
     log,
     signal,
-    onState: (state) => (vitals.nats = state.kind === "connected" ? null : state.message),
+    onState: (state) => (health.nats = state.kind === "connected" ? null : state.message),
   });
   stack.defer(() => messaging.close());
   const stores = await untilItWorks(
@@ -61,18 +61,18 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
     {
       log,
       signal,
-      vitals,
+      health,
     },
   );
   stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close()])));
-  const opened = await openSource(config, { log, signal, vitals });
+  const opened = await openSource(config, { log, signal, health });
   stack.defer(() => opened.close());
   poke = opened.poke;
   const { source } = opened;
-  const operator = await untilItWorks("read the devices' status", () => startOperator({ source, ...stores, vitals, log }), {
+  const operator = await untilItWorks("read the devices' status", () => startOperator({ source, ...stores, health, log }), {
     log,
     signal,
-    vitals,
+    health,
   });
   stack.defer(() => operator.close());
   messaging.onReconnect(() => operator.resync());
@@ -82,9 +82,9 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   log.info("shutting down");
 }
 
-async function listen(port: number, vitals: Vitals, onHook: () => void): Promise<{ port: number; close(): Promise<void> }> {
+async function listen(port: number, health: Health, onHook: () => void): Promise<{ port: number; close(): Promise<void> }> {
   try {
-    return await serveHttp({ port, vitals, onHook });
+    return await serveHttp({ port, health, onHook });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new UserError(`failed to listen on port ${port} (${why}): set IOT_HTTP_PORT to a free port, or to 0 to have one picked`, 1, {
@@ -121,17 +121,17 @@ async function openStores(messaging: Messaging, options: { replicas: number; kee
 async function untilItWorks<T>(
   what: string,
   attempt: () => Promise<T>,
-  { log, signal, vitals }: { log: Log; signal: AbortSignal; vitals: Vitals },
+  { log, signal, health }: { log: Log; signal: AbortSignal; health: Health },
 ): Promise<T> {
   for (let count = 1; ; count += 1) {
     try {
       const result = await attempt();
-      vitals.nats = null;
+      health.nats = null;
       return result;
     } catch (error) {
       signal.throwIfAborted();
       const retryAfterMs = backoffMs(count, { baseMs: 500, maxMs: 15_000 });
-      vitals.nats = error instanceof Error ? error.message : String(error);
+      health.nats = error instanceof Error ? error.message : String(error);
       log.warn(`failed to ${what}`, { error, retryAfterMs });
       await systemClock.sleep(retryAfterMs, signal);
     }
@@ -146,7 +146,7 @@ interface OpenedSource {
 
 async function openSource(
   { git, sourceId }: OperatorConfig,
-  around: { log: Log; signal: AbortSignal; vitals: Vitals },
+  around: { log: Log; signal: AbortSignal; health: Health },
 ): Promise<OpenedSource> {
   const { log } = around;
   if (git === null) return openKubernetes(sourceId, around);
@@ -158,12 +158,12 @@ async function openSource(
 /** Loaded only where it is used: half of the process's memory is the Kubernetes client's. */
 async function openKubernetes(
   id: string | undefined,
-  { log, signal, vitals }: { log: Log; signal: AbortSignal; vitals: Vitals },
+  { log, signal, health }: { log: Log; signal: AbortSignal; health: Health },
 ): Promise<OpenedSource> {
   const { createKubernetesSource } = await import("./sources/kubernetes/kubernetes-source.ts");
   const { KubernetesError } = await import("@harmony/kube-api");
   try {
-    const source = await createKubernetesSource({ id, log, signal, onWaiting: (why) => (vitals.sourceProblem = why) });
+    const source = await createKubernetesSource({ id, log, signal, onWaiting: (why) => (health.sourceProblem = why) });
     return { source, poke: () => undefined, close: () => Promise.resolve() };
   } catch (cause) {
     if (!(cause instanceof KubernetesError) || cause.code !== "NotConfigured") throw cause;

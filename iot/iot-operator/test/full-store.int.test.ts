@@ -7,7 +7,7 @@ import { eventually, makeGitRepository, startNats } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod/mini";
 import { readiness } from "../src/http/http.ts";
-import { storeProblem } from "../src/http/vitals.ts";
+import { storeProblem } from "../src/http/health.ts";
 import { type Bucket, expectScore, openBucket, runOperator } from "./running-operator.ts";
 import { workload } from "./workload.ts";
 
@@ -62,23 +62,23 @@ test(
     await expectScore(bucket, "pi-99.small", "web");
     await push({ "large.yaml": large("large", many) });
     running.poke();
-    await eventually(() => storeProblem(running.vitals) !== null, { what: "the store is full", timeoutMs: 20_000 });
-    expect(storeProblem(running.vitals)).toContain(CURE);
-    expect(readiness(running.vitals)).toMatchObject({
+    await eventually(() => storeProblem(running.health) !== null, { what: "the store is full", timeoutMs: 20_000 });
+    expect(storeProblem(running.health)).toContain(CURE);
+    expect(readiness(running.health)).toMatchObject({
       ready: false,
-      problems: expect.arrayContaining([storeProblem(running.vitals)]) as unknown,
+      problems: expect.arrayContaining([storeProblem(running.health)]) as unknown,
     });
     expect(await askOperators(bucket.messaging, "state", { source: "git:test" }, AbortSignal.timeout(5_000))).toEqual([
-      { source: "git:test", done: true, message: storeProblem(running.vitals) },
+      { source: "git:test", done: true, message: storeProblem(running.health) },
     ]);
     expect(await bucket.manifest("pi-99")).toMatchObject({ deployments: { small: {} } });
 
     const commit = await push({ "large.yaml": null, "small.yaml": workload("small", { devices: ["pi-99"] }) });
     running.poke();
-    await eventually(() => running.vitals.sourceVersion === commit, { what: "it has looked at what is left" });
+    await eventually(() => running.health.sourceVersion === commit, { what: "it has looked at what is left" });
     pass(61_000);
     running.poke();
-    await eventually(() => storeProblem(running.vitals) === null && running.vitals.inStep, {
+    await eventually(() => storeProblem(running.health) === null && running.health.inStep, {
       what: "there is room again",
       timeoutMs: 20_000,
     });
@@ -87,7 +87,7 @@ test(
     });
     const { scores } = await bucket.snapshot();
     expect([...scores].filter(([, { scoreString }]) => scoreString !== null).map(([key]) => key)).toEqual(["pi-99.small"]);
-    expect(readiness({ ...running.vitals, nats: null })).toMatchObject({ ready: true, problems: [] });
+    expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [] });
   },
 );
 
@@ -100,14 +100,14 @@ test("a rollout taken back with nothing else to write: it is told until the room
   await expectScore(bucket, "pi-99.small", "web");
   await push({ "large.yaml": large("large", many) });
   running.poke();
-  await eventually(() => storeProblem(running.vitals) !== null, { what: "the store is full", timeoutMs: 20_000 });
+  await eventually(() => storeProblem(running.health) !== null, { what: "the store is full", timeoutMs: 20_000 });
   const commit = await push({ "large.yaml": null });
   running.poke();
-  await eventually(() => running.vitals.sourceVersion === commit, { what: "it is taken back" });
-  expect(storeProblem(running.vitals)).toContain(CURE);
+  await eventually(() => running.health.sourceVersion === commit, { what: "it is taken back" });
+  expect(storeProblem(running.health)).toContain(CURE);
   pass(61_000);
   running.poke();
-  await eventually(() => storeProblem(running.vitals) === null, { what: "there is room again", timeoutMs: 20_000 });
+  await eventually(() => storeProblem(running.health) === null, { what: "there is room again", timeoutMs: 20_000 });
   const { scores } = await bucket.snapshot();
   expect([...scores].filter(([, { scoreString }]) => scoreString !== null).map(([key]) => key)).toEqual(["pi-99.small"]);
 });
@@ -123,9 +123,9 @@ test("a limit of the bucket holds up only what does not fit; raised, all goes on
   running.poke();
   await expectScore(bucket, "pi-1.small", "web:2");
   await expectScore(bucket, "pi-3.small", "web:2");
-  await eventually(() => storeProblem(running.vitals)?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
+  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
   await limitTo(-1);
   running.poke();
   await expectScore(bucket, "pi-2.large", "large:");
-  await eventually(() => storeProblem(running.vitals) === null, { what: "it is over" });
+  await eventually(() => storeProblem(running.health) === null, { what: "it is over" });
 });

@@ -51,8 +51,8 @@ async function pushTo(
 }
 
 /** Until the operator has read this commit and found nothing left to write. */
-async function inStep({ vitals }: RunningOperator, commit: string): Promise<void> {
-  await eventually(() => vitals.sourceVersion === commit && vitals.inStep, { what: `in step with ${commit}` });
+async function inStep({ health }: RunningOperator, commit: string): Promise<void> {
+  await eventually(() => health.sourceVersion === commit && health.inStep, { what: `in step with ${commit}` });
 }
 
 /** A fault: writes of a kind wait until they are let go. */
@@ -106,7 +106,7 @@ test("started again with everything current it writes nothing", async () => {
   const second = await operator();
   await inStep(second, commit);
   expect(await bucket.lastSequence()).toBe(before);
-  expect(second.vitals.writes).toBe(0);
+  expect(second.health.writes).toBe(0);
 });
 
 test("two operators with two repositories serve one device, and neither touches what is the other's", async () => {
@@ -174,7 +174,7 @@ test("an operator that was held up does not write an old commit over a newer one
   await inStep(await operator(), newest);
   fault.release();
   await inStep(stale, newest);
-  expect(stale.vitals).toMatchObject({ conflicts: 1, writes: 0 });
+  expect(stale.health).toMatchObject({ conflicts: 1, writes: 0 });
   expect(await bucket.score("pi-1.hello")).toContain("web:3");
 });
 
@@ -185,19 +185,19 @@ test("broken YAML: the last good commit stays in force, also after a restart", a
   await expectScore(bucket, "pi-1.other", "nginx");
   await push({ "a.yaml": null, "b.yaml": "apiVersion: iot.nationtech.io/v1alpha1\nkind: [\n" });
   first.poke();
-  await eventually(() => /b\.yaml:\d+/.test(first.vitals.sourceProblem ?? ""));
+  await eventually(() => /b\.yaml:\d+/.test(first.health.sourceProblem ?? ""));
   expect(await bucket.score("pi-1.hello")).not.toBeNull();
   await first.close();
 
   const second = await operator();
   // The record tells which commit that is.
-  await eventually(() => second.vitals.sourceProblem?.includes(`${good.slice(0, 10)} stays in force`));
+  await eventually(() => second.health.sourceProblem?.includes(`${good.slice(0, 10)} stays in force`));
   expect(Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {})).toEqual(["hello", "other"]);
   const mended = await push({ "b.yaml": workload("other") });
   second.poke();
   await inStep(second, mended);
   await expectScore(bucket, "pi-1.hello", null);
-  expect(second.vitals.sourceProblem).toBeNull();
+  expect(second.health.sourceProblem).toBeNull();
 });
 
 test("a forced push takes the devices back", async () => {
@@ -227,10 +227,10 @@ test("a remote that is gone removes nothing, and is told", async () => {
   const running = await operator({ env: { IOT_GIT_POLL_SECONDS: "1" } });
   await expectScore(bucket, "pi-1.hello", "nginx");
   await rename(repository.barePath, `${repository.barePath}.away`);
-  await eventually(() => running.vitals.sourceProblem?.includes("failed to read branch main"));
+  await eventually(() => running.health.sourceProblem?.includes("failed to read branch main"));
   expect(await bucket.score("pi-1.hello")).not.toBeNull();
   await rename(`${repository.barePath}.away`, repository.barePath);
-  await eventually(() => running.vitals.sourceProblem === null);
+  await eventually(() => running.health.sourceProblem === null);
 });
 
 test("a bucket that was wiped is filled again", async () => {
@@ -284,17 +284,17 @@ test("a repository that suddenly has nothing empties no fleet until that is conf
   await expectScore(bucket, "pi-11.hello", "nginx");
   await push({ "a.yaml": null });
   first.poke();
-  const message = await eventually(() => first.vitals.held);
+  const message = await eventually(() => first.health.held);
   expect(message).toContain("held: 12 removals (default/hello from 12 devices)");
   expect(await bucket.score("pi-0.hello")).not.toBeNull();
   await first.close();
   const second = await operator();
-  await eventually(() => second.vitals.held === message);
+  await eventually(() => second.health.held === message);
   const ask = (token: string) => askOperators(bucket.messaging, "confirm", { token }, AbortSignal.timeout(10_000));
   expect(await ask("000000000000")).toMatchObject([{ source: "git:test", done: false }]);
   expect(await ask(/iot confirm (\w+)/.exec(message)?.[1] ?? "")).toMatchObject([{ done: true }]);
   await expectScore(bucket, "pi-0.hello", null);
-  await eventually(() => second.vitals.held === null);
+  await eventually(() => second.health.held === null);
 });
 
 test("a device known from its status alone gets no manifest: what it says of itself is no evidence", async () => {
@@ -334,7 +334,7 @@ test("garbage in the bucket is written over where it is ours, and left where it 
   }
   const running = await operator();
   await expectScore(bucket, "pi-1.hello", "nginx");
-  await eventually(() => running.vitals.foreignKeys === 1);
+  await eventually(() => running.health.foreignKeys === 1);
   expect(await bucket.manifest("pi-2")).toBeUndefined();
 });
 
@@ -359,12 +359,12 @@ test("one device says what nobody can bear, in a bucket that took it: the others
   await says(first, both);
   await connection.request("$KV.status.pi-bad", "[".repeat(100_000) + "]".repeat(100_000), { timeout: 5_000 });
   await bucket.putStatus(statusOf("pi-1", { hello: { revision: entry.revision, phase: "Failed" } }));
-  await eventually(() => readiness({ ...first.vitals, nats: null }).ready);
+  await eventually(() => readiness({ ...first.health, nats: null }).ready);
   await first.close();
 
   // A restart meets what lies there.
   const second = await operator();
   await says(second, "InvalidStatus on pi-bad");
   await bucket.putStatus(statusOf("pi-1", { hello: { revision: entry.revision } }));
-  expect(readiness({ ...second.vitals, nats: null })).toEqual({ ready: true, version: commit, problems: [] });
+  expect(readiness({ ...second.health, nats: null })).toEqual({ ready: true, version: commit, problems: [] });
 });

@@ -22,11 +22,11 @@ import { onTestFinished } from "vitest";
 import { readConfig } from "../src/config/config.ts";
 import { createGitSource } from "../src/sources/git/git-source.ts";
 import { type Operator, startOperator } from "../src/operator.ts";
-import { newVitals, type Vitals } from "../src/http/vitals.ts";
+import { newHealth, type Health } from "../src/http/health.ts";
 
 export interface RunningOperator {
   readonly lines: string[];
-  readonly vitals: Vitals;
+  readonly health: Health;
   /** As a hook does. */
   poke(): void;
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
   const lines: string[] = [];
   const log = createLog({ name: "operator", format: "text", write: (line) => void lines.push(line) });
   const folder = await makeTempFolder("operator");
-  const vitals = newVitals();
+  const health = newHealth();
   const messaging = await connect(natsUrl);
   const desired = await openDesiredState(messaging, { log });
   const status = await openStatusStore(messaging, { log });
@@ -59,7 +59,7 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
   if (git === null) throw new Error("no IOT_GIT_URL");
   const repository = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
   const source = options.clusterUid === undefined ? repository : { ...repository, clusterUid: options.clusterUid };
-  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, vitals, log, clock });
+  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, health, log, clock });
   messaging.onReconnect(() => operator.resync());
   const serving = new AbortController();
   serveOperatorRequests(messaging, (asked) => operator.answer(asked), { log, signal: serving.signal });
@@ -74,7 +74,7 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
     await folder.remove();
   };
   onTestFinished(close);
-  return { lines, vitals, poke: () => source.poke(), close };
+  return { lines, health, poke: () => source.poke(), close };
 }
 
 export interface Bucket {

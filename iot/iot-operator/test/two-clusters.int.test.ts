@@ -37,14 +37,14 @@ test("two clusters with one id: the second writes nothing until a person says th
   const first = await cluster(ours, "c1");
   await expectScore(bucket, "pi-1.hello", "ours:1");
   const second = await cluster(theirs, "c2");
-  await eventually(() => second.vitals.ownerProblem?.startsWith("OtherCluster: source kubernetes:prod is that of cluster c1"));
+  await eventually(() => second.health.ownerProblem?.startsWith("OtherCluster: source kubernetes:prod is that of cluster c1"));
 
   await ours.commit({ "a.yaml": workload("hello", { image: "ours:2" }) });
   await ours.push();
   first.poke();
   await expectScore(bucket, "pi-1.hello", "ours:2");
   second.poke();
-  expect([first.vitals.ownerProblem, second.vitals.writes]).toEqual([null, 0]);
+  expect([first.health.ownerProblem, second.health.writes]).toEqual([null, 0]);
   expect(await bucket.score("pi-1.other")).toBeNull();
 
   expect((await ask("adopt", "kubernetes:prod")).filter(({ done }) => done)).toHaveLength(1);
@@ -53,7 +53,7 @@ test("two clusters with one id: the second writes nothing until a person says th
   await ours.commit({ "a.yaml": workload("hello", { image: "ours:3" }) });
   await ours.push();
   first.poke();
-  await eventually(() => first.vitals.ownerProblem?.startsWith("OtherCluster: source kubernetes:prod is that of cluster c2"));
+  await eventually(() => first.health.ownerProblem?.startsWith("OtherCluster: source kubernetes:prod is that of cluster c2"));
   expect(await bucket.score("pi-1.hello")).toContain("theirs:1");
 });
 

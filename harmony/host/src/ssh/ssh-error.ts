@@ -22,13 +22,13 @@ export class SshError extends Error {
   }
 }
 
-interface Target {
+interface SshTarget {
   readonly user?: string | undefined;
   readonly host: string;
   readonly port?: number | undefined;
 }
 
-type Rule = readonly [said: RegExp, code: SshErrorCode, message: (at: string, target: Target, said: string) => string];
+type Rule = readonly [said: RegExp, code: SshErrorCode, message: (at: string, target: SshTarget, said: string) => string];
 
 const SSH_SAID: readonly Rule[] = [
   [
@@ -88,7 +88,7 @@ const SUDO_SAID: readonly Rule[] = [
 ];
 
 /** Explains the exit code 255, which is ssh's own. */
-export function toSshError(target: Target, stderr: string): SshError {
+export function toSshError(target: SshTarget, stderr: string): SshError {
   const at = name(target);
   const found = match(SSH_SAID, target, stderr);
   if (found !== null) return found;
@@ -97,16 +97,16 @@ export function toSshError(target: Target, stderr: string): SshError {
 }
 
 /** Explains a script that sudo did not let run; null: it ran. */
-export function toSudoError(target: Target, stderr: string): SshError | null {
+export function toSudoError(target: SshTarget, stderr: string): SshError | null {
   return match(SUDO_SAID, target, stderr);
 }
 
-function match(rules: readonly Rule[], target: Target, stderr: string): SshError | null {
+function match(rules: readonly Rule[], target: SshTarget, stderr: string): SshError | null {
   const rule = rules.find(([said]) => said.test(stderr));
   return rule === undefined ? null : new SshError(rule[1], rule[2](name(target), target, stderr));
 }
 
-function name({ host, port }: Target): string {
+function name({ host, port }: SshTarget): string {
   return port === undefined ? host : `${host} (port ${port})`;
 }
 

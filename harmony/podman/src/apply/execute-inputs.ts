@@ -2,7 +2,7 @@
 // value goes from its file to its place and nowhere else: no step, message or log contains it.
 
 import type { Outcome } from "@harmony/core";
-import { secretStoreDamaged } from "../model/host-facts.ts";
+import { secretStoreDamaged } from "../model/input-facts.ts";
 import type { Application } from "../model/application.ts";
 import type { HostView } from "../device/host-view.ts";
 import type { InputSource } from "../model/inputs.ts";

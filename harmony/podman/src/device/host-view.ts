@@ -8,10 +8,10 @@ import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, ren
 import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
-import type { DeviceFact, HostFacts, PathFact, SecretFact } from "../model/host-facts.ts";
+import type { DeviceFact, InputFacts, PathFact, SecretFact } from "../model/input-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
 import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
-import type { SecretStoreFact } from "../model/host-facts.ts";
+import type { SecretStoreFact } from "../model/input-facts.ts";
 import { store, type StorageOptions, taken } from "../store/stored-file.ts";
 
 export interface LookFor {
@@ -22,7 +22,7 @@ export interface LookFor {
 }
 
 export interface HostView {
-  look(wanted: LookFor): Promise<HostFacts>;
+  look(wanted: LookFor): Promise<InputFacts>;
   /** null: the kernel does not give them. */
   openPorts(): Promise<OpenPorts | null>;
   /** null: the secret does not exist or may not be read. */

@@ -11,7 +11,7 @@ import { writeFileDurably } from "@harmony/runtime";
 import { lookUp, parseJson } from "@harmony/schema";
 import * as z from "zod/mini";
 import { isSecretOfAgent } from "../model/inputs.ts";
-import type { SecretStoreFact } from "../model/host-facts.ts";
+import type { SecretStoreFact } from "../model/input-facts.ts";
 
 /** null: the file does not exist, which to Podman is an empty one. */
 export interface StoreFiles {

@@ -5,14 +5,14 @@ import { APPLICATION } from "../../test/application.ts";
 import { parsed } from "../../test/scene.ts";
 import { withDefaults } from "./container-defaults.ts";
 import { type ContainerSpec, containerSpec } from "./container-spec.ts";
-import { NO_HOST_FACTS } from "./host-facts.ts";
+import { NO_INPUT_FACTS } from "./input-facts.ts";
 
 function specOf(field: object, controllers: readonly string[] = ["memory", "pids"]): ContainerSpec {
   const score = parsed({ services: [{ name: "web", image: "nginx", ...field }] });
   const [service] = score.services;
   if (service === undefined) throw new Error("no service");
   const device = { id: "pi-01", labels: {} };
-  return containerSpec(score, service, { application: APPLICATION, deployment: "app", device, controllers, host: NO_HOST_FACTS });
+  return containerSpec(score, service, { application: APPLICATION, deployment: "app", device, controllers, host: NO_INPUT_FACTS });
 }
 
 const tmpfs = (options: readonly string[]) => [{ type: "tmpfs", source: "tmpfs", destination: "/t", options }];

@@ -5,14 +5,14 @@ import { APPLICATION } from "../../test/application.ts";
 import { parsed } from "../../test/scene.ts";
 import { containerSpec, type SpecContext } from "./container-spec.ts";
 import { unenforced } from "./inputs.ts";
-import { NO_HOST_FACTS } from "./host-facts.ts";
+import { NO_INPUT_FACTS } from "./input-facts.ts";
 
 const context: SpecContext = {
   application: APPLICATION,
   deployment: "app",
   device: { id: "pi-01", labels: { site: "lab" } },
   controllers: ["memory", "cpu", "pids"],
-  host: { ...NO_HOST_FACTS, mountsFolder: "/m", secrets: { db: { kind: "present", digest: "d" } } },
+  host: { ...NO_INPUT_FACTS, mountsFolder: "/m", secrets: { db: { kind: "present", digest: "d" } } },
 };
 const web = { name: "web", image: "nginx" };
 

@@ -3,16 +3,16 @@
 import { expect, test } from "vitest";
 import { testTable } from "../../test/planner-table.ts";
 import { CLOSED, container, desired, NOW_MS, proved, snapshot } from "../../test/scene.ts";
-import { NO_HOST_FACTS, type HostFacts } from "./host-facts.ts";
+import { NO_INPUT_FACTS, type InputFacts } from "./input-facts.ts";
 import { inputsOf } from "./inputs.ts";
 import { plan } from "../plan/planner.ts";
 
 const web = (more: object) => ({ services: [{ name: "web", image: "x:1", ...more }] });
 const D1 = "0123456789abcdef0123";
 const D2 = "ffffffffffffffffffff";
-const host = (more: Partial<HostFacts>): HostFacts => ({ ...NO_HOST_FACTS, mountsFolder: "/m", secretsFolder: "/s", ...more });
-const withSecret = (digest: string, more: Partial<HostFacts> = {}) => host({ secrets: { db: { kind: "present", digest } }, ...more });
-const made = (data: unknown, facts: HostFacts, labels: Record<string, string> = {}, controllers: string[] = []) => {
+const host = (more: Partial<InputFacts>): InputFacts => ({ ...NO_INPUT_FACTS, mountsFolder: "/m", secretsFolder: "/s", ...more });
+const withSecret = (digest: string, more: Partial<InputFacts> = {}) => host({ secrets: { db: { kind: "present", digest } }, ...more });
+const made = (data: unknown, facts: InputFacts, labels: Record<string, string> = {}, controllers: string[] = []) => {
   const service = desired(data).data?.services[0];
   if (service === undefined) throw new Error("no service");
   const inputs = inputsOf(service, { deployment: "app", device: { id: "pi-01", labels }, host: facts, controllers });
@@ -31,7 +31,7 @@ const withInEnv = {
 };
 const labelled = web({ env: { SITE: { device: "labels.site" } } });
 const limited = web({ resources: { memory: "64Mi" } });
-const unlimited = made(limited, NO_HOST_FACTS).inputs;
+const unlimited = made(limited, NO_INPUT_FACTS).inputs;
 const serial = web({ devices: ["/dev/serial/by-id/m:/dev/m"] });
 const shared = web({ volumes: ["/srv/a:/a"] });
 const now = made(mounting, withSecret(D1));

@@ -7,13 +7,13 @@
 import { createHash } from "node:crypto";
 import { canonicalJson, lookUp } from "@harmony/schema";
 import { secretPath } from "../score/contradictions.ts";
-import type { HostFacts } from "./host-facts.ts";
+import type { InputFacts } from "./input-facts.ts";
 import type { Service } from "../score/service.ts";
 
 export interface InputContext {
   readonly deployment: string;
   readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
-  readonly host: HostFacts;
+  readonly host: InputFacts;
   /** The cgroup controllers that can enforce a limit here. */
   readonly controllers: readonly string[];
 }

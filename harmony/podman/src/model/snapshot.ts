@@ -2,12 +2,12 @@
 // from Podman and from the device's records.
 
 import type { Application } from "./application.ts";
-import type { HostFacts } from "./host-facts.ts";
+import type { InputFacts } from "./input-facts.ts";
 import type { ImageFacts } from "./image-facts.ts";
 import type { Neighbour } from "./neighbour.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PortMapping } from "../score/score-values.ts";
-import type { SecretStoreFact } from "./host-facts.ts";
+import type { SecretStoreFact } from "./input-facts.ts";
 import type { SwapRecord } from "./swap-record.ts";
 
 export type ContainerState =
@@ -90,7 +90,7 @@ export interface Snapshot {
    * store.
    */
   readonly secretStore: SecretStoreFact;
-  readonly host: HostFacts;
+  readonly host: InputFacts;
   readonly policy: Policy;
   /** The cgroup controllers that can enforce a limit here. */
   readonly controllers: readonly string[];

@@ -4,7 +4,7 @@
 
 import type { Blocked } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import { type DeviceFact, secretStoreDamaged } from "../model/host-facts.ts";
+import { type DeviceFact, secretStoreDamaged } from "../model/input-facts.ts";
 import type { Inputs } from "../model/inputs.ts";
 import { allowsPath } from "../score/policy.ts";
 import type { Service } from "../score/service.ts";

@@ -6,7 +6,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { applyStep, pass } from "../../test/model-world.ts";
 import { desired, inWords, snapshot } from "../../test/scene.ts";
-import type { HostFacts, SecretFact } from "../model/host-facts.ts";
+import type { InputFacts, SecretFact } from "../model/input-facts.ts";
 import { inputsOf } from "../model/inputs.ts";
 import { plan } from "./planner.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -37,7 +37,7 @@ const fact = fc.constantFrom<SecretFact>(
 );
 const turn = fc.record({ score, db: fact, tls: fact, steps: fc.option(fc.nat(8)), isStoreLost: fc.boolean() });
 
-function underway(world: Snapshot, secrets: HostFacts["secrets"], data: unknown, steps: number | null): Snapshot {
+function underway(world: Snapshot, secrets: InputFacts["secrets"], data: unknown, steps: number | null): Snapshot {
   let now: Snapshot = { ...world, host: { ...world.host, secrets } };
   for (const step of plan(desired(data), now).steps.slice(0, steps ?? Infinity)) now = applyStep(now, step);
   return pass(now);

@@ -11,7 +11,7 @@ import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/mes
 import type { Problems } from "./problems.ts";
 import { forget, remember, removedBefore, removedBeforeMessage, type RemovedNames } from "./removed-before.ts";
 import { type DeploymentRecord, isNotNamed, type StateStore } from "./state-store.ts";
-import { orphans, type Records, takeManifest } from "./take-manifest.ts";
+import { unlistedWorkloads, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 
 /**
@@ -133,7 +133,7 @@ export class DesiredState {
   /** Called at each relist with what the Topology carries. */
   async adopt(workloads: readonly Workload[]): Promise<void> {
     if (this.#read === null) return;
-    const { remove, keep, unknown } = orphans(workloads, this.#records, this.#read, this.#removed);
+    const { remove, keep, unknown } = unlistedWorkloads(workloads, this.#records, this.#read, this.#removed);
     for (const name of unknown) {
       if (this.#loggedUnknown.has(name)) continue;
       this.#loggedUnknown.add(name);

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { remember, REMOVED_KEPT, type RemovedNames } from "./removed-before.ts";
 import type { DeploymentRecord } from "./state-store.ts";
-import { orphans, type Records, takeManifest } from "./take-manifest.ts";
+import { unlistedWorkloads, type Records, takeManifest } from "./take-manifest.ts";
 
 const entry = (revision: number, source = "git") => ({ revision, generation: 1, uid: "u", source, namespace: "default" });
 const record = (revision: number, more: Partial<DeploymentRecord> = {}): DeploymentRecord => ({
@@ -257,7 +257,7 @@ describe("what is on the Topology and known to nobody", () => {
       on("nobody", "4"),
       on("Bad_Name", "4 of git"),
     ];
-    const { remove, unknown } = orphans(found, records({ known: record(4) }), manifest({}), []);
+    const { remove, unknown } = unlistedWorkloads(found, records({ known: record(4) }), manifest({}), []);
     expect([...remove.keys()]).toEqual(["gone"]);
     expect(remove.get(asDeploymentName("gone"))).toMatchObject({ removing: true, entry: { source: "git", revision: 4 } });
     expect(unknown).toEqual(["nobody", "Bad_Name"]);
@@ -265,7 +265,7 @@ describe("what is on the Topology and known to nobody", () => {
 
   test("stays where the manifest says what is to go, as what no manifest names", () => {
     const found = [on("a", "4 of git"), on("others", "4 of cluster"), on("nobody", "4"), on("again", "4 of git")];
-    const { remove, keep, unknown } = orphans(found, new Map(), saying({}, { a: mark() }), dead("again", 7));
+    const { remove, keep, unknown } = unlistedWorkloads(found, new Map(), saying({}, { a: mark() }), dead("again", 7));
     expect([...keep.keys()]).toEqual(["a", "others"]);
     expect(keep.get(asDeploymentName("a"))).toMatchObject({ unnamed: true, removing: false, score: { revision: 4, scoreString: "s" } });
     // This agent has removed it, and a power cut has brought it back.

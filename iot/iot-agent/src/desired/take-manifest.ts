@@ -141,7 +141,7 @@ function isMarked(name: DeploymentName, { uid, generation }: ManifestEntry, mark
  * 0.1 one goes whose source has written the manifest. One that does not tell its source is nobody's
  * to remove but a person's.
  */
-export function orphans(
+export function unlistedWorkloads(
   workloads: readonly Workload[],
   records: Records,
   { sources, removed: marks }: Manifest,

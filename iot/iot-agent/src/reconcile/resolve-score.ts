@@ -6,7 +6,7 @@ import { parseJson } from "@harmony/schema";
 import { Score } from "@iot/contracts";
 import type { DeploymentRecord, ScoreInHand } from "../desired/state-store.ts";
 
-export interface Target {
+export interface ResolvedScore {
   readonly kind: "target";
   readonly variant: BoundVariant;
   readonly score: ScoreInHand;
@@ -20,13 +20,13 @@ export interface Rejection {
 
 export class ScoreResolver {
   readonly #variants: ReadonlyMap<string, BoundVariant>;
-  readonly #resolved = new WeakMap<ScoreInHand, Target | Rejection>();
+  readonly #resolved = new WeakMap<ScoreInHand, ResolvedScore | Rejection>();
 
   constructor(variants: readonly BoundVariant[]) {
     this.#variants = new Map(variants.map((variant) => [variant.type, variant]));
   }
 
-  resolve(score: ScoreInHand): Target | Rejection {
+  resolve(score: ScoreInHand): ResolvedScore | Rejection {
     const known = this.#resolved.get(score);
     if (known !== undefined) return known;
     const resolved = this.#read(score);
@@ -38,19 +38,19 @@ export class ScoreResolver {
    * The Score that is made: the one in hand, or, while that is rejected, the last that was
    * accepted.
    */
-  inForce(record: DeploymentRecord | undefined): Target | null {
+  inForce(record: DeploymentRecord | undefined): ResolvedScore | null {
     return this.targets(record)[0] ?? null;
   }
 
   /** Those of the Score in hand and the accepted one that a variant makes, in this order. */
-  targets(record: DeploymentRecord | undefined): readonly Target[] {
+  targets(record: DeploymentRecord | undefined): readonly ResolvedScore[] {
     return [record?.score, record?.accepted].flatMap((score) => {
       const resolved = score === undefined || score === null ? null : this.resolve(score);
       return resolved?.kind === "target" ? [resolved] : [];
     });
   }
 
-  #read(score: ScoreInHand): Target | Rejection {
+  #read(score: ScoreInHand): ResolvedScore | Rejection {
     const parsed = parseJson(Score, score.scoreString);
     if (!parsed.ok) return rejection("InvalidScore", formatIssues(parsed.issues));
     const { type, data } = parsed.value;

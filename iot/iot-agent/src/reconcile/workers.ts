@@ -15,7 +15,7 @@ import { type DeploymentRecord, isNotNamed } from "../desired/state-store.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 import { Carried } from "./carried.ts";
 import type { Holds } from "./holds.ts";
-import { ScoreResolver, type Target } from "./resolve-score.ts";
+import { ScoreResolver, type ResolvedScore } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
 import { type WorkerReport, whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
 
@@ -146,7 +146,7 @@ export class Workers {
     this.#queue.add(name, { interrupt: isOutOfDate });
   }
 
-  #inForce(name: DeploymentName): Target | null {
+  #inForce(name: DeploymentName): ResolvedScore | null {
     return this.#scores.inForce(this.#options.desired.record(name));
   }
 
@@ -203,7 +203,7 @@ export class Workers {
   async #make(
     name: DeploymentName,
     record: DeploymentRecord,
-    target: Target,
+    target: ResolvedScore,
     signal: AbortSignal,
     rejection?: WorkloadReport,
   ): Promise<number | null> {
@@ -220,7 +220,7 @@ export class Workers {
     return this.#againAfterMs(name, report);
   }
 
-  #desiredOf(name: DeploymentName, record: DeploymentRecord, { score, data }: Target): Desired<unknown> {
+  #desiredOf(name: DeploymentName, record: DeploymentRecord, { score, data }: ResolvedScore): Desired<unknown> {
     const revision = formatOrigin({ revision: score.revision, source: record.entry.source });
     return { name, revision, ...ownedBy(record), scoreString: score.scoreString, data, hold: this.#options.holds.get(name) };
   }

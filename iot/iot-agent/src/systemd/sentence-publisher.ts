@@ -2,17 +2,17 @@
 // pull changes it with every layer.
 
 import { KeyedQueue } from "@harmony/runtime";
-import { type Standing, statusSentence } from "./status-sentence.ts";
+import { type AgentState, statusSentence } from "./status-sentence.ts";
 
 const PUBLISH_AFTER_MS = 1_000;
 
 export class SentencePublisher {
   readonly #queue: KeyedQueue<"sentence">;
 
-  constructor(options: { readonly standing: () => Standing; readonly publish: (sentence: string) => void }) {
+  constructor(options: { readonly agentState: () => AgentState; readonly publish: (sentence: string) => void }) {
     this.#queue = new KeyedQueue({
       handle: () => {
-        options.publish(statusSentence(options.standing()));
+        options.publish(statusSentence(options.agentState()));
         return Promise.resolve(null);
       },
       onError: () => undefined,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Standing, statusSentence } from "./status-sentence.ts";
+import { type AgentState, statusSentence } from "./status-sentence.ts";
 
 const connected = { kind: "connected", server: "central:4222", message: "connected to NATS at central:4222" } as const;
 const lost = {
@@ -11,7 +11,7 @@ const running = { phase: "Running", message: "running nginx:alpine" } as const;
 const pulling = { phase: "Pulling", message: "pulling nginx:alpine (40 %)" } as const;
 const blocked = { phase: "Blocked", message: "port 8080 is held by sshd" } as const;
 
-const TABLE: readonly [string, Partial<Standing>, string][] = [
+const TABLE: readonly [string, Partial<AgentState>, string][] = [
   ["nothing", {}, "connected to NATS central:4222, no deployments"],
   ["all run", { deployments: new Map([["a", running]]) }, "connected to NATS central:4222, 1 of 1 deployment running"],
   [
@@ -62,6 +62,6 @@ test("long sentences are cut, so that each has a place within the 400 characters
   expect(sentence.length).toBeLessThanOrEqual(400);
 });
 
-test.each(TABLE)("%s", (_, standing, sentence) => {
-  expect(statusSentence({ connection: connected, deployments: new Map(), problem: undefined, ...standing })).toBe(sentence);
+test.each(TABLE)("%s", (_, agentState, sentence) => {
+  expect(statusSentence({ connection: connected, deployments: new Map(), problem: undefined, ...agentState })).toBe(sentence);
 });

@@ -7,7 +7,7 @@ import type { DeploymentReport } from "@iot/contracts";
 import { classOfPhase } from "@iot/fleet";
 import { STATUS_MAX_CHARACTERS } from "./service-manager.ts";
 
-export interface Standing {
+export interface AgentState {
   readonly connection: Pick<ConnectionState, "kind" | "server" | "message">;
   readonly deployments: ReadonlyMap<string, Pick<DeploymentReport, "phase" | "message">>;
   /** What keeps the whole device from following. */
@@ -19,7 +19,7 @@ const SHOWN = 2;
 const CONNECTION_CHARACTERS = 220;
 const DETAIL_CHARACTERS = 120;
 
-export function statusSentence({ connection, deployments, problem }: Standing): string {
+export function statusSentence({ connection, deployments, problem }: AgentState): string {
   const others = [...deployments].filter(([, { phase }]) => phase !== "Running");
   const running = deployments.size - others.length;
   const sorted = others.toSorted(([a, first], [b, second]) => urgency(first) - urgency(second) || (a < b ? -1 : 1));

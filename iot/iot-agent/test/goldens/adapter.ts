@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { parseOrigin } from "../../src/desired/origin.ts";
 import { type WorkerReport, withWrong } from "../../src/reconcile/worker-report.ts";
 import { advance, deviceStatus, type DeviceStatusInput } from "../../src/status/status.ts";
-import { type Standing, statusSentence } from "../../src/systemd/status-sentence.ts";
+import { type AgentState, statusSentence } from "../../src/systemd/status-sentence.ts";
 
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 
@@ -28,7 +28,7 @@ const Input = z.discriminatedUnion("kind", [
     status: stored<Omit<DeviceStatusInput, "deployments" | "problem">>(),
     problem: z.nullable(stored<Exclude<DeviceStatusInput["problem"], undefined>>()),
     deployments: stored<Entries<DeviceStatusInput["deployments"]>>(),
-    connection: stored<Standing["connection"]>(),
+    connection: stored<AgentState["connection"]>(),
   }),
 ]);
 export type Input = z.output<typeof Input>;

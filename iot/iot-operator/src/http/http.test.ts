@@ -2,11 +2,11 @@
 
 import { expect, test } from "vitest";
 import { readiness } from "./http.ts";
-import { newVitals, type Vitals } from "./vitals.ts";
+import { newHealth, type Health } from "./health.ts";
 
-const serving: Vitals = { ...newVitals(), nats: null, sourceReadable: true, inStep: true, sourceVersion: "7" };
+const serving: Health = { ...newHealth(), nats: null, sourceReadable: true, inStep: true, sourceVersion: "7" };
 
-const cases: [string, Partial<Vitals>, boolean, string[]][] = [
+const cases: [string, Partial<Health>, boolean, string[]][] = [
   ["all is well", {}, true, []],
   ["NATS is away", { nats: "it is away" }, false, ["NATS: it is away"]],
   ["NATS is away, and so nobody follows the buckets", { nats: "it is away", bucketProblem: () => "deaf" }, false, ["NATS: it is away"]],
@@ -23,6 +23,6 @@ const cases: [string, Partial<Vitals>, boolean, string[]][] = [
   ["another's source", { ownerProblem: "OtherCluster" }, false, ["OtherCluster"]],
 ];
 
-test.each(cases)("%s", (_what, vitals, ready, problems) => {
-  expect(readiness({ ...serving, ...vitals })).toEqual({ ready, version: "7", problems });
+test.each(cases)("%s", (_what, health, ready, problems) => {
+  expect(readiness({ ...serving, ...health })).toEqual({ ready, version: "7", problems });
 });

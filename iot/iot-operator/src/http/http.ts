@@ -6,18 +6,18 @@
 
 import { createServer, type Server } from "node:http";
 import { visibleJson } from "@harmony/core";
-import { sourceProblem, storeProblem, type Vitals, writeProblem } from "./vitals.ts";
+import { sourceProblem, storeProblem, type Health, writeProblem } from "./health.ts";
 
 export interface HttpOptions {
   /** 0: chosen by the operating system. */
   readonly port: number;
-  readonly vitals: Vitals;
+  readonly health: Health;
   readonly onHook: () => void;
   readonly now?: () => number;
 }
 
 export async function serveHttp(options: HttpOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const { vitals, onHook, now = () => Date.now() } = options;
+  const { health, onHook, now = () => Date.now() } = options;
   const server = createServer((request, response) => {
     const path = request.url?.split("?", 1)[0];
     const answer = (status: number, type: string, body: string): void => {
@@ -31,10 +31,10 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
     if (request.method !== "GET" && request.method !== "HEAD") return answer(405, "text/plain", "method not allowed\n");
     if (path === "/healthz") return answer(200, "text/plain", "ok\n");
     if (path === "/readyz") {
-      const state = readiness(vitals);
+      const state = readiness(health);
       return answer(state.ready ? 200 : 503, "application/json", visibleJson(state));
     }
-    if (path === "/metrics") return answer(200, "text/plain; version=0.0.4", metrics(vitals, now()));
+    if (path === "/metrics") return answer(200, "text/plain; version=0.0.4", metrics(health, now()));
     return answer(404, "text/plain", "there is /healthz, /readyz, /metrics and POST /hooks/git\n");
   });
   server.headersTimeout = 5_000;
@@ -50,16 +50,16 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
  * A commit that is not followed, removals that are held or lost and a report that failed are said,
  * and all that can be served is.
  */
-export function readiness(vitals: Vitals): { ready: boolean; version: string | null; problems: string[] } {
-  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = vitals;
-  const bucketProblem = nats === null ? vitals.bucketProblem() : null;
+export function readiness(health: Health): { ready: boolean; version: string | null; problems: string[] } {
+  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = health;
+  const bucketProblem = nats === null ? health.bucketProblem() : null;
   const own = [
-    sourceProblem(vitals),
+    sourceProblem(health),
     ownerProblem,
-    vitals.otherOwners,
+    health.otherOwners,
     claimProblem,
     passProblem,
-    storeProblem(vitals),
+    storeProblem(health),
     reportProblem,
     held,
     lost,
@@ -70,36 +70,36 @@ export function readiness(vitals: Vitals): { ready: boolean; version: string | n
     nats === null &&
     bucketProblem === null &&
     sourceReadable &&
-    vitals.sourceHealth() === null &&
+    health.sourceHealth() === null &&
     ownerProblem === null &&
     passProblem === null &&
-    storeProblem(vitals) === null &&
+    storeProblem(health) === null &&
     inStep;
-  return { ready, version: vitals.sourceVersion, problems };
+  return { ready, version: health.sourceVersion, problems };
 }
 
-function metrics(vitals: Vitals, nowMs: number): string {
-  const { lastSourceReadAtMs } = vitals;
+function metrics(health: Health, nowMs: number): string {
+  const { lastSourceReadAtMs } = health;
   const lines: [name: string, type: "gauge" | "counter", help: string, value: number][] = [
-    ["iot_operator_deployments", "gauge", "Deployments that the source has and that can be served.", vitals.deployments],
-    ["iot_operator_devices", "gauge", "Devices that have a manifest.", vitals.devices],
-    ["iot_operator_foreign_keys", "gauge", "Keys in the bucket that are nobody's.", vitals.foreignKeys],
-    ["iot_operator_writes_total", "counter", "Writes to the bucket of desired state.", vitals.writes],
-    ["iot_operator_conflicts_total", "counter", "Writes refused because somebody else had written.", vitals.conflicts],
-    ["iot_operator_passes_total", "counter", "Passes over all Deployments.", vitals.passes],
-    ["iot_operator_failures_total", "counter", "Passes that ended in an error.", vitals.failures],
-    ["iot_operator_nats_connected", "gauge", "1 when connected to NATS.", vitals.nats === null ? 1 : 0],
-    ["iot_operator_buckets_followed", "gauge", "1 when the buckets are followed.", vitals.bucketProblem() === null ? 1 : 0],
+    ["iot_operator_deployments", "gauge", "Deployments that the source has and that can be served.", health.deployments],
+    ["iot_operator_devices", "gauge", "Devices that have a manifest.", health.devices],
+    ["iot_operator_foreign_keys", "gauge", "Keys in the bucket that are nobody's.", health.foreignKeys],
+    ["iot_operator_writes_total", "counter", "Writes to the bucket of desired state.", health.writes],
+    ["iot_operator_conflicts_total", "counter", "Writes refused because somebody else had written.", health.conflicts],
+    ["iot_operator_passes_total", "counter", "Passes over all Deployments.", health.passes],
+    ["iot_operator_failures_total", "counter", "Passes that ended in an error.", health.failures],
+    ["iot_operator_nats_connected", "gauge", "1 when connected to NATS.", health.nats === null ? 1 : 0],
+    ["iot_operator_buckets_followed", "gauge", "1 when the buckets are followed.", health.bucketProblem() === null ? 1 : 0],
     [
       "iot_operator_source_readable",
       "gauge",
       "1 when the newest version of the source is followed.",
-      sourceProblem(vitals) === null ? 1 : 0,
+      sourceProblem(health) === null ? 1 : 0,
     ],
-    ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(vitals) === null ? 1 : 0],
-    ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", storeProblem(vitals) === null ? 0 : 1],
-    ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", vitals.heldRemovals],
-    ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", vitals.lostEntries],
+    ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(health) === null ? 1 : 0],
+    ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", storeProblem(health) === null ? 0 : 1],
+    ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", health.heldRemovals],
+    ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", health.lostEntries],
   ];
   if (lastSourceReadAtMs !== null) {
     lines.push([

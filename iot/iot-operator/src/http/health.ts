@@ -1,7 +1,7 @@
 // What the process knows of itself, for /readyz, /metrics and nothing else. Written by the loop,
 // read by http.ts.
 
-export interface Vitals {
+export interface Health {
   nats: string | null;
   /** Why what is known of the buckets may not be what they hold; null: they are followed. */
   bucketProblem: () => string | null;
@@ -47,7 +47,7 @@ export interface Vitals {
   failures: number;
 }
 
-export function newVitals(): Vitals {
+export function newHealth(): Health {
   return {
     nats: "not connected yet",
     bucketProblem: () => null,
@@ -79,16 +79,16 @@ export function newVitals(): Vitals {
 }
 
 /** Why the source does not take what is written to its objects; null: it does. */
-export function writeProblem({ claimProblem, reportProblem }: Vitals): string | null {
+export function writeProblem({ claimProblem, reportProblem }: Health): string | null {
   return claimProblem ?? reportProblem;
 }
 
 /** Why the source cannot be read, or its newest version is not followed; null: it is. */
-export function sourceProblem({ sourceProblem: problem, sourceHealth }: Vitals): string | null {
+export function sourceProblem({ sourceProblem: problem, sourceHealth }: Health): string | null {
   return problem ?? sourceHealth();
 }
 
 /** Why the store takes no more; null: it does. */
-export function storeProblem({ unwritten, unsaid }: Vitals): string | null {
+export function storeProblem({ unwritten, unsaid }: Health): string | null {
   return unwritten ?? unsaid;
 }

@@ -32,7 +32,7 @@ export function secretStoreDamaged({ user }: Pick<Application, "user">): string 
   return `Podman cannot read its store of secrets, perhaps since the power went while it was written: \`sudo mv ~${user}/.local/share/containers/storage/secrets ~${user}/secrets.damaged\` and \`sudo systemctl --user --machine=${user}@ stop podman.service\`; the agent fills it again`;
 }
 
-export interface HostFacts {
+export interface InputFacts {
   /** Keyed by the names in the Score. */
   readonly secrets: Readonly<Record<string, SecretFact>>;
   readonly devices: Readonly<Record<string, DeviceFact>>;
@@ -45,4 +45,4 @@ export interface HostFacts {
   readonly secretsFolder: string;
 }
 
-export const NO_HOST_FACTS: HostFacts = { secrets: {}, devices: {}, paths: {}, mountsFolder: "", mounts: [], secretsFolder: "" };
+export const NO_INPUT_FACTS: InputFacts = { secrets: {}, devices: {}, paths: {}, mountsFolder: "", mounts: [], secretsFolder: "" };
