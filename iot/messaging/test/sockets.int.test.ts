@@ -9,15 +9,15 @@ import { silent } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
 
-/** `greet` is sent to each who comes; empty: nothing. */
-async function startSlowServer({ greet = "", port = 0 }: { greet?: string; port?: number } = {}) {
+/** `greet` is sent to each who comes; empty: nothing. A dial of the client lasts longer than `closedWithinMs`. */
+async function startSlowServer({ greet = "", port = 0, closedWithinMs = 150 } = {}) {
   const open = new Set<Socket>();
   const seen = { dials: 0, alone: new Array<Promise<unknown>>(), open: () => open.size, port: 0 };
   const server = createServer((socket) => {
     open.add(socket);
     seen.dials += 1;
     // The end of a socket and the next dial may reach this server in one turn, the dial first.
-    seen.alone.push(eventually(() => open.size <= 1, { what: "the socket before is closed", timeoutMs: 150 }));
+    seen.alone.push(eventually(() => open.size <= 1, { what: "the socket before is closed", timeoutMs: closedWithinMs }));
     socket.on("error", () => undefined);
     socket.on("close", () => open.delete(socket));
     socket.resume();
@@ -77,7 +77,7 @@ test("a lost connection to a server that has become slow is dialled by one at a 
   const servers = [`nats://127.0.0.1:${port}`];
   const messaging = await connectMessaging({ servers, name: "test", log: silent, signal, timeoutMs: 3_000 });
   await nats.kill();
-  const slow = await startSlowServer({ port });
+  const slow = await startSlowServer({ port, closedWithinMs: 1_500 });
   await eventually(() => slow.dials >= 3, { what: "it has dialled three times", timeoutMs: 40_000 });
   await Promise.all(slow.alone);
   expect(messaging.state()).toMatchObject({ kind: "disconnected", reason: "NoAnswer" });
