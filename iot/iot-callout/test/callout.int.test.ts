@@ -3,8 +3,8 @@
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { createLog } from "@harmony/runtime";
-import { asDeviceId, type DeviceId } from "@iot/contracts";
-import { Grant, type Issuer, makeDeviceKey, signToken } from "@iot/identity";
+import type { DeviceId } from "@iot/contracts";
+import { type Grant, type Issuer, makeDeviceKey, signToken } from "@iot/identity";
 import {
   connectMessaging,
   type DocumentStore,
