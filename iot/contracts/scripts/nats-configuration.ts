@@ -14,11 +14,15 @@ const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-config
 const EXAMPLE = asDeviceId("pi-demo-01");
 
 export function natsConfiguration(): Record<string, string> {
-  return { "nats.conf": MADE + accounts(), "devices.conf": MADE + oneUserADevice(), "devices-shared.conf": MADE + oneUserForAll() };
+  return {
+    "nats.conf": MADE + accounts(),
+    "nats-identities.conf": MADE + identities(),
+    "devices.conf": MADE + oneUserADevice(),
+    "devices-shared.conf": MADE + oneUserForAll(),
+  };
 }
 
 function accounts(): string {
-  const mappings = deviceSubjectsOfBuckets();
   return `#
 # NATS for the platform: two accounts, so that no device reaches JetStream itself.
 #
@@ -40,7 +44,76 @@ jetstream {
 }
 
 accounts {
-  CONTROL {
+${controlAndDevices("    include ./devices.conf    # or ./devices-shared.conf\n")}}
+`;
+}
+
+/** Devices have no users of their own here: the callout makes one for each connection. */
+function identities(): string {
+  return `#
+# NATS where each device has an identity of its own: as nats.conf, and two accounts more.
+#
+#   AUTH  JetStream with the buckets grants and enrolments. The callout answers here who a device is; the enrolment service
+#         writes here whom it approved. Nobody else is in it.
+#   SYS   the enrolment service ends the connections of a device that was disabled, and may do nothing else.
+#
+# The four passwords and the public halves of the callout's keys (iot-callout keys FILE prints them) come from the environment:
+#   NATS_OPERATOR_PASSWORD NATS_CALLOUT_PASSWORD NATS_ENROLMENT_PASSWORD NATS_KICK_PASSWORD NATS_CALLOUT_ISSUER NATS_CALLOUT_XKEY
+# What stands in authorization changes with a restart only: a reload is refused.
+
+listen: "0.0.0.0:4222"
+
+jetstream {
+  store_dir: "/data"
+  # Every acknowledged write is on the disk. Without it a power cut of the server loses up to two minutes of them.
+  sync_interval: always
+}
+
+# A callout that hangs is asked until its connection is dropped.
+ping_interval: "20s"
+ping_max: 2
+
+system_account: SYS
+
+authorization {
+  # 30 s, because a login that the server gave up is asked again while its answer is still made.
+  timeout: 30
+  auth_callout {
+    issuer: $NATS_CALLOUT_ISSUER
+    xkey: $NATS_CALLOUT_XKEY
+    account: AUTH
+    auth_users: [ operator, callout, enrolment, kick ]
+  }
+}
+
+accounts {
+${controlAndDevices("")}  AUTH {
+    jetstream: enabled
+    users: [
+      { user: callout, password: $NATS_CALLOUT_PASSWORD }
+      # It does not hear what devices show when they log in.
+      { user: enrolment, password: $NATS_ENROLMENT_PASSWORD, permissions: { subscribe: { deny: ["$SYS.>"] } } }
+    ]
+  }
+  SYS {
+    users: [
+      {
+        user: kick
+        password: $NATS_KICK_PASSWORD
+        permissions: {
+          publish: { allow: ["$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.SERVER.*.KICK"] }
+          subscribe: { allow: ["_INBOX.>"] }
+        }
+      }
+    ]
+  }
+}
+`;
+}
+
+function controlAndDevices(devices: string): string {
+  const mappings = deviceSubjectsOfBuckets();
+  return `  CONTROL {
     jetstream: enabled
     users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
     exports: [
@@ -53,9 +126,7 @@ ${lines(mappings, (mapping) => imported(mapping, `, to: "${mapping.own}"`))}
       # The buckets' own names, which agents of 0.1 use: for one release.
 ${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
     ]
-    include ./devices.conf    # or ./devices-shared.conf
-  }
-}
+${devices}  }
 `;
 }
 

@@ -34,7 +34,15 @@ export {
   SourceState,
 } from "./documents/source-record.ts";
 export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
-export { devicePermissions, deviceSubjectsOfBuckets, type Permissions, sharedPermissions, type SubjectMapping } from "./permissions.ts";
+export {
+  DEVICE_RIGHTS,
+  devicePermissions,
+  type DeviceRight,
+  deviceSubjectsOfBuckets,
+  type Permissions,
+  sharedPermissions,
+  type SubjectMapping,
+} from "./permissions.ts";
 export {
   Done,
   HeldUntil,

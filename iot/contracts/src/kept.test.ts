@@ -36,6 +36,8 @@ test("the buckets", () => {
     inventory: { history: 1, allowRollup: false, republish: null, maxValueBytes: 32_768 },
     // Since 0.2.
     sources: { history: 1, allowRollup: false, republish: null, maxValueBytes: 1_047_552 },
+    grants: { history: 1, allowRollup: false, republish: null, maxValueBytes: 16_384 },
+    enrolments: { history: 1, allowRollup: false, republish: null, maxValueBytes: 65_536 },
   });
 });
 

@@ -10,10 +10,21 @@ export interface Permissions {
   readonly subscribe: readonly string[] | null;
 }
 
-/** The permissions of a user for one device. */
-export function devicePermissions(device: DeviceId): Permissions {
-  const [own, bucket] = [ownSubjects(device), bucketSubjects(device)];
-  return { publish: [...questions(own), ...questions(bucket)], subscribe: [`_INBOX_${device}.>`, own.notice, bucket.notice] };
+/**
+ * What a grant may permit, as words: the subjects behind them are this file's, so that nobody who
+ * writes a grant can give a device more.
+ */
+export const DEVICE_RIGHTS = ["desired-state", "status", "inventory"] as const;
+export type DeviceRight = (typeof DEVICE_RIGHTS)[number];
+
+/** The permissions of a user for one device. A word that is no right gives nothing. */
+export function devicePermissions(device: DeviceId, rights: readonly string[] = DEVICE_RIGHTS): Permissions {
+  const both = [ownSubjects(device), bucketSubjects(device)];
+  const notices = rights.includes("desired-state") ? both.map(({ notice }) => notice) : [];
+  return {
+    publish: both.flatMap((subjects) => DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => asked(right, subjects))),
+    subscribe: [`_INBOX_${device}.>`, ...notices],
+  };
 }
 
 /**
@@ -25,8 +36,19 @@ export function sharedPermissions(): Permissions {
 }
 
 /** Every subject that a device sends to; each message is answered. */
-function questions({ manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
-  return [manifest, score("*"), status, inventory];
+function questions(subjects: DeviceSubjects): readonly string[] {
+  return DEVICE_RIGHTS.flatMap((right) => asked(right, subjects));
+}
+
+function asked(right: DeviceRight, { manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
+  switch (right) {
+    case "desired-state":
+      return [manifest, score("*")];
+    case "status":
+      return [status];
+    case "inventory":
+      return [inventory];
+  }
 }
 
 export interface SubjectMapping {

@@ -22,7 +22,8 @@ export interface BucketSettings {
   readonly maxValueBytes: number;
 }
 
-export type BucketName = "desired-state" | "status" | "inventory" | "sources";
+/** The last two lie in the account AUTH, which the operator does not reach. */
+export type BucketName = "desired-state" | "status" | "inventory" | "sources" | "grants" | "enrolments";
 
 export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
   "desired-state": {
@@ -52,6 +53,20 @@ export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
     allowRollup: false,
     republish: null,
     maxValueBytes: PAYLOAD_LIMIT_BYTES - 1024,
+  },
+  grants: {
+    description: "what each device is permitted: <device>, and the keys of who issues its tokens: _issuer",
+    history: 1,
+    allowRollup: false,
+    republish: null,
+    maxValueBytes: 16 * 1024,
+  },
+  enrolments: {
+    description: "who asks to be a device, and how: request.<code>, device.<id>, bootstrap.<name>, code.<digest>, person.<name>",
+    history: 1,
+    allowRollup: false,
+    republish: null,
+    maxValueBytes: 64 * 1024,
   },
 };
 

@@ -1,0 +1,5 @@
+// What the agent uses of this package: nothing here loads a library of JWTs.
+
+export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
+export { codeOfKey, keyIdOf, makeDeviceKey, publicPem } from "./device-key.ts";
+export { EnrolmentAnswer, type EnrolmentRequest, type Hardware, type NatsServers, Nonce, TokenAnswer } from "./documents.ts";

@@ -1,0 +1,137 @@
+// The documents of identity, as they cross a wire or lie in a bucket: what a device asks when it
+// wants to be one, what it is answered, and what it is granted. All of them are bounded. A field
+// that is not known is passed over, because a newer service may write it.
+
+import { DnsLabel } from "@harmony/schema";
+import * as z from "zod/mini";
+
+const Line = z.string().check(z.maxLength(200));
+const Seconds = z.int().check(z.minimum(0));
+/** RSA of 4096 bits takes 800 characters. */
+const Pem = z.string().check(z.maxLength(2_048));
+const Jws = z.string().check(z.maxLength(3_500));
+const Code = z.string().check(z.regex(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/, { error: "expected a code, e.g. 7K4M-92QD-X3AA" }));
+const Secret = z.string().check(z.minLength(16), z.maxLength(200));
+const HttpsUrl = z
+  .string()
+  .check(z.maxLength(300), z.regex(/^https:\/\/[^\s/?#@]+$/, { error: "expected an address such as https://enrol.example" }));
+const Labels = z.record(DnsLabel, z.string().check(z.maxLength(63)));
+
+/** Digits alone would be taken for an id of the issuer's own. */
+export const EnrolledId = DnsLabel.check(z.regex(/[a-z-]/, { error: "expected a name that is not of digits alone" }));
+
+/** `<device>` in the bucket `grants`. Rights are words; the subjects behind them are code. */
+export const Grant = z.object({
+  state: z.enum(["approved", "disabled"]),
+  capabilities: z.array(Line).check(z.maxLength(16)),
+  /** A token that was issued earlier is refused. */
+  tokensNotBefore: z.optional(Seconds),
+  reason: z.optional(Line),
+});
+export type Grant = z.output<typeof Grant>;
+
+const PublicJwk = z.object({
+  kty: z.literal("RSA"),
+  n: z.string(),
+  e: z.string(),
+  kid: Line,
+  alg: z.literal("RS256"),
+  use: z.literal("sig"),
+});
+
+/** `_issuer` in the bucket `grants`: whose tokens are believed, and by which keys. */
+export const Issuer = z.object({
+  issuer: HttpsUrl,
+  /** The audience of a token, and the name in the claim of its roles. */
+  project: Line,
+  /** Only a role that this organisation gave counts. */
+  organisation: Line,
+  jwks: z.object({ keys: z.array(PublicJwk).check(z.maxLength(16)) }),
+});
+export type Issuer = z.output<typeof Issuer>;
+
+const Hardware = z.object({
+  model: z.optional(Line),
+  serial: z.optional(Line),
+  arch: z.optional(Line),
+  os: z.optional(Line),
+});
+export type Hardware = z.output<typeof Hardware>;
+
+/** `POST /v1/enrolments`: with the token of an image, or a code that was made for one device. */
+export const EnrolmentRequest = z.object({
+  publicKey: Pem,
+  token: z.optional(Secret),
+  code: z.optional(Secret),
+  hardware: Hardware,
+  proof: Jws,
+});
+export type EnrolmentRequest = z.output<typeof EnrolmentRequest>;
+
+export const Nonce = z.object({ nonce: Line });
+
+const NatsServers = z.object({
+  urls: z.array(z.string().check(z.maxLength(300), z.regex(/^(nats|tls):\/\/[^\s/]+$/))).check(z.minLength(1), z.maxLength(16)),
+  ca: z.optional(z.string().check(z.maxLength(16_384))),
+});
+export type NatsServers = z.output<typeof NatsServers>;
+
+/** What a device is told of its request. */
+export const EnrolmentAnswer = z.discriminatedUnion("state", [
+  z.object({ state: z.literal("pending"), code: Code, retryAfterS: Seconds }),
+  z.object({ state: z.literal("denied"), code: Code, reason: z.optional(Line) }),
+  z.object({
+    state: z.literal("approved"),
+    code: Code,
+    device: EnrolledId,
+    issuer: HttpsUrl,
+    keyId: Line,
+    project: Line,
+    nats: NatsServers,
+  }),
+]);
+export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
+
+export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
+
+/** `request.<code>` in the bucket `enrolments`. */
+export const EnrolmentRecord = z.object({
+  code: Code,
+  publicKey: Pem,
+  hardware: Hardware,
+  address: Line,
+  since: z.string(),
+  state: z.enum(["pending", "approved", "denied"]),
+  device: z.optional(EnrolledId),
+  reason: z.optional(Line),
+  /** The bootstrap token that it came with. */
+  bootstrap: z.optional(Line),
+});
+export type EnrolmentRecord = z.output<typeof EnrolmentRecord>;
+
+/** `device.<id>` in the bucket `enrolments`: the keys that may ask for its tokens. */
+export const DeviceRecord = z.object({
+  device: EnrolledId,
+  keys: z.array(z.object({ keyId: Line, publicKey: Pem })).check(z.maxLength(4)),
+  state: z.enum(["approved", "disabled"]),
+  labels: z.optional(Labels),
+});
+export type DeviceRecord = z.output<typeof DeviceRecord>;
+
+/** `bootstrap.<name>`: the token of an image. It ends, it is counted, and it only asks. */
+export const Bootstrap = z.object({
+  name: DnsLabel,
+  sha256: Line,
+  expiresAtS: Seconds,
+  maxDevices: z.int().check(z.minimum(1), z.maximum(100_000)),
+  used: z.int().check(z.minimum(0)),
+});
+export type Bootstrap = z.output<typeof Bootstrap>;
+
+/** `code.<sha256>`: made before for one device; it is approved at once, and only once. */
+export const DeviceCode = z.object({ device: EnrolledId, expiresAtS: Seconds });
+export type DeviceCode = z.output<typeof DeviceCode>;
+
+/** `person.<name>`: who may say what to the service, by a secret of his own. */
+export const Person = z.object({ name: DnsLabel, sha256: Line, role: z.enum(["support", "admin"]) });
+export type Person = z.output<typeof Person>;

@@ -1,0 +1,165 @@
+// Whether what was signed is to be believed: a device's token, its assertion, its proof. Each has
+// one algorithm, one audience and the claims that it must have; what is wrong is a sentence, and a
+// key that cannot be had is told apart from a signature that is wrong.
+
+import type { KeyObject } from "node:crypto";
+import { createLocalJWKSet, errors, importSPKI, jwtVerify, type JWTVerifyOptions, SignJWT } from "jose";
+import { readPublicKey } from "./device-key.ts";
+import { EnrolledId, type Issuer } from "./documents.ts";
+
+const ALGORITHM = "RS256";
+const LEEWAY_S = 30;
+const OLDEST_ASSERTION_S = 3_600;
+const LONGEST_ASSERTION_S = 3_600;
+/** The whole of NATS' CONNECT has to fit 4,096 bytes. */
+export const TOKEN_BYTES = 3_500;
+
+export interface TokenClaims {
+  readonly device: string;
+  readonly issuedAtS: number;
+  readonly expiresAtS: number;
+}
+
+export type Verified<Claims> =
+  | { readonly kind: "valid"; readonly claims: Claims }
+  | { readonly kind: "refused"; readonly why: string }
+  /** Nobody can say: the keys of the issuer are not there. */
+  | { readonly kind: "unknown"; readonly why: string };
+
+type Refused = { readonly kind: "refused"; readonly why: string };
+
+/** The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it. */
+export async function verifyToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<TokenClaims>> {
+  if (token.length > TOKEN_BYTES) return refused(`the token has ${token.length} characters, more than ${TOKEN_BYTES}`);
+  if (issuer === null) return { kind: "unknown", why: "the keys of the issuer are not known" };
+  const options = {
+    ...atNow(nowMs),
+    issuer: issuer.issuer,
+    audience: issuer.project,
+    clockTolerance: LEEWAY_S,
+    requiredClaims: ["sub", "exp", "iat"],
+  };
+  let payload;
+  try {
+    ({ payload } = await jwtVerify(token, createLocalJWKSet(issuer.jwks), options));
+  } catch (error) {
+    return refused(reasonOf(error));
+  }
+  const { sub = "", iat = 0, exp = 0 } = payload;
+  if (iat > nowMs / 1_000 + LEEWAY_S) return refused("the token was issued in the future");
+  const role = at(at(payload[roleClaim(issuer.project)], "device"), issuer.organisation);
+  if (role === undefined) return refused("the token has not the role of a device");
+  if (!EnrolledId.safeParse(sub).success) return refused("the token's subject is no id of a device");
+  return { kind: "valid", claims: { device: sub, issuedAtS: iat, expiresAtS: exp } };
+}
+
+export function roleClaim(project: string): string {
+  return `urn:zitadel:iam:org:project:${project}:roles`;
+}
+
+export interface TokenOf {
+  readonly device: string;
+  readonly issuer: Pick<Issuer, "issuer" | "project" | "organisation">;
+  readonly keyId: string;
+  readonly nowMs: number;
+  readonly lifeS: number;
+}
+
+/** As Zitadel writes it, by an issuer of our own. */
+export function signToken(key: KeyObject, { device, issuer, keyId, nowMs, lifeS }: TokenOf): Promise<string> {
+  const nowS = Math.floor(nowMs / 1_000);
+  return new SignJWT({ [roleClaim(issuer.project)]: { device: { [issuer.organisation]: issuer.organisation } } })
+    .setProtectedHeader({ alg: ALGORITHM, kid: keyId })
+    .setIssuer(issuer.issuer)
+    .setSubject(device)
+    .setAudience(issuer.project)
+    .setIssuedAt(nowS)
+    .setExpirationTime(nowS + lifeS)
+    .sign(key);
+}
+
+export interface AssertionKey {
+  readonly keyId: string;
+  readonly publicKey: string;
+}
+
+/** `keysOf`: the keys of a device that exists and is not disabled; none otherwise. */
+export async function verifyAssertion(
+  assertion: string,
+  { audience, nowMs, keysOf }: { readonly audience: string; readonly nowMs: number; keysOf(device: string): readonly AssertionKey[] },
+): Promise<{ readonly kind: "valid"; readonly device: string } | Refused> {
+  const device = unverifiedSubject(assertion);
+  if (device === null) return refused("it is no assertion of a device");
+  const keys = keysOf(device);
+  let payload;
+  try {
+    const options = { ...atNow(nowMs), issuer: device, subject: device, audience, requiredClaims: ["exp", "iat"] };
+    ({ payload } = await jwtVerify(
+      assertion,
+      async ({ kid }) => {
+        const known = keys.find(({ keyId }) => keyId === kid);
+        if (known === undefined) throw new errors.JWKSNoMatchingKey();
+        return importSPKI(known.publicKey, ALGORITHM);
+      },
+      options,
+    ));
+  } catch (error) {
+    return refused(reasonOf(error));
+  }
+  const [iat, exp, nowS] = [payload.iat ?? 0, payload.exp ?? 0, nowMs / 1_000];
+  if (iat > nowS + 1) return refused("it was signed in the future");
+  if (iat < nowS - OLDEST_ASSERTION_S) return refused("it was signed more than an hour ago");
+  if (exp - iat > LONGEST_ASSERTION_S) return refused("it is valid for more than an hour");
+  return { kind: "valid", device };
+}
+
+/** That who asks holds this key, here and now. The nonce is the caller's to check. */
+export async function verifyProof(
+  proof: string,
+  { publicKey, audience }: { readonly publicKey: string; readonly audience: string },
+): Promise<{ readonly kind: "valid"; readonly nonce: string; readonly key: KeyObject } | Refused> {
+  const read = readPublicKey(publicKey);
+  if (!read.ok) return refused(`the key is refused: ${read.why}`);
+  try {
+    const { payload } = await jwtVerify(proof, read.key, { algorithms: [ALGORITHM], audience });
+    const { nonce } = payload;
+    return typeof nonce === "string" ? { kind: "valid", nonce, key: read.key } : refused("the proof has no nonce");
+  } catch (error) {
+    return refused(`the proof is refused: ${reasonOf(error)}`);
+  }
+}
+
+function atNow(nowMs: number): JWTVerifyOptions {
+  return { algorithms: [ALGORITHM], currentDate: new Date(nowMs) };
+}
+
+/** Only to find the keys by which the same subject is then verified. */
+function unverifiedSubject(jws: string): string | null {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString());
+    const subject = EnrolledId.safeParse(at(claims, "sub"));
+    return subject.success ? subject.data : null;
+  } catch {
+    return null;
+  }
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+    ? Object.entries(value).find(([name]) => name === key)?.[1]
+    : undefined;
+}
+
+function refused(why: string): Refused {
+  return { kind: "refused", why };
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return "it has expired";
+  if (error instanceof errors.JWTClaimValidationFailed) return `its claim "${error.claim}" is not what it must be`;
+  if (error instanceof errors.JWSSignatureVerificationFailed) return "its signature is wrong";
+  if (error instanceof errors.JOSEAlgNotAllowed) return `it is not signed by ${ALGORITHM}`;
+  if (error instanceof errors.JWKSNoMatchingKey) return "it is signed by a key that is not known";
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return "it names no key, and several fit";
+  return "it is no signed token";
+}

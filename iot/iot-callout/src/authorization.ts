@@ -1,0 +1,83 @@
+// The request that nats-server sends for each CONNECT, and the answer to it. Both are JWTs in an
+// envelope that is encrypted for the two.
+
+import { parseJson } from "@harmony/schema";
+import type { Permissions } from "@iot/contracts";
+import { encodeAuthorizationResponse, encodeUser } from "@nats-io/jwt";
+import { fromPublic, type KeyPair } from "@nats-io/nkeys";
+import * as z from "zod/mini";
+import type { Curve } from "./keys.ts";
+
+const Text = z.string().check(z.maxLength(8_192));
+const Request = z.object({
+  iat: z.int(),
+  nats: z.object({
+    server_id: z.object({ id: Text, name: z.optional(Text) }),
+    user_nkey: Text,
+    client_info: z.object({ host: z.optional(Text) }),
+    connect_opts: z.object({ user: z.optional(Text), pass: z.optional(Text), auth_token: z.optional(Text) }),
+  }),
+});
+
+export interface AuthorizationRequest {
+  readonly issuedAtS: number;
+  readonly serverId: string;
+  /** What the minted user must be named by. */
+  readonly userKey: string;
+  readonly address: string;
+  readonly user: string | undefined;
+  readonly token: string;
+}
+
+export type RequestRead = { readonly ok: true; readonly request: AuthorizationRequest } | { readonly ok: false; readonly why: string };
+
+/** `server`: its curve key, as a header of the message names it. */
+export function readRequest(data: Uint8Array, server: string, curve: Curve): RequestRead {
+  // Bare, a request would hold a token in clear for whoever hears this account.
+  if (server === "") return { ok: false, why: "nats-server does not encrypt its requests: name this callout's xkey in nats.conf" };
+  const opened = curve.open(data, server);
+  if (opened === null) return { ok: false, why: "the request is not encrypted for this callout's xkey: nats.conf names another" };
+  const payload = new TextDecoder().decode(opened).split(".")[1] ?? "";
+  const parsed = parseJson(Request, Buffer.from(payload, "base64url"));
+  if (!parsed.ok) return { ok: false, why: `the request is not what nats-server 2.15 sends: ${parsed.issues[0]?.message ?? ""}` };
+  const { iat, nats } = parsed.value;
+  const { user, pass, auth_token } = nats.connect_opts;
+  const address = nats.client_info.host ?? "";
+  const request = { issuedAtS: iat, serverId: nats.server_id.id, userKey: nats.user_nkey, address, user, token: pass ?? auth_token ?? "" };
+  return { ok: true, request };
+}
+
+export interface MintedUser {
+  readonly device: string;
+  readonly permissions: Permissions;
+  readonly expiresAtS: number;
+}
+
+export function mintUser(userKey: string, { device, permissions, expiresAtS }: MintedUser, signer: KeyPair): Promise<string> {
+  const { publish, subscribe } = permissions;
+  return encodeUser(
+    device,
+    fromPublic(userKey),
+    signer,
+    {
+      // An empty list would permit all.
+      pub: publish.length === 0 ? { deny: [">"] } : { allow: [...publish] },
+      sub: { allow: [...(subscribe ?? [])] },
+      subs: -1,
+      payload: -1,
+      data: -1,
+      bearer_token: true,
+      allowed_connection_types: ["STANDARD"],
+    },
+    { exp: expiresAtS, aud: "DEVICES" },
+  );
+}
+
+export async function answer(
+  { userKey, serverId }: AuthorizationRequest,
+  said: { readonly jwt: string } | { readonly error: string },
+  { signer, curve, server }: { readonly signer: KeyPair; readonly curve: Curve; readonly server: string },
+): Promise<Uint8Array> {
+  const text = await encodeAuthorizationResponse(fromPublic(userKey), fromPublic(serverId), signer, said, {});
+  return curve.seal(Buffer.from(text), server);
+}

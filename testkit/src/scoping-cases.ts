@@ -1,0 +1,54 @@
+// What the user of device dev-a may not say or hear, whoever made that user: a static file, or a
+// service that mints users. Each case was seen to work in a single account, or would reach another
+// device.
+
+const getB = "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.dev-b";
+
+export const REFUSED_SUBJECTS: readonly (readonly [what: string, subject: string])[] = [
+  ["another's manifest", getB],
+  ["another's Score", `${getB}.secret`],
+  ["another's manifest, by our own name", "iot.manifest.dev-b"],
+  ["another's Score, by our own name", "iot.score.dev-b.secret"],
+  ["a write of another's status, by our own name", "iot.status.dev-b"],
+  ["a write of another's inventory, by our own name", "iot.inventory.dev-b"],
+  ["a notice to another, by our own name", "iot.notice.dev-b"],
+  ["everybody's manifest", "iot.manifest.*"],
+  ["a name that there is none of", "iot.command.dev-b.ping"],
+  ["a direct get by sequence or of many", "$JS.API.DIRECT.GET.KV_desired-state"],
+  ["another's status, by a direct get", "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-b"],
+  ["its own status back", "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-a"],
+  ["a get through the stream", "$JS.API.STREAM.MSG.GET.KV_desired-state"],
+  ["information about the stream", "$JS.API.STREAM.INFO.KV_desired-state"],
+  ["the names of streams", "$JS.API.STREAM.NAMES"],
+  ["a purge", "$JS.API.STREAM.PURGE.KV_status"],
+  ["removal of the stream", "$JS.API.STREAM.DELETE.KV_status"],
+  ["a consumer", "$JS.API.CONSUMER.CREATE.KV_desired-state"],
+  ["a consumer of a name", "$JS.API.CONSUMER.CREATE.KV_desired-state.mine.$KV.desired-state.dev-a"],
+  ["the names of consumers", "$JS.API.CONSUMER.NAMES.KV_desired-state"],
+  ["a write of another's status", "$KV.status.dev-b"],
+  ["a write of another's inventory", "$KV.inventory.dev-b"],
+  ["a write of its own manifest", "$KV.desired-state.dev-a"],
+  ["a write of its own Score", "$KV.desired-state.dev-a.hello"],
+  ["a notice to another", "notify.desired-state.dev-b"],
+  ["a message to another's inbox", "_INBOX_dev-b.x"],
+  ["the record of a source", "$JS.API.DIRECT.GET.KV_sources.$KV.sources.0123456789.removals"],
+  ["a write of the record of a source", "$KV.sources.0123456789.removals"],
+  ["a word to operators", "iot.operator.confirm"],
+  ["a line in the audit", "audit.operator.0123456789"],
+];
+
+export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: string])[] = [
+  ["another's notices", "notify.desired-state.dev-b"],
+  ["everybody's notices", "notify.desired-state.*"],
+  ["another's notices, by our own name", "iot.notice.dev-b"],
+  ["everybody's notices, by our own name", "iot.notice.*"],
+  ["questions and words of another", "iot.*.dev-b"],
+  ["another's statuses", "iot.status.dev-b"],
+  ["another's replies", "_INBOX_dev-b.>"],
+  ["all replies", "_INBOX.>"],
+  ["writes of desired state", "$KV.desired-state.>"],
+  ["the records of sources", "$KV.sources.>"],
+  ["words to operators", "iot.operator.>"],
+  ["the audit", "audit.>"],
+  ["everything", ">"],
+];
