@@ -161,3 +161,26 @@ test.each(["plain", "accounts", "shared"] as const)(
     }
   },
 );
+
+test("a change is followed at once after one that came true, and not after numbers that are made up", async () => {
+  const { operator, store, followed, readings } = await listening("plain");
+  let revision = 2;
+  const change = async (): Promise<number> => {
+    const startMs = performance.now();
+    const before = readings();
+    const sources = [String(revision)];
+    const written = await store.putManifest({ device: deviceB, manifest: { ...manifest, sources }, expectedRevision: revision });
+    if (!written.ok) throw new Error("conflict");
+    revision = written.revision;
+    await eventually(() => followed.at(-1)?.sequence === revision && readings() > before, { what: "the change is read", intervalMs: 5 });
+    return performance.now() - startMs;
+  };
+  const quickly = [await change(), await change(), await change(), await change()];
+  expect(quickly.reduce((sum, ms) => sum + ms)).toBeLessThan(1_900);
+  const sent = headers();
+  sent.set("Nats-Subject", "$KV.desired-state.dev-b");
+  sent.set("Nats-Sequence", "1");
+  operator.connection.publish("notify.desired-state.dev-b", "", { headers: sent });
+  await eventually(() => followed.at(-1)?.sequence === 1, { what: "the number is followed", intervalMs: 5 });
+  expect(await change()).toBeGreaterThan(900);
+});

@@ -38,8 +38,8 @@ export interface DeviceReader {
   readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
   /**
    * Until aborted: the manifest may be at `sequence` now; null when the notice does not say, or one
-   * may have been missed. A notice of another subject is dropped, and `callback` is called at most
-   * once a second.
+   * may have been missed. A notice of another subject is dropped, and one that brings nothing new
+   * is followed at most once a second.
    */
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }
@@ -60,6 +60,8 @@ const ABSENT_AGAIN_MS = 500;
 export function openDeviceReader(messaging: Messaging, device: DeviceId): DeviceReader {
   const names = deviceNames(messaging, device);
   let noticed: number | null = null;
+  let listening: Notices | null = null;
+  let lastSequence: number | null = null;
 
   const read = (deployment: DeploymentName | null, signal: AbortSignal): Promise<DirectEntry> => {
     const isManifest = deployment === null;
@@ -99,6 +101,8 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         // Also when it never came, as after a restore of the store: the next read does not wait for
         // it again.
         if (noticed === awaited) noticed = null;
+        if (lastSequence !== null && entry.sequence > lastSequence) listening?.cameTrue(entry.sequence);
+        lastSequence = entry.sequence;
         if (entry.kind === "absent") return { kind: "absent" };
         const manifest = parseJson(Manifest, entry.data);
         if (!manifest.ok) {
@@ -123,7 +127,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
 
     notices: (callback, signal) => {
       if (signal.aborted) return;
-      const notices = new Notices({
+      const notices = (listening = new Notices({
         connection: messaging.connection,
         log: messaging.log,
         subject: () => names.subjects.notice,
@@ -132,7 +136,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
           noticed = sequence;
           callback(sequence);
         },
-      });
+      }));
       const ends = [names.onMoved(() => notices.moved()), names.onAnsweredAgain(() => notices.missed()), () => notices.close()];
       signal.addEventListener("abort", () => ends.forEach((end) => end()), { once: true });
     },

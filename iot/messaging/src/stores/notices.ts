@@ -1,7 +1,7 @@
 // Bounds what notices may cost this device. The server delivers an answer to whatever reply subject
 // the asker names, so another device can send as many notices as its own link bears. A notice is
-// followed at once after quiet, and otherwise at most once a second; what it announces is followed
-// once; its payload is never looked at. When more arrives than honest notices ever are, the
+// followed at once after quiet, and otherwise at most once a second, unless the one before it came
+// true; what it announces is followed once; its payload is never looked at. When more arrives than honest notices ever are, the
 // subscription ends for a minute, and longer each time that this goes on, since bytes that arrive
 // are paid for (docs/adr/0037).
 
@@ -55,6 +55,18 @@ export class Notices {
     if (before === null) return;
     this.#subscribe();
     before.unsubscribe();
+  }
+
+  /**
+   * A reading gave a manifest that is new, at `sequence`: only who may write it can bring that
+   * about, and the next notice is followed at once. One that announced no more has been followed.
+   */
+  cameTrue(sequence: number): void {
+    this.#lastFollowedMs = -Infinity;
+    if (this.#waiting === undefined) return;
+    clearTimeout(this.#pace);
+    if (this.#waiting === null || this.#waiting > sequence) this.#followWaiting();
+    else this.#waiting = undefined;
   }
 
   /** Some may have been missed. */
