@@ -7,6 +7,7 @@ import type { OperatorRequest, OperatorVerb } from "@iot/contracts";
 import { Command } from "commander";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
+import { addIdentityCommands } from "./identity/identity-commands.ts";
 import { initRepository } from "./init-repository.ts";
 import { type DeploymentRow } from "@iot/fleet";
 import { inTime } from "./in-time.ts";
@@ -81,6 +82,7 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     });
 
   addRemovalCommands(iot, around, natsOption);
+  addIdentityCommands(iot, around, () => (exitCode = 1));
 
   iot
     .command("lint")
