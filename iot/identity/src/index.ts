@@ -3,6 +3,7 @@ export { codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readP
 export {
   Bootstrap,
   DeviceCode,
+  DeviceDocument,
   DeviceRecord,
   EnrolledId,
   EnrolmentAnswer,
@@ -14,8 +15,23 @@ export {
   type NatsServers,
   Nonce,
   Person,
+  RekeyAnswer,
+  RekeyRequest,
   TokenAnswer,
 } from "./documents.ts";
+export {
+  ApproveRequest,
+  BootstrapList,
+  BootstrapMade,
+  BootstrapRequest,
+  CodeMade,
+  DenyRequest,
+  DeviceList,
+  DisableRequest,
+  EnrolmentList,
+  ErrorAnswer,
+  StepsAnswer,
+} from "./people.ts";
 export {
   type AssertionKey,
   roleClaim,

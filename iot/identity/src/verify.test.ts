@@ -112,7 +112,7 @@ describe("an assertion", () => {
   test("of the device's own key is believed", async () => {
     const signer = keySigner(key, publicPem(key));
     const assertion = await signAssertion(signer, { device: "pi-1", keyId: "a", audience: ISSUER, nowMs: NOW_MS });
-    expect(await verify(assertion)).toEqual({ kind: "valid", device: "pi-1" });
+    expect(await verify(assertion)).toEqual({ kind: "valid", device: "pi-1", keyId: "a" });
   });
 
   test.each<[string, () => string, string]>([
