@@ -27,7 +27,7 @@ const NatsUrl = z.string().check(
 
 const EnrolmentUrl = z.string().check(
   // In clear only on this machine itself: who reads a token is the device.
-  z.regex(/^(https:\/\/[^\s/?#@]+|http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:\d{1,5})?)$/, {
+  z.regex(/^(https:\/\/[^\s/?#@]+|http:\/\/127\.0\.0\.1:\d{1,5})$/, {
     error: "expected the address of an enrolment service, e.g. https://enrol.example",
   }),
 );
@@ -129,6 +129,10 @@ export interface EnrolmentConfig extends LocalConfig {
   readonly device: DeviceId | undefined;
   readonly credentials: EnrolmentSettings;
   readonly natsUrls: readonly string[] | undefined;
+}
+
+export function isEnrolment(config: SharedConfig | EnrolmentConfig): config is EnrolmentConfig {
+  return config.credentials.type === "enrolment";
 }
 
 /** What the file says, with the identity of the device where that has one. */

@@ -20,7 +20,11 @@ export interface Wait {
   readonly waitMs: number;
 }
 
-export function waitFor(given: Given<EnrolmentAnswer> | { readonly ok: false; readonly kind: "no token" }, attempt: number, url: string): Wait {
+export function waitFor(
+  given: Given<EnrolmentAnswer> | { readonly ok: false; readonly kind: "no token" },
+  attempt: number,
+  url: string,
+): Wait {
   if (given.ok) {
     const { value } = given;
     if (value.state === "pending") return { sentence: `waiting for approval: ${value.code}`, waitMs: value.retryAfterS * 1_000 };

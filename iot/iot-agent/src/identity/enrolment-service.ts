@@ -51,6 +51,8 @@ interface Heard {
   readonly dateMs: number;
 }
 
+type Token = z.output<typeof TokenAnswer>;
+
 const ErrorAnswer = z.object({ error: z.string(), error_description: z.optional(z.string()) });
 
 export class EnrolmentService {
@@ -79,7 +81,7 @@ export class EnrolmentService {
   }
 
   /** Asks twice when the first answer shows that the clock of this device is wrong. */
-  async token(signer: Signer, { device, keyId }: { readonly device: string; readonly keyId: string }): Promise<Given<TokenAnswer>> {
+  async token(signer: Signer, { device, keyId }: { readonly device: string; readonly keyId: string }): Promise<Given<Token>> {
     const ask = async (): Promise<Given<Heard>> => {
       const assertion = await signAssertion(signer, { device, keyId, audience: this.#at.url, nowMs: this.#nowMs() });
       const text = new URLSearchParams({ grant_type: JWT_BEARER, assertion }).toString();
@@ -168,8 +170,7 @@ export class EnrolmentService {
 async function bounded(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response) {
-    const data = Buffer.from(chunk as Uint8Array);
+  for await (const data of response as AsyncIterable<Buffer>) {
     bytes += data.length;
     if (bytes > ANSWER_MAX_BYTES) {
       response.destroy();

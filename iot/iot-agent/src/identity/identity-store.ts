@@ -16,12 +16,11 @@ export type Identity = Extract<EnrolmentAnswer, { state: "approved" }>;
 export const HeldToken = z.looseObject({ ...TokenAnswer.shape, obtainedAtMs: z.number() });
 export type HeldToken = z.output<typeof HeldToken>;
 
-/** The key cannot be used; what it has signed stays good. */
-export class KeyUnusable extends Error {
-  constructor(file: string, cause: unknown) {
-    super(`the device's key does not sign: ${file}: ${errorText(cause)}; enrol this device anew: sudo iot-agent enrol URL CODE`, { cause });
-    this.name = "KeyUnusable";
-  }
+/** What it has signed before stays good. */
+function unusableKey(file: string, cause: unknown): Error {
+  return new Error(`the device's key does not sign: ${file}: ${errorText(cause)}; enrol this device anew: sudo iot-agent enrol URL CODE`, {
+    cause,
+  });
 }
 
 export class IdentityStore {
@@ -69,21 +68,21 @@ export class IdentityStore {
     return writeFileDurably(this.#path("token.json"), `${JSON.stringify(token)}\n`);
   }
 
-  /** The device's key, made when there is none. @throws KeyUnusable when it cannot be read. */
+  /** The device's key, made when there is none. @throws when it cannot be read. */
   async signer(): Promise<Signer> {
     let pem: string;
     try {
       pem = await readFile(this.keyFile, "utf8");
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw new KeyUnusable(this.keyFile, error);
-      if ((await this.identity()) !== null) throw new KeyUnusable(this.keyFile, new Error("there is no such file"));
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw unusableKey(this.keyFile, error);
+      if ((await this.identity()) !== null) throw unusableKey(this.keyFile, new Error("there is no such file"));
       return this.makeSigner();
     }
     try {
       const key = privateKeyOf(pem);
       return keySigner(key, publicPem(key));
     } catch (error) {
-      throw new KeyUnusable(this.keyFile, error);
+      throw unusableKey(this.keyFile, error);
     }
   }
 

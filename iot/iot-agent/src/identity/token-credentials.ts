@@ -106,14 +106,15 @@ export class TokenCredentials implements CredentialSource {
     try {
       const given = await service.token(await store.signer(), identity);
       if (!given.ok) return this.#failed(`the issuer gives no token: ${given.why}`);
-      this.#held = { ...given.value, obtainedAtMs: this.#clock.now() };
+      const token = { ...given.value, obtainedAtMs: this.#clock.now() };
+      this.#held = token;
       this.#givenMonotonicMs = this.#clock.monotonicMs();
       if (this.#failures > 0) log.info("the issuer gives tokens again");
       this.#failures = 0;
       // Else each dial of a server that is away would ask for one.
       this.#mayAskMonotonicMs = this.#clock.monotonicMs() + AGAIN.baseMs;
-      await store.saveToken(this.#held).catch((error: unknown) => log.warn("the token is not on the disk", { error: errorText(error) }));
-      await this.#readDevice(this.#held.access_token);
+      await store.saveToken(token).catch((error: unknown) => log.warn("the token is not on the disk", { error: errorText(error) }));
+      await this.#readDevice(token.access_token);
     } catch (error) {
       this.#failed(errorText(error));
     }
