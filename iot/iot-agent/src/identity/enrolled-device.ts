@@ -13,6 +13,9 @@ import { EnrolmentService } from "./enrolment-service.ts";
 import { type Identity, IdentityStore } from "./identity-store.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 
+/** A callout answers each login, and a whole fleet may log in at once. */
+const LOGIN_WITHIN_MS = 20_000;
+
 export interface EnrolledDevice {
   readonly config: AgentConfig;
   readonly credentials: CredentialSource;
@@ -57,6 +60,7 @@ export function withIdentity(
     ...config,
     device: asDeviceId(device),
     natsUrls: config.natsUrls ?? nats.urls,
+    natsConnectTimeoutMs: config.natsConnectTimeoutMs ?? LOGIN_WITHIN_MS,
     natsCaFile: config.natsCaFile ?? (nats.ca === undefined ? undefined : natsCaFile),
   };
 }

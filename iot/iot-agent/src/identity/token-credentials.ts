@@ -54,7 +54,7 @@ export class TokenCredentials implements CredentialSource {
     this.#askedMonotonicMs = nowMs;
     if (this.#held === null || isAgain || this.#looksOld()) await this.#renew();
     if (this.#held === null) throw new Error(this.#why);
-    return asCredential({ user: this.#options.identity.device, pass: this.#held.access_token });
+    return { ...asCredential({ user: this.#options.identity.device, pass: this.#held.access_token }), kind: "token" };
   }
 
   onChange(callback: () => void): () => void {
