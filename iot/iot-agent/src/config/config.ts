@@ -61,13 +61,18 @@ const LOCAL = {
 
 const SharedFile = z.looseObject({
   agent: z.looseObject({ device_id: DnsLabel, ...AGENT }),
-  credentials: z.looseObject({ type: z.literal("toml-shared"), nats_user: z.string(), nats_pass: z.string() }),
+  credentials: z.looseObject({ type: z.enum(["nats-user", "toml-shared"]), nats_user: z.string(), nats_pass: z.string() }),
   nats: z.looseObject({ urls: NatsUrls, ...NATS }),
   ...LOCAL,
 });
 
 const EnrolledFile = z.looseObject({
-  enrolment: z.looseObject({ url: EnrolmentUrl, ca_file: z.optional(AbsolutePath), token: z.optional(z.string()) }),
+  enrolment: z.looseObject({
+    url: EnrolmentUrl,
+    ca_file: z.optional(AbsolutePath),
+    ca: z.optional(z.string()),
+    token: z.optional(z.string()),
+  }),
   credentials: z.optional(z.undefined({ error: "a device with [enrolment] has credentials of its own: remove this section" })),
   agent: z.optional(z.looseObject({ device_id: z.optional(DnsLabel), ...AGENT })),
   /** In place of those that the enrolment service names. */
@@ -79,13 +84,14 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   agent: ["device_id", "state_dir", "run_dir", "secrets_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
   nats: ["urls", "ca_file", "connect_timeout_seconds"],
-  enrolment: ["url", "ca_file", "token"],
+  enrolment: ["url", "ca_file", "ca", "token"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
 };
 
-export interface TomlSharedCredentials {
-  readonly type: "toml-shared";
+export interface StaticCredentials {
+  /** `nats-user`: this device's own. `toml-shared`: others may have it; it ends with 0.3. */
+  readonly type: "nats-user" | "toml-shared";
   readonly natsUser: string;
   readonly natsPass: string;
 }
@@ -96,6 +102,8 @@ export interface EnrolmentSettings {
   readonly url: string;
   /** PEM of who signs the service's certificate; undefined: those that Node knows. */
   readonly caFile: string | undefined;
+  /** The same, where it stands in the configuration itself, as in that of an image. */
+  readonly ca: string | undefined;
   /** Of the image: with it this device may ask, and a person approves. */
   readonly token: string | undefined;
 }
@@ -120,7 +128,7 @@ interface LocalConfig {
 
 export interface SharedConfig extends LocalConfig {
   readonly device: DeviceId;
-  readonly credentials: TomlSharedCredentials;
+  readonly credentials: StaticCredentials;
   readonly natsUrls: readonly string[];
 }
 
@@ -138,7 +146,7 @@ export function isEnrolment(config: SharedConfig | EnrolmentConfig): config is E
 /** What the file says, with the identity of the device where that has one. */
 export interface AgentConfig extends LocalConfig {
   readonly device: DeviceId;
-  readonly credentials: TomlSharedCredentials | EnrolmentSettings;
+  readonly credentials: StaticCredentials | EnrolmentSettings;
   readonly natsUrls: readonly string[];
 }
 
@@ -163,7 +171,7 @@ export async function readConfig(file: string, env: Environment): Promise<Config
  * Only the section of credentials: a mistake elsewhere keeps nobody from connecting. @throws
  * UserError
  */
-export async function readCredentials(file: string): Promise<TomlSharedCredentials> {
+export async function readCredentials(file: string): Promise<StaticCredentials> {
   const { text } = await readConfigFile(file);
   const parsed = parse(z.looseObject({ credentials: SharedFile.shape.credentials }), parseToml(text, file));
   return asCredentials(taken(parsed, file).credentials);
@@ -182,7 +190,7 @@ async function readConfigFile(file: string): Promise<{ readonly text: string; re
   }
 }
 
-function asCredentials({ type, nats_user, nats_pass }: z.output<typeof SharedFile>["credentials"]): TomlSharedCredentials {
+function asCredentials({ type, nats_user, nats_pass }: z.output<typeof SharedFile>["credentials"]): StaticCredentials {
   return { type, natsUser: nats_user, natsPass: nats_pass };
 }
 
@@ -192,8 +200,8 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
     const parsed = taken(parse(EnrolledFile, content), file);
     const { agent, enrolment, nats } = parsed;
     const device = agent?.device_id === undefined ? undefined : asDeviceId(agent.device_id);
-    const { url, ca_file: caFile, token } = enrolment;
-    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, token };
+    const { url, ca_file: caFile, ca, token } = enrolment;
+    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, ca, token };
     const config: EnrolmentConfig = { ...localConfig(parsed, { file, env }), device, credentials, natsUrls: nats?.urls };
     return { config, warnings: unknownKeys(parsed, file) };
   }

@@ -32,12 +32,12 @@ interface Around {
 export async function enrolledDevice(config: EnrolmentConfig, { serviceManager, log, signal }: Around): Promise<EnrolledDevice> {
   const store = new IdentityStore(config.stateDir);
   const identity = (await store.identity()) ?? (await waited(config, store, { serviceManager, log, signal }));
-  const { url, caFile } = config.credentials;
+  const { url, caFile, ca } = config.credentials;
   const moved = new AbortController();
   const credentials = new TokenCredentials({
     store,
     // The assertion is for the issuer, which may have moved since the file was written.
-    service: new EnrolmentService({ url: identity.issuer, caFile }, signal),
+    service: new EnrolmentService({ url: identity.issuer, caFile, ca }, signal),
     identity,
     onMoved: () => moved.abort(new Error("another way to NATS")),
     log,
@@ -85,7 +85,7 @@ export async function asTheAgent(config: SharedConfig | EnrolmentConfig): Promis
 }
 
 async function waited(config: EnrolmentConfig, store: IdentityStore, { serviceManager, log, signal }: Around): Promise<Identity> {
-  const { url, caFile, token } = config.credentials;
+  const { url, caFile, ca, token } = config.credentials;
   const ended = new AbortController();
   const watchdog = keepWatchdogFed({
     watchdogMs: serviceManager.watchdogMs,
@@ -95,7 +95,7 @@ async function waited(config: EnrolmentConfig, store: IdentityStore, { serviceMa
     signal: AbortSignal.any([signal, ended.signal]),
   });
   serviceManager.ready();
-  const service = new EnrolmentService({ url, caFile }, signal);
+  const service = new EnrolmentService({ url, caFile, ca }, signal);
   try {
     return await untilEnrolled({ store, service, url, token, hardware, publish: (text) => serviceManager.status(text), log, signal });
   } finally {

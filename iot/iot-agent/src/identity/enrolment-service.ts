@@ -36,6 +36,8 @@ export interface ServiceAddress {
   readonly url: string;
   /** PEM of who signs its certificate; undefined: those that Node knows. */
   readonly caFile: string | undefined;
+  /** The PEM itself. */
+  readonly ca?: string | undefined;
 }
 
 interface Sent {
@@ -159,8 +161,8 @@ export class EnrolmentService {
 
   /** Read at each request, so that a renewed one is followed. @throws with the file's name. */
   async #authority(): Promise<string | undefined> {
-    const { caFile } = this.#at;
-    if (caFile === undefined) return undefined;
+    const { caFile, ca } = this.#at;
+    if (caFile === undefined) return ca;
     return readFile(caFile, "utf8").catch((cause: unknown) => {
       throw new Error(`${caFile}: cannot read the authority of the enrolment service: ${errorText(cause)}`, { cause });
     });
