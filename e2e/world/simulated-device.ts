@@ -1,6 +1,6 @@
 // A simulated device for the demo: the agent is installed there as on a Pi (install-agent.ts).
 
-import { type Device, eventually, loadImage, makeImage, run, startDevice } from "@iot/testkit";
+import { type Device, eventually, loadImage, makeImage, run, type RunResult, startDevice } from "@iot/testkit";
 import { agentConfig } from "./agent-config.ts";
 import { type DemoDevice, DEVICE_ID } from "./demo-device.ts";
 import { installPackage, packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
@@ -21,7 +21,12 @@ export interface SimulatedDevice
       | "flapNetwork"
       | "powerOff"
       | "powerOn"
-    > {}
+    > {
+  /** The agent is installed, and nobody has said who this device is. */
+  startWithoutIdentity(): Promise<void>;
+  /** `sudo iot-agent enrol`, as a person types it. */
+  enrol(by: { readonly url: string; readonly caFile: string; readonly code: string }): Promise<RunResult>;
+}
 
 export interface SimulatedDeviceOptions {
   /** The path of a Debian package; the default is the agent of this tree. */
@@ -63,6 +68,11 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
         },
         { what: "the agent is connected to NATS", timeoutMs: 30_000 },
       );
+    },
+    startWithoutIdentity: () => setUpAgent(device),
+    enrol: async ({ url, caFile, code }) => {
+      await device.copyIn(caFile, "/root/enrolment-ca.pem");
+      return device.exec(["iot-agent", "enrol", url, code, "--ca", "/root/enrolment-ca.pem"], { allowExitCodes: [0, 1, 2, 3, 4] });
     },
     agentEvents: async () => {
       const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=json", "--no-pager"]);

@@ -1,0 +1,106 @@
+// A blank device gets an identity of its own and runs what it should; one that is disabled is out and
+// stays out; and who has an identity needs none of the parts that gave it. Everything real: NATS,
+// callout, enrolment service over TLS, operator, the installed agent under systemd.
+
+import { eventually, makeGitRepository, type GitRepository, startOperatorProcess, type OperatorProcess } from "@iot/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type IdentityParts, startIdentityParts } from "../world/identity-parts.ts";
+import { type SimulatedDevice, startSimulatedDevice } from "../world/simulated-device.ts";
+import { deploymentYaml } from "../world/workload.ts";
+
+const stack = new AsyncDisposableStack();
+let device: SimulatedDevice;
+let parts: IdentityParts;
+let repository: GitRepository;
+let operator: OperatorProcess;
+
+beforeAll(async () => {
+  device = stack.use(await startSimulatedDevice());
+  parts = await startIdentityParts(device.hostAddress, stack);
+  repository = stack.use(await makeGitRepository());
+  operator = await startOperatorProcess({ ...parts.operatorEnv, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:identity" }, "healthz");
+  stack.defer(() => operator.stop());
+  await repository.setHook(
+    "post-receive",
+    `#!/bin/sh\nexec curl --silent --max-time 2 --output /dev/null --request POST http://127.0.0.1:${operator.port}/hooks/git\n`,
+  );
+});
+afterAll(() => stack.disposeAsync());
+
+const status = async (): Promise<string> => {
+  const { stdout, stderr } = await device.exec(["iot-agent", "status"], { allowExitCodes: [0, 1, 3] });
+  return `${stdout}${stderr}`;
+};
+
+async function says(text: RegExp | string, what: string, said: () => Promise<string> = status): Promise<string> {
+  return eventually(
+    async () => {
+      const now = await said();
+      return (typeof text === "string" ? now.includes(text) : text.test(now)) ? now : Promise.reject(new Error(`it says: ${now}`));
+    },
+    { what, timeoutMs: 30_000 },
+  );
+}
+
+async function push(version: string): Promise<void> {
+  await repository.commit({ "hello.yaml": deploymentYaml({ device: "pi-7", image: device.image(version), port: 8080 }) }, version);
+  await repository.push();
+}
+
+const page = async (): Promise<string> => (await device.curl(8080).catch((error: unknown) => ({ stdout: String(error) }))).stdout;
+
+test("a code of `iot device add` makes a blank device one of the fleet, and what it should run runs", async () => {
+  await device.startWithoutIdentity();
+  expect(await says(/not (running|enrolled)|configuration/i, "it says that it is nobody yet")).not.toContain("connected");
+  const added = await parts.iot(["device", "add", "pi-7"]);
+  expect(added).toMatchObject({ exitCode: 0 });
+  const code = /\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b/.exec(added.stdout)?.[0] ?? "";
+  await push("1");
+  const wrong = await device.enrol({ ...parts, code: "0000-0000-0000" });
+  expect(wrong.exitCode).not.toBe(0);
+  const enrolled = await device.enrol({ ...parts, code });
+  expect(enrolled.stdout).toContain('this device is "pi-7" now');
+  await says("connected to NATS", "it is connected");
+  await says("version=1", "its page answers", page);
+});
+
+test("neither the log nor the status has the key, the token or the code", async () => {
+  const { stdout: journal } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+  const { stdout: token } = await device.exec(["cat", "/var/lib/iot-agent/identity/token.json"]);
+  const secret = /"access_token":"([^"]+)"/.exec(token)?.[1] ?? "";
+  expect(secret).not.toBe("");
+  for (const text of [journal, await status(), parts.callout.log(), parts.enrolment.log(), operator.log()]) {
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain("PRIVATE KEY");
+  }
+  const { stdout: modes } = await device.exec([
+    "stat",
+    "--format=%a %U",
+    "/var/lib/iot-agent/identity/key.pem",
+    "/var/lib/iot-agent/identity",
+  ]);
+  expect(modes).toBe("600 iot-agent\n700 iot-agent\n");
+});
+
+test("with the enrolment service gone and the callout restarted, it comes back after a reboot", async () => {
+  await parts.enrolment.kill();
+  await parts.callout.kill();
+  await parts.callout.start();
+  await device.exec(["systemctl", "restart", "iot-agent"]);
+  await says("connected to NATS", "it is connected by the token on its disk");
+  await push("2");
+  await says("version=2", "the new version answers", page);
+  await parts.enrolment.start();
+});
+
+test("a disabled device is out at once, stays out, runs what it ran, and comes back when enabled", async () => {
+  const disabled = await parts.iot(["device", "disable", "pi-7", "--reason", "stolen"]);
+  expect(disabled).toMatchObject({ exitCode: 0 });
+  await says(/refuses the identity of "pi-7"/, "it says that it is refused");
+  await device.exec(["systemctl", "restart", "iot-agent"]);
+  await says(/disabled \(stolen\)|refuses the identity/, "it is refused again");
+  expect(await page()).toContain("version=2");
+  expect((await parts.iot(["devices"])).stdout).toMatch(/pi-7.*disabled/);
+  expect(await parts.iot(["device", "enable", "pi-7"])).toMatchObject({ exitCode: 0 });
+  await says("connected to NATS", "it is in again");
+});
