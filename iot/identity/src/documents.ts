@@ -11,8 +11,9 @@ export const Seconds = z.int().check(z.minimum(0));
 const Pem = z.string().check(z.maxLength(2_048));
 const Jws = z.string().check(z.maxLength(3_500));
 export const Code = z.string().check(z.regex(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/, { error: "expected a code, e.g. 7K4M-92QD-X3AA" }));
-/** The shortest is a code for one device, of 60 bits: `7K4M-92QD-X3AA`. */
-const Secret = z.string().check(z.minLength(14), z.maxLength(200));
+const Secret = z.string().check(z.minLength(16), z.maxLength(200));
+/** A code as a person types it, with or without hyphens. */
+const TypedCode = z.string().check(z.minLength(12), z.maxLength(40));
 /** Without TLS only on this machine: for tests, and the demo. */
 const HttpsUrl = z
   .string()
@@ -67,7 +68,7 @@ export type Hardware = z.output<typeof Hardware>;
 export const EnrolmentRequest = z.object({
   publicKey: Pem,
   token: z.optional(Secret),
-  code: z.optional(Secret),
+  code: z.optional(TypedCode),
   hardware: Hardware,
   proof: Jws,
 });

@@ -1,5 +1,5 @@
 export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
-export { codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey } from "./device-key.ts";
+export { codeOfBytes, codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey, typedCode } from "./device-key.ts";
 export {
   Bootstrap,
   DeviceCode,
@@ -9,6 +9,7 @@ export {
   EnrolmentAnswer,
   EnrolmentRecord,
   EnrolmentRequest,
+  EnrolmentState,
   Grant,
   type Hardware,
   Issuer,
