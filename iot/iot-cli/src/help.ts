@@ -1,24 +1,47 @@
 // The help of `iot`, wrapped for a terminal of 80 columns. Pure.
 
 import { wrap } from "@iot/report";
-import type { Command, LoadedCommand, Option } from "./command.ts";
+import type { Command, LoadedCommand } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
+import { optionInWords } from "./option-in-words.ts";
 
 const WIDTH = 80;
 const FIRST_COLUMN = 24;
 
-const NATS =
-  "Commands that look at the fleet, or say something to it, go to NATS: --nats or NATS_URL (nats://127.0.0.1:4222), NATS_USER, NATS_PASSWORD, NATS_CA. They need no cluster.";
-const ENDS = `Exit codes: 0 it is so, ${EXIT.failed} it is not so or was refused, ${EXIT.usage} wrong use, ${EXIT.notReached} not reached, ${EXIT.notPermitted} not permitted, ${EXIT.interrupted} ended by ^C.`;
+const ABOUT: readonly (readonly [string, string])[] = [
+  ["--version", "which version this is"],
+  ["--manual", "the manual page: iot --manual | man -l -"],
+  ["--completion", "what completes iot in bash: source <(iot --completion)"],
+];
+
+/** What the environment says to the commands that go to NATS. */
+export const ENVIRONMENT = {
+  NATS_URL: "the NATS server, or several with commas: nats://127.0.0.1:4222 unless it is said, or --nats",
+  NATS_USER: "the user",
+  NATS_PASSWORD: "its password",
+  NATS_CA: "a file with the certificate of the authority that signs the server's",
+} as const;
+
+export const EXIT_IN_WORDS: readonly (readonly [number, string])[] = [
+  [0, "it is so, or it is done"],
+  [EXIT.failed, "it is not so, or was refused"],
+  [EXIT.usage, "wrong use"],
+  [EXIT.notReached, "NATS, an operator or a host is not reached"],
+  [EXIT.notPermitted, "it is not permitted"],
+  [EXIT.interrupted, "ended by ^C"],
+];
 
 export function helpOfAll(commands: readonly Command[]): string {
   return paragraphs([
     ["Usage: iot COMMAND [OPTION...]"],
     wrap("Looks at a fleet of devices, and at workload repositories before they are pushed.", WIDTH, ""),
     commands.flatMap(({ name, operands, summary }) => entry(`${name} ${operands}`.trimEnd(), summary)),
-    wrap("iot COMMAND --help tells more, iot --version which version this is.", WIDTH, ""),
-    wrap(NATS, WIDTH, ""),
-    wrap(ENDS, WIDTH, ""),
+    ["iot COMMAND --help says more, and these say what iot is:", ...ABOUT.flatMap(([option, about]) => entry(option, about))],
+    [
+      "Environment of the commands that look at the fleet, or say something to it:",
+      ...Object.entries(ENVIRONMENT).flatMap(([name, about]) => entry(name, about)),
+    ],
+    ["Exit codes:", ...EXIT_IN_WORDS.flatMap(([code, about]) => entry(String(code), about))],
   ]);
 }
 
@@ -34,11 +57,6 @@ export function helpOf(command: Command, { options, details }: LoadedCommand): s
 
 export function usageOf({ name, operands }: Command): string {
   return ["iot", name, operands, "[OPTION...]"].filter(Boolean).join(" ");
-}
-
-/** `--device <id>`, with its short form before it. */
-export function optionInWords(name: string, { short, value }: Option): string {
-  return `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` <${value}>`}`;
 }
 
 function entry(what: string, about: string): string[] {
