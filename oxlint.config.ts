@@ -106,7 +106,6 @@ const LONGER_THAN_A_SCREEN = [
   "harmony/kube-api/src/list-and-watch.ts",
   "harmony/podman/src/device/host-view.ts",
   "harmony/podman/src/libpod/podman.ts",
-  "iot/iot-cli/src/program.ts",
   "iot/iot-operator/src/sources/git/git-source.ts",
   "iot/iot-operator/src/sources/git/repository.ts",
   "iot/iot-operator/src/sources/kubernetes/kubernetes-source.ts",

@@ -2,10 +2,12 @@
 // one device. Each phase pushes and waits for what a person would see. The trace comes from the log
 // lines of each part about that very commit.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { abortable } from "@harmony/runtime";
-import { eventually } from "@iot/testkit";
+import { bundle, IOT, versionOfCommit } from "@iot/build";
+import { eventually, makeTempFolder } from "@iot/testkit";
 import { chooseDevice } from "./choose-device.ts";
 import type { DemoDevice } from "../world/demo-device.ts";
 import type { LogEvent } from "./log-line.ts";
@@ -23,7 +25,6 @@ export interface GitDemo {
 
 const DEPLOYMENT = "hello-world";
 const WAIT_MS = 120_000;
-const REPOSITORY = join(import.meta.dirname, "../..");
 
 export async function runGitDemo({ story, parts: stack, keep, device: wanted, signal }: GitDemo): Promise<void> {
   story.say("From git push to a container on a device, every part real.\n");
@@ -41,7 +42,7 @@ export async function runGitDemo({ story, parts: stack, keep, device: wanted, si
   signal.throwIfAborted();
   const thread = { story, device, parts, signal };
   await journey(thread);
-  if (keep) await yourTurn(thread);
+  if (keep) await yourTurn(thread, await installIot(stack));
 }
 
 interface Thread {
@@ -148,7 +149,17 @@ async function journey({ story, device, parts, signal }: Thread): Promise<void> 
 
 type Expectation = (pushed: { startedAt: number; commit: string }) => Promise<string>;
 
-async function yourTurn({ story, device, parts, signal }: Thread): Promise<void> {
+/** Gives the folder in which it is. */
+async function installIot(stack: AsyncDisposableStack): Promise<string> {
+  const folder = await makeTempFolder("iot");
+  stack.defer(() => folder.remove());
+  const outfile = join(folder.path, "iot.mjs");
+  await bundle({ program: IOT, version: await versionOfCommit(), format: "mjs", outfile });
+  await writeFile(join(folder.path, "iot"), `#!/bin/sh\nexec ${process.execPath} ${outfile} "$@"\n`, { mode: 0o755 });
+  return folder.path;
+}
+
+async function yourTurn({ story, device, parts, signal }: Thread, iotFolder: string): Promise<void> {
   const { repository, natsUrl } = parts;
   const [port, otherPort] = device.ports;
   await repository.commit({ "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port }) }, "your turn");
@@ -172,7 +183,7 @@ async function yourTurn({ story, device, parts, signal }: Thread): Promise<void>
     { title: "an image that does not exist", command: edit(image(device.image("no-such-version")), "break it") },
     {
       title: "what runs, and why it does not",
-      command: `iot() { NATS_URL=${natsUrl} npm --prefix ${REPOSITORY} run --silent iot -- "$@"; }\niot status\niot explain ${DEPLOYMENT}`,
+      command: `export NATS_URL=${natsUrl} PATH=${iotFolder}:$PATH\niot status\niot explain ${DEPLOYMENT}`,
     },
     ...heldRemoval(image(device.image("1"))),
     ...device.lookAround,

@@ -125,8 +125,8 @@ if [[ -z $file ]]; then
   # shellcheck source=build/bootstrap.sh
   . "$(dirname "${BASH_SOURCE[0]}")/../../../build/bootstrap.sh"
   install_npm_packages >"$work/build.log" && check_node
-  node "$REPOSITORY/build/package/main.ts" --arch "$debian" --fast --out "$work/dist" >>"$work/build.log" </dev/null || die "failed to build the agent"
-  if $deb; then file=$(echo "$work"/dist/*.deb); else file=$work/dist/iot-agent-linux-$node.tar.gz; fi
+  node "$REPOSITORY/build/package/main.ts" --only iot-agent --arch "$debian" --fast --out "$work/dist" >>"$work/build.log" </dev/null || die "failed to build the agent"
+  if $deb; then file=$(echo "$work"/dist/iot-agent_*.deb); else file=$work/dist/iot-agent-linux-$node.tar.gz; fi
   say() { echo "install.sh: $*"; }
 fi
 case $file in
