@@ -29,6 +29,8 @@ export interface IdentityParts {
   readonly operatorEnv: Readonly<Record<string, string>>;
   readonly callout: Restartable;
   readonly enrolment: Restartable;
+  /** What `iot` needs of an administrator's environment. */
+  readonly iotEnv: Readonly<Record<string, string>>;
   /** `iot` as the administrator. */
   iot(args: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string; readonly exitCode: number | null }>;
 }
@@ -108,16 +110,16 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
   await writeFile(personFile, person.stdout);
   await chmod(personFile, 0o600);
   const operatorEnv = { NATS_URL: nats.url, NATS_USER: "operator", NATS_PASSWORD: IDENTITY_PASSWORDS.operator };
-  const personEnv = { ...operatorEnv, IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
+  const iotEnv = { ...operatorEnv, IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
   return {
     nats,
     url,
     caFile: certificate.ca,
     operatorEnv,
+    iotEnv,
     callout,
     enrolment,
-    iot: (args) =>
-      run([process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), ...args], { env: personEnv, allowExitCodes: [0, 1, 2, 3, 4] }),
+    iot: (args) => run([process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), ...args], { env: iotEnv, allowExitCodes: [0, 1, 2, 3, 4] }),
   };
 }
 

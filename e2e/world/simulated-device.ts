@@ -2,7 +2,7 @@
 
 import { type Device, eventually, loadImage, makeImage, run, type RunResult, startDevice } from "@iot/testkit";
 import { agentConfig } from "./agent-config.ts";
-import { type DemoDevice, DEVICE_ID } from "./demo-device.ts";
+import { type AgentSettings, type DemoDevice, DEVICE_ID, type EnrolmentCode } from "./demo-device.ts";
 import { installPackage, packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
 
 /** The demo's device, and what the bench and the faults' journey need besides. */
@@ -25,7 +25,9 @@ export interface SimulatedDevice
   /** The agent is installed, and nobody has said who this device is. */
   startWithoutIdentity(): Promise<void>;
   /** `sudo iot-agent enrol`, as a person types it. */
-  enrol(by: { readonly url: string; readonly caFile: string; readonly code: string }): Promise<RunResult>;
+  enrol(by: EnrolmentCode): Promise<RunResult>;
+  /** With a user of NATS that others have as well, as a device of 0.1. */
+  startAgent(config: AgentSettings): Promise<void>;
 }
 
 export interface SimulatedDeviceOptions {
@@ -35,6 +37,21 @@ export interface SimulatedDeviceOptions {
 
 export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOptions = {}): Promise<SimulatedDevice> {
   const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), agentPackage === undefined ? packAgent() : null]);
+  const enrol: SimulatedDevice["enrol"] = async ({ url, caFile, code }) => {
+    await device.copyIn(caFile, "/root/enrolment-ca.pem");
+    return device.exec(["iot-agent", "enrol", url, code, "--ca", "/root/enrolment-ca.pem"], { allowExitCodes: [0, 1, 2, 3, 4] });
+  };
+  const connected = (): Promise<unknown> =>
+    eventually(
+      async () => {
+        const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+        return (
+          stdout.includes("connected to NATS") ||
+          Promise.reject(new Error(`its journal ends: ${stdout.trim().split("\n").slice(-3).join(" | ")}`))
+        );
+      },
+      { what: "the agent is connected to NATS", timeoutMs: 30_000 },
+    );
   const inside = (argv: readonly string[]) => device.exec(argv, { user: "iot-agent" });
   try {
     for (const version of ["1", "2"]) await loadImage(device.podmanSocket, await makeImage({ reference: imageName(version), port: 80 }));
@@ -58,22 +75,16 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
       await device.exec(["chown", "root:iot-agent", "/etc/iot-agent/config.toml"]);
       await device.exec(["chmod", "0640", "/etc/iot-agent/config.toml"]);
       await (agentPackage === undefined ? setUpAgent(device) : installPackage(device, agentPackage));
-      await eventually(
-        async () => {
-          const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
-          return (
-            stdout.includes("connected to NATS") ||
-            Promise.reject(new Error(`its journal ends: ${stdout.trim().split("\n").slice(-3).join(" | ")}`))
-          );
-        },
-        { what: "the agent is connected to NATS", timeoutMs: 30_000 },
-      );
+      await connected();
+    },
+    startEnrolled: async (by) => {
+      await setUpAgent(device);
+      const { exitCode, stdout, stderr } = await enrol(by);
+      if (exitCode !== 0) throw new Error(`iot-agent enrol: ${stderr}${stdout}`);
+      await connected();
     },
     startWithoutIdentity: () => setUpAgent(device),
-    enrol: async ({ url, caFile, code }) => {
-      await device.copyIn(caFile, "/root/enrolment-ca.pem");
-      return device.exec(["iot-agent", "enrol", url, code, "--ca", "/root/enrolment-ca.pem"], { allowExitCodes: [0, 1, 2, 3, 4] });
-    },
+    enrol,
     agentEvents: async () => {
       const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=json", "--no-pager"]);
       return stdout
