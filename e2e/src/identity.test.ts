@@ -49,17 +49,17 @@ async function push(version: string): Promise<void> {
 
 const page = async (): Promise<string> => (await device.curl(8080).catch((error: unknown) => ({ stdout: String(error) }))).stdout;
 
-test("a code of `iot device add` makes a blank device one of the fleet, and what it should run runs", async () => {
-  await device.startWithoutIdentity();
-  expect(await says(/not (running|enrolled)|configuration/i, "it says that it is nobody yet")).not.toContain("connected");
-  const added = await parts.iot(["device", "add", "pi-7"]);
-  expect(added).toMatchObject({ exitCode: 0 });
-  const code = /\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\b/.exec(added.stdout)?.[0] ?? "";
+test("an image with a token makes its device wait for approval, and the approved device runs what it should", async () => {
+  const created = await parts.iot(["bootstrap", "create", "--name", "spring", "--max", "2", "--days", "30"]);
+  expect(created).toMatchObject({ exitCode: 0 });
+  await device.startByBootstrap(created.stdout);
+  const waiting = await says(/waiting for approval: \S+/, "it shows the code of its key");
+  const code = /waiting for approval: (\S+)/.exec(waiting)?.[1] ?? "";
+  const { stdout: service } = await device.exec(["systemctl", "show", "iot-agent", "--property=StatusText,ActiveState"]);
+  expect(service).toContain(`StatusText=waiting for approval: ${code}`);
+  expect((await parts.iot(["devices", "--pending"])).stdout).toContain(code);
   await push("1");
-  const wrong = await device.enrol({ ...parts, code: "0000-0000-0000" });
-  expect(wrong.exitCode).not.toBe(0);
-  const enrolled = await device.enrol({ ...parts, code });
-  expect(enrolled.stdout).toContain('this device is "pi-7" now');
+  expect(await parts.iot(["device", "approve", code, "--id", "pi-7", "--label", "site=north"])).toMatchObject({ exitCode: 0 });
   await says("connected to NATS", "it is connected");
   await says("version=1", "its page answers", page);
 });
@@ -103,4 +103,21 @@ test("a disabled device is out at once, stays out, runs what it ran, and comes b
   expect((await parts.iot(["devices"])).stdout).toMatch(/pi-7.*disabled/);
   expect(await parts.iot(["device", "enable", "pi-7"])).toMatchObject({ exitCode: 0 });
   await says("connected to NATS", "it is in again");
+});
+
+test("a device whose card is new gets its identity by a code, and a wrong code changes nothing", async () => {
+  await device.exec(["systemctl", "stop", "iot-agent"]);
+  await device.exec(["rm", "-r", "/var/lib/iot-agent/identity", "/etc/iot-agent/config.toml"]);
+  const added = await parts.iot(["device", "add", "pi-8"]);
+  const code = /^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/m.exec(added.stdout)?.[0] ?? "";
+  const wrong = await device.enrol({ ...parts, code: "0000-0000-0000" });
+  expect(wrong.exitCode).toBe(1);
+  expect(wrong.stderr).toMatch(/; the configuration is as it was\n$/);
+  expect((await device.exec(["test", "-e", "/etc/iot-agent/config.toml"], { allowExitCodes: [0, 1] })).exitCode).toBe(1);
+  const enrolled = await device.enrol({ ...parts, code });
+  expect(enrolled).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('this device is "pi-8" now') as unknown });
+  await says("connected to NATS", "it is connected");
+  const { stdout: config } = await device.exec(["stat", "--format=%a %U:%G", "/etc/iot-agent/config.toml"]);
+  expect(config).toBe("640 root:iot-agent\n");
+  expect(await page(), "what another id was to run stays").toContain("version=2");
 });

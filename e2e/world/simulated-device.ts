@@ -22,8 +22,8 @@ export interface SimulatedDevice
       | "powerOff"
       | "powerOn"
     > {
-  /** The agent is installed, and nobody has said who this device is. */
-  startWithoutIdentity(): Promise<void>;
+  /** Its image had this configuration on it: what `iot bootstrap create` printed. */
+  startByBootstrap(bootstrap: string): Promise<void>;
   /** `sudo iot-agent enrol`, as a person types it. */
   enrol(by: EnrolmentCode): Promise<RunResult>;
   /** With a user of NATS that others have as well, as a device of 0.1. */
@@ -40,6 +40,11 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
   const enrol: SimulatedDevice["enrol"] = async ({ url, caFile, code }) => {
     await device.copyIn(caFile, "/root/enrolment-ca.pem");
     return device.exec(["iot-agent", "enrol", url, code, "--ca", "/root/enrolment-ca.pem"], { allowExitCodes: [0, 1, 2, 3, 4] });
+  };
+  const configured = async (text: string): Promise<void> => {
+    await device.writeFile("/etc/iot-agent/config.toml", text);
+    await device.exec(["chown", "root:iot-agent", "/etc/iot-agent/config.toml"]);
+    await device.exec(["chmod", "0640", "/etc/iot-agent/config.toml"]);
   };
   const connected = (): Promise<unknown> =>
     eventually(
@@ -71,9 +76,7 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
     podmanSocket: device.podmanSocket,
     image: imageName,
     startAgent: async (settings) => {
-      await device.writeFile("/etc/iot-agent/config.toml", agentConfig({ device: DEVICE_ID, ...settings }));
-      await device.exec(["chown", "root:iot-agent", "/etc/iot-agent/config.toml"]);
-      await device.exec(["chmod", "0640", "/etc/iot-agent/config.toml"]);
+      await configured(agentConfig({ device: DEVICE_ID, ...settings }));
       await (agentPackage === undefined ? setUpAgent(device) : installPackage(device, agentPackage));
       await connected();
     },
@@ -83,7 +86,10 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
       if (exitCode !== 0) throw new Error(`iot-agent enrol: ${stderr}${stdout}`);
       await connected();
     },
-    startWithoutIdentity: () => setUpAgent(device),
+    startByBootstrap: async (bootstrap) => {
+      await configured(bootstrap);
+      await setUpAgent(device);
+    },
     enrol,
     agentEvents: async () => {
       const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=json", "--no-pager"]);
