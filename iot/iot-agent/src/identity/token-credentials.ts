@@ -13,7 +13,11 @@ const JITTER = 0.1;
 const WARN_BELOW = 0.25;
 /** A second dial within this time: the token was probably refused. */
 const REFUSED_WITHIN_MS = 60_000;
-const AGAIN = { baseMs: 30_000, maxMs: 600_000 };
+/** After an answer that was no token: a device that is enabled again is soon in. */
+const REFUSED_AGAIN = { baseMs: 5_000, maxMs: 60_000 };
+const DOWN_AGAIN = { baseMs: 30_000, maxMs: 600_000 };
+/** Else each dial of a server that is away would ask for one. */
+const NOT_BEFORE_MS = 30_000;
 
 /** When a token is replaced, after it was given. Pure. */
 export function renewalAfterMs(lifeS: number, random: () => number = Math.random): number {
@@ -40,6 +44,8 @@ export class TokenCredentials implements CredentialSource {
   #askedMonotonicMs = Number.NEGATIVE_INFINITY;
   #mayAskMonotonicMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  /** Of the last failure; logged once. */
+  #why = "";
   #renewing: Promise<void> | null = null;
 
   constructor(options: TokenCredentialsOptions) {
@@ -73,8 +79,6 @@ export class TokenCredentials implements CredentialSource {
     }
   }
 
-  #why = "";
-
   /** By the wall clock, which may be wrong: the answer decides only whether it is asked for. */
   #looksOld(): boolean {
     if (this.#held === null) return true;
@@ -86,7 +90,7 @@ export class TokenCredentials implements CredentialSource {
   #nextMs(): number {
     const nowMs = this.#clock.monotonicMs();
     if (this.#failures > 0) return Math.max(1_000, this.#mayAskMonotonicMs - nowMs);
-    if (this.#held === null) return AGAIN.baseMs;
+    if (this.#held === null) return DOWN_AGAIN.baseMs;
     const { obtainedAtMs, expires_in: lifeS } = this.#held;
     const ageMs = this.#givenMonotonicMs === null ? Math.max(0, this.#clock.now() - obtainedAtMs) : nowMs - this.#givenMonotonicMs;
     return Math.max(1_000, renewalAfterMs(lifeS) - ageMs);
@@ -105,24 +109,24 @@ export class TokenCredentials implements CredentialSource {
     const { store, service, identity, log } = this.#options;
     try {
       const given = await service.token(await store.signer(), identity);
-      if (!given.ok) return this.#failed(`the issuer gives no token: ${given.why}`);
+      if (!given.ok) return this.#failed(`the issuer gives no token: ${given.why}`, given.kind === "refused" ? REFUSED_AGAIN : DOWN_AGAIN);
       const token = { ...given.value, obtainedAtMs: this.#clock.now() };
       this.#held = token;
       this.#givenMonotonicMs = this.#clock.monotonicMs();
       if (this.#failures > 0) log.info("the issuer gives tokens again");
       this.#failures = 0;
-      // Else each dial of a server that is away would ask for one.
-      this.#mayAskMonotonicMs = this.#clock.monotonicMs() + AGAIN.baseMs;
+      this.#why = "";
+      this.#mayAskMonotonicMs = this.#clock.monotonicMs() + NOT_BEFORE_MS;
       await store.saveToken(token).catch((error: unknown) => log.warn("the token is not on the disk", { error: errorText(error) }));
       await this.#readDevice(token.access_token);
     } catch (error) {
-      this.#failed(errorText(error));
+      this.#failed(errorText(error), DOWN_AGAIN);
     }
   }
 
-  #failed(why: string): void {
+  #failed(why: string, again: typeof DOWN_AGAIN): void {
     this.#failures += 1;
-    this.#mayAskMonotonicMs = this.#clock.monotonicMs() + backoffMs(this.#failures, AGAIN);
+    this.#mayAskMonotonicMs = this.#clock.monotonicMs() + backoffMs(this.#failures, again);
     const meanwhile = this.#held === null ? "" : `; the present one is shown to NATS for as long as NATS takes it${this.#leftText()}`;
     if (this.#why !== why) this.#options.log.warn(`${why}${meanwhile}; what runs keeps running`);
     this.#why = why;
