@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly write: (text: string) => void;
   /** What is not the result: stderr. */
   readonly warn: (text: string) => void;
+  /** Whether a person reads stdout. */
+  readonly isTerminal: boolean;
   /** Columns of the terminal. */
   readonly width: number;
   readonly signal: AbortSignal;

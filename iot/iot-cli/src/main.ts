@@ -16,7 +16,14 @@ const write = (text: string): void => void process.stdout.write(text);
 const warn = (text: string): void => void process.stderr.write(text);
 
 // The executable's bundle is CommonJS, which has no top-level await.
-void runIot(process.argv.slice(2), { env: process.env, write, warn, width, signal: new AbortController().signal }).then(
+void runIot(process.argv.slice(2), {
+  env: process.env,
+  write,
+  warn,
+  width,
+  isTerminal: process.stdout.isTTY,
+  signal: new AbortController().signal,
+}).then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
     const isExpected = error instanceof UserError;
