@@ -32,7 +32,7 @@ const status = async (): Promise<string> => {
   return `${stdout}${stderr}`;
 };
 
-async function says(text: RegExp | string, what: string, said: () => Promise<string> = status): Promise<string> {
+async function expectSays(text: RegExp | string, what: string, said: () => Promise<string> = status): Promise<string> {
   return eventually(
     async () => {
       const now = await said();
@@ -53,15 +53,15 @@ test("an image with a token makes its device wait for approval, and the approved
   const created = await parts.iot(["bootstrap", "create", "--name", "spring", "--max", "2", "--days", "30"]);
   expect(created).toMatchObject({ exitCode: 0 });
   await device.startByBootstrap(created.stdout);
-  const waiting = await says(/waiting for approval: \S+/, "it shows the code of its key");
+  const waiting = await expectSays(/waiting for approval: \S+/, "it shows the code of its key");
   const code = /waiting for approval: (\S+)/.exec(waiting)?.[1] ?? "";
   const { stdout: service } = await device.exec(["systemctl", "show", "iot-agent", "--property=StatusText,ActiveState"]);
   expect(service).toContain(`StatusText=waiting for approval: ${code}`);
   expect((await parts.iot(["devices", "--pending"])).stdout).toContain(code);
   await push("1");
   expect(await parts.iot(["device", "approve", code, "--id", "pi-7", "--label", "site=north"])).toMatchObject({ exitCode: 0 });
-  await says("connected to NATS", "it is connected");
-  await says("version=1", "its page answers", page);
+  await expectSays("connected to NATS", "it is connected");
+  await expectSays("version=1", "its page answers", page);
 });
 
 test("neither the log nor the status has the key, the token or the code", async () => {
@@ -82,27 +82,27 @@ test("neither the log nor the status has the key, the token or the code", async 
   expect(modes).toBe("600 iot-agent\n700 iot-agent\n");
 });
 
-test("with the enrolment service gone and the callout restarted, it comes back after a reboot", async () => {
+test("with the enrolment service gone and the callout killed, it comes back after a restart", async () => {
   await parts.enrolment.kill();
   await parts.callout.kill();
   await parts.callout.start();
   await device.exec(["systemctl", "restart", "iot-agent"]);
-  await says("connected to NATS", "it is connected by the token on its disk");
+  await expectSays("connected to NATS", "it is connected by the token on its disk");
   await push("2");
-  await says("version=2", "the new version answers", page);
+  await expectSays("version=2", "the new version answers", page);
   await parts.enrolment.start();
 });
 
 test("a disabled device is out at once, stays out, runs what it ran, and comes back when enabled", async () => {
   const disabled = await parts.iot(["device", "disable", "pi-7", "--reason", "stolen"]);
   expect(disabled).toMatchObject({ exitCode: 0 });
-  await says(/refuses the identity of "pi-7"/, "it says that it is refused");
+  await expectSays(/refuses the identity of "pi-7"/, "it says that it is refused");
   await device.exec(["systemctl", "restart", "iot-agent"]);
-  await says(/disabled \(stolen\)|refuses the identity/, "it is refused again");
+  await expectSays(/disabled \(stolen\)|refuses the identity/, "it is refused again");
   expect(await page()).toContain("version=2");
   expect((await parts.iot(["devices"])).stdout).toMatch(/pi-7.*disabled/);
   expect(await parts.iot(["device", "enable", "pi-7"])).toMatchObject({ exitCode: 0 });
-  await says("connected to NATS", "it is in again");
+  await expectSays("connected to NATS", "it is in again");
 });
 
 test("a device whose card is new gets its identity by a code, and a wrong code changes nothing", async () => {
@@ -116,7 +116,7 @@ test("a device whose card is new gets its identity by a code, and a wrong code c
   expect((await device.exec(["test", "-e", "/etc/iot-agent/config.toml"], { allowExitCodes: [0, 1] })).exitCode).toBe(1);
   const enrolled = await device.enrol({ ...parts, code });
   expect(enrolled).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('this device is "pi-8" now') as unknown });
-  await says("connected to NATS", "it is connected");
+  await expectSays("connected to NATS", "it is connected");
   const { stdout: config } = await device.exec(["stat", "--format=%a %U:%G", "/etc/iot-agent/config.toml"]);
   expect(config).toBe("640 root:iot-agent\n");
   expect(await page(), "what another id was to run stays").toContain("version=2");

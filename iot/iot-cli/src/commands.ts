@@ -1,7 +1,7 @@
 // The commands of `iot`, in the order of its help. Help, the completion and the manual page are
 // made from this table and from the options that each file names.
 
-import type { Command } from "./command.ts";
+import type { Command } from "./command-line/command.ts";
 
 export const COMMANDS: readonly Command[] = [
   {

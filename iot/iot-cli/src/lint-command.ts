@@ -1,8 +1,8 @@
 // `iot lint`: workload files before they are pushed.
 
 import { visibleLines } from "@harmony/core";
-import { defineCommand } from "./command.ts";
-import { EXIT } from "./exit-codes.ts";
+import { defineCommand } from "./command-line/command.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
 import { findFiles } from "./find-files.ts";
 import { inTime } from "./in-time.ts";
 import { lintFiles, renderFindings } from "./lint-files.ts";

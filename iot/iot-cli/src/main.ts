@@ -4,7 +4,7 @@
 
 import { visibleLines } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
-import { EXIT } from "./exit-codes.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
 import { runIot } from "./program.ts";
 
 // A pipe that is closed early, as by head, is no error.

@@ -14,7 +14,7 @@ import {
   typedCode,
 } from "@iot/identity";
 import * as z from "zod/mini";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 import { askEnrolment, type EnrolmentAccess, type Question } from "./enrolment-client.ts";
 import { renderBootstraps, renderDevices, renderPending, renderSteps, writtenDay } from "./render-devices.ts";
 

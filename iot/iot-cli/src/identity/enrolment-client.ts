@@ -11,7 +11,7 @@ import { errorText, sendRequest, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { ErrorAnswer } from "@iot/identity";
 import type * as z from "zod/mini";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 
 export interface EnrolmentAccess {
   readonly url: URL;

@@ -3,8 +3,8 @@
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { BootstrapRequest } from "@iot/identity";
-import { defineCommand, type Surroundings } from "../command.ts";
-import { EXIT } from "../exit-codes.ts";
+import { defineCommand, type Surroundings } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 import * as deeds from "./device-deeds.ts";
 import { enrolmentAccess } from "./enrolment-client.ts";
 
