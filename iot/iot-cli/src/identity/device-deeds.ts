@@ -14,6 +14,7 @@ import {
   typedCode,
 } from "@iot/identity";
 import * as z from "zod/mini";
+import { EXIT } from "../command-line/exit-codes.ts";
 import { askEnrolment, type EnrolmentAccess, type Question } from "./enrolment-client.ts";
 import { renderBootstraps, renderDevices, renderPending, renderSteps, writtenDay } from "./render-devices.ts";
 
@@ -109,20 +110,20 @@ function stepsOf({ device, steps }: StepsAnswer): Done {
 function idOf(text: string): string {
   const id = EnrolledId.safeParse(text);
   if (id.success) return id.data;
-  throw new UserError(`"${text}" is no id of a device: a DNS label that is not of digits alone, e.g. pi-kiln-3`);
+  throw new UserError(`"${text}" is no id of a device: a DNS label that is not of digits alone, e.g. pi-kiln-3`, EXIT.usage);
 }
 
 function codeOf(text: string): string {
   const code = typedCode(text);
   if (/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/.test(code)) return code;
-  throw new UserError(`"${text}" is no code: the device shows one like 7K4M-92QD-X3AA`);
+  throw new UserError(`"${text}" is no code: the device shows one like 7K4M-92QD-X3AA`, EXIT.usage);
 }
 
 function labelsOf(texts: readonly string[]): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const text of texts) {
     const at = text.indexOf("=");
-    if (at < 1) throw new UserError(`--label takes name=value, found "${text}"`);
+    if (at < 1) throw new UserError(`--label takes name=value, found "${text}"`, EXIT.usage);
     labels[text.slice(0, at)] = text.slice(at + 1);
   }
   return labels;

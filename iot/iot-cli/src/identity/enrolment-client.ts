@@ -11,6 +11,7 @@ import { errorText, sendRequest, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { ErrorAnswer } from "@iot/identity";
 import type * as z from "zod/mini";
+import { EXIT } from "../command-line/exit-codes.ts";
 
 export interface EnrolmentAccess {
   readonly url: URL;
@@ -69,7 +70,8 @@ export async function askEnrolment<Schema extends z.ZodMiniType>(
   const { status, text } = await answered(access, question, AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
   if (status >= 300) {
     const said = parseJson(ErrorAnswer, text);
-    throw new UserError(said.ok ? said.value.error : `${access.url.origin} answered ${status}: is that the enrolment service?`);
+    const exitCode = status === 401 || status === 403 ? EXIT.notPermitted : EXIT.failed;
+    throw new UserError(said.ok ? said.value.error : `${access.url.origin} answered ${status}: is that the enrolment service?`, exitCode);
   }
   const parsed = parseJson(schema, text);
   if (parsed.ok) return parsed.value;
@@ -96,7 +98,9 @@ async function answered(
     const certificate = errorText(cause).includes("certificate")
       ? ": IOT_ENROLMENT_CA names the authority that signed its certificate"
       : "";
-    throw new UserError(`the enrolment service at ${url.origin} is not reached (${errorText(cause)})${certificate}`, 1, { cause });
+    throw new UserError(`the enrolment service at ${url.origin} is not reached (${errorText(cause)})${certificate}`, EXIT.notReached, {
+      cause,
+    });
   }
 }
 
