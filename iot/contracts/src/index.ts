@@ -1,5 +1,5 @@
 export { IOT_AGENT } from "./application.ts";
-export { AUDIT, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
+export { AUDIT, AUDIT_OF_IDENTITIES, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
 export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,

@@ -22,6 +22,7 @@ import {
 } from "@iot/identity";
 import type * as z from "zod/mini";
 import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
+import { tellDeed } from "./deeds-told.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
@@ -104,7 +105,7 @@ async function addCode(service: Service, { by }: { readonly by: string }, id: st
   const code = makeCode();
   const planned = await carryOut(service, () => planCode(service.records, device.data, digestOf(code), systemClock.now()));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a code for a device was made", { by, device: device.data });
+  await tellDeed(service, { what: "code", by, device: device.data, message: `a code was made for "${device.data}"` });
   return ok({ code, expiresAtS: planned.value.expiresAtS });
 }
 
@@ -116,9 +117,11 @@ async function approve(service: Service, { by, body }: Asked & { readonly by: st
   if (planned.kind === "refused") return planned.answer;
   const { device } = read.value;
   const { ended } = planned.value;
-  service.log.info("a device was approved", { by, device, code, replaces: ended ?? undefined });
-  const approved: Step = { step: "approved", isDone: true, message: `the device with the code ${code} is "${device}"` };
-  return stepsOf(device, [approved, ...(ended === null ? [] : await cutOff(service, ended))]);
+  const place = ended === null ? "" : `, in the place of "${ended}"`;
+  const message = `the device with the code ${code} is "${device}"${place}`;
+  const steps: readonly Step[] = [{ step: "approved", isDone: true, message }, ...(ended === null ? [] : await cutOff(service, ended))];
+  await tellDeed(service, { what: "approve", by, device, message });
+  return stepsOf(device, steps);
 }
 
 async function deny(service: Service, { by, body }: Asked & { readonly by: string }, typed: string): Promise<Answer> {
@@ -127,7 +130,9 @@ async function deny(service: Service, { by, body }: Asked & { readonly by: strin
   const code = typedCode(typed);
   const planned = await carryOut(service, () => planDenial(service.records, code, read.value.reason));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device was denied", { by, code, reason: read.value.reason });
+  const { reason } = read.value;
+  const why = reason === undefined ? "" : ` (${reason})`;
+  await tellDeed(service, { what: "deny", by, device: null, message: `the device with the code ${code} is denied${why}` });
   return ok({});
 }
 
@@ -141,15 +146,15 @@ async function disable(service: Service, { by, body }: Asked & { readonly by: st
   const planned = await carryOut(service, plan).catch((error: unknown) => errorText(error));
   if (typeof planned === "string") return stepsOf(device.data, unwritten(planned));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device was disabled", { by, device: device.data, reason });
   const grant: Step = {
     step: "grant",
     isDone: true,
     message: `disabled (${reason}): it gets no token, and the ones that it has are ended`,
   };
   const steps = [grant, ...(await cutOff(service, device.data))];
-  for (const { step, message } of steps.filter(({ isDone }) => !isDone))
-    service.log.warn("a step is left", { device: device.data, step, message });
+  const left = steps.flatMap(({ step, isDone }) => (isDone ? [] : [step]));
+  const message = `"${device.data}" is disabled (${reason})${left.length === 0 ? "" : `; left: ${left.join(", ")}`}`;
+  await tellDeed(service, { what: "disable", by, device: device.data, message });
   return stepsOf(device.data, steps);
 }
 
@@ -174,7 +179,7 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   if (!device.success) return badId();
   const planned = await carryOut(service, () => planEnabling(service.records, device.data));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device was enabled", { by, device: device.data });
+  await tellDeed(service, { what: "enable", by, device: device.data, message: `"${device.data}" is enabled` });
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
   ]);
@@ -185,7 +190,7 @@ async function rekey(service: Service, { by }: { readonly by: string }, id: stri
   if (!device.success) return badId();
   const planned = await carryOut(service, () => planRekeying(service.records, device.data));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device is to have another key", { by, device: device.data, replaces: planned.value.replaceKey });
+  await tellDeed(service, { what: "rekey", by, device: device.data, message: `"${device.data}" is to have another key` });
   return stepsOf(device.data, [
     {
       step: "key",
@@ -203,14 +208,16 @@ async function addBootstrap(service: Service, { by, body }: Asked & { readonly b
   const planned = await carryOut(service, () => planBootstrap(service.records, asked));
   if (planned.kind === "refused") return planned.answer;
   const { name, maxDevices, expiresAtS } = planned.value;
-  service.log.info("a bootstrap token was made", { by, bootstrap: name, maxDevices, expiresAtS });
+  const until = new Date(expiresAtS * 1_000).toISOString().slice(0, 10);
+  const message = `the bootstrap token "${name}" lets ${maxDevices} devices ask until ${until}`;
+  await tellDeed(service, { what: "bootstrap", by, device: null, message });
   return ok({ token, expiresAtS });
 }
 
 async function revokeBootstrap(service: Service, { by }: { readonly by: string }, name: string): Promise<Answer> {
   const planned = await carryOut(service, () => planRevocation(service.records, name));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a bootstrap token was revoked", { by, bootstrap: name });
+  await tellDeed(service, { what: "revoke", by, device: null, message: `the bootstrap token "${name}" is revoked` });
   return ok({});
 }
 

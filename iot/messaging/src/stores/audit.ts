@@ -18,7 +18,6 @@ export interface Audit {
 const DAY_MS = 86_400_000;
 
 export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonly replicas?: number; readonly log: Log }): Audit {
-  let ready: Promise<JetStreamManager> | null = null;
   const make = async (): Promise<JetStreamManager> => {
     const jsm = await openJetStream(messaging);
     try {
@@ -42,6 +41,9 @@ export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonl
     }
     return jsm;
   };
+  // At once: who writes from another account cannot make the stream.
+  let ready: Promise<JetStreamManager> | null = make();
+  ready.catch(() => (ready = null));
   return {
     write: async (key, event) => {
       try {
