@@ -16,7 +16,8 @@ import {
   EnrolledId,
   EnrolmentState,
   type EnrolmentList,
-  type Person,
+  Person,
+  SerialsRequest,
   type StepsAnswer,
   typedCode,
 } from "@iot/identity";
@@ -28,8 +29,8 @@ import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
 import { planRekeying } from "./plan/keys.ts";
 import { planApproval, planDenial, planDisabling, planEnabling } from "./plan/people-say.ts";
-import { planBootstrap, planCode, planRevocation } from "./plan/secrets.ts";
-import { digestOf, makeCode, makeSecret } from "./secret.ts";
+import { planBootstrap, planCode, planRevocation, planSerials } from "./plan/secrets.ts";
+import { digestOf, makeCode, makeSecret, serialDigest } from "./secret.ts";
 import type { Service } from "./service.ts";
 
 type PersonAsks = (service: Service, asked: Asked & { readonly by: string }, name: string) => Promise<Answer> | Answer;
@@ -58,6 +59,7 @@ export function routesForPeople(service: Service): readonly Route[] {
     route("admin", "POST", "/v1/enrolments/:/approve", approve),
     route("admin", "POST", "/v1/enrolments/:/deny", deny),
     route("admin", "POST", "/v1/bootstraps", addBootstrap),
+    route("admin", "POST", "/v1/bootstraps/:/serials", addSerials),
     route("admin", "DELETE", "/v1/bootstraps/:", revokeBootstrap),
   ];
 }
@@ -94,7 +96,10 @@ function enrolments({ records }: Service, { query }: Asked): Answer {
 
 function bootstraps({ records }: Service): Answer {
   const list: BootstrapList = {
-    bootstraps: records.bootstraps().map(({ name, expiresAtS, maxDevices, used }) => ({ name, expiresAtS, maxDevices, used })),
+    bootstraps: records.bootstraps().map(({ name, expiresAtS, maxDevices, used }) => {
+      const serials = records.serials().filter(({ row }) => row.bootstrap === name).length;
+      return { name, expiresAtS, maxDevices, used, ...(serials === 0 ? {} : { serials }) };
+    }),
   };
   return ok(list);
 }
@@ -212,6 +217,19 @@ async function addBootstrap(service: Service, { by, body }: Asked & { readonly b
   const message = `the bootstrap token "${name}" lets ${maxDevices} devices ask until ${until}`;
   await tellDeed(service, { what: "bootstrap", by, device: null, message });
   return ok({ token, expiresAtS });
+}
+
+async function addSerials(service: Service, { by, body }: Asked & { readonly by: string }, name: string): Promise<Answer> {
+  const bootstrap = Person.shape.name.safeParse(name);
+  if (!bootstrap.success) return refuse({ status: 400, why: "the name of a bootstrap token is a DNS label, e.g. spring-200" });
+  const read = documentOf(SerialsRequest, body);
+  if (read.kind === "refused") return read.answer;
+  const rows = read.value.rows.map((row) => ({ digest: serialDigest(row.serial), row: { ...row, bootstrap: bootstrap.data } }));
+  const planned = await carryOut(service, () => planSerials(service.records, rows));
+  if (planned.kind === "refused") return planned.answer;
+  const message = `${rows.length} serial numbers need no approval with the token "${name}"`;
+  await tellDeed(service, { what: "serials", by, device: null, message });
+  return ok({});
 }
 
 async function revokeBootstrap(service: Service, { by }: { readonly by: string }, name: string): Promise<Answer> {
