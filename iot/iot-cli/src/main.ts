@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `iot`: ends with 0, with 1 and one line for what a person can mend, or with commander's code for
+// `iot`: ends with 0, with 1 and one line for what a person can fix, or with commander's code for
 // wrong use.
 
 import { visibleText } from "@harmony/core";
