@@ -129,6 +129,14 @@ interface Heard {
   readonly readMs: number;
 }
 
+/** The thread's own script, in a bundle that has it inside. */
+declare const BUILT_YAML_WORKER: string | undefined;
+
+/** Beside the source, and beside the bundle of the operator's image. */
+function besideThisFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./yaml-worker.ts" : "./yaml-worker.mjs", import.meta.url);
+}
+
 /** One worker: from its start to the first file that it cannot bear. */
 class Thread {
   readonly #worker: Worker;
@@ -140,9 +148,8 @@ class Thread {
 
   constructor({ heapMiB }: YamlReaderLimits) {
     this.#heapMiB = heapMiB;
-    // Beside the source, and beside the bundle of the operator's image.
-    const entry = new URL(import.meta.url.endsWith(".ts") ? "./yaml-worker.ts" : "./yaml-worker.mjs", import.meta.url);
-    this.#worker = new Worker(entry, {
+    this.#worker = new Worker(typeof BUILT_YAML_WORKER === "string" ? BUILT_YAML_WORKER : besideThisFile(), {
+      eval: typeof BUILT_YAML_WORKER === "string",
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },

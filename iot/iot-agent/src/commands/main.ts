@@ -13,6 +13,7 @@ import type { Command, Surroundings } from "./command.ts";
 import { clean } from "./clean.ts";
 import { becomeAgentUser } from "./machine/become-agent-user.ts";
 import { doctor } from "./doctor.ts";
+import { enrol } from "./enrol.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { hold, release, retry } from "./hold.ts";
@@ -23,7 +24,7 @@ import { supportBundle } from "./support-bundle.ts";
 import { whyNotPermitted } from "./agent/why-not-permitted.ts";
 import { whyNotRunning } from "./agent/why-not-running.ts";
 
-const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, clean, load];
+const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, clean, load, enrol];
 
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {

@@ -36,7 +36,7 @@ test("a user that is not named as the device is reported once, and not called sh
   await written("iot-agent", "secret");
   await shown();
   await shown();
-  expect(lines).toEqual([expect.stringMatching(/ info the NATS user is not named as this device is: if other .* user=iot-agent\n$/)]);
+  expect(lines).toEqual([expect.stringMatching(/ warn the NATS user is not named as this device is: if other .* user=iot-agent\n$/)]);
   await written("plant", "secret");
   await shown();
   expect(lines).toHaveLength(2);

@@ -71,6 +71,18 @@ function architecture(): Architecture {
   throw new UserError(`the processor of this machine (${process.arch}) is not one that the agent runs on: amd64 and arm64`);
 }
 
+/** What a person who approves this device compares; a fact that is not known is absent. */
+export async function hardware(): Promise<{
+  readonly model?: string;
+  readonly serial?: string;
+  readonly os?: string;
+  readonly arch: string;
+}> {
+  const { model, serial, os } = await machineFacts();
+  const known = Object.entries({ model, serial, os }).filter(([, value]) => value !== undefined && value !== "");
+  return { ...Object.fromEntries(known), arch: architecture() };
+}
+
 async function machineFacts(): Promise<Record<string, string>> {
   const read = async (path: string): Promise<string> => (await readFile(path, "utf8").catch(() => "")).replaceAll("\0", "").trim();
   const [model, product, serial, osRelease] = await Promise.all([

@@ -113,7 +113,7 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
       return await open(options, credentials);
     } catch (error) {
       signal.throwIfAborted();
-      const explained = explainConnectError(error, { ...options, user: credentials.user });
+      const explained = explainConnectError(error, { ...options, ...credentials.shown() });
       isSlow = explained.reason === "NoAnswer";
       report(explained);
     } finally {
@@ -327,7 +327,7 @@ class WatchedConnection implements Messaging {
     let isSlow = false;
     const explained = (error: unknown): void => {
       signal.throwIfAborted();
-      const explanation = explainConnectError(error, { ...this.#options, user: this.#credentials.user });
+      const explanation = explainConnectError(error, { ...this.#options, ...this.#credentials.shown() });
       isSlow = explanation.reason === "NoAnswer";
       this.#disconnected(explanation);
     };

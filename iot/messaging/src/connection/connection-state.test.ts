@@ -69,6 +69,15 @@ test("without a user, the sentence says that one is wanted", () => {
   expect(message).toContain("the server wants a user and a password");
 });
 
+test.each([
+  [new errors.AuthorizationError("Authorization Violation"), 'refuses the identity of "pi-7"', "iot devices"],
+  [new errors.TimeoutError(), "no answer", "auth callout"],
+])("an identity that is shown: %s", (error, says, mend) => {
+  const { message } = explainConnectError(error, { servers: ["central"], user: "pi-7", isToken: true }, fine);
+  expect(message).toContain(says);
+  expect(message).toContain(mend);
+});
+
 test("a name that is looked up without any name server", () => {
   const { message } = explainConnectError(lookUp("EAI_AGAIN"), target, { ...fine, nameServers: [] });
   expect(message).toContain("no name server is configured in /etc/resolv.conf");

@@ -51,6 +51,8 @@ export type ConnectionState =
 export interface ConnectionTarget {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
+  /** An identity is shown, which a callout beside the server judges. */
+  readonly isToken?: boolean;
   readonly caFile?: string | undefined;
 }
 
@@ -95,14 +97,18 @@ function lookAround(): Surroundings {
 }
 
 function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Explained {
-  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target.user);
+  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target);
   if (target.caFile !== undefined && textOf(error).includes(target.caFile))
     return ["Tls", `its certificate cannot be checked: ${textOf(error)}`, "put the file there, readable for whoever runs this"];
   const { code, hostname } = systemError(error);
   const isOurs = around.networkDown !== null && !target.servers.some(isLoopback);
   if (isOurs && (code === undefined || !ANSWERED.has(code))) return networkDown(around.networkDown);
   if (error instanceof errors.TimeoutError || code === "ETIMEDOUT")
-    return ["NoAnswer", "no answer", "check that the server is on, and every network, firewall and VPN between here and there"];
+    return [
+      "NoAnswer",
+      "no answer",
+      `check that the server is on, ${target.isToken === true ? "that its auth callout runs, " : ""}and every network, firewall and VPN between here and there`,
+    ];
   switch (code) {
     case "ECONNREFUSED":
       return [
@@ -154,7 +160,14 @@ function nameServerDown(hostname: string, servers: readonly string[]): Explained
   ];
 }
 
-function refused(user: string | undefined): Explained {
+function refused({ user, isToken }: ConnectionTarget): Explained {
+  if (isToken === true) {
+    return [
+      "WrongCredentials",
+      `the server refuses the identity of "${user}": it is disabled, or its grant is missing`,
+      "ask the fleet's operator (iot devices); what runs keeps running",
+    ];
+  }
   return user === undefined
     ? ["WrongCredentials", "the server wants a user and a password", "configure the NATS user and password"]
     : [
