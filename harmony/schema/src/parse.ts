@@ -23,7 +23,7 @@ export function parse<Schema extends z.ZodMiniType>(
     const large = tooLarge(value, { ...DOCUMENT_LIMITS, ...limits });
     if (large !== null) return refused(large);
     const result = schema.safeParse(value, { reportInput: true });
-    return result.success ? { ok: true, value: result.data } : { ok: false, issues: told(result.error.issues, value) };
+    return result.success ? { ok: true, value: result.data } : { ok: false, issues: issuesOf(result.error.issues, value) };
   } catch (error) {
     // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as
     // the value.
@@ -62,7 +62,7 @@ function kib(bytes: number): string {
   return `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`;
 }
 
-function told(found: readonly z.core.$ZodIssue[], root: unknown): Issue[] {
+function issuesOf(found: readonly z.core.$ZodIssue[], root: unknown): Issue[] {
   const shown: Issue[] = [];
   let count = 0;
   for (const issue of found) {

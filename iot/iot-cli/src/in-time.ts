@@ -1,5 +1,5 @@
-// Tells the files that the operator would give up from those that it reads, by the operator's own
-// reader of YAML and its limits, before anything else looks at them.
+// Separates the files that the operator would give up from those that it reads, by the operator's
+// own reader of YAML and its limits, before anything else looks at them.
 
 import { type WorkloadFile, YamlReader } from "@iot/workload-files";
 import type { UnreadFile } from "./finding.ts";

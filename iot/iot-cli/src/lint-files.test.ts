@@ -73,7 +73,7 @@ describe("lint", () => {
     );
   });
 
-  test("tells Kubernetes' own Deployment apart", () => {
+  test("does not take Kubernetes' own Deployment for ours", () => {
     expect(lint({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\n" })).toContain(
       "a.yaml:1:1: warning: this is Kubernetes' own Deployment (apps/v1)",
     );
@@ -173,7 +173,7 @@ describe("files of a folder", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  test("are those that the git source would read; links are told", async () => {
+  test("are those that the git source would read; links are reported", async () => {
     await writeFile(join(folder, "a.yml"), GOOD);
     await writeFile(join(folder, "notes.txt"), "");
     await writeFile(join(folder, ".hidden.yaml"), "");
@@ -183,7 +183,7 @@ describe("files of a folder", () => {
     expect(renderFindings(lintFiles(files, unread), 2)).toContain("b.yaml:1:1: is a symbolic link, which the operator does not follow");
   });
 
-  test("that nobody reads, or git does not carry, are told", async () => {
+  test("that nobody reads, or git does not carry, are reported", async () => {
     const git = (...args: string[]): void =>
       void spawnSync("git", ["-C", folder, ...args], { env: { PATH: process.env["PATH"], HOME: folder } });
     const put = async (path: string, text = GOOD): Promise<void> => {
@@ -206,8 +206,8 @@ describe("files of a folder", () => {
     await symlink("local", join(folder, "linked"));
     const { files, unread } = await findFiles([folder]);
     const says = renderFindings(lintFiles(files, unread), 0).replaceAll(`${folder}/`, "").split("\n");
-    const told = says.filter((line) => line.includes(": is ")).map((line) => line.replace(/:1:1: /, " "));
-    expect(told).toEqual([
+    const printed = says.filter((line) => line.includes(": is ")).map((line) => line.replace(/:1:1: /, " "));
+    expect(printed).toEqual([
       "big/c.yaml is stored through the filter lfs, so the operator gets no text of it: take it out of .gitattributes and commit the file again",
       expect.stringMatching(/^deployment\.json is not read by the operator, .* name it deployment\.yaml$/),
       expect.stringMatching(/^hello\.tpl is not read by the operator, .* name it hello\.yaml$/),
@@ -219,7 +219,7 @@ describe("files of a folder", () => {
     ]);
   });
 
-  test("that are named are looked at, and told when nobody reads them", async () => {
+  test("that are named are looked at, and reported when nobody reads them", async () => {
     await writeFile(join(folder, "deployment.json"), GOOD.replace("pi-1", "PI"));
     const { files, unread } = await findFiles([join(folder, "deployment.json")]);
     const output = renderFindings(lintFiles(files, unread), 1);

@@ -141,7 +141,7 @@ describe("with a fleet", () => {
   test.each([
     [["explain", "hello"], 'iot: no device has a deployment "hello": the deployments are hello-world\n'],
     [["explain", "hello-world", "pi-9"], 'iot: "hello-world" is not on device "pi-9": the devices that have it are pi-1, pi-2, pi-3\n'],
-  ])("%j is told what there is", async (args, says) => {
+  ])("%j reads what there is", async (args, says) => {
     expect(await iot(args, atNats)).toEqual({ exitCode: 1, stdout: "", stderr: says });
   });
 

@@ -1,8 +1,8 @@
 // Reads YAML in a thread of its own, which is ended when a file holds it up or takes too much
 // memory, and is started anew: whatever a file is made of, who asks waits and goes on with other
-// work. A file that was not read in its time is told as one that cannot be read, by a sentence with
-// its name; it is never one that gives nothing. The thread stays warm between readings, and does
-// not keep the process alive.
+// work. A file that was not read in its time is reported as one that cannot be read, by a sentence
+// with its name; it is never one that gives nothing. The thread stays warm between readings, and
+// does not keep the process alive.
 
 import { Worker } from "node:worker_threads";
 import type { FileIssue, WorkloadFile } from "./read-workload-files.ts";

@@ -154,7 +154,7 @@ test("two addresses may each have a port, and a port each of tcp and udp", () =>
   expect(complaint({ services: [{ ...service, ports: ["10.0.0.1:53:53", "10.0.0.2:53:53", "10.0.0.1:53:53/udp"] }] })).toBe("none");
 });
 
-test("everything wrong is told at once", () => {
+test("everything wrong is reported at once", () => {
   expect(
     complaint({
       services: [

@@ -1,5 +1,5 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that mends it. Works with and without a running agent, as root and as
+// should be with the command that fixes it. Works with and without a running agent, as root and as
 // a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";

@@ -82,13 +82,13 @@ async function runSafely(command: Command, args: readonly string[], at: Surround
   try {
     return await command.run(args, at);
   } catch (error) {
-    const { sentence, exitCode } = await told(error, at);
+    const { sentence, exitCode } = await endOf(error, at);
     at.warn(`iot-agent: ${sentence}\n`);
     return exitCode;
   }
 }
 
-async function told(error: unknown, at: Surroundings): Promise<{ sentence: string; exitCode: number }> {
+async function endOf(error: unknown, at: Surroundings): Promise<{ sentence: string; exitCode: number }> {
   if (error instanceof UserError) return { sentence: error.message, exitCode: error.exitCode };
   if (error instanceof AgentNotPermitted) return { sentence: await whyNotPermitted(at), exitCode: EXIT.notPermitted };
   if (error instanceof AgentNotRunning) return { sentence: await whyNotRunning(at), exitCode: EXIT.notRunning };
@@ -124,7 +124,7 @@ async function foldersOf(file: string): Promise<{ stateDir: string; runDir: stri
     const { config } = await readConfig(file, process.env);
     return { stateDir: config.stateDir, runDir: config.runDir };
   } catch {
-    // What is wrong with it is told by the agent, and by doctor.
+    // What is wrong with it is reported by the agent, and by doctor.
     return { stateDir: DEFAULT_STATE_DIR, runDir: DEFAULT_RUN_DIR };
   }
 }

@@ -15,7 +15,7 @@ export interface PodmanDeviceCapabilities extends PodmanV0Needs {
 /**
  * What each trait is called in the inventory. Null: it is not there. The processor has a field of
  * its own there, and the others only serve Podman: every agent that has it has them, so no selector
- * could tell devices apart by them.
+ * could distinguish devices by them.
  */
 const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capability | null>> = {
   podman: CAPABILITIES.podman,

@@ -5,7 +5,7 @@
 import { posix } from "node:path";
 import { lookUp } from "@harmony/schema";
 import { size } from "./compose-values.ts";
-import { type ComposeMap, isMap, listOf, mapOf, take, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
+import { type ComposeMap, isMap, listOf, mapOf, take, type TakeNote, noteOthers, textOf, truthOf } from "./notes.ts";
 
 /**
  * Text of a file beside the Compose file; null: there is none, it is a folder, too large or no
@@ -17,7 +17,7 @@ export interface MountContext {
   readonly compose: ComposeMap;
   readonly service: string;
   readonly readBeside: ReadBeside;
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 export interface Mounts {
@@ -33,7 +33,7 @@ export function mountsOf(service: ComposeMap, context: MountContext): Mounts {
   listOf(service["volumes"]).forEach((volume, index) => addVolume(volume, `${at}.volumes[${index}]`, mounts, context));
   listOf(service["tmpfs"]).forEach((one, index) => {
     const text = textOf(one);
-    if (text === null) context.tell(`${at}.tmpfs[${index}]`, "is not taken over");
+    if (text === null) context.note(`${at}.tmpfs[${index}]`, "is not taken over");
     else mounts.tmpfs.push(text);
   });
   listOf(service["secrets"]).forEach((secret, index) => addSecret(secret, `${at}.secrets[${index}]`, mounts, context));
@@ -48,39 +48,39 @@ interface VolumeParts {
 }
 
 function addVolume(volume: unknown, path: string, mounts: Mounts, context: MountContext): void {
-  const { tell } = context;
+  const { note } = context;
   if (!isMap(volume)) {
     const parts = /^(?:([^:]+):)?(\/[^:]*)(?::([\w,]+))?$/.exec(textOf(volume) ?? "");
-    if (parts === null) return tell(path, "is of a form that is not known: it is not taken over");
+    if (parts === null) return note(path, "is of a form that is not known: it is not taken over");
     const options = (parts[3] ?? "").split(",").filter((option) => option !== "" && option !== "rw" && option !== "ro");
-    if (options.length > 0) tell(path, `the options ${options.join(", ")} are not taken over`);
+    if (options.length > 0) note(path, `the options ${options.join(", ")} are not taken over`);
     return addMount({ source: parts[1] ?? "", target: parts[2] ?? "", readOnly: /\bro\b/.test(parts[3] ?? "") }, path, mounts, context);
   }
   const [type, source, target] = [volume["type"], volume["source"], volume["target"]].map((value) => textOf(value) ?? "");
-  if (target === undefined || target === "") return tell(path, "has no target: it is not taken over");
-  tellOthers(volume, new Set(["type", "source", "target", "read_only", "tmpfs"]), path, tell);
+  if (target === undefined || target === "") return note(path, "has no target: it is not taken over");
+  noteOthers(volume, new Set(["type", "source", "target", "read_only", "tmpfs"]), path, note);
   if (type === "tmpfs") {
     const options = mapOf(volume["tmpfs"]);
-    tellOthers(options, new Set(["size"]), `${path}.tmpfs`, tell);
-    const limit = take(options["size"], size, `${path}.tmpfs.size`, tell);
+    noteOthers(options, new Set(["size"]), `${path}.tmpfs`, note);
+    const limit = take(options["size"], size, `${path}.tmpfs.size`, note);
     mounts.tmpfs.push(limit === undefined ? target : `${target}:size=${limit.replace(/i$/, "").toLowerCase()}`);
   } else if (type === "volume" || type === "bind")
     addMount(
-      { source: source ?? "", target, readOnly: take(volume["read_only"], truthOf, `${path}.read_only`, tell) === true },
+      { source: source ?? "", target, readOnly: take(volume["read_only"], truthOf, `${path}.read_only`, note) === true },
       path,
       mounts,
       context,
     );
-  else tell(path, `is of the type ${type === "" ? "none" : type}: it is not taken over`);
+  else note(path, `is of the type ${type === "" ? "none" : type}: it is not taken over`);
 }
 
 function addMount({ source, target, readOnly }: VolumeParts, path: string, mounts: Mounts, context: MountContext): void {
-  const { compose, service, readBeside, tell } = context;
+  const { compose, service, readBeside, note } = context;
   const mode = readOnly ? ":ro" : "";
   if (/\/(docker|podman)\.sock$/.test(source))
-    return tell(path, "is the socket of the container engine, which is the whole device: it is not taken over");
+    return note(path, "is the socket of the container engine, which is the whole device: it is not taken over");
   if (source.startsWith("/")) {
-    tell(
+    note(
       path,
       `is a path of the device, which its policy has to allow: host_paths = [${JSON.stringify(`${source}${mode}`)}] under [policy] in its config.toml`,
     );
@@ -89,27 +89,27 @@ function addMount({ source, target, readOnly }: VolumeParts, path: string, mount
   if (/^[.~]/.test(source)) {
     const content = source.startsWith("~") ? null : readBeside(source);
     if (content === null) {
-      return tell(
+      return note(
         path,
         `${source} is beside this file, where no device has it, and is no text of at most 64 KiB: put it into the image, or on the device and name its path there`,
       );
     }
-    if (!readOnly) tell(path, `${source} has become a file of the Score, which the container cannot write to`);
+    if (!readOnly) note(path, `${source} has become a file of the Score, which the container cannot write to`);
     return void mounts.files.push({ path: target, content });
   }
   const name = source === "" ? `${service}${target}`.replaceAll(/[^a-zA-Z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "") : source;
-  if (source === "") tell(path, `has no name in Compose: its volume is called ${name}`);
+  if (source === "") note(path, `has no name in Compose: its volume is called ${name}`);
   const declared = mapOf(lookUp(mapOf(compose["volumes"]), name));
-  tellOthers(declared, new Set(), `volumes.${name}`, tell);
+  noteOthers(declared, new Set(), `volumes.${name}`, note);
   mounts.volumes.push(`${name}:${target}${mode}`);
 }
 
-function addSecret(secret: unknown, path: string, mounts: Mounts, { compose, tell }: MountContext): void {
+function addSecret(secret: unknown, path: string, mounts: Mounts, { compose, note }: MountContext): void {
   const { source, target, others } = grant(secret);
-  if (source === "") return tell(path, "names no secret: it is not taken over");
-  for (const key of others) tell(`${path}.${key}`, "is not taken over: every user in the container can read a secret, and nobody else");
+  if (source === "") return note(path, "names no secret: it is not taken over");
+  for (const key of others) note(`${path}.${key}`, "is not taken over: every user in the container can read a secret, and nobody else");
   const origin = Object.keys(mapOf(lookUp(mapOf(compose["secrets"]), source)))[0];
-  tell(
+  note(
     path,
     `its value${origin === "file" ? ` (${textOf(mapOf(lookUp(mapOf(compose["secrets"]), source))["file"]) ?? ""})` : ""} has to be on each device as /etc/iot-agent/secrets/${source}`,
   );
@@ -117,13 +117,13 @@ function addSecret(secret: unknown, path: string, mounts: Mounts, { compose, tel
   mounts.secrets.push(mounted === `/run/secrets/${source}` ? { name: source } : { name: source, path: mounted });
 }
 
-function addConfig(config: unknown, path: string, mounts: Mounts, { compose, readBeside, tell }: MountContext): void {
+function addConfig(config: unknown, path: string, mounts: Mounts, { compose, readBeside, note }: MountContext): void {
   const { source, target, mode, others } = grant(config);
   const declared = mapOf(lookUp(mapOf(compose["configs"]), source));
   const file = textOf(declared["file"]);
   const content = textOf(declared["content"]) ?? (file === null ? null : readBeside(file));
-  if (content === null) return tell(path, `the content of config ${source} is not known: write it into files of the service`);
-  for (const key of others.filter((one) => one !== "mode")) tell(`${path}.${key}`, "is not taken over");
+  if (content === null) return note(path, `the content of config ${source} is not known: write it into files of the service`);
+  for (const key of others.filter((one) => one !== "mode")) note(`${path}.${key}`, "is not taken over");
   mounts.files.push({ path: target === "" ? `/${source}` : posix.resolve("/", target), content, ...(mode === null ? {} : { mode }) });
 }
 

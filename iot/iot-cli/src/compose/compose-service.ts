@@ -1,17 +1,17 @@
 // One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is
-// told with why.
+// named with why.
 
 import { SCORE_LIMITS } from "@harmony/podman";
 import { lookUp } from "@harmony/schema";
 import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";
 import { dnsLabelOf, duration, durationMs, numberFrom, ports, size } from "./compose-values.ts";
-import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
+import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type TakeNote, noteOthers, textOf, truthOf } from "./notes.ts";
 
 export interface ServiceContext {
   readonly compose: ComposeMap;
   readonly name: string;
   readonly readBeside: ReadBeside;
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 const TAKEN: ReadonlySet<string> = new Set(
@@ -42,48 +42,48 @@ const MOST_PIDS = SCORE_LIMITS.pids.most;
 const RESTART_CONDITIONS: Readonly<Record<string, string>> = { any: "always", "on-failure": "on-failure", none: "no" };
 
 export function serviceOf(compose: ComposeMap, context: ServiceContext): ComposeMap {
-  const { name: original, tell } = context;
+  const { name: original, note } = context;
   const at = `services.${original}`;
   const name = dnsLabelOf(original) ?? "service";
-  if (name !== original) tell(at, `is called ${name} here, since a name has to be a DNS label: put it right where others name it`);
+  if (name !== original) note(at, `is called ${name} here, since a name has to be a DNS label: put it right where others name it`);
   for (const key of Object.keys(compose)) {
     if (TAKEN.has(key) || key.startsWith("x-")) continue;
-    tell(`${at}.${key}`, lookUp(WHY_NOT, key) ?? "is not taken over");
+    note(`${at}.${key}`, lookUp(WHY_NOT, key) ?? "is not taken over");
   }
   if (compose["container_name"] !== undefined)
-    tell(`${at}.container_name`, "is not taken over: the container is called <deployment>_<service>");
-  if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
+    note(`${at}.container_name`, "is not taken over: the container is called <deployment>_<service>");
+  if (compose["expose"] !== undefined) note(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
   const { volumes, tmpfs, files, secrets }: Mounts = mountsOf(compose, { ...context, service: original });
-  const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, tell) || undefined;
-  const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, tell);
-  const isOnHost = networkOf(compose, at, tell);
+  const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, note) || undefined;
+  const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, note);
+  const isOnHost = networkOf(compose, at, note);
   return withoutEmpty({
     name,
-    image: imageOf(compose, name, at, tell),
-    pull: pullOf(compose, at, tell),
-    ports: portsOf(compose, isOnHost, at, tell),
-    entrypoint: commandOf(compose, "entrypoint", at, tell),
-    command: commandOf(compose, "command", at, tell),
-    env: environmentOf(compose, at, tell),
+    image: imageOf(compose, name, at, note),
+    pull: pullOf(compose, at, note),
+    ports: portsOf(compose, isOnHost, at, note),
+    entrypoint: commandOf(compose, "entrypoint", at, note),
+    command: commandOf(compose, "command", at, note),
+    env: environmentOf(compose, at, note),
     volumes,
     tmpfs,
     files,
     secrets,
-    devices: devicesOf(compose, at, tell),
+    devices: devicesOf(compose, at, note),
     network: isOnHost ? "host" : undefined,
-    restart: restartOf(compose, at, tell),
-    healthcheck: healthcheckOf(compose, at, tell),
-    stopTimeoutSeconds: stopTimeoutOf(compose, at, tell),
+    restart: restartOf(compose, at, note),
+    healthcheck: healthcheckOf(compose, at, note),
+    stopTimeoutSeconds: stopTimeoutOf(compose, at, note),
     stopSignal: text("stop_signal"),
     init: truth("init"),
-    resources: resourcesOf(compose, at, tell),
+    resources: resourcesOf(compose, at, note),
     user: text("user"),
     workingDir: text("working_dir"),
     readOnly: truth("read_only"),
-    noNewPrivileges: noNewPrivilegesOf(compose, at, tell),
-    capAdd: takeEach(compose["cap_add"], textOf, `${at}.cap_add`, tell),
-    capDrop: takeEach(compose["cap_drop"], textOf, `${at}.cap_drop`, tell),
-    logging: loggingOf(compose, at, tell),
+    noNewPrivileges: noNewPrivilegesOf(compose, at, note),
+    capAdd: takeEach(compose["cap_add"], textOf, `${at}.cap_add`, note),
+    capDrop: takeEach(compose["cap_drop"], textOf, `${at}.cap_drop`, note),
+    logging: loggingOf(compose, at, note),
   });
 }
 
@@ -93,54 +93,54 @@ function withoutEmpty(map: ComposeMap): ComposeMap {
   return Object.fromEntries(Object.entries(map).filter(([, value]) => !isEmpty(value)));
 }
 
-function imageOf(compose: ComposeMap, name: string, at: string, tell: Tell): string {
-  const image = take(compose["image"], textOf, `${at}.image`, tell) ?? null;
+function imageOf(compose: ComposeMap, name: string, at: string, note: TakeNote): string {
+  const image = take(compose["image"], textOf, `${at}.image`, note) ?? null;
   const placeholder = `registry.example/${name}:latest`;
   if (compose["build"] !== undefined) {
-    tell(
+    note(
       `${at}.build`,
       `is not taken over: build and push the image${image === null ? `, and put its name in place of ${placeholder}` : ""}`,
     );
-  } else if (image === null) tell(`${at}.image`, `is missing: put the image's name in place of ${placeholder}`);
+  } else if (image === null) note(`${at}.image`, `is missing: put the image's name in place of ${placeholder}`);
   return image ?? placeholder;
 }
 
-function pullOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
-  const policy = take(compose["pull_policy"], textOf, `${at}.pull_policy`, tell);
+function pullOf(compose: ComposeMap, at: string, note: TakeNote): string | undefined {
+  const policy = take(compose["pull_policy"], textOf, `${at}.pull_policy`, note);
   if (policy === undefined || policy === "missing" || policy === "if_not_present") return undefined;
   if (policy === "never") return policy;
-  if (policy !== "always") tell(`${at}.pull_policy`, `${policy} is not taken over`);
+  if (policy !== "always") note(`${at}.pull_policy`, `${policy} is not taken over`);
   return policy === "always" ? "newer" : undefined;
 }
 
-function portsOf(compose: ComposeMap, isOnHost: boolean, at: string, tell: Tell): string[] {
+function portsOf(compose: ComposeMap, isOnHost: boolean, at: string, note: TakeNote): string[] {
   return listOf(compose["ports"]).flatMap((value, index) => {
     const path = `${at}.ports[${index}]`;
     if (isOnHost) {
-      tell(path, "means nothing on the host's network: it is left out");
+      note(path, "means nothing on the host's network: it is left out");
       return [];
     }
     if (isMap(value)) {
-      tellOthers(value, new Set(["target", "published", "protocol", "host_ip"]), path, tell);
-      for (const key of ["protocol", "host_ip"]) take(value[key], textOf, `${path}.${key}`, tell);
+      noteOthers(value, new Set(["target", "published", "protocol", "host_ip"]), path, note);
+      for (const key of ["protocol", "host_ip"]) take(value[key], textOf, `${path}.${key}`, note);
     }
     const read = ports(value);
     if (typeof read !== "string") return read;
-    tell(path, read);
+    note(path, read);
     return [];
   });
 }
 
-function commandOf(compose: ComposeMap, key: "entrypoint" | "command", at: string, tell: Tell): unknown {
+function commandOf(compose: ComposeMap, key: "entrypoint" | "command", at: string, note: TakeNote): unknown {
   const value = compose[key];
   if (value === "" || (Array.isArray(value) && value.length === 0)) {
-    tell(`${at}.${key}`, "is empty, which in Compose takes the image's away: write what is to run, since an empty one is not taken over");
+    note(`${at}.${key}`, "is empty, which in Compose takes the image's away: write what is to run, since an empty one is not taken over");
     return undefined;
   }
-  return Array.isArray(value) ? takeEach(value, textOf, `${at}.${key}`, tell) : take(value, textOf, `${at}.${key}`, tell);
+  return Array.isArray(value) ? takeEach(value, textOf, `${at}.${key}`, note) : take(value, textOf, `${at}.${key}`, note);
 }
 
-function environmentOf(compose: ComposeMap, at: string, tell: Tell): Record<string, string> {
+function environmentOf(compose: ComposeMap, at: string, note: TakeNote): Record<string, string> {
   const environment = compose["environment"];
   const entries: readonly (readonly [string, unknown])[] = isMap(environment)
     ? Object.entries(environment)
@@ -152,7 +152,7 @@ function environmentOf(compose: ComposeMap, at: string, tell: Tell): Record<stri
     entries.flatMap(([name, value]) => {
       const text = textOf(value);
       if (text !== null) return [[name, text]];
-      tell(
+      note(
         `${at}.environment.${name}`,
         "has no value, which Compose takes from the shell: write it, or {secret: NAME}, or {device: labels.NAME}",
       );
@@ -161,20 +161,20 @@ function environmentOf(compose: ComposeMap, at: string, tell: Tell): Record<stri
   );
 }
 
-function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
+function devicesOf(compose: ComposeMap, at: string, note: TakeNote): string[] {
   return listOf(compose["devices"]).flatMap((value, index) => {
     const path = `${at}.devices[${index}]`;
     const [source = "", target = source, rights = "rwm"] = isMap(value)
       ? [value["source"], value["target"] ?? value["source"], value["permissions"] ?? "rwm"].map((part) => textOf(part) ?? "")
       : (textOf(value) ?? "").split(":");
     if (!source.startsWith("/dev/")) {
-      tell(path, "is no node below /dev: it is not taken over");
+      note(path, "is no node below /dev: it is not taken over");
       return [];
     }
-    if (!/^rwm?$/.test(rights)) tell(path, `the rights ${rights} are not taken over: rootless Podman cannot take any away`);
+    if (!/^rwm?$/.test(rights)) note(path, `the rights ${rights} are not taken over: rootless Podman cannot take any away`);
     if (/\/tty(USB|ACM)\d/.test(source))
-      tell(path, `${source} may be another device after a reboot: name the one below /dev/serial/by-id/`);
-    tell(
+      note(path, `${source} may be another device after a reboot: name the one below /dev/serial/by-id/`);
+    note(
       path,
       `is a device, which the device's policy has to allow: devices = [${JSON.stringify(source)}] under [policy] in its config.toml`,
     );
@@ -183,87 +183,87 @@ function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
 }
 
 /** Whether it is on the host's. */
-function networkOf(compose: ComposeMap, at: string, tell: Tell): boolean {
-  const mode = take(compose["network_mode"], textOf, `${at}.network_mode`, tell);
+function networkOf(compose: ComposeMap, at: string, note: TakeNote): boolean {
+  const mode = take(compose["network_mode"], textOf, `${at}.network_mode`, note);
   if (mode === "host") {
-    tell(
+    note(
       `${at}.network_mode`,
       "is the host's network, which the device's policy has to allow: host_network = true under [policy] in its config.toml",
     );
     return true;
   }
-  if (mode !== undefined && mode !== "bridge") tell(`${at}.network_mode`, `${mode} is not taken over`);
+  if (mode !== undefined && mode !== "bridge") note(`${at}.network_mode`, `${mode} is not taken over`);
   return false;
 }
 
-function restartOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
-  const own = take(compose["restart"], textOf, `${at}.restart`, tell);
+function restartOf(compose: ComposeMap, at: string, note: TakeNote): string | undefined {
+  const own = take(compose["restart"], textOf, `${at}.restart`, note);
   const policy = mapOf(mapOf(compose["deploy"])["restart_policy"]);
   const path = `${at}.deploy.restart_policy`;
-  tellOthers(policy, new Set(own === undefined ? ["condition", "max_attempts"] : []), path, tell);
-  const said = own ?? restartOfPolicy(policy, path, tell);
+  noteOthers(policy, new Set(own === undefined ? ["condition", "max_attempts"] : []), path, note);
+  const said = own ?? restartOfPolicy(policy, path, note);
   if (said === undefined) {
-    tell(`${at}.restart`, 'is not set, which in Compose means "no": on a device it is rather always');
+    note(`${at}.restart`, 'is not set, which in Compose means "no": on a device it is rather always');
     return "no";
   }
   if (said === "always" || said === "true") return undefined;
   return said === "false" ? "no" : said;
 }
 
-function restartOfPolicy({ condition, max_attempts: attempts }: ComposeMap, path: string, tell: Tell): string | undefined {
-  const said = take(condition, (value) => lookUp(RESTART_CONDITIONS, textOf(value) ?? "") ?? null, `${path}.condition`, tell);
+function restartOfPolicy({ condition, max_attempts: attempts }: ComposeMap, path: string, note: TakeNote): string | undefined {
+  const said = take(condition, (value) => lookUp(RESTART_CONDITIONS, textOf(value) ?? "") ?? null, `${path}.condition`, note);
   const ofTries = said === "on-failure" ? numberFrom(1) : () => null;
-  const tries = take(attempts, ofTries, `${path}.max_attempts`, tell);
+  const tries = take(attempts, ofTries, `${path}.max_attempts`, note);
   return tries === undefined ? said : `${said}:${tries}`;
 }
 
-function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | undefined {
+function healthcheckOf(compose: ComposeMap, at: string, note: TakeNote): ComposeMap | undefined {
   const path = `${at}.healthcheck`;
-  const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, tell);
-  if (check === undefined || take(check["disable"], truthOf, `${path}.disable`, tell) === true) return undefined;
+  const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, note);
+  if (check === undefined || take(check["disable"], truthOf, `${path}.disable`, note) === true) return undefined;
   const test = check["test"];
-  const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, tell) : (take(test, textOf, `${path}.test`, tell) ?? null);
+  const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, note) : (take(test, textOf, `${path}.test`, note) ?? null);
   if (Array.isArray(command) && command[0] === "NONE") return undefined;
-  tellOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, tell);
+  noteOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, note);
   if (command === null) {
-    tell(path, "has no test of its own, and that of the image is not known here: it is not taken over");
+    note(path, "has no test of its own, and that of the image is not known here: it is not taken over");
     return undefined;
   }
   const interval = durationMs(check["interval"]);
   if (interval !== null && interval < 30_000)
-    tell(`${path}.interval`, "is short for a device: each check wakes it and writes to its card; 30s and more");
+    note(`${path}.interval`, "is short for a device: each check wakes it and writes to its card; 30s and more");
   return withoutEmpty({
     test: command,
-    interval: take(check["interval"], duration, `${path}.interval`, tell),
-    timeout: take(check["timeout"], duration, `${path}.timeout`, tell),
-    retries: take(check["retries"], numberFrom(1), `${path}.retries`, tell),
-    startPeriod: take(check["start_period"], duration, `${path}.start_period`, tell),
+    interval: take(check["interval"], duration, `${path}.interval`, note),
+    timeout: take(check["timeout"], duration, `${path}.timeout`, note),
+    retries: take(check["retries"], numberFrom(1), `${path}.retries`, note),
+    startPeriod: take(check["start_period"], duration, `${path}.start_period`, note),
   });
 }
 
-function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number | undefined {
-  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell);
+function stopTimeoutOf(compose: ComposeMap, at: string, note: TakeNote): number | undefined {
+  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, note);
   if (ms === undefined) return undefined;
   const seconds = Math.ceil(ms / 1000);
   const { most } = SCORE_LIMITS.stopTimeoutSeconds;
-  if (seconds > most) tell(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s`);
+  if (seconds > most) note(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s`);
   return Math.min(seconds, most);
 }
 
-function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
+function resourcesOf(compose: ComposeMap, at: string, note: TakeNote): ComposeMap {
   const deploy = mapOf(compose["deploy"]);
   const resources = mapOf(deploy["resources"]);
   const limits = mapOf(resources["limits"]);
-  tellOthers(deploy, new Set(["resources", "restart_policy", "replicas"]), `${at}.deploy`, tell);
-  tellOthers(resources, new Set(["limits"]), `${at}.deploy.resources`, tell);
-  tellOthers(limits, new Set(["memory", "cpus", "pids"]), `${at}.deploy.resources.limits`, tell);
+  noteOthers(deploy, new Set(["resources", "restart_policy", "replicas"]), `${at}.deploy`, note);
+  noteOthers(resources, new Set(["limits"]), `${at}.deploy.resources`, note);
+  noteOthers(limits, new Set(["memory", "cpus", "pids"]), `${at}.deploy.resources.limits`, note);
   if (deploy["replicas"] !== undefined && deploy["replicas"] !== 1) {
-    tell(`${at}.deploy.replicas`, "is not taken over: there is one container for each service and device");
+    note(`${at}.deploy.replicas`, "is not taken over: there is one container for each service and device");
   }
   /** Compose has each in two places. */
   const limit = <Value>(name: string, own: string, read: (value: unknown) => Value | null): Value | undefined => {
-    const old = take(compose[own], read, `${at}.${own}`, tell);
-    return take(limits[name], read, `${at}.deploy.resources.limits.${name}`, tell) ?? old;
+    const old = take(compose[own], read, `${at}.${own}`, note);
+    return take(limits[name], read, `${at}.deploy.resources.limits.${name}`, note) ?? old;
   };
   return withoutEmpty({
     memory: limit("memory", "mem_limit", size),
@@ -273,10 +273,10 @@ function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
 }
 
 /** undefined: as by default, which is true. */
-function noNewPrivilegesOf(compose: ComposeMap, at: string, tell: Tell): boolean | undefined {
+function noNewPrivilegesOf(compose: ComposeMap, at: string, note: TakeNote): boolean | undefined {
   const found = listOf(compose["security_opt"]).map((option, index) => {
     const [, value = "true"] = /^no-new-privileges(?:[:=](true|false))?$/.exec(textOf(option) ?? "") ?? [undefined, ""];
-    if (value === "") tell(`${at}.security_opt[${index}]`, "is not taken over");
+    if (value === "") note(`${at}.security_opt[${index}]`, "is not taken over");
     return value;
   });
   if (found.includes("true")) return true;
@@ -287,11 +287,11 @@ function pidsOf(value: unknown): number | null {
   return ["unlimited", "-1", "0"].includes(textOf(value) ?? "") ? MOST_PIDS : numberFrom(1)(value);
 }
 
-function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
+function loggingOf(compose: ComposeMap, at: string, note: TakeNote): ComposeMap {
   const logging = mapOf(compose["logging"]);
   const options = mapOf(logging["options"]);
-  const driver = take(logging["driver"], textOf, `${at}.logging.driver`, tell) ?? null;
-  tellOthers(logging, new Set(["driver", "options"]), `${at}.logging`, tell);
+  const driver = take(logging["driver"], textOf, `${at}.logging.driver`, note) ?? null;
+  noteOthers(logging, new Set(["driver", "options"]), `${at}.logging`, note);
   const known: Readonly<Record<string, string>> = {
     "json-file": "k8s-file",
     local: "k8s-file",
@@ -300,11 +300,11 @@ function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
     none: "none",
   };
   const ours = driver === null ? undefined : lookUp(known, driver);
-  if (driver !== null && ours === undefined) tell(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log`);
+  if (driver !== null && ours === undefined) note(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log`);
   const isFile = ours === "k8s-file" || driver === null;
-  tellOthers(options, new Set(isFile ? ["max-size"] : []), `${at}.logging.options`, tell);
+  noteOthers(options, new Set(isFile ? ["max-size"] : []), `${at}.logging.options`, note);
   return withoutEmpty({
     driver: ours,
-    maxSize: isFile ? take(options["max-size"], size, `${at}.logging.options.max-size`, tell) : undefined,
+    maxSize: isFile ? take(options["max-size"], size, `${at}.logging.options.max-size`, note) : undefined,
   });
 }

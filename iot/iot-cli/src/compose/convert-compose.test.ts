@@ -30,7 +30,7 @@ function convert(text: string) {
 }
 const fixture = (name: string) => readFile(join(import.meta.dirname, "../../test/compose", name), "utf8").then(convert);
 const servicesOf = (data: Readonly<Record<string, unknown>>) => listOf(data["services"]).map(mapOf);
-/** A service of this one field; what is told of it, and nothing else that is. */
+/** A service of this one field; what is noted of it, and nothing else that is. */
 const service = (field: string) => {
   const { data, notes } = convert(`services:\n  web:\n    image: nginx\n    restart: always\n    ${field.replaceAll("\n", "\n    ")}\n`);
   const { name: _, image: __, ...rest } = mapOf(servicesOf(data)[0]);
@@ -257,7 +257,7 @@ test("deploy has the restart policy", () => {
   expect(notes).toEqual(["services.web.deploy.restart_policy.delay: is not taken over"]);
 });
 
-describe("of a service nothing is lost in silence: without it something is otherwise in the Deployment, or in what is told", () => {
+describe("of a service nothing is lost in silence: without it something is otherwise in the Deployment, or in what is reported", () => {
   const full = {
     image: "nginx:1",
     ports: ["8080:80", { target: 81, published: 8081, protocol: "udp", host_ip: "127.0.0.1", mode: "host", name: "metrics" }],
@@ -287,7 +287,7 @@ describe("of a service nothing is lost in silence: without it something is other
     deploy: { replicas: 2, restart_policy: { delay: "5s" }, resources: { reservations: { cpus: "0.1" } } },
     depends_on: ["db"],
   };
-  const told = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
+  const convert = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
   const leaves = (value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] =>
     typeof value !== "object" || value === null
       ? [path]
@@ -301,9 +301,9 @@ describe("of a service nothing is lost in silence: without it something is other
   };
   test.each(leaves(full))("%s %s %s %s", (...path) => {
     const original = path.reduce<unknown>((at, key) => (Array.isArray(at) ? at[Number(key)] : mapOf(at)[String(key)]), full);
-    const without = told(put(full, path, undefined));
+    const without = convert(put(full, path, undefined));
     const lost = [original, { odd: 1 }, ["odd"], "odd value", -7].filter((value) => {
-      const converted = told(put(full, path, value));
+      const converted = convert(put(full, path, value));
       // By itself, or as a part of what is named as a whole.
       const isNamed = converted.notes.some((note) => formatPath(["services", "web", ...path]).startsWith(note.path));
       return !isNamed && isDeepStrictEqual(converted, without);

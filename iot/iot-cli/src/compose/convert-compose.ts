@@ -1,7 +1,7 @@
 // `iot convert`: a Compose file as a Deployment, and what of it could not be taken over. Pure: what
 // lies beside the file is read by who calls. What comes out passes `iot lint`: a field that
-// PodmanV0 would refuse is taken out again and told with its sentence, and only a name or an image
-// that cannot be is left to be put right.
+// PodmanV0 would refuse is taken out again and reported with its sentence, and only a name or an
+// image that cannot be is left to be put right.
 
 import { formatPath } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
@@ -41,17 +41,17 @@ export function convertCompose(text: string, options: ConvertOptions): Converted
 /** @throws UserError for what is no Compose file. */
 export function convertComposeValue(read: YamlValue, options: ConvertOptions): Converted {
   const notes: Note[] = [];
-  const tell = (path: string, message: string): void => void notes.push({ path, message });
-  const compose = readComposeFile(read, options.file, tell);
+  const note = (path: string, message: string): void => void notes.push({ path, message });
+  const compose = readComposeFile(read, options.file, note);
   for (const key of Object.keys(compose)) {
     if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) {
-      tell(key, key === "networks" ? "is not taken over: the services of a deployment share one network" : "is not taken over");
+      note(key, key === "networks" ? "is not taken over: the services of a deployment share one network" : "is not taken over");
     }
   }
   const services = Object.entries(mapOf(compose["services"])).map(([name, service]) =>
-    serviceOf(mapOf(service), { compose, name, readBeside: options.readBeside, tell }),
+    serviceOf(mapOf(service), { compose, name, readBeside: options.readBeside, note }),
   );
-  const data = withoutRefused({ services }, tell);
+  const data = withoutRefused({ services }, note);
   const deployment = {
     apiVersion: API_VERSION,
     kind: DEPLOYMENT_KIND,
@@ -61,24 +61,24 @@ export function convertComposeValue(read: YamlValue, options: ConvertOptions): C
   return { text: yamlText(deployment), notes };
 }
 
-function withoutRefused(data: ComposeMap, tell: (path: string, message: string) => void): ComposeMap {
+function withoutRefused(data: ComposeMap, note: (path: string, message: string) => void): ComposeMap {
   let now: unknown = data;
   // Each turn takes something out, and what is left is no larger.
   for (let turns = 0; turns < 100; turns += 1) {
     const parsed = PODMAN_V0.parse(now);
     const issue = parsed.ok ? undefined : parsed.issues.at(-1);
     if (issue === undefined || issue.path.length < 3) {
-      if (issue !== undefined) tell("services", issue.message);
+      if (issue !== undefined) note("services", issue.message);
       break;
     }
     const [, index, ...rest] = issue.path;
     const service = mapOf(listAt(mapOf(now)["services"], index));
     const path = formatPath(["services", textOf(service["name"]) ?? "", ...rest]);
     if (rest[0] === "name" || rest[0] === "image") {
-      tell(path, `has to be put right: ${issue.message}`);
+      note(path, `has to be put right: ${issue.message}`);
       break;
     }
-    tell(path, `is not taken over: ${issue.message}`);
+    note(path, `is not taken over: ${issue.message}`);
     // An entry of a list or map goes alone, anything deeper with its field.
     now = without(now, issue.path.slice(0, 4));
   }
