@@ -3,6 +3,7 @@
 // that is in none of these tables is simply not known (parse-podman-v0.ts).
 
 import type { Issue } from "@harmony/core";
+import { nearName } from "@harmony/schema";
 import { REAL_TIME } from "./host-values.ts";
 import type { ScoreWords } from "./score-words.ts";
 
@@ -119,7 +120,12 @@ const secretFields = (secretsFolder: string): Readonly<Record<string, string>> =
   mode: "is not a field of PodmanV0: every user in the container can read it, and nobody else",
 });
 
-export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords, "secretsFolder">): readonly Issue[] {
+export interface Refused extends Issue {
+  /** false: the field is only near one of the tables, and counts where it is not known at all. */
+  readonly isExact: boolean;
+}
+
+export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords, "secretsFolder">): readonly Refused[] {
   const services = member(data, "services");
   return [
     ...issuesOf(data, rootFields(secretsFolder), []),
@@ -135,15 +141,16 @@ export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords,
   ];
 }
 
-function issuesOf(value: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Issue[] {
+function issuesOf(value: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Refused[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.keys(value).flatMap((key) => {
-    const message = Object.hasOwn(table, key) ? table[key] : undefined;
-    return message === undefined ? [] : [{ path: [...path, key], message }];
+    const meant = Object.hasOwn(table, key) ? key : nearName(key, Object.keys(table));
+    const message = meant === null ? undefined : table[meant];
+    return message === undefined ? [] : [{ path: [...path, key], message, isExact: meant === key }];
   });
 }
 
-function issuesOfEach(list: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Issue[] {
+function issuesOfEach(list: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Refused[] {
   return Array.isArray(list) ? list.flatMap((one: unknown, index) => issuesOf(one, table, [...path, index])) : [];
 }
 

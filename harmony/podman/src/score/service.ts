@@ -34,13 +34,25 @@ function envSchema(limits: Limits) {
   const name = z
     .string()
     .check(z.regex(VARIABLE, { error: "expected a name without = and white space" }), z.maxLength(limitOf("nameCharacters")));
-  return z.record(name, envValue(limits)).check(
+  return z.record(name, envValue(limits), { error: ({ input }) => asMap(input) }).check(
     z.check(({ value, issues }) => {
       const count = Object.keys(value).length;
       if (count > limits("env"))
         issues.push({ code: "custom", message: `has ${count} variables: at most ${limits("env")}`, input: undefined });
     }),
   );
+}
+
+/** Compose and Kubernetes also take lists: `["A=B"]`, `[{name: A, value: B}]`. */
+function asMap(input: unknown): string | undefined {
+  const first: unknown = Array.isArray(input) ? input[0] : undefined;
+  const [, name, value = ""] = typeof first === "string" ? (/^([^=\s]+)(?:=([\s\S]*))?$/.exec(first) ?? []) : namedValue(first);
+  return name === undefined ? undefined : `expected a map, and no list: write {${name}: ${JSON.stringify(value)}}`;
+}
+
+function namedValue(entry: unknown): readonly (string | undefined)[] {
+  if (typeof entry !== "object" || entry === null || !("name" in entry) || typeof entry.name !== "string") return [];
+  return ["", entry.name, "value" in entry && typeof entry.value === "string" ? entry.value : ""];
 }
 
 function envValue(limits: Limits) {
