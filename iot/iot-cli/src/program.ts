@@ -4,13 +4,14 @@
 import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import type { OperatorRequest, OperatorVerb } from "@iot/contracts";
+import { MessagingError } from "@iot/messaging";
+import { YamlReader } from "@iot/workload-files";
 import { Command } from "commander";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 import { findFiles } from "./find-files.ts";
 import { initRepository } from "./init-repository.ts";
 import { type DeploymentRow } from "@iot/fleet";
-import { inTime } from "./in-time.ts";
-import { lintFiles, renderFindings } from "./lint-files.ts";
+import { lint, renderFindings } from "./lint-files.ts";
 import { provision, type ProvisionOptions } from "./provision.ts";
 import { ask, audit, renderAudit } from "./ask-operators.ts";
 import type { NatsAccess } from "./nats.ts";
@@ -86,10 +87,15 @@ export async function runIot(argv: readonly string[], around: Surroundings): Pro
     .command("lint")
     .description("what the operator and the devices would say of workload files before they are pushed")
     .argument("<path...>", "files, or folders with *.yaml and *.yml")
-    .action(async (paths: string[]) => {
+    .option(
+      "--nats <url>",
+      "compares the devices with those that have reported there (default: NATS_URL; without it they are not compared)",
+    )
+    .action(async (paths: string[], options: NatsOptions) => {
       const found = await findFiles(paths);
-      const { files, unread } = await inTime(found.files, found.unread);
-      const result = lintFiles(files, unread);
+      const { files, unread } = found;
+      await using reader = new YamlReader();
+      const result = lint({ ...found, read: await reader.readClosely(files), reported: await reportedDevices(options, around) });
       show(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size));
       if (result.findings.some(({ severity }) => severity === "error")) exitCode = 1;
     });
@@ -199,6 +205,19 @@ function addRemovalCommands(iot: Command, around: Surroundings, natsOption: Nats
       const events = await audit(natsAccess(options, around.env), { count, source: options.source ?? null }, around.signal);
       around.write(options.json === true ? visibleJson(events, 2) : renderAudit(events));
     });
+}
+
+/** null: no NATS is named, or it does not answer, which is said. */
+async function reportedDevices(options: NatsOptions, around: Surroundings): Promise<readonly string[] | null> {
+  if ([options.nats, around.env["NATS_URL"]].every((url) => url === undefined || url === "")) return null;
+  try {
+    const { devices } = await readFleet(natsAccess(options, around.env), around.signal);
+    return devices.filter(({ lastSeenAt }) => lastSeenAt !== null).map(({ device }) => device);
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof MessagingError)) throw error;
+    around.warn(visibleLines(`the devices are not compared with those that have reported: ${error.message}\n`));
+    return null;
+  }
 }
 
 function natsAccess({ nats }: NatsOptions, env: Surroundings["env"]): NatsAccess {

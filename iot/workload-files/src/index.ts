@@ -1,9 +1,13 @@
 export { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment } from "./file-kinds.ts";
+export { type Place, placeAt, type Places } from "./places.ts";
+export { type CloseDocument, type CloseFile, readClosely } from "./read-closely.ts";
 export {
+  doubledNames,
   FILE_LIMIT_BYTES,
   type FileIssue,
   type FilesResult,
   type IgnoredDocument,
+  isSaid,
   readWorkloadFiles,
   type WorkloadDocument,
   type WorkloadFile,

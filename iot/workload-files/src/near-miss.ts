@@ -3,6 +3,7 @@
 // what it describes would not run. Pure.
 
 import { API_GROUP, API_VERSION, DEPLOYMENT_KIND } from "@iot/contracts";
+import { lettersApart } from "@harmony/schema";
 import { type Document, isMap, isScalar, type Node } from "yaml";
 
 /** At most two letters wrong, missing or too many: `Deployement`, `iot.nationtech.oi`. */
@@ -51,19 +52,5 @@ function fieldsOfSpec({ contents }: Document.Parsed): ReadonlySet<string> {
 
 /** Not equal, and few letters apart. */
 function isNear(written: string, meant: string, typos = TYPOS): boolean {
-  return written !== meant && Math.abs(written.length - meant.length) <= typos && distance(written, meant) <= typos;
-}
-
-/** Levenshtein's, of short texts. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [index, letter] of a.split("").entries()) {
-    const next = [index + 1];
-    for (const [column, other] of b.split("").entries()) {
-      const change = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(change, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
+  return written !== meant && Math.abs(written.length - meant.length) <= typos && lettersApart(written, meant) <= typos;
 }

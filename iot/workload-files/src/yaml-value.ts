@@ -4,6 +4,7 @@
 import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { documentLimits } from "./document-limits.ts";
 import type { WorkloadFile } from "./read-workload-files.ts";
+import { syntaxWords } from "./syntax-words.ts";
 import { outOfBounds } from "./yaml-bounds.ts";
 import { FILE_LIMIT_BYTES } from "./yaml-file.ts";
 import { shortened } from "./shortened.ts";
@@ -24,7 +25,10 @@ export function parseYamlValue({ path, content }: WorkloadFile): YamlValue {
     // The library compares each key with each: keyTwice does it in linear time.
     const document = parseDocument(text, { merge: true, prettyErrors: true, logLevel: "silent", uniqueKeys: false, lineCounter: lines });
     const [error] = document.errors;
-    if (error !== undefined) return refuse(`is not valid YAML: ${error.message.split("\n")[0]?.replace(/:$/, "") ?? ""}`);
+    if (error !== undefined) {
+      const { line, col } = lines.linePos(error.pos[0]);
+      return refuse(`is not valid YAML: line ${line}, column ${col}: ${syntaxWords(error)}`);
+    }
     const twice = keyTwice(document);
     if (twice !== null) {
       const { line, col } = lines.linePos(twice);

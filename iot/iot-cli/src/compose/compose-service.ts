@@ -39,6 +39,8 @@ const WHY_NOT: Readonly<Record<string, string>> = {
 /** More than Linux has: no limit. */
 const MOST_PIDS = SCORE_LIMITS.pids.most;
 
+const COMPOSE_STOP_MS = 10_000;
+
 const RESTART_CONDITIONS: Readonly<Record<string, string>> = { any: "always", "on-failure": "on-failure", none: "no" };
 
 export function serviceOf(compose: ComposeMap, context: ServiceContext): ComposeMap {
@@ -241,9 +243,9 @@ function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap 
   });
 }
 
-function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number | undefined {
-  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell);
-  if (ms === undefined) return undefined;
+/** Compose's own default is written out, for a device's is 300 s. */
+function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number {
+  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell) ?? COMPOSE_STOP_MS;
   const seconds = Math.ceil(ms / 1000);
   const { most } = SCORE_LIMITS.stopTimeoutSeconds;
   if (seconds > most) tell(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s`);

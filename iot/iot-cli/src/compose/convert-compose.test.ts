@@ -33,15 +33,19 @@ const servicesOf = (data: Readonly<Record<string, unknown>>) => listOf(data["ser
 /** A service of this one field; what is told of it, and nothing else that is. */
 const service = (field: string) => {
   const { data, notes } = convert(`services:\n  web:\n    image: nginx\n    restart: always\n    ${field.replaceAll("\n", "\n    ")}\n`);
-  const { name: _, image: __, ...rest } = mapOf(servicesOf(data)[0]);
-  return { ...rest, notes: notes.map((note) => note.replace("services.web.", "")) };
+  const { name: _, image: __, stopTimeoutSeconds, ...rest } = mapOf(servicesOf(data)[0]);
+  return {
+    ...rest,
+    ...(stopTimeoutSeconds === 10 ? {} : { stopTimeoutSeconds }),
+    notes: notes.map((note) => note.replace("services.web.", "")),
+  };
 };
 
 test("a stack with a broker, flows, a database and dashboards", async () => {
   const { document, data, notes } = await fixture("telemetry.yaml");
   expect(document.metadata.name).toBe("my-project");
   expect(document.spec.targetDevices).toEqual(["pi-7"]);
-  const file = { logging: { driver: "k8s-file", maxSize: "10Mi" }, restart: "unless-stopped" };
+  const file = { logging: { driver: "k8s-file", maxSize: "10Mi" }, restart: "unless-stopped", stopTimeoutSeconds: 10 };
   expect(servicesOf(data)).toEqual([
     {
       ...file,
@@ -117,6 +121,7 @@ test("a house with radios: the host's network, devices, capabilities", async () 
       volumes: ["/srv/homeassistant:/config", "/etc/localtime:/etc/localtime:ro"],
       network: "host",
       restart: "unless-stopped",
+      stopTimeoutSeconds: 10,
     },
     {
       name: "zigbee2mqtt",
@@ -156,6 +161,7 @@ test("a shop that is built, with secrets and configs", async () => {
       files: [{ path: "/etc/app.ini", content: "[app]\ndebug = no\n" }],
       secrets: [{ name: "db_password" }, { name: "tls_key", path: "/etc/tls/key.pem" }],
       restart: "on-failure",
+      stopTimeoutSeconds: 10,
       workingDir: "/app",
     },
     {
@@ -164,10 +170,11 @@ test("a shop that is built, with secrets and configs", async () => {
       volumes: ["db-var-lib-postgresql-data:/var/lib/postgresql/data"],
       tmpfs: ["/scratch:size=64m"],
       restart: "no",
+      stopTimeoutSeconds: 10,
       healthcheck: { test: "pg_isready -U shop", interval: "30s" },
       resources: { memory: "1Gi" },
     },
-    { name: "migrate", image: "registry.example/migrate:latest", restart: "no" },
+    { name: "migrate", image: "registry.example/migrate:latest", restart: "no", stopTimeoutSeconds: 10 },
   ]);
   const paths = notes.map((note) => note.split(": ")[0]?.replace("services.", ""));
   expect(new Set(paths)).toEqual(
@@ -253,7 +260,7 @@ describe("each form", () => {
 test("deploy has the restart policy", () => {
   const text = "services: { web: { image: nginx, deploy: { restart_policy: { condition: on-failure, max_attempts: 5, delay: 5s } } } }";
   const { data, notes } = convert(text);
-  expect(servicesOf(data)).toEqual([{ name: "web", image: "nginx", restart: "on-failure:5" }]);
+  expect(servicesOf(data)).toEqual([{ name: "web", image: "nginx", restart: "on-failure:5", stopTimeoutSeconds: 10 }]);
   expect(notes).toEqual(["services.web.deploy.restart_policy.delay: is not taken over"]);
 });
 
