@@ -53,7 +53,7 @@ describe("what cannot be", () => {
       { env: { A: { secret: 1 } } },
       "env.A.secret: expected the name of a secret (a file's name: letters, digits, _, . and -), in quotes, found 1",
     ],
-    [{ env: { A: { device: "site" } } }, 'env.A.device: expected id or labels.NAME, found "site"'],
+    [{ env: { A: { device: "site" } } }, 'env.A.device: expected id, timezone or labels.NAME, found "site"'],
     [{ env: { A: ["x"] } }, 'env.A: expected text, {secret: NAME}, {device: id} or {device: labels.NAME}, found ["x"]'],
     [{ volumes: ["data"] }, `volumes[0]: ${FORM}, found "data"`],
     [{ volumes: ["/srv/../etc:/data"] }, `volumes[0]: ${PLAIN}, found "/srv/../etc:/data"`],

@@ -4,6 +4,8 @@
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";
 import { CapabilityToAdd, CapabilityToDrop, ContainerPath, Device, FileMode, logging, SecretName, Volume } from "./host-values.ts";
+import { Group, sysctls, Ulimits } from "./kernel-values.ts";
+import { Alias, ExtraHost, HostName, NameServer } from "./network-values.ts";
 import { imageReference } from "./image-name.ts";
 import { type Limits, limitOf } from "./limits.ts";
 import { DEFAULT_PIDS } from "./defaults.ts";
@@ -52,7 +54,10 @@ function envValue(limits: Limits) {
   );
   const label = z
     .string()
-    .check(z.regex(/^(id|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id or labels.NAME" }), z.maxLength(limitOf("nameCharacters")));
+    .check(
+      z.regex(/^(id|timezone|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id, timezone or labels.NAME" }),
+      z.maxLength(limitOf("nameCharacters")),
+    );
   return z.union([text, z.strictObject({ secret: SecretName }), z.strictObject({ device: label })], {
     error: ({ input }) => {
       const unfit = typeof input === "string" ? unfitArgument(input, limits("textCharacters")) : null;
@@ -131,8 +136,22 @@ export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
       .check(about("Files whose content the device has, and nobody else.")),
     devices: z
       .prefault(z.array(Device).check(z.maxLength(limits("devices"))), [])
-      .check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
+      .check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, a folder such as /dev/bus/usb, if the device allows it.')),
     network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
+    hostname: z.optional(HostName).check(about("The container's own host name. Others find it by name and aliases.")),
+    aliases: z
+      .optional(z.array(Alias).check(z.maxLength(limits("aliases"))))
+      .check(about("Further names by which the other services of the deployment find this one.")),
+    extraHosts: z
+      .optional(z.array(ExtraHost).check(z.maxLength(limits("extraHosts"))))
+      .check(about('"name:address", lines of its /etc/hosts; host-gateway is the device itself.')),
+    dns: z.optional(z.array(NameServer).check(z.maxLength(limits("dns")))).check(about("Name servers in place of the device's.")),
+    sysctls: z.optional(sysctls(limits)).check(about("net.*, kernel.msg*, kernel.shm*, kernel.sem and fs.mqueue.* of the container.")),
+    ulimits: z.optional(Ulimits).check(about("A number, or {soft, hard}; at most what the device's user has.")),
+    shmSize: z.optional(sizeUpTo(limits("gibibytes"))).check(about("The size of /dev/shm. By default 64Mi.")),
+    groupAdd: z
+      .optional(z.array(Group).check(z.maxLength(limits("groups"))))
+      .check(about("Further groups of its user, by the image's names. A service with devices has those of the device's user.")),
     restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
     healthcheck: z.optional(healthcheckSchema(limits)),
     stopTimeoutSeconds: z
