@@ -66,8 +66,10 @@ function ulimitsOf({ compose, at, tell }: OwnWaysContext): ComposeMap {
   const number = (value: unknown): number | null => (/^-?\d+$/.test(textOf(value) ?? "") ? Number(textOf(value)) : null);
   const both = (value: unknown): unknown => {
     if (!isMap(value)) return number(value);
-    const [soft, hard] = [number(value["soft"]), number(value["hard"])];
-    return soft === null && hard === null ? null : { soft: soft ?? hard, hard: hard ?? soft };
+    const given = Object.entries(value).map(([key, bound]) => [key, number(bound)] as const);
+    const [[, first] = ["", null]] = given;
+    if (given.some(([key, bound]) => bound === null || !/^(soft|hard)$/.test(key))) return null;
+    return first === null ? null : { soft: first, hard: first, ...Object.fromEntries(given) };
   };
   const limits = take(compose["ulimits"], (value) => (isMap(value) ? value : null), `${at}.ulimits`, tell) ?? {};
   return Object.fromEntries(
