@@ -25,10 +25,12 @@ export interface Mounts {
   readonly tmpfs: string[];
   readonly files: { path: string; content: string; mode?: string }[];
   readonly secrets: { name: string; path?: string }[];
+  /** It has the device's /etc/localtime, in place of which stands the variable TZ. */
+  isLocalTime: boolean;
 }
 
 export function mountsOf(service: ComposeMap, context: MountContext): Mounts {
-  const mounts: Mounts = { volumes: [], tmpfs: [], files: [], secrets: [] };
+  const mounts: Mounts = { volumes: [], tmpfs: [], files: [], secrets: [], isLocalTime: false };
   const at = `services.${context.service}`;
   listOf(service["volumes"]).forEach((volume, index) => addVolume(volume, `${at}.volumes[${index}]`, mounts, context));
   listOf(service["tmpfs"]).forEach((one, index) => {
@@ -79,6 +81,10 @@ function addMount({ source, target, readOnly }: VolumeParts, path: string, mount
   const mode = readOnly ? ":ro" : "";
   if (/\/(docker|podman)\.sock$/.test(source))
     return tell(path, "is the socket of the container engine, which is the whole device: it is not taken over");
+  if (source === "/etc/localtime" || source === "/etc/timezone") {
+    mounts.isLocalTime = true;
+    return tell(path, "has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC");
+  }
   if (source.startsWith("/")) {
     tell(
       path,

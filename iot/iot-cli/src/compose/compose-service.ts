@@ -4,6 +4,7 @@
 import { SCORE_LIMITS } from "@harmony/podman";
 import { lookUp } from "@harmony/schema";
 import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";
+import { ownWaysOf } from "./compose-own-ways.ts";
 import { dnsLabelOf, duration, durationMs, numberFrom, ports, size } from "./compose-values.ts";
 import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
 
@@ -17,7 +18,8 @@ export interface ServiceContext {
 const TAKEN: ReadonlySet<string> = new Set(
   (
     "image build container_name ports expose volumes tmpfs secrets configs environment command entrypoint healthcheck deploy mem_limit cpus " +
-    "pids_limit security_opt restart user devices cap_add cap_drop logging init read_only working_dir stop_grace_period stop_signal network_mode pull_policy"
+    "pids_limit security_opt restart user devices cap_add cap_drop logging init read_only working_dir stop_grace_period stop_signal network_mode pull_policy " +
+    "hostname extra_hosts dns sysctls ulimits shm_size group_add"
   ).split(" "),
 );
 
@@ -30,10 +32,6 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   privileged: "is refused: a container with all rights is the device; name what it needs (devices, capAdd)",
   extends: "is not taken over: write what it extends into the service",
   labels: "is not taken over: nothing reads them on a device",
-  extra_hosts: "is not taken over: have the name resolved by the network, or put it into a file at /etc/hosts",
-  group_add: "is not taken over: a service with devices keeps the groups of the device's user (dialout, gpio, i2c …)",
-  ulimits: "is not taken over; real-time priority is what rootless Podman cannot give",
-  hostname: "is not taken over: a service is found by its name",
 };
 
 /** More than Linux has: no limit. */
@@ -53,12 +51,18 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     tell(`${at}.${key}`, lookUp(WHY_NOT, key) ?? "is not taken over");
   }
   if (compose["container_name"] !== undefined)
-    tell(`${at}.container_name`, "is not taken over: the container is called <deployment>_<service>");
+    tell(
+      `${at}.container_name`,
+      "is not taken over: the container is called <deployment>_<service>; other services find it by this name too",
+    );
   if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
-  const { volumes, tmpfs, files, secrets }: Mounts = mountsOf(compose, { ...context, service: original });
+  const { volumes, tmpfs, files, secrets, isLocalTime }: Mounts = mountsOf(compose, { ...context, service: original });
+  const env = environmentOf(compose, at, tell);
   const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, tell) || undefined;
   const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, tell);
   const isOnHost = networkOf(compose, at, tell);
+  const devices = devicesOf(compose, at, tell);
+  const usesHost = devices.length > 0 || volumes.some((volume) => volume.startsWith("/"));
   return withoutEmpty({
     name,
     image: imageOf(compose, name, at, tell),
@@ -66,13 +70,14 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     ports: portsOf(compose, isOnHost, at, tell),
     entrypoint: commandOf(compose, "entrypoint", at, tell),
     command: commandOf(compose, "command", at, tell),
-    env: environmentOf(compose, at, tell),
+    env: { ...(isLocalTime && !("TZ" in env) ? { TZ: { device: "timezone" } } : {}), ...env },
     volumes,
     tmpfs,
     files,
     secrets,
-    devices: devicesOf(compose, at, tell),
+    devices,
     network: isOnHost ? "host" : undefined,
+    ...ownWaysOf({ compose, at, name: original, isOnHost, usesHost, tell }),
     restart: restartOf(compose, at, tell),
     healthcheck: healthcheckOf(compose, at, tell),
     stopTimeoutSeconds: stopTimeoutOf(compose, at, tell),

@@ -63,6 +63,7 @@ test("a stack with a broker, flows, a database and dashboards", async () => {
       env: { TZ: "Europe/Vienna" },
       volumes: ["node_red_data:/data"],
       devices: ["/dev/ttyUSB0"],
+      aliases: ["node_red"],
       healthcheck: {
         test: ["CMD-SHELL", "wget -qO- http://localhost:1880 || exit 1"],
         interval: "10s",
@@ -95,10 +96,10 @@ test("a stack with a broker, flows, a database and dashboards", async () => {
     "services.mosquitto.logging.options.max-file",
     "services.node_red",
     "services.node_red.depends_on",
-    "services.node_red.group_add",
     "services.node_red.environment.NODE_RED_CREDENTIAL_SECRET",
     "services.node_red.devices[0]",
     "services.node_red.devices[0]",
+    "services.node_red.group_add",
     "services.node_red.healthcheck.interval",
     "services.node_red.logging.options.max-file",
     "volumes.influx.driver",
@@ -118,7 +119,8 @@ test("a house with radios: the host's network, devices, capabilities", async () 
     {
       name: "homeassistant",
       image: "ghcr.io/home-assistant/home-assistant:stable",
-      volumes: ["/srv/homeassistant:/config", "/etc/localtime:/etc/localtime:ro"],
+      env: { TZ: { device: "timezone" } },
+      volumes: ["/srv/homeassistant:/config"],
       network: "host",
       restart: "unless-stopped",
       stopTimeoutSeconds: 10,
@@ -158,6 +160,7 @@ test("a shop that is built, with secrets and configs", async () => {
       ports: ["127.0.0.1:8000:8000", "127.0.0.1:8001:8001", "5353:53/udp"],
       command: 'gunicorn --bind 0.0.0.0:8000 "shop.wsgi:app"',
       env: { DATABASE_URL: "postgres://shop@db/shop", PRICE: "$5" },
+      extraHosts: ["erp:10.0.0.7"],
       files: [{ path: "/etc/app.ini", content: "[app]\ndebug = no\n" }],
       secrets: [{ name: "db_password" }, { name: "tls_key", path: "/etc/tls/key.pem" }],
       restart: "on-failure",
@@ -169,6 +172,7 @@ test("a shop that is built, with secrets and configs", async () => {
       image: "postgres:16",
       volumes: ["db-var-lib-postgresql-data:/var/lib/postgresql/data"],
       tmpfs: ["/scratch:size=64m"],
+      shmSize: "128Mi",
       restart: "no",
       stopTimeoutSeconds: 10,
       healthcheck: { test: "pg_isready -U shop", interval: "30s" },
@@ -179,11 +183,11 @@ test("a shop that is built, with secrets and configs", async () => {
   const paths = notes.map((note) => note.split(": ")[0]?.replace("services.", ""));
   expect(new Set(paths)).toEqual(
     new Set([
-      ...["depends_on", "profiles", "labels", "extra_hosts", "secrets[0]", "secrets[1].mode", "secrets[1]", "configs[1]", "build"].map(
+      ...["depends_on", "profiles", "labels", "secrets[0]", "secrets[1].mode", "secrets[1]", "configs[1]", "build"].map(
         (key) => `web.${key}`,
       ),
       ...["ports[2]", "entrypoint", "deploy.replicas"].map((key) => `web.${key}`),
-      ...["shm_size", "volumes[0]", "restart", "logging.driver"].map((key) => `db.${key}`),
+      ...["volumes[0]", "restart", "logging.driver"].map((key) => `db.${key}`),
       ...["network_mode", "build", "restart"].map((key) => `migrate.${key}`),
     ]),
   );
@@ -251,6 +255,52 @@ describe("each form", () => {
         notes: ["B", "A"].map((name) => `user: the variable ${name} is taken as its default, "x": a Score has no variables`),
       },
     ],
+    [
+      "extra_hosts: ['plc:10.0.0.7', 'v6=::1', 'host.docker.internal:host-gateway']",
+      { extraHosts: ["plc:10.0.0.7", "v6:::1", "host.docker.internal:host-gateway"], notes: [] },
+    ],
+    ["extra_hosts: { plc: [10.0.0.7, 10.0.0.8] }", { extraHosts: ["plc:10.0.0.7", "plc:10.0.0.8"], notes: [] }],
+    ["dns: 192.168.1.1", { dns: ["192.168.1.1"], notes: [] }],
+    ["sysctls: [net.core.somaxconn=1024]", { sysctls: { "net.core.somaxconn": "1024" }, notes: [] }],
+    [
+      "sysctls: { vm.max_map_count: 262144 }",
+      {
+        sysctls: {},
+        notes: [
+          'sysctls.vm.max_map_count: is not taken over: is the whole device\'s, which rootless Podman cannot set: put it into /etc/sysctl.d on the device, found "262144"',
+        ],
+      },
+    ],
+    [
+      "ulimits: { nofile: { soft: 1024, hard: 4096 }, nproc: 99 }",
+      { ulimits: { nofile: { soft: 1024, hard: 4096 }, nproc: 99 }, notes: [] },
+    ],
+    ["shm_size: 256m", { shmSize: "256Mi", notes: [] }],
+    ["hostname: reader", { hostname: "reader", notes: [] }],
+    [
+      "networks: { plant: { aliases: [opc, plc] } }",
+      {
+        aliases: ["opc", "plc"],
+        notes: ["networks: is not taken over: the services of a deployment share one network and find each other by name"],
+      },
+    ],
+    [
+      "devices: ['/dev/bus/usb:/dev/bus/usb']",
+      {
+        devices: ["/dev/bus/usb"],
+        notes: [
+          'devices[0]: is a device, which the device\'s policy has to allow: devices = ["/dev/bus/usb"] under [policy] in its config.toml',
+        ],
+      },
+    ],
+    ["group_add: [4242]", { groupAdd: ["4242"], notes: [] }],
+    [
+      "volumes: ['/etc/localtime:/etc/localtime:ro']",
+      {
+        env: { TZ: { device: "timezone" } },
+        notes: ["volumes[0]: has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC"],
+      },
+    ],
     ["runtime: nvidia", { notes: ["runtime: is not taken over"] }],
   ])("%s", (field, becomes) => {
     expect(service(field)).toEqual(becomes);
@@ -293,6 +343,14 @@ describe("of a service nothing is lost in silence: without it something is other
     container_name: "mine",
     deploy: { replicas: 2, restart_policy: { delay: "5s" }, resources: { reservations: { cpus: "0.1" } } },
     depends_on: ["db"],
+    hostname: "reader",
+    extra_hosts: ["plc:10.0.0.7"],
+    dns: ["10.0.0.1"],
+    sysctls: { "net.core.somaxconn": "1024" },
+    ulimits: { nofile: { soft: 1024, hard: 4096 }, nproc: 99 },
+    shm_size: "256m",
+    networks: { plant: { aliases: ["opc"] } },
+    group_add: ["4242"],
   };
   const told = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
   const leaves = (value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] =>
