@@ -157,7 +157,7 @@ describe("of a service", () => {
     [{ files: [{ path: "/a", content: "", mod: "0444" }] }, "files[0].mod: is not a known field: do you mean mode?"],
     [
       { env: { A: { secrets: "x" } } },
-      'env.A: expected text, {secret: NAME}, {device: id} or {device: labels.NAME}, found {"secrets":"x"}',
+      'env.A: expected text, {secret: NAME}, {device: id}, {device: timezone} or {device: labels.NAME}, found {"secrets":"x"}',
     ],
     ...IMPOSSIBLE.map(([image, says]) => [{ image }, `image: ${says}, found ${JSON.stringify(image)}`] as const),
   ])("%j is refused", (field, says) => {
