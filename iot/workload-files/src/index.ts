@@ -12,6 +12,7 @@ export {
   type WorkloadDocument,
   type WorkloadFile,
 } from "./read-workload-files.ts";
+export { readAsKubectl } from "./kubectl-scalar.ts";
 export { namesOfTwoFiles, type PlainFile } from "./read-plainly.ts";
 export { YAML_READER_LIMITS, YamlReader, type YamlReaderLimits } from "./yaml-reader.ts";
-export { parseYamlValue, type YamlValue } from "./yaml-value.ts";
+export { AS_WRITTEN, parseYamlValue, type YamlValue } from "./yaml-value.ts";

@@ -47,13 +47,14 @@ function pairsOf(compose: ComposeMap, key: string, separator: RegExp, { at, tell
   });
 }
 
-/** The names of its networks, and its container's, by which others may know it. */
+/** The names of its networks, its container's and its host name, by which Docker finds it, too. */
 function aliasesOf({ compose, at, name, isOnHost, tell }: OwnWaysContext): string[] {
   const container = take(compose["container_name"], textOf, `${at}.container_name`, tell);
   const ofNetworks = Object.entries(mapOf(compose["networks"])).flatMap(([network, settings]) =>
     takeEach(mapOf(settings)["aliases"], textOf, `${at}.networks.${network}.aliases`, tell),
   );
-  const found = new Set([...(container === undefined ? [] : [container]), ...ofNetworks]);
+  const host = textOf(compose["hostname"]);
+  const found = new Set([...(container === undefined ? [] : [container]), ...(host === null ? [] : [host]), ...ofNetworks]);
   // A name with a sign that a Score's name cannot have is kept as a further name.
   if (/[_.A-Z]/.test(name)) found.add(name);
   found.delete(name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-"));
