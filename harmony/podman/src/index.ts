@@ -7,6 +7,7 @@ export { hostView, type HostView, type HostViewOptions } from "./device/host-vie
 export { type Application, labelsOf } from "./model/application.ts";
 export { containerName } from "./model/names.ts";
 export { type DeviceIdentity, podmanV0, type PodmanV0Needs } from "./podman-v0.ts";
+export { HeldPorts } from "./score/held-ports.ts";
 export type { Policy } from "./score/policy.ts";
 export { SCORE_LIMITS } from "./score/limits.ts";
 export { podmanV0Schema } from "./score/podman-v0-schema.ts";

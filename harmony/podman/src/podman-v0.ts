@@ -42,6 +42,8 @@ export interface DeviceIdentity {
   /** The labels of its own configuration. */
   readonly labels: Readonly<Record<string, string>>;
   readonly bootId: string;
+  /** As in /usr/share/zoneinfo. By default UTC. */
+  readonly timezone?: string;
 }
 
 export interface PodmanV0Needs {

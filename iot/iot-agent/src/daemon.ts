@@ -70,7 +70,7 @@ function podmanDevice(config: AgentConfig, boot: string, log: Log): PodmanDevice
       log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
   });
   return new PodmanDevice({
-    device: { id: config.device, labels: config.labels, bootId: boot },
+    device: { id: config.device, labels: config.labels, bootId: boot, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
     podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
     networkRemains: {
       runFolder: config.userRunDir,

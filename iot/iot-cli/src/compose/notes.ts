@@ -2,12 +2,14 @@
 // sentence. And how a Compose file is walked, whose values may be of any form: what is read is
 // struck off, and what is left at the end is named.
 
+import { whyNotWithin } from "./why-not.ts";
+
 export interface Note {
   readonly path: string;
   readonly message: string;
 }
 
-export type TakeNote = (path: string, message: string) => void;
+export type Tell = (path: string, message: string) => void;
 
 export type ComposeMap = Readonly<Record<string, unknown>>;
 
@@ -32,27 +34,27 @@ export function textOf(value: unknown): string | null {
 }
 
 /** What `read` makes of a value; one that is there and that it makes nothing of (null) is named. */
-export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, note: TakeNote): Value | undefined {
+export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value | undefined {
   if (value === undefined || value === null) return undefined;
   const found = read(value);
-  if (found === null) note(path, `${JSON.stringify(value)} is not taken over`);
+  if (found === null) tell(path, `${JSON.stringify(value)} is not taken over: write what it should be here`);
   return found ?? undefined;
 }
 
 /** The same of each of a list; those of which it makes nothing are left out. */
-export function takeEach<Value>(list: unknown, read: (value: unknown) => Value | null, path: string, note: TakeNote): Value[] {
-  return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, note) ?? []);
+export function takeEach<Value>(list: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value[] {
+  return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, tell) ?? []);
 }
 
 /** Also of text, which is what a variable leaves. */
 export function truthOf(value: unknown): boolean | null {
-  const text = textOf(value);
+  const text = textOf(value)?.toLowerCase();
   return text === "true" ? true : text === "false" ? false : null;
 }
 
 /** The members that are not in `known` (and no extension), each named. */
-export function noteOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, note: TakeNote): void {
+export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
   for (const key of Object.keys(map)) {
-    if (!known.has(key) && !key.startsWith("x-")) note(`${path}.${key}`, "is not taken over");
+    if (!known.has(key) && !key.startsWith("x-")) tell(`${path}.${key}`, whyNotWithin(key));
   }
 }
