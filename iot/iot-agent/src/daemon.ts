@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
-import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, pageBytes, podmanV0 } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
@@ -27,14 +27,20 @@ export async function runDaemon(configFile: string): Promise<never> {
       const { config, warnings } = await readConfigOrReport(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
       await assertOnlyAgent(config);
-      const boot = await bootId();
+      const [boot, pages] = await Promise.all([bootId(), pageBytes()]);
       const memory = (name: string) => ({
         folder: join(config.stateDir, name),
         onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
           log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
       });
       const device = new PodmanDevice({
-        device: { id: config.device, labels: config.labels, bootId: boot, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+        device: {
+          id: config.device,
+          labels: config.labels,
+          bootId: boot,
+          timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+          ...(pages === null ? {} : { pageBytes: pages }),
+        },
         podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
         networkRemains: {
           runFolder: config.userRunDir,

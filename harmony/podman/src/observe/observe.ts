@@ -53,12 +53,15 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
-  const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
+  const listed = listContainers(options, desired.name, record, signal);
+  const mayHaveVolumes = desired.data === null || record.volumes !== undefined || services.some(({ volumes }) => volumes.length > 0);
+  const hasImageVolumes = async (): Promise<boolean> =>
+    (await listed).some(({ deployment, imageVolumes }) => deployment === desired.name && imageVolumes.length > 0);
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     options.startList.read(desired.name),
-    listContainers(options, desired.name, record, signal),
+    listed,
     podman.listNetworks(ofThis, signal),
-    mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
+    mayHaveVolumes || (await hasImageVolumes()) ? podman.listVolumes(ofThis, signal) : [],
     lookAtSecrets(options, both, signal),
     // A deployment without limits does not wait for Podman's info.
     services.some(({ resources }) => resources !== undefined) ? podman.controllers(signal) : [],
@@ -237,6 +240,7 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
     revision: label(keys.revision),
     scoreString: label(keys.score),
     inputs: label(keys.inputs),
+    imageVolumes: label(keys.imageVolumes).split(" ").filter(Boolean),
     state,
     imageId: item.ImageID,
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",
