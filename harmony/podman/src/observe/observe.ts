@@ -55,13 +55,16 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
   const listed = listContainers(options, desired.name, record, signal);
   const mayHaveVolumes = desired.data === null || record.volumes !== undefined || services.some(({ volumes }) => volumes.length > 0);
-  const hasImageVolumes = async (): Promise<boolean> =>
-    (await listed).some(({ deployment, imageVolumes }) => deployment === desired.name && imageVolumes.length > 0);
+  const listVolumes = async (): Promise<Snapshot["volumes"]> => {
+    const hasVolumes =
+      mayHaveVolumes || (await listed).some(({ deployment, imageVolumes }) => deployment === desired.name && imageVolumes.length > 0);
+    return hasVolumes ? (await podman.listVolumes(ofThis, signal)).map(({ Name }) => Name) : [];
+  };
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     options.startList.read(desired.name),
     listed,
     podman.listNetworks(ofThis, signal),
-    mayHaveVolumes || (await hasImageVolumes()) ? podman.listVolumes(ofThis, signal) : [],
+    listVolumes(),
     lookAtSecrets(options, both, signal),
     // A deployment without limits does not wait for Podman's info.
     services.some(({ resources }) => resources !== undefined) ? podman.controllers(signal) : [],
@@ -78,7 +81,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     containers,
     neighbours: await options.neighbours.look(desired.name, { containers, record, journal: options.journal }),
     networks: networks.map(({ name }) => name),
-    volumes: volumes.map(({ Name }) => Name),
+    volumes,
     ...secrets,
     host: facts,
     policy,
