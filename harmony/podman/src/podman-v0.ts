@@ -44,6 +44,8 @@ export interface DeviceIdentity {
   readonly bootId: string;
   /** As in /usr/share/zoneinfo. By default UTC. */
   readonly timezone?: string;
+  /** The size of the kernel's pages of memory; absent: not known. */
+  readonly pageBytes?: number;
 }
 
 export interface PodmanV0Needs {

@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
-import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, pageBytes, podmanV0 } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, type Log, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
@@ -52,7 +52,8 @@ interface Around {
 }
 
 async function runAs({ config, credentials }: Pick<EnrolledDevice, "config" | "credentials">, around: Around): Promise<void> {
-  const device = podmanDevice(config, await bootId(), around.log);
+  const [boot, pages] = await Promise.all([bootId(), pageBytes()]);
+  const device = podmanDevice(config, { boot, pages }, around.log);
   collectGarbage();
   await runAgent({
     config,
@@ -63,14 +64,24 @@ async function runAs({ config, credentials }: Pick<EnrolledDevice, "config" | "c
   });
 }
 
-function podmanDevice(config: AgentConfig, boot: string, log: Log): PodmanDevice {
+function podmanDevice(
+  config: AgentConfig,
+  { boot, pages }: { readonly boot: string; readonly pages: number | null },
+  log: Log,
+): PodmanDevice {
   const memory = (name: string) => ({
     folder: join(config.stateDir, name),
     onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
       log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
   });
   return new PodmanDevice({
-    device: { id: config.device, labels: config.labels, bootId: boot, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+    device: {
+      id: config.device,
+      labels: config.labels,
+      bootId: boot,
+      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      ...(pages === null ? {} : { pageBytes: pages }),
+    },
     podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
     networkRemains: {
       runFolder: config.userRunDir,

@@ -256,3 +256,15 @@ test("the worst of the services speaks for the deployment", () => {
     services: [{ phase: "Running" }, { phase: "Degraded" }, { phase: "Starting" }],
   });
 });
+
+test.each([
+  ["<jemalloc>: Unsupported system page size", "Aborted (core dumped)"],
+  ["error while loading shared libraries: libx.so: ELF load command alignment not page-aligned"],
+])("a program that cannot live with the kernel's pages says so by %s, and the report has its cure", (...lastLines) => {
+  const ended = container("web", v1, { state: "exited", exitCode: 134, exitedAtMs: NOW_MS - 1_000, lastLines });
+  const device = { id: "d", labels: {}, bootId: "boot-1", pageBytes: 16_384 };
+  const told = tell(v1, { ...proved(v1), device, images: ["x:1"], containers: [ended] });
+  expect(told).toMatchObject({ phase: "Degraded", reason: "PageSize" });
+  expect(told.message).toMatch(/memory pages \(16 KiB\): use an image that is, or, on a Raspberry Pi 5, put `kernel=kernel8\.img`/);
+  expect(tell(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe("Restarting");
+});

@@ -37,6 +37,16 @@ export function checkVersion(version: string): Finding {
   );
 }
 
+/** `left`: the number of volumes of deployments that are gone; null: it is not known. */
+export function checkVolumes(left: number | null): readonly Finding[] {
+  if (left === null) return [];
+  if (left === 0) return [good("volumes", "each is of a deployment that is here")];
+  const says = left === 1 ? "1 volume is" : `${left} volumes are`;
+  return [
+    warning("volumes", `${says} of deployments that are gone`, "iot-agent volumes lists them with their sizes; none is removed by itself"),
+  ];
+}
+
 /**
  * With a static address and the cable out pasta starts no container unless it is given addresses of
  * its own. `files`: the texts of containers.conf that count for the user; null: some cannot be
