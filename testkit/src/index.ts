@@ -30,4 +30,10 @@ export { type ServerProcess, type ServerProcessOptions, startServerProcess } fro
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
-export { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "./scoping-cases.ts";
+export {
+  REFUSED_SUBJECTS,
+  REFUSED_SUBJECTS_OF_PEOPLE,
+  REFUSED_SUBSCRIPTIONS,
+  REFUSED_VERBS,
+  refusedSubscriptionsOfPeople,
+} from "./scoping-cases.ts";

@@ -36,6 +36,8 @@ export interface ConnectOptions {
   readonly name: string;
   /** Replies come to `_INBOX_<device>`, so that one device cannot read another's. */
   readonly device?: DeviceId | undefined;
+  /** Where replies come to, for whoever is no device and hears this prefix alone. */
+  readonly inboxPrefix?: string | undefined;
   readonly log: Log;
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
@@ -143,8 +145,9 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
 }
 
 function settings(options: ConnectOptions, { authenticator }: DialCredentials): NodeConnectionOptions {
-  const { servers, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
+  const { servers, name, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
   const tls = tlsSettings(options);
+  const prefix = ownPrefix(options);
   return {
     servers: [...servers],
     name,
@@ -154,7 +157,7 @@ function settings(options: ConnectOptions, { authenticator }: DialCredentials): 
     noAsyncTraces: true,
     authenticator,
     ...(tls === undefined ? {} : { tls }),
-    ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),
+    ...(prefix === null ? {} : { inboxPrefix: prefix }),
   };
 }
 
@@ -192,8 +195,7 @@ class WatchedConnection implements Messaging {
     this.#options = options;
     this.log = options.log;
     this.#pacing = pacing;
-    const ownPrefix = options.device === undefined ? null : inboxPrefix(options.device);
-    this.replies = new Replies(connection, ownPrefix, (subject) => this.#logForeignAnswer(subject));
+    this.replies = new Replies(connection, ownPrefix(options), (subject) => this.#logForeignAnswer(subject));
     this.#state = this.#connected();
     void this.#watch();
   }
@@ -383,8 +385,9 @@ class WatchedConnection implements Messaging {
   }
 }
 
-function inboxPrefix(device: DeviceId): string {
-  return `_INBOX_${device}`;
+/** Null: it replies where everybody does. */
+function ownPrefix({ device, inboxPrefix }: ConnectOptions): string | null {
+  return inboxPrefix ?? (device === undefined ? null : `_INBOX_${device}`);
 }
 
 /** The client shows its socket to nobody; there is no other way to end one that hangs. */
