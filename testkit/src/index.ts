@@ -29,6 +29,7 @@ export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
+export { ACCOUNT_PASSWORDS, natsAccountsConfig, natsSharedConfig } from "./nats-accounts.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
 export {
   REFUSED_SUBJECTS,

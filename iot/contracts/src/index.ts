@@ -27,7 +27,7 @@ export {
   RequestInfo,
   SessionStatus,
   TerminalSize,
-} from "./documents/commands.ts";
+} from "./commands.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
 export { DeviceInventory } from "./documents/inventory.ts";

@@ -2,7 +2,7 @@
 // and maps each subject of the devices' account to one of the buckets'. iot/deploy/nats is generated
 // from it (scripts/nats-configuration.ts), and whoever admits devices or people asks here.
 
-import type { CommandVerb } from "./documents/commands.ts";
+import type { CommandVerb } from "./commands.ts";
 import { bucketSubjects, commandSubject, type DeviceId, type DeviceSubjects, ownSubjects, sessionInputSubject } from "./subjects.ts";
 
 export interface Permissions {

@@ -3,7 +3,7 @@
 
 import { DNS_LABEL } from "@harmony/schema";
 import type { BucketName } from "./documents/buckets.ts";
-import type { CommandVerb } from "./documents/commands.ts";
+import type { CommandVerb } from "./commands.ts";
 
 declare const checked: unique symbol;
 /** A DNS label that names a device. */

@@ -4,7 +4,16 @@
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
-import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import {
+  connectPodman,
+  fileStartList,
+  fileSwapJournal,
+  hostView,
+  localDisk,
+  openImageLedger,
+  podmanV0,
+  readJournal,
+} from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
@@ -14,6 +23,7 @@ import { type ConfigRead, readConfig } from "./config/config.ts";
 import { tomlCredentials } from "./config/credentials.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
+import { runDoctor } from "./device/run-doctor.ts";
 import { PodmanDevice } from "./device/topology.ts";
 
 /** Ends the process. */
@@ -50,9 +60,16 @@ export async function runDaemon(configFile: string): Promise<never> {
       collectGarbage();
       await runAgent({
         config,
+        configFile,
         credentials: tomlCredentials({ file: configFile, device: config.device, log }),
         variants: [bind(podmanV0(IOT_AGENT), device)],
         inventory: (aborted) => device.inventory(aborted),
+        ownLog: (query, aborted) =>
+          readJournal(
+            { journalctl: ["journalctl"], matches: [`_SYSTEMD_UNIT=${IOT_AGENT.program}.service`], query, serviceOf: () => null },
+            aborted,
+          ),
+        doctor: (aborted) => runDoctor(configFile, aborted),
         serviceManager,
         log,
         signal,

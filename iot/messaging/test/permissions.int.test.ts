@@ -112,6 +112,7 @@ describe.each(ROLES)("a person who is %s is refused", (role) => {
     const info = (await person.request(subject, "{}", { timeout: 2_000 })).json();
     expect(info).toMatchObject({ acc: "PEOPLE", user: `alice-${role}` });
     asked.unsubscribe();
+    await a.flush();
     expect(await refusal(person.request(subject, "{}", { timeout: 2_000 }))).toBeInstanceOf(errors.NoRespondersError);
   });
 });

@@ -54,6 +54,13 @@ const SECTIONS = {
       capabilities: z.optional(z.array(Capability)),
     }),
   ),
+  remote: z.optional(
+    z.looseObject({
+      logs: z.optional(z.boolean()),
+      exec: z.optional(z.boolean()),
+      users: z.optional(z.array(z.string().check(z.minLength(1)))),
+    }),
+  ),
 } as const;
 
 const ConfigFile = z.looseObject(SECTIONS);
@@ -64,7 +71,20 @@ const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
   nats: ["urls", "ca_file", "connect_timeout_seconds"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
+  remote: ["logs", "exec", "users"],
 };
+
+/** What people may ask through NATS. */
+export interface RemotePolicy {
+  /** Also why a deployment is as it is, and what the agent stands on. */
+  readonly logs: boolean;
+  /** Commands in containers. */
+  readonly exec: boolean;
+  /** Null: whoever NATS lets. */
+  readonly users: readonly string[] | null;
+}
+
+export const REMOTE_DEFAULT: RemotePolicy = { logs: true, exec: false, users: null };
 
 export interface TomlSharedCredentials {
   readonly type: "toml-shared";
@@ -80,6 +100,8 @@ export interface AgentConfig {
   readonly runDir: string;
   readonly secretsDir: string;
   readonly policy: Policy;
+  /** Undefined: REMOTE_DEFAULT. */
+  readonly remote: RemotePolicy | undefined;
   readonly statusIntervalMs: number;
   readonly relistIntervalMs: number;
   readonly credentials: TomlSharedCredentials;
@@ -141,7 +163,7 @@ function asCredentials({ type, nats_user, nats_pass }: z.output<typeof SECTIONS.
 export function parseConfig(text: string, { file, env }: { readonly file: string; readonly env: Environment }): ConfigRead {
   const parsed = parse(ConfigFile, parseToml(text, file));
   if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
-  const { agent, credentials, nats, podman, policy } = parsed.value;
+  const { agent, credentials, nats, podman, policy, remote } = parsed.value;
   const userRunDir = env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`;
   const config: AgentConfig = {
     device: asDeviceId(agent.device_id),
@@ -156,6 +178,11 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
       hostNetwork: policy?.host_network ?? false,
       capabilities: policy?.capabilities ?? [],
       file,
+    },
+    remote: remote && {
+      logs: remote.logs ?? REMOTE_DEFAULT.logs,
+      exec: remote.exec ?? REMOTE_DEFAULT.exec,
+      users: remote.users ?? REMOTE_DEFAULT.users,
     },
     statusIntervalMs: (agent.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
     relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,

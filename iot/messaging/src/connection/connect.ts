@@ -16,6 +16,7 @@ import { dial } from "./dial.ts";
 import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
+import { Refusals } from "./refusals.ts";
 import { Replies } from "./replies.ts";
 import { tlsSettings } from "./tls-settings.ts";
 
@@ -56,6 +57,8 @@ export interface ConnectOptions {
 export interface Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  /** What NATS does not permit to this user. */
+  readonly refusals: Refusals;
   readonly log: Log;
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
@@ -67,6 +70,8 @@ export interface Messaging {
   onReconnect(callback: () => void): () => void;
   /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
   mayBeRefused(subject: string): void;
+  /** Who this is to NATS; undefined: it says none. */
+  user(): string | undefined;
   /**
    * No answer came in time: the connection proves that it is alive, or is given up for a new one.
    */
@@ -171,14 +176,13 @@ interface Watched {
 class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly refusals: Refusals;
   readonly log: Log;
   readonly #options: ConnectOptions;
   readonly #pacing: ReconnectPacing;
   readonly #credentials: DialCredentials;
   readonly #endRenewals: () => void;
   readonly #callbacks = new Set<() => void>();
-  readonly #refused = new Set<string>();
-  readonly #mayBeRefused = new Set<string>();
   #isForeignAnswerLogged = false;
   #state: ConnectionState;
   #present = new AbortController();
@@ -194,6 +198,7 @@ class WatchedConnection implements Messaging {
     this.#endRenewals = credentials.onChange(() => this.#renew());
     this.#options = options;
     this.log = options.log;
+    this.refusals = new Refusals(options.log);
     this.#pacing = pacing;
     this.replies = new Replies(connection, ownPrefix(options), (subject) => this.#logForeignAnswer(subject));
     this.#state = this.#connected();
@@ -214,7 +219,11 @@ class WatchedConnection implements Messaging {
   }
 
   mayBeRefused(subject: string): void {
-    this.#mayBeRefused.add(subject);
+    this.refusals.mayBe(subject);
+  }
+
+  user(): string | undefined {
+    return this.#credentials.user;
   }
 
   doubt(): void {
@@ -257,7 +266,9 @@ class WatchedConnection implements Messaging {
           this.#stale = setTimeout(() => socketOf(this.connection)?.destroy(), STALE_GRACE_MS);
           break;
         case "error":
-          this.#tellRefusal(status.error);
+          if (!(status.error instanceof errors.PermissionViolationError)) break;
+          this.replies.refuse(status.error);
+          this.refusals.tell(status.error);
           break;
         default:
       }
@@ -309,7 +320,7 @@ class WatchedConnection implements Messaging {
     this.#recovery = null;
     this.#isRenewing = false;
     this.#pacing.connected();
-    this.#refused.clear();
+    this.refusals.reconnected();
     this.#isForeignAnswerLogged = false;
     this.#present = new AbortController();
     this.#connected();
@@ -369,19 +380,6 @@ class WatchedConnection implements Messaging {
     this.#options.log.warn("dropped an answer that is not to what was asked: another user of this NATS sends to the replies of this one", {
       subject,
     });
-  }
-
-  /**
-   * A subject that NATS does not permit is told once a connection: whoever asked gets its own
-   * error, a subscription gets nothing.
-   */
-  #tellRefusal(error: Error): void {
-    if (!(error instanceof errors.PermissionViolationError)) return;
-    this.replies.refuse(error);
-    const { operation, subject } = error;
-    if (this.#mayBeRefused.has(subject) || this.#refused.has(`${operation} ${subject}`)) return;
-    this.#refused.add(`${operation} ${subject}`);
-    this.#options.log.warn("NATS does not permit a subject to this user", { operation, subject });
   }
 }
 
