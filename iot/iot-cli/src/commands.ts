@@ -29,6 +29,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./logs-command.ts")).logs,
   },
   {
+    name: "exec",
+    operands: "<deployment>[/<service>] <device> -- <command...>",
+    summary: "runs a command in a container of a deployment on a device, with -it in this terminal",
+    load: async () => (await import("./exec-command.ts")).exec,
+  },
+  {
     name: "doctor",
     operands: "<device>",
     summary: "what the agent of a device finds of all that it stands on",
