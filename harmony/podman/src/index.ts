@@ -1,3 +1,4 @@
+export { readJournal } from "./ask/journal.ts";
 export type { Info, ListedVolume } from "./libpod/answers.ts";
 export { connectPodman, type Podman } from "./libpod/podman.ts";
 export { type DiskSpace, flushAll, localDisk } from "./device/disk-space.ts";

@@ -25,6 +25,7 @@ import {
   StorageCheck,
   type Volume,
 } from "./answers.ts";
+import { type ContainerSessions, containerSessions } from "./container-sessions.ts";
 import { LibpodHttp, type LibpodOptions, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
 
@@ -49,7 +50,7 @@ const WHOLE_IMAGE_MS = 1_800_000;
  */
 const NO_ARCHIVE = /payload does not match any/;
 
-export interface Podman {
+export interface Podman extends ContainerSessions {
   /**
    * Slow on a device that is busy: Podman runs each of its programs for it, and asks the package
    * manager about them.
@@ -179,6 +180,8 @@ export function connectPodman(options: LibpodOptions): Podman {
   };
 
   return {
+    ...containerSessions(http),
+
     info,
 
     graphRoot: async (signal) => graphRoot ?? (await info(signal)).store.graphRoot,

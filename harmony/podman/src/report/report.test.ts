@@ -263,8 +263,10 @@ test.each([
 ])("a program that cannot live with the kernel's pages says so by %s, and the report has its cure", (...lastLines) => {
   const ended = container("web", v1, { state: "exited", exitCode: 134, exitedAtMs: NOW_MS - 1_000, lastLines });
   const device = { id: "d", labels: {}, bootId: "boot-1", pageBytes: 16_384 };
-  const told = tell(v1, { ...proved(v1), device, images: ["x:1"], containers: [ended] });
-  expect(told).toMatchObject({ phase: "Degraded", reason: "PageSize" });
-  expect(told.message).toMatch(/memory pages \(16 KiB\): use an image that is, or, on a Raspberry Pi 5, put `kernel=kernel8\.img`/);
-  expect(tell(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe("Restarting");
+  const report = reported(v1, { ...proved(v1), device, images: ["x:1"], containers: [ended] });
+  expect(report).toMatchObject({ phase: "Degraded", reason: "PageSize" });
+  expect(report.message).toMatch(/memory pages \(16 KiB\): use an image that is, or, on a Raspberry Pi 5, put `kernel=kernel8\.img`/);
+  expect(reported(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe(
+    "Restarting",
+  );
 });

@@ -25,6 +25,7 @@ const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capab
   host: null,
   imageLedger: null,
   journal: null,
+  journalctl: null,
   networkRemains: null,
   policy: null,
   startList: null,
