@@ -30,5 +30,12 @@ export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
+export { ACCOUNT_PASSWORDS, natsAccountsConfig, natsSharedConfig } from "./nats-accounts.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
-export { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "./scoping-cases.ts";
+export {
+  REFUSED_SUBJECTS,
+  REFUSED_SUBJECTS_OF_PEOPLE,
+  REFUSED_SUBSCRIPTIONS,
+  REFUSED_VERBS,
+  refusedSubscriptionsOfPeople,
+} from "./scoping-cases.ts";

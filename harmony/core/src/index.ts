@@ -1,4 +1,15 @@
 export {
+  type Commands,
+  type CommandToRun,
+  type LogBatch,
+  type LogQuery,
+  type Logs,
+  type RunningCommand,
+  type Size,
+  Unable,
+  type WrittenLine,
+} from "./abilities.ts";
+export {
   type BoundVariant,
   bind,
   type Desired,

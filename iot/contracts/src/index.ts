@@ -12,6 +12,22 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export {
+  COMMAND_LIMIT_BYTES,
+  COMMAND_VERBS,
+  CommandRequest,
+  type CommandVerb,
+  DeploymentRequest,
+  ExecRequest,
+  HoldCommand,
+  LOG_TAIL_MOST,
+  LogLine,
+  LogsRequest,
+  Pong,
+  RequestInfo,
+  SessionStatus,
+  TerminalSize,
+} from "./commands.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
@@ -39,9 +55,16 @@ export {
   devicePermissions,
   type DeviceRight,
   deviceSubjectsOfBuckets,
+  PEOPLE_ACCOUNT,
   type Permissions,
+  personInbox,
+  personPermissions,
+  type Role,
+  ROLES,
+  ROLE_VERBS,
   sharedPermissions,
   type SubjectMapping,
+  subjectsOfPeople,
 } from "./permissions.ts";
 export {
   Done,
@@ -61,6 +84,7 @@ export {
   asDeploymentName,
   asDeviceId,
   bucketSubjects,
+  commandSubject,
   deviceOfKey,
   type DeviceSubjects,
   directGetSubject,
@@ -70,6 +94,7 @@ export {
   notifySubject,
   ownSubjects,
   scoreKeyParts,
+  sessionInputSubject,
   streamName,
   subjects,
 } from "./subjects.ts";

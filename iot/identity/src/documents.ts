@@ -82,7 +82,7 @@ const NatsServers = z.object({
 });
 export type NatsServers = z.output<typeof NatsServers>;
 
-/** What a device is told of its request. */
+/** The answer to a device's request. */
 export const EnrolmentAnswer = z.discriminatedUnion("state", [
   z.object({ state: z.literal("pending"), code: Code, retryAfterS: Seconds }),
   z.object({ state: z.literal("denied"), code: Code, reason: z.optional(Line) }),

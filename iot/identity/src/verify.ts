@@ -1,6 +1,6 @@
 // Whether what was signed is to be believed: a device's token, its assertion, its proof. Each has
 // one algorithm, one audience and the claims that it must have; what is wrong is a sentence, and a
-// key that cannot be had is told apart from a signature that is wrong.
+// key that cannot be had is distinguished from a signature that is wrong.
 
 import type { KeyObject } from "node:crypto";
 import { createLocalJWKSet, errors, importSPKI, jwtVerify, type JWTVerifyOptions, SignJWT } from "jose";

@@ -98,7 +98,7 @@ test("a device that is disabled is cut off and stays out, and one that is enable
 
 test("what people did stands in the operator's stream, where the service cannot delete it and devices cannot write", async () => {
   const operator = await fleet.as("operator");
-  openAudit(operator, { log: fleet.log });
+  openAudit(operator, { keepsLimits: true, log: fleet.log });
   await eventually(async () => (await operator.connection.request("$JS.API.STREAM.INFO.audit")).string().includes('"state"'), {
     what: "the stream is there",
   });

@@ -6,6 +6,7 @@ import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@ha
 import { lookUp } from "@harmony/schema";
 import { heldMessage, timeOfDay } from "../words/held.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
+import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -234,6 +235,16 @@ function hasLostNetwork({ wording }: Described): boolean {
 }
 
 function describe(service: Service, container: Container, snapshot: Snapshot, { startedAgain }: PodmanPlan): Wording {
+  const { device } = snapshot;
+  const { name } = service;
+  const wording = describeState(service, container, snapshot, startedAgain);
+  const isByPages = endedByPageSize(container.lastLines) && ["CrashLoop", "Restarting", "Exited"].includes(wording.reason);
+  return isByPages
+    ? { ...wording, reason: "PageSize", message: `service "${name}" ends at once: ${pageSizeCure(device.pageBytes)}` }
+    : wording;
+}
+
+function describeState(service: Service, container: Container, snapshot: Snapshot, startedAgain: PodmanPlan["startedAgain"]): Wording {
   const { record, application } = snapshot;
   const { name } = service;
   const crash = lookUp(record.crashes, name);

@@ -1,9 +1,9 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that mends it. Works with and without a running agent, as root and as
+// should be with the command that fixes it. Works with and without a running agent, as root and as
 // a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";
-import { connectPodman, type Info } from "@harmony/podman";
+import { connectPodman, type Info, pageBytes } from "@harmony/podman";
 import { errorText, UserError } from "@harmony/runtime";
 import { LocalStatus } from "@iot/contracts";
 import { wrap } from "@iot/report";
@@ -26,9 +26,18 @@ import {
   notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
-import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
-import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
+import { checkPasta, checkPodman, checkProblem, checkVersion, checkVolumes } from "./doctor/podman-checks.ts";
+import {
+  checkClock,
+  checkControllers,
+  checkJournal,
+  checkLowPorts,
+  checkPageSize,
+  checkPower,
+  checkSpace,
+} from "./doctor/system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./doctor/user-checks.ts";
+import { leftVolumes } from "./volumes.ts";
 import { AGENT_USER, uidOf } from "./machine/accounts.ts";
 import { podmanSocket } from "./agent/podman-socket.ts";
 import { sentenceOf, unitState } from "./agent/why-not-running.ts";
@@ -53,6 +62,7 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
     serviceChecks(at, status),
     userChecks(passwd, at),
     podmanChecks(at, uid, config),
+    volumeChecks(at, status),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
     config instanceof UserError ? Promise.resolve([]) : accessChecks(config),
@@ -137,6 +147,14 @@ async function podmanChecks(
   ];
 }
 
+/** Which deployments are here only the running agent knows. */
+async function volumeChecks(at: Surroundings, status: LocalStatus | null): Promise<readonly Finding[]> {
+  if (status === null) return checkVolumes(null);
+  const podman = connectPodman({ socketPath: await podmanSocket(at), user: AGENT_USER });
+  const unused = await podman.unusedVolumes(at.signal).catch(() => null);
+  return checkVolumes(unused === null ? null : leftVolumes(unused, Object.keys(status.deployments)).length);
+}
+
 function isOneOf(uids: readonly (number | null)[]): boolean {
   return uids.includes(process.getuid?.() ?? null);
 }
@@ -172,9 +190,11 @@ async function systemChecks(at: Surroundings, uid: number | null): Promise<reado
     machine.read("/etc/machine-id"),
     machine.run(["vcgencmd", "get_throttled"]),
   ]);
+  const isRaspberryPi = (model ?? "").startsWith("Raspberry Pi");
   const power = checkPower(vcgencmd.exitCode === 0 ? vcgencmd.stdout : null);
   return [
-    checkControllers({ kernel, user, isRaspberryPi: (model ?? "").startsWith("Raspberry Pi") }),
+    checkControllers({ kernel, user, isRaspberryPi }),
+    ...checkPageSize(await pageBytes(), isRaspberryPi),
     checkClock({ synchronized: timedatectl.exitCode === 0 ? timedatectl.stdout.trim() : null, timesyncMark }),
     checkSpace("images", `/home/${AGENT_USER}`, homeSpace),
     checkSpace("state", at.stateDir, stateSpace),

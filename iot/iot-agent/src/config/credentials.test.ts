@@ -32,7 +32,7 @@ test("the file is read at each dial", async () => {
   expect(lines).toEqual([]);
 });
 
-test("a user that is not named as the device is told once, and not called shared", async () => {
+test("a user that is not named as the device is reported once, and not called shared", async () => {
   await written("iot-agent", "secret");
   await shown();
   await shown();

@@ -117,6 +117,11 @@ export class Workers {
     return target.variant.explain(record.removing ? { ...desired, data: null } : desired, signal);
   }
 
+  /** Null: none can be asked about its Score. */
+  variantOf(name: DeploymentName): BoundVariant | null {
+    return this.#inForce(name)?.variant ?? null;
+  }
+
   /** Work under way, and how long it may take without a report. */
   handlings(): Handling[] {
     const workers = this.#queue.running().map(({ key, sinceMs }) => {

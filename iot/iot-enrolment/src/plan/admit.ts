@@ -1,6 +1,6 @@
 // The writes by which a key becomes a device. The record of the device comes first: there, and by a
 // compare-and-set, it is decided that an id has one key. The request comes last, so that nobody is
-// told "approved" before all is there.
+// answered "approved" before all is there.
 
 import { canonicalJson } from "@harmony/schema";
 import { DEVICE_RIGHTS } from "@iot/contracts";

@@ -1,7 +1,7 @@
 // The documents of both buckets, and the one place that writes them. Deeds are carried out one after
 // the other: a plan is made from what is held, and its writes are made in order, each by a
 // compare-and-set. When somebody else wrote meanwhile, all is read again and the plan made anew. What
-// was written here is seen at once, before the bucket has told of it.
+// was written here is seen at once, before the bucket reports it.
 
 import type { Parsed } from "@harmony/core";
 import type { Log } from "@harmony/runtime";

@@ -19,7 +19,7 @@ export interface Credential {
 export interface CredentialSource {
   /**
    * Called at each dial; may take its time. The message of its error says what is wrong and, after
-   * a semicolon, what would mend it.
+   * a semicolon, what would fix it.
    */
   current(signal: AbortSignal): Promise<Credential>;
   /**

@@ -1,5 +1,5 @@
 // Says why nobody answers on the agent's socket, from what systemd knows of the unit: one sentence
-// with the command that mends it.
+// with the command that fixes it.
 
 import { runProgram } from "../machine/run-program.ts";
 
