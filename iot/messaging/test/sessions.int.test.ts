@@ -3,7 +3,8 @@
 // have the agent in its place.
 
 import { createLog, systemClock } from "@harmony/runtime";
-import { personInbox, type Role } from "@iot/contracts";
+import { parseJson } from "@harmony/schema";
+import { CommandRequest, personInbox, type Role } from "@iot/contracts";
 import { errors, headers } from "@nats-io/nats-core";
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -36,7 +37,8 @@ async function askedDevice(messaging: Messaging, clock = systemClock): Promise<A
     log,
     onCommand: (command) => {
       commands.push(command);
-      const { session } = JSON.parse(Buffer.from(command.data).toString()) as { session: string };
+      const request = parseJson(CommandRequest, command.data);
+      const session = request.ok ? request.value.session : "";
       const end = sessions.open(session, { send: command.respond, hears: ["stdin", "credit", "close"] });
       converse(end, command).catch(() => undefined);
     },
