@@ -10,6 +10,8 @@ import type { Log } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import type { AgentConfig } from "./config/config.ts";
+import { connectionSettings } from "./config/connection-settings.ts";
+import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
 import { Problems } from "./desired/problems.ts";
@@ -33,6 +35,8 @@ const STATUSES_PER_PING = 10;
 export interface AgentOptions {
   readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy">;
   readonly credentials: CredentialSource;
+  /** Named in sentences, for whoever corrects it. */
+  readonly configFile?: string;
   /** The Score variants that this agent serves, each bound to its Topology. */
   readonly variants: readonly BoundVariant[];
   readonly inventory: (signal: AbortSignal) => Promise<Inventory>;
@@ -119,13 +123,14 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
 }
 
 async function followUntilAborted(options: AgentOptions, { connection, desired, sender }: Parts): Promise<void> {
-  const { config, credentials, log, signal } = options;
+  const { config, credentials, configFile = DEFAULT_CONFIG_FILE, log, signal } = options;
   const { device, natsUrls, natsCaFile: caFile, natsConnectTimeoutMs: timeoutMs, statusIntervalMs } = config;
   const messaging = await connectMessaging({
     servers: natsUrls,
     credentials,
     caFile,
     timeoutMs,
+    settings: connectionSettings(configFile),
     name: `iot-agent ${device}`,
     device,
     log,

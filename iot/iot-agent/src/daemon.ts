@@ -50,6 +50,7 @@ export async function runDaemon(configFile: string): Promise<never> {
       collectGarbage();
       await runAgent({
         config,
+        configFile,
         credentials: tomlCredentials({ file: configFile, device: config.device, log }),
         variants: [bind(podmanV0(IOT_AGENT), device)],
         inventory: (aborted) => device.inventory(aborted),

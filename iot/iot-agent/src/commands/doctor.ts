@@ -1,5 +1,5 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that mends it. Works with and without a running agent, as root and as
+// should be with the command that repairs it. Works with and without a running agent, as root and as
 // a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";
@@ -25,7 +25,7 @@ import {
   notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
-import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
+import { checkConnection, checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./doctor/user-checks.ts";
 import { AGENT_USER, uidOf } from "./machine/accounts.ts";
@@ -34,7 +34,7 @@ import { sentenceOf, unitState } from "./agent/why-not-running.ts";
 
 export const doctor: Command = {
   usage: "doctor [--json]",
-  summary: "look at all that the agent stands on, and say what would mend it",
+  summary: "look at all that the agent stands on, and say what would repair it",
   details: `\nExit code ${EXIT.failed} when something is bad. As root it sees what the agent's user sees: sudo iot-agent doctor.\n`,
   async run(args, at) {
     const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
@@ -54,14 +54,14 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
     podmanChecks(at, uid, config),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
-    config instanceof UserError ? Promise.resolve([]) : natsChecks(config),
+    config instanceof UserError ? Promise.resolve([]) : natsChecks(config, at.configFile),
     registryChecks(status, environments),
   ]);
   const configuration =
     config instanceof UserError
       ? bad("configuration", config.message, "put that line right; the agent starts by itself then")
       : good("configuration", at.configFile);
-  return [configuration, ...groups.flat()];
+  return [...checkConnection(status?.connection), configuration, ...groups.flat()];
 }
 
 /** Pure. */
@@ -184,7 +184,7 @@ async function readEnvironments(): Promise<readonly string[]> {
   return [environment.join("\n"), (await machine.read("/etc/environment")) ?? ""];
 }
 
-async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
+async function natsChecks(config: AgentConfig, configFile: string): Promise<readonly Finding[]> {
   const each = await Promise.all(
     config.natsUrls.map(endpointOf).map(async (endpoint) => {
       const name = await checkName(endpoint);
@@ -193,7 +193,7 @@ async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
   );
   const found = each.flat();
   const isReached = found.some(({ check, verdict }) => check === "route to NATS" && verdict === "good");
-  return [...found, ...(isReached ? [await checkCredentials(config)] : [])];
+  return [...found, ...(isReached ? [await checkCredentials(config, configFile)] : [])];
 }
 
 async function registryChecks(status: LocalStatus | null, environments: readonly string[]): Promise<readonly Finding[]> {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { uidOf } from "../machine/accounts.ts";
 import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
-import { checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
+import { checkConnection, checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./user-checks.ts";
 
@@ -112,6 +112,15 @@ describe("the machine", () => {
     ["something else", "error=1\n", undefined],
   ])("power: %s", (_, text, verdict) => {
     expect(checkPower(text)?.verdict).toBe(verdict);
+  });
+
+  test("the sentence of status", () => {
+    expect(checkConnection(undefined)).toEqual([]);
+    expect(checkConnection({ state: "connected", message: "connected to NATS at n" })).toMatchObject([{ verdict: "good" }]);
+    const message = "cannot connect to NATS at n: this machine's network is down (eth0 has no carrier); plug in the cable";
+    expect(checkConnection({ state: "disconnected", message })).toEqual([
+      { check: "status", verdict: "bad", says: message.split(";")[0], mend: "plug in the cable" },
+    ]);
   });
 
   test("journal and low ports", () => {
