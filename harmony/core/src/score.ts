@@ -189,7 +189,11 @@ export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs,
   const interpret = variant.interpret(topology);
   const parse = (data: unknown): Read<Data> => {
     const parsed = variant.parse(data);
-    if (!parsed.ok) return { ok: false, report: rejected({ reason: "InvalidScore", message: formatIssues(parsed.issues) }) };
+    if (!parsed.ok)
+      return {
+        ok: false,
+        report: rejected({ reason: "InvalidScore", message: `${formatIssues(parsed.issues)}; correct the deployment` }),
+      };
     const refusal = interpret.refuse?.(parsed.value) ?? null;
     return refusal === null ? { ok: true, data: parsed.value } : { ok: false, report: rejected(refusal) };
   };

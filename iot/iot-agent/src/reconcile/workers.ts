@@ -174,7 +174,7 @@ export class Workers {
     else
       problems.set("topology", {
         reason: "TopologyUnavailable",
-        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}`,
+        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}; see \`iot-agent doctor\``,
       });
     this.#lookAtNamed();
   }
@@ -304,7 +304,7 @@ export class Workers {
     const record = this.#options.desired.record(name);
     if (record === undefined) return;
     const last = this.#reports.get(name) ?? pending("");
-    const message = `${errorText(error)}; nothing is changed, and it is tried again`;
+    const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
     this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable", message, settled: false });
   }
 }
