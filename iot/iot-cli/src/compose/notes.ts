@@ -54,7 +54,11 @@ export function truthOf(value: unknown): boolean | null {
 
 /** The members that are not in `known` (and no extension), each named. */
 export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
-  for (const key of Object.keys(map)) {
-    if (!known.has(key) && !key.startsWith("x-")) tell(`${path}.${key}`, whyNotWithin(key));
+  for (const [key, value] of Object.entries(map)) {
+    if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) tell(`${path}.${key}`, whyNotWithin(key, path));
   }
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value ?? {}).length === 0);
 }
