@@ -1,6 +1,7 @@
 export {
   type BoundVariant,
   bind,
+  CORE_REASONS,
   type Desired,
   type Explanation,
   type Hold,
