@@ -5,7 +5,7 @@
 // the revision that was observed; what was refused stays as it is. What may go is removals/'s, who
 // holds which name compile.ts's; the writing is apply.ts's.
 
-import type { Blocked, Plan } from "@harmony/core";
+import type { Plan } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type DeviceId, type ManifestEntry, scoreKeyParts } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
 import type { CompleteSnapshot, OwnerStep, SourceDeployment } from "../sources/source.ts";
@@ -17,6 +17,7 @@ import { planRemovals, type RemovalsPlan } from "./removals/plan-removals.ts";
 import { keyOf, type RemovalRecord } from "./removals/record.ts";
 import { heldObjectText } from "./removals/words.ts";
 import type { PutRecord, RemoveScore, Step } from "./steps.ts";
+import type { Blocked } from "../sources/reasons.ts";
 
 export interface PlanInput {
   readonly sourceId: string;

@@ -4,6 +4,7 @@
 
 import type { DeploymentAggregate, DeploymentName, DeviceId } from "@iot/contracts";
 import type { DeploymentConditions } from "@iot/fleet";
+import type { Reason, SourceReason } from "./reasons.ts";
 
 /**
  * Which object of the source. `uid` differs between two objects of one name, one after the other.
@@ -40,7 +41,7 @@ export interface SourceDeployment extends SourceObject {
 export interface RefusedDeployment extends SourceObject {
   readonly generation: number;
   /** A word for machines: InvalidSpec, ScoreTooLarge, InvalidName … */
-  readonly reason: string;
+  readonly reason: Reason;
   /** One sentence for a person: what is wrong, where, and what would fix it. */
   readonly message: string;
 }
@@ -125,7 +126,7 @@ export interface CompleteSnapshot {
   readonly evidence: GitEvidence | KubernetesEvidence | null;
 }
 
-export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: string; readonly message: string };
+export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: SourceReason; readonly message: string };
 
 export interface DeploymentResult extends SourceObject {
   readonly generation: number;
@@ -139,7 +140,7 @@ export interface DeploymentResult extends SourceObject {
 export interface ObjectNews extends SourceObject {
   readonly isWarning: boolean;
   /** A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept. */
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 

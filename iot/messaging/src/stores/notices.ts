@@ -7,6 +7,7 @@
 
 import type { Log } from "@harmony/runtime";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
+import type { StoreReason } from "./reasons.ts";
 
 const FOLLOW_EVERY_MS = 1_000;
 /** Twenty notices of ours. */
@@ -121,7 +122,7 @@ export class Notices {
     const isSoonAgain = performance.now() - this.#listeningSinceMs < this.#endedForMs;
     this.#endedForMs = isSoonAgain ? Math.min(2 * this.#endedForMs, ENDED_AT_MOST_MS) : ENDED_FOR_MS;
     log.warn("more notices arrive than an operator sends, so they are not listened to for a while; changes are seen when it is over", {
-      reason: "NoticeFlood",
+      reason: "NoticeFlood" satisfies StoreReason,
       subject: subject(),
       seconds: this.#endedForMs / 1_000,
     });

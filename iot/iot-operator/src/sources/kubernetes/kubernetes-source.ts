@@ -28,6 +28,7 @@ import { announcer } from "./events.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { StatusWriter } from "./status-writer.ts";
+import type { SourceReason } from "../reasons.ts";
 
 export const DEPLOYMENTS: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: "Deployment", plural: "deployments" };
 const MANAGER = "iot-operator";
@@ -210,7 +211,7 @@ function newest(a: KubernetesObject | undefined, b: KubernetesObject | undefined
   return a !== undefined && b !== undefined ? (isNewer(a, b) ? a : b) : (a ?? b);
 }
 
-function explained(error: KubernetesError): { reason: string; message: string } {
+function explained(error: KubernetesError): { reason: SourceReason; message: string } {
   if (error.code === "NotFound") {
     return {
       reason: "CrdMissing",
