@@ -101,7 +101,14 @@ export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
 export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
 
 /** `GET /v1/device`: what a device with a token is to know. */
-export const DeviceDocument = z.object({ device: EnrolledId, issuer: HttpsUrl, project: Line, nats: NatsServers });
+export const DeviceDocument = z.object({
+  device: EnrolledId,
+  issuer: HttpsUrl,
+  project: Line,
+  nats: NatsServers,
+  /** A person wants another key in place of this one. */
+  replaceKey: z.optional(Line),
+});
 export type DeviceDocument = z.output<typeof DeviceDocument>;
 
 /**
@@ -143,6 +150,8 @@ export const DeviceRecord = z.object({
   reason: z.optional(Line),
   /** The device whose place it took. */
   replaces: z.optional(EnrolledId),
+  /** The key that a person wants replaced; gone with that key. */
+  replaceKey: z.optional(Line),
 });
 export type DeviceRecord = z.output<typeof DeviceRecord>;
 

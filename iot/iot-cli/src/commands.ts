@@ -83,6 +83,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./identity/identity-commands.ts")).deviceEnable,
   },
   {
+    name: "device rekey",
+    operands: "<id>",
+    summary: "the device makes another key in place of the one that it has",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
+  },
+  {
     name: "bootstrap create",
     operands: "",
     summary: "prints the file for the boot partition of an image, with the only copy of its token",

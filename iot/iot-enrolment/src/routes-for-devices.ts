@@ -183,7 +183,8 @@ async function device(service: Service, { authorization }: Asked): Promise<Answe
   const held = await holderOfToken(service, authorization);
   if (held.kind === "refused") return held.answer;
   const { issuer, project } = service.issuer.document;
-  const document: DeviceDocument = { device: held.record.device, issuer, project, nats: service.nats };
+  const { device: id, replaceKey } = held.record;
+  const document: DeviceDocument = { device: id, issuer, project, nats: service.nats, ...(replaceKey === undefined ? {} : { replaceKey }) };
   return ok(document);
 }
 

@@ -25,6 +25,7 @@ import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
+import { planRekeying } from "./plan/keys.ts";
 import { planApproval, planDenial, planDisabling, planEnabling } from "./plan/people-say.ts";
 import { planBootstrap, planCode, planRevocation } from "./plan/secrets.ts";
 import { digestOf, makeCode, makeSecret } from "./secret.ts";
@@ -52,6 +53,7 @@ export function routesForPeople(service: Service): readonly Route[] {
     route("admin", "POST", "/v1/devices/:/code", addCode),
     route("admin", "POST", "/v1/devices/:/disable", disable),
     route("admin", "POST", "/v1/devices/:/enable", enable),
+    route("admin", "POST", "/v1/devices/:/rekey", rekey),
     route("admin", "POST", "/v1/enrolments/:/approve", approve),
     route("admin", "POST", "/v1/enrolments/:/deny", deny),
     route("admin", "POST", "/v1/bootstraps", addBootstrap),
@@ -175,6 +177,21 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   service.log.info("a device was enabled", { by, device: device.data });
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
+  ]);
+}
+
+async function rekey(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {
+  const device = EnrolledId.safeParse(id);
+  if (!device.success) return badId();
+  const planned = await carryOut(service, () => planRekeying(service.records, device.data));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a device is to have another key", { by, device: device.data, replaces: planned.value.replaceKey });
+  return stepsOf(device.data, [
+    {
+      step: "key",
+      isDone: true,
+      message: "the device makes another one when it next renews its token, at the latest in half of a token's life",
+    },
   ]);
 }
 

@@ -4,13 +4,15 @@
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { readFile } from "node:fs/promises";
-import { errorText, sendRequest, systemClock } from "@harmony/runtime";
+import { type Clock, errorText, sendRequest, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import {
   DeviceDocument,
   EnrolmentAnswer,
   type EnrolmentRequest,
   Nonce,
+  RekeyAnswer,
+  type RekeyRequest,
   signAssertion,
   type Signer,
   signProof,
@@ -47,6 +49,13 @@ interface Sent {
   readonly body?: { readonly type: string; readonly text: string };
 }
 
+interface Rekeying {
+  readonly device: string;
+  /** Of the present key. */
+  readonly keyId: string;
+  readonly token: string;
+}
+
 interface Heard {
   readonly status: number;
   readonly text: string;
@@ -60,12 +69,14 @@ const ErrorAnswer = z.object({ error: z.string(), error_description: z.optional(
 export class EnrolmentService {
   readonly #at: ServiceAddress;
   readonly #signal: AbortSignal;
+  readonly #clock: Clock;
   /** What the service's clock shows beyond this one's monotonic clock; null: as the wall clock. */
   #clockMs: number | null = null;
 
-  constructor(at: ServiceAddress, signal: AbortSignal) {
+  constructor(at: ServiceAddress, signal: AbortSignal, clock: Clock = systemClock) {
     this.#at = at;
     this.#signal = signal;
+    this.#clock = clock;
   }
 
   async enrol(signer: Signer, asked: Pick<EnrolmentRequest, "token" | "code" | "hardware">): Promise<Given<EnrolmentAnswer>> {
@@ -92,8 +103,18 @@ export class EnrolmentService {
     const first = await ask();
     if (!first.ok || first.value.status < 400 || Math.abs(first.value.dateMs - this.#nowMs()) <= CLOCK_OFF_MS)
       return this.#read(TokenAnswer, first);
-    this.#clockMs = first.value.dateMs - systemClock.monotonicMs();
+    this.#clockMs = first.value.dateMs - this.#clock.monotonicMs();
     return this.#read(TokenAnswer, await ask());
+  }
+
+  /** Both keys sign, and each is good until the next one was used. */
+  async replaceKey(present: Signer, next: Signer, { device, keyId, token }: Rekeying): Promise<Given<string>> {
+    const proof = await this.#proof(next);
+    if (!proof.ok) return proof;
+    const assertion = await signAssertion(present, { device, keyId, audience: this.#at.url, nowMs: this.#nowMs() });
+    const body = json({ publicKey: next.publicKeyPem, proof: proof.value, assertion } satisfies RekeyRequest);
+    const given = await this.#ask(RekeyAnswer, { method: "POST", path: "/v1/keys", authorization: `Bearer ${token}`, body });
+    return given.ok ? { ok: true, value: given.value.keyId } : given;
   }
 
   /** What the service says today of this device, and where NATS is. */
@@ -102,7 +123,7 @@ export class EnrolmentService {
   }
 
   #nowMs(): number {
-    return this.#clockMs === null ? Date.now() : this.#clockMs + systemClock.monotonicMs();
+    return this.#clockMs === null ? this.#clock.now() : this.#clockMs + this.#clock.monotonicMs();
   }
 
   async #proof(signer: Signer): Promise<Given<string>> {

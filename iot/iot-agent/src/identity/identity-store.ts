@@ -3,12 +3,21 @@
 // not at all. Only the agent's user reads them: who has the card has the device, until it is
 // disabled.
 
-import { readFile } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
-import { type DurableRead, errorText, readDurably, writeFileDurably } from "@harmony/runtime";
+import { type DurableRead, errorText, readDurably, syncFolder, writeFileDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { EnrolmentAnswer, keySigner, makeDeviceKey, privateKeyOf, publicPem, type Signer, TokenAnswer } from "@iot/identity/device";
+import {
+  EnrolmentAnswer,
+  keyIdOf,
+  keySigner,
+  makeDeviceKey,
+  privateKeyOf,
+  publicPem,
+  type Signer,
+  TokenAnswer,
+} from "@iot/identity/device";
 import * as z from "zod/mini";
 
 export type Identity = Extract<EnrolmentAnswer, { state: "approved" }>;
@@ -36,6 +45,11 @@ export class IdentityStore {
 
   get keyFile(): string {
     return this.#path("key.pem");
+  }
+
+  /** Of the key that takes the place of the present one, once the service has it. */
+  get #nextKeyFile(): string {
+    return this.#path("next-key.pem");
   }
 
   /** PEM of who signs the certificate of NATS, where the service names one. */
@@ -70,6 +84,7 @@ export class IdentityStore {
 
   /** The device's key, made when there is none. @throws when it cannot be read. */
   async signer(): Promise<Signer> {
+    await this.#promoteNext();
     let pem: string;
     try {
       pem = await readFile(this.keyFile, "utf8");
@@ -79,19 +94,53 @@ export class IdentityStore {
       return this.makeSigner();
     }
     try {
-      const key = privateKeyOf(pem);
-      return keySigner(key, publicPem(key));
+      return signerOf(pem);
     } catch (error) {
       throw unusableKey(this.keyFile, error);
     }
   }
 
   /** In place of the key that may be there. */
-  async makeSigner(): Promise<Signer> {
-    const pem = await makeDeviceKey();
-    await writeFileDurably(this.keyFile, pem);
-    const key = privateKeyOf(pem);
-    return keySigner(key, publicPem(key));
+  makeSigner(): Promise<Signer> {
+    return made(this.keyFile);
+  }
+
+  /** The same until the service has it, so that a device that lost power asks with no third key. */
+  async nextSigner(): Promise<Signer> {
+    try {
+      return signerOf(await readFile(this.#nextKeyFile, "utf8"));
+    } catch {
+      return made(this.#nextKeyFile);
+    }
+  }
+
+  /** The identity names the key that the service knows: written before this, it decides. */
+  async #promoteNext(): Promise<void> {
+    const pem = await readFile(this.#nextKeyFile, "utf8").catch(() => null);
+    const identity = pem === null ? null : await this.identity();
+    if (pem === null || identity === null || keyIdOfPem(pem) !== identity.keyId) return;
+    await rename(this.#nextKeyFile, this.keyFile);
+    await syncFolder(this.folder);
+  }
+}
+
+async function made(file: string): Promise<Signer> {
+  const pem = await makeDeviceKey();
+  await writeFileDurably(file, pem);
+  return signerOf(pem);
+}
+
+/** @throws what Node's crypto says of a PEM that is none. */
+function signerOf(pem: string): Signer {
+  const key = privateKeyOf(pem);
+  return keySigner(key, publicPem(key));
+}
+
+function keyIdOfPem(pem: string): string | null {
+  try {
+    return keyIdOf(privateKeyOf(pem));
+  } catch {
+    return null;
   }
 }
 

@@ -3,11 +3,14 @@
 // nor an issuer that is away keeps the device from NATS while the token is good. The local clock
 // never judges a token: NATS does, and a token that was refused is the reason to ask for another.
 
+import { stat } from "node:fs/promises";
 import { backoffMs, type Clock, errorText, type Log, systemClock } from "@harmony/runtime";
+import { canonicalJson } from "@harmony/schema";
 import { asCredential, type Credential, type CredentialSource } from "@iot/messaging/device";
 import type { EnrolmentService } from "./enrolment-service.ts";
 import type { HeldToken, Identity, IdentityStore } from "./identity-store.ts";
 
+const KEY_LIFE_MS = 365 * 86_400_000;
 const RENEW_AT = 0.5;
 const JITTER = 0.1;
 const WARN_BELOW = 0.25;
@@ -28,8 +31,8 @@ export interface TokenCredentialsOptions {
   readonly store: IdentityStore;
   readonly service: EnrolmentService;
   readonly identity: Identity;
-  /** The service names another identity or other servers than before; it is on the disk already. */
-  readonly onMoved: (identity: Identity) => void;
+  /** The service names other servers than before; they are on the disk already. */
+  readonly onMoved: () => void;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -39,6 +42,7 @@ export class TokenCredentials implements CredentialSource {
   readonly #clock: Clock;
   readonly #callbacks = new Set<() => void>();
   #held: HeldToken | null = null;
+  #identity: Identity;
   /** Of this process; null: the token was on the disk, and its age is not known for sure. */
   #givenMonotonicMs: number | null = null;
   #askedMonotonicMs = Number.NEGATIVE_INFINITY;
@@ -50,6 +54,7 @@ export class TokenCredentials implements CredentialSource {
 
   constructor(options: TokenCredentialsOptions) {
     this.#options = options;
+    this.#identity = options.identity;
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -60,7 +65,7 @@ export class TokenCredentials implements CredentialSource {
     this.#askedMonotonicMs = nowMs;
     if (this.#held === null || isAgain || this.#looksOld()) await this.#renew();
     if (this.#held === null) throw new Error(this.#why);
-    return { ...asCredential({ user: this.#options.identity.device, pass: this.#held.access_token }), kind: "token" };
+    return { ...asCredential({ user: this.#identity.device, pass: this.#held.access_token }), kind: "token" };
   }
 
   onChange(callback: () => void): () => void {
@@ -106,9 +111,9 @@ export class TokenCredentials implements CredentialSource {
   }
 
   async #ask(): Promise<void> {
-    const { store, service, identity, log } = this.#options;
+    const { store, service, log } = this.#options;
     try {
-      const given = await service.token(await store.signer(), identity);
+      const given = await service.token(await store.signer(), this.#identity);
       if (!given.ok) return this.#failed(`the issuer gives no token: ${given.why}`, given.kind === "refused" ? REFUSED_AGAIN : DOWN_AGAIN);
       const token = { ...given.value, obtainedAtMs: this.#clock.now() };
       this.#held = token;
@@ -138,16 +143,34 @@ export class TokenCredentials implements CredentialSource {
     return `, about ${Math.max(0, Math.round(leftS / 60))} min`;
   }
 
-  /** Where NATS is may have changed. An answer that cannot be had changes nothing. */
+  /** What the service says today of this device. An answer that cannot be had changes nothing. */
   async #readDevice(token: string): Promise<void> {
-    const { store, service, identity, onMoved, log } = this.#options;
+    const { store, service, onMoved, log } = this.#options;
     const given = await service.device(token);
-    if (!given.ok || given.value.device !== identity.device) return;
-    const { issuer, project, nats } = given.value;
-    const now: Identity = { ...identity, issuer, project, nats };
-    if (JSON.stringify([issuer, project, nats]) === JSON.stringify([identity.issuer, identity.project, identity.nats])) return;
-    await store.saveIdentity(now);
+    if (!given.ok || given.value.device !== this.#identity.device) return;
+    const { issuer, project, nats, replaceKey } = given.value;
+    if (replaceKey === this.#identity.keyId || (await this.#isKeyOld())) await this.#rekey(token);
+    const { issuer: issuerNow, project: projectNow, nats: natsNow } = this.#identity;
+    if (canonicalJson([issuer, project, nats]) === canonicalJson([issuerNow, projectNow, natsNow])) return;
+    this.#identity = { ...this.#identity, issuer, project, nats };
+    await store.saveIdentity(this.#identity);
     log.info("the enrolment service names another way to NATS; connecting there", { servers: nats.urls });
-    onMoved(now);
+    onMoved();
+  }
+
+  async #isKeyOld(): Promise<boolean> {
+    const { mtimeMs } = await stat(this.#options.store.keyFile);
+    return this.#clock.now() - mtimeMs > KEY_LIFE_MS;
+  }
+
+  async #rekey(token: string): Promise<void> {
+    const { store, service, log } = this.#options;
+    const { device, keyId } = this.#identity;
+    const given = await service.replaceKey(await store.signer(), await store.nextSigner(), { device, keyId, token });
+    if (!given.ok) return log.warn(`the key of this device is not replaced yet: ${given.why}`);
+    this.#identity = { ...this.#identity, keyId: given.value };
+    await store.saveIdentity(this.#identity);
+    await store.signer();
+    log.info("this device has another key", { keyId: given.value });
   }
 }

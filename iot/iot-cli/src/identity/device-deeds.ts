@@ -78,6 +78,10 @@ export async function enableDevice({ access, signal }: Asking, device: string): 
   return stepsOf(await askEnrolment(access, { method: "POST", path: `/v1/devices/${idOf(device)}/enable` }, StepsAnswer, signal));
 }
 
+export async function rekeyDevice({ access, signal }: Asking, device: string): Promise<Done> {
+  return stepsOf(await askEnrolment(access, { method: "POST", path: `/v1/devices/${idOf(device)}/rekey` }, StepsAnswer, signal));
+}
+
 /** The file for the boot partition. It is the only copy of the token. */
 export async function createBootstrap({ access, signal }: Asking, request: BootstrapRequest): Promise<string> {
   const made = await askEnrolment(access, { method: "POST", path: "/v1/bootstraps", body: request }, BootstrapMade, signal);

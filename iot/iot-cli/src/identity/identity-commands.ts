@@ -69,6 +69,13 @@ export const deviceEnable = defineCommand({
   run: (_values, [id = ""], at) => print(at, (asking) => deeds.enableDevice(asking, id)),
 });
 
+export const deviceRekey = defineCommand({
+  options: {},
+  operands: [1, 1],
+  details,
+  run: (_values, [id = ""], at) => print(at, (asking) => deeds.rekeyDevice(asking, id)),
+});
+
 export const bootstrapCreate = defineCommand({
   options: {
     name: { type: "string", value: "name", about: "of the token, e.g. spring-200" },

@@ -2,8 +2,8 @@
 // the token of an image it waits for a person. A key that asked before gets the same answer again,
 // with no token needed, so that who lost an answer is not lost.
 
-import type { DeviceRecord, EnrolmentRecord, Hardware } from "@iot/identity";
-import { admit, holderOf } from "./admit.ts";
+import type { EnrolmentRecord, Hardware } from "@iot/identity";
+import { admit, type Admission, holderOf } from "./admit.ts";
 import { type Held, type Plan, refused, type Write } from "./held.ts";
 
 /** Of a device whose proof was good. */
@@ -24,10 +24,10 @@ export function planEnrolment(held: Held, asked: EnrolmentAsked): Plan<Enrolment
   const { code, keyId, publicKey, shown } = asked;
   const known = held.request(code).value;
   if (known !== null && known.publicKey !== publicKey) return refused(409, "another key has the same code: make a new key");
-  if (known?.state === "approved") return { kind: "do", writes: [], answer: known };
   const request = known ?? newRequest(asked);
   const holder = holderOf(held, keyId);
-  if (holder !== undefined) return admitted(held, request, holder, []);
+  if (known?.state === "approved") return { kind: "do", writes: spend(held, shown, known.device), answer: known };
+  if (holder !== undefined) return admitted(held, { request, record: holder }, shown);
   if (shown?.kind === "code") return byCode(held, asked, request, shown.digest);
   if (known !== null) return { kind: "do", writes: [], answer: known };
   if (shown === null)
@@ -35,21 +35,33 @@ export function planEnrolment(held: Held, asked: EnrolmentAsked): Plan<Enrolment
   return byToken(held, asked, request, shown.digest);
 }
 
-function byCode(held: Held, { keyId, publicKey, nowMs }: EnrolmentAsked, request: EnrolmentRecord, digest: string): Plan<EnrolmentRecord> {
-  const { value, revision } = held.code(digest);
+function byCode(
+  held: Held,
+  { keyId, publicKey, nowMs, shown }: EnrolmentAsked,
+  request: EnrolmentRecord,
+  digest: string,
+): Plan<EnrolmentRecord> {
+  const { value } = held.code(digest);
   if (value === null) return refused(401, "the code is unknown, or was used: iot device add makes another");
   const { device, expiresAtS } = value;
   if (nowMs >= expiresAtS * 1_000) return refused(410, `the code for "${device}" is over: iot device add ${device} makes another`);
   if (held.device(device).value !== null) {
     return refused(409, `"${device}" is another device's: enrol with the token of an image, and approve it with --replaces ${device}`);
   }
-  const record: DeviceRecord = { device, keys: [{ keyId, publicKey }], state: "approved" };
-  return admitted(held, request, record, [{ bucket: "enrolments", key: `code.${digest}`, document: null, expected: revision }]);
+  return admitted(held, { request, record: { device, keys: [{ keyId, publicKey }], state: "approved" } }, shown);
 }
 
-function admitted(held: Held, request: EnrolmentRecord, record: DeviceRecord, more: readonly Write[]): Plan<EnrolmentRecord> {
-  const admission = admit(held, { request, record });
-  return { kind: "do", writes: [...admission.writes, ...more], answer: admission.request };
+function admitted(held: Held, admission: Admission, shown: EnrolmentAsked["shown"]): Plan<EnrolmentRecord> {
+  const { writes, request } = admit(held, admission);
+  return { kind: "do", writes: [...writes, ...spend(held, shown, request.device)], answer: request };
+}
+
+/** The last write: a code that is left by a fault lets nobody in, since its device is there. */
+function spend(held: Held, shown: EnrolmentAsked["shown"], device: string | undefined): readonly Write[] {
+  if (shown?.kind !== "code") return [];
+  const { value, revision } = held.code(shown.digest);
+  const write: Write = { bucket: "enrolments", key: `code.${shown.digest}`, document: null, expected: revision };
+  return value === null || value.device !== device ? [] : [write];
 }
 
 function byToken(held: Held, { code, nowMs }: EnrolmentAsked, request: EnrolmentRecord, digest: string): Plan<EnrolmentRecord> {

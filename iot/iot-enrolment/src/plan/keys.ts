@@ -22,5 +22,19 @@ export function planKey(held: Held, device: string, key: AssertionKey): Plan<Dev
 export function planKeyUsed(held: Held, device: string, keyId: string): Plan<null> {
   const record = held.device(device).value;
   const used = record?.keys.findIndex((key) => key.keyId === keyId) ?? -1;
-  return { kind: "do", writes: record === null || used < 1 ? [] : keep(held, { ...record, keys: record.keys.slice(used) }), answer: null };
+  if (record === null || used < 1) return { kind: "do", writes: [], answer: null };
+  const keys = record.keys.slice(used);
+  const { replaceKey, ...rest } = record;
+  const isReplaced = replaceKey !== undefined && !keys.some((key) => key.keyId === replaceKey);
+  return { kind: "do", writes: keep(held, { ...(isReplaced ? rest : record), keys }), answer: null };
+}
+
+/** A person wants another key: the device reads it in its document, and makes one. */
+export function planRekeying(held: Held, device: string): Plan<DeviceRecord> {
+  const record = held.device(device).value;
+  const [first] = record?.keys ?? [];
+  if (record === null || first === undefined) return refused(404, `there is no device "${device}": iot devices lists them`);
+  if (record.state === "disabled") return refused(409, `"${device}" is disabled: iot device enable ${device} lets it in again`);
+  const changed: DeviceRecord = { ...record, replaceKey: first.keyId };
+  return { kind: "do", writes: record.replaceKey === first.keyId ? [] : keep(held, changed), answer: changed };
 }

@@ -13,13 +13,12 @@ export function planCode(held: Held, device: string, digest: string, nowMs: numb
     return refused(409, `"${device}" is a device already: after a loss of its key, approve the new one with --replaces ${device}`);
   }
   const nowS = Math.floor(nowMs / 1_000);
-  const isOver = ({ code }: { readonly code: DeviceCode }): boolean => code.expiresAtS <= nowS || code.device === device;
-  const over = held.codes().filter(isOver);
+  const over = held.codes().filter((each) => each.digest !== digest && (each.code.expiresAtS <= nowS || each.code.device === device));
   if (held.codes().length - over.length >= CODES) return refused(429, `${CODES} codes are not used yet: wait until some are over`, 60);
   const code: DeviceCode = { device, expiresAtS: nowS + CODE_LIFE_S };
   const writes: readonly Write[] = [
     ...over.map((each) => removal(`code.${each.digest}`, held.code(each.digest).revision)),
-    { bucket: "enrolments", key: `code.${digest}`, document: code, expected: 0 },
+    { bucket: "enrolments", key: `code.${digest}`, document: code, expected: held.code(digest).revision },
   ];
   return { kind: "do", writes, answer: code };
 }
