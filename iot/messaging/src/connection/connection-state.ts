@@ -38,8 +38,8 @@ export type DisconnectedReason = (typeof DISCONNECTED_REASONS)[number];
 interface About {
   readonly server: string;
   /**
-   * Of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does not make
-   * it wrong. `wallClock` converts.
+   * A time of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does
+   * not make it wrong. `wallClock` converts.
    */
   readonly sinceMonotonicMs: number;
   /** One sentence for a person. */

@@ -99,8 +99,8 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         if (isFirstAbsent) await systemClock.sleep(ABSENT_AGAIN_MS, signal);
         // Notices of what was written before they come under the new names were not heard.
         if (isFirstAbsent || names.subjects !== listened) entry = await readFrom(null, isThere, signal);
-        // Also when it never came, as after a restore of the store: the next read does not wait for
-        // it again.
+        // A revision may never come, as after a restore of the store: the next read does not wait
+        // for it again.
         if (noticed === awaited) noticed = null;
         if (lastSequence !== null && entry.sequence > lastSequence) listening?.cameTrue(entry.sequence);
         lastSequence = entry.sequence;

@@ -1,9 +1,9 @@
 // Bounds what notices may cost this device. The server delivers an answer to whatever reply subject
 // the asker names, so another device can send as many notices as its own link bears. A notice is
 // followed at once after quiet, and otherwise at most once a second, unless the one before it came
-// true; what it announces is followed once; its payload is never looked at. When more arrives than honest notices ever are, the
-// subscription ends for a minute, and longer each time that this goes on, since bytes that arrive
-// are paid for (docs/adr/0037).
+// true; what it announces is followed once; its payload is never looked at. When more arrives than
+// honest notices ever are, the subscription ends for a minute, and longer each time that this goes
+// on, since bytes that arrive are paid for (docs/adr/0037).
 
 import type { Log } from "@harmony/runtime";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
@@ -13,7 +13,7 @@ const FOLLOW_EVERY_MS = 1_000;
 /** Twenty notices of ours. */
 const BYTES_A_SECOND = 4 * 1024;
 const ENDED_FOR_MS = 60_000;
-/** That of the regular reading. */
+/** The interval of the regular reading. */
 const ENDED_AT_MOST_MS = 15 * 60_000;
 /** What was announced and is remembered, so that it is followed once. */
 const REMEMBERED = 64;
