@@ -14,7 +14,7 @@ import { type DeviceStep, isDeviceStep, type Step } from "../plan/steps.ts";
 import type { OwnerStep, Source } from "../sources/source.ts";
 
 export interface Applied {
-  /** Of the bucket of desired state. */
+  /** The number of writes to the bucket of desired state. */
   readonly writes: number;
   /** Devices where somebody else had written: to be observed again. */
   readonly conflicts: readonly DeviceId[];
@@ -31,7 +31,7 @@ export interface Applied {
   readonly record: "written" | "conflict" | null;
   /** Objects that were claimed or released. */
   readonly claims: number;
-  /** By uid, why an object could not be. */
+  /** Why an object could not be claimed or released, by uid. */
   readonly unclaimed: ReadonlyMap<string, string>;
 }
 

@@ -35,7 +35,7 @@ export interface PlanInput {
     /** By the server's clock. */
     readonly nowMs: number;
   };
-  /** By uid, why an object could not be claimed. */
+  /** Why an object could not be claimed, by uid. */
   readonly unclaimed: ReadonlyMap<string, string>;
   /**
    * Orphans (`key@revision`) that were seen for ABANDONED_AFTER_MS: what a process left that died

@@ -232,7 +232,7 @@ export class Reporter {
     return null;
   }
 
-  /** Of what the bucket has of it for this device, if it is this source's. */
+  /** The revision that the bucket has of it for this device, if it is this source's. */
   #revisionOf(name: string, device: DeviceId): number | null {
     const desired = this.#settled?.desired;
     const entry = desired === undefined ? undefined : entryOf(manifestOf(desired, device), name);

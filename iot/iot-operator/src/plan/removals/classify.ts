@@ -17,7 +17,7 @@ export interface ManifestedEntry extends Entry {
   readonly generation: number;
 }
 
-/** Of git's losses the one that ends by itself: at a commit in which all is readable. */
+/** The one loss of git that ends by itself: at a commit in which all is readable. */
 export const UNREADABLE_FILES = "UnreadableFiles" satisfies Reason;
 
 const lost = (reason: Reason, why: string): Finding => ({ kind: "lost", reason, why });

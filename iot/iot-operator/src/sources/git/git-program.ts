@@ -28,7 +28,7 @@ export interface GitRun {
   readonly input?: string;
   /** Whether it talks to the remote, and so is given the credentials. */
   readonly remote?: boolean;
-  /** Of its output; more ends it. */
+  /** The limit of its output; more ends it. */
   readonly limitBytes?: number;
 }
 
