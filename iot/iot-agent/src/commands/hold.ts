@@ -67,7 +67,7 @@ export function parseDuration(text: string): number {
   return seconds;
 }
 
-/** As the clock on the wall beside the device. */
+/** The time of the clock on the wall beside the device. */
 function localTime(at: string): string {
   const time = new Date(at);
   const two = (value: number): string => String(value).padStart(2, "0");

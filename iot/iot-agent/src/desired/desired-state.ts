@@ -64,9 +64,9 @@ export class DesiredState {
   #removed: RemovedNames = [];
   #version: ManifestVersion | null = null;
   /**
-   * As it is on disk, for all others, as far as the disk takes it. What a worker began before could
-   * be cut off by a power cut, and the device would go back; and an operator takes a removal out of
-   * the manifest when the device says the revision and no longer the name.
+   * The state as it is on disk, for all others, as far as the disk takes it. What a worker began
+   * before could be cut off by a power cut, and the device would go back; and an operator takes a
+   * removal out of the manifest when the device says the revision and no longer the name.
    */
   #saved: { readonly records: Records; readonly revision: number | null } = { records: new Map(), revision: null };
   /** The last that this process has read. Null: it has read none. */

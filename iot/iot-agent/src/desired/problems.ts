@@ -31,7 +31,7 @@ export class Problems {
     const since = before?.reason === reason ? before.since : new Date().toISOString();
     this.#places.set(place, { reason, message, since });
     if (before?.reason === reason) return;
-    // That NATS is not reached is reported once, by the connection itself.
+    // The connection itself reports once that NATS is not reached.
     if (reason !== "NotConnected") this.#log.warn(message, { reason });
     this.events.emit("changed");
   }
