@@ -81,7 +81,7 @@ function scoreFindings({ file, document, place }: WorkloadDocument): Finding[] {
   return parsed.ok ? [] : parsed.issues.map(({ path, message }) => finding("error", ["spec", "score", "data", ...path], message));
 }
 
-/** As compilers write it, so that editors and CI find the place. */
+/** The form in which compilers write it, so that editors and CI find the place. */
 export function renderFindings({ findings, deployments }: LintResult, files: number): string {
   const lines = findings.map(({ severity, file, line, column, path, message }) =>
     visibleText(
