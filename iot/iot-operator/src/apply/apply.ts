@@ -109,15 +109,15 @@ export function isFull(error: unknown): error is MessagingError {
 
 /** Devices that want no more room are done before any that does. */
 async function applyToDevices(steps: readonly DeviceStep[], options: ApplyOptions): Promise<AppliedToDevices> {
-  const lanes = [...Map.groupBy(steps, ({ device }) => device)];
-  const wantsRoom = ([, own]: (typeof lanes)[number]): boolean => own.some(({ kind }) => kind === "put-score");
-  const giving = lanes.filter((lane) => !wantsRoom(lane));
+  const batches = [...Map.groupBy(steps, ({ device }) => device)];
+  const wantsRoom = ([, own]: (typeof batches)[number]): boolean => own.some(({ kind }) => kind === "put-score");
+  const giving = batches.filter((batch) => !wantsRoom(batch));
   const logged = { ...options, level: steps.length <= STEPS_LOGGED ? ("info" as const) : ("debug" as const) };
-  return added(await applyLanes(giving, logged), await applyLanes(lanes.filter(wantsRoom), logged));
+  return added(await applyBatches(giving, logged), await applyBatches(batches.filter(wantsRoom), logged));
 }
 
-async function applyLanes(
-  lanes: [DeviceId, readonly DeviceStep[]][],
+async function applyBatches(
+  batches: [DeviceId, readonly DeviceStep[]][],
   { level, ...options }: ApplyOptions & { readonly level: "info" | "debug" },
 ): Promise<AppliedToDevices> {
   const { signal, store } = options;
@@ -129,8 +129,8 @@ async function applyLanes(
   let whyFull = "";
   let writes = 0;
   const worker = async (): Promise<void> => {
-    for (let lane = lanes.pop(); lane !== undefined && failures.length === 0; lane = lanes.pop()) {
-      const [device, own] = lane;
+    for (let batch = batches.pop(); batch !== undefined && failures.length === 0; batch = batches.pop()) {
+      const [device, own] = batch;
       try {
         signal.throwIfAborted();
         const written = await applyToDevice(own, { store, signal, log });
@@ -147,7 +147,7 @@ async function applyLanes(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, lanes.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, batches.length) }, worker));
   // Only when none is on its way any more: the next try must not meet this one's writes.
   const [failure] = failures;
   if (failure !== undefined) throw failure;

@@ -44,7 +44,7 @@ export function announcer(options: AnnouncerOptions): (news: readonly ObjectNews
   let writing = 0;
   let isRefusalLogged = false;
 
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (let one = waiting.shift(); one !== undefined && !signal.aborted; one = waiting.shift()) {
       try {
         await writeEvent(one, options);
@@ -62,7 +62,7 @@ export function announcer(options: AnnouncerOptions): (news: readonly ObjectNews
     if (taken.length < news.length) log.info("too much happened at once for an Event each", { events: taken.length, of: news.length });
     waiting.push(...taken);
     for (; writing < Math.min(AT_ONCE, waiting.length); writing += 1) {
-      void lane().finally(() => {
+      void worker().finally(() => {
         writing -= 1;
       });
     }
