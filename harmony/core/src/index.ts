@@ -12,6 +12,7 @@ export {
 export {
   type BoundVariant,
   bind,
+  CORE_REASONS,
   type Desired,
   type Explanation,
   type Hold,

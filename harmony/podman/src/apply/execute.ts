@@ -2,7 +2,7 @@
 // code, and words that a person can act on (failure.ts). The planner decides what is done about it
 // (plan/answer-failure.ts).
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import { errorText, systemClock } from "@harmony/runtime";
 import type { Application } from "../model/application.ts";
 import { outcomeOf } from "./failure.ts";

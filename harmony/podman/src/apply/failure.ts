@@ -1,7 +1,7 @@
 // Makes an Outcome of Podman's failure: a word for machines, and one sentence that says what is
 // wrong and what would repair it.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome, Reason } from "../model/reason.ts";
 import type { Application } from "../model/application.ts";
 import { BUSY_REGISTRY_MS } from "../images/busy-registries.ts";
 import { podmanUnits } from "../libpod/podman-units.ts";
@@ -30,13 +30,13 @@ interface Refused extends Pick<Application, "program" | "user"> {
 
 type Result =
   | { readonly kind: "changed" | "unchanged" }
-  | { readonly kind: "blocked" | "failed"; readonly reason: string; readonly message: string };
+  | { readonly kind: "blocked" | "failed"; readonly reason: Reason; readonly message: string };
 
-function blocked(reason: string, message: string): Result {
+function blocked(reason: Reason, message: string): Result {
   return { kind: "blocked", reason, message };
 }
 
-function failed(reason: string, message: string): Result {
+function failed(reason: Reason, message: string): Result {
   return { kind: "failed", reason, message };
 }
 

@@ -5,7 +5,7 @@
 // when all have, each stops its old ones, and starts the new ones as the ports become free. They
 // are on trial together, and if one goes back all do. Pure. The stages are in exchange-ports.ts.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked } from "../model/reason.ts";
 import { portsOf } from "./port-conflict.ts";
 import { isUp } from "../model/container-state.ts";
 import { containerName, serviceOfName } from "../model/names.ts";

@@ -4,6 +4,7 @@ import { parse } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
 import type { WorkerReport } from "../reconcile/worker-report.ts";
 import { advance, deviceStatus } from "./status.ts";
+import type { Problem } from "../desired/problems.ts";
 
 const report: WorkloadReport = {
   phase: "Running",
@@ -64,7 +65,7 @@ describe("a deployment's report", () => {
 });
 
 describe("the device's status", () => {
-  const of = (problem?: { reason: string; message: string; since: string }, statusIntervalMs = 30_000) =>
+  const of = (problem?: Problem, statusIntervalMs = 30_000) =>
     deviceStatus({
       device: asDeviceId("pi-1"),
       agentVersion: "1",
@@ -87,6 +88,6 @@ describe("the device's status", () => {
     expect(parse(DeviceStatus, of())).toMatchObject({ ok: true });
     expect(Object.keys(of().deployments)).toEqual(["a", "b"]);
     expect(of()).not.toHaveProperty("problem");
-    expect(of({ reason: "R", message: "m", since: early }).problem).toEqual({ reason: "R", message: "m", since: early });
+    expect(of({ reason: "NoStore", message: "m", since: early }).problem).toEqual({ reason: "NoStore", message: "m", since: early });
   });
 });

@@ -69,7 +69,7 @@ export interface Messaging {
    * what ends that.
    */
   onReconnect(callback: () => void): () => void;
-  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  /** NATS may refuse this subject without a warning: the caller has another way. */
   mayBeRefused(subject: string): void;
   /** Who this is to NATS; undefined: it says none. */
   user(): string | undefined;
@@ -140,7 +140,7 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
     {
       ...settings(options, credentials),
       maxReconnectAttempts: -1,
-      // Else two refusals in a row close the client for ever.
+      // Otherwise two refusals in a row close the client for ever.
       ignoreAuthErrorAbort: true,
       reconnectDelayHandler: pacing.delayMs,
     },

@@ -7,26 +7,29 @@ import { errors } from "@nats-io/nats-core";
 import { CredentialsUnavailable } from "./credentials.ts";
 import { nameServers, readLocalNetwork } from "./local-network.ts";
 
-export type DisconnectedReason =
+export const DISCONNECTED_REASONS = [
   /** No interface has a carrier and an address, or no route leads there. */
-  | "NetworkDown"
+  "NetworkDown",
   /** No name server answers. */
-  | "NameServerDown"
+  "NameServerDown",
   /** The name servers answer that there is no such name. */
-  | "NameNotFound"
-  | "Refused"
-  | "NoAnswer"
-  | "WrongCredentials"
+  "NameNotFound",
+  "Refused",
+  "NoAnswer",
+  "WrongCredentials",
   /** What would be shown to the server cannot be had. */
-  | "CredentialsUnavailable"
-  | "Tls"
+  "CredentialsUnavailable",
+  "Tls",
   /** The server's certificate is not valid yet by this machine's clock. */
-  | "ClockBehind"
+  "ClockBehind",
   /** Something answers there and closes the connection. */
-  | "ClosedByPeer"
+  "ClosedByPeer",
   /** It was there a moment ago; what is wrong is not known yet. */
-  | "Lost"
-  | "ConnectFailed";
+  "Lost",
+  "ConnectFailed",
+] as const;
+
+export type DisconnectedReason = (typeof DISCONNECTED_REASONS)[number];
 
 /**
  * `server`: the addresses it is about, without credentials, as `central:4222`; when connected, the
@@ -35,8 +38,8 @@ export type DisconnectedReason =
 interface About {
   readonly server: string;
   /**
-   * Of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does not make
-   * it wrong. `wallClock` converts.
+   * A time of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does
+   * not make it wrong. `wallClock` converts.
    */
   readonly sinceMonotonicMs: number;
   /** One sentence for a person. */

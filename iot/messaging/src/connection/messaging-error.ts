@@ -4,19 +4,22 @@
 
 import { errors } from "@nats-io/nats-core";
 
-export type MessagingErrorCode =
-  | "NotConnected"
-  | "Timeout"
-  | "PermissionDenied"
+export const MESSAGING_ERROR_CODES = [
+  "NotConnected",
+  "Timeout",
+  "PermissionDenied",
   /** Nobody answers for the bucket: it does not exist, JetStream is off, or direct gets are. */
-  | "NoStore"
+  "NoStore",
   /** A bucket made by hand has a setting that breaks the platform; the message names it. */
-  | "BucketSetting"
-  | "TooLarge"
+  "BucketSetting",
+  "TooLarge",
   /** A limit of the bucket, the account or the server is reached; the message has the cure. */
-  | "StoreFull"
+  "StoreFull",
   /** The server said no for another reason, or answered what it should not. */
-  | "Refused";
+  "Refused",
+] as const;
+
+export type MessagingErrorCode = (typeof MESSAGING_ERROR_CODES)[number];
 
 export class MessagingError extends Error {
   readonly code: MessagingErrorCode;

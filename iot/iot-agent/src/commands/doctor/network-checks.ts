@@ -24,7 +24,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Of `nats://central:4222`, `central`, `[::1]:4222`. */
+/** Reads `nats://central:4222`, `central`, `[::1]:4222`. */
 export function endpointOf(url: string): Endpoint {
   const bare = url.replace(/^[a-z]+:\/\//i, "").replace(/^[^@]*@/, "");
   const match = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(bare);
@@ -124,7 +124,7 @@ export function checkProxy(environments: readonly string[]): Finding {
   );
 }
 
-/** Of the two spellings Go looks for this one first. */
+/** Go looks for this one of the two spellings first. */
 const NO_PROXY = [/^\s*(?:export\s+)?NO_PROXY=["']?([^"'#\n]+)/m, /^\s*(?:export\s+)?no_proxy=["']?([^"'#\n]+)/m];
 
 /** Whether Podman asks a registry through the proxy, which this program does not. Pure. */
