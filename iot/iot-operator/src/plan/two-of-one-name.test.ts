@@ -1,9 +1,8 @@
 // Which of two Deployments of one name a device runs, and what the other hears.
 
-import { asDeviceId, type ManifestEntry } from "@iot/contracts";
+import { asDeviceId } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
-import { complete, deployment, ModelBucket, settle, writesOf } from "../../test/model-bucket.ts";
-import type { DesiredStatePlan } from "./plan.ts";
+import { complete, deployment, ModelBucket, settle } from "../../test/model-bucket.ts";
 
 const SOURCE = "git:ours";
 const OTHER = "kubernetes:theirs";
