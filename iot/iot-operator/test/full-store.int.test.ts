@@ -166,3 +166,24 @@ test("a manifest that is too large is told where people look, holds up no other 
   await eventually(async () => running.health.refused === null && (await problem()) === null, { what: "it is forgotten" });
   expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [] });
 });
+
+test("where there is no room for what is said of the source, it is told, and forgotten when there is", async () => {
+  const { bucket, push, operator } = await world("");
+  await push({ "small.yaml": workload("small", { devices: ["pi-1"] }) });
+  const running = await operator();
+  await expectScore(bucket, "pi-1.small", "web");
+  await eventually(() => running.health.inStep, { what: "all is written" });
+  const limitTo = await limiting(bucket, "KV_sources");
+  await limitTo(1);
+  // More is said than before: what is no longer fits into the place of what was.
+  await push({ "wrong.yaml": "a: [", "small.yaml": workload("small", { image: "web:2", devices: ["pi-1"] }) });
+  running.poke();
+  await expectScore(bucket, "pi-1.small", "web:2");
+  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_sources"), { what: "it is told", timeoutMs: 15_000 });
+  await limitTo(-1);
+  await push({ "wrong.yaml": null });
+  running.poke();
+  await eventually(() => storeProblem(running.health) === null, { what: "it is over", timeoutMs: 15_000 });
+  await eventually(() => running.health.sourceProblem === null, { what: "the source is read" });
+  expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [] });
+});

@@ -18,6 +18,7 @@ const SAID_SOON_MS = 100;
 const RECEIVED_MOST_BYTES = 512 * 1024;
 
 const NOTHING = new Uint8Array();
+const END_OF_INPUT: Frame = { channel: "close", offset: 0, data: Uint8Array.of(CHANNELS.stdin) };
 
 export type Ended =
   /** The other end has said its last word. */
@@ -72,6 +73,8 @@ export class SessionEnd {
   #heardAtMs: number;
   #saidAtMs: number;
   #isHeard = false;
+  #isInputOver = false;
+  #isOtherInputOver = false;
   #soon: NodeJS.Timeout | undefined;
 
   constructor(options: SessionEndOptions) {
@@ -128,14 +131,6 @@ export class SessionEnd {
     }
   }
 
-  /** One frame that is not cut, for what has to arrive as a whole. @throws SessionEnded */
-  async writeWhole(channel: Channel, data: Uint8Array): Promise<void> {
-    const wait = this.#turn.mayGo();
-    if (wait !== null) await wait;
-    if (this.#ended !== null) throw new SessionEnded(this.#ended);
-    this.#send(channel, data);
-  }
-
   /** How long a frame may be now. */
   frameBytes(): number {
     return this.#turn.frameBytes();
@@ -151,7 +146,9 @@ export class SessionEnd {
 
   /** No more of stdin comes from here. */
   endOfInput(): void {
-    if (this.#ended === null) this.#emit({ channel: "close", offset: 0, data: Uint8Array.of(CHANNELS.stdin) });
+    if (this.#ended !== null) return;
+    this.#isInputOver = true;
+    this.#emit(END_OF_INPUT);
   }
 
   /** Leaves. */
@@ -173,6 +170,8 @@ export class SessionEnd {
     clearTimeout(this.#soon);
     this.#soon = undefined;
     this.#emit({ channel: "credit", offset: this.#consumedBytes, data: NOTHING });
+    // No offset shows that it was lost.
+    if (this.#isInputOver) this.#emit(END_OF_INPUT);
   }
 
   /** To be called every second or so. */
@@ -192,12 +191,18 @@ export class SessionEnd {
       case "credit":
         return this.#turn.consumed(frame.offset);
       case "close":
-        return frame.data.length === 0 ? this.#end({ kind: "closed" }) : this.#push({ channel: "close", data: frame.data });
+        return frame.data.length === 0 ? this.#end({ kind: "closed" }) : this.#inputIsOver(frame);
       case "status":
         return this.#finished(frame);
       default:
         return this.#take(frame);
     }
+  }
+
+  #inputIsOver({ data }: Frame): void {
+    if (this.#isOtherInputOver) return;
+    this.#isOtherInputOver = true;
+    this.#push({ channel: "close", data });
   }
 
   #take({ channel, offset, data }: Frame): void {

@@ -17,12 +17,17 @@ interface Sent {
   readonly atMs: number;
 }
 
+interface Waiting {
+  readonly turn: Turn;
+  readonly go: () => void;
+}
+
 export class Turns {
   readonly #window = new LinkWindow();
   readonly #nowMs: () => number;
   readonly #turns = new Set<Turn>();
-  /** In the order in which they asked. */
-  readonly #waiting = new Map<Turn, () => void>();
+  /** In the order in which they asked; a session may ask for several of its channels. */
+  #waiting: readonly Waiting[] = [];
   #isLimit = false;
 
   /** `nowMs`: of a clock that never goes back. */
@@ -48,20 +53,20 @@ export class Turns {
 
   /** Who stands still is seen by looking, now and then. */
   look(): void {
-    for (const [turn, go] of this.#waiting) {
-      if (!this.#may(turn)) continue;
-      this.#waiting.delete(turn);
+    this.#waiting = this.#waiting.filter(({ turn, go }) => {
+      if (!this.#may(turn)) return true;
       // Until it has sent, so that the next one does not go in its place.
       turn.reserve();
       go();
-    }
+      return false;
+    });
   }
 
   #wait(turn: Turn): Promise<void> | null {
     if (this.#may(turn)) return null;
     this.#isLimit = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.set(turn, resolve);
+    const { promise, resolve: go } = Promise.withResolvers<void>();
+    this.#waiting = [...this.#waiting, { turn, go }];
     return promise;
   }
 
@@ -78,19 +83,21 @@ export class Turns {
 
   #moving(): readonly Turn[] {
     const stillSinceMs = this.#nowMs() - STILL_AFTER_MS;
-    return [...this.#turns].filter((turn) => (turn.underWayBytes > 0 || this.#waiting.has(turn)) && turn.oldestAtMs > stillSinceMs);
+    return [...this.#turns].filter(
+      (turn) => (turn.underWayBytes > 0 || this.#waiting.some((one) => one.turn === turn)) && turn.oldestAtMs > stillSinceMs,
+    );
   }
 
   #acknowledged(delayMs: number): void {
     this.#window.acknowledged({ delayMs, nowMs: this.#nowMs(), isLimit: this.#isLimit });
-    this.#isLimit = this.#waiting.size > 0;
+    this.#isLimit = this.#waiting.length > 0;
     this.look();
   }
 
   #leave(turn: Turn): void {
     this.#turns.delete(turn);
-    this.#waiting.get(turn)?.();
-    this.#waiting.delete(turn);
+    for (const one of this.#waiting) if (one.turn === turn) one.go();
+    this.#waiting = this.#waiting.filter((one) => one.turn !== turn);
     this.look();
   }
 }
@@ -139,11 +146,11 @@ export class Turn {
   }
 
   reserve(): void {
-    this.#reserved = this.frameBytes();
+    this.#reserved += this.frameBytes();
   }
 
   sent(bytes: number): void {
-    this.#reserved = 0;
+    this.#reserved = Math.max(0, this.#reserved - this.frameBytes());
     this.#sent += bytes;
     this.#frames.push({ end: this.#sent, atMs: this.#options.nowMs() });
   }
