@@ -48,34 +48,27 @@ export async function startEnrolment(
       () => undefined,
     );
   }
-  const messaging = await connect(nats.user, nats.pass);
-  const service = await openService({
-    messaging,
-    system: () => system,
-    key,
-    url,
-    nats: deviceNats,
-    tokenLifeS,
-    replicas,
-    log,
-    signal,
-    ...bounds,
-  });
-  routes = [
-    ...routesForDevices(service),
-    ...routesForPeople(service),
-    { method: "GET", path: "/readyz", answer: () => readiness(service) },
-  ];
-  log.info("answers devices and people", { url });
-  return {
-    port: http.port,
-    close: async () => {
-      ended.abort(new Error("closed"));
-      await http.close();
-      await service.close();
-      await Promise.all([messaging.close(), system?.close()]);
-    },
+  let messaging: Messaging | null = null;
+  let service: Service | null = null;
+  const close = async (): Promise<void> => {
+    ended.abort(new Error("closed"));
+    await http.close();
+    await service?.close();
+    await Promise.all([messaging?.close(), system?.close()]);
   };
+  try {
+    messaging = await connect(nats.user, nats.pass);
+    const options = { messaging, system: () => system, key, url, nats: deviceNats, tokenLifeS, replicas, log, signal, ...bounds };
+    const opened = await openService(options);
+    service = opened;
+    const ready: Route = { method: "GET", path: "/readyz", answer: () => readiness(opened) };
+    routes = [...routesForDevices(opened), ...routesForPeople(opened), ready];
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  log.info("answers devices and people", { url });
+  return { port: http.port, close };
 }
 
 function readiness({ messaging, records }: Service): ReturnType<Route["answer"]> {

@@ -134,6 +134,17 @@ test("a bucket of grants that was wiped is made anew while all runs, and a disab
   expect(of.lines.findLast((line) => line.includes("a login is refused"))).toContain("is disabled (stolen)");
 });
 
+test("a service under another address does not take over the grants of the one that is there", async () => {
+  const of = await started();
+  await expect(of.restart({ url: "http://127.0.0.1:1" })).rejects.toThrow(
+    `the bucket grants is that of the issuer ${of.url}, and IOT_ENROLMENT_URL is http://127.0.0.1:1: put the address right`,
+  );
+  await of.restart();
+  const { device, answer } = await enrolled(of, "pi-1");
+  const login = await device.login(answer);
+  await login.close();
+});
+
 test("a service that is started anew has all as it was: keys, requests, people and its own key", async () => {
   const of = await started();
   const { device, answer } = await enrolled(of, "pi-1");

@@ -22,6 +22,8 @@ export interface Said {
 export interface FleetOptions {
   readonly kickPassword?: string | undefined;
   readonly enrolmentsAMinute?: number;
+  /** Another than the one under which it is reached. */
+  readonly url?: string;
   /** Without one, nobody comes into NATS, and nothing is asked of it. */
   readonly callouts?: number;
 }
@@ -62,10 +64,14 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   };
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const start = ({ kickPassword = IDENTITY_PASSWORDS.kick, enrolmentsAMinute = 1_000 }: FleetOptions): Promise<RunningEnrolment> =>
+  const start = ({
+    kickPassword = IDENTITY_PASSWORDS.kick,
+    enrolmentsAMinute = 1_000,
+    url: named = url,
+  }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
       {
-        url,
+        url: named,
         host: "127.0.0.1",
         port,
         tls: null,
