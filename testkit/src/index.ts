@@ -9,6 +9,7 @@ export { BLANK_USER, type BlankRoot, blankRoot, PACKAGES_FOLDER } from "./blank-
 export { makeTestCertificate, type TestCertificate } from "./certificate.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAtBoot, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
+export { documentedReasons } from "./documented-reasons.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { differencesFromGoldens, type Golden, readGoldens, writeGoldens } from "./goldens.ts";

@@ -9,6 +9,7 @@ export { PodmanError, type PodmanErrorCode } from "./libpod/podman-error.ts";
 export { hostView, type HostView, type HostViewOptions } from "./device/host-view.ts";
 export { type Application, labelsOf } from "./model/application.ts";
 export { containerName } from "./model/names.ts";
+export { PODMAN_REASONS } from "./model/reason.ts";
 export { type DeviceIdentity, podmanV0, type PodmanV0Needs } from "./podman-v0.ts";
 export { HeldPorts } from "./score/held-ports.ts";
 export type { Policy } from "./score/policy.ts";

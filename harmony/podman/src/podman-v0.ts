@@ -37,6 +37,7 @@ import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 import { workloads } from "./observe/workloads.ts";
+import type { Reason } from "./model/reason.ts";
 
 /** The device's identity, for its containers' environment, and the boot that it is in. */
 export interface DeviceIdentity {
@@ -89,7 +90,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
     expect: (names) => awaitDeployments(memory, names),
     refuse: (score) => {
       const message = denied(policy, score, application.program);
-      return message === null ? null : { reason: "PolicyDenied", message };
+      return message === null ? null : { reason: "PolicyDenied" satisfies Reason, message };
     },
     reconcile: async (desired, settings) => {
       if (retries.delete(desired.name)) {

@@ -49,7 +49,15 @@ export {
   SourceRemovals,
   SourceState,
 } from "./documents/source-record.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
+export {
+  DeploymentReport,
+  DeviceStatus,
+  OFFLINE_AFTER_MS,
+  offlineAfterMs,
+  READER_REASONS,
+  STATUS_EVERY_MS,
+  UNREADABLE_PHASE,
+} from "./documents/status.ts";
 export {
   DEVICE_RIGHTS,
   devicePermissions,

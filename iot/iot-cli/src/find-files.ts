@@ -48,7 +48,7 @@ interface Found {
   readonly unread: readonly UnreadFile[];
 }
 
-/** That was named: it is looked at whatever its name is. */
+/** The file was named: it is looked at whatever its name is. */
 async function oneFile(path: string): Promise<Found> {
   if ((await lstat(path)).isSymbolicLink() && isWorkloadFileName(path)) return { files: [], unread: [{ path, message: LINK }] };
   const isRead = isWorkloadFileName(path) || isKustomization(path);

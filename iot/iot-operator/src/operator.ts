@@ -80,7 +80,7 @@ class Loop implements Operator {
   readonly #ended = new AbortController();
   /** When each Score that no manifest names was first seen. */
   readonly #orphans = new Map<string, number>();
-  /** By uid, why an object could not be claimed or released. */
+  /** Why an object could not be claimed or released, by uid. */
   #unclaimed: ReadonlyMap<string, string> = new Map();
   /** Ids of sources that own what this one asks for. */
   #wants: ReadonlySet<string> = new Set();

@@ -2,7 +2,7 @@
 // code, and words that a person can act on (failure.ts). The planner decides what is done about it
 // (plan/answer-failure.ts).
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import { errorText, systemClock } from "@harmony/runtime";
 import type { Application } from "../model/application.ts";
 import { outcomeOf } from "./failure.ts";
@@ -55,7 +55,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
 
 function notStored(step: Step, error: StorageError): Outcome {
   const subject = "service" in step ? step.service : "journal";
-  const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or mend the folder's rights`;
+  const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or correct the folder's rights`;
   return { kind: "blocked", subject, reason: "JournalNotWritten", message };
 }
 

@@ -10,6 +10,7 @@ import { isOnTrial, journal, markBad, standBy } from "./trial.ts";
 import { serviceOfName } from "../model/names.ts";
 import type { Step } from "../model/step.ts";
 import type { Trial } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 /** Turns a start that failed for good into a verdict, and counts how often the device went down. */
 export const recordTrial: Stage<Wanted> = {
@@ -42,7 +43,7 @@ function deviceWentDown({ deployment, target, snapshot }: Wanted, trial: Trial):
   const deviceFailures = trial.deviceFailures + 1;
   if (deviceFailures >= MAX_DEVICE_FAILURES) {
     const why = `the device went down ${deviceFailures} times while it was tried`;
-    const failure = { service: "", reason: "DeviceWentDown", why };
+    const failure = { service: "", reason: "DeviceWentDown" satisfies Reason, why };
     return [journal(deployment, markBad({ deployment, target, failure, lastLines: [], record, nowMs, application }))];
   }
   const went = { ...trial, bootId: device.bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() };

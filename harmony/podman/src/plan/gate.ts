@@ -11,6 +11,7 @@ import { isCompleted } from "../model/container-state.ts";
 import type { RestartNeed } from "./restart-policy.ts";
 import type { Container } from "../model/snapshot.ts";
 import type { Trial } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 const STEADY_MS = 5_000;
 /** Podman gives times in whole seconds. */
@@ -30,7 +31,7 @@ export type Judgement =
   | { readonly kind: "passed" }
   /** null: until the next event. */
   | { readonly kind: "pending"; readonly againInMs: number | null }
-  | { readonly kind: "failed"; readonly reason: string; readonly why: string };
+  | { readonly kind: "failed"; readonly reason: Reason; readonly why: string };
 
 /**
  * `trial` null: the version is on none, and is judged all the same. `pageBytes`: the device's;
@@ -43,7 +44,7 @@ export function judge(
   pageBytes?: number,
 ): Judgement {
   const { state, health, restarts, recentRestarts, exitCode, startedAtMs, exitedAtMs, upMs, aliveMs, lastLines } = container;
-  const failed = (reason: string, why: string): Judgement => ({ kind: "failed", reason, why });
+  const failed = (reason: Reason, why: string): Judgement => ({ kind: "failed", reason, why });
   const pending = (againInMs: number | null): Judgement => ({ kind: "pending", againInMs });
   if (state === "created" || state === "broken" || isCutShort(container, trial)) return pending(null);
   // The new version has left this container as it was, so its earlier state still holds.

@@ -1,7 +1,7 @@
 // Finds the volumes that a service names and that are not its deployment's to mount. Pure; whose a
 // volume is, volume-owners.ts writes down.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked } from "../model/reason.ts";
 import { lookUp } from "@harmony/schema";
 import { volumeNames } from "../model/container-spec.ts";
 import { imageVolumesOf } from "../model/names.ts";

@@ -1,5 +1,5 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that fixes it. Works with and without a running agent, as root and as
+// should be with the command that repairs it. Works with and without a running agent, as root and as
 // a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";
@@ -26,7 +26,7 @@ import {
   notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
-import { checkPasta, checkPodman, checkProblem, checkVersion, checkVolumes } from "./doctor/podman-checks.ts";
+import { checkConnection, checkPasta, checkPodman, checkProblem, checkVersion, checkVolumes } from "./doctor/podman-checks.ts";
 import {
   checkClock,
   checkControllers,
@@ -44,7 +44,7 @@ import { sentenceOf, unitState } from "./agent/why-not-running.ts";
 
 export const doctor: Command = {
   usage: "doctor [--json]",
-  summary: "look at all that the agent stands on, and say what would mend it",
+  summary: "look at all that the agent stands on, and say what would repair it",
   details: `\nExit code ${EXIT.failed} when something is bad. As root it sees what the agent's user sees: sudo iot-agent doctor.\n`,
   async run(args, at) {
     const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
@@ -65,14 +65,14 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
     volumeChecks(at, status),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
-    config instanceof UserError ? Promise.resolve([]) : accessChecks(config),
+    config instanceof UserError ? Promise.resolve([]) : accessChecks(config, at.configFile),
     registryChecks(status, environments),
   ]);
   const configuration =
     config instanceof UserError
       ? bad("configuration", config.message, "put that line right; the agent starts by itself then")
       : good("configuration", at.configFile);
-  return [configuration, ...groups.flat()];
+  return [...checkConnection(status?.connection), configuration, ...groups.flat()];
 }
 
 /** Pure. */
@@ -209,18 +209,18 @@ async function readEnvironments(): Promise<readonly string[]> {
   return [environment.join("\n"), (await machine.read("/etc/environment")) ?? ""];
 }
 
-async function accessChecks(config: SharedConfig | EnrolmentConfig): Promise<readonly Finding[]> {
+async function accessChecks(config: SharedConfig | EnrolmentConfig, configFile: string): Promise<readonly Finding[]> {
   try {
     const found = await asTheAgent(config);
     const { device, credentials } = found.config;
     const identity = credentials.type === "enrolment" ? [good("identity", `enrolled at ${credentials.url} as "${device}"`)] : [];
-    return [...identity, ...(await natsChecks(found))];
+    return [...identity, ...(await natsChecks(found, configFile))];
   } catch (error) {
     return [bad("identity", errorText(error), "systemctl status iot-agent")];
   }
 }
 
-async function natsChecks({ config, shown }: AsTheAgent): Promise<readonly Finding[]> {
+async function natsChecks({ config, shown }: AsTheAgent, configFile: string): Promise<readonly Finding[]> {
   const each = await Promise.all(
     config.natsUrls.map(endpointOf).map(async (endpoint) => {
       const name = await checkName(endpoint);
@@ -229,7 +229,7 @@ async function natsChecks({ config, shown }: AsTheAgent): Promise<readonly Findi
   );
   const found = each.flat();
   const isReached = found.some(({ check, verdict }) => check === "route to NATS" && verdict === "good");
-  return [...found, ...(isReached ? [await checkCredentials(config, shown)] : [])];
+  return [...found, ...(isReached ? [await checkCredentials({ config, shown }, configFile)] : [])];
 }
 
 async function registryChecks(status: LocalStatus | null, environments: readonly string[]): Promise<readonly Finding[]> {

@@ -133,7 +133,7 @@ so or was refused, ${EXIT.usage} wrong use, ${EXIT.notRunning} the agent is not 
 `;
 }
 
-/** As the configuration says, when this user may read it. */
+/** The folders that the configuration names, when this user may read it. */
 async function foldersOf(file: string): Promise<{ stateDir: string; runDir: string }> {
   try {
     const { config } = await readConfig(file, process.env);

@@ -124,7 +124,7 @@ export interface EnrolmentSettings {
   readonly caFile: string | undefined;
   /** The same, where it stands in the configuration itself, as in that of an image. */
   readonly ca: string | undefined;
-  /** Of the image: with it this device may ask, and a person approves. */
+  /** The image's token: with it this device may ask, and a person approves. */
   readonly token: string | undefined;
 }
 
@@ -143,7 +143,7 @@ interface LocalConfig {
   readonly natsCaFile: string | undefined;
   /** How long one attempt to connect may take; undefined: as messaging has it. */
   readonly natsConnectTimeoutMs: number | undefined;
-  /** Of the user that the agent runs as. */
+  /** The runtime folder of the user that the agent runs as. */
   readonly userRunDir: string;
   readonly podmanSocket: string;
 }

@@ -108,7 +108,7 @@ describe("a manifest", () => {
 
 const at = "2026-01-01T00:00:00Z";
 const mark = (uid = "u") => ({ uid, at, why: "deleted in git" });
-/** As an operator writes it that says what is to go. */
+/** The manifest of an operator that says what is to go. */
 const saying = (deployments: Manifest["deployments"], removed: Manifest["removed"] = {}): Manifest => ({
   sources: ["git"],
   deployments,

@@ -25,7 +25,7 @@ export interface Taken {
    * again, their entry differs, no manifest names them any more, or they are not to start.
    */
   readonly touch: readonly DeploymentName[];
-  /** Not named, and kept. */
+  /** Records that are not named, and kept. */
   readonly kept: readonly { readonly name: DeploymentName; readonly source: string }[];
 }
 

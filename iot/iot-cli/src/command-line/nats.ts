@@ -41,6 +41,7 @@ export async function withNats<Result>(
       servers,
       credentials: fixedCredentials({ user, pass }),
       caFile,
+      settings: { credentials: "NATS_USER and NATS_PASSWORD" },
       name: "iot",
       inboxPrefix: inbox,
       log: SILENT,

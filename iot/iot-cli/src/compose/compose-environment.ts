@@ -8,6 +8,9 @@ import { isSecretByName, readEnvFile } from "./variables.ts";
 
 const SECRETS = IOT_AGENT.secretsFolder;
 
+/** A switch or a number, whatever it is called. */
+const NO_SECRET = /^(?:true|false|yes|no|on|off|\d{1,3})?$/i;
+
 export interface EnvironmentContext {
   /** The path of the service, for notes. */
   readonly at: string;
@@ -22,9 +25,10 @@ export function environmentOf(compose: ComposeMap, context: EnvironmentContext):
   const environment = compose["environment"];
   const entries: readonly (readonly [string, unknown, string])[] = isMap(environment)
     ? Object.entries(environment).map(([name, value]) => [name, value, `.${name}`] as const)
-    : listOf(environment).map((line, index) => {
+    : listOf(environment).flatMap((line, index): (readonly [string, unknown, string])[] => {
+        if (isMap(line)) return Object.entries(line).map(([name, value]) => [name, value, `[${index}].${name}`] as const);
         const [, name = "", value] = /^([^=]*)(?:=([\s\S]*))?$/.exec(textOf(line) ?? "") ?? [];
-        return [name, value, name === "" ? `[${index}]` : `.${name}`] as const;
+        return [[name, value, name === "" ? `[${index}]` : `.${name}`] as const];
       });
   const own = entries.flatMap(([name, value, key]): [string, Env[string]][] => {
     const text = textOf(value);
@@ -61,7 +65,7 @@ function fileOf(file: unknown, path: string, { readBeside, tell }: EnvironmentCo
   const { variables, unset, odd } = readEnvFile(found.text);
   for (const each of unset) tell(path, `${each} of ${name} has no value, which Compose takes from the shell: write it into env`);
   for (const line of odd) tell(path, `line ${line} of ${name} is of no form that is known: write what it says into env`);
-  const secrets = [...variables.keys()].filter(isSecretByName);
+  const secrets = [...variables].flatMap(([key, value]) => (isSecretByName(key) && !NO_SECRET.test(value) ? [key] : []));
   for (const secret of secrets) {
     tell(
       path,

@@ -26,7 +26,7 @@ export function addSecret(secret: unknown, path: string, { compose, tell }: Gran
     tell(path, "names no secret: it is not taken over; write its name");
     return [];
   }
-  for (const key of others) tell(`${path}.${key}`, whyNotWithin(key));
+  for (const key of others) tell(`${path}.${key}`, whyNotWithin(key, path));
   const declared = mapOf(lookUp(mapOf(compose["secrets"]), source));
   const from = textOf(declared["file"]) ?? textOf(declared["environment"]);
   tell(path, `its value${from === null ? "" : ` (${from})`} has to be on each device: put it there as /etc/iot-agent/secrets/${source}`);
@@ -44,7 +44,7 @@ export function addConfig(config: unknown, path: string, { compose, readBeside, 
     tell(path, `the content of config ${source} is not known: write it into files of the service`);
     return [];
   }
-  for (const key of others.filter((one) => one !== "mode")) tell(`${path}.${key}`, whyNotWithin(key));
+  for (const key of others.filter((one) => one !== "mode")) tell(`${path}.${key}`, whyNotWithin(key, path));
   if (mode === "odd") tell(`${path}.mode`, `is of a form that is not known: write it in octal, "0444"`);
   if (mode === "decimal") {
     tell(

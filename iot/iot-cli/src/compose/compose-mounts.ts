@@ -29,7 +29,10 @@ export interface Mounts {
 export function mountsOf(service: ComposeMap, context: MountContext): Mounts {
   const mounts: Mounts = { volumes: [], tmpfs: [], devices: [], files: [], secrets: [], isLocalTime: false };
   const at = `services.${context.service}`;
-  listOf(service["volumes"]).forEach((volume, index) => addVolume(volume, { ...context, path: `${at}.volumes[${index}]`, mounts }));
+  const isBuilt = service["build"] !== undefined;
+  listOf(service["volumes"]).forEach((volume, index) =>
+    addVolume(volume, { ...context, isBuilt, path: `${at}.volumes[${index}]`, mounts }),
+  );
   listOf(service["tmpfs"]).forEach((one, index) => {
     const text = textOf(one);
     if (text === null) context.tell(`${at}.tmpfs[${index}]`, "is of a form that is not known: it is not taken over; write /path[:options]");
@@ -42,6 +45,8 @@ export function mountsOf(service: ComposeMap, context: MountContext): Mounts {
 
 /** One mount: its path in the file, and where it goes. */
 interface Adding extends MountContext {
+  /** Its image is built here, with what it needs of these folders. */
+  readonly isBuilt: boolean;
   readonly path: string;
   readonly mounts: Mounts;
 }
@@ -121,7 +126,7 @@ function addNamed({ source, target, readOnly }: VolumeParts, { compose, service,
 }
 
 function addBeside(parts: VolumeParts, adding: Adding): void {
-  const { path, mounts, readBeside, tell } = adding;
+  const { path, mounts, isBuilt, readBeside, tell } = adding;
   const { source, target, readOnly } = parts;
   const elsewhere = "put it into the image, or on the device and name its path there";
   if (source.startsWith("~")) return tell(path, `${source} is in a home, which no device has: ${elsewhere}`);
@@ -131,7 +136,7 @@ function addBeside(parts: VolumeParts, adding: Adding): void {
     return void mounts.files.push(fileAt(target, found));
   }
   if (found.kind === "other") return tell(path, `${source} is no text of at most 64 KiB, and no device has it: ${elsewhere}`);
-  if (found.kind === "none" && /\.\w+$/.test(target))
+  if (found.kind === "none" && /\.(?!d$)\w+$/.test(target))
     return tell(path, `${source} is not beside this file, and no device has it: ${elsewhere}`);
   if (
     found.kind === "folder" &&
@@ -139,8 +144,11 @@ function addBeside(parts: VolumeParts, adding: Adding): void {
     found.files.size > 0 &&
     (readOnly || isForSettings(source) || isForSettings(target))
   ) {
-    tell(path, `the ${found.files.size} files of ${source} have become files of the Score, which the container cannot write to`);
+    tell(path, `what is in ${source} has become files of the Score (${found.files.size}), which the container cannot write to`);
     return void mounts.files.push(...[...found.files].map(([name, file]) => fileAt(`${target.replace(/\/$/, "")}/${name}`, file)));
+  }
+  if (found.kind === "folder" && found.files?.size !== 0 && (isBuilt || /^[./]+$/.test(source))) {
+    return tell(path, `${source} is a folder of the desk, which no device has: put what the service needs of it into its image`);
   }
   addFolder(parts, found.kind === "folder" && found.files?.size !== 0, adding);
 }

@@ -69,6 +69,28 @@ test("`env_file` is read, and environment goes before it", async () => {
   ]);
 });
 
+test("a folder of the desk is in the image that is built; a switch is no secret; a note is said once", async () => {
+  const { services, notes } = await convert({
+    "compose.yaml": `services:
+  web: { build: ., restart: always, env_file: x.env, volumes: ["./src:/src", "./data:/data", "shared:/a"] }
+  job: { image: a/b, restart: always, volumes: [".:/work", "shared:/a"] }
+volumes: { shared: { name: other } }
+`,
+    "src/main.js": "1\n",
+    "x.env": "SECURITY_SECRET_STORE=false\nUSE_TOKEN=true\nTOKEN=abc\n",
+  });
+  expect(services[0]).toMatchObject({
+    volumes: ["data:/data", "shared:/a"],
+    env: { SECURITY_SECRET_STORE: "false", USE_TOKEN: "true", TOKEN: { secret: "TOKEN" } },
+  });
+  expect(services[1]?.["volumes"]).toEqual(["shared:/a"]);
+  expect(notes.filter((note) => note.includes("of the desk"))).toEqual([
+    "services.web.volumes[0]: ./src is a folder of the desk, which no device has: put what the service needs of it into its image",
+    "services.job.volumes[0]: . is a folder of the desk, which no device has: put what the service needs of it into its image",
+  ]);
+  expect(notes.filter((note) => note.startsWith("volumes.shared"))).toHaveLength(1);
+});
+
 test("folders for data are volumes, one for all that mount it; folders of settings are files", async () => {
   const { services, notes } = await convert({
     "compose.yaml": `services:

@@ -255,6 +255,15 @@ describe("each form", () => {
         notes: ["volumes[0]: ./mosquitto.conf has become a file of the Score, which the container cannot write to"],
       },
     ],
+    [
+      "ports: [{ target: 80, published: 81, mode: ingress, name: web }]",
+      {
+        ports: ["81:80"],
+        notes: ["ports[0].mode: is not needed: a port is the device's own; leave it out", "ports[0].name: is not needed: leave it out"],
+      },
+    ],
+    ["volumes: [{ type: volume, source: a, target: /a, volume: {} }]", { volumes: ["a:/a"], notes: [] }],
+    ["environment: [{ A: 1 }, B=2]", { env: { A: "1", B: "2" }, notes: [] }],
     ["pull_policy: always", { pull: "newer", notes: [] }],
     ["stop_grace_period: 500ms", { stopTimeoutSeconds: 1, notes: [] }],
     [

@@ -48,7 +48,12 @@ export function convertCompose(text: string, options: ConvertOptions): Converted
 /** @throws UserError for what is no Compose file. */
 export function convertComposeValue(read: YamlValue, options: ConvertOptions): Converted {
   const notes: Note[] = [];
-  const tell = (path: string, message: string): void => void notes.push({ path, message });
+  const said = new Set<string>();
+  const tell = (path: string, message: string): void => {
+    if (said.has(`${path} ${message}`)) return;
+    said.add(`${path} ${message}`);
+    notes.push({ path, message });
+  };
   const compose = readComposeFile(read, options.file, { known: options.variables, tell });
   for (const key of Object.keys(compose)) {
     if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) tell(key, whyNotAtTop(key));

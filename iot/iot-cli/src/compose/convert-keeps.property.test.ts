@@ -136,6 +136,8 @@ const TABLE: readonly (readonly [key: string, yaml: string, isKept: Field["isKep
   ["volumes", '["./settings.conf:/s.conf:ro"]', has("files", { path: "/s.conf", content: "a = 1\n" })],
   ["volumes", '["./run.sh:/run.sh:ro"]', has("files", { path: "/run.sh", content: "#!/bin/sh\n", mode: "0555" })],
   ["volumes", '["./etc:/etc/app"]', has("files", { path: "/etc/app/a.conf", content: "a" })],
+  ["volumes", '["./gone.d:/etc/gone.d"]', has("volumes", "gone-d:/etc/gone.d")],
+  ["volumes", '[".:/work"]', never],
   ["volumes", '["./store:/store"]', has("volumes", "store:/store")],
   ["volumes", '["./picture.png:/p.png"]', never, "[0]"],
   ["volumes", '["./gone.yml:/gone.yml"]', never, "[0]"],
@@ -146,6 +148,8 @@ const TABLE: readonly (readonly [key: string, yaml: string, isKept: Field["isKep
   ["volumes", '["/etc/localtime:/etc/localtime:ro"]', ({ env }) => isDeepStrictEqual(mapOf(env)["TZ"], { device: "timezone" })],
   ["volumes", '["/var/run/docker.sock:/d.sock"]', never, "[0]"],
   ["volumes", "[{ type: npipe, source: a, target: /b }]", never, "[0].type"],
+  ["volumes", "[{ type: bind, source: ./data, target: /d, bind: { create_host_path: true } }]", never, "[0].bind.create_host_path"],
+  ["environment", "[{ A: 1 }, B=2]", ({ env }) => isDeepStrictEqual(env, { A: "1", B: "2" })],
   ["tmpfs", "/run", has("tmpfs", "/run")],
   [
     "env_file",

@@ -27,7 +27,7 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value.map((one: unknown) => one) : [value];
 }
 
-/** Of what YAML reads as text, number or boolean; null for anything else. */
+/** Takes what YAML reads as text, number or boolean; null for anything else. */
 export function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? String(value) : null;
@@ -46,7 +46,7 @@ export function takeEach<Value>(list: unknown, read: (value: unknown) => Value |
   return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, tell) ?? []);
 }
 
-/** Also of text, which is what a variable leaves. */
+/** Takes text, too, which is what a variable leaves. */
 export function truthOf(value: unknown): boolean | null {
   const text = textOf(value)?.toLowerCase();
   return text === "true" ? true : text === "false" ? false : null;
@@ -54,7 +54,11 @@ export function truthOf(value: unknown): boolean | null {
 
 /** The members that are not in `known` (and no extension), each named. */
 export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
-  for (const key of Object.keys(map)) {
-    if (!known.has(key) && !key.startsWith("x-")) tell(`${path}.${key}`, whyNotWithin(key));
+  for (const [key, value] of Object.entries(map)) {
+    if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) tell(`${path}.${key}`, whyNotWithin(key, path));
   }
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value ?? {}).length === 0);
 }

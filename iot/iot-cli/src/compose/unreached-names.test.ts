@@ -17,6 +17,7 @@ function said(app: string): string[] {
 test.each([
   ["environment: { DB_HOST: plant-db, URL: 'http://plant_db:8086/x', OTHER: 'db.local:5432' }", []],
   ["environment: { A: broken, LEVEL: info, MODE: app, URL: 'https://example.com', HOST: 10.0.0.1, H: 'localhost:80' }", []],
+  ["environment: { REV_SERVER: 'true', ROOT_URL: NOT_YET_KNOWN, DB_HOST: none }", []],
   ["environment: { A: '12:30', B: 'image:1.2', C: 'key:value' }", []],
   [
     "environment: { MQ: 'mqtt://mosquito:1883' }",

@@ -80,7 +80,9 @@ function textsOf(service: ComposeMap): Text[] {
 }
 
 const NAMES_A_HOST = /(?:^|_)(?:HOST|HOSTS|HOSTNAME|SERVER|SERVERS|BROKER|BROKERS|ADDR|ADDRESS|ENDPOINT|URL|URI)$/i;
-const LOCAL = /^(?:localhost|localhost\..*|ip6-.*|device|host)$/i;
+/** No names of hosts: what is local, a switch, a variable that is not known yet. */
+const LOCAL =
+  /^(?:localhost|localhost\..*|ip6-.*|device|host|true|false|yes|no|on|off|none|null|auto|enabled|disabled|[A-Z][A-Z0-9]*_[A-Z0-9_]*)$/;
 const LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?";
 /** After `scheme://` and a user, or before a port; names with dots are of the world outside. */
 const HOSTS = [

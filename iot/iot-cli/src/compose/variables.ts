@@ -78,7 +78,7 @@ function unescaped(text: string): string {
 /** By its name; a Score is in git, where what is secret should not be. */
 export function isSecretByName(name: string): boolean {
   return (
-    /(?:^|_)(?:PASS|(?<=_)PWD?|PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|ENCRYPTION|AUTH)_?KEY)(?:_|$)/i.test(
+    /(?:^|_)(?:PASS|(?<=_)PWD?|PASSWD|PASSWORD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|ENCRYPTION|AUTH)_?KEY)(?:_?\d+)?$/i.test(
       name,
     ) && !/_FILE$/i.test(name)
   );

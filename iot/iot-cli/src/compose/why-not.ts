@@ -76,6 +76,7 @@ const NESTED: Readonly<Record<string, string>> = {
   window: "is not taken over: the agent counts the failures itself; leave it out",
   max_attempts: "is not taken over: only on-failure counts tries; write restart: on-failure:N",
   app_protocol: "is not needed: leave it out",
+  name: "is not taken over: the volume is this deployment's own, and begins empty; copy into it what the other has",
   external: "is not taken over: the volume is this deployment's own, and begins empty; copy into it what the other has",
   driver: "is not taken over: a volume lies on the device's disk; mount anything else on the device, and name its path",
   driver_opts: "is not taken over: a volume lies on the device's disk; mount anything else on the device, and name its path",
@@ -85,6 +86,11 @@ const NESTED: Readonly<Record<string, string>> = {
   mode: "is not taken over: every user in the container can read it, and nobody can write it; run the program as a user to whom that is enough",
   uid: "is not taken over: every user in the container can read it; leave it out",
   gid: "is not taken over: every user in the container can read it; leave it out",
+};
+
+const PORT: Readonly<Record<string, string>> = {
+  mode: "is not needed: a port is the device's own; leave it out",
+  name: "is not needed: leave it out",
 };
 
 const UNKNOWN = "is not taken over: a Score has no such field; leave it out, and see whether the service does without it";
@@ -97,7 +103,7 @@ export function whyNotInService(key: string): string {
   return lookUp(SERVICE, key) ?? UNKNOWN;
 }
 
-/** Of a member of anything below a service. */
-export function whyNotWithin(key: string): string {
-  return lookUp(NESTED, key) ?? UNKNOWN;
+/** Of a member of what stands at this path, below a service or a volume. */
+export function whyNotWithin(key: string, path: string): string {
+  return (/\.ports\[\d+\]$/.test(path) ? lookUp(PORT, key) : undefined) ?? lookUp(NESTED, key) ?? UNKNOWN;
 }

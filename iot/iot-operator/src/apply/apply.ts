@@ -15,7 +15,7 @@ import type { Unwritten } from "../plan/unwritten.ts";
 import type { OwnerStep, Source } from "../sources/source.ts";
 
 export interface Applied {
-  /** Of the bucket of desired state. */
+  /** The number of writes to the bucket of desired state. */
   readonly writes: number;
   /** Devices where somebody else had written: to be observed again. */
   readonly conflicts: readonly DeviceId[];
@@ -34,7 +34,7 @@ export interface Applied {
   readonly record: "written" | "conflict" | null;
   /** Objects that were claimed or released. */
   readonly claims: number;
-  /** By uid, why an object could not be. */
+  /** Why an object could not be claimed or released, by uid. */
   readonly unclaimed: ReadonlyMap<string, string>;
 }
 
@@ -113,15 +113,15 @@ export function isFull(error: unknown): error is MessagingError {
 
 /** Devices that want no more room are done before any that does. */
 async function applyToDevices(steps: readonly DeviceStep[], options: ApplyOptions): Promise<AppliedToDevices> {
-  const lanes = [...Map.groupBy(steps, ({ device }) => device)];
-  const wantsRoom = ([, own]: (typeof lanes)[number]): boolean => own.some(({ kind }) => kind === "put-score");
-  const giving = lanes.filter((lane) => !wantsRoom(lane));
+  const batches = [...Map.groupBy(steps, ({ device }) => device)];
+  const wantsRoom = ([, own]: (typeof batches)[number]): boolean => own.some(({ kind }) => kind === "put-score");
+  const giving = batches.filter((batch) => !wantsRoom(batch));
   const logged = { ...options, level: steps.length <= STEPS_LOGGED ? ("info" as const) : ("debug" as const) };
-  return added(await applyLanes(giving, logged), await applyLanes(lanes.filter(wantsRoom), logged));
+  return added(await applyBatches(giving, logged), await applyBatches(batches.filter(wantsRoom), logged));
 }
 
-async function applyLanes(
-  lanes: [DeviceId, readonly DeviceStep[]][],
+async function applyBatches(
+  batches: [DeviceId, readonly DeviceStep[]][],
   { level, ...options }: ApplyOptions & { readonly level: "info" | "debug" },
 ): Promise<AppliedToDevices> {
   const { signal, store } = options;
@@ -134,8 +134,8 @@ async function applyLanes(
   let whyRefused: string | null = null;
   let writes = 0;
   const worker = async (): Promise<void> => {
-    for (let lane = lanes.pop(); lane !== undefined && failures.length === 0; lane = lanes.pop()) {
-      const [device, own] = lane;
+    for (let batch = batches.pop(); batch !== undefined && failures.length === 0; batch = batches.pop()) {
+      const [device, own] = batch;
       try {
         signal.throwIfAborted();
         const written = await applyToDevice(own, { store, signal, log });
@@ -153,7 +153,7 @@ async function applyLanes(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, lanes.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, batches.length) }, worker));
   // Only when none is on its way any more: the next try must not meet this one's writes.
   const [failure] = failures;
   if (failure !== undefined) throw failure;

@@ -11,7 +11,7 @@ import type { DeviceStep, PutManifest, PutScore, RemoveScore } from "./steps.ts"
 
 /** What a device says that it has. */
 export interface Reported {
-  /** Of the manifest that it went by. */
+  /** The revision of the manifest that it went by. */
   readonly manifestRevision: number | null;
   readonly deployments: ReadonlySet<string>;
 }
@@ -98,8 +98,8 @@ function wantedEntries(
 }
 
 /**
- * Of what leaves, and of what the device has still. Beside an entry stands only the mark of another
- * namespace's or another source's, which had the name.
+ * The marks of what leaves, and of what the device has still. Beside an entry stands only the mark
+ * of another namespace's or another source's, which had the name.
  */
 function marksAfter(
   { device }: Situation,

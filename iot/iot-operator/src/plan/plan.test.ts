@@ -7,6 +7,8 @@ import { complete, deployment, ModelBucket, planFor, settle, writesOf } from "..
 import type { DesiredStatePlan } from "./plan.ts";
 import type { SourceDeployment } from "../sources/source.ts";
 
+const WRONG = { reason: "InvalidSpec", message: "" } as const;
+
 const SOURCE = "git:ours";
 const OTHER = "kubernetes:theirs";
 const pi = asDeviceId("pi-1");
@@ -248,7 +250,7 @@ describe("what stays as it is", () => {
   test("what runs of a refused deployment, and its name", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
-    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
+    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, ...WRONG };
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"], { namespace: "young" })], { refused: [refused] }));
     expect(kinds(planned)).toEqual([]);
     expect(planned.blocked[0]).toMatchObject({ subject: "uid-young-hello", reason: "NameConflict" });
@@ -341,7 +343,7 @@ describe("from any bucket", () => {
       fc.record({ authoritative: fc.boolean(), refusals: fc.constantFrom(0, 1), deployments: fc.constant(deployments) }),
     )
     .map(({ deployments, authoritative, refusals }) => {
-      const refused = deployments.slice(0, refusals).map((one) => ({ ...one, reason: "InvalidSpec", message: "" }));
+      const refused = deployments.slice(0, refusals).map((one) => ({ ...one, ...WRONG }));
       return complete(deployments.slice(refusals), { refused, authoritative });
     });
   const someWrite = fc.record({

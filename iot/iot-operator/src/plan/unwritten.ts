@@ -1,11 +1,11 @@
 // Which Deployments wait for a write that NATS did not take, since the store is full or the
 // manifest too large: those whose Score or entry a device was to be given and was not. Pure.
 
-import type { Blocked } from "@harmony/core";
 import type { DeploymentName, DeviceId } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
 import { entryOf, manifestOf } from "./compile.ts";
 import type { DesiredStatePlan } from "./plan.ts";
+import type { Blocked } from "../sources/reasons.ts";
 
 export interface Unwritten {
   readonly reason: "StoreFull" | "ManifestTooLarge";

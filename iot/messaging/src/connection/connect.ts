@@ -10,7 +10,8 @@ import { abortable, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
-import { type ConnectionState, explainConnectError, explainWithoutTrying, type Explanation, shownServers } from "./connection-state.ts";
+import type { ConnectionState, ConnectionTarget, Explanation } from "./connection-state.ts";
+import { explainConnectError, explainWithoutTrying, shownServers } from "./connection-state.ts";
 import { type CredentialSource, DialCredentials } from "./credentials.ts";
 import { dial } from "./dial.ts";
 import { DialPacer } from "./dial-pacer.ts";
@@ -20,7 +21,7 @@ import { Refusals } from "./refusals.ts";
 import { Replies } from "./replies.ts";
 import { tlsSettings } from "./tls-settings.ts";
 
-export interface ConnectOptions {
+export interface ConnectOptions extends Pick<ConnectionTarget, "settings"> {
   /**
    * `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server
    * without TLS is not talked to.
@@ -68,7 +69,7 @@ export interface Messaging {
    * what ends that.
    */
   onReconnect(callback: () => void): () => void;
-  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  /** NATS may refuse this subject without a warning: the caller has another way. */
   mayBeRefused(subject: string): void;
   /** Who this is to NATS; undefined: it says none. */
   user(): string | undefined;
@@ -139,7 +140,7 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
     {
       ...settings(options, credentials),
       maxReconnectAttempts: -1,
-      // Else two refusals in a row close the client for ever.
+      // Otherwise two refusals in a row close the client for ever.
       ignoreAuthErrorAbort: true,
       reconnectDelayHandler: pacing.delayMs,
     },

@@ -2,7 +2,7 @@ import { pageBytes } from "@harmony/podman";
 import { describe, expect, test } from "vitest";
 import { uidOf } from "../machine/accounts.ts";
 import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
-import { checkPasta, checkProblem, checkVersion, checkVolumes } from "./podman-checks.ts";
+import { checkConnection, checkPasta, checkProblem, checkVersion, checkVolumes } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPageSize, checkPower, checkSpace } from "./system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./user-checks.ts";
 
@@ -127,6 +127,15 @@ describe("the machine", () => {
 
   test("the size of pages that this kernel says is one that there is", async () => {
     expect([4096, 16384, 65536]).toContain(await pageBytes());
+  });
+
+  test("the sentence of status", () => {
+    expect(checkConnection(undefined)).toEqual([]);
+    expect(checkConnection({ state: "connected", message: "connected to NATS at n" })).toMatchObject([{ verdict: "good" }]);
+    const message = "cannot connect to NATS at n: this machine's network is down (eth0 has no carrier); plug in the cable";
+    expect(checkConnection({ state: "disconnected", message })).toEqual([
+      { check: "status", verdict: "bad", says: message.split(";")[0], mend: "plug in the cable" },
+    ]);
   });
 
   test("journal and low ports", () => {

@@ -66,9 +66,9 @@ export function checkPageSize(bytes: number | null, isRaspberryPi: boolean): rea
 }
 
 export interface Controllers {
-  /** Of the whole machine; null: it has no cgroup v2. */
+  /** The whole machine's; null: it has no cgroup v2. */
   readonly kernel: string | null;
-  /** Of the user's own manager; null: it cannot be read. */
+  /** The user's own manager's; null: it cannot be read. */
   readonly user: string | null;
   readonly isRaspberryPi: boolean;
 }
