@@ -36,6 +36,8 @@ export interface Fleet {
   readonly callouts: Callout[];
   as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging>;
   startCallout(): Promise<Callout>;
+  /** Ends the service; `restart` brings it back. */
+  stop(): Promise<void>;
   /** Ends the service, as far as it is there, and starts it anew. */
   restart(options?: FleetOptions): Promise<void>;
   post(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Said>;
@@ -105,6 +107,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     callouts,
     as,
     startCallout: calloutOf,
+    stop: () => running.close(),
     restart: async (changed = {}) => {
       await running.close();
       running = await start({ ...options, ...changed });
