@@ -4,6 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
+import { askOperators } from "@iot/messaging";
 import { eventually, makeTempFolder, makeTestCertificate, type Relay, startRelay, type TempFolder } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import * as z from "zod/mini";
@@ -172,5 +173,30 @@ test("a status that is refused is named, and forgotten when it is allowed; Event
   await scene.kubectl("delete", "iotdep", "one", "--timeout=20s");
   expect(await scene.entries()).toEqual(["pi-two.two"]);
   await grantAll();
+  await forgotten();
+});
+
+const fromTheStart = faults.filter(([what]) => /token is a wrong|authority/.test(what));
+
+test.each(fromTheStart)("%s from the very start: it is named before it is known which source it is", async (_what, begin, says, cure) => {
+  await scene.operator.process.kill();
+  await begin();
+  try {
+    await scene.startOperator(files.kubeconfig);
+    await eventually(
+      async () => {
+        const [{ ready, problems }, metrics] = [await scene.operator.readyz(), await scene.operator.metrics()];
+        const answers = await askOperators(scene.bucket.messaging, "state", {}, AbortSignal.timeout(WITHIN_MS));
+        const said = { ready, problems, metric: metrics.includes("iot_operator_source_readable 0\n"), answers };
+        const isNamed =
+          problems.some((problem) => says.test(problem)) &&
+          answers.some(({ source, message }) => source === "kubernetes" && says.test(message));
+        return (isNamed && !ready && said.metric) || Promise.reject(new Error(JSON.stringify(said)));
+      },
+      { what: `${says} is named`, timeoutMs: WITHIN_MS },
+    );
+  } finally {
+    await cure();
+  }
   await forgotten();
 });
