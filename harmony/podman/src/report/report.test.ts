@@ -248,7 +248,11 @@ test("the worst of the services speaks for the deployment", () => {
   const trio = { services: ["a", "b", "c"].map((name) => ({ name, image: "x:1" })) };
   const told = tell(trio, {
     networks: ["app_default"],
-    containers: [container("a", trio), container("b", trio, { health: "unhealthy" }), container("c", trio, { health: "starting" })],
+    containers: [
+      container("a", trio),
+      container("b", trio, { health: "unhealthy" }),
+      container("c", trio, { health: "starting", upMs: 1_000 }),
+    ],
   });
   expect(told).toMatchObject({
     phase: "Degraded",
@@ -267,4 +271,37 @@ test.each([
   expect(told).toMatchObject({ phase: "Degraded", reason: "PageSize" });
   expect(told.message).toMatch(/memory pages \(16 KiB\): use an image that is, or, on a Raspberry Pi 5, put `kernel=kernel8\.img`/);
   expect(tell(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe("Restarting");
+});
+
+const checked = { services: [{ name: "web", image: "x:1", healthcheck: { test: "curl x", interval: "3s", timeout: "2s", retries: 2 } }] };
+const never = { services: [{ name: "web", image: "x:1", healthcheck: { test: "true", interval: "0s", timeout: "2s" } }] };
+
+test.each<readonly [string, object, Partial<Container>, string]>([
+  ["is awaited", checked, { health: "starting", upMs: 15_000 }, 'service "web" runs and is not yet healthy'],
+  [
+    "hangs from the start",
+    checked,
+    { health: "starting", upMs: 15_001 },
+    'service "web" runs, but its health check has not answered within 15 s: it hangs, or is not run',
+  ],
+  [
+    "hangs after it was healthy",
+    checked,
+    { health: "healthy", silentMs: 15_001, lastCheck: { exitCode: 0, output: "" } },
+    'service "web" runs, but its health check has not answered within 15 s: it hangs, or is not run (exit code 0)',
+  ],
+  [
+    "never runs",
+    never,
+    { health: "starting", upMs: 60_000 },
+    'service "web" runs, but its health check never runs, since its interval is 0s: give it an interval, or write `healthcheck: none`',
+  ],
+  [
+    "fails, with what it said",
+    checked,
+    { health: "unhealthy", lastCheck: { exitCode: 127, output: "sh: curl: not found\n" }, lastLines: ["listening"] },
+    'service "web" runs, but its health check fails (exit code 127: sh: curl: not found)',
+  ],
+])("a health check that %s", (_, data, more, message) => {
+  expect(tell(data, { ...proved(data), images: ["x:1"], containers: [container("web", data, more)] }).message).toBe(message);
 });

@@ -6,6 +6,7 @@ import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@ha
 import { lookUp } from "@harmony/schema";
 import { heldMessage, timeOfDay } from "../words/held.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
+import { isCheckOverdue, lastCheckInWords, overdueInWords } from "../model/health.ts";
 import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
 import type { PodmanPlan } from "../model/plan.ts";
@@ -277,7 +278,8 @@ function describeState(service: Service, container: Container, snapshot: Snapsho
   }
 }
 
-function describeRunning({ name, image, restart }: Service, container: Container, { nowMs, application }: Snapshot): Wording {
+function describeRunning(service: Service, container: Container, { nowMs, application }: Snapshot): Wording {
+  const { name, image, restart } = service;
   const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
   const degraded = (reason: string, message: string): Wording => ({ phase: "Degraded", reason, message });
   if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
@@ -291,8 +293,10 @@ function describeRunning({ name, image, restart }: Service, container: Container
     const cure = restart.policy === "no" ? `\`${application.program} podman restart ${container.name}\` mends it` : "it is started again";
     return degraded("NetworkLost", `${says}: ${cure}`);
   }
+  const check = lastCheckInWords(container);
   if (health === "unhealthy")
-    return degraded("Unhealthy", `service "${name}" runs, but its health check fails${lastWords(lastLines.at(-1))}`);
+    return degraded("Unhealthy", `service "${name}" runs, but its health check fails${check || lastWords(lastLines.at(-1))}`);
+  if (isCheckOverdue(service, container)) return degraded("Unhealthy", `service "${name}" runs, but ${overdueInWords(service)}${check}`);
   if (health === "starting") return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
   return { phase: "Running", reason: "Running", message: `running ${image}` };
 }

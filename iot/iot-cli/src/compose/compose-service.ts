@@ -222,13 +222,14 @@ function restartOfPolicy({ condition, max_attempts: attempts }: ComposeMap, path
   return tries === undefined ? said : `${said}:${tries}`;
 }
 
-function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | undefined {
+function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | "none" | undefined {
   const path = `${at}.healthcheck`;
   const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, tell);
-  if (check === undefined || take(check["disable"], truthOf, `${path}.disable`, tell) === true) return undefined;
+  if (check === undefined) return undefined;
+  if (take(check["disable"], truthOf, `${path}.disable`, tell) === true) return "none";
   const test = check["test"];
   const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, tell) : (take(test, textOf, `${path}.test`, tell) ?? null);
-  if (Array.isArray(command) && command[0] === "NONE") return undefined;
+  if (Array.isArray(command) && command[0] === "NONE") return "none";
   tellOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, tell);
   if (command === null) {
     tell(path, "has no test of its own, and that of the image is not known here: it is not taken over");
