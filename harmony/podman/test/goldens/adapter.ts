@@ -6,6 +6,7 @@ import type { Desired, Outcome, WorkloadReport } from "@harmony/core";
 import * as z from "zod/mini";
 import { APPLICATION } from "../application.ts";
 import { containerName, imageReference, nextName } from "../../src/model/names.ts";
+import { isCheckOverdue } from "../../src/model/health.ts";
 import type { Container, Snapshot } from "../../src/model/snapshot.ts";
 import { plan } from "../../src/plan/planner.ts";
 import type { Step } from "../../src/model/step.ts";
@@ -25,13 +26,20 @@ export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).
 
 /** A Snapshot as v0.1.0 had it. */
 export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded" | "neighbours" | "containers"> & {
-  readonly containers: readonly Omit<Container, "imageVolumes">[];
+  readonly containers: readonly Omit<Container, "imageVolumes" | "lastCheck" | "silentMs">[];
   readonly care: Snapshot["imageFacts"];
 };
 
 export function snapshotOf({ care, containers: stored, ...rest }: StoredSnapshot): Snapshot {
-  const containers = stored.map((container) => ({ ...container, imageVolumes: [] }));
+  const containers = stored.map((container) => withoutDeadline({ ...container, imageVolumes: [], lastCheck: null, silentMs: 0 }));
   return { ...rest, containers, imageFacts: care, application: APPLICATION, isReserveNeeded: false, neighbours: [] };
+}
+
+/** v0.1.0 gave a health check no time in which it had to answer, but for a version on trial. */
+function withoutDeadline(container: Container): Container {
+  const services = scoreOfLabel(container.scoreString)?.services ?? [];
+  const isOverdue = container.health === "starting" && services.some((service) => isCheckOverdue(service, container));
+  return isOverdue ? { ...container, upMs: 0 } : container;
 }
 
 export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, neighbours: ___, ...rest }: Snapshot): StoredSnapshot {
