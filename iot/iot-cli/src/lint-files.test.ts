@@ -344,6 +344,31 @@ describe("files of a folder", () => {
     ]);
   });
 
+  test("that .iotignore leaves out are not, as the operator leaves them out", async () => {
+    const put = async (path: string, text: string): Promise<void> => {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    };
+    await put(".iotignore", "chart/\n*.tmpl.yaml\n");
+    await put("a.yaml", GOOD);
+    await put("b.tmpl.yaml", "{{ nothing }}");
+    await put("chart/values.yaml", "{{ nothing }}");
+    await put("chart/Odd.YAML", GOOD);
+    await put("site/.iotignore", "a\n".repeat(201));
+    await put("site/c.yaml", GOOD.replace("hello-world", "c").replace("8080", "8081"));
+    spawnSync("git", ["init", "--quiet", folder]);
+    const told = async (path: string): Promise<string> => {
+      const found = await findFiles([join(folder, path)]);
+      return renderFindings(lintFiles(found.files, found.unread), found.files.length).replaceAll(`${folder}/`, "");
+    };
+    const says = "has 201 patterns: at most 200, name folders in place of files, so nothing is left out by it";
+    expect(await told(".")).toBe(`site/.iotignore:1:1: ${says}\n2 files, 2 deployments: 1 issue\n`);
+    expect(await told("chart/values.yaml")).toContain(
+      "chart/values.yaml:1:1: is left out by .iotignore:1, so the operator does not read it: take that line out\n",
+    );
+    expect(await told("site")).toContain("1 file, 1 deployment: 1 issue\n");
+  });
+
   test("that are named are looked at, and told when nobody reads them", async () => {
     await writeFile(join(folder, "deployment.json"), GOOD.replace("pi-1", "PI"));
     const { files, unread } = await findFiles([join(folder, "deployment.json")]);
