@@ -107,7 +107,7 @@ function matches({ isForFolders, isOfPath, parts }: IgnoreRule, names: readonly 
     isAny: (part) => part === "**",
     isOne: (part, name) =>
       part !== "**" &&
-      matchesAll(part, [...name], { isAny: (sign) => sign === "*", isOne: (sign, letter) => sign !== "*" && sign(letter) }),
+      matchesAll(part, Array.from(name), { isAny: (sign) => sign === "*", isOne: (sign, letter) => sign !== "*" && sign(letter) }),
   });
 }
 

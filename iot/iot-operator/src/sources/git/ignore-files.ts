@@ -2,7 +2,7 @@
 // read leaves nothing out, and is a file that cannot be read, so that the commit removes nothing.
 
 import { IGNORE_FILE, IGNORE_LIMIT_BYTES, type Ignored, ignoredBy, type IgnoreRule, readIgnoreFile } from "@iot/workload-files";
-import type { FileProblem } from "./read-commit.ts";
+import type { FileProblem } from "./file-problem.ts";
 import type { GitRepository } from "./repository.ts";
 import type { TreeFile } from "./tree-file.ts";
 

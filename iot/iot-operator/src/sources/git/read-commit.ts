@@ -5,18 +5,11 @@ import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader, type YamlReaderLimits } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
+import type { FileProblem } from "./file-problem.ts";
 import { ignoringOf } from "./ignore-files.ts";
 import { ParsedFiles } from "./parsed-files.ts";
 import type { GitRepository } from "./repository.ts";
 import type { TreeFile } from "./tree-file.ts";
-
-export interface FileProblem {
-  readonly file: string;
-  readonly line?: number;
-  readonly message: string;
-  /** Whether it is about the file as a whole, rather than a field in it. */
-  readonly whole?: boolean;
-}
 
 export interface FileReading {
   /** None with any problem. */

@@ -5,7 +5,8 @@
 // Pure.
 
 import { looksLikeDeployment } from "@iot/workload-files";
-import type { CommitReading, FileProblem, FileReading } from "./read-commit.ts";
+import type { FileProblem } from "./file-problem.ts";
+import type { CommitReading, FileReading } from "./read-commit.ts";
 import type { TreeFile } from "./tree-file.ts";
 
 /** A path and what it gave that nobody gives any more. */
