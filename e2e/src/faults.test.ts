@@ -170,7 +170,7 @@ describe("the operator", () => {
     await world.operatorSays(/"writes":1,/);
   });
 
-  test("is away while garbage is put over manifest and Score: the device says so, what runs stays, the operator mends it", async () => {
+  test("is away while garbage is put over manifest and Score: the device says so, what runs stays, the operator repairs it", async () => {
     const device = asDeviceId(world.device.id);
     await expectSameContainer(async () => {
       await world.killOperator();
@@ -253,7 +253,7 @@ describe("Podman", () => {
 });
 
 describe("the device", () => {
-  test("has its cable cut: its containers go on, it is told to be silent, and it follows when the cable is back", async () => {
+  test("has its cable cut: its containers go on, it is reported as silent, and it follows when the cable is back", async () => {
     const old = version;
     await world.device.cutNetwork();
     await pushOther();

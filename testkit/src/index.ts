@@ -20,6 +20,7 @@ export { type NameServer, startNameServer } from "./name-server.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
+export { runEnrolment, startEnrolmentProcess } from "./enrolment-process.ts";
 export { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";

@@ -7,7 +7,7 @@ export interface Blocked {
   readonly subject: string;
   /** A word for machines, e.g. `PortInUse`. */
   readonly reason: string;
-  /** One sentence for a person: what is wrong and what would mend it. */
+  /** One sentence for a person: what is wrong and what would fix it. */
   readonly message: string;
 }
 

@@ -110,8 +110,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
 }
 
 /**
- * Reconciles one deployment beside others: whoever has to do with its ports is told what stands in
- * its way, and looked at when it has done something.
+ * Reconciles one deployment beside others: those that share its ports learn what stands in its way,
+ * and are looked at when it has done something.
  */
 function reconcilerBesides(
   reconciler: ReturnType<typeof reconcilerOf>,
@@ -124,7 +124,7 @@ function reconcilerBesides(
       const { name, data } = desired;
       let isChanged = false;
       neighbours.note(desired);
-      const told: typeof reconciler = {
+      const besides: typeof reconciler = {
         ...reconciler,
         apply: async (...step) => {
           const outcome = await reconciler.apply(...step);
@@ -137,7 +137,7 @@ function reconcilerBesides(
           return reconciler.report(input);
         },
       };
-      const result = await reconcile(told, desired, settings);
+      const result = await reconcile(besides, desired, settings);
       if (isChanged) for (const one of neighbours.of(name)) hint(one);
       if (data === null && result.settled) neighbours.forget(name);
       return result;

@@ -112,9 +112,9 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const startedAt = () => podman("inspect", "--format", "{{.State.StartedAt}}", "app_web");
     const first = await startedAt();
     await unplug();
-    const told = await apply(meter());
-    expect(told).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
-    expect(told.message).toBe(`device ${LINK} of service "web" is not there: plug it in; the service is started when it is`);
+    const report = await apply(meter());
+    expect(report).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
+    expect(report.message).toBe(`device ${LINK} of service "web" is not there: plug it in; the service is started when it is`);
     expect(await startedAt()).toBe(first);
     // A container that ended without its device waits for it.
     await podman("kill", "app_web");
@@ -154,10 +154,10 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
   test("what the device's policy does not allow is Rejected with the line that would, and what runs is left alone", async () => {
     await apply(web({}), closed);
-    const told = await apply(web({ network: "host" }), closed);
-    expect(told).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", settled: true });
-    expect(told.message).toContain("`host_network = true` under [policy] in /etc/iot-agent/config.toml");
-    expect(closed.check(web({ network: "host" }))).toEqual(told);
+    const report = await apply(web({ network: "host" }), closed);
+    expect(report).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", settled: true });
+    expect(report.message).toContain("`host_network = true` under [policy] in /etc/iot-agent/config.toml");
+    expect(closed.check(web({ network: "host" }))).toEqual(report);
     expect(await podman("ps", "--format", "{{.Names}}")).toBe("app_web");
   });
 

@@ -25,7 +25,7 @@ export function parse<Schema extends z.ZodMiniType>(
     const large = tooLarge(value, { ...DOCUMENT_LIMITS, ...limits });
     if (large !== null) return refused(large);
     const result = schema.safeParse(value, { reportInput: true });
-    return result.success ? { ok: true, value: result.data } : { ok: false, issues: told(result.error.issues, { value, schema }) };
+    return result.success ? { ok: true, value: result.data } : { ok: false, issues: issuesOf(result.error.issues, { value, schema }) };
   } catch (error) {
     // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as
     // the value.
@@ -70,7 +70,7 @@ interface Root {
   readonly schema: z.ZodMiniType;
 }
 
-function told(found: readonly z.core.$ZodIssue[], root: Root): Issue[] {
+function issuesOf(found: readonly z.core.$ZodIssue[], root: Root): Issue[] {
   const shown: Issue[] = [];
   let count = 0;
   for (const issue of found) {

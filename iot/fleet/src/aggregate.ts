@@ -1,4 +1,4 @@
-// From what the devices report to what is told of a Deployment: counters, failures grouped by
+// From what the devices report to what is published for a Deployment: counters, failures grouped by
 // reason, and conditions in kstatus' sense, in sentences. Pure. A device's report counts only if it
 // is on the revision that was written for it: what it says of an older Score is no answer yet.
 

@@ -80,11 +80,13 @@ interface Heard {
 }
 
 const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
+/** `pi-2` stands before `pi-10`. */
+const NATURAL = new Intl.Collator("en", { numeric: true });
 const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
 
 export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
-  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted();
+  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted(NATURAL.compare);
   const devices: DeviceRow[] = [];
   const deployments: DeploymentRow[] = [];
   for (const device of ids) {
@@ -226,7 +228,5 @@ function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: Dev
 }
 
 function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
-  return (
-    SEVERITY[a.standing] - SEVERITY[b.standing] || a.deployment.localeCompare(b.deployment, "en") || a.device.localeCompare(b.device, "en")
-  );
+  return SEVERITY[a.standing] - SEVERITY[b.standing] || NATURAL.compare(a.deployment, b.deployment) || NATURAL.compare(a.device, b.device);
 }

@@ -196,7 +196,7 @@ describe.each([
     for (const name of ["hello", "other", "third"])
       await before.untilStatus("it runs", ({ deployments }) => deployments[name]?.phase === "Running");
     await restart();
-    await central.untilStatus("no manifest is told", ({ problem }) => problem?.reason === "NoManifest");
+    await central.untilStatus("no manifest is reported", ({ problem }) => problem?.reason === "NoManifest");
     await reason("hello", "NotNamed");
     await central.apply({ hello: { scoreString: fileScore("two"), uid: "another" } }, ["test"], removed);
     await holds("hello", "two");

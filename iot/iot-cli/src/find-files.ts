@@ -1,7 +1,7 @@
 // Which files a person means: a file is itself, a folder is what the git source would read of it
 // (`*.yaml`, `*.yml`), with the kustomizations; nothing whose name begins with a dot. What looks as
-// if it were read and is not is told: a link, a submodule, a file that git ignores, another suffix.
-// Links are not followed, as the git source does not.
+// if it were read and is not is reported: a link, a submodule, a file that git ignores, another
+// suffix. Links are not followed, as the git source does not.
 
 import { lstat, open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, normalize } from "node:path";

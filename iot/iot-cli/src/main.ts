@@ -1,30 +1,33 @@
 #!/usr/bin/env node
-// `iot`: ends with 0, with 1 and one line for what a person can mend, or with commander's code for
-// wrong use.
+// `iot`: ends with the exit code of the command, and with one line on stderr for what is not as
+// asked.
 
-import { visibleText } from "@harmony/core";
+import { visibleLines } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
-import { MessagingError } from "@iot/messaging";
-import { CommanderError } from "commander";
+import { EXIT } from "./command-line/exit-codes.ts";
 import { runIot } from "./program.ts";
 
-const controller = new AbortController();
-process.once("SIGINT", () => process.exit(130));
+// A pipe that is closed early, as by head, is no error.
+process.stdout.once("error", () => process.exit(0));
+process.once("SIGINT", () => process.exit(EXIT.interrupted));
 
-try {
-  process.exitCode = await runIot(process.argv.slice(2), {
-    env: process.env,
-    write: (text) => void process.stdout.write(text),
-    warn: (text) => void process.stderr.write(text),
-    width: Math.max(80, process.stdout.columns ?? 120),
-    signal: controller.signal,
-  });
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode;
-  else {
-    const isExpected = error instanceof UserError || error instanceof MessagingError;
-    const lines = (isExpected ? error.message : errorText(error)).split("\n");
-    process.stderr.write(`iot: ${lines.map(visibleText).join("\n")}\n`);
-    process.exitCode = 1;
-  }
-}
+const width = Math.max(80, process.stdout.columns ?? 120);
+const write = (text: string): void => void process.stdout.write(text);
+const warn = (text: string): void => void process.stderr.write(text);
+
+// The executable's bundle is CommonJS, which has no top-level await.
+void runIot(process.argv.slice(2), {
+  env: process.env,
+  write,
+  warn,
+  width,
+  isTerminal: process.stdout.isTTY,
+  signal: new AbortController().signal,
+}).then(
+  (code) => (process.exitCode = code),
+  (error: unknown) => {
+    const isExpected = error instanceof UserError;
+    warn(visibleLines(`iot: ${isExpected ? error.message : errorText(error)}\n`));
+    process.exitCode = isExpected ? error.exitCode : EXIT.failed;
+  },
+);

@@ -9,37 +9,34 @@ import { errorText, UserError } from "@harmony/runtime";
 import { cloudInit, cloudInitNetwork, connectSsh, linuxHostV0, type LinuxHostV0, SshError, type StepReport } from "@harmony/host";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod/mini";
+import type { Surroundings } from "./command-line/command.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
 import { IOT_HOST } from "./host-application.ts";
 
 const LINUX_HOST = linuxHostV0(IOT_HOST);
 
 export interface ProvisionOptions {
-  readonly host?: string;
-  readonly user?: string;
-  readonly port?: string;
-  readonly identity?: string;
-  readonly knownHosts?: string;
-  readonly acceptNewHostKey?: boolean;
-  readonly score?: string;
-  readonly deviceId?: string;
+  readonly host?: string | undefined;
+  readonly user?: string | undefined;
+  readonly port?: string | undefined;
+  readonly identity?: string | undefined;
+  readonly knownHosts?: string | undefined;
+  readonly acceptNewHostKey?: boolean | undefined;
+  readonly score?: string | undefined;
+  readonly deviceId?: string | undefined;
   readonly sshKey: readonly string[];
-  readonly address?: string;
-  readonly gateway?: string;
+  readonly address?: string | undefined;
+  readonly gateway?: string | undefined;
   readonly dns: readonly string[];
-  readonly interface?: string;
-  readonly dryRun?: boolean;
-  readonly cloudInit?: boolean;
-  readonly admin?: string;
-  readonly networkConfig?: boolean;
-}
-
-interface Surroundings {
-  readonly write: (text: string) => void;
-  readonly signal: AbortSignal;
+  readonly interface?: string | undefined;
+  readonly dryRun?: boolean | undefined;
+  readonly cloudInit?: boolean | undefined;
+  readonly admin?: string | undefined;
+  readonly networkConfig?: boolean | undefined;
 }
 
 /** Resolves with the exit code: 0 when nothing is left to do that could be done. */
-export async function provision(options: ProvisionOptions, { write, signal }: Surroundings): Promise<number> {
+export async function provision(options: ProvisionOptions, { write, signal }: Pick<Surroundings, "write" | "signal">): Promise<number> {
   const score = await readScore(options);
   if (options.networkConfig === true) {
     write(cloudInitNetwork(IOT_HOST, score) ?? missing("--network-config prints a static address: say --address and --gateway"));
@@ -55,7 +52,11 @@ export async function provision(options: ProvisionOptions, { write, signal }: Su
   return provisionOverSsh(options, score, { write: (text) => write(visibleLines(text)), signal });
 }
 
-async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, { write, signal }: Surroundings): Promise<number> {
+async function provisionOverSsh(
+  options: ProvisionOptions,
+  score: LinuxHostV0,
+  { write, signal }: Pick<Surroundings, "write" | "signal">,
+): Promise<number> {
   const host = options.host ?? missing("say which host with --host, or --cloud-init for a file to put on its card");
   const ssh = connectSsh({
     host,
@@ -81,16 +82,16 @@ async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, {
     }
     write(`to do:\n${planned.map((step, index) => `${String(index + 1).padStart(4)}. ${step}\n`).join("")}`);
     if (options.dryRun === true) return 0;
-    let told = 0;
+    let printed = 0;
     let begun = 0;
     const report = await interpret.reconcile(desired, {
       signal,
       onReport: ({ steps, doing }) => {
-        for (const step of steps.slice(told)) write(renderOutcome(step));
-        told = steps.length;
-        if (doing === null || begun > told) return;
+        for (const step of steps.slice(printed)) write(renderOutcome(step));
+        printed = steps.length;
+        if (doing === null || begun > printed) return;
         write(`${doing} … `);
-        begun = told + 1;
+        begun = printed + 1;
       },
     });
     const notes = report.blocked.filter(({ reason }) => !blocked.some((before) => before.reason === reason));
@@ -102,10 +103,15 @@ async function provisionOverSsh(options: ProvisionOptions, score: LinuxHostV0, {
     if (report.phase !== "Blocked") write(`${report.message}\n`);
     return 1;
   } catch (error) {
-    throw error instanceof SshError ? new UserError(error.message, 1, { cause: error }) : error;
+    throw error instanceof SshError ? new UserError(error.message, exitCodeOf(error), { cause: error }) : error;
   } finally {
     await interpret.close();
   }
+}
+
+function exitCodeOf({ code }: SshError): number {
+  if (code === "PermissionDenied" || code === "SudoNeedsPassword" || code === "SudoRefused") return EXIT.notPermitted;
+  return code === "NoSshClient" || code === "HostKeyChanged" || code === "HostKeyUnknown" ? EXIT.failed : EXIT.notReached;
 }
 
 /** What is left over when all is done that can be done from here. */
@@ -182,5 +188,5 @@ function readPort(text: string): number {
 }
 
 function missing(message: string): never {
-  throw new UserError(message);
+  throw new UserError(message, EXIT.usage);
 }

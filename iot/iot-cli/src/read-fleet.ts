@@ -6,9 +6,17 @@ import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import type { BucketName, SourceRemovals, SourceState } from "@iot/contracts";
 import { type Fleet, judgeFleet } from "@iot/fleet";
-import { askOperators, type Messaging, MessagingError, openDesiredState, openSourceRecords, openStatusStore } from "@iot/messaging";
+import {
+  asMessagingError,
+  askOperators,
+  type Messaging,
+  MessagingError,
+  openDesiredState,
+  openSourceRecords,
+  openStatusStore,
+} from "@iot/messaging";
 import * as z from "zod/mini";
-import { CONNECT_TIMEOUT_MS, type NatsAccess, SILENT, withNats } from "./nats.ts";
+import { CONNECT_TIMEOUT_MS, exitCodeOf, type NatsAccess, SILENT, withNats } from "./command-line/nats.ts";
 
 /** What an operator removed in the last ten minutes, holds, or lost. */
 export interface RemovalRow {
@@ -126,7 +134,7 @@ async function bucketProblem(
     answer = await connection.request(`$JS.API.STREAM.INFO.KV_${bucket}`, "", { timeout: CONNECT_TIMEOUT_MS });
   } catch (cause) {
     const message = `NATS at ${connection.getServer()} does not answer for the bucket "${bucket}": JetStream is off there, or this user may not read it`;
-    throw new UserError(message, 1, { cause });
+    throw new UserError(message, exitCodeOf(asMessagingError(cause, message)), { cause });
   }
   const parsed = parseJson(StreamInfo, answer.data);
   if (!parsed.ok || parsed.value.error === undefined) return null;

@@ -1,6 +1,9 @@
 // `iot` as it is typed, as a process of its own, against a real nats-server that holds what the
 // operator's store and a device's status writer put there.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeploymentReport, type DeviceStatus, type ManifestEntry } from "@iot/contracts";
@@ -15,7 +18,7 @@ import {
   openStatusWriter,
   serveOperatorRequests,
 } from "@iot/messaging";
-import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
+import { eventually, freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
@@ -25,7 +28,7 @@ const signal = new AbortController().signal;
 function iot(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<RunResult> {
   return run([process.execPath, MAIN, ...args], {
     env: { NATS_URL: "", NATS_USER: "", NATS_PASSWORD: "", ...env },
-    allowExitCodes: [0, 1],
+    allowExitCodes: [0, 1, 2, 3, 4],
   });
 }
 
@@ -115,20 +118,36 @@ describe("with a fleet", () => {
       /^hello-world on pi-2 is Failed since .* UTC \(\d+ s\): image registry\.example\/nope:1 is\s+not\s+there: put the\s+tag\s+right\n/,
     );
     expect(stdout).toMatch(/\n {2}commit +f00d\n {2}source +git:demo, namespace default\n/);
+    const asJson = await iot(["explain", "hello-world", "pi-2", "--json"], atNats);
+    expect(JSON.parse(asJson.stdout)).toMatchObject([
+      { deployment: "hello-world", reason: "ImageNotFound", device: { device: "pi-2", offline: false }, sources: [] },
+    ]);
     const all = await iot(["explain", "hello-world"], atNats);
     expect(all.stdout.match(/^hello-world on pi-\d/gm)).toEqual(["hello-world on pi-2", "hello-world on pi-3", "hello-world on pi-1"]);
+  });
+
+  test("status shows what is asked for alone", async () => {
+    const rows = async (...args: readonly string[]): Promise<string[]> =>
+      (await iot(["status", ...args], atNats)).stdout.split("\n").filter((line) => line.startsWith("hello-world"));
+    expect(await rows("--device", "pi-1")).toHaveLength(1);
+    expect(await rows("--problem", "--deployment", "hello*")).toHaveLength(2);
+    expect(await rows("-o", "wide")).toHaveLength(3);
+    expect(await iot(["status", "--device", "pi-12"], atNats)).toMatchObject({
+      exitCode: 1,
+      stderr: 'iot: there is no device "pi-12", and there is pi-1: iot status shows all\n',
+    });
   });
 
   test.each([
     [["explain", "hello"], 'iot: no device has a deployment "hello": the deployments are hello-world\n'],
     [["explain", "hello-world", "pi-9"], 'iot: "hello-world" is not on device "pi-9": the devices that have it are pi-1, pi-2, pi-3\n'],
-  ])("%j is told what there is", async (args, says) => {
+  ])("%j reads what there is", async (args, says) => {
     expect(await iot(args, atNats)).toEqual({ exitCode: 1, stdout: "", stderr: says });
   });
 
   test("a wrong password is one sentence", async () => {
     const { exitCode, stdout, stderr } = await iot(["status"], { ...atNats, NATS_PASSWORD: "wrong" });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: "" });
     expect(stderr).toMatch(/^iot: cannot connect to NATS at [^ ]+: the server refuses the user "fleet" or its password; .*\n$/);
   });
 });
@@ -180,7 +199,7 @@ describe("with a device that says what nobody can bear, in a bucket that took it
 
 test("a server that is not there is one sentence, at once", async () => {
   const { exitCode, stdout, stderr } = await iot(["status", "--nats", `nats://127.0.0.1:${await freePort()}`]);
-  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
+  expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: "" });
   expect(stderr).toMatch(
     /^iot: cannot connect to NATS at .*: the connection is refused: that machine is there, nothing listens on the port; start nats-server there, or put the port right\n$/,
   );
@@ -221,6 +240,26 @@ test("what an operator cannot write, for the store is full, it says when it is a
   expect(lines).toContain("git:earlier: follows f00df00d");
 });
 
+test("status -w shows what has changed, until ^C", async () => {
+  const { nats, messaging } = await sourcesOf();
+  onTestFinished(() => nats.stop());
+  onTestFinished(() => messaging.close());
+  const report = (revision: number): Promise<unknown> =>
+    openStatusWriter(messaging, asDeviceId("pi-4")).putStatus(status("pi-4", running(revision)), signal);
+  await report(1);
+  const child = spawn(process.execPath, [MAIN, "status", "-w", "-o", "wide", "--device", "pi-4", "--nats", nats.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  let shown = "";
+  child.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));
+  await eventually(() => / 1 of - /.test(shown), { what: "the first is shown", timeoutMs: 30_000 });
+  await report(2);
+  await eventually(() => / 2 of - /.test(shown), { what: "the second is shown", timeoutMs: 30_000 });
+  child.kill("SIGINT");
+  expect(await ended).toEqual([130, null]);
+});
+
 async function sourcesOf(...ids: readonly string[]): Promise<{ nats: NatsServer; messaging: Messaging }> {
   const nats = await startNats();
   const messaging = await connectMessaging({ servers: [nats.url], name: "test", log, signal });
@@ -234,11 +273,33 @@ async function sourcesOf(...ids: readonly string[]): Promise<{ nats: NatsServer;
   return { nats, messaging };
 }
 
-test("wrong use shows how, and help ends well", async () => {
-  const { exitCode, stderr } = await iot(["stauts"]);
-  expect(exitCode).toBe(1);
-  expect(stderr).toContain("Did you mean status?");
-  expect(await iot(["--help"])).toMatchObject({ exitCode: 0, stderr: "" });
+test("a server that does not answer is named within two seconds; ^C ends the wait with 130", async () => {
+  const silent = createServer();
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  onTestFinished(() => void silent.close());
+  const address = silent.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const child = spawn(process.execPath, [MAIN, "status", "--nats", `nats://127.0.0.1:${address.port}`], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const begun = once(silent, "connection").then(() => performance.now());
+  const said: unknown[] = await once(child.stderr, "data");
+  expect(String(said[0])).toBe(`iot: no answer from NATS at 127.0.0.1:${address.port} yet\n`);
+  expect(performance.now() - (await begun)).toBeLessThan(2_000);
+  child.kill("SIGINT");
+  expect(await once(child, "exit")).toEqual([130, null]);
+});
+
+test.each([
+  [["stauts"], 'there is no command "stauts". Did you mean status? (iot --help shows how)'],
+  [[], "say which command: iot --help names them"],
+  [["--jsn"], 'there is no option "--jsn" before a command (iot --help shows how)'],
+  [["status", "--jsn"], "Unknown option '--jsn'; usage: iot status [OPTION...] (iot status --help)"],
+  [["explain"], "something is missing; usage: iot explain <deployment> [device] [OPTION...] (iot explain --help)"],
+  [["audit", "--last", "0"], "--last takes a whole number from 1 to 10000; usage: iot audit [OPTION...] (iot audit --help)"],
+])("wrong use is 2, and says how: %j", async (args, says) => {
+  expect(await iot(args)).toEqual({ exitCode: 2, stdout: "", stderr: `iot: ${says}\n` });
 });
 
 function status(device: string, report: DeploymentReport): DeviceStatus {

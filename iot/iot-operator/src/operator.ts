@@ -176,7 +176,7 @@ class Loop implements Operator {
       if (own.state === null && (await this.#putState(own))) continue;
       const leftMs = this.#idleForMs(observed, own);
       if (leftMs !== null) return leftMs;
-      // What is remembered tells only whether there is anything to do: what is written comes from a
+      // What is remembered says only whether there is anything to do: what is written comes from a
       // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
         const idle = this.#plan(this.#remembered, observed, own);
@@ -375,7 +375,7 @@ class Loop implements Operator {
   async #report(signal: AbortSignal): Promise<number> {
     this.#nextReportMs = this.#clock.monotonicMs() + REPORT_EVERY_MS;
     this.#reportWanted = false;
-    const results = this.#reporter.tell();
+    const results = this.#reporter.results();
     if (results !== null) await this.#options.source.report(results, signal);
     this.#options.health.reportProblem = null;
     const isMore = this.#reportWanted || this.#options.source.isBehind?.() === true;

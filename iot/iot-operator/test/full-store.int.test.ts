@@ -1,5 +1,5 @@
-// A store that is full: it is told with its cure, it holds up nobody who needs no more room, and
-// what a person takes out of the source makes room in it again.
+// A store that is full: it is reported with its cure, it holds up nobody who needs no more room,
+// and what a person takes out of the source makes room in it again.
 
 import { systemClock } from "@harmony/runtime";
 import { askOperators } from "@iot/messaging";
@@ -51,7 +51,7 @@ async function world(config: string) {
 }
 
 test(
-  "a rollout that does not fit is told, and taking it back makes room, with nobody's hand on the server",
+  "a rollout that does not fit is reported, and taking it back makes room, with nobody's hand on the server",
   { timeout: 60_000 },
   async () => {
     const { bucket, push, operator, pass } = await world(
@@ -91,7 +91,7 @@ test(
   },
 );
 
-test("a rollout taken back with nothing else to write: it is told until the room is there", { timeout: 60_000 }, async () => {
+test("a rollout taken back with nothing else to write: it is reported until the room is there", { timeout: 60_000 }, async () => {
   const { bucket, push, operator, pass } = await world(
     `jetstream { store_dir: "./js", max_file_store: 1500000, max_memory_store: 1000000 }`,
   );
@@ -123,7 +123,7 @@ test("a limit of the bucket holds up only what does not fit; raised, all goes on
   running.poke();
   await expectScore(bucket, "pi-1.small", "web:2");
   await expectScore(bucket, "pi-3.small", "web:2");
-  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
+  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_desired-state") === true, { what: "it is reported" });
   await limitTo(-1);
   running.poke();
   await expectScore(bucket, "pi-2.large", "large:");

@@ -132,7 +132,7 @@ export function gitEvidence(tip: string, more: Partial<GitEvidence> = {}): GitEv
 }
 
 /**
- * As a source answers that is told what was followed last, and that gave all that stands in the
+ * As a source answers that knows what was followed last, and that gave all that stands in the
  * bucket.
  */
 function readAfter(source: CompleteSnapshot, followed: string | null, bucket: ModelBucket): CompleteSnapshot {

@@ -94,7 +94,7 @@ test("it comes back when the server answers again, also by TLS", { timeout: 60_0
   const messaging = await connectMessaging({ servers, ...options });
   relay.freeze();
   await eventually(() => messaging.state().kind === "disconnected" && messaging.state().message.includes("no answer"), {
-    what: "the silence is told",
+    what: "the silence is reported",
     timeoutMs: 20_000,
   });
   relay.resume();

@@ -1,5 +1,5 @@
 // Words the explanation of one deployment on one device, in the fleet (`iot explain`) and beside
-// the device (`iot-agent explain`) alike: one sentence for why it is as it is and what would mend
+// the device (`iot-agent explain`) alike: one sentence for why it is as it is and what would fix
 // it, then the facts, then what else the caller can see. Pure.
 
 import type { DeploymentReport } from "@iot/contracts";

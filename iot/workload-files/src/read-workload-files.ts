@@ -140,7 +140,7 @@ function firstIssues(file: string, issues: readonly FileIssue[]): readonly FileI
   return [...issues.slice(0, FILE_ISSUES_LIMIT), { ...next, file, path: "", message: `and ${rest} more in this file from here on` }];
 }
 
-/** A person mends a few at a time, and a file made to have a million should not fill the log. */
+/** A person fixes a few at a time, and a file made to have a million should not fill the log. */
 function firstOf(issues: readonly PlacedIssue[]): readonly PlacedIssue[] {
   const next = issues[ISSUES_LIMIT];
   if (next === undefined) return issues;
@@ -191,7 +191,7 @@ function headless(document: Document.Parsed): PlacedIssue[] {
 }
 
 /**
- * SOPS leaves the keys as they are: `spec` tells what it is. A file that was encrypted as a whole
+ * SOPS leaves the keys as they are: `spec` shows what it is. A file that was encrypted as a whole
  * does not.
  */
 function isEncrypted(document: Document.Parsed): boolean {

@@ -1,8 +1,8 @@
 // Reads YAML in a thread of its own, which is ended when a file holds it up or takes too much
 // memory, and is started anew: whatever a file is made of, who asks waits and goes on with other
-// work. A file that was not read in its time is told as one that cannot be read, by a sentence with
-// its name; it is never one that gives nothing. The thread stays warm between readings, and does
-// not keep the process alive.
+// work. A file that was not read in its time is reported as one that cannot be read, by a sentence
+// with its name; it is never one that gives nothing. The thread stays warm between readings, and
+// does not keep the process alive.
 
 import { Worker } from "node:worker_threads";
 import type { FileIssue, WorkloadFile } from "./read-workload-files.ts";
@@ -153,6 +153,14 @@ interface Heard {
   readonly readMs: number;
 }
 
+/** The thread's own script, in a bundle that has it inside. */
+declare const BUILT_YAML_WORKER: string | undefined;
+
+/** Beside the source, and beside the bundle of the operator's image. */
+function besideThisFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./yaml-worker.ts" : "./yaml-worker.mjs", import.meta.url);
+}
+
 /** One worker: from its start to the first file that it cannot bear. */
 class Thread {
   readonly #worker: Worker;
@@ -164,9 +172,8 @@ class Thread {
 
   constructor({ heapMiB }: YamlReaderLimits) {
     this.#heapMiB = heapMiB;
-    // Beside the source, and beside the bundle of the operator's image.
-    const entry = new URL(import.meta.url.endsWith(".ts") ? "./yaml-worker.ts" : "./yaml-worker.mjs", import.meta.url);
-    this.#worker = new Worker(entry, {
+    this.#worker = new Worker(typeof BUILT_YAML_WORKER === "string" ? BUILT_YAML_WORKER : besideThisFile(), {
+      eval: typeof BUILT_YAML_WORKER === "string",
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },

@@ -1,5 +1,6 @@
 // The thread that reads YAML: files come in, and an answer goes out for each as soon as it is
-// known, so that who waits can tell which file holds it up. yaml-reader.ts starts it, and ends it.
+// known, so that who waits can name the file that holds it up. yaml-reader.ts starts it, and ends
+// it.
 
 import { parentPort } from "node:worker_threads";
 import { readClosely } from "./read-closely.ts";

@@ -1,5 +1,5 @@
 // Makes an Outcome of Podman's failure: a word for machines, and one sentence that says what is
-// wrong and what would mend it.
+// wrong and what would fix it.
 
 import type { Outcome } from "@harmony/core";
 import type { Application } from "../model/application.ts";

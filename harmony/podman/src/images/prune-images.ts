@@ -20,8 +20,8 @@ export async function pruneImages(store: ImageStore, { images }: StepOf<"pruneIm
 }
 
 /**
- * Whether there are images to prune. If there are none, nothing is remembered, and the person is
- * told that the disk is full.
+ * Whether there are images to prune. If there are none, nothing is remembered, and a person
+ * reads that the disk is full.
  */
 export async function noteFullDisk(store: ImageStore, deployment: string, signal: AbortSignal): Promise<boolean> {
   try {

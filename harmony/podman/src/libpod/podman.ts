@@ -155,7 +155,7 @@ export function connectPodman(options: LibpodOptions): Podman {
   const get = (path: string, doing: string, signal: AbortSignal) => ({ method: "GET" as const, path, doing, signal, timeoutMs: QUICK_MS });
 
   const neverAborted = new AbortController().signal;
-  let beingTold: Promise<Info> | null = null;
+  let beingRead: Promise<Info> | null = null;
   let graphRoot: string | null = null;
   let controllers: readonly string[] | null = null;
 
@@ -163,13 +163,13 @@ export function connectPodman(options: LibpodOptions): Podman {
   // of work.
   const info = (signal: AbortSignal): Promise<Info> => {
     const ask = async (): Promise<Info> => {
-      const told = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
-      graphRoot = told.store.graphRoot;
-      controllers = told.host.cgroupControllers;
-      return told;
+      const answer = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
+      graphRoot = answer.store.graphRoot;
+      controllers = answer.host.cgroupControllers;
+      return answer;
     };
-    beingTold ??= ask().finally(() => (beingTold = null));
-    return abortable(beingTold, signal);
+    beingRead ??= ask().finally(() => (beingRead = null));
+    return abortable(beingRead, signal);
   };
 
   return {

@@ -95,7 +95,7 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
   const secrets = [...new Set([...service.secrets.map(({ name }) => name), ...Object.values(secretEnv).map(({ name }) => name)])];
   missing.push(...secrets.filter((name) => digestOf(name) === UNKNOWN).map((name) => ({ kind: "secret", name }) as const));
   const unlimited = unenforced(service, controllers);
-  const told = {
+  const labelled = {
     env: Object.keys(fromDevice).length === 0 ? undefined : fromDevice,
     mounts: mounts?.folder,
     secrets:
@@ -106,8 +106,8 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
     // and when it was turned off, where no start would succeed.
     unlimited: unlimited.length === 0 ? undefined : unlimited,
   };
-  const isNothing = Object.values(told).every((part) => part === undefined);
-  return { env, secretEnv, mounts, missing, label: isNothing ? "" : canonicalJson(told) };
+  const isNothing = Object.values(labelled).every((part) => part === undefined);
+  return { env, secretEnv, mounts, missing, label: isNothing ? "" : canonicalJson(labelled) };
 }
 
 /** The limits of the Score that nothing on this device enforces, in the Score's words. */

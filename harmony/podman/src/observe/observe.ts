@@ -229,8 +229,8 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
   // After a power cut 5.x reports a container that ran as "exited" with code 0, and 4.9 as
   // "created".
   const isCutOff = startedAtMs !== null && (exitedAtMs ?? 0) < startedAtMs;
-  const told = STATES[item.State] ?? "broken";
-  const state = told === "exited" && isCutOff ? "created" : told;
+  const reported = STATES[item.State] ?? "broken";
+  const state = reported === "exited" && isCutOff ? "created" : reported;
   return {
     name: item.Names[0] ?? item.Id,
     deployment: label(keys.deployment),

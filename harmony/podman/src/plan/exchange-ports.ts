@@ -1,7 +1,7 @@
 // The stages in which deployments exchange ports of the host in a circle, each planned for one of
-// them: it makes itself ready, releases its ports when all are, tells that it has proved itself,
-// and goes back if another does. Who is in a circle, and how far it is, exchange.ts tells from what
-// all of them have written down.
+// them: it makes itself ready, releases its ports when all are, records that it has proved itself,
+// and goes back if another does. exchange.ts finds who is in a circle, and how far it is, from
+// what all of them have written down.
 
 import { createAll, pullAll } from "./make-ready.ts";
 import { exchangeFor, partnerGoneBack } from "./exchange.ts";

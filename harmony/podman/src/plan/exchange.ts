@@ -1,5 +1,5 @@
-// Ports of the host that change hands between deployments. Who waits for whom is told by what each
-// of them holds and by what its version asks for. In a chain the one that gives a port up goes
+// Ports of the host that change hands between deployments. What each of them holds and what its
+// version asks for shows who waits for whom. In a chain the one that gives a port up goes
 // first, and the next follows when that one has proved itself, for until then it may want to go
 // back. In a circle nobody can go first: each makes its new containers ready and writes that down;
 // when all have, each stops its old ones, and starts the new ones as the ports become free. They

@@ -18,7 +18,7 @@ function complaint(data: unknown): string {
   return parsed.ok ? "none" : formatIssues(parsed.issues);
 }
 
-/** A document with so many of it, and the path at which too many are told. */
+/** A document with so many of it, and the path at which too many are reported. */
 const AT: Readonly<Record<keyof typeof SCORE_LIMITS, readonly [path: string, make: (count: number) => unknown]>> = {
   services: ["services", (count) => ({ services: many(count, (index) => ({ name: `s${index}`, image: "x" })) })],
   ports: ["services[0].ports", (count) => ofService({ ports: many(count, (index) => `${index + 1}:80`) })],

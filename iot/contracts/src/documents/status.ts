@@ -39,7 +39,7 @@ export const DeploymentReport = z.looseObject({
   phase: Phase,
   /** A word for machines, e.g. `ImageNotFound`. */
   reason: z.string(),
-  /** One sentence for a person: what is wrong and what would mend it. */
+  /** One sentence for a person: what is wrong and what would fix it. */
   message: z.string(),
   /** RFC 3339, by the device's clock: when phase or reason last changed. */
   since: z.string(),

@@ -1,17 +1,18 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that mends it. Works with and without a running agent, as root and as
+// should be with the command that fixes it. Works with and without a running agent, as root and as
 // a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";
 import { connectPodman, type Info } from "@harmony/podman";
-import { UserError } from "@harmony/runtime";
+import { errorText, UserError } from "@harmony/runtime";
 import { LocalStatus } from "@iot/contracts";
 import { wrap } from "@iot/report";
-import { type AgentConfig, readConfig } from "../config/config.ts";
+import { type EnrolmentConfig, readConfig, type SharedConfig } from "../config/config.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/default-paths.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";
+import { type AsTheAgent, asTheAgent } from "../identity/enrolled-device.ts";
 import { machine } from "./machine/machine.ts";
 import {
   checkCredentials,
@@ -54,7 +55,7 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
     podmanChecks(at, uid, config),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
-    config instanceof UserError ? Promise.resolve([]) : natsChecks(config),
+    config instanceof UserError ? Promise.resolve([]) : accessChecks(config),
     registryChecks(status, environments),
   ]);
   const configuration =
@@ -78,7 +79,7 @@ export function renderFindings(findings: readonly Finding[], width: number): str
 }
 
 /** Where Podman's socket is by default depends on whose it is. */
-async function configOf(at: Surroundings, uid: number | null): Promise<AgentConfig | UserError> {
+async function configOf(at: Surroundings, uid: number | null): Promise<SharedConfig | EnrolmentConfig | UserError> {
   const env = uid === null ? at.env : { ...at.env, XDG_RUNTIME_DIR: `/run/user/${uid}` };
   try {
     return (await readConfig(at.configFile, env)).config;
@@ -120,7 +121,11 @@ async function userChecks(passwd: string, { configFile }: Surroundings): Promise
 }
 
 /** The agent's own socket only its user can ask, beside the one for people. */
-async function podmanChecks(at: Surroundings, uid: number | null, config: AgentConfig | UserError): Promise<readonly Finding[]> {
+async function podmanChecks(
+  at: Surroundings,
+  uid: number | null,
+  config: SharedConfig | EnrolmentConfig | UserError,
+): Promise<readonly Finding[]> {
   const sockets = new Set([...(isOneOf([0, uid]) && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
   const answers = await Promise.all([...sockets].map(async (socket) => ({ socket, info: await infoOf(socket, at.signal) })));
   const info = answers.map((answer) => answer.info).find((found) => !(found instanceof Error));
@@ -184,7 +189,18 @@ async function readEnvironments(): Promise<readonly string[]> {
   return [environment.join("\n"), (await machine.read("/etc/environment")) ?? ""];
 }
 
-async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
+async function accessChecks(config: SharedConfig | EnrolmentConfig): Promise<readonly Finding[]> {
+  try {
+    const found = await asTheAgent(config);
+    const { device, credentials } = found.config;
+    const identity = credentials.type === "enrolment" ? [good("identity", `enrolled at ${credentials.url} as "${device}"`)] : [];
+    return [...identity, ...(await natsChecks(found))];
+  } catch (error) {
+    return [bad("identity", errorText(error), "systemctl status iot-agent")];
+  }
+}
+
+async function natsChecks({ config, shown }: AsTheAgent): Promise<readonly Finding[]> {
   const each = await Promise.all(
     config.natsUrls.map(endpointOf).map(async (endpoint) => {
       const name = await checkName(endpoint);
@@ -193,7 +209,7 @@ async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
   );
   const found = each.flat();
   const isReached = found.some(({ check, verdict }) => check === "route to NATS" && verdict === "good");
-  return [...found, ...(isReached ? [await checkCredentials(config)] : [])];
+  return [...found, ...(isReached ? [await checkCredentials(config, shown)] : [])];
 }
 
 async function registryChecks(status: LocalStatus | null, environments: readonly string[]): Promise<readonly Finding[]> {

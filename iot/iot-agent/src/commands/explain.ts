@@ -1,4 +1,4 @@
-// `iot-agent explain`: why a deployment is as it is and what would mend it, in the words of the
+// `iot-agent explain`: why a deployment is as it is and what would fix it, in the words of the
 // fleet's `iot explain`; then what was seen of it just now, what is planned, and what stands in the
 // way; with --stages, which stage of the planner acted, which stood back and why.
 

@@ -51,7 +51,8 @@ the same before it leaves the house: what an application writes to its log only 
   async run(args, at) {
     const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [0, 1] });
     const device = await readConfig(at.configFile, at.env).then(
-      ({ config }) => config.device,
+      // What an identity says is in a folder of the agent's user, where root reads nothing.
+      ({ config }) => config.device ?? "device",
       () => "device",
     );
     const now = new Date();
@@ -225,7 +226,11 @@ async function secretsOf(at: Surroundings, texts: Texts): Promise<readonly strin
   const containers = [...texts]
     .filter(([path]) => path.startsWith("containers/") && path.endsWith(".json"))
     .flatMap(([, text]) => secretsOfInspected(text));
-  return [...secrets, ...files.filter((text) => text !== null), ...containers];
+  const token = parseJson(
+    z.looseObject({ access_token: z.string() }),
+    (await machine.read(join(at.stateDir, "identity/token.json"))) ?? "",
+  );
+  return [...secrets, ...(token.ok ? [token.value.access_token] : []), ...files.filter((text) => text !== null), ...containers];
 }
 
 /** Pure. */

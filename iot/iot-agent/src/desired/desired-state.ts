@@ -285,7 +285,7 @@ export class DesiredState {
     if (read.kind !== "found") {
       const trouble = troubleOf(read, revision);
       this.#setTrouble(name, trouble);
-      // The bytes at one revision never change: only a new one can mend them.
+      // The bytes at one revision never change: only a new one can repair them.
       if (trouble.phase === "Rejected") return spread(REREAD_MS);
       if (read.kind === "other-revision") this.#manifest.add("manifest");
       return this.#retryMs(name);

@@ -1,5 +1,5 @@
 // What keeps the whole device from following, as opposed to one deployment: each part of the agent
-// has a place for its own, and the status tells the worst. A line in the log when one comes and
+// has a place for its own, and the status reports the worst. A line in the log when one comes and
 // when it goes.
 
 import { EventEmitter } from "node:events";
@@ -30,7 +30,7 @@ export class Problems {
     const since = before?.reason === reason ? before.since : new Date().toISOString();
     this.#places.set(place, { reason, message, since });
     if (before?.reason === reason) return;
-    // That NATS is not reached is told once, by the connection itself.
+    // That NATS is not reached is reported once, by the connection itself.
     if (reason !== "NotConnected") this.#log.warn(message, { reason });
     this.events.emit("changed");
   }

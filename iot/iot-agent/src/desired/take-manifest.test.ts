@@ -124,7 +124,7 @@ describe("a manifest that says what is to go", () => {
     ["removes what it had before too", { a: record(3) }, saying({}, { a: { ...mark(), generation: 2 } }), { remove: ["a"], kept: [] }],
     ["keeps what it both names and says is to go", { a: record(3) }, saying({ a: entry(3) }, { a: mark() }), { remove: [], kept: [] }],
     ["keeps what nobody knows the uid of", { a: record(3, { entry: { ...entry(3), uid: "" } }) }, saying({}, { a: mark("") }), staying],
-    ["keeps what the device was told under another id", { a: record(3, { was: "pi-0" }) }, saying({}, { a: mark() }), staying],
+    ["keeps what the device was sent under another id", { a: record(3, { was: "pi-0" }) }, saying({}, { a: mark() }), staying],
     ["takes no second time out what goes", { a: record(3, { removing: true }) }, saying({}, { a: mark() }), { remove: [], kept: [] }],
     ["wants again what it did not name", { a: record(3, { unnamed: true }) }, saying({ a: entry(3) }), { fetch: [], touch: ["a"] }],
     ["takes over by name what was another id's", { a: record(3, { was: "pi-0" }) }, saying({ a: entry(3) }), { fetch: [], touch: ["a"] }],
@@ -133,7 +133,7 @@ describe("a manifest that says what is to go", () => {
     expect(takeManifest(records(before), after, still)).toMatchObject(expected);
   });
 
-  test("of an operator of 0.1 keeps what the device was told under another id, too", () => {
+  test("of an operator of 0.1 keeps what the device was sent under another id, too", () => {
     const { remove, touch } = takeManifest(records({ a: record(3, { was: "pi-0" }) }), manifest({}), still);
     expect({ remove, touch }).toEqual({ remove: [], touch: [] });
   });

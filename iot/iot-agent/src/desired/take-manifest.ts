@@ -119,7 +119,7 @@ function isSame(before: ManifestEntry, after: ManifestEntry): boolean {
 }
 
 function isToGo(name: DeploymentName, { entry, was }: DeploymentRecord, { sources, removed }: Manifest): boolean {
-  // What another device was told to run is not this manifest's to remove.
+  // This manifest cannot remove what another device was sent.
   if (was !== undefined) return false;
   if (removed === undefined) return sources.includes(entry.source);
   return isMarked(name, entry, removed);
@@ -138,7 +138,7 @@ function isMarked(name: DeploymentName, { uid, generation }: ManifestEntry, mark
  * Workloads on the Topology that neither the manifest nor the disk knows: the agent's memory was
  * lost. Nobody knows their uid, so no mark is theirs, and they are kept as what no manifest names.
  * What this agent has removed is removed again: a power cut may bring it back. Under a manifest of
- * 0.1 one goes whose source has written the manifest. One that does not tell its source is nobody's
+ * 0.1 one goes whose source has written the manifest. One that does not name its source is nobody's
  * to remove but a person's.
  */
 export function unlistedWorkloads(

@@ -15,7 +15,7 @@ export interface PodmanDeviceCapabilities extends PodmanV0Needs {
 /**
  * What each trait is called in the inventory. Null: it is not there. The processor has a field of
  * its own there, and the others only serve Podman: every agent that has it has them, so no selector
- * could tell devices apart by them.
+ * could distinguish devices by them.
  */
 const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capability | null>> = {
   podman: CAPABILITIES.podman,
@@ -69,6 +69,18 @@ function architecture(): Architecture {
   if (process.arch === "x64") return "amd64";
   if (process.arch === "arm64") return "arm64";
   throw new UserError(`the processor of this machine (${process.arch}) is not one that the agent runs on: amd64 and arm64`);
+}
+
+/** What a person who approves this device compares; a fact that is not known is absent. */
+export async function hardware(): Promise<{
+  readonly model?: string;
+  readonly serial?: string;
+  readonly os?: string;
+  readonly arch: string;
+}> {
+  const { model, serial, os } = await machineFacts();
+  const known = Object.entries({ model, serial, os }).filter(([, value]) => value !== undefined && value !== "");
+  return { ...Object.fromEntries(known), arch: architecture() };
 }
 
 async function machineFacts(): Promise<Record<string, string>> {

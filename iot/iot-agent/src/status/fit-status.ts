@@ -1,6 +1,6 @@
-// What this device tells of itself, cut until the bucket takes it: the server refuses a larger
-// status, and a device that is refused is one that nobody hears. Words go first, then what is told
-// of services; phase, reason and revisions of a deployment are never cut. Pure.
+// What this device reports of itself, cut until the bucket takes it: the server refuses a larger
+// status, and a device that is refused is one that nobody hears. Words go first, then what is
+// reported of services; phase, reason and revisions of a deployment are never cut. Pure.
 
 import { plainText } from "@harmony/core";
 import { BUCKETS, type DeploymentReport, type DeviceStatus, MESSAGE_CHARACTERS } from "@iot/contracts";
@@ -28,8 +28,8 @@ const CUTS: readonly Cut[] = [
 ];
 
 /**
- * `cutSince`: as it was told last. What does not fit even then is given all the same: the server
- * says so.
+ * `cutSince`: as it was reported last. What does not fit even then is given all the same: the
+ * server says so.
  */
 export function fitStatus(status: DeviceStatus, cutSince: string | null): FittedStatus {
   if (bytesOf(status) <= STATUS_BYTES) return { status, cutSince: null };

@@ -52,7 +52,7 @@ describe("a deployment's report", () => {
     expect(advance(first.report, next, late)).toMatchObject({ change, report: { since } });
   });
 
-  test("does not pretend to know a revision that is not told", () => {
+  test("does not pretend to know a revision that is not reported", () => {
     expect(advance(undefined, said({}, null), early).report.runningRevision).toBeNull();
   });
 });
@@ -72,7 +72,7 @@ describe("the device's status", () => {
       ]),
     });
 
-  test("tells its interval only where it is not the usual one", () => {
+  test("reports its interval only where it is not the usual one", () => {
     expect(of()).not.toHaveProperty("statusIntervalSeconds");
     expect(of(undefined, 600_000)).toMatchObject({ statusIntervalSeconds: 600 });
   });

@@ -31,12 +31,12 @@ export interface WatchdogOptions {
 export async function keepWatchdogFed(options: WatchdogOptions): Promise<void> {
   const { watchdogMs, handlings, feed, log, signal, clock = systemClock } = options;
   if (watchdogMs === null) return;
-  let isTold = false;
+  let isReported = false;
   while (!signal.aborted) {
     const wedged = stuck(handlings(), clock.monotonicMs());
     if (wedged === null) feed();
-    else if (!isTold) {
-      isTold = true;
+    else if (!isReported) {
+      isReported = true;
       const lastedS = Math.round((clock.monotonicMs() - wedged.sinceMs) / 1_000);
       log.error(`${wedged.what} has not got on for ${lastedS} s, which is a fault of the agent; systemd is let start it anew`);
     }

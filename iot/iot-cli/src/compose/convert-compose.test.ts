@@ -40,7 +40,7 @@ const fixture = (name: string) => readFile(join(import.meta.dirname, "../../test
 const servicesOf = (data: Readonly<Record<string, unknown>>) => listOf(data["services"]).map(mapOf);
 const NO_SWITCH =
   "healthcheck: cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
-/** A service of this one field; what is told of it, and nothing else that is. */
+/** A service of this one field; what is reported of it, and nothing else that is. */
 const service = (field: string) => {
   const { data, notes } = convert(`services:\n  web:\n    image: nginx\n    restart: always\n    ${field.replaceAll("\n", "\n    ")}\n`);
   const { name: _, image: __, stopTimeoutSeconds, ...rest } = mapOf(servicesOf(data)[0]);

@@ -52,12 +52,12 @@ export interface ApplyOptions {
   readonly log: Log;
 }
 
-type Tell = (message: string, fields: LogFields) => void;
+type Write = (message: string, fields: LogFields) => void;
 
 /** Each keeps one or more writes on the way to the server. */
 const DEVICES_AT_ONCE = 256;
-/** A fleet's first pass is told in one line, a change in one for each deployment and device. */
-const STEPS_TOLD = 200;
+/** A fleet's first pass is reported in one line, a change in one for each deployment and device. */
+const STEPS_LOGGED = 200;
 
 /**
  * @throws MessagingError of a write that may succeed later, when all that was on its way has ended.
@@ -112,8 +112,8 @@ async function applyToDevices(steps: readonly DeviceStep[], options: ApplyOption
   const lanes = [...Map.groupBy(steps, ({ device }) => device)];
   const wantsRoom = ([, own]: (typeof lanes)[number]): boolean => own.some(({ kind }) => kind === "put-score");
   const giving = lanes.filter((lane) => !wantsRoom(lane));
-  const told = { ...options, level: steps.length <= STEPS_TOLD ? ("info" as const) : ("debug" as const) };
-  return added(await applyLanes(giving, told), await applyLanes(lanes.filter(wantsRoom), told));
+  const logged = { ...options, level: steps.length <= STEPS_LOGGED ? ("info" as const) : ("debug" as const) };
+  return added(await applyLanes(giving, logged), await applyLanes(lanes.filter(wantsRoom), logged));
 }
 
 async function applyLanes(
@@ -121,7 +121,7 @@ async function applyLanes(
   { level, ...options }: ApplyOptions & { readonly level: "info" | "debug" },
 ): Promise<AppliedToDevices> {
   const { signal, store } = options;
-  const log: Tell = (message, fields) => options.log[level](message, fields);
+  const log: Write = (message, fields) => options.log[level](message, fields);
   const conflicts: DeviceId[] = [];
   const refused: DeviceId[] = [];
   const failures: Error[] = [];
@@ -156,7 +156,7 @@ async function applyLanes(
 
 async function applyToDevice(
   steps: readonly DeviceStep[],
-  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Tell },
+  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Write },
 ): Promise<{ writes: number; conflict: boolean }> {
   const revisions = new Map<DeploymentName, number>();
   let writes = 0;
@@ -172,7 +172,7 @@ async function applyToDevice(
       }
       writes += 1;
       if (step.kind === "put-score") revisions.set(step.deployment, result.value.revision);
-      tell(step, revisions, log);
+      logStep(step, revisions, log);
     }
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw asError(failed.reason);
@@ -211,7 +211,7 @@ export function withRevisions(
  * A manifest is what makes a change take effect. `revision` is the Score's, which the device
  * reports on.
  */
-function tell(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
+function logStep(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, log: Write): void {
   const { device } = step;
   if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });
   if (step.kind !== "put-manifest") return;

@@ -1,5 +1,5 @@
-// The environment, read once into what the rest of the process is given. A wrong value is told by
-// its name, with what was expected.
+// The environment, read once into what the rest of the process is given. A wrong value is reported
+// by its name, with what was expected.
 
 import { readFileSync } from "node:fs";
 import { EX_CONFIG, UserError } from "@harmony/runtime";

@@ -97,7 +97,7 @@ export function scoreOf(
 }
 
 /**
- * The one that has the name now, else the older; of two of one age (a git repository tells none)
+ * The one that has the name now, else the older; of two of one age (a git repository has none)
  * the first by uid.
  */
 function older(a: SourceDeployment, b: SourceDeployment, holder: string | undefined): [SourceDeployment, SourceDeployment] {

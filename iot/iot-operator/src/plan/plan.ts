@@ -203,7 +203,7 @@ function olderGeneration(entry: ManifestEntry, { generation }: SourceDeployment)
   );
 }
 
-/** Whoever deleted or changed the object is told on it. */
+/** Whoever deleted or changed the object reads it there. */
 function heldRemovals({ record: { held } }: RemovalsPlan): Blocked[] {
   return [...Map.groupBy(held, ({ uid }) => uid)].map(([subject, of]) => ({
     subject,

@@ -41,7 +41,7 @@ export interface RefusedDeployment extends SourceObject {
   readonly generation: number;
   /** A word for machines: InvalidSpec, ScoreTooLarge, InvalidName … */
   readonly reason: string;
-  /** One sentence for a person: what is wrong, where, and what would mend it. */
+  /** One sentence for a person: what is wrong, where, and what would fix it. */
   readonly message: string;
 }
 
@@ -159,8 +159,8 @@ export interface Source {
   /** By uid, why a step could not be carried out. Idempotent. */
   carryOut(steps: readonly OwnerStep[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /**
-   * Tells it beside the objects, once, as well as it can: nothing waits for it, and nothing hangs
-   * on it.
+   * Publishes it beside the objects, once, as well as it can: nothing waits for it, and nothing
+   * hangs on it.
    */
   announce?(news: readonly ObjectNews[]): void;
   /**

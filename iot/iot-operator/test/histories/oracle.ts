@@ -1,4 +1,4 @@
-// Who may drop what, told by the world itself and not by the operator: a deletion as the tables
+// Who may drop what, by the world itself and not by the operator: a deletion as the tables
 // have it, or a consent, since it was last asked for. Whatever leaves a manifest, or a device,
 // without one is the fault that the histories look for.
 

@@ -26,7 +26,7 @@ export interface BucketOptions {
 
 const STREAM_NAME_IN_USE = 10058;
 
-/** Without the library's probe of the account: the first real request tells the same. */
+/** Without the library's probe of the account: the first real request shows the same. */
 export async function openJetStream(messaging: Messaging): Promise<JetStreamManager> {
   return jetstreamManager(messaging.connection, { checkAPI: false });
 }

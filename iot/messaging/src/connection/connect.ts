@@ -2,8 +2,8 @@
 // afterwards, and watched. The client's `waitOnFirstConnect` and its reconnect are silent about
 // wrong passwords, refused ports and unknown names, so a lost connection is tried once by the
 // client, and then by one of our own that hears the reason; when that one gets through, the client
-// follows (docs/adr/0021). Every state is told. Loads neither JetStream nor the KV library: they
-// would cost the device 8 MB (docs/adr/0003).
+// follows (docs/adr/0021). Every state is reported. Loads neither JetStream nor the KV library:
+// they would cost the device 8 MB (docs/adr/0003).
 
 import { Socket } from "node:net";
 import { abortable, type Log, systemClock } from "@harmony/runtime";
@@ -39,7 +39,7 @@ export interface ConnectOptions {
   readonly log: Log;
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
-  /** Told of every state, the first being `connecting`; of one that lasts, once a reason. */
+  /** Called at every state, the first being `connecting`; at one that lasts, once a reason. */
   readonly onState?: (state: ConnectionState) => void;
   /**
    * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes
@@ -82,7 +82,7 @@ const STALE_GRACE_MS = 3_000;
  * dialled twice by each of a fleet.
  */
 const DIAGNOSE_AFTER_MS = 2_000;
-const TELL_EARLY_AFTER_MS = 1_000;
+const REPORT_EARLY_AFTER_MS = 1_000;
 
 /**
  * Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing
@@ -92,7 +92,7 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   const { log, signal } = options;
   const about = { server: shownServers(options), sinceMonotonicMs: systemClock.monotonicMs() };
   let said = "";
-  const tell = ({ reason, message }: Explanation): void => {
+  const report = ({ reason, message }: Explanation): void => {
     if (message === said) return;
     said = message;
     log.warn(message, { reason });
@@ -106,16 +106,16 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
     // that.
     const early = setTimeout(() => {
       const known = explainWithoutTrying(options);
-      if (known !== null) tell(known);
-    }, TELL_EARLY_AFTER_MS);
+      if (known !== null) report(known);
+    }, REPORT_EARLY_AFTER_MS);
     let isSlow = false;
     try {
       return await open(options, credentials);
     } catch (error) {
       signal.throwIfAborted();
-      const explained = explainConnectError(error, { ...options, user: credentials.user });
+      const explained = explainConnectError(error, { ...options, ...credentials.shown() });
       isSlow = explained.reason === "NoAnswer";
-      tell(explained);
+      report(explained);
     } finally {
       clearTimeout(early);
     }
@@ -255,7 +255,7 @@ class WatchedConnection implements Messaging {
           this.#stale = setTimeout(() => socketOf(this.connection)?.destroy(), STALE_GRACE_MS);
           break;
         case "error":
-          this.#tellRefusal(status.error);
+          this.#reportRefusal(status.error);
           break;
         default:
       }
@@ -295,7 +295,7 @@ class WatchedConnection implements Messaging {
     this.#recover(this.#recovery.signal).catch(() => undefined);
   }
 
-  /** Another credential is there: a new connection, which is no loss to tell of. */
+  /** Another credential is there: a new connection, which is no loss to report. */
   #renew(): void {
     if (this.#state.kind !== "connected") return;
     this.#isRenewing = true;
@@ -318,16 +318,16 @@ class WatchedConnection implements Messaging {
   }
 
   /**
-   * Dials by a connection of its own until one gets through, tells why each did not, and then lets
-   * the client dial. Each waits for the other, so that a server that is slow holds one socket of
-   * this client, not two. Rejects when aborted.
+   * Dials by a connection of its own until one gets through, reports why each did not, and then
+   * lets the client dial. Each waits for the other, so that a server that is slow holds one socket
+   * of this client, not two. Rejects when aborted.
    */
   async #recover(signal: AbortSignal): Promise<never> {
     const pacer = new DialPacer();
     let isSlow = false;
     const explained = (error: unknown): void => {
       signal.throwIfAborted();
-      const explanation = explainConnectError(error, { ...this.#options, user: this.#credentials.user });
+      const explanation = explainConnectError(error, { ...this.#options, ...this.#credentials.shown() });
       isSlow = explanation.reason === "NoAnswer";
       this.#disconnected(explanation);
     };
@@ -352,7 +352,7 @@ class WatchedConnection implements Messaging {
 
   /**
    * Waits for the end of the dial that the client may make; when it gets through, this is aborted.
-   * The client tells nobody why it does not. @throws TimeoutError when it had no answer.
+   * The client does not say why it does not. @throws TimeoutError when it had no answer.
    */
   async #clientDials(signal: AbortSignal): Promise<void> {
     const { timeoutMs = TIMEOUT_MS } = this.#options;
@@ -370,10 +370,10 @@ class WatchedConnection implements Messaging {
   }
 
   /**
-   * A subject that NATS does not permit is told once a connection: whoever asked gets its own
+   * A subject that NATS does not permit is reported once a connection: whoever asked gets its own
    * error, a subscription gets nothing.
    */
-  #tellRefusal(error: Error): void {
+  #reportRefusal(error: Error): void {
     if (!(error instanceof errors.PermissionViolationError)) return;
     this.replies.refuse(error);
     const { operation, subject } = error;

@@ -1,5 +1,5 @@
 // How the connection to NATS stands, as one sentence that says what is wrong, at which of the many
-// things between here and there, and what would mend it. The client's own errors say neither which
+// things between here and there, and what would fix it. The client's own errors say neither which
 // server nor what to do. Reading the errors is here; when to try again is dial-pacer.ts's, what
 // this machine sees of its own network local-network.ts's.
 
@@ -51,6 +51,8 @@ export type ConnectionState =
 export interface ConnectionTarget {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
+  /** An identity is shown, which a callout beside the server judges. */
+  readonly isToken?: boolean;
   readonly caFile?: string | undefined;
 }
 
@@ -59,7 +61,7 @@ export interface Explanation {
   readonly message: string;
 }
 
-/** What is known of this machine, for the sentence; read anew unless told. */
+/** What is known of this machine, for the sentence; read anew unless given. */
 export interface Surroundings {
   readonly networkDown: string | null;
   readonly nameServers: readonly string[];
@@ -88,21 +90,25 @@ export function shownServers(target: ConnectionTarget): string {
   return target.servers.map((server) => server.replace(/^[a-z]+:\/\//i, "").replace(/^[^@/]*@/, "")).join(", ");
 }
 
-type Told = readonly [DisconnectedReason, says: string, mend: string];
+type Explained = readonly [DisconnectedReason, says: string, mend: string];
 
 function lookAround(): Surroundings {
   return { networkDown: readLocalNetwork().down, nameServers: nameServers(), now: new Date() };
 }
 
-function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Told {
-  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target.user);
+function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Explained {
+  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target);
   if (target.caFile !== undefined && textOf(error).includes(target.caFile))
     return ["Tls", `its certificate cannot be checked: ${textOf(error)}`, "put the file there, readable for whoever runs this"];
   const { code, hostname } = systemError(error);
   const isOurs = around.networkDown !== null && !target.servers.some(isLoopback);
   if (isOurs && (code === undefined || !ANSWERED.has(code))) return networkDown(around.networkDown);
   if (error instanceof errors.TimeoutError || code === "ETIMEDOUT")
-    return ["NoAnswer", "no answer", "check that the server is on, and every network, firewall and VPN between here and there"];
+    return [
+      "NoAnswer",
+      "no answer",
+      `check that the server is on, ${target.isToken === true ? "that its auth callout runs, " : ""}and every network, firewall and VPN between here and there`,
+    ];
   switch (code) {
     case "ECONNREFUSED":
       return [
@@ -140,11 +146,11 @@ function explain(error: unknown, target: ConnectionTarget, around: Surroundings)
 /** Only a network that works brings these. */
 const ANSWERED: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "ECONNRESET", "EPIPE"]);
 
-function networkDown(clause: string | null): Told {
+function networkDown(clause: string | null): Explained {
   return ["NetworkDown", clause ?? "", "plug in the cable, join the Wi-Fi, or look at the settings of the network"];
 }
 
-function nameServerDown(hostname: string, servers: readonly string[]): Told {
+function nameServerDown(hostname: string, servers: readonly string[]): Explained {
   const named =
     servers.length === 0 ? "no name server is configured in /etc/resolv.conf" : `no answer from the name server ${servers.join(" or ")}`;
   return [
@@ -154,7 +160,14 @@ function nameServerDown(hostname: string, servers: readonly string[]): Told {
   ];
 }
 
-function refused(user: string | undefined): Told {
+function refused({ user, isToken }: ConnectionTarget): Explained {
+  if (isToken === true) {
+    return [
+      "WrongCredentials",
+      `the server refuses the identity of "${user}": it is disabled, or its grant is missing`,
+      "ask the fleet's operator (iot devices); what runs keeps running",
+    ];
+  }
   return user === undefined
     ? ["WrongCredentials", "the server wants a user and a password", "configure the NATS user and password"]
     : [
@@ -165,7 +178,7 @@ function refused(user: string | undefined): Told {
 }
 
 /** What goes wrong while a TLS connection is made: the codes are OpenSSL's and Node's. */
-function secured(error: unknown, code: string | undefined, now: Date): Told | null {
+function secured(error: unknown, code: string | undefined, now: Date): Explained | null {
   if (code === "CERT_NOT_YET_VALID")
     return [
       "ClockBehind",

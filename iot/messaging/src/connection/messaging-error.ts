@@ -1,5 +1,5 @@
 // The one error that this package throws (beside the reason of an abort). `code` is for machines,
-// the message says what failed and on what, and where it helps, what would mend it; the client's
+// the message says what failed and on what, and where it helps, what would fix it; the client's
 // own error is the cause.
 
 import { errors } from "@nats-io/nats-core";

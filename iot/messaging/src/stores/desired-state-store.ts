@@ -2,7 +2,7 @@
 // removal, carries the last sequence of its key that this pass observed, so that an operator that
 // is behind is refused (`Conflict`: observe again) instead of overwriting. In which order to write
 // is the operator's to know: Scores, then the manifest; to remove, the manifest first. Writes may
-// be in flight together. Whatever stands in the bucket is parsed or told as unreadable; nothing
+// be in flight together. Whatever stands in the bucket is parsed or reported as unreadable; nothing
 // here throws for it or removes it.
 
 import type { Parsed } from "@harmony/core";
@@ -67,7 +67,7 @@ type Value =
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId) => void>();
-  const tell = (key: string): void => {
+  const publish = (key: string): void => {
     const device = deviceOfKey(key) ?? scoreKeyParts(key)?.device;
     if (device !== undefined) for (const callback of callbacks) callback(device);
   };
@@ -77,7 +77,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     decode: decoder(),
     // Under a Score's key it counts as none, and is written over.
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
-    onEntry: tell,
+    onEntry: publish,
   });
 
   let last: { readonly changes: number; readonly snapshot: DesiredStateSnapshot } | null = null;

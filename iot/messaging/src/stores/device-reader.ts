@@ -1,7 +1,7 @@
 // What one device should run, read with the rights of one device: direct gets of its own keys, and
 // notices that are hints and never data. Whatever cannot be read is a value with its reason, so
 // that the agent keeps what runs; only the abort of a signal throws. "There is none" names no key,
-// so anyone may have said it: it is told only after two readings that are apart.
+// so anyone may have said it: it is reported only after two readings that are apart.
 
 import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";

@@ -6,7 +6,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, isIP } from "node:net";
 import { createLog, errorText } from "@harmony/runtime";
-import { connectMessaging, fixedCredentials } from "@iot/messaging/device";
+import { connectMessaging, fixedCredentials, type UserAndPassword } from "@iot/messaging/device";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 import type { AgentConfig } from "../../config/config.ts";
@@ -64,15 +64,14 @@ export async function checkRoute({ host, port }: Endpoint): Promise<Finding> {
 }
 
 /** Makes a connection of its own, beside the agent's. */
-export async function checkCredentials(config: AgentConfig): Promise<Finding> {
+export async function checkCredentials(config: AgentConfig, shown: UserAndPassword): Promise<Finding> {
   const check = "NATS credentials";
-  const { natsUser: user, natsPass: pass } = config.credentials;
   const failed = new AbortController();
   const timer = setTimeout(() => failed.abort(new Error("no answer in time")), 2 * CONNECT_WITHIN_MS);
   try {
     const messaging = await connectMessaging({
       servers: config.natsUrls,
-      credentials: fixedCredentials({ user, pass }),
+      credentials: fixedCredentials(shown),
       caFile: config.natsCaFile,
       name: `iot-agent doctor ${config.device}`,
       log: createLog({ name: "doctor", write: () => undefined }),
@@ -83,9 +82,13 @@ export async function checkCredentials(config: AgentConfig): Promise<Finding> {
       },
     });
     await messaging.close();
-    return good(check, `the user "${user}" is accepted`);
+    return good(check, `the user "${shown.user}" is accepted`);
   } catch (error) {
-    return bad(check, errorText(error), "see the sentence; [credentials] in the configuration has the user and the password");
+    const where =
+      config.credentials.type === "enrolment"
+        ? "journalctl -u iot-agent -n 20"
+        : "[credentials] in the configuration has the user and the password";
+    return bad(check, errorText(error), `see the sentence; ${where}`);
   } finally {
     clearTimeout(timer);
   }

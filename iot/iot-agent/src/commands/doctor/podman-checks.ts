@@ -9,7 +9,7 @@ const LEAST_VERSION = [4, 9] as const;
 
 const START_PODMAN = `sudo systemctl --user --machine=${AGENT_USER}@ start podman.socket iot-agent-podman.socket`;
 
-/** `info`: what Podman told, or why it did not. */
+/** `info`: what Podman answered, or why it did not. */
 export function checkPodman(socket: string, info: Info | Error): Finding {
   if (info instanceof Error) return bad("Podman", `does not answer at ${socket}: ${info.message}`, START_PODMAN);
   return good("Podman", `answers at ${socket}`);

@@ -8,7 +8,7 @@ import { type Entry, type How, isSame, keyOf, type LostEntry, objectOf, type Rem
 export type Finding =
   | { readonly kind: "deleted"; readonly how: Exclude<How, "consent">; readonly why: string }
   | { readonly kind: "lost"; readonly reason: string; readonly why: string }
-  /** It cannot be told now: it stays until it can. */
+  /** It cannot be reported now: it stays until it can. */
   | { readonly kind: "unknown"; readonly why: string };
 
 /** An entry of a manifest, at the generation that was written there. */

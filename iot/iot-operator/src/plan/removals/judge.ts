@@ -1,6 +1,6 @@
 // Whether deletions that were seen together may go, or wait until a person says so: the second
-// table of docs/removal.md. Pure, and told the time. Nothing is asked of a person who deletes one
-// thing; a source that empties at once is held.
+// table of docs/removal.md. Pure: the time is handed in. Nothing is asked of a person who deletes
+// one thing; a source that empties at once is held.
 
 import type { Entry, Gathering, How, RemovedEntry } from "./record.ts";
 

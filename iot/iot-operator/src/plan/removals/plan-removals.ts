@@ -1,8 +1,8 @@
 // What becomes of the entries that the source no longer asks for: each goes, waits, is held or is
-// lost, and the record that has to be written before the first of them goes. Pure, told the time.
-// What was judged once is not judged again: an entry that the record calls due goes whoever finds
-// it, so that an operator may be killed between any two writes. An entry that is asked for again
-// leaves every list.
+// lost, and the record that has to be written before the first of them goes. Pure: the time is
+// handed in. What was judged once is not judged again: an entry that the record calls due goes
+// whoever finds it, so that an operator may be killed between any two writes. An entry that is
+// asked for again leaves every list.
 
 import type { CompleteSnapshot } from "../../sources/source.ts";
 import { classifier, type Finding, type ManifestedEntry } from "./classify.ts";
@@ -46,12 +46,12 @@ export interface RemovalsPlan {
   /** As it is to be, before anything goes. */
   readonly record: RemovalRecord;
   readonly isRecordChanged: boolean;
-  /** What the source showed does not tell all: it is to be read again. */
+  /** What the source showed is not all: it is to be read again. */
   readonly isUndecided: boolean;
   readonly recheckAfterMs: number | null;
 }
 
-/** What cannot be told is looked at again. */
+/** What cannot be reported is looked at again. */
 const UNKNOWN_AGAIN_MS = 5_000;
 
 export function planRemovals(input: RemovalsInput): RemovalsPlan {
@@ -86,7 +86,7 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   const written = fitting(pruned(next, leaving, nowMs), input.record);
   // That time has passed is no news, unless others wait for the room.
   const news = record.more > 0 ? written : fitting(next, input.record);
-  // A commit that is not followed leaves the last one that this operator knew: the record tells
+  // A commit that is not followed leaves the last one that this operator knew: the record says
   // whether another has followed a later one meanwhile, which may ask for what is due.
   const isOlder = source.authoritative === false && sorted.due.length > 0;
   const isWritten = new Set<Entry>(written.removed);

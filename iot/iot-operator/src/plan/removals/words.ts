@@ -1,4 +1,4 @@
-// What people are told of removals: in /readyz, in the log, on the object, in `iot status` and in
+// What people read of removals: in /readyz, in the log, on the object, in `iot status` and in
 // the audit. Pure.
 
 import type { ObjectNews } from "../../sources/source.ts";
@@ -17,7 +17,7 @@ export function entriesText(entries: readonly Entry[], word: "from" | "on"): str
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-/** They are told when there is room, after these. */
+/** They are reported when there is room, after these. */
 function moreText({ more }: RemovalRecord): string {
   return more === 0 ? "" : `, and ${more} more for which the record has no room`;
 }
@@ -112,9 +112,13 @@ function devicesText(of: readonly Entry[]): string {
 /** What is new in a record, a sentence each. */
 export function changesOf(before: RemovalRecord, after: RemovalRecord): RecordChange[] {
   const { removed, held, lost } = newIn(before, after);
-  const told = (what: RecordChange["what"], entries: readonly (Entry & { readonly why: string })[], word: "from" | "on"): RecordChange[] =>
+  const changes = (
+    what: RecordChange["what"],
+    entries: readonly (Entry & { readonly why: string })[],
+    word: "from" | "on",
+  ): RecordChange[] =>
     entries.length === 0 ? [] : [{ what, entries, message: `${entriesText(entries, word)}: ${entries[0]?.why ?? ""}` }];
-  return [...told("removed", removed, "from"), ...told("held", held, "from"), ...told("lost", lost, "on")];
+  return [...changes("removed", removed, "from"), ...changes("held", held, "from"), ...changes("lost", lost, "on")];
 }
 
 function lineOf(entry: Entry & { readonly atMs?: number }): string {

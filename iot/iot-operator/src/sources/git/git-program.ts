@@ -219,7 +219,7 @@ function refusal(command: string, errors: string): GitError {
   return new GitError(code, said === "" ? `git ${command} failed` : plainText(withoutCredentials(said), SAID_CHARACTERS));
 }
 
-/** A server may send git elsewhere, and git repeats what it was told. */
+/** A server may send git elsewhere, and git repeats what it was sent. */
 function withoutCredentials(text: string): string {
   return text.replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/]*@/gi, "$1").replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
 }

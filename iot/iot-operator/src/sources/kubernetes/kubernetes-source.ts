@@ -36,14 +36,14 @@ const BACKOFF = { baseMs: 500, maxMs: 10_000 };
 
 export interface KubernetesSourceOptions {
   /**
-   * Of the cluster unless told: `kubernetes:` and the uid of its kube-system namespace, which stays
-   * for the cluster's life.
+   * Of the cluster unless given: `kubernetes:` and the uid of its kube-system namespace, which
+   * stays for the cluster's life.
    */
   readonly id?: string | undefined;
   readonly log: Log;
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** As KUBECONFIG or the pod's service account say, unless told. */
+  /** As KUBECONFIG or the pod's service account say, unless given. */
   readonly connection?: KubernetesConnection;
   /** Why it is not known yet which cluster this is; null: it is. */
   readonly onWaiting?: (why: string | null) => void;
@@ -51,7 +51,7 @@ export interface KubernetesSourceOptions {
 }
 
 /**
- * Waits for the API server, which tells which cluster it is. @throws KubernetesError NotConfigured
+ * Waits for the API server, which says which cluster it is. @throws KubernetesError NotConfigured
  * when no API server is configured.
  */
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {

@@ -1,4 +1,4 @@
-// What is told comes after what is on disk: once a deployment is told to run, or to keep ending, a
+// A report comes after what is on disk: once a deployment is reported to run, or to keep ending, a
 // boot without the agent starts its container.
 
 import * as fc from "fast-check";
@@ -22,8 +22,8 @@ const seenOnce = fc.record({
   isGood: fc.boolean(),
 });
 
-test("what runs or keeps ending is on the start list before it is told", () => {
-  const told = { Running: 0, CrashLoop: 0 };
+test("what runs or keeps ending is on the start list before it is reported", () => {
+  const reported = { Running: 0, CrashLoop: 0 };
   fc.assert(
     fc.property(seenOnce, ({ endedMs, crash, isListed, isGood, ...more }) => {
       const exitedAtMs = more.state === "exited" ? NOW_MS - endedMs : null;
@@ -36,13 +36,13 @@ test("what runs or keeps ending is on the start list before it is told", () => {
       const planned = plan(want, seen);
       if (planned.steps.length > 0) return;
       const { phase, reason } = report({ desired: want, snapshot: seen, plan: planned, outcomes: [], doing: null });
-      if (phase === "Running") told.Running += 1;
-      else if (reason === "CrashLoop") told.CrashLoop += 1;
+      if (phase === "Running") reported.Running += 1;
+      else if (reason === "CrashLoop") reported.CrashLoop += 1;
       else return;
       expect(seen.startList).toEqual(["app_web"]);
     }),
     { numRuns: 3_000 },
   );
-  expect(told.Running).toBeGreaterThan(0);
-  expect(told.CrashLoop).toBeGreaterThan(0);
+  expect(reported.Running).toBeGreaterThan(0);
+  expect(reported.CrashLoop).toBeGreaterThan(0);
 });

@@ -1,0 +1,133 @@
+// The commands of `iot`, in the order of its help. Help, the completion and the manual page are
+// made from this table and from the options that each file names.
+
+import type { Command } from "./command-line/command.ts";
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: "status",
+    operands: "",
+    summary: "what is followed and what waits for a person, then each deployment on each device, what is wrong first",
+    load: async () => (await import("./status-command.ts")).status,
+  },
+  {
+    name: "explain",
+    operands: "<deployment> [device]",
+    summary: "why a deployment is as it is, since when, and what would repair it",
+    load: async () => (await import("./explain-command.ts")).explain,
+  },
+  {
+    name: "confirm",
+    operands: "<token>",
+    summary: "lets go exactly the removals that iot status shows with this token",
+    load: async () => (await import("./confirm-command.ts")).confirm,
+  },
+  {
+    name: "keep",
+    operands: "[name]",
+    summary: "keeps on the devices what was to be removed; it is lost from then on, which iot status shows",
+    load: async () => (await import("./keep-command.ts")).keep,
+  },
+  {
+    name: "adopt",
+    operands: "<old-source>",
+    summary: "lets a source take over what another one owned that is gone, by namespace and name",
+    load: async () => (await import("./adopt-command.ts")).adopt,
+  },
+  {
+    name: "forget",
+    operands: "<source>",
+    summary: "takes a source that ended out of iot status; what devices have of it stays",
+    load: async () => (await import("./forget-command.ts")).forget,
+  },
+  {
+    name: "audit",
+    operands: "",
+    summary: "what operators removed, held and lost, and what people said, the newest last",
+    load: async () => (await import("./audit-command.ts")).audit,
+  },
+  {
+    name: "devices",
+    operands: "",
+    summary: "the devices that have an identity, and whether they are disabled",
+    load: async () => (await import("./identity/identity-commands.ts")).devices,
+  },
+  {
+    name: "device add",
+    operands: "<id>",
+    summary: "a code for one device, of 15 minutes, to be typed on it",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceAdd,
+  },
+  {
+    name: "device approve",
+    operands: "<code>",
+    summary: "makes a device of what waits with this code",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceApprove,
+  },
+  {
+    name: "device deny",
+    operands: "<code>",
+    summary: "refuses what waits with this code",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceDeny,
+  },
+  {
+    name: "device disable",
+    operands: "<id>",
+    summary: "out at once and everywhere, and not in again; what runs on it keeps running",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceDisable,
+  },
+  {
+    name: "device enable",
+    operands: "<id>",
+    summary: "lets a disabled device in again",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceEnable,
+  },
+  {
+    name: "device rekey",
+    operands: "<id>",
+    summary: "the device makes another key in place of the one that it has",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
+  },
+  {
+    name: "bootstrap create",
+    operands: "",
+    summary: "prints the file for the boot partition of an image, with the only copy of its token",
+    load: async () => (await import("./identity/identity-commands.ts")).bootstrapCreate,
+  },
+  {
+    name: "bootstrap list",
+    operands: "",
+    summary: "the tokens of images, and how many devices asked with each",
+    load: async () => (await import("./identity/identity-commands.ts")).bootstrapList,
+  },
+  {
+    name: "bootstrap revoke",
+    operands: "<name>",
+    summary: "nobody asks with this token any more; devices that are approved stay",
+    load: async () => (await import("./identity/identity-commands.ts")).bootstrapRevoke,
+  },
+  {
+    name: "lint",
+    operands: "<path...>",
+    summary: "what the operator and the devices would say of workload files before they are pushed",
+    load: async () => (await import("./lint-command.ts")).lint,
+  },
+  {
+    name: "init",
+    operands: "[folder]",
+    summary: "a workload repository to begin with; what is there already is kept",
+    load: async () => (await import("./init-command.ts")).init,
+  },
+  {
+    name: "convert",
+    operands: "<compose.yaml>",
+    summary: "a Compose file as a Deployment on stdout; on stderr what of it is not taken over, or is yours to do",
+    load: async () => (await import("./convert-command.ts")).convert,
+  },
+  {
+    name: "provision",
+    operands: "",
+    summary: "makes a Linux host ready for the agent over SSH, and finds nothing to do the second time",
+    load: async () => (await import("./provision-command.ts")).provision,
+  },
+];

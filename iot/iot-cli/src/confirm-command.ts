@@ -1,0 +1,15 @@
+// `iot confirm`: the removals that iot status shows with a token may go.
+
+import { visibleLines } from "@harmony/core";
+import { ask } from "./ask-operators.ts";
+import { defineCommand } from "./command-line/command.ts";
+import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+
+export const confirm = defineCommand({
+  options: NATS_OPTION,
+  operands: [1, 1],
+  async run({ nats }, [token = ""], at) {
+    at.write(visibleLines(`${await ask(natsAccess(nats, at), "confirm", { token }, at.signal)}\n`));
+    return 0;
+  },
+});

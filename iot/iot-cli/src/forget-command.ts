@@ -1,0 +1,15 @@
+// `iot forget`: a source that ended is no longer shown.
+
+import { visibleLines } from "@harmony/core";
+import { ask } from "./ask-operators.ts";
+import { defineCommand } from "./command-line/command.ts";
+import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+
+export const forget = defineCommand({
+  options: NATS_OPTION,
+  operands: [1, 1],
+  async run({ nats }, [source = ""], at) {
+    at.write(visibleLines(`${await ask(natsAccess(nats, at), "forget", { source }, at.signal)}\n`));
+    return 0;
+  },
+});

@@ -1,0 +1,239 @@
+// What people ask: who is a device and who wants to be one, and to approve, deny, disable and enable.
+// Each shows a secret of his own; support reads, admin also writes. Every deed is a line of the log
+// with who did it.
+
+import { formatIssues } from "@harmony/core";
+import { errorText, systemClock } from "@harmony/runtime";
+import { parseJson } from "@harmony/schema";
+import {
+  ApproveRequest,
+  type BootstrapList,
+  BootstrapRequest,
+  DenyRequest,
+  type DeviceList,
+  type DeviceRecord,
+  DisableRequest,
+  EnrolledId,
+  EnrolmentState,
+  type EnrolmentList,
+  type Person,
+  type StepsAnswer,
+  typedCode,
+} from "@iot/identity";
+import type * as z from "zod/mini";
+import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
+import { type Answer, ok, refuse } from "./http/answer.ts";
+import type { Asked, Route } from "./http/http-server.ts";
+import { type Plan } from "./plan/held.ts";
+import { planRekeying } from "./plan/keys.ts";
+import { planApproval, planDenial, planDisabling, planEnabling } from "./plan/people-say.ts";
+import { planBootstrap, planCode, planRevocation } from "./plan/secrets.ts";
+import { digestOf, makeCode, makeSecret } from "./secret.ts";
+import type { Service } from "./service.ts";
+
+type PersonAsks = (service: Service, asked: Asked & { readonly by: string }, name: string) => Promise<Answer> | Answer;
+
+export function routesForPeople(service: Service): readonly Route[] {
+  const route = (role: Person["role"], method: Route["method"], path: string, answer: PersonAsks): Route => ({
+    method,
+    path,
+    answer: (asked, name) => {
+      const person = personOf(service, asked.authorization);
+      if (person === null) return refuse({ status: 401, why: "the secret is no person's: iot-enrolment person add makes one" });
+      if (role === "admin" && person.role !== "admin") {
+        return refuse({ status: 403, why: `"${person.name}" has the role ${person.role}, and this takes the role admin` });
+      }
+      return answer(service, { ...asked, by: person.name }, name);
+    },
+  });
+  return [
+    route("support", "GET", "/v1/devices", devices),
+    route("support", "GET", "/v1/enrolments", enrolments),
+    route("support", "GET", "/v1/bootstraps", bootstraps),
+    route("admin", "POST", "/v1/devices/:/code", addCode),
+    route("admin", "POST", "/v1/devices/:/disable", disable),
+    route("admin", "POST", "/v1/devices/:/enable", enable),
+    route("admin", "POST", "/v1/devices/:/rekey", rekey),
+    route("admin", "POST", "/v1/enrolments/:/approve", approve),
+    route("admin", "POST", "/v1/enrolments/:/deny", deny),
+    route("admin", "POST", "/v1/bootstraps", addBootstrap),
+    route("admin", "DELETE", "/v1/bootstraps/:", revokeBootstrap),
+  ];
+}
+
+/** Found by the digest: how long that takes says nothing of the secret. */
+function personOf({ records }: Service, authorization: string): Person | null {
+  const secret = /^Bearer (\S{16,200})$/.exec(authorization)?.[1];
+  if (secret === undefined) return null;
+  const digest = digestOf(secret);
+  return records.persons().find(({ sha256 }) => sha256 === digest) ?? null;
+}
+
+function devices({ records }: Service): Answer {
+  const list: DeviceList = {
+    devices: records.devices().map(({ device, state, reason, labels, replaces, keys }) => ({
+      device,
+      state,
+      keys: keys.map(({ keyId }) => keyId),
+      ...(reason === undefined ? {} : { reason }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(replaces === undefined ? {} : { replaces }),
+    })),
+  };
+  return ok(list);
+}
+
+function enrolments({ records }: Service, { query }: Asked): Answer {
+  const state = EnrolmentState.safeParse(query.get("state") ?? "pending");
+  if (!state.success) return refuse({ status: 400, why: "state: expected pending, approved or denied" });
+  const chosen = records.requests().filter((request) => request.state === state.data);
+  const list: EnrolmentList = { enrolments: chosen.map(({ publicKey: _, ...shown }) => shown) };
+  return ok(list);
+}
+
+function bootstraps({ records }: Service): Answer {
+  const list: BootstrapList = {
+    bootstraps: records.bootstraps().map(({ name, expiresAtS, maxDevices, used }) => ({ name, expiresAtS, maxDevices, used })),
+  };
+  return ok(list);
+}
+
+async function addCode(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {
+  const device = EnrolledId.safeParse(id);
+  if (!device.success) return badId();
+  const code = makeCode();
+  const planned = await carryOut(service, () => planCode(service.records, device.data, digestOf(code), systemClock.now()));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a code for a device was made", { by, device: device.data });
+  return ok({ code, expiresAtS: planned.value.expiresAtS });
+}
+
+async function approve(service: Service, { by, body }: Asked & { readonly by: string }, typed: string): Promise<Answer> {
+  const read = documentOf(ApproveRequest, body);
+  if (read.kind === "refused") return read.answer;
+  const code = typedCode(typed);
+  const planned = await carryOut(service, () => planApproval(service.records, code, read.value, systemClock.now()));
+  if (planned.kind === "refused") return planned.answer;
+  const { device } = read.value;
+  const { ended } = planned.value;
+  service.log.info("a device was approved", { by, device, code, replaces: ended ?? undefined });
+  const approved: Step = { step: "approved", isDone: true, message: `the device with the code ${code} is "${device}"` };
+  return stepsOf(device, [approved, ...(ended === null ? [] : await cutOff(service, ended))]);
+}
+
+async function deny(service: Service, { by, body }: Asked & { readonly by: string }, typed: string): Promise<Answer> {
+  const read = documentOf(DenyRequest, body);
+  if (read.kind === "refused") return read.answer;
+  const code = typedCode(typed);
+  const planned = await carryOut(service, () => planDenial(service.records, code, read.value.reason));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a device was denied", { by, code, reason: read.value.reason });
+  return ok({});
+}
+
+async function disable(service: Service, { by, body }: Asked & { readonly by: string }, id: string): Promise<Answer> {
+  const device = EnrolledId.safeParse(id);
+  if (!device.success) return badId();
+  const read = documentOf(DisableRequest, body);
+  if (read.kind === "refused") return read.answer;
+  const { reason } = read.value;
+  const plan = (): Plan<DeviceRecord> => planDisabling(service.records, device.data, reason, systemClock.now());
+  const planned = await carryOut(service, plan).catch((error: unknown) => errorText(error));
+  if (typeof planned === "string") return stepsOf(device.data, unwritten(planned));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a device was disabled", { by, device: device.data, reason });
+  const grant: Step = {
+    step: "grant",
+    isDone: true,
+    message: `disabled (${reason}): it gets no token, and the ones that it has are ended`,
+  };
+  const steps = [grant, ...(await cutOff(service, device.data))];
+  for (const { step, message } of steps.filter(({ isDone }) => !isDone))
+    service.log.warn("a step is left", { device: device.data, step, message });
+  return stepsOf(device.data, steps);
+}
+
+/** Connections that ended before the grant would be back at once. */
+function unwritten(why: string): readonly Step[] {
+  const waits = "waits for the grant: say it again";
+  return [
+    { step: "grant", isDone: false, message: `it is not disabled (${why}): say it again when NATS answers` },
+    { step: "callouts", isDone: false, message: waits },
+    { step: "connections", isDone: false, message: waits },
+  ];
+}
+
+/** First the callouts, then the connections. */
+async function cutOff({ messaging, system, records }: Service, device: string): Promise<Step[]> {
+  const callouts = await awaitCallouts(messaging, device, records.grant(device).revision);
+  return [callouts, await endConnections(system(), device)];
+}
+
+async function enable(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {
+  const device = EnrolledId.safeParse(id);
+  if (!device.success) return badId();
+  const planned = await carryOut(service, () => planEnabling(service.records, device.data));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a device was enabled", { by, device: device.data });
+  return stepsOf(device.data, [
+    { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
+  ]);
+}
+
+async function rekey(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {
+  const device = EnrolledId.safeParse(id);
+  if (!device.success) return badId();
+  const planned = await carryOut(service, () => planRekeying(service.records, device.data));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a device is to have another key", { by, device: device.data, replaces: planned.value.replaceKey });
+  return stepsOf(device.data, [
+    {
+      step: "key",
+      isDone: true,
+      message: "the device makes another one when it next renews its token, at the latest in half of a token's life",
+    },
+  ]);
+}
+
+async function addBootstrap(service: Service, { by, body }: Asked & { readonly by: string }): Promise<Answer> {
+  const read = documentOf(BootstrapRequest, body);
+  if (read.kind === "refused") return read.answer;
+  const token = makeSecret("bootstrap");
+  const asked = { ...read.value, digest: digestOf(token), nowMs: systemClock.now() };
+  const planned = await carryOut(service, () => planBootstrap(service.records, asked));
+  if (planned.kind === "refused") return planned.answer;
+  const { name, maxDevices, expiresAtS } = planned.value;
+  service.log.info("a bootstrap token was made", { by, bootstrap: name, maxDevices, expiresAtS });
+  return ok({ token, expiresAtS });
+}
+
+async function revokeBootstrap(service: Service, { by }: { readonly by: string }, name: string): Promise<Answer> {
+  const planned = await carryOut(service, () => planRevocation(service.records, name));
+  if (planned.kind === "refused") return planned.answer;
+  service.log.info("a bootstrap token was revoked", { by, bootstrap: name });
+  return ok({});
+}
+
+type Read<Value> = { readonly kind: "read"; readonly value: Value } | { readonly kind: "refused"; readonly answer: Answer };
+
+async function carryOut<Value>({ records }: Service, plan: () => Plan<Value>): Promise<Read<Value>> {
+  const planned = await records.carryOut(plan);
+  return planned.kind === "refused" ? { kind: "refused", answer: refuse(planned.refusal) } : { kind: "read", value: planned.answer };
+}
+
+function documentOf<Schema extends z.ZodMiniType>(schema: Schema, body: Uint8Array): Read<z.output<Schema>> {
+  const parsed = parseJson(schema, body.length === 0 ? "{}" : body);
+  return parsed.ok
+    ? { kind: "read", value: parsed.value }
+    : { kind: "refused", answer: refuse({ status: 400, why: formatIssues(parsed.issues) }) };
+}
+
+/** 207: something is left. */
+function stepsOf(device: string, steps: readonly Step[]): Answer {
+  const answer: StepsAnswer = { device, steps: [...steps] };
+  return ok(answer, steps.every(({ isDone }) => isDone) ? 200 : 207);
+}
+
+function badId(): Answer {
+  return refuse({ status: 400, why: "the id of a device is a DNS label that is not of digits alone, e.g. pi-kiln-3" });
+}
