@@ -94,7 +94,7 @@ test.each([
   ["long", `${"a".repeat(300)}\n`, "line 1 has more than 256 characters"],
   ["many", "a\n".repeat(201), "has 201 patterns: at most 200"],
   ["large", "#".repeat(64 * 1024 + 1), "has more than 64 KiB"],
-])("one that is too %s is told", (_what, content, says) => {
+])("one that is too %s is reported", (_what, content, says) => {
   const read = readIgnoreFile(Buffer.from(content));
   expect(read.ok ? "" : read.problem).toContain(says);
 });
