@@ -38,7 +38,7 @@ function convert(text: string) {
 }
 const fixture = (name: string) => readFile(join(import.meta.dirname, "../../test/compose", name), "utf8").then(convert);
 const servicesOf = (data: Readonly<Record<string, unknown>>) => listOf(data["services"]).map(mapOf);
-/** A service of this one field; what is told of it, and nothing else that is. */
+/** A service of this one field; what is reported of it, and nothing else that is. */
 const service = (field: string) => {
   const { data, notes } = convert(`services:\n  web:\n    image: nginx\n    restart: always\n    ${field.replaceAll("\n", "\n    ")}\n`);
   const { name: _, image: __, stopTimeoutSeconds, ...rest } = mapOf(servicesOf(data)[0]);
