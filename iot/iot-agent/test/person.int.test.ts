@@ -111,7 +111,7 @@ describe("what runs", () => {
 
   test("explain says why, what was seen and what is planned; another name is refused with those there are", async () => {
     const broken = (await agent.command("engineer", "explain", "broken")).text;
-    expect(broken).toMatch(/^broken on pi-1 is Blocked since .* UTC \(\d+ s\): image "localhost\/hello:2" is not on the device/);
+    expect(broken).toMatch(/^broken on pi-1 is Blocked since .* UTC\S* \(\d+ s\): image "localhost\/hello:2" is not on the device/);
     expect(broken).toContain('Seen just now:\n  no container of "broken" is on the device');
     expect((await agent.command("root", "explain", "hello")).text).toContain("nothing: all is as it should be");
     expect((await agent.command("root", "explain", "hello", "--stages")).text).toMatch(
