@@ -145,7 +145,7 @@ describe("hold", () => {
 
   test("stops it, the fleet sees it, and it outlives the agent", async () => {
     const { text } = await agent.command("engineer", "hold", "hello", "--for", "2h", "--reason", "serial port for Ana");
-    expect(text).toMatch(/^hello is held until \d{4}-\d\d-\d\d \d\d:\d\d, at the latest/);
+    expect(text).toMatch(/^hello is held until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\S*, at the latest/);
     await untilPhase("hello", "Held");
     expect((await central.status())?.deployments["hello"]?.message).toContain("serial port for Ana");
     expect(await running()).not.toContain("hello_hello");
@@ -333,7 +333,7 @@ test("support-bundle tells whoever may not read the journal, and of a stopped ag
   await agent.command("root", "support-bundle", "/tmp/stopped.tar.gz");
   const { stdout } = await run(["tar", "--extract", "--to-stdout", "--gzip", "--file", device.pathOnHost("/tmp/stopped.tar.gz")]);
   expect(stdout).toContain("the agent is not running (inactive): sudo systemctl start iot-agent\nWhen the agent ran last");
-  expect(stdout).toMatch(/^\S+ \S+ {2}hello Held: held until/m);
+  expect(stdout).toMatch(/^\S+ \S+ \S+ {2}hello Held: held until/m);
   expect(stdout).toMatch(/ iot-agent-podman\.service|Podman of the IoT agent/);
   await agent.systemctl("start", "iot-agent");
   await untilSentence("2 of 2 deployments running");
