@@ -42,7 +42,7 @@ export async function runGitDemo({ story, parts: stack, keep, device: wanted, si
   signal.throwIfAborted();
   const thread = { story, device, parts, signal };
   await journey(thread);
-  if (keep) await yourTurn(thread, await installIot(stack));
+  if (keep) await yourTurn(thread, await installIot(stack, parts.environment));
 }
 
 interface Thread {
@@ -149,18 +149,20 @@ async function journey({ story, device, parts, signal }: Thread): Promise<void> 
 
 type Expectation = (pushed: { startedAt: number; commit: string }) => Promise<string>;
 
-/** Gives the folder in which it is. */
-async function installIot(stack: AsyncDisposableStack): Promise<string> {
+/** Gives the folder in which it is, as a program that knows where the demo's parts are. */
+async function installIot(stack: AsyncDisposableStack, environment: Parts["environment"]): Promise<string> {
   const folder = await makeTempFolder("iot");
   stack.defer(() => folder.remove());
   const outfile = join(folder.path, "iot.mjs");
   await bundle({ program: IOT, version: await versionOfCommit(), format: "mjs", outfile });
-  await writeFile(join(folder.path, "iot"), `#!/bin/sh\nexec ${process.execPath} ${outfile} "$@"\n`, { mode: 0o755 });
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'\n`);
+  const script = `#!/bin/sh\n${exports.join("")}exec ${process.execPath} ${outfile} "$@"\n`;
+  await writeFile(join(folder.path, "iot"), script, { mode: 0o700 });
   return folder.path;
 }
 
 async function yourTurn({ story, device, parts, signal }: Thread, iotFolder: string): Promise<void> {
-  const { repository, natsUrl } = parts;
+  const { repository } = parts;
   const [port, otherPort] = device.ports;
   await repository.commit({ "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port }) }, "your turn");
   await repository.push();
@@ -183,7 +185,7 @@ async function yourTurn({ story, device, parts, signal }: Thread, iotFolder: str
     { title: "an image that does not exist", command: edit(image(device.image("no-such-version")), "break it") },
     {
       title: "what runs, and why it does not",
-      command: `export NATS_URL=${natsUrl} PATH=${iotFolder}:$PATH\niot status\niot explain ${DEPLOYMENT}`,
+      command: `export PATH=${iotFolder}:$PATH\niot status\niot devices\niot explain ${DEPLOYMENT}`,
     },
     ...heldRemoval(image(device.image("1"))),
     ...device.lookAround,

@@ -1,6 +1,18 @@
 export {
+  type Commands,
+  type CommandToRun,
+  type LogBatch,
+  type LogQuery,
+  type Logs,
+  type RunningCommand,
+  type Size,
+  Unable,
+  type WrittenLine,
+} from "./abilities.ts";
+export {
   type BoundVariant,
   bind,
+  CORE_REASONS,
   type Desired,
   type Explanation,
   type Hold,

@@ -161,7 +161,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(report.message).toContain(registry.address);
   });
 
-  test("a registry that wants a login blocks, and what the sentence says mends it", async () => {
+  test("a registry that wants a login blocks, and what the sentence says repairs it", async () => {
     await locked.push(await makeImage({ reference: "hello:1" }), "hello:1");
     const score = { services: [{ name: "web", image: `${locked.address}/hello:1` }] };
     const report = await apply("hello", score);
@@ -340,7 +340,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(await apply("hello", web("hello:1"))).toMatchObject({ phase: "Running" });
   });
 
-  test("a program that does not exist is told in its words", async () => {
+  test("a program that does not exist is reported in its words", async () => {
     const report = await apply("hello", web("hello:1", { entrypoint: ["/no/such"] }));
     expect(report).toMatchObject({ phase: "Failed", reason: "StartFailed" });
     expect(report.message).toContain("/no/such");

@@ -190,12 +190,12 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       expect(await startList("held")).toBe("held_web\n");
     });
 
-    test("a service that ignores its stop signal is told, with the time that it has left", async () => {
+    test("a service that ignores its stop signal is reported, with the time that it has left", async () => {
       await apply("deaf", web("stubborn:1", 8108, { stopTimeoutSeconds: 7 }));
-      const told: string[] = [];
-      await apply("deaf", web("hello:2", 8108), { onReport: ({ phase, message }) => told.push(`${phase}: ${message}`) });
-      expect(told).toContain('Stopping: stopping container "deaf_web", which may take up to 7 s');
-      expect(told).toContain('Stopping: container "deaf_web" has been asked to stop 5 s ago and has not; it is killed in 2 s');
+      const reports: string[] = [];
+      await apply("deaf", web("hello:2", 8108), { onReport: ({ phase, message }) => reports.push(`${phase}: ${message}`) });
+      expect(reports).toContain('Stopping: stopping container "deaf_web", which may take up to 7 s');
+      expect(reports).toContain('Stopping: container "deaf_web" has been asked to stop 5 s ago and has not; it is killed in 2 s');
       await serves(8108, "version=2");
     });
 

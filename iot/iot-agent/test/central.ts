@@ -1,11 +1,12 @@
 // The operator's end in the agent's tests: writes what a device should run as an operator does,
-// Scores first, and sees what the device tells. It connects anew on demand, since the tests take
+// Scores first, and sees what the device reports. It connects anew on demand, since the tests take
 // NATS away and wipe it.
 
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeviceId, type DeviceStatus, type Manifest, subjects } from "@iot/contracts";
 import {
   connectMessaging,
+  type CredentialSource,
   type DesiredStateStore,
   type Messaging,
   openDesiredState,
@@ -41,8 +42,8 @@ export class Central {
     this.#statuses = statuses;
   }
 
-  static async connect(url: string, device = DEVICE): Promise<Central> {
-    const messaging = await connectMessaging({ servers: [url], name: "central", log: quiet, signal });
+  static async connect(url: string, device = DEVICE, credentials?: CredentialSource): Promise<Central> {
+    const messaging = await connectMessaging({ servers: [url], name: "central", credentials, log: quiet, signal });
     const store = await openDesiredState(messaging, { log: quiet });
     await openInventoryStore(messaging, { log: quiet });
     return new Central(messaging, device, store, await openStatusStore(messaging, { log: quiet }));

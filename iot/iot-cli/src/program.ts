@@ -4,12 +4,12 @@
 
 import { UserError } from "@harmony/runtime";
 import { nearName } from "@harmony/schema";
-import type { Command, Surroundings } from "./command.ts";
-import { bashCompletion, type Described } from "./completion.ts";
+import type { Command, Surroundings } from "./command-line/command.ts";
+import { bashCompletion, type Described } from "./command-line/completion.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXIT } from "./exit-codes.ts";
-import { helpOf, helpOfAll, usageOf } from "./help.ts";
-import { manualPage } from "./manual.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
+import { helpOf, helpOfAll, usageOf } from "./command-line/help.ts";
+import { manualPage } from "./command-line/manual.ts";
 import { IOT_VERSION } from "./version.ts";
 
 /** Resolves with the exit code. @throws UserError with the sentence to print. */

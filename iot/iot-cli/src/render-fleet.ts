@@ -10,7 +10,7 @@ const COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "SINCE", "LAST SEEN"] as const
 const WIDE_COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "REASON", "SINCE", "LAST SEEN", "REVISION", "COMMIT", "IMAGES"] as const;
 
 export interface Look {
-  /** Of the terminal; sentences are wrapped to it. */
+  /** The terminal's width; sentences are wrapped to it. */
   readonly width: number;
   /** Every row by itself, with what runs down to the digest. */
   readonly isWide: boolean;

@@ -142,7 +142,7 @@ describe("with a fleet", () => {
   test.each([
     [["explain", "hello"], 'iot: no device has a deployment "hello": the deployments are hello-world\n'],
     [["explain", "hello-world", "pi-9"], 'iot: "hello-world" is not on device "pi-9": the devices that have it are pi-1, pi-2, pi-3\n'],
-  ])("%j is told what there is", async (args, says) => {
+  ])("%j reads what there is", async (args, says) => {
     expect(await iot(args, atNats)).toEqual({ exitCode: 1, stdout: "", stderr: says });
   });
 
@@ -191,7 +191,7 @@ describe("with a device that says what nobody can bear, in a bucket that took it
     expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
   });
 
-  /** As a bucket is that somebody made by hand. */
+  /** A bucket that somebody made by hand. */
   async function withoutLimit({ connection }: Messaging): Promise<void> {
     const { config } = (await connection.request("$JS.API.STREAM.INFO.KV_status")).json<{ config: object }>();
     await connection.request("$JS.API.STREAM.UPDATE.KV_status", JSON.stringify({ ...config, max_msg_size: -1 }));
@@ -234,7 +234,9 @@ test("convert writes a Deployment on stdout and what is left to do on stderr", a
   expect(exitCode).toBe(0);
   expect(stdout).toContain("targetDevices: [pi-7]");
   expect(stdout).toContain("listener 1883");
-  expect(stderr.split("\n")).toContain(`${file}: networks: is not taken over: the services of a deployment share one network`);
+  expect(stderr.split("\n")).toContain(
+    `${file}: networks: is not taken over: the services of a deployment share one network; put those that must not see each other into deployments of their own`,
+  );
   expect(await iot(["convert", join(import.meta.dirname, "none.yaml")])).toMatchObject({ exitCode: 1, stdout: "" });
 });
 

@@ -19,3 +19,4 @@ export {
   TAKE_OLDER_AFTER_MS,
 } from "./stores/stale-manifest.ts";
 export { openStatusWriter, type StatusWriter } from "./stores/status-writer.ts";
+export { type Command, type CommandListener, listenForCommands } from "./sessions/listen-for-commands.ts";

@@ -1,7 +1,7 @@
 // Carries out the steps that bring files and secrets to where containers get them from. A secret's
 // value goes from its file to its place and nowhere else: no step, message or log contains it.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import { secretStoreDamaged } from "../model/input-facts.ts";
 import type { Application } from "../model/application.ts";
 import type { HostView } from "../device/host-view.ts";

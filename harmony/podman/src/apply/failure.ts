@@ -1,12 +1,12 @@
 // Makes an Outcome of Podman's failure: a word for machines, and one sentence that says what is
 // wrong and what would repair it.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome, Reason } from "../model/reason.ts";
 import type { Application } from "../model/application.ts";
 import { BUSY_REGISTRY_MS } from "../images/busy-registries.ts";
 import { podmanUnits } from "../libpod/podman-units.ts";
 import { loginCommand } from "../words/commands-for-a-person.ts";
-import { MISSING_SOURCE, type PodmanError, type PodmanErrorCode } from "../libpod/podman-error.ts";
+import { MISSING_SOURCE, SYSCTL_FILE, type PodmanError, type PodmanErrorCode } from "../libpod/podman-error.ts";
 import { doing } from "../words/step-in-words.ts";
 import type { Step } from "../model/step.ts";
 
@@ -30,13 +30,13 @@ interface Refused extends Pick<Application, "program" | "user"> {
 
 type Result =
   | { readonly kind: "changed" | "unchanged" }
-  | { readonly kind: "blocked" | "failed"; readonly reason: string; readonly message: string };
+  | { readonly kind: "blocked" | "failed"; readonly reason: Reason; readonly message: string };
 
-function blocked(reason: string, message: string): Result {
+function blocked(reason: Reason, message: string): Result {
   return { kind: "blocked", reason, message };
 }
 
-function failed(reason: string, message: string): Result {
+function failed(reason: Reason, message: string): Result {
   return { kind: "failed", reason, message };
 }
 
@@ -96,6 +96,25 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
       ? blocked("DeviceMissing", `device ${source} of service "${subject}" is not there: plug it in; the service is started when it is`)
       : blocked("HostPathMissing", `path ${source}, which service "${subject}" mounts, is not there: it is tried again; make it there`);
   },
+  "ulimit-refused": ({ subject, detail, user }) => {
+    const limit = /RLIMIT_([A-Z]+)/.exec(detail)?.[1]?.toLowerCase() ?? "of a process";
+    return failed(
+      "UlimitRefused",
+      `service "${subject}" asks for more than the device's user has of the limit ${limit} (\`ulimits\`): ask for less, or raise it on the device (\`Limit${limit.toUpperCase()}=\` in a drop-in of user@.service for ${user}), then reboot`,
+    );
+  },
+  "sysctl-refused": ({ subject, detail }) => {
+    const name = SYSCTL_FILE.exec(detail)?.[1]?.replaceAll("/", ".") ?? "one of them";
+    return failed(
+      "SysctlRefused",
+      `service "${subject}" sets the sysctl ${name}, which this device does not let a container set (${detail}): take it out of \`sysctls\`, or set it on the device in /etc/sysctl.d`,
+    );
+  },
+  "group-missing": ({ subject, detail }) =>
+    failed(
+      "GroupMissing",
+      `service "${subject}" wants a group that its image does not have (${/find group (\S+?):/.exec(detail)?.[1] ?? "groupAdd"}): name it by its number in \`groupAdd\``,
+    ),
   damaged: ({ step, detail }) =>
     blocked(
       "ImageDamaged",

@@ -6,6 +6,7 @@ import { type Desired, duration, type Outcome, type Phase, type ServiceReport, t
 import { lookUp } from "@harmony/schema";
 import { heldMessage } from "../words/held.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
+import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -14,6 +15,7 @@ import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 import type { ScoreVersion } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
@@ -26,9 +28,10 @@ export interface ReportInput {
   readonly doing: { readonly step: Step; readonly progress: string } | null;
 }
 
-interface Wording {
+/** A reason that was written down earlier may be one of another version of this package. */
+interface Wording<Given extends string = Reason> {
   readonly phase: Phase;
-  readonly reason: string;
+  readonly reason: Given;
   readonly message: string;
 }
 
@@ -55,7 +58,11 @@ export function report(input: ReportInput): WorkloadReport {
   };
 }
 
-function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Wording {
+function wordingOf(
+  { desired, snapshot, plan, doing }: ReportInput,
+  trouble: Outcome | undefined,
+  services: readonly Described[],
+): Wording<string> {
   const { target } = plan;
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
@@ -112,7 +119,7 @@ function images({ scoreString }: ScoreVersion): string {
 }
 
 function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Wording {
-  const said = (phase: Phase, message: string): Wording => ({
+  const said = (phase: Phase & Reason, message: string): Wording => ({
     phase: isRemoval ? "Removing" : phase,
     reason: isRemoval ? "Removing" : phase,
     message,
@@ -234,6 +241,16 @@ function hasLostNetwork({ wording }: Described): boolean {
 }
 
 function describe(service: Service, container: Container, snapshot: Snapshot, { startedAgain }: PodmanPlan): Wording {
+  const { device } = snapshot;
+  const { name } = service;
+  const wording = describeState(service, container, snapshot, startedAgain);
+  const isByPages = endedByPageSize(container.lastLines) && ["CrashLoop", "Restarting", "Exited"].includes(wording.reason);
+  return isByPages
+    ? { ...wording, reason: "PageSize", message: `service "${name}" ends at once: ${pageSizeCure(device.pageBytes)}` }
+    : wording;
+}
+
+function describeState(service: Service, container: Container, snapshot: Snapshot, startedAgain: PodmanPlan["startedAgain"]): Wording {
   const { record, application } = snapshot;
   const { name } = service;
   const crash = lookUp(record.crashes, name);
@@ -271,7 +288,7 @@ function describe(service: Service, container: Container, snapshot: Snapshot, { 
 function describeRunning({ name, image, restart }: Service, container: Container, snapshot: Snapshot): Wording {
   const { nowMs, application } = snapshot;
   const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
-  const degraded = (reason: string, message: string): Wording => ({ phase: "Degraded", reason, message });
+  const degraded = (reason: Reason, message: string): Wording => ({ phase: "Degraded", reason, message });
   if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
     return degraded(
       "Restarting",

@@ -24,12 +24,14 @@ process.env["TZ"] = "UTC";
 export const GOLDENS_FILE: string = new URL("v0.1.0.jsonl.gz", import.meta.url).pathname;
 
 /** A Snapshot as v0.1.0 had it. */
-export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded" | "neighbours"> & {
+export type StoredSnapshot = Omit<Snapshot, "imageFacts" | "application" | "isReserveNeeded" | "neighbours" | "containers"> & {
+  readonly containers: readonly Omit<Container, "imageVolumes">[];
   readonly care: Snapshot["imageFacts"];
 };
 
-export function snapshotOf({ care, ...rest }: StoredSnapshot): Snapshot {
-  return { ...rest, imageFacts: care, application: APPLICATION, isReserveNeeded: false, neighbours: [] };
+export function snapshotOf({ care, containers: stored, ...rest }: StoredSnapshot): Snapshot {
+  const containers = stored.map((container) => ({ ...container, imageVolumes: [] }));
+  return { ...rest, containers, imageFacts: care, application: APPLICATION, isReserveNeeded: false, neighbours: [] };
 }
 
 export function storedOf({ imageFacts: care, application: _, isReserveNeeded: __, neighbours: ___, ...rest }: Snapshot): StoredSnapshot {

@@ -1,5 +1,5 @@
 // `iot-agent status`: what this device runs, since when, and how it is connected. From the running
-// agent; when none runs, what its files tell, for whoever may read them.
+// agent; when none runs, what its files say, for whoever may read them.
 
 import { join } from "node:path";
 import { localTime } from "@harmony/core";

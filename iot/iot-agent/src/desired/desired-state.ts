@@ -13,6 +13,7 @@ import { forget, remember, removedBefore, removedBeforeMessage, type RemovedName
 import { type DeploymentRecord, isNotNamed, type StateStore } from "./state-store.ts";
 import { unlistedWorkloads, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";
+import type { ReadReason, Reason } from "./reasons.ts";
 
 /**
  * Notices and reconnects come sooner. This finds a notice that was lost while the connection was
@@ -29,7 +30,7 @@ const SAVE_AGAIN_MS = 10_000;
 /** Why a deployment's Score is not in hand at the revision that the manifest names. */
 export interface ScoreTrouble {
   readonly phase: "Pending" | "Rejected";
-  readonly reason: string;
+  readonly reason: Reason | ReadReason;
   readonly message: string;
 }
 
@@ -63,9 +64,9 @@ export class DesiredState {
   #removed: RemovedNames = [];
   #version: ManifestVersion | null = null;
   /**
-   * As it is on disk, for all others, as far as the disk takes it. What a worker began before could
-   * be cut off by a power cut, and the device would go back; and an operator takes a removal out of
-   * the manifest when the device says the revision and no longer the name.
+   * The state as it is on disk, for all others, as far as the disk takes it. What a worker began
+   * before could be cut off by a power cut, and the device would go back; and an operator takes a
+   * removal out of the manifest when the device says the revision and no longer the name.
    */
   #saved: { readonly records: Records; readonly revision: number | null } = { records: new Map(), revision: null };
   /** The last that this process has read. Null: it has read none. */
@@ -285,7 +286,7 @@ export class DesiredState {
     if (read.kind !== "found") {
       const trouble = troubleOf(read, revision);
       this.#setTrouble(name, trouble);
-      // The bytes at one revision never change: only a new one can mend them.
+      // The bytes at one revision never change: only a new one can repair them.
       if (trouble.phase === "Rejected") return spread(REREAD_MS);
       if (read.kind === "other-revision") this.#manifest.add("manifest");
       return this.#retryMs(name);
@@ -357,7 +358,7 @@ export class DesiredState {
 }
 
 function troubleOf(
-  read: { kind: "other-revision"; revision: number | null } | { kind: "unreadable"; reason: string; message: string },
+  read: { kind: "other-revision"; revision: number | null } | { kind: "unreadable"; reason: ReadReason; message: string },
   wanted: number,
 ): ScoreTrouble {
   if (read.kind === "other-revision") {

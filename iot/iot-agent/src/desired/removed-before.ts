@@ -10,7 +10,7 @@ export const REMOVED_KEPT = 64;
 
 export const RemovedName = z.looseObject({
   name: DnsLabel,
-  /** Of the source object. Empty: it was not known. */
+  /** The source object's. Empty: it was not known. */
   uid: z.string(),
   generation: z.number(),
   /** RFC 3339, by the device's clock. */

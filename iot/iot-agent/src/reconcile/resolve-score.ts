@@ -5,6 +5,7 @@ import { type BoundVariant, formatIssues, type WorkloadReport } from "@harmony/c
 import { parseJson } from "@harmony/schema";
 import { Score } from "@iot/contracts";
 import type { DeploymentRecord, ScoreInHand } from "../desired/state-store.ts";
+import type { Reason } from "../desired/reasons.ts";
 
 export interface ResolvedScore {
   readonly kind: "target";
@@ -67,7 +68,7 @@ export class ScoreResolver {
   }
 }
 
-function rejection(reason: string, message: string): Rejection {
+function rejection(reason: Reason, message: string): Rejection {
   const report = { phase: "Rejected", reason, message, runningRevision: null, services: [], recheckAfterMs: null, settled: true } as const;
   return { kind: "rejection", report };
 }

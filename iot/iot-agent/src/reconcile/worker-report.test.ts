@@ -23,8 +23,8 @@ describe("a Score that is not applied", () => {
       { ...report, phase: "Held", reason: "Held", message: "held until 12:00", runningRevision: null },
       { phase: "Held", reason: "Held", message: "held until 12:00; image: is missing" },
     ],
-  ] as const)("%s", (_, running, told) => {
-    expect(withWrong(running, wrong)).toMatchObject(told);
+  ] as const)("%s", (_, running, expected) => {
+    expect(withWrong(running, wrong)).toMatchObject(expected);
   });
 });
 
@@ -41,8 +41,8 @@ describe("what no manifest names", () => {
     ],
     ["and crashes", { ...report, phase: "Degraded", reason: "CrashLoop" }, { phase: "Degraded", reason: "CrashLoop" }],
     ["and waits", { ...report, phase: "Pending", reason: "Pending" }, { phase: "Pending", reason: "NotNamed" }],
-  ] as const)("%s", (_, running, told) => {
-    expect(withNotNamed(running, whyItStays({ name, was: undefined }))).toMatchObject(told);
+  ] as const)("%s", (_, running, expected) => {
+    expect(withNotNamed(running, whyItStays({ name, was: undefined }))).toMatchObject(expected);
   });
 
   test("since the device had another id", () => {

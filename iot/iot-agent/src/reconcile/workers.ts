@@ -18,6 +18,7 @@ import type { Holds } from "./holds.ts";
 import { ScoreResolver, type ResolvedScore } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
 import { type WorkerReport, whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
+import type { Reason } from "../desired/reasons.ts";
 
 /** After a fault: the Topology does not answer, or the agent has a mistake. */
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
@@ -115,6 +116,11 @@ export class Workers {
     if (record === undefined || target === null) return null;
     const desired = this.#desiredOf(name, record, target);
     return target.variant.explain(record.removing ? { ...desired, data: null } : desired, signal);
+  }
+
+  /** Null: none can be asked about its Score. */
+  variantOf(name: DeploymentName): BoundVariant | null {
+    return this.#inForce(name)?.variant ?? null;
   }
 
   /** Work under way, and how long it may take without a report. */
@@ -300,7 +306,7 @@ export class Workers {
     if (record === undefined) return;
     const last = this.#reports.get(name) ?? pending("");
     const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
-    this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable", message, settled: false });
+    this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });
   }
 }
 
@@ -314,5 +320,13 @@ function ownedBy({ entry }: DeploymentRecord): Pick<Desired<unknown>, "owner"> {
 }
 
 function pending(message: string): WorkloadReport {
-  return { phase: "Pending", reason: "Pending", message, runningRevision: null, services: [], recheckAfterMs: null, settled: true };
+  return {
+    phase: "Pending",
+    reason: "Pending" satisfies Reason,
+    message,
+    runningRevision: null,
+    services: [],
+    recheckAfterMs: null,
+    settled: true,
+  };
 }

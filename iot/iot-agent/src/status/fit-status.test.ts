@@ -41,7 +41,7 @@ const leftOf = ({ deployments, problem }: DeviceStatus) => {
   return { characters: message.length, services: services.length, fields: Object.keys(services[0] ?? {}).length, reason: problem?.reason };
 };
 
-test("what fits is told whole", () => {
+test("what fits is reported whole", () => {
   const status = statusOf({ deployments: 20, messageCharacters: 1_200, services: 2 });
   expect(fitStatus(status, null)).toEqual({ status, cutSince: null });
   expect(fitStatus(status, since).cutSince).toBeNull();
@@ -92,7 +92,7 @@ describe("what does not", () => {
     expect(cutSince).toBe(now);
   });
 
-  test("is told with the time since when", () => {
+  test("is reported with the time since when", () => {
     const { status } = fitStatus(statusOf({ deployments: 1, messageCharacters: 250_000 }), since);
     expect(status.problem).toMatchObject({
       since,

@@ -1,4 +1,4 @@
-// What this device tells of itself. Pure: from what the workers report to the document, with the
+// What this device reports of itself. Pure: from what the workers report to the document, with the
 // time since when it is so. When and how it is sent is status-sender.ts's.
 
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";

@@ -2,8 +2,8 @@
 // afterwards, and watched. The client's `waitOnFirstConnect` and its reconnect are silent about
 // wrong passwords, refused ports and unknown names, so a lost connection is tried once by the
 // client, and then by one of our own that hears the reason; when that one gets through, the client
-// follows (docs/adr/0021). Every state is told. Loads neither JetStream nor the KV library: they
-// would cost the device 8 MB (docs/adr/0003).
+// follows (docs/adr/0021). Every state is reported. Loads neither JetStream nor the KV library:
+// they would cost the device 8 MB (docs/adr/0003).
 
 import { Socket } from "node:net";
 import { abortable, type Log, systemClock } from "@harmony/runtime";
@@ -17,6 +17,7 @@ import { dial } from "./dial.ts";
 import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
+import { Refusals } from "./refusals.ts";
 import { Replies } from "./replies.ts";
 import { tlsSettings } from "./tls-settings.ts";
 
@@ -37,10 +38,12 @@ export interface ConnectOptions extends Pick<ConnectionTarget, "settings"> {
   readonly name: string;
   /** Replies come to `_INBOX_<device>`, so that one device cannot read another's. */
   readonly device?: DeviceId | undefined;
+  /** Where replies come to, for whoever is no device and hears this prefix alone. */
+  readonly inboxPrefix?: string | undefined;
   readonly log: Log;
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
-  /** Told of every state, the first being `connecting`; of one that lasts, once a reason. */
+  /** Called at every state, the first being `connecting`; at one that lasts, once a reason. */
   readonly onState?: (state: ConnectionState) => void;
   /**
    * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes
@@ -55,6 +58,8 @@ export interface ConnectOptions extends Pick<ConnectionTarget, "settings"> {
 export interface Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  /** What NATS does not permit to this user. */
+  readonly refusals: Refusals;
   readonly log: Log;
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
@@ -64,8 +69,10 @@ export interface Messaging {
    * what ends that.
    */
   onReconnect(callback: () => void): () => void;
-  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  /** NATS may refuse this subject without a warning: the caller has another way. */
   mayBeRefused(subject: string): void;
+  /** Who this is to NATS; undefined: it says none. */
+  user(): string | undefined;
   /**
    * No answer came in time: the connection proves that it is alive, or is given up for a new one.
    */
@@ -83,7 +90,7 @@ const STALE_GRACE_MS = 3_000;
  * dialled twice by each of a fleet.
  */
 const DIAGNOSE_AFTER_MS = 2_000;
-const TELL_EARLY_AFTER_MS = 1_000;
+const REPORT_EARLY_AFTER_MS = 1_000;
 
 /**
  * Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing
@@ -93,7 +100,7 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   const { log, signal } = options;
   const about = { server: shownServers(options), sinceMonotonicMs: systemClock.monotonicMs() };
   let said = "";
-  const tell = ({ reason, message }: Explanation): void => {
+  const report = ({ reason, message }: Explanation): void => {
     if (message === said) return;
     said = message;
     log.warn(message, { reason });
@@ -107,16 +114,16 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
     // that.
     const early = setTimeout(() => {
       const known = explainWithoutTrying(options);
-      if (known !== null) tell(known);
-    }, TELL_EARLY_AFTER_MS);
+      if (known !== null) report(known);
+    }, REPORT_EARLY_AFTER_MS);
     let isSlow = false;
     try {
       return await open(options, credentials);
     } catch (error) {
       signal.throwIfAborted();
-      const explained = explainConnectError(error, { ...options, user: credentials.user });
+      const explained = explainConnectError(error, { ...options, ...credentials.shown() });
       isSlow = explained.reason === "NoAnswer";
-      tell(explained);
+      report(explained);
     } finally {
       clearTimeout(early);
     }
@@ -133,7 +140,7 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
     {
       ...settings(options, credentials),
       maxReconnectAttempts: -1,
-      // Else two refusals in a row close the client for ever.
+      // Otherwise two refusals in a row close the client for ever.
       ignoreAuthErrorAbort: true,
       reconnectDelayHandler: pacing.delayMs,
     },
@@ -144,8 +151,9 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
 }
 
 function settings(options: ConnectOptions, { authenticator }: DialCredentials): NodeConnectionOptions {
-  const { servers, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
+  const { servers, name, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
   const tls = tlsSettings(options);
+  const prefix = ownPrefix(options);
   return {
     servers: [...servers],
     name,
@@ -155,7 +163,7 @@ function settings(options: ConnectOptions, { authenticator }: DialCredentials): 
     noAsyncTraces: true,
     authenticator,
     ...(tls === undefined ? {} : { tls }),
-    ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),
+    ...(prefix === null ? {} : { inboxPrefix: prefix }),
   };
 }
 
@@ -169,14 +177,13 @@ interface Watched {
 class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly refusals: Refusals;
   readonly log: Log;
   readonly #options: ConnectOptions;
   readonly #pacing: ReconnectPacing;
   readonly #credentials: DialCredentials;
   readonly #endRenewals: () => void;
   readonly #callbacks = new Set<() => void>();
-  readonly #refused = new Set<string>();
-  readonly #mayBeRefused = new Set<string>();
   #isForeignAnswerLogged = false;
   #state: ConnectionState;
   #present = new AbortController();
@@ -192,9 +199,9 @@ class WatchedConnection implements Messaging {
     this.#endRenewals = credentials.onChange(() => this.#renew());
     this.#options = options;
     this.log = options.log;
+    this.refusals = new Refusals(options.log);
     this.#pacing = pacing;
-    const ownPrefix = options.device === undefined ? null : inboxPrefix(options.device);
-    this.replies = new Replies(connection, ownPrefix, (subject) => this.#logForeignAnswer(subject));
+    this.replies = new Replies(connection, ownPrefix(options), (subject) => this.#logForeignAnswer(subject));
     this.#state = this.#connected();
     void this.#watch();
   }
@@ -213,7 +220,11 @@ class WatchedConnection implements Messaging {
   }
 
   mayBeRefused(subject: string): void {
-    this.#mayBeRefused.add(subject);
+    this.refusals.mayBe(subject);
+  }
+
+  user(): string | undefined {
+    return this.#credentials.shown().user;
   }
 
   doubt(): void {
@@ -256,7 +267,9 @@ class WatchedConnection implements Messaging {
           this.#stale = setTimeout(() => socketOf(this.connection)?.destroy(), STALE_GRACE_MS);
           break;
         case "error":
-          this.#tellRefusal(status.error);
+          if (!(status.error instanceof errors.PermissionViolationError)) break;
+          this.replies.refuse(status.error);
+          this.refusals.tell(status.error);
           break;
         default:
       }
@@ -296,7 +309,7 @@ class WatchedConnection implements Messaging {
     this.#recover(this.#recovery.signal).catch(() => undefined);
   }
 
-  /** Another credential is there: a new connection, which is no loss to tell of. */
+  /** Another credential is there: a new connection, which is no loss to report. */
   #renew(): void {
     if (this.#state.kind !== "connected") return;
     this.#isRenewing = true;
@@ -308,7 +321,7 @@ class WatchedConnection implements Messaging {
     this.#recovery = null;
     this.#isRenewing = false;
     this.#pacing.connected();
-    this.#refused.clear();
+    this.refusals.reconnected();
     this.#isForeignAnswerLogged = false;
     this.#present = new AbortController();
     this.#connected();
@@ -319,16 +332,16 @@ class WatchedConnection implements Messaging {
   }
 
   /**
-   * Dials by a connection of its own until one gets through, tells why each did not, and then lets
-   * the client dial. Each waits for the other, so that a server that is slow holds one socket of
-   * this client, not two. Rejects when aborted.
+   * Dials by a connection of its own until one gets through, reports why each did not, and then
+   * lets the client dial. Each waits for the other, so that a server that is slow holds one socket
+   * of this client, not two. Rejects when aborted.
    */
   async #recover(signal: AbortSignal): Promise<never> {
     const pacer = new DialPacer();
     let isSlow = false;
     const explained = (error: unknown): void => {
       signal.throwIfAborted();
-      const explanation = explainConnectError(error, { ...this.#options, user: this.#credentials.user });
+      const explanation = explainConnectError(error, { ...this.#options, ...this.#credentials.shown() });
       isSlow = explanation.reason === "NoAnswer";
       this.#disconnected(explanation);
     };
@@ -353,7 +366,7 @@ class WatchedConnection implements Messaging {
 
   /**
    * Waits for the end of the dial that the client may make; when it gets through, this is aborted.
-   * The client tells nobody why it does not. @throws TimeoutError when it had no answer.
+   * The client does not say why it does not. @throws TimeoutError when it had no answer.
    */
   async #clientDials(signal: AbortSignal): Promise<void> {
     const { timeoutMs = TIMEOUT_MS } = this.#options;
@@ -369,23 +382,11 @@ class WatchedConnection implements Messaging {
       subject,
     });
   }
-
-  /**
-   * A subject that NATS does not permit is told once a connection: whoever asked gets its own
-   * error, a subscription gets nothing.
-   */
-  #tellRefusal(error: Error): void {
-    if (!(error instanceof errors.PermissionViolationError)) return;
-    this.replies.refuse(error);
-    const { operation, subject } = error;
-    if (this.#mayBeRefused.has(subject) || this.#refused.has(`${operation} ${subject}`)) return;
-    this.#refused.add(`${operation} ${subject}`);
-    this.#options.log.warn("NATS does not permit a subject to this user", { operation, subject });
-  }
 }
 
-function inboxPrefix(device: DeviceId): string {
-  return `_INBOX_${device}`;
+/** Null: it replies where everybody does. */
+function ownPrefix({ device, inboxPrefix }: ConnectOptions): string | null {
+  return inboxPrefix ?? (device === undefined ? null : `_INBOX_${device}`);
 }
 
 /** The client shows its socket to nobody; there is no other way to end one that hangs. */

@@ -1,22 +1,25 @@
 // The one error that this package throws (beside the reason of an abort). `code` is for machines,
-// the message says what failed and on what, and where it helps, what would mend it; the client's
+// the message says what failed and on what, and where it helps, what would fix it; the client's
 // own error is the cause.
 
 import { errors } from "@nats-io/nats-core";
 
-export type MessagingErrorCode =
-  | "NotConnected"
-  | "Timeout"
-  | "PermissionDenied"
+export const MESSAGING_ERROR_CODES = [
+  "NotConnected",
+  "Timeout",
+  "PermissionDenied",
   /** Nobody answers for the bucket: it does not exist, JetStream is off, or direct gets are. */
-  | "NoStore"
+  "NoStore",
   /** A bucket made by hand has a setting that breaks the platform; the message names it. */
-  | "BucketSetting"
-  | "TooLarge"
+  "BucketSetting",
+  "TooLarge",
   /** A limit of the bucket, the account or the server is reached; the message has the cure. */
-  | "StoreFull"
+  "StoreFull",
   /** The server said no for another reason, or answered what it should not. */
-  | "Refused";
+  "Refused",
+] as const;
+
+export type MessagingErrorCode = (typeof MESSAGING_ERROR_CODES)[number];
 
 export class MessagingError extends Error {
   readonly code: MessagingErrorCode;

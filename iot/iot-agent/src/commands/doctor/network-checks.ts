@@ -10,7 +10,7 @@ import { createLog, errorText } from "@harmony/runtime";
 import { connectMessaging, explainConnectError, fixedCredentials } from "@iot/messaging/device";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
-import type { AgentConfig } from "../../config/config.ts";
+import type { AsTheAgent } from "../../identity/enrolled-device.ts";
 import { connectionSettings } from "../../config/connection-settings.ts";
 import { withoutUserInfo } from "../machine/redact.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
@@ -24,7 +24,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Of `nats://central:4222`, `central`, `[::1]:4222`. */
+/** Reads `nats://central:4222`, `central`, `[::1]:4222`. */
 export function endpointOf(url: string): Endpoint {
   const bare = url.replace(/^[a-z]+:\/\//i, "").replace(/^[^@]*@/, "");
   const match = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(bare);
@@ -75,15 +75,14 @@ function explained(check: string, error: unknown, server: string): Finding {
 }
 
 /** Makes a connection of its own, beside the agent's. */
-export async function checkCredentials(config: AgentConfig, configFile: string): Promise<Finding> {
+export async function checkCredentials({ config, shown }: AsTheAgent, configFile: string): Promise<Finding> {
   const check = "NATS credentials";
-  const { natsUser: user, natsPass: pass } = config.credentials;
   const failed = new AbortController();
   const timer = setTimeout(() => failed.abort(new Error("no answer in time")), 2 * CONNECT_WITHIN_MS);
   try {
     const messaging = await connectMessaging({
       servers: config.natsUrls,
-      credentials: fixedCredentials({ user, pass }),
+      credentials: fixedCredentials(shown),
       caFile: config.natsCaFile,
       settings: connectionSettings(configFile),
       name: `iot-agent doctor ${config.device}`,
@@ -95,10 +94,14 @@ export async function checkCredentials(config: AgentConfig, configFile: string):
       },
     });
     await messaging.close();
-    return good(check, `the user "${user}" is accepted`);
+    return good(check, `the user "${shown.user}" is accepted`);
   } catch (error) {
     const { what, todo } = clausesOf(errorText(error));
-    return bad(check, what, todo ?? `[credentials] of ${configFile} has the user and the password`);
+    const where =
+      config.credentials.type === "enrolment"
+        ? "journalctl -u iot-agent -n 20"
+        : `[credentials] of ${configFile} has the user and the password`;
+    return bad(check, what, todo ?? where);
   } finally {
     clearTimeout(timer);
   }
@@ -121,7 +124,7 @@ export function checkProxy(environments: readonly string[]): Finding {
   );
 }
 
-/** Of the two spellings Go looks for this one first. */
+/** Go looks for this one of the two spellings first. */
 const NO_PROXY = [/^\s*(?:export\s+)?NO_PROXY=["']?([^"'#\n]+)/m, /^\s*(?:export\s+)?no_proxy=["']?([^"'#\n]+)/m];
 
 /** Whether Podman asks a registry through the proxy, which this program does not. Pure. */

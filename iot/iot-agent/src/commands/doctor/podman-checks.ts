@@ -12,7 +12,7 @@ const LEAST_VERSION = [4, 9] as const;
 
 const START_PODMAN = `sudo systemctl --user --machine=${AGENT_USER}@ start podman.socket iot-agent-podman.socket`;
 
-/** `info`: what Podman told, or why it did not. */
+/** `info`: what Podman answered, or why it did not. */
 export function checkPodman(socket: string, info: Info | Error): Finding {
   if (info instanceof Error) return bad("Podman", `does not answer at ${socket}: ${info.message}`, START_PODMAN);
   return good("Podman", `answers at ${socket}`);
@@ -46,6 +46,16 @@ export function checkVersion(version: string): Finding {
     `${version} is older than ${LEAST_VERSION.join(".")}, the oldest that the agent can drive`,
     "use Debian 13, Ubuntu 24.04 or a Raspberry Pi OS made of them",
   );
+}
+
+/** `left`: the number of volumes of deployments that are gone; null: it is not known. */
+export function checkVolumes(left: number | null): readonly Finding[] {
+  if (left === null) return [];
+  if (left === 0) return [good("volumes", "each is of a deployment that is here")];
+  const says = left === 1 ? "1 volume is" : `${left} volumes are`;
+  return [
+    warning("volumes", `${says} of deployments that are gone`, "iot-agent volumes lists them with their sizes; none is removed by itself"),
+  ];
 }
 
 /**
