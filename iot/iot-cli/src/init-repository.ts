@@ -105,7 +105,7 @@ function deploymentNameFor(folder: string): string {
   return isDnsLabel(name) ? name : "hello-world";
 }
 
-/** False where one is already around it, or git is not there. */
+/** False: a repository is already around it, or git is not there. */
 function makeGitRepository(folder: string): boolean {
   const git = (...args: string[]) => spawnSync("git", ["-C", folder, ...args], { encoding: "utf8" });
   const inside = git("rev-parse", "--is-inside-work-tree");

@@ -36,7 +36,7 @@ interface Running {
 
 interface NotRunning {
   readonly running: false;
-  /** Why, and what would fix it. */
+  /** Why nobody answers, and what would fix it. */
   readonly message: string;
   readonly lastKnown: LastKnown | null;
 }

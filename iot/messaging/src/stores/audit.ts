@@ -1,6 +1,6 @@
 // The stream `audit`: what operators removed, held and lost, and what people said. Nothing in it
-// can be deleted, purged or rolled up. To write there is no condition of serving a fleet: what
-// fails is logged.
+// can be deleted, purged or rolled up. A fleet is served without it, too: a write that fails is
+// logged.
 
 import { abortable, type Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";

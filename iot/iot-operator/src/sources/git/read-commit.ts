@@ -18,7 +18,7 @@ export interface FileProblem {
 }
 
 export interface FileReading {
-  /** None with any problem. */
+  /** It gives none when it has any problem. */
   readonly deployments: readonly SourceDeployment[];
   readonly problems: readonly FileProblem[];
   /** The kinds of its documents that are not ours. */
@@ -32,7 +32,7 @@ export interface CommitReading {
   readonly generation: number;
   /** Everything that git carries under the folder; hidden files too. */
   readonly entries: readonly TreeFile[];
-  /** By path: those that are named as workload files. */
+  /** Those that are named as workload files, by path. */
   readonly files: ReadonlyMap<string, FileReading>;
   /** Why nothing of it can be followed. */
   readonly problems: readonly FileProblem[];
