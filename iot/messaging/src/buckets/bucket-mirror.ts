@@ -134,7 +134,7 @@ export class BucketMirror<Value> {
     return silentMs <= SILENCE_MS ? null : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
   }
 
-  /** The bucket lost an entry without a marker. */
+  /** An entry went without a marker: all is read again. */
   readAgain(): void {
     this.#discard(this.#session);
   }
