@@ -1,5 +1,5 @@
 // What a conversion could not take over, or took over otherwise: a path in the Compose file and a
-// sentence. And how a Compose file is walked, whose values may be of any form: what is read is
+// sentence. It walks a Compose file, too, whose values may be of any form: what is read is
 // struck off, and what is left at the end is named.
 
 import { whyNotWithin } from "./why-not.ts";
@@ -21,7 +21,7 @@ export function mapOf(value: unknown): ComposeMap {
   return isMap(value) ? value : {};
 }
 
-/** A list, or one that stands alone. */
+/** Takes a list, or one value that stands alone. */
 export function listOf(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value.map((one: unknown) => one) : [value];
@@ -41,7 +41,7 @@ export function take<Value>(value: unknown, read: (value: unknown) => Value | nu
   return found ?? undefined;
 }
 
-/** The same of each of a list; those of which it makes nothing are left out. */
+/** Does the same with each of a list; those of which it makes nothing are left out. */
 export function takeEach<Value>(list: unknown, read: (value: unknown) => Value | null, path: string, note: TakeNote): Value[] {
   return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, note) ?? []);
 }
@@ -52,7 +52,7 @@ export function truthOf(value: unknown): boolean | null {
   return text === "true" ? true : text === "false" ? false : null;
 }
 
-/** The members that are not in `known` (and no extension), each named. */
+/** Notes each member that is not in `known` and no extension. */
 export function noteOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, note: TakeNote): void {
   for (const [key, value] of Object.entries(map)) {
     if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) note(`${path}.${key}`, whyNotWithin(key, path));
