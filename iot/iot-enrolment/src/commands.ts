@@ -54,9 +54,14 @@ async function deviceDisable(options: CommandOptions, id: string, reason: string
   if (!device.success || reason === undefined) throw new UserError("name the device and why: device disable pi-7 --reason stolen");
   const system = await connectToEnd(options);
   const asked = { device: device.data, reason, by: "the machine of the service" };
-  const done = await withNats(options, (messaging) =>
-    withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked)),
-  ).finally(async () => system?.close());
+  let done: Awaited<ReturnType<typeof disableDevice>>;
+  try {
+    done = await withNats(options, (messaging) =>
+      withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked)),
+    );
+  } finally {
+    await system?.close();
+  }
   if (done.kind === "refused") throw new UserError(done.refusal.why);
   for (const { step, isDone, message } of done.steps) options.write(`${isDone ? "done" : "LEFT"}  ${step}: ${message}\n`);
   return done.steps.every(({ isDone }) => isDone) ? 0 : 1;

@@ -67,7 +67,7 @@ async function putGood(): Promise<void> {
 type Metric = "readable" | "writable";
 
 /** In /readyz, in `iot status` and in the metrics. */
-async function named(what: RegExp, metric: Metric): Promise<void> {
+async function expectNamed(what: RegExp, metric: Metric): Promise<void> {
   await eventually(
     async () => {
       const [{ problems }, state, metrics] = [await scene.operator.readyz(), await scene.state(), await scene.operator.metrics()];
@@ -125,7 +125,7 @@ test.each(faults)("%s: named, and forgotten when it is cured", async (_what, beg
   await scene.applyAll(["stays"], ofItsOwn);
   await begin();
   try {
-    await named(says, "readable");
+    await expectNamed(says, "readable");
   } finally {
     await cure();
   }
@@ -152,7 +152,7 @@ async function allowOnly(verbs: Readonly<Record<string, readonly string[]>>): Pr
 test("a finalizer that is refused is named, on the object too, and forgotten when it is allowed, or the object is gone", async () => {
   await allowOnly({ deployments: ["get", "list", "watch"] });
   await scene.kubernetes.apply(workload("fresh", { devices: ["pi-1"] }));
-  await named(/fresh.*403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
+  await expectNamed(/fresh.*403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
   const message = await scene.kubernetes.published("fresh", '{.status.conditions[?(@.type=="Ready")].message}');
   expect(message).toMatch(/not served until its finalizer .* stands/);
   expect(message).toContain(ADVICE);
@@ -163,7 +163,7 @@ test("a finalizer that is refused is named, on the object too, and forgotten whe
 
   await allowOnly({ deployments: ["get", "list", "watch"] });
   await scene.kubernetes.apply(workload("brief", { devices: ["pi-1"] }));
-  await named(/brief/, "writable");
+  await expectNamed(/brief/, "writable");
   await scene.kubectl("delete", "iotdep", "brief");
   await forgotten();
   await grantAll();
@@ -172,7 +172,7 @@ test("a finalizer that is refused is named, on the object too, and forgotten whe
 test("a status that is refused is named, and forgotten when it is allowed; Events that are refused stop nothing", async () => {
   await allowOnly({ "deployments/status": ["get"], events: ["get"] });
   await scene.applyAll(["one", "two"], ofItsOwn);
-  await named(/403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
+  await expectNamed(/403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
   await scene.kubectl("delete", "iotdep", "one", "--timeout=20s");
   expect(await scene.entries()).toEqual(["pi-two.two"]);
   await grantAll();
@@ -212,7 +212,7 @@ test("a watch is mute while the API server answers: it is named, what it missed 
   await scene.applyAll(["heard"], ofItsOwn);
   proxy.mute();
   await scene.kubernetes.apply(workload("heard", { devices: ["pi-heard", "pi-late"] }));
-  await named(/answers, but its watch is silent: changes are seen late/, "readable");
+  await expectNamed(/answers, but its watch is silent: changes are seen late/, "readable");
   await scene.stand(["heard"], () => ["pi-heard", "pi-late"]);
   proxy.speak();
   await forgotten();
