@@ -96,11 +96,7 @@ authorization {
 }
 
 accounts {
-<<<<<<< HEAD
-${controlAndDevices("", [`{ service: "${AUDIT_OF_IDENTITIES}", accounts: [AUTH] }`])}  AUTH {
-=======
-${controlAndDevices("")}${people("")}  AUTH {
->>>>>>> h-enrol
+${controlAndDevices("", [`{ service: "${AUDIT_OF_IDENTITIES}", accounts: [AUTH] }`])}${people("")}  AUTH {
     jetstream: enabled
     # What people did with identities stands in the one stream of the operator's account. Nobody deletes there.
     imports: [ { service: { account: CONTROL, subject: "${AUDIT_OF_IDENTITIES}" } } ]

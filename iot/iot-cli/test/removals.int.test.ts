@@ -1,8 +1,18 @@
 // What a person sees of removals and says about them: `iot` as it is typed, against a real operator
 // on a real repository.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually, makeGitRepository, run, type RunResult, startNats, startOperatorProcess } from "@iot/testkit";
+import {
+  eventually,
+  freePort,
+  makeGitRepository,
+  makeTempFolder,
+  run,
+  type RunResult,
+  startNats,
+  startOperatorProcess,
+} from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
@@ -39,16 +49,28 @@ async function world() {
     onTestFinished(() => started.kill());
     return () => started.stop();
   };
+  /** An operator of a cluster where nobody listens. */
+  const startCluster = async (): Promise<void> => {
+    const folder = await makeTempFolder("kubeconfig");
+    onTestFinished(() => folder.remove());
+    const kubeconfig = join(folder.path, "config");
+    const [name, server] = ["away", `https://127.0.0.1:${await freePort()}`];
+    const context = { name, context: { cluster: name, user: name } };
+    const config = { clusters: [{ name, cluster: { server } }], users: [{ name, user: {} }], contexts: [context], "current-context": name };
+    await writeFile(kubeconfig, JSON.stringify(config));
+    const started = await startOperatorProcess({ NATS_URL: nats.url, KUBECONFIG: kubeconfig }, "healthz");
+    onTestFinished(() => started.kill());
+  };
   const status = async (): Promise<string> => (await iot("status")).stdout.replaceAll(/\s+/g, " ");
   const untilStatus = (has: RegExp): Promise<string> =>
     eventually(
       async () => {
         const text = await status();
-        return has.test(text) && text;
+        return has.test(text) ? text : Promise.reject(new Error(text));
       },
       { timeoutMs: 30_000, what: `iot status has ${String(has)}` },
     );
-  return { iot, push, operator, untilStatus };
+  return { iot, push, operator, untilStatus, startCluster };
 }
 
 test("a held removal is shown with its token, which lets exactly it go; what is kept is lost and stays; the audit has both", async () => {
@@ -141,4 +163,15 @@ test("without an operator a question is one sentence", async () => {
     exitCode: 2,
     stderr: expect.stringMatching(/^iot: name a Deployment, or --namespace with all of it; usage: iot keep /) as unknown,
   });
+});
+
+test("an operator that cannot reach its cluster when it starts is shown with the reason, before and beside a source that is known", async () => {
+  const { push, operator, untilStatus, startCluster } = await world();
+  await startCluster();
+  await untilStatus(/^kubernetes: failed to \S.* cannot be reached.*; nothing is followed yet Nothing is deployed/);
+  await push({ "a.yaml": workload("hello", 1) });
+  const end = await operator();
+  await untilStatus(/^git:demo: follows/);
+  await end();
+  await untilStatus(/^git:demo: follows \w+ kubernetes: failed to \S.* cannot be reached/);
 });
