@@ -27,14 +27,24 @@ test.each([
   expect(limit.count(other) !== null).toBe(isOne);
 });
 
-test("a nonce is good once, for a minute, and there are so many", () => {
+test("a nonce is good once, for a minute, at whoever made it", () => {
+  const clock = new Clock();
+  const nonces = new Nonces(9, clock);
+  const [first, second] = [nonces.make(), nonces.make()];
+  expect([nonces.use(first), nonces.use(first)]).toEqual([true, false]);
+  const [end = "", random = "", signature = ""] = second.split(".");
+  const later = `${(parseInt(end, 36) + 1).toString(36)}.${random}.${signature}`;
+  const changed = `${end}.${random}.${signature.slice(1)}A`;
+  for (const wrong of ["", "mine", later, changed, `${end}.${random}.`, new Nonces(9, clock).make()]) expect(nonces.use(wrong)).toBe(false);
+  clock.ms = 60_000;
+  expect(nonces.use(second)).toBe(false);
+});
+
+test("those that were used are kept until their end, and bounded", () => {
   const clock = new Clock();
   const nonces = new Nonces(2, clock);
-  const [first, second] = [nonces.make() ?? "", nonces.make() ?? ""];
-  expect(nonces.make()).toBeNull();
-  expect([nonces.use(first), nonces.use(first), nonces.use("")]).toEqual([true, false, false]);
-  const third = nonces.make() ?? "";
-  clock.ms = 60_000;
-  expect([nonces.use(second), nonces.use(third)]).toEqual([false, false]);
-  expect([nonces.make(), nonces.make()].every((nonce) => nonce !== null)).toBe(true);
+  const made = Array.from({ length: 3 }, () => nonces.make());
+  expect(made.map((nonce) => nonces.use(nonce))).toEqual([true, true, false]);
+  clock.ms = 60_001;
+  expect(nonces.use(nonces.make())).toBe(true);
 });
