@@ -13,7 +13,7 @@ export const USAGE =
   "usage: iot-enrolment --standalone, iot-enrolment person add NAME --role support|admin, iot-enrolment person remove NAME, " +
   "iot-enrolment device disable ID --reason TEXT";
 
-const CONNECTED_WITHIN_MS = 5_000;
+const CONNECTED_WITHIN_MS = 3_000;
 
 export interface CommandOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -54,11 +54,11 @@ async function deviceDisable(options: CommandOptions, id: string, reason: string
   if (!device.success || reason === undefined) throw new UserError("name the device and why: device disable pi-7 --reason stolen");
   const system = await connectToEnd(options);
   const asked = { device: device.data, reason, by: "the machine of the service" };
-  let done: Awaited<ReturnType<typeof disableDevice>>;
+  const disable = (messaging: Messaging): ReturnType<typeof disableDevice> =>
+    withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked));
+  let done;
   try {
-    done = await withNats(options, (messaging) =>
-      withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked)),
-    );
+    done = await withNats(options, disable);
   } finally {
     await system?.close();
   }

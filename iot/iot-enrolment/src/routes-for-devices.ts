@@ -31,7 +31,7 @@ const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 export function routesForDevices(service: Service): readonly Route[] {
   return [
-    { method: "POST", path: "/v1/nonces", answer: () => nonce(service) },
+    { method: "POST", path: "/v1/nonces", answer: () => ok({ nonce: service.nonces.make() }) },
     { method: "POST", path: "/v1/enrolments", answer: (asked) => enrol(service, asked) },
     { method: "GET", path: "/v1/enrolments/:", answer: (asked, code) => enrolment(service, asked, code) },
     { method: "POST", path: "/oauth/v2/token", answer: (asked) => token(service, asked) },
@@ -40,11 +40,6 @@ export function routesForDevices(service: Service): readonly Route[] {
     { method: "GET", path: "/oauth/v2/keys", answer: () => ok(service.issuer.document.jwks) },
     { method: "GET", path: "/.well-known/openid-configuration", answer: () => ok(discovery(service.url)) },
   ];
-}
-
-function nonce({ nonces }: Service): Answer {
-  const made = nonces.make();
-  return made === null ? refuse({ status: 429, why: "too many nonces are not used yet: ask again", retryAfterS: 10 }) : ok({ nonce: made });
 }
 
 async function enrol(service: Service, { address, body }: Asked): Promise<Answer> {

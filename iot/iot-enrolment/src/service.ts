@@ -36,7 +36,8 @@ export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "
   close(): Promise<void>;
 }
 
-const NONCES = 10_000;
+/** Used within a minute: each costs its user a signature. */
+const NONCES = 100_000;
 const ENROLMENTS_A_MINUTE = 10;
 
 /**

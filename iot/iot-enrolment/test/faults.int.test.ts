@@ -217,6 +217,21 @@ test("a device has another key: both are good until the new one was used, and th
   await login.close();
 });
 
+test("a token of the one before does not count for a new device of the same id, though the record of the one before is lost", async () => {
+  const of = await started();
+  const before = await enrolled(of, "pi-1");
+  const token = await before.device.token(before.answer);
+  const signal = AbortSignal.timeout(60_000);
+  const store = await openDocumentStore(await of.as("enrolment"), { bucket: "enrolments", log: of.log, signal });
+  await store.remove("device.pi-1", store.heard("device.pi-1")?.revision ?? 0);
+  await store.close();
+  await eventually(async () => (await of.say("/v1/devices/pi-1/code")).status === 200, { what: "the id is free" });
+  const after = await enrolled(of, "pi-1");
+  const login = await eventually(() => after.device.login(after.answer), { what: "the new one comes in" });
+  await login.close();
+  await expect(natsLogin(of.nats, "pi-1", token)).rejects.toThrow(/authorization violation/i);
+});
+
 test("a device that took another's place has its id, and the one before is cut off", async () => {
   const of = await started();
   const { device, answer } = await enrolled(of, "pi-1");

@@ -1,7 +1,7 @@
-// What strangers may cost: so many requests a minute from one address, and so many nonces. All of it
-// is in memory, and bounded.
+// What strangers may cost: so many requests a minute from one address, and nonces that take no
+// memory until they are used. What is kept is bounded.
 
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "@harmony/runtime";
 
 const WINDOW_MS = 60_000;
@@ -41,35 +41,49 @@ function networkOf(address: string): string {
 }
 
 const NONCE_LIFE_MS = 60_000;
+const NONCE = /^([0-9a-z]{1,11})\.([\w-]{22})\.([\w-]{43})$/;
 
+/**
+ * A nonce carries its own end and our signature, so that one that nobody uses costs no memory: who
+ * asks for millions keeps no device from asking. Kept are those that were used, until their end.
+ */
 export class Nonces {
-  readonly #most: number;
+  readonly #mostUsed: number;
   readonly #clock: Pick<Clock, "monotonicMs">;
-  /** In the order of their making. */
-  readonly #until = new Map<string, number>();
+  readonly #secret = randomBytes(32);
+  /** In the order of their use. */
+  readonly #used = new Map<string, number>();
 
-  constructor(most: number, clock: Pick<Clock, "monotonicMs">) {
-    this.#most = most;
+  constructor(mostUsed: number, clock: Pick<Clock, "monotonicMs">) {
+    this.#mostUsed = mostUsed;
     this.#clock = clock;
   }
 
-  /** null: too many are not used yet. */
-  make(): string | null {
-    const nowMs = this.#clock.monotonicMs();
-    for (const [nonce, untilMs] of this.#until) {
-      if (untilMs > nowMs) break;
-      this.#until.delete(nonce);
-    }
-    if (this.#until.size >= this.#most) return null;
-    const nonce = randomBytes(16).toString("base64url");
-    this.#until.set(nonce, nowMs + NONCE_LIFE_MS);
-    return nonce;
+  make(): string {
+    const end = Math.floor(this.#clock.monotonicMs() + NONCE_LIFE_MS).toString(36);
+    const text = `${end}.${randomBytes(16).toString("base64url")}`;
+    return `${text}.${this.#sign(text).toString("base64url")}`;
   }
 
   /** true once, in its time. */
   use(nonce: string): boolean {
-    const untilMs = this.#until.get(nonce);
-    this.#until.delete(nonce);
-    return untilMs !== undefined && untilMs > this.#clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
+    const [, end = "", random = "", signature = ""] = NONCE.exec(nonce) ?? [];
+    const untilMs = parseInt(end, 36);
+    if (!(untilMs > nowMs) || this.#used.has(random)) return false;
+    const shown = Buffer.from(signature, "base64url");
+    const own = this.#sign(`${end}.${random}`);
+    if (shown.length !== own.length || !timingSafeEqual(shown, own)) return false;
+    for (const [used, endMs] of this.#used) {
+      if (endMs > nowMs) break;
+      this.#used.delete(used);
+    }
+    if (this.#used.size >= this.#mostUsed) return false;
+    this.#used.set(random, nowMs + NONCE_LIFE_MS);
+    return true;
+  }
+
+  #sign(text: string): Buffer {
+    return createHmac("sha256", this.#secret).update(text).digest();
   }
 }

@@ -2,10 +2,10 @@
 // compare-and-set, it is decided that an id has one key. The request comes last, so that nobody is
 // answered "approved" before all is there.
 
-import { canonicalJson } from "@harmony/schema";
+import { canonicalJson, parseJson } from "@harmony/schema";
 import { DEVICE_RIGHTS } from "@iot/contracts";
-import type { DeviceRecord, EnrolmentRecord, Grant } from "@iot/identity";
-import type { Held, Write } from "./held.ts";
+import { type DeviceRecord, type EnrolmentRecord, Grant } from "@iot/identity";
+import { type Held, notBefore, type Write } from "./held.ts";
 
 export interface Admission {
   readonly request: EnrolmentRecord;
@@ -21,6 +21,25 @@ export function admit(
   const key = `request.${request.code}`;
   const { revision } = held.request(request.code);
   return { writes: [...keep(held, record), { bucket: "enrolments", key, document: approved, expected: revision }], request: approved };
+}
+
+export interface NewDevice {
+  readonly device: string;
+  readonly keyId: string;
+  readonly publicKey: string;
+  readonly labels?: DeviceRecord["labels"];
+  readonly nowMs: number;
+}
+
+/**
+ * Tokens that somebody was given before for the same id do not count: the one before, whose record
+ * is lost or replaced.
+ */
+export function newDevice(held: Held, { device, keyId, publicKey, labels, nowMs }: NewDevice): DeviceRecord {
+  const granted = parseJson(Grant, held.grant(device).value ?? "null");
+  const tokensNotBefore = notBefore(nowMs, granted.ok ? granted.value.tokensNotBefore : 0);
+  const record: DeviceRecord = { device, keys: [{ keyId, publicKey }], state: "approved", tokensNotBefore };
+  return labels === undefined ? record : { ...record, labels };
 }
 
 /** The record of a device and the grant that follows from it, as far as they differ. */

@@ -2,8 +2,8 @@
 // the token of an image it waits for a person. A key that asked before gets the same answer again,
 // with no token needed, so that who lost an answer is not lost.
 
-import type { Bootstrap, DeviceRecord, EnrolmentRecord, Hardware } from "@iot/identity";
-import { admit, type Admission, holderOf } from "./admit.ts";
+import type { Bootstrap, EnrolmentRecord, Hardware } from "@iot/identity";
+import { admit, type Admission, holderOf, newDevice } from "./admit.ts";
 import { type Held, type Plan, refused, type Write } from "./held.ts";
 
 /** Of a device whose proof was good. */
@@ -50,7 +50,7 @@ function byCode(
   if (held.device(device).value !== null) {
     return refused(409, `"${device}" is another device's: enrol with the token of an image, and approve it with --replaces ${device}`);
   }
-  return admitted(held, { request, record: { device, keys: [{ keyId, publicKey }], state: "approved" } }, shown);
+  return admitted(held, { request, record: newDevice(held, { device, keyId, publicKey, nowMs }) }, shown);
 }
 
 function admitted(held: Held, admission: Admission, shown: EnrolmentAsked["shown"]): Plan<EnrolmentRecord> {
@@ -101,13 +101,17 @@ function byToken(held: Held, asked: EnrolmentAsked, request: EnrolmentRecord): P
  * Its serial number is on the list of this image, and no other key came with it: nobody has to
  * approve. null: a person does.
  */
-function byList(held: Held, { code, keyId, publicKey, serial }: EnrolmentAsked, request: EnrolmentRecord): ReturnType<typeof admit> | null {
+function byList(
+  held: Held,
+  { code, keyId, publicKey, serial, nowMs }: EnrolmentAsked,
+  request: EnrolmentRecord,
+): ReturnType<typeof admit> | null {
   if (serial === null) return null;
   const { value: row, revision } = held.serial(serial);
   if (row === null || row.bootstrap !== request.bootstrap || (row.takenBy ?? code) !== code) return null;
   const { device, labels } = row;
   if (held.device(device).value !== null) return null;
-  const record: DeviceRecord = { device, keys: [{ keyId, publicKey }], state: "approved", ...(labels === undefined ? {} : { labels }) };
+  const record = newDevice(held, { device, keyId, publicKey, nowMs, ...(labels === undefined ? {} : { labels }) });
   const admission = admit(held, { request, record });
   const taken: Write = { bucket: "enrolments", key: `serial.${serial}`, document: { ...row, takenBy: code }, expected: revision };
   return { ...admission, writes: [...(row.takenBy === code ? [] : [taken]), ...admission.writes] };

@@ -52,7 +52,10 @@ export function refused(status: Refusal["status"], why: string, retryAfterS?: nu
   return { kind: "refused", refusal: { status, why, ...(retryAfterS === undefined ? {} : { retryAfterS }) } };
 }
 
-/** The first second whose tokens count, when all that were given until now do not. */
-export function notBefore(nowMs: number): number {
-  return Math.floor(nowMs / 1_000) + 1;
+/**
+ * The first second whose tokens count, when all that were given until now do not. A token begins at
+ * the earliest in the second from which it counts: so this rises, however soon it is asked again.
+ */
+export function notBefore(nowMs: number, before = 0): number {
+  return Math.max(Math.floor(nowMs / 1_000), before) + 1;
 }

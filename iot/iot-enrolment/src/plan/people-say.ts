@@ -3,7 +3,7 @@
 
 import { createPublicKey } from "node:crypto";
 import { type ApproveRequest, type DeviceRecord, type EnrolmentRecord, keyIdOf } from "@iot/identity";
-import { admit, holderOf, keep } from "./admit.ts";
+import { admit, holderOf, keep, newDevice } from "./admit.ts";
 import { type Held, notBefore, type Plan, refused, type Write } from "./held.ts";
 
 export interface Approved {
@@ -30,7 +30,7 @@ export function planApproval(held: Held, code: string, asked: ApproveRequest, no
   }
   const old = replaces === undefined ? null : held.device(replaces).value;
   if (replaces !== undefined && old === null) return refused(404, `there is no device "${replaces}" to be replaced`);
-  const record = holder ?? newRecord(request, keyId, asked, { present, old, nowMs });
+  const record = holder ?? newRecord(held, request, keyId, asked, { old, nowMs });
   const ends = old === null || old.device === device ? [] : keep(held, disabled(old, `replaced by ${device}`, nowMs));
   const admission = admit(held, { request, record });
   const isDone = request.state === "approved";
@@ -39,27 +39,20 @@ export function planApproval(held: Held, code: string, asked: ApproveRequest, no
 }
 
 interface Before {
-  readonly present: DeviceRecord | null;
   readonly old: DeviceRecord | null;
   readonly nowMs: number;
 }
 
-/** Tokens that the lost key was given end with it. */
 function newRecord(
+  held: Held,
   { publicKey }: EnrolmentRecord,
   keyId: string,
   { device, labels, replaces }: ApproveRequest,
-  { present, old, nowMs }: Before,
+  { old, nowMs }: Before,
 ): DeviceRecord {
   const kept = labels ?? old?.labels;
-  return {
-    device,
-    keys: [{ keyId, publicKey }],
-    state: "approved",
-    ...(kept === undefined ? {} : { labels: kept }),
-    ...(present === null ? {} : { tokensNotBefore: notBefore(nowMs) }),
-    ...(replaces === undefined || replaces === device ? {} : { replaces }),
-  };
+  const record = newDevice(held, { device, keyId, publicKey, nowMs, ...(kept === undefined ? {} : { labels: kept }) });
+  return replaces === undefined || replaces === device ? record : { ...record, replaces };
 }
 
 export function planDenial(held: Held, code: string, reason: string | undefined): Plan<EnrolmentRecord> {
@@ -86,7 +79,12 @@ export function planDisabling(held: Held, device: string, reason: string, nowMs:
 /** One that is disabled already keeps its time: until then it was given no token. */
 function disabled(record: DeviceRecord, reason: string, nowMs: number): DeviceRecord {
   const isAlready = record.state === "disabled" && record.tokensNotBefore !== undefined;
-  return { ...record, state: "disabled", reason, tokensNotBefore: isAlready ? record.tokensNotBefore : notBefore(nowMs) };
+  return {
+    ...record,
+    state: "disabled",
+    reason,
+    tokensNotBefore: isAlready ? record.tokensNotBefore : notBefore(nowMs, record.tokensNotBefore),
+  };
 }
 
 export function planEnabling(held: Held, device: string): Plan<DeviceRecord> {

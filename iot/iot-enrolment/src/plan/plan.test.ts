@@ -280,7 +280,7 @@ describe("a key that asked before", () => {
     if (lost === null || taken === null) throw new Error("there is no request");
     expect(answerRequest(world, lost, place)).toMatchObject({ kind: "refused", refusal: { status: 410 } });
     expect(answerRequest(world, taken, place)).toMatchObject({ kind: "answer", answer: { state: "approved", device: "pi-1" } });
-    expect(world.device("pi-1").value).toMatchObject({ tokensNotBefore: NOW_S + 1, labels: { site: "north" } });
+    expect(world.device("pi-1").value).toMatchObject({ tokensNotBefore: NOW_S + 2, labels: { site: "north" } });
   });
 });
 
@@ -294,6 +294,20 @@ test("two keys are good until the new one is used; one that asks again takes the
   expect(ids()).toEqual([keyAt(1).keyId, keyAt(3).keyId]);
   world.do(planKeyUsed(world, "pi-1", keyAt(3).keyId));
   expect(ids()).toEqual([keyAt(3).keyId]);
+});
+
+test("tokens of before never count again, however soon one thing follows the other", () => {
+  const world = scene();
+  const from = (): number => world.device("pi-1").value?.tokensNotBefore ?? 0;
+  const times = [from()];
+  for (const deed of [planDisabling, planDisabling]) {
+    world.do(deed(world, "pi-1", "stolen", NOW_MS));
+    times.push(from());
+    world.do(planEnabling(world, "pi-1"));
+  }
+  world.do(planApproval(world, keyAt(0).code, { device: "pi-1", replaces: "pi-1" }, NOW_MS));
+  times.push(from());
+  expect(times).toEqual([1, 2, 3, 4].map((second) => NOW_S + second));
 });
 
 test("a bucket of grants that was wiped is made anew from the records", () => {
