@@ -31,3 +31,4 @@ export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
 export { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "./scoping-cases.ts";
+export { type Random, randomOf } from "./random.ts";

@@ -222,26 +222,6 @@ describe("two of one name", () => {
       removed: { hello: { uid: first.uid, namespace: "a" } },
     });
   });
-
-  test("of two sources the other gets it when the first goes, and the mark of the first stands until the device says so", () => {
-    const bucket = new ModelBucket();
-    settle(bucket, complete([deployment("hello", ["pi-1"])]));
-    settle(bucket, complete([]));
-    const second = { ...deployment("hello", ["pi-1"]), uid: "theirs" };
-    settle(bucket, complete([second]), { sourceId: OTHER });
-    const both = {
-      deployments: { hello: { source: OTHER, uid: "theirs" } },
-      removed: { hello: { uid: "uid-default-hello", source: SOURCE } },
-    };
-    expect(bucket.manifest("pi-1")).toMatchObject(both);
-    settle(bucket, complete([]));
-    expect(bucket.manifest("pi-1")).toMatchObject(both);
-    const manifestRevision = bucket.snapshot().manifests.get(pi)?.revision ?? 0;
-    const reported = new Map([[pi, { manifestRevision, deployments: new Set(["hello"]) }]]);
-    settle(bucket, complete([second]), { sourceId: OTHER, reported });
-    expect(bucket.manifest("pi-1")).toMatchObject({ deployments: { hello: { source: OTHER } }, removed: {} });
-    expect(bucket.manifest("pi-1")?.removed).toEqual({});
-  });
 });
 
 describe("what stays as it is", () => {

@@ -15,7 +15,7 @@ import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSna
 import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
 import { GitError } from "./git-program.ts";
 import { type CommitReading, CommitReader, type FileProblem } from "./read-commit.ts";
-import { openGitRepository, type Relation } from "./repository.ts";
+import { type GitRepository, openGitRepository, type Relation } from "./repository.ts";
 import { gitSourceId } from "./source-id.ts";
 import { absent, type Loss, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
 
@@ -35,6 +35,8 @@ export interface GitSourceOptions {
   readonly clock?: Clock;
   /** For reading YAML. */
   readonly limits?: YamlReaderLimits;
+  /** Unless given, a copy in `folder`. */
+  readonly repository?: GitRepository;
 }
 
 /** Of new files that are not named as workload files, when one of those is gone. */
@@ -61,7 +63,7 @@ type Judged = Change & { readonly before: CommitReading };
 export async function createGitSource(options: GitSourceOptions): Promise<GitSource> {
   const { config, folder, log, clock = systemClock } = options;
   const { id, formerIds } = options.id === undefined ? gitSourceId(config) : { id: options.id, formerIds: [] };
-  const repository = await openGitRepository(folder, config);
+  const repository = options.repository ?? (await openGitRepository(folder, config));
   const reader = new CommitReader({ config, id, repository, limits: options.limits });
   const told = new Map<string, string>();
   let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;
