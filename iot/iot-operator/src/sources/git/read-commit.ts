@@ -7,7 +7,7 @@ import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
 import { ParsedFiles } from "./parsed-files.ts";
 import type { GitRepository } from "./repository.ts";
-import type { TreeFile } from "./tree-file.ts";
+import { FOLDERS_LIMIT, isLongPath, PATH_LIMIT, type TreeFile } from "./tree-file.ts";
 
 export interface FileProblem {
   readonly file: string;
@@ -43,9 +43,6 @@ export interface CommitReading {
 const FILES_LIMIT = 10_000;
 /** The costliest YAML of this size is read within its time on a machine four times as slow as ours. */
 const TOTAL_LIMIT_BYTES = 32 * 1024 * 1024;
-/** Of the whole path, in characters, and how many folders lead to it. */
-const PATH_LIMIT = 1_024;
-const FOLDERS_LIMIT = 64;
 const NO_AGE = "1970-01-01T00:00:00Z";
 const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpty: false };
 
@@ -68,10 +65,8 @@ export class CommitReader {
   async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
     const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
-    const [listed, generation] = await Promise.all([repository.list(commit, signal), count()]);
-    if (listed === null) return null;
-    // A path that is too long and is no workload file's concerns nobody.
-    const entries = listed.filter(({ path }) => isWorkloadFileName(path) || !isLongPath(path));
+    const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
+    if (entries === null) return null;
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
     // into one.
     const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
@@ -144,10 +139,6 @@ function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
   }
   if (sizeBytes > FILE_LIMIT_BYTES) return say(`has ${sizeBytes} bytes, more than ${FILE_LIMIT_BYTES}: split it`);
   return [];
-}
-
-function isLongPath(path: string): boolean {
-  return path.length > PATH_LIMIT || path.split("/", FOLDERS_LIMIT + 2).length > FOLDERS_LIMIT + 1;
 }
 
 function properName(path: string): string {
