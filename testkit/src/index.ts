@@ -39,3 +39,4 @@ export {
   REFUSED_VERBS,
   refusedSubscriptionsOfPeople,
 } from "./scoping-cases.ts";
+export { type Random, randomOf } from "./random.ts";

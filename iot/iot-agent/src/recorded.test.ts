@@ -65,7 +65,7 @@ describe.each(releases)("of %s", (release) => {
     const history = new History({ folder, log });
     await history.load();
     const lineCount = (await readFile(join(recorded, "state/history.jsonl"), "utf8")).trimEnd().split("\n").length;
-    expect(history.entries()).toHaveLength(lineCount);
+    expect(await history.written()).toHaveLength(lineCount);
     await history.close();
   });
 

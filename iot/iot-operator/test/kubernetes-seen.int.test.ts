@@ -202,6 +202,7 @@ test.each(fromTheStart)("%s from the very start: it is named before it is known 
     await cure();
   }
   await forgotten();
+  expect((await scene.operator.readyz()).ready).toBe(true);
 });
 
 test("a watch is mute while the API server answers: it is named, what it missed is served, and it is forgotten when it speaks", async () => {
@@ -216,4 +217,5 @@ test("a watch is mute while the API server answers: it is named, what it missed 
   await scene.stand(["heard"], () => ["pi-heard", "pi-late"]);
   proxy.speak();
   await forgotten();
+  expect((await scene.operator.readyz()).ready).toBe(true);
 });

@@ -3,6 +3,7 @@
 // device's disk or seize its ports. Pure, by the text of the Score; where links lead is looked at
 // on the device (host-obstacle.ts).
 
+import { matchesGlob } from "./glob.ts";
 import type { PodmanV0 } from "./podman-v0-schema.ts";
 
 export interface Policy {
@@ -53,7 +54,7 @@ export function allowsPath(policy: Policy, path: string, readOnly: boolean): boo
   return policy.hostPaths.some((entry) => {
     const glob = entry.replace(/:ro$/, "");
     if (glob !== entry && !readOnly) return false;
-    return matches(glob, path, "or below") || matches(glob, "/");
+    return matchesGlob(glob, path, "or below") || matchesGlob(glob, "/");
   });
 }
 
@@ -66,7 +67,7 @@ function wantsOf(policy: Policy, service: PodmanV0["services"][number]): Want[] 
       return [{ what: `wants ${mount.readOnly ? "to read " : ""}the host path ${mount.source}`, key: "host_paths", entry }];
     }),
     ...devices
-      .filter(({ node }) => !policy.devices.some((glob) => matches(glob, node)))
+      .filter(({ node }) => !policy.devices.some((glob) => matchesGlob(glob, node)))
       .map(({ node }): Want => ({ what: `wants the device ${node}`, key: "devices", entry: node })),
     ...(network === "host" && !policy.hostNetwork
       ? [{ what: "wants the host's network", key: "host_network", entry: "true" } as const]
@@ -75,13 +76,4 @@ function wantsOf(policy: Policy, service: PodmanV0["services"][number]): Want[] 
       .filter((name) => !USUAL_CAPABILITIES.has(name) && !policy.capabilities.includes(name))
       .map((name): Want => ({ what: `wants the capability ${name}`, key: "capabilities", entry: name })),
   ];
-}
-
-/** `or below`: a path below a match matches too. The root is a case of its own. */
-function matches(glob: string, path: string, extent: "itself" | "or below" = "itself"): boolean {
-  const pattern = glob.replaceAll(/\*\*|[*?]|[^\w/]/g, (found) =>
-    found === "**" ? ".*" : found === "*" ? "[^/]*" : found === "?" ? "[^/]" : `\\${found}`,
-  );
-  // What matches has at least one character.
-  return new RegExp(`^(?=.)(?:${pattern})${extent === "or below" ? "(?<!^)(?:/.*)?" : ""}$`).test(path);
 }

@@ -2,20 +2,8 @@
 // elsewhere in it, repeated, nested or left out, names that every object has, odd numbers and odd
 // characters. The same seed gives the same changes.
 
+import type { Random } from "@iot/testkit";
 import { SCORE_LIMITS } from "../../src/score/limits.ts";
-
-/** Random whole numbers below a bound (mulberry32). */
-export type Random = (below: number) => number;
-
-export function randomOf(seed: number): Random {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 const KEYS =
   "name image pull ports entrypoint command env volumes tmpfs files secrets devices network restart healthcheck path content mode"

@@ -1,6 +1,6 @@
 // Ties what a person may ask over the socket to the parts of the agent that do it.
 
-import { errorText } from "@harmony/runtime";
+import { abortable, errorText } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, LocalExplanation } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import type { History } from "../status/history.ts";
@@ -25,7 +25,7 @@ export function localActions(parts: {
   return {
     names: () => desired.names(),
     status: () => ({ ...status(), connection: connection.shown() }),
-    history: () => history.entries(),
+    history: (signal) => abortable(history.written(), signal),
     explain: async (deployment, signal) => {
       const seen = await lookNow(workers, deployment, signal);
       return { device, deployment, report: reports.current().get(deployment) ?? NOT_YET, ...seen };

@@ -27,7 +27,7 @@ function open(): Promise<void> {
     status: () => {
       throw new Error("unasked");
     },
-    history: () => [],
+    history: async () => [],
     explain: () => Promise.reject(new Error("unasked")),
     hold: () => Promise.reject(new Error("unasked")),
     release: () => Promise.resolve(false),

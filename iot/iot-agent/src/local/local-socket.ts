@@ -31,7 +31,7 @@ export interface LocalActions {
   /** The deployments of the device, for a person who names another. */
   names(): readonly DeploymentName[];
   status(): LocalStatus;
-  history(): readonly HistoryEntry[];
+  history(signal: AbortSignal): Promise<readonly HistoryEntry[]>;
   explain(name: DeploymentName, signal: AbortSignal): Promise<LocalExplanation>;
   hold(name: DeploymentName, hold: { readonly forMs: number; readonly reason: string }): Promise<HeldUntil>;
   /** False: it was not held. */
@@ -111,7 +111,7 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<o
     case "GET status":
       return actions.status();
     case "GET history":
-      return { entries: [...actions.history()] } satisfies LocalHistory;
+      return { entries: [...(await actions.history(signal))] } satisfies LocalHistory;
     case "POST look":
       actions.lookAtAll();
       return {} satisfies Done;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
@@ -97,6 +98,44 @@ test("is released by a person; what was not held says so", async () => {
   expect(await holds.release(hello)).toBe(true);
   await holds.close();
   expect((await open()).get(hello)).toBeNull();
+});
+
+test("whoever hears that a hold has begun or ended finds it so on disk", async () => {
+  const holds = await open();
+  const seen: string[] = [];
+  holds.events.on("changed", (name) => {
+    const onDisk = readFileSync(join(folder.path, "holds.json"), "utf8");
+    seen.push(`${holds.get(name) === null ? "free" : "held"} ${onDisk.includes("serial port") ? "held" : "free"}`);
+  });
+  await holds.hold(hello, { forMs: HOUR, reason: "serial port" });
+  const releasing = holds.release(hello);
+  expect(holds.get(hello)).not.toBeNull();
+  await releasing;
+  await holds.hold(hello, { forMs: HOUR, reason: "serial port" });
+  await holds.forget(hello);
+  await holds.close();
+  expect(seen).toEqual(["held held", "free free", "held held", "free free"]);
+});
+
+test("a release that the disk does not take counts, and a person is told that it ends with a restart", async () => {
+  const holds = await open();
+  const { until } = await holds.hold(hello, { forMs: HOUR, reason: "serial port" });
+  await folder.remove();
+  await writeFile(folder.path, "");
+  await expect(holds.release(hello)).rejects.toThrow(`should the agent start again, it is held until ${until}`);
+  expect(holds.get(hello)).toBeNull();
+  expect(changes).toEqual([hello, hello]);
+});
+
+test("held anew while it is released: it is held", async () => {
+  const holds = await open();
+  await holds.hold(hello, { forMs: HOUR, reason: "serial port" });
+  const releasing = holds.release(hello);
+  await holds.hold(hello, { forMs: HOUR, reason: "another" });
+  await releasing;
+  await holds.close();
+  expect(holds.get(hello)).toMatchObject({ reason: "another" });
+  expect((await open()).get(hello)).toMatchObject({ reason: "another" });
 });
 
 test("a hold that cannot be kept over a reboot is none", async () => {

@@ -58,6 +58,8 @@ export class Holds {
    * still be set back or forward.
    */
   readonly #leftAtLoad = new Map<DeploymentName, { readonly leftMs: number; readonly uptimeMs: number }>();
+  /** Holds that end: they hold until the disk no longer has them. */
+  readonly #ending = new Set<DeploymentName>();
   #saving: Promise<void> = Promise.resolve();
 
   constructor(options: HoldsOptions) {
@@ -104,6 +106,7 @@ export class Holds {
     const { uptimeMs, wallMs } = now();
     const [before, leftBefore] = [this.#records.get(name), this.#leftAtLoad.get(name)];
     this.#leftAtLoad.delete(name);
+    this.#ending.delete(name);
     this.#records.set(name, { reason, forMs, setAt: new Date(wallMs).toISOString(), bootId, setAtUptimeMs: uptimeMs });
     try {
       await this.#save();
@@ -121,11 +124,18 @@ export class Holds {
     return hold;
   }
 
-  /** False: it was not held. */
+  /**
+   * False: it was not held. @throws an error when the disk does not take it: it is released, and
+   * held again after a restart.
+   */
   async release(name: DeploymentName): Promise<boolean> {
-    const isHeld = this.get(name) !== null;
-    if (this.#records.has(name)) await this.#end(name, "a person has released the deployment");
-    return isHeld;
+    const hold = this.get(name);
+    const failure = this.#records.has(name) ? await this.#end(name, "a person has released the deployment") : null;
+    if (failure !== null && hold !== null) {
+      const message = `it is released, but the disk does not take that (${failure}): should the agent start again, it is held until ${hold.until}; free some space, and release it again`;
+      throw new Error(message);
+    }
+    return hold !== null;
   }
 
   /** The deployment is gone from the device. */
@@ -137,13 +147,19 @@ export class Holds {
     await Promise.all([this.#ends.close(), this.#saving]);
   }
 
-  async #end(name: DeploymentName, why: string): Promise<void> {
-    this.#records.delete(name);
+  /** It is over when that is on disk, or the disk has refused it. Gives why it did. */
+  async #end(name: DeploymentName, why: string): Promise<string | null> {
     const { log } = this.#options;
+    this.#ending.add(name);
+    const failure = await this.#save().then(() => null, errorText);
+    // A person may hold it anew meanwhile.
+    if (!this.#ending.delete(name)) return null;
+    this.#records.delete(name);
+    // A hold that is still on disk ends by itself after a restart.
+    if (failure !== null) log.warn(`cannot keep on disk who holds what: ${failure}`);
     log.info(why, { deployment: name });
     this.events.emit("changed", name);
-    // A hold that is still on disk ends by itself after a restart.
-    await this.#save().catch((error: unknown) => log.warn(`cannot keep on disk who holds what: ${errorText(error)}`));
+    return failure;
   }
 
   #leftMs(name: DeploymentName): number {
@@ -157,7 +173,8 @@ export class Holds {
   }
 
   async #save(): Promise<void> {
-    const text = JSON.stringify({ format: 1, holds: Object.fromEntries(this.#records) });
+    const records = [...this.#records].filter(([name]) => !this.#ending.has(name));
+    const text = JSON.stringify({ format: 1, holds: Object.fromEntries(records) });
     const save = this.#saving.then(() => writeFileDurably(this.#path(), text));
     this.#saving = save.catch(() => undefined);
     await save;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { appendFile, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
@@ -45,7 +46,7 @@ async function open(): Promise<History> {
 async function revisions(): Promise<(number | null)[]> {
   const history = await open();
   await history.close();
-  return history.entries().map(({ revision }) => revision);
+  return (await history.written()).map(({ revision }) => revision);
 }
 
 test("is there again after a restart, and what was said last is not said again", async () => {
@@ -107,4 +108,16 @@ test("that it cannot be written is reported once", async () => {
   history.add(entry(2));
   await history.close();
   expect(lines).toHaveLength(1);
+});
+
+test("a person is shown no line that is not on disk", async () => {
+  const history = await open();
+  for (let revision = 1; revision <= 2 * HISTORY_KEPT + 5; revision += 1) {
+    history.add(entry(revision));
+    const shown = await history.written();
+    const onDisk = readHistory(readFileSync(file(), "utf8"));
+    expect({ last: shown.at(-1), torn: onDisk.torn }).toEqual({ last: onDisk.entries.at(-1), torn: false });
+    expect(shown.at(-1)?.revision).toBe(revision);
+  }
+  await history.close();
 });

@@ -70,8 +70,9 @@ export class History {
     if (damaged > 0 || torn) this.#write(() => this.#rewrite());
   }
 
-  /** Oldest first. */
-  entries(): readonly HistoryEntry[] {
+  /** Oldest first, when they are on disk, or the disk has refused them. */
+  async written(): Promise<readonly HistoryEntry[]> {
+    await this.#writing;
     return this.#entries;
   }
 

@@ -88,7 +88,8 @@ export async function prepareGit(folder: string, config: GitConfig): Promise<Run
     GIT_SSH_VARIANT: "ssh",
     IOT_GIT_SSH_CONFIG: await file("ssh-config", sshConfiguration(config), 0o600),
   };
-  return (run) => runGit(run, { folder, env: run.remote === true ? remote : common });
+  const secrets = secretsOf(config);
+  return (run) => runGit(run, { folder, env: run.remote === true ? remote : common, secrets });
 }
 
 function gitConfiguration({ url }: GitConfig): string {
@@ -122,7 +123,7 @@ function sshConfiguration({ sshKeyFile, sshKnownHostsFile }: GitConfig): string 
 
 function runGit(
   { args, signal, timeoutMs, input, limitBytes = OUTPUT_LIMIT_BYTES }: GitRun,
-  { folder, env }: { folder: string; env: Record<string, string> },
+  { folder, env, secrets }: { folder: string; env: Record<string, string>; secrets: readonly string[] },
 ): Promise<Buffer> {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
@@ -169,7 +170,7 @@ function runGit(
       signal.removeEventListener("abort", onAbort);
       if (ending !== null) reject(ending);
       else if (code === 0) resolve(Buffer.concat(output));
-      else reject(refusal(commandOf(args), errors));
+      else reject(refusal(commandOf(args), errors, secrets));
     });
   });
 }
@@ -195,7 +196,8 @@ const CODES: readonly [RegExp, GitErrorCode][] = [
   [/does not appear to be a git repository|repository .* not found|does not exist|not a git repository/i, "MissingRepository"],
 ];
 
-function refusal(command: string, errors: string): GitError {
+/** `secrets` stand nowhere in it, whoever said them. */
+export function refusal(command: string, errors: string, secrets: readonly string[] = []): GitError {
   const said = errors
     .split("\n")
     .map((line) => line.replace(/^(fatal|error|remote): /, "").trim())
@@ -205,10 +207,25 @@ function refusal(command: string, errors: string): GitError {
     .slice(0, 3)
     .join("; ");
   const code = CODES.find(([pattern]) => pattern.test(errors))?.[1] ?? "Failed";
-  return new GitError(code, said === "" ? `git ${command} failed` : plainText(withoutCredentials(said), SAID_CHARACTERS));
+  return new GitError(code, said === "" ? `git ${command} failed` : plainText(withoutCredentials(said, secrets), SAID_CHARACTERS));
 }
 
-/** A server may send git elsewhere, and git repeats what it was sent. */
-function withoutCredentials(text: string): string {
-  return text.replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/]*@/gi, "$1").replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
+const SHORTEST_SECRET = 4;
+
+/**
+ * As a server may repeat them: the password as it is, in a URL and in the header of a request. A
+ * token may also stand in the place of the user.
+ */
+export function secretsOf({ username = "git", password = "" }: Pick<GitConfig, "username" | "password">): string[] {
+  const plain = password === "" && username !== "git" ? username : password;
+  const header = Buffer.from(`${username}:${password}`).toString("base64");
+  return [header, encodeURIComponent(plain), plain].filter((text) => text.length >= SHORTEST_SECRET);
+}
+
+/** A server may send git elsewhere, or repeat what it was shown, and git repeats what it was told. */
+function withoutCredentials(text: string, secrets: readonly string[]): string {
+  return secrets
+    .reduce((rest, secret) => rest.replaceAll(secret, "***"), text)
+    .replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)(?:[^\s/'"]*|[^\s/'"]*:[^\s'"]*)@/gi, "$1")
+    .replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
 }

@@ -16,7 +16,7 @@ import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
 import { GitError } from "./git-program.ts";
 import type { FileProblem } from "./file-problem.ts";
 import { type CommitReading, CommitReader } from "./read-commit.ts";
-import { openGitRepository, type Relation } from "./repository.ts";
+import { type GitRepository, openGitRepository, type Relation } from "./repository.ts";
 import { gitSourceId } from "./source-id.ts";
 import { absent, type Loss, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
 
@@ -36,6 +36,8 @@ export interface GitSourceOptions {
   readonly clock?: Clock;
   /** For reading YAML. */
   readonly limits?: YamlReaderLimits;
+  /** Unless given, a copy in `folder`. */
+  readonly repository?: GitRepository;
 }
 
 /**
@@ -65,7 +67,7 @@ type Judged = Change & { readonly before: CommitReading };
 export async function createGitSource(options: GitSourceOptions): Promise<GitSource> {
   const { config, folder, log, clock = systemClock } = options;
   const { id, formerIds } = options.id === undefined ? gitSourceId(config) : { id: options.id, formerIds: [] };
-  const repository = await openGitRepository(folder, config);
+  const repository = options.repository ?? (await openGitRepository(folder, config));
   const reader = new CommitReader({ config, id, repository, limits: options.limits });
   const logged = new Map<string, string>();
   let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;

@@ -21,3 +21,20 @@ export function parseTree(text: string, folder = ""): TreeFile[] {
     return [{ path: folder === "" ? path : `${folder}/${path}`, kind, oid, sizeBytes: Number(size) || 0 }];
   });
 }
+
+/** Of the whole path, in characters, and how many folders lead to it. */
+export const PATH_LIMIT = 1_024;
+export const FOLDERS_LIMIT = 64;
+
+/** One that is not looked into part by part: a tree made by hand may have any. */
+export function isLongPath(path: string): boolean {
+  return path.length > PATH_LIMIT || path.split("/", FOLDERS_LIMIT + 2).length > FOLDERS_LIMIT + 1;
+}
+
+/** As much of a path as may lead to a file that is read. */
+export function nearPart(path: string): string {
+  return path
+    .slice(0, PATH_LIMIT + 1)
+    .split("/", FOLDERS_LIMIT + 2)
+    .join("/");
+}

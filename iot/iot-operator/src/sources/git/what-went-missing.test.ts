@@ -92,6 +92,16 @@ describe("is refused", () => {
       commit({ "two.yaml": gives("one", "two") }, [entry("attic/old.txt", { oid: "of hello.yaml" })]),
       "attic/old.txt: is hello.yaml under another name",
     ],
+    [
+      "the same content under a name that is too long to be read",
+      commit({ "two.yaml": gives("one", "two") }, [entry("x".repeat(1_100), { oid: "of hello.yaml" })]),
+      "is hello.yaml under another name",
+    ],
+    [
+      "a folder in its place that holds only what is too far away to be read",
+      commit({ "two.yaml": gives("one", "two") }, [entry(`hello.yaml/${"d/".repeat(2_000)}x`)]),
+      "hello.yaml: is a folder now",
+    ],
   ])("%s", (_what, after, says) => {
     expect(said(before, after).join("\n")).toContain(says);
   });

@@ -7,7 +7,7 @@
 import { looksLikeDeployment } from "@iot/workload-files";
 import type { FileProblem } from "./file-problem.ts";
 import type { CommitReading, FileReading } from "./read-commit.ts";
-import type { TreeFile } from "./tree-file.ts";
+import { isLongPath, nearPart, type TreeFile } from "./tree-file.ts";
 
 /** A path and what it gave that nobody gives any more. */
 export interface Loss {
@@ -64,7 +64,7 @@ export function refusals(input: {
   if (losses.length === 0) return [];
   const oids = new Map(before.entries.map(({ path, oid }) => [path, oid]));
   const entries = new Map(after.entries.map((entry) => [entry.path, entry]));
-  const folders = new Set(after.entries.flatMap(({ path }) => foldersAbove(path)));
+  const folders = new Set(after.entries.flatMap(({ path }) => foldersAbove(nearPart(path))));
   const twins = twinsIn(around);
   return losses.flatMap((loss) => {
     const file = after.files.get(loss.path);
@@ -154,7 +154,7 @@ function stemsOf(path: string): string[] {
       .toLowerCase()
       .replace(/^[._~#]+/, ""),
   ];
-  if (NO_TEXT_OF_ITS_OWN.test(name)) return [];
+  if (isLongPath(path) || NO_TEXT_OF_ITS_OWN.test(name)) return [];
   const parts = name.split(".").slice(0, STEM_PARTS);
   return parts.map((_, index) => `${folder}${parts.slice(0, index + 1).join(".")}`);
 }
