@@ -14,6 +14,7 @@ import { type ConfigRead, readConfig } from "./config/config.ts";
 import { tomlCredentials } from "./config/credentials.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
+import { podmanService } from "./device/podman-service.ts";
 import { PodmanDevice } from "./device/topology.ts";
 
 /** Ends the process. */
@@ -52,6 +53,7 @@ export async function runDaemon(configFile: string): Promise<never> {
         imageLedger: openImageLedger({ ...memory(""), bootId: boot }),
         host: hostView({ ...memory(""), secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
         policy: config.policy,
+        podmanService: podmanService(config),
       });
       collectGarbage();
       await runAgent({

@@ -26,6 +26,7 @@ const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capab
   imageLedger: null,
   journal: null,
   networkRemains: null,
+  podmanService: null,
   policy: null,
   startList: null,
 };
