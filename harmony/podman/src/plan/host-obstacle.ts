@@ -70,9 +70,18 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
     }
     return fact.real === mount.source || allowsPath(policy, fact.real, mount.readOnly)
       ? []
-      : [blocked("PolicyDenied", `${named} is a link that leads to ${fact.real}, which [policy] in ${policy.file} does not allow`)];
+      : [
+          blocked(
+            "PolicyDenied",
+            `${named} is a link that leads to ${fact.real}, which [policy] in ${policy.file} does not allow${cureOfPath(mount.source)}`,
+          ),
+        ];
   });
   return [...paths, ...missingDevices(service, device)];
+}
+
+function cureOfPath(path: string): string {
+  return path === "/etc/localtime" ? "; for the device's time zone write `env: { TZ: { device: timezone } }` in its place" : "";
 }
 
 /** A running service is left running, and this is reported about it. */

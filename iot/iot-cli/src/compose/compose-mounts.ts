@@ -22,6 +22,8 @@ export interface MountContext {
 
 export interface Mounts {
   readonly volumes: string[];
+  /** What lies below /dev, which no volume can open. */
+  readonly devices: string[];
   readonly tmpfs: string[];
   readonly files: { path: string; content: string; mode?: string }[];
   readonly secrets: { name: string; path?: string }[];
@@ -30,7 +32,7 @@ export interface Mounts {
 }
 
 export function mountsOf(service: ComposeMap, context: MountContext): Mounts {
-  const mounts: Mounts = { volumes: [], tmpfs: [], files: [], secrets: [], isLocalTime: false };
+  const mounts: Mounts = { volumes: [], devices: [], tmpfs: [], files: [], secrets: [], isLocalTime: false };
   const at = `services.${context.service}`;
   listOf(service["volumes"]).forEach((volume, index) => addVolume(volume, `${at}.volumes[${index}]`, mounts, context));
   listOf(service["tmpfs"]).forEach((one, index) => {
@@ -76,6 +78,9 @@ function addVolume(volume: unknown, path: string, mounts: Mounts, context: Mount
   else tell(path, `is of the type ${type === "" ? "none" : type}: it is not taken over`);
 }
 
+/** Below /dev, and memory or a socket. */
+const NO_DEVICES = /^\/dev\/(shm|mqueue|hugepages|log)(\/|$)/;
+
 function addMount({ source, target, readOnly }: VolumeParts, path: string, mounts: Mounts, context: MountContext): void {
   const { compose, service, readBeside, tell } = context;
   const mode = readOnly ? ":ro" : "";
@@ -84,6 +89,15 @@ function addMount({ source, target, readOnly }: VolumeParts, path: string, mount
   if (source === "/etc/localtime" || source === "/etc/timezone") {
     mounts.isLocalTime = true;
     return tell(path, "has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC");
+  }
+  if (source === "/dev") return tell(path, "is every device there is: it is not taken over; name those that it needs in `devices`");
+  if (source.startsWith("/dev/") && !NO_DEVICES.test(source)) {
+    const node = source.replace(/\/+$/, "");
+    mounts.devices.push(node === target ? node : `${node}:${target}`);
+    return tell(
+      path,
+      `has become an entry of \`devices\`, since a volume opens no device; the device's policy has to allow it: devices = [${JSON.stringify(node)}] under [policy] in its config.toml`,
+    );
   }
   if (source.startsWith("/")) {
     tell(

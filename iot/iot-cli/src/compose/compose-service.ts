@@ -54,12 +54,12 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
       "is not taken over: the container is called <deployment>_<service>; other services find it by this name too",
     );
   if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
-  const { volumes, tmpfs, files, secrets, isLocalTime }: Mounts = mountsOf(compose, { ...context, service: original });
+  const { volumes, devices: mounted, tmpfs, files, secrets, isLocalTime }: Mounts = mountsOf(compose, { ...context, service: original });
   const env = environmentOf(compose, at, tell);
   const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, tell) || undefined;
   const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, tell);
   const isOnHost = networkOf(compose, at, tell);
-  const devices = devicesOf(compose, at, tell);
+  const devices = [...new Set([...devicesOf(compose, at, tell), ...mounted])];
   const usesHost = devices.length > 0 || volumes.some((volume) => volume.startsWith("/"));
   return withoutEmpty({
     name,

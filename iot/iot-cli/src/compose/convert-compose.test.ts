@@ -288,6 +288,18 @@ describe("each form", () => {
     ],
     ["group_add: [4242]", { groupAdd: ["4242"], notes: [] }],
     [
+      "volumes: ['/dev/bus/usb:/dev/bus/usb', '/dev:/dev', '/dev/shm:/dev/shm']",
+      {
+        volumes: ["/dev/shm:/dev/shm"],
+        devices: ["/dev/bus/usb"],
+        notes: [
+          'volumes[0]: has become an entry of `devices`, since a volume opens no device; the device\'s policy has to allow it: devices = ["/dev/bus/usb"] under [policy] in its config.toml',
+          "volumes[1]: is every device there is: it is not taken over; name those that it needs in `devices`",
+          'volumes[2]: is a path of the device, which its policy has to allow: host_paths = ["/dev/shm"] under [policy] in its config.toml',
+        ],
+      },
+    ],
+    [
       "volumes: ['/etc/localtime:/etc/localtime:ro']",
       {
         env: { TZ: { device: "timezone" } },
