@@ -13,7 +13,7 @@ export interface Clauses {
 const VERBS =
   "add|adopt|ask|begin|build|call|change|check|choose|clear|connect|correct|create|delete|end|fetch|find|free|give|grant|have|install|join|let|" +
   "load|log|look|make|mount|move|name|plug|point|push|put|raise|read|reboot|remove|rename|renew|repair|replace|restart|run|say|see|set|" +
-  "shorten|split|start|stop|switch|synchronise|take|turn|type|update|upgrade|use|wait|write";
+  "shorten|sign|split|start|stop|switch|synchronise|take|turn|type|update|upgrade|use|wait|write";
 /** A command in backticks, a line for a file, a verb, or the word that there is nothing to do. */
 const INSTRUCTION = new RegExp(
   `^(?:or |then |and |if [^,]+, |to [^,]+, )?(?:\`|sudo |(?:${VERBS})\\b|the lines? \`|nothing has to be done)`,

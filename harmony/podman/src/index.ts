@@ -2,6 +2,7 @@ export { readJournal } from "./ask/journal.ts";
 export type { Info, ListedVolume } from "./libpod/answers.ts";
 export { connectPodman, type Podman } from "./libpod/podman.ts";
 export { type DiskSpace, flushAll, localDisk } from "./device/disk-space.ts";
+export type { PodmanService } from "./images/fresh-service.ts";
 export { type ImageLedger, type ImageLedgerOptions, openImageLedger } from "./images/image-ledger.ts";
 export { pageBytes } from "./device/page-size.ts";
 export { shownPageSize } from "./model/page-size.ts";

@@ -11,8 +11,10 @@ import { executeInputs } from "./apply/execute-inputs.ts";
 import { explain } from "./report/explain.ts";
 import type { HostView } from "./device/host-view.ts";
 import type { ImageLedger } from "./images/image-ledger.ts";
-import { awaitDeployments, forgetTries, type ImageMemory, newImageMemory, rememberSeen } from "./images/image-memory.ts";
+import { awaitDeployments, forgetTries, newImageMemory, rememberSeen } from "./images/image-memory.ts";
 import { flushImages, type ImageStore } from "./images/image-store.ts";
+import { FreshService, type PodmanService } from "./images/fresh-service.ts";
+import { watchPodmanConfig } from "./images/watch-podman-config.ts";
 import { wantedBy } from "./images/observe-images.ts";
 import type { NetworkRemains } from "./apply/lost-networks.ts";
 import { type Application, labelsOf } from "./model/application.ts";
@@ -64,6 +66,8 @@ export interface PodmanV0Needs {
   readonly policy: Policy;
   /** The program that reads the journal, and what comes before its options; `journalctl` by default. */
   readonly journalctl?: readonly string[];
+  /** Absent: Podman's service cannot be restarted, and what it has read of its configuration stays. */
+  readonly podmanService?: PodmanService;
 }
 
 /** `application`: its names are in the labels, variables and sentences. */
@@ -80,9 +84,20 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
   const labels = labelsOf(application);
   const memory = newImageMemory(systemClock.monotonicMs);
   const neighbours = new Neighbours();
-  const look = observer(application, needs, { memory, neighbours });
-  const reconciler = reconcilerOf(application, needs, { memory, look });
-  const besides = reconcilerBesides(reconciler, neighbours);
+  const service = new FreshService(needs.podmanService ?? null, needs.host);
+  const images = {
+    application,
+    podman,
+    disk: needs.disk,
+    ledger: needs.imageLedger,
+    memory,
+    service,
+    host: needs.host,
+    clock: systemClock,
+  };
+  const look = observer(application, needs, { images, neighbours });
+  const reconciler = reconcilerOf(application, needs, { images, look });
+  const besides = reconcilerBesides(reconciler, { neighbours, service });
   /**
    * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
    */
@@ -103,7 +118,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
     workloads: (signal) => workloads(podman, labels, signal),
     watch: (onChange, signal) => {
       besides.onHint(onChange);
-      return watch(podman, labels, onChange, signal);
+      void watchPodmanConfig(service, onChange, signal);
+      return watch({ podman, labels, untilRestart: () => service.untilRestart() }, onChange, signal);
     },
     retry: (name) => {
       forgetTries(memory, name);
@@ -125,7 +141,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
  */
 function reconcilerBesides(
   reconciler: ReturnType<typeof reconcilerOf>,
-  neighbours: Neighbours,
+  { neighbours, service }: { readonly neighbours: Neighbours; readonly service: FreshService },
 ): { readonly reconcile: ResidentInterpret<PodmanV0>["reconcile"]; onHint(callback: (name: string) => void): void } {
   let hint = (_name: string): void => undefined;
   return {
@@ -138,6 +154,7 @@ function reconcilerBesides(
         ...reconciler,
         apply: async (...step) => {
           const outcome = await reconciler.apply(...step);
+          if (step[0].kind === "pull") service.notePull(name, "reason" in outcome);
           isChanged ||= outcome.kind === "changed";
           return outcome;
         },
@@ -149,7 +166,10 @@ function reconcilerBesides(
       };
       const result = await reconcile(besides, desired, settings);
       if (isChanged) for (const one of neighbours.of(name)) hint(one);
-      if (data === null && result.settled) neighbours.forget(name);
+      if (data === null && result.settled) {
+        neighbours.forget(name);
+        service.forget(name);
+      }
       return result;
     },
   };
@@ -161,12 +181,12 @@ type Look = (desired: Desired<PodmanV0>, signal: AbortSignal) => Promise<Snapsho
 function observer(
   application: Application,
   needs: PodmanV0Needs,
-  { memory, neighbours }: { readonly memory: ImageMemory; readonly neighbours: Neighbours },
+  { images, neighbours }: { readonly images: ImageStore; readonly neighbours: Neighbours },
 ): Look {
   const options = {
     ...needs,
     application,
-    images: imagesOf(application, needs, memory),
+    images,
     restarts: new RestartMeter(),
     ups: new UpMeter(),
     checks: new CheckMeter(),
@@ -177,16 +197,12 @@ function observer(
   return (desired, signal) => observe(options, desired, signal);
 }
 
-function imagesOf(application: Application, { podman, disk, imageLedger: ledger }: PodmanV0Needs, memory: ImageMemory): ImageStore {
-  return { application, podman, disk, ledger, memory, clock: systemClock };
-}
-
 function reconcilerOf(
   application: Application,
   needs: PodmanV0Needs,
-  { memory, look }: { readonly memory: ImageMemory; readonly look: Look },
+  { images, look }: { readonly images: ImageStore; readonly look: Look },
 ): Reconciler<Desired<PodmanV0>, Snapshot, Step, WorkloadReport, PodmanPlan> {
-  const images = imagesOf(application, needs, memory);
+  const { memory, service } = images;
   const forInputs = { ...needs, application, flush: (signal: AbortSignal) => flushImages(images, signal) };
   return {
     observe: async (desired, signal) => {
@@ -196,7 +212,9 @@ function reconcilerOf(
     },
     plan,
     apply: (step, signal, progress) =>
-      isInputStep(step) ? executeInputs(forInputs, step, signal) : execute({ ...needs, application, images }, step, signal, progress),
+      service.during(() =>
+        isInputStep(step) ? executeInputs(forInputs, step, signal) : execute({ ...needs, application, images }, step, signal, progress),
+      ),
     answer: (_desired, _snapshot, last) => answerFailure({ ...last, nowMs: Date.now() }),
     report,
   };

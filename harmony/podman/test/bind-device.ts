@@ -49,6 +49,9 @@ export async function bindDevice(
       imageLedger: openImageLedger({ folder: join(folder, "state"), onCorrupt, bootId }),
       host: hostOf(device, { isSecretStoreReadOnly }),
       policy: { ...CLOSED, ...policy },
+      podmanService: {
+        restart: async () => void (await device.exec(["systemctl", "--user", "try-restart", "podman.service"], { user })),
+      },
     },
     inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
   });

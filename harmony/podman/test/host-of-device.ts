@@ -19,7 +19,13 @@ export const CLOSED: Policy = {
 export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isSecretStoreReadOnly: boolean }): HostView {
   // The path differs after each boot.
   const seen = (): HostView =>
-    hostView({ secretsFolder: SECRETS, stateFolder: STATE, root: device.pathOnHost("/").replace(/\/$/, ""), onCorrupt: () => undefined });
+    hostView({
+      secretsFolder: SECRETS,
+      stateFolder: STATE,
+      home: "/home/iot-agent",
+      root: device.pathOnHost("/").replace(/\/$/, ""),
+      onCorrupt: () => undefined,
+    });
   return {
     look: async (wanted) => {
       // A link has to be followed from within the device's root.
@@ -31,6 +37,8 @@ export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isS
       );
       return { ...(await seen().look(wanted)), paths: Object.fromEntries(paths) };
     },
+    podmanConfig: () => seen().podmanConfig(),
+    trustRule: (reference) => seen().trustRule(reference),
     runs: (architecture) => seen().runs(architecture),
     openPorts: () => seen().openPorts(),
     readSecret: (name) => seen().readSecret(name),

@@ -25,6 +25,7 @@ import { tomlCredentials } from "./config/credentials.ts";
 import type { EnrolledDevice } from "./identity/enrolled-device.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
+import { podmanService } from "./device/podman-service.ts";
 import { runDoctor } from "./device/run-doctor.ts";
 import { PodmanDevice } from "./device/topology.ts";
 
@@ -115,6 +116,7 @@ function podmanDevice(
     imageLedger: openImageLedger({ ...memory(""), bootId: boot }),
     host: hostView({ ...memory(""), secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
     policy: config.policy,
+    podmanService: podmanService(config),
   });
 }
 

@@ -58,6 +58,16 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
       "RegistryUnreachable",
       `registry ${registry} of image "${image}" cannot be reached (${detail}): it is tried again; check the registry and the device's network`,
     ),
+  "registry-untrusted": ({ image, registry, detail }) =>
+    blocked(
+      "RegistryUntrusted",
+      `registry ${registry} of image "${image}" shows a certificate of an authority that this device does not know (${detail}): put the authority's certificate into /etc/containers/certs.d/${registry}/ca.crt`,
+    ),
+  "image-not-trusted": ({ image, detail }) =>
+    blocked(
+      "ImageNotTrusted",
+      `image "${image}" may not run on this device: ${detail}; sign the image as the rule asks, or correct the rule`,
+    ),
   "registry-denied": ({ image, registry, user }) =>
     blocked(
       "RegistryDenied",

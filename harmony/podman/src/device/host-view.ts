@@ -6,9 +6,12 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
+import { lookAtPodmanConfig, type PodmanConfig } from "./podman-config.ts";
+import { type TrustRule, trustRule } from "./trust-policy.ts";
 import { type Runs, runsHere } from "./processor.ts";
 import type { DeviceFact, InputFacts, PathFact, SecretFact } from "../model/input-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
@@ -25,6 +28,10 @@ export interface LookFor {
 
 export interface HostView {
   look(wanted: LookFor): Promise<InputFacts>;
+  /** The files that Podman's service reads its configuration from. */
+  podmanConfig(): Promise<PodmanConfig>;
+  /** By which rule of Podman's policy.json an image may run or not. */
+  trustRule(reference: string): Promise<TrustRule>;
   /** Whether programs of this processor run here, by Go's name; empty: it is not known. */
   runs(architecture: string): Promise<Runs>;
   /** null: the kernel does not give them. */
@@ -46,13 +53,17 @@ export interface HostViewOptions {
   /** The agent's own folder. */
   readonly stateFolder: string;
   readonly onCorrupt: StorageOptions["onCorrupt"];
+  /** The home of Podman's user; by default that of this process. */
+  readonly home?: string;
   /** The place of the device's file system, for callers that look at it from outside. */
   readonly root?: string;
 }
 
 const KEY_BYTES = 32;
 
-export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: HostViewOptions): HostView {
+export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir(), root = "" }: HostViewOptions): HostView {
+  /** The user's own goes first. */
+  const configFolders = [join(home, ".config/containers"), "/etc/containers"];
   const mountsFolder = join(stateFolder, "mounts");
   const here = (path: string): string => `${root}${path}`;
   let key: Promise<Uint8Array> | null = null;
@@ -142,6 +153,10 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
       const mounts = folders.filter((folder) => folder.startsWith(`${deployment}_`)).toSorted();
       return { secrets: foundSecrets, devices: foundDevices, paths: foundPaths, mountsFolder, mounts, secretsFolder };
     },
+
+    podmanConfig: () => lookAtPodmanConfig(configFolders, root),
+
+    trustRule: (reference) => trustRule(reference, configFolders, root),
 
     runs: (architecture) => runsHere(architecture, { root }),
 

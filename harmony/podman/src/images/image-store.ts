@@ -4,6 +4,8 @@
 
 import { type Clock, errorText } from "@harmony/runtime";
 import type { DiskSpace } from "../device/disk-space.ts";
+import type { HostView } from "../device/host-view.ts";
+import type { FreshService } from "./fresh-service.ts";
 import type { ImageLedger } from "./image-ledger.ts";
 import type { ImageMemory } from "./image-memory.ts";
 import type { Application } from "../model/application.ts";
@@ -16,6 +18,8 @@ export interface ImageStore {
   readonly disk: DiskSpace;
   readonly ledger: ImageLedger;
   readonly memory: ImageMemory;
+  readonly service: FreshService;
+  readonly host: Pick<HostView, "trustRule">;
   readonly clock: Pick<Clock, "now" | "monotonicMs">;
 }
 

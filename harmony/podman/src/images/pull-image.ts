@@ -3,7 +3,7 @@
 
 import type { Outcome } from "../model/reason.ts";
 import { AFTER_FULL_BYTES, flushImages, freeBytes, type ImageStore, RESERVE_BYTES, type StepOf } from "./image-store.ts";
-import { PodmanError } from "../libpod/podman-error.ts";
+import { PodmanError, type PodmanErrorCode } from "../libpod/podman-error.ts";
 import type { PullLine } from "../libpod/answers.ts";
 import { megabytes } from "../model/units.ts";
 import { type PullSize, pullProgress } from "./pull-progress.ts";
@@ -88,7 +88,7 @@ async function fetch(
 
 /** A registry that has been asked too often is left alone for a while. */
 export async function askRegistry(
-  { podman, memory: { busy } }: ImageStore,
+  { podman, memory: { busy }, service, host }: ImageStore,
   { reference, policy }: { readonly reference: string; readonly policy: "missing" | "always" },
   signal: AbortSignal,
   onLine: (line: PullLine) => void,
@@ -96,13 +96,38 @@ export async function askRegistry(
   const registry = reference.split("/")[0] ?? "";
   const detail = busy.of(registry);
   if (detail !== null) throw new PodmanError(`failed to pull image "${reference}"`, { code: "registry-busy", detail });
+  const pull = (): Promise<void> => podman.pullImage(reference, policy, signal, onLine);
+  await service.renewIfChanged(signal);
   try {
-    await podman.pullImage(reference, policy, signal, onLine);
+    await pull().catch(async (error: unknown) => {
+      const isOfConfig = error instanceof PodmanError && OF_CONFIG.has(error.code);
+      if (!isOfConfig || !(await service.renewAfterFailure(signal))) throw error;
+      await pull();
+    });
   } catch (error) {
-    if (error instanceof PodmanError && error.code === "registry-busy") busy.found(registry, error.detail);
-    throw error;
+    if (!(error instanceof PodmanError)) throw error;
+    if (error.code === "registry-busy") busy.found(registry, error.detail);
+    throw await withTrustRule(error, reference, host);
   }
 }
+
+/** Podman says that it refuses an image, and not by what; of a file that it cannot read, only what is wrong in it. */
+async function withTrustRule(error: PodmanError, reference: string, host: ImageStore["host"]): Promise<PodmanError> {
+  if (error.code !== "image-not-trusted" && error.code !== "failed") return error;
+  const { says, isUnreadable } = await host.trustRule(reference);
+  if (error.code === "failed" && !isUnreadable) return error;
+  return new PodmanError(error.message, { code: "image-not-trusted", detail: `${says} refuses it (${error.detail})`, cause: error });
+}
+
+/** What the service has read of registries and authorities may have led to it. */
+const OF_CONFIG: ReadonlySet<PodmanErrorCode> = new Set([
+  "registry-unreachable",
+  "registry-untrusted",
+  "registry-denied",
+  "image-not-found",
+  "image-not-trusted",
+  "failed",
+]);
 
 async function isWhole({ podman }: ImageStore, reference: string, signal: AbortSignal): Promise<boolean> {
   try {

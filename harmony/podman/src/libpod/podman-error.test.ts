@@ -25,6 +25,16 @@ test.each([
     "registry-busy",
   ],
   ["received unexpected HTTP status: 429 Too Many Requests", "registry-busy"],
+  [
+    'pinging container registry r:5000: Get "https://r:5000/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
+    "registry-untrusted",
+  ],
+  ["Running image docker://r:5000/hello:1 is rejected by policy.", "image-not-trusted"],
+  ["Source image rejected: A signature was required, but no signature exists", "image-not-trusted"],
+  [
+    "copying system image: cryptographic signature verification failed: invalid signature when validating ASN.1 encoded signature",
+    "image-not-trusted",
+  ],
   ["something else", "failed"],
 ])("of a pull: %s", (text, code) => {
   expect(codeOfPull(text)).toBe(code);

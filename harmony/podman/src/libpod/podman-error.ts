@@ -24,6 +24,10 @@ export type PodmanErrorCode =
   | "image-name-invalid"
   | "wrong-architecture"
   | "registry-unreachable"
+  /** Its certificate is of an authority that this device does not know. */
+  | "registry-untrusted"
+  /** Podman's policy.json refuses the image. */
+  | "image-not-trusted"
   | "registry-denied"
   /** The registry has been asked too often, and says so. */
   | "registry-busy"
@@ -105,6 +109,10 @@ export function codeOfPull(text: string): PodmanErrorCode {
   if (/layer not known|readlink \S*: invalid argument/i.test(text)) return "damaged";
   if (/parsing reference|invalid reference format|must be lowercase/i.test(text)) return "image-name-invalid";
   if (/no image found in (manifest list|image index) for architecture|does not match the host/i.test(text)) return "wrong-architecture";
+  if (/x509: certificate signed by unknown authority|certificate is not trusted|self[- ]signed certificate/i.test(text))
+    return "registry-untrusted";
+  if (/rejected by policy|source image rejected|signature was required|signature verification failed|policy\.json/i.test(text))
+    return "image-not-trusted";
   if (/toomanyrequests|too many requests|status( code)?:? 429/i.test(text)) return "registry-busy";
   if (/unauthorized|authentication required|denied|forbidden|invalid username\/password/i.test(text)) return "registry-denied";
   if (/manifest unknown|name unknown|not found|did not resolve to an alias|image not known|unable to retrieve/i.test(text))

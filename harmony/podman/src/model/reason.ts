@@ -27,6 +27,8 @@ export const PODMAN_REASONS = [
   "RegistryDenied",
   "RegistryUnreachable",
   "RegistryBusy",
+  "RegistryUntrusted",
+  "ImageNotTrusted",
   "PullFailed",
   "WrongArchitecture",
   "ImageDamaged",

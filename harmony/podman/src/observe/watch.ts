@@ -20,10 +20,15 @@ const ACTIONS: ReadonlySet<string> = new Set([
   "health_status",
 ]);
 
-export async function watch(podman: Podman, labels: Labels, onChange: (name: string) => void, signal: AbortSignal): Promise<void> {
+/** `untilRestart`: aborted when Podman's service is to end, which the stream would hold up. */
+export async function watch(
+  { podman, labels, untilRestart }: { readonly podman: Podman; readonly labels: Labels; readonly untilRestart: () => AbortSignal },
+  onChange: (name: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
     try {
-      for await (const { Action, Actor } of podman.containerEvents(signal)) {
+      for await (const { Action, Actor } of podman.containerEvents(AbortSignal.any([signal, untilRestart()]))) {
         failures = 0;
         const name = Actor.Attributes[labels.deployment];
         if (name !== undefined && ACTIONS.has(Action)) onChange(name);

@@ -78,11 +78,15 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
       : [
           blocked(
             "PolicyDenied",
-            `${named} is a link that leads to ${fact.real}, which this device does not allow: add that path to host_paths under [policy] in ${policy.file}, then \`sudo systemctl restart ${application.program}\``,
+            `${named} is a link that leads to ${fact.real}, which this device does not allow: add that path to host_paths under [policy] in ${policy.file}, then \`sudo systemctl restart ${application.program}\`${cureOfPath(mount.source)}`,
           ),
         ];
   });
   return [...paths, ...missingDevices(service, device)];
+}
+
+function cureOfPath(path: string): string {
+  return path === "/etc/localtime" ? "; for the device's time zone write `env: { TZ: { device: timezone } }` in its place" : "";
 }
 
 /** A running service is left running, and this is reported about it. */

@@ -21,6 +21,8 @@ const CODES: Readonly<Record<PodmanErrorCode, string>> = {
   "registry-unreachable": "dial tcp: i/o timeout",
   "registry-denied": "unauthorized",
   "registry-busy": "toomanyrequests",
+  "registry-untrusted": "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+  "image-not-trusted": "Source image rejected: A signature was required, but no signature exists",
   "port-in-use": "rootlessport listen tcp 0.0.0.0:8080: bind: address already in use",
   "address-missing": "rootlessport listen tcp 10.0.0.9:80: bind: cannot assign requested address",
   "routes-refused": "Couldn't set IPv4 route(s) in guest",

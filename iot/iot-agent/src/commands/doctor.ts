@@ -26,7 +26,7 @@ import {
   notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
-import { checkConnection, checkPasta, checkPodman, checkProblem, checkVersion, checkVolumes } from "./doctor/podman-checks.ts";
+import { checkConnection, checkPasta, checkPodman, checkProblem, checkTrust, checkVersion, checkVolumes } from "./doctor/podman-checks.ts";
 import {
   checkClock,
   checkControllers,
@@ -237,14 +237,16 @@ async function registryChecks(status: LocalStatus | null, environments: readonly
     return [
       warning("registries", "which images are wanted only the running agent knows", "sudo systemctl start iot-agent, then ask again"),
     ];
+  const trust = checkTrust(status.deployments);
   const services = Object.values(status.deployments).flatMap((deployment) => deployment.services);
   const registries = registriesOf(services.flatMap(({ image }) => (image === undefined ? [] : [image])));
   const folder = "/etc/containers/registries.conf.d";
   const names = ["/etc/containers/registries.conf", ...(await machine.list(folder)).map((name) => `${folder}/${name}`)];
   const files = (await Promise.all(names.map((name) => machine.read(name)))).filter((text) => text !== null);
-  return Promise.all(
+  const reached = await Promise.all(
     registries.map(async (registry) =>
       isProxied(registry, environments) ? notAsked(registry) : checkRegistry(registry, isInsecure(registry, files)),
     ),
   );
+  return [...reached, ...trust];
 }

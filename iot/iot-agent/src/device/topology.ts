@@ -27,6 +27,7 @@ const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capab
   journal: null,
   journalctl: null,
   networkRemains: null,
+  podmanService: null,
   policy: null,
   startList: null,
 };

@@ -88,6 +88,9 @@ function octal(value: unknown): string | null {
   return typeof value === "number" ? value.toString(8) : (/^0?[0-7]{3,4}$/.exec(textOf(value) ?? "")?.[0] ?? null);
 }
 
+/** Below /dev, and memory or a socket. */
+const NO_DEVICES = /^\/dev\/(shm|mqueue|hugepages|log)(\/|$)/;
+
 function addMount(parts: VolumeParts, adding: Adding): void {
   const { path, mounts, note } = adding;
   const { source, target, readOnly } = parts;
@@ -99,7 +102,8 @@ function addMount(parts: VolumeParts, adding: Adding): void {
     mounts.isLocalTime = true;
     return note(path, "has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC");
   }
-  if (source.startsWith("/dev/")) {
+  if (source === "/dev") return note(path, "is every device there is: it is not taken over; name those that it needs in `devices`");
+  if (source.startsWith("/dev/") && !NO_DEVICES.test(source)) {
     note(
       path,
       `is a device, which the device's policy has to allow: devices = [${JSON.stringify(source)}] under [policy] in its config.toml`,

@@ -4,6 +4,7 @@
 // delivered here, but it has neither (docs/adr/0052). What does not count is dropped and counted,
 // and when more of it arrives than anybody sends by mistake, the ear is closed for a while.
 
+import type { StoreReason } from "../stores/reasons.ts";
 import type { Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { COMMAND_LIMIT_BYTES, commandSubject, type DeviceId, PEOPLE_ACCOUNT, RequestInfo, sessionInputSubject } from "@iot/contracts";
@@ -117,7 +118,7 @@ class Ear implements CommandListener {
     if (!this.#gate.isFlood(message)) return;
     const closedForMs = this.#gate.closeMs();
     log.warn("more arrives in the place of questions than people ask, so nobody is listened to for a while: somebody sends it", {
-      reason: "CommandFlood",
+      reason: "CommandFlood" satisfies StoreReason,
       subject: message.subject,
       seconds: closedForMs / 1_000,
     });

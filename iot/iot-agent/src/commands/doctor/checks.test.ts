@@ -2,7 +2,7 @@ import { pageBytes } from "@harmony/podman";
 import { describe, expect, test } from "vitest";
 import { uidOf } from "../machine/accounts.ts";
 import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
-import { checkConnection, checkPasta, checkProblem, checkVersion, checkVolumes } from "./podman-checks.ts";
+import { checkConnection, checkPasta, checkProblem, checkTrust, checkVersion, checkVolumes } from "./podman-checks.ts";
 import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPageSize, checkPower, checkSpace } from "./system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./user-checks.ts";
 
@@ -172,6 +172,15 @@ describe("Podman", () => {
     [2, ["warning"]],
   ])("%s volumes left over", (left, verdicts) => {
     expect(checkVolumes(left).map(({ verdict }) => verdict)).toEqual(verdicts);
+  });
+
+  test("what is not trusted is told with the agent's own sentence", () => {
+    const said = (reason: string) => ({ reason, message: `because of ${reason}` });
+    const found = checkTrust({ a: said("RegistryUntrusted"), b: said("Running"), c: said("ImageNotTrusted") });
+    expect(found.map(({ check, verdict, says }) => [check, verdict, says])).toEqual([
+      ["trust (a)", "bad", "because of RegistryUntrusted"],
+      ["trust (c)", "bad", "because of ImageNotTrusted"],
+    ]);
   });
 
   const prepared = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';

@@ -48,6 +48,17 @@ export function checkVersion(version: string): Finding {
   );
 }
 
+const OF_TRUST: readonly string[] = ["RegistryUntrusted", "ImageNotTrusted"];
+
+/** What Podman does not trust, as the agent found it. */
+export function checkTrust(
+  deployments: Readonly<Record<string, { readonly reason: string; readonly message: string }>>,
+): readonly Finding[] {
+  return Object.entries(deployments).flatMap(([name, { reason, message }]) =>
+    OF_TRUST.includes(reason) ? [bad(`trust (${name})`, message, "see the sentence; the agent notices the change within 10 s")] : [],
+  );
+}
+
 /** `left`: the number of volumes of deployments that are gone; null: it is not known. */
 export function checkVolumes(left: number | null): readonly Finding[] {
   if (left === null) return [];

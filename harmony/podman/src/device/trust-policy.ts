@@ -1,0 +1,53 @@
+// Which rule of Podman's policy.json is about an image, and in which file it stands, for the sentence
+// about an image that it refuses. Podman alone decides; this only says by what.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseJson } from "@harmony/schema";
+import * as z from "zod/mini";
+
+const Requirements = z.array(z.looseObject({ type: z.string() }));
+const Policy = z.looseObject({
+  default: z.catch(Requirements, []),
+  transports: z.catch(z.record(z.string(), z.catch(z.record(z.string(), Requirements), {})), {}),
+});
+export type TrustPolicy = z.output<typeof Policy>;
+
+export interface TrustRule {
+  /** A clause: `the rule reject for "registry.plant" in /etc/containers/policy.json`. */
+  readonly says: string;
+  /** Podman refuses every image, whatever a rule says. */
+  readonly isUnreadable: boolean;
+}
+
+/** `folders`: where a policy.json may be; the first that has one counts. */
+export async function trustRule(reference: string, folders: readonly string[], root = ""): Promise<TrustRule> {
+  for (const folder of folders) {
+    const file = join(folder, "policy.json");
+    const text = await readFile(`${root}${file}`, "utf8").catch(() => null);
+    if (text === null) continue;
+    const policy = parseJson(Policy, text);
+    if (!policy.ok) return { says: `the file ${file}, which is no JSON of a policy,`, isUnreadable: true };
+    const { scope, types } = ruleFor(policy.value, reference);
+    return { says: `the rule ${types} for ${scope} in ${file}`, isUnreadable: false };
+  }
+  return { says: `the lack of a policy.json in ${folders.join(" and ")}`, isUnreadable: true };
+}
+
+/** Podman takes the narrowest scope: the image, its repository, what that lies in, its host. Pure. */
+export function ruleFor(policy: TrustPolicy, reference: string): { readonly scope: string; readonly types: string } {
+  const rules = policy.transports["docker"] ?? {};
+  const found = scopesOf(reference).find((scope) => Object.hasOwn(rules, scope));
+  const requirements = found === undefined ? policy.default : (rules[found] ?? []);
+  const types = requirements.map(({ type }) => type).join(", ") || "of no kind";
+  return { scope: found === undefined ? "all images (default)" : found === "" ? "all registries" : `"${found}"`, types };
+}
+
+function scopesOf(reference: string): string[] {
+  const repository = reference.replace(/@.*$/, "").replace(/:[^/:]+$/, "");
+  const parts = repository.split("/");
+  const namespaces = parts.map((_, index) => parts.slice(0, parts.length - index).join("/"));
+  const labels = (parts[0] ?? "").split(".");
+  const wildcards = labels.slice(1).map((_, index) => `*.${labels.slice(index + 1).join(".")}`);
+  return [reference, ...namespaces, ...wildcards, ""];
+}
