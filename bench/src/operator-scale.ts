@@ -96,6 +96,7 @@ const Cost = z.object({
   each: z.number(),
   statusMs: z.number(),
   idleReportMs: z.number(),
+  changeMs: z.number(),
   wholePassMs: z.number(),
   heapMiB: z.number(),
 });
@@ -114,13 +115,14 @@ async function ownThread(): Promise<Figure> {
   const each = (of: (cost: z.output<typeof Cost>) => number, digits: number): string =>
     costs.map((cost) => of(cost).toFixed(digits)).join(" · ");
   return {
-    what: `operator's own thread, ${costs.map((cost) => `${cost.devices} × ${cost.each}`).join(" · ")}: one status, reported; a second without news; live heap of what it reports from, without the connection`,
-    target: "≤ 0.1 ms; ≤ 1 ms; no target for a part of the process",
-    measured: `${each(({ statusMs }) => statusMs, 3)} ms; ${each(({ idleReportMs }) => idleReportMs, 3)} ms; ${each(({ heapMiB }) => heapMiB, 0)} MiB`,
-    baseline: `a whole pass with nothing to do: ${each(({ wholePassMs }) => wholePassMs, 0)} ms`,
-    met: costs.every(({ statusMs, idleReportMs }) => statusMs <= 0.1 && idleReportMs <= 1),
+    what: `operator's own thread, ${costs.map((cost) => `${cost.devices} × ${cost.each}`).join(" · ")}: one status, told; a second without news; a change to one device, planned; live heap of what it reports from, without the connection`,
+    target: "≤ 0.1 ms; ≤ 1 ms; ≤ a twentieth of all; no target for a part of the process",
+    measured: `${each(({ statusMs }) => statusMs, 3)} ms; ${each(({ idleReportMs }) => idleReportMs, 3)} ms; ${each(({ changeMs }) => changeMs, 1)} ms; ${each(({ heapMiB }) => heapMiB, 0)} MiB`,
+    baseline: `a pass over all with nothing to do: ${each(({ wholePassMs }) => wholePassMs, 0)} ms`,
+    met: costs.every((cost) => cost.statusMs <= 0.1 && cost.idleReportMs <= 1 && cost.changeMs <= cost.wholePassMs / 20),
     numbers: Object.fromEntries(
-      costs.flatMap(({ devices, statusMs, idleReportMs, wholePassMs, heapMiB }) => [
+      costs.flatMap(({ devices, statusMs, idleReportMs, changeMs, wholePassMs, heapMiB }) => [
+        [`changeMs${devices}`, changeMs],
         [`statusMs${devices}`, statusMs],
         [`idleReportMs${devices}`, idleReportMs],
         [`wholePassMs${devices}`, wholePassMs],

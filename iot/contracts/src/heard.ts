@@ -38,7 +38,7 @@ export function readInventory(bytes: Uint8Array): Parsed<DeviceInventory> {
 }
 
 function heardStatus(status: DeviceStatus): DeviceStatus {
-  const { device, agentVersion, bootId, reportedAt, statusIntervalSeconds, manifestRevision, problem, deployments } = status;
+  const { device, agentVersion, bootId, reportedAt, statusIntervalSeconds, manifestRevision, problem, deployments, running = {} } = status;
   return {
     device,
     agentVersion: name(agentVersion),
@@ -49,7 +49,23 @@ function heardStatus(status: DeviceStatus): DeviceStatus {
     ...(problem === undefined
       ? {}
       : { problem: { reason: reasonWord(problem.reason), message: sentence(problem.message), since: word(problem.since) } }),
-    deployments: Object.fromEntries(Object.entries(deployments).map(([deployment, report]) => [deployment, heardReport(report)])),
+    deployments: Object.fromEntries([
+      ...Object.entries(running).map(([deployment, revision]) => [deployment, runningReport(revision)] as const),
+      ...Object.entries(deployments).map(([deployment, report]) => [deployment, heardReport(report)] as const),
+    ]),
+  };
+}
+
+/** Of a deployment of which a device had no room to say more. */
+function runningReport(revision: number): DeploymentReport {
+  return {
+    phase: "Running",
+    reason: "Running",
+    message: "",
+    since: "",
+    desiredRevision: revision,
+    runningRevision: revision,
+    services: [],
   };
 }
 

@@ -1,18 +1,19 @@
-// The operator's loop: observe the bucket and the record of removals, read the source, plan, apply,
-// and observe again until nothing is left to write; and beside it, once a second at most, report to
+// The operator's loop: observe the bucket and the record of removals, read the source, plan what
+// changed, apply, and observe again until nothing is left to write; and beside it, once a second at most, report to
 // the source what the devices say. What stands in the buckets is always observed before the source
 // is read, and every write carries what was observed: so an operator that was held up can never put
 // an older reading over a newer one. What to write is plan/'s, what is said of a Deployment
 // @iot/fleet's, the record record/'s.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { Asked, Audit, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
 import { type Applied, apply, isFull, refusalText, unwrittenOf } from "./apply/apply.ts";
-import { type Idle, idleForMs } from "./idle.ts";
+import { NextPlan, type Observed, type Planned } from "./next-plan.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
-import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
+import type { DesiredStatePlan } from "./plan/plan.ts";
 import { blockedByStore } from "./plan/unwritten.ts";
+import type { RemovalRecord } from "./plan/removals/record.ts";
 import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -51,8 +52,6 @@ const SOON_MS = 1_000;
 const STATE_EVERY_MS = 2_000;
 /** What the source refused to do to its objects. */
 const CLAIM_AGAIN_MS = 5_000;
-/** Nothing that is known has changed: all is looked at again only this often. */
-const WHOLE_EVERY_MS = 600_000;
 /** A bucket that changes under every pass is looked at again a moment later rather than chased. */
 const MAX_PASSES = 8;
 
@@ -78,15 +77,13 @@ class Loop implements Operator {
   readonly #reporter: Reporter;
   readonly #keeper: RecordKeeper;
   readonly #ended = new AbortController();
-  /** When each Score that no manifest names was first seen. */
-  readonly #orphans = new Map<string, number>();
+  readonly #next: NextPlan;
   /** Why an object could not be claimed or released, by uid. */
   #unclaimed: ReadonlyMap<string, string> = new Map();
   /** Ids of sources that own what this one asks for. */
   #wants: ReadonlySet<string> = new Set();
   #remembered: CompleteSnapshot | null = null;
   #sourceChanged = true;
-  #idle: Idle | null = null;
   #unreadable: string | null = null;
   #nextReportMs = 0;
   #reportWanted = false;
@@ -96,6 +93,7 @@ class Loop implements Operator {
     const { source, log, health, clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
+    this.#next = new NextPlan(() => clock.monotonicMs());
     this.#reporter = new Reporter({ sourceId: source.id, clock });
     this.#keeper = new RecordKeeper({ source, records: options.records, audit: options.audit, log });
     this.#queue = new KeyedQueue({
@@ -169,18 +167,19 @@ class Loop implements Operator {
   async #reconcile(signal: AbortSignal): Promise<number | null> {
     const { desired, health, source } = this.#options;
     for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
-      const [observed, own] = await Promise.all([desired.observe(signal), this.#keeper.observe(signal)]);
+      const observing = desired.view(signal).then((view) => this.#next.observe(view));
+      const [observed, own] = await Promise.all([observing, this.#keeper.observe(signal)]);
       health.ownerProblem = otherCluster(source, own.state);
       if (health.ownerProblem !== null) return AGAIN_MS;
       // Before anything is written: whose the source is.
       if (own.state === null && (await this.#putState(own))) continue;
-      const leftMs = this.#idleForMs(observed, own);
+      const leftMs = this.#idleForMs(own);
       if (leftMs !== null) return leftMs;
       // What is remembered says only whether there is anything to do: what is written comes from a
       // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
         const idle = this.#plan(this.#remembered, observed, own);
-        if (idle.steps.length === 0) return this.#settle(this.#remembered, observed, own, idle);
+        if (idle?.planned.steps.length === 0) return this.#settle(idle, own);
       }
       const snapshot = await this.#readSource(signal, own.record.followed);
       if (snapshot === null) {
@@ -188,16 +187,21 @@ class Loop implements Operator {
         return AGAIN_MS;
       }
       const next = this.#plan(snapshot, observed, own);
-      health.passes += 1;
-      if (next.steps.length === 0) {
-        this.#setUnclaimed(new Map());
-        return this.#settle(snapshot, observed, own, next);
+      if (next === null) {
+        this.#next.lookAtAll();
+        continue;
       }
-      const applied = await this.#apply(next, own, signal);
+      health.passes += 1;
+      if (next.planned.steps.length === 0) {
+        this.#setUnclaimed(new Map());
+        return this.#settle(next, own);
+      }
+      const applied = await this.#apply(next.planned, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
-      if (!isStuck) continue;
-      const waiting = unwrittenOf(applied).flatMap((one) => blockedByStore(next, observed, one));
-      this.#settle(snapshot, observed, own, { ...next, blocked: [...next.blocked, ...waiting] });
+      if (isStuck && next.kind === "part") this.#next.lookAtAll();
+      if (!isStuck || next.kind === "part") continue;
+      const waiting = unwrittenOf(applied).flatMap((one) => blockedByStore(next.planned, next.desired, one));
+      this.#settle({ ...next, planned: { ...next.planned, blocked: [...next.planned.blocked, ...waiting] } }, own);
       return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
     return SOON_MS;
@@ -206,7 +210,7 @@ class Loop implements Operator {
   async #apply({ steps, orphans }: DesiredStatePlan, own: ObservedRecord, signal: AbortSignal): Promise<Applied> {
     const { desired, source, health, log } = this.#options;
     const startedMs = this.#clock.monotonicMs();
-    this.#idle = null;
+    this.#next.wake();
     const applied = await apply(steps, {
       store: desired,
       orphans: new Set(orphans),
@@ -268,35 +272,46 @@ class Loop implements Operator {
     }
   }
 
-  #plan(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord): DesiredStatePlan {
+  #plan(source: CompleteSnapshot, observed: Observed, own: ObservedRecord): Planned | null {
     const { id, formerIds = [] } = this.#options.source;
-    const nowMs = this.#clock.monotonicMs();
-    const abandoned = new Set([...this.#orphans].filter(([, sinceMs]) => nowMs - sinceMs >= ABANDONED_AFTER_MS).map(([key]) => key));
-    const planned = plan({
+    const input = {
       sourceId: id,
       formerIds,
       adopts: new Set(own.state?.adopts),
       source,
-      desired: observed,
       reported: this.#reporter.reported(),
       removals: { record: own.record, revision: own.revision, nowMs: own.nowMs },
       unclaimed: this.#unclaimed,
-      abandoned,
       isStoreFull: storeProblem(this.#options.health) !== null,
-    });
-    const still = new Set(planned.orphans);
-    for (const key of this.#orphans.keys()) if (!still.has(key)) this.#orphans.delete(key);
-    for (const key of still) if (!this.#orphans.has(key)) this.#orphans.set(key, nowMs);
-    return planned;
+    };
+    return this.#next.plan(input, observed);
   }
 
   /** Nothing is left that could be written. */
-  #settle(source: CompleteSnapshot, observed: DesiredStateSnapshot, own: ObservedRecord, planned: DesiredStatePlan): number | null {
-    const { health, log } = this.#options;
-    const { record, isUndecided } = planned.removals;
+  #settle(settled: Planned, own: ObservedRecord): number {
+    const { health } = this.#options;
+    const { planned, source } = settled;
     // What waits to be freed keeps the store full.
     if (planned.steps.length === 0 && planned.orphans.length === 0) health.unwritten = null;
     if (planned.steps.length === 0) Object.assign(health, { refused: null, refusedDevices: 0 });
+    this.#reportRemovals(planned.removals.record);
+    const { desired, againMs } = this.#next.settle(settled, own);
+    health.deployments = source.deployments.length;
+    health.devices = desired.manifests.size;
+    health.foreignKeys = desired.foreignKeys.length;
+    health.inStep = true;
+    health.passProblem = null;
+    health.otherOwners = unheardOwners(planned.compiled, own.states, own.nowMs);
+    this.#wants = new Set([...planned.compiled.conflicts.values()].flat().map(({ holder }) => holder.source));
+    if (planned.removals.isUndecided) this.#sourceChanged = true;
+    this.#reporter.settle({ source, desired, plan: planned }, settled.kind === "part" ? settled.devices : null);
+    this.#wantReport();
+    this.#queue.add("state");
+    return againMs;
+  }
+
+  #reportRemovals(record: RemovalRecord): void {
+    const { health, log } = this.#options;
     const held = heldText(record);
     if (held !== null && held !== health.held) {
       log.error("removals are held", { reason: "RemovalHeld", why: held });
@@ -306,34 +321,16 @@ class Loop implements Operator {
     const lost = lostText(record);
     if (lost !== null && lost !== health.lost) log.warn("entries are lost, and stay on the devices", { reason: "RemovalLost", why: lost });
     Object.assign(health, { held, lost, heldRemovals: record.held.length, lostEntries: record.lost.length });
-    health.deployments = source.deployments.length;
-    health.devices = observed.manifests.size;
-    health.foreignKeys = observed.foreignKeys.length;
-    health.inStep = true;
-    health.passProblem = null;
-    health.otherOwners = unheardOwners(planned.compiled, own.states, own.nowMs);
-    this.#wants = new Set([...planned.compiled.conflicts.values()].flat().map(({ holder }) => holder.source));
-    if (isUndecided) this.#sourceChanged = true;
-    this.#reporter.settle({ source, desired: observed, plan: planned });
-    this.#wantReport();
-    this.#queue.add("state");
-    const againMs = Math.min(planned.recheckAfterMs ?? WHOLE_EVERY_MS, WHOLE_EVERY_MS);
-    const untilMs = this.#clock.monotonicMs() + againMs;
-    this.#idle = planned.steps.length > 0 ? null : { source, observed, own, planned, untilMs };
-    return againMs;
   }
 
-  /**
-   * Own writes, and what others wrote before the last pass, ask for nothing. null: to be planned.
-   */
-  #idleForMs(observed: DesiredStateSnapshot, own: ObservedRecord): number | null {
-    const idle = this.#idle;
-    if (idle === null || this.#sourceChanged) return null;
-    const leftMs = idleForMs(idle, { source: this.#remembered, observed, own }, this.#clock.monotonicMs());
-    if (leftMs === null) return null;
-    this.#options.health.passProblem = null;
-    this.#options.health.otherOwners = unheardOwners(idle.planned.compiled, own.states, own.nowMs);
-    return leftMs;
+  /** Own writes, and what others wrote before the last pass, ask for nothing. */
+  #idleForMs(own: ObservedRecord): number | null {
+    const { health } = this.#options;
+    const idle = this.#sourceChanged ? null : this.#next.idleFor(own);
+    if (idle === null) return null;
+    health.passProblem = null;
+    health.otherOwners = unheardOwners(idle.compiled, own.states, own.nowMs);
+    return idle.leftMs;
   }
 
   /** Beside the loop, which may wait for a source that is silent. */
@@ -358,8 +355,9 @@ class Loop implements Operator {
   }
 
   #hear(entry: StatusEntry): void {
-    if (this.#reporter.hear(entry)) {
-      this.#idle = null;
+    const device = this.#reporter.hear(entry);
+    if (device !== null) {
+      this.#next.mark(device);
       this.resync();
     }
     this.#wantReport();

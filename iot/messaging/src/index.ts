@@ -31,7 +31,8 @@ export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
-export { type DesiredStateSnapshot, type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
+export { type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
+export type { DesiredStateSnapshot, DesiredStateView } from "./stores/desired-state-view.ts";
 export {
   type InventoryEntry,
   type InventoryStore,

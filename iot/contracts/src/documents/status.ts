@@ -98,5 +98,10 @@ export const DeviceStatus = z.looseObject({
     DnsLabel,
     z.catch(DeploymentReport, (found) => unreadableReport(found?.error.issues[0]?.path.join(".") || "it")),
   ),
+  /**
+   * Only where the reports of all do not fit: those that run as desired, by the revision of which
+   * they do. Who reads a status sees them as reports without words.
+   */
+  running: z.optional(z.record(DnsLabel, z.number())),
 });
 export type DeviceStatus = z.output<typeof DeviceStatus>;

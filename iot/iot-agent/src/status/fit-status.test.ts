@@ -124,3 +124,59 @@ test("whatever a device has to say, it is heard, with the phase and revisions of
     { numRuns: 30 },
   );
 });
+
+interface Mix {
+  readonly nameCharacters?: number;
+  readonly failed?: number;
+  readonly pulling?: number;
+  readonly removing?: number;
+}
+
+describe("1,000 deployments on one device", () => {
+  const of = ({ nameCharacters = 0, failed = 0, pulling = 0, removing = 0 }: Mix): DeviceStatus => {
+    const { deployments, ...status } = statusOf({ deployments: 1_000, messageCharacters: 100, services: 1 });
+    const as = (report: DeploymentReport, at: number): DeploymentReport => {
+      if (at < failed) return report;
+      if (at < failed + pulling) return { ...report, phase: "Pulling" };
+      if (at < failed + pulling + removing) return { ...report, phase: "Removing", desiredRevision: null };
+      return { ...report, phase: "Running", runningRevision: report.desiredRevision };
+    };
+    const reports = Object.entries(deployments).map(
+      ([name, report], index) => [name.padEnd(nameCharacters, "x"), as(report, 999 - index)] as const,
+    );
+    return { ...status, deployments: Object.fromEntries(reports) };
+  };
+  const heard = (status: DeviceStatus): Record<string, number> => {
+    const fitted = fitStatus(status, null).status;
+    expect(bytesOf(fitted)).toBeLessThanOrEqual(STATUS_BYTES);
+    const read = readStatus(new TextEncoder().encode(JSON.stringify(fitted)));
+    if (!read.ok) throw new Error("it is not read");
+    for (const [name, report] of Object.entries(read.value.deployments)) {
+      const { phase, desiredRevision, runningRevision } = status.deployments[name] ?? {};
+      expect(report).toMatchObject({ phase, desiredRevision, runningRevision });
+    }
+    const counts = Object.groupBy(Object.values(read.value.deployments), ({ phase }) => phase);
+    return Object.fromEntries(Object.entries(counts).map(([phase, reports = []]) => [phase, reports.length]));
+  };
+
+  test.each([
+    ["all run: each is named", {}, { Running: 1_000 }],
+    ["some failed: these with their words", { failed: 50 }, { Failed: 50, Running: 950 }],
+    ["what it removes is named, whatever else there is no room for", { removing: 200, failed: 700 }, { Removing: 200, Failed: 130 }],
+    ["what failed goes before what is under way, and that before what runs", { failed: 200, pulling: 500 }, { Failed: 200, Pulling: 133 }],
+  ])("%s", (_what, phases, told) => {
+    expect(heard(of(phases))).toEqual(told);
+  });
+
+  test("with names of 63 letters: as many as fit, and how many more", () => {
+    const status = of({ nameCharacters: 63, failed: 10 });
+    const { Failed = 0, Running = 0 } = heard(status);
+    expect([Failed, Running > 700]).toEqual([10, true]);
+    expect(fitStatus(status, null).status.problem?.message).toContain(`; and ${990 - Running} more deployments are not named`);
+  });
+
+  test("words of what failed are kept where what runs is only named", () => {
+    const { status } = fitStatus(of({ failed: 50 }), null);
+    expect(Object.values(status.deployments).map(({ message }) => message.length)).toEqual(Array.from({ length: 50 }, () => 100));
+  });
+});

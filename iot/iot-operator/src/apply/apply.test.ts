@@ -21,6 +21,7 @@ function storesOf(bucket: ModelBucket, fault: (device: string) => void = () => u
   const asked: string[] = [];
   const store: DesiredStateStore = {
     observe: () => Promise.resolve(bucket.snapshot()),
+    view: () => Promise.resolve({ changed: null, read: () => bucket.snapshot() }),
     onChange: () => undefined,
     putScore: async ({ device, deployment: name, scoreString, expectedRevision }) => {
       asked.push(`score ${device}`);

@@ -30,7 +30,7 @@ class Subject {
 
   hear(status: DeviceStatus, ageMs = 0): boolean {
     const device = asDeviceId(status.device);
-    return this.reporter.hear({ device, receivedAtMs: 5_000 - ageMs, nowMs: 5_000, status: { ok: true, value: status } });
+    return this.reporter.hear({ device, receivedAtMs: 5_000 - ageMs, nowMs: 5_000, status: { ok: true, value: status } }) !== null;
   }
 
   get results() {

@@ -79,8 +79,8 @@ export class Reporter {
     this.#clock = clock;
   }
 
-  /** Whether a mark of a removal may have done its duty. */
-  hear(entry: StatusEntry): boolean {
+  /** The device, if a mark of a removal may have done its duty there. */
+  hear(entry: StatusEntry): DeviceId | null {
     const { device, status, nowMs, receivedAtMs } = entry;
     const receivedMs = this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs);
     const counted: Parsed<CountedStatus> = status.ok ? { ok: true, value: countedStatus(status.value) } : status;
@@ -90,12 +90,13 @@ export class Reporter {
     const before = this.#reported.get(device);
     if (!status.ok) {
       this.#reported.delete(device);
-      return false;
+      return null;
     }
     const { manifestRevision, deployments } = status.value;
     const now: Reported = { manifestRevision, deployments: new Set(Object.keys(deployments)) };
     this.#reported.set(device, now);
-    return this.#hasMarks(device) && (before?.manifestRevision !== manifestRevision || before.deployments.size !== now.deployments.size);
+    const isNew = before?.manifestRevision !== manifestRevision || before.deployments.size !== now.deployments.size;
+    return isNew && this.#hasMarks(device) ? device : null;
   }
 
   /** The store has lost it. */
@@ -111,7 +112,8 @@ export class Reporter {
     return this.#reported;
   }
 
-  settle(settled: Settled): void {
+  /** `changed`: those of which the bucket has something else than before; null: any may. */
+  settle(settled: Settled, changed: ReadonlySet<DeviceId> | null = null): void {
     const before = this.#followed;
     const known = new Map(before.map((one) => [one.object.uid, one]));
     const manifestsBefore = this.#settled?.desired.manifests;
@@ -126,9 +128,15 @@ export class Reporter {
       before.length === this.#followed.length &&
       this.#followed.every(({ counting, devices }, index) => before[index]?.counting === counting && before[index].devices === devices);
     if (!isShapeSame) this.#byDevice = countingsByDevice(this.#followed);
-    for (const device of this.#byDevice.keys()) {
-      const isManifestSame = manifestsBefore?.get(device)?.manifest === settled.desired.manifests.get(device)?.manifest;
-      if (!isShapeSame || !isManifestSame) this.#count(device);
+    if (changed === null) {
+      for (const device of this.#byDevice.keys()) {
+        const isManifestSame = manifestsBefore?.get(device)?.manifest === settled.desired.manifests.get(device)?.manifest;
+        if (!isShapeSame || !isManifestSame) this.#count(device);
+      }
+    } else {
+      const shapes = new Map(before.map(({ counting, devices }) => [counting, devices]));
+      const reshaped = this.#followed.filter(({ counting, devices }) => shapes.get(counting) !== devices);
+      for (const device of new Set([...changed, ...reshaped.flatMap(({ devices }) => devices)])) this.#count(device);
     }
     const uids = new Set(this.#followed.map(({ object: { uid } }) => uid));
     for (const uid of this.#waiting.keys()) if (!uids.has(uid)) this.#waiting.delete(uid);

@@ -4,11 +4,12 @@
 
 import { asDeviceId, type DeviceStatus, type Manifest, type ManifestEntry } from "@iot/contracts";
 import type { Reported } from "../../src/plan/device-steps.ts";
-import { type DesiredStatePlan, plan } from "../../src/plan/plan.ts";
+import { type DesiredStatePlan, plan, type PlanInput } from "../../src/plan/plan.ts";
 import type { RemovalRecord, RemovedEntry } from "../../src/plan/removals/record.ts";
 import { isDeviceStep, type Step } from "../../src/plan/steps.ts";
 import type { CompleteSnapshot } from "../../src/sources/source.ts";
 import { ModelBucket, NOW_MS } from "../model-bucket.ts";
+import { PartPlans } from "../part-plans.ts";
 import { type Cluster, clusterSnapshot, type Listed } from "./cluster.ts";
 import { Oracle } from "./oracle.ts";
 import type { Repository } from "./repository.ts";
@@ -51,6 +52,8 @@ interface Device {
 export class World {
   readonly bucket = new ModelBucket();
   readonly oracle = new Oracle();
+  /** What each operator remembers. */
+  readonly parts: readonly PartPlans[] = [new PartPlans(), new PartPlans()];
   readonly origin: Origin;
   nowMs: number = NOW_MS;
   readonly #operators: Doing[] = [{ at: "start" }, { at: "start" }];
@@ -66,17 +69,18 @@ export class World {
 
   kill(which: number): void {
     this.#operators[which] = { at: "start" };
+    this.parts[which]?.forget();
   }
 
   /** One small step of an operator. Whether there was anything to do. */
   operate(which: number): boolean {
     const doing = this.#operators[which] ?? { at: "start" };
-    const next = this.#next(doing);
+    const next = this.#next(doing, which);
     this.#operators[which] = next ?? { at: "start" };
     return next !== null;
   }
 
-  #next(doing: Doing): Doing | null {
+  #next(doing: Doing, which: number): Doing | null {
     switch (doing.at) {
       case "start": {
         this.nowMs += 1;
@@ -89,25 +93,26 @@ export class World {
           return listed === null ? null : { at: "listed", observed: doing.observed, listed, licences: this.oracle.licences };
         }
         const snapshot = this.origin.repository.read(doing.observed.record.followed);
-        return snapshot.kind === "unreadable" ? null : this.#planned(doing.observed, snapshot, this.oracle.licences);
+        return snapshot.kind === "unreadable" ? null : this.#planned(which, doing.observed, snapshot, this.oracle.licences);
       }
       case "listed": {
         if (this.origin.kind !== "kubernetes") return null;
         const around = this.origin.cluster.around(doing.listed.deleting);
-        return this.#planned(doing.observed, clusterSnapshot(doing.listed, around), doing.licences);
+        return this.#planned(which, doing.observed, clusterSnapshot(doing.listed, around), doing.licences);
       }
       case "applying":
         return this.#applied(doing);
     }
   }
 
-  #planned(observed: Observed, source: CompleteSnapshot, planned: ReadonlySet<string>): Doing | null {
-    const { steps } = this.planOf(observed, source);
+  #planned(which: number, observed: Observed, source: CompleteSnapshot, planned: ReadonlySet<string>): Doing | null {
+    const { steps } = this.#planOf(which, observed, source);
     return steps.length === 0 ? null : { at: "applying", observed, steps, lost: new Set(), planned };
   }
 
-  planOf(observed: Observed, source: CompleteSnapshot): DesiredStatePlan {
-    return plan({
+  /** @throws when an operator that looks at what changed would do something else. */
+  #planOf(which: number, observed: Observed, source: CompleteSnapshot): DesiredStatePlan {
+    const input: PlanInput = {
       sourceId: "git:ours",
       adopts: new Set(),
       source,
@@ -116,7 +121,8 @@ export class World {
       removals: observed,
       unclaimed: new Map(),
       abandoned: new Set(),
-    });
+    };
+    return this.parts[which]?.plan(input) ?? plan(input);
   }
 
   /**

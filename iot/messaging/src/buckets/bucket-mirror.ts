@@ -38,6 +38,8 @@ interface Session<Value> {
   readonly entries: Map<string, MirroredEntry<Value>>;
   readonly subscription: Subscription;
   consumer: string;
+  /** The highest sequence that an entry has. */
+  lastRevision: number;
   /** The consumer's own number of the last message; a gap breaks the session. */
   delivered: number;
   lastHeardMs: number;
@@ -76,7 +78,6 @@ export class BucketMirror<Value> {
   /** When the bucket was last followed to its end. */
   #followedMs: number | null = null;
   #serverAheadMs = 0;
-  #changes = 0;
   #isWatched = false;
   #closed = false;
 
@@ -115,9 +116,12 @@ export class BucketMirror<Value> {
     }
   }
 
-  /** Rises with every entry: equal numbers, equal entries. */
-  changes(): number {
-    return this.#changes;
+  /**
+   * Where the entries of `current` stand now: an entry of a higher revision comes after this. null:
+   * they have been thrown away, and are read again.
+   */
+  mark(entries: ReadonlyMap<string, MirroredEntry<Value>>): number | null {
+    return this.#session?.entries === entries && !this.#session.broken ? this.#session.lastRevision : null;
   }
 
   /** The server's clock. */
@@ -220,6 +224,7 @@ export class BucketMirror<Value> {
         callback: (error, message) => (error === null ? this.#receive(session, message) : this.#discard(session)),
       }),
       consumer: "",
+      lastRevision: 0,
       delivered: 0,
       lastHeardMs: systemClock.monotonicMs(),
       silentTurns: 0,
@@ -245,7 +250,6 @@ export class BucketMirror<Value> {
       throw asBucketError(error, `failed to read bucket "${bucket}"`);
     }
     this.#session = session;
-    this.#changes += 1;
     return session;
   }
 
@@ -283,7 +287,7 @@ export class BucketMirror<Value> {
     };
     const before = (session.complete ? session.entries : this.#known).get(key);
     session.entries.set(key, entry);
-    this.#changes += 1;
+    session.lastRevision = Math.max(session.lastRevision, entry.revision);
     if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#publish(key, entry);
     // Whoever hears of each entry keeps what it needs of it.
     if (this.#options.keepsValues === false) session.entries.set(key, { ...entry, value: null });

@@ -5,45 +5,31 @@
 // be in flight together. Whatever stands in the bucket is parsed or reported as unreadable; nothing
 // here throws for it or removes it.
 
-import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
-import {
-  BUCKETS,
-  type DeploymentName,
-  type DeviceId,
-  deviceOfKey,
-  emptyManifest,
-  Manifest,
-  scoreKeyParts,
-  streamName,
-  subjects,
-} from "@iot/contracts";
+import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, Manifest, scoreKeyParts, streamName, subjects } from "@iot/contracts";
 import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
-import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
+import { type BucketMirror, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
 import { asBucketError, type BucketOptions, openJetStream } from "../buckets/ensure-bucket.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
+import {
+  type DesiredStateSnapshot,
+  type DesiredStateValue,
+  type DesiredStateView,
+  DesiredStateViews,
+  toSnapshot,
+} from "./desired-state-view.ts";
 
 export type WriteResult = PublishResult;
-
-export interface DesiredStateSnapshot {
-  /**
-   * `revision`: the last sequence of the key, delete markers counted; what the next write expects.
-   * No entry: never written, expect 0.
-   */
-  readonly manifests: ReadonlyMap<DeviceId, { readonly revision: number; readonly manifest: Parsed<Manifest> }>;
-  /** By `<device>.<deployment>`; `scoreString` null: deleted. */
-  readonly scores: ReadonlyMap<string, { readonly revision: number; readonly scoreString: string | null }>;
-  /** Keys that are neither a manifest's nor a Score's. */
-  readonly foreignKeys: readonly string[];
-}
 
 export interface DesiredStateStore {
   /**
    * All keys as they were when this was called, or later; from memory, kept current by one
-   * consumer. The same object as before when nothing was written. @throws MessagingError
+   * consumer. @throws MessagingError
    */
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
+  /** As `observe`, for whoever looks at what changed. It has one reader. */
+  view(signal: AbortSignal): Promise<DesiredStateView>;
   /** A hint: something of this device was written, by whomever. */
   onChange(callback: (device: DeviceId) => void): void;
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
@@ -56,37 +42,24 @@ export interface DesiredStateStore {
   close(): Promise<void>;
 }
 
-type Value =
-  | { readonly kind: "manifest"; readonly manifest: Parsed<Manifest> }
-  | { readonly kind: "score"; readonly scoreString: string }
-  | { readonly kind: "foreign" };
-
 /**
  * Makes the bucket when it is missing. @throws MessagingError; `BucketSetting` when it was made in
  * a way that breaks the platform.
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId) => void>();
-  const publish = (key: string): void => {
-    const device = deviceOfKey(key) ?? scoreKeyParts(key)?.device;
-    if (device !== undefined) for (const callback of callbacks) callback(device);
-  };
-  const mirror: BucketMirror<Value> = await openBucketMirror<Value>(messaging, {
+  const views = new DesiredStateViews();
+  const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
     bucket: "desired-state",
     decode: decoder(),
     // Under a Score's key it counts as none, and is written over.
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
-    onEntry: publish,
+    onEntry: (key, entry) => {
+      const device = views.hear(key, entry);
+      if (device !== null) for (const callback of callbacks) callback(device);
+    },
   });
-
-  let last: { readonly changes: number; readonly snapshot: DesiredStateSnapshot } | null = null;
-  const observe = async (signal: AbortSignal): Promise<DesiredStateSnapshot> => {
-    const entries = await mirror.current(signal);
-    const changes = mirror.changes();
-    if (last?.changes !== changes) last = { changes, snapshot: toSnapshot(entries) };
-    return last.snapshot;
-  };
 
   const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
     publishAcknowledged(messaging, { bucket: "desired-state", subject }, payload, {
@@ -112,7 +85,11 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   };
 
   return {
-    observe,
+    observe: async (signal) => toSnapshot(await mirror.current(signal)),
+    view: async (signal) => {
+      const entries = await mirror.current(signal);
+      return views.take(entries, () => mirror.mark(entries));
+    },
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(subjects.score(device, deployment), scoreString, expectedRevision),
@@ -140,14 +117,14 @@ const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 /** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
 
-function decoder(): (key: string, data: Uint8Array) => Value {
-  const shared = new Map<string, Value>();
+function decoder(): (key: string, data: Uint8Array) => DesiredStateValue {
+  const shared = new Map<string, DesiredStateValue>();
   let characters = 0;
   /** A text that many devices have is kept once. */
-  const score = (scoreString: string): Value => {
+  const score = (scoreString: string): DesiredStateValue => {
     const known = shared.get(scoreString);
     if (known !== undefined) return known;
-    const value: Value = { kind: "score", scoreString };
+    const value: DesiredStateValue = { kind: "score", scoreString };
     shared.set(scoreString, value);
     characters += scoreString.length;
     for (const oldest of shared.keys()) {
@@ -163,22 +140,4 @@ function decoder(): (key: string, data: Uint8Array) => Value {
     if (scoreKeyParts(key) !== null) return score(new TextDecoder().decode(data));
     return { kind: "foreign" };
   };
-}
-
-function toSnapshot(entries: ReadonlyMap<string, MirroredEntry<Value>>): DesiredStateSnapshot {
-  const manifests = new Map<DeviceId, { revision: number; manifest: Parsed<Manifest> }>();
-  const scores = new Map<string, { revision: number; scoreString: string | null }>();
-  const foreignKeys: string[] = [];
-  for (const [key, { revision, value }] of entries) {
-    const device = deviceOfKey(key);
-    if (device !== null) {
-      const manifest: Parsed<Manifest> = value?.kind === "manifest" ? value.manifest : { ok: true, value: emptyManifest() };
-      manifests.set(device, { revision, manifest });
-    } else if (scoreKeyParts(key) !== null) {
-      scores.set(key, { revision, scoreString: value?.kind === "score" ? value.scoreString : null });
-    } else if (value !== null) {
-      foreignKeys.push(key);
-    }
-  }
-  return { manifests, scores, foreignKeys };
 }
