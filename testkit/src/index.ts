@@ -12,6 +12,7 @@ export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { documentedReasons } from "./documented-reasons.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
+export { differencesFromGoldens, type Golden, readGoldens, writeGoldens } from "./goldens.ts";
 export { type GitRepository, makeGitRepository } from "./git-repository.ts";
 export { HOSTILE_PARTS, OBEYED } from "./hostile-text.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
@@ -30,5 +31,12 @@ export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
+export { ACCOUNT_PASSWORDS, natsAccountsConfig, natsSharedConfig } from "./nats-accounts.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
-export { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "./scoping-cases.ts";
+export {
+  REFUSED_SUBJECTS,
+  REFUSED_SUBJECTS_OF_PEOPLE,
+  REFUSED_SUBSCRIPTIONS,
+  REFUSED_VERBS,
+  refusedSubscriptionsOfPeople,
+} from "./scoping-cases.ts";

@@ -3,6 +3,8 @@
 
 import { type Desired, reconcile, type Reconciler, type ResidentInterpret, type ResidentVariant, type WorkloadReport } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
+import { logReader } from "./ask/read-logs.ts";
+import { commandRunner } from "./ask/run-command.ts";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
 import { executeInputs } from "./apply/execute-inputs.ts";
@@ -43,6 +45,10 @@ export interface DeviceIdentity {
   /** The labels of its own configuration. */
   readonly labels: Readonly<Record<string, string>>;
   readonly bootId: string;
+  /** As in /usr/share/zoneinfo. By default UTC. */
+  readonly timezone?: string;
+  /** The size of the kernel's pages of memory; absent: not known. */
+  readonly pageBytes?: number;
 }
 
 export interface PodmanV0Needs {
@@ -55,6 +61,8 @@ export interface PodmanV0Needs {
   readonly imageLedger: ImageLedger;
   readonly host: HostView;
   readonly policy: Policy;
+  /** The program that reads the journal, and what comes before its options; `journalctl` by default. */
+  readonly journalctl?: readonly string[];
 }
 
 /** `application`: its names are in the labels, variables and sentences. */
@@ -105,6 +113,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
       const snapshot = await look(desired, signal);
       return explain(desired, snapshot, plan(desired, snapshot));
     },
+    logs: logReader({ ...needs, application }),
+    run: commandRunner({ ...needs, application }),
   };
 }
 

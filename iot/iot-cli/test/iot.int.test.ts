@@ -220,7 +220,9 @@ test("convert writes a Deployment on stdout and what is left to do on stderr", a
   expect(exitCode).toBe(0);
   expect(stdout).toContain("targetDevices: [pi-7]");
   expect(stdout).toContain("listener 1883");
-  expect(stderr.split("\n")).toContain(`${file}: networks: is not taken over: the services of a deployment share one network`);
+  expect(stderr.split("\n")).toContain(
+    `${file}: networks: is not taken over: the services of a deployment share one network; put those that must not see each other into deployments of their own`,
+  );
   expect(await iot(["convert", join(import.meta.dirname, "none.yaml")])).toMatchObject({ exitCode: 1, stdout: "" });
 });
 

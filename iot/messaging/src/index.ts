@@ -40,3 +40,5 @@ export {
   type StatusEntry,
   type StatusStore,
 } from "./stores/status-store.ts";
+export { DeviceAsker, type Question } from "./sessions/ask-device.ts";
+export { type Ended, type Incoming, SessionEnd, SessionEnded } from "./sessions/session-end.ts";

@@ -49,6 +49,10 @@ export const PODMAN_REASONS = [
   "DiskFull",
   "JournalNotWritten",
   "InitMissing",
+  "PageSize",
+  "UlimitRefused",
+  "SysctlRefused",
+  "GroupMissing",
   "PodmanFailed",
   "PodmanUnreachable",
 ] as const;

@@ -237,7 +237,7 @@ function waitFor(
 
 function kept(mover: Mover | undefined): string {
   const cure = "give one of the two another port, or remove the other";
-  if (mover?.target?.kind === "rolled-back") return `, whose new version has failed and which went back: mend that version, or ${cure}`;
+  if (mover?.target?.kind === "rolled-back") return `, whose new version has failed and which went back: correct that version, or ${cure}`;
   if (mover?.target?.kind === "waiting") return `, whose new version could not be started and is tried again: see that one, or ${cure}`;
   return `: ${cure}`;
 }

@@ -73,11 +73,11 @@ export const recordLostTrial: Stage<Situation> = {
 export const judgeTrial: Stage<Situation> = {
   name: "judge-trial",
   purpose: "a service of the version on trial has failed",
-  plan({ deployment, target, kept, blocked, snapshot: { record, nowMs, application } }): Step[] | StoodBack {
+  plan({ deployment, target, kept, blocked, snapshot: { record, nowMs, application, device } }): Step[] | StoodBack {
     if (!isOnTrial(record, target)) return { stoodBack: "the version is not on trial" };
     if (blocked.length > 0) return { stoodBack: "something that may pass stands in the way, so it is not judged" };
     for (const slot of kept) {
-      const judged = judge(slot, slot.current, record.trial);
+      const judged = judge(slot, slot.current, record.trial, device.pageBytes);
       if (judged.kind !== "failed") continue;
       const failure = { service: slot.service.name, reason: judged.reason, why: judged.why };
       return [journal(deployment, markBad({ deployment, target, failure, lastLines: slot.current.lastLines, record, nowMs, application }))];

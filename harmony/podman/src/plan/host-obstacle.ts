@@ -66,11 +66,21 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
       ];
     }
     if (fact.kind === "denied") {
-      return [blocked("HostPathDenied", `${named} cannot be reached by the user ${user}: give that user the right to it`)];
+      return [
+        blocked(
+          "HostPathDenied",
+          `${named} cannot be reached by the user ${user}: give that user the right to it (\`sudo -u ${user} ls ${mount.source}\` tries it)`,
+        ),
+      ];
     }
     return fact.real === mount.source || allowsPath(policy, fact.real, mount.readOnly)
       ? []
-      : [blocked("PolicyDenied", `${named} is a link that leads to ${fact.real}, which [policy] in ${policy.file} does not allow`)];
+      : [
+          blocked(
+            "PolicyDenied",
+            `${named} is a link that leads to ${fact.real}, which this device does not allow: add that path to host_paths under [policy] in ${policy.file}, then \`sudo systemctl restart ${application.program}\``,
+          ),
+        ];
   });
   return [...paths, ...missingDevices(service, device)];
 }

@@ -20,7 +20,7 @@ export function imageObstacle(
   if (incident?.next === "exhausted") {
     return blocked(
       "ImageDamaged",
-      `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`,
+      `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; look whether the disk is broken (\`sudo dmesg\`)`,
     );
   }
   // A container that exists needs no image any more.

@@ -228,7 +228,7 @@ export class DesiredState {
     }
     const verdict = this.#judge.judge(read, systemClock.monotonicMs());
     if (!verdict.take) {
-      const message = `the manifest read (revision ${read.revision}) is older than the one in force (${this.#version?.revision}); it is taken if it still stands in ${Math.ceil(verdict.takenInMs / 1_000)} s`;
+      const message = `the manifest read (revision ${read.revision}) is older than the one in force (${this.#version?.revision}); it is taken if it still stands in ${Math.ceil(verdict.takenInMs / 1_000)} s; see \`iot status\` in the central part if NATS was set back`;
       problems.set("manifest", { reason: "StaleManifest", message });
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
@@ -331,7 +331,7 @@ export class DesiredState {
       this.#saveAgain = setTimeout(() => void this.#save(), SAVE_AGAIN_MS);
       problems.set("state", {
         reason: "StateNotSaved",
-        message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or mend the folder's rights`,
+        message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or correct the folder's rights`,
       });
     }
   }
@@ -366,7 +366,7 @@ function troubleOf(
     return {
       phase: "Pending",
       reason: "ScoreNotAtRevision",
-      message: `the Score ${stands}, the manifest names ${wanted}: reading again until they agree`,
+      message: `the Score ${stands}, the manifest names ${wanted}: reading again until they agree; see whether an operator runs if it stays so`,
     };
   }
   const phase = read.reason === "InvalidScore" ? "Rejected" : "Pending";

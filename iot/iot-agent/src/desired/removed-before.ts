@@ -44,5 +44,5 @@ export function removedBefore(
 }
 
 export function removedBeforeMessage({ at }: RemovedName): string {
-  return `was removed on ${at.slice(0, 16).replace("T", " ")} UTC; the store may be an older copy: confirm or change it`;
+  return `was removed on ${at.slice(0, 16).replace("T", " ")} UTC; the store may be an older copy: change the deployment, or confirm it with \`iot-agent retry\``;
 }

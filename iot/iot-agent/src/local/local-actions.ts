@@ -33,8 +33,11 @@ export function localActions(parts: {
     hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
     retry: async (name, signal) => {
+      const hold = holds.get(name);
+      if (hold !== null) return { ...hold };
       await desired.retry(name);
       await workers.retry(name, signal);
+      return null;
     },
     clean: (name) => desired.clean(name),
     lookAtAll: () => workers.lookAtAll(),

@@ -53,12 +53,15 @@ export class ScoreResolver {
 
   #read(score: ScoreInHand): ResolvedScore | Rejection {
     const parsed = parseJson(Score, score.scoreString);
-    if (!parsed.ok) return rejection("InvalidScore", formatIssues(parsed.issues));
+    if (!parsed.ok) return rejection("InvalidScore", `${formatIssues(parsed.issues)}; correct the deployment and push`);
     const { type, data } = parsed.value;
     const variant = this.#variants.get(type);
     if (variant === undefined) {
       const known = [...this.#variants.keys()].join(", ");
-      return rejection("UnknownScoreType", `this agent does not know the Score type "${type}" (it knows ${known})`);
+      return rejection(
+        "UnknownScoreType",
+        `this agent does not know the Score type "${type}" (it knows ${known}): correct the type in the deployment, or update the agent`,
+      );
     }
     const report = variant.check(data);
     return report === null ? { kind: "target", variant, data, score } : { kind: "rejection", report };

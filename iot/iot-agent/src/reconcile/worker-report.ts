@@ -37,6 +37,6 @@ export function withNotNamed(running: WorkloadReport, why: string): WorkloadRepo
 export function whyItStays({ name, was }: { readonly name: DeploymentName; readonly was: string | undefined }): string {
   const clean = `\`iot-agent clean ${name}\` removes it`;
   return was === undefined
-    ? `no manifest names it any more, and none says that it was deleted: it stays, and ${clean}`
-    : `it was ${was}'s, as this device was called before: it stays until a manifest names it, and ${clean}`;
+    ? `no manifest names it any more, and none says that it was deleted: it stays; ${clean}`
+    : `it was ${was}'s, as this device was called before: it stays until a manifest names it; ${clean}`;
 }

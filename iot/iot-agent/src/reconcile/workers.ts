@@ -118,6 +118,11 @@ export class Workers {
     return target.variant.explain(record.removing ? { ...desired, data: null } : desired, signal);
   }
 
+  /** Null: none can be asked about its Score. */
+  variantOf(name: DeploymentName): BoundVariant | null {
+    return this.#inForce(name)?.variant ?? null;
+  }
+
   /** Work under way, and how long it may take without a report. */
   handlings(): Handling[] {
     const workers = this.#queue.running().map(({ key, sinceMs }) => {
@@ -170,7 +175,7 @@ export class Workers {
     else
       problems.set("topology", {
         reason: "TopologyUnavailable",
-        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}`,
+        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}; see \`iot-agent doctor\``,
       });
     this.#lookAtNamed();
   }
@@ -300,7 +305,7 @@ export class Workers {
     const record = this.#options.desired.record(name);
     if (record === undefined) return;
     const last = this.#reports.get(name) ?? pending("");
-    const message = `${errorText(error)}; nothing is changed, and it is tried again`;
+    const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
     this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });
   }
 }

@@ -49,7 +49,7 @@ function tooLarge(status: DeviceStatus, since: string): { reason: Reason; messag
   const found = Math.ceil(bytesOf(status) / 1024);
   const message =
     `what it has to say takes ${found} KiB, more than the ${STATUS_BYTES / 1024} KiB that fit, so words and services are left out: ` +
-    "on the device, iot-agent status has them all";
+    "see `iot-agent status` on the device, which has them all";
   return { reason: "StatusTooLarge", message, since };
 }
 

@@ -53,6 +53,12 @@ describe("a deployment's report", () => {
     expect(advance(first.report, next, late)).toMatchObject({ change, report: { since } });
   });
 
+  test("has run since its trial began, and not since that was closed", () => {
+    const onTrial = advance(undefined, said({ phase: "Starting", reason: "OnTrial" }), early).report;
+    expect(advance(onTrial, said(), late).report).toMatchObject({ phase: "Running", since: early });
+    expect(advance(onTrial, said({ phase: "Degraded", reason: "Unhealthy" }), late).report.since).toBe(late);
+  });
+
   test("does not pretend to know a revision that is not reported", () => {
     expect(advance(undefined, said({}, null), early).report.runningRevision).toBeNull();
   });

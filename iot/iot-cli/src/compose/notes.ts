@@ -2,6 +2,8 @@
 // sentence. It walks a Compose file, too, whose values may be of any form: what is read is
 // struck off, and what is left at the end is named.
 
+import { whyNotWithin } from "./why-not.ts";
+
 export interface Note {
   readonly path: string;
   readonly message: string;
@@ -35,7 +37,7 @@ export function textOf(value: unknown): string | null {
 export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, note: TakeNote): Value | undefined {
   if (value === undefined || value === null) return undefined;
   const found = read(value);
-  if (found === null) note(path, `${JSON.stringify(value)} is not taken over`);
+  if (found === null) note(path, `${JSON.stringify(value)} is not taken over: write what it should be here`);
   return found ?? undefined;
 }
 
@@ -46,13 +48,17 @@ export function takeEach<Value>(list: unknown, read: (value: unknown) => Value |
 
 /** Takes text, too, which is what a variable leaves. */
 export function truthOf(value: unknown): boolean | null {
-  const text = textOf(value);
+  const text = textOf(value)?.toLowerCase();
   return text === "true" ? true : text === "false" ? false : null;
 }
 
 /** Notes each member that is not in `known` and no extension. */
 export function noteOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, note: TakeNote): void {
-  for (const key of Object.keys(map)) {
-    if (!known.has(key) && !key.startsWith("x-")) note(`${path}.${key}`, "is not taken over");
+  for (const [key, value] of Object.entries(map)) {
+    if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) note(`${path}.${key}`, whyNotWithin(key, path));
   }
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value ?? {}).length === 0);
 }

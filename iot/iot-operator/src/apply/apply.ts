@@ -11,6 +11,7 @@ import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/m
 import type { Log, LogFields } from "@harmony/runtime";
 import type { RemovalRecord } from "../plan/removals/record.ts";
 import { type DeviceStep, isDeviceStep, type Step } from "../plan/steps.ts";
+import type { Unwritten } from "../plan/unwritten.ts";
 import type { OwnerStep, Source } from "../sources/source.ts";
 
 export interface Applied {
@@ -23,6 +24,8 @@ export interface Applied {
    * the others go on.
    */
   readonly refused: readonly DeviceId[];
+  /** Of the first of them; null: there is none. */
+  readonly whyRefused: string | null;
   /** The store took no more; null: it did. */
   readonly full: FullStore | null;
   /**
@@ -88,13 +91,14 @@ export async function apply(steps: readonly Step[], options: ApplyOptions): Prom
   return { ...devices, record, claims: own.length - unclaimed.size, unclaimed };
 }
 
-type AppliedToDevices = Pick<Applied, "writes" | "conflicts" | "refused" | "full">;
+type AppliedToDevices = Pick<Applied, "writes" | "conflicts" | "refused" | "whyRefused" | "full">;
 
 function added(one: AppliedToDevices, other: AppliedToDevices): AppliedToDevices {
   return {
     writes: one.writes + other.writes,
     conflicts: [...one.conflicts, ...other.conflicts],
     refused: [...one.refused, ...other.refused],
+    whyRefused: one.whyRefused ?? other.whyRefused,
     full: other.full ?? one.full,
   };
 }
@@ -127,6 +131,7 @@ async function applyBatches(
   const failures: Error[] = [];
   const full: DeviceId[] = [];
   let whyFull = "";
+  let whyRefused: string | null = null;
   let writes = 0;
   const worker = async (): Promise<void> => {
     for (let batch = batches.pop(); batch !== undefined && failures.length === 0; batch = batches.pop()) {
@@ -142,6 +147,7 @@ async function applyBatches(
           whyFull = error.message;
         } else if (error instanceof MessagingError && error.retry === "never") {
           refused.push(device);
+          whyRefused ??= error.message;
           options.log.error("cannot write to a device", { device, error });
         } else failures.push(asError(error));
       }
@@ -151,7 +157,7 @@ async function applyBatches(
   // Only when none is on its way any more: the next try must not meet this one's writes.
   const [failure] = failures;
   if (failure !== undefined) throw failure;
-  return { writes, conflicts, refused, full: full.length === 0 ? null : { why: whyFull, devices: full } };
+  return { writes, conflicts, refused, whyRefused, full: full.length === 0 ? null : { why: whyFull, devices: full } };
 }
 
 async function applyToDevice(
@@ -220,4 +226,22 @@ function logStep(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** What NATS did not take, by its kind. */
+export function unwrittenOf(applied: Applied): Unwritten[] {
+  const { full, refused } = applied;
+  const why = refusalText(applied);
+  return [
+    ...(full === null ? [] : [{ reason: "StoreFull" as const, ...full }]),
+    ...(why === null ? [] : [{ reason: "ManifestTooLarge" as const, why, devices: refused }]),
+  ];
+}
+
+/** With the cure; null: nothing was refused. */
+export function refusalText({ refused, whyRefused }: Pick<Applied, "refused" | "whyRefused">): string | null {
+  const [first, ...more] = refused;
+  if (first === undefined || whyRefused === null) return null;
+  const others = more.length === 0 ? "" : `, and so for ${more.length} more`;
+  return `${whyRefused}${others}: let ${first} have fewer Deployments, as by putting several into one`;
 }

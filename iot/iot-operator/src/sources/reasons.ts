@@ -18,6 +18,7 @@ export const OPERATOR_REASONS = [
   "OtherSource",
   "OlderGeneration",
   "StoreFull",
+  "ManifestTooLarge",
   "Removed",
   "RemovalHeld",
   "RemovalLost",

@@ -107,7 +107,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         if (entry.kind === "absent") return { kind: "absent" };
         const manifest = parseJson(Manifest, entry.data);
         if (!manifest.ok) {
-          const message = `the manifest of this device (revision ${entry.sequence}) cannot be read, what runs stays: ${formatIssues(manifest.issues)}`;
+          const message = `the manifest of this device (revision ${entry.sequence}) cannot be read, what runs stays: ${formatIssues(manifest.issues)}; restart the operator, which writes it anew`;
           return { kind: "unreadable", reason: "InvalidManifest", message };
         }
         return { kind: "found", revision: entry.sequence, writtenAt: entry.writtenAt, manifest: manifest.value };
@@ -120,7 +120,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         if (entry.sequence !== revision) return { kind: "other-revision", revision: entry.sequence };
         const score = parseJson(Score, entry.data);
         if (!score.ok) {
-          const message = `the Score of "${deployment}" (revision ${revision}) cannot be read: ${formatIssues(score.issues)}`;
+          const message = `the Score of "${deployment}" (revision ${revision}) cannot be read: ${formatIssues(score.issues)}; correct the deployment and push`;
           return { kind: "unreadable", reason: "InvalidScore", message };
         }
         return { kind: "found", scoreString: new TextDecoder().decode(entry.data) };
