@@ -1,5 +1,5 @@
-// The fields that a schema knows at a path of a document, so that an unknown one is distinguished
-// from one that was misspelt.
+// The fields that a schema knows at a path of a document, so that an unknown one can be known from
+// one that was misspelt.
 
 import type { Issue } from "@harmony/core";
 import {

@@ -37,7 +37,7 @@ interface Running {
 
 interface NotRunning {
   readonly running: false;
-  /** Why nobody answers, and what would fix it. */
+  /** Why, and what would repair it. */
   readonly message: string;
   readonly lastKnown: LastKnown | null;
 }

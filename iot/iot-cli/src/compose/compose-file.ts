@@ -1,5 +1,5 @@
 // A Compose file's values, with its variables put in. A variable whose value is not known is left
-// as its bare name, which is seen and easily replaced, and is told; one that is a secret by its
+// as its bare name, which is seen and easily replaced, and is reported; one that is a secret by its
 // name is never written, also where its value is known.
 
 import { UserError } from "@harmony/runtime";
@@ -60,7 +60,7 @@ const SECRET_ALONE = /^(?<before>[^=$\s]+=)?\$\{?(?<name>[A-Za-z]\w{0,62})(?:(?<
 /** Where what a program gets is text. */
 const IN_TEXT = /^services\.[^.]+\.(?:environment|command|entrypoint|healthcheck\.test|sysctls|user)\b/;
 
-/** A number stays as it is written, in a text; where Compose would write it anew, that is told. */
+/** A number stays as it is written, in a text; where Compose would write it anew, that is reported. */
 function asWritten(text: string, path: string, note: TakeNote): string {
   const read = readAsKubectl(text);
   if (IN_TEXT.test(path) && "value" in read) {

@@ -1,5 +1,5 @@
 // One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is
-// told with why.
+// reported with why.
 
 import { SCORE_LIMITS } from "@harmony/podman";
 import { lookUp } from "@harmony/schema";
@@ -42,7 +42,7 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
   const { name: original, note } = context;
   const at = `services.${original}`;
   const name = dnsLabelOf(original) ?? "service";
-  tellOfNames(compose, { at, name, original, note });
+  noteNames(compose, { at, name, original, note });
   const {
     volumes,
     tmpfs,
@@ -98,7 +98,7 @@ interface Names {
 }
 
 /** What has no counterpart, and what the service is called. */
-function tellOfNames(compose: ComposeMap, { at, name, original, note }: Names): void {
+function noteNames(compose: ComposeMap, { at, name, original, note }: Names): void {
   if (name !== original) note(at, `is called ${name} here, since a name has to be a DNS label: other services find it by ${original}, too`);
   for (const key of Object.keys(compose)) {
     if (TAKEN.has(key) || key.startsWith("x-")) continue;

@@ -1,6 +1,6 @@
 // `iot convert`: a Compose file as a Deployment, and what of it could not be taken over. Pure: what
 // lies beside the file is read by who calls. What comes out passes `iot lint`: a field that
-// PodmanV0 would refuse is taken out again and told with its sentence, and only a name or an image
+// PodmanV0 would refuse is taken out again and reported with its sentence, and only a name or an image
 // that cannot be is left to be put right.
 
 import { formatPath, type Issue } from "@harmony/core";
@@ -78,9 +78,6 @@ export function convertComposeValue(read: YamlValue, options: ConvertOptions): C
   return { text: yamlText(deployment), notes };
 }
 
-const NO_SWITCH =
-  "cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
-
 /** A change waits for such a program until it is killed. */
 function noteDeaf(data: ComposeMap, note: TakeNote): void {
   const parsed = PODMAN_V0.parse(data);
@@ -112,17 +109,24 @@ function withoutRefused(data: ComposeMap, { originals, note }: Refusing): Compos
       for (const { path, message } of issues) note(placeOf(path, originals), `has to be put right: ${message}`);
       break;
     }
-    for (const issue of out) note(placeOf(issue.path, originals), refusal(issue, now));
+    for (const issue of out) note(placeOf(issue.path, originals), refusal(issue));
+    const before = now;
     now = withoutAll(
       now,
-      // An entry of a list or map goes alone, anything deeper with its field.
-      out.map(({ path }) => path.slice(0, 4)),
+      out.map(({ path }) => cutAt(path, before)),
     );
   }
   return mapOf(now);
 }
 
 const TURNS = 200;
+
+/** An entry of a list or map goes alone, anything deeper with it; one that is missing, its field. */
+function cutAt(path: Issue["path"], data: unknown): Issue["path"] {
+  const field = serviceAt(path[1], data)[String(path[2])];
+  const entry = Array.isArray(field) ? listAt(field, path[3]) : mapOf(field)[String(path[3])];
+  return path.slice(0, entry === undefined ? 3 : 4);
+}
 
 function serviceAt(index: unknown, data: unknown): ComposeMap {
   return mapOf(listAt(mapOf(data)["services"], index));
@@ -150,9 +154,8 @@ const COMPOSE_WORDS: Readonly<Record<string, string>> = {
   capDrop: "cap_drop",
 };
 
-function refusal({ path: [, index, field], message }: Issue, data: unknown): string {
-  const isOff = field === "healthcheck" && serviceAt(index, data)["healthcheck"] === "none";
-  return isOff ? NO_SWITCH : `is not taken over: ${message}; write it as it should be, or leave it out`;
+function refusal({ message }: Issue): string {
+  return `is not taken over: ${message}; write it as it should be, or leave it out`;
 }
 
 /** The last entries of a list first, so that those before keep their places. */
