@@ -1,5 +1,5 @@
 // The clauses of a sentence that says what is wrong: what is so, what to do about it, and what goes
-// on meanwhile. They are told apart by how they begin, so that sentences of every version can be
+// on meanwhile. They differ in how they begin, so that sentences of every version can be
 // set out. Pure and total.
 
 export interface Clauses {

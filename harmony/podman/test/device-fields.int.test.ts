@@ -253,8 +253,8 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     [{ sysctls: { "net.ipv4.no_such_thing": "1" } }, "SysctlRefused", /net\.ipv4\.no_such_thing/],
     [{ groupAdd: ["nosuchgroup"] }, "GroupMissing", /nosuchgroup/],
   ])("%j cannot be had here, which is said", async (field, reason, what) => {
-    const told = await apply(web(field));
-    expect(told).toMatchObject({ phase: "Failed", reason });
-    expect(told.message).toMatch(what);
+    const report = await apply(web(field));
+    expect(report).toMatchObject({ phase: "Failed", reason });
+    expect(report.message).toMatch(what);
   });
 });

@@ -105,9 +105,9 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   test("an image for another processor is refused while the old one runs on", async () => {
     await settle(service("1"));
     const startedAt = await podman("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", "app_s");
-    const told = await apply(service("other"));
-    expect(told).toMatchObject({ phase: "Blocked", reason: "WrongArchitecture" });
-    expect(told.message).toContain(`the image is for ${process.arch === "arm64" ? "amd64" : "arm64"}`);
+    const report = await apply(service("other"));
+    expect(report).toMatchObject({ phase: "Blocked", reason: "WrongArchitecture" });
+    expect(report.message).toContain(`the image is for ${process.arch === "arm64" ? "amd64" : "arm64"}`);
     expect(await podman("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", "app_s")).toBe(startedAt);
     expect(await podman("ps", "--all", "--format", "{{.Names}}")).toBe("app_s");
   });

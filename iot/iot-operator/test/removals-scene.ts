@@ -96,9 +96,10 @@ export class RemovalsScene {
 
   /** Does as a person who forces what does not go: the operator does not see it being deleted. */
   async stripAll(): Promise<void> {
-    for (const [namespace = "", name = ""] of await this.objects()) {
-      await this.kubectl("patch", "iotdep", name, "-n", namespace, ...FINALIZERS_OFF);
-      await this.kubectl("delete", "iotdep", name, "-n", namespace, "--ignore-not-found");
+    for (const [namespace, objects] of Map.groupBy(await this.objects(), ([of = ""]) => of)) {
+      const names = objects.map(([, name = ""]) => name);
+      await this.kubectl("patch", "iotdep", ...names, "-n", namespace, ...FINALIZERS_OFF);
+      await this.kubectl("delete", "iotdep", ...names, "-n", namespace, "--ignore-not-found");
     }
   }
 

@@ -72,7 +72,7 @@ function running(
     hasInput,
   }: { readonly id: string; readonly socket: Duplex; readonly hasTerminal: boolean; readonly hasInput: boolean },
 ): RunningCommand {
-  // Whoever reads or writes is told by that.
+  // Whoever reads or writes learns it by that.
   socket.on("error", () => undefined);
   if (!hasInput && !hasTerminal) socket.end();
   return {

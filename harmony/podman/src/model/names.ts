@@ -42,7 +42,7 @@ export function volumeName(deployment: string, volume: string): string {
  */
 export function imageVolumeName(deployment: string, service: string, path: string): string {
   const plain = path.slice(1).replaceAll("/", "-");
-  // Two paths that look the same as a name are told apart.
+  // Two paths that look the same as a name get different names.
   const isPlain = /^[a-z0-9]+(-[a-z0-9]+)*$/.test(plain) && !path.includes("-");
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
   const name = isPlain ? plain : `${plain.replaceAll(/[^a-zA-Z0-9_.-]/g, "")}.${digest}`;

@@ -232,7 +232,7 @@ export class SessionEnd {
     try {
       this.#options.send(encodeFrame(frame));
     } catch {
-      // The connection is closed, which whoever has it tells.
+      // The connection is closed, which its owner reports.
       this.#end({ kind: "lost" });
     }
   }
