@@ -1,9 +1,9 @@
-import { asDeviceId, devicePermissions } from "@iot/contracts";
+import { asDeviceId, DEVICE_RIGHTS, devicePermissions } from "@iot/contracts";
 import type { Grant } from "@iot/identity";
 import { describe, expect, test } from "vitest";
 import { type Asked, decide } from "./decide.ts";
 
-const approved: Grant = { state: "approved", capabilities: ["desired-state", "status", "inventory"] };
+const approved: Grant = { state: "approved", capabilities: [...DEVICE_RIGHTS] };
 const claims = { device: "pi-1", issuedAtS: 1_000, expiresAtS: 2_000 };
 const good: Asked = { user: "pi-1", verified: { kind: "valid", claims }, grant: approved };
 
