@@ -52,6 +52,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     plan: ["model", "score"],
     apply: ["words", "images", "libpod", "device", "store", "model", "score"],
     report: ["words", "model", "score"],
+    ask: ["libpod", "model", "score"],
   },
   "harmony/host": {
     score: [],
@@ -71,6 +72,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     reconcile: ["desired", "systemd"],
     status: ["desired", "reconcile", "systemd"],
     local: ["config", "desired", "reconcile", "status"],
+    asking: ["config", "desired", "reconcile", "status", "local"],
     "commands/machine": [],
     "commands/agent": ["commands/machine"],
     "commands/doctor": ["config", "identity", "commands/machine"],

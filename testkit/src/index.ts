@@ -9,6 +9,7 @@ export { BLANK_USER, type BlankRoot, blankRoot, PACKAGES_FOLDER } from "./blank-
 export { makeTestCertificate, type TestCertificate } from "./certificate.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAtBoot, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
+export { documentedReasons } from "./documented-reasons.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { differencesFromGoldens, type Golden, readGoldens, writeGoldens } from "./goldens.ts";
@@ -30,5 +31,12 @@ export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 export { makeTempFolder, type TempFolder } from "./temp-folder.ts";
 export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
+export { ACCOUNT_PASSWORDS, natsAccountsConfig, natsSharedConfig } from "./nats-accounts.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
-export { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "./scoping-cases.ts";
+export {
+  REFUSED_SUBJECTS,
+  REFUSED_SUBJECTS_OF_PEOPLE,
+  REFUSED_SUBSCRIPTIONS,
+  REFUSED_VERBS,
+  refusedSubscriptionsOfPeople,
+} from "./scoping-cases.ts";

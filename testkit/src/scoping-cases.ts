@@ -1,6 +1,6 @@
-// What the user of device dev-a may not say or hear, whoever made that user: a static file, or a
-// service that mints users. Each case was seen to work in a single account, or would reach another
-// device.
+// What the user of device dev-a, and a person of each role, may not say or hear, whoever made that
+// user: a static file, or a service that mints users. Each case was seen to work in a single
+// account, or would reach another device or another person.
 
 const getB = "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.dev-b";
 
@@ -13,7 +13,11 @@ export const REFUSED_SUBJECTS: readonly (readonly [what: string, subject: string
   ["a write of another's inventory, by our own name", "iot.inventory.dev-b"],
   ["a notice to another, by our own name", "iot.notice.dev-b"],
   ["everybody's manifest", "iot.manifest.*"],
-  ["a name that there is none of", "iot.command.dev-b.ping"],
+  ["a question to another device", "iot.command.dev-b.ping"],
+  ["a question to itself, with rights of its own choice", "iot.command.dev-a.exec"],
+  ["a word into another's session", `iot.session.dev-b.${"0".repeat(32)}.in`],
+  ["an answer to what it was not asked", "_R_.abcdef.ghijkl"],
+  ["an answer to a person", "_INBOX_alice-maintainer.x"],
   ["a direct get by sequence or of many", "$JS.API.DIRECT.GET.KV_desired-state"],
   ["another's status, by a direct get", "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-b"],
   ["its own status back", "$JS.API.DIRECT.GET.KV_status.$KV.status.dev-a"],
@@ -50,5 +54,36 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
   ["the records of sources", "$KV.sources.>"],
   ["words to operators", "iot.operator.>"],
   ["the audit", "audit.>"],
+  ["questions to another", "iot.command.dev-b.*"],
+  ["questions to everybody", "iot.command.>"],
+  ["another's sessions", "iot.session.dev-b.*.in"],
+  ["all sessions", "iot.session.>"],
+  ["answers on their way", "_R_.>"],
   ["everything", ">"],
 ];
+
+/** Of each role: the verbs that it has no right to. */
+export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
+  viewer: ["logs", "exec", "retry", "hold", "release", "anything"],
+  support: ["exec", "retry", "hold", "release", "anything"],
+  maintainer: ["anything"],
+};
+
+export const REFUSED_SUBJECTS_OF_PEOPLE: readonly (readonly [what: string, subject: string])[] = [
+  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session)\./.test(subject)),
+  ["a question without a device", "iot.command.ping"],
+  ["a notice to a device", "iot.notice.dev-a"],
+  ["a status of a device", "iot.status.dev-a"],
+  ["a person's answer", "_INBOX_alice-support.x"],
+];
+
+/** `user`: whoever listens. */
+export function refusedSubscriptionsOfPeople(user: string): readonly (readonly [what: string, subject: string])[] {
+  const others = ["alice-viewer", "alice-support", "alice-maintainer"].filter((other) => other !== user);
+  return [
+    ...REFUSED_SUBSCRIPTIONS,
+    ...others.map((other) => [`answers to ${other}`, `_INBOX_${other}.>`] as const),
+    ["questions to a device", "iot.command.dev-a.*"],
+    ["what is sent into sessions", "iot.session.dev-a.*.in"],
+  ];
+}

@@ -185,7 +185,7 @@ describe("bind", () => {
     const before = seen.length;
     const published: WorkloadReport[] = [];
     const report = await variant.reconcile({ ...desired, data: "three" }, { signal, onReport: (each) => published.push(each) });
-    expect(report).toMatchObject({ phase: "Rejected", reason: "InvalidScore", message: "n[0]: expected a number" });
+    expect(report).toMatchObject({ phase: "Rejected", reason: "InvalidScore", message: "n[0]: expected a number; correct the deployment" });
     expect(published).toEqual([report]);
     expect(variant.check("three")).toEqual(report);
     expect(variant.check(3)).toBeNull();

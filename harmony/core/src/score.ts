@@ -3,6 +3,7 @@
 // behind that place sees only BoundVariant, so that a new variant touches no transport, operator or
 // status code.
 
+import type { Commands, Logs } from "./abilities.ts";
 import { formatIssues, type Issue } from "./issue.ts";
 import type { Blocked, StageReport } from "./plan.ts";
 import type { WorkloadReport } from "./report.ts";
@@ -107,10 +108,10 @@ export interface Interpret<Data, Report extends WorkloadReport = WorkloadReport>
 
 /**
  * The further needs of an agent that lives beside its workloads. An ability that some variants have
- * and others lack (logs, a command in a container) is an interface of its own beside this one, and
- * a variant that has it implements both: `ResidentInterpret<Data> & Logs`.
+ * and others lack (logs, a command in a container) is an interface of its own (abilities.ts), and a
+ * variant that has it implements both.
  */
-export interface ResidentInterpret<Data> extends Interpret<Data> {
+export interface ResidentInterpret<Data> extends Interpret<Data>, Partial<Logs>, Partial<Commands> {
   /**
    * Called at the start, before all else, with the workloads that should be here. Each is
    * reconciled in its turn. Before that the variant does not know the needs of a workload, and
@@ -151,11 +152,15 @@ export interface ScoreVariant<Needs extends object, Data, Interpreted extends In
   interpret(topology: Topology<Needs>): Interpreted;
 }
 
+/** The reasons that this package gives itself. */
+export const CORE_REASONS = ["InvalidScore"] as const;
+type Reason = (typeof CORE_REASONS)[number];
+
 /** A variant that an agent can keep. */
 export type ResidentVariant<Needs extends object, Data> = ScoreVariant<Needs, Data, ResidentInterpret<Data>>;
 
 /** A variant whose Topology is settled; an agent keeps a list of these. */
-export interface BoundVariant {
+export interface BoundVariant extends Partial<Logs>, Partial<Commands> {
   readonly type: string;
   /**
    * The `Rejected` report that `reconcile` would give for a Score that does not parse, or that is
@@ -188,7 +193,11 @@ export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs,
   const interpret = variant.interpret(topology);
   const parse = (data: unknown): Read<Data> => {
     const parsed = variant.parse(data);
-    if (!parsed.ok) return { ok: false, report: rejected({ reason: "InvalidScore", message: formatIssues(parsed.issues) }) };
+    if (!parsed.ok)
+      return {
+        ok: false,
+        report: rejected({ reason: "InvalidScore" satisfies Reason, message: `${formatIssues(parsed.issues)}; correct the deployment` }),
+      };
     const refusal = interpret.refuse?.(parsed.value) ?? null;
     return refusal === null ? { ok: true, data: parsed.value } : { ok: false, report: rejected(refusal) };
   };
@@ -205,6 +214,8 @@ export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs,
   };
   return {
     type: variant.type,
+    ...(interpret.logs === undefined ? {} : { logs: interpret.logs }),
+    ...(interpret.run === undefined ? {} : { run: interpret.run }),
     check: (data) => {
       const result = read(data);
       return result.ok ? null : result.report;

@@ -3,6 +3,8 @@
 
 import { type Desired, reconcile, type Reconciler, type ResidentInterpret, type ResidentVariant, type WorkloadReport } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
+import { logReader } from "./ask/read-logs.ts";
+import { commandRunner } from "./ask/run-command.ts";
 import type { DiskSpace } from "./device/disk-space.ts";
 import { execute } from "./apply/execute.ts";
 import { executeInputs } from "./apply/execute-inputs.ts";
@@ -35,6 +37,7 @@ import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 import { workloads } from "./observe/workloads.ts";
+import type { Reason } from "./model/reason.ts";
 
 /** The device's identity, for its containers' environment, and the boot that it is in. */
 export interface DeviceIdentity {
@@ -44,6 +47,8 @@ export interface DeviceIdentity {
   readonly bootId: string;
   /** As in /usr/share/zoneinfo. By default UTC. */
   readonly timezone?: string;
+  /** The size of the kernel's pages of memory; absent: not known. */
+  readonly pageBytes?: number;
 }
 
 export interface PodmanV0Needs {
@@ -56,6 +61,8 @@ export interface PodmanV0Needs {
   readonly imageLedger: ImageLedger;
   readonly host: HostView;
   readonly policy: Policy;
+  /** The program that reads the journal, and what comes before its options; `journalctl` by default. */
+  readonly journalctl?: readonly string[];
 }
 
 /** `application`: its names are in the labels, variables and sentences. */
@@ -83,7 +90,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
     expect: (names) => awaitDeployments(memory, names),
     refuse: (score) => {
       const message = denied(policy, score, application.program);
-      return message === null ? null : { reason: "PolicyDenied", message };
+      return message === null ? null : { reason: "PolicyDenied" satisfies Reason, message };
     },
     reconcile: async (desired, settings) => {
       if (retries.delete(desired.name)) {
@@ -106,6 +113,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
       const snapshot = await look(desired, signal);
       return explain(desired, snapshot, plan(desired, snapshot));
     },
+    logs: logReader({ ...needs, application }),
+    run: commandRunner({ ...needs, application }),
   };
 }
 

@@ -322,7 +322,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
       { what: "it has ended" },
     );
     expect(report.message).toBe(
-      'service "job" ended with exit code 3 and its restart policy does not start it again; its last line: version 1 ends with 3',
+      'service "job" ended with exit code 3 and its restart policy does not start it again; its last line: version 1 ends with 3; `iot-agent podman logs hello_job` shows more: correct the program, or what the deployment gives it, and push',
     );
   });
 

@@ -3,11 +3,16 @@
 
 import {
   asDeviceId,
+  AUDIT_OF_IDENTITIES,
   devicePermissions,
   deviceSubjectsOfBuckets,
   type Permissions,
+  personPermissions,
+  type Role,
+  ROLES,
   sharedPermissions,
   type SubjectMapping,
+  subjectsOfPeople,
 } from "../src/index.ts";
 
 const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-configuration.ts) by `npm run generate`.\n";
@@ -19,21 +24,24 @@ export function natsConfiguration(): Record<string, string> {
     "nats-identities.conf": MADE + identities(),
     "devices.conf": MADE + oneUserADevice(),
     "devices-shared.conf": MADE + oneUserForAll(),
+    "people.conf": MADE + oneUserAPerson(),
   };
 }
 
 function accounts(): string {
   return `#
-# NATS for the platform: two accounts, so that no device reaches JetStream itself.
+# NATS for the platform: three accounts, so that no device and nobody who asks a device reaches JetStream itself.
 #
 #   CONTROL  JetStream with the buckets desired-state, status, inventory and sources, and the stream audit; the operator
 #            and the \`iot\` command line.
 #   DEVICES  no JetStream: what a device may do crosses over by the exports below, and one user a device (devices.conf)
 #            may use only its own part of each. Devices use names of our own, iot.…, which also cross leaf nodes.
+#   PEOPLE   no JetStream: who may ask a device (iot ping, logs, exec, …), and what, by one user a person (people.conf).
+#            It begins without users: nobody asks a device anything until the line below includes them.
 #
 # Started as  NATS_OPERATOR_PASSWORD=… nats-server --config nats.conf
 # A password that looks like a number must be quoted in the variable ('"1234"'); a bcrypt hash (\`nats server passwd\`) works too.
-# After a change of devices.conf:  nats-server --signal reload  (nobody is disconnected but users that are gone or changed)
+# After a change of devices.conf or people.conf:  nats-server --signal reload  (nobody is disconnected but users that are gone or changed)
 
 listen: "0.0.0.0:4222"
 
@@ -44,7 +52,7 @@ jetstream {
 }
 
 accounts {
-${controlAndDevices("    include ./devices.conf    # or ./devices-shared.conf\n")}}
+${controlAndDevices("    include ./devices.conf    # or ./devices-shared.conf\n")}${people("    # include ./people.conf\n")}}
 `;
 }
 
@@ -60,6 +68,7 @@ function identities(): string {
 # The four passwords and the public halves of the callout's keys (iot-callout keys FILE prints them) come from the environment:
 #   NATS_OPERATOR_PASSWORD NATS_CALLOUT_PASSWORD NATS_ENROLMENT_PASSWORD NATS_KICK_PASSWORD NATS_CALLOUT_ISSUER NATS_CALLOUT_XKEY
 # What stands in authorization changes with a restart only: a reload is refused.
+# A person who may ask devices is a user of PEOPLE, as in people.conf, and is named in auth_users, too.
 
 listen: "0.0.0.0:4222"
 
@@ -87,10 +96,12 @@ authorization {
 }
 
 accounts {
-${controlAndDevices("")}  AUTH {
+${controlAndDevices("", [`{ service: "${AUDIT_OF_IDENTITIES}", accounts: [AUTH] }`])}${people("")}  AUTH {
     jetstream: enabled
+    # What people did with identities stands in the one stream of the operator's account. Nobody deletes there.
+    imports: [ { service: { account: CONTROL, subject: "${AUDIT_OF_IDENTITIES}" } } ]
     users: [
-      { user: callout, password: $NATS_CALLOUT_PASSWORD }
+      { user: callout, password: $NATS_CALLOUT_PASSWORD, permissions: { publish: { deny: ["${AUDIT_OF_IDENTITIES}"] } } }
       # It does not hear what devices show when they log in.
       { user: enrolment, password: $NATS_ENROLMENT_PASSWORD, permissions: { subscribe: { deny: ["$SYS.>"] } } }
     ]
@@ -111,22 +122,37 @@ ${controlAndDevices("")}  AUTH {
 `;
 }
 
-function controlAndDevices(devices: string): string {
+function controlAndDevices(devices: string, moreExports: readonly string[] = []): string {
   const mappings = deviceSubjectsOfBuckets();
   return `  CONTROL {
     jetstream: enabled
     users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
     exports: [
-${lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
+${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`), ...moreExports.map((line) => `      ${line}`)].join("\n")}
     ]
   }
   DEVICES {
+    exports: [
+      # "Stream": a question has any number of answers, and ends when who asked listens no more.
+      { service: "${subjectsOfPeople().command}", accounts: [PEOPLE], response_type: Stream }
+    ]
     imports: [
 ${lines(mappings, (mapping) => imported(mapping, `, to: "${mapping.own}"`))}
       # The buckets' own names, which agents of 0.1 use: for one release.
 ${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
+      { stream: { account: PEOPLE, subject: "${subjectsOfPeople().sessionInput}" } }
     ]
 ${devices}  }
+`;
+}
+
+function people(users: string): string {
+  const { command, sessionInput } = subjectsOfPeople();
+  return `  PEOPLE {
+    exports: [ { stream: "${sessionInput}", accounts: [DEVICES] } ]
+    # share: the server says to the device who asks.
+    imports: [ { service: { account: DEVICES, subject: "${command}" }, share: true } ]
+${users}  }
 `;
 }
 
@@ -169,6 +195,8 @@ function oneUserForAll(): string {
 #   - write the status and the inventory of every device, over what the device itself wrote;
 #   - hear every reply to every device, and have answers of the server sent there. A device believes only the answer to its
 #     own question, but a "there is none" or an acknowledgement names no device: it can be made to wait, or to repeat itself.
+#   - hear what people ask every device, and answer in its place. A device with this credential runs no command in a container
+#     for anybody (SharedCredential).
 # It cannot write what a device should run, nor reach the buckets themselves.
 #
 # In nats.conf: include ./devices-shared.conf
@@ -183,8 +211,38 @@ users: [
 `;
 }
 
-function permissions({ publish, subscribe }: Permissions): string {
+function oneUserAPerson(): string {
+  const about: Readonly<Record<Role, string>> = {
+    viewer: "looks: is the device there, why is a deployment as it is, what does the agent stand on",
+    support: "reads logs, too",
+    maintainer: "runs commands in containers, where the device permits it; tries again, holds and releases a deployment",
+  };
+  const users = ROLES.map((role) => {
+    const user = `alice-${role}`;
+    return `  # ${role}: ${about[role]}
+  {
+    user: ${user}
+    password: "change-me"
+    permissions: ${permissions(personPermissions(user, role))}
+  }`;
+  });
+  return `#
+# The users of the PEOPLE account, one a person, so that a device's log says who asked. To add a person, copy the block of the role,
+# write the name in both places, give it a password of its own, and have the server read it: nats-server --signal reload
+# Instead of "*" stands the id of a device where a person may ask that one alone.
+# The device has the last word: [remote] in its config.toml.
+
+users: [
+${users.join("\n")}
+]
+`;
+}
+
+/** A session is one question and any number of answers, for hours. */
+const ANSWERS = '      allow_responses: { max: -1, expires: "-1s" }\n';
+
+function permissions({ publish, subscribe, answers }: Permissions): string {
   const allow = (verb: string, subjects: readonly string[]): string =>
     `      ${verb}: { allow: [\n${subjects.map((subject) => `        "${subject}"`).join("\n")}\n      ] }\n`;
-  return `{\n${allow("publish", publish)}${subscribe === null ? "" : allow("subscribe", subscribe)}    }`;
+  return `{\n${allow("publish", publish)}${subscribe === null ? "" : allow("subscribe", subscribe)}${answers ? ANSWERS : ""}    }`;
 }

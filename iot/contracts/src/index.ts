@@ -1,5 +1,5 @@
 export { IOT_AGENT } from "./application.ts";
-export { AUDIT, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
+export { AUDIT, AUDIT_OF_IDENTITIES, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
 export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
@@ -12,6 +12,22 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export {
+  COMMAND_LIMIT_BYTES,
+  COMMAND_VERBS,
+  CommandRequest,
+  type CommandVerb,
+  DeploymentRequest,
+  ExecRequest,
+  HoldCommand,
+  LOG_TAIL_MOST,
+  LogLine,
+  LogsRequest,
+  Pong,
+  RequestInfo,
+  SessionStatus,
+  TerminalSize,
+} from "./commands.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
 export { DeviceInventory } from "./documents/inventory.ts";
@@ -33,15 +49,30 @@ export {
   SourceRemovals,
   SourceState,
 } from "./documents/source-record.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
+export {
+  DeploymentReport,
+  DeviceStatus,
+  OFFLINE_AFTER_MS,
+  offlineAfterMs,
+  READER_REASONS,
+  STATUS_EVERY_MS,
+  UNREADABLE_PHASE,
+} from "./documents/status.ts";
 export {
   DEVICE_RIGHTS,
   devicePermissions,
   type DeviceRight,
   deviceSubjectsOfBuckets,
+  PEOPLE_ACCOUNT,
   type Permissions,
+  personInbox,
+  personPermissions,
+  type Role,
+  ROLES,
+  ROLE_VERBS,
   sharedPermissions,
   type SubjectMapping,
+  subjectsOfPeople,
 } from "./permissions.ts";
 export {
   Done,
@@ -61,6 +92,7 @@ export {
   asDeploymentName,
   asDeviceId,
   bucketSubjects,
+  commandSubject,
   deviceOfKey,
   type DeviceSubjects,
   directGetSubject,
@@ -70,6 +102,7 @@ export {
   notifySubject,
   ownSubjects,
   scoreKeyParts,
+  sessionInputSubject,
   streamName,
   subjects,
 } from "./subjects.ts";

@@ -1,8 +1,18 @@
-// What a device may say and hear, as a table. iot/messaging/test/permissions.int.test.ts shows that
+// What a device and a person may say and hear, as a table. iot/messaging/test/permissions.int.test.ts shows that
 // the server enforces it.
 
 import { expect, test } from "vitest";
-import { asDeploymentName, asDeviceId, bucketSubjects, devicePermissions, ownSubjects, sharedPermissions } from "./index.ts";
+import {
+  asDeploymentName,
+  asDeviceId,
+  bucketSubjects,
+  COMMAND_VERBS,
+  devicePermissions,
+  ownSubjects,
+  personPermissions,
+  ROLES,
+  sharedPermissions,
+} from "./index.ts";
 
 const device = asDeviceId("pi-1");
 
@@ -18,13 +28,41 @@ test("of one device", () => {
       "$KV.status.pi-1",
       "$KV.inventory.pi-1",
     ],
-    subscribe: ["_INBOX_pi-1.>", "iot.notice.pi-1", "notify.desired-state.pi-1"],
+    subscribe: ["_INBOX_pi-1.>", "iot.notice.pi-1", "notify.desired-state.pi-1", "iot.command.pi-1.*", "iot.session.pi-1.*.in"],
+    answers: true,
   });
+});
+
+test("of one device that nobody may ask", () => {
+  expect(devicePermissions(device, ["desired-state", "status", "inventory"])).toMatchObject({
+    subscribe: ["_INBOX_pi-1.>", "iot.notice.pi-1", "notify.desired-state.pi-1"],
+    answers: false,
+  });
+});
+
+test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
+  const [viewer, support, maintainer] = ROLES.map((role) => personPermissions("alice", role));
+  expect(viewer).toEqual({
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor"],
+    subscribe: ["_INBOX_alice.>"],
+    answers: false,
+  });
+  expect(support?.publish).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"]);
+  expect(maintainer?.publish.toSorted()).toEqual(
+    [...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`), "iot.session.*.*.in"].toSorted(),
+  );
+  expect(personPermissions("bob", "support", [device]).publish).toEqual([
+    "iot.command.pi-1.ping",
+    "iot.command.pi-1.explain",
+    "iot.command.pi-1.doctor",
+    "iot.command.pi-1.logs",
+    "iot.session.pi-1.*.in",
+  ]);
 });
 
 test("no permission of one device covers what another's is, and the shared one publishes what any device does", () => {
   const { publish, subscribe } = devicePermissions(device);
-  for (const subject of [...publish, ...(subscribe ?? [])]) expect(subject).toMatch(/[._]pi-1(\.[*>])?$/);
+  for (const subject of [...publish, ...(subscribe ?? [])]) expect(subject).toMatch(/[._]pi-1(\.[*>])?(\.in)?$/);
   expect(sharedPermissions().publish.map((subject) => subject.replaceAll(".*", ".pi-1"))).toEqual(
     publish.map((subject) => subject.replaceAll(".*", ".pi-1")),
   );

@@ -1,30 +1,43 @@
-// Decides what a device may publish and subscribe, from its id alone, and maps each subject of the
-// devices' account to one of the buckets'. iot/deploy/nats is generated from it
-// (scripts/nats-configuration.ts), and a later service that admits devices asks here.
+// Decides what a device may publish and subscribe, from its id alone, and a person, by the role;
+// and maps each subject of the devices' account to one of the buckets'. iot/deploy/nats is generated
+// from it (scripts/nats-configuration.ts), and whoever admits devices or people asks here.
 
-import { bucketSubjects, type DeviceId, type DeviceSubjects, ownSubjects } from "./subjects.ts";
+import type { CommandVerb } from "./commands.ts";
+import { bucketSubjects, commandSubject, type DeviceId, type DeviceSubjects, ownSubjects, sessionInputSubject } from "./subjects.ts";
 
 export interface Permissions {
   readonly publish: readonly string[];
   /** Null: everything that its account hears. */
   readonly subscribe: readonly string[] | null;
+  /** It may answer what it was asked, where the question says, as often as it likes. */
+  readonly answers: boolean;
 }
+
+/** The account of people; a device believes no question from elsewhere. */
+export const PEOPLE_ACCOUNT = "PEOPLE";
 
 /**
  * What a grant may permit, as words: the subjects behind them are this file's, so that nobody who
  * writes a grant can give a device more.
  */
-export const DEVICE_RIGHTS = ["desired-state", "status", "inventory"] as const;
+export const DEVICE_RIGHTS = ["desired-state", "status", "inventory", "commands"] as const;
 export type DeviceRight = (typeof DEVICE_RIGHTS)[number];
 
 /** The permissions of a user for one device. A word that is no right gives nothing. */
 export function devicePermissions(device: DeviceId, rights: readonly string[] = DEVICE_RIGHTS): Permissions {
   const both = [ownSubjects(device), bucketSubjects(device)];
+  const isAsked = rights.includes("commands");
   const notices = rights.includes("desired-state") ? both.map(({ notice }) => notice) : [];
   return {
     publish: both.flatMap((subjects) => DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => asked(right, subjects))),
-    subscribe: [`_INBOX_${device}.>`, ...notices],
+    subscribe: [`_INBOX_${device}.>`, ...notices, ...(isAsked ? heardOfPeople(device) : [])],
+    answers: isAsked,
   };
+}
+
+/** Questions of people, and what they send into a session. */
+function heardOfPeople(device: DeviceId): readonly string[] {
+  return [commandSubject(device, "*"), sessionInputSubject(device, "*")];
 }
 
 /**
@@ -32,7 +45,7 @@ export function devicePermissions(device: DeviceId, rights: readonly string[] = 
  * covers "the inbox of any device".
  */
 export function sharedPermissions(): Permissions {
-  return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*"))], subscribe: null };
+  return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*"))], subscribe: null, answers: true };
 }
 
 /** Every subject that a device sends to; each message is answered. */
@@ -48,7 +61,48 @@ function asked(right: DeviceRight, { manifest, score, status, inventory }: Devic
       return [status];
     case "inventory":
       return [inventory];
+    case "commands":
+      return [];
   }
+}
+
+const LOOKS: readonly CommandVerb[] = ["ping", "explain", "doctor"];
+
+/** Each may what the one before it may, and more. */
+export const ROLES = ["viewer", "support", "maintainer"] as const;
+export type Role = (typeof ROLES)[number];
+
+export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
+  viewer: LOOKS,
+  support: [...LOOKS, "logs"],
+  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
+};
+
+/** Verbs that are sessions: who asks goes on sending. */
+const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec"];
+
+/** The inboxes of a person: nobody else hears what a device answers. */
+export function personInbox(user: string): string {
+  return `_INBOX_${user}`;
+}
+
+/** `devices`: those that the person may ask; all of them by default. */
+export function personPermissions(user: string, role: Role, devices: readonly (DeviceId | "*")[] = ["*"]): Permissions {
+  const verbs = ROLE_VERBS[role];
+  const hasSessions = verbs.some((verb) => SESSION_VERBS.includes(verb));
+  return {
+    publish: devices.flatMap((device) => [
+      ...verbs.map((verb) => commandSubject(device, verb)),
+      ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
+    ]),
+    subscribe: [`${personInbox(user)}.>`],
+    answers: false,
+  };
+}
+
+/** What crosses between the devices' account and that of people. */
+export function subjectsOfPeople(): { readonly command: string; readonly sessionInput: string } {
+  return { command: commandSubject("*", "*"), sessionInput: sessionInputSubject("*", "*") };
 }
 
 export interface SubjectMapping {

@@ -3,6 +3,7 @@
 
 import { DNS_LABEL } from "@harmony/schema";
 import type { BucketName } from "./documents/buckets.ts";
+import type { CommandVerb } from "./commands.ts";
 
 declare const checked: unique symbol;
 /** A DNS label that names a device. */
@@ -115,6 +116,16 @@ export function bucketSubjects(device: DeviceId | "*"): DeviceSubjects {
     inventory: `$KV.inventory.${device}`,
     notice: notifySubject(device),
   };
+}
+
+/** Where people ask a device. `*` stands for all devices, and for all verbs. */
+export function commandSubject(device: DeviceId | "*", verb: CommandVerb | "*"): string {
+  return `iot.command.${device}.${verb}`;
+}
+
+/** Where who opened a session goes on sending. `*` stands for all devices, and for all sessions. */
+export function sessionInputSubject(device: DeviceId | "*", session: string): string {
+  return `iot.session.${device}.${session}.in`;
 }
 
 /** The device of a one-token key (`pi-1`), or null when it is none. */

@@ -167,6 +167,20 @@ export const Bootstrap = z.object({
 });
 export type Bootstrap = z.output<typeof Bootstrap>;
 
+/**
+ * `serial.<sha256>`: a device of this serial number, with the token of that image, needs no person.
+ * The first key that comes with it takes the row; a second one waits for a person.
+ */
+export const SerialRow = z.object({
+  serial: Line.check(z.minLength(4)),
+  bootstrap: DnsLabel,
+  device: EnrolledId,
+  labels: z.optional(Labels),
+  /** Of the key that took it. */
+  takenBy: z.optional(Code),
+});
+export type SerialRow = z.output<typeof SerialRow>;
+
 /** `code.<sha256>`: made before for one device; it is approved at once, and only once. */
 export const DeviceCode = z.object({ device: EnrolledId, expiresAtS: Seconds });
 export type DeviceCode = z.output<typeof DeviceCode>;

@@ -18,6 +18,7 @@ export {
   Person,
   RekeyAnswer,
   RekeyRequest,
+  SerialRow,
   TokenAnswer,
 } from "./documents.ts";
 export {
@@ -31,6 +32,7 @@ export {
   DisableRequest,
   EnrolmentList,
   ErrorAnswer,
+  SerialsRequest,
   StepsAnswer,
 } from "./people.ts";
 export {

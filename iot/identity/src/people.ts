@@ -73,13 +73,19 @@ export const BootstrapRequest = z.object({
 });
 export type BootstrapRequest = z.output<typeof BootstrapRequest>;
 
+/** `POST /v1/bootstraps/<name>/serials`: who needs no person. Said before the devices ask. */
+export const SerialsRequest = z.object({
+  rows: z.array(z.object({ serial: Line.check(z.minLength(4)), device: EnrolledId, labels: z.optional(Labels) })).check(z.maxLength(100)),
+});
+export type SerialsRequest = z.output<typeof SerialsRequest>;
+
 /** The token is shown once. */
 export const BootstrapMade = z.object({ token: z.string().check(z.maxLength(200)), expiresAtS: Seconds });
 export type BootstrapMade = z.output<typeof BootstrapMade>;
 
 /** `GET /v1/bootstraps` */
 export const BootstrapList = z.object({
-  bootstraps: z.array(z.object({ name: DnsLabel, expiresAtS: Seconds, maxDevices: z.int(), used: z.int() })),
+  bootstraps: z.array(z.object({ name: DnsLabel, expiresAtS: Seconds, maxDevices: z.int(), used: z.int(), serials: z.optional(z.int()) })),
 });
 export type BootstrapList = z.output<typeof BootstrapList>;
 

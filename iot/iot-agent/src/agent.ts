@@ -5,11 +5,14 @@
 // own disk before NATS was ever reached, and ends when the signal is aborted. What runs on the
 // Topology keeps running.
 
-import type { BoundVariant, Inventory } from "@harmony/core";
+import type { BoundVariant, Inventory, LogBatch, LogQuery } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
-import type { AgentConfig } from "./config/config.ts";
+import { openAsking } from "./asking/asking.ts";
+import { type AgentConfig, REMOTE_DEFAULT } from "./config/config.ts";
+import { connectionSettings } from "./config/connection-settings.ts";
+import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
 import { Problems } from "./desired/problems.ts";
@@ -17,7 +20,7 @@ import { StateStore } from "./desired/state-store.ts";
 import { bootId } from "./device/boot-id.ts";
 import { ConnectionNow } from "./local/connection-now.ts";
 import { localActions } from "./local/local-actions.ts";
-import { openLocalSocket } from "./local/local-socket.ts";
+import { type LocalActions, openLocalSocket } from "./local/local-socket.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
 import { History, historyEntry } from "./status/history.ts";
@@ -31,11 +34,18 @@ import { keepWatchdogFed } from "./systemd/watchdog.ts";
 const STATUSES_PER_PING = 10;
 
 export interface AgentOptions {
-  readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy">;
+  readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy" | "remote"> &
+    Partial<Pick<AgentConfig, "remote">>;
   readonly credentials: CredentialSource;
+  /** Named in sentences, for whoever corrects it. */
+  readonly configFile?: string;
   /** The Score variants that this agent serves, each bound to its Topology. */
   readonly variants: readonly BoundVariant[];
   readonly inventory: (signal: AbortSignal) => Promise<Inventory>;
+  /** What the agent itself wrote; absent: there is no journal. */
+  readonly ownLog?: (query: LogQuery, signal: AbortSignal) => AsyncIterable<LogBatch>;
+  /** What its commands would find of all that it stands on. */
+  readonly doctor?: (signal: AbortSignal) => Promise<unknown>;
   readonly serviceManager: ServiceManager;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -54,12 +64,13 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
     signal,
   });
-  await openLocalSocket({ folder: config.runDir, actions: localActions({ device: config.device, ...parts }), log, signal });
+  const actions = localActions({ device: config.device, ...parts });
+  await openLocalSocket({ folder: config.runDir, actions, log, signal });
   // It is ready before NATS is reached: what runs on the device does not need NATS.
   serviceManager.ready();
   sentence.changed();
   try {
-    await followUntilAborted(options, parts);
+    await followUntilAborted(options, parts, actions);
   } finally {
     serviceManager.stopping();
     await Promise.all([desired, workers, reports, sender, sentence, holds].map((part) => part.close()));
@@ -118,14 +129,19 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   return { history, connection, holds, desired, workers, reports, sender, sentence, status };
 }
 
-async function followUntilAborted(options: AgentOptions, { connection, desired, sender }: Parts): Promise<void> {
-  const { config, credentials, log, signal } = options;
+async function followUntilAborted(
+  options: AgentOptions,
+  { connection, desired, sender, workers }: Parts,
+  actions: LocalActions,
+): Promise<void> {
+  const { config, configFile = DEFAULT_CONFIG_FILE, credentials, ownLog, doctor, log, signal } = options;
   const { device, natsUrls, natsCaFile: caFile, natsConnectTimeoutMs: timeoutMs, statusIntervalMs } = config;
   const messaging = await connectMessaging({
     servers: natsUrls,
     credentials,
     caFile,
     timeoutMs,
+    settings: connectionSettings(configFile),
     name: `iot-agent ${device}`,
     device,
     log,
@@ -142,7 +158,18 @@ async function followUntilAborted(options: AgentOptions, { connection, desired, 
     desired.readAgain();
     sender.attach(writer);
   });
+  const asking = openAsking(messaging, {
+    device,
+    remote: config.remote ?? REMOTE_DEFAULT,
+    configFile,
+    actions,
+    variantOf: (name) => workers.variantOf(name),
+    ownLog,
+    doctor,
+    log,
+  });
   await aborted(signal);
+  await asking.close();
   await messaging.close();
 }
 

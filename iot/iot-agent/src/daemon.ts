@@ -4,7 +4,17 @@
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { bind } from "@harmony/core";
-import { connectPodman, fileStartList, fileSwapJournal, hostView, localDisk, openImageLedger, podmanV0 } from "@harmony/podman";
+import {
+  connectPodman,
+  fileStartList,
+  fileSwapJournal,
+  hostView,
+  localDisk,
+  openImageLedger,
+  pageBytes,
+  podmanV0,
+  readJournal,
+} from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, type Log, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
@@ -15,6 +25,7 @@ import { tomlCredentials } from "./config/credentials.ts";
 import type { EnrolledDevice } from "./identity/enrolled-device.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
+import { runDoctor } from "./device/run-doctor.ts";
 import { PodmanDevice } from "./device/topology.ts";
 
 /** Ends the process. */
@@ -30,7 +41,7 @@ export async function runDaemon(configFile: string): Promise<never> {
       await assertOnlyAgent(config);
       if (!isEnrolment(config)) {
         const credentials = tomlCredentials({ file: configFile, device: config.device, log });
-        await runAs({ config, credentials }, { serviceManager, log, signal });
+        await runAs({ config, credentials }, { configFile, serviceManager, log, signal });
         return;
       }
       // Another device does not need it in its memory.
@@ -38,7 +49,7 @@ export async function runDaemon(configFile: string): Promise<never> {
       // Another round for each other way to NATS that the enrolment service names.
       while (!signal.aborted) {
         const enrolled = await enrolledDevice(config, { serviceManager, log, signal });
-        await runAs(enrolled, { serviceManager, log, signal: AbortSignal.any([signal, enrolled.moved]) });
+        await runAs(enrolled, { configFile, serviceManager, log, signal: AbortSignal.any([signal, enrolled.moved]) });
       }
     },
     { log },
@@ -46,31 +57,53 @@ export async function runDaemon(configFile: string): Promise<never> {
 }
 
 interface Around {
+  readonly configFile: string;
   readonly serviceManager: ServiceManager;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-async function runAs({ config, credentials }: Pick<EnrolledDevice, "config" | "credentials">, around: Around): Promise<void> {
-  const device = podmanDevice(config, await bootId(), around.log);
+async function runAs(
+  { config, credentials }: Pick<EnrolledDevice, "config" | "credentials">,
+  { configFile, ...around }: Around,
+): Promise<void> {
+  const [boot, pages] = await Promise.all([bootId(), pageBytes()]);
+  const device = podmanDevice(config, { boot, pages }, around.log);
   collectGarbage();
   await runAgent({
     config,
+    configFile,
     credentials,
     variants: [bind(podmanV0(IOT_AGENT), device)],
     inventory: (aborted) => device.inventory(aborted),
+    ownLog: (query, aborted) =>
+      readJournal(
+        { journalctl: ["journalctl"], matches: [`_SYSTEMD_UNIT=${IOT_AGENT.program}.service`], query, serviceOf: () => null },
+        aborted,
+      ),
+    doctor: (aborted) => runDoctor(configFile, aborted),
     ...around,
   });
 }
 
-function podmanDevice(config: AgentConfig, boot: string, log: Log): PodmanDevice {
+function podmanDevice(
+  config: AgentConfig,
+  { boot, pages }: { readonly boot: string; readonly pages: number | null },
+  log: Log,
+): PodmanDevice {
   const memory = (name: string) => ({
     folder: join(config.stateDir, name),
     onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
       log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
   });
   return new PodmanDevice({
-    device: { id: config.device, labels: config.labels, bootId: boot, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+    device: {
+      id: config.device,
+      labels: config.labels,
+      bootId: boot,
+      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      ...(pages === null ? {} : { pageBytes: pages }),
+    },
     podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
     networkRemains: {
       runFolder: config.userRunDir,

@@ -6,6 +6,7 @@ import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeviceId, type DeviceStatus, type Manifest, subjects } from "@iot/contracts";
 import {
   connectMessaging,
+  type CredentialSource,
   type DesiredStateStore,
   type Messaging,
   openDesiredState,
@@ -41,8 +42,8 @@ export class Central {
     this.#statuses = statuses;
   }
 
-  static async connect(url: string, device = DEVICE): Promise<Central> {
-    const messaging = await connectMessaging({ servers: [url], name: "central", log: quiet, signal });
+  static async connect(url: string, device = DEVICE, credentials?: CredentialSource): Promise<Central> {
+    const messaging = await connectMessaging({ servers: [url], name: "central", credentials, log: quiet, signal });
     const store = await openDesiredState(messaging, { log: quiet });
     await openInventoryStore(messaging, { log: quiet });
     return new Central(messaging, device, store, await openStatusStore(messaging, { log: quiet }));

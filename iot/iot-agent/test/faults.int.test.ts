@@ -125,7 +125,7 @@ test("a wiped or an older store empties no device and brings nothing back, where
   await rm(copy, { recursive: true });
   await nats.start();
   central = await Central.connect(nats.url);
-  // As the operator does that finds the older copy: it serves what stands there.
+  // The operator that finds the older copy does this: it serves what stands there.
   await say(["a", "gone", "more"]);
   await expectContent("more", "more");
   await reason("gone", "RemovedBefore");

@@ -1,5 +1,5 @@
-// The identity of a device beside the real enrolment service: with any clock, through what a power cut
-// leaves, while the service is away, and when it says something else than before.
+// The identity of a device beside the real enrolment service: with any clock, through what a power
+// cut leaves, while the service is away, and when it says something else than before.
 
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -86,7 +86,7 @@ function at(clock?: Clock): EnrolmentService {
   return new EnrolmentService({ url, caFile: undefined }, signal, clock);
 }
 
-/** As an agent that begins, with what is on its disk. */
+/** Begins as an agent does, with what is on its disk. */
 async function begun(onMoved: () => void = () => undefined): Promise<TokenCredentials> {
   const now = await store.identity();
   if (now === null) throw new Error("there is no identity on the disk");
@@ -176,7 +176,7 @@ test.each([
   expect((await store.nextSigner()).publicKeyPem === next.publicKeyPem, "an unused key is used").toBe(!isTaken);
 });
 
-test("a key that is cut short is told, and what was signed with it stays good", async () => {
+test("a key that is cut short is reported, and what was signed with it stays good", async () => {
   await shown(await begun());
   const whole = await readFile(store.keyFile, "utf8");
   await writeFile(store.keyFile, whole.slice(0, 300));

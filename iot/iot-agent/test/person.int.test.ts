@@ -132,6 +132,16 @@ describe("what runs", () => {
     expect((await agent.command("engineer", "load", "nowhere.tar")).exitCode).toBe(1);
   });
 
+  test("what a deployment that is gone has left is listed, and counted by doctor", async () => {
+    await device.exec(["podman", "volume", "create", "--label=io.nationtech.iot.deployment=gone", "gone_data"], { user: "iot-agent" });
+    const { text, exitCode } = await agent.command("engineer", "volumes");
+    expect(text).toMatch(/^gone_data +gone +\d+ kB +\d+ s$/m);
+    expect(exitCode).toBe(0);
+    expect((await agent.command("engineer", "doctor")).text).toMatch(/warning +volumes +1 volume is of deployments that are gone/);
+    expect((await agent.command("engineer", "podman", "volume", "rm", "gone_data")).exitCode).toBe(0);
+    expect((await agent.command("engineer", "volumes")).text).toBe("No deployment that is gone has left a volume.\n");
+  });
+
   test("podman, with its exit code, for a member of the group", async () => {
     expect((await agent.command("engineer", "podman", "ps", "--format={{.Names}}")).stdout.split("\n")).toContain("hello_hello");
     expect((await agent.command("engineer", "podman", "exec", "hello_hello", "sh", "-c", "exit 7")).exitCode).toBe(7);

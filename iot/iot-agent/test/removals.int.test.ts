@@ -45,7 +45,7 @@ const phase = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.phase === wanted);
 
 const mark = (uid: string) => ({ uid, at: "2026-01-01T00:00:00Z", why: "deleted in git" });
-/** As an operator writes it that says what is to go. */
+/** The manifest of an operator that says what is to go. */
 const say = (wanted: Parameters<Central["apply"]>[0], removed: Manifest["removed"] = {}) => central.apply(wanted, ["test"], removed);
 const reason = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.reason === wanted);

@@ -54,7 +54,7 @@ export interface MintedUser {
 }
 
 export function mintUser(userKey: string, { device, permissions, expiresAtS }: MintedUser, signer: KeyPair): Promise<string> {
-  const { publish, subscribe } = permissions;
+  const { publish, subscribe, answers } = permissions;
   return encodeUser(
     device,
     fromPublic(userKey),
@@ -63,6 +63,7 @@ export function mintUser(userKey: string, { device, permissions, expiresAtS }: M
       // An empty list would permit all.
       pub: publish.length === 0 ? { deny: [">"] } : { allow: [...publish] },
       sub: { allow: [...(subscribe ?? [])] },
+      ...(answers ? { resp: { max: -1, ttl: -1 } } : {}),
       subs: -1,
       payload: -1,
       data: -1,

@@ -32,6 +32,7 @@ import { type Callout, makeKeys, startCallout } from "../src/index.ts";
 const signal = AbortSignal.timeout(100_000);
 const place = { issuer: "https://enrol.example", project: "iot", organisation: "standalone" };
 const approved: Grant = { state: "approved", capabilities: ["desired-state", "status", "inventory"] };
+const PERSON_PASSWORD = "alice-secret";
 const { keys, publicHalves } = makeKeys();
 const lines: string[] = [];
 const log = createLog({ name: "callout", format: "json", write: (line) => void lines.push(line) });
@@ -51,7 +52,11 @@ async function as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging> {
 
 beforeAll(async () => {
   // Short, for a login that nobody answers.
-  nats = await startNats({ config: natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 }) });
+  const shipped = natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 });
+  // A person, as the file says how.
+  const person = `users: [ { user: alice, password: ${PERSON_PASSWORD} } ]`;
+  const config = shipped.replace("  PEOPLE {\n", `  PEOPLE {\n    ${person}\n`).replace("enrolment, kick ]", "enrolment, kick, alice ]");
+  nats = await startNats({ config });
   key = createPrivateKey(await makeDeviceKey());
   const operator = await as("operator");
   for (const openStore of [openDesiredState, openStatusStore, openInventoryStore]) await openStore(operator, { log });
@@ -151,6 +156,25 @@ describe("the minted user is refused", () => {
       expect(await a.subscribe(subject).closed).toBeInstanceOf(errors.PermissionViolationError);
     },
   );
+});
+
+test("a device hears what people ask it, and answers for as long as they listen, where its grant says commands", async () => {
+  await grants.put("dev-q", { state: "approved", capabilities: ["commands"] } satisfies Grant, 0);
+  const q = await eventually(() => loginOf("dev-q"), { what: "it is let in" });
+  q.subscribe("iot.command.dev-q.*", { callback: (_error, message) => [1, 2].forEach((each) => message.respond(String(each))) });
+  await q.flush();
+  const person = await login("alice", PERSON_PASSWORD);
+  const answers: string[] = [];
+  person.subscribe("_INBOX_alice.x", { callback: (_error, message) => void answers.push(message.string()) });
+  person.publish("iot.command.dev-q.ping", "", { reply: "_INBOX_alice.x" });
+  await eventually(() => answers.length === 2, { what: "both answers come" });
+  expect(answers).toEqual(["1", "2"]);
+  await person.close();
+  await q.close();
+
+  const a = await loginOf("dev-a");
+  expect(await a.subscribe("iot.command.dev-a.*").closed).toBeInstanceOf(errors.PermissionViolationError);
+  await a.close();
 });
 
 test("a grant that names subjects gives nothing", async () => {

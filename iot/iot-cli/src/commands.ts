@@ -17,6 +17,48 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./explain-command.ts")).explain,
   },
   {
+    name: "ping",
+    operands: "<device...>",
+    summary: "whether the agent of a device answers, how fast, and what it permits to be asked",
+    load: async () => (await import("./ping-command.ts")).ping,
+  },
+  {
+    name: "logs",
+    operands: "<deployment>[/<service>] <device>",
+    summary: "what a deployment wrote on a device, or with --agent what the agent of the device did",
+    load: async () => (await import("./logs-command.ts")).logs,
+  },
+  {
+    name: "exec",
+    operands: "<deployment>[/<service>] <device> -- <command...>",
+    summary: "runs a command in a container of a deployment on a device, with -it in this terminal",
+    load: async () => (await import("./exec-command.ts")).exec,
+  },
+  {
+    name: "doctor",
+    operands: "<device>",
+    summary: "what the agent of a device finds of all that it stands on",
+    load: async () => (await import("./doctor-command.ts")).doctor,
+  },
+  {
+    name: "retry",
+    operands: "<deployment> <device>",
+    summary: "has a device try again now what failed, or what it waits for",
+    load: async () => (await import("./retry-command.ts")).retry,
+  },
+  {
+    name: "hold",
+    operands: "<deployment> <device>",
+    summary: "stops a deployment on a device for a time, to use what it uses",
+    load: async () => (await import("./hold-command.ts")).hold,
+  },
+  {
+    name: "release",
+    operands: "<deployment> <device>",
+    summary: "ends a hold",
+    load: async () => (await import("./release-command.ts")).release,
+  },
+  {
     name: "confirm",
     operands: "<token>",
     summary: "lets go exactly the removals that iot status shows with this token",

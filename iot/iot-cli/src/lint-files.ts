@@ -109,7 +109,7 @@ function scoreFindings(document: Linted): Finding[] {
   );
 }
 
-/** As compilers write it, so that editors and CI find the place. */
+/** The form in which compilers write it, so that editors and CI find the place. */
 export function renderFindings({ findings, deployments }: LintResult, files: number): string {
   const lines = findings.map(({ severity, file, line, column, path, message }) =>
     visibleText(

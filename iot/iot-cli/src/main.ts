@@ -9,8 +9,14 @@ import { runIot } from "./program.ts";
 
 // A pipe that is closed early, as by head, is no error.
 process.stdout.once("error", () => process.exit(0));
-process.once("SIGINT", () => process.exit(EXIT.interrupted));
+// Whoever asks a device says good-bye first.
+const controller = new AbortController();
+process.once("SIGINT", () => {
+  controller.abort(new Error("interrupted"));
+  setTimeout(() => process.exit(EXIT.interrupted), GOOD_BYE_MS);
+});
 
+const GOOD_BYE_MS = 300;
 const width = Math.max(80, process.stdout.columns ?? 120);
 const write = (text: string): void => void process.stdout.write(text);
 const warn = (text: string): void => void process.stderr.write(text);
@@ -22,10 +28,11 @@ void runIot(process.argv.slice(2), {
   warn,
   width,
   isTerminal: process.stdout.isTTY,
-  signal: new AbortController().signal,
+  signal: controller.signal,
 }).then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
     const isExpected = error instanceof UserError;
     warn(visibleLines(`iot: ${isExpected ? error.message : errorText(error)}\n`));
     process.exitCode = isExpected ? error.exitCode : EXIT.failed;

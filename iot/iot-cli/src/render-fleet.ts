@@ -1,7 +1,7 @@
 // The fleet as text: a table for `iot status`, with a sentence under every row that has something
 // to say, and the sentence and facts of `iot explain`. Pure; the sentences are the devices' own.
 
-import { renderExplained, renderTable, shownAge, wrap } from "@iot/report";
+import { renderExplained, renderTable, shownAge, shownPhase, wrap, wrapSentence } from "@iot/report";
 import { type DeploymentRow, type DeviceRow, type Fleet } from "@iot/fleet";
 import { devicesOf, groupRows, likeness, someOf } from "./group-rows.ts";
 import type { FleetView, RemovalRow, SourceRow } from "./read-fleet.ts";
@@ -10,7 +10,7 @@ const COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "SINCE", "LAST SEEN"] as const
 const WIDE_COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "REASON", "SINCE", "LAST SEEN", "REVISION", "COMMIT", "IMAGES"] as const;
 
 export interface Look {
-  /** Of the terminal; sentences are wrapped to it. */
+  /** The terminal's width; sentences are wrapped to it. */
   readonly width: number;
   /** Every row by itself, with what runs down to the digest. */
   readonly isWide: boolean;
@@ -20,6 +20,8 @@ interface ShownRow {
   readonly cells: readonly string[];
   /** What there is to say of it, below it; empty: nothing. */
   readonly sentence: string;
+  /** Whose the sentence is, where the row does not say it. */
+  readonly head?: string;
 }
 
 export function renderStatus(fleet: FleetView, { width, isWide }: Look): string {
@@ -35,8 +37,8 @@ export function renderStatus(fleet: FleetView, { width, isWide }: Look): string 
   );
   const troubled = troubledDevices(fleet.devices);
   const table = [
-    ...(rows.length === 0 ? [] : [titles, ...rows.flatMap(({ sentence }, index) => [lines[index] ?? "", ...said(sentence, width)]), ""]),
-    ...troubled.flatMap((sentence) => wrap(sentence, width, "")),
+    ...(rows.length === 0 ? [] : [titles, ...rows.flatMap((row, index) => [lines[index] ?? "", ...said(row, width)]), ""]),
+    ...troubled.flatMap(({ names, message }) => wrapSentence(message, width, "", { head: `${names}: ` })),
     ...(troubled.length === 0 ? [] : [""]),
     ...wrap(`${summary(fleet)}.`, width, ""),
     "",
@@ -44,8 +46,8 @@ export function renderStatus(fleet: FleetView, { width, isWide }: Look): string 
   return `${begun}${table}`;
 }
 
-function said(sentence: string, width: number): string[] {
-  return sentence === "" ? [] : wrap(sentence, width, "  ");
+function said({ sentence, head = "" }: ShownRow, width: number): string[] {
+  return sentence === "" ? [] : wrapSentence(sentence, width, "  ", { head });
 }
 
 function sentenceOf({ standing, message }: DeploymentRow): string {
@@ -60,7 +62,7 @@ function wideCells(row: DeploymentRow): readonly string[] {
   return [
     row.deployment,
     row.device,
-    row.phase,
+    shownPhase(row),
     row.reason,
     sinceOf(row),
     lastSeen(row),
@@ -77,7 +79,8 @@ function sinceOf({ sinceSeconds }: DeploymentRow): string {
 function shownGroup(group: readonly DeploymentRow[]): ShownRow {
   const [row] = group;
   if (row === undefined) return { cells: [], sentence: "" };
-  if (group.length === 1) return { cells: [row.deployment, row.device, row.phase, sinceOf(row), lastSeen(row)], sentence: sentenceOf(row) };
+  if (group.length === 1)
+    return { cells: [row.deployment, row.device, shownPhase(row), sinceOf(row), lastSeen(row)], sentence: sentenceOf(row) };
   const only = (values: readonly string[], many: string): string => (new Set(values).size === 1 ? (values[0] ?? "") : many);
   const names = group.map(({ deployment }) => deployment);
   const devices = devicesOf(group);
@@ -100,7 +103,7 @@ function shownGroup(group: readonly DeploymentRow[]): ShownRow {
         group.map(({ message }) => message),
         `${row.message} ${example}`,
       );
-  return { cells, sentence: `${someOf(devices)}: ${what}` };
+  return { cells, sentence: what, head: `${someOf(devices)}: ` };
 }
 
 /** `3 min`, or `3 min to 2 h`. */
@@ -118,7 +121,7 @@ function emptyDevices({ devices, deployments }: FleetView): ShownRow[] {
 }
 
 /** A sentence for each trouble of a whole device, or of several that have the same. */
-function troubledDevices(devices: readonly DeviceRow[]): string[] {
+function troubledDevices(devices: readonly DeviceRow[]): { readonly names: string; readonly message: string }[] {
   const groups = new Map<string, { readonly message: string; readonly names: string[] }>();
   for (const { device, problem } of devices) {
     if (problem === null) continue;
@@ -127,7 +130,7 @@ function troubledDevices(devices: readonly DeviceRow[]): string[] {
     groups.set(key, group);
     group.names.push(device);
   }
-  return [...groups.values()].map(({ message, names }) => `${someOf(names)}: ${message}`);
+  return [...groups.values()].map(({ message, names }) => ({ names: someOf(names), message }));
 }
 
 /** What it follows, or why not; then what waits for a person, and what is lost. */

@@ -190,7 +190,7 @@ describe("with a device that says what nobody can bear, in a bucket that took it
     expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
   });
 
-  /** As a bucket is that somebody made by hand. */
+  /** A bucket that somebody made by hand. */
   async function withoutLimit({ connection }: Messaging): Promise<void> {
     const { config } = (await connection.request("$JS.API.STREAM.INFO.KV_status")).json<{ config: object }>();
     await connection.request("$JS.API.STREAM.UPDATE.KV_status", JSON.stringify({ ...config, max_msg_size: -1 }));

@@ -23,7 +23,7 @@ import type { Asked, Route } from "./http/http-server.ts";
 import { answerRequest } from "./plan/answer-request.ts";
 import { planEnrolment } from "./plan/enrol.ts";
 import { planKey, planKeyUsed } from "./plan/keys.ts";
-import { digestOf } from "./secret.ts";
+import { digestOf, serialDigest } from "./secret.ts";
 import type { Service } from "./service.ts";
 
 const TEXT_CHARACTERS = 200;
@@ -69,6 +69,7 @@ async function enrol(service: Service, { address, body }: Asked): Promise<Answer
     keyId: keyIdOf(key),
     publicKey: pem,
     hardware: cleaned(hardware),
+    serial: hardware.serial === undefined ? null : serialDigest(hardware.serial),
     address: plainText(address, TEXT_CHARACTERS),
     shown,
     nowMs: systemClock.now(),

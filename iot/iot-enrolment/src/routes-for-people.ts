@@ -16,19 +16,21 @@ import {
   EnrolledId,
   EnrolmentState,
   type EnrolmentList,
-  type Person,
+  Person,
+  SerialsRequest,
   type StepsAnswer,
   typedCode,
 } from "@iot/identity";
 import type * as z from "zod/mini";
 import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
+import { tellDeed } from "./deeds-told.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
 import { planRekeying } from "./plan/keys.ts";
 import { planApproval, planDenial, planDisabling, planEnabling } from "./plan/people-say.ts";
-import { planBootstrap, planCode, planRevocation } from "./plan/secrets.ts";
-import { digestOf, makeCode, makeSecret } from "./secret.ts";
+import { planBootstrap, planCode, planRevocation, planSerials } from "./plan/secrets.ts";
+import { digestOf, makeCode, makeSecret, serialDigest } from "./secret.ts";
 import type { Service } from "./service.ts";
 
 type PersonAsks = (service: Service, asked: Asked & { readonly by: string }, name: string) => Promise<Answer> | Answer;
@@ -57,6 +59,7 @@ export function routesForPeople(service: Service): readonly Route[] {
     route("admin", "POST", "/v1/enrolments/:/approve", approve),
     route("admin", "POST", "/v1/enrolments/:/deny", deny),
     route("admin", "POST", "/v1/bootstraps", addBootstrap),
+    route("admin", "POST", "/v1/bootstraps/:/serials", addSerials),
     route("admin", "DELETE", "/v1/bootstraps/:", revokeBootstrap),
   ];
 }
@@ -93,7 +96,10 @@ function enrolments({ records }: Service, { query }: Asked): Answer {
 
 function bootstraps({ records }: Service): Answer {
   const list: BootstrapList = {
-    bootstraps: records.bootstraps().map(({ name, expiresAtS, maxDevices, used }) => ({ name, expiresAtS, maxDevices, used })),
+    bootstraps: records.bootstraps().map(({ name, expiresAtS, maxDevices, used }) => {
+      const serials = records.serials().filter(({ row }) => row.bootstrap === name).length;
+      return { name, expiresAtS, maxDevices, used, ...(serials === 0 ? {} : { serials }) };
+    }),
   };
   return ok(list);
 }
@@ -104,7 +110,7 @@ async function addCode(service: Service, { by }: { readonly by: string }, id: st
   const code = makeCode();
   const planned = await carryOut(service, () => planCode(service.records, device.data, digestOf(code), systemClock.now()));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a code for a device was made", { by, device: device.data });
+  await tellDeed(service, { what: "code", by, device: device.data, message: `a code was made for "${device.data}"` });
   return ok({ code, expiresAtS: planned.value.expiresAtS });
 }
 
@@ -116,9 +122,11 @@ async function approve(service: Service, { by, body }: Asked & { readonly by: st
   if (planned.kind === "refused") return planned.answer;
   const { device } = read.value;
   const { ended } = planned.value;
-  service.log.info("a device was approved", { by, device, code, replaces: ended ?? undefined });
-  const approved: Step = { step: "approved", isDone: true, message: `the device with the code ${code} is "${device}"` };
-  return stepsOf(device, [approved, ...(ended === null ? [] : await cutOff(service, ended))]);
+  const place = ended === null ? "" : `, in the place of "${ended}"`;
+  const message = `the device with the code ${code} is "${device}"${place}`;
+  const steps: readonly Step[] = [{ step: "approved", isDone: true, message }, ...(ended === null ? [] : await cutOff(service, ended))];
+  await tellDeed(service, { what: "approve", by, device, message });
+  return stepsOf(device, steps);
 }
 
 async function deny(service: Service, { by, body }: Asked & { readonly by: string }, typed: string): Promise<Answer> {
@@ -127,7 +135,9 @@ async function deny(service: Service, { by, body }: Asked & { readonly by: strin
   const code = typedCode(typed);
   const planned = await carryOut(service, () => planDenial(service.records, code, read.value.reason));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device was denied", { by, code, reason: read.value.reason });
+  const { reason } = read.value;
+  const why = reason === undefined ? "" : ` (${reason})`;
+  await tellDeed(service, { what: "deny", by, device: null, message: `the device with the code ${code} is denied${why}` });
   return ok({});
 }
 
@@ -141,15 +151,15 @@ async function disable(service: Service, { by, body }: Asked & { readonly by: st
   const planned = await carryOut(service, plan).catch((error: unknown) => errorText(error));
   if (typeof planned === "string") return stepsOf(device.data, unwritten(planned));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device was disabled", { by, device: device.data, reason });
   const grant: Step = {
     step: "grant",
     isDone: true,
     message: `disabled (${reason}): it gets no token, and the ones that it has are ended`,
   };
   const steps = [grant, ...(await cutOff(service, device.data))];
-  for (const { step, message } of steps.filter(({ isDone }) => !isDone))
-    service.log.warn("a step is left", { device: device.data, step, message });
+  const left = steps.flatMap(({ step, isDone }) => (isDone ? [] : [step]));
+  const message = `"${device.data}" is disabled (${reason})${left.length === 0 ? "" : `; left: ${left.join(", ")}`}`;
+  await tellDeed(service, { what: "disable", by, device: device.data, message });
   return stepsOf(device.data, steps);
 }
 
@@ -174,7 +184,7 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   if (!device.success) return badId();
   const planned = await carryOut(service, () => planEnabling(service.records, device.data));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device was enabled", { by, device: device.data });
+  await tellDeed(service, { what: "enable", by, device: device.data, message: `"${device.data}" is enabled` });
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
   ]);
@@ -185,7 +195,7 @@ async function rekey(service: Service, { by }: { readonly by: string }, id: stri
   if (!device.success) return badId();
   const planned = await carryOut(service, () => planRekeying(service.records, device.data));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a device is to have another key", { by, device: device.data, replaces: planned.value.replaceKey });
+  await tellDeed(service, { what: "rekey", by, device: device.data, message: `"${device.data}" is to have another key` });
   return stepsOf(device.data, [
     {
       step: "key",
@@ -203,14 +213,29 @@ async function addBootstrap(service: Service, { by, body }: Asked & { readonly b
   const planned = await carryOut(service, () => planBootstrap(service.records, asked));
   if (planned.kind === "refused") return planned.answer;
   const { name, maxDevices, expiresAtS } = planned.value;
-  service.log.info("a bootstrap token was made", { by, bootstrap: name, maxDevices, expiresAtS });
+  const until = new Date(expiresAtS * 1_000).toISOString().slice(0, 10);
+  const message = `the bootstrap token "${name}" lets ${maxDevices} devices ask until ${until}`;
+  await tellDeed(service, { what: "bootstrap", by, device: null, message });
   return ok({ token, expiresAtS });
+}
+
+async function addSerials(service: Service, { by, body }: Asked & { readonly by: string }, name: string): Promise<Answer> {
+  const bootstrap = Person.shape.name.safeParse(name);
+  if (!bootstrap.success) return refuse({ status: 400, why: "the name of a bootstrap token is a DNS label, e.g. spring-200" });
+  const read = documentOf(SerialsRequest, body);
+  if (read.kind === "refused") return read.answer;
+  const rows = read.value.rows.map((row) => ({ digest: serialDigest(row.serial), row: { ...row, bootstrap: bootstrap.data } }));
+  const planned = await carryOut(service, () => planSerials(service.records, rows));
+  if (planned.kind === "refused") return planned.answer;
+  const message = `${rows.length} serial numbers need no approval with the token "${name}"`;
+  await tellDeed(service, { what: "serials", by, device: null, message });
+  return ok({});
 }
 
 async function revokeBootstrap(service: Service, { by }: { readonly by: string }, name: string): Promise<Answer> {
   const planned = await carryOut(service, () => planRevocation(service.records, name));
   if (planned.kind === "refused") return planned.answer;
-  service.log.info("a bootstrap token was revoked", { by, bootstrap: name });
+  await tellDeed(service, { what: "revoke", by, device: null, message: `the bootstrap token "${name}" is revoked` });
   return ok({});
 }
 

@@ -13,6 +13,11 @@ export function makeCode(): string {
   return codeOfBytes(randomBytes(8));
 }
 
+/** Of a serial number, as it is written in any case. */
+export function serialDigest(serial: string): string {
+  return digestOf(`serial ${serial.trim().toLowerCase()}`);
+}
+
 export function digestOf(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
 }

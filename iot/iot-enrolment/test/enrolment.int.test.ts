@@ -2,6 +2,7 @@
 // callout: both ways in, to a login; and everybody who is not let in.
 
 import { BootstrapMade, CodeMade, DeviceDocument, StepsAnswer } from "@iot/identity";
+import { openAudit, readAudit } from "@iot/messaging";
 import { eventually } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { approvedOf, codeIn, type Fleet, natsLogin, startFleet } from "./fleet.ts";
@@ -93,4 +94,33 @@ test("a device that is disabled is cut off and stays out, and one that is enable
   await eventually(async () => (await device.login(answer)).close().then(() => true), { what: "it comes in" });
   await expect(natsLogin(fleet.nats, "pi-stolen", token)).rejects.toThrow(/authorization violation/i);
   expect(lastRefusal()).toContain("from before all of the device's tokens were ended");
+});
+
+test("what people did stands in the operator's stream, where the service cannot delete it and devices cannot write", async () => {
+  const operator = await fleet.as("operator");
+  openAudit(operator, { keepsLimits: true, log: fleet.log });
+  await eventually(async () => (await operator.connection.request("$JS.API.STREAM.INFO.audit")).string().includes('"state"'), {
+    what: "the stream is there",
+  });
+  const device = await fleet.device();
+  const answer = approvedOf(await device.enrol({ code: await codeFor("pi-told") }));
+  await fleet.say("/v1/devices/pi-told/disable", { reason: "lost" });
+  await fleet.say("/v1/devices/pi-told/enable");
+  const events = (await readAudit(operator, 10)).map(({ source, what, by, message }) => ({ source, what, by, message }));
+  expect(events).toEqual([
+    { source: "identity", what: "code", by: "admin", message: 'a code was made for "pi-told"' },
+    { source: "identity", what: "disable", by: "admin", message: '"pi-told" is disabled (lost)' },
+    { source: "identity", what: "enable", by: "admin", message: '"pi-told" is enabled' },
+  ]);
+  const enrolment = await fleet.as("enrolment");
+  for (const subject of ["$JS.API.STREAM.PURGE.audit", "$JS.API.STREAM.DELETE.audit"]) {
+    expect((await enrolment.connection.request(subject)).string()).toContain("stream not found");
+  }
+  const login = await eventually(() => device.login(answer), { what: "it comes in" });
+  const callout = await fleet.as("callout");
+  for (const connection of [login, callout.connection]) {
+    await expect(connection.request("audit.identity.pi-told", "{}", { timeout: 1_000 })).rejects.toThrow(/permission/i);
+  }
+  await login.close();
+  expect(await readAudit(operator, 10)).toHaveLength(3);
 });

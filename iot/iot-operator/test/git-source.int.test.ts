@@ -20,7 +20,7 @@ interface Opened {
   readonly repository: GitRepository;
   readonly source: GitSource;
   readonly lines: string[];
-  /** As the operator does: with the version that was followed last. */
+  /** Reads as the operator does: with the version that was followed last. */
   read(): Promise<SourceSnapshot>;
   push(files: Readonly<Record<string, string | null>>, options?: { force: boolean }): Promise<string>;
 }

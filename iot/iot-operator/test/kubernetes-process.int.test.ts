@@ -97,7 +97,7 @@ test("a changed spec is a changed Score; a status that says the same is not writ
   await expectScore(bucket, "pi-20.changed", "web:2");
   await eventually(async () => (await kubernetes.ask("changed", "{.status.observedScoreString}")).includes("web:2"));
   expect(await kubernetes.ask("changed", "{.status.observedGeneration}")).toBe("2");
-  // Of another Deployment the report goes on, and this one stays as it was.
+  // The report of another Deployment goes on, and this one stays as it was.
   const version = await kubernetes.ask("changed", "{.metadata.resourceVersion}");
   await apply(workload("another", { image: "web:1", devices: ["pi-21"] }));
   await kubernetes.published("another", "{.status.observedScoreString}");

@@ -24,7 +24,7 @@ let scene: RemovalsScene;
 let relay: Relay;
 let folder: TempFolder;
 /**
- * Of the operator: its token, and the authority that it trusts, each a file that may be replaced.
+ * The operator's token, and the authority that it trusts, each a file that may be replaced.
  */
 let files: { readonly kubeconfig: string; readonly token: string; readonly authority: string };
 let good: { readonly token: string; readonly authority: string };

@@ -10,7 +10,7 @@ export const OPERATOR = fileURLToPath(new URL("../../deploy/operator.yaml", impo
 
 export interface RunningKubernetes {
   readonly server: KubernetesServer;
-  /** Of the operator's service account. */
+  /** The token of the operator's service account. */
   readonly kubeconfig: string;
   apply(yaml: string): Promise<string>;
   /** What jsonpath gives of the Deployment of this name, `namespace/name` or in `default`. */

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { createLog, type Log } from "@harmony/runtime";
-import { asDeviceId } from "@iot/contracts";
+import { asDeviceId, personInbox, type Role } from "@iot/contracts";
 import { type NatsServer, startNats } from "@iot/testkit";
 import { expect } from "vitest";
 import { connectMessaging, type ConnectOptions, fixedCredentials, type Messaging, type UserAndPassword } from "../src/index.ts";
@@ -12,6 +12,7 @@ export const deviceA = asDeviceId("dev-a");
 export const deviceB = asDeviceId("dev-b");
 export const silent: Log = createLog({ name: "test", level: "error", format: "text" });
 const OPERATOR_PASSWORD = "operator-secret";
+const PEOPLE_PASSWORD = "people-secret";
 process.env["NATS_OPERATOR_PASSWORD"] = OPERATOR_PASSWORD;
 process.env["NATS_AGENT_PASSWORD"] = "agent-secret";
 
@@ -19,20 +20,31 @@ export interface Fleet {
   readonly nats: NatsServer;
   operator(options?: Partial<ConnectOptions>): Promise<Messaging>;
   device(id: typeof deviceA, options?: Partial<ConnectOptions>): Promise<Messaging>;
+  /** As people.conf has it. */
+  person(role: Role, options?: Partial<ConnectOptions>): Promise<Messaging>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 const shipped = new URL("../../deploy/nats/", import.meta.url);
-/** As it was shipped with 0.1. */
+/** The configuration that was shipped with 0.1. */
 const shippedBefore = new URL("fixtures/v0.1.0/nats/", import.meta.url);
 
-/** nats.conf as it is shipped, with the example of devices.conf once for each of our devices. */
+/**
+ * nats.conf as it is shipped, with the example of devices.conf once for each of our devices, and
+ * the people of people.conf.
+ */
 export function shippedConfig(devices: readonly string[] = [deviceA, deviceB]): string {
-  return including(shipped, usersOf(shipped, devices));
+  return withPeople(including(shipped, usersOf(shipped, devices)));
+}
+
+function withPeople(config: string): string {
+  const people = readFileSync(new URL("people.conf", shipped), "utf8").replaceAll("change-me", PEOPLE_PASSWORD);
+  if (!config.includes("# include ./people.conf")) throw new Error("nats.conf does not speak of people.conf");
+  return config.replace("# include ./people.conf", () => people);
 }
 
 export function shippedSharedConfig(): string {
-  return including(shipped, readFileSync(new URL("devices-shared.conf", shipped), "utf8"));
+  return withPeople(including(shipped, readFileSync(new URL("devices-shared.conf", shipped), "utf8")));
 }
 
 /** The example of devices.conf once for each device. */
@@ -79,6 +91,10 @@ export async function startFleet(setup: Setup, clients: { pingIntervalMs?: numbe
     operator: (options) =>
       connectAs({ name: "operator", ...(setup === "plain" ? {} : shown({ user: "operator", pass: OPERATOR_PASSWORD })), ...options }),
     device: (id, options) => connectAs({ name: id, device: id, ...credentials(setup, id), ...options }),
+    person: (role, options) => {
+      const user = `alice-${role}`;
+      return connectAs({ name: user, inboxPrefix: personInbox(user), ...shown({ user, pass: PEOPLE_PASSWORD }), ...options });
+    },
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...open].map((messaging) => messaging.close()));
       await nats.stop();

@@ -1,11 +1,17 @@
-// The deeds that one device may not do, with the shipped configuration of two accounts: each case
+// The deeds that a device and a person may not do, with the shipped configuration: each case
 // was seen to work in a single account, or would reach another device. The test uses the raw
 // client, as somebody with the device's credentials would.
 
-import { asDeploymentName, asDeviceId, type DeviceStatus, type Manifest } from "@iot/contracts";
+import { asDeploymentName, asDeviceId, type DeviceStatus, type Manifest, ROLE_VERBS, ROLES } from "@iot/contracts";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { errors, headers, type NatsConnection } from "@nats-io/nats-core";
-import { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "@iot/testkit";
+import {
+  REFUSED_SUBJECTS,
+  REFUSED_SUBJECTS_OF_PEOPLE,
+  REFUSED_SUBSCRIPTIONS,
+  REFUSED_VERBS,
+  refusedSubscriptionsOfPeople,
+} from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type DesiredStateStore,
@@ -72,6 +78,42 @@ describe("a device is refused", () => {
 
   test.each(REFUSED_SUBSCRIPTIONS)("listening to %s", async (_what, subject) => {
     expect(await a.subscribe(subject).closed).toBeInstanceOf(errors.PermissionViolationError);
+  });
+});
+
+describe.each(ROLES)("a person who is %s is refused", (role) => {
+  let person: NatsConnection;
+  beforeAll(async () => {
+    person = (await fleet.person(role)).connection;
+  });
+
+  test.each([
+    ...REFUSED_SUBJECTS_OF_PEOPLE,
+    ...REFUSED_VERBS[role].map((verb) => [`to ask for ${verb}`, `iot.command.dev-a.${verb}`] as const),
+    ...(role === "viewer" ? [["a word into a session", `iot.session.dev-a.${"0".repeat(32)}.in`] as const] : []),
+  ])("%s", async (_what, subject) => {
+    expect(await refusal(person.request(subject, "{}", { timeout: 1_000 }))).toBeInstanceOf(errors.PermissionViolationError);
+  });
+
+  test.each(refusedSubscriptionsOfPeople(`alice-${role}`))("listening to %s", async (_what, subject) => {
+    expect(await person.subscribe(subject).closed).toBeInstanceOf(errors.PermissionViolationError);
+  });
+
+  test("JetStream", async () => {
+    await expect(jetstreamManager(person)).rejects.toThrow(/Permissions Violation/);
+  });
+
+  test.each(ROLE_VERBS[role])("nothing when it asks for %s, and the device hears who asks", async (verb) => {
+    const subject = `iot.command.dev-a.${verb}`;
+    const asked = a.subscribe(subject, {
+      callback: (_error, message) => void message.respond(message.headers?.get("Nats-Request-Info") ?? ""),
+    });
+    await a.flush();
+    const info = (await person.request(subject, "{}", { timeout: 2_000 })).json();
+    expect(info).toMatchObject({ acc: "PEOPLE", user: `alice-${role}` });
+    asked.unsubscribe();
+    await a.flush();
+    expect(await refusal(person.request(subject, "{}", { timeout: 2_000 }))).toBeInstanceOf(errors.NoRespondersError);
   });
 });
 

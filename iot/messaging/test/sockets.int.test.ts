@@ -9,7 +9,10 @@ import { silent } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
 
-/** `greet` is sent to each who comes; empty: nothing. A dial of the client lasts longer than `closedWithinMs`. */
+/**
+ * `greet` is sent to each who comes; empty: nothing. A dial of the client lasts longer than
+ * `closedWithinMs`.
+ */
 async function startSlowServer({ greet = "", port = 0, closedWithinMs = 150 } = {}) {
   const open = new Set<Socket>();
   const seen = { dials: 0, alone: new Array<Promise<unknown>>(), open: () => open.size, port: 0 };

@@ -9,6 +9,7 @@ import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, ren
 import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
+import { type Runs, runsHere } from "./processor.ts";
 import type { DeviceFact, InputFacts, PathFact, SecretFact } from "../model/input-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
 import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
@@ -24,6 +25,8 @@ export interface LookFor {
 
 export interface HostView {
   look(wanted: LookFor): Promise<InputFacts>;
+  /** Whether programs of this processor run here, by Go's name; empty: it is not known. */
+  runs(architecture: string): Promise<Runs>;
   /** null: the kernel does not give them. */
   openPorts(): Promise<OpenPorts | null>;
   /** null: the secret does not exist or may not be read. */
@@ -139,6 +142,8 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
       const mounts = folders.filter((folder) => folder.startsWith(`${deployment}_`)).toSorted();
       return { secrets: foundSecrets, devices: foundDevices, paths: foundPaths, mountsFolder, mounts, secretsFolder };
     },
+
+    runs: (architecture) => runsHere(architecture, { root }),
 
     // It reads the tables of its own network, or of the device's first process.
     openPorts: () =>

@@ -1,7 +1,7 @@
 // Makes room on the disk: images that nothing refers to are pruned when space is short, and when a
 // container has met a full disk.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import type { ImageStore, StepOf } from "./image-store.ts";
 import { unusedImages } from "./observe-images.ts";
 import { PodmanError } from "../libpod/podman-error.ts";

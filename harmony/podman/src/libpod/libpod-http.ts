@@ -3,7 +3,7 @@
 // no path of the API; podman.ts does.
 
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { sendRequest } from "@harmony/runtime";
 import { parse } from "@harmony/schema";
 import { formatIssues, plainText } from "@harmony/core";
@@ -47,6 +47,8 @@ export interface Answer {
 const ANSWER_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Podman passes on what a registry or a runtime said, of any length. */
 const DETAIL_CHARACTERS = 400;
+const ERROR_CHARACTERS = 16_384;
+const UPGRADE_MS = 10_000;
 
 const ApiError = z.looseObject({ cause: z.optional(z.string()), message: z.optional(z.string()) });
 
@@ -126,8 +128,51 @@ export class LibpodHttp {
     }
   }
 
+  /** Gives what arrives as it is, no faster than it is taken. A connection of its own. */
+  async *bytes(call: Call): AsyncGenerator<Buffer> {
+    const idle = call.timeoutMs === null ? call.signal : AbortSignal.any([call.signal, AbortSignal.timeout(call.timeoutMs)]);
+    try {
+      const response = await this.#open(call, idle);
+      if (!isAccepted(call, response.statusCode ?? 0)) throw toError(call, response.statusCode ?? 0, await textOf(response));
+      for await (const chunk of response) if (chunk instanceof Buffer) yield chunk;
+    } catch (error) {
+      throw this.#explain(call, error);
+    }
+  }
+
+  /** Gives both ways of the connection, from the answer on. */
+  async upgrade(call: Call): Promise<Duplex> {
+    const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+    const body = bodyOf(call);
+    const limit = AbortSignal.timeout(call.timeoutMs ?? UPGRADE_MS);
+    const request = httpRequest({
+      socketPath: this.#socketPath,
+      method: call.method,
+      path: `${API}${call.path}`,
+      headers: { ...headersOf(call, body), connection: "upgrade", upgrade: "tcp" },
+    });
+    const end = (): void => void request.destroy(new DOMException("no answer", "TimeoutError"));
+    for (const signal of [limit, call.signal]) signal.addEventListener("abort", end, { once: true });
+    request.once("upgrade", (_response, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      resolve(socket);
+    });
+    request.once("response", (response) => {
+      textOf(response).then((text) => reject(toError(call, response.statusCode ?? 0, text)), reject);
+    });
+    request.once("error", reject);
+    request.end(body);
+    try {
+      return await promise;
+    } catch (error) {
+      throw this.#explain(call, error);
+    } finally {
+      for (const signal of [limit, call.signal]) signal.removeEventListener("abort", end);
+    }
+  }
+
   #open(call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-    const body = call.body === undefined || call.body instanceof Uint8Array ? call.body : JSON.stringify(call.body);
+    const body = bodyOf(call);
     const open = (): ClientRequest =>
       httpRequest({
         socketPath: this.#socketPath,
@@ -135,16 +180,7 @@ export class LibpodHttp {
         method: call.method,
         path: `${API}${call.path}`,
         signal,
-        headers: {
-          host: "podman",
-          ...(call.stream === undefined ? {} : { "content-type": "application/x-tar" }),
-          ...(body === undefined
-            ? {}
-            : {
-                "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
-                "content-length": Buffer.byteLength(body),
-              }),
-        },
+        headers: headersOf(call, body),
       });
     // Podman's service ends when it is idle, so a kept connection may be closed. Reading again
     // changes nothing.
@@ -187,6 +223,29 @@ export function parseAnswer<Schema extends z.ZodMiniType>(schema: Schema, text: 
   throw new PodmanError(`failed to ${doing}: the answer has another shape than expected: ${formatIssues(parsed.issues)}`, {
     code: "bad-answer",
   });
+}
+
+function bodyOf({ body }: Call): string | Uint8Array | undefined {
+  return body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body);
+}
+
+function headersOf({ stream }: Call, body: string | Uint8Array | undefined): Record<string, string | number> {
+  return {
+    host: "podman",
+    ...(stream === undefined ? {} : { "content-type": "application/x-tar" }),
+    ...(body === undefined
+      ? {}
+      : {
+          "content-type": typeof body === "string" ? "application/json" : "application/octet-stream",
+          "content-length": Buffer.byteLength(body),
+        }),
+  };
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of response) text = `${text}${String(chunk)}`.slice(0, ERROR_CHARACTERS);
+  return text;
 }
 
 function tooLong({ doing }: Call): PodmanError {

@@ -8,12 +8,14 @@ import { plainText } from "@harmony/core";
 import { abortable } from "@harmony/runtime";
 import * as z from "zod/mini";
 import {
+  DiskUse,
   Event,
   Image,
   Info,
   InspectedContainer,
   ListedContainer,
   ListedImage,
+  ListedVolume,
   LoadedImages,
   Named,
   Network,
@@ -23,6 +25,7 @@ import {
   StorageCheck,
   type Volume,
 } from "./answers.ts";
+import { type ContainerSessions, containerSessions } from "./container-sessions.ts";
 import { LibpodHttp, type LibpodOptions, parseAnswer } from "./libpod-http.ts";
 import { codeOfPull, PodmanError, shortPullError } from "./podman-error.ts";
 
@@ -47,7 +50,7 @@ const WHOLE_IMAGE_MS = 1_800_000;
  */
 const NO_ARCHIVE = /payload does not match any/;
 
-export interface Podman {
+export interface Podman extends ContainerSessions {
   /**
    * Slow on a device that is busy: Podman runs each of its programs for it, and asks the package
    * manager about them.
@@ -126,6 +129,10 @@ export interface Podman {
   createNetwork(network: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   removeNetwork(name: string, signal: AbortSignal): Promise<void>;
   listVolumes(label: string, signal: AbortSignal): Promise<readonly Volume[]>;
+  /** Those that no container mounts, anyone's. */
+  unusedVolumes(signal: AbortSignal): Promise<readonly ListedVolume[]>;
+  /** Bytes, by name. Slow: every file of every volume is looked at. */
+  volumeSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   createVolume(volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   listSecrets(signal: AbortSignal): Promise<readonly Secret[]>;
   createSecret(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
@@ -173,6 +180,8 @@ export function connectPodman(options: LibpodOptions): Podman {
   };
 
   return {
+    ...containerSessions(http),
+
     info,
 
     graphRoot: async (signal) => graphRoot ?? (await info(signal)).store.graphRoot,
@@ -322,6 +331,14 @@ export function connectPodman(options: LibpodOptions): Podman {
     },
 
     listVolumes: (label, signal) => http.json(z.array(Named), get(`/volumes/json?${filters({ label: [label] })}`, "list volumes", signal)),
+
+    unusedVolumes: (signal) =>
+      http.json(z.array(ListedVolume), get(`/volumes/json?${filters({ dangling: ["true"] })}`, "list volumes", signal)),
+
+    volumeSizes: async (signal) => {
+      const asked = { ...get("/system/df", "measure the volumes", signal), timeoutMs: WHOLE_IMAGE_MS };
+      return new Map((await http.json(DiskUse, asked)).Volumes.map(({ VolumeName, Size }) => [VolumeName, Size]));
+    },
 
     createVolume: ({ name, labels }, signal) =>
       post("/volumes/create", `create volume "${name}"`, signal, { body: { Name: name, Labels: labels } }),

@@ -17,6 +17,7 @@ import type { Service } from "../score/service.ts";
  */
 export interface ContainerSpec extends Readonly<Record<string, unknown>> {
   readonly image: string;
+  readonly volumes: readonly { readonly Name: string; readonly Dest: string; readonly Options: readonly string[] }[];
   readonly mounts: readonly Mount[];
   readonly resource_limits: ResourceLimits | undefined;
   readonly no_new_privileges: boolean | undefined;

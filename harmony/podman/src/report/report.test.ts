@@ -53,14 +53,14 @@ test.each([
     { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
     "35",
     "Stopping",
-    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 265 s',
+    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 4 min',
   ],
   [
     "a stop",
     { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
     "",
     "Stopping",
-    'stopping container "app_web", which may take up to 300 s',
+    'stopping container "app_web", which may take up to 5 min',
   ],
   [
     "a start",
@@ -114,14 +114,16 @@ test("a container that Podman just had to start again is not called running yet"
   expect(reported(v1, { containers: [again] })).toMatchObject({
     phase: "Degraded",
     reason: "Restarting",
-    message: 'service "web" keeps ending and has been started again 4 times; its last line: out of paper',
+    message:
+      'service "web" keeps ending and has been started again 4 times; its last line: out of paper; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
     recheckAfterMs: 10_000,
   });
 });
 
 test("a container that lost its network is reported as such, also when it is about to be started again", () => {
   const have = { ...proved(v1), images: ["x:1"], containers: [container("web", v1, { hasLostNetwork: true })] };
-  const says = 'service "web" runs, and nobody can reach it, because the process of its network has ended: it is started again';
+  const says =
+    'service "web" runs, and nobody can reach it, because the process of its network has ended: nothing has to be done, it is started again';
   expect(reported(v1, have)).toMatchObject({ phase: "Degraded", reason: "NetworkLost", message: says });
   const want = desired(v1);
   const seen = snapshot(have);
@@ -132,7 +134,7 @@ test("a container that lost its network is reported as such, also when it is abo
   });
   const once = { services: [{ name: "web", image: "x:1", ports: ["8080:80"], restart: "no" }] };
   expect(reported(once, { containers: [container("web", once, { hasLostNetwork: true })] }).message).toMatch(
-    /: `iot-agent podman restart app_web` mends it$/,
+    /: `iot-agent podman restart app_web` repairs it$/,
   );
   const { observed, planned } = explain(want, seen, plan(want, seen));
   expect(observed).toContainEqual(expect.stringContaining("and nobody serves its ports any more"));
@@ -153,12 +155,12 @@ test("a hold says until when, by whom and how it ends", () => {
   expect(held({ reason: "calibration", until: until.toISOString() })).toMatchObject({
     phase: "Held",
     reason: "Held",
-    message: "held until 23:05 by a person: calibration; `iot-agent release app` ends it",
+    message: "held until 23:05 UTC by a person: calibration; `iot-agent release app` ends it",
     runningRevision: null,
     settled: true,
   });
   const later = new Date(2030, 1, 3, 4, 5);
-  expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 by");
+  expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 UTC by");
 });
 
 test("a version on trial is not called running yet, and says what is kept", () => {
@@ -187,7 +189,8 @@ test("a version that has failed is reported with what runs in its place, or what
   });
   expect(reported(v2, { ...failed, containers: [container("web", v1, { health: "unhealthy" })] })).toMatchObject({
     phase: "RolledBack",
-    message: 'service "web" runs, but its health check fails; x:2 failed: it is ill',
+    message:
+      'service "web" runs, but its health check fails; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push; x:2 failed: it is ill',
     services: [{ phase: "Degraded" }],
   });
 });
@@ -198,10 +201,18 @@ test("what keeps ending says when it is started again, and that it has been", ()
   expect(reported(v1, have({ state: "exited", stoppedByUser: true, exitCode: 143 }))).toMatchObject({
     phase: "Degraded",
     reason: "CrashLoop",
-    message: 'service "web" keeps ending, last with exit code 4, and is started again at 09:05:07 (try 4); its last line: out of paper',
+    message:
+      'service "web" keeps ending, last with exit code 4, and is started again at 09:05:07 UTC (try 4); its last line: out of paper; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
   });
+  // As after `retry`: it is due at once, and is the first try.
+  const due = { crashes: { web: { ...crash, count: 0, startAt: new Date(0).toISOString() } } };
+  const asked = reported(v1, { record: due, containers: [container("web", v1, { state: "exited", exitCode: 4, restarts: 27 })] });
+  expect(asked.message).toContain("and is started again now (try 1)");
+  expect(asked.services[0]?.restarts).toBe(0);
+  const waiting = reported(v1, have({ state: "exited", exitCode: 4, restarts: 27 }));
+  expect([waiting.services[0]?.restarts, waiting.message]).toEqual([3, expect.stringContaining("(try 4)")]);
   expect(reported(v1, have({ startedAtMs: NOW_MS - 1_000 })).message).toBe(
-    'service "web" keeps ending, last with exit code 4, and has been started again (try 4); its last line: out of paper',
+    'service "web" keeps ending, last with exit code 4, and has been started again (try 4); its last line: out of paper; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
   );
 });
 
@@ -227,7 +238,7 @@ test("an explanation says what was seen and what would be done", () => {
   const seen = snapshot({ absent: ["x:2"], containers: [container("web", v1)] });
   expect(explain(want, seen, plan(want, seen))).toMatchObject({
     observed: [
-      'container "app_web" of x:1 (revision 1) runs since 2027-01-15T07:00:00.000Z',
+      'container "app_web" of x:1 (revision 1) runs since 2027-01-15 07:00:00 UTC',
       "image docker.io/library/x:2 is not on the device",
       "no limit of memory (resources.memory): web",
     ],
@@ -255,4 +266,18 @@ test("the worst of the services speaks for the deployment", () => {
     reason: "Unhealthy",
     services: [{ phase: "Running" }, { phase: "Degraded" }, { phase: "Starting" }],
   });
+});
+
+test.each([
+  ["<jemalloc>: Unsupported system page size", "Aborted (core dumped)"],
+  ["error while loading shared libraries: libx.so: ELF load command alignment not page-aligned"],
+])("a program that cannot live with the kernel's pages says so by %s, and the report has its cure", (...lastLines) => {
+  const ended = container("web", v1, { state: "exited", exitCode: 134, exitedAtMs: NOW_MS - 1_000, lastLines });
+  const device = { id: "d", labels: {}, bootId: "boot-1", pageBytes: 16_384 };
+  const report = reported(v1, { ...proved(v1), device, images: ["x:1"], containers: [ended] });
+  expect(report).toMatchObject({ phase: "Degraded", reason: "PageSize" });
+  expect(report.message).toMatch(/memory pages \(16 KiB\): use an image that is, or, on a Raspberry Pi 5, put `kernel=kernel8\.img`/);
+  expect(reported(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe(
+    "Restarting",
+  );
 });

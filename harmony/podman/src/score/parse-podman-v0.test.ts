@@ -201,7 +201,7 @@ test.each(POSSIBLE)("an image may be %s", (image) => {
   expect(complaint({ services: [{ ...service, image }] })).toBe("none");
 });
 
-test("everything wrong is told at once", () => {
+test("everything wrong is reported at once", () => {
   expect(
     complaint({
       services: [

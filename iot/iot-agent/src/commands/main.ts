@@ -21,10 +21,25 @@ import { load } from "./load.ts";
 import { podman } from "./podman.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
+import { volumes } from "./volumes.ts";
 import { whyNotPermitted } from "./agent/why-not-permitted.ts";
 import { whyNotRunning } from "./agent/why-not-running.ts";
 
-const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, clean, load, enrol];
+const COMMANDS: readonly Command[] = [
+  status,
+  explain,
+  history,
+  doctor,
+  supportBundle,
+  podman,
+  hold,
+  release,
+  retry,
+  clean,
+  load,
+  volumes,
+  enrol,
+];
 
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {
@@ -118,7 +133,7 @@ so or was refused, ${EXIT.usage} wrong use, ${EXIT.notRunning} the agent is not 
 `;
 }
 
-/** As the configuration says, when this user may read it. */
+/** The folders that the configuration names, when this user may read it. */
 async function foldersOf(file: string): Promise<{ stateDir: string; runDir: string }> {
   try {
     const { config } = await readConfig(file, process.env);

@@ -35,7 +35,7 @@ const JOURNAL_LINES = 3_000;
 const WIDTH = 160;
 /** What journalctl says to whoever is neither root nor in the group adm or systemd-journal. */
 const JOURNAL_CLOSED = /insufficient permissions|not seeing messages/;
-/** Of the user iot-agent: what starts containers at boot, and Podman. */
+/** Units of the user iot-agent: what starts containers at boot, and Podman. */
 const USER_UNITS = ["iot-agent-containers.service", "iot-agent-podman.service", "podman.service"] as const;
 /** With `.json` after it within the 100 bytes that a name in an archive may have. */
 const NAME_MAX = 90;
@@ -80,7 +80,7 @@ the same before it leaves the house: what an application writes to its log only 
 
 type Texts = Map<string, string>;
 
-/** Of that name there is none yet, nor a link. */
+/** There must be no file of that name yet, nor a link. */
 async function openToWrite(file: string): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {

@@ -57,6 +57,13 @@ const LOCAL = {
       capabilities: z.optional(z.array(Capability)),
     }),
   ),
+  remote: z.optional(
+    z.looseObject({
+      logs: z.optional(z.boolean()),
+      exec: z.optional(z.boolean()),
+      users: z.optional(z.array(z.string().check(z.minLength(1)))),
+    }),
+  ),
 };
 
 const SharedFile = z.looseObject({
@@ -87,7 +94,20 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   enrolment: ["url", "ca_file", "ca", "token"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
+  remote: ["logs", "exec", "users"],
 };
+
+/** What people may ask through NATS. */
+export interface RemotePolicy {
+  /** Also why a deployment is as it is, and what the agent stands on. */
+  readonly logs: boolean;
+  /** Commands in containers. */
+  readonly exec: boolean;
+  /** Null: whoever NATS lets. */
+  readonly users: readonly string[] | null;
+}
+
+export const REMOTE_DEFAULT: RemotePolicy = { logs: true, exec: false, users: null };
 
 export interface StaticCredentials {
   /** `nats-user`: this device's own. `toml-shared`: others may have it; it ends with 0.3. */
@@ -104,7 +124,7 @@ export interface EnrolmentSettings {
   readonly caFile: string | undefined;
   /** The same, where it stands in the configuration itself, as in that of an image. */
   readonly ca: string | undefined;
-  /** Of the image: with it this device may ask, and a person approves. */
+  /** The image's token: with it this device may ask, and a person approves. */
   readonly token: string | undefined;
 }
 
@@ -115,13 +135,15 @@ interface LocalConfig {
   readonly runDir: string;
   readonly secretsDir: string;
   readonly policy: Policy;
+  /** Undefined: REMOTE_DEFAULT. */
+  readonly remote: RemotePolicy | undefined;
   readonly statusIntervalMs: number;
   readonly relistIntervalMs: number;
   /** PEM of who signs the server's certificate; undefined: those that Node knows. */
   readonly natsCaFile: string | undefined;
   /** How long one attempt to connect may take; undefined: as messaging has it. */
   readonly natsConnectTimeoutMs: number | undefined;
-  /** Of the user that the agent runs as. */
+  /** The runtime folder of the user that the agent runs as. */
   readonly userRunDir: string;
   readonly podmanSocket: string;
 }
@@ -223,7 +245,7 @@ function taken<Value>(parsed: Parsed<Value>, file: string): Value {
 }
 
 function localConfig(
-  { agent, nats, podman, policy }: Pick<z.output<typeof EnrolledFile>, "agent" | "nats" | "podman" | "policy">,
+  { agent, nats, podman, policy, remote }: Pick<z.output<typeof EnrolledFile>, "agent" | "nats" | "podman" | "policy" | "remote">,
   { file, env }: { readonly file: string; readonly env: Environment },
 ): LocalConfig {
   const userRunDir = env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`;
@@ -240,6 +262,11 @@ function localConfig(
       hostNetwork: policy?.host_network ?? false,
       capabilities: policy?.capabilities ?? [],
       file,
+    },
+    remote: remote && {
+      logs: remote.logs ?? REMOTE_DEFAULT.logs,
+      exec: remote.exec ?? REMOTE_DEFAULT.exec,
+      users: remote.users ?? REMOTE_DEFAULT.users,
     },
     statusIntervalMs: (agent?.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
     relistIntervalMs: (agent?.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,

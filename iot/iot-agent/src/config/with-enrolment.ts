@@ -8,7 +8,7 @@ export interface EnrolmentLines {
 
 const HEADING = /^\s*\[\[?\s*"?([\w-]+)"?[\w\s."-]*\]\]?\s*(#.*)?$/;
 const REPLACED = ["credentials", "enrolment"];
-/** Of [nats]: the others are about the server, which the service names. */
+/** The lines of [nats] that stay: the others are about the server, which the service names. */
 const KEPT_OF_NATS = /^\s*connect_timeout_seconds\s*=/;
 
 export function withEnrolment(text: string, { url, caFile }: EnrolmentLines): string {

@@ -35,6 +35,10 @@ describe("a name that passes to another workload", () => {
     ["of another namespace, with a mark from before it was asked for again: it stays", {}, other, { a: { ...mark, generation: 0 } }, stays],
     ["of another namespace, while the first goes: it waits", { removing: true }, other, {}, waits],
     ["of another source, which takes it over: it goes on", {}, elsewhere, {}, isItsOwn],
+    ["of another source, with the mark of the first: the first goes", {}, elsewhere, { a: mark }, goes],
+    ["of another source, with a mark for another object: it goes on", {}, elsewhere, { a: { ...mark, uid: "x" } }, isItsOwn],
+    ["of another source, while the first goes: it waits", { removing: true }, elsewhere, {}, waits],
+    ["of the same source, which wants it again while it goes: it goes on", { removing: true }, entry(4), {}, isItsOwn],
     ["of another uid, as an object that was made again: it goes on", {}, { ...entry(4), uid: "o" }, {}, isItsOwn],
     ["of a namespace that nobody knows: it goes on", { entry: { ...own, namespace: "" } }, other, {}, isItsOwn],
   ])("%s", (_, more, after, removed, expected) => {
@@ -104,7 +108,7 @@ describe("a manifest", () => {
 
 const at = "2026-01-01T00:00:00Z";
 const mark = (uid = "u") => ({ uid, at, why: "deleted in git" });
-/** As an operator writes it that says what is to go. */
+/** The manifest of an operator that says what is to go. */
 const saying = (deployments: Manifest["deployments"], removed: Manifest["removed"] = {}): Manifest => ({
   sources: ["git"],
   deployments,
@@ -228,9 +232,10 @@ describe("from any records and any manifests that say what is to go", () => {
         for (const { manifest: read, refetchScores } of manifests) {
           const { next, removed: then } = obey(held, read, { refetchScores, removed });
           for (const [key, known] of held) {
-            const isNamed = Object.hasOwn(read.deployments, key);
+            const named = Object.hasOwn(read.deployments, key) ? read.deployments[key] : undefined;
+            const isItsOwn = named?.source === known.entry.source || named?.uid === known.entry.uid;
             const marked = Object.hasOwn(read.removed, key) ? read.removed[key]?.uid : undefined;
-            const isToGo = !isNamed && known.was === undefined && marked === known.entry.uid && marked !== "";
+            const isToGo = !isItsOwn && known.was === undefined && marked === known.entry.uid && marked !== "";
             const isHere = known.score !== null || !removed.some((one) => one.name === key);
             if (isHere) expect(next.has(key)).toBe(!isToGo);
           }

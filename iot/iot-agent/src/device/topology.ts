@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
-import type { PodmanV0Needs } from "@harmony/podman";
+import { pageBytes, type PodmanV0Needs } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 import { CAPABILITIES, type Capability } from "@iot/contracts";
 
@@ -25,6 +25,7 @@ const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capab
   host: null,
   imageLedger: null,
   journal: null,
+  journalctl: null,
   networkRemains: null,
   policy: null,
   startList: null,
@@ -103,6 +104,7 @@ async function machineFacts(): Promise<Record<string, string>> {
     machine: machine(),
     cpus: String(cpus().length),
     memoryBytes: String(totalmem()),
+    pageBytes: String((await pageBytes()) ?? ""),
     addresses: [...new Set(addresses)].toSorted().join(" "),
   };
 }

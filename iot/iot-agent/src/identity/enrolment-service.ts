@@ -51,7 +51,7 @@ interface Sent {
 
 interface Rekeying {
   readonly device: string;
-  /** Of the present key. */
+  /** The present key's. */
   readonly keyId: string;
   readonly token: string;
 }

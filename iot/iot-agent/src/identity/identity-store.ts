@@ -47,7 +47,7 @@ export class IdentityStore {
     return this.#path("key.pem");
   }
 
-  /** Of the key that takes the place of the present one, once the service has it. */
+  /** The file of the key that takes the place of the present one, once the service has it. */
   get #nextKeyFile(): string {
     return this.#path("next-key.pem");
   }

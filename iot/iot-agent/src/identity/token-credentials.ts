@@ -19,7 +19,7 @@ const REFUSED_WITHIN_MS = 60_000;
 /** After an answer that was no token: a device that is enabled again is soon in. */
 const REFUSED_AGAIN = { baseMs: 5_000, maxMs: 60_000 };
 const DOWN_AGAIN = { baseMs: 30_000, maxMs: 600_000 };
-/** Else each dial of a server that is away would ask for one. */
+/** Without it each dial of a server that is away would ask for one. */
 const NOT_BEFORE_MS = 30_000;
 
 /** When a token is replaced, after it was given. Pure. */
@@ -43,12 +43,15 @@ export class TokenCredentials implements CredentialSource {
   readonly #callbacks = new Set<() => void>();
   #held: HeldToken | null = null;
   #identity: Identity;
-  /** Of this process; null: the token was on the disk, and its age is not known for sure. */
+  /**
+   * When this process was given it; null: the token was on the disk, and its age is not known for
+   * sure.
+   */
   #givenMonotonicMs: number | null = null;
   #askedMonotonicMs = Number.NEGATIVE_INFINITY;
   #mayAskMonotonicMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  /** Of the last failure; logged once. */
+  /** The sentence of the last failure; logged once. */
   #why = "";
   #renewing: Promise<void> | null = null;
 

@@ -30,7 +30,7 @@ describe("a Score that is not applied", () => {
 
 describe("what no manifest names", () => {
   const name = asDeploymentName("web");
-  const why = "no manifest names it any more, and none says that it was deleted: it stays, and `iot-agent clean web` removes it";
+  const why = "no manifest names it any more, and none says that it was deleted: it stays; `iot-agent clean web` removes it";
   test.each([
     ["and runs", report, { phase: "Running", reason: "NotNamed", message: `running nginx:1; ${why}` }],
     ["and has ended well", { ...report, reason: "Completed" }, { phase: "Running", reason: "NotNamed" }],
@@ -47,7 +47,7 @@ describe("what no manifest names", () => {
 
   test("since the device had another id", () => {
     expect(whyItStays({ name, was: "pi-0" })).toBe(
-      "it was pi-0's, as this device was called before: it stays until a manifest names it, and `iot-agent clean web` removes it",
+      "it was pi-0's, as this device was called before: it stays until a manifest names it; `iot-agent clean web` removes it",
     );
   });
 });

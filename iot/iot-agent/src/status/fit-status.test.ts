@@ -98,7 +98,7 @@ describe("what does not", () => {
       since,
       message:
         "what it has to say takes 489 KiB, more than the 63 KiB that fit, so words and services are left out: " +
-        "on the device, iot-agent status has them all",
+        "see `iot-agent status` on the device, which has them all",
     });
   });
 });

@@ -4,6 +4,7 @@
 
 import { plainText } from "@harmony/core";
 import { BUCKETS, type DeploymentReport, type DeviceStatus, MESSAGE_CHARACTERS } from "@iot/contracts";
+import type { Reason } from "../desired/reasons.ts";
 
 /** The server counts a message's headers too. */
 export const STATUS_BYTES: number = BUCKETS.status.maxValueBytes - 1024;
@@ -44,11 +45,11 @@ export function fitStatus(status: DeviceStatus, cutSince: string | null): Fitted
   return { status: cut, cutSince: since };
 }
 
-function tooLarge(status: DeviceStatus, since: string): { reason: string; message: string; since: string } {
+function tooLarge(status: DeviceStatus, since: string): { reason: Reason; message: string; since: string } {
   const found = Math.ceil(bytesOf(status) / 1024);
   const message =
     `what it has to say takes ${found} KiB, more than the ${STATUS_BYTES / 1024} KiB that fit, so words and services are left out: ` +
-    "on the device, iot-agent status has them all";
+    "see `iot-agent status` on the device, which has them all";
   return { reason: "StatusTooLarge", message, since };
 }
 

@@ -18,7 +18,7 @@ export function stuck(handlings: readonly Handling[], nowMs: number): Handling |
 }
 
 export interface WatchdogOptions {
-  /** As systemd says it; null: there is none to feed. */
+  /** The time that systemd gives; null: there is none to feed. */
   readonly watchdogMs: number | null;
   readonly handlings: () => readonly Handling[];
   readonly feed: () => void;

@@ -13,6 +13,10 @@ export interface NatsAccess {
   readonly caFile?: string | undefined;
   /** Says on stderr that it waits. */
   readonly warn: (text: string) => void;
+  /** The prefix of replies, for a user that hears no other. */
+  readonly inbox?: string;
+  /** What is done takes as long as it takes, and a connection that was lost is made again. */
+  readonly isLasting?: boolean;
 }
 
 export const CONNECT_TIMEOUT_MS = 5_000;
@@ -22,11 +26,12 @@ const SAY_AFTER_MS = 1_000;
 
 /** @throws UserError, with the sentence for the person. */
 export async function withNats<Result>(
-  { servers, user, pass, caFile, warn }: NatsAccess,
+  { servers, user, pass, caFile, warn, inbox, isLasting = false }: NatsAccess,
   signal: AbortSignal,
   work: (messaging: Messaging, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const failed = new AbortController();
+  let isOpen = false;
   const any = AbortSignal.any([signal, failed.signal]);
   const late = `NATS did not give all within ${TIMEOUT_MS / 1000} s: check the network between here and it`;
   const timer = setTimeout(() => failed.abort(new UserError(late, EXIT.notReached)), TIMEOUT_MS);
@@ -36,16 +41,20 @@ export async function withNats<Result>(
       servers,
       credentials: fixedCredentials({ user, pass }),
       caFile,
+      settings: { credentials: "NATS_USER and NATS_PASSWORD" },
       name: "iot",
+      inboxPrefix: inbox,
       log: SILENT,
       signal: any,
       timeoutMs: CONNECT_TIMEOUT_MS,
       onState: (state) => {
-        if (state.kind !== "disconnected") return;
+        if (state.kind !== "disconnected" || isOpen) return;
         failed.abort(new UserError(state.message, state.reason === "WrongCredentials" ? EXIT.notPermitted : EXIT.notReached));
       },
     });
     clearTimeout(waiting);
+    isOpen = isLasting;
+    if (isLasting) clearTimeout(timer);
     try {
       return await work(messaging, any);
     } catch (error) {

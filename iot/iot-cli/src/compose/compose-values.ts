@@ -23,7 +23,7 @@ export function durationMs(value: unknown): number | null {
   return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ""] ?? 0), 0));
 }
 
-/** As PodmanV0 has it. */
+/** The form that PodmanV0 has. */
 export function duration(value: unknown): string | null {
   const ms = durationMs(value);
   if (ms === null) return null;

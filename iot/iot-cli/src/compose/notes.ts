@@ -27,7 +27,7 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value.map((one: unknown) => one) : [value];
 }
 
-/** Of what YAML reads as text, number or boolean; null for anything else. */
+/** Takes what YAML reads as text, number or boolean; null for anything else. */
 export function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? String(value) : null;
@@ -46,7 +46,7 @@ export function takeEach<Value>(list: unknown, read: (value: unknown) => Value |
   return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, note) ?? []);
 }
 
-/** Also of text, which is what a variable leaves. */
+/** Takes text, too, which is what a variable leaves. */
 export function truthOf(value: unknown): boolean | null {
   const text = textOf(value)?.toLowerCase();
   return text === "true" ? true : text === "false" ? false : null;

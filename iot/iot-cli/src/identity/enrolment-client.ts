@@ -1,6 +1,6 @@
 // Asks the enrolment service, as a person: where it is and who asks come from the environment and a
-// file, never from the arguments, which every user of a machine can read. What it answers is bounded
-// and parsed; what it refuses is its own sentence.
+// file, never from the arguments, which every user of a machine can read. What it answers is
+// bounded and parsed; what it refuses is its own sentence.
 
 import { readFile, stat } from "node:fs/promises";
 import { request as httpRequest, type IncomingMessage } from "node:http";
@@ -15,7 +15,7 @@ import { EXIT } from "../command-line/exit-codes.ts";
 
 export interface EnrolmentAccess {
   readonly url: URL;
-  /** Of the person. */
+  /** The person's secret. */
   readonly secret: string;
   /** PEM of who signed the service's certificate; undefined: those that Node knows. */
   readonly ca: string | undefined;

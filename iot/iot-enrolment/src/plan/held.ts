@@ -2,7 +2,7 @@
 // writes that lead to an answer, in their order. A plan may be ended by a fault after each of its
 // writes: made once more from what is held then, it has the rest.
 
-import type { Bootstrap, DeviceCode, DeviceRecord, EnrolmentRecord, Person } from "@iot/identity";
+import type { Bootstrap, DeviceCode, DeviceRecord, EnrolmentRecord, Person, SerialRow } from "@iot/identity";
 
 export interface Stored<Document> {
   /** What the next write of this key expects; 0: there never was one. */
@@ -16,6 +16,8 @@ export interface Held {
   bootstrap(name: string): Stored<Bootstrap>;
   /** A code that was made for one device, by its digest. */
   code(digest: string): Stored<DeviceCode>;
+  /** A row of a list of serial numbers, by the digest of the number. */
+  serial(digest: string): Stored<SerialRow>;
   person(name: string): Stored<Person>;
   /** The text of a key in the bucket `grants`: a device's grant, or `_issuer`. */
   grant(key: string): Stored<string>;
@@ -23,6 +25,7 @@ export interface Held {
   devices(): readonly DeviceRecord[];
   bootstraps(): readonly Bootstrap[];
   codes(): readonly { readonly digest: string; readonly code: DeviceCode }[];
+  serials(): readonly { readonly digest: string; readonly row: SerialRow }[];
   persons(): readonly Person[];
 }
 

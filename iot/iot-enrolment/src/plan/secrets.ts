@@ -1,9 +1,11 @@
 // What lets somebody ask: codes for one device, tokens of images, and people. Only digests are kept.
 
-import type { Bootstrap, DeviceCode, Person } from "@iot/identity";
+import { canonicalJson } from "@harmony/schema";
+import type { Bootstrap, DeviceCode, Person, SerialRow } from "@iot/identity";
 import { type Held, type Plan, refused, type Write } from "./held.ts";
 
 const CODES = 1_000;
+const SERIALS = 20_000;
 const CODE_LIFE_S = 15 * 60;
 const DAY_S = 86_400;
 
@@ -44,10 +46,44 @@ export function planBootstrap(held: Held, { name, maxDevices, days, digest, nowM
   };
 }
 
+/** First the token, then its list. */
 export function planRevocation(held: Held, name: string): Plan<null> {
   const { value, revision } = held.bootstrap(name);
-  if (value === null) return refused(404, `there is no bootstrap token "${name}": iot bootstrap list shows them`);
-  return { kind: "do", writes: [removal(`bootstrap.${name}`, revision)], answer: null };
+  const rows = held.serials().filter(({ row }) => row.bootstrap === name);
+  if (value === null && rows.length === 0) return refused(404, `there is no bootstrap token "${name}": iot bootstrap list shows them`);
+  const writes = [
+    ...(value === null ? [] : [removal(`bootstrap.${name}`, revision)]),
+    ...rows.map(({ digest }) => removal(`serial.${digest}`, held.serial(digest).revision)),
+  ];
+  return { kind: "do", writes, answer: null };
+}
+
+export interface SerialAsked {
+  readonly digest: string;
+  readonly row: SerialRow;
+}
+
+/** A row that is there already stays as it is; one of another list, or for another device, is refused. */
+export function planSerials(held: Held, asked: readonly SerialAsked[]): Plan<null> {
+  const known = held.serials();
+  if (known.length + asked.length > SERIALS)
+    return refused(429, `there are ${SERIALS} serial numbers already: iot bootstrap revoke ends a list`, 60);
+  const writes: Write[] = [];
+  for (const [index, { digest, row }] of asked.entries()) {
+    if (asked.findIndex((each) => each.digest === digest) !== index)
+      return refused(409, `the serial number ${row.serial} stands twice in the list`);
+    const { value, revision } = held.serial(digest);
+    const { takenBy: _, ...before } = value ?? {};
+    if (value !== null && canonicalJson(before) !== canonicalJson(row)) {
+      return refused(409, `the serial number ${row.serial} is listed already, for "${value.device}" with the token "${value.bootstrap}"`);
+    }
+    const twin =
+      known.find((each) => each.row.device === row.device && each.digest !== digest) ??
+      asked.find((each) => each.row.device === row.device && each.digest !== digest);
+    if (twin !== undefined) return refused(409, `"${row.device}" is listed twice, for ${twin.row.serial} and ${row.serial}`);
+    if (value === null) writes.push({ bucket: "enrolments", key: `serial.${digest}`, document: row, expected: revision });
+  }
+  return { kind: "do", writes, answer: null };
 }
 
 export function planPerson(held: Held, person: Person): Plan<Person> {

@@ -6,7 +6,7 @@
 import type { Parsed } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { Bootstrap, DeviceCode, DeviceRecord, EnrolmentRecord, Person } from "@iot/identity";
+import { Bootstrap, DeviceCode, DeviceRecord, EnrolmentRecord, Person, SerialRow } from "@iot/identity";
 import { type Messaging, MessagingError } from "@iot/messaging";
 import type { Held, Plan, Stored, Write } from "../plan/held.ts";
 import { FollowedBucket } from "./followed-bucket.ts";
@@ -30,6 +30,7 @@ export class Records implements Held {
   readonly #devices: RecordKind<DeviceRecord>;
   readonly #bootstraps: RecordKind<Bootstrap>;
   readonly #codes: RecordKind<DeviceCode>;
+  readonly #serials: RecordKind<SerialRow>;
   readonly #persons: RecordKind<Person>;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -46,6 +47,7 @@ export class Records implements Held {
     this.#devices = kind("device.", (text) => parseJson(DeviceRecord, text));
     this.#bootstraps = kind("bootstrap.", (text) => parseJson(Bootstrap, text));
     this.#codes = kind("code.", (text) => parseJson(DeviceCode, text));
+    this.#serials = kind("serial.", (text) => parseJson(SerialRow, text));
     this.#persons = kind("person.", (text) => parseJson(Person, text));
   }
 
@@ -100,6 +102,9 @@ export class Records implements Held {
   code(digest: string): Stored<DeviceCode> {
     return this.#codes.one(digest);
   }
+  serial(digest: string): Stored<SerialRow> {
+    return this.#serials.one(digest);
+  }
   person(name: string): Stored<Person> {
     return this.#persons.one(name);
   }
@@ -118,6 +123,9 @@ export class Records implements Held {
   }
   codes(): readonly { readonly digest: string; readonly code: DeviceCode }[] {
     return this.#codes.all().map(({ name, value }) => ({ digest: name, code: value }));
+  }
+  serials(): readonly { readonly digest: string; readonly row: SerialRow }[] {
+    return this.#serials.all().map(({ name, value }) => ({ digest: name, row: value }));
   }
   persons(): readonly Person[] {
     return this.#persons.all().map(({ value }) => value);

@@ -18,7 +18,7 @@ export interface ObservedRecord {
   readonly stateRevision: number;
   /** By the server's clock. */
   readonly nowMs: number;
-  /** Of all sources. */
+  /** The records of all sources. */
   readonly states: ReadonlyMap<string, SourceState>;
 }
 

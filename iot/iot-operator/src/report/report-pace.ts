@@ -15,7 +15,7 @@ interface Last {
   readonly result: DeploymentResult;
   readonly words: string;
   readonly atMs: number;
-  /** Of BURST, at `atMs`. */
+  /** What was left of BURST at `atMs`. */
   readonly left: number;
 }
 

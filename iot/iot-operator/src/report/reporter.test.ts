@@ -102,7 +102,7 @@ test("a refused object says why, and what still runs of it", () => {
     generation: 2,
     reason: "InvalidSpec",
     message: "spec.score: is missing",
-  };
+  } as const;
   subject.settle(complete([], { refused: [refused] }));
   expect(subject.results).toMatchObject([
     {

@@ -4,7 +4,7 @@
 // heap. Ages are by the server's time stamps, carried on by a clock that never goes back. The words
 // are aggregate.ts's, how often they are reported report-pace.ts's.
 
-import type { Blocked, Parsed } from "@harmony/core";
+import type { Parsed } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentAggregate, type DeviceId, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
@@ -21,6 +21,7 @@ import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
 import type { Reported } from "../plan/device-steps.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";
+import type { Blocked } from "../sources/reasons.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ReportPace } from "./report-pace.ts";
 
@@ -231,7 +232,7 @@ export class Reporter {
     return null;
   }
 
-  /** Of what the bucket has of it for this device, if it is this source's. */
+  /** The revision that the bucket has of it for this device, if it is this source's. */
   #revisionOf(name: string, device: DeviceId): number | null {
     const desired = this.#settled?.desired;
     const entry = desired === undefined ? undefined : entryOf(manifestOf(desired, device), name);

@@ -39,7 +39,9 @@ const said = (phase: string, desiredRevision: number): DeviceStatus => ({
 
 const clock: Clock = { now: () => 1_000_000, monotonicMs: () => 1_000_000, sleep: () => Promise.resolve() };
 
-/** What the operator reports of the Deployment when its one device says `status` of its revision. */
+/**
+ * What the operator reports of the Deployment when its one device says `status` of its revision.
+ */
 function reportedOf(status: (revision: number) => DeviceStatus): unknown {
   const bucket = new ModelBucket();
   const source = complete([deployment("hello", ["pi-1"], {})]);

@@ -38,7 +38,7 @@ interface Session<Value> {
   readonly entries: Map<string, MirroredEntry<Value>>;
   readonly subscription: Subscription;
   consumer: string;
-  /** Of the last message in the consumer's own count; a gap breaks the session. */
+  /** The consumer's own number of the last message; a gap breaks the session. */
   delivered: number;
   lastHeardMs: number;
   /** Turns of the watchdog since the last message. */

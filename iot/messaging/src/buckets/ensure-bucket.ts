@@ -17,7 +17,7 @@ import type { Messaging } from "../connection/connect.ts";
 import { asMessagingError, MessagingError } from "../connection/messaging-error.ts";
 
 export interface BucketOptions {
-  /** Of a bucket that is made here: 1 alone, 3 in a cluster. */
+  /** The replicas of a bucket that is made here: 1 alone, 3 in a cluster. */
   readonly replicas?: number | undefined;
   /** Brings a bucket of ours to our limit: the operator's. Who only looks leaves it. */
   readonly keepsLimits?: boolean;

@@ -10,16 +10,18 @@ import { abortable, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
-import { type ConnectionState, explainConnectError, explainWithoutTrying, type Explanation, shownServers } from "./connection-state.ts";
+import type { ConnectionState, ConnectionTarget, Explanation } from "./connection-state.ts";
+import { explainConnectError, explainWithoutTrying, shownServers } from "./connection-state.ts";
 import { type CredentialSource, DialCredentials } from "./credentials.ts";
 import { dial } from "./dial.ts";
 import { DialPacer } from "./dial-pacer.ts";
 import { MessagingError } from "./messaging-error.ts";
 import { createReconnectPacing, type ReconnectPacing } from "./reconnect-pacing.ts";
+import { Refusals } from "./refusals.ts";
 import { Replies } from "./replies.ts";
 import { tlsSettings } from "./tls-settings.ts";
 
-export interface ConnectOptions {
+export interface ConnectOptions extends Pick<ConnectionTarget, "settings"> {
   /**
    * `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server
    * without TLS is not talked to.
@@ -36,6 +38,8 @@ export interface ConnectOptions {
   readonly name: string;
   /** Replies come to `_INBOX_<device>`, so that one device cannot read another's. */
   readonly device?: DeviceId | undefined;
+  /** Where replies come to, for whoever is no device and hears this prefix alone. */
+  readonly inboxPrefix?: string | undefined;
   readonly log: Log;
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
@@ -54,6 +58,8 @@ export interface ConnectOptions {
 export interface Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  /** What NATS does not permit to this user. */
+  readonly refusals: Refusals;
   readonly log: Log;
   state(): ConnectionState;
   /** Aborted when the present connection is lost: what was asked on it is not answered any more. */
@@ -63,8 +69,10 @@ export interface Messaging {
    * what ends that.
    */
   onReconnect(callback: () => void): () => void;
-  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  /** NATS may refuse this subject without a warning: the caller has another way. */
   mayBeRefused(subject: string): void;
+  /** Who this is to NATS; undefined: it says none. */
+  user(): string | undefined;
   /**
    * No answer came in time: the connection proves that it is alive, or is given up for a new one.
    */
@@ -132,7 +140,7 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
     {
       ...settings(options, credentials),
       maxReconnectAttempts: -1,
-      // Else two refusals in a row close the client for ever.
+      // Otherwise two refusals in a row close the client for ever.
       ignoreAuthErrorAbort: true,
       reconnectDelayHandler: pacing.delayMs,
     },
@@ -143,8 +151,9 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
 }
 
 function settings(options: ConnectOptions, { authenticator }: DialCredentials): NodeConnectionOptions {
-  const { servers, name, device, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
+  const { servers, name, pingIntervalMs = 20_000, timeoutMs = TIMEOUT_MS } = options;
   const tls = tlsSettings(options);
+  const prefix = ownPrefix(options);
   return {
     servers: [...servers],
     name,
@@ -154,7 +163,7 @@ function settings(options: ConnectOptions, { authenticator }: DialCredentials): 
     noAsyncTraces: true,
     authenticator,
     ...(tls === undefined ? {} : { tls }),
-    ...(device === undefined ? {} : { inboxPrefix: inboxPrefix(device) }),
+    ...(prefix === null ? {} : { inboxPrefix: prefix }),
   };
 }
 
@@ -168,14 +177,13 @@ interface Watched {
 class WatchedConnection implements Messaging {
   readonly connection: NatsConnection;
   readonly replies: Replies;
+  readonly refusals: Refusals;
   readonly log: Log;
   readonly #options: ConnectOptions;
   readonly #pacing: ReconnectPacing;
   readonly #credentials: DialCredentials;
   readonly #endRenewals: () => void;
   readonly #callbacks = new Set<() => void>();
-  readonly #refused = new Set<string>();
-  readonly #mayBeRefused = new Set<string>();
   #isForeignAnswerLogged = false;
   #state: ConnectionState;
   #present = new AbortController();
@@ -191,9 +199,9 @@ class WatchedConnection implements Messaging {
     this.#endRenewals = credentials.onChange(() => this.#renew());
     this.#options = options;
     this.log = options.log;
+    this.refusals = new Refusals(options.log);
     this.#pacing = pacing;
-    const ownPrefix = options.device === undefined ? null : inboxPrefix(options.device);
-    this.replies = new Replies(connection, ownPrefix, (subject) => this.#logForeignAnswer(subject));
+    this.replies = new Replies(connection, ownPrefix(options), (subject) => this.#logForeignAnswer(subject));
     this.#state = this.#connected();
     void this.#watch();
   }
@@ -212,7 +220,11 @@ class WatchedConnection implements Messaging {
   }
 
   mayBeRefused(subject: string): void {
-    this.#mayBeRefused.add(subject);
+    this.refusals.mayBe(subject);
+  }
+
+  user(): string | undefined {
+    return this.#credentials.shown().user;
   }
 
   doubt(): void {
@@ -255,7 +267,9 @@ class WatchedConnection implements Messaging {
           this.#stale = setTimeout(() => socketOf(this.connection)?.destroy(), STALE_GRACE_MS);
           break;
         case "error":
-          this.#reportRefusal(status.error);
+          if (!(status.error instanceof errors.PermissionViolationError)) break;
+          this.replies.refuse(status.error);
+          this.refusals.tell(status.error);
           break;
         default:
       }
@@ -307,7 +321,7 @@ class WatchedConnection implements Messaging {
     this.#recovery = null;
     this.#isRenewing = false;
     this.#pacing.connected();
-    this.#refused.clear();
+    this.refusals.reconnected();
     this.#isForeignAnswerLogged = false;
     this.#present = new AbortController();
     this.#connected();
@@ -368,23 +382,11 @@ class WatchedConnection implements Messaging {
       subject,
     });
   }
-
-  /**
-   * A subject that NATS does not permit is reported once a connection: whoever asked gets its own
-   * error, a subscription gets nothing.
-   */
-  #reportRefusal(error: Error): void {
-    if (!(error instanceof errors.PermissionViolationError)) return;
-    this.replies.refuse(error);
-    const { operation, subject } = error;
-    if (this.#mayBeRefused.has(subject) || this.#refused.has(`${operation} ${subject}`)) return;
-    this.#refused.add(`${operation} ${subject}`);
-    this.#options.log.warn("NATS does not permit a subject to this user", { operation, subject });
-  }
 }
 
-function inboxPrefix(device: DeviceId): string {
-  return `_INBOX_${device}`;
+/** Null: it replies where everybody does. */
+function ownPrefix({ device, inboxPrefix }: ConnectOptions): string | null {
+  return inboxPrefix ?? (device === undefined ? null : `_INBOX_${device}`);
 }
 
 /** The client shows its socket to nobody; there is no other way to end one that hangs. */

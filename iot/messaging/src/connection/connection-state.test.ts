@@ -1,3 +1,4 @@
+import { clausesOf } from "@harmony/core";
 import { errors } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { type DisconnectedReason, explainConnectError, explainWithoutTrying, shownServers, type Surroundings } from "./connection-state.ts";
@@ -35,6 +36,16 @@ test.each(explained)("%s is reported as %s", (error, reason, says) => {
   expect(explained.message).toContain(says);
   expect(explained.message).toContain("cannot connect to NATS at central:4222: ");
   expect(explained.message).not.toContain("secret");
+  expect(clausesOf(explained.message).todo).not.toBeNull();
+});
+
+test.each([
+  [new errors.AuthorizationError("Authorization Violation"), "right in [credentials] of /etc/x.toml, or"],
+  [system("ECONNREFUSED"), "put the port right in [nats] of /etc/x.toml"],
+  [lookUp("ENOTFOUND"), "put the name right in [nats] of /etc/x.toml, or"],
+])("%s names the file", (error, says) => {
+  const settings = { credentials: "[credentials] of /etc/x.toml", servers: "[nats] of /etc/x.toml" };
+  expect(explainConnectError(error, { ...target, settings }, fine).message).toContain(says);
 });
 
 describe("with the cable out", () => {

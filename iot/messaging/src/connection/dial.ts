@@ -77,6 +77,6 @@ class ClosingTransport extends NodeTransport {
     this.#end();
   }
 
-  /** Of a TLS socket, the one below it. */
+  /** The socket below a TLS socket. */
   readonly #end = (): void => void this.#dialled?.destroy();
 }

@@ -49,7 +49,7 @@ export interface DesiredStateStore {
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
-  /** Also where the store is full, which takes no mark that something is gone. */
+  /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
   /** Why what is observed does not follow the bucket; null: it does. */
   problem(): string | null;
@@ -137,7 +137,7 @@ function isFull(error: unknown): boolean {
 
 const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 
-/** Of the Scores that came last: most of a fleet's are one text. */
+/** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
 
 function decoder(): (key: string, data: Uint8Array) => Value {

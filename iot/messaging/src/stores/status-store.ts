@@ -83,7 +83,7 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
   };
 }
 
-/** As openStatusStore. */
+/** Like openStatusStore, for inventories. */
 export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
   const open = documents(messaging, options, "inventory", (device, data) => ofDevice(device, readInventory(data)));
   await (await open()).close();

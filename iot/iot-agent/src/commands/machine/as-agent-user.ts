@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { AGENT_USER } from "./accounts.ts";
 
-/** Of whoever is not root it changes nothing, nor on a machine without that user. */
+/** Changes nothing unless this is root, nor on a machine without that user. */
 export async function asAgentUser<Result>(part: () => Promise<Result>): Promise<Result> {
   const user = readFileSync("/etc/passwd", "utf8")
     .split("\n")

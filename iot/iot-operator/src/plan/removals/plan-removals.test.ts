@@ -48,7 +48,14 @@ describe("Kubernetes: what makes an entry leave", () => {
   });
 
   test("asked for, refused or not claimed yet: it stays, and is no removal", () => {
-    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
+    const refused = {
+      uid: "uid-default-hello",
+      namespace: "default",
+      name: "hello",
+      generation: 2,
+      reason: "InvalidSpec",
+      message: "",
+    } as const;
     for (const source of [
       cluster({ deployments: [deployment("hello", ["pi-1"], { uid: "another" })] }),
       { ...cluster({}), refused: [refused] },

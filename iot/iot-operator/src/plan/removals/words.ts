@@ -3,6 +3,7 @@
 
 import type { ObjectNews } from "../../sources/source.ts";
 import { type Entry, type HeldEntry, isFullOfHeld, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
+import type { Reason } from "../../sources/reasons.ts";
 
 const NAMES_SHOWN = 10;
 
@@ -97,7 +98,7 @@ export function newsOf(before: RemovalRecord, after: RemovalRecord): ObjectNews[
 
 function newsAbout<Of extends Entry>(
   entries: readonly Of[],
-  { say, ...what }: { readonly reason: string; readonly isWarning: boolean; readonly say: (of: readonly Of[]) => string },
+  { say, ...what }: { readonly reason: Reason; readonly isWarning: boolean; readonly say: (of: readonly Of[]) => string },
 ): ObjectNews[] {
   return [...Map.groupBy(entries, ({ uid }) => uid)].flatMap(([uid, of]) => {
     const [first] = of;

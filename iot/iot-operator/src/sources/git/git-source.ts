@@ -38,7 +38,10 @@ export interface GitSourceOptions {
   readonly limits?: YamlReaderLimits;
 }
 
-/** Of new files that are not named as workload files, when one of those is gone. */
+/**
+ * The limit of new files that are looked at though not named as workload files, when one of those
+ * is gone.
+ */
 const LOOKED_AT_FILES = 500;
 const LOOKED_AT_BYTES = 256 * 1024;
 const RENEW_AFTER_COMMITS = 1_000;

@@ -1,6 +1,6 @@
 // News of removals as Events beside the objects, for `kubectl describe` and `kubectl get events`.
 // An object has one Event for each reason, whose count rises, so that whatever flaps fills nothing.
-// Of much at once a part is reported; all of it stands in the record, the audit and /readyz. Nobody
+// A part of much at once is reported; all of it stands in the record, the audit and /readyz. Nobody
 // waits for an Event: what cannot be written (no right to, a namespace that is being deleted) is
 // logged, once aloud.
 
@@ -28,7 +28,7 @@ const MESSAGE_LIMIT = 1_000;
 
 export interface AnnouncerOptions {
   readonly connection: KubernetesConnection;
-  /** Of the objects. */
+  /** The type of the objects. */
   readonly type: ResourceType;
   readonly manager: string;
   readonly log: Log;
@@ -44,7 +44,7 @@ export function announcer(options: AnnouncerOptions): (news: readonly ObjectNews
   let writing = 0;
   let isRefusalLogged = false;
 
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (let one = waiting.shift(); one !== undefined && !signal.aborted; one = waiting.shift()) {
       try {
         await writeEvent(one, options);
@@ -62,7 +62,7 @@ export function announcer(options: AnnouncerOptions): (news: readonly ObjectNews
     if (taken.length < news.length) log.info("too much happened at once for an Event each", { events: taken.length, of: news.length });
     waiting.push(...taken);
     for (; writing < Math.min(AT_ONCE, waiting.length); writing += 1) {
-      void lane().finally(() => {
+      void worker().finally(() => {
         writing -= 1;
       });
     }

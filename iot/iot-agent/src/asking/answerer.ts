@@ -1,0 +1,126 @@
+// Answers what people ask: whether (permit.ts), and with what (the files beside it). Each question
+// is a session; a verb without a stream has its whole answer in the last frame. Who asks and for
+// what stands in the agent's log. Nothing here knows what a workload is made of: logs and commands
+// are abilities of the Score's variant.
+
+import { formatIssues, plainText, Unable } from "@harmony/core";
+import { type Clock, errorText, systemClock } from "@harmony/runtime";
+import { parseJson } from "@harmony/schema";
+import { COMMAND_LIMIT_BYTES, COMMAND_VERBS, CommandRequest, type CommandVerb, type SessionStatus } from "@iot/contracts";
+import type { Command } from "@iot/messaging/device";
+import { type SessionEnd, SessionEnded, SessionTable } from "@iot/messaging/sessions";
+import type { AnswererOptions, Answering } from "./answering.ts";
+import { type OpenSession, refusalOf } from "./permit.ts";
+import { runCommand } from "./run-command.ts";
+import { sendLogs } from "./send-logs.ts";
+import { answerShortly } from "./short-verbs.ts";
+
+const HEARS = ["stdin", "resize", "credit", "close"] as const;
+const LASTS_MOST_MS = 8 * 3_600_000;
+const TOLD_CHARACTERS = 200;
+
+export class Answerer {
+  readonly #options: AnswererOptions;
+  readonly #clock: Clock;
+  readonly #sessions: SessionTable;
+  readonly #open = new Map<string, OpenSession & { readonly end: SessionEnd }>();
+  #isUnknownLogged = false;
+  #isSharedLogged = false;
+
+  constructor(options: AnswererOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#sessions = new SessionTable(this.#clock);
+    this.#endWithConnection();
+    // A reply is permitted on the connection on which the question came.
+    options.messaging.onReconnect(() => this.#endWithConnection());
+  }
+
+  input(session: string, frame: Uint8Array): void {
+    this.#sessions.receive(session, frame);
+  }
+
+  answer(command: Command): void {
+    const request = parseJson(CommandRequest, command.data, { bytes: COMMAND_LIMIT_BYTES, values: 500, depth: 4 });
+    // Without an id nothing could be said into a session; a word is answered all the same.
+    const id = request.ok ? request.value.session : "";
+    if (this.#sessions.has(id)) return;
+    const end = this.#sessions.open(id, { send: command.respond, hears: HEARS });
+    const refused = request.ok ? this.#refusal(command) : { reason: "WrongRequest", message: formatIssues(request.issues) };
+    const verb = COMMAND_VERBS.find((each) => each === command.verb);
+    if (refused !== null || verb === undefined) return end.finish(refused ?? { reason: "UnknownVerb" });
+    this.#converse(verb, end, command, id).catch((error: unknown) =>
+      this.#options.log.warn("a session ended by a mistake of the agent", { verb, error }),
+    );
+  }
+
+  close(): void {
+    for (const { end } of this.#open.values())
+      end.finish({ reason: "AgentStopping", message: "the agent of the device stops; it may start again at once" });
+  }
+
+  #endWithConnection(): void {
+    this.#options.messaging.lost().addEventListener("abort", () => this.#sessions.lost(), { once: true });
+  }
+
+  #refusal({ verb, by }: Command): SessionStatus | null {
+    const { messaging, device, remote, configFile, log } = this.#options;
+    const isShared = messaging.user() !== device;
+    const refused = refusalOf({ verb, by, remote, configFile, isShared, open: [...this.#open.values()] });
+    if (by === null && !this.#isUnknownLogged) {
+      this.#isUnknownLogged = true;
+      log.warn("a question is refused: this NATS does not say who asks", { verb });
+    } else if (refused !== null) log.info("a person's question is refused", { verb, user: by?.user, reason: refused.reason });
+    else if (isShared && verb === "logs" && !this.#isSharedLogged) {
+      this.#isSharedLogged = true;
+      log.warn("a log is sent, and whoever has the same user of NATS may hear it, too", { user: messaging.user() });
+    }
+    return refused;
+  }
+
+  async #converse(verb: CommandVerb, end: SessionEnd, { data, by }: Command, id: string): Promise<void> {
+    const { log } = this.#options;
+    const about = { verb, user: plainText(by?.user ?? "", TOLD_CHARACTERS), from: by?.host, session: id.slice(0, 8) };
+    const asked = plainText(
+      Buffer.from(data)
+        .toString("utf8")
+        .replace(/"session":"\w*",?/, ""),
+      TOLD_CHARACTERS,
+    );
+    const isLooking = verb === "ping" || verb === "explain" || verb === "doctor";
+    log[isLooking ? "debug" : "info"]("a person asks", { ...about, asked });
+    this.#open.set(id, { id, verb, user: about.user, since: new Date(this.#clock.now()).toISOString(), end });
+    // The first word: the question has come.
+    end.say();
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Unable("TooLong", "a session lasts at most 8 hours")), LASTS_MOST_MS);
+    try {
+      end.finish(await this.#answerOf(verb, { options: this.#options, session: end, data }, AbortSignal.any([end.signal, late.signal])));
+    } catch (error) {
+      if (!(error instanceof SessionEnded)) end.finish(statusOf(error));
+    } finally {
+      clearTimeout(timer);
+      this.#open.delete(id);
+      const { kind } = await end.ended;
+      const { sent, received } = end.bytes;
+      if (!isLooking) log.info("a person's session is over", { ...about, ended: kind, sent, received });
+    }
+  }
+
+  #answerOf(verb: CommandVerb, answering: Answering, signal: AbortSignal): Promise<SessionStatus> {
+    switch (verb) {
+      case "logs":
+        return sendLogs(answering, signal);
+      case "exec":
+        return runCommand(answering, signal);
+      default:
+        return answerShortly(verb, answering, signal);
+    }
+  }
+}
+
+function statusOf(error: unknown): SessionStatus {
+  const message = plainText(errorText(error), 1_000);
+  if (!(error instanceof Unable)) return { reason: "Failed", message };
+  return { reason: error.reason, message, ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }) };
+}
