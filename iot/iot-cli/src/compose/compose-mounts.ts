@@ -88,6 +88,9 @@ function octal(value: unknown): string | null {
   return typeof value === "number" ? value.toString(8) : (/^0?[0-7]{3,4}$/.exec(textOf(value) ?? "")?.[0] ?? null);
 }
 
+/** Memory or a socket, which are files to a container. */
+const NO_DEVICES = /^\/dev\/(shm|mqueue|hugepages|log)(\/|$)/;
+
 function addMount(parts: VolumeParts, adding: Adding): void {
   const { path, mounts, note } = adding;
   const { source, target, readOnly } = parts;
@@ -99,12 +102,14 @@ function addMount(parts: VolumeParts, adding: Adding): void {
     mounts.isLocalTime = true;
     return note(path, "has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC");
   }
-  if (source.startsWith("/dev/")) {
-    note(
+  if (source === "/dev") return note(path, "is every device there is: it is not taken over; name those that it needs in `devices`");
+  if (source.startsWith("/dev/") && !NO_DEVICES.test(source)) {
+    const node = source.replace(/\/+$/, "");
+    mounts.devices.push(node === target ? node : `${node}:${target}`);
+    return note(
       path,
-      `is a device, which the device's policy has to allow: devices = [${JSON.stringify(source)}] under [policy] in its config.toml`,
+      `has become an entry of \`devices\`, since a volume opens no device; the device's policy has to allow it: devices = [${JSON.stringify(node)}] under [policy] in its config.toml`,
     );
-    return void mounts.devices.push(source === target ? source : `${source}:${target}`);
   }
   if (source.startsWith("/")) {
     note(
