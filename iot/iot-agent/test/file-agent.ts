@@ -6,11 +6,11 @@ import { dirname, join } from "node:path";
 import { bind } from "@harmony/core";
 import { createLog, type Log } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
-import { fixedCredentials } from "@iot/messaging/device";
+import { fixedCredentials, type UserAndPassword } from "@iot/messaging/device";
 import { makeTempFolder } from "@iot/testkit";
 import * as z from "zod/mini";
 import { connectAgent } from "../src/commands/agent/agent-client.ts";
-import { connectServiceManager, runAgent } from "../src/index.ts";
+import { connectServiceManager, type RemotePolicy, runAgent } from "../src/index.ts";
 import { DEVICE } from "./central.ts";
 import { fileVariant, folderTopology } from "./second-variant/file-v0.ts";
 
@@ -22,7 +22,7 @@ export interface FileDevice extends AsyncDisposable {
   content(name: string, type?: string): Promise<string | null>;
   files(): Promise<readonly string[]>;
   /** `as`: the device's id. */
-  start(natsUrl: string, as?: DeviceId): void;
+  start(natsUrl: string, as?: DeviceId, more?: Pick<FileAgentOptions, "credential" | "remote">): void;
   /** Asks as a command of a person does. */
   ask(method: "GET" | "POST", path: string): Promise<unknown>;
   stop(): Promise<void>;
@@ -46,9 +46,9 @@ export async function makeFileDevice(): Promise<FileDevice> {
       const value: unknown = text === null || text === "" ? null : JSON.parse(text);
       return typeof value === "object" && value !== null && "content" in value ? String(value.content) : null;
     },
-    start: (natsUrl, as) => {
+    start: (natsUrl, as, more = {}) => {
       const abort = new AbortController();
-      running = { abort, ended: runFileAgent({ folder, stateDir, natsUrl, device: as, log, signal: abort.signal }) };
+      running = { abort, ended: runFileAgent({ folder, stateDir, natsUrl, device: as, ...more, log, signal: abort.signal }) };
     },
     ask: (method, path) => connectAgent({ runDir: dirname(stateDir) }).ask(z.unknown(), { method, path }),
     stop: async () => {
@@ -64,15 +64,19 @@ export async function makeFileDevice(): Promise<FileDevice> {
   return device;
 }
 
-export function runFileAgent(options: {
-  folder: string;
-  stateDir: string;
-  natsUrl: string;
-  device?: DeviceId | undefined;
-  log: Log;
-  signal: AbortSignal;
-}): Promise<void> {
-  const { folder, stateDir, natsUrl, device = DEVICE, log, signal } = options;
+export interface FileAgentOptions {
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly natsUrl: string;
+  readonly device?: DeviceId | undefined;
+  readonly credential?: UserAndPassword;
+  readonly remote?: RemotePolicy;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export function runFileAgent(options: FileAgentOptions): Promise<void> {
+  const { folder, stateDir, natsUrl, device = DEVICE, credential = { user: "u", pass: "p" }, remote, log, signal } = options;
   const topology = folderTopology(folder);
   return runAgent({
     config: {
@@ -85,8 +89,9 @@ export function runFileAgent(options: {
       natsUrls: [natsUrl],
       natsCaFile: undefined,
       natsConnectTimeoutMs: undefined,
+      ...(remote === undefined ? {} : { remote }),
     },
-    credentials: fixedCredentials({ user: "u", pass: "p" }),
+    credentials: fixedCredentials(credential),
     variants: [bind(fileVariant("FileV0"), topology), bind(fileVariant("OtherFileV0"), topology)],
     inventory: (aborted) => topology.inventory(aborted),
     serviceManager: connectServiceManager({}),

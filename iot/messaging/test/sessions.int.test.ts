@@ -128,9 +128,17 @@ describe("with the shipped accounts", () => {
         a.connection.publish("iot.inventory.dev-a", "{}", { reply: subject, headers: forged });
         a.connection.publish("iot.status.dev-a", "{}", { reply: subject, headers: forged });
       }
-      await eventually(() => device.listener.dropped() === 4, { what: "they came, and were dropped" });
+      await eventually(() => device.listener.dropped() === 6, { what: "they came, and were dropped" });
       expect(device.commands).toEqual([]);
-      expect(device.lines.filter((line) => line.includes("no person asked"))).toHaveLength(1);
+    });
+
+    test("that floods this one is not listened to for a while, and neither is anybody else", async () => {
+      const device = await askedDevice(b);
+      for (let count = 0; count < 200; count += 1) a.connection.publish("iot.status.dev-a", "{}", { reply: "iot.command.dev-b.exec" });
+      await eventually(() => device.lines.some((line) => line.includes("CommandFlood")), { what: "the device says so" });
+      const { asker: person } = await asker(fleet);
+      await expect(person.ask({ device: deviceB, verb: "ping" }, signal)).rejects.toMatchObject({ code: "NoStore" });
+      expect(device.listener.dropped()).toBeLessThan(200);
     });
 
     test("neither hears nor answers what a person asks this one", async () => {

@@ -36,8 +36,9 @@ export class Answerer {
     options.messaging.onReconnect(() => this.#endWithConnection());
   }
 
-  input(session: string, frame: Uint8Array): void {
-    this.#sessions.receive(session, frame);
+  /** Returns whether there is such a session, or was. */
+  input(session: string, frame: Uint8Array): boolean {
+    return this.#sessions.receive(session, frame);
   }
 
   answer(command: Command): void {

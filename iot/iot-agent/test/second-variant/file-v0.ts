@@ -4,6 +4,7 @@
 
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import {
   type Desired,
   type Plan,
@@ -11,6 +12,7 @@ import {
   type Reconciler,
   type ResidentVariant,
   type Topology,
+  Unable,
   type WorkloadReport,
 } from "@harmony/core";
 import { parse, parseJson } from "@harmony/schema";
@@ -115,6 +117,34 @@ export function fileVariant(type: string): ResidentVariant<{ folder: string }, F
           );
         },
         watch: () => Promise.resolve(),
+        // What it wrote are the lines of the file, one for each word.
+        async *logs({ name, cursor, tail }) {
+          const words = (await read(name))?.content.split(" ") ?? [];
+          const from = cursor === null ? Math.max(0, words.length - (tail ?? words.length)) : Number(cursor) + 1;
+          const lines = words.map((text, index) => ({
+            atMicros: index,
+            stream: "out" as const,
+            text,
+            service: null,
+            cursor: String(index),
+          }));
+          yield { kind: "lines" as const, lines: lines.slice(from) };
+        },
+        // Its only command ends as it is asked to, with what was typed.
+        run: ({ command: [program, code] }) => {
+          if (program !== "end") return Promise.reject(new Unable("NoSuchProgram", "there is only `end`", { exitCode: 127 }));
+          const typed = new PassThrough();
+          return Promise.resolve({
+            output: (async function* () {
+              for await (const data of typed) if (data instanceof Uint8Array) yield { stream: "out" as const, data };
+            })(),
+            write: (data) => Promise.resolve(void typed.write(data)),
+            endOfInput: () => void typed.end(),
+            resize: () => Promise.resolve(),
+            exitCode: () => Promise.resolve(Number(code)),
+            leave: () => void typed.destroy(),
+          });
+        },
         retry: () => Promise.resolve(),
         explain: async (desired, signal) => {
           const snapshot = await reconciler.observe(desired, signal);

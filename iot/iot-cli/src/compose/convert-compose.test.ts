@@ -3,8 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { podmanV0 } from "@harmony/podman";
-import { Deployment, IOT_AGENT } from "@iot/contracts";
+import { Deployment } from "@iot/contracts";
 import { parse as parseBy } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -39,12 +38,6 @@ function convert(text: string) {
 }
 const fixture = (name: string) => readFile(join(import.meta.dirname, "../../test/compose", name), "utf8").then(convert);
 const servicesOf = (data: Readonly<Record<string, unknown>>) => listOf(data["services"]).map(mapOf);
-const NO_SWITCH =
-  "healthcheck: cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
-/** A PodmanV0 that can switch the image's check off is asked to. */
-const OFF = podmanV0(IOT_AGENT).parse({ services: [{ name: "a", image: "b", healthcheck: "none" }] }).ok
-  ? { healthcheck: "none", notes: [] }
-  : { notes: [NO_SWITCH] };
 /** A service of this one field; what is reported of it, and nothing else that is. */
 const service = (field: string) => {
   const { data, notes } = convert(`services:\n  web:\n    image: nginx\n    restart: always\n    ${field.replaceAll("\n", "\n    ")}\n`);
@@ -243,8 +236,8 @@ describe("each form", () => {
         notes: ["command: sleep as process 1 does not hear SIGTERM, so each change waits 10 s for it: write init: true"],
       },
     ],
-    ["healthcheck: { disable: true }", OFF],
-    ["healthcheck: { test: [NONE] }", OFF],
+    ["healthcheck: { disable: true }", { healthcheck: "none", notes: [] }],
+    ["healthcheck: { test: [NONE] }", { healthcheck: "none", notes: [] }],
     ["healthcheck: { test: 'x', interval: 1.5m }", { healthcheck: { test: "x", interval: "90s" }, notes: [] }],
     ["mem_limit: 512k\ncpus: 2\npids_limit: 100", { resources: { memory: "512Ki", cpus: 2, pids: 100 }, notes: [] }],
     ["mem_limit: 1073741824", { resources: { memory: "1Gi" }, notes: [] }],
@@ -356,18 +349,6 @@ describe("each form", () => {
     ],
     ["group_add: [4242]", { groupAdd: ["4242"], notes: [] }],
     [
-      "volumes: ['/dev/bus/usb:/dev/bus/usb', '/dev:/dev', '/dev/shm:/dev/shm']",
-      {
-        volumes: ["/dev/shm:/dev/shm"],
-        devices: ["/dev/bus/usb"],
-        notes: [
-          'volumes[0]: has become an entry of `devices`, since a volume opens no device; the device\'s policy has to allow it: devices = ["/dev/bus/usb"] under [policy] in its config.toml',
-          "volumes[1]: is every device there is: it is not taken over; name those that it needs in `devices`",
-          'volumes[2]: is a path of the device, which its policy has to allow: host_paths = ["/dev/shm"] under [policy] in its config.toml',
-        ],
-      },
-    ],
-    [
       "volumes: ['/etc/localtime:/etc/localtime:ro']",
       {
         env: { TZ: { device: "timezone" } },
@@ -390,4 +371,22 @@ test("deploy has the restart policy", () => {
   expect(notes).toEqual([
     "services.web.deploy.restart_policy.delay: is not taken over: the agent waits longer after each failure; leave it out",
   ]);
+});
+
+test("text that YAML might read otherwise is quoted", () => {
+  const values = ["no", "0755", "1_000", "~", "null", "1e3", "12:30:00", "# x", "a: b", "x:", "", " y", "two\nlines\n", "{a}", "@x", "-"];
+  const { data } = convert(
+    JSON.stringify({
+      services: { web: { image: "x", environment: Object.fromEntries(values.map((value, index) => [`V${index}`, value])) } },
+    }),
+  );
+  expect(Object.values(mapOf(servicesOf(data)[0]?.["env"]))).toEqual(values);
+});
+
+test.each([
+  ["a: [", /^compose\.yaml is not valid YAML: /],
+  ["[]", 'compose.yaml is no Compose file: it has no map "services"'],
+  ["services: []", 'compose.yaml is no Compose file: it has no map "services"'],
+])("%s is no Compose file", (text, says) => {
+  expect(() => convert(text)).toThrow(says);
 });

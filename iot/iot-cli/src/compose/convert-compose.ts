@@ -78,9 +78,6 @@ export function convertComposeValue(read: YamlValue, options: ConvertOptions): C
   return { text: yamlText(deployment), notes };
 }
 
-const NO_SWITCH =
-  "cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
-
 /** A change waits for such a program until it is killed. */
 function noteDeaf(data: ComposeMap, note: TakeNote): void {
   const parsed = PODMAN_V0.parse(data);
@@ -112,7 +109,7 @@ function withoutRefused(data: ComposeMap, { originals, note }: Refusing): Compos
       for (const { path, message } of issues) note(placeOf(path, originals), `has to be put right: ${message}`);
       break;
     }
-    for (const issue of out) note(placeOf(issue.path, originals), refusal(issue, now));
+    for (const issue of out) note(placeOf(issue.path, originals), refusal(issue));
     const before = now;
     now = withoutAll(
       now,
@@ -157,9 +154,8 @@ const COMPOSE_WORDS: Readonly<Record<string, string>> = {
   capDrop: "cap_drop",
 };
 
-function refusal({ path: [, index, field], message }: Issue, data: unknown): string {
-  const isOff = field === "healthcheck" && serviceAt(index, data)["healthcheck"] === "none";
-  return isOff ? NO_SWITCH : `is not taken over: ${message}; write it as it should be, or leave it out`;
+function refusal({ message }: Issue): string {
+  return `is not taken over: ${message}; write it as it should be, or leave it out`;
 }
 
 /** The last entries of a list first, so that those before keep their places. */

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { formatPath } from "@harmony/core";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { convertCompose } from "./convert-compose.ts";
-import { listOf, mapOf } from "./notes.ts";
+import { mapOf } from "./notes.ts";
 
 const options = { file: "compose.yaml", name: "p", device: "pi-7", readBeside: () => ({ kind: "none" }) as const, variables: new Map() };
 
@@ -68,20 +67,4 @@ describe("of a service nothing is lost in silence: without it something is other
     });
     expect(lost).toEqual([]);
   });
-});
-
-test.each([
-  ["a: [", /^compose\.yaml is not valid YAML: /],
-  ["[]", 'compose.yaml is no Compose file: it has no map "services"'],
-  ["services: []", 'compose.yaml is no Compose file: it has no map "services"'],
-])("%s is no Compose file", (text, says) => {
-  expect(() => convertCompose(text, options)).toThrow(says);
-});
-
-test("text that YAML might read otherwise is quoted", () => {
-  const values = ["no", "0755", "1_000", "~", "null", "1e3", "12:30:00", "# x", "a: b", "x:", "", " y", "two\nlines\n", "{a}", "@x", "-"];
-  const environment = Object.fromEntries(values.map((value, index) => [`V${index}`, value]));
-  const { text } = convertCompose(JSON.stringify({ services: { web: { image: "x", environment } } }), options);
-  const data = mapOf(mapOf(mapOf(mapOf(parse(text))["spec"])["score"])["data"]);
-  expect(Object.values(mapOf(mapOf(listOf(data["services"])[0])["env"]))).toEqual(values);
 });

@@ -6,11 +6,14 @@ import { SessionEnd, type SessionEndOptions } from "./session-end.ts";
 import { Turns } from "./turns.ts";
 
 const TICK_MS = 1_000;
+/** Ids of sessions that are over. */
+const REMEMBERED = 64;
 
 export class SessionTable {
   readonly #clock: Pick<Clock, "monotonicMs" | "sleep">;
   readonly #turns: Turns;
   readonly #sessions = new Map<string, SessionEnd>();
+  readonly #over = new Set<string>();
   /** Ends the wait for the next tick; null: nothing runs. */
   #ticking: AbortController | null = null;
 
@@ -37,6 +40,7 @@ export class SessionTable {
     this.#sessions.set(id, session);
     void session.ended.then(() => {
       this.#sessions.delete(id);
+      this.#remember(id);
       if (this.#sessions.size > 0) return;
       this.#ticking?.abort(new Error("no session is left"));
       this.#ticking = null;
@@ -45,13 +49,22 @@ export class SessionTable {
     return session;
   }
 
-  receive(id: string, frame: Uint8Array): void {
-    this.#sessions.get(id)?.receive(frame);
+  /** Returns whether there is such a session, or was: what is under way when one ends still comes. */
+  receive(id: string, frame: Uint8Array): boolean {
+    const session = this.#sessions.get(id);
+    session?.receive(frame);
+    return session !== undefined || this.#over.has(id);
   }
 
   /** The connection that they are on is lost. */
   lost(): void {
     for (const session of this.#sessions.values()) session.drop("lost");
+  }
+
+  #remember(id: string): void {
+    this.#over.add(id);
+    const [oldest] = this.#over;
+    if (this.#over.size > REMEMBERED && oldest !== undefined) this.#over.delete(oldest);
   }
 
   async #tick(ticking: AbortController): Promise<void> {

@@ -7,18 +7,12 @@
 
 import type { Log } from "@harmony/runtime";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
+import { FloodGate } from "../connection/flood-gate.ts";
 import type { StoreReason } from "./reasons.ts";
 
 const FOLLOW_EVERY_MS = 1_000;
-/** Twenty notices of ours. */
-const BYTES_A_SECOND = 4 * 1024;
-const ENDED_FOR_MS = 60_000;
-/** The interval of the regular reading. */
-const ENDED_AT_MOST_MS = 15 * 60_000;
 /** What was announced and is remembered, so that it is followed once. */
 const REMEMBERED = 64;
-/** `HMSG <subject> <sid> <reply> <sizes>` without the subjects. */
-const FRAME_BYTES = 24;
 
 export interface NoticesOptions {
   readonly connection: NatsConnection;
@@ -34,11 +28,8 @@ export interface NoticesOptions {
 export class Notices {
   readonly #options: NoticesOptions;
   readonly #followed = new Set<string>();
+  readonly #gate = new FloodGate();
   #subscription: Subscription | null = null;
-  #endedForMs = 0;
-  #listeningSinceMs = 0;
-  #windowSinceMs = 0;
-  #windowBytes = 0;
   #lastFollowedMs = -Infinity;
   /** What is followed when the second is over; undefined: nothing waits. */
   #waiting: number | null | undefined;
@@ -92,7 +83,7 @@ export class Notices {
   }
 
   #hear(message: Msg): void {
-    if (this.#isFlood(bytesOf(message))) {
+    if (this.#gate.isFlood(message)) {
       this.#end();
       return;
     }
@@ -107,32 +98,21 @@ export class Notices {
     if (this.#isNew(`${sequence} ${headers.get("Nats-Time-Stamp")}`)) this.#follow(sequence);
   }
 
-  #isFlood(bytes: number): boolean {
-    const nowMs = performance.now();
-    if (nowMs - this.#windowSinceMs >= 1_000) {
-      this.#windowSinceMs = nowMs;
-      this.#windowBytes = 0;
-    }
-    this.#windowBytes += bytes;
-    return this.#windowBytes > BYTES_A_SECOND;
-  }
-
   #end(): void {
     const { log, subject } = this.#options;
-    const isSoonAgain = performance.now() - this.#listeningSinceMs < this.#endedForMs;
-    this.#endedForMs = isSoonAgain ? Math.min(2 * this.#endedForMs, ENDED_AT_MOST_MS) : ENDED_FOR_MS;
+    const closedForMs = this.#gate.closeMs();
     log.warn("more notices arrive than an operator sends, so they are not listened to for a while; changes are seen when it is over", {
       reason: "NoticeFlood" satisfies StoreReason,
       subject: subject(),
-      seconds: this.#endedForMs / 1_000,
+      seconds: closedForMs / 1_000,
     });
     this.#subscription?.unsubscribe();
     this.#subscription = null;
     this.#again = setTimeout(() => {
-      this.#listeningSinceMs = performance.now();
+      this.#gate.opened();
       this.#subscribe();
       this.#follow(null);
-    }, this.#endedForMs);
+    }, closedForMs);
   }
 
   #isNew(announcement: string): boolean {
@@ -161,11 +141,4 @@ export class Notices {
     this.#lastFollowedMs = performance.now();
     this.#options.follow(sequence);
   }
-}
-
-/** What it took on the link. */
-function bytesOf({ subject, reply = "", data, headers }: Msg): number {
-  let bytes = FRAME_BYTES + subject.length + reply.length + data.length;
-  for (const [name, values] of headers ?? []) for (const value of values) bytes += name.length + value.length + 4;
-  return bytes;
 }

@@ -30,7 +30,7 @@ export interface GitSource extends Source {
 export interface GitSourceOptions {
   readonly config: GitConfig;
   readonly id?: string | undefined;
-  /** For the copy; this process's own. */
+  /** The folder of the copy; this process's own. */
   readonly folder: string;
   readonly log: Log;
   readonly clock?: Clock;

@@ -12,7 +12,7 @@ import type { GitRepository } from "./repository.ts";
 import type { TreeFile } from "./tree-file.ts";
 
 export interface FileReading {
-  /** None with any problem. */
+  /** It gives none when it has any problem. */
   readonly deployments: readonly SourceDeployment[];
   readonly problems: readonly FileProblem[];
   /** The kinds of its documents that are not ours. */
@@ -26,7 +26,7 @@ export interface CommitReading {
   readonly generation: number;
   /** Everything that git carries under the folder; hidden files too. */
   readonly entries: readonly TreeFile[];
-  /** By path: those that are named as workload files. */
+  /** Those that are named as workload files, by path. */
   readonly files: ReadonlyMap<string, FileReading>;
   /** Files that it names as somebody else's, and the line that does. */
   readonly ignored?: ReadonlyMap<string, string>;

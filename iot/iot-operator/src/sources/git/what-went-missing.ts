@@ -142,8 +142,8 @@ function namesIn(content: Uint8Array | undefined): string[] {
 }
 
 /**
- * In small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have that of
- * `hello.yaml`.
+ * The stem, in small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have
+ * that of `hello.yaml`.
  */
 function stemsOf(path: string): string[] {
   const at = path.lastIndexOf("/") + 1;
