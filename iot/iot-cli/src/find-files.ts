@@ -51,7 +51,7 @@ interface Found {
   readonly unread: readonly UnreadFile[];
 }
 
-/** That was named: it is looked at whatever its name is. */
+/** The file was named: it is looked at whatever its name is. */
 async function oneFile(path: string, leftOut: LeftOut): Promise<Found> {
   const by = leftOut.by(path);
   if (by !== null)

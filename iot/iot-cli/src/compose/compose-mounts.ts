@@ -88,7 +88,7 @@ function octal(value: unknown): string | null {
   return typeof value === "number" ? value.toString(8) : (/^0?[0-7]{3,4}$/.exec(textOf(value) ?? "")?.[0] ?? null);
 }
 
-/** Below /dev, and memory or a socket. */
+/** Memory or a socket, which are files to a container. */
 const NO_DEVICES = /^\/dev\/(shm|mqueue|hugepages|log)(\/|$)/;
 
 function addMount(parts: VolumeParts, adding: Adding): void {
@@ -104,11 +104,12 @@ function addMount(parts: VolumeParts, adding: Adding): void {
   }
   if (source === "/dev") return note(path, "is every device there is: it is not taken over; name those that it needs in `devices`");
   if (source.startsWith("/dev/") && !NO_DEVICES.test(source)) {
-    note(
+    const node = source.replace(/\/+$/, "");
+    mounts.devices.push(node === target ? node : `${node}:${target}`);
+    return note(
       path,
-      `is a device, which the device's policy has to allow: devices = [${JSON.stringify(source)}] under [policy] in its config.toml`,
+      `has become an entry of \`devices\`, since a volume opens no device; the device's policy has to allow it: devices = [${JSON.stringify(node)}] under [policy] in its config.toml`,
     );
-    return void mounts.devices.push(source === target ? source : `${source}:${target}`);
   }
   if (source.startsWith("/")) {
     note(
