@@ -108,6 +108,39 @@ describe("the configuration", () => {
     expect(() => read(text)).toThrow(expect.objectContaining({ exitCode: 78 }));
   });
 
+  test.each([
+    [
+      "a folder with a NUL",
+      GOOD.replace("[credentials]", 'state_dir = "/data/\\u0000"\n[credentials]'),
+      "agent.state_dir: expected a path without control",
+    ],
+    [
+      "a folder with an escape",
+      GOOD.replace("[credentials]", 'run_dir = "/run/\\u001b[2J"\n[credentials]'),
+      "agent.run_dir: expected a path without",
+    ],
+    ["a socket that is a line", `${GOOD}[podman]\nsocket = "/a\\nb"\n`, "podman.socket: expected a path without control characters"],
+    ["a port that is none", GOOD.replace(":4222", ":65536"), "nats.urls[0]: expected a port of at most 65535"],
+    ["lists without end", `${GOOD}a = ${"[".repeat(20_000)}\n`, "config.toml:11:1005: expected TOML: document contains excessively nested"],
+    ["tables without end", `${GOOD}[${"a.".repeat(5_000)}b]\n`, "config.toml: is nested deeper than 128"],
+  ])("refuses %s in one plain line", (_what, text, says) => {
+    expect(() => read(text)).toThrow(says);
+    expect(() => read(text)).not.toThrow(/\p{Cc}/u);
+  });
+
+  test("warns of unknown keys in few plain words, whatever they are", () => {
+    const keys = [
+      '"\\u001b[31mred\\u202e" = 1',
+      `"${"x".repeat(10_000)}" = 1`,
+      ...Array.from({ length: 1_000 }, (_, index) => `k${index} = 1`),
+    ];
+    const { warnings } = read(GOOD.replace("[credentials]", `${keys.join("\n")}\n[credentials]`));
+    expect(warnings).toHaveLength(21);
+    expect(warnings.at(-1)).toBe("config.toml: 982 more keys are not known and are passed over");
+    expect(warnings.join("")).not.toMatch(/[\p{Cc}\u202e]/u);
+    expect(Math.max(...warnings.map(({ length }) => length))).toBeLessThan(300);
+  });
+
   test("never shows the password", () => {
     for (const text of [GOOD.replace('"dev-shared-password"', "12345678"), GOOD.replace('"dev-shared-password"', '"dev-shared-password')]) {
       expect(() => read(text)).toThrow(/^(?!.*(dev-shared|12345678))/s);

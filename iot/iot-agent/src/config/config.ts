@@ -6,7 +6,7 @@
 
 import { constants } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { formatIssues, type Parsed } from "@harmony/core";
+import { formatIssues, type Parsed, plainText } from "@harmony/core";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
 import { DnsLabel, parse } from "@harmony/schema";
 import type { Policy } from "@harmony/podman";
@@ -16,13 +16,18 @@ import * as toml from "smol-toml";
 import * as z from "zod/mini";
 
 const RELIST_EVERY_MS = 30_000;
+/** Of keys that are not known. */
+const WARNINGS = 20;
+const KEY_CHARACTERS = 64;
 
-const AbsolutePath = z.string().check(z.regex(/^\//, { error: "expected an absolute path" }));
+const Path = z.string().check(z.regex(/^[^\p{Cc}]+$/u, { error: "expected a path without control characters" }));
+const AbsolutePath = z.string().check(z.regex(/^\/[^\p{Cc}]*$/u, { error: "expected an absolute path" }));
 const Seconds = z.number().check(z.minimum(1), z.maximum(86_400));
 const NatsUrl = z.string().check(
   z.regex(/^((nats|tls):\/\/)?[\w.-]+(:\d{1,5})?$|^((nats|tls):\/\/)?\[[\da-f:]+\](:\d{1,5})?$/i, {
     error: "expected an address of NATS, e.g. nats://central:4222",
   }),
+  z.refine((url) => Number(/:(\d{1,5})$/.exec(url)?.[1] ?? 0) <= 65_535, { error: "expected a port of at most 65535" }),
 );
 
 const EnrolmentUrl = z.string().check(
@@ -38,8 +43,8 @@ const Glob = z
 const Capability = z.string().check(z.regex(/^[A-Z][A-Z_]+$/, { error: 'expected a capability, e.g. "NET_ADMIN"' }));
 
 const AGENT = {
-  state_dir: z.optional(z.string()),
-  run_dir: z.optional(z.string()),
+  state_dir: z.optional(Path),
+  run_dir: z.optional(Path),
   secrets_dir: z.optional(AbsolutePath),
   status_interval_seconds: z.optional(Seconds),
   relist_interval_seconds: z.optional(Seconds),
@@ -48,7 +53,7 @@ const AGENT = {
 const NatsUrls = z.array(NatsUrl).check(z.minLength(1));
 const NATS = { ca_file: z.optional(AbsolutePath), connect_timeout_seconds: z.optional(Seconds) };
 const LOCAL = {
-  podman: z.optional(z.looseObject({ socket: z.optional(z.string()) })),
+  podman: z.optional(z.looseObject({ socket: z.optional(Path) })),
   policy: z.optional(
     z.looseObject({
       host_paths: z.optional(z.array(Glob)),
@@ -297,11 +302,16 @@ function withoutPassword(issue: { readonly path: readonly (string | number)[]; r
 }
 
 function unknownKeys(file: Readonly<Record<string, unknown>>, name: string): string[] {
-  return Object.entries(KNOWN_KEYS).flatMap(([section, known]) => {
+  const warnings = Object.entries(KNOWN_KEYS).flatMap(([section, known]) => {
     const value = file[section];
     const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
     return keys
       .filter((key) => !known.includes(key))
-      .map((key) => `${name}: ${section}.${key}: is not a known key and is passed over; known are ${known.join(", ")}`);
+      .map(
+        (key) =>
+          `${name}: ${section}.${plainText(key, KEY_CHARACTERS)}: is not a known key and is passed over; known are ${known.join(", ")}`,
+      );
   });
+  const more = warnings.length - WARNINGS;
+  return more > 0 ? [...warnings.slice(0, WARNINGS), `${name}: ${more} more keys are not known and are passed over`] : warnings;
 }
