@@ -71,7 +71,7 @@ export interface RunningCommand {
   resize(size: Size): Promise<void>;
   /** After the output has ended. */
   exitCode(): Promise<number>;
-  /** Lets go of it; the command gets SIGHUP where it has a terminal, else its input at an end. */
+  /** Lets go of it. A command that runs still gets SIGHUP, as by a terminal that is closed. */
   leave(): void;
 }
 

@@ -49,6 +49,7 @@ export async function bindDevice(
       imageLedger: openImageLedger({ folder: join(folder, "state"), onCorrupt, bootId }),
       host: hostOf(device, { isSecretStoreReadOnly }),
       policy: { ...CLOSED, ...policy },
+      journalctl: device.execArgv(["journalctl"], user),
     },
     inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
   });
