@@ -22,5 +22,6 @@ async function isOfExec(pid: number, id: string): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   const parent = Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]);
   const command = await readFile(`/proc/${parent}/cmdline`, "utf8");
-  return /conmon$/.test(command.split("\0")[0] ?? "") && command.split("\0").includes(id);
+  const [program = "", ...options] = command.split("\0");
+  return program.endsWith("conmon") && options.includes(id);
 }
