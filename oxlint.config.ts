@@ -27,9 +27,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
   "iot/identity": ["@harmony/schema"],
   "iot/iot-callout": [...BELOW_APPS, "@iot/contracts", "@iot/messaging", "@iot/identity"],
+  "iot/iot-enrolment": [...BELOW_APPS, "@iot/contracts", "@iot/messaging", "@iot/identity"],
   "iot/iot-operator": [...BELOW_APPS, "@harmony/kube-api", ...PLATFORM],
-  "iot/iot-agent": [...BELOW_APPS, ...VARIANTS, ...PLATFORM],
-  "iot/iot-cli": [...BELOW_APPS, ...VARIANTS, ...PLATFORM],
+  "iot/iot-agent": [...BELOW_APPS, ...VARIANTS, ...PLATFORM, "@iot/identity"],
+  "iot/iot-cli": [...BELOW_APPS, ...VARIANTS, ...PLATFORM, "@iot/identity"],
   testkit: [],
 };
 
@@ -66,6 +67,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     config: [],
     device: [],
     systemd: [],
+    identity: ["config", "device", "systemd"],
     desired: ["systemd"],
     reconcile: ["desired", "systemd"],
     status: ["desired", "reconcile", "systemd"],
@@ -73,8 +75,15 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     asking: ["config", "desired", "reconcile", "status", "local"],
     "commands/machine": [],
     "commands/agent": ["commands/machine"],
-    "commands/doctor": ["config", "commands/machine"],
-    commands: ["config", "desired", "status", "commands/agent", "commands/machine", "commands/doctor"],
+    "commands/doctor": ["config", "identity", "commands/machine"],
+    commands: ["config", "device", "identity", "desired", "status", "commands/agent", "commands/machine", "commands/doctor"],
+  },
+  "iot/iot-enrolment": {
+    plan: [],
+    records: ["plan"],
+    http: ["plan"],
+    issuer: [],
+    "cut-off": [],
   },
   "iot/iot-operator": {
     config: [],

@@ -10,4 +10,6 @@ set -euo pipefail
 users=()
 if [[ "$1" == --for ]]; then IFS=, read -ra users <<<"$2"; shift 2; fi
 { install_host_packages "${users[@]}"; install_npm_packages; check_node; } >&2
+# npm runs a script in the folder of its package.json; a relative path is of the folder where it was typed.
+cd "${INIT_CWD:-.}"
 exec node "$REPOSITORY/$1" "${@:2}"

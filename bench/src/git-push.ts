@@ -23,13 +23,15 @@ export const gitPush: Measurement = {
     const byHand = new LibpodByHand(device.podmanSocket);
     const ours: number[] = [];
     const theirs: number[] = [];
-    const yaml = deploymentYaml({ device: device.id, image: device.image("1"), port: PORT });
+    // The only file of a source is not removed unasked, and neither are more than ten in ten minutes.
+    await repository.commit({ "neighbour.yaml": deploymentYaml({ name: "neighbour", device: "neighbour", image: "none", port: PORT }) });
     for (let round = 0; round < ROUNDS; round += 1) {
-      await repository.commit({ "deployment.yaml": yaml });
+      const name = `hello-${round}`;
+      await repository.commit({ "deployment.yaml": deploymentYaml({ name, device: device.id, image: device.image("1"), port: PORT }) });
       const start = performance.now();
       await repository.push();
       ours.push((await answeredAt(device.address, PORT, "version=1")) - start);
-      await repository.commit({ "deployment.yaml": null });
+      await repository.commit({ "deployment.yaml": null }, `Remove it\n\nIot-Removes: default/${name}`);
       const pushStart = performance.now();
       await repository.push();
       const pushMs = performance.now() - pushStart;

@@ -2,18 +2,17 @@
 // iot/iot-agent/package/root, and the executable. One source gives two layouts: that of the Debian
 // package, and that of a device without it, below /usr/local and /etc.
 
-import { chmod, cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { cp, readdir, readFile, readlink, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { REPOSITORY } from "./node-program.ts";
-
-export const PACKAGE_SOURCES = join(REPOSITORY, "iot/iot-agent/package");
+import { AGENT } from "./program.ts";
+import { put, putText } from "./put-file.ts";
 
 /** Makes root the owner of the configuration's folder. Provisioning uses the same text. */
 const TAKE_OVER = join(REPOSITORY, "harmony/host/take-over.sh");
 
 /** Makes the user and the folders, and starts the agent: `postinst configure`. */
-export const AGENT_SETUP = join(PACKAGE_SOURCES, "debian/postinst");
+export const AGENT_SETUP = join(AGENT.sources, "debian/postinst");
 
 export interface Layout {
   /** Maps the first path to the second, for all below it; the longest match counts. */
@@ -45,7 +44,7 @@ export const LOCAL_SETUP = "usr/local/lib/iot-agent/setup";
 export async function agentTree(options: { readonly into: string; readonly executable: string; readonly layout: Layout }): Promise<void> {
   const { into, executable, layout } = options;
   const place = (path: string): string => join(into, placeOf(path, layout));
-  const sources = join(PACKAGE_SOURCES, "root");
+  const sources = join(AGENT.sources, "root");
   await put(place("usr/bin/iot-agent"), 0o755, (path) => cp(executable, path));
   for (const entry of await readdir(sources, { recursive: true, withFileTypes: true })) {
     const source = join(entry.parentPath, entry.name);
@@ -74,28 +73,4 @@ async function textOf(source: string, layout: Layout): Promise<string> {
     /\/(usr\/(?:bin|lib|share\/doc)\/iot-agent)(?![\w.])/g,
     (_, path: string) => `/${placeOf(`${path}/`, layout).replace(/\/$/, "")}`,
   );
-}
-
-async function putText(path: string, mode: number, text: string, { isDebian }: Layout): Promise<void> {
-  if (isDebian && path.includes("/usr/share/man/")) await put(`${path}.gz`, mode, (at) => writeFile(at, compressed(text)));
-  else await put(path, mode, (at) => writeFile(at, text));
-}
-
-/** gzip without a time in it. */
-export function compressed(text: string): Buffer {
-  return gzipSync(text, { level: 9 });
-}
-
-async function put(path: string, mode: number | undefined, write: (path: string) => Promise<void>): Promise<void> {
-  await makeFolder(dirname(path));
-  await rm(path, { force: true });
-  await write(path);
-  if (mode !== undefined) await chmod(path, mode);
-}
-
-/** Sets the modes explicitly, so that the builder's umask has no effect. */
-async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let at = path; at.length >= first.length; at = dirname(at)) await chmod(at, 0o755);
 }

@@ -1,4 +1,4 @@
-// Lists what is inside the agent: the npm packages whose code esbuild took, and Node with the
+// Lists what is inside a program: the npm packages whose code esbuild took, and Node with the
 // libraries that it brings. Writes it as a CycloneDX document, and as the copyright file that
 // Debian wants. Both are taken from the build result, so neither can say what is not so.
 
@@ -8,6 +8,7 @@ import { run } from "@iot/testkit";
 import * as z from "zod/mini";
 import type { Executable } from "./executable.ts";
 import { nodeProgram, REPOSITORY } from "./node-program.ts";
+import { AGENT, type ShippedProgram } from "./program.ts";
 import type { BuildTarget } from "./target.ts";
 import type { Version } from "./version.ts";
 
@@ -17,7 +18,11 @@ interface Component extends z.infer<typeof Manifest> {
   readonly licenseText: string;
 }
 
-export async function billOfMaterials(target: BuildTarget, executable: Executable, version: Version): Promise<string> {
+export async function billOfMaterials(
+  target: BuildTarget,
+  executable: Executable,
+  { program: { name }, version }: { readonly program: ShippedProgram; readonly version: Version },
+): Promise<string> {
   const npm = await componentsOf(executable);
   const libraries = Object.entries(await librariesOfNode(target)).filter(
     ([name]) => name !== "node" && name !== "modules" && name !== "napi",
@@ -30,8 +35,8 @@ export async function billOfMaterials(target: BuildTarget, executable: Executabl
       timestamp: new Date(version.commitEpochSeconds * 1000).toISOString(),
       component: {
         type: "application",
-        "bom-ref": "iot-agent",
-        name: "iot-agent",
+        "bom-ref": name,
+        name,
         version: version.debian,
         licenses: [{ license: { id: "Apache-2.0" } }],
       },
@@ -58,14 +63,18 @@ export async function billOfMaterials(target: BuildTarget, executable: Executabl
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-export async function copyrightFile(target: BuildTarget, executable: Executable): Promise<string> {
+export async function copyrightFile(
+  target: BuildTarget,
+  executable: Executable,
+  { name: program }: ShippedProgram = AGENT,
+): Promise<string> {
   const node = await nodeProgram(target);
   const stanza = ({ name, version, license, licenseText }: Component): string =>
-    `Files: ${name}\nCopyright: its authors; see the licence\nLicense: ${license}-${name.replaceAll(/[^a-z\d]+/gi, "-")}\nComment: version ${version}, in /usr/bin/iot-agent\n\n` +
+    `Files: ${name}\nCopyright: its authors; see the licence\nLicense: ${license}-${name.replaceAll(/[^a-z\d]+/gi, "-")}\nComment: version ${version}, in /usr/bin/${program}\n\n` +
     `License: ${license}-${name.replaceAll(/[^a-z\d]+/gi, "-")}\n${indented(licenseText)}\n`;
   return [
     `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
-Upstream-Name: iot-agent
+Upstream-Name: ${program}
 
 Files: *
 Copyright: NationTech

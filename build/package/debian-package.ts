@@ -7,7 +7,10 @@ import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "@iot/testkit";
-import { agentTree, compressed, DEBIAN_LAYOUT, PACKAGE_SOURCES } from "./agent-tree.ts";
+import { agentTree, DEBIAN_LAYOUT } from "./agent-tree.ts";
+import { iotTree } from "./iot-tree.ts";
+import { AGENT, IOT, type ShippedProgram } from "./program.ts";
+import { compressed, put } from "./put-file.ts";
 import type { BuildTarget } from "./target.ts";
 import type { Version } from "./version.ts";
 
@@ -21,39 +24,41 @@ const COMPRESSION: Readonly<Record<Compression, readonly string[]>> = {
 };
 
 const MAINTAINER = "NationTech <iot@nationtech.io>";
-const MAINTAINER_SCRIPTS = ["postinst", "prerm", "postrm"];
 
 /** Puts the package into that folder, and gives its path. */
 export async function buildDebianPackage(options: {
-  readonly target: BuildTarget;
+  /** The agent unless it is said. */
+  readonly program?: ShippedProgram;
   readonly executable: string;
+  readonly target: BuildTarget;
   readonly copyright: string;
   readonly version: Version;
   readonly compression: Compression;
   readonly into: string;
 }): Promise<string> {
-  const { target, executable, copyright, version, compression, into } = options;
-  const path = join(into, `iot-agent_${version.debian}_${target.debian}.deb`);
-  const root = await mkdtemp(join(tmpdir(), "iot-agent-deb-"));
+  const { program = AGENT, executable, target, copyright, version, compression, into } = options;
+  const { name: packageName, sources, maintainerScripts } = program;
+  const path = join(into, `${packageName}_${version.debian}_${target.debian}.deb`);
+  const root = await mkdtemp(join(tmpdir(), `${packageName}-deb-`));
   try {
     await chmod(root, 0o755);
-    await agentTree({ into: root, executable, layout: DEBIAN_LAYOUT });
-    const documents = join(root, "usr/share/doc/iot-agent");
-    await writeText(join(documents, "copyright"), copyright);
-    await writeFile(join(documents, "changelog.gz"), compressed(changelog(version)), { mode: 0o644 });
-    await chmod(join(documents, "changelog.gz"), 0o644);
+    if (program === IOT) await iotTree({ into: root, executable, version });
+    else await agentTree({ into: root, executable, layout: DEBIAN_LAYOUT });
+    const documents = join(root, "usr/share/doc", packageName);
+    await put(join(documents, "copyright"), 0o644, (path) => writeFile(path, copyright));
+    await put(join(documents, "changelog.gz"), 0o644, (path) => writeFile(path, compressed(changelog(packageName, version))));
     const { checksums, kilobytes } = await weigh(root);
     await mkdir(join(root, "DEBIAN"), { mode: 0o755 });
     await chmod(join(root, "DEBIAN"), 0o755);
     await writeText(join(root, "DEBIAN/md5sums"), checksums);
-    const template = await readFile(join(PACKAGE_SOURCES, "debian/control"), "utf8");
+    const template = await readFile(join(sources, "debian/control"), "utf8");
     const fields = { VERSION: version.debian, ARCHITECTURE: target.debian, INSTALLED_SIZE: String(kilobytes), MAINTAINER };
     await writeText(
       join(root, "DEBIAN/control"),
       Object.entries(fields).reduce((text, [name, value]) => text.replace(`@${name}@`, value), template),
     );
-    for (const script of MAINTAINER_SCRIPTS) {
-      await cp(join(PACKAGE_SOURCES, "debian", script), join(root, "DEBIAN", script));
+    for (const script of maintainerScripts) {
+      await cp(join(sources, "debian", script), join(root, "DEBIAN", script));
       await chmod(join(root, "DEBIAN", script), 0o755);
     }
     const env = { SOURCE_DATE_EPOCH: String(version.commitEpochSeconds) };
@@ -64,9 +69,9 @@ export async function buildDebianPackage(options: {
   }
 }
 
-function changelog({ debian, commit, commitEpochSeconds }: Version): string {
+function changelog(packageName: string, { debian, commit, commitEpochSeconds }: Version): string {
   const date = new Date(commitEpochSeconds * 1000).toUTCString().replace("GMT", "+0000");
-  return `iot-agent (${debian}) unstable; urgency=medium\n\n  * Built of commit ${commit}.\n\n -- ${MAINTAINER}  ${date}\n`;
+  return `${packageName} (${debian}) unstable; urgency=medium\n\n  * Built of commit ${commit}.\n\n -- ${MAINTAINER}  ${date}\n`;
 }
 
 async function weigh(root: string): Promise<{ readonly checksums: string; readonly kilobytes: number }> {

@@ -1,4 +1,4 @@
-// Builds the agent as one executable: bundled by esbuild, put into Node as a single executable
+// Builds a program as one executable: bundled by esbuild, put into Node as a single executable
 // application with a code cache. The same sources give the same bytes. For a foreign target its own
 // Node, run by qemu, makes the code cache.
 
@@ -7,29 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { run } from "@iot/testkit";
-import { build } from "esbuild";
-import { nodeProgram, REPOSITORY } from "./node-program.ts";
+import { bundle } from "./bundle.ts";
+import { nodeProgram } from "./node-program.ts";
+import { AGENT, type ShippedProgram } from "./program.ts";
 import { binutil, type BuildTarget } from "./target.ts";
 import type { Version } from "./version.ts";
-
-/**
- * The flags with which the agent needs least (docs/bench.md). Node refuses a code cache unless it
- * was made under the same flags.
- */
-export const AGENT_FLAGS = [
-  "--max-old-space-size=64",
-  "--max-semi-space-size=1",
-  "--v8-pool-size=1",
-  "--single-threaded",
-  "--lite-mode",
-  "--optimize-for-size",
-  "--max-lazy",
-  // Each collection (collect-garbage.ts) drops the bytecode of functions that have not run since
-  // the one before, and closes the gaps that this leaves.
-  "--flush-bytecode",
-  "--bytecode-old-age=1",
-  "--compact-on-every-full-gc",
-] as const;
 
 /** Node's own marker, by which it knows that something was put into it. */
 const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
@@ -47,35 +29,38 @@ export interface Executable {
 }
 
 export async function buildExecutable(options: {
+  /** The agent unless it is said. */
+  readonly program?: ShippedProgram;
   readonly target: BuildTarget;
   /** The version that it reports. */
   readonly version: Version;
   /** The path of the file to make. */
   readonly path: string;
 }): Promise<Executable> {
-  const { target, version, path } = options;
+  const { program = AGENT, target, version, path } = options;
   const node = await nodeProgram(target);
   // The blob holds the script's path. It is relative, so it is always the same.
-  const folder = await mkdtemp(join(tmpdir(), "iot-agent-build-"));
+  const folder = await mkdtemp(join(tmpdir(), `${program.name}-build-`));
   try {
-    const packages = await bundle(version, join(folder, "iot-agent.cjs"));
+    const script = `${program.name}.cjs`;
+    const packages = await bundle({ program, version, format: "cjs", outfile: join(folder, script) });
     const config = {
-      main: "iot-agent.cjs",
+      main: script,
       output: "blob",
       disableExperimentalSEAWarning: true,
       useCodeCache: true,
-      execArgv: AGENT_FLAGS,
+      execArgv: program.flags,
       execArgvExtension: "none",
     };
     await writeFile(join(folder, "sea.json"), JSON.stringify(config));
     // Two code caches of one source differ unless the seed is set. Node does not check the seed of
     // a cache.
-    await run([...node.argv, ...AGENT_FLAGS, "--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: folder });
-    const program = join(folder, "program");
-    await copyFile(node.path, program);
-    await run([process.execPath, POSTJECT, program, "NODE_SEA_BLOB", join(folder, "blob"), "--sentinel-fuse", FUSE]);
-    await assertMappable(target, program);
-    await run(["install", "-m", "0755", program, path]);
+    await run([...node.argv, ...program.flags, "--random-seed=1", "--experimental-sea-config", "sea.json"], { cwd: folder });
+    const executable = join(folder, "executable");
+    await copyFile(node.path, executable);
+    await run([process.execPath, POSTJECT, executable, "NODE_SEA_BLOB", join(folder, "blob"), "--sentinel-fuse", FUSE]);
+    await assertMappable(target, executable);
+    await run(["install", "-m", "0755", executable, path]);
     return { nodeVersion: node.version, packages };
   } finally {
     await rm(folder, { recursive: true });
@@ -97,29 +82,4 @@ async function assertMappable(target: BuildTarget, program: string): Promise<voi
     throw new Error(
       `the executable for arm64 cannot be mapped where pages have 16 KiB: ${odd?.[0] ?? "the blob has no segment of its own"}`,
     );
-}
-
-async function bundle(version: Version, outfile: string): Promise<readonly string[]> {
-  const { metafile } = await build({
-    entryPoints: ["iot/iot-agent/src/main.ts"],
-    absWorkingDir: REPOSITORY,
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    // A single executable application can start only this format.
-    format: "cjs",
-    define: { BUILT_VERSION: JSON.stringify(version.debian) },
-    alias: { "node:tls": "./iot/iot-agent/src/lazy-tls.ts", "@nats-io/nkeys": "./iot/iot-agent/src/without-nkeys.ts" },
-    // V8 keeps the source in memory.
-    minify: true,
-    legalComments: "none",
-    metafile: true,
-    logLevel: "warning",
-    outfile,
-  });
-  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
-  const folders = used.flatMap(([file, { bytesInOutput }]) =>
-    bytesInOutput > 0 ? (/^(.*node_modules\/(@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []) : [],
-  );
-  return [...new Set(folders)].toSorted();
 }

@@ -65,7 +65,7 @@ async function unpackNode(target: BuildTarget, version: string, integrity: strin
 
 /**
  * Installs what host-packages.txt lists for the target, and says what it installs. A person who is
- * not root is told how to install it.
+ * not root reads how to install it.
  */
 async function installTools(target: BuildTarget): Promise<void> {
   const script = '. "$0" && install_host_packages "$@" >&2';

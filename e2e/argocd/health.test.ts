@@ -35,24 +35,24 @@ const cases: readonly (readonly [what: string, generation: number, status: Statu
     "Progressing",
     "waiting for the iot-operator to take up this change",
   ],
-  ["devices on the way", 2, told("0 of 1 runs it; 1 is on the way"), "Progressing", "0 of 1 runs it; 1 is on the way"],
+  ["devices on the way", 2, reported("0 of 1 runs it; 1 is on the way"), "Progressing", "0 of 1 runs it; 1 is on the way"],
   [
     "no device online",
     2,
-    told("0 of 1 runs it; 1 is offline and will follow"),
+    reported("0 of 1 runs it; 1 is offline and will follow"),
     "Progressing",
     "0 of 1 runs it; 1 is offline and will follow",
   ],
-  ["all run it", 2, told("1 of 1 runs it", { ready: "True" }), "Healthy", "1 of 1 runs it"],
+  ["all run it", 2, reported("1 of 1 runs it", { ready: "True" }), "Healthy", "1 of 1 runs it"],
   [
     "some are offline",
     2,
-    told("3 of 4 run it; 1 is offline and will follow", { ready: "True" }),
+    reported("3 of 4 run it; 1 is offline and will follow", { ready: "True" }),
     "Healthy",
     "3 of 4 run it; 1 is offline and will follow",
   ],
-  ["a device fails, and tries again", 2, told(IMAGE, { failed: 1 }), "Degraded", IMAGE],
-  ["stalled", 2, told("its Score is 140 KiB", { stalled: "True" }), "Degraded", "its Score is 140 KiB"],
+  ["a device fails, and tries again", 2, reported(IMAGE, { failed: 1 }), "Degraded", IMAGE],
+  ["stalled", 2, reported("its Score is 140 KiB", { stalled: "True" }), "Degraded", "its Score is 140 KiB"],
 ];
 
 test.each(cases)("%s", async (_what, generation, status, health, message) => {
@@ -78,7 +78,7 @@ function condition(type: string, status: "True" | "False", message: string, obse
 }
 
 /** A status of generation 2 as the operator writes it. */
-function told(
+function reported(
   message: string,
   {
     ready = "False",

@@ -18,7 +18,7 @@ import {
   startOperatorProcess,
   startServerProcess,
 } from "@iot/testkit";
-import type { DemoDevice } from "../world/demo-device.ts";
+import type { SimulatedDevice } from "../world/simulated-device.ts";
 import { startSimulatedDevice } from "../world/simulated-device.ts";
 import { DEPLOY } from "./files.ts";
 
@@ -27,7 +27,7 @@ export interface Platform {
   readonly argoCd: ArgoCd;
   readonly nats: NatsServer;
   readonly operator: ServerProcess;
-  readonly device: DemoDevice;
+  readonly device: SimulatedDevice;
   readonly application: ApplicationView;
   /** Commits, pushes, and makes Argo CD refresh, as a webhook would. Gives the commit. */
   push(files: Readonly<Record<string, string | null>>): Promise<string>;

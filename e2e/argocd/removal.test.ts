@@ -59,7 +59,7 @@ test("one is confirmed and goes; one is put back and kept, and is made anew; the
   await eventually(async () => (await names()) === "a" && (await platform.application.sync()) === "Synced", WAIT);
 });
 
-test("Prune=confirm: the Deployment stands until Argo CD is told", async () => {
+test("Prune=confirm: the Deployment stands until Argo CD gets the word", async () => {
   await platform.push({ "e.yaml": fileOf("e", "\n  annotations: { argocd.argoproj.io/sync-options: Prune=confirm }") });
   await eventually(async () => (await names()) === "a e", WAIT);
   await platform.push({ "e.yaml": null });

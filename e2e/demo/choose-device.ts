@@ -6,7 +6,7 @@ import type { DemoDevice } from "../world/demo-device.ts";
 import { startOwnPodman } from "./own-podman.ts";
 import { startSimulatedDevice } from "../world/simulated-device.ts";
 
-/** @throws Error that says why neither works and what would mend it. */
+/** @throws Error that says why neither works and what would fix it. */
 export async function chooseDevice(wanted: "own" | "simulated" | undefined): Promise<DemoDevice> {
   const isRoot = process.getuid?.() === 0;
   if (wanted === "simulated" && !isRoot) throw new Error("a simulated device needs root: run the demo with sudo");

@@ -29,7 +29,7 @@ async function runFailures(): Promise<number> {
           story.fail(interrupted.signal.aborted ? interrupted.signal.reason : error);
           interrupted.signal.throwIfAborted();
           await story.testify();
-          await story.phase("mended", () => recover(scene, failure));
+          await story.phase("repaired", () => recover(scene, failure));
         }
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 // The four failures of the mission, each as a person would try it: break it, push a new version,
-// check that the old one answers on the device all the while, mend it, and wait for the new one.
+// check that the old one answers on the device all the while, repair it, and wait for the new one.
 // Each gives one sentence with the times that were measured.
 
 import { abortable } from "@harmony/runtime";
@@ -102,7 +102,7 @@ export const FAILURES: readonly Failure[] = [
       await answers(scene);
       return `Its container was not touched and gave ${count} answers meanwhile; systemd had the agent back after ${back}, and a version pushed then ran after ${pushed()}.`;
     },
-    // systemd mends it.
+    // systemd repairs it.
     mend: async () => undefined,
   },
   {

@@ -2,10 +2,12 @@
 // one device. Each phase pushes and waits for what a person would see. The trace comes from the log
 // lines of each part about that very commit.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { abortable } from "@harmony/runtime";
-import { eventually } from "@iot/testkit";
+import { bundle, IOT, versionOfCommit } from "@iot/build";
+import { eventually, makeTempFolder } from "@iot/testkit";
 import { chooseDevice } from "./choose-device.ts";
 import type { DemoDevice } from "../world/demo-device.ts";
 import type { LogEvent } from "./log-line.ts";
@@ -23,7 +25,6 @@ export interface GitDemo {
 
 const DEPLOYMENT = "hello-world";
 const WAIT_MS = 120_000;
-const REPOSITORY = join(import.meta.dirname, "../..");
 
 export async function runGitDemo({ story, parts: stack, keep, device: wanted, signal }: GitDemo): Promise<void> {
   story.say("From git push to a container on a device, every part real.\n");
@@ -41,7 +42,7 @@ export async function runGitDemo({ story, parts: stack, keep, device: wanted, si
   signal.throwIfAborted();
   const thread = { story, device, parts, signal };
   await journey(thread);
-  if (keep) await yourTurn(thread);
+  if (keep) await yourTurn(thread, await installIot(stack, parts.environment));
 }
 
 interface Thread {
@@ -148,8 +149,20 @@ async function journey({ story, device, parts, signal }: Thread): Promise<void> 
 
 type Expectation = (pushed: { startedAt: number; commit: string }) => Promise<string>;
 
-async function yourTurn({ story, device, parts, signal }: Thread): Promise<void> {
-  const { repository, natsUrl } = parts;
+/** Gives the folder in which it is, as a program that knows where the demo's parts are. */
+async function installIot(stack: AsyncDisposableStack, environment: Parts["environment"]): Promise<string> {
+  const folder = await makeTempFolder("iot");
+  stack.defer(() => folder.remove());
+  const outfile = join(folder.path, "iot.mjs");
+  await bundle({ program: IOT, version: await versionOfCommit(), format: "mjs", outfile });
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'\n`);
+  const script = `#!/bin/sh\n${exports.join("")}exec ${process.execPath} ${outfile} "$@"\n`;
+  await writeFile(join(folder.path, "iot"), script, { mode: 0o700 });
+  return folder.path;
+}
+
+async function yourTurn({ story, device, parts, signal }: Thread, iotFolder: string): Promise<void> {
+  const { repository } = parts;
   const [port, otherPort] = device.ports;
   await repository.commit({ "deployment.yaml": deploymentYaml({ device: device.id, image: device.image("1"), port }) }, "your turn");
   await repository.push();
@@ -172,7 +185,7 @@ async function yourTurn({ story, device, parts, signal }: Thread): Promise<void>
     { title: "an image that does not exist", command: edit(image(device.image("no-such-version")), "break it") },
     {
       title: "what runs, and why it does not",
-      command: `iot() { NATS_URL=${natsUrl} npm --prefix ${REPOSITORY} run --silent iot -- "$@"; }\niot status\niot explain ${DEPLOYMENT}`,
+      command: `export PATH=${iotFolder}:$PATH\niot status\niot devices\niot explain ${DEPLOYMENT}`,
     },
     ...heldRemoval(image(device.image("1"))),
     ...device.lookAround,

@@ -2,9 +2,8 @@
 // touches only the demo's containers and images, and removes those at the end.
 
 import { join } from "node:path";
-import { chmod, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { eventually, freePort, loadImage, makeImage, makeTempFolder, run, type ServerProcess, startServerProcess } from "@iot/testkit";
-import { agentConfig } from "../world/agent-config.ts";
 import { DEVICE_ID, type DemoDevice } from "../world/demo-device.ts";
 import { parseLog } from "./log-line.ts";
 
@@ -42,18 +41,11 @@ export async function startOwnPodman(): Promise<DemoDevice> {
     hostAddress: "127.0.0.1",
     podmanSocket: socket,
     image: imageName,
-    startAgent: async ({ natsUrl, agentSettings = "" }) => {
+    startEnrolled: async ({ url, caFile, code }) => {
       const config = join(folder.path, "config.toml");
-      await writeFile(
-        config,
-        agentConfig({
-          device: DEVICE_ID,
-          natsUrl,
-          podmanSocket: socket,
-          agentSettings: `state_dir = "${join(folder.path, "state")}"\nrun_dir = "${folder.path}"\n${agentSettings}`,
-        }),
-      );
-      await chmod(config, 0o600);
+      const folders = `[agent]\nstate_dir = "${join(folder.path, "state")}"\nrun_dir = "${folder.path}"\n`;
+      await writeFile(config, `${folders}\n[podman]\nsocket = "${socket}"\n`, { mode: 0o600 });
+      await run([process.execPath, AGENT_MAIN, "--config", config, "enrol", url, code, "--ca", caFile]);
       agent = await startServerProcess({
         name: "iot-agent",
         argv: [process.execPath, AGENT_MAIN, "--config", config],

@@ -2,16 +2,18 @@
 // once, and the operator, as a person would start it.
 
 import { join } from "node:path";
-import { type GitRepository, makeGitRepository, run, startNats, startOperatorProcess } from "@iot/testkit";
+import { type GitRepository, makeGitRepository, run, startOperatorProcess } from "@iot/testkit";
 import type { DemoDevice } from "../world/demo-device.ts";
 import { type LogEvent, parseLog, readableLog } from "./log-line.ts";
 import type { Story } from "./story.ts";
+import { startIdentityParts } from "../world/identity-parts.ts";
 import { README } from "../world/workload.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 
 export interface Parts {
-  readonly natsUrl: string;
+  /** What `iot` needs of the person's environment. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly repository: GitRepository;
   /** The log of operator and agent, oldest first. */
   events(): Promise<readonly LogEvent[]>;
@@ -21,15 +23,18 @@ export interface Parts {
 
 export async function startParts(options: { device: DemoDevice; story: Story; stack: AsyncDisposableStack }): Promise<Parts> {
   const { device, story, stack } = options;
-  const nats = stack.use(await startNats({ host: device.hostAddress }));
+  const identities = await startIdentityParts(device.hostAddress, stack);
+  const { nats, operatorEnv } = identities;
   story.witness("nats-server", async () => nats.log());
+  story.witness("iot-enrolment", async () => readableLog(identities.enrolment.log()));
+  story.witness("iot-callout", async () => readableLog(identities.callout.log()));
 
   const repository = stack.use(await makeGitRepository());
   await repository.commit({ "README.md": README }, "A workload repository");
   await repository.push();
 
   const operator = await startOperatorProcess({
-    NATS_URL: nats.url,
+    ...operatorEnv,
     IOT_GIT_URL: repository.url,
     IOT_SOURCE_ID: "git:demo",
   });
@@ -41,10 +46,13 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
   );
 
   story.witness("iot-agent", async () => (await device.agentEvents()).map(({ message }) => message).join("\n"));
-  await device.startAgent({ natsUrl: nats.url });
+  const added = await identities.iot(["device", "add", device.id]);
+  const code = /\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b/.exec(added.stdout)?.[0];
+  if (code === undefined) throw new Error(`iot device add says: ${added.stderr}${added.stdout}`);
+  await device.startEnrolled({ ...identities, code });
 
   return {
-    natsUrl: nats.url,
+    environment: identities.iotEnv,
     repository,
     events: async () => {
       const agent = (await device.agentEvents()).map(({ at, message }) => ({ at, message, fields: {} }));
@@ -52,7 +60,7 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
     },
     explain: async (deployment, deviceId) => {
       const argv = [process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), "explain", deployment, deviceId];
-      const { stdout } = await run(argv, { env: { NATS_URL: nats.url }, allowExitCodes: [0, 1] });
+      const { stdout } = await run(argv, { env: identities.iotEnv, allowExitCodes: [0, 1] });
       const lines = stdout.split("\n");
       const end = lines.findIndex((line) => line.startsWith("  "));
       return lines.slice(0, end).join(" ").trim();

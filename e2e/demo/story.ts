@@ -31,13 +31,13 @@ export class Story {
   }
 
   /**
-   * Runs one phase and prints its line when it is over. The text of `tell` stands behind the time,
+   * Runs one phase and prints its line when it is over. The text of `words` stands behind the time,
    * further lines of it below.
    */
-  async phase<T>(title: string, act: () => Promise<T>, tell: (value: T) => string = String, mark: "ok" | "PASS" = "ok"): Promise<T> {
+  async phase<T>(title: string, act: () => Promise<T>, words: (value: T) => string = String, mark: "ok" | "PASS" = "ok"): Promise<T> {
     this.#phase = { title, startedAt: performance.now() };
     const value = await act();
-    this.#line(mark, this.#phase, tell(value));
+    this.#line(mark, this.#phase, words(value));
     this.#phase = null;
     return value;
   }
@@ -70,7 +70,7 @@ export class Story {
   }
 }
 
-/** `seen +112 · written +131 · …`: each moment after the first, in milliseconds since the first. */
+/** `seen +112 · written +131 · …`: each moment after the first, in milliseconds since it. */
 export function trace(moments: readonly Moment[]): string {
   const start = moments[0]?.at ?? 0;
   return moments

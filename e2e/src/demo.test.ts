@@ -13,7 +13,7 @@ test("from git push to a container, an edit, a mistake, its cure and a removal",
   expect(stdout).toMatch(/^PASS /m);
   expect(exitCode).toBe(0);
   expect(left).toEqual([]);
-  // The sentence that a person reads names what is wrong and what would mend it.
+  // The sentence that a person reads names what is wrong and what would fix it.
   expect(stdout).toMatch(/no-such-version.*not/);
 });
 

@@ -36,7 +36,7 @@ const explained = (what: RegExp) =>
     { what: `iot-agent explain says ${String(what)}`, timeoutMs: 30_000, intervalMs: 200 },
   );
 
-test("each thing that is missing is told with what to do, and all of it done, the service has it", async () => {
+test("each thing that is missing is reported with what to do, and all of it done, the service has it", async () => {
   await deploy({
     services: [
       {
@@ -86,14 +86,14 @@ test("each thing that is missing is told with what to do, and all of it done, th
   );
 });
 
-test("Podman's store of secrets that a power cut has damaged is mended by the agent alone, from within its sandbox", async () => {
+test("Podman's store of secrets that a power cut has damaged is repaired by the agent alone, from within its sandbox", async () => {
   const store = "/home/iot-agent/.local/share/containers/storage/secrets";
   // The agent and Podman stop together, as at a power cut: neither has read the file when it is
   // damaged.
   await sh("systemctl stop iot-agent && systemctl --user --machine=iot-agent@ stop podman.service");
   await sh(`truncate --size=100 ${store}/secrets.json && systemctl start iot-agent`);
   await eventually(() => sh(`ls ${store}/secrets.json.damaged && iot-agent history | grep SecretStoreDamaged`), {
-    what: "it is mended, and told",
+    what: "it is repaired, and reported",
     timeoutMs: 30_000,
   });
   await explained(/Running/);

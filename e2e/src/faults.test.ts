@@ -9,6 +9,7 @@ import { asDeploymentName, asDeviceId, subjects } from "@iot/contracts";
 import { eventually } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Container, FaultWorld } from "../world/fault-world.ts";
+import { deploymentYaml } from "../world/workload.ts";
 
 const WEB = 8080;
 const STEADY = 8082;
@@ -170,7 +171,7 @@ describe("the operator", () => {
     await world.operatorSays(/"writes":1,/);
   });
 
-  test("is away while garbage is put over manifest and Score: the device says so, what runs stays, the operator mends it", async () => {
+  test("is away while garbage is put over manifest and Score: the device says so, what runs stays, the operator repairs it", async () => {
     const device = asDeviceId(world.device.id);
     await expectSameContainer(async () => {
       await world.killOperator();
@@ -253,7 +254,7 @@ describe("Podman", () => {
 });
 
 describe("the device", () => {
-  test("has its cable cut: its containers go on, it is told to be silent, and it follows when the cable is back", async () => {
+  test("has its cable cut: its containers go on, it is reported as silent, and it follows when the cable is back", async () => {
     const old = version;
     await world.device.cutNetwork();
     await pushOther();
@@ -274,4 +275,28 @@ describe("the device", () => {
     untouched = await bystanders();
     await world.nats.start();
   });
+});
+
+test("a name that passes to another namespace's Deployment, in one commit, takes no volume along", async () => {
+  const of = (namespace: string, more: string): string =>
+    deploymentYaml({ device: world.device.id, image: world.device.image("1"), port: 8083 })
+      .replace("name: hello-world", `name: passed\n  namespace: ${namespace}`)
+      .replace("ports:", `${more}\n          ports:`);
+  const volume = (): Promise<string> => world.podman("volume", "inspect", "passed_data", "--format", "{{.CreatedAt}} {{json .Labels}}");
+  const containers = async (): Promise<string[]> =>
+    (await world.containers()).map(({ name }) => name).filter((name) => name.startsWith("passed_"));
+  await world.pushFiles({ "passed.yaml": of("ant", 'volumes: ["data:/data"]') });
+  await world.iotSays(["explain", "passed", world.device.id], /namespace ant.* Running|Running.* namespace ant/);
+  const before = await volume();
+
+  await world.pushFiles({ "passed.yaml": of("bee", 'volumes: ["data:/data"]') });
+  await world.iotSays(["explain", "passed", world.device.id], /namespace ant.*podman volume rm passed_data/);
+  expect([await containers(), await volume()]).toEqual([[], before]);
+
+  await world.pushFiles({ "passed.yaml": of("bee", 'volumes: ["own:/data"]') });
+  await eventually(async () => (await containers()).length === 1, { what: "with a volume of its own it runs", timeoutMs: 60_000 });
+  expect(await volume()).toBe(before);
+  await world.pushFiles({ "passed.yaml": null });
+  await eventually(async () => (await containers()).length === 0, { what: "it is gone", timeoutMs: 60_000 });
+  expect(await volume()).toBe(before);
 });

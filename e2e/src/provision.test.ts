@@ -100,7 +100,7 @@ test("installed again, with a sudo that asks for a password: asked once, the sam
   expect(await asItIs()).toEqual(before);
 });
 
-test("installing has left nothing for provisioning to mend", async () => {
+test("installing has left nothing for provisioning to repair", async () => {
   const again = await provision();
   expect(again.stdout).toMatch(/^nothing to do$/m);
   expect(again.exitCode).toBe(0);

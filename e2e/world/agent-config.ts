@@ -1,9 +1,8 @@
-// The agent's configuration in the demo, as /etc/iot-agent/config.toml has it.
+// The configuration of an agent with a static user of NATS, as /etc/iot-agent/config.toml has it.
 
 import type { AgentSettings } from "./demo-device.ts";
 
-export function agentConfig(options: AgentSettings & { device: string; podmanSocket?: string }): string {
-  const podman = options.podmanSocket === undefined ? "" : `\n[podman]\nsocket = "${options.podmanSocket}"\n`;
+export function agentConfig(options: AgentSettings & { device: string }): string {
   return `[agent]
 device_id = "${options.device}"
 ${options.agentSettings ?? ""}
@@ -14,5 +13,5 @@ nats_pass = "demo-password"
 
 [nats]
 urls = ["${options.natsUrl}"]
-${podman}`;
+`;
 }

@@ -15,7 +15,8 @@ export interface DemoDevice extends AsyncDisposable {
   readonly hostAddress: string;
   /** The name of the demo's image of that version; only "1" and "2" exist. */
   image(version: string): string;
-  startAgent(config: AgentSettings): Promise<void>;
+  /** Installs the agent and gives the device an identity by that code; resolves when it is in NATS. */
+  startEnrolled(by: EnrolmentCode): Promise<void>;
   /** The agent's log, oldest first. */
   agentEvents(): Promise<readonly { at: number; message: string }[]>;
   curl(port: number): Promise<{ stdout: string }>;
@@ -24,6 +25,14 @@ export interface DemoDevice extends AsyncDisposable {
   /** The time when that container's process started, in milliseconds since the epoch. */
   startedAt(container: string): Promise<number | null>;
   readonly lookAround: readonly { title: string; command: string }[];
+}
+
+export interface EnrolmentCode {
+  readonly url: string;
+  /** The path of the PEM that has signed its certificate. */
+  readonly caFile: string;
+  /** As `iot device add` prints it. */
+  readonly code: string;
 }
 
 export interface AgentSettings {

@@ -1,8 +1,8 @@
 // A simulated device for the demo: the agent is installed there as on a Pi (install-agent.ts).
 
-import { type Device, eventually, loadImage, makeImage, run, startDevice } from "@iot/testkit";
+import { type Device, eventually, loadImage, makeImage, run, type RunResult, startDevice } from "@iot/testkit";
 import { agentConfig } from "./agent-config.ts";
-import { type DemoDevice, DEVICE_ID } from "./demo-device.ts";
+import { type AgentSettings, type DemoDevice, DEVICE_ID, type EnrolmentCode } from "./demo-device.ts";
 import { installPackage, packAgent, setUpAgent, unpackAgent } from "./install-agent.ts";
 
 /** The demo's device, and what the bench and the faults' journey need besides. */
@@ -21,7 +21,14 @@ export interface SimulatedDevice
       | "flapNetwork"
       | "powerOff"
       | "powerOn"
-    > {}
+    > {
+  /** Its image had this configuration on it: what `iot bootstrap create` printed. */
+  startByBootstrap(bootstrap: string): Promise<void>;
+  /** `sudo iot-agent enrol`, as a person types it. */
+  enrol(by: EnrolmentCode): Promise<RunResult>;
+  /** With a user of NATS that others have as well, as a device of 0.1. */
+  startAgent(config: AgentSettings): Promise<void>;
+}
 
 export interface SimulatedDeviceOptions {
   /** The path of a Debian package; the default is the agent of this tree. */
@@ -30,6 +37,26 @@ export interface SimulatedDeviceOptions {
 
 export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOptions = {}): Promise<SimulatedDevice> {
   const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), agentPackage === undefined ? packAgent() : null]);
+  const enrol: SimulatedDevice["enrol"] = async ({ url, caFile, code }) => {
+    await device.copyIn(caFile, "/root/enrolment-ca.pem");
+    return device.exec(["iot-agent", "enrol", url, code, "--ca", "/root/enrolment-ca.pem"], { allowExitCodes: [0, 1, 2, 3, 4] });
+  };
+  const configured = async (text: string): Promise<void> => {
+    await device.writeFile("/etc/iot-agent/config.toml", text);
+    await device.exec(["chown", "root:iot-agent", "/etc/iot-agent/config.toml"]);
+    await device.exec(["chmod", "0640", "/etc/iot-agent/config.toml"]);
+  };
+  const connected = (): Promise<unknown> =>
+    eventually(
+      async () => {
+        const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+        return (
+          stdout.includes("connected to NATS") ||
+          Promise.reject(new Error(`its journal ends: ${stdout.trim().split("\n").slice(-3).join(" | ")}`))
+        );
+      },
+      { what: "the agent is connected to NATS", timeoutMs: 30_000 },
+    );
   const inside = (argv: readonly string[]) => device.exec(argv, { user: "iot-agent" });
   try {
     for (const version of ["1", "2"]) await loadImage(device.podmanSocket, await makeImage({ reference: imageName(version), port: 80 }));
@@ -49,21 +76,21 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
     podmanSocket: device.podmanSocket,
     image: imageName,
     startAgent: async (settings) => {
-      await device.writeFile("/etc/iot-agent/config.toml", agentConfig({ device: DEVICE_ID, ...settings }));
-      await device.exec(["chown", "root:iot-agent", "/etc/iot-agent/config.toml"]);
-      await device.exec(["chmod", "0640", "/etc/iot-agent/config.toml"]);
+      await configured(agentConfig({ device: DEVICE_ID, ...settings }));
       await (agentPackage === undefined ? setUpAgent(device) : installPackage(device, agentPackage));
-      await eventually(
-        async () => {
-          const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
-          return (
-            stdout.includes("connected to NATS") ||
-            Promise.reject(new Error(`its journal ends: ${stdout.trim().split("\n").slice(-3).join(" | ")}`))
-          );
-        },
-        { what: "the agent is connected to NATS", timeoutMs: 30_000 },
-      );
+      await connected();
     },
+    startEnrolled: async (by) => {
+      await setUpAgent(device);
+      const { exitCode, stdout, stderr } = await enrol(by);
+      if (exitCode !== 0) throw new Error(`iot-agent enrol: ${stderr}${stdout}`);
+      await connected();
+    },
+    startByBootstrap: async (bootstrap) => {
+      await configured(bootstrap);
+      await setUpAgent(device);
+    },
+    enrol,
     agentEvents: async () => {
       const { stdout } = await device.exec(["journalctl", "--unit=iot-agent", "--output=json", "--no-pager"]);
       return stdout

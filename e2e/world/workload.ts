@@ -6,11 +6,21 @@ Edit this, git push, done.
 What became of it: iot status, iot explain hello-world.
 `;
 
-export function deploymentYaml({ device, image, port }: { device: string; image: string; port: number }): string {
+export function deploymentYaml({
+  name = "hello-world",
+  device,
+  image,
+  port,
+}: {
+  name?: string;
+  device: string;
+  image: string;
+  port: number;
+}): string {
   return `apiVersion: iot.nationtech.io/v1alpha1
 kind: Deployment
 metadata:
-  name: hello-world
+  name: ${name}
 spec:
   targetDevices:
     - ${device}

@@ -235,7 +235,7 @@ export class DeviceLane {
 
   async #assertReconciled(sinceMs: number): Promise<void> {
     const status = this.#options.central.status(this.#options.device, sinceMs);
-    if (status === null) throw new Error("the device has told nothing since it was switched on");
+    if (status === null) throw new Error("the device has reported nothing since it was switched on");
     for (const name of NAMES) {
       const report = status.deployments[this.#deployment(name)];
       if (report === undefined) throw new Error(`the status does not name ${name}`);

@@ -26,7 +26,7 @@ describe("the page", () => {
   } as const;
   const begun = { run, commit: "abc", firstLoginMs: 60_000, pushedMs: null, limits: null, afterCut: null };
 
-  test("tells each command, and where it ended", () => {
+  test("shows each command, and where it ended", () => {
     const page = fromBlankReport({ ...begun, typed: [judgeTyped(UNAME, { ...SEEN, stdout: "a | b\n" })], failure: "uname -m: no" });
     expect(page).toContain("**It did not come to its end: uname -m: no.**");
     expect(page).toContain("| `uname -m` | 1 s | 0 | **it does not print ^aarch64$**: a \\| b |");
@@ -34,7 +34,7 @@ describe("the page", () => {
     expect(page).toContain("| to reconciled | – |");
   });
 
-  test("tells the times after the cut", () => {
+  test("shows the times after the cut", () => {
     const afterCut = { loginMs: 50_000, answeredMs: 90_000, reconciledMs: 100_000, lostWrites: 4 };
     const page = fromBlankReport({ ...begun, typed: [judgeTyped(UNAME, SEEN)], pushedMs: 30_000, afterCut, failure: null });
     expect(page).toContain("The blank image became a reconciled device");

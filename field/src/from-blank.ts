@@ -40,7 +40,7 @@ const ANY_EXIT_CODE = Array.from({ length: 256 }, (_, code) => code);
 /** Resolves with whether it came to its end. */
 export async function fromBlank({ run: about, place, docs, say }: FromBlankOptions): Promise<boolean> {
   const { stdout: commit } = await run(["git", "rev-parse", "--short", "HEAD"], { cwd: TOP });
-  const told: { -readonly [Key in keyof FromBlank]: FromBlank[Key] } = {
+  const record: { -readonly [Key in keyof FromBlank]: FromBlank[Key] } = {
     run: about,
     commit: commit.trim(),
     firstLoginMs: null,
@@ -58,8 +58,8 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
   const central = stack.use(await startCentral({ path: join(boot.root, "usr/bin/busybox"), architecture: about.architecture }));
   const device = stack.use(await BlankMachine.start({ architecture: about.architecture, image, boot, blank }));
   try {
-    told.firstLoginMs = await device.login();
-    say(`the login prompt after ${Math.round(told.firstLoginMs / 1000)} s`);
+    record.firstLoginMs = await device.login();
+    say(`the login prompt after ${Math.round(record.firstLoginMs / 1000)} s`);
     await device.sshdAnswers();
     // Podman reads such files once, when its service starts.
     await device.trust(central.registryAddress);
@@ -67,7 +67,7 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
       const startedAt = performance.now();
       const result = await run(argv, { cwd: TOP, timeoutMs: PATIENCE_MS, allowExitCodes: ANY_EXIT_CODE });
       const typed = judgeTyped(expected, { ...result, tookMs: performance.now() - startedAt });
-      told.typed = [...told.typed, typed];
+      record.typed = [...record.typed, typed];
       say(`${typed.command}: exit code ${typed.exitCode} after ${Math.round(typed.tookMs / 1000)} s\n${typed.printed}`);
       if (typed.failure !== null) throw new Error(`${typed.command}: ${typed.failure}`);
       return typed;
@@ -82,10 +82,10 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
     const reference = await central.pushImage({ version: "from-blank" });
     await central.publish(DEVICE_ID, { [DEPLOYMENT]: { image: reference, port: PAGE_PORT, more: { resources: RESOURCES } } });
     await device.reconciled(central, beforeAgentMs);
-    told.pushedMs = performance.now() - pushedAt;
-    told.limits = await device.limits();
-    if (told.limits !== LIMITS) throw new Error(`the kernel holds containers to: ${told.limits}; not to: ${LIMITS}`);
-    say(`reconciled ${Math.round(told.pushedMs / 1000)} s after the push`);
+    record.pushedMs = performance.now() - pushedAt;
+    record.limits = await device.limits();
+    if (record.limits !== LIMITS) throw new Error(`the kernel holds containers to: ${record.limits}; not to: ${LIMITS}`);
+    say(`reconciled ${Math.round(record.pushedMs / 1000)} s after the push`);
 
     const lostWrites = await device.cutPower();
     const bootedAtMs = Date.now();
@@ -100,16 +100,16 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
       after(device.answers()),
       after(device.reconciled(central, bootedAtMs)),
     ]);
-    told.afterCut = { loginMs, answeredMs, reconciledMs, lostWrites };
+    record.afterCut = { loginMs, answeredMs, reconciledMs, lostWrites };
   } catch (error) {
-    told.failure = error instanceof Error ? error.message : String(error);
+    record.failure = error instanceof Error ? error.message : String(error);
     await writeFile(join(place, "journal.log"), await device.journal());
     await writeFile(join(place, "operator.log"), central.operatorLog());
   }
   await mkdir(docs, { recursive: true });
-  await writeFile(join(docs, `from-blank-${about.architecture}.md`), fromBlankReport(told));
-  say(told.failure ?? "reconciled again after the power cut");
-  return told.failure === null;
+  await writeFile(join(docs, `from-blank-${about.architecture}.md`), fromBlankReport(record));
+  say(record.failure ?? "reconciled again after the power cut");
+  return record.failure === null;
 }
 
 type Type = (expected: Expectation, argv: readonly string[]) => Promise<Typed>;

@@ -17,7 +17,7 @@ const PACKAGE_TIMEOUT_MS = 10 * 60_000;
 
 /** Gives the name of the package's file. */
 export async function buildAgent(architecture: Architecture, into: string): Promise<string> {
-  const argv = ["npm", "run", "--silent", "package", "--", "--arch", architecture, "--fast", "--out", into];
+  const argv = ["npm", "run", "--silent", "package", "--", "--only", "iot-agent", "--arch", architecture, "--fast", "--out", into];
   const { stdout } = await run(argv, { cwd: TOP, timeoutMs: PACKAGE_TIMEOUT_MS });
   const line = stdout.split("\n").find((text) => text.includes(".deb"));
   if (line === undefined) throw new Error(`npm run package named no .deb: ${stdout}`);

@@ -91,8 +91,8 @@ const REPAIR = /damage|repair|made again|kept aside|corrupt|no longer there|laye
 
 function repairs({ agentJournal, fsck }: Observation): readonly string[] {
   const said = agentJournal.filter((line) => REPAIR.test(line));
-  const mended = fsck.output.split("\n").filter((line) => /clearing|fixed|\(.*corrected/i.test(line) && !/orphaned inode/i.test(line));
-  return [...new Set([...said, ...mended])];
+  const repaired = fsck.output.split("\n").filter((line) => /clearing|fixed|\(.*corrected/i.test(line) && !/orphaned inode/i.test(line));
+  return [...new Set([...said, ...repaired])];
 }
 
 function parses(text: string): boolean {

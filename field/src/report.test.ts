@@ -45,7 +45,7 @@ test("the report has a row for each phase, and names every cut that failed or wa
   expect(text).toContain("9 such writes were lost");
 });
 
-test("a cut that was made again counts once, and is told as it was before", () => {
+test("a cut that was made again counts once, and is reported as it was before", () => {
   const before = cut({ failures: ["it was not reconciled"], finishedAt: "2026-11-23T00:00:30.000Z" });
   const text = report([{ run: RUN, records: [cut({ agent: "iot-agent_2_amd64.deb" }), before] }]);
   expect(text).toContain("## amd64: 1 cuts, 0 failed, 0 needed a repair; 1 had failed before and were made again");

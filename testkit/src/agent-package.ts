@@ -47,7 +47,7 @@ async function buildPackage(program: readonly string[], into: string): Promise<s
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   const command = [...program, "--fast", "--arch", architecture, "--out", out];
   await run(command, { timeoutMs: BUILD_TIMEOUT_MS });
-  const name = (await readdir(out)).find((file) => file.endsWith(".deb"));
+  const name = (await readdir(out)).find((file) => file.startsWith("iot-agent_") && file.endsWith(".deb"));
   if (name === undefined) throw new Error(`"${command.join(" ")}" has left no Debian package in ${out}`);
   await rename(join(out, name), join(into, name));
   await rm(out, { recursive: true });

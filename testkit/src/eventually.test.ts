@@ -18,7 +18,7 @@ test("a probe that throws is asked again", async () => {
   expect(await eventually(probe, { intervalMs: 1 })).toBe("here");
 });
 
-test("at the time-out tells what was awaited and the last error", async () => {
+test("at the time-out reports what was awaited and the last error", async () => {
   const probe = (): never => {
     throw new Error("connection refused");
   };
@@ -26,7 +26,7 @@ test("at the time-out tells what was awaited and the last error", async () => {
   await expect(waiting).rejects.toThrow("the page answers: not within 30 ms; last error: connection refused");
 });
 
-test("at the time-out tells the last answer", async () => {
+test("at the time-out reports the last answer", async () => {
   await expect(eventually(() => null, { timeoutMs: 30, intervalMs: 5 })).rejects.toThrow("last answer: null");
 });
 

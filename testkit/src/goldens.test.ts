@@ -16,7 +16,7 @@ test("goldens are read as they were written", async () => {
   await folder.remove();
 });
 
-test("the first place that differs is told, with how many cases differ", () => {
+test("the first place that differs is named, with how many cases differ", () => {
   const outputs = [
     { text: "x", list: [{ a: 1, b: 2, none: undefined }] },
     { text: "y", list: [3] },

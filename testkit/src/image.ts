@@ -24,6 +24,10 @@ export interface ImageOptions {
   /** The port in the container on which the page is served; the default is 8080. */
   readonly port?: number;
   readonly behaviour?: "serves" | "ignores-term" | { readonly exitsWith: number; readonly afterMs?: number };
+  /** The paths that it declares as VOLUME. */
+  readonly volumes?: readonly string[];
+  /** What it says of its processor, by Go's names; the default is the host's. */
+  readonly architecture?: string;
   /** Megabytes of noise in a layer of its own, for pulls that take a while. */
   readonly ballastMegabytes?: number;
   /**
@@ -54,18 +58,19 @@ export interface ImageBlob {
 const OCI = "application/vnd.oci.image";
 
 export async function makeImage(options: ImageOptions = {}): Promise<TestImage> {
-  const { reference = "localhost/hello:1", port = 8080, behaviour = "serves", ballastMegabytes = 0, busybox } = options;
+  const { reference = "localhost/hello:1", port = 8080, behaviour = "serves", ballastMegabytes = 0, volumes = [], busybox } = options;
   const version = options.version ?? reference.slice(reference.lastIndexOf(":") + 1);
   const layers = [await makeLayer(await programFiles(startScript({ version, port, behaviour }), busybox?.path))];
   if (ballastMegabytes > 0) layers.push(await makeLayer([{ path: "ballast", data: noise(ballastMegabytes, reference) }]));
   const config = json({
-    architecture: busybox?.architecture ?? (process.arch === "x64" ? "amd64" : process.arch),
+    architecture: options.architecture ?? busybox?.architecture ?? (process.arch === "x64" ? "amd64" : process.arch),
     os: "linux",
     created: "2026-01-01T00:00:00Z",
     config: {
       Entrypoint: ["/bin/sh", "/start"],
       Env: ["PATH=/bin"],
       ExposedPorts: { [`${port}/tcp`]: {} },
+      ...(volumes.length === 0 ? {} : { Volumes: Object.fromEntries(volumes.map((path) => [path, {}])) }),
       Labels: { "org.opencontainers.image.version": version },
     },
     rootfs: { type: "layers", diff_ids: layers.map((layer) => sha256(layer.tar)) },

@@ -9,6 +9,7 @@ export { BLANK_USER, type BlankRoot, blankRoot, PACKAGES_FOLDER } from "./blank-
 export { makeTestCertificate, type TestCertificate } from "./certificate.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAtBoot, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
+export { documentedReasons } from "./documented-reasons.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { differencesFromGoldens, type Golden, readGoldens, writeGoldens } from "./goldens.ts";
@@ -20,6 +21,7 @@ export { type NameServer, startNameServer } from "./name-server.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
+export { runEnrolment, startEnrolmentProcess } from "./enrolment-process.ts";
 export { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";

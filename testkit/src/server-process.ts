@@ -10,7 +10,8 @@ export interface ServerProcessOptions {
   readonly argv: readonly string[];
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly ready: () => Promise<boolean>;
+  /** `log`: what it wrote so far. */
+  readonly ready: (log: string) => Promise<boolean>;
   readonly readyTimeoutMs?: number;
 }
 
@@ -73,7 +74,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     kill: () => end("SIGKILL"),
   };
   try {
-    await eventually(async () => !running || (await ready()), { what: `${name} is ready`, timeoutMs: readyTimeoutMs });
+    await eventually(async () => !running || (await ready(server.log())), { what: `${name} is ready`, timeoutMs: readyTimeoutMs });
     if (!running) throw new Error(`${name} ended while starting`);
   } catch (cause) {
     await server.kill();

@@ -36,7 +36,7 @@ describe.each(["5.4", "4.9"] as const)("a device with Podman %s", (podman) => {
     expect((await device.exec(["podman", "inspect", "--format", "{{.State.ExitCode}}", "hello"], { user })).stdout).toBe("0\n");
   });
 
-  test("a container that ignores TERM is killed when its time is over, and one that ends tells its exit code", async () => {
+  test("a container that ignores TERM is killed when its time is over, and one that ends reports its exit code", async () => {
     for (const image of [
       await makeImage({ reference: "localhost/stubborn:1", behaviour: "ignores-term" }),
       await makeImage({ reference: "localhost/broken:1", behaviour: { exitsWith: 3 } }),

@@ -24,7 +24,7 @@ test("a configuration that names another store is run with the test's own", asyn
   expect(await (await fetch(`${nats.monitorUrl}/jsz`)).json()).toMatchObject({ config: { store_dir: `${nats.storeDir}/jetstream` } });
 });
 
-test("a configuration that is wrong is told with the server's own words", async () => {
+test("a configuration that is wrong is reported with the server's own words", async () => {
   await expect(startNats({ config: "accounts { oops" })).rejects.toThrow(/failed to start nats-server[\s\S]*Parse error/);
 });
 

@@ -30,7 +30,7 @@ test("a pull without the password is refused", async () => {
   await pull(reference, "--creds", "site:secret");
 });
 
-test("a blob breaks off half-way until that is mended, and a registry that is down refuses", async () => {
+test("a blob breaks off half-way until that is repaired, and a registry that is down refuses", async () => {
   await using registry = await startRegistry({ host: device.hostAddress });
   await device.trustRegistry(registry.address);
   const reference = await registry.push(await makeImage({ reference: "shop/large:1", ballastMegabytes: 3 }), "shop/large:1");

@@ -2,12 +2,12 @@
 // happens is data too: status, command line and the person at the device read `blocked`.
 
 /** A subject that cannot go on now, and may without a new Score. */
-export interface Blocked {
+export interface Blocked<Reason extends string = string> {
   /** The part that is held up, e.g. a service's name. */
   readonly subject: string;
-  /** A word for machines, e.g. `PortInUse`. */
-  readonly reason: string;
-  /** One sentence for a person: what is wrong and what would mend it. */
+  /** A word for machines, e.g. `PortInUse`. A package that gives reasons has a list of them. */
+  readonly reason: Reason;
+  /** One sentence for a person: what is wrong and what would fix it. */
   readonly message: string;
 }
 
@@ -61,9 +61,9 @@ export interface Plan<Step> {
  *   detail: "manifest unknown",
  * };
  */
-export type Outcome = { readonly code?: string; readonly detail?: string } & (
+export type Outcome<Reason extends string = string> = { readonly code?: string; readonly detail?: string } & (
   | { readonly kind: "changed" | "unchanged" }
-  | ({ readonly kind: "blocked" | "failed" | "rejected" } & Blocked)
+  | ({ readonly kind: "blocked" | "failed" | "rejected" } & Blocked<Reason>)
 );
 
 /** A step that was applied. */

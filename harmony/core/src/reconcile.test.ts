@@ -62,7 +62,7 @@ describe("reconcile", () => {
     expect(state).toMatchObject({ observed: 1, applied: [] });
   });
 
-  test.each(["blocked", "failed", "rejected"] as const)("ends at a step that is %s, and tells it", async (kind) => {
+  test.each(["blocked", "failed", "rejected"] as const)("ends at a step that is %s, and reports it", async (kind) => {
     const trouble: Outcome = { kind, subject: "2", reason: "NotTwo", message: "two cannot be" };
     const { state, reconciler } = counter({ outcome: (step) => (step === 2 ? trouble : { kind: "changed" }) });
     const last = await reconcile(reconciler, 3, { signal });
@@ -183,10 +183,10 @@ describe("bind", () => {
 
   test("a Score that does not parse is rejected with its path, and touches nothing", async () => {
     const before = seen.length;
-    const told: WorkloadReport[] = [];
-    const report = await variant.reconcile({ ...desired, data: "three" }, { signal, onReport: (each) => told.push(each) });
-    expect(report).toMatchObject({ phase: "Rejected", reason: "InvalidScore", message: "n[0]: expected a number" });
-    expect(told).toEqual([report]);
+    const published: WorkloadReport[] = [];
+    const report = await variant.reconcile({ ...desired, data: "three" }, { signal, onReport: (each) => published.push(each) });
+    expect(report).toMatchObject({ phase: "Rejected", reason: "InvalidScore", message: "n[0]: expected a number; correct the deployment" });
+    expect(published).toEqual([report]);
     expect(variant.check("three")).toEqual(report);
     expect(variant.check(3)).toBeNull();
     expect(seen).toHaveLength(before);

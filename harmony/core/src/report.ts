@@ -48,7 +48,7 @@ export interface WorkloadReport {
   readonly phase: Phase;
   /** A word for machines, e.g. `ImageNotFound`; equal to the phase when there is nothing to add. */
   readonly reason: string;
-  /** One sentence for a person: what is, or what is wrong and what would mend it. */
+  /** One sentence for a person: what is, or what is wrong and what would fix it. */
   readonly message: string;
   /** The revision that runs now, as far as is known; null: none. */
   readonly runningRevision: string | null;

@@ -152,6 +152,10 @@ export interface ScoreVariant<Needs extends object, Data, Interpreted extends In
   interpret(topology: Topology<Needs>): Interpreted;
 }
 
+/** The reasons that this package gives itself. */
+export const CORE_REASONS = ["InvalidScore"] as const;
+type Reason = (typeof CORE_REASONS)[number];
+
 /** A variant that an agent can keep. */
 export type ResidentVariant<Needs extends object, Data> = ScoreVariant<Needs, Data, ResidentInterpret<Data>>;
 
@@ -189,7 +193,11 @@ export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs,
   const interpret = variant.interpret(topology);
   const parse = (data: unknown): Read<Data> => {
     const parsed = variant.parse(data);
-    if (!parsed.ok) return { ok: false, report: rejected({ reason: "InvalidScore", message: formatIssues(parsed.issues) }) };
+    if (!parsed.ok)
+      return {
+        ok: false,
+        report: rejected({ reason: "InvalidScore" satisfies Reason, message: `${formatIssues(parsed.issues)}; correct the deployment` }),
+      };
     const refusal = interpret.refuse?.(parsed.value) ?? null;
     return refusal === null ? { ok: true, data: parsed.value } : { ok: false, report: rejected(refusal) };
   };

@@ -96,7 +96,7 @@ describe("a blank device that was provisioned", () => {
     expect(await saidToAgent("systemctl", "--user", "is-active", "podman.socket")).toBe("active");
   });
 
-  test("is mended where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
+  test("is repaired where an installation was cut while dpkg was at work, and all is flushed at the end", async () => {
     const state = (): Promise<string> => said("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}", "jq");
     await device.exec(["dpkg", "--remove", "jq"]);
     // dpkg waits for this at the end of each of its runs. After the run that has unpacked, and
@@ -122,7 +122,7 @@ describe("a blank device that was provisioned", () => {
     expect(await host.reconcile(score, { signal })).toMatchObject({ settled: true, steps: [] });
   });
 
-  test("is mended where somebody changed it, and only there", async () => {
+  test("is repaired where somebody changed it, and only there", async () => {
     await device.exec(["chmod", "0777", "/etc/iot-agent"]);
     await device.exec(["sh", "-c", "echo 1024 >/proc/sys/net/ipv4/ip_unprivileged_port_start"]);
     await device.exec(["systemctl", "disable", "--quiet", "systemd-timesyncd"]);
@@ -140,7 +140,7 @@ describe("a blank device that was provisioned", () => {
     expect(await said("grep", "-ch", "^iot-agent:[0-9]*:65536$", "/etc/subuid", "/etc/subgid")).toBe("1\n1");
   });
 
-  test("that was provisioned before, when the configuration was the user's, is mended, and no link of that user's is followed", async () => {
+  test("that was provisioned before, when the configuration was the user's, is repaired, and no link of that user's is followed", async () => {
     const sh = (text: string, user: "root" | "iot-agent" = "root") => device.exec(["sh", "-euc", text], { user });
     const ofRoot = (): Promise<string> => said("sh", "-c", "stat --format='%n %U:%G %a %Y' /etc/shadow /etc/sudoers.d /etc/sudoers.d/*");
     const before = await ofRoot();

@@ -1,6 +1,6 @@
 export { loadKubernetesConfig } from "./configuration.ts";
 export { connectKubernetes, type KubernetesConnection, type KubernetesRequest } from "./connection.ts";
-export { KubernetesError, type KubernetesErrorCode } from "./kubernetes-error.ts";
+export { KUBERNETES_ERROR_CODES, KubernetesError, type KubernetesErrorCode } from "./kubernetes-error.ts";
 export {
   listAndWatch,
   type ListAndWatchOptions,

@@ -1,19 +1,22 @@
 // The one error of this package. Its message says what failed and on what, in words for people. The
 // API server's own answer is part of it; an error of the network is the cause.
 
-export type KubernetesErrorCode =
-  | "NotConfigured"
-  | "Unreachable"
-  | "Timeout"
-  | "Unauthorized"
-  | "Forbidden"
-  | "NotFound"
-  | "Conflict"
-  | "Gone"
-  | "Invalid"
-  | "TooManyRequests"
-  | "ServerError"
-  | "BadAnswer";
+export const KUBERNETES_ERROR_CODES = [
+  "NotConfigured",
+  "Unreachable",
+  "Timeout",
+  "Unauthorized",
+  "Forbidden",
+  "NotFound",
+  "Conflict",
+  "Gone",
+  "Invalid",
+  "TooManyRequests",
+  "ServerError",
+  "BadAnswer",
+] as const;
+
+export type KubernetesErrorCode = (typeof KUBERNETES_ERROR_CODES)[number];
 
 export class KubernetesError extends Error {
   readonly code: KubernetesErrorCode;

@@ -1,13 +1,17 @@
 export { readJournal } from "./ask/journal.ts";
-export type { Info } from "./libpod/answers.ts";
+export type { Info, ListedVolume } from "./libpod/answers.ts";
 export { connectPodman, type Podman } from "./libpod/podman.ts";
 export { type DiskSpace, flushAll, localDisk } from "./device/disk-space.ts";
 export { type ImageLedger, type ImageLedgerOptions, openImageLedger } from "./images/image-ledger.ts";
+export { pageBytes } from "./device/page-size.ts";
+export { shownPageSize } from "./model/page-size.ts";
 export { PodmanError, type PodmanErrorCode } from "./libpod/podman-error.ts";
 export { hostView, type HostView, type HostViewOptions } from "./device/host-view.ts";
 export { type Application, labelsOf } from "./model/application.ts";
 export { containerName } from "./model/names.ts";
+export { PODMAN_REASONS } from "./model/reason.ts";
 export { type DeviceIdentity, podmanV0, type PodmanV0Needs } from "./podman-v0.ts";
+export { HeldPorts } from "./score/held-ports.ts";
 export type { Policy } from "./score/policy.ts";
 export { SCORE_LIMITS } from "./score/limits.ts";
 export { podmanV0Schema } from "./score/podman-v0-schema.ts";

@@ -20,6 +20,7 @@ const Mount = z.strictObject({
 });
 const Spec = z.looseObject({
   image: z.string(),
+  volumes: z.array(z.looseObject({ Name: z.string(), Dest: z.string(), Options: z.array(z.string()) })),
   mounts: z.array(Mount),
   resource_limits: z.optional(z.looseObject({ pids: z.optional(z.strictObject({ limit: z.number() })) })),
   no_new_privileges: z.optional(z.boolean()),

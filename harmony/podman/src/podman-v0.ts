@@ -37,6 +37,7 @@ import { withWayBack } from "./model/target.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 import { workloads } from "./observe/workloads.ts";
+import type { Reason } from "./model/reason.ts";
 
 /** The device's identity, for its containers' environment, and the boot that it is in. */
 export interface DeviceIdentity {
@@ -44,6 +45,10 @@ export interface DeviceIdentity {
   /** The labels of its own configuration. */
   readonly labels: Readonly<Record<string, string>>;
   readonly bootId: string;
+  /** As in /usr/share/zoneinfo. By default UTC. */
+  readonly timezone?: string;
+  /** The size of the kernel's pages of memory; absent: not known. */
+  readonly pageBytes?: number;
 }
 
 export interface PodmanV0Needs {
@@ -85,7 +90,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
     expect: (names) => awaitDeployments(memory, names),
     refuse: (score) => {
       const message = denied(policy, score, application.program);
-      return message === null ? null : { reason: "PolicyDenied", message };
+      return message === null ? null : { reason: "PolicyDenied" satisfies Reason, message };
     },
     reconcile: async (desired, settings) => {
       if (retries.delete(desired.name)) {
@@ -114,8 +119,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
 }
 
 /**
- * Reconciles one deployment beside others: whoever has to do with its ports is told what stands in
- * its way, and looked at when it has done something.
+ * Reconciles one deployment beside others: those that share its ports learn what stands in its way,
+ * and are looked at when it has done something.
  */
 function reconcilerBesides(
   reconciler: ReturnType<typeof reconcilerOf>,
@@ -128,7 +133,7 @@ function reconcilerBesides(
       const { name, data } = desired;
       let isChanged = false;
       neighbours.note(desired);
-      const told: typeof reconciler = {
+      const besides: typeof reconciler = {
         ...reconciler,
         apply: async (...step) => {
           const outcome = await reconciler.apply(...step);
@@ -141,7 +146,7 @@ function reconcilerBesides(
           return reconciler.report(input);
         },
       };
-      const result = await reconcile(told, desired, settings);
+      const result = await reconcile(besides, desired, settings);
       if (isChanged) for (const one of neighbours.of(name)) hint(one);
       if (data === null && result.settled) neighbours.forget(name);
       return result;

@@ -42,7 +42,7 @@ export async function bindDevice(
     capabilities: {
       podman: connectPodman({ socketPath: device.podmanSocket, user }),
       networkRemains: { runFolder: dirname(dirname(device.podmanSocket)), onLost },
-      device: { id: device.name, labels, bootId },
+      device: { id: device.name, labels, bootId, timezone: "Europe/Zurich" },
       journal: fileSwapJournal({ folder: join(folder, "swaps"), onCorrupt }),
       startList: fileStartList({ folder: join(folder, "start"), onCorrupt }),
       disk: { ...diskOf(device), ...(flush === undefined ? {} : { flush }) },

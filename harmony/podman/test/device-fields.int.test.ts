@@ -24,7 +24,12 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     // The restart stands for the reboot that provisioning ends with: a user who was logged in still
     // has the groups of before.
     await device.exec(["systemctl", "restart", `user@${device.uid}.service`]);
-    const policy = { hostPaths: ["/srv/*"], devices: ["/dev/serial/by-id/*"], hostNetwork: true, capabilities: ["NET_ADMIN"] };
+    const policy = {
+      hostPaths: ["/srv/*"],
+      devices: ["/dev/serial/by-id/*", "/dev/bus/usb"],
+      hostNetwork: true,
+      capabilities: ["NET_ADMIN"],
+    };
     open = await bindDevice(device, folder.path, { policy });
     closed = await bindDevice(device, folder.path);
   });
@@ -107,9 +112,9 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const startedAt = () => podman("inspect", "--format", "{{.State.StartedAt}}", "app_web");
     const first = await startedAt();
     await unplug();
-    const told = await apply(meter());
-    expect(told).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
-    expect(told.message).toBe(`device ${LINK} of service "web" is not there: plug it in; the service is started when it is`);
+    const report = await apply(meter());
+    expect(report).toMatchObject({ phase: "Blocked", reason: "DeviceMissing" });
+    expect(report.message).toBe(`device ${LINK} of service "web" is not there: plug it in; the service is started when it is`);
     expect(await startedAt()).toBe(first);
     // A container that ended without its device waits for it.
     await podman("kill", "app_web");
@@ -149,10 +154,10 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
 
   test("what the device's policy does not allow is Rejected with the line that would, and what runs is left alone", async () => {
     await apply(web({}), closed);
-    const told = await apply(web({ network: "host" }), closed);
-    expect(told).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", settled: true });
-    expect(told.message).toContain("`host_network = true` under [policy] in /etc/iot-agent/config.toml");
-    expect(closed.check(web({ network: "host" }))).toEqual(told);
+    const report = await apply(web({ network: "host" }), closed);
+    expect(report).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", settled: true });
+    expect(report.message).toContain("`host_network = true` under [policy] in /etc/iot-agent/config.toml");
+    expect(closed.check(web({ network: "host" }))).toEqual(report);
     expect(await podman("ps", "--format", "{{.Names}}")).toBe("app_web");
   });
 
@@ -182,5 +187,54 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await expectRunningAnew(says("echo to the default"));
     await expectLog(/^to the default$/);
     expect(await podman("inspect", "--format", config, "app_web")).toBe(version === "5.4" ? "journald 10.49MB" : "k8s-file 10.49MB");
+  });
+
+  /** What is set, as the kernel and the C library see it in the container. */
+  test.each<readonly [field: object, script: string, says: RegExp]>([
+    [{ shmSize: "5Mi" }, "busybox grep ' /dev/shm ' /proc/mounts", /size=5120k/],
+    [
+      { extraHosts: ["plc:192.0.2.7", "v6.plant:2001:db8::7"] },
+      "echo $(busybox cat /etc/hosts)",
+      /192\.0\.2\.7\s+plc\b.*2001:db8::7\s+v6\.plant/,
+    ],
+    [{ extraHosts: ["device:host-gateway"] }, "busybox grep device /etc/hosts", /^[\d.]+\s+device/],
+    [{ dns: ["192.0.2.53"] }, "echo $(busybox cat /etc/resolv.conf)", /^(?=.*nameserver 192\.0\.2\.53)(?!.*nameserver(?! 192\.0\.2\.53))/],
+    [{ sysctls: { "net.ipv4.ip_unprivileged_port_start": 80 } }, "busybox cat /proc/sys/net/ipv4/ip_unprivileged_port_start", /^80$/],
+    [{ ulimits: { nofile: { soft: 100, hard: 200 }, core: 0 } }, "echo $(ulimit -Sn) $(ulimit -Hn) $(ulimit -c)", /^100 200 0$/],
+    [{ hostname: "reader.plant" }, "busybox hostname", /^reader\.plant$/],
+    [{ groupAdd: ["4242"], user: "1234:1234" }, "echo $(busybox id -G)", /^1234 4242$/],
+    [{ env: { TZ: { device: "timezone" } } }, "echo $TZ", /^Europe\/Zurich$/],
+  ])("%j is so in the container", async (field, script, what) => {
+    await expectRunningAnew(says(script, field));
+    await expectLog(what);
+  });
+
+  test("other services find one by its aliases too", async () => {
+    const { services } = says("until busybox nslookup database | busybox grep -c Name:.*database; do sleep 0.1; done 2>/dev/null");
+    const db = { ...web({}).services[0], name: "db", aliases: ["database"] };
+    expect(await apply({ services: [...services, db] })).toMatchObject({ phase: "Running" });
+    await expectLog(/^1$/);
+  });
+
+  test("a folder of devices is shared with what is plugged in later", async () => {
+    await sh("mkdir -p /dev/bus/usb/001");
+    await expectRunningAnew(
+      says("until [ -e /dev/bus/usb/001/002 ]; do sleep 0.1; done; echo $(busybox head -c 1 /dev/bus/usb/001/002 | busybox od -An -tx1)", {
+        devices: ["/dev/bus/usb"],
+      }),
+    );
+    await sh("mknod --mode=0666 /dev/bus/usb/001/002 c 1 5");
+    await expectLog(/^00$/);
+    await sh("rm -r /dev/bus/usb");
+  });
+
+  test.each<readonly [field: object, reason: string, says: RegExp]>([
+    [{ ulimits: { nofile: 1_000_000_000 } }, "UlimitRefused", /nofile/],
+    [{ sysctls: { "net.ipv4.no_such_thing": "1" } }, "SysctlRefused", /net\.ipv4\.no_such_thing/],
+    [{ groupAdd: ["nosuchgroup"] }, "GroupMissing", /nosuchgroup/],
+  ])("%j cannot be had here, which is said", async (field, reason, what) => {
+    const told = await apply(web(field));
+    expect(told).toMatchObject({ phase: "Failed", reason });
+    expect(told.message).toMatch(what);
   });
 });

@@ -87,13 +87,13 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     // 4.9 shows the environment of a running container to anybody who may use this user's Podman;
     // it does not show a file.
     expect(inspected.includes(ENV_VALUE)).toBe(version === "4.9");
-    const told = [
+    const texts = [
       inspected.replaceAll(`PASSWORD=${ENV_VALUE}`, ""),
       await podman("secret", "inspect", ...(await podman("secret", "ls", "--quiet")).split("\n")),
       (await device.exec(["journalctl", "--no-pager", "--output=verbose"])).stdout,
       (await device.exec(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"], { allowExitCodes: [0, 1] })).stdout,
     ];
-    for (const text of told) for (const value of [VALUE, ENV_VALUE]) expect(text).not.toContain(value);
+    for (const text of texts) for (const value of [VALUE, ENV_VALUE]) expect(text).not.toContain(value);
     const search = ["grep", "-rsl", VALUE, `${STATE}/mounts`, SECRETS, "/home"];
     expect((await device.exec(search, { allowExitCodes: [0, 2] })).stdout).toContain(`${STATE}/mounts/whole_web.`);
     const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...search];
@@ -167,14 +167,14 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       await device.powerOn();
       variant = await boundWith({ site: "lab" });
     }
-    const told: string[] = [];
+    const reports: string[] = [];
     for (const name of ["first", "second"]) {
-      const onReport = ({ reason, message }: WorkloadReport) => told.push(`${reason}: ${message}`);
+      const onReport = ({ reason, message }: WorkloadReport) => reports.push(`${reason}: ${message}`);
       expect(await apply(name, needing, variant, onReport)).toMatchObject({ phase: "Running", settled: true });
       await podman("restart", "--time", "0", `${name}_web`);
       expect(await podman("exec", `${name}_web`, "sh", "-c", "echo $A")).toBe("value");
     }
-    expect(told.filter((text) => text.startsWith("SecretStoreDamaged: mending Podman's store of secrets"))).toHaveLength(1);
+    expect(reports.filter((text) => text.startsWith("SecretStoreDamaged: mending Podman's store of secrets"))).toHaveLength(1);
     if (kept !== null) expect((await device.exec(["ls", kept])).stdout.trim()).toBe(kept);
     const names = (await podman("secret", "ls", "--format", "{{.Name}}")).split("\n").map((name) => name.replace(/\..*/, ""));
     expect(names.toSorted()).toEqual(["first_late", ...(isListKept ? ["hers"] : []), "second_late"]);
@@ -185,16 +185,16 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await device.exec(["rm", `${SECRETS}/late`]);
   });
 
-  test("a store of secrets that the agent may not mend holds up nobody else, and the sentence says what mends it", async () => {
+  test("a store of secrets that the agent may not repair holds up nobody else, and the sentence says what repairs it", async () => {
     await putSecret("late", "value");
     const needing = web({ env: { A: { secret: "late" } } });
     await apply("first", needing);
     const readOnly = await bindDevice(device, folder.path, { labels: {}, isSecretStoreReadOnly: true });
     await device.exec(["sh", "-c", `: > ${list}`]);
     expect(await apply("plain", web({}), readOnly)).toMatchObject({ phase: "Running", settled: true });
-    const told = await apply("second", needing, readOnly);
-    expect(told).toMatchObject({ phase: "Blocked", reason: "SecretStoreDamaged" });
-    expect(told.message).toContain("`sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged`");
+    const report = await apply("second", needing, readOnly);
+    expect(report).toMatchObject({ phase: "Blocked", reason: "SecretStoreDamaged" });
+    expect(report.message).toContain("`sudo mv ~iot-agent/.local/share/containers/storage/secrets ~iot-agent/secrets.damaged`");
     expect(await apply("first", needing, readOnly)).toMatchObject({ phase: "Running", settled: true });
     await device.exec(["mv", store, "/home/iot-agent/secrets.damaged"]);
     // Podman keeps what it has read for as long as it runs.
@@ -212,9 +212,9 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const plain = web({});
     const needing = web({ env: { A: { secret: "late" }, B: { device: "labels.line" } } });
     await apply("needy", plain);
-    const told = await apply("needy", needing);
-    expect(told).toMatchObject({ phase: "Blocked", reason: "LabelMissing", settled: false });
-    expect(told.message).toContain('add `line = "…"` under [agent.labels] in /etc/iot-agent/config.toml');
+    const report = await apply("needy", needing);
+    expect(report).toMatchObject({ phase: "Blocked", reason: "LabelMissing", settled: false });
+    expect(report.message).toContain('add `line = "…"` under [agent.labels] in /etc/iot-agent/config.toml');
     const labelled = await boundWith({ line: "4" });
     const next = await apply("needy", needing, labelled);
     expect(next).toMatchObject({ phase: "Blocked", reason: "SecretMissing", recheckAfterMs: 10_000 });

@@ -31,6 +31,7 @@ export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isS
       );
       return { ...(await seen().look(wanted)), paths: Object.fromEntries(paths) };
     },
+    runs: (architecture) => seen().runs(architecture),
     openPorts: () => seen().openPorts(),
     readSecret: (name) => seen().readSecret(name),
     lookAtSecretStore: async (folder, untilWritten) => {

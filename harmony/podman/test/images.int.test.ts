@@ -95,7 +95,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     variant = await bindDevice(device, folder.path);
   };
 
-  test("what was fetched was flushed, and how far it is is told in per cent", async () => {
+  test("what was fetched was flushed, and how far it is is reported in per cent", async () => {
     registry.slowDown(2_000);
     const messages: string[] = [];
     await apply("hello", hello("large:1"), ({ message }) => messages.push(message));
@@ -104,7 +104,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await apply("hello", null);
   });
 
-  test("what a power cut left damaged is not removed while it cannot be fetched again, and is mended when it can", async () => {
+  test("what a power cut left damaged is not removed while it cannot be fetched again, and is repaired when it can", async () => {
     // Each is a state in which a cut was, or could be, seen to leave a layer; the last one is about
     // the container's own layer. The first is a layer of large:1 too, which is of no use any more
     // and keeps it from being fetched again.
@@ -156,7 +156,7 @@ describe.each(["5.4", "4.9"] as const)("images on Podman %s", (version) => {
     await apply("hello", null);
   });
 
-  test("a damaged image that another container is made of: that one runs on and is named, and when it is gone the image is mended", async () => {
+  test("a damaged image that another container is made of: that one runs on and is named, and when it is gone the image is repaired", async () => {
     await podman("rmi", "--all", "--force");
     const second = hello("hello:1", { ports: [], env: { OF: "second" } });
     await until("Running", "first", hello("hello:1", { ports: [] }));

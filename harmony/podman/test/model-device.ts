@@ -77,7 +77,7 @@ export class ModelDevice {
   pass(name: string): boolean {
     const { steps, blocked } = this.plan(name);
     const other = blocked.find(({ reason }) => reason !== "PortInUse");
-    this.#told(name, other?.message ?? null);
+    this.#reported(name, other?.message ?? null);
     const isFruitless = steps[0]?.kind === "pull" && this.fates[steps[0].image] === "cannot be pulled";
     for (const step of steps) {
       if (this.#isCut()) return true;
@@ -133,7 +133,7 @@ export class ModelDevice {
   #take(name: string, step: Step): boolean {
     this.trail.push(`${name}: ${inWords(step)}`);
     if (step.kind === "pull" && this.fates[step.image] === "cannot be pulled") {
-      this.#told(name, `image "${step.image}" does not exist`);
+      this.#reported(name, `image "${step.image}" does not exist`);
       return false;
     }
     const fate = step.kind === "start" ? fateOf(this.seen(name), step.container, this.fates) : "stays up";
@@ -156,7 +156,7 @@ export class ModelDevice {
     this.#deployed.set(name, { ...this.of(name), own: { ...own, containers: [], neighbours: [] } });
   }
 
-  #told(name: string, trouble: string | null): void {
+  #reported(name: string, trouble: string | null): void {
     this.#deployed.set(name, { ...this.of(name), trouble });
   }
 

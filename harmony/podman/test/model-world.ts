@@ -108,6 +108,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         stoppedByUser: false,
         ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
         hasLostNetwork: false,
+        imageVolumes: [],
         lastLines: [],
       };
       return { ...world, containers: [...world.containers, created] };

@@ -18,7 +18,7 @@ describe.each(["5.4", "4.9"] as const)("a network that ends, on Podman %s", (ver
 
   beforeAll(async () => {
     device = await startDevice({ name: "pi-03", podman: version });
-    // 4.9 would take slirp4netns, and serve all ports by processes that cannot be told apart.
+    // 4.9 would take slirp4netns, and serve all ports by processes that look the same.
     await device.writeFile("/home/iot-agent/.config/containers/containers.conf", '[network]\ndefault_rootless_network_cmd = "pasta"\n');
     await device.exec(["systemctl", "--user", "stop", "podman.service"], { user: "iot-agent" });
     await loadImage(device.podmanSocket, await makeImage({ reference: "localhost/hello:1" }));

@@ -161,7 +161,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(report.message).toContain(registry.address);
   });
 
-  test("a registry that wants a login blocks, and what the sentence says mends it", async () => {
+  test("a registry that wants a login blocks, and what the sentence says repairs it", async () => {
     await locked.push(await makeImage({ reference: "hello:1" }), "hello:1");
     const score = { services: [{ name: "web", image: `${locked.address}/hello:1` }] };
     const report = await apply("hello", score);
@@ -322,7 +322,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
       { what: "it has ended" },
     );
     expect(report.message).toBe(
-      'service "job" ended with exit code 3 and its restart policy does not start it again; its last line: version 1 ends with 3',
+      'service "job" ended with exit code 3 and its restart policy does not start it again; its last line: version 1 ends with 3; `iot-agent podman logs hello_job` shows more: correct the program, or what the deployment gives it, and push',
     );
   });
 
@@ -340,7 +340,7 @@ describe.each(["5.4", "4.9"] as const)("PodmanV0 on Podman %s", (version) => {
     expect(await apply("hello", web("hello:1"))).toMatchObject({ phase: "Running" });
   });
 
-  test("a program that does not exist is told in its words", async () => {
+  test("a program that does not exist is reported in its words", async () => {
     const report = await apply("hello", web("hello:1", { entrypoint: ["/no/such"] }));
     expect(report).toMatchObject({ phase: "Failed", reason: "StartFailed" });
     expect(report.message).toContain("/no/such");

@@ -81,7 +81,7 @@ function makeQueue(options: { readonly concurrency?: number } = {}) {
 }
 
 describe("KeyedQueue", () => {
-  test("gives each key a lane: one that is slow holds up no other", async () => {
+  test("gives each key a worker: one that is slow holds up no other", async () => {
     const { queue, handlings } = makeQueue();
     queue.add("a");
     queue.add("b");

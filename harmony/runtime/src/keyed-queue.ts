@@ -21,7 +21,8 @@ export interface KeyedQueueOptions<Key extends string> {
   readonly clock?: Clock;
 }
 
-interface Lane {
+/** What is known of a key that was added: an item of the queue, as in Kubernetes' workqueue. */
+interface Item {
   state: "idle" | "waiting" | "running";
   again: boolean;
   failures: number;
@@ -33,7 +34,7 @@ interface Lane {
 
 export class KeyedQueue<Key extends string> {
   readonly #options: Required<KeyedQueueOptions<Key>>;
-  readonly #lanes = new Map<Key, Lane>();
+  readonly #items = new Map<Key, Item>();
   readonly #waiting: Key[] = [];
   readonly #running = new Set<Promise<void>>();
   #closed = false;
@@ -45,14 +46,14 @@ export class KeyedQueue<Key extends string> {
   /** `interrupt` aborts the handling under way: its goal is known to be out of date. */
   add(key: Key, options: { interrupt?: boolean } = {}): void {
     if (this.#closed) return;
-    const lane = this.#lane(key);
-    lane.timer?.abort();
-    lane.timer = null;
-    if (lane.state === "running") {
-      lane.again = true;
-      if (options.interrupt === true) lane.run?.abort(new Error("superseded"));
-    } else if (lane.state === "idle") {
-      lane.state = "waiting";
+    const item = this.#item(key);
+    item.timer?.abort();
+    item.timer = null;
+    if (item.state === "running") {
+      item.again = true;
+      if (options.interrupt === true) item.run?.abort(new Error("superseded"));
+    } else if (item.state === "idle") {
+      item.state = "waiting";
       this.#waiting.push(key);
       this.#next();
     }
@@ -61,14 +62,14 @@ export class KeyedQueue<Key extends string> {
   /** The soonest of several delays counts; an `add` in between replaces it. */
   addAfter(key: Key, delayMs: number): void {
     if (this.#closed) return;
-    const lane = this.#lane(key);
+    const item = this.#item(key);
     const { clock } = this.#options;
     const dueMs = clock.monotonicMs() + delayMs;
-    if (lane.timer !== null && lane.dueMs <= dueMs) return;
-    lane.timer?.abort();
+    if (item.timer !== null && item.dueMs <= dueMs) return;
+    item.timer?.abort();
     const timer = new AbortController();
-    lane.timer = timer;
-    lane.dueMs = dueMs;
+    item.timer = timer;
+    item.dueMs = dueMs;
     clock.sleep(delayMs, timer.signal).then(
       () => this.add(key),
       () => undefined,
@@ -80,33 +81,33 @@ export class KeyedQueue<Key extends string> {
    * that never ends.
    */
   running(): { readonly key: Key; readonly sinceMs: number }[] {
-    return [...this.#lanes].filter(([, lane]) => lane.state === "running").map(([key, lane]) => ({ key, sinceMs: lane.startedMs }));
+    return [...this.#items].filter(([, item]) => item.state === "running").map(([key, item]) => ({ key, sinceMs: item.startedMs }));
   }
 
   /** Aborts running handlers, drops waiting keys, and resolves when nothing runs any more. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#waiting.length = 0;
-    for (const lane of this.#lanes.values()) {
-      lane.timer?.abort();
-      lane.run?.abort(new Error("shutting down"));
+    for (const item of this.#items.values()) {
+      item.timer?.abort();
+      item.run?.abort(new Error("shutting down"));
     }
     await Promise.all(this.#running);
   }
 
-  #lane(key: Key): Lane {
-    const known = this.#lanes.get(key);
+  #item(key: Key): Item {
+    const known = this.#items.get(key);
     if (known !== undefined) return known;
-    const lane: Lane = { state: "idle", again: false, failures: 0, timer: null, dueMs: 0, run: null, startedMs: 0 };
-    this.#lanes.set(key, lane);
-    return lane;
+    const item: Item = { state: "idle", again: false, failures: 0, timer: null, dueMs: 0, run: null, startedMs: 0 };
+    this.#items.set(key, item);
+    return item;
   }
 
   #next(): void {
     while (!this.#closed && this.#running.size < this.#options.concurrency) {
       const key = this.#waiting.shift();
       if (key === undefined) return;
-      const run: Promise<void> = this.#run(key, this.#lane(key)).finally(() => {
+      const run: Promise<void> = this.#run(key, this.#item(key)).finally(() => {
         this.#running.delete(run);
         this.#next();
       });
@@ -114,29 +115,29 @@ export class KeyedQueue<Key extends string> {
     }
   }
 
-  async #run(key: Key, lane: Lane): Promise<void> {
+  async #run(key: Key, item: Item): Promise<void> {
     const { handle, onError, baseMs, maxMs } = this.#options;
     const run = new AbortController();
-    lane.state = "running";
-    lane.run = run;
-    lane.startedMs = this.#options.clock.monotonicMs();
+    item.state = "running";
+    item.run = run;
+    item.startedMs = this.#options.clock.monotonicMs();
     let againAfterMs: number | null | undefined;
     try {
       againAfterMs = await handle(key, run.signal);
-      lane.failures = 0;
+      item.failures = 0;
     } catch (error) {
       if (!run.signal.aborted) {
-        lane.failures += 1;
-        againAfterMs = backoffMs(lane.failures, { baseMs, maxMs });
+        item.failures += 1;
+        againAfterMs = backoffMs(item.failures, { baseMs, maxMs });
         onError(key, error, againAfterMs);
       }
     }
-    lane.state = "idle";
-    lane.run = null;
-    const { again } = lane;
-    lane.again = false;
+    item.state = "idle";
+    item.run = null;
+    const { again } = item;
+    item.again = false;
     if (again) this.add(key);
     else if (typeof againAfterMs === "number") this.addAfter(key, againAfterMs);
-    else if (lane.timer === null && lane.failures === 0) this.#lanes.delete(key);
+    else if (item.timer === null && item.failures === 0) this.#items.delete(key);
   }
 }

@@ -70,7 +70,7 @@ describe("a log line", () => {
     expect(written.join("")).not.toContain("hunter2");
   });
 
-  test("tells an error as the chain of its causes, each once", () => {
+  test("writes an error as the chain of its causes, each once", () => {
     const { written, log } = lines("journal");
     log.warn("failed", { error: new Error("outer", { cause: new Error("inner") }) });
     expect(written).toEqual(['<4>failed error="outer: inner"\n']);

@@ -7,7 +7,9 @@
 import { type Issue, type Parsed, plainText } from "@harmony/core";
 import type * as z from "zod/mini";
 import { DOCUMENT_LIMITS, type SizeLimits, tooLarge } from "./document-size.ts";
+import { knownFields } from "./known-fields.ts";
 import { lookUp } from "./look-up.ts";
+import { nearName } from "./near-name.ts";
 
 const ISSUES = 20;
 const MESSAGE_CHARACTERS = 300;
@@ -23,7 +25,7 @@ export function parse<Schema extends z.ZodMiniType>(
     const large = tooLarge(value, { ...DOCUMENT_LIMITS, ...limits });
     if (large !== null) return refused(large);
     const result = schema.safeParse(value, { reportInput: true });
-    return result.success ? { ok: true, value: result.data } : { ok: false, issues: told(result.error.issues, value) };
+    return result.success ? { ok: true, value: result.data } : { ok: false, issues: issuesOf(result.error.issues, { value, schema }) };
   } catch (error) {
     // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as
     // the value.
@@ -62,7 +64,13 @@ function kib(bytes: number): string {
   return `${Math.ceil(bytes / 1024).toLocaleString("en")} KiB`;
 }
 
-function told(found: readonly z.core.$ZodIssue[], root: unknown): Issue[] {
+/** The document, and the schema that it was held against. */
+interface Root {
+  readonly value: unknown;
+  readonly schema: z.ZodMiniType;
+}
+
+function issuesOf(found: readonly z.core.$ZodIssue[], root: Root): Issue[] {
   const shown: Issue[] = [];
   let count = 0;
   for (const issue of found) {
@@ -85,13 +93,13 @@ function fit({ path, message }: Issue): Issue {
   };
 }
 
-function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
+function toIssues(issue: z.core.$ZodIssue, root: Root): Issue[] {
   const path = issue.path.map((key) => (typeof key === "symbol" ? String(key) : key));
-  const found = at(root, path);
+  const found = at(root.value, path);
   const one = (message: string): Issue[] => [{ path, message }];
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path: [...path, key], message: "is not a known field" }));
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownField(key, knownFields(root.schema, path)) }));
     case "invalid_type":
       if (isOwn(issue.message)) return one(withFound(issue.message, found));
       return one(
@@ -117,6 +125,11 @@ function toIssues(issue: z.core.$ZodIssue, root: unknown): Issue[] {
     default:
       return one(withFound(issue.message === "" ? "is not valid" : issue.message, found));
   }
+}
+
+function unknownField(key: string, known: readonly string[]): string {
+  const near = nearName(key, known);
+  return near === null ? "is not a known field" : `is not a known field: do you mean ${near}?`;
 }
 
 /** Whether a schema brought its own sentence; zod's begin like this. */

@@ -3,6 +3,7 @@
 
 import {
   asDeviceId,
+  AUDIT_OF_IDENTITIES,
   devicePermissions,
   deviceSubjectsOfBuckets,
   type Permissions,
@@ -95,10 +96,12 @@ authorization {
 }
 
 accounts {
-${controlAndDevices("")}${people("")}  AUTH {
+${controlAndDevices("", [`{ service: "${AUDIT_OF_IDENTITIES}", accounts: [AUTH] }`])}${people("")}  AUTH {
     jetstream: enabled
+    # What people did with identities stands in the one stream of the operator's account. Nobody deletes there.
+    imports: [ { service: { account: CONTROL, subject: "${AUDIT_OF_IDENTITIES}" } } ]
     users: [
-      { user: callout, password: $NATS_CALLOUT_PASSWORD }
+      { user: callout, password: $NATS_CALLOUT_PASSWORD, permissions: { publish: { deny: ["${AUDIT_OF_IDENTITIES}"] } } }
       # It does not hear what devices show when they log in.
       { user: enrolment, password: $NATS_ENROLMENT_PASSWORD, permissions: { subscribe: { deny: ["$SYS.>"] } } }
     ]
@@ -119,13 +122,13 @@ ${controlAndDevices("")}${people("")}  AUTH {
 `;
 }
 
-function controlAndDevices(devices: string): string {
+function controlAndDevices(devices: string, moreExports: readonly string[] = []): string {
   const mappings = deviceSubjectsOfBuckets();
   return `  CONTROL {
     jetstream: enabled
     users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
     exports: [
-${lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
+${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`), ...moreExports.map((line) => `      ${line}`)].join("\n")}
     ]
   }
   DEVICES {

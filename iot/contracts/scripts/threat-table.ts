@@ -9,7 +9,7 @@ Made from \`iot/contracts/src/influence.ts\` by \`npm run generate\`. Tests comp
 A person who holds a device, or its credentials, may send anything as its status and its inventory. The server lets it write under its own name
 alone. Each word is bounded and made plain where it is read ([ADR 25](adr/0025-bounds-on-what-others-say.md)). The tables say what a word can do
 at most. None decides anything about another device: not what it runs, not what is removed from it, and not how it is counted. What one device
-says of a Deployment is told of the Deployment: it may be not ready because of one device that lies.
+says of a Deployment is reported for the Deployment: it may be not ready because of one device that lies.
 `;
 
 export function threatTable(): string {

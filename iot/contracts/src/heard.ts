@@ -8,6 +8,7 @@ import { parseJson, type SizeLimits } from "@harmony/schema";
 import { BUCKETS } from "./documents/buckets.ts";
 import { DeviceInventory } from "./documents/inventory.ts";
 import { type DeploymentReport, DeviceStatus } from "./documents/status.ts";
+import type { ReaderReason } from "./documents/status.ts";
 
 /** The limit of a sentence for a person. */
 export const MESSAGE_CHARACTERS = 1024;
@@ -24,7 +25,7 @@ const INVENTORY_LIMITS: SizeLimits = { bytes: BUCKETS.inventory.maxValueBytes, v
 const sentence = (text: string): string => plainText(text, MESSAGE_CHARACTERS);
 const name = (text: string): string => plainText(text, NAME_CHARACTERS);
 const word = (text: string): string => plainText(text, WORD_CHARACTERS);
-const reasonWord = (text: string): string => (REASON.test(text) ? text : "InvalidReason");
+const reasonWord = (text: string): string => (REASON.test(text) ? text : ("InvalidReason" satisfies ReaderReason));
 
 export function readStatus(bytes: Uint8Array): Parsed<DeviceStatus> {
   const parsed = parseJson(DeviceStatus, bytes, STATUS_LIMITS);

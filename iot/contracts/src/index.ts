@@ -1,5 +1,5 @@
 export { IOT_AGENT } from "./application.ts";
-export { AUDIT, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
+export { AUDIT, AUDIT_OF_IDENTITIES, BUCKETS, type BucketName, type BucketSettings, PAYLOAD_LIMIT_BYTES } from "./documents/buckets.ts";
 export { CAPABILITIES, type Capability } from "./capabilities.ts";
 export {
   API_GROUP,
@@ -49,7 +49,15 @@ export {
   SourceRemovals,
   SourceState,
 } from "./documents/source-record.ts";
-export { DeploymentReport, DeviceStatus, OFFLINE_AFTER_MS, offlineAfterMs, STATUS_EVERY_MS, UNREADABLE_PHASE } from "./documents/status.ts";
+export {
+  DeploymentReport,
+  DeviceStatus,
+  OFFLINE_AFTER_MS,
+  offlineAfterMs,
+  READER_REASONS,
+  STATUS_EVERY_MS,
+  UNREADABLE_PHASE,
+} from "./documents/status.ts";
 export {
   DEVICE_RIGHTS,
   devicePermissions,

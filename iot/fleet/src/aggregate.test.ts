@@ -1,4 +1,4 @@
-// What a person is told of a Deployment, from what its devices say.
+// What a person reads of a Deployment, from what its devices say.
 
 import { asDeviceId, type DeviceStatus, OFFLINE_AFTER_MS } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
@@ -46,7 +46,7 @@ function fleet(count: number, said: Said | null, from = 0): DeviceView[] {
   return Array.from({ length: count }, (_, index) => device(`pi-${String(from + index).padStart(3, "0")}`, said));
 }
 
-function told(
+function judged(
   devices: readonly DeviceView[],
   waitedMs = 0,
 ): { counted: Counted; ready: string; reconciling: string; stalled: string; message: string } {
@@ -66,18 +66,18 @@ const overdueMs = PROGRESS_DEADLINE_SECONDS * 1_000 + 1;
 describe("a fleet", () => {
   test("on a metered link is offline after three of its own intervals", () => {
     const metered = { statusIntervalSeconds: 600 };
-    expect(told(fleet(1, { ...metered, ageMs: 1_900_000 })).counted.aggregate).toMatchObject({ running: 1, offline: 0 });
-    expect(told(fleet(1, { ...metered, ageMs: 2_100_000 })).counted.aggregate).toMatchObject({ running: 0, offline: 1 });
+    expect(judged(fleet(1, { ...metered, ageMs: 1_900_000 })).counted.aggregate).toMatchObject({ running: 1, offline: 0 });
+    expect(judged(fleet(1, { ...metered, ageMs: 2_100_000 })).counted.aggregate).toMatchObject({ running: 0, offline: 1 });
   });
 
   test("that runs it is ready", () => {
-    const { ready, reconciling, message } = told(fleet(12, {}));
+    const { ready, reconciling, message } = judged(fleet(12, {}));
     expect([ready, reconciling, message]).toEqual(["True", "False", "12 of 12 run it"]);
   });
 
   test("with some offline is ready too, and says so", () => {
     const devices = [...fleet(397, {}), ...fleet(2, { ageMs: OFFLINE_AFTER_MS + 1 }, 397), device("pi-399", null)];
-    expect(told(devices)).toMatchObject({
+    expect(judged(devices)).toMatchObject({
       ready: "True",
       reconciling: "False",
       message: "397 of 400 run it; 3 are offline and will follow",
@@ -85,13 +85,13 @@ describe("a fleet", () => {
   });
 
   test("where some are on the way is reconciling", () => {
-    const { counted, ready, reconciling, message } = told([...fleet(2, {}), ...fleet(1, { phase: "Pulling" }, 2)]);
+    const { counted, ready, reconciling, message } = judged([...fleet(2, {}), ...fleet(1, { phase: "Pulling" }, 2)]);
     expect(counted.aggregate).toMatchObject({ devices: 3, running: 2, pending: 1, failed: 0, offline: 0, failures: [] });
     expect([ready, reconciling, message]).toEqual(["False", "True", "2 of 3 run it; 1 is on the way"]);
   });
 
   test("with one that fails names it and why", () => {
-    const { ready, reconciling, message } = told([
+    const { ready, reconciling, message } = judged([
       ...fleet(2, {}),
       device("pi-9", { phase: "Blocked", reason: "PortInUse", message: "port 80 is taken by nginx" }),
     ]);
@@ -101,34 +101,34 @@ describe("a fleet", () => {
 
   test("that is all offline is waited for, but not for ever", () => {
     const devices = fleet(3, null);
-    expect(told(devices)).toMatchObject({ ready: "False", reconciling: "True", message: "0 of 3 run it; 3 are offline and will follow" });
-    expect(told(devices, overdueMs)).toMatchObject({ ready: "False", reconciling: "False", stalled: "True ProgressDeadlineExceeded" });
+    expect(judged(devices)).toMatchObject({ ready: "False", reconciling: "True", message: "0 of 3 run it; 3 are offline and will follow" });
+    expect(judged(devices, overdueMs)).toMatchObject({ ready: "False", reconciling: "False", stalled: "True ProgressDeadlineExceeded" });
   });
 
   test("that fails for ten minutes is stalled with the failure's reason", () => {
     const devices = [...fleet(2, {}), device("pi-9", { phase: "Failed", reason: "ImageNotFound" })];
-    expect(told(devices, overdueMs).stalled).toBe("True ImageNotFound");
+    expect(judged(devices, overdueMs).stalled).toBe("True ImageNotFound");
   });
 
   test("that rejects it everywhere is stalled at once; rejected by some it is not", () => {
     const rejected = fleet(3, { phase: "Rejected", reason: "InvalidScore", message: "no such field" });
-    expect(told([...rejected, device("pi-9", null)])).toMatchObject({ ready: "False", stalled: "True Rejected" });
-    expect(told([...rejected, device("pi-9", {})]).stalled).toBe("False InvalidScore");
+    expect(judged([...rejected, device("pi-9", null)])).toMatchObject({ ready: "False", stalled: "True Rejected" });
+    expect(judged([...rejected, device("pi-9", {})]).stalled).toBe("False InvalidScore");
   });
 });
 
 describe("a report", () => {
   test("on another revision is no answer yet", () => {
-    expect(told([device("pi-1", { revision: 4 })]).counted.aggregate).toMatchObject({ running: 0, pending: 1 });
+    expect(judged([device("pi-1", { revision: 4 })]).counted.aggregate).toMatchObject({ running: 0, pending: 1 });
   });
 
   test("is not waited for where nothing was written yet", () => {
-    expect(told([{ ...device("pi-1", {}), revision: null }]).counted.aggregate).toMatchObject({ running: 0, pending: 1 });
+    expect(judged([{ ...device("pi-1", {}), revision: null }]).counted.aggregate).toMatchObject({ running: 0, pending: 1 });
   });
 
   test("of a device that cannot read its manifest is a failure with that reason", () => {
     const problem = { reason: "InvalidManifest", message: "it is no JSON", since: "2026-01-01T00:00:00Z" };
-    expect(told([device("pi-1", { revision: 4, problem })]).counted.aggregate.failures).toEqual([
+    expect(judged([device("pi-1", { revision: 4, problem })]).counted.aggregate.failures).toEqual([
       { reason: "InvalidManifest", message: "it is no JSON", devices: 1, examples: ["pi-1"] },
     ]);
   });
@@ -139,7 +139,7 @@ describe("a report", () => {
       revision: 5,
       status: { ageMs: 0, value: { ok: false, issues: [{ path: ["device"], message: "is missing" }] } },
     };
-    expect(told([view]).counted.aggregate.failures).toMatchObject([{ reason: "InvalidStatus", devices: 1 }]);
+    expect(judged([view]).counted.aggregate.failures).toMatchObject([{ reason: "InvalidStatus", devices: 1 }]);
   });
 });
 
@@ -147,7 +147,7 @@ test("failures are grouped by reason, at most ten of them, with three examples e
   const many = Array.from({ length: 12 }, (_, index) =>
     fleet(index + 1, { phase: "Failed", reason: `Reason${String(index).padStart(2, "0")}` }, index * 20),
   ).flat();
-  const { failures, failed } = told(many).counted.aggregate;
+  const { failures, failed } = judged(many).counted.aggregate;
   expect(failed).toBe(78);
   expect(failures).toHaveLength(10);
   expect(failures[0]).toEqual({ reason: "Reason11", message: "", devices: 12, examples: ["pi-220", "pi-221", "pi-222"] });

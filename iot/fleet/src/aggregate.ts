@@ -1,4 +1,4 @@
-// From what the devices report to what is told of a Deployment: counters, failures grouped by
+// From what the devices report to what is published for a Deployment: counters, failures grouped by
 // reason, and conditions in kstatus' sense, in sentences. Pure. A device's report counts only if it
 // is on the revision that was written for it: what it says of an older Score is no answer yet.
 
@@ -13,6 +13,7 @@ import {
 import type { Blocked, Parsed } from "@harmony/core";
 import { formatIssues, plainText, visibleText } from "@harmony/core";
 import { classOfPhase } from "./phase-class.ts";
+import type { FleetReason } from "./reasons.ts";
 
 /** Kubernetes' own default for a Deployment. */
 export const PROGRESS_DEADLINE_SECONDS = 600;
@@ -109,7 +110,7 @@ export function stateOf(name: string, { revision, status }: DeviceView): DeviceS
     return {
       kind: "failed",
       rejected: false,
-      reason: "InvalidStatus",
+      reason: "InvalidStatus" satisfies FleetReason,
       message: `its status cannot be read (${plainText(formatIssues(status.value.issues), ISSUES_CHARACTERS)}): is its agent of another version?`,
     };
   }
@@ -157,17 +158,20 @@ export function conditionsOf({ counted, blocked, waitedMs }: ConditionsInput): D
   }
   // What is offline follows by itself: it keeps nothing waiting as long as somebody runs it.
   if (running > 0 && running + offline === devices) {
-    const reason = offline === 0 ? "Running" : "RunningWhereOnline";
+    const reason: FleetReason = offline === 0 ? "Running" : "RunningWhereOnline";
     return { Ready: yes(reason), Reconciling: no(reason), Stalled: no(reason) };
   }
   if (counted.rejected > 0 && counted.rejected === devices - offline) {
-    return { Ready: no("Rejected"), Reconciling: no("Rejected"), Stalled: yes("Rejected") };
+    const reason: FleetReason = "Rejected";
+    return { Ready: no(reason), Reconciling: no(reason), Stalled: yes(reason) };
   }
   const [first] = failures;
-  const reason = first?.reason ?? (pending > 0 || offline === 0 ? "Progressing" : "Offline");
+  const progress: FleetReason = pending > 0 || offline === 0 ? "Progressing" : "Offline";
+  const reason = first?.reason ?? progress;
   if (waitedMs > PROGRESS_DEADLINE_SECONDS * 1_000) {
     const overdue = `${message}; nothing has changed for ${Math.floor(waitedMs / 60_000)} minutes`;
-    const stalled = failed > 0 ? (first?.reason ?? "Failed") : "ProgressDeadlineExceeded";
+    const overdueReason: FleetReason = failed > 0 ? "Failed" : "ProgressDeadlineExceeded";
+    const stalled = failed > 0 ? (first?.reason ?? overdueReason) : overdueReason;
     return { Ready: no(reason, message), Reconciling: no(stalled, message), Stalled: yes(stalled, failed > 0 ? message : overdue) };
   }
   return { Ready: no(reason), Reconciling: yes(reason), Stalled: no(reason) };

@@ -15,3 +15,4 @@ export {
 export { DeploymentTally } from "./deployment-tally.ts";
 export { type DeploymentRow, type DeviceRow, type Fleet, judgeFleet, type Standing } from "./judge-fleet.ts";
 export { classOfPhase, type PhaseClass } from "./phase-class.ts";
+export { FLEET_REASONS } from "./reasons.ts";

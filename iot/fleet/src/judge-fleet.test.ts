@@ -198,3 +198,12 @@ describe("what a row says", () => {
     expect(fleet.devices[0]?.problem?.reason).toBe("InvalidManifest");
   });
 });
+
+test("numbers in names are counted: pi-2 stands before pi-10", () => {
+  const names = ["pi-10", "pi-2", "line-3", "pi-1"];
+  const { devices, deployments } = judgeFleet(desired(Object.fromEntries(names.map((name) => [name, ["v10", "v9"]]))), []);
+  expect(devices.map(({ device }) => device)).toEqual(["line-3", "pi-1", "pi-2", "pi-10"]);
+  expect(deployments.map(({ deployment, device }) => `${deployment} ${device}`)).toEqual(
+    ["v9", "v10"].flatMap((name) => ["line-3", "pi-1", "pi-2", "pi-10"].map((device) => `${name} ${device}`)),
+  );
+});

@@ -16,6 +16,7 @@ import {
 } from "@iot/contracts";
 import { shownAge } from "@iot/report";
 import { classOfPhase, type PhaseClass } from "./phase-class.ts";
+import type { FleetReason } from "./reasons.ts";
 
 /** The last that a device said of itself. */
 export interface HeardStatus {
@@ -80,11 +81,13 @@ interface Heard {
 }
 
 const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
+/** `pi-2` stands before `pi-10`. */
+const NATURAL = new Intl.Collator("en", { numeric: true });
 const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
 
 export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
-  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted();
+  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted(NATURAL.compare);
   const devices: DeviceRow[] = [];
   const deployments: DeploymentRow[] = [];
   for (const device of ids) {
@@ -102,12 +105,12 @@ function hear(device: DeviceId, entry: HeardStatus | null, manifestIssue: string
   const problem =
     manifestIssue !== null
       ? {
-          reason: "InvalidManifest",
+          reason: "InvalidManifest" satisfies FleetReason,
           message: `the manifest in the bucket "desired-state" cannot be read: ${manifestIssue}; the operator writes it anew`,
         }
       : unreadable !== null
         ? {
-            reason: "InvalidStatus",
+            reason: "InvalidStatus" satisfies FleetReason,
             message: `what it reports cannot be read: ${unreadable}; its agent may be of another version than this iot`,
           }
         : status?.problem !== undefined
@@ -182,7 +185,7 @@ function judge(of: {
   const silent = said.row.offline
     ? `the device has been silent for ${shownAge(said.row.lastSeenSeconds ?? 0)} and follows when it is back`
     : null;
-  const waits = (reason: string, message: string): Judged => ({
+  const waits = (reason: FleetReason, message: string): Judged => ({
     standing: silent === null ? "progress" : "problem",
     phase: isKnownUndesired ? "Removing" : "Pending",
     reason,
@@ -192,10 +195,16 @@ function judge(of: {
   if (said.entry === null) {
     const message =
       "the device has never reported: switch it on, or look whether its agent has this device id and reaches this NATS server";
-    return { standing: "problem", phase: "Pending", reason: "NeverReported", message, isTheDevices: false };
+    return { standing: "problem", phase: "Pending", reason: "NeverReported" satisfies FleetReason, message, isTheDevices: false };
   }
   if (said.row.problem?.reason === "InvalidStatus") {
-    return { standing: "problem", phase: "Pending", reason: "InvalidStatus", message: said.row.problem.message, isTheDevices: false };
+    return {
+      standing: "problem",
+      phase: "Pending",
+      reason: "InvalidStatus" satisfies FleetReason,
+      message: said.row.problem.message,
+      isTheDevices: false,
+    };
   }
   if (report === null) return waits("NotYetReported", "is desired, and the device has not reported on it yet");
   if (isKnownUndesired && !isKept && report.phase !== "Removing")
@@ -226,7 +235,5 @@ function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: Dev
 }
 
 function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
-  return (
-    SEVERITY[a.standing] - SEVERITY[b.standing] || a.deployment.localeCompare(b.deployment, "en") || a.device.localeCompare(b.device, "en")
-  );
+  return SEVERITY[a.standing] - SEVERITY[b.standing] || NATURAL.compare(a.deployment, b.deployment) || NATURAL.compare(a.device, b.device);
 }

@@ -5,8 +5,8 @@
 import type { Phase } from "@harmony/core";
 
 /**
- * `fine`: runs what is desired. `under-way`: time will tell, up to a deadline. `trouble`: wants a
- * person, or another Score.
+ * `fine`: runs what is desired. `under-way`: it may still succeed, up to a deadline. `trouble`:
+ * wants a person, or another Score.
  */
 export type PhaseClass = "fine" | "under-way" | "trouble";
 

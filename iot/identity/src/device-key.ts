@@ -16,7 +16,18 @@ export async function makeDeviceKey(): Promise<string> {
 }
 
 export function publicPem(key: KeyObject): string {
-  return createPublicKey(key).export({ type: "spki", format: "pem" }).toString();
+  return publicHalf(key).export({ type: "spki", format: "pem" }).toString();
+}
+
+/** Of a pair, or of a key that is public already. */
+function publicHalf(key: KeyObject): KeyObject {
+  return key.type === "public" ? key : createPublicKey(key);
+}
+
+function digestOf(key: KeyObject): Buffer {
+  return createHash("sha256")
+    .update(publicHalf(key).export({ type: "spki", format: "der" }))
+    .digest();
 }
 
 export type PublicKeyRead = { readonly ok: true; readonly key: KeyObject } | { readonly ok: false; readonly why: string };
@@ -41,19 +52,24 @@ export function readPublicKey(pem: string): PublicKeyRead {
 
 /** 60 bits of the key's digest, for a person: `7K4M-92QD-X3AA`. */
 export function codeOfKey(key: KeyObject): string {
-  const digest = createHash("sha256")
-    .update(createPublicKey(key).export({ type: "spki", format: "der" }))
-    .digest();
+  return codeOfBytes(digestOf(key));
+}
+
+/** The first 60 bits, as a person reads and types them. */
+export function codeOfBytes(bytes: Uint8Array): string {
   let bits = 0n;
-  for (const byte of digest.subarray(0, 8)) bits = (bits << 8n) | BigInt(byte);
+  for (const byte of bytes.subarray(0, 8)) bits = (bits << 8n) | BigInt(byte);
   const letters = Array.from({ length: CODE_LETTERS }, (_, index) => LETTERS[Number((bits >> BigInt(59 - index * 5)) & 31n)]);
   return (letters.join("").match(/.{4}/g) ?? []).join("-");
 }
 
+/** A code as somebody typed it: small letters, no hyphens, a letter for the digit it looks like. */
+export function typedCode(text: string): string {
+  const letters = text.toUpperCase().replaceAll(/[\s-]/g, "").replaceAll("O", "0").replaceAll(/[IL]/g, "1");
+  return (letters.match(/.{1,4}/g) ?? []).join("-");
+}
+
 /** The name of a key among the keys of one device. */
 export function keyIdOf(key: KeyObject): string {
-  return createHash("sha256")
-    .update(createPublicKey(key).export({ type: "spki", format: "der" }))
-    .digest("hex")
-    .slice(0, 16);
+  return digestOf(key).toString("hex").slice(0, 16);
 }

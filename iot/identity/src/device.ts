@@ -2,4 +2,14 @@
 
 export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
 export { codeOfKey, keyIdOf, makeDeviceKey, publicPem } from "./device-key.ts";
-export { EnrolmentAnswer, type EnrolmentRequest, type Hardware, type NatsServers, Nonce, TokenAnswer } from "./documents.ts";
+export {
+  DeviceDocument,
+  EnrolmentAnswer,
+  type EnrolmentRequest,
+  type Hardware,
+  type NatsServers,
+  Nonce,
+  RekeyAnswer,
+  type RekeyRequest,
+  TokenAnswer,
+} from "./documents.ts";

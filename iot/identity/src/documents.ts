@@ -5,17 +5,23 @@
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 
-const Line = z.string().check(z.maxLength(200));
-const Seconds = z.int().check(z.minimum(0));
+export const Line = z.string().check(z.maxLength(200));
+export const Seconds = z.int().check(z.minimum(0));
 /** RSA of 4096 bits takes 800 characters. */
 const Pem = z.string().check(z.maxLength(2_048));
 const Jws = z.string().check(z.maxLength(3_500));
-const Code = z.string().check(z.regex(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/, { error: "expected a code, e.g. 7K4M-92QD-X3AA" }));
+export const Code = z.string().check(z.regex(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/, { error: "expected a code, e.g. 7K4M-92QD-X3AA" }));
 const Secret = z.string().check(z.minLength(16), z.maxLength(200));
+/** A code as a person types it, with or without hyphens. */
+const TypedCode = z.string().check(z.minLength(12), z.maxLength(40));
+/** Without TLS only on this machine: for tests, and the demo. */
 const HttpsUrl = z
   .string()
-  .check(z.maxLength(300), z.regex(/^https:\/\/[^\s/?#@]+$/, { error: "expected an address such as https://enrol.example" }));
-const Labels = z.record(DnsLabel, z.string().check(z.maxLength(63)));
+  .check(
+    z.maxLength(300),
+    z.regex(/^(https:\/\/[^\s/?#@]+|http:\/\/127\.0\.0\.1:\d{1,5})$/, { error: "expected an address such as https://enrol.example" }),
+  );
+export const Labels = z.record(DnsLabel, z.string().check(z.maxLength(63)));
 
 /** Digits alone would be taken for an id of the issuer's own. */
 export const EnrolledId = DnsLabel.check(z.regex(/[a-z-]/, { error: "expected a name that is not of digits alone" }));
@@ -50,7 +56,7 @@ export const Issuer = z.object({
 });
 export type Issuer = z.output<typeof Issuer>;
 
-const Hardware = z.object({
+export const Hardware = z.object({
   model: z.optional(Line),
   serial: z.optional(Line),
   arch: z.optional(Line),
@@ -62,7 +68,7 @@ export type Hardware = z.output<typeof Hardware>;
 export const EnrolmentRequest = z.object({
   publicKey: Pem,
   token: z.optional(Secret),
-  code: z.optional(Secret),
+  code: z.optional(TypedCode),
   hardware: Hardware,
   proof: Jws,
 });
@@ -76,7 +82,7 @@ const NatsServers = z.object({
 });
 export type NatsServers = z.output<typeof NatsServers>;
 
-/** What a device is told of its request. */
+/** The answer to a device's request. */
 export const EnrolmentAnswer = z.discriminatedUnion("state", [
   z.object({ state: z.literal("pending"), code: Code, retryAfterS: Seconds }),
   z.object({ state: z.literal("denied"), code: Code, reason: z.optional(Line) }),
@@ -94,6 +100,27 @@ export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
 
 export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
 
+/** `GET /v1/device`: what a device with a token is to know. */
+export const DeviceDocument = z.object({
+  device: EnrolledId,
+  issuer: HttpsUrl,
+  project: Line,
+  nats: NatsServers,
+  /** A person wants another key in place of this one. */
+  replaceKey: z.optional(Line),
+});
+export type DeviceDocument = z.output<typeof DeviceDocument>;
+
+/**
+ * `POST /v1/keys`: another key for the same device. Whoever has its token for some hours has not its
+ * key, so the present key signs as well.
+ */
+export const RekeyRequest = z.object({ publicKey: Pem, proof: Jws, assertion: Jws });
+export type RekeyRequest = z.output<typeof RekeyRequest>;
+export const RekeyAnswer = z.object({ keyId: Line });
+
+export const EnrolmentState = z.enum(["pending", "approved", "denied"]);
+
 /** `request.<code>` in the bucket `enrolments`. */
 export const EnrolmentRecord = z.object({
   code: Code,
@@ -101,7 +128,7 @@ export const EnrolmentRecord = z.object({
   hardware: Hardware,
   address: Line,
   since: z.string(),
-  state: z.enum(["pending", "approved", "denied"]),
+  state: EnrolmentState,
   device: z.optional(EnrolledId),
   reason: z.optional(Line),
   /** The bootstrap token that it came with. */
@@ -109,12 +136,22 @@ export const EnrolmentRecord = z.object({
 });
 export type EnrolmentRecord = z.output<typeof EnrolmentRecord>;
 
-/** `device.<id>` in the bucket `enrolments`: the keys that may ask for its tokens. */
+/**
+ * `device.<id>` in the bucket `enrolments`: the keys that may ask for its tokens. The first is in
+ * use; one after it takes its place when it is used.
+ */
 export const DeviceRecord = z.object({
   device: EnrolledId,
   keys: z.array(z.object({ keyId: Line, publicKey: Pem })).check(z.maxLength(4)),
   state: z.enum(["approved", "disabled"]),
   labels: z.optional(Labels),
+  /** As in its grant, which can be made anew from this. */
+  tokensNotBefore: z.optional(Seconds),
+  reason: z.optional(Line),
+  /** The device whose place it took. */
+  replaces: z.optional(EnrolledId),
+  /** The key that a person wants replaced; gone with that key. */
+  replaceKey: z.optional(Line),
 });
 export type DeviceRecord = z.output<typeof DeviceRecord>;
 
@@ -125,8 +162,24 @@ export const Bootstrap = z.object({
   expiresAtS: Seconds,
   maxDevices: z.int().check(z.minimum(1), z.maximum(100_000)),
   used: z.int().check(z.minimum(0)),
+  /** Whom it was counted for last: whoever asks again after a fault is not counted twice. */
+  counted: z.array(Code).check(z.maxLength(32)),
 });
 export type Bootstrap = z.output<typeof Bootstrap>;
+
+/**
+ * `serial.<sha256>`: a device of this serial number, with the token of that image, needs no person.
+ * The first key that comes with it takes the row; a second one waits for a person.
+ */
+export const SerialRow = z.object({
+  serial: Line.check(z.minLength(4)),
+  bootstrap: DnsLabel,
+  device: EnrolledId,
+  labels: z.optional(Labels),
+  /** Of the key that took it. */
+  takenBy: z.optional(Code),
+});
+export type SerialRow = z.output<typeof SerialRow>;
 
 /** `code.<sha256>`: made before for one device; it is approved at once, and only once. */
 export const DeviceCode = z.object({ device: EnrolledId, expiresAtS: Seconds });

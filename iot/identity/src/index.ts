@@ -1,21 +1,40 @@
 export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
-export { codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey } from "./device-key.ts";
+export { codeOfBytes, codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey, typedCode } from "./device-key.ts";
 export {
   Bootstrap,
   DeviceCode,
+  DeviceDocument,
   DeviceRecord,
   EnrolledId,
   EnrolmentAnswer,
   EnrolmentRecord,
   EnrolmentRequest,
+  EnrolmentState,
   Grant,
   type Hardware,
   Issuer,
   type NatsServers,
   Nonce,
   Person,
+  RekeyAnswer,
+  RekeyRequest,
+  SerialRow,
   TokenAnswer,
 } from "./documents.ts";
+export {
+  ApproveRequest,
+  BootstrapList,
+  BootstrapMade,
+  BootstrapRequest,
+  CodeMade,
+  DenyRequest,
+  DeviceList,
+  DisableRequest,
+  EnrolmentList,
+  ErrorAnswer,
+  SerialsRequest,
+  StepsAnswer,
+} from "./people.ts";
 export {
   type AssertionKey,
   roleClaim,

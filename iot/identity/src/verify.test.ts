@@ -4,6 +4,7 @@ import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, typ
 import { exportJWK } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
+  codeOfKey,
   type Issuer,
   keyIdOf,
   keySigner,
@@ -112,7 +113,7 @@ describe("an assertion", () => {
   test("of the device's own key is believed", async () => {
     const signer = keySigner(key, publicPem(key));
     const assertion = await signAssertion(signer, { device: "pi-1", keyId: "a", audience: ISSUER, nowMs: NOW_MS });
-    expect(await verify(assertion)).toEqual({ kind: "valid", device: "pi-1" });
+    expect(await verify(assertion)).toEqual({ kind: "valid", device: "pi-1", keyId: "a" });
   });
 
   test.each<[string, () => string, string]>([
@@ -143,6 +144,8 @@ describe("a proof", () => {
   test("of the key that is shown is believed", async () => {
     expect(await verifyProof(await proof(), { publicKey: publicPem(key), audience: ISSUER })).toMatchObject({ kind: "valid", nonce: "n" });
     expect(keyIdOf(key)).toMatch(/^[0-9a-f]{16}$/);
+    const publicHalf = createPublicKey(key);
+    expect([keyIdOf(publicHalf), publicPem(publicHalf), codeOfKey(publicHalf)]).toEqual([keyIdOf(key), publicPem(key), codeOfKey(key)]);
   });
 
   const weak = (options: { modulusLength: number; publicExponent?: number }) => publicPem(generateKeyPairSync("rsa", options).privateKey);

@@ -1,6 +1,6 @@
 // Whether what was signed is to be believed: a device's token, its assertion, its proof. Each has
 // one algorithm, one audience and the claims that it must have; what is wrong is a sentence, and a
-// key that cannot be had is told apart from a signature that is wrong.
+// key that cannot be had is distinguished from a signature that is wrong.
 
 import type { KeyObject } from "node:crypto";
 import { createLocalJWKSet, errors, importSPKI, jwtVerify, type JWTVerifyOptions, SignJWT } from "jose";
@@ -87,11 +87,12 @@ export interface AssertionKey {
 export async function verifyAssertion(
   assertion: string,
   { audience, nowMs, keysOf }: { readonly audience: string; readonly nowMs: number; keysOf(device: string): readonly AssertionKey[] },
-): Promise<{ readonly kind: "valid"; readonly device: string } | Refused> {
+): Promise<{ readonly kind: "valid"; readonly device: string; readonly keyId: string } | Refused> {
   const device = unverifiedSubject(assertion);
   if (device === null) return refused("it is no assertion of a device");
   const keys = keysOf(device);
   let payload;
+  let keyId = "";
   try {
     const options = { ...atNow(nowMs), issuer: device, subject: device, audience, requiredClaims: ["exp", "iat"] };
     ({ payload } = await jwtVerify(
@@ -99,6 +100,7 @@ export async function verifyAssertion(
       async ({ kid }) => {
         const known = keys.find(({ keyId }) => keyId === kid);
         if (known === undefined) throw new errors.JWKSNoMatchingKey();
+        ({ keyId } = known);
         return importSPKI(known.publicKey, ALGORITHM);
       },
       options,
@@ -110,7 +112,7 @@ export async function verifyAssertion(
   if (iat > nowS + 1) return refused("it was signed in the future");
   if (iat < nowS - OLDEST_ASSERTION_S) return refused("it was signed more than an hour ago");
   if (exp - iat > LONGEST_ASSERTION_S) return refused("it is valid for more than an hour");
-  return { kind: "valid", device };
+  return { kind: "valid", device, keyId };
 }
 
 /** That who asks holds this key, here and now. The nonce is the caller's to check. */

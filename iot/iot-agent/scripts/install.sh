@@ -8,9 +8,13 @@ set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: install.sh --host HOST --device-id ID --nats-url URL --nats-user USER [OPTION...]
+Usage: install.sh --host HOST --bootstrap FILE [OPTION...]
+       install.sh --host HOST --device-id ID --nats-url URL --nats-user USER [OPTION...]
 
   --host HOST          the device: an address, or a name that ssh knows
+  --bootstrap FILE     what `iot bootstrap create` made: the device makes a key, asks for an identity, and waits for approval
+
+  Without an enrolment service, by a user of NATS that others may share:
   --device-id ID       its name in the fleet: small letters, digits and dashes
   --nats-url URL       such as nats://central:4222
   --nats-user USER
@@ -33,7 +37,7 @@ die() { echo "install.sh: $*" >&2; exit 1; }
 bad() { echo "install.sh: $*; --help tells more" >&2; exit 2; }
 say() { echo "install.sh: $*"; }
 
-host='' device_id='' nats_url='' nats_user='' nats_pass=${NATS_PASS-} nats_pass_file='' deb=false file=''
+host='' bootstrap='' device_id='' nats_url='' nats_user='' nats_pass=${NATS_PASS-} nats_pass_file='' deb=false file=''
 # Not for the programs that are started below.
 unset NATS_PASS
 given=("$@")
@@ -46,6 +50,7 @@ while (($# > 0)); do
   (($# > 1)) || bad "$1: expected a value"
   case $1 in
     --host) host=$2 ;;
+    --bootstrap) bootstrap=$2 ;;
     --device-id) device_id=$2 ;;
     --nats-url) nats_url=$2 ;;
     --nats-user) nats_user=$2 ;;
@@ -76,13 +81,21 @@ elif [[ ($nats_pass == - || -z $nats_pass) && -t 0 ]]; then
 elif [[ $nats_pass == - ]]; then
   IFS= read -r nats_pass || [[ -n $nats_pass ]] || bad "--nats-pass -: there is nothing on the standard input"
 fi
-for option in host device_id nats_url nats_user nats_pass; do
+wanted=(host device_id nats_url nats_user nats_pass)
+if [[ -n $bootstrap ]]; then
+  wanted=(host)
+  [[ -z $device_id$nats_url$nats_user$nats_pass ]] || bad "--bootstrap brings the identity and the way to NATS: leave --device-id and --nats-… out"
+  grep -q '^\[enrolment\]' "$bootstrap" 2>/dev/null || bad "--bootstrap $bootstrap: expected a file of \`iot bootstrap create\`, which has a section [enrolment]"
+else
+  echo "install.sh: a user of NATS is not an identity: with an enrolment service, use --bootstrap (docs/security.md)" >&2
+fi
+for option in "${wanted[@]}"; do
   [[ -n ${!option} ]] || bad "--${option//_/-} is missing"
   [[ ${!option} != *[[:cntrl:]]* ]] || bad "--${option//_/-}: has a line break or another control character in it"
 done
 [[ $host != -* ]] || bad "--host $host: expected an address or a name"
-[[ $device_id =~ ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || bad "--device-id $device_id: expected small letters, digits and dashes, at most 63"
-[[ $nats_url =~ ^((nats|tls)://)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$ ]] ||
+[[ -n $bootstrap || $device_id =~ ^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$ ]] || bad "--device-id $device_id: expected small letters, digits and dashes, at most 63"
+[[ -n $bootstrap || $nats_url =~ ^((nats|tls)://)?([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$ ]] ||
   bad "--nats-url $nats_url: expected an address of NATS such as nats://central:4222, without user and password"
 [[ -z $file || -r $file ]] || bad "--file $file: there is no such file"
 
@@ -112,8 +125,8 @@ if [[ -z $file ]]; then
   # shellcheck source=build/bootstrap.sh
   . "$(dirname "${BASH_SOURCE[0]}")/../../../build/bootstrap.sh"
   install_npm_packages >"$work/build.log" && check_node
-  node "$REPOSITORY/build/package/main.ts" --arch "$debian" --fast --out "$work/dist" >>"$work/build.log" </dev/null || die "failed to build the agent"
-  if $deb; then file=$(echo "$work"/dist/*.deb); else file=$work/dist/iot-agent-linux-$node.tar.gz; fi
+  node "$REPOSITORY/build/package/main.ts" --only iot-agent --arch "$debian" --fast --out "$work/dist" >>"$work/build.log" </dev/null || die "failed to build the agent"
+  if $deb; then file=$(echo "$work"/dist/iot-agent_*.deb); else file=$work/dist/iot-agent-linux-$node.tar.gz; fi
   say() { echo "install.sh: $*"; }
 fi
 case $file in
@@ -127,7 +140,7 @@ scp -q "${ssh_options[@]}" "$file" "$host:$folder/agent"
 cat >"$work/install" <<'INSTALL'
 #!/bin/sh
 # Run by root on the device, from the folder that the files were copied to; the argument says how: deb or local. Ends with 0 when the agent
-# is connected, with 3 when it is not after 15 s: what it said last is in the file "said" then.
+# is connected, with 3 when it is not after 15 s: what it said last is in the file "said" then; with 4 when it waits for approval.
 set -eu
 umask 022
 # That folder is the login user's: what is read or written there is so by a process of that user, and root works in one of its own.
@@ -150,7 +163,9 @@ fi
 # the installation gives it to the right one.
 config=/etc/iot-agent/config.toml
 sh take-over.sh /etc/iot-agent iot-agent
-if [ -e "$config" ]; then
+if [ -e "$config" ] && grep -q '^\[enrolment\]' config.toml && ! cmp -s config.toml "$config"; then
+  die "there is a configuration already; this device gets its identity by: iot device add NAME, then here: sudo iot-agent enrol URL CODE"
+elif [ -e "$config" ]; then
   # Ours are the keys that stand in config.toml; what a person has written besides stays.
   if grep '=' config.toml | grep -qvxFf "$config"; then awk -f merge.awk config.toml "$config" >merged; else cp "$config" merged; fi
 else
@@ -197,12 +212,13 @@ sync
 
 echo "install.sh: waiting for \"connected to NATS\""
 # Of the agent that runs now: the former one may have been connected.
-is_connected() {
-  journalctl "_SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value iot-agent)" --output=cat --no-pager |
-    grep -q '^connected to NATS'
+says() {
+  journalctl "_SYSTEMD_INVOCATION_ID=$(systemctl show --property=InvocationID --value iot-agent)" --output=cat --no-pager | grep "^$1" | tail -n 1
 }
 for _ in $(seq 30); do
-  ! is_connected || exit 0
+  [ -z "$(says 'connected to NATS')" ] || exit 0
+  waits=$(says 'waiting for approval')
+  [ -z "$waits" ] || { echo "$waits" | as_login dd status=none of="$copied/said"; exit 4; }
   sleep 0.5
 done
 journalctl --unit=iot-agent --since="@$since" --output=cat --no-pager | grep -E 'reason=|config\.toml|error|Failed|failed' | tail -n 1 | as_login dd status=none of="$copied/said"
@@ -222,11 +238,11 @@ skips { skips = !/\]/; next }
 { print }
 END { for (section in lines) print "\n" section lines[section] }
 MERGE
-{
+if [[ -n $bootstrap ]]; then cat "$bootstrap"; else
   echo "# Written by install.sh. More can be set: see /usr/share/doc/iot-agent/examples/config.toml or below /usr/local."
   printf '\n[agent]\ndevice_id = %s\n\n[credentials]\ntype = "toml-shared"\nnats_user = %s\nnats_pass = %s\n\n[nats]\nurls = [%s]\n' \
     "$(quoted "$device_id")" "$(quoted "$nats_user")" "$(quoted "$nats_pass")" "$(quoted "$nats_url")"
-} | on_device "umask 077 && cat >$folder/config.toml"
+fi | on_device "umask 077 && cat >$folder/config.toml"
 here=$(dirname "${BASH_SOURCE[0]}")
 scp -q "${ssh_options[@]}" "$work/install" "$work/merge.awk" "$here/../../../harmony/host/take-over.sh" "$host:$folder/"
 
@@ -239,8 +255,9 @@ say "installing"
 exit_code=0
 as_root "$folder/install" "$(if $deb; then echo deb; else echo local; fi)" || exit_code=$?
 case $exit_code in
-  0) say "the agent of \"$device_id\" on $host is connected to NATS"; exit 0 ;;
+  0) say "the agent${device_id:+ of \"$device_id\"} on $host is connected to NATS"; exit 0 ;;
   3) said=$(on_device cat "$folder/said" </dev/null) ;;
+  4) say "$host is $(on_device cat "$folder/said" </dev/null): iot device approve CODE --id NAME"; exit 0 ;;
   *) die "failed to install the agent on $host: see above" ;;
 esac
 case $said in

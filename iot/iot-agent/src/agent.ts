@@ -11,6 +11,7 @@ import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import { openAsking } from "./asking/asking.ts";
 import { type AgentConfig, REMOTE_DEFAULT } from "./config/config.ts";
+import { connectionSettings } from "./config/connection-settings.ts";
 import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 import { AGENT_VERSION } from "./config/version.ts";
 import { DesiredState } from "./desired/desired-state.ts";
@@ -35,9 +36,9 @@ const STATUSES_PER_PING = 10;
 export interface AgentOptions {
   readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy" | "remote"> &
     Partial<Pick<AgentConfig, "remote">>;
-  /** For sentences. */
-  readonly configFile?: string;
   readonly credentials: CredentialSource;
+  /** Named in sentences, for whoever corrects it. */
+  readonly configFile?: string;
   /** The Score variants that this agent serves, each bound to its Topology. */
   readonly variants: readonly BoundVariant[];
   readonly inventory: (signal: AbortSignal) => Promise<Inventory>;
@@ -140,6 +141,7 @@ async function followUntilAborted(
     credentials,
     caFile,
     timeoutMs,
+    settings: connectionSettings(configFile),
     name: `iot-agent ${device}`,
     device,
     log,

@@ -1,5 +1,5 @@
-// The agent's long-running process: its configuration, the Topology of this device, and the Score
-// variants that it serves.
+// The agent's long-running process: its configuration, its identity, the Topology of this device,
+// and the Score variants that it serves.
 
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
@@ -11,16 +11,18 @@ import {
   hostView,
   localDisk,
   openImageLedger,
+  pageBytes,
   podmanV0,
   readJournal,
 } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
-import { createLog, EX_CONFIG, runUntilSignalled, UserError } from "@harmony/runtime";
+import { createLog, EX_CONFIG, type Log, runUntilSignalled, UserError } from "@harmony/runtime";
 import { runAgent } from "./agent.ts";
 import { bootId } from "./device/boot-id.ts";
 import { collectGarbage } from "./device/collect-garbage.ts";
-import { type ConfigRead, readConfig } from "./config/config.ts";
+import { type AgentConfig, type ConfigRead, isEnrolment, readConfig } from "./config/config.ts";
 import { tomlCredentials } from "./config/credentials.ts";
+import type { EnrolledDevice } from "./identity/enrolled-device.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
 import { connectServiceManager, type ServiceManager } from "./systemd/service-manager.ts";
 import { runDoctor } from "./device/run-doctor.ts";
@@ -37,46 +39,83 @@ export async function runDaemon(configFile: string): Promise<never> {
       const { config, warnings } = await readConfigOrReport(configFile, serviceManager);
       for (const warning of warnings) log.warn(warning);
       await assertOnlyAgent(config);
-      const boot = await bootId();
-      const memory = (name: string) => ({
-        folder: join(config.stateDir, name),
-        onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
-          log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
-      });
-      const device = new PodmanDevice({
-        device: { id: config.device, labels: config.labels, bootId: boot },
-        podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
-        networkRemains: {
-          runFolder: config.userRunDir,
-          onLost: (namespace) => log.warn("what a Podman that was killed left of a network is ended: no container had it", { namespace }),
-        },
-        journal: fileSwapJournal(memory("swaps")),
-        startList: fileStartList(memory("start")),
-        disk: localDisk,
-        imageLedger: openImageLedger({ ...memory(""), bootId: boot }),
-        host: hostView({ ...memory(""), secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
-        policy: config.policy,
-      });
-      collectGarbage();
-      await runAgent({
-        config,
-        configFile,
-        credentials: tomlCredentials({ file: configFile, device: config.device, log }),
-        variants: [bind(podmanV0(IOT_AGENT), device)],
-        inventory: (aborted) => device.inventory(aborted),
-        ownLog: (query, aborted) =>
-          readJournal(
-            { journalctl: ["journalctl"], matches: [`_SYSTEMD_UNIT=${IOT_AGENT.program}.service`], query, serviceOf: () => null },
-            aborted,
-          ),
-        doctor: (aborted) => runDoctor(configFile, aborted),
-        serviceManager,
-        log,
-        signal,
-      });
+      if (!isEnrolment(config)) {
+        const credentials = tomlCredentials({ file: configFile, device: config.device, log });
+        await runAs({ config, credentials }, { configFile, serviceManager, log, signal });
+        return;
+      }
+      // Another device does not need it in its memory.
+      const { enrolledDevice } = await import("./identity/enrolled-device.ts");
+      // Another round for each other way to NATS that the enrolment service names.
+      while (!signal.aborted) {
+        const enrolled = await enrolledDevice(config, { serviceManager, log, signal });
+        await runAs(enrolled, { configFile, serviceManager, log, signal: AbortSignal.any([signal, enrolled.moved]) });
+      }
     },
     { log },
   );
+}
+
+interface Around {
+  readonly configFile: string;
+  readonly serviceManager: ServiceManager;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+async function runAs(
+  { config, credentials }: Pick<EnrolledDevice, "config" | "credentials">,
+  { configFile, ...around }: Around,
+): Promise<void> {
+  const [boot, pages] = await Promise.all([bootId(), pageBytes()]);
+  const device = podmanDevice(config, { boot, pages }, around.log);
+  collectGarbage();
+  await runAgent({
+    config,
+    configFile,
+    credentials,
+    variants: [bind(podmanV0(IOT_AGENT), device)],
+    inventory: (aborted) => device.inventory(aborted),
+    ownLog: (query, aborted) =>
+      readJournal(
+        { journalctl: ["journalctl"], matches: [`_SYSTEMD_UNIT=${IOT_AGENT.program}.service`], query, serviceOf: () => null },
+        aborted,
+      ),
+    doctor: (aborted) => runDoctor(configFile, aborted),
+    ...around,
+  });
+}
+
+function podmanDevice(
+  config: AgentConfig,
+  { boot, pages }: { readonly boot: string; readonly pages: number | null },
+  log: Log,
+): PodmanDevice {
+  const memory = (name: string) => ({
+    folder: join(config.stateDir, name),
+    onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
+      log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
+  });
+  return new PodmanDevice({
+    device: {
+      id: config.device,
+      labels: config.labels,
+      bootId: boot,
+      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      ...(pages === null ? {} : { pageBytes: pages }),
+    },
+    podman: connectPodman({ socketPath: config.podmanSocket, user: IOT_AGENT.user }),
+    networkRemains: {
+      runFolder: config.userRunDir,
+      onLost: (namespace) => log.warn("what a Podman that was killed left of a network is ended: no container had it", { namespace }),
+    },
+    journal: fileSwapJournal(memory("swaps")),
+    startList: fileStartList(memory("start")),
+    disk: localDisk,
+    imageLedger: openImageLedger({ ...memory(""), bootId: boot }),
+    host: hostView({ ...memory(""), secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
+    policy: config.policy,
+  });
 }
 
 async function readConfigOrReport(file: string, serviceManager: ServiceManager): Promise<ConfigRead> {

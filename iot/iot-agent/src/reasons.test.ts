@@ -1,35 +1,32 @@
-// Every reason that a device or an operator can report has a line in docs/runbooks/reasons.md, and
-// every page that is named there exists. The test finds reasons in the sources by their form:
-// string literals in PascalCase.
+// Every reason that a device reports, or that is given of one, has its line in
+// docs/runbooks/reasons.md, no line there is of none, and every page that is named exists.
 
-import { globSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CORE_REASONS, PHASES } from "@harmony/core";
+import { PODMAN_REASONS } from "@harmony/podman";
+import { READER_REASONS } from "@iot/contracts";
+import { DISCONNECTED_REASONS, MESSAGING_ERROR_CODES, STORE_REASONS } from "@iot/messaging";
+import { documentedReasons } from "@iot/testkit";
 import { expect, test } from "vitest";
+import { AGENT_REASONS } from "./desired/reasons.ts";
 
-const TOP = join(import.meta.dirname, "../../..");
-const RUNBOOKS = join(TOP, "docs/runbooks");
+const RUNBOOKS = join(import.meta.dirname, "../../../docs/runbooks");
+const SECTIONS = ["Of a deployment", "Of the device", "Of the connection to NATS"];
 
-/**
- * Literals of that form that are no reasons: names of errors, properties of systemd, kinds and
- * conditions of Kubernetes, words of sentences.
- */
-const NO_REASONS = new Set(
-  "AbortError MessagingError PodmanError StorageError TimeoutError ActiveState ExecMainStatus LoadState StatusText SubState Network Planned Podman GitError CustomResourceDefinition Namespace Deployment Ready Reconciling Stalled True Event Warning Normal".split(
-    " ",
-  ),
-);
-
-test("every reason has its line", () => {
-  const files = ["harmony/podman", "harmony/core", "iot/iot-agent", "iot/iot-operator", "iot/messaging"].flatMap((district) =>
-    globSync(`${district}/src/**/*.ts`, { cwd: TOP }).filter((file) => !file.endsWith(".test.ts")),
-  );
-  const found = files.flatMap((file) =>
-    [...readFileSync(join(TOP, file), "utf8").matchAll(/"((?:[A-Z][a-z]+)+)"/g)].map(([, word = ""]) => word),
-  );
-  const reasons = new Set(found.filter((word) => !NO_REASONS.has(word)));
-  expect(reasons).toContain("PortInUse");
-  const text = readFileSync(join(RUNBOOKS, "reasons.md"), "utf8");
-  expect([...reasons].filter((reason) => !text.includes(`\`${reason}\``))).toEqual([]);
+test("every reason has its line, and every line its reason", () => {
+  const given = [
+    CORE_REASONS,
+    PHASES,
+    PODMAN_REASONS,
+    READER_REASONS,
+    MESSAGING_ERROR_CODES,
+    STORE_REASONS,
+    DISCONNECTED_REASONS,
+    AGENT_REASONS,
+  ];
+  const documented = documentedReasons(readFileSync(join(RUNBOOKS, "reasons.md"), "utf8"), SECTIONS);
+  expect(documented.toSorted()).toEqual([...new Set<string>(given.flat())].toSorted());
 });
 
 test("every page that is named exists", () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Device, run, type RunResult, startDevice } from "@iot/testkit";
 
 const AGENT_FOLDER = join(import.meta.dirname, "..");
-/** As in the executable. */
+/** The value in the executable. */
 const FLAGS =
   "--max-old-space-size=64 --max-semi-space-size=1 --v8-pool-size=1 --single-threaded --lite-mode --optimize-for-size --max-lazy";
 const PROGRAM = `#!/bin/sh\nexec /opt/iot-agent/node ${FLAGS} /opt/iot-agent/iot-agent.cjs "$@"\n`;

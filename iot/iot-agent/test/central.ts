@@ -1,5 +1,5 @@
 // The operator's end in the agent's tests: writes what a device should run as an operator does,
-// Scores first, and sees what the device tells. It connects anew on demand, since the tests take
+// Scores first, and sees what the device reports. It connects anew on demand, since the tests take
 // NATS away and wipe it.
 
 import { createLog } from "@harmony/runtime";

@@ -136,13 +136,13 @@ test("an entry of a source that has not written stays, and goes when it has", as
   await expectContent("a", null);
 });
 
-test("a manifest that is garbage, or deleted, removes nothing and is told", async () => {
+test("a manifest that is garbage, or deleted, removes nothing and is reported", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
   await expectPhase("hello", "Running");
   for (const garbage of ["{", '{"sources":["test"],"deployments":{"hello":{"revision":"x"}}}', "\u0000\u0001", ""]) {
     await central.putRawManifest(garbage);
-    await central.untilStatus("the garbage is told", ({ problem }) => problem?.reason === "InvalidManifest");
+    await central.untilStatus("the garbage is reported", ({ problem }) => problem?.reason === "InvalidManifest");
   }
   expect(await device.content("hello")).toBe("one");
   await central.apply({ hello: fileScore("one"), more: fileScore("more") });
@@ -155,7 +155,7 @@ test("a manifest that is garbage, or deleted, removes nothing and is told", asyn
   );
   await device.stop();
   device.start(nats.url);
-  await central.untilStatus("its absence is told", ({ problem }) => problem?.reason === "NoManifest");
+  await central.untilStatus("its absence is reported", ({ problem }) => problem?.reason === "NoManifest");
   expect(await device.files()).toEqual(["hello.FileV0", "more.FileV0"]);
 });
 

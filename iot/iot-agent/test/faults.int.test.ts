@@ -68,7 +68,7 @@ test("starts from its disk while NATS is out of reach, and follows when it is ba
   await expectPhase("hello", "Running");
 });
 
-test("follows what was changed while NATS was gone, and tells its status anew", async () => {
+test("follows what was changed while NATS was gone, and sends its status anew", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one"), gone: fileScore("gone") });
   await expectPhase("gone", "Running");
@@ -125,7 +125,7 @@ test("a wiped or an older store empties no device and brings nothing back, where
   await rm(copy, { recursive: true });
   await nats.start();
   central = await Central.connect(nats.url);
-  // As the operator does that finds the older copy: it serves what stands there.
+  // The operator that finds the older copy does this: it serves what stands there.
   await say(["a", "gone", "more"]);
   await expectContent("more", "more");
   await reason("gone", "RemovedBefore");
@@ -157,7 +157,7 @@ test("a store put back to an older copy does not bring an older version back; wh
   await rm(copy, { recursive: true });
   await nats.start();
   central = await Central.connect(nats.url);
-  await central.untilStatus("the older manifest is told", ({ problem }) => problem?.reason === "StaleManifest");
+  await central.untilStatus("the older manifest is reported", ({ problem }) => problem?.reason === "StaleManifest");
   expect(await device.content("hello")).toBe("two");
 
   const { hello: repeated } = await central.apply({ hello: fileScore("three") });
@@ -201,7 +201,7 @@ test("a removal that was cut short goes on after a restart without NATS", async 
   await expectContent("hello", null);
 });
 
-test("a state file that is corrupt is kept aside, and NATS tells it again", async () => {
+test("a state file that is corrupt is kept aside, and NATS sends it again", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
   await expectPhase("hello", "Running");
@@ -215,12 +215,12 @@ test("a state file that is corrupt is kept aside, and NATS tells it again", asyn
   expect(await device.content("hello")).toBe("one");
 });
 
-test("a Topology that is gone is told, and recovered from", async () => {
+test("a Topology that is gone is reported, and recovered from", async () => {
   device.start(nats.url);
   await central.apply({ hello: fileScore("one") });
   await expectPhase("hello", "Running");
   await run(["mv", device.folder, `${device.folder}-away`]);
-  const status = await central.untilStatus("it is told", ({ problem }) => problem?.reason === "TopologyUnavailable");
+  const status = await central.untilStatus("it is reported", ({ problem }) => problem?.reason === "TopologyUnavailable");
   expect(status.problem?.message).toContain("nothing is changed");
   await expectPhase("hello", "Blocked");
   await run(["mv", `${device.folder}-away`, device.folder]);
@@ -258,7 +258,7 @@ test("a wrong configuration ends it with 78 and one line that says what to put r
   expect(stderr).toBe("");
 });
 
-test("tells its version and how it is used", async () => {
+test("prints its version and how it is used", async () => {
   const { stdout: version } = await run([process.execPath, MAIN, "--version"]);
   expect(version).toMatch(/^iot-agent \d+\.\d+\.\d+\n$/);
   expect((await run([process.execPath, MAIN, "--help"])).stdout).toContain("--config FILE");

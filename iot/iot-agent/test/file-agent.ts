@@ -23,7 +23,7 @@ export interface FileDevice extends AsyncDisposable {
   files(): Promise<readonly string[]>;
   /** `as`: the device's id. */
   start(natsUrl: string, as?: DeviceId, more?: Pick<FileAgentOptions, "credential" | "remote">): void;
-  /** As a command of a person does. */
+  /** Asks as a command of a person does. */
   ask(method: "GET" | "POST", path: string): Promise<unknown>;
   stop(): Promise<void>;
 }

@@ -39,7 +39,7 @@ const PACKAGE = join(import.meta.dirname, "../../../build/package/main.ts");
 const PASTA_CONF = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';
 const CONTAINER = "web_hello";
 /** Records the state of the package at the moment when all is flushed. */
-const SYNC_THAT_TELLS = `#!/bin/sh
+const SYNC_THAT_REPORTS = `#!/bin/sh
 dpkg-query --show --showformat='\${db:Status-Abbrev}\${Package}\\n' iot-agent >>/root/synced
 exec /usr/bin/sync "$@"
 `;
@@ -72,7 +72,7 @@ async function buildPackages(path: string): Promise<typeof packages> {
   const version = await versionOfCommit();
   const buildIn = async (name: string): Promise<string> => {
     const into = join(path, name);
-    await run([process.execPath, PACKAGE, "--arch", target.debian, "--fast", "--out", into], { timeoutMs: 300_000 });
+    await run([process.execPath, PACKAGE, "--only", "iot-agent", "--arch", target.debian, "--fast", "--out", into], { timeoutMs: 300_000 });
     return join(into, `iot-agent_${version.debian}_${target.debian}.deb`);
   };
   const [older, again] = [await buildIn("older"), await buildIn("again")];
@@ -235,7 +235,7 @@ test("what a person has added to the configuration stays; an agent that was swit
   await onDevice("systemctl", "disable", "--quiet", "--now", "iot-agent");
   const text = `${(await onDevice("cat", CONFIG)).replace(/^device_id.*$/m, "$&\nstatus_interval_seconds = 20\nrelist_interval_seconds = 5")}\n${added}`;
   await device.exec(["sh", "-c", `cat >${CONFIG}`], { stdin: text });
-  await device.writeFile("/usr/local/bin/sync", SYNC_THAT_TELLS);
+  await device.writeFile("/usr/local/bin/sync", SYNC_THAT_REPORTS);
   await onDevice("chmod", "+x", "/usr/local/bin/sync");
   const kept = (): Promise<string> => onDevice("sh", "-c", `ls ${CONFIG}.old*`);
   const before = await kept();
@@ -278,7 +278,7 @@ test("its sandbox is as closed as ADR 18 says", async () => {
   expect(await onDevice("systemctl", "status", "--no-pager", "iot-agent")).toMatch(/Main PID: \d+ \(iot-agent\)/);
 });
 
-test("who logs in is told how the containers are seen", async () => {
+test("who logs in reads how the containers are seen", async () => {
   const access = ["-i", device.identityFile, "-o", `UserKnownHostsFile=${device.knownHostsFile}`, "-o", "BatchMode=yes"];
   // The login has a terminal, as a person's: sshd shows PAM's message only to one.
   const login = await run(["ssh", "-tt", ...access, `${device.user}@${device.address}`], { stdin: "exit\n" });

@@ -57,7 +57,7 @@ const untilPhase = (name: string, phase: string): Promise<unknown> =>
   central.untilStatus(`${name} is ${phase} in the fleet`, ({ deployments }) => deployments[name]?.phase === phase);
 
 describe("a wrong configuration", () => {
-  test("names its line in systemctl status, and whoever asks is told the same", async () => {
+  test("names its line in systemctl status, and whoever asks gets the same answer", async () => {
     await agent.systemctl("start", "--no-block", "iot-agent");
     expect(await untilSentence("config.toml: agent.device_id: is missing")).toContain("credentials");
     expect(await agent.systemctl("show", "--property=StatusErrno,ExecMainStatus", "iot-agent")).toBe("StatusErrno=22\nExecMainStatus=78");
@@ -103,7 +103,7 @@ describe("what runs", () => {
     expect(json).toMatchObject({ device: DEVICE, connection: { state: "connected" }, deployments: { hello: { phase: "Running" } } });
   });
 
-  test("who is not in the group is told how to get there", async () => {
+  test("who is not in the group reads how to get there", async () => {
     const { text, exitCode } = await agent.command("visitor", "status");
     expect(text).toBe("iot-agent: you are not in the group iot-agent: sudo usermod -aG iot-agent visitor, then log in again\n");
     expect(exitCode).toBe(4);
@@ -130,6 +130,16 @@ describe("what runs", () => {
     expect((await agent.command("engineer", "load", "image.tar")).text).toBe("loaded localhost/hello:2\n");
     await untilPhase("broken", "Running");
     expect((await agent.command("engineer", "load", "nowhere.tar")).exitCode).toBe(1);
+  });
+
+  test("what a deployment that is gone has left is listed, and counted by doctor", async () => {
+    await device.exec(["podman", "volume", "create", "--label=io.nationtech.iot.deployment=gone", "gone_data"], { user: "iot-agent" });
+    const { text, exitCode } = await agent.command("engineer", "volumes");
+    expect(text).toMatch(/^gone_data +gone +\d+ kB +\d+ s$/m);
+    expect(exitCode).toBe(0);
+    expect((await agent.command("engineer", "doctor")).text).toMatch(/warning +volumes +1 volume is of deployments that are gone/);
+    expect((await agent.command("engineer", "podman", "volume", "rm", "gone_data")).exitCode).toBe(0);
+    expect((await agent.command("engineer", "volumes")).text).toBe("No deployment that is gone has left a volume.\n");
   });
 
   test("podman, with its exit code, for a member of the group", async () => {
@@ -229,7 +239,7 @@ describe("a configuration that is written while the agent runs", () => {
   });
 });
 
-test("history tells what happened, oldest first, also while the agent is stopped; and since when goes on counting", async () => {
+test("history shows what happened, oldest first, also while the agent is stopped; and since when goes on counting", async () => {
   const since = (await central.status())?.deployments["hello"]?.since;
   await agent.systemctl("restart", "iot-agent");
   await untilSentence("2 of 2 deployments running");
@@ -252,7 +262,7 @@ test("history tells what happened, oldest first, also while the agent is stopped
   await untilSentence("2 of 2 deployments running");
 });
 
-test("without a network status and doctor say what is wrong, and what runs is told all the same", async () => {
+test("without a network status and doctor say what is wrong, and what runs is reported all the same", async () => {
   await device.cutNetwork();
   const text = await untilSentence("; 2 of 2 deployments running", 60_000);
   expect(text).toContain("NATS");
@@ -327,7 +337,7 @@ test("support-bundle holds what is needed and no secret", async () => {
   expect(all).not.toContain(SECRET_ENV);
 });
 
-test("support-bundle tells whoever may not read the journal, and of a stopped agent what its files tell", async () => {
+test("support-bundle warns whoever may not read the journal, and shows of a stopped agent what its files say", async () => {
   expect((await agent.command("engineer", "support-bundle")).text).toContain("without the journal, which you may not read");
   await agent.systemctl("stop", "iot-agent");
   await agent.command("root", "support-bundle", "/tmp/stopped.tar.gz");

@@ -113,7 +113,7 @@ test("another image takes its place", async () => {
   expect(await containers()).toEqual(["foreign", "hello_hello"]);
 });
 
-test("an image that is not there leaves the old page, with a sentence that would mend it", async () => {
+test("an image that is not there leaves the old page, with a sentence that would repair it", async () => {
   await central.apply({ hello: score("localhost/hello:none", 8081) });
   const status = await central.untilStatus("it says so", ({ deployments }) => deployments["hello"]?.phase === "Blocked");
   expect(status.deployments["hello"]?.message).toContain("localhost/hello:none");
@@ -134,7 +134,7 @@ test("Podman's socket is gone and comes back: containers are left alone, and the
   const before = await idOf("hello_hello");
   const systemctl = (verb: string) => device.exec(["systemctl", "--user", verb, "podman.socket", "podman.service"], { user: "iot-agent" });
   await systemctl("stop");
-  const status = await central.untilStatus("it is told", ({ problem }) => problem?.reason === "TopologyUnavailable");
+  const status = await central.untilStatus("it is reported", ({ problem }) => problem?.reason === "TopologyUnavailable");
   expect(status.problem?.message).toContain("Podman");
   await page(8081, "version=2");
   await device.exec(["systemctl", "--user", "start", "podman.socket"], { user: "iot-agent" });

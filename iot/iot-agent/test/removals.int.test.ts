@@ -45,7 +45,7 @@ const phase = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.phase === wanted);
 
 const mark = (uid: string) => ({ uid, at: "2026-01-01T00:00:00Z", why: "deleted in git" });
-/** As an operator writes it that says what is to go. */
+/** The manifest of an operator that says what is to go. */
 const say = (wanted: Parameters<Central["apply"]>[0], removed: Manifest["removed"] = {}) => central.apply(wanted, ["test"], removed);
 const reason = (name: string, wanted: string) =>
   central.untilStatus(`${name} is ${wanted}`, ({ deployments }) => deployments[name]?.reason === wanted);
@@ -196,7 +196,7 @@ describe.each([
     for (const name of ["hello", "other", "third"])
       await before.untilStatus("it runs", ({ deployments }) => deployments[name]?.phase === "Running");
     await restart();
-    await central.untilStatus("no manifest is told", ({ problem }) => problem?.reason === "NoManifest");
+    await central.untilStatus("no manifest is reported", ({ problem }) => problem?.reason === "NoManifest");
     await reason("hello", "NotNamed");
     await central.apply({ hello: { scoreString: fileScore("two"), uid: "another" } }, ["test"], removed);
     await holds("hello", "two");

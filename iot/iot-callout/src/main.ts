@@ -29,7 +29,7 @@ async function run(signal: AbortSignal): Promise<void> {
   const keys = await keysFrom(process.env["IOT_CALLOUT_KEYS"] ?? "/etc/iot-callout/keys.json");
   const messaging = await connectMessaging({
     servers: (process.env["NATS_URL"] ?? "nats://127.0.0.1:4222").split(","),
-    credentials: fixedCredentials({ user: process.env["NATS_USER"] ?? "callout", pass: process.env["NATS_PASSWORD"] }),
+    credentials: fixedCredentials({ user: process.env["NATS_USER"] ?? "callout", pass: await passwordOf(process.env) }),
     caFile: process.env["NATS_CA"],
     name: "iot-callout",
     log,
@@ -41,6 +41,15 @@ async function run(signal: AbortSignal): Promise<void> {
   await promise;
   await callout.close();
   await messaging.close();
+}
+
+async function passwordOf(env: Readonly<Record<string, string | undefined>>): Promise<string | undefined> {
+  const path = env["NATS_PASSWORD_FILE"] ?? "";
+  if (path === "") return env["NATS_PASSWORD"];
+  const content = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new UserError(`NATS_PASSWORD_FILE: ${path} cannot be read`, EX_CONFIG, { cause });
+  });
+  return content.trimEnd();
 }
 
 async function keysFrom(path: string): Promise<CalloutKeys> {

@@ -5,8 +5,8 @@ import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { asDeviceId, type DeviceId, personInbox, type SessionStatus } from "@iot/contracts";
 import { DeviceAsker, type Ended, type Messaging, MessagingError, type Question } from "@iot/messaging";
-import { EXIT } from "./exit-codes.ts";
-import { exitCodeOf, type NatsAccess, withNats } from "./nats.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
+import { exitCodeOf, type NatsAccess, withNats } from "./command-line/nats.ts";
 
 export const PEOPLE_DETAILS =
   "NATS_USER is a user of the account PEOPLE of NATS (iot/deploy/nats/people.conf), whose role says what it may ask. The device has the last word: [remote] in its config.toml.";

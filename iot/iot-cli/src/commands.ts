@@ -1,7 +1,7 @@
 // The commands of `iot`, in the order of its help. Help, the completion and the manual page are
 // made from this table and from the options that each file names.
 
-import type { Command } from "./command.ts";
+import type { Command } from "./command-line/command.ts";
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -87,6 +87,66 @@ export const COMMANDS: readonly Command[] = [
     operands: "",
     summary: "what operators removed, held and lost, and what people said, the newest last",
     load: async () => (await import("./audit-command.ts")).audit,
+  },
+  {
+    name: "devices",
+    operands: "",
+    summary: "the devices that have an identity, and whether they are disabled",
+    load: async () => (await import("./identity/identity-commands.ts")).devices,
+  },
+  {
+    name: "device add",
+    operands: "<id>",
+    summary: "a code for one device, of 15 minutes, to be typed on it",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceAdd,
+  },
+  {
+    name: "device approve",
+    operands: "<code>",
+    summary: "makes a device of what waits with this code",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceApprove,
+  },
+  {
+    name: "device deny",
+    operands: "<code>",
+    summary: "refuses what waits with this code",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceDeny,
+  },
+  {
+    name: "device disable",
+    operands: "<id>",
+    summary: "out at once and everywhere, and not in again; what runs on it keeps running",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceDisable,
+  },
+  {
+    name: "device enable",
+    operands: "<id>",
+    summary: "lets a disabled device in again",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceEnable,
+  },
+  {
+    name: "device rekey",
+    operands: "<id>",
+    summary: "the device makes another key in place of the one that it has",
+    load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
+  },
+  {
+    name: "bootstrap create",
+    operands: "",
+    summary: "prints the file for the boot partition of an image, with the only copy of its token",
+    load: async () => (await import("./identity/identity-commands.ts")).bootstrapCreate,
+  },
+  {
+    name: "bootstrap list",
+    operands: "",
+    summary: "the tokens of images, and how many devices asked with each",
+    load: async () => (await import("./identity/identity-commands.ts")).bootstrapList,
+  },
+  {
+    name: "bootstrap revoke",
+    operands: "<name>",
+    summary: "nobody asks with this token any more; devices that are approved stay",
+    load: async () => (await import("./identity/identity-commands.ts")).bootstrapRevoke,
   },
   {
     name: "lint",

@@ -1,7 +1,7 @@
 // `iot convert`: a Compose file as a Deployment.
 
 import { visibleLines } from "@harmony/core";
-import { defineCommand } from "./command.ts";
+import { defineCommand } from "./command-line/command.ts";
 import { convertComposeFile } from "./compose/convert-compose-file.ts";
 
 export const convert = defineCommand({

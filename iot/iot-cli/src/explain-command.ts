@@ -3,8 +3,8 @@
 import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import type { DeploymentRow } from "@iot/fleet";
-import { defineCommand } from "./command.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "./nats-option.ts";
+import { defineCommand } from "./command-line/command.ts";
+import { JSON_OPTION, NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderExplanation, saidOfAbsent } from "./render-fleet.ts";
 
@@ -46,12 +46,12 @@ function chooseRows(fleet: FleetView, deployment: string, device: string | undef
     `"${deployment}" is not on device "${device ?? ""}": ${known(
       "devices that have it",
       ofDeployment.map((row) => row.device),
-    )}`,
+    )}${saidOfAbsent(deployment, fleet.sources)}`,
   );
 }
 
 function known(what: string, names: readonly string[]): string {
-  const each = [...new Set(names)].toSorted();
+  const each = [...new Set(names)].toSorted(new Intl.Collator("en", { numeric: true }).compare);
   const more = each.length > 10 ? ` and ${each.length - 10} more` : "";
   return each.length === 0 ? `there are no ${what}` : `the ${what} are ${each.slice(0, 10).join(", ")}${more}`;
 }

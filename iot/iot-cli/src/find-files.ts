@@ -1,7 +1,7 @@
 // Which files a person means: a file is itself, a folder is what the git source would read of it
 // (`*.yaml`, `*.yml`), with the kustomizations; nothing whose name begins with a dot. What looks as
-// if it were read and is not is told: a link, a submodule, a file that git ignores, another suffix.
-// Links are not followed, as the git source does not.
+// if it were read and is not is reported: a link, a submodule, a file that git ignores, another
+// suffix. Links are not followed, as the git source does not.
 
 import { lstat, open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, normalize } from "node:path";
@@ -14,6 +14,8 @@ import { notCarriedByGit, submodulesIn } from "./work-tree.ts";
 export interface FoundFiles {
   readonly files: readonly WorkloadFile[];
   readonly unread: readonly UnreadFile[];
+  /** Those of the paths that are folders. */
+  readonly folders: readonly string[];
 }
 
 const LINK = "is a symbolic link, which the operator does not follow: put the file itself here";
@@ -25,8 +27,10 @@ const SNIFFED_BYTES = 64 * 1024;
 export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
   const files = new Set<string>();
   const unread = new Map<string, string>();
+  const folders: string[] = [];
   for (const path of paths.map(normalize)) {
     const isFolder = (await attempt(path, stat(path))).isDirectory();
+    if (isFolder) folders.push(path.replace(/(?<=.)\/$/, ""));
     const found = isFolder ? await filesIn(path, new Set(submodulesIn(path))) : await oneFile(path);
     for (const file of found.files) files.add(file);
     for (const each of found.unread) unread.set(each.path, each.message);
@@ -35,6 +39,7 @@ export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
   return {
     files: await Promise.all([...files].toSorted().map(async (path) => ({ path, content: await attempt(path, readFile(path)) }))),
     unread: [...unread].map(([path, message]) => ({ path, message })),
+    folders,
   };
 }
 
@@ -43,7 +48,7 @@ interface Found {
   readonly unread: readonly UnreadFile[];
 }
 
-/** That was named: it is looked at whatever its name is. */
+/** The file was named: it is looked at whatever its name is. */
 async function oneFile(path: string): Promise<Found> {
   if ((await lstat(path)).isSymbolicLink() && isWorkloadFileName(path)) return { files: [], unread: [{ path, message: LINK }] };
   const isRead = isWorkloadFileName(path) || isKustomization(path);

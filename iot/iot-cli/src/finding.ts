@@ -9,7 +9,7 @@ export interface Finding {
   readonly message: string;
 }
 
-/** Why the git source would not read it, and what would mend that. */
+/** Why the git source would not read it, and what would fix that. */
 export interface UnreadFile {
   readonly path: string;
   readonly message: string;

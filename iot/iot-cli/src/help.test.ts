@@ -6,7 +6,7 @@ import { IOT_VERSION } from "./version.ts";
 async function iot(...argv: readonly string[]): Promise<string> {
   let written = "";
   const write = (text: string): void => void (written += text);
-  const exitCode = await runIot(argv, { env: {}, write, warn: write, width: 200, signal: new AbortController().signal });
+  const exitCode = await runIot(argv, { env: {}, write, warn: write, isTerminal: false, width: 200, signal: new AbortController().signal });
   return exitCode === 0 ? written : `${written}exit code ${exitCode}`;
 }
 

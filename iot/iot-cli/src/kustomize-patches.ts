@@ -10,7 +10,7 @@ import type { Finding } from "./finding.ts";
 import { isKustomization } from "./kustomize-warnings.ts";
 
 export interface KustomizePatch {
-  /** Of the patch; the kustomization's own where the patch stands in it. */
+  /** The patch's file; the kustomization's own where the patch stands in it. */
   readonly file: string;
   readonly findings: readonly Finding[];
 }

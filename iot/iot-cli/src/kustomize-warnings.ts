@@ -5,7 +5,7 @@
 
 import { basename, dirname, join } from "node:path";
 import { parse } from "@harmony/schema";
-import type { WorkloadDocument, WorkloadFile } from "@iot/workload-files";
+import type { WorkloadFile } from "@iot/workload-files";
 import { isMap, isScalar, LineCounter, parseDocument, type Pair } from "yaml";
 import * as z from "zod/mini";
 import type { Finding } from "./finding.ts";
@@ -23,11 +23,14 @@ export function isKustomization(path: string): boolean {
   return KUSTOMIZATION.has(basename(path));
 }
 
-export function kustomizeWarnings(files: readonly WorkloadFile[], deployments: readonly WorkloadDocument[]): Finding[] {
+export function kustomizeWarnings(
+  files: readonly WorkloadFile[],
+  deployments: readonly { readonly file: string; readonly name: string | null }[],
+): Finding[] {
   return files
     .filter(({ path }) => isKustomization(path))
     .flatMap(({ path: file, content }) => {
-      const names = deployments.filter((each) => isBeside(each.file, file)).map(({ document }) => document.metadata.name);
+      const names = deployments.flatMap((each) => (each.name !== null && isBeside(each.file, file) ? [each.name] : []));
       return names.length === 0 ? [] : warningsOf({ file, text: new TextDecoder().decode(content), names, files });
     });
 }

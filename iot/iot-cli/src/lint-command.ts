@@ -1,21 +1,45 @@
 // `iot lint`: workload files before they are pushed.
 
 import { visibleLines } from "@harmony/core";
-import { defineCommand } from "./command.ts";
-import { EXIT } from "./exit-codes.ts";
+import { UserError } from "@harmony/runtime";
+import { MessagingError } from "@iot/messaging";
+import { YamlReader } from "@iot/workload-files";
+import { defineCommand, type Surroundings } from "./command-line/command.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
+import { natsAccess } from "./command-line/nats-option.ts";
 import { findFiles } from "./find-files.ts";
-import { inTime } from "./in-time.ts";
-import { lintFiles, renderFindings } from "./lint-files.ts";
+import { lint as lintFiles, renderFindings } from "./lint-files.ts";
+import { readFleet } from "./read-fleet.ts";
 
 export const lint = defineCommand({
-  options: {},
+  options: {
+    nats: {
+      type: "string",
+      value: "url",
+      about: "compares the devices with those that have reported there (NATS_URL; without it they are not compared)",
+    },
+  },
   operands: [1, Infinity],
   details: "A path is a file, or a folder with *.yaml and *.yml.",
-  async run(_values, paths, at) {
+  async run({ nats }, paths, at) {
     const found = await findFiles(paths);
-    const { files, unread } = await inTime(found.files, found.unread);
-    const result = lintFiles(files, unread);
+    const { files, unread } = found;
+    await using reader = new YamlReader();
+    const result = lintFiles({ ...found, read: await reader.readClosely(files), reported: await reportedDevices(nats, at) });
     at.write(visibleLines(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size)));
     return result.findings.some(({ severity }) => severity === "error") ? EXIT.failed : 0;
   },
 });
+
+/** null: no NATS is named, or it does not answer, which is said. */
+async function reportedDevices(nats: string | undefined, at: Surroundings): Promise<readonly string[] | null> {
+  if ([nats, at.env["NATS_URL"]].every((url) => url === undefined || url === "")) return null;
+  try {
+    const { devices } = await readFleet(natsAccess(nats, at), at.signal);
+    return devices.filter(({ lastSeenAt }) => lastSeenAt !== null).map(({ device }) => device);
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof MessagingError)) throw error;
+    at.warn(visibleLines(`the devices are not compared with those that have reported: ${error.message}\n`));
+    return null;
+  }
+}

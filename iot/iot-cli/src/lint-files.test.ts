@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { findFiles } from "./find-files.ts";
-import { lintFiles, renderFindings } from "./lint-files.ts";
+import { readClosely } from "@iot/workload-files";
+import { lint as lintAll, lintFiles, renderFindings } from "./lint-files.ts";
 
 const GOOD = `apiVersion: iot.nationtech.io/v1alpha1
 kind: Deployment
@@ -77,6 +78,110 @@ describe("lint", () => {
     expect(lint({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\n" })).toContain(
       "a.yaml:1:1: warning: this is Kubernetes' own Deployment (apps/v1)",
     );
+  });
+});
+
+test("all that is wrong with a document is told at once", () => {
+  const text = GOOD.replace("PodmanV0", "podmanV0")
+    .replace("pi-1", "PI_1")
+    .replace("  name: hello-world", "  name: on")
+    .replace(
+      'ports: ["8080:80"]',
+      'port: ["8080:80"]\n          env: ["A=B"]\n          init: yes\n          image: registry.example/App:1',
+    );
+  const output = lint({ "a.yaml": text });
+  for (const says of [
+    "a.yaml:4:9: metadata.name: kubectl would read on as true",
+    'a.yaml:6:19: spec.targetDevices[0]: expected a DNS label (at most 63 of a-z, 0-9 and -, first and last a letter or digit), found "PI_1"',
+    'a.yaml:8:11: spec.score.type: no device knows the Score type "podmanV0": do you mean PodmanV0?',
+    "a.yaml:13:11: spec.score.data.services[0].port: is not a known field: do you mean ports?",
+    'a.yaml:14:11: spec.score.data.services[0].env: expected a map, and no list: write {A: "B"}, found ["A=B"]',
+    'a.yaml:15:17: spec.score.data.services[0].init: kubectl would read yes as true: quote it ("yes") if it is text, else write true',
+    "a.yaml:16:11: spec.score.data.services[0].image: stands twice, first on line 12: keep one",
+  ])
+    expect(output).toContain(says);
+  expect(output).toContain("\n1 file, no deployments: 7 issues\n");
+});
+
+describe("one port of a device in two Deployments", () => {
+  const other = (change: (text: string) => string = (text) => text): Record<string, string> => ({
+    "a.yaml": GOOD,
+    "b.yaml": change(GOOD.replace("hello-world", "other").replace("[pi-1]", "[pi-0, pi-1]")),
+  });
+  const says =
+    "spec.score.data.services[0].ports[0]: host port 8080/tcp of pi-1 is hello-world's too (a.yaml:13): give one of them another";
+  test.each<[string, (text: string) => string, boolean]>([
+    ["is an error", (text) => text, true],
+    ["is one at any address", (text) => text.replace("8080:80", "127.0.0.1:8080:81"), true],
+    ["is none on another device", (text) => text.replace("pi-1", "pi-2"), false],
+    ["is none of udp", (text) => text.replace("8080:80", "8080:80/udp"), false],
+    ["is none beside another issue in it", (text) => text.replace("image:", "imag:"), false],
+  ])("%s", (_what, change, isSaid) => {
+    expect(lint(other(change)).includes(says)).toBe(isSaid);
+  });
+  test("is told of one document in the same file, and of how many devices", () => {
+    const wide = GOOD.replace("[pi-1]", "[pi-1, pi-2, pi-3]");
+    expect(lint({ "a.yaml": `${wide}---\n${wide.replace("hello-world", "other")}` })).toContain(
+      "a.yaml:27:19: spec.score.data.services[0].ports[0]: host port 8080/tcp of pi-1 and 2 more is hello-world's too (a.yaml:13)",
+    );
+  });
+});
+
+describe("a program that does not hear SIGTERM as process 1", () => {
+  const service = (field: string): string => lint({ "a.yaml": GOOD.replace('ports: ["8080:80"]', field.replaceAll("\n", "\n          ")) });
+  test.each([
+    ['command: ["sh", "-c", "while true; do sleep 1; done"]', "a shell (sh)"],
+    ["command: \"/bin/bash -ec 'run; wait'\"", "a shell (bash)"],
+    ['entrypoint: ["/bin/sh", "-c"]\ncommand: ["app --port 1"]', "a shell (sh)"],
+    ['command: ["/bin/busybox", "sh", "/run.sh"]', "a shell (sh)"],
+    ['command: ["env", "A=b", "sh", "/run.sh"]', "a shell (sh)"],
+    ["command: sleep infinity", "sleep"],
+    ["command: tail -f /dev/null", "tail"],
+  ])("%s is warned of", (field, what) => {
+    const output = service(field);
+    const part = field.slice(0, field.indexOf(":"));
+    const says = `${what} as process 1 does not hear SIGTERM, so each change waits 300 s for it: write init: true, or a shorter stopTimeoutSeconds`;
+    expect(output).toContain(`warning: spec.score.data.services[0].${part}: ${says}\n`);
+    expect(output).toContain("no issues, 1 warning");
+  });
+  test.each([
+    'command: ["sh", "-c", "setup && exec app"]',
+    'command: ["sh", "-c", "trap \'exit 0\' TERM; while true; do sleep 1 & wait; done"]',
+    'command: ["sh", "-c", "app"]\ninit: true',
+    'command: ["sh", "-c", "app"]\nstopTimeoutSeconds: 300',
+    'command: ["sh", "-c", "app"]\nstopSignal: SIGKILL',
+    'command: ["shell-app"]',
+    'command: ["app", "sh"]',
+    "pull: missing",
+  ])("%s is not", (field) => {
+    expect(service(field)).toContain("no issues\n");
+  });
+});
+
+describe("a device beside those that have reported", () => {
+  const warnings = (device: string, reported: readonly string[] | null): string[] => {
+    const files = [{ path: "a.yaml", content: Buffer.from(GOOD.replace("pi-1", device)) }];
+    const read = new Map(files.map((file) => [file.path, readClosely(file)]));
+    return lintAll({ files, read, unread: [], folders: [], reported }).findings.map(
+      ({ severity, path, message }) => `${severity} ${path}: ${message}`,
+    );
+  };
+  test.each([
+    ["pi-dem-01", ["pi-demo-01", "pi-2"], "pi-demo-01"],
+    ["pi-demo-01", ["pi-dem-01"], "pi-dem-01"],
+    ["gate-way", ["gateway"], "gateway"],
+  ])("%s is taken for one that is near", (device, reported, near) => {
+    expect(warnings(device, reported)).toEqual([
+      `warning spec.targetDevices[0]: has never reported, and ${near} has: do you mean that one?`,
+    ]);
+  });
+  test.each([
+    ["pi-1", ["pi-1", "pi-2"]],
+    ["pi-1", ["gateway"]],
+    ["pi-1", []],
+    ["pi-1", null],
+  ])("%s is not, beside %j", (device, reported) => {
+    expect(warnings(device, reported)).toEqual([]);
   });
 });
 
@@ -172,6 +277,26 @@ describe("files of a folder", () => {
     folder = await mkdtemp(join(tmpdir(), "iot-lint-"));
   });
   afterEach(() => rm(folder, { recursive: true }));
+
+  test("without a workload are an error, unless they say why", async () => {
+    await mkdir(join(folder, "empty"));
+    await mkdir(join(folder, "foreign"));
+    await writeFile(join(folder, "foreign/values.yaml"), "a: b\n");
+    await mkdir(join(folder, "good"));
+    await writeFile(join(folder, "good/a.yaml"), GOOD);
+    const told = async (...names: string[]): Promise<string> => {
+      const found = await findFiles(names.map((name) => join(folder, name)));
+      const read = new Map(found.files.map((file) => [file.path, readClosely(file)]));
+      return renderFindings(lintAll({ ...found, read, reported: null }), found.files.length).replaceAll(`${folder}/`, "");
+    };
+    const says = "has no Deployment in it: name the folder that has them, or make one here (iot init)";
+    expect(await told("empty")).toBe(`empty:1:1: ${says}\nno files, no deployments: 1 issue\n`);
+    expect(await told("foreign/")).toBe(`foreign:1:1: ${says}\n1 file, no deployments: 1 issue\n`);
+    expect(await told("foreign/values.yaml")).toBe("1 file, no deployments: no issues\n");
+    expect(await told("good")).toBe("1 file, 1 deployment: no issues\n");
+    await writeFile(join(folder, "empty/a.yaml"), "");
+    expect(await told("empty")).toMatch(/^empty\/a\.yaml:1:1: holds no document, .*\n1 file, no deployments: 1 issue\n$/);
+  });
 
   test("are those that the git source would read; links are told", async () => {
     await writeFile(join(folder, "a.yml"), GOOD);

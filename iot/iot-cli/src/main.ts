@@ -4,7 +4,7 @@
 
 import { visibleLines } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
-import { EXIT } from "./exit-codes.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
 import { runIot } from "./program.ts";
 
 // A pipe that is closed early, as by head, is no error.
@@ -22,7 +22,14 @@ const write = (text: string): void => void process.stdout.write(text);
 const warn = (text: string): void => void process.stderr.write(text);
 
 // The executable's bundle is CommonJS, which has no top-level await.
-void runIot(process.argv.slice(2), { env: process.env, write, warn, width, signal: controller.signal }).then(
+void runIot(process.argv.slice(2), {
+  env: process.env,
+  write,
+  warn,
+  width,
+  isTerminal: process.stdout.isTTY,
+  signal: controller.signal,
+}).then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);

@@ -1,4 +1,4 @@
-// That what docs/podman-v0.md shows is what is taken.
+// Everything that docs/podman-v0.md shows is taken.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -4,10 +4,12 @@
 
 import { UserError } from "@harmony/runtime";
 import { nearName } from "@harmony/schema";
-import type { Command, Surroundings } from "./command.ts";
+import type { Command, Surroundings } from "./command-line/command.ts";
+import { bashCompletion, type Described } from "./command-line/completion.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXIT } from "./exit-codes.ts";
-import { helpOf, helpOfAll, usageOf } from "./help.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
+import { helpOf, helpOfAll, usageOf } from "./command-line/help.ts";
+import { manualPage } from "./command-line/manual.ts";
 import { IOT_VERSION } from "./version.ts";
 
 /** Resolves with the exit code. @throws UserError with the sentence to print. */
@@ -18,6 +20,8 @@ export async function runIot(argv: readonly string[], at: Surroundings): Promise
   if (first === undefined) throw new UserError("say which command: iot --help names them", EXIT.usage);
   if (isHelp(first)) at.write(helpOfAll(COMMANDS));
   else if (first === "--version" || first === "-V") at.write(`iot ${IOT_VERSION}\n`);
+  else if (first === "--completion") at.write(bashCompletion(await describeCommands()));
+  else if (first === "--manual") at.write(manualPage(await describeCommands()));
   else {
     const command = commandNamed(first, second) ?? unknown(first, second);
     const args = words.slice(command.name.split(" ").length);
@@ -26,6 +30,10 @@ export async function runIot(argv: readonly string[], at: Surroundings): Promise
     at.write(helpOf(command, loaded));
   }
   return 0;
+}
+
+async function describeCommands(): Promise<Described> {
+  return Promise.all(COMMANDS.map(async (command) => [command, await command.load()] as const));
 }
 
 /** A word after `--` is the command's own. */

@@ -16,7 +16,14 @@ function file(name: string, text: string): string {
 async function provision(...args: readonly string[]): Promise<string> {
   let written = "";
   const write = (text: string): void => void (written += text);
-  await runIot(["provision", ...args], { env: {}, write, warn: write, width: 100, signal: new AbortController().signal });
+  await runIot(["provision", ...args], {
+    env: {},
+    write,
+    warn: write,
+    isTerminal: false,
+    width: 100,
+    signal: new AbortController().signal,
+  });
   return written;
 }
 

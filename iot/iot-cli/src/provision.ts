@@ -9,8 +9,8 @@ import { errorText, UserError } from "@harmony/runtime";
 import { cloudInit, cloudInitNetwork, connectSsh, linuxHostV0, type LinuxHostV0, SshError, type StepReport } from "@harmony/host";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod/mini";
-import type { Surroundings } from "./command.ts";
-import { EXIT } from "./exit-codes.ts";
+import type { Surroundings } from "./command-line/command.ts";
+import { EXIT } from "./command-line/exit-codes.ts";
 import { IOT_HOST } from "./host-application.ts";
 
 const LINUX_HOST = linuxHostV0(IOT_HOST);
@@ -82,16 +82,16 @@ async function provisionOverSsh(
     }
     write(`to do:\n${planned.map((step, index) => `${String(index + 1).padStart(4)}. ${step}\n`).join("")}`);
     if (options.dryRun === true) return 0;
-    let told = 0;
+    let printed = 0;
     let begun = 0;
     const report = await interpret.reconcile(desired, {
       signal,
       onReport: ({ steps, doing }) => {
-        for (const step of steps.slice(told)) write(renderOutcome(step));
-        told = steps.length;
-        if (doing === null || begun > told) return;
+        for (const step of steps.slice(printed)) write(renderOutcome(step));
+        printed = steps.length;
+        if (doing === null || begun > printed) return;
         write(`${doing} … `);
-        begun = told + 1;
+        begun = printed + 1;
       },
     });
     const notes = report.blocked.filter(({ reason }) => !blocked.some((before) => before.reason === reason));

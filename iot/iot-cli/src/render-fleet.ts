@@ -1,38 +1,136 @@
 // The fleet as text: a table for `iot status`, with a sentence under every row that has something
 // to say, and the sentence and facts of `iot explain`. Pure; the sentences are the devices' own.
 
-import { renderExplained, renderTable, shownAge, wrap } from "@iot/report";
+import { renderExplained, renderTable, shownAge, shownPhase, wrap, wrapSentence } from "@iot/report";
 import { type DeploymentRow, type DeviceRow, type Fleet } from "@iot/fleet";
+import { devicesOf, groupRows, likeness, someOf } from "./group-rows.ts";
 import type { FleetView, RemovalRow, SourceRow } from "./read-fleet.ts";
 
 const COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "SINCE", "LAST SEEN"] as const;
+const WIDE_COLUMNS = ["DEPLOYMENT", "DEVICE", "PHASE", "REASON", "SINCE", "LAST SEEN", "REVISION", "COMMIT", "IMAGES"] as const;
 
-/** `width`: of the terminal; sentences are wrapped to it. */
-export function renderStatus(fleet: FleetView, width: number): string {
+export interface Look {
+  /** The terminal's width; sentences are wrapped to it. */
+  readonly width: number;
+  /** Every row by itself, with what runs down to the digest. */
+  readonly isWide: boolean;
+}
+
+interface ShownRow {
+  readonly cells: readonly string[];
+  /** What there is to say of it, below it; empty: nothing. */
+  readonly sentence: string;
+  /** Whose the sentence is, where the row does not say it. */
+  readonly head?: string;
+}
+
+export function renderStatus(fleet: FleetView, { width, isWide }: Look): string {
   const sources = fleet.sources.flatMap((source) => renderSource(source, width));
   const begun = sources.length === 0 ? "" : `${sources.join("\n")}\n\n`;
   if (fleet.devices.length === 0) return `${begun}Nothing is deployed, and no device has reported.\n`;
-  const cells = fleet.deployments.map((row) => [
-    row.deployment,
-    row.device,
-    row.phase,
-    row.sinceSeconds === null ? "-" : shownAge(row.sinceSeconds),
-    lastSeen(row),
-  ]);
-  const [titles = "", ...lines] = renderTable(COLUMNS, cells);
-  const rows = fleet.deployments.flatMap((row, index) => [
-    lines[index] ?? "",
-    ...(row.standing === "ok" ? [] : wrap(row.message, width, "  ")),
-  ]);
-  const troubled = fleet.devices.filter(({ problem }) => problem !== null);
+  const rows: readonly ShownRow[] = isWide
+    ? fleet.deployments.map((row) => ({ cells: wideCells(row), sentence: sentenceOf(row) }))
+    : [...groupRows(fleet.deployments).map(shownGroup), ...emptyDevices(fleet)];
+  const [titles = "", ...lines] = renderTable(
+    isWide ? WIDE_COLUMNS : COLUMNS,
+    rows.map(({ cells }) => cells),
+  );
+  const troubled = troubledDevices(fleet.devices);
   const table = [
-    ...(cells.length === 0 ? [] : [titles, ...rows, ""]),
-    ...troubled.flatMap((device) => wrap(`${device.device}: ${device.problem?.message ?? ""}`, width, "")),
+    ...(rows.length === 0 ? [] : [titles, ...rows.flatMap((row, index) => [lines[index] ?? "", ...said(row, width)]), ""]),
+    ...troubled.flatMap(({ names, message }) => wrapSentence(message, width, "", { head: `${names}: ` })),
     ...(troubled.length === 0 ? [] : [""]),
     ...wrap(`${summary(fleet)}.`, width, ""),
     "",
   ].join("\n");
   return `${begun}${table}`;
+}
+
+function said({ sentence, head = "" }: ShownRow, width: number): string[] {
+  return sentence === "" ? [] : wrapSentence(sentence, width, "  ", { head });
+}
+
+function sentenceOf({ standing, message }: DeploymentRow): string {
+  return standing === "ok" ? "" : message;
+}
+
+function wideCells(row: DeploymentRow): readonly string[] {
+  const images = row.services.map(({ image = "", imageDigest }) =>
+    imageDigest === undefined ? image : `${image}@${imageDigest.slice(0, 19)}`,
+  );
+  const revision = [row.runningRevision, row.desiredRevision].map((each) => each ?? "-").join(" of ");
+  return [
+    row.deployment,
+    row.device,
+    shownPhase(row),
+    row.reason,
+    sinceOf(row),
+    lastSeen(row),
+    revision,
+    row.commit?.slice(0, 10) ?? "-",
+    images.join(", "),
+  ];
+}
+
+function sinceOf({ sinceSeconds }: DeploymentRow): string {
+  return sinceSeconds === null ? "-" : shownAge(sinceSeconds);
+}
+
+function shownGroup(group: readonly DeploymentRow[]): ShownRow {
+  const [row] = group;
+  if (row === undefined) return { cells: [], sentence: "" };
+  if (group.length === 1)
+    return { cells: [row.deployment, row.device, shownPhase(row), sinceOf(row), lastSeen(row)], sentence: sentenceOf(row) };
+  const only = (values: readonly string[], many: string): string => (new Set(values).size === 1 ? (values[0] ?? "") : many);
+  const names = group.map(({ deployment }) => deployment);
+  const devices = devicesOf(group);
+  const cells = [
+    only(names, `${new Set(names).size} deployments`),
+    `${devices.length} devices`,
+    only(
+      group.map(({ phase }) => phase),
+      row.offline ? "Silent" : "several",
+    ),
+    ages(group.map(({ sinceSeconds }) => sinceSeconds)),
+    row.lastSeenSeconds === null
+      ? "never"
+      : `${ages(group.map(({ lastSeenSeconds }) => lastSeenSeconds))} ago${row.offline ? ", offline" : ""}`,
+  ];
+  const example = `(iot explain ${row.deployment} ${row.device} shows one)`;
+  const what = row.offline
+    ? `the devices are silent, and follow when they are back: look at their power and their network ${example}`
+    : only(
+        group.map(({ message }) => message),
+        `${row.message} ${example}`,
+      );
+  return { cells, sentence: what, head: `${someOf(devices)}: ` };
+}
+
+/** `3 min`, or `3 min to 2 h`. */
+function ages(seconds: readonly (number | null)[]): string {
+  const known = seconds.flatMap((each) => (each === null ? [] : [each])).toSorted((a, b) => a - b);
+  const [least, most] = [known[0], known.at(-1)];
+  if (least === undefined || most === undefined) return "-";
+  return shownAge(least) === shownAge(most) ? shownAge(least) : `${shownAge(least)} to ${shownAge(most)}`;
+}
+
+/** A device that nothing is deployed to is there, too. */
+function emptyDevices({ devices, deployments }: FleetView): ShownRow[] {
+  const used = new Set(deployments.map(({ device }) => device));
+  return devices.flatMap((row) => (used.has(row.device) ? [] : [{ cells: ["-", row.device, "-", "-", lastSeen(row)], sentence: "" }]));
+}
+
+/** A sentence for each trouble of a whole device, or of several that have the same. */
+function troubledDevices(devices: readonly DeviceRow[]): { readonly names: string; readonly message: string }[] {
+  const groups = new Map<string, { readonly message: string; readonly names: string[] }>();
+  for (const { device, problem } of devices) {
+    if (problem === null) continue;
+    const key = likeness(problem.message, device);
+    const group = groups.get(key) ?? { message: problem.message, names: [] };
+    groups.set(key, group);
+    group.names.push(device);
+  }
+  return [...groups.values()].map(({ message, names }) => ({ names: someOf(names), message }));
 }
 
 /** What it follows, or why not; then what waits for a person, and what is lost. */
@@ -95,19 +193,26 @@ function sourceFacts({ problem, held, lost, removals }: SourceRow, row: Deployme
   ];
 }
 
-/** What the sources say of a name that no device has; empty: nothing. */
+/** What the sources say of a name that no device has, or not this one; empty: nothing. */
 export function saidOfAbsent(name: string, sources: readonly SourceRow[]): string {
-  const removed = sources.flatMap(({ source, removals }) =>
-    removals
-      .filter((each) => each.what === "removed" && each.name === name)
-      .map(
-        ({ namespace, devices, why }) => `${source} removed ${namespace}/${name} from ${entries(devices)} in the last ten minutes: ${why}`,
-      ),
+  const done = { removed: "removed", held: "holds the removal of", lost: "lost" } as const;
+  const removals = sources.flatMap(({ source, removals: all }) =>
+    all
+      .filter((each) => each.name === name)
+      .map(({ what, namespace, devices, why }) => {
+        const when = what === "removed" ? " in the last ten minutes" : "";
+        return `${source} ${done[what]} ${namespace}/${name} from ${entries(devices)}${when}: ${why}`;
+      }),
   );
   const unfollowed = sources.flatMap(({ source, problem }) =>
     problem === null ? [] : [`it may be in what is not followed, ${source}: ${problem}`],
   );
-  return [...removed, ...unfollowed].map((text) => `; ${text}`).join("");
+  const silent = sources.flatMap(({ source, silentSeconds }) =>
+    silentSeconds === null
+      ? []
+      : [`it may be in what is new, for the operator of ${source} has not been heard for ${shownAge(silentSeconds)}`],
+  );
+  return [...removals, ...unfollowed, ...silent].map((text) => `; ${text}`).join("");
 }
 
 function entries(devices: readonly string[]): string {

@@ -48,7 +48,12 @@ function printed(status: DeviceStatus, nowMs = 1_000): string {
   const manifests = new Map([[pi, { manifest: { ok: true, value: manifest } as const }]]);
   const fleet = judgeFleet({ manifests }, [{ device: pi, receivedAtMs: 0, nowMs, status: { ok: true, value: status } }]);
   const explained = fleet.deployments.map((row) => renderExplanation(row, fleet.devices[0], [], 100));
-  return [renderStatus({ ...fleet, sources: [] }, 100), ...explained, JSON.stringify({ ...fleet, sources: [] }, null, 2)].join("\n");
+  return [
+    renderStatus({ ...fleet, sources: [] }, { width: 100, isWide: false }),
+    renderStatus({ ...fleet, sources: [] }, { width: 100, isWide: true }),
+    ...explained,
+    JSON.stringify({ ...fleet, sources: [] }, null, 2),
+  ].join("\n");
 }
 
 test("`iot` reads of a status what the list says", () => {

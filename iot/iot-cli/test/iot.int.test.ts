@@ -18,7 +18,7 @@ import {
   openStatusWriter,
   serveOperatorRequests,
 } from "@iot/messaging";
-import { freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
+import { eventually, freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
@@ -126,10 +126,22 @@ describe("with a fleet", () => {
     expect(all.stdout.match(/^hello-world on pi-\d/gm)).toEqual(["hello-world on pi-2", "hello-world on pi-3", "hello-world on pi-1"]);
   });
 
+  test("status shows what is asked for alone", async () => {
+    const rows = async (...args: readonly string[]): Promise<string[]> =>
+      (await iot(["status", ...args], atNats)).stdout.split("\n").filter((line) => line.startsWith("hello-world"));
+    expect(await rows("--device", "pi-1")).toHaveLength(1);
+    expect(await rows("--problem", "--deployment", "hello*")).toHaveLength(2);
+    expect(await rows("-o", "wide")).toHaveLength(3);
+    expect(await iot(["status", "--device", "pi-12"], atNats)).toMatchObject({
+      exitCode: 1,
+      stderr: 'iot: there is no device "pi-12", and there is pi-1: iot status shows all\n',
+    });
+  });
+
   test.each([
     [["explain", "hello"], 'iot: no device has a deployment "hello": the deployments are hello-world\n'],
     [["explain", "hello-world", "pi-9"], 'iot: "hello-world" is not on device "pi-9": the devices that have it are pi-1, pi-2, pi-3\n'],
-  ])("%j is told what there is", async (args, says) => {
+  ])("%j reads what there is", async (args, says) => {
     expect(await iot(args, atNats)).toEqual({ exitCode: 1, stdout: "", stderr: says });
   });
 
@@ -178,7 +190,7 @@ describe("with a device that says what nobody can bear, in a bucket that took it
     expect(stdout.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
   });
 
-  /** As a bucket is that somebody made by hand. */
+  /** A bucket that somebody made by hand. */
   async function withoutLimit({ connection }: Messaging): Promise<void> {
     const { config } = (await connection.request("$JS.API.STREAM.INFO.KV_status")).json<{ config: object }>();
     await connection.request("$JS.API.STREAM.UPDATE.KV_status", JSON.stringify({ ...config, max_msg_size: -1 }));
@@ -208,7 +220,9 @@ test("convert writes a Deployment on stdout and what is left to do on stderr", a
   expect(exitCode).toBe(0);
   expect(stdout).toContain("targetDevices: [pi-7]");
   expect(stdout).toContain("listener 1883");
-  expect(stderr.split("\n")).toContain(`${file}: networks: is not taken over: the services of a deployment share one network`);
+  expect(stderr.split("\n")).toContain(
+    `${file}: networks: is not taken over: the services of a deployment share one network; put those that must not see each other into deployments of their own`,
+  );
   expect(await iot(["convert", join(import.meta.dirname, "none.yaml")])).toMatchObject({ exitCode: 1, stdout: "" });
 });
 
@@ -224,6 +238,26 @@ test("what an operator cannot write, for the store is full, it says when it is a
   const lines = stdout.replaceAll(/\n {2,}|\n(?!git)/g, " ");
   expect(lines).toContain(`git:now: ${full}; still at f00df00d`);
   expect(lines).toContain("git:earlier: follows f00df00d");
+});
+
+test("status -w shows what has changed, until ^C", async () => {
+  const { nats, messaging } = await sourcesOf();
+  onTestFinished(() => nats.stop());
+  onTestFinished(() => messaging.close());
+  const report = (revision: number): Promise<unknown> =>
+    openStatusWriter(messaging, asDeviceId("pi-4")).putStatus(status("pi-4", running(revision)), signal);
+  await report(1);
+  const child = spawn(process.execPath, [MAIN, "status", "-w", "-o", "wide", "--device", "pi-4", "--nats", nats.url], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  let shown = "";
+  child.stdout.on("data", (chunk: Buffer) => (shown += chunk.toString()));
+  await eventually(() => / 1 of - /.test(shown), { what: "the first is shown", timeoutMs: 30_000 });
+  await report(2);
+  await eventually(() => / 2 of - /.test(shown), { what: "the second is shown", timeoutMs: 30_000 });
+  child.kill("SIGINT");
+  expect(await ended).toEqual([130, null]);
 });
 
 async function sourcesOf(...ids: readonly string[]): Promise<{ nats: NatsServer; messaging: Messaging }> {

@@ -91,7 +91,7 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
   });
 });
 
-test("a commit that is not followed stands at the head of iot status, with its file, and is forgotten when it is mended", async () => {
+test("a commit that is not followed stands at the head of iot status, with its file, and is forgotten when it is repaired", async () => {
   const { iot, push, operator, untilStatus } = await world();
   const good = await push({ "a.yaml": workload("hello", 1), "b.yaml": workload("meter", 1) });
   await operator();
@@ -100,8 +100,8 @@ test("a commit that is not followed stands at the head of iot status, with its f
   expect(await untilStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(good.slice(0, 7));
   expect((await iot("explain", "hello")).stdout.replaceAll(/\s+/g, " ")).toMatch(/not followed .*a\.yaml.*Git LFS pointer/);
   expect((await iot("explain", "newer")).stderr).toMatch(/it may be in what is not followed, git:demo: .*Git LFS pointer/);
-  const mended = await push({ "a.yaml": workload("hello", 1) });
-  await untilStatus(new RegExp(`^git:demo: follows ${mended.slice(0, 10)} `));
+  const fixed = await push({ "a.yaml": workload("hello", 1) });
+  await untilStatus(new RegExp(`^git:demo: follows ${fixed.slice(0, 10)} `));
 });
 
 test("a source takes over what another owns only when a person says so, and one whose operator runs is not forgotten", async () => {

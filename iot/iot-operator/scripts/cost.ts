@@ -71,7 +71,7 @@ const hear = (device: string, phase: string): void => {
 const planned = planPass();
 reporter.settle({ source, desired, plan: planned });
 for (const device of ids) hear(device, "Running");
-reporter.tell();
+reporter.results();
 const wholePassMs = cpuMs(() => planPass());
 const phases = ["Failed", "Running", "Pulling"];
 const statusMs =
@@ -79,13 +79,13 @@ const statusMs =
     for (let index = 0; index < STATUSES; index += 1) {
       hear(`device-${(index * 7919) % devices}`, phases[index % phases.length] ?? "Running");
       // As many to a second as a fleet of this size says each 30 s.
-      if (index % Math.ceil(devices / 30) === 0) reporter.tell();
+      if (index % Math.ceil(devices / 30) === 0) reporter.results();
     }
   }) / STATUSES;
-const idleTellMs = cpuMs(() => {
-  for (let second = 0; second < 100; second += 1) reporter.tell();
+const idleReportMs = cpuMs(() => {
+  for (let second = 0; second < 100; second += 1) reporter.results();
 });
 // What lives, with what the store keeps; how much of garbage stands beside it is V8's to choose.
 globalThis.gc?.();
 const heapMiB = process.memoryUsage().heapUsed / 2 ** 20;
-process.stdout.write(`${JSON.stringify({ devices, each, statusMs, idleTellMs: idleTellMs / 100, wholePassMs, heapMiB })}\n`);
+process.stdout.write(`${JSON.stringify({ devices, each, statusMs, idleReportMs: idleReportMs / 100, wholePassMs, heapMiB })}\n`);

@@ -8,11 +8,11 @@
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { Asked, Audit, DesiredStateSnapshot, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
-import { type Applied, apply, isFull } from "./apply/apply.ts";
+import { type Applied, apply, isFull, refusalText, unwrittenOf } from "./apply/apply.ts";
 import { type Idle, idleForMs } from "./idle.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan } from "./plan/plan.ts";
-import { blockedByFullStore } from "./plan/store-full.ts";
+import { blockedByStore } from "./plan/unwritten.ts";
 import { heldText, lostText } from "./plan/removals/words.ts";
 import { type ObservedRecord, RecordKeeper } from "./record/record-keeper.ts";
 import { Reporter } from "./report/reporter.ts";
@@ -80,7 +80,7 @@ class Loop implements Operator {
   readonly #ended = new AbortController();
   /** When each Score that no manifest names was first seen. */
   readonly #orphans = new Map<string, number>();
-  /** By uid, why an object could not be claimed or released. */
+  /** Why an object could not be claimed or released, by uid. */
   #unclaimed: ReadonlyMap<string, string> = new Map();
   /** Ids of sources that own what this one asks for. */
   #wants: ReadonlySet<string> = new Set();
@@ -176,7 +176,7 @@ class Loop implements Operator {
       if (own.state === null && (await this.#putState(own))) continue;
       const leftMs = this.#idleForMs(observed, own);
       if (leftMs !== null) return leftMs;
-      // What is remembered tells only whether there is anything to do: what is written comes from a
+      // What is remembered says only whether there is anything to do: what is written comes from a
       // reading made after this observation.
       if (this.#remembered !== null && !this.#sourceChanged) {
         const idle = this.#plan(this.#remembered, observed, own);
@@ -196,8 +196,7 @@ class Loop implements Operator {
       const applied = await this.#apply(next, own, signal);
       const isStuck = applied.writes + applied.conflicts.length + applied.claims === 0 && applied.record === null;
       if (!isStuck) continue;
-      const { full } = applied;
-      const waiting = full === null ? [] : blockedByFullStore(next, observed, full);
+      const waiting = unwrittenOf(applied).flatMap((one) => blockedByStore(next, observed, one));
       this.#settle(snapshot, observed, own, { ...next, blocked: [...next.blocked, ...waiting] });
       return applied.unclaimed.size > 0 ? CLAIM_AGAIN_MS : AGAIN_MS;
     }
@@ -219,6 +218,8 @@ class Loop implements Operator {
     const { writes, conflicts, refused, full, record, unclaimed } = applied;
     if (full !== null && health.unwritten === null) log.error("the store is full", { devices: full.devices.length, why: full.why });
     health.unwritten = full?.why ?? null;
+    health.refused = refusalText(applied);
+    health.refusedDevices = refused.length;
     health.writes += writes;
     health.conflicts += conflicts.length;
     this.#setUnclaimed(unclaimed);
@@ -295,6 +296,7 @@ class Loop implements Operator {
     const { record, isUndecided } = planned.removals;
     // What waits to be freed keeps the store full.
     if (planned.steps.length === 0 && planned.orphans.length === 0) health.unwritten = null;
+    if (planned.steps.length === 0) Object.assign(health, { refused: null, refusedDevices: 0 });
     const held = heldText(record);
     if (held !== null && held !== health.held) {
       log.error("removals are held", { reason: "RemovalHeld", why: held });
@@ -344,7 +346,7 @@ class Loop implements Operator {
   /** Whether somebody else was faster. */
   async #putState(own: ObservedRecord): Promise<boolean> {
     const { health } = this.#options;
-    const problem = sourceProblem(health) ?? storeProblem(health) ?? writeProblem(health);
+    const problem = sourceProblem(health) ?? storeProblem(health) ?? health.refused ?? writeProblem(health);
     try {
       const result = await this.#keeper.putState(own, { version: health.sourceVersion, problem });
       if (result !== null) health.unsaid = null;
@@ -375,7 +377,7 @@ class Loop implements Operator {
   async #report(signal: AbortSignal): Promise<number> {
     this.#nextReportMs = this.#clock.monotonicMs() + REPORT_EVERY_MS;
     this.#reportWanted = false;
-    const results = this.#reporter.tell();
+    const results = this.#reporter.results();
     if (results !== null) await this.#options.source.report(results, signal);
     this.#options.health.reportProblem = null;
     const isMore = this.#reportWanted || this.#options.source.isBehind?.() === true;

@@ -34,7 +34,7 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-/** Until the signal is aborted. @throws UserError when it cannot start as it was told to. */
+/** Until the signal is aborted. @throws UserError when it cannot start as its settings say. */
 export async function run({ env, log, signal }: RunOptions): Promise<void> {
   const config = readConfig(env);
   const health = newHealth();

@@ -1,8 +1,8 @@
-// A store that is full: it is told with its cure, it holds up nobody who needs no more room, and
-// what a person takes out of the source makes room in it again.
+// A store that is full: it is reported with its cure, it holds up nobody who needs no more room,
+// and what a person takes out of the source makes room in it again.
 
-import { systemClock } from "@harmony/runtime";
-import { askOperators } from "@iot/messaging";
+import { createLog, systemClock } from "@harmony/runtime";
+import { askOperators, openSourceRecords } from "@iot/messaging";
 import { eventually, makeGitRepository, startNats } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import * as z from "zod/mini";
@@ -24,12 +24,16 @@ function movedClock() {
   };
 }
 
-/** Sets the limit of a stream, as `nats stream edit` does. */
-async function limiting({ messaging: { connection } }: Bucket, stream: string): Promise<(bytes: number) => Promise<void>> {
+/** Sets a limit of a stream, as `nats stream edit` does. */
+async function limiting(
+  { messaging: { connection } }: Bucket,
+  stream: string,
+  limit: "max_bytes" | "max_msg_size" = "max_bytes",
+): Promise<(bytes: number) => Promise<void>> {
   const Info = z.looseObject({ config: z.looseObject({}) });
   const { config } = Info.parse((await connection.request(`$JS.API.STREAM.INFO.${stream}`)).json());
   return async (bytes) => {
-    const changed = JSON.stringify({ ...config, max_bytes: bytes });
+    const changed = JSON.stringify({ ...config, [limit]: bytes });
     Info.parse((await connection.request(`$JS.API.STREAM.UPDATE.${stream}`, changed)).json());
   };
 }
@@ -51,7 +55,7 @@ async function world(config: string) {
 }
 
 test(
-  "a rollout that does not fit is told, and taking it back makes room, with nobody's hand on the server",
+  "a rollout that does not fit is reported, and taking it back makes room, with nobody's hand on the server",
   { timeout: 60_000 },
   async () => {
     const { bucket, push, operator, pass } = await world(
@@ -91,7 +95,7 @@ test(
   },
 );
 
-test("a rollout taken back with nothing else to write: it is told until the room is there", { timeout: 60_000 }, async () => {
+test("a rollout taken back with nothing else to write: it is reported until the room is there", { timeout: 60_000 }, async () => {
   const { bucket, push, operator, pass } = await world(
     `jetstream { store_dir: "./js", max_file_store: 1500000, max_memory_store: 1000000 }`,
   );
@@ -123,9 +127,63 @@ test("a limit of the bucket holds up only what does not fit; raised, all goes on
   running.poke();
   await expectScore(bucket, "pi-1.small", "web:2");
   await expectScore(bucket, "pi-3.small", "web:2");
-  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_desired-state") === true, { what: "it is told" });
+  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_desired-state") === true, { what: "it is reported" });
   await limitTo(-1);
   running.poke();
   await expectScore(bucket, "pi-2.large", "large:");
   await eventually(() => storeProblem(running.health) === null, { what: "it is over" });
+});
+
+test("a manifest that is too large is told where people look, holds up no other device, and is forgotten when it fits", async () => {
+  const { bucket, push, operator } = await world("");
+  const two = (name: string): string => workload(name, { devices: ["pi-1", "pi-2"] });
+  const crowd = Array.from({ length: 30 }, (_, index) => `crowd-${index}`);
+  await push({ "a.yaml": two("first"), "b.yaml": workload("second", { devices: ["pi-3"] }) });
+  const running = await operator();
+  await expectScore(bucket, "pi-2.first", "web");
+  await (
+    await limiting(bucket, "KV_desired-state", "max_msg_size")
+  )(2_000);
+  await push({ "crowd.yaml": crowd.map((name) => workload(name, { devices: ["pi-1"] })).join("---\n"), "b.yaml": two("second") });
+  running.poke();
+  await eventually(async () => (await bucket.manifest("pi-2"))?.deployments["second"], { what: "the other device has it" });
+  await eventually(() => running.health.refused !== null && running.health.inStep, { what: "it is said" });
+  expect(running.health).toMatchObject({
+    refused: expect.stringMatching(/pi-1": larger than .*fewer Deployments/) as unknown,
+    refusedDevices: 1,
+  });
+  expect(storeProblem(running.health)).toBeNull();
+  expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [running.health.refused] });
+  const records = await openSourceRecords(bucket.messaging, { log: createLog({ name: "test", write: () => undefined }) });
+  onTestFinished(() => records.close());
+  const problem = async () => (await records.observe(new AbortController().signal)).get("git:test")?.state.document?.problem;
+  await eventually(async () => (await problem()) === running.health.refused, { what: "iot status says it" });
+  expect(Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {})).toEqual(["first"]);
+
+  await push({ "crowd.yaml": null });
+  running.poke();
+  await eventually(async () => (await bucket.manifest("pi-1"))?.deployments["second"], { what: "what fits is there" });
+  await eventually(async () => running.health.refused === null && (await problem()) === null, { what: "it is forgotten" });
+  expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [] });
+});
+
+test("where there is no room for what is said of the source, it is told, and forgotten when there is", async () => {
+  const { bucket, push, operator } = await world("");
+  await push({ "small.yaml": workload("small", { devices: ["pi-1"] }) });
+  const running = await operator();
+  await expectScore(bucket, "pi-1.small", "web");
+  await eventually(() => running.health.inStep, { what: "all is written" });
+  const limitTo = await limiting(bucket, "KV_sources");
+  await limitTo(1);
+  // More is said than before: what is no longer fits into the place of what was.
+  await push({ "wrong.yaml": "a: [", "small.yaml": workload("small", { image: "web:2", devices: ["pi-1"] }) });
+  running.poke();
+  await expectScore(bucket, "pi-1.small", "web:2");
+  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_sources"), { what: "it is told", timeoutMs: 15_000 });
+  await limitTo(-1);
+  await push({ "wrong.yaml": null });
+  running.poke();
+  await eventually(() => storeProblem(running.health) === null, { what: "it is over", timeoutMs: 15_000 });
+  await eventually(() => running.health.sourceProblem === null, { what: "the source is read" });
+  expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [] });
 });

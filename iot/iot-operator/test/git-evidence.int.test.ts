@@ -17,7 +17,7 @@ type Files = Readonly<Record<string, string | Uint8Array | null>>;
 interface Opened {
   readonly repository: GitRepository;
   push(files: Files, options?: { message?: string; force?: boolean }): Promise<string>;
-  /** As the operator does, with the version that was followed last. */
+  /** Reads as the operator does, with the version that was followed last. */
   read(): Promise<Read>;
   /** Forgets all but the followed version, as a new process with the record does. */
   restart(): Promise<void>;

@@ -20,7 +20,7 @@ interface Opened {
   readonly repository: GitRepository;
   readonly source: GitSource;
   readonly lines: string[];
-  /** As the operator does: with the version that was followed last. */
+  /** Reads as the operator does: with the version that was followed last. */
   read(): Promise<SourceSnapshot>;
   push(files: Readonly<Record<string, string | null>>, options?: { force: boolean }): Promise<string>;
 }
@@ -199,7 +199,7 @@ test.each([
   ["a path that is a file", { IOT_GIT_PATH: "a.yaml" }, "MissingFolder", /has no folder a.yaml/],
   ["a repository that is not there", { IOT_GIT_URL: "/nonexistent.git" }, "MissingRepository", /nonexistent/],
   ["a server that is not there", { IOT_GIT_URL: "http://127.0.0.1:1/w.git" }, "Unreachable", /failed to read branch main of http/],
-])("%s is unreadable, and told", async (_, env, reason, message) => {
+])("%s is unreadable, and reported", async (_, env, reason, message) => {
   const { read, push } = await open(env);
   await push({ "a.yaml": workload("a") });
   const snapshot = await read();
@@ -264,14 +264,14 @@ test("an aborted reading ends git, and the next one starts with a new copy", asy
   await read();
   const abort = new AbortController();
   const reading = source.read(abort.signal, null);
-  abort.abort(new Error("told to end"));
-  await expect(reading).rejects.toThrow("told to end");
+  abort.abort(new Error("asked to end"));
+  await expect(reading).rejects.toThrow("asked to end");
   expect(names(await read())).toEqual(["default/a", "default/b"]);
 
   const later = new AbortController();
   const second = source.read(later.signal, null);
-  later.abort(new Error("told to end"));
-  await expect(second).rejects.toThrow("told to end");
+  later.abort(new Error("asked to end"));
+  await expect(second).rejects.toThrow("asked to end");
   await repository.resetTo(first);
   await repository.push({ force: true });
   expect(names(await read())).toEqual(["default/a"]);

@@ -1,4 +1,4 @@
-// What kubectl is told of a Deployment that is not right, by the CRD alone: before anything is
+// What kubectl answers to a Deployment that is not right, by the CRD alone: before anything is
 // stored, with the path of what is wrong.
 
 import { KubernetesObject } from "@harmony/kube-api";
@@ -56,7 +56,7 @@ test("a device that is named twice is stored, since the list is one value: the o
   });
 });
 
-test("the list of devices belongs to one applier as a whole: another one is told of the conflict", async () => {
+test("the list of devices belongs to one applier as a whole: another one gets the conflict", async () => {
   const by = (manager: string, device: string): Promise<string> =>
     kubernetes.server.kubectl(["apply", "--server-side", `--field-manager=${manager}`, "-f", "-"], {
       stdin: workload("owned", { devices: [device] }),

@@ -49,7 +49,7 @@ async function startOperator(): Promise<ServerProcess> {
 const ready = (name: string): Promise<string> => kubernetes.ask(name, '{.status.conditions[?(@.type=="Ready")].message}');
 const stalled = (name: string): Promise<string> => {
   const condition = '.status.conditions[?(@.type=="Stalled")]';
-  return kubernetes.told(name, `{${condition}.status} {${condition}.reason} {${condition}.message}`);
+  return kubernetes.published(name, `{${condition}.status} {${condition}.reason} {${condition}.message}`);
 };
 const apply = (yaml: string): Promise<string> => kubernetes.apply(yaml);
 
@@ -58,7 +58,7 @@ test("the mission's self-verification: applied, the Score stands under its key a
   const bucket = await openBucket(nats.url);
   await expectScore(bucket, "test-device-01.test-deploy", "PodmanV0");
   expect(await bucket.score("test-device-01.test-deploy")).toBe(SCORE);
-  const observed = await kubernetes.told("test-deploy", "{.status.observedScoreString}");
+  const observed = await kubernetes.published("test-deploy", "{.status.observedScoreString}");
   expect(observed).toBe(await bucket.score("test-device-01.test-deploy"));
   const clusterUid = await kubernetes.server.kubectl(["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"]);
   expect(await bucket.manifest("test-device-01")).toMatchObject({
@@ -97,10 +97,10 @@ test("a changed spec is a changed Score; a status that says the same is not writ
   await expectScore(bucket, "pi-20.changed", "web:2");
   await eventually(async () => (await kubernetes.ask("changed", "{.status.observedScoreString}")).includes("web:2"));
   expect(await kubernetes.ask("changed", "{.status.observedGeneration}")).toBe("2");
-  // Of another Deployment the report goes on, and this one stays as it was.
+  // The report of another Deployment goes on, and this one stays as it was.
   const version = await kubernetes.ask("changed", "{.metadata.resourceVersion}");
   await apply(workload("another", { image: "web:1", devices: ["pi-21"] }));
-  await kubernetes.told("another", "{.status.observedScoreString}");
+  await kubernetes.published("another", "{.status.observedScoreString}");
   expect(await kubernetes.ask("changed", "{.metadata.resourceVersion}")).toBe(version);
 });
 
@@ -116,7 +116,7 @@ test("a deletion removes the keys, and then the resource goes", async () => {
 test("deleted while the operator is away, the keys still go when it is back", async () => {
   await apply(workload("left-behind", { devices: ["pi-35"] }));
   const bucket = await openBucket(nats.url);
-  await kubernetes.told("left-behind", "{.status.observedScoreString}");
+  await kubernetes.published("left-behind", "{.status.observedScoreString}");
   await operator.kill();
   await kubernetes.server.kubectl(["delete", "iotdep", "left-behind", "--wait=false"]);
   expect(await kubernetes.ask("left-behind", "{.metadata.finalizers}")).toBe('["iot.nationtech.io/desired-state"]');
@@ -125,7 +125,7 @@ test("deleted while the operator is away, the keys still go when it is back", as
   await kubernetes.server.kubectl(["wait", "--for=delete", "iotdep/left-behind", "--timeout=20s"]);
 });
 
-test("of two of one name for one device the older keeps it, the younger is told who has it", async () => {
+test("of two of one name for one device the older keeps it, the younger says who has it", async () => {
   for (const namespace of ["first", "second"]) await kubernetes.server.kubectl(["create", "namespace", namespace]);
   await apply(workload("twice", { namespace: "first", image: "older:1", devices: ["pi-40"] }));
   const bucket = await openBucket(nats.url);
@@ -139,7 +139,7 @@ test("of two of one name for one device the older keeps it, the younger is told 
   await eventually(async () => (await stalled("second/twice")).startsWith("False"));
 });
 
-test("a Score that is too large is told to its owner, and what ran before stays", async () => {
+test("a Score that is too large is reported to its owner, and what ran before stays", async () => {
   await apply(workload("grown", { image: "web:1", devices: ["pi-45"] }));
   const bucket = await openBucket(nats.url);
   await expectScore(bucket, "pi-45.grown", "web:1");

@@ -24,7 +24,7 @@ let scene: RemovalsScene;
 let relay: Relay;
 let folder: TempFolder;
 /**
- * Of the operator: its token, and the authority that it trusts, each a file that may be replaced.
+ * The operator's token, and the authority that it trusts, each a file that may be replaced.
  */
 let files: { readonly kubeconfig: string; readonly token: string; readonly authority: string };
 let good: { readonly token: string; readonly authority: string };
@@ -149,7 +149,7 @@ test("a finalizer that is refused is named, on the object too, and forgotten whe
   await allowOnly({ deployments: ["get", "list", "watch"] });
   await scene.kubernetes.apply(workload("fresh", { devices: ["pi-1"] }));
   await named(/fresh.*403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
-  const message = await scene.kubernetes.told("fresh", '{.status.conditions[?(@.type=="Ready")].message}');
+  const message = await scene.kubernetes.published("fresh", '{.status.conditions[?(@.type=="Ready")].message}');
   expect(message).toMatch(/not served until its finalizer .* stands/);
   expect(message).toContain(ADVICE);
   expect(await scene.entries()).toEqual([]);

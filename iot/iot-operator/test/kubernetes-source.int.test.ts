@@ -112,24 +112,24 @@ test("a change of the spec is a hint; our own finalizer and status are none", as
 });
 
 test("a status is written once: what says the same leaves the version, and lastTransitionTime moves only with the status", async () => {
-  await kubernetes.apply(workload("told"));
-  const told = (await readAll()).deployments.find(({ name }) => name === "told");
-  if (told === undefined) throw new Error("it was not read");
-  const report = (message?: string): Promise<void> => source.report([resultFor(told, 1, message)], abort.signal);
+  await kubernetes.apply(workload("reported"));
+  const found = (await readAll()).deployments.find(({ name }) => name === "reported");
+  if (found === undefined) throw new Error("it was not read");
+  const report = (message?: string): Promise<void> => source.report([resultFor(found, 1, message)], abort.signal);
   await eventually(async () => {
     await report();
-    return await kubernetes.ask("told", "{.status.observedScoreString}").then((text) => text !== "");
+    return await kubernetes.ask("reported", "{.status.observedScoreString}").then((text) => text !== "");
   });
-  expect(await kubernetes.ask("told", "{.status.observedScoreString}")).toBe('{"type":"PodmanV0","data":{}}');
-  const version = await kubernetes.ask("told", "{.metadata.resourceVersion}");
-  const since = await kubernetes.ask("told", '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}');
+  expect(await kubernetes.ask("reported", "{.status.observedScoreString}")).toBe('{"type":"PodmanV0","data":{}}');
+  const version = await kubernetes.ask("reported", "{.metadata.resourceVersion}");
+  const since = await kubernetes.ask("reported", '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}');
   await report();
-  expect(await kubernetes.ask("told", "{.metadata.resourceVersion}")).toBe(version);
+  expect(await kubernetes.ask("reported", "{.metadata.resourceVersion}")).toBe(version);
   // Somebody's annotation makes what the source last saw an old state.
-  await kubernetes.server.kubectl(["annotate", "iotdep", "told", "note=1"]);
+  await kubernetes.server.kubectl(["annotate", "iotdep", "reported", "note=1"]);
   await report("1 of 1 runs it, in other words");
-  expect(await kubernetes.ask("told", '{.status.conditions[?(@.type=="Ready")].message}')).toBe("1 of 1 runs it, in other words");
-  expect(await kubernetes.ask("told", '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}')).toBe(since);
+  expect(await kubernetes.ask("reported", '{.status.conditions[?(@.type=="Ready")].message}')).toBe("1 of 1 runs it, in other words");
+  expect(await kubernetes.ask("reported", '{.status.conditions[?(@.type=="Ready")].lastTransitionTime}')).toBe(since);
 });
 
 test("a Score of more than 128 KiB is refused with a sentence, and still has a status", async () => {
@@ -164,7 +164,7 @@ test("what an older CRD let in is refused with a sentence each, and nothing else
   expect(dotted?.message).toMatch(/^metadata\.name "hello\.world" has a dot: .* must be a DNS label/);
 });
 
-test("one that is being deleted is told as such, until its finalizer is taken", async () => {
+test("one that is being deleted is reported as such, until its finalizer is taken", async () => {
   await kubernetes.apply(workload("deleted"));
   await claimAll();
   await kubernetes.server.kubectl(["delete", "iotdep", "deleted", "--wait=false"]);

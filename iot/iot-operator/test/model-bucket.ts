@@ -120,7 +120,7 @@ export function deployment(name: string, devices: readonly string[], more: Parti
 
 let commits = 0;
 
-/** Of a repository, at a commit of its own that follows from the one before. */
+/** The evidence of a repository, at a commit of its own that follows from the one before. */
 export function complete(deployments: readonly SourceDeployment[], more: Partial<CompleteSnapshot> = {}): CompleteSnapshot {
   commits += 1;
   const version = `c${commits}`;
@@ -132,7 +132,7 @@ export function gitEvidence(tip: string, more: Partial<GitEvidence> = {}): GitEv
 }
 
 /**
- * As a source answers that is told what was followed last, and that gave all that stands in the
+ * Answers as a source that knows what was followed last, and that gave all that stands in the
  * bucket.
  */
 function readAfter(source: CompleteSnapshot, followed: string | null, bucket: ModelBucket): CompleteSnapshot {

@@ -190,7 +190,7 @@ test("broken YAML: the last good commit stays in force, also after a restart", a
   await first.close();
 
   const second = await operator();
-  // The record tells which commit that is.
+  // The record names that commit.
   await eventually(() => second.health.sourceProblem?.includes(`${good.slice(0, 10)} stays in force`));
   expect(Object.keys((await bucket.manifest("pi-1"))?.deployments ?? {})).toEqual(["hello", "other"]);
   const mended = await push({ "b.yaml": workload("other") });
@@ -221,7 +221,7 @@ test("a forced push takes the devices back", async () => {
   await expectScore(bucket, "pi-1.hello", "web:1");
 });
 
-test("a remote that is gone removes nothing, and is told", async () => {
+test("a remote that is gone removes nothing, and is reported", async () => {
   const { push, bucket, repository, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator({ env: { IOT_GIT_POLL_SECONDS: "1" } });
@@ -308,7 +308,7 @@ test("a device known from its status alone gets no manifest: what it says of its
   expect(await bucket.manifest("pi-7")).toBeUndefined();
 });
 
-test("what the devices say is told, of the revision that was written and no other", async () => {
+test("what the devices say is reported, of the revision that was written and no other", async () => {
   const { push, bucket, operator } = await world();
   await push({ "a.yaml": workload("hello") });
   const running = await operator();
@@ -338,7 +338,7 @@ test("garbage in the bucket is written over where it is ours, and left where it 
   expect(await bucket.manifest("pi-2")).toBeUndefined();
 });
 
-test("one device says what nobody can bear, in a bucket that took it: the others are served, and it is told as one", async () => {
+test("one device says what nobody can bear, in a bucket that took it: the others are served, and it is reported as one", async () => {
   const { bucket, push, operator } = await world();
   await openStatusStore(bucket.messaging, { log: createLog({ name: "test", write: () => undefined }) });
   const { connection } = bucket.messaging;

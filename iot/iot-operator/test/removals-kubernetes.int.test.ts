@@ -33,7 +33,7 @@ test("kubectl delete --all of thirty is held, and said on each; confirmed, all g
   await scene.kubectl("delete", "iotdep", "--all", "--wait=false");
   const sentence = await scene.named("held", 30);
   expect(await scene.entries()).toHaveLength(30);
-  const message = await scene.kubernetes.told("d3", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
+  const message = await scene.kubernetes.published("d3", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
   expect(message).toContain(`iot confirm ${tokenIn(sentence)} all 30 that are held`);
   expect(await scene.kubectl("get", "iotdep", "d3")).toContain("False");
 
@@ -52,7 +52,7 @@ test("what is held goes by an annotation with its token, or is kept by one: the 
   await scene.applyAll(many.slice(0, 12), ofItsOwn);
   await scene.kubectl("delete", "iotdep", "--all", "--wait=false");
   await scene.named("held", 12);
-  const message = await scene.kubernetes.told("d1", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
+  const message = await scene.kubernetes.published("d1", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
   const own = /confirm-removal=(\w+)/.exec(message)?.[1] ?? "";
   await scene.kubectl("annotate", "iotdep", "d1", `iot.nationtech.io/confirm-removal=${own}`);
   await expectScore(scene.bucket, "pi-d1.d1", null);
@@ -134,7 +134,7 @@ test("a namespace that is deleted is one line, and no deletion by name; an annot
   await scene.kubectl("delete", "namespace", "plant", "--wait=false");
   await scene.named("held", 12);
   expect((await scene.record())?.held.every(({ how, why }) => how === "collective" && why === "namespace plant was deleted")).toBe(true);
-  const message = await scene.kubernetes.told("plant/d1", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
+  const message = await scene.kubernetes.published("plant/d1", '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
   expect(message).not.toContain("iot keep");
   await scene.kubectl("annotate", "iotdep", "--all", "-n", "plant", "iot.nationtech.io/keep-on-devices=true");
   await scene.kubectl("wait", "--for=delete", "iotdep", "--all", "-n", "plant", "--timeout=20s");

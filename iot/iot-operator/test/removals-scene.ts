@@ -94,7 +94,7 @@ export class RemovalsScene {
     return lines(text).map((line) => line.split(" "));
   }
 
-  /** As a person forces what does not go: the operator does not see it being deleted. */
+  /** Does as a person who forces what does not go: the operator does not see it being deleted. */
   async stripAll(): Promise<void> {
     for (const [namespace = "", name = ""] of await this.objects()) {
       await this.kubectl("patch", "iotdep", name, "-n", namespace, ...FINALIZERS_OFF);

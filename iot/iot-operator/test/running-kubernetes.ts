@@ -10,13 +10,13 @@ export const OPERATOR = fileURLToPath(new URL("../../deploy/operator.yaml", impo
 
 export interface RunningKubernetes {
   readonly server: KubernetesServer;
-  /** Of the operator's service account. */
+  /** The token of the operator's service account. */
   readonly kubeconfig: string;
   apply(yaml: string): Promise<string>;
   /** What jsonpath gives of the Deployment of this name, `namespace/name` or in `default`. */
   ask(name: string, jsonpath: string): Promise<string>;
   /** Waits until it gives something. */
-  told(name: string, jsonpath: string): Promise<string>;
+  published(name: string, jsonpath: string): Promise<string>;
 }
 
 export async function runKubernetes(options: { readonly crd?: boolean; readonly controllers?: boolean } = {}): Promise<RunningKubernetes> {
@@ -33,7 +33,7 @@ export async function runKubernetes(options: { readonly crd?: boolean; readonly 
     kubeconfig: await server.serviceAccountKubeconfig("iot-system", "iot-operator"),
     apply: (yaml) => server.kubectl(["apply", "-f", "-"], { stdin: yaml }),
     ask,
-    told: (name, jsonpath) =>
+    published: (name, jsonpath) =>
       eventually(async () => (await ask(name, jsonpath)).trim() || null, { what: `${name} has ${jsonpath}`, timeoutMs: 20_000 }),
   };
 }

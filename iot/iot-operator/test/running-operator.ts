@@ -27,7 +27,7 @@ import { newHealth, type Health } from "../src/http/health.ts";
 export interface RunningOperator {
   readonly lines: string[];
   readonly health: Health;
-  /** As a hook does. */
+  /** Asks for a reading, as a hook does. */
   poke(): void;
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export interface RunningOptions {
   readonly natsUrl: string;
   readonly gitUrl: string;
   readonly sourceId?: string;
-  /** As a cluster has one. */
+  /** The uid that a cluster has. */
   readonly clusterUid?: string;
   readonly env?: Record<string, string>;
   /** For injected faults. */

@@ -54,7 +54,7 @@ async function standing(): Promise<string[]> {
 
 /** What is to be typed to let go what is held: of this Deployment, and of all. */
 async function tokens(name: string): Promise<{ own: string; all: string }> {
-  const message = await kubernetes.told(name, '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
+  const message = await kubernetes.published(name, '{.status.conditions[?(@.reason=="RemovalHeld")].message}');
   const [own = "", all = ""] = [...message.matchAll(/iot confirm (\w+)/g)].map(([, token]) => token ?? "");
   return { own, all };
 }

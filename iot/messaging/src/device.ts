@@ -3,7 +3,12 @@
 
 export { type ConnectOptions, connectMessaging, type Messaging } from "./connection/connect.ts";
 export { asCredential, type Credential, type CredentialSource, fixedCredentials, type UserAndPassword } from "./connection/credentials.ts";
-export type { ConnectionState, DisconnectedReason } from "./connection/connection-state.ts";
+export {
+  type ConnectionSettings,
+  type ConnectionState,
+  type DisconnectedReason,
+  explainConnectError,
+} from "./connection/connection-state.ts";
 export { type DeviceReader, type ManifestRead, openDeviceReader, type ScoreRead, type UnreadableReason } from "./stores/device-reader.ts";
 export { MessagingError, type MessagingErrorCode } from "./connection/messaging-error.ts";
 export {

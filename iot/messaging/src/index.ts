@@ -24,8 +24,9 @@ export {
   type UnreadableReason,
   type UserAndPassword,
 } from "./device.ts";
-export { shownServers } from "./connection/connection-state.ts";
-export { asMessagingError } from "./connection/messaging-error.ts";
+export { DISCONNECTED_REASONS, shownServers } from "./connection/connection-state.ts";
+export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-error.ts";
+export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";

@@ -119,7 +119,7 @@ describe("a bucket that takes larger messages than are read", () => {
   });
 });
 
-test("a user without JetStream is told as such", async () => {
+test("a user without JetStream is reported as such", async () => {
   await using accounts = await startFleet("accounts");
   const device = await accounts.device(deviceA);
   await expect(openDesiredState(device, { log: silent })).rejects.toMatchObject({ code: "PermissionDenied" });

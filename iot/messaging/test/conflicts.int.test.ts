@@ -78,15 +78,15 @@ test("an operator that dies between Score and manifest leaves the device what it
   await next.close();
 });
 
-test("what one operator writes the other is told, and finds when it observes", async () => {
+test("what one operator writes the other hears of, and finds when it observes", async () => {
   await using fleet = await startFleet("plain");
   const one = await openDesiredState(await fleet.operator(), { log: silent });
   const other = await openDesiredState(await fleet.operator(), { log: silent });
-  const told: string[] = [];
-  other.onChange((device) => told.push(device));
+  const heard: string[] = [];
+  other.onChange((device) => heard.push(device));
   await other.observe(signal);
   await one.putScore({ device: deviceA, deployment: hello, scoreString: older, expectedRevision: 0 });
   expect((await other.observe(signal)).scores.get("dev-a.hello")?.revision).toBe(1);
-  await eventually(() => told.length === 1, { what: "the other operator is told" });
+  await eventually(() => heard.length === 1, { what: "the other operator hears of it" });
   await Promise.all([one.close(), other.close()]);
 });

@@ -80,7 +80,7 @@ describe("a first connection that fails says why", () => {
   });
 });
 
-test("a server that comes later is found, and the wait was told once a reason", async () => {
+test("a server that comes later is found, and the wait was reported once a reason", async () => {
   const port = await freePort();
   const states: ConnectionState[] = [];
   const connecting = connectMessaging({
@@ -129,7 +129,7 @@ test("a user that is taken away and given back", async () => {
   const messaging = await fleet.device(deviceA, { onState: (state) => states.push(state) });
   await fleet.nats.reload(shippedConfig(["dev-b"]));
   await eventually(() => states.some((state) => state.kind === "disconnected" && state.reason === "WrongCredentials"), {
-    what: "the refusal is told",
+    what: "the refusal is reported",
     timeoutMs: 20_000,
   });
   await fleet.nats.reload(shippedConfig());
@@ -230,7 +230,7 @@ describe("TLS", () => {
     await messaging.close();
   });
 
-  test("another has signed it, it is of another name, nobody offers one, or the file is not there: each is told", async () => {
+  test("another has signed it, it is of another name, nobody offers one, or the file is not there: each is reported", async () => {
     await using certificate = await makeTestCertificate();
     await using other = await makeTestCertificate("DNS:localhost,IP:127.0.0.9");
     await using nats = await startNats({ config: secured(certificate) });

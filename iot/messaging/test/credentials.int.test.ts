@@ -62,10 +62,10 @@ test("a credential that cannot be had is the state of the connection, at first a
     current: () =>
       trouble === null ? Promise.resolve(asCredential({ user: "dev-a", pass: "first" })) : Promise.reject(new Error(trouble)),
   };
-  const told = { kind: "disconnected", reason: "CredentialsUnavailable", message: containing(": the key is locked; unlock it") };
+  const expected = { kind: "disconnected", reason: "CredentialsUnavailable", message: containing(": the key is locked; unlock it") };
   const connecting = connect(source);
-  await eventually(() => states.length === 2, { what: "it is told" });
-  expect(states[1]).toMatchObject(told);
+  await eventually(() => states.length === 2, { what: "it is reported" });
+  expect(states[1]).toMatchObject(expected);
   trouble = null;
   messaging = await connecting;
 
@@ -73,10 +73,10 @@ test("a credential that cannot be had is the state of the connection, at first a
   states.length = 0;
   await nats.restart();
   await eventually(() => states.some((state) => state.kind === "disconnected" && state.reason !== "Lost"), {
-    what: "it is told again",
+    what: "it is reported again",
     ...slow,
   });
-  expect(states.at(-1)).toMatchObject(told);
+  expect(states.at(-1)).toMatchObject(expected);
   // Nobody dials with the credential from before.
   await eventually(
     async () => Number(/"total_connections": (\d+)/.exec(await (await fetch(`${nats.monitorUrl}/varz`)).text())?.[1]) === 0,
@@ -115,7 +115,7 @@ test("a key signs what the server asks", async () => {
   expect(messaging.state().kind).toBe("connected");
 });
 
-test("another credential is a new connection, and no loss is told", async () => {
+test("another credential is a new connection, and no loss is reported", async () => {
   let changed = (): void => undefined;
   messaging = await connect({
     current: () => Promise.resolve(asCredential({ user: "dev-a", pass: "first" })),

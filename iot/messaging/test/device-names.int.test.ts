@@ -112,7 +112,7 @@ describe.each<[Setup, "own" | "buckets'"]>([
     expect(logged.filter((line) => line.includes(" warn ") && !line.includes("connect"))).toEqual([]);
   });
 
-  test("an agent of 0.1 asks and tells by the buckets' names", async () => {
+  test("an agent of 0.1 asks and reports by the buckets' names", async () => {
     const { connection } = await fleet.device(deviceA);
     const old = bucketSubjects(deviceA);
     const noticed: string[] = [];
@@ -207,7 +207,7 @@ leafnodes { reconnect: 1, remotes: [ { url: "nats://site:site-secret@127.0.0.1:$
     expect(await statusRevision(central)).toBeUndefined();
   });
 
-  test("the hub is away and back: told as no store, found again on the same connection, and what was missed is read", async () => {
+  test("the hub is away and back: reported as no store, found again on the same connection, and what was missed is read", async () => {
     const reader = openDeviceReader(device, deviceA);
     const writer = openStatusWriter(device, deviceA);
     const hints: (number | null)[] = [];

@@ -59,8 +59,8 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
   test("killed and started again: the same revisions, and the store goes on", async () => {
     await using fleet = await startFleet(setup);
     const store = await openDesiredState(await fleet.operator(), { log: silent });
-    const told: string[] = [];
-    store.onChange((device) => told.push(device));
+    const heard: string[] = [];
+    store.onChange((device) => heard.push(device));
     const device = await fleet.device(deviceA);
     const reader = openDeviceReader(device, deviceA);
     await write(store, 1);
@@ -74,13 +74,13 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
     expect(after).toEqual(before);
     const snapshot = await eventually(() => store.observe(signal), { what: "the operator observes again", timeoutMs: 20_000 });
     expect(snapshot.manifests.get(deviceA)?.revision).toBe(before.revision);
-    told.length = 0;
+    heard.length = 0;
     expect(await write(store, 2)).toBe(before.revision + 2);
-    await eventually(() => told.length >= 2, { what: "changes are told again" });
+    await eventually(() => heard.length >= 2, { what: "changes are reported again" });
     await store.close();
   });
 
-  test("wiped: the device is told of no store, then of nothing, and the operator fills it again", async () => {
+  test("wiped: the device reads no store, then of nothing, and the operator fills it again", async () => {
     await using fleet = await startFleet(setup);
     const operator = await fleet.operator();
     const store = await openDesiredState(operator, { log: silent });
@@ -125,13 +125,13 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
       (device) => removed.push(device),
     );
     await write(store, 1);
-    const told: string[] = [];
-    store.onChange((device) => told.push(device));
+    const heard: string[] = [];
+    store.onChange((device) => heard.push(device));
     await again(fleet, () => rm(fleet.nats.storeDir, { recursive: true }));
     const snapshot = await eventually(() => store.observe(signal), { what: "the operator observes again", timeoutMs: 20_000 });
     expect(snapshot.manifests.size + snapshot.scores.size).toBe(0);
-    expect(new Set(told)).toEqual(new Set([deviceA]));
-    await eventually(() => removed.length === 1, { what: "the status is told as gone", timeoutMs: 20_000 });
+    expect(new Set(heard)).toEqual(new Set([deviceA]));
+    await eventually(() => removed.length === 1, { what: "the status is reported as gone", timeoutMs: 20_000 });
     expect(await write(store, 1)).toBe(2);
     await store.close();
   });

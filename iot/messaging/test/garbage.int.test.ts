@@ -86,7 +86,7 @@ describe.each(bytes)("%s", (_what, data) => {
   });
 });
 
-test("a status that claims to be another device's is told as unreadable under its key", async () => {
+test("a status that claims to be another device's is reported as unreadable under its key", async () => {
   const statuses = await openStatusStore(operator, { log: silent });
   const claimed = { device: deviceB, agentVersion: "1", bootId: "b", reportedAt: "", manifestRevision: null, deployments: {} };
   await put("$KV.status.dev-a", new TextEncoder().encode(JSON.stringify(claimed)));

@@ -26,7 +26,7 @@ export interface Fleet {
 }
 
 const shipped = new URL("../../deploy/nats/", import.meta.url);
-/** As it was shipped with 0.1. */
+/** The configuration that was shipped with 0.1. */
 const shippedBefore = new URL("fixtures/v0.1.0/nats/", import.meta.url);
 
 /**

@@ -102,7 +102,7 @@ describe.each(["plain", "accounts", "shared"] as const)("against a server set up
   });
 });
 
-test("what a device may ask for another is followed once, however often it is told", async () => {
+test("what a device may ask for another is followed once, however often its notice comes", async () => {
   const { a, b, store, followed, readings } = await listening("shared");
   await store.putManifest({ device: deviceB, manifest: { ...manifest, sources: ["other"] }, expectedRevision: 2 });
   await eventually(() => readings() === 1, { what: "the change is read" });

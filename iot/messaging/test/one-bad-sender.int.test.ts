@@ -114,12 +114,12 @@ test("a store that is cut off says so, once it has been for a while", async () =
   await store.watch(() => undefined, ended.signal);
   expect(store.problem()).toBeNull();
   await other.nats.stop();
-  await eventually(() => Promise.resolve(store.problem() !== null), { what: "it is told", timeoutMs: 30_000 });
+  await eventually(() => Promise.resolve(store.problem() !== null), { what: "it is reported", timeoutMs: 30_000 });
   expect(store.problem()).toMatch(/^bucket "status" has not been followed for \d+ s$/);
   ended.abort();
 });
 
-test("a limit that the server keeps: larger words are refused, and the sender is told", async () => {
+test("a limit that the server keeps: larger words are refused, and the sender gets an error", async () => {
   await using other = await startFleet("plain");
   const messaging = await other.operator();
   await openStatusStore(messaging, { log: silent });

@@ -213,7 +213,7 @@ describe("one credential for all devices is what its file says of it", () => {
   });
 });
 
-test("a refused read is told as such, and another device goes on reading", async () => {
+test("a refused read is reported as such, and another device goes on reading", async () => {
   const asB = openDeviceReader(messagingOfA, deviceB);
   expect(await asB.readManifest(signal)).toMatchObject({ kind: "unreadable", reason: "PermissionDenied" });
   const b = openDeviceReader(await fleet.device(deviceB), deviceB);

@@ -48,3 +48,19 @@ test("a line of the audit stays for 400 days, and nobody can delete, purge or ro
   await expect(jsm.jetstream().publish(`audit.operator.${key}`, "x", { headers: rollUp })).rejects.toThrow(/rollup not permitted/);
   expect(await readAudit(operator, 10)).toEqual([event]);
 });
+
+test("an audit that is there without limits is brought to them, its lines stay, and limits that somebody chose too", async () => {
+  await using other = await startFleet("plain");
+  const messaging = await other.operator();
+  const streams = (await jetstreamManager(messaging.connection)).streams;
+  await streams.add({ name: AUDIT.stream, subjects: [...AUDIT.subjects], max_bytes: 2 ** 31 });
+  const event = { at: "2026-03-01T00:00:00Z", source: "git:demo", what: "removed", by: "operator", message: "default/hello from pi-1" };
+  await openAudit(messaging, { log: silent }).write(sourceKey("git:demo"), event);
+  openAudit(messaging, { log: silent, keepsLimits: true });
+  const found = await eventually(async () => {
+    const { config } = await streams.info(AUDIT.stream);
+    return config.deny_delete && config;
+  });
+  expect(found).toMatchObject({ max_age: nanos(400 * 86_400_000), max_bytes: 2 ** 31, deny_purge: true, discard: "old" });
+  expect(await readAudit(messaging, 10)).toEqual([event]);
+});

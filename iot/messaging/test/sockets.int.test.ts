@@ -9,7 +9,10 @@ import { silent } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
 
-/** `greet` is sent to each who comes; empty: nothing. A dial of the client lasts longer than `closedWithinMs`. */
+/**
+ * `greet` is sent to each who comes; empty: nothing. A dial of the client lasts longer than
+ * `closedWithinMs`.
+ */
 async function startSlowServer({ greet = "", port = 0, closedWithinMs = 150 } = {}) {
   const open = new Set<Socket>();
   const seen = { dials: 0, alone: new Array<Promise<unknown>>(), open: () => open.size, port: 0 };
@@ -94,7 +97,7 @@ test("it comes back when the server answers again, also by TLS", { timeout: 60_0
   const messaging = await connectMessaging({ servers, ...options });
   relay.freeze();
   await eventually(() => messaging.state().kind === "disconnected" && messaging.state().message.includes("no answer"), {
-    what: "the silence is told",
+    what: "the silence is reported",
     timeoutMs: 20_000,
   });
   relay.resume();

@@ -87,7 +87,7 @@ describe.each(["plain", "accounts", "shared"] as const)("against a server set up
     expect(seen.map((entry) => entry.device)).toEqual([deviceA]);
     expect(seen[0]?.status).toEqual({ ok: true, value: status });
     await writer.putStatus({ ...status, manifestRevision: 9 }, signal);
-    await eventually(() => seen.length === 2, { what: "the change is told" });
+    await eventually(() => seen.length === 2, { what: "the change is reported" });
     const [listed] = await statuses.list(signal);
     expect(listed?.status).toMatchObject({ ok: true, value: { manifestRevision: 9 } });
     expect((listed?.nowMs ?? 0) - (listed?.receivedAtMs ?? 0)).toBeLessThan(60_000);

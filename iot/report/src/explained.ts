@@ -1,9 +1,10 @@
 // Words the explanation of one deployment on one device, in the fleet (`iot explain`) and beside
-// the device (`iot-agent explain`) alike: one sentence for why it is as it is and what would mend
+// the device (`iot-agent explain`) alike: one sentence for why it is as it is and what would repair
 // it, then the facts, then what else the caller can see. Pure.
 
 import type { DeploymentReport } from "@iot/contracts";
 import { shownAge } from "./age.ts";
+import { wrapSentence } from "./sentence.ts";
 import { wrap } from "./wrap.ts";
 
 export interface Explained {
@@ -11,6 +12,7 @@ export interface Explained {
   readonly device: string;
   readonly phase: string;
   readonly message: string;
+  readonly reason?: string;
   /** RFC 3339; null: not known. */
   readonly since: string | null;
   readonly sinceSeconds: number | null;
@@ -24,10 +26,10 @@ export interface Explained {
   readonly sections?: readonly (readonly [title: string, sentences: readonly string[]])[];
 }
 
-export function renderExplained(explained: Explained, width: number): string {
-  const { deployment, device, phase, message, since, sinceSeconds, services, sections = [] } = explained;
-  const shownSince =
-    since === null || since === "" ? "" : ` since ${since.slice(0, 19).replace("T", " ")} UTC (${shownAge(sinceSeconds ?? 0)})`;
+/** `timeOf`: how an RFC 3339 time is shown; in UTC unless it is said. */
+export function renderExplained(explained: Explained, width: number, timeOf: (time: string) => string = inUtc): string {
+  const { deployment, device, message, since, sinceSeconds, services, sections = [] } = explained;
+  const shownSince = since === null || since === "" ? "" : ` since ${timeOf(since)} (${shownAge(sinceSeconds ?? 0)})`;
   const facts: readonly (readonly [string, string])[] = [
     ["desired", explained.desiredRevision === null ? "no longer" : `revision ${explained.desiredRevision}`],
     ["running", explained.runningRevision === null ? "nothing" : `revision ${explained.runningRevision}`],
@@ -36,13 +38,22 @@ export function renderExplained(explained: Explained, width: number): string {
   ];
   const indent = Math.max(...facts.map(([name]) => name.length)) + 4;
   return [
-    ...wrap(`${deployment} on ${device} is ${phase}${shownSince}: ${message}`, width, ""),
+    ...wrapSentence(message, width, "", { head: `${deployment} on ${device} is ${shownPhase(explained)}${shownSince}: ` }),
     ...facts.flatMap(([name, value]) => wrap(`${`  ${name}`.padEnd(indent)}${value}`, width, " ".repeat(indent), "")),
     ...sections.flatMap(([title, sentences]) =>
       sentences.length === 0 ? [] : [`${title}:`, ...sentences.flatMap((sentence) => wrap(sentence, width, "    ", "  "))],
     ),
     "",
   ].join("\n");
+}
+
+function inUtc(time: string): string {
+  return `${time.slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** What ended well, as it was to, is in order and does not run. */
+export function shownPhase({ phase, reason }: { readonly phase: string; readonly reason?: string }): string {
+  return phase === "Running" && reason === "Completed" ? "Completed" : phase;
 }
 
 function shownService({ phase, image, health, restarts = 0 }: DeploymentReport["services"][number]): string {

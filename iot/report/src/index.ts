@@ -1,4 +1,5 @@
 export { shownAge } from "./age.ts";
-export { type Explained, renderExplained } from "./explained.ts";
+export { type Explained, renderExplained, shownPhase } from "./explained.ts";
+export { wrapSentence } from "./sentence.ts";
 export { renderTable } from "./table.ts";
 export { wrap } from "./wrap.ts";

@@ -79,7 +79,7 @@ test.each([
   ["spec:", "Spec:", "spec: is missing"],
   ["spec:", "specs:", "spec: is missing"],
   ["targetDevices", "targetdevices", "spec.targetDevices: is missing"],
-])("%j written as %j is ours, and told", (from, to, says) => {
+])("%j written as %j is ours, and reported", (from, to, says) => {
   expect(GOOD).toContain(from);
   expect(issuesOf(GOOD.replace(from, to)).join("\n")).toContain(says);
 });

@@ -1,7 +1,7 @@
 // What a file is that is named as a workload file and is no YAML of a person's hand: a pointer to
-// the text, the text encrypted, two texts that wait to be merged, a template. Each is told as what
-// it is and with what would mend it, for what YAML makes of it says nothing to anybody. Also
-// whether a file that nobody reads looks like one of ours. Pure.
+// the text, the text encrypted, two texts that wait to be merged, a template. Each is reported as
+// what it is, with what would fix it, for what YAML makes of it says nothing to anybody. This file
+// knows, too, whether a file that nobody reads looks like one of ours. Pure.
 
 import { API_GROUP } from "@iot/contracts";
 

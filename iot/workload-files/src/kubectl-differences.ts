@@ -53,11 +53,7 @@ export function kubectlDifferences(document: Document.Parsed, text: string, line
       return say(offset, path, `${number}, a whole number above 2^53, which changes on its way: put it in quotes ("${written}")`);
     }
     if (sameValue(node.value, written)) return;
-    say(
-      offset,
-      path,
-      `kubectl would read ${written} ${describeKubectlValue(read)}: quote it ("${written}") if it is text, else write it plainly`,
-    );
+    say(offset, path, `kubectl would read ${written} ${describeKubectlValue(read)}: quote it ("${written}") if it is text${plainly(read)}`);
   }
 
   function map(items: readonly Pair<Node, Node | null>[], path: Issue["path"]): void {
@@ -105,6 +101,13 @@ function isPlainKey(key: Scalar): boolean {
 function isUnsafeWhole(read: KubectlValue): boolean {
   if (read.kind === "integer") return read.value > MAX_SAFE || read.value < -MAX_SAFE;
   return read.kind === "float" && Number.isInteger(read.value) && !Number.isSafeInteger(read.value);
+}
+
+/** What both read as the same value. */
+function plainly(read: KubectlValue): string {
+  if (read.kind === "null") return ", else write null";
+  const isPlain = read.kind === "boolean" || read.kind === "integer" || read.kind === "float";
+  return isPlain ? `, else write ${read.value}` : "";
 }
 
 function sameValue(value: unknown, written: string): boolean {

@@ -2,9 +2,12 @@
 // group, in the name of a field. Taken for somebody else's it would be passed over in silence, and
 // what it describes would not run. Pure.
 
-import { isNear } from "@harmony/schema";
 import { API_GROUP, API_VERSION, DEPLOYMENT_KIND } from "@iot/contracts";
+import { lettersApart } from "@harmony/schema";
 import { type Document, isMap, isScalar, type Node } from "yaml";
+
+/** At most two letters wrong, missing or too many: `Deployement`, `iot.nationtech.oi`. */
+const TYPOS = 2;
 
 export interface Heading {
   readonly kind: string;
@@ -45,4 +48,9 @@ function fieldsOfSpec({ contents }: Document.Parsed): ReadonlySet<string> {
   const top = keysOf(contents);
   const spec = top.find(([name]) => name === "spec" || isNear(name, "spec", 1));
   return new Set((spec === undefined ? top : keysOf(spec[1])).map(([name]) => name));
+}
+
+/** Not equal, and few letters apart. */
+function isNear(written: string, meant: string, typos = TYPOS): boolean {
+  return written !== meant && Math.abs(written.length - meant.length) <= typos && lettersApart(written, meant) <= typos;
 }

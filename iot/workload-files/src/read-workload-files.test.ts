@@ -142,7 +142,7 @@ describe("issues of a file", () => {
     expect(issuesOf(text)).toEqual(["1.yaml:1:1: : aliases (*name) would make it larger than 1024 KiB: write it out, and shorter"]);
   });
 
-  test("more than a person mends at once", () => {
+  test("more than a person fixes at once", () => {
     const issues = issuesOf(`${GOOD}      many: [${"yes, ".repeat(5_000)}]\n`);
     expect(issues).toHaveLength(21);
     expect(issues.at(-1)).toBe("1.yaml:13:114: : and 4980 more from here on");
@@ -180,7 +180,7 @@ describe("issues of a file", () => {
 });
 
 describe("two of one name", () => {
-  test("are told of each other", () => {
+  test("name each other", () => {
     expect(issuesOf(GOOD, `# copy\n${GOOD}`)).toEqual([
       '2.yaml:5:9: metadata.name: "hello-world" is also the name of the Deployment at 1.yaml:4: give one of them another name',
     ]);
@@ -213,7 +213,7 @@ describe("what is not ours", () => {
     expect(deployments).toHaveLength(1);
   });
 
-  test("but Kubernetes' own Deployment is told apart", () => {
+  test("but Kubernetes' own Deployment is not taken for ours", () => {
     expect(read("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n").ignored).toEqual([
       {
         file: "1.yaml",

@@ -7,11 +7,12 @@
 import { formatPath, type Issue } from "@harmony/core";
 import { parse } from "@harmony/schema";
 import { API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
-import { type Document, isMap, isScalar, isSeq, type Node } from "yaml";
+import { type Document, isMap, isSeq } from "yaml";
 import { documentLimits } from "./document-limits.ts";
 import { SOPS } from "./file-kinds.ts";
 import { kubectlDifferences } from "./kubectl-differences.ts";
 import { headingOf, isMeantForUs } from "./near-miss.ts";
+import { offsetAt, type Place, type Places, placesOf } from "./places.ts";
 import type { PlacedIssue } from "./placed-issue.ts";
 import { shortened } from "./shortened.ts";
 import { isEmptyDocument, parseYamlFile, type YamlFile } from "./yaml-file.ts";
@@ -39,7 +40,18 @@ export interface WorkloadDocument {
   readonly document: Deployment;
   readonly scoreString: string;
   /** Where the node at a path of the document stands, or the nearest one above it. */
-  readonly place: (path: Issue["path"]) => { line: number; column: number };
+  readonly place: (path: Issue["path"]) => Place;
+  readonly places: () => Places;
+}
+
+/** Meant for us, and with issues: what of it could be read. */
+export interface RefusedDocument {
+  readonly file: string;
+  readonly line: number;
+  readonly value: unknown;
+  readonly places: () => Places;
+  /** What is said of already, by an issue. */
+  readonly said: readonly Issue["path"][];
 }
 
 /** Not ours: left to whoever knows the kind. */
@@ -55,6 +67,7 @@ export interface IgnoredDocument {
 export interface FilesResult {
   readonly deployments: readonly WorkloadDocument[];
   readonly issues: readonly FileIssue[];
+  readonly refused: readonly RefusedDocument[];
   readonly ignored: readonly IgnoredDocument[];
 }
 
@@ -67,6 +80,7 @@ export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
   return {
     deployments,
     issues: [...read.flatMap(({ issues }) => issues), ...doubledNames(deployments.map(withNameAt))],
+    refused: read.flatMap(({ refused }) => refused),
     ignored: read.flatMap(({ ignored }) => ignored),
   };
 }
@@ -75,7 +89,7 @@ export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
 export interface NamedDeployment {
   readonly file: string;
   readonly document: Pick<Deployment, "metadata">;
-  readonly nameAt: { readonly line: number; readonly column: number };
+  readonly nameAt: Place;
 }
 
 function withNameAt({ file, document, place }: WorkloadDocument): NamedDeployment {
@@ -86,6 +100,7 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
   const yaml = parseYamlFile(content);
   const deployments: WorkloadDocument[] = [];
   const issues: FileIssue[] = yaml.issues.map((issue) => toFileIssue(file, yaml, issue));
+  const refused: RefusedDocument[] = [];
   const ignored: IgnoredDocument[] = [];
   const written = yaml.documents.filter((document) => !isEmptyDocument(document));
   for (const document of written) {
@@ -104,13 +119,17 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
       ignored.push({ file, line, ...foreign });
       continue;
     }
-    const place = (path: Issue["path"]): { line: number; column: number } => yaml.place(offsetAt(document, path));
+    const place = (path: Issue["path"]): Place => yaml.place(offsetAt(document, path));
+    const places = (): Places => placesOf(document, yaml.place);
     const outcome = readDeployment(document, yaml);
-    if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place });
-    else issues.push(...firstOf(outcome.issues).map((issue) => toFileIssue(file, yaml, issue)));
+    if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place, places });
+    else {
+      issues.push(...firstOf(outcome.issues).map((issue) => toFileIssue(file, yaml, issue)));
+      refused.push({ file, line, value: outcome.value, places, said: outcome.issues.map(({ path }) => path) });
+    }
   }
   if (deployments.length > 0) issues.push(...written.flatMap(headless).map((issue) => toFileIssue(file, yaml, issue)));
-  return { deployments, issues: firstIssues(file, issues), ignored };
+  return { deployments, issues: firstIssues(file, issues), refused, ignored };
 }
 
 /** The same for all documents of a file. */
@@ -121,35 +140,43 @@ function firstIssues(file: string, issues: readonly FileIssue[]): readonly FileI
   return [...issues.slice(0, FILE_ISSUES_LIMIT), { ...next, file, path: "", message: `and ${rest} more in this file from here on` }];
 }
 
-/** A person mends a few at a time, and a file made to have a million should not fill the log. */
+/** A person fixes a few at a time, and a file made to have a million should not fill the log. */
 function firstOf(issues: readonly PlacedIssue[]): readonly PlacedIssue[] {
   const next = issues[ISSUES_LIMIT];
   if (next === undefined) return issues;
   return [...issues.slice(0, ISSUES_LIMIT), { ...next, path: [], message: `and ${issues.length - ISSUES_LIMIT} more from here on` }];
 }
 
-type ReadDeployment = { ok: true; document: Deployment; scoreString: string } | { ok: false; issues: readonly PlacedIssue[] };
+type ReadDeployment =
+  | { ok: true; document: Deployment; scoreString: string }
+  /** `value` is null where the document is not taken apart. */
+  | { ok: false; issues: readonly PlacedIssue[]; value: unknown };
 
 function readDeployment(document: Document.Parsed, { text, place }: YamlFile): ReadDeployment {
   const limits = documentLimits(document);
-  if (limits.length > 0) return { ok: false, issues: limits };
+  if (limits.length > 0) return { ok: false, issues: limits, value: null };
   const differences = kubectlDifferences(document, text, (offset) => place(offset).line);
-  if (differences.length > 0) return { ok: false, issues: differences };
   // Their number was counted.
   const value: unknown = document.toJS({ maxAliasCount: -1 });
-  const refuse = (issues: readonly Issue[]): ReadDeployment => ({
-    ok: false,
-    issues: issues.map((issue) => ({ ...issue, offset: offsetAt(document, issue.path) })),
-  });
   const parsed = parse(Deployment, value);
-  if (!parsed.ok) return refuse(parsed.issues);
-  const score = scoreString(parsed.value.spec.score);
-  const bytes = Buffer.byteLength(score);
-  if (bytes > SCORE_LIMIT_BYTES) {
-    const message = `the Score has ${Math.ceil(bytes / 1024)} KiB: at most ${SCORE_LIMIT_BYTES / 1024} KiB, put large content into the image`;
-    return refuse([{ path: ["spec", "score"], message }]);
-  }
-  return { ok: true, document: parsed.value, scoreString: score };
+  const found = parsed.ok ? scoreIssues(parsed.value) : parsed.issues;
+  const said = differences.map(({ path }) => path);
+  const others = found.filter(({ path }) => !isSaid(path, said)).map((issue) => ({ ...issue, offset: offsetAt(document, issue.path) }));
+  const issues = [...differences, ...others];
+  if (parsed.ok && issues.length === 0) return { ok: true, document: parsed.value, scoreString: scoreString(parsed.value.spec.score) };
+  return { ok: false, issues: issues.toSorted((a, b) => a.offset - b.offset), value };
+}
+
+/** What is said of a value is said of all within it, but for what is said of the whole document. */
+export function isSaid(path: Issue["path"], said: readonly Issue["path"][]): boolean {
+  return said.some((one) => one.length > 0 && one.length <= path.length && one.every((step, index) => step === path[index]));
+}
+
+function scoreIssues({ spec }: Deployment): Issue[] {
+  const bytes = Buffer.byteLength(scoreString(spec.score));
+  if (bytes <= SCORE_LIMIT_BYTES) return [];
+  const message = `the Score has ${Math.ceil(bytes / 1024)} KiB: at most ${SCORE_LIMIT_BYTES / 1024} KiB, put large content into the image`;
+  return [{ path: ["spec", "score"], message }];
 }
 
 /**
@@ -164,7 +191,7 @@ function headless(document: Document.Parsed): PlacedIssue[] {
 }
 
 /**
- * SOPS leaves the keys as they are: `spec` tells what it is. A file that was encrypted as a whole
+ * SOPS leaves the keys as they are: `spec` shows what it is. A file that was encrypted as a whole
  * does not.
  */
 function isEncrypted(document: Document.Parsed): boolean {
@@ -194,29 +221,6 @@ function foreignKind(document: Document.Parsed): { kind: string; hint?: string }
 function isListOfOurs(document: Document.Parsed): boolean {
   const items = headingOf(document).kind === "List" ? document.get("items") : undefined;
   return isSeq(items) && items.items.some((item) => isMap(item) && item.get("apiVersion") === API_VERSION);
-}
-
-/**
- * The value where it stands on the line of its key, else the key; where a path leads to nothing,
- * the nearest node above.
- */
-function offsetAt(document: Document.Parsed, path: Issue["path"]): number {
-  let node: Node | null = document.contents;
-  let offset = node?.range?.[0] ?? document.range[0];
-  for (const step of path) {
-    if (isMap<Node, Node | null>(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
-      if (pair === undefined) break;
-      node = pair.value;
-      offset = (isScalar(node) && node.source !== "" ? node.range?.[0] : pair.key.range?.[0]) ?? offset;
-    } else if (isSeq<Node>(node)) {
-      const item: Node | undefined = node.items[Number(step)];
-      if (item === undefined) break;
-      node = item;
-      offset = item.range?.[0] ?? offset;
-    } else break;
-  }
-  return offset;
 }
 
 /**

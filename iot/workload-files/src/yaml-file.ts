@@ -5,6 +5,7 @@
 import { type Document, isScalar, LineCounter, parseAllDocuments } from "yaml";
 import { foreignEncoding, kindOfText, templateIn } from "./file-kinds.ts";
 import type { PlacedIssue } from "./placed-issue.ts";
+import { syntaxWords } from "./syntax-words.ts";
 import { outOfBounds } from "./yaml-bounds.ts";
 
 /** A Score is at most 128 KiB; a file holds several. */
@@ -85,8 +86,7 @@ function syntaxIssue(document: Document.Parsed): PlacedIssue[] {
   const error = document.errors[0];
   if (error === undefined) return [];
   if (error.code === "RESOURCE_EXHAUSTION") return [{ path: [], offset: error.pos[0], message: TOO_DEEP }];
-  const sentence = error.message.trim().replace(/\.$/, "");
-  return [{ path: [], offset: error.pos[0], message: `is not valid YAML: ${sentence}` }];
+  return [{ path: [], offset: error.pos[0], message: `is not valid YAML: ${syntaxWords(error)}` }];
 }
 
 /**

@@ -35,7 +35,7 @@ test("answers as reading in this thread does", async () => {
   expect([...read]).toEqual(files.map((each) => [each.path, readPlainly(each)]));
 });
 
-test("a file that takes too long is told by its name, and those around it are read", async () => {
+test("a file that takes too long is reported by its name, and those around it are read", async () => {
   const yaml = reader({ fileMs: 500 });
   // The thread is warm: only the slow file can take so long.
   await yaml.readFiles([file("warm.yaml", deployment("warm"))]);
@@ -60,7 +60,7 @@ test("a reading has a time for all its files together", async () => {
   ]);
 });
 
-test("a file that takes too much memory is told by its name, and the next is read", async () => {
+test("a file that takes too much memory is reported by its name, and the next is read", async () => {
   const yaml = reader({ heapMiB: 24 });
   const read = await yaml.readFiles([file("large.yaml", "k: [1, 2]\n---\n".repeat(900) + `a: [${"1,".repeat(300_000)}]`)]);
   expect(read.get("large.yaml")?.issues[0]?.message).toBe("is not read: it took more than 24 MiB of memory; make it smaller or plainer");

@@ -1,11 +1,12 @@
 // Reads YAML in a thread of its own, which is ended when a file holds it up or takes too much
 // memory, and is started anew: whatever a file is made of, who asks waits and goes on with other
-// work. A file that was not read in its time is told as one that cannot be read, by a sentence with
-// its name; it is never one that gives nothing. The thread stays warm between readings, and does
-// not keep the process alive.
+// work. A file that was not read in its time is reported as one that cannot be read, by a sentence
+// with its name; it is never one that gives nothing. The thread stays warm between readings, and
+// does not keep the process alive.
 
 import { Worker } from "node:worker_threads";
 import type { FileIssue, WorkloadFile } from "./read-workload-files.ts";
+import type { CloseFile } from "./read-closely.ts";
 import type { PlainFile } from "./read-plainly.ts";
 import type { YamlValue } from "./yaml-value.ts";
 
@@ -23,8 +24,12 @@ const START_MS = 30_000;
 /** So much goes to the thread at once: to copy it takes this thread a few milliseconds. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-export type Asked = WorkloadFile & { readonly as: "workload" | "value" };
-export type Answer = { readonly isReady: true } | { readonly file: PlainFile } | { readonly value: YamlValue };
+export type Asked = WorkloadFile & { readonly as: "workload" | "close" | "value" };
+export type Answer =
+  | { readonly isReady: true }
+  | { readonly file: PlainFile }
+  | { readonly close: CloseFile }
+  | { readonly value: YamlValue };
 type Outcome = Answer | { readonly refused: string };
 
 export class YamlReader {
@@ -47,6 +52,17 @@ export class YamlReader {
       ),
     );
     return new Map(files.map(({ path }, index): [string, PlainFile] => [path, plainFileOf(path, outcomes[index])]));
+  }
+
+  /** The same, with all that `iot lint` looks at. */
+  async readClosely(files: readonly WorkloadFile[], signal?: AbortSignal): Promise<ReadonlyMap<string, CloseFile>> {
+    const outcomes = await this.#inTurn(() =>
+      this.#read(
+        files.map((file) => ({ ...file, as: "close" })),
+        signal,
+      ),
+    );
+    return new Map(files.map(({ path }, index): [string, CloseFile] => [path, closeFileOf(path, outcomes[index])]));
   }
 
   async readValue(file: WorkloadFile, signal?: AbortSignal): Promise<YamlValue> {
@@ -103,8 +119,16 @@ export class YamlReader {
 
 function plainFileOf(file: string, outcome: Outcome | undefined): PlainFile {
   if (outcome !== undefined && "file" in outcome) return outcome.file;
-  const issue: FileIssue = { file, line: 1, column: 1, path: "", message: whyRefused(outcome) };
-  return { deployments: [], issues: [issue], others: [], isUnfinished: true };
+  return { deployments: [], issues: [unread(file, outcome)], others: [], isUnfinished: true };
+}
+
+function closeFileOf(file: string, outcome: Outcome | undefined): CloseFile {
+  if (outcome !== undefined && "close" in outcome) return outcome.close;
+  return { documents: [], issues: [unread(file, outcome)], ignored: [], isUnfinished: true };
+}
+
+function unread(file: string, outcome: Outcome | undefined): FileIssue {
+  return { file, line: 1, column: 1, path: "", message: whyRefused(outcome) };
 }
 
 function whyRefused(outcome: Outcome | undefined): string {
@@ -129,6 +153,14 @@ interface Heard {
   readonly readMs: number;
 }
 
+/** The thread's own script, in a bundle that has it inside. */
+declare const BUILT_YAML_WORKER: string | undefined;
+
+/** Beside the source, and beside the bundle of the operator's image. */
+function besideThisFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./yaml-worker.ts" : "./yaml-worker.mjs", import.meta.url);
+}
+
 /** One worker: from its start to the first file that it cannot bear. */
 class Thread {
   readonly #worker: Worker;
@@ -140,9 +172,8 @@ class Thread {
 
   constructor({ heapMiB }: YamlReaderLimits) {
     this.#heapMiB = heapMiB;
-    // Beside the source, and beside the bundle of the operator's image.
-    const entry = new URL(import.meta.url.endsWith(".ts") ? "./yaml-worker.ts" : "./yaml-worker.mjs", import.meta.url);
-    this.#worker = new Worker(entry, {
+    this.#worker = new Worker(typeof BUILT_YAML_WORKER === "string" ? BUILT_YAML_WORKER : besideThisFile(), {
+      eval: typeof BUILT_YAML_WORKER === "string",
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },

@@ -14,7 +14,11 @@ export type ScriptedStep = Exclude<HostStep, { kind: "set-address" }>;
 const APT = "apt-get -q -o DPkg::Lock::Timeout=300";
 
 /** The agent's package runs the same script when it is configured. */
-const TAKE_OVER = readFileSync(new URL("../../take-over.sh", import.meta.url), "utf8");
+declare const BUILT_TAKE_OVER: string | undefined;
+
+/** A bundle has it inside. */
+const TAKE_OVER: string =
+  typeof BUILT_TAKE_OVER === "string" ? BUILT_TAKE_OVER : readFileSync(new URL("../../take-over.sh", import.meta.url), "utf8");
 
 export function scriptOf(step: ScriptedStep): string {
   switch (step.kind) {

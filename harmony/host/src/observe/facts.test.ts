@@ -64,7 +64,7 @@ test("the lines of the script become facts", () => {
   });
 });
 
-test("what a blank host does not have is told as such", () => {
+test("what a blank host does not have is reported as such", () => {
   const blank = ["user", "socket", "lingers", "command-line", "port-start", "routes", "netplan"];
   expect(parseFacts(output(PI.filter(([name]) => !blank.includes(name ?? ""))))).toMatchObject({
     user: null,

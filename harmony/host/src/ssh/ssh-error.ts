@@ -1,5 +1,5 @@
 // Finds out why a host could not be reached from the output of the OpenSSH client, or of sudo
-// behind it: one sentence for a person, with what would mend it.
+// behind it: one sentence for a person, with what would fix it.
 
 export type SshErrorCode =
   | "NoSshClient"

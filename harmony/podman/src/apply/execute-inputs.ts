@@ -1,7 +1,7 @@
 // Carries out the steps that bring files and secrets to where containers get them from. A secret's
 // value goes from its file to its place and nowhere else: no step, message or log contains it.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import { secretStoreDamaged } from "../model/input-facts.ts";
 import type { Application } from "../model/application.ts";
 import type { HostView } from "../device/host-view.ts";
@@ -28,12 +28,21 @@ export async function executeInputs(machine: InputMachine, step: InputStep, sign
     if (error instanceof PodmanError && /\bJSON\b/.test(error.detail)) {
       return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: secretStoreDamaged(machine.application) };
     }
-    if (error instanceof PodmanError) return refused(subject, `${doing(step)} failed: ${error.detail || error.message}; it is tried again`);
+    if (error instanceof PodmanError)
+      return refused(
+        subject,
+        `${doing(step)} failed: ${error.detail || error.message}; it is tried again; see \`${machine.application.program} doctor\``,
+      );
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (typeof code !== "string") throw error;
     return code === "ENOSPC" || code === "EDQUOT"
-      ? { kind: "blocked", subject, reason: "DiskFull", message: `the device's disk is full, so ${doing(step)} failed: free some space` }
-      : refused(subject, `${doing(step)} failed: ${String(error)}; it is tried again`);
+      ? {
+          kind: "blocked",
+          subject,
+          reason: "DiskFull",
+          message: `the device's disk is full, so ${doing(step)} failed: free some space (\`df -h\` shows where)`,
+        }
+      : refused(subject, `${doing(step)} failed: ${String(error)}; it is tried again; see \`${machine.application.program} doctor\``);
   }
 }
 

@@ -2,17 +2,17 @@
 // code, and words that a person can act on (failure.ts). The planner decides what is done about it
 // (plan/answer-failure.ts).
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import { errorText, systemClock } from "@harmony/runtime";
 import type { Application } from "../model/application.ts";
 import { outcomeOf } from "./failure.ts";
-import { freeName } from "./free-name.ts";
 import { flushImages, type ImageStore } from "../images/image-store.ts";
 import { noteFullDisk, pruneImages } from "../images/prune-images.ts";
 import { pullImage } from "../images/pull-image.ts";
 import { noteDamage, repairImage, verifyImage } from "../images/repair-image.ts";
 import { endLostNetworks, type NetworkRemains } from "./lost-networks.ts";
-import { withDefaults } from "../model/container-defaults.ts";
+import { makeContainer } from "./make-container.ts";
+import type { HostView } from "../device/host-view.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { StartList } from "../store/start-list.ts";
@@ -36,6 +36,7 @@ export interface Machine {
   readonly journal: SwapJournal;
   readonly startList: StartList;
   readonly networkRemains: NetworkRemains;
+  readonly host: Pick<HostView, "runs">;
 }
 
 export async function execute(machine: Machine, step: PodmanStep, signal: AbortSignal, progress: (text: string) => void): Promise<Outcome> {
@@ -54,7 +55,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
 
 function notStored(step: Step, error: StorageError): Outcome {
   const subject = "service" in step ? step.service : "journal";
-  const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or mend the folder's rights`;
+  const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or correct the folder's rights`;
   return { kind: "blocked", subject, reason: "JournalNotWritten", message };
 }
 
@@ -70,7 +71,7 @@ async function carryOut(machine: Machine, step: PodmanStep, signal: AbortSignal,
       await podman.createVolume({ name: step.volume, labels: step.labels }, signal);
       break;
     case "create":
-      await create(podman, step, signal);
+      await makeContainer(machine, step, signal);
       await flushImages(images, signal);
       break;
     case "start":
@@ -129,17 +130,6 @@ async function keep({ images, journal, startList }: Machine, step: KeepingStep, 
       return { kind: (await noteFullDisk(images, step.deployment, signal)) ? "changed" : "unchanged" };
     case "releaseReserve":
       return { kind: (await journal.release()) ? "changed" : "unchanged" };
-  }
-}
-
-async function create(podman: Podman, step: Extract<Step, { kind: "create" }>, signal: AbortSignal): Promise<void> {
-  const spec = withDefaults(step.spec, await podman.controllers(signal));
-  const make = (): Promise<void> => podman.createContainer({ ...spec, name: step.container, labels: step.labels }, signal);
-  try {
-    await make();
-  } catch (error) {
-    if (!(await freeName(podman, step.container, error, signal))) throw error;
-    await make();
   }
 }
 

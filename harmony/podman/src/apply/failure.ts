@@ -1,12 +1,12 @@
 // Makes an Outcome of Podman's failure: a word for machines, and one sentence that says what is
-// wrong and what would mend it.
+// wrong and what would repair it.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome, Reason } from "../model/reason.ts";
 import type { Application } from "../model/application.ts";
 import { BUSY_REGISTRY_MS } from "../images/busy-registries.ts";
 import { podmanUnits } from "../libpod/podman-units.ts";
 import { loginCommand } from "../words/commands-for-a-person.ts";
-import { MISSING_SOURCE, type PodmanError, type PodmanErrorCode } from "../libpod/podman-error.ts";
+import { MISSING_SOURCE, SYSCTL_FILE, type PodmanError, type PodmanErrorCode } from "../libpod/podman-error.ts";
 import { doing } from "../words/step-in-words.ts";
 import type { Step } from "../model/step.ts";
 
@@ -30,13 +30,13 @@ interface Refused extends Pick<Application, "program" | "user"> {
 
 type Result =
   | { readonly kind: "changed" | "unchanged" }
-  | { readonly kind: "blocked" | "failed"; readonly reason: string; readonly message: string };
+  | { readonly kind: "blocked" | "failed"; readonly reason: Reason; readonly message: string };
 
-function blocked(reason: string, message: string): Result {
+function blocked(reason: Reason, message: string): Result {
   return { kind: "blocked", reason, message };
 }
 
-function failed(reason: string, message: string): Result {
+function failed(reason: Reason, message: string): Result {
   return { kind: "failed", reason, message };
 }
 
@@ -66,7 +66,7 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
   "registry-busy": ({ image, registry, detail, user }) =>
     blocked(
       "RegistryBusy",
-      `registry ${registry} has been asked too often and does not give image "${image}" now (${detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; logged in (${loginCommand(user, registry)}), the device has a limit of its own`,
+      `registry ${registry} has been asked too often and does not give image "${image}" now (${detail}): it is asked again after ${BUSY_REGISTRY_MS / 60_000} minutes; log the device in (${loginCommand(user, registry)}), which gives it a limit of its own`,
     ),
   "port-in-use": ({ subject, detail }) =>
     blocked(
@@ -88,7 +88,7 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
   "network-half-made": ({ subject, detail }) =>
     blocked(
       "NetworkNotReady",
-      `Podman cannot make the network of service "${subject}" (${detail}), of which a Podman that was killed has left a part: it is tried again; a reboot clears it`,
+      `Podman cannot make the network of service "${subject}" (${detail}), of which a Podman that was killed has left a part: it is tried again; reboot the device if it stays so`,
     ),
   "source-missing": ({ subject, detail }) => {
     const source = MISSING_SOURCE.exec(detail)?.[1] ?? "a path";
@@ -96,17 +96,37 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
       ? blocked("DeviceMissing", `device ${source} of service "${subject}" is not there: plug it in; the service is started when it is`)
       : blocked("HostPathMissing", `path ${source}, which service "${subject}" mounts, is not there: it is tried again; make it there`);
   },
+  "ulimit-refused": ({ subject, detail, user }) => {
+    const limit = /RLIMIT_([A-Z]+)/.exec(detail)?.[1]?.toLowerCase() ?? "of a process";
+    return failed(
+      "UlimitRefused",
+      `service "${subject}" asks for more than the device's user has of the limit ${limit} (\`ulimits\`): ask for less, or raise it on the device (\`Limit${limit.toUpperCase()}=\` in a drop-in of user@.service for ${user}), then reboot`,
+    );
+  },
+  "sysctl-refused": ({ subject, detail }) => {
+    const name = SYSCTL_FILE.exec(detail)?.[1]?.replaceAll("/", ".") ?? "one of them";
+    return failed(
+      "SysctlRefused",
+      `service "${subject}" sets the sysctl ${name}, which this device does not let a container set (${detail}): take it out of \`sysctls\`, or set it on the device in /etc/sysctl.d`,
+    );
+  },
+  "group-missing": ({ subject, detail }) =>
+    failed(
+      "GroupMissing",
+      `service "${subject}" wants a group that its image does not have (${/find group (\S+?):/.exec(detail)?.[1] ?? "groupAdd"}): name it by its number in \`groupAdd\``,
+    ),
   damaged: ({ step, detail }) =>
     blocked(
       "ImageDamaged",
-      `${doing(step)} failed, because files in Podman's storage are damaged (${detail}), as a power cut leaves them: they are made again`,
+      `${doing(step)} failed, because files in Podman's storage are damaged (${detail}), as a power cut leaves them: nothing has to be done, they are made again`,
     ),
   "disk-full": ({ step, program }) =>
     blocked(
       "DiskFull",
       `the device's disk is full, so ${doing(step)} failed: free some space (\`${program} podman image prune -a\` removes images that nothing uses)`,
     ),
-  conflict: ({ step, error, program }) => {
+  conflict: (refused) => {
+    const { step, program } = refused;
     if (step.kind === "create" || step.kind === "rename") {
       const name = step.kind === "create" ? step.container : step.to;
       return blocked(
@@ -118,7 +138,7 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
     // wanted.
     return step.kind === "createNetwork" || step.kind === "createVolume"
       ? { kind: "unchanged" }
-      : failed("PodmanFailed", sentence(step, error));
+      : failed("PodmanFailed", sentence(refused));
   },
   // Changed since observed; the next pass decides.
   "not-found": () => ({ kind: "changed" }),
@@ -127,22 +147,35 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
       "PodmanUnreachable",
       `Podman does not answer (${detail}), so ${doing(step)} failed: it is tried again; see ${podmanUnits(user)} on the device`,
     ),
-  "bad-answer": ({ error }) => failed("PodmanFailed", error.message),
-  failed: ({ step, error, subject, detail }) => {
+  "bad-answer": ({ error, program }) => failed("PodmanFailed", `${error.message}; it is tried again; see \`${program} doctor\``),
+  failed: (refused) => {
+    const { step, subject, detail } = refused;
     if (step.kind === "create" && /catatonit/.test(detail)) {
       return blocked(
         "InitMissing",
         `service "${subject}" has \`init: true\`, which takes a program: \`sudo apt install catatonit\` on the device`,
       );
     }
-    return failed(step.kind === "start" ? "StartFailed" : step.kind === "pull" ? "PullFailed" : "PodmanFailed", sentence(step, error));
+    const port = refusedLowPort(detail);
+    if (port !== undefined) return failed("StartFailed", lowPort(subject, port));
+    return failed(step.kind === "start" ? "StartFailed" : step.kind === "pull" ? "PullFailed" : "PodmanFailed", sentence(refused));
   },
 };
 
-function sentence(step: Step, error: PodmanError): string {
-  const advice =
-    step.kind === "start" || step.kind === "create" ? "correct the deployment if it is at fault; it is tried again" : "it is tried again";
-  return `${doing(step)} failed: ${error.detail === "" ? error.message : error.detail}; ${advice}`;
+function sentence({ step, error, program }: Pick<Refused, "step" | "error" | "program">): string {
+  const isOfTheScore = step.kind === "start" || step.kind === "create";
+  const advice = isOfTheScore ? "correct the deployment if it asks for what cannot be" : `see \`${program} doctor\``;
+  return `${doing(step)} failed: ${error.detail === "" ? error.message : error.detail}; it is tried again; ${advice}`;
+}
+
+/** As rootlessport and pasta say it. */
+function refusedLowPort(detail: string): string | undefined {
+  return (/privileged port (\d+)/.exec(detail) ?? /port (\d+)\D*permission denied/i.exec(detail))?.[1];
+}
+
+function lowPort(subject: string, port: string): string {
+  const file = "/etc/sysctl.d/90-low-ports.conf";
+  return `service "${subject}" wants host port ${port}, which this device gives to root alone: give the service a port from 1024 on, or allow the port (\`echo net.ipv4.ip_unprivileged_port_start=${port} | sudo tee ${file} && sudo sysctl --system\`)`;
 }
 
 function portOf(detail: string): string {

@@ -48,7 +48,7 @@ describe("of one container", () => {
     });
   });
 
-  test("nothing where Podman does not tell of each container, or there is no folder", async () => {
+  test("nothing where Podman does not list each container, or there is no folder", async () => {
     await withFiles(`netns/${A}`);
     const damaged = new PodmanError("failed to inspect another", { code: "damaged" });
     expect(await end(() => Promise.reject(damaged))).toMatchObject({ ended: false, left: [`netns/${A}`] });

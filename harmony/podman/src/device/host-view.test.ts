@@ -30,7 +30,7 @@ test("a secret's digest is the same for the same bytes on this device, also for 
   expect((await look({ secrets: ["db"] })).secrets).not.toEqual({ db: secrets["db"] });
 });
 
-test("a key that is damaged is kept aside and told, and one that cannot be read now is not replaced", async () => {
+test("a key that is damaged is kept aside and reported, and one that cannot be read now is not replaced", async () => {
   await writeFile(join(root, "secrets/db"), "value");
   const key = join(root, "state/secrets.key");
   await mkdir(key, { recursive: true });
@@ -47,7 +47,7 @@ test("a secret that is no file is one that cannot be read", async () => {
   expect((await look({ secrets: ["db"] })).secrets).toEqual({ db: { kind: "unreadable" } });
 });
 
-test("a folder of files is there whole, with its modes, for its owner alone, and only its own deployment's is told", async () => {
+test("a folder of files is there whole, with its modes, for its owner alone, and only its own deployment's is reported", async () => {
   const files = [
     { name: "0", mode: 0o444, bytes: Buffer.from("a") },
     { name: "1", mode: 0o555, bytes: Buffer.from("b") },

@@ -4,10 +4,12 @@
 // the agent's user alone. Every user may read a file itself, which a container needs.
 
 import { createHmac, randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
 import { access, constants, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
 import { readDurably, syncFolder } from "@harmony/runtime";
+import { type Runs, runsHere } from "./processor.ts";
 import type { DeviceFact, InputFacts, PathFact, SecretFact } from "../model/input-facts.ts";
 import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
 import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
@@ -23,6 +25,8 @@ export interface LookFor {
 
 export interface HostView {
   look(wanted: LookFor): Promise<InputFacts>;
+  /** Whether programs of this processor run here, by Go's name; empty: it is not known. */
+  runs(architecture: string): Promise<Runs>;
   /** null: the kernel does not give them. */
   openPorts(): Promise<OpenPorts | null>;
   /** null: the secret does not exist or may not be read. */
@@ -100,6 +104,7 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
   const device = async (node: string): Promise<DeviceFact> => {
     try {
       const [link, found] = await Promise.all([lstat(here(node)), stat(here(node))]);
+      if (link.isDirectory()) return deviceFolder(node, link);
       if (!found.isCharacterDevice() && !found.isBlockDevice()) return { kind: "no-device" };
       const isMine = await access(here(node), constants.R_OK | constants.W_OK).then(
         () => true,
@@ -137,6 +142,8 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, root = "" }: H
       const mounts = folders.filter((folder) => folder.startsWith(`${deployment}_`)).toSorted();
       return { secrets: foundSecrets, devices: foundDevices, paths: foundPaths, mountsFolder, mounts, secretsFolder };
     },
+
+    runs: (architecture) => runsHere(architecture, { root }),
 
     // It reads the tables of its own network, or of the device's first process.
     openPorts: () =>
@@ -184,6 +191,15 @@ async function groupName(file: string, gid: number): Promise<string> {
   const groups = await readFile(file, "utf8").catch(() => "");
   const found = groups.split("\n").find((line) => line.split(":")[2] === String(gid));
   return found?.split(":")[0] ?? String(gid);
+}
+
+/**
+ * A folder of devices that come and go, as /dev/bus/usb. A link to one may lead anywhere, and what
+ * every user may write to holds no devices.
+ */
+function deviceFolder(node: string, { birthtimeMs, mode }: Stats): DeviceFact {
+  const isOfDevices = node.startsWith("/dev/") && !/^\/dev\/(shm|mqueue|pts|fd)(\/|$)/.test(node) && (mode & 0o002) === 0;
+  return isOfDevices ? { kind: "present", sinceMs: birthtimeMs } : { kind: "no-device" };
 }
 
 /** The code of a file system's error; empty: it is another error. */

@@ -33,7 +33,7 @@ test("what is found again before the repair was done changes nothing", () => {
   expect(next()).toBe("recreate");
 });
 
-test("an image that cannot be read is not mended by another container of it", () => {
+test("an image that cannot be read is not repaired by another container of it", () => {
   const { damage, next } = record();
   damage.found(key, "image", what);
   expect(next()).toBe("refetch");

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-test("a pull that was under way is told from one that the power cut", async () => {
+test("a pull that was under way is distinguished from one that the power cut", async () => {
   const first = openImageLedger({ folder, onCorrupt, bootId: "1" });
   expect(await first.pullState("x:1")).toBe("none");
   await first.pullBegins("x:1");
@@ -36,7 +36,7 @@ test("an image is known by the references under which it was pulled", async () =
   expect(await openImageLedger({ folder, onCorrupt, bootId: "1" }).pulled()).toEqual({});
 });
 
-test("a file that cannot be read as one is kept aside and told, and nothing is taken for ours", async () => {
+test("a file that cannot be read as one is kept aside and reported, and nothing is taken for ours", async () => {
   await writeFile(join(folder, "images.json"), '{"pulling":');
   const ledger = openImageLedger({ folder, onCorrupt, bootId: "1" });
   expect(await ledger.pulled()).toEqual({});

@@ -1,7 +1,7 @@
 // Makes room on the disk: images that nothing refers to are pruned when space is short, and when a
 // container has met a full disk.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import type { ImageStore, StepOf } from "./image-store.ts";
 import { unusedImages } from "./observe-images.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
@@ -20,8 +20,8 @@ export async function pruneImages(store: ImageStore, { images }: StepOf<"pruneIm
 }
 
 /**
- * Whether there are images to prune. If there are none, nothing is remembered, and the person is
- * told that the disk is full.
+ * Whether there are images to prune. If there are none, nothing is remembered, and a person
+ * reads that the disk is full.
  */
 export async function noteFullDisk(store: ImageStore, deployment: string, signal: AbortSignal): Promise<boolean> {
   try {

@@ -1,7 +1,7 @@
 // Pulls so that the image outlives a power cut: the pull is recorded in the ledger before it
 // begins, broken off when the disk is too small for it, flushed, and only then counted as done.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import { AFTER_FULL_BYTES, flushImages, freeBytes, type ImageStore, RESERVE_BYTES, type StepOf } from "./image-store.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { PullLine } from "../libpod/answers.ts";

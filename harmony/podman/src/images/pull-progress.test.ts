@@ -15,9 +15,9 @@ test("a share of what is fetched, without the layers that are there already, and
   let size: PullSize = { currentBytes: 0, totalBytes: 0 };
   const take = pullProgress(
     (text) => said.push(text),
-    (told) => (size = told),
+    (latest) => (size = latest),
   );
-  for (const told of [
+  for (const one of [
     line("a", "Pulling fs layer"),
     line("b", "Pulling fs layer"),
     line("a", "Downloading", 25, 100),
@@ -26,7 +26,7 @@ test("a share of what is fetched, without the layers that are there already, and
     line("c", "Downloading", 10, 100),
     line("a", "Download complete"),
   ])
-    take(told);
+    take(one);
   expect(said).toEqual(["25 %", "17 %", "55 %"]);
   expect(size).toEqual({ currentBytes: 110, totalBytes: 200 });
 });

@@ -8,8 +8,8 @@ export interface PullSize {
   readonly totalBytes: number;
 }
 
-/** Calls `tell` only when the words change. */
-export function pullProgress(tell: (text: string) => void, onSize: (size: PullSize) => void = () => undefined): (line: PullLine) => void {
+/** Calls `report` only when the words change. */
+export function pullProgress(report: (text: string) => void, onSize: (size: PullSize) => void = () => undefined): (line: PullLine) => void {
   const layers = new Map<string, PullSize>();
   let last = "";
   return ({ id, status, progressDetail: { current, total } }) => {
@@ -23,6 +23,6 @@ export function pullProgress(tell: (text: string) => void, onSize: (size: PullSi
     }));
     onSize(sum);
     const text = sum.totalBytes === 0 ? "" : `${Math.floor((100 * sum.currentBytes) / sum.totalBytes)} %`;
-    if (text !== "" && text !== last) tell((last = text));
+    if (text !== "" && text !== last) report((last = text));
   };
 }

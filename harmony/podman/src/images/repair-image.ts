@@ -2,7 +2,7 @@
 // time (damage.ts). The steps that follow fetch and make again what a repair removes, as if it had
 // never been there.
 
-import type { Outcome } from "@harmony/core";
+import type { Outcome } from "../model/reason.ts";
 import type { ImageStore, StepOf } from "./image-store.ts";
 import { wantedOf } from "./image-memory.ts";
 import { unusedImages } from "./observe-images.ts";

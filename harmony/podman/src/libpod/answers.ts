@@ -39,6 +39,7 @@ export type ListedContainer = z.output<typeof ListedContainer>;
 export const InspectedContainer = z.looseObject({
   Name: z.string(),
   State: z.looseObject({ Status: z.catch(z.string(), ""), StoppedByUser: z.catch(z.boolean(), false) }),
+  Mounts: z.catch(z.array(z.looseObject({ Type: z.string(), Name: z.catch(z.string(), ""), Destination: z.catch(z.string(), "") })), []),
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;
 
@@ -52,6 +53,9 @@ export const Image = z.looseObject({
   Id: z.string(),
   Digest: z.catch(z.string(), ""),
   RepoTags: z.catch(z.array(z.string()), []),
+  /** As Go names it; empty: the image does not say. */
+  Architecture: z.catch(z.string(), ""),
+  Config: z.catch(z.looseObject({ Volumes: z.catch(z.record(z.string(), z.unknown()), {}) }), { Volumes: {} }),
 });
 export type Image = z.output<typeof Image>;
 
@@ -87,6 +91,19 @@ export type Info = z.output<typeof Info>;
 
 export const Named = z.looseObject({ Name: z.string(), Labels: textMap });
 export type Volume = z.output<typeof Named>;
+
+export const ListedVolume = z.looseObject({
+  Name: z.string(),
+  Labels: textMap,
+  CreatedAt: z.catch(z.string(), ""),
+  /** Podman has made up its name. */
+  Anonymous: z.catch(z.boolean(), false),
+});
+export type ListedVolume = z.output<typeof ListedVolume>;
+
+export const DiskUse = z.looseObject({
+  Volumes: z.catch(z.array(z.looseObject({ VolumeName: z.string(), Size: z.number() })), []),
+});
 
 // In lower case in 4.x and later, in upper case on some paths of 4.0.
 export const Network = z.looseObject({ name: z.string(), labels: textMap });

@@ -16,6 +16,10 @@ export type PodmanErrorCode =
   | "network-half-made"
   /** The source of a mount is not there any more. */
   | "source-missing"
+  /** The container asks for a limit, a sysctl or a group that it cannot have here. */
+  | "ulimit-refused"
+  | "sysctl-refused"
+  | "group-missing"
   | "image-not-found"
   | "image-name-invalid"
   | "wrong-architecture"
@@ -74,6 +78,9 @@ const DAMAGE = new RegExp(
  */
 export const MISSING_SOURCE: RegExp = /(?:cannot stat `|statfs |rootfs at "[^"]*": stat )(\/.+?)`?: no such file or directory/i;
 
+/** The runtime could not open or write the file of a sysctl. */
+export const SYSCTL_FILE: RegExp = /(?:open|write(?: to)?) [`"]?\/proc\/sys\/([\w./-]+?)[`"']?: /;
+
 /** The code of an answer about containers, networks, volumes and images on the device. */
 export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   if (/no space left on device|disk quota exceeded|database or disk is full/i.test(text)) return "disk-full";
@@ -81,6 +88,9 @@ export function codeOfAnswer(status: number, text: string): PodmanErrorCode {
   if (/cannot assign requested address/i.test(text)) return "address-missing";
   if (/couldn't set IPv[46] route/i.test(text)) return "routes-refused";
   if (/rootless netns: mount resolv\.conf .*no such file/i.test(text)) return "network-half-made";
+  if (/setrlimit|RLIMIT_\w+\W.*not permitted/i.test(text)) return "ulimit-refused";
+  if (SYSCTL_FILE.test(text)) return "sysctl-refused";
+  if (/unable to find group/i.test(text)) return "group-missing";
   if (DAMAGE.test(text)) return "damaged";
   if (MISSING_SOURCE.test(text)) return "source-missing";
   if (/no such image|image not known/i.test(text)) return "image-not-found";

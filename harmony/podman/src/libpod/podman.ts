@@ -8,12 +8,14 @@ import { plainText } from "@harmony/core";
 import { abortable } from "@harmony/runtime";
 import * as z from "zod/mini";
 import {
+  DiskUse,
   Event,
   Image,
   Info,
   InspectedContainer,
   ListedContainer,
   ListedImage,
+  ListedVolume,
   LoadedImages,
   Named,
   Network,
@@ -127,6 +129,10 @@ export interface Podman extends ContainerSessions {
   createNetwork(network: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   removeNetwork(name: string, signal: AbortSignal): Promise<void>;
   listVolumes(label: string, signal: AbortSignal): Promise<readonly Volume[]>;
+  /** Those that no container mounts, anyone's. */
+  unusedVolumes(signal: AbortSignal): Promise<readonly ListedVolume[]>;
+  /** Bytes, by name. Slow: every file of every volume is looked at. */
+  volumeSizes(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   createVolume(volume: { readonly name: string; readonly labels: Readonly<Record<string, string>> }, signal: AbortSignal): Promise<void>;
   listSecrets(signal: AbortSignal): Promise<readonly Secret[]>;
   createSecret(name: string, value: Uint8Array, signal: AbortSignal): Promise<void>;
@@ -156,7 +162,7 @@ export function connectPodman(options: LibpodOptions): Podman {
   const get = (path: string, doing: string, signal: AbortSignal) => ({ method: "GET" as const, path, doing, signal, timeoutMs: QUICK_MS });
 
   const neverAborted = new AbortController().signal;
-  let beingTold: Promise<Info> | null = null;
+  let beingRead: Promise<Info> | null = null;
   let graphRoot: string | null = null;
   let controllers: readonly string[] | null = null;
 
@@ -164,13 +170,13 @@ export function connectPodman(options: LibpodOptions): Podman {
   // of work.
   const info = (signal: AbortSignal): Promise<Info> => {
     const ask = async (): Promise<Info> => {
-      const told = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
-      graphRoot = told.store.graphRoot;
-      controllers = told.host.cgroupControllers;
-      return told;
+      const answer = await http.json(Info, { ...get("/info", "read Podman's info", neverAborted), timeoutMs: SLOW_MS });
+      graphRoot = answer.store.graphRoot;
+      controllers = answer.host.cgroupControllers;
+      return answer;
     };
-    beingTold ??= ask().finally(() => (beingTold = null));
-    return abortable(beingTold, signal);
+    beingRead ??= ask().finally(() => (beingRead = null));
+    return abortable(beingRead, signal);
   };
 
   return {
@@ -325,6 +331,14 @@ export function connectPodman(options: LibpodOptions): Podman {
     },
 
     listVolumes: (label, signal) => http.json(z.array(Named), get(`/volumes/json?${filters({ label: [label] })}`, "list volumes", signal)),
+
+    unusedVolumes: (signal) =>
+      http.json(z.array(ListedVolume), get(`/volumes/json?${filters({ dangling: ["true"] })}`, "list volumes", signal)),
+
+    volumeSizes: async (signal) => {
+      const asked = { ...get("/system/df", "measure the volumes", signal), timeoutMs: WHOLE_IMAGE_MS };
+      return new Map((await http.json(DiskUse, asked)).Volumes.map(({ VolumeName, Size }) => [VolumeName, Size]));
+    },
 
     createVolume: ({ name, labels }, signal) =>
       post("/volumes/create", `create volume "${name}"`, signal, { body: { Name: name, Labels: labels } }),

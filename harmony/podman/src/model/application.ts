@@ -24,6 +24,8 @@ export interface Labels {
   readonly score: string;
   /** The parts of the device that it was made with (inputs.ts); absent: none. */
   readonly inputs: string;
+  /** The volumes that hold what its image declares as VOLUME, by name; absent: none. */
+  readonly imageVolumes: string;
 }
 
 /** The keys of the labels by which an agent that has lost its memory knows what runs. */
@@ -34,5 +36,6 @@ export function labelsOf({ labelPrefix }: Pick<Application, "labelPrefix">): Lab
     revision: `${labelPrefix}.revision`,
     score: `${labelPrefix}.score`,
     inputs: `${labelPrefix}.inputs`,
+    imageVolumes: `${labelPrefix}.image-volumes`,
   };
 }

@@ -33,7 +33,7 @@ test("a limit that nothing enforces here is not asked for, since no start would 
   expect(withDefaults(specOf({}, []), []).resource_limits).toBeUndefined();
 });
 
-test("a default is no part of what tells whether a container is as its Score says, and what is written is", () => {
+test("a default is no part of what shows whether a container is as its Score says, and what is written is", () => {
   const plain = JSON.stringify(specOf({ tmpfs: ["/t"] }));
   expect(plain).not.toMatch(/no_new_privileges|pids|nosuid/);
   expect(JSON.stringify(specOf({ tmpfs: ["/t"], noNewPrivileges: true }))).not.toBe(plain);

@@ -1,6 +1,6 @@
 // What a container gets where its Score does not say, as it is made: no new privileges, tmpfs
 // without setuid programs and device nodes, a limit of processes. Pure. It is no part of the spec
-// that tells whether a container is as the Score says (slot.ts), so neither an upgrade of the agent
+// that shows whether a container is as the Score says (slot.ts), so neither an upgrade of the agent
 // nor another default touches a container that runs.
 
 import { DEFAULT_PIDS } from "../score/defaults.ts";

@@ -103,7 +103,7 @@ test("two services share a network of their own, unless it is the host's that on
   expect(specOf({ network: "host" }, {}, [db])).not.toHaveProperty("Networks");
 });
 
-test("a limit that nothing enforces here is left out, since the runtime would refuse it, and told", () => {
+test("a limit that nothing enforces here is left out, since the runtime would refuse it, and reported", () => {
   const resources = { memory: "1Ki", cpus: 1, pids: 1 };
   expect(specOf({ resources }, { controllers: ["pids"] })).toMatchObject({ resource_limits: { pids: { limit: 1 } } });
   const [service] = parsed({ services: [{ ...web, resources }] }).services;

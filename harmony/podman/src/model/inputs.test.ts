@@ -253,7 +253,7 @@ testTable({
     },
     { name: "that is there does not", want: serial, have: { images, host: plugged(0) }, steps: ["create app_web", "start app_web"] },
     {
-      name: "that is unplugged is told, and what runs is left to run",
+      name: "that is unplugged is reported, and what runs is left to run",
       want: serial,
       have: { host: device("absent"), containers: [container("web", serial)] },
       steps: [],
@@ -279,7 +279,7 @@ testTable({
       steps: ["journal: a device of it is back", "stop app_web 300s", "start app_web"],
     },
     {
-      name: "from the future tells nothing",
+      name: "from the future is not read",
       want: serial,
       have: { ...proved(serial), host: plugged(NOW_MS + 5_000), containers: [container("web", serial)] },
       steps: [],
@@ -313,7 +313,7 @@ test("what is blocked by the device is looked at again by itself", () => {
   expect(plan(desired(mounting), snapshot({ images, host: host({ secrets: { db: { kind: "absent" } } }) })).recheckAfterMs).toBe(10_000);
 });
 
-test("names and labels tell nothing of a secret's length or text", () => {
+test("names and labels reveal nothing of a secret's length or text", () => {
   const { folder, inputs } = made(web({ env: { P: { secret: "db" } }, secrets: [{ name: "db" }] }), withSecret(D1));
   expect(folder).toMatch(/^app_web\.[0-9a-f]{20}$/);
   expect(JSON.parse(inputs)).toEqual({ mounts: folder, secrets: { P: `app_db.${D1}` } });

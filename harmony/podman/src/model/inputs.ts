@@ -12,7 +12,7 @@ import type { Service } from "../score/service.ts";
 
 export interface InputContext {
   readonly deployment: string;
-  readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
+  readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly timezone?: string };
   readonly host: InputFacts;
   /** The cgroup controllers that can enforce a limit here. */
   readonly controllers: readonly string[];
@@ -75,8 +75,9 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
       const digest = digestOf(value.secret);
       secretEnv[variable] = { podmanName: `${deployment}_${value.secret}.${digest}`, name: value.secret, digest };
     } else {
-      const label = value.device === "id" ? null : value.device.slice("labels.".length);
-      const found = label === null ? device.id : lookUp(device.labels, label);
+      const label = value.device.startsWith("labels.") ? value.device.slice("labels.".length) : null;
+      const own = value.device === "timezone" ? (device.timezone ?? "UTC") : device.id;
+      const found = label === null ? own : lookUp(device.labels, label);
       if (found === undefined && label !== null) missing.push({ kind: "label", name: label });
       env[variable] = fromDevice[variable] = found ?? UNKNOWN;
     }
@@ -94,7 +95,7 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
   const secrets = [...new Set([...service.secrets.map(({ name }) => name), ...Object.values(secretEnv).map(({ name }) => name)])];
   missing.push(...secrets.filter((name) => digestOf(name) === UNKNOWN).map((name) => ({ kind: "secret", name }) as const));
   const unlimited = unenforced(service, controllers);
-  const told = {
+  const labelled = {
     env: Object.keys(fromDevice).length === 0 ? undefined : fromDevice,
     mounts: mounts?.folder,
     secrets:
@@ -105,8 +106,8 @@ export function inputsOf(service: Service, context: InputContext): Inputs {
     // and when it was turned off, where no start would succeed.
     unlimited: unlimited.length === 0 ? undefined : unlimited,
   };
-  const isNothing = Object.values(told).every((part) => part === undefined);
-  return { env, secretEnv, mounts, missing, label: isNothing ? "" : canonicalJson(told) };
+  const isNothing = Object.values(labelled).every((part) => part === undefined);
+  return { env, secretEnv, mounts, missing, label: isNothing ? "" : canonicalJson(labelled) };
 }
 
 /** The limits of the Score that nothing on this device enforces, in the Score's words. */

@@ -1,6 +1,8 @@
 // The names on the device. They are the contract with the person who types `podman ps`: a change
 // orphans what runs, as does a change of the labels (application.ts).
 
+import { createHash } from "node:crypto";
+
 /** No DNS label has an underscore, so no two pairs of deployment and service collide. */
 export function containerName(deployment: string, service: string): string {
   return `${deployment}_${service}`;
@@ -32,6 +34,24 @@ export function networkName(deployment: string): string {
 
 export function volumeName(deployment: string, volume: string): string {
   return `${deployment}_${volume}`;
+}
+
+/**
+ * The volume for a path that the image of a service declares as VOLUME and that its Score does not
+ * mount. Another service of the deployment may name it, as `<service>.<path>`.
+ */
+export function imageVolumeName(deployment: string, service: string, path: string): string {
+  const plain = path.slice(1).replaceAll("/", "-");
+  // Two paths that look the same as a name are told apart.
+  const isPlain = /^[a-z0-9]+(-[a-z0-9]+)*$/.test(plain) && !path.includes("-");
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
+  const name = isPlain ? plain : `${plain.replaceAll(/[^a-zA-Z0-9_.-]/g, "")}.${digest}`;
+  return `${imageVolumesOf(deployment, service)}${name}`;
+}
+
+/** What the names of all such volumes of a service begin with. */
+export function imageVolumesOf(deployment: string, service: string): string {
+  return `${containerName(deployment, service)}.`;
 }
 
 /**

@@ -54,6 +54,8 @@ export interface Container {
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
   /** It runs, and nobody serves its ports any more (port-watch.ts). */
   readonly hasLostNetwork: boolean;
+  /** The volumes that hold what its image declares as VOLUME, by name. */
+  readonly imageVolumes: readonly string[];
   /** The lines it wrote last, where they help; empty if not. */
   readonly lastLines: readonly string[];
 }
@@ -61,7 +63,13 @@ export interface Container {
 export interface Snapshot {
   readonly application: Application;
   readonly nowMs: number;
-  readonly device: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly bootId: string };
+  readonly device: {
+    readonly id: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly bootId: string;
+    readonly timezone?: string;
+    readonly pageBytes?: number;
+  };
   /** The journal's record of the deployment. */
   readonly record: SwapRecord;
   /**

@@ -53,12 +53,18 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
-  const mayHaveVolumes = desired.data === null || services.some(({ volumes }) => volumes.length > 0);
+  const listed = listContainers(options, desired.name, record, signal);
+  const mayHaveVolumes = desired.data === null || record.volumes !== undefined || services.some(({ volumes }) => volumes.length > 0);
+  const listVolumes = async (): Promise<Snapshot["volumes"]> => {
+    const hasVolumes =
+      mayHaveVolumes || (await listed).some(({ deployment, imageVolumes }) => deployment === desired.name && imageVolumes.length > 0);
+    return hasVolumes ? (await podman.listVolumes(ofThis, signal)).map(({ Name }) => Name) : [];
+  };
   const [startList, containers, networks, volumes, secrets, controllers, facts, images] = await Promise.all([
     options.startList.read(desired.name),
-    listContainers(options, desired.name, record, signal),
+    listed,
     podman.listNetworks(ofThis, signal),
-    mayHaveVolumes ? podman.listVolumes(ofThis, signal) : [],
+    listVolumes(),
     lookAtSecrets(options, both, signal),
     // A deployment without limits does not wait for Podman's info.
     services.some(({ resources }) => resources !== undefined) ? podman.controllers(signal) : [],
@@ -75,7 +81,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
     containers,
     neighbours: await options.neighbours.look(desired.name, { containers, record, journal: options.journal }),
     networks: networks.map(({ name }) => name),
-    volumes: volumes.map(({ Name }) => Name),
+    volumes,
     ...secrets,
     host: facts,
     policy,
@@ -229,14 +235,15 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
   // After a power cut 5.x reports a container that ran as "exited" with code 0, and 4.9 as
   // "created".
   const isCutOff = startedAtMs !== null && (exitedAtMs ?? 0) < startedAtMs;
-  const told = STATES[item.State] ?? "broken";
-  const state = told === "exited" && isCutOff ? "created" : told;
+  const reported = STATES[item.State] ?? "broken";
+  const state = reported === "exited" && isCutOff ? "created" : reported;
   return {
     name: item.Names[0] ?? item.Id,
     deployment: label(keys.deployment),
     revision: label(keys.revision),
     scoreString: label(keys.score),
     inputs: label(keys.inputs),
+    imageVolumes: label(keys.imageVolumes).split(" ").filter(Boolean),
     state,
     imageId: item.ImageID,
     health: item.Status === "starting" || item.Status === "healthy" || item.Status === "unhealthy" ? item.Status : "none",

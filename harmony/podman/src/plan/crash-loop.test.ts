@@ -40,7 +40,7 @@ testTable({
     },
     { name: "waits for its time", want: v1, have: { ...proved(v1, crash(1_000)), containers: [container("web", v1, stopped)] }, steps: [] },
     {
-      name: "and has just ended by itself before it was stopped is on the start list before it is told",
+      name: "and has just ended by itself before it was stopped is on the start list before it is reported",
       want: v1,
       have: { record: crash(9_000), startList: [], containers: [container("web", v1, justEnded)] },
       steps: ["start list: app_web"],

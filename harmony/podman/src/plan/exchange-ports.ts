@@ -1,7 +1,7 @@
 // The stages in which deployments exchange ports of the host in a circle, each planned for one of
-// them: it makes itself ready, releases its ports when all are, tells that it has proved itself,
-// and goes back if another does. Who is in a circle, and how far it is, exchange.ts tells from what
-// all of them have written down.
+// them: it makes itself ready, releases its ports when all are, records that it has proved itself,
+// and goes back if another does. exchange.ts finds who is in a circle, and how far it is, from
+// what all of them have written down.
 
 import { createAll, pullAll } from "./make-ready.ts";
 import { exchangeFor, partnerGoneBack } from "./exchange.ts";
@@ -12,6 +12,7 @@ import { exchange as exchangeSlot, stop } from "./swap.ts";
 import { isOnTrial, journal, markBad } from "./trial.ts";
 import type { Step } from "../model/step.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 /**
  * What only one of them met would leave the others with ports that the old version of that one
@@ -31,12 +32,12 @@ export const followPartner: Stage<Wanted> = {
     const { name, neighbour } = gone;
     if (gone.kind === "failed") {
       const why = `it has exchanged ports with deployment "${name}", whose new version failed, and goes back with it`;
-      const failure = { service: "", reason: neighbour.record.verdict?.reason ?? "Exited", why };
+      const failure = { service: "", reason: neighbour.record.verdict?.reason ?? ("Exited" satisfies Reason), why };
       return [journal(deployment, markBad({ deployment, target, failure, lastLines: [], record, nowMs, application }))];
     }
     const { at, count } = neighbour.record.trial?.setback ?? { at: new Date(nowMs).toISOString(), count: 1 };
     const why = `it exchanges ports with deployment "${name}", whose new version could not be started, and is tried again with it`;
-    const setback = { service: target.score.services[0]?.name ?? "", reason: "PortInUse", why, at, count };
+    const setback = { service: target.score.services[0]?.name ?? "", reason: "PortInUse" satisfies Reason, why, at, count };
     return [
       journal(deployment, { record: { ...record, trial: { ...trial, setback, isAside: true } }, why: "the old version serves meanwhile" }),
     ];

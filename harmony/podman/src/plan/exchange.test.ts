@@ -36,7 +36,7 @@ test.each([
   [
     "it went back to it",
     [neighbour(other2, { verdict })],
-    `${inUse}, whose new version has failed and which went back: mend that version, or give one of the two another port, or remove the other`,
+    `${inUse}, whose new version has failed and which went back: correct that version, or give one of the two another port, or remove the other`,
   ],
   [
     "it serves with it until its next try",

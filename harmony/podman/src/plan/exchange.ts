@@ -1,11 +1,11 @@
-// Ports of the host that change hands between deployments. Who waits for whom is told by what each
-// of them holds and by what its version asks for. In a chain the one that gives a port up goes
+// Ports of the host that change hands between deployments. What each of them holds and what its
+// version asks for shows who waits for whom. In a chain the one that gives a port up goes
 // first, and the next follows when that one has proved itself, for until then it may want to go
 // back. In a circle nobody can go first: each makes its new containers ready and writes that down;
 // when all have, each stops its old ones, and starts the new ones as the ports become free. They
 // are on trial together, and if one goes back all do. Pure. The stages are in exchange-ports.ts.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked } from "../model/reason.ts";
 import { portsOf } from "./port-conflict.ts";
 import { isUp } from "../model/container-state.ts";
 import { containerName, serviceOfName } from "../model/names.ts";
@@ -237,7 +237,7 @@ function waitFor(
 
 function kept(mover: Mover | undefined): string {
   const cure = "give one of the two another port, or remove the other";
-  if (mover?.target?.kind === "rolled-back") return `, whose new version has failed and which went back: mend that version, or ${cure}`;
+  if (mover?.target?.kind === "rolled-back") return `, whose new version has failed and which went back: correct that version, or ${cure}`;
   if (mover?.target?.kind === "waiting") return `, whose new version could not be started and is tried again: see that one, or ${cure}`;
   return `: ${cure}`;
 }

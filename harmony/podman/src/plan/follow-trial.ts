@@ -10,6 +10,7 @@ import { isOnTrial, journal, markBad, standBy } from "./trial.ts";
 import { serviceOfName } from "../model/names.ts";
 import type { Step } from "../model/step.ts";
 import type { Trial } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 /** Turns a start that failed for good into a verdict, and counts how often the device went down. */
 export const recordTrial: Stage<Wanted> = {
@@ -42,7 +43,7 @@ function deviceWentDown({ deployment, target, snapshot }: Wanted, trial: Trial):
   const deviceFailures = trial.deviceFailures + 1;
   if (deviceFailures >= MAX_DEVICE_FAILURES) {
     const why = `the device went down ${deviceFailures} times while it was tried`;
-    const failure = { service: "", reason: "DeviceWentDown", why };
+    const failure = { service: "", reason: "DeviceWentDown" satisfies Reason, why };
     return [journal(deployment, markBad({ deployment, target, failure, lastLines: [], record, nowMs, application }))];
   }
   const went = { ...trial, bootId: device.bootId, deviceFailures, resumedAt: new Date(nowMs).toISOString() };
@@ -72,11 +73,11 @@ export const recordLostTrial: Stage<Situation> = {
 export const judgeTrial: Stage<Situation> = {
   name: "judge-trial",
   purpose: "a service of the version on trial has failed",
-  plan({ deployment, target, kept, blocked, snapshot: { record, nowMs, application } }): Step[] | StoodBack {
+  plan({ deployment, target, kept, blocked, snapshot: { record, nowMs, application, device } }): Step[] | StoodBack {
     if (!isOnTrial(record, target)) return { stoodBack: "the version is not on trial" };
     if (blocked.length > 0) return { stoodBack: "something that may pass stands in the way, so it is not judged" };
     for (const slot of kept) {
-      const judged = judge(slot, slot.current, record.trial);
+      const judged = judge(slot, slot.current, record.trial, device.pageBytes);
       if (judged.kind !== "failed") continue;
       const failure = { service: slot.service.name, reason: judged.reason, why: judged.why };
       return [journal(deployment, markBad({ deployment, target, failure, lastLines: slot.current.lastLines, record, nowMs, application }))];

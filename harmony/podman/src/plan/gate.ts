@@ -6,10 +6,12 @@
 import { QUICK_RESTARTS } from "./crash-loop.ts";
 import type { Service } from "../score/service.ts";
 import type { Slot } from "./slot.ts";
+import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { isCompleted } from "../model/container-state.ts";
 import type { RestartNeed } from "./restart-policy.ts";
 import type { Container } from "../model/snapshot.ts";
 import type { Trial } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 const STEADY_MS = 5_000;
 /** Podman gives times in whole seconds. */
@@ -29,16 +31,20 @@ export type Judgement =
   | { readonly kind: "passed" }
   /** null: until the next event. */
   | { readonly kind: "pending"; readonly againInMs: number | null }
-  | { readonly kind: "failed"; readonly reason: string; readonly why: string };
+  | { readonly kind: "failed"; readonly reason: Reason; readonly why: string };
 
-/** `trial` null: the version is on none, and is judged all the same. */
+/**
+ * `trial` null: the version is on none, and is judged all the same. `pageBytes`: the device's;
+ * absent: not known.
+ */
 export function judge(
   { service, isLeft, need }: Pick<Slot, "service" | "isLeft"> & { readonly need: RestartNeed },
   container: Container,
   trial: Trial | null,
+  pageBytes?: number,
 ): Judgement {
-  const { state, health, restarts, recentRestarts, exitCode, startedAtMs, exitedAtMs, upMs, aliveMs } = container;
-  const failed = (reason: string, why: string): Judgement => ({ kind: "failed", reason, why });
+  const { state, health, restarts, recentRestarts, exitCode, startedAtMs, exitedAtMs, upMs, aliveMs, lastLines } = container;
+  const failed = (reason: Reason, why: string): Judgement => ({ kind: "failed", reason, why });
   const pending = (againInMs: number | null): Judgement => ({ kind: "pending", againInMs });
   if (state === "created" || state === "broken" || isCutShort(container, trial)) return pending(null);
   // The new version has left this container as it was, so its earlier state still holds.
@@ -54,10 +60,12 @@ export function judge(
   // It may end once or twice while another service is not up yet: its health shows whether it has
   // become well. A container that was left as it was is not on trial.
   const mayEnd = isChecked || isLeft;
+  const ended = (what: string): Judgement =>
+    endedByPageSize(lastLines) ? failed("PageSize", `${what}: ${pageSizeCure(pageBytes)}`) : failed("Exited", what);
   if (restarts > 0 && (!mayEnd || recentRestarts >= QUICK_RESTARTS)) {
-    return failed("Exited", `it ended with exit code ${exitCode} and was restarted`);
+    return ended(`it ended with exit code ${exitCode} and was restarted`);
   }
-  if (state === "exited" && !(mayEnd && need === "wait")) return failed("Exited", `it ended with exit code ${exitCode}`);
+  if (state === "exited" && !(mayEnd && need === "wait")) return ended(`it ended with exit code ${exitCode}`);
   if (!isChecked) return upMs >= STEADY_MS ? { kind: "passed" } : pending(STEADY_MS - upMs);
   if (health === "healthy" && state === "running") return { kind: "passed" };
   const deadlineMs = healthDeadlineMs(service.healthcheck);

@@ -2,7 +2,7 @@
 // secrets, labels, device nodes and host paths that are not there. Pure; each sentence names what
 // to do on the device.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked, Reason } from "../model/reason.ts";
 import { lookUp } from "@harmony/schema";
 import { type DeviceFact, secretStoreDamaged } from "../model/input-facts.ts";
 import type { Inputs } from "../model/inputs.ts";
@@ -30,7 +30,7 @@ export function secretStoreObstacle(
 
 export function obstaclesToMaking({ service, inputs }: Subject, { host, policy, application }: OfDevice): Blocked[] {
   const { program, user } = application;
-  const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
+  const blocked = (reason: Reason, message: string): Blocked => ({ subject: service.name, reason, message });
   return inputs.missing.map(({ kind, name }) => {
     if (kind === "label") {
       return blocked(
@@ -55,7 +55,7 @@ export function obstaclesToMaking({ service, inputs }: Subject, { host, policy, 
 export function obstaclesToStarting({ service }: Pick<Subject, "service">, device: OfDevice): Blocked[] {
   const { host, policy, application } = device;
   const { user } = application;
-  const blocked = (reason: string, message: string): Blocked => ({ subject: service.name, reason, message });
+  const blocked = (reason: Reason, message: string): Blocked => ({ subject: service.name, reason, message });
   const paths = service.volumes.flatMap((mount): Blocked[] => {
     if (mount.kind === "volume") return [];
     const fact = host.paths[mount.source];
@@ -66,11 +66,21 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
       ];
     }
     if (fact.kind === "denied") {
-      return [blocked("HostPathDenied", `${named} cannot be reached by the user ${user}: give that user the right to it`)];
+      return [
+        blocked(
+          "HostPathDenied",
+          `${named} cannot be reached by the user ${user}: give that user the right to it (\`sudo -u ${user} ls ${mount.source}\` tries it)`,
+        ),
+      ];
     }
     return fact.real === mount.source || allowsPath(policy, fact.real, mount.readOnly)
       ? []
-      : [blocked("PolicyDenied", `${named} is a link that leads to ${fact.real}, which [policy] in ${policy.file} does not allow`)];
+      : [
+          blocked(
+            "PolicyDenied",
+            `${named} is a link that leads to ${fact.real}, which this device does not allow: add that path to host_paths under [policy] in ${policy.file}, then \`sudo systemctl restart ${application.program}\``,
+          ),
+        ];
   });
   return [...paths, ...missingDevices(service, device)];
 }
@@ -79,7 +89,7 @@ export function obstaclesToStarting({ service }: Pick<Subject, "service">, devic
 export function missingDevices(service: Service, { host, application: { user } }: Pick<OfDevice, "host" | "application">): Blocked[] {
   return service.devices.flatMap(({ node }): Blocked[] => {
     const fact: DeviceFact = host.devices[node] ?? { kind: "absent" };
-    const blocked = (reason: string, message: string): Blocked[] => [{ subject: service.name, reason, message }];
+    const blocked = (reason: Reason, message: string): Blocked[] => [{ subject: service.name, reason, message }];
     switch (fact.kind) {
       case "present":
         return [];

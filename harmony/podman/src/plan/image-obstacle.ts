@@ -1,7 +1,7 @@
 // Finds what about an image, or the room for it, keeps a service from being started or replaced
 // now, and may pass. Pure.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked, Reason } from "../model/reason.ts";
 import { lookUp } from "@harmony/schema";
 import type { Slot } from "./slot.ts";
 import type { Room } from "../model/image-facts.ts";
@@ -15,12 +15,12 @@ export function imageObstacle(
   { imageFacts, images, application: { program } }: Pick<Snapshot, "imageFacts" | "images" | "application">,
 ): Blocked[] {
   const { name, image, pull } = service;
-  const blocked = (reason: string, message: string): Blocked[] => [{ subject: name, reason, message }];
+  const blocked = (reason: Reason, message: string): Blocked[] => [{ subject: name, reason, message }];
   const incident = lookUp(imageFacts.incidents, name);
   if (incident?.next === "exhausted") {
     return blocked(
       "ImageDamaged",
-      `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; see whether the disk is at fault (\`dmesg\`)`,
+      `image "${image}" or its container is damaged on this device (${incident.detail}), and neither making the container again nor fetching the image again nor a repair of Podman's storage has helped: it is tried again within an hour, and at once after \`${program} retry ${deployment}\`; look whether the disk is broken (\`sudo dmesg\`)`,
     );
   }
   // A container that exists needs no image any more.

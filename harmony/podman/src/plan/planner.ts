@@ -167,7 +167,7 @@ function whyNotAtRest(situation: Situation, work: readonly Step[]): { readonly w
 }
 
 /**
- * A container that keeps ending is told as that while it is on its way, and may never be seen at
+ * A container that keeps ending is reported so while it is on its way, and may never be seen at
  * rest. So what a boot starts is on disk before.
  */
 function meanwhileOf(situation: Situation, work: readonly Step[], why: string): Staged {

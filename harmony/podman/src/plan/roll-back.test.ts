@@ -191,3 +191,11 @@ test("a version that could not be started is condemned with the last lines of it
   const [step] = plan(desired(v2), snapshot({ record, containers: [aside, next({ ...stopped, lastLines: ["out of paper"] })] })).steps;
   expect(step?.kind === "journal" ? step.record?.verdict?.message : "").toContain("; its last lines: out of paper; ");
 });
+
+test("a version whose program cannot live with the kernel's pages is condemned for that, with its cure", () => {
+  const ended = taken({ restarts: 5, recentRestarts: 5, exitCode: 134, lastLines: ["<jemalloc>: Unsupported system page size"] });
+  const [step] = plan(desired(v2), snapshot({ ...tried, containers: [old, ended] })).steps;
+  const verdict = step?.kind === "journal" ? step.record?.verdict : null;
+  expect(verdict?.reason).toBe("PageSize");
+  expect(verdict?.message).toContain("`kernel=kernel8.img`");
+});

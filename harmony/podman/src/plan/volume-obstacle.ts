@@ -1,9 +1,10 @@
 // Finds the volumes that a service names and that are not its deployment's to mount. Pure; whose a
 // volume is, volume-owners.ts writes down.
 
-import type { Blocked } from "@harmony/core";
+import type { Blocked } from "../model/reason.ts";
 import { lookUp } from "@harmony/schema";
 import { volumeNames } from "../model/container-spec.ts";
+import { imageVolumesOf } from "../model/names.ts";
 import type { Snapshot } from "../model/snapshot.ts";
 import type { Service } from "../score/service.ts";
 
@@ -13,7 +14,9 @@ export function volumesOfOthers(
   { deployment, owner }: { readonly deployment: string; readonly owner: string | null },
   { record, volumes, application: { program } }: Snapshot,
 ): Blocked[] {
-  return volumeNames(deployment, service).flatMap((volume): Blocked[] => {
+  // Which paths an image declares is not known before it is here; what the journal knows of them is.
+  const ofImage = Object.keys(record.volumes ?? {}).filter((volume) => volume.startsWith(imageVolumesOf(deployment, service.name)));
+  return [...new Set([...volumeNames(deployment, service), ...ofImage])].flatMap((volume): Blocked[] => {
     const whose = lookUp(record.volumes ?? {}, volume);
     if (owner === null || whose === undefined || whose === owner || !volumes.includes(volume)) return [];
     const message =

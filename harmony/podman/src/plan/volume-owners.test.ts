@@ -49,7 +49,7 @@ describe("a deployment with a volume", () => {
     expect(planned(web, have, MINE).words).toEqual(steps);
   });
 
-  test("is told whose the data is, and what would mend it", () => {
+  test("says whose the data is, and what would repair it", () => {
     const { blocked } = planned(web, { images: ["x:1"], volumes: ["app_data"], record: owned({ app_data: OTHERS }) }, MINE);
     expect(blocked).toMatchObject([{ subject: "web", reason: "VolumeOfAnother" }]);
     expect(blocked[0]?.message).toMatch(

@@ -42,7 +42,8 @@ export function volumeOwners({ owner, own, snapshot: { record, volumes } }: Seen
 }
 
 function mountedBy(own: readonly Container[]): string[] {
-  return own.flatMap(({ deployment, scoreString }) =>
-    (scoreOfLabel(scoreString)?.services ?? []).flatMap((service) => volumeNames(deployment, service)),
-  );
+  return own.flatMap(({ deployment, scoreString, imageVolumes }) => [
+    ...(scoreOfLabel(scoreString)?.services ?? []).flatMap((service) => volumeNames(deployment, service)),
+    ...imageVolumes,
+  ]);
 }

@@ -1,7 +1,7 @@
 // Words why a deployment is as it is: what was seen of it, and the steps that the planner would
 // have taken. Pure.
 
-import type { Desired, Explanation } from "@harmony/core";
+import { type Desired, type Explanation, localTime } from "@harmony/core";
 import { serviceOfName } from "../model/names.ts";
 import type { Service } from "../score/service.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -33,19 +33,19 @@ function containerInWords(container: Container): string {
   const { name, deployment, revision, scoreString, state, exitCode, restarts, health, startedAtMs, exitedAtMs, lastLines } = container;
   const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
   const from = service === undefined ? "" : ` of ${service.image}`;
-  const since = (ms: number | null): string => (ms === null ? "" : ` since ${new Date(ms).toISOString()}`);
+  const since = (ms: number | null): string => (ms === null ? "" : ` since ${localTime(ms)}`);
   const states: Record<Container["state"], string> = {
     created: "has not been started since the device booted",
     running: `runs${since(startedAtMs)}`,
     paused: "is paused",
     stopping: "is stopping",
-    exited: `ended with exit code ${exitCode}${exitedAtMs === null ? "" : ` at ${new Date(exitedAtMs).toISOString()}`}${container.stoppedByUser ? ", stopped by a call" : ""}`,
+    exited: `ended with exit code ${exitCode}${exitedAtMs === null ? "" : ` at ${localTime(exitedAtMs)}`}${container.stoppedByUser ? ", stopped by a call" : ""}`,
     broken: "is half removed",
   };
   const more = [
     container.hasLostNetwork ? ", and nobody serves its ports any more" : "",
     health === "none" ? "" : `, health: ${health}`,
-    restarts === 0 ? "" : `, restarted ${restarts} times`,
+    restarts === 0 ? "" : `, restarted ${restarts} times by Podman since it was last started`,
     lastLines.length === 0 ? "" : `; its last line: ${lastLines.at(-1)?.slice(0, 200)}`,
   ];
   return `container "${name}"${from} (revision ${revision}) ${states[state]}${more.join("")}`;
@@ -63,10 +63,10 @@ function recordInWords({ good, trial, verdict, crashes, held, exchange }: SwapRe
   };
   return [
     ...(good === null ? [] : [`${images(good)} is known to be good`]),
-    ...(trial === null ? [] : [`${images(trial.to)} is on trial since ${trial.startedAt}`]),
-    ...(verdict === null ? [] : [`${images(verdict.of)} has failed at ${verdict.at}: ${verdict.message}`]),
+    ...(trial === null ? [] : [`${images(trial.to)} is on trial since ${localTime(Date.parse(trial.startedAt))}`]),
+    ...(verdict === null ? [] : [`${images(verdict.of)} has failed at ${localTime(Date.parse(verdict.at))}: ${verdict.message}`]),
     ...Object.entries(crashes).map(
-      ([service, { count, startAt }]) => `service "${service}" keeps ending: try ${count + 1} is at ${startAt}`,
+      ([service, { count, startAt }]) => `service "${service}" keeps ending: try ${count + 1} is at ${localTime(Date.parse(startAt))}`,
     ),
     ...(exchange === undefined ? [] : [`ports change hands between ${exchange.with.join(", ")}, which go and stay together`]),
     ...(held.length === 0 ? [] : [`${held.join(", ")} was stopped by a hold, or to be started again`]),

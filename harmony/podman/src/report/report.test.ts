@@ -12,14 +12,14 @@ import { report, type ReportInput } from "./report.ts";
 const v1 = { services: [{ name: "web", image: "x:1", ports: ["8080:80"] }] };
 const v2 = { services: [{ name: "web", image: "x:2", ports: ["8080:80"] }] };
 
-function tell(data: unknown, have: Have, more: Partial<ReportInput> = {}) {
+function reported(data: unknown, have: Have, more: Partial<ReportInput> = {}) {
   const want = desired(data);
   const seen = snapshot(have);
   return report({ desired: want, snapshot: seen, plan: plan(want, seen), outcomes: [], doing: null, ...more });
 }
 
 test("what runs as it should", () => {
-  expect(tell(v1, { ...proved(v1), images: ["x:1"], containers: [container("web", v1)] })).toEqual({
+  expect(reported(v1, { ...proved(v1), images: ["x:1"], containers: [container("web", v1)] })).toEqual({
     phase: "Running",
     reason: "Running",
     message: "running x:1",
@@ -53,14 +53,14 @@ test.each([
     { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
     "35",
     "Stopping",
-    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 265 s',
+    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 4 min',
   ],
   [
     "a stop",
     { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
     "",
     "Stopping",
-    'stopping container "app_web", which may take up to 300 s',
+    'stopping container "app_web", which may take up to 5 min',
   ],
   [
     "a start",
@@ -69,18 +69,18 @@ test.each([
     "Starting",
     'starting service "web"',
   ],
-] as const)("%s is told while it is under way, and what runs is still the old revision", (_, step, progress, phase, message) => {
-  const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { doing: { step, progress } });
-  expect(told).toMatchObject({ phase, reason: phase, message, runningRevision: "1", settled: false });
+] as const)("%s is reported while it is under way, and what runs is still the old revision", (_, step, progress, phase, message) => {
+  const result = reported(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { doing: { step, progress } });
+  expect(result).toMatchObject({ phase, reason: phase, message, runningRevision: "1", settled: false });
 });
 
 test("a removal says Removing all along", () => {
   const step = { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 } as const;
-  expect(tell(null, { containers: [container("web", v1)] }, { doing: { step, progress: "" } })).toMatchObject({
+  expect(reported(null, { containers: [container("web", v1)] }, { doing: { step, progress: "" } })).toMatchObject({
     phase: "Removing",
     reason: "Removing",
   });
-  expect(tell(null, { volumes: ["app_a", "app_b"] })).toMatchObject({
+  expect(reported(null, { volumes: ["app_a", "app_b"] })).toMatchObject({
     phase: "Removing",
     reason: "Removed",
     message: 'removed; its volumes "app_a", "app_b" are kept on the device (`iot-agent podman volume rm app_a app_b` deletes them)',
@@ -89,10 +89,10 @@ test("a removal says Removing all along", () => {
   });
 });
 
-test("what stands in the way is told with what goes on meanwhile", () => {
+test("what stands in the way is reported with what goes on meanwhile", () => {
   const outcome = { kind: "blocked", subject: "web", reason: "ImageNotFound", message: "no such image" } as const;
-  const told = tell(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { outcomes: [outcome] });
-  expect(told).toMatchObject({
+  const result = reported(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { outcomes: [outcome] });
+  expect(result).toMatchObject({
     phase: "Blocked",
     reason: "ImageNotFound",
     message: "no such image; x:1 keeps running",
@@ -102,37 +102,39 @@ test("what stands in the way is told with what goes on meanwhile", () => {
   });
 });
 
-test("a limit that nothing enforces is told", () => {
+test("a limit that nothing enforces is reported", () => {
   const limited = { services: [{ name: "web", image: "x:1", resources: { memory: "64Mi", cpus: 1, pids: 9 } }] };
-  expect(tell(limited, { controllers: ["cpu"], containers: [container("web", limited)] }).message).toBe(
+  expect(reported(limited, { controllers: ["cpu"], containers: [container("web", limited)] }).message).toBe(
     'running x:1; this device cannot enforce memory of service "web", pids of service "web" (its cgroup controller is off)',
   );
 });
 
 test("a container that Podman just had to start again is not called running yet", () => {
   const again = container("web", v1, { restarts: 4, startedAtMs: NOW_MS - 1_000, lastLines: ["out of paper"] });
-  expect(tell(v1, { containers: [again] })).toMatchObject({
+  expect(reported(v1, { containers: [again] })).toMatchObject({
     phase: "Degraded",
     reason: "Restarting",
-    message: 'service "web" keeps ending and has been started again 4 times; its last line: out of paper',
+    message:
+      'service "web" keeps ending and has been started again 4 times; its last line: out of paper; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
     recheckAfterMs: 10_000,
   });
 });
 
-test("a container that lost its network is told as such, also when it is about to be started again", () => {
+test("a container that lost its network is reported as such, also when it is about to be started again", () => {
   const have = { ...proved(v1), images: ["x:1"], containers: [container("web", v1, { hasLostNetwork: true })] };
-  const says = 'service "web" runs, and nobody can reach it, because the process of its network has ended: it is started again';
-  expect(tell(v1, have)).toMatchObject({ phase: "Degraded", reason: "NetworkLost", message: says });
+  const says =
+    'service "web" runs, and nobody can reach it, because the process of its network has ended: nothing has to be done, it is started again';
+  expect(reported(v1, have)).toMatchObject({ phase: "Degraded", reason: "NetworkLost", message: says });
   const want = desired(v1);
   const seen = snapshot(have);
   const [first] = plan(want, seen).steps;
-  expect(first === undefined ? null : tell(v1, have, { doing: { step: first, progress: "" } })).toMatchObject({
+  expect(first === undefined ? null : reported(v1, have, { doing: { step: first, progress: "" } })).toMatchObject({
     phase: "Degraded",
     message: says,
   });
   const once = { services: [{ name: "web", image: "x:1", ports: ["8080:80"], restart: "no" }] };
-  expect(tell(once, { containers: [container("web", once, { hasLostNetwork: true })] }).message).toMatch(
-    /: `iot-agent podman restart app_web` mends it$/,
+  expect(reported(once, { containers: [container("web", once, { hasLostNetwork: true })] }).message).toMatch(
+    /: `iot-agent podman restart app_web` repairs it$/,
   );
   const { observed, planned } = explain(want, seen, plan(want, seen));
   expect(observed).toContainEqual(expect.stringContaining("and nobody serves its ports any more"));
@@ -153,18 +155,18 @@ test("a hold says until when, by whom and how it ends", () => {
   expect(held({ reason: "calibration", until: until.toISOString() })).toMatchObject({
     phase: "Held",
     reason: "Held",
-    message: "held until 23:05 by a person: calibration; `iot-agent release app` ends it",
+    message: "held until 23:05 UTC by a person: calibration; `iot-agent release app` ends it",
     runningRevision: null,
     settled: true,
   });
   const later = new Date(2030, 1, 3, 4, 5);
-  expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 by");
+  expect(held({ reason: "calibration", until: later.toISOString() }).message).toContain("held until 2030-02-03 04:05 UTC by");
 });
 
 test("a version on trial is not called running yet, and says what is kept", () => {
   const old = container("web", v1, { name: "app_web.old", state: "exited", stoppedByUser: true });
   const have = { ...proved(v1, { trial: trial(v2) }), containers: [container("web", v2, { upMs: 2_000 }), old] };
-  expect(tell(v2, have)).toMatchObject({
+  expect(reported(v2, have)).toMatchObject({
     phase: "Starting",
     reason: "OnTrial",
     message: "x:2 runs and is on trial, x:1 is kept to go back to",
@@ -173,11 +175,11 @@ test("a version on trial is not called running yet, and says what is kept", () =
   });
 });
 
-test("a version that has failed is told with what runs in its place, or what is wrong with that", () => {
+test("a version that has failed is reported with what runs in its place, or what is wrong with that", () => {
   const failed = proved(v1, {
     verdict: { of: version(v2, "2"), at: "2027-01-15T00:00:00Z", reason: "Unhealthy", message: "x:2 failed: it is ill" },
   });
-  expect(tell(v2, { ...failed, images: ["x:1"], containers: [container("web", v1)] })).toMatchObject({
+  expect(reported(v2, { ...failed, images: ["x:1"], containers: [container("web", v1)] })).toMatchObject({
     phase: "RolledBack",
     reason: "Unhealthy",
     message: "running x:1; x:2 failed: it is ill",
@@ -185,9 +187,10 @@ test("a version that has failed is told with what runs in its place, or what is 
     services: [{ name: "web", phase: "Running", image: "x:1", imageDigest: "sha256:d" }],
     settled: true,
   });
-  expect(tell(v2, { ...failed, containers: [container("web", v1, { health: "unhealthy" })] })).toMatchObject({
+  expect(reported(v2, { ...failed, containers: [container("web", v1, { health: "unhealthy" })] })).toMatchObject({
     phase: "RolledBack",
-    message: 'service "web" runs, but its health check fails; x:2 failed: it is ill',
+    message:
+      'service "web" runs, but its health check fails; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push; x:2 failed: it is ill',
     services: [{ phase: "Degraded" }],
   });
 });
@@ -195,17 +198,25 @@ test("a version that has failed is told with what runs in its place, or what is 
 test("what keeps ending says when it is started again, and that it has been", () => {
   const crash = { count: 3, startAt: new Date(2027, 0, 15, 9, 5, 7).toISOString(), exitCode: 4, lastLine: "out of paper" };
   const have = (more: Partial<Container>) => ({ record: { crashes: { web: crash } }, containers: [container("web", v1, more)] });
-  expect(tell(v1, have({ state: "exited", stoppedByUser: true, exitCode: 143 }))).toMatchObject({
+  expect(reported(v1, have({ state: "exited", stoppedByUser: true, exitCode: 143 }))).toMatchObject({
     phase: "Degraded",
     reason: "CrashLoop",
-    message: 'service "web" keeps ending, last with exit code 4, and is started again at 09:05:07 (try 4); its last line: out of paper',
+    message:
+      'service "web" keeps ending, last with exit code 4, and is started again at 09:05:07 UTC (try 4); its last line: out of paper; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
   });
-  expect(tell(v1, have({ startedAtMs: NOW_MS - 1_000 })).message).toBe(
-    'service "web" keeps ending, last with exit code 4, and has been started again (try 4); its last line: out of paper',
+  // As after `retry`: it is due at once, and is the first try.
+  const due = { crashes: { web: { ...crash, count: 0, startAt: new Date(0).toISOString() } } };
+  const asked = reported(v1, { record: due, containers: [container("web", v1, { state: "exited", exitCode: 4, restarts: 27 })] });
+  expect(asked.message).toContain("and is started again now (try 1)");
+  expect(asked.services[0]?.restarts).toBe(0);
+  const waiting = reported(v1, have({ state: "exited", exitCode: 4, restarts: 27 }));
+  expect([waiting.services[0]?.restarts, waiting.message]).toEqual([3, expect.stringContaining("(try 4)")]);
+  expect(reported(v1, have({ startedAtMs: NOW_MS - 1_000 })).message).toBe(
+    'service "web" keeps ending, last with exit code 4, and has been started again (try 4); its last line: out of paper; `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
   );
 });
 
-test("what may pass is told with what serves until the next try", () => {
+test("what may pass is reported with what serves until the next try", () => {
   const setback = {
     service: "web",
     reason: "PortInUse",
@@ -214,7 +225,7 @@ test("what may pass is told with what serves until the next try", () => {
     count: 1,
   };
   const next = container("web", v2, { name: "app_web.next", state: "created", startedAtMs: null });
-  expect(tell(v2, { ...proved(v1, { trial: trial(v2, { setback }) }), containers: [container("web", v1), next] })).toMatchObject({
+  expect(reported(v2, { ...proved(v1, { trial: trial(v2, { setback }) }), containers: [container("web", v1), next] })).toMatchObject({
     phase: "Blocked",
     reason: "PortInUse",
     message: "host port 9090 is held; x:1 keeps running",
@@ -227,7 +238,7 @@ test("an explanation says what was seen and what would be done", () => {
   const seen = snapshot({ absent: ["x:2"], containers: [container("web", v1)] });
   expect(explain(want, seen, plan(want, seen))).toMatchObject({
     observed: [
-      'container "app_web" of x:1 (revision 1) runs since 2027-01-15T07:00:00.000Z',
+      'container "app_web" of x:1 (revision 1) runs since 2027-01-15 07:00:00 UTC',
       "image docker.io/library/x:2 is not on the device",
       "no limit of memory (resources.memory): web",
     ],
@@ -246,13 +257,27 @@ test("an explanation says what was seen and what would be done", () => {
 
 test("the worst of the services speaks for the deployment", () => {
   const trio = { services: ["a", "b", "c"].map((name) => ({ name, image: "x:1" })) };
-  const told = tell(trio, {
+  const result = reported(trio, {
     networks: ["app_default"],
     containers: [container("a", trio), container("b", trio, { health: "unhealthy" }), container("c", trio, { health: "starting" })],
   });
-  expect(told).toMatchObject({
+  expect(result).toMatchObject({
     phase: "Degraded",
     reason: "Unhealthy",
     services: [{ phase: "Running" }, { phase: "Degraded" }, { phase: "Starting" }],
   });
+});
+
+test.each([
+  ["<jemalloc>: Unsupported system page size", "Aborted (core dumped)"],
+  ["error while loading shared libraries: libx.so: ELF load command alignment not page-aligned"],
+])("a program that cannot live with the kernel's pages says so by %s, and the report has its cure", (...lastLines) => {
+  const ended = container("web", v1, { state: "exited", exitCode: 134, exitedAtMs: NOW_MS - 1_000, lastLines });
+  const device = { id: "d", labels: {}, bootId: "boot-1", pageBytes: 16_384 };
+  const report = reported(v1, { ...proved(v1), device, images: ["x:1"], containers: [ended] });
+  expect(report).toMatchObject({ phase: "Degraded", reason: "PageSize" });
+  expect(report.message).toMatch(/memory pages \(16 KiB\): use an image that is, or, on a Raspberry Pi 5, put `kernel=kernel8\.img`/);
+  expect(reported(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe(
+    "Restarting",
+  );
 });

@@ -2,10 +2,11 @@
 // version should be in force, what is started again and which limits nobody enforces. Pure. The
 // sentences are read in the status, on the command line and in the device's journal alike.
 
-import type { Desired, Outcome, Phase, ServiceReport, WorkloadReport } from "@harmony/core";
+import { type Desired, duration, type Outcome, type Phase, type ServiceReport, timeOfDay, type WorkloadReport } from "@harmony/core";
 import { lookUp } from "@harmony/schema";
-import { heldMessage, timeOfDay } from "../words/held.ts";
+import { heldMessage } from "../words/held.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
+import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -14,6 +15,7 @@ import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 import type { ScoreVersion } from "../model/swap-record.ts";
+import type { Reason } from "../model/reason.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
@@ -26,9 +28,10 @@ export interface ReportInput {
   readonly doing: { readonly step: Step; readonly progress: string } | null;
 }
 
-interface Wording {
+/** A reason that was written down earlier may be one of another version of this package. */
+interface Wording<Given extends string = Reason> {
   readonly phase: Phase;
-  readonly reason: string;
+  readonly reason: Given;
   readonly message: string;
 }
 
@@ -55,7 +58,11 @@ export function report(input: ReportInput): WorkloadReport {
   };
 }
 
-function wordingOf({ desired, snapshot, plan, doing }: ReportInput, trouble: Outcome | undefined, services: readonly Described[]): Wording {
+function wordingOf(
+  { desired, snapshot, plan, doing }: ReportInput,
+  trouble: Outcome | undefined,
+  services: readonly Described[],
+): Wording<string> {
   const { target } = plan;
   const { verdict } = snapshot.record;
   const failed = target?.kind === "rolled-back" && verdict !== null ? `; ${verdict.message}` : "";
@@ -112,7 +119,7 @@ function images({ scoreString }: ScoreVersion): string {
 }
 
 function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Wording {
-  const said = (phase: Phase, message: string): Wording => ({
+  const said = (phase: Phase & Reason, message: string): Wording => ({
     phase: isRemoval ? "Removing" : phase,
     reason: isRemoval ? "Removing" : phase,
     message,
@@ -167,10 +174,9 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
 
 function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>, seconds: string): string {
   const leftSeconds = timeoutSeconds - Number(seconds);
-  if (seconds === "") return `stopping container "${container}", which may take up to ${timeoutSeconds} s`;
-  return leftSeconds > 0
-    ? `container "${container}" has been asked to stop ${seconds} s ago and has not; it is killed in ${leftSeconds} s`
-    : `container "${container}" has been asked to stop ${seconds} s ago and has not; it is being killed`;
+  if (seconds === "") return `stopping container "${container}", which may take up to ${duration(timeoutSeconds)}`;
+  const asked = `container "${container}" has been asked to stop ${duration(Number(seconds))} ago and has not`;
+  return leftSeconds > 0 ? `${asked}; it is killed in ${duration(leftSeconds)}` : `${asked}; it is being killed`;
 }
 
 function whenRemoved({ volumes, application }: Snapshot): Wording {
@@ -222,7 +228,8 @@ function describeService(service: Service, { desired: { name: deployment }, snap
       image: runs,
       imageDigest: image?.id === container.imageId && image.digest !== "" ? image.digest : undefined,
       health: container.health === "none" ? undefined : container.health,
-      restarts: container.restarts,
+      // Podman counts those that come without a pause, too, which are one try in the sentence.
+      restarts: lookUp(snapshot.record.crashes, name)?.count ?? container.restarts,
       startedAt: container.startedAtMs === null ? undefined : new Date(container.startedAtMs).toISOString(),
     },
     wording,
@@ -234,13 +241,25 @@ function hasLostNetwork({ wording }: Described): boolean {
 }
 
 function describe(service: Service, container: Container, snapshot: Snapshot, { startedAgain }: PodmanPlan): Wording {
+  const { device } = snapshot;
+  const { name } = service;
+  const wording = describeState(service, container, snapshot, startedAgain);
+  const isByPages = endedByPageSize(container.lastLines) && ["CrashLoop", "Restarting", "Exited"].includes(wording.reason);
+  return isByPages
+    ? { ...wording, reason: "PageSize", message: `service "${name}" ends at once: ${pageSizeCure(device.pageBytes)}` }
+    : wording;
+}
+
+function describeState(service: Service, container: Container, snapshot: Snapshot, startedAgain: PodmanPlan["startedAgain"]): Wording {
   const { record, application } = snapshot;
   const { name } = service;
   const crash = lookUp(record.crashes, name);
   if (crash !== undefined && (container.state === "running" || container.state === "exited")) {
-    const when = container.state === "running" ? "has been started again" : `is started again at ${timeOfDay(crash.startAt)}`;
+    const isDue = Date.parse(crash.startAt) <= snapshot.nowMs;
+    const next = isDue ? "is started again now" : `is started again at ${timeOfDay(crash.startAt)}`;
+    const when = container.state === "running" ? "has been started again" : next;
     const message = `service "${name}" keeps ending, last with exit code ${crash.exitCode}, and ${when} (try ${crash.count + 1})`;
-    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${lastWords(crash.lastLine)}` };
+    return { phase: "Degraded", reason: "CrashLoop", message: `${message}${lastWords(crash.lastLine)}${lookAtLogs(container, snapshot)}` };
   }
   switch (container.state) {
     case "running":
@@ -266,33 +285,42 @@ function describe(service: Service, container: Container, snapshot: Snapshot, { 
   }
 }
 
-function describeRunning({ name, image, restart }: Service, container: Container, { nowMs, application }: Snapshot): Wording {
+function describeRunning({ name, image, restart }: Service, container: Container, snapshot: Snapshot): Wording {
+  const { nowMs, application } = snapshot;
   const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
-  const degraded = (reason: string, message: string): Wording => ({ phase: "Degraded", reason, message });
+  const degraded = (reason: Reason, message: string): Wording => ({ phase: "Degraded", reason, message });
   if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
     return degraded(
       "Restarting",
-      `service "${name}" keeps ending and has been started again ${restarts} times${lastWords(lastLines.at(-1))}`,
+      `service "${name}" keeps ending and has been started again ${restarts} times${lastWords(lastLines.at(-1))}${lookAtLogs(container, snapshot)}`,
     );
   }
   if (isUnreachable) {
     const says = `service "${name}" runs, and nobody can reach it, because the process of its network has ended`;
-    const cure = restart.policy === "no" ? `\`${application.program} podman restart ${container.name}\` mends it` : "it is started again";
+    const cure =
+      restart.policy === "no"
+        ? `\`${application.program} podman restart ${container.name}\` repairs it`
+        : "nothing has to be done, it is started again";
     return degraded("NetworkLost", `${says}: ${cure}`);
   }
   if (health === "unhealthy")
-    return degraded("Unhealthy", `service "${name}" runs, but its health check fails${lastWords(lastLines.at(-1))}`);
+    return degraded(
+      "Unhealthy",
+      `service "${name}" runs, but its health check fails${lastWords(lastLines.at(-1))}${lookAtLogs(container, snapshot)}`,
+    );
   if (health === "starting") return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
   return { phase: "Running", reason: "Running", message: `running ${image}` };
 }
 
 function describeExited(
   { name, image }: Service,
-  { name: container, exitCode, stoppedByUser, lastLines }: Container,
+  ended: Container,
   { isAgain, application }: { readonly isAgain: boolean } & Pick<Snapshot, "application">,
 ): Wording {
+  const { name: container, exitCode, stoppedByUser, lastLines } = ended;
+  const said = `${lastWords(lastLines.at(-1))}${lookAtLogs(ended, { application })}`;
   if (isAgain) {
-    const message = `service "${name}" ended with exit code ${exitCode} and is started again${lastWords(lastLines.at(-1))}`;
+    const message = `service "${name}" ended with exit code ${exitCode} and is started again${said}`;
     return { phase: "Degraded", reason: "Restarting", message };
   }
   if (stoppedByUser) {
@@ -300,8 +328,13 @@ function describeExited(
     return { phase: "Held", reason: "StoppedByHand", message };
   }
   if (exitCode === 0) return { phase: "Running", reason: "Completed", message: `completed ${image}` };
-  const message = `service "${name}" ended with exit code ${exitCode} and its restart policy does not start it again${lastWords(lastLines.at(-1))}`;
+  const message = `service "${name}" ended with exit code ${exitCode} and its restart policy does not start it again${said}`;
   return { phase: "Failed", reason: "Exited", message };
+}
+
+/** What helps where a program does not do what it should. */
+function lookAtLogs({ name }: Pick<Container, "name">, { application: { program } }: Pick<Snapshot, "application">): string {
+  return `; \`${program} podman logs ${name}\` shows more: correct the program, or what the deployment gives it, and push`;
 }
 
 function lastWords(line = ""): string {

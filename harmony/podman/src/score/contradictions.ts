@@ -4,6 +4,7 @@
 
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
+import { OF_NETWORK } from "./kernel-values.ts";
 import { ownVariables, type ScoreWords } from "./score-words.ts";
 import type { Service } from "./service.ts";
 
@@ -22,10 +23,22 @@ function refuseIn(service: Service, ours: readonly string[], refuse: (path: (str
     if (service.ports.length > 0) {
       refuse(["ports"], "means nothing with network: host, where the service has the device's own ports: leave ports out, or network");
     }
+    if (service.aliases !== undefined)
+      refuse(["aliases"], "mean nothing with network: host, where other services reach it by the device's name");
+    for (const name of Object.keys(service.sysctls ?? {})) {
+      if (OF_NETWORK.test(name))
+        refuse(["sysctls", name], "is the device's own with network: host: put it into /etc/sysctl.d on the device, or leave network out");
+    }
     service.capAdd.forEach((name, at) => {
       const why = IMPOSSIBLE_ON_HOST_NETWORK[name];
       if (why !== undefined) refuse(["capAdd", at], why);
     });
+  }
+  if (service.groupAdd !== undefined && usesHost(service)) {
+    refuse(
+      ["groupAdd"],
+      "means nothing beside devices and host paths, with which a service has the groups of the device's user: leave it out, and give that user the groups on the device",
+    );
   }
   for (const name of Object.keys(service.env)) {
     if (ours.includes(name))
@@ -37,6 +50,11 @@ function refuseIn(service: Service, ours: readonly string[], refuse: (path: (str
     if (first !== undefined) refuse([field, at], `puts something at ${path}, where ${first} does already`);
     seen.set(path, `${field}[${at}]`);
   }
+}
+
+/** Whether it is given a part of the device's file system, and with it the groups of its user. */
+export function usesHost({ devices, volumes }: Service): boolean {
+  return devices.length > 0 || volumes.some(({ kind }) => kind === "hostPath");
 }
 
 /** The path of a secret in the container. */

@@ -41,6 +41,30 @@ test.each<readonly [field: object, read: object]>([
   [{ logging: { driver: "none" } }, { logging: { driver: "none", maxSize: null } }],
   [{ logging: { driver: "json-file" } }, { logging: { driver: "k8s-file", maxSize: 10 * 2 ** 20 } }],
   [{ logging: { maxSize: "1Mi" } }, { logging: { driver: "k8s-file", maxSize: 2 ** 20 } }],
+  [{ env: { TZ: { device: "timezone" } } }, { env: { TZ: { device: "timezone" } } }],
+  [{ shmSize: "256Mi" }, { shmSize: 256 * 2 ** 20 }],
+  [
+    { extraHosts: ["plc:192.168.1.7", "v6.plant=[2001:db8::7]", "device:host-gateway"] },
+    {
+      extraHosts: [
+        { name: "plc", address: "192.168.1.7" },
+        { name: "v6.plant", address: "2001:db8::7" },
+        { name: "device", address: "host-gateway" },
+      ],
+    },
+  ],
+  [{ dns: ["192.168.1.1", "2001:db8::1"] }, { dns: ["192.168.1.1", "2001:db8::1"] }],
+  [{ sysctls: { "net.core.somaxconn": 1024, "net/ipv4/conf/eth0.1/forwarding": "1" } }, { sysctls: { "net.core.somaxconn": "1024" } }],
+  [
+    { ulimits: { nofile: 65536, core: { soft: 0, hard: 10 } } },
+    { ulimits: { nofile: { soft: 65536, hard: 65536 }, core: { soft: 0, hard: 10 } } },
+  ],
+  [
+    { hostname: "reader.plant", aliases: ["opc_reader", "db"] },
+    { hostname: "reader.plant", aliases: ["opc_reader", "db"] },
+  ],
+  [{ groupAdd: ["dialout", "4242"] }, { groupAdd: ["dialout", "4242"] }],
+  [{ devices: ["/dev/bus/usb"] }, { devices: [{ node: "/dev/bus/usb", path: "/dev/bus/usb" }] }],
 ])("%j is read", (field, read) => {
   expect(parsePodmanV0({ services: [{ ...service, ...field }] })).toMatchObject({ ok: true, value: { services: [read] } });
 });
@@ -53,8 +77,8 @@ describe("what cannot be", () => {
       { env: { A: { secret: 1 } } },
       "env.A.secret: expected the name of a secret (a file's name: letters, digits, _, . and -), in quotes, found 1",
     ],
-    [{ env: { A: { device: "site" } } }, 'env.A.device: expected id or labels.NAME, found "site"'],
-    [{ env: { A: ["x"] } }, 'env.A: expected text, {secret: NAME}, {device: id} or {device: labels.NAME}, found ["x"]'],
+    [{ env: { A: { device: "site" } } }, 'env.A.device: expected id, timezone or labels.NAME, found "site"'],
+    [{ env: { A: ["x"] } }, 'env.A: expected text, {secret: NAME}, {device: id}, {device: timezone} or {device: labels.NAME}, found ["x"]'],
     [{ volumes: ["data"] }, `volumes[0]: ${FORM}, found "data"`],
     [{ volumes: ["/srv/../etc:/data"] }, `volumes[0]: ${PLAIN}, found "/srv/../etc:/data"`],
     [{ volumes: ["/srv//x:/data"] }, `volumes[0]: ${PLAIN}, found "/srv//x:/data"`],
@@ -110,6 +134,46 @@ describe("what cannot be", () => {
     [
       { logging: { driver: "journald", maxSize: "1Mi" } },
       'logging.maxSize: is for the driver k8s-file alone: the device\'s journal has a limit of its own (SystemMaxUse= in journald.conf), found "1Mi"',
+    ],
+    [{ extraHosts: ["plc"] }, 'extraHosts[0]: expected "name:address", e.g. "plc:192.168.1.7" or "device:host-gateway", found "plc"'],
+    [
+      { extraHosts: ["plc:plc.lan"] },
+      'extraHosts[0]: expected "name:address", e.g. "plc:192.168.1.7" or "device:host-gateway", found "plc:plc.lan"',
+    ],
+    [{ dns: ["router"] }, 'dns[0]: expected the address of a name server, e.g. "192.168.1.1", found "router"'],
+    [
+      { sysctls: { "vm.max_map_count": "262144" } },
+      'sysctls.vm.max_map_count: is the whole device\'s, which rootless Podman cannot set: put it into /etc/sysctl.d on the device, found "262144"',
+    ],
+    [
+      { sysctls: { "net.ipv4/../../x": "1" } },
+      'sysctls.net.ipv4/../../x: expected the name of a sysctl, e.g. "net.core.somaxconn", found "1"',
+    ],
+    [
+      { network: "host", sysctls: { "net.core.somaxconn": "1" } },
+      'sysctls.net.core.somaxconn: is the device\'s own with network: host: put it into /etc/sysctl.d on the device, or leave network out, found "1"',
+    ],
+    [
+      { network: "host", aliases: ["db"] },
+      'aliases: mean nothing with network: host, where other services reach it by the device\'s name, found ["db"]',
+    ],
+    [
+      { ulimits: { nofile: -1 } },
+      "ulimits.nofile: expected a number, since rootless Podman cannot lift a limit above that of the device's user, found -1",
+    ],
+    [
+      { ulimits: { nofile: { soft: 2, hard: 1 } } },
+      'ulimits.nofile: its soft limit 2 is above its hard limit 1, found {"soft":2,"hard":1}',
+    ],
+    [
+      { ulimits: { rtprio: 1 } },
+      "ulimits.rtprio: is refused: rootless Podman cannot give real-time priority: run that program on the device itself, as a systemd service, where CPUSchedulingPolicy= gives it, found 1",
+    ],
+    [{ hostname: "-x" }, 'hostname: expected a host name, e.g. "reader" or "reader.plant", found "-x"'],
+    [{ groupAdd: ["Dial Out"] }, 'groupAdd[0]: expected the name or number of a group, e.g. "dialout" or "20", found "Dial Out"'],
+    [
+      { groupAdd: ["20"], devices: ["/dev/i2c-1"] },
+      'groupAdd: means nothing beside devices and host paths, with which a service has the groups of the device\'s user: leave it out, and give that user the groups on the device, found ["20"]',
     ],
     [{ logging: { options: {} } }, "logging.options: is not a field of PodmanV0: use maxSize straight in logging"],
     [

@@ -18,7 +18,7 @@ function complaint(data: unknown): string {
   return parsed.ok ? "none" : formatIssues(parsed.issues);
 }
 
-/** A document with so many of it, and the path at which too many are told. */
+/** A document with so many of it, and the path at which too many are reported. */
 const AT: Readonly<Record<keyof typeof SCORE_LIMITS, readonly [path: string, make: (count: number) => unknown]>> = {
   services: ["services", (count) => ({ services: many(count, (index) => ({ name: `s${index}`, image: "x" })) })],
   ports: ["services[0].ports", (count) => ofService({ ports: many(count, (index) => `${index + 1}:80`) })],
@@ -28,6 +28,11 @@ const AT: Readonly<Record<keyof typeof SCORE_LIMITS, readonly [path: string, mak
   files: ["services[0].files", (count) => ofService({ files: many(count, (index) => ({ path: `/f${index}`, content: "" })) })],
   secrets: ["services[0].secrets", (count) => ofService({ secrets: many(count, (index) => ({ name: `s${index}` })) })],
   devices: ["services[0].devices", (count) => ofService({ devices: many(count, (index) => `/dev/d${index}`) })],
+  extraHosts: ["services[0].extraHosts", (count) => ofService({ extraHosts: many(count, (index) => `h${index}:10.0.0.1`) })],
+  dns: ["services[0].dns", (count) => ofService({ dns: many(count, (index) => `10.0.0.${index + 1}`) })],
+  aliases: ["services[0].aliases", (count) => ofService({ aliases: many(count, (index) => `a${index}`) })],
+  sysctls: ["services[0].sysctls", (count) => ofService({ sysctls: Object.fromEntries(many(count, (index) => [`net.a${index}`, "1"])) })],
+  groups: ["services[0].groupAdd", (count) => ofService({ groupAdd: many(count, (index) => `${index}`) })],
   capabilities: ["services[0].capDrop", (count) => ofService({ capDrop: many(count, () => "CHOWN") })],
   words: ["services[0].command", (count) => ofService({ command: many(count, () => "x") })],
   textCharacters: ["services[0].env.A", (count) => ofService({ env: { A: "x".repeat(count) } })],

@@ -16,6 +16,11 @@ export const SCORE_LIMITS = {
   files: { most: 64, of: "files of a service" },
   secrets: { most: 64, of: "secrets of a service" },
   devices: { most: 128, of: "devices of a service" },
+  extraHosts: { most: 256, of: "`extraHosts` of a service" },
+  dns: { most: 3, of: "name servers of a service (`dns`), as many as the C library asks" },
+  aliases: { most: 64, of: "`aliases` of a service" },
+  sysctls: { most: 64, of: "`sysctls` of a service" },
+  groups: { most: 64, of: "groups of a service (`groupAdd`)" },
   capabilities: { most: 64, of: "entries of `capAdd`, and of `capDrop`" },
   words: { most: 1024, of: "words of `entrypoint`, of `command`, and of `healthcheck.test`" },
   textCharacters: { most: 65_536, of: "characters of such a word, and of a variable's value" },
@@ -26,7 +31,7 @@ export const SCORE_LIMITS = {
   stopTimeoutSeconds: { most: 3600, of: "seconds of `stopTimeoutSeconds`" },
   healthcheckHours: { most: 24, of: "hours of a health check's `interval`, `timeout` and `startPeriod`" },
   retries: { most: 1000, of: "`retries` of a health check" },
-  gibibytes: { most: 1024, of: "Gi of `resources.memory` and of `logging.maxSize`" },
+  gibibytes: { most: 1024, of: "Gi of `resources.memory`, of `shmSize` and of `logging.maxSize`" },
   pids: { most: 4_194_304, of: "processes (`resources.pids`), which is more than Linux has" },
 } as const satisfies Readonly<Record<string, Limit>>;
 

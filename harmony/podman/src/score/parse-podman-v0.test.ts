@@ -12,6 +12,32 @@ const parsePodmanV0 = podmanV0Parser(APPLICATION);
 
 const service = { name: "web", image: "nginx:alpine" };
 
+const IMPOSSIBLE: readonly (readonly [image: string, says: string])[] = [
+  ["registry.example/App:1", 'expected a repository in small letters, "registry.example/app"'],
+  ["App:1", 'expected a repository in small letters, "app"'],
+  ["registry.example/app:", "has a colon and no tag after it: write one, or leave the colon out"],
+  ["registry.example/app:1:2", 'has two tags, "1" and "2": keep one'],
+  ["registry.example/app@sha256:abc", "has a digest of 3 characters after sha256:, where there are 64 of 0-9 and a-f"],
+  ["registry.example/app@latest", "has @latest, which is no digest: write :latest for a tag, or @sha256: with its 64 characters"],
+  ["registry.example/app:-x", 'has the tag "-x", which no registry takes: letters, digits, _, . and -, first a letter, digit or _'],
+  ["registry.example/-app:1", 'has the part "-app", which no registry takes: letters and digits, with single . _ or - between'],
+  ["registry.example:port/app:1", 'has the port "port" after registry.example: expected a number'],
+];
+
+const POSSIBLE = [
+  "nginx",
+  "nginx:alpine",
+  "library/nginx:1.27.0_x-Y",
+  "localhost:5000/a/b__c/d-e.f:1",
+  "localhost/app",
+  "Registry.Example/app:1",
+  "10.0.0.1:5000/app",
+  "registry.example:443/app--x",
+  `registry.example/app@sha256:${"0".repeat(64)}`,
+  `registry.example/app:1@sha256:${"a".repeat(64)}`,
+  `app@sha512:${"a".repeat(128)}`,
+];
+
 function complaint(data: unknown): string {
   const parsed = parsePodmanV0(data);
   return parsed.ok ? "none" : formatIssues(parsed.issues);
@@ -87,7 +113,9 @@ describe("of a service", () => {
     [{ ports: ["8080:80", "8080:81"] }, 'ports[1]: host port 8080/tcp is used by services[0].ports[0] already, found "8080:81"'],
     [{ env: { A: 1 } }, 'env.A: expected text: quote it, "1", found 1'],
     [{ env: { A: true } }, 'env.A: expected text: quote it, "true", found true'],
-    [{ env: ["A=1"] }, 'env: expected a map, found ["A=1"]'],
+    [{ env: ["A=1"] }, 'env: expected a map, and no list: write {A: "1"}, found ["A=1"]'],
+    [{ env: [{ name: "A", value: "b" }] }, 'env: expected a map, and no list: write {A: "b"}, found [{"name":"A","value":"b"}]'],
+    [{ env: [1] }, "env: expected a map, found [1]"],
     [{ env: { "A=B": "1" } }, 'env.A=B: expected a name without = and white space, found "A=B"'],
     [
       { env: { IOT_SERVICE: "x" } },
@@ -123,6 +151,15 @@ describe("of a service", () => {
     [{ args: [] }, "args: is not a field of PodmanV0: use command for the arguments (as in Compose), or entrypoint for the program"],
     [{ stop_grace_period: "1m" }, "stop_grace_period: is not a field of PodmanV0: use stopTimeoutSeconds, a number"],
     [{ colour: "red" }, "colour: is not a known field"],
+    [{ port: ["80:80"] }, "port: is not a known field: do you mean ports?"],
+    [{ enviroment: {} }, "enviroment: is not a field of PodmanV0: use env, a map"],
+    [{ healthcheck: { test: "true", intervall: "30s" } }, "healthcheck.intervall: is not a known field: do you mean interval?"],
+    [{ files: [{ path: "/a", content: "", mod: "0444" }] }, "files[0].mod: is not a known field: do you mean mode?"],
+    [
+      { env: { A: { secrets: "x" } } },
+      'env.A: expected text, {secret: NAME}, {device: id}, {device: timezone} or {device: labels.NAME}, found {"secrets":"x"}',
+    ],
+    ...IMPOSSIBLE.map(([image, says]) => [{ image }, `image: ${says}, found ${JSON.stringify(image)}`] as const),
   ])("%j is refused", (field, says) => {
     expect(complaint({ services: [{ ...service, ...field }] })).toBe(`services[0].${says}`);
   });
@@ -154,7 +191,17 @@ test("two addresses may each have a port, and a port each of tcp and udp", () =>
   expect(complaint({ services: [{ ...service, ports: ["10.0.0.1:53:53", "10.0.0.2:53:53", "10.0.0.1:53:53/udp"] }] })).toBe("none");
 });
 
-test("everything wrong is told at once", () => {
+test("a tag may have 128 characters", () => {
+  const of = (characters: number): string => complaint({ services: [{ ...service, image: `app:${"x".repeat(characters)}` }] });
+  expect(of(128)).toBe("none");
+  expect(of(129)).toContain("has a tag of 129 characters: a registry takes 128");
+});
+
+test.each(POSSIBLE)("an image may be %s", (image) => {
+  expect(complaint({ services: [{ ...service, image }] })).toBe("none");
+});
+
+test("everything wrong is reported at once", () => {
   expect(
     complaint({
       services: [

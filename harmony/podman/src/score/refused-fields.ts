@@ -3,6 +3,7 @@
 // that is in none of these tables is simply not known (parse-podman-v0.ts).
 
 import type { Issue } from "@harmony/core";
+import { nearName } from "@harmony/schema";
 import { REAL_TIME } from "./host-values.ts";
 import type { ScoreWords } from "./score-words.ts";
 
@@ -35,12 +36,16 @@ const SERVICE: Readonly<Record<string, string>> = {
   cap_add: use("capAdd"),
   cap_drop: use("capDrop"),
   configs: use("files, with their content"),
-  group_add: "is not a field of PodmanV0: leave it out; a service with devices keeps the groups of the device's user",
+  group_add: use("groupAdd; a service with devices has the groups of the device's user without it"),
+  shm_size: use("shmSize"),
+  extra_hosts: use("extraHosts"),
+  hostAliases: use("extraHosts"),
+  dns_search: "is not a field of PodmanV0: write the whole names",
+  domainname: use("hostname, the whole name"),
+  hostName: use("hostname"),
   security_opt: use("noNewPrivileges: false for no-new-privileges:false, and leave out the rest"),
   no_new_privileges: use("noNewPrivileges"),
   allowPrivilegeEscalation: use("noNewPrivileges, which says the reverse"),
-  sysctls: "is not a field of PodmanV0: leave it out",
-  ulimits: "is not a field of PodmanV0: leave it out",
   rtprio: REAL_TIME_FIELD,
   cpu_rt_runtime: REAL_TIME_FIELD,
   cpu_rt_period: REAL_TIME_FIELD,
@@ -119,7 +124,12 @@ const secretFields = (secretsFolder: string): Readonly<Record<string, string>> =
   mode: "is not a field of PodmanV0: every user in the container can read it, and nobody else",
 });
 
-export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords, "secretsFolder">): readonly Issue[] {
+export interface Refused extends Issue {
+  /** false: the field is only near one of the tables, and counts where it is not known at all. */
+  readonly isExact: boolean;
+}
+
+export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords, "secretsFolder">): readonly Refused[] {
   const services = member(data, "services");
   return [
     ...issuesOf(data, rootFields(secretsFolder), []),
@@ -135,15 +145,16 @@ export function refusedFields(data: unknown, { secretsFolder }: Pick<ScoreWords,
   ];
 }
 
-function issuesOf(value: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Issue[] {
+function issuesOf(value: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Refused[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.keys(value).flatMap((key) => {
-    const message = Object.hasOwn(table, key) ? table[key] : undefined;
-    return message === undefined ? [] : [{ path: [...path, key], message }];
+    const meant = Object.hasOwn(table, key) ? key : nearName(key, Object.keys(table));
+    const message = meant === null ? undefined : table[meant];
+    return message === undefined ? [] : [{ path: [...path, key], message, isExact: meant === key }];
   });
 }
 
-function issuesOfEach(list: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Issue[] {
+function issuesOfEach(list: unknown, table: Readonly<Record<string, string>>, path: Issue["path"]): Refused[] {
   return Array.isArray(list) ? list.flatMap((one: unknown, index) => issuesOf(one, table, [...path, index])) : [];
 }
 

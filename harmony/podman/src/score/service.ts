@@ -4,6 +4,8 @@
 import { DNS_LABEL } from "@harmony/schema";
 import * as z from "zod/mini";
 import { CapabilityToAdd, CapabilityToDrop, ContainerPath, Device, FileMode, logging, SecretName, Volume } from "./host-values.ts";
+import { Group, sysctls, Ulimits } from "./kernel-values.ts";
+import { Alias, ExtraHost, HostName, NameServer } from "./network-values.ts";
 import { imageReference } from "./image-name.ts";
 import { type Limits, limitOf } from "./limits.ts";
 import { DEFAULT_PIDS } from "./defaults.ts";
@@ -34,13 +36,25 @@ function envSchema(limits: Limits) {
   const name = z
     .string()
     .check(z.regex(VARIABLE, { error: "expected a name without = and white space" }), z.maxLength(limitOf("nameCharacters")));
-  return z.record(name, envValue(limits)).check(
+  return z.record(name, envValue(limits), { error: ({ input }) => asMap(input) }).check(
     z.check(({ value, issues }) => {
       const count = Object.keys(value).length;
       if (count > limits("env"))
         issues.push({ code: "custom", message: `has ${count} variables: at most ${limits("env")}`, input: undefined });
     }),
   );
+}
+
+/** Compose and Kubernetes also take lists: `["A=B"]`, `[{name: A, value: B}]`. */
+function asMap(input: unknown): string | undefined {
+  const first: unknown = Array.isArray(input) ? input[0] : undefined;
+  const [, name, value = ""] = typeof first === "string" ? (/^([^=\s]+)(?:=([\s\S]*))?$/.exec(first) ?? []) : namedValue(first);
+  return name === undefined ? undefined : `expected a map, and no list: write {${name}: ${JSON.stringify(value)}}`;
+}
+
+function namedValue(entry: unknown): readonly (string | undefined)[] {
+  if (typeof entry !== "object" || entry === null || !("name" in entry) || typeof entry.name !== "string") return [];
+  return ["", entry.name, "value" in entry && typeof entry.value === "string" ? entry.value : ""];
 }
 
 function envValue(limits: Limits) {
@@ -52,14 +66,17 @@ function envValue(limits: Limits) {
   );
   const label = z
     .string()
-    .check(z.regex(/^(id|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id or labels.NAME" }), z.maxLength(limitOf("nameCharacters")));
+    .check(
+      z.regex(/^(id|timezone|labels\.[A-Za-z0-9_.-]+)$/, { error: "expected id, timezone or labels.NAME" }),
+      z.maxLength(limitOf("nameCharacters")),
+    );
   return z.union([text, z.strictObject({ secret: SecretName }), z.strictObject({ device: label })], {
     error: ({ input }) => {
       const unfit = typeof input === "string" ? unfitArgument(input, limits("textCharacters")) : null;
       if (unfit !== null) return unfit;
       if (typeof input === "number" || typeof input === "boolean") return `expected text: quote it, "${input}"`;
       const isNearly = typeof input === "object" && input !== null && ("secret" in input || "device" in input);
-      return isNearly ? undefined : "expected text, {secret: NAME}, {device: id} or {device: labels.NAME}";
+      return isNearly ? undefined : "expected text, {secret: NAME}, {device: id}, {device: timezone} or {device: labels.NAME}";
     },
   });
 }
@@ -69,6 +86,13 @@ function fileSchema(limits: Limits) {
     path: ContainerPath,
     content: z.string({ error: "expected the file's text" }).check(z.maxLength(limits("contentCharacters"))),
     mode: z.prefault(FileMode, "0444").check(about('Permissions in octal, in quotes. "0555" for a program.')),
+  });
+}
+
+function mountedSecret(secretsFolder: string) {
+  return z.strictObject({
+    name: SecretName.check(about(`Its file on the device: ${secretsFolder}/NAME.`)),
+    path: z.optional(ContainerPath).check(about("By default /run/secrets/NAME.")),
   });
 }
 
@@ -94,15 +118,30 @@ function resourcesSchema(limits: Limits) {
   });
 }
 
+/** What a service sets for itself of names, memory and kernel. */
+function ownWays(limits: Limits) {
+  return {
+    hostname: z.optional(HostName).check(about("The container's own host name. Others find it by name and aliases.")),
+    aliases: z
+      .optional(z.array(Alias).check(z.maxLength(limits("aliases"))))
+      .check(about("Further names by which the other services of the deployment find this one.")),
+    extraHosts: z
+      .optional(z.array(ExtraHost).check(z.maxLength(limits("extraHosts"))))
+      .check(about('"name:address", lines of its /etc/hosts; host-gateway is the device itself.')),
+    dns: z.optional(z.array(NameServer).check(z.maxLength(limits("dns")))).check(about("Name servers in place of the device's.")),
+    sysctls: z.optional(sysctls(limits)).check(about("net.*, kernel.msg*, kernel.shm*, kernel.sem and fs.mqueue.* of the container.")),
+    ulimits: z.optional(Ulimits).check(about("A number, or {soft, hard}; at most what the device's user has.")),
+    shmSize: z.optional(sizeUpTo(limits("gibibytes"))).check(about("The size of /dev/shm. By default 64Mi.")),
+    groupAdd: z
+      .optional(z.array(Group).check(z.maxLength(limits("groups"))))
+      .check(about("Further groups of its user, by the image's names. A service with devices has those of the device's user.")),
+  };
+}
+
 /** `limits`: `unlimited` for a Score that was accepted before. */
 export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
   const command = commandLine(limits);
   const capabilities = z.maxLength(limits("capabilities"));
-  const MountedSecret = z.strictObject({
-    name: SecretName.check(about(`Its file on the device: ${secretsFolder}/NAME.`)),
-    path: z.optional(ContainerPath).check(about("By default /run/secrets/NAME.")),
-  });
-
   return z.strictObject({
     name: dnsLabel.check(about("Unique in the deployment; the other services find this one by it.")),
     image: imageReference,
@@ -127,12 +166,13 @@ export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
       ._default(z.array(fileSchema(limits)).check(z.maxLength(limits("files"))), [])
       .check(about("Files with what stands here in them, which the container cannot change.")),
     secrets: z
-      ._default(z.array(MountedSecret).check(z.maxLength(limits("secrets"))), [])
+      ._default(z.array(mountedSecret(secretsFolder)).check(z.maxLength(limits("secrets"))), [])
       .check(about("Files whose content the device has, and nobody else.")),
     devices: z
       .prefault(z.array(Device).check(z.maxLength(limits("devices"))), [])
-      .check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, if the device allows it.')),
+      .check(about('"/dev/…[:/dev/name]": serial ports by id, I2C, GPIO, a folder such as /dev/bus/usb, if the device allows it.')),
     network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
+    ...ownWays(limits),
     restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
     healthcheck: z.optional(healthcheckSchema(limits)),
     stopTimeoutSeconds: z

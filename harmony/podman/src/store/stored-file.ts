@@ -13,7 +13,7 @@ export class StorageError extends Error {
 export interface StorageOptions {
   readonly folder: string;
   /** Called once for each file that cannot be parsed and is kept aside. */
-  readonly onCorrupt: (told: { readonly file: string; readonly why: string; readonly keptAs: string }) => void;
+  readonly onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) => void;
 }
 
 export function taken<T>(file: string, read: DurableRead<T>, onCorrupt: StorageOptions["onCorrupt"]): T | null {

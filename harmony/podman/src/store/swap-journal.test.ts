@@ -37,7 +37,7 @@ test("what is written is read, by another agent too, and forgotten when it is to
 });
 
 test.each(["", "{", '{"format":2}', JSON.stringify({ ...record, trial: {} })])(
-  "a file that says %j is kept aside and told",
+  "a file that says %j is kept aside and reported",
   async (text) => {
     await writeFile(join(folder, "app.json"), text);
     expect(await fileSwapJournal(options()).read("app")).toBeNull();

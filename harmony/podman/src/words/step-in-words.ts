@@ -36,7 +36,7 @@ export function doing(step: Step): string {
     case "removeSecret":
       return `removing the unused secret "${step.secret}" from Podman`;
     case "repairSecretStore":
-      return `mending Podman's store of secrets, which is damaged (${step.detail}), as a power cut leaves it: what cannot be read is kept in ${step.folder} as *.damaged, and the secrets are handed to Podman again`;
+      return `repairing Podman's store of secrets, which is damaged (${step.detail}), as a power cut leaves it: what cannot be read is kept in ${step.folder} as *.damaged, and the secrets are handed to Podman again`;
     case "writeMounts":
       return `writing the files of service "${step.service}"`;
     case "removeMounts":

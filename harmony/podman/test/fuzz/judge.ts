@@ -26,8 +26,8 @@ const OBEYED = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;
 export function judge(document: unknown): { readonly accepted: boolean; readonly wrong: string | null } {
   const parsed = parse(document);
   if (!parsed.ok) {
-    const told = formatIssues(parsed.issues);
-    const isFit = parsed.issues.length >= 1 && parsed.issues.length <= 20 && !OBEYED.test(told) && told.length < 10_000;
+    const words = formatIssues(parsed.issues);
+    const isFit = parsed.issues.length >= 1 && parsed.issues.length <= 20 && !OBEYED.test(words) && words.length < 10_000;
     return { accepted: false, wrong: isFit ? null : "it is refused in too many or unfit words" };
   }
   return { accepted: true, wrong: wrongWith(document, parsed.value) };

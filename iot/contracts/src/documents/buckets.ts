@@ -72,3 +72,5 @@ export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
 
 /** The stream of what people and operators did. */
 export const AUDIT = { stream: "audit", subjects: ["audit.>"], maxAgeDays: 400, maxBytes: 1024 * 1024 * 1024 } as const;
+/** What people did with identities, by the device: of the same stream. */
+export const AUDIT_OF_IDENTITIES = "audit.identity.*";

@@ -27,15 +27,16 @@ export const ManifestEntry = z.looseObject({
 export type ManifestEntry = z.output<typeof ManifestEntry>;
 
 /**
- * Why an entry is no longer in a manifest. It says nothing of another namespace's workload that has
- * the name on the device.
+ * Why an entry is no longer in a manifest. It says nothing of a workload of another namespace or
+ * another source that has the name on the device.
  */
 export const RemovalMark = z.looseObject({
-  /** Of the source object whose entry it was, and its namespace. */
+  /** The source object whose entry it was, its namespace, and the id of its source. */
   uid: z.string(),
   namespace: z.optional(z.string()),
+  source: z.optional(z.string()),
   /**
-   * Of the entry. What the device has of a higher one was asked for again: a store that was put
+   * The entry's. What the device has of a higher one was asked for again: a store that was put
    * back to an older copy does not know that.
    */
   generation: z.optional(z.int()),

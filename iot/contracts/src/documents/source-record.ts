@@ -37,7 +37,7 @@ export type SourceState = z.output<typeof SourceState>;
 const of = {
   namespace: z.string(),
   name: z.string(),
-  /** Of the source object. */
+  /** The source object's. */
   uid: z.string(),
   devices: z.array(z.string()),
 };

@@ -39,7 +39,7 @@ export const DeploymentReport = z.looseObject({
   phase: Phase,
   /** A word for machines, e.g. `ImageNotFound`. */
   reason: z.string(),
-  /** One sentence for a person: what is wrong and what would mend it. */
+  /** One sentence for a person: what is wrong and what would fix it. */
   message: z.string(),
   /** RFC 3339, by the device's clock: when phase or reason last changed. */
   since: z.string(),
@@ -53,6 +53,10 @@ export const DeploymentReport = z.looseObject({
 });
 export type DeploymentReport = z.output<typeof DeploymentReport>;
 
+/** The reasons that a reader gives in place of what it cannot read. No device writes them. */
+export const READER_REASONS = ["InvalidReport", "InvalidReason"] as const;
+export type ReaderReason = (typeof READER_REASONS)[number];
+
 /** The phase of a report that cannot be read. No device writes it. */
 export const UNREADABLE_PHASE = "Unreadable";
 
@@ -63,7 +67,7 @@ export const UNREADABLE_PHASE = "Unreadable";
 function unreadableReport(field: string): DeploymentReport {
   return {
     phase: UNREADABLE_PHASE,
-    reason: "InvalidReport",
+    reason: "InvalidReport" satisfies ReaderReason,
     message: `what the device says of it cannot be read (${field} is wrong or missing); its agent may be of another version`,
     since: "",
     desiredRevision: null,

@@ -19,7 +19,7 @@ What a manifest names is taken away in the repository, not here.
     const [name = ""] = positionals;
     const path = `/deployments/${encodeURIComponent(name)}`;
     const { report } = await at.agent.ask(LocalExplanation, { method: "GET", path: `${path}/explanation` });
-    // Of one that a manifest names, the agent's refusal says what to do instead.
+    // The agent refuses one that a manifest names, and says what to do instead.
     const isToAsk = report.desiredRevision === null && values.yes !== true;
     if (isToAsk && !(await isMeant(`${name}: ${report.message}\nRemove ${name} from this device? [y/N] `, at))) {
       at.write("nothing is removed\n");

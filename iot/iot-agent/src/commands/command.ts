@@ -31,8 +31,8 @@ export interface Command {
   /** What else there is to know, for `--help`. */
   readonly details?: string;
   /**
-   * Of root's: it opens something as root, and calls `becomeAgentUser` itself before all else. Any
-   * other is the agent's user from the start.
+   * A command of root's: it opens something as root, and calls `becomeAgentUser` itself before all
+   * else. Any other is the agent's user from the start.
    */
   readonly beginsAsRoot?: true;
   /** Resolves with the exit code. @throws UserError with the sentence to print. */

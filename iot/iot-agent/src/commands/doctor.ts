@@ -1,17 +1,18 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that mends it. Works with and without a running agent, as root and as
+// should be with the command that repairs it. Works with and without a running agent, as root and as
 // a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";
-import { connectPodman, type Info } from "@harmony/podman";
-import { UserError } from "@harmony/runtime";
+import { connectPodman, type Info, pageBytes } from "@harmony/podman";
+import { errorText, UserError } from "@harmony/runtime";
 import { LocalStatus } from "@iot/contracts";
 import { wrap } from "@iot/report";
-import { type AgentConfig, readConfig } from "../config/config.ts";
+import { type EnrolmentConfig, readConfig, type SharedConfig } from "../config/config.ts";
 import { DEFAULT_CONFIG_FILE } from "../config/default-paths.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { asJson, type Command, JSON_OPTION, parseCommandLine, type Surroundings } from "./command.ts";
 import { bad, type Finding, good, warning } from "./doctor/finding.ts";
+import { type AsTheAgent, asTheAgent } from "../identity/enrolled-device.ts";
 import { machine } from "./machine/machine.ts";
 import {
   checkCredentials,
@@ -25,16 +26,25 @@ import {
   notAsked,
   registriesOf,
 } from "./doctor/network-checks.ts";
-import { checkPasta, checkPodman, checkProblem, checkVersion } from "./doctor/podman-checks.ts";
-import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./doctor/system-checks.ts";
+import { checkConnection, checkPasta, checkPodman, checkProblem, checkVersion, checkVolumes } from "./doctor/podman-checks.ts";
+import {
+  checkClock,
+  checkControllers,
+  checkJournal,
+  checkLowPorts,
+  checkPageSize,
+  checkPower,
+  checkSpace,
+} from "./doctor/system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./doctor/user-checks.ts";
+import { leftVolumes } from "./volumes.ts";
 import { AGENT_USER, uidOf } from "./machine/accounts.ts";
 import { podmanSocket } from "./agent/podman-socket.ts";
 import { sentenceOf, unitState } from "./agent/why-not-running.ts";
 
 export const doctor: Command = {
   usage: "doctor [--json]",
-  summary: "look at all that the agent stands on, and say what would mend it",
+  summary: "look at all that the agent stands on, and say what would repair it",
   details: `\nExit code ${EXIT.failed} when something is bad. As root it sees what the agent's user sees: sudo iot-agent doctor.\n`,
   async run(args, at) {
     const { values } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION });
@@ -52,16 +62,17 @@ export async function examine(at: Surroundings): Promise<readonly Finding[]> {
     serviceChecks(at, status),
     userChecks(passwd, at),
     podmanChecks(at, uid, config),
+    volumeChecks(at, status),
     systemChecks(at, uid),
     Promise.resolve([checkProxy(environments)]),
-    config instanceof UserError ? Promise.resolve([]) : natsChecks(config),
+    config instanceof UserError ? Promise.resolve([]) : accessChecks(config, at.configFile),
     registryChecks(status, environments),
   ]);
   const configuration =
     config instanceof UserError
       ? bad("configuration", config.message, "put that line right; the agent starts by itself then")
       : good("configuration", at.configFile);
-  return [configuration, ...groups.flat()];
+  return [...checkConnection(status?.connection), configuration, ...groups.flat()];
 }
 
 /** Pure. */
@@ -78,7 +89,7 @@ export function renderFindings(findings: readonly Finding[], width: number): str
 }
 
 /** Where Podman's socket is by default depends on whose it is. */
-async function configOf(at: Surroundings, uid: number | null): Promise<AgentConfig | UserError> {
+async function configOf(at: Surroundings, uid: number | null): Promise<SharedConfig | EnrolmentConfig | UserError> {
   const env = uid === null ? at.env : { ...at.env, XDG_RUNTIME_DIR: `/run/user/${uid}` };
   try {
     return (await readConfig(at.configFile, env)).config;
@@ -120,7 +131,11 @@ async function userChecks(passwd: string, { configFile }: Surroundings): Promise
 }
 
 /** The agent's own socket only its user can ask, beside the one for people. */
-async function podmanChecks(at: Surroundings, uid: number | null, config: AgentConfig | UserError): Promise<readonly Finding[]> {
+async function podmanChecks(
+  at: Surroundings,
+  uid: number | null,
+  config: SharedConfig | EnrolmentConfig | UserError,
+): Promise<readonly Finding[]> {
   const sockets = new Set([...(isOneOf([0, uid]) && !(config instanceof UserError) ? [config.podmanSocket] : []), await podmanSocket(at)]);
   const answers = await Promise.all([...sockets].map(async (socket) => ({ socket, info: await infoOf(socket, at.signal) })));
   const info = answers.map((answer) => answer.info).find((found) => !(found instanceof Error));
@@ -130,6 +145,14 @@ async function podmanChecks(at: Surroundings, uid: number | null, config: AgentC
       ? []
       : [checkVersion(info.version.Version), checkPasta({ network: info.host.rootlessNetworkCmd, files: await containersConf(uid) })]),
   ];
+}
+
+/** Which deployments are here only the running agent knows. */
+async function volumeChecks(at: Surroundings, status: LocalStatus | null): Promise<readonly Finding[]> {
+  if (status === null) return checkVolumes(null);
+  const podman = connectPodman({ socketPath: await podmanSocket(at), user: AGENT_USER });
+  const unused = await podman.unusedVolumes(at.signal).catch(() => null);
+  return checkVolumes(unused === null ? null : leftVolumes(unused, Object.keys(status.deployments)).length);
 }
 
 function isOneOf(uids: readonly (number | null)[]): boolean {
@@ -167,9 +190,11 @@ async function systemChecks(at: Surroundings, uid: number | null): Promise<reado
     machine.read("/etc/machine-id"),
     machine.run(["vcgencmd", "get_throttled"]),
   ]);
+  const isRaspberryPi = (model ?? "").startsWith("Raspberry Pi");
   const power = checkPower(vcgencmd.exitCode === 0 ? vcgencmd.stdout : null);
   return [
-    checkControllers({ kernel, user, isRaspberryPi: (model ?? "").startsWith("Raspberry Pi") }),
+    checkControllers({ kernel, user, isRaspberryPi }),
+    ...checkPageSize(await pageBytes(), isRaspberryPi),
     checkClock({ synchronized: timedatectl.exitCode === 0 ? timedatectl.stdout.trim() : null, timesyncMark }),
     checkSpace("images", `/home/${AGENT_USER}`, homeSpace),
     checkSpace("state", at.stateDir, stateSpace),
@@ -184,7 +209,18 @@ async function readEnvironments(): Promise<readonly string[]> {
   return [environment.join("\n"), (await machine.read("/etc/environment")) ?? ""];
 }
 
-async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
+async function accessChecks(config: SharedConfig | EnrolmentConfig, configFile: string): Promise<readonly Finding[]> {
+  try {
+    const found = await asTheAgent(config);
+    const { device, credentials } = found.config;
+    const identity = credentials.type === "enrolment" ? [good("identity", `enrolled at ${credentials.url} as "${device}"`)] : [];
+    return [...identity, ...(await natsChecks(found, configFile))];
+  } catch (error) {
+    return [bad("identity", errorText(error), "systemctl status iot-agent")];
+  }
+}
+
+async function natsChecks({ config, shown }: AsTheAgent, configFile: string): Promise<readonly Finding[]> {
   const each = await Promise.all(
     config.natsUrls.map(endpointOf).map(async (endpoint) => {
       const name = await checkName(endpoint);
@@ -193,7 +229,7 @@ async function natsChecks(config: AgentConfig): Promise<readonly Finding[]> {
   );
   const found = each.flat();
   const isReached = found.some(({ check, verdict }) => check === "route to NATS" && verdict === "good");
-  return [...found, ...(isReached ? [await checkCredentials(config)] : [])];
+  return [...found, ...(isReached ? [await checkCredentials({ config, shown }, configFile)] : [])];
 }
 
 async function registryChecks(status: LocalStatus | null, environments: readonly string[]): Promise<readonly Finding[]> {

@@ -1,14 +1,15 @@
-// `iot-agent explain`: why a deployment is as it is and what would mend it, in the words of the
+// `iot-agent explain`: why a deployment is as it is and what would repair it, in the words of the
 // fleet's `iot explain`; then what was seen of it just now, what is planned, and what stands in the
 // way; with --stages, which stage of the planner acted, which stood back and why.
 
+import { localTime } from "@harmony/core";
 import { LocalExplanation } from "@iot/contracts";
 import { renderExplained } from "@iot/report";
 import { asJson, type Command, JSON_OPTION, parseCommandLine } from "./command.ts";
 
 export const explain: Command = {
   usage: "explain <deployment> [--stages] [--json]",
-  summary: "why a deployment is as it is, and what would mend it",
+  summary: "why a deployment is as it is, and what would repair it",
   async run(args, at) {
     const { values, positionals } = parseCommandLine(args, {
       usage: this.usage,
@@ -54,5 +55,6 @@ export function renderExplanation(answer: LocalExplanation, { width, nowMs }: { 
       ],
     },
     width,
+    (time) => localTime(Date.parse(time)),
   );
 }

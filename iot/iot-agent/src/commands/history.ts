@@ -2,6 +2,7 @@
 // stopped agent they are read from its file, by whoever may.
 
 import { join } from "node:path";
+import { localTime } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { type HistoryEntry, LocalHistory } from "@iot/contracts";
 import { wrap } from "@iot/report";
@@ -14,7 +15,7 @@ import { machine } from "./machine/machine.ts";
 export const history: Command = {
   usage: "history [<deployment>] [--json]",
   summary: `the last ${HISTORY_KEPT} transitions, kept over power cuts`,
-  details: "\nTimes are in UTC, by the device's clock.\n",
+  details: "\nTimes are by the device's clock, in its own time zone.\n",
   async run(args, at) {
     const { values, positionals } = parseCommandLine(args, { usage: this.usage, options: JSON_OPTION, positionals: [0, 1] });
     const [name] = positionals;
@@ -47,10 +48,10 @@ function unknownSentence(name: string, entries: readonly HistoryEntry[]): string
 export function renderHistory(entries: readonly HistoryEntry[], width: number): string {
   if (entries.length === 0) return "Nothing has happened yet.\n";
   const lines = entries.flatMap(({ at, deployment, phase, reason, message, revision }) => {
-    const time = at.slice(0, 19).replace("T", " ");
+    const time = localTime(Date.parse(at));
     const what = [phase ?? "gone", ...(phase === null || phase === reason ? [] : [`(${reason})`])].join(" ");
     const version = revision === null ? "" : ` (revision ${revision})`;
-    return wrap(`${time}  ${deployment} ${what}: ${message}${version}`, width, " ".repeat(21), "");
+    return wrap(`${time}  ${deployment} ${what}: ${message}${version}`, width, " ".repeat(time.length + 2), "");
   });
   return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,7 @@
 // `iot-agent hold`, `release` and `retry`: a person takes a deployment out of the agent's hands for
 // a time, gives it back, or has something tried again that the agent would not try by itself.
 
+import { localTime } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { Done, HeldUntil, HOLD_MAX_SECONDS, Released } from "@iot/contracts";
 import { EXIT } from "./agent/exit-codes.ts";
@@ -22,7 +23,9 @@ Its containers are stopped and stay so until the time is over or it is released,
     const [name = ""] = positionals;
     const body = { seconds: parseDuration(duration), reason: reason.trim() };
     const { until } = await at.agent.ask(HeldUntil, { method: "POST", path: `/deployments/${encodeURIComponent(name)}/hold`, body });
-    at.write(`${name} is held until ${localTime(until)}, at the latest; its containers are being stopped: iot-agent status shows when\n`);
+    at.write(
+      `${name} is held until ${localTime(Date.parse(until))}, at the latest; its containers are being stopped: iot-agent status shows when\n`,
+    );
     return 0;
   },
 };
@@ -65,11 +68,4 @@ export function parseDuration(text: string): number {
       EXIT.usage,
     );
   return seconds;
-}
-
-/** As the clock on the wall beside the device. */
-function localTime(at: string): string {
-  const time = new Date(at);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }

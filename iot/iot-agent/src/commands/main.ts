@@ -13,6 +13,7 @@ import type { Command, Surroundings } from "./command.ts";
 import { clean } from "./clean.ts";
 import { becomeAgentUser } from "./machine/become-agent-user.ts";
 import { doctor } from "./doctor.ts";
+import { enrol } from "./enrol.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
 import { hold, release, retry } from "./hold.ts";
@@ -20,10 +21,25 @@ import { load } from "./load.ts";
 import { podman } from "./podman.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
+import { volumes } from "./volumes.ts";
 import { whyNotPermitted } from "./agent/why-not-permitted.ts";
 import { whyNotRunning } from "./agent/why-not-running.ts";
 
-const COMMANDS: readonly Command[] = [status, explain, history, doctor, supportBundle, podman, hold, release, retry, clean, load];
+const COMMANDS: readonly Command[] = [
+  status,
+  explain,
+  history,
+  doctor,
+  supportBundle,
+  podman,
+  hold,
+  release,
+  retry,
+  clean,
+  load,
+  volumes,
+  enrol,
+];
 
 /** Ends the process. */
 export async function runCommand(options: { readonly argv: readonly string[]; readonly config: string }): Promise<void> {
@@ -81,13 +97,13 @@ async function runSafely(command: Command, args: readonly string[], at: Surround
   try {
     return await command.run(args, at);
   } catch (error) {
-    const { sentence, exitCode } = await told(error, at);
+    const { sentence, exitCode } = await endOf(error, at);
     at.warn(`iot-agent: ${sentence}\n`);
     return exitCode;
   }
 }
 
-async function told(error: unknown, at: Surroundings): Promise<{ sentence: string; exitCode: number }> {
+async function endOf(error: unknown, at: Surroundings): Promise<{ sentence: string; exitCode: number }> {
   if (error instanceof UserError) return { sentence: error.message, exitCode: error.exitCode };
   if (error instanceof AgentNotPermitted) return { sentence: await whyNotPermitted(at), exitCode: EXIT.notPermitted };
   if (error instanceof AgentNotRunning) return { sentence: await whyNotRunning(at), exitCode: EXIT.notRunning };
@@ -117,13 +133,13 @@ so or was refused, ${EXIT.usage} wrong use, ${EXIT.notRunning} the agent is not 
 `;
 }
 
-/** As the configuration says, when this user may read it. */
+/** The folders that the configuration names, when this user may read it. */
 async function foldersOf(file: string): Promise<{ stateDir: string; runDir: string }> {
   try {
     const { config } = await readConfig(file, process.env);
     return { stateDir: config.stateDir, runDir: config.runDir };
   } catch {
-    // What is wrong with it is told by the agent, and by doctor.
+    // What is wrong with it is reported by the agent, and by doctor.
     return { stateDir: DEFAULT_STATE_DIR, runDir: DEFAULT_RUN_DIR };
   }
 }

@@ -63,6 +63,26 @@ test("status says of what runs why no manifest names it, and nothing else of wha
   expect(shown).toMatch(/^a +Running +0 s\nb +Running +0 s\n {4}running x:1; it stays$/m);
 });
 
+test("what ended well is Completed, not Running", () => {
+  const since = "2026-01-01T00:00:00Z";
+  const report = {
+    phase: "Running",
+    reason: "Completed",
+    message: "completed x:1",
+    since,
+    desiredRevision: 1,
+    runningRevision: null,
+    services: [],
+  };
+  const connection = { state: "connected", server: "n", reason: null, message: "connected", since } as const;
+  const status = { device: "pi-1", agentVersion: "1", reportedAt: since, manifestRevision: 1, connection, deployments: { job: report } };
+  expect(renderStatus(status, { width: 100, nowMs: Date.parse(since) })).toMatch(/^job +Completed +0 s$/m);
+  const answer = { device: "pi-1", deployment: "job", report, observed: [], planned: [], blocked: [] };
+  expect(renderExplanation(answer, { width: 100, nowMs: Date.parse(since) })).toMatch(
+    /^job on pi-1 is Completed since 202\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\S* /,
+  );
+});
+
 test("the stages of a plan are shown if they are asked for", () => {
   const report = { phase: "Running", reason: "", message: "so", since: "", desiredRevision: 1, runningRevision: 1, services: [] } as const;
   const answer = { device: "pi-1", deployment: "hello", report: { ...report, services: [] }, observed: [], planned: [], blocked: [] };

@@ -1,10 +1,11 @@
 // `iot-agent status`: what this device runs, since when, and how it is connected. From the running
-// agent; when none runs, what its files tell, for whoever may read them.
+// agent; when none runs, what its files say, for whoever may read them.
 
 import { join } from "node:path";
+import { localTime } from "@harmony/core";
 import { parseJson } from "@harmony/schema";
 import { type HistoryEntry, LocalStatus } from "@iot/contracts";
-import { renderTable, shownAge, wrap } from "@iot/report";
+import { renderTable, shownAge, shownPhase, wrap, wrapSentence } from "@iot/report";
 import { HISTORY_FILE, readHistory } from "../status/history.ts";
 import { SavedState, STATE_FILE } from "../desired/state-store.ts";
 import { AgentNotRunning } from "./agent/agent-client.ts";
@@ -36,7 +37,7 @@ interface Running {
 
 interface NotRunning {
   readonly running: false;
-  /** Why, and what would mend it. */
+  /** Why, and what would repair it. */
   readonly message: string;
   readonly lastKnown: LastKnown | null;
 }
@@ -62,7 +63,7 @@ export function renderStatus(status: LocalStatus, { width, nowMs }: { readonly w
   const rows = names.flatMap((name) => {
     const report = deployments[name];
     if (report === undefined) return [];
-    const head = [name, report.phase, age(report.since), "", ""];
+    const head = [name, shownPhase(report), age(report.since), "", ""];
     const services = report.services.map(({ name: service, phase, startedAt, restarts, image, imageDigest }) => [
       `  ${service}`,
       phase,
@@ -81,11 +82,11 @@ export function renderStatus(status: LocalStatus, { width, nowMs }: { readonly w
   );
   const table = lines.flatMap((line, index) => {
     const sentence = rows[index]?.sentence ?? "";
-    return sentence === "" ? [line] : [line, ...wrap(sentence, width, "    ")];
+    return sentence === "" ? [line] : [line, ...wrapSentence(sentence, width, "    ")];
   });
   return [
-    ...wrap(`${device}: ${connection.message} (for ${age(connection.since)})`, width, ""),
-    ...(problem === undefined ? [] : wrap(`${problem.message} (for ${age(problem.since)})`, width, "")),
+    ...wrapSentence(connection.message, width, "", { head: `${device}: `, tail: ` (for ${age(connection.since)})` }),
+    ...(problem === undefined ? [] : wrapSentence(problem.message, width, "", { tail: ` (for ${age(problem.since)})` })),
     "",
     ...(names.length === 0 ? ["This device has no deployments."] : [titles, ...table]),
     "",
@@ -119,7 +120,8 @@ async function lastKnown(at: Surroundings): Promise<LastKnown | null> {
 /** Pure. */
 export function renderLastKnown({ device, deployments }: LastKnown, width: number): string {
   const lines = deployments.flatMap(({ name, revision, last }) => {
-    const said = last === null ? "nothing was said of it" : `${last.phase ?? "gone"} since ${last.at}: ${last.message}`;
+    const said =
+      last === null ? "nothing was said of it" : `${last.phase ?? "gone"} since ${localTime(Date.parse(last.at))}: ${last.message}`;
     return wrap(`  ${name} (revision ${revision ?? "not read yet"}): ${said}`, width, "    ", "");
   });
   const what = deployments.length === 0 ? "nothing" : "this, which goes on without the agent unless it is stopped";

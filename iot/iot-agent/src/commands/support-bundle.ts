@@ -35,7 +35,7 @@ const JOURNAL_LINES = 3_000;
 const WIDTH = 160;
 /** What journalctl says to whoever is neither root nor in the group adm or systemd-journal. */
 const JOURNAL_CLOSED = /insufficient permissions|not seeing messages/;
-/** Of the user iot-agent: what starts containers at boot, and Podman. */
+/** Units of the user iot-agent: what starts containers at boot, and Podman. */
 const USER_UNITS = ["iot-agent-containers.service", "iot-agent-podman.service", "podman.service"] as const;
 /** With `.json` after it within the 100 bytes that a name in an archive may have. */
 const NAME_MAX = 90;
@@ -51,7 +51,8 @@ the same before it leaves the house: what an application writes to its log only 
   async run(args, at) {
     const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [0, 1] });
     const device = await readConfig(at.configFile, at.env).then(
-      ({ config }) => config.device,
+      // What an identity says is in a folder of the agent's user, where root reads nothing.
+      ({ config }) => config.device ?? "device",
       () => "device",
     );
     const now = new Date();
@@ -79,7 +80,7 @@ the same before it leaves the house: what an application writes to its log only 
 
 type Texts = Map<string, string>;
 
-/** Of that name there is none yet, nor a link. */
+/** There must be no file of that name yet, nor a link. */
 async function openToWrite(file: string): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
@@ -225,7 +226,11 @@ async function secretsOf(at: Surroundings, texts: Texts): Promise<readonly strin
   const containers = [...texts]
     .filter(([path]) => path.startsWith("containers/") && path.endsWith(".json"))
     .flatMap(([, text]) => secretsOfInspected(text));
-  return [...secrets, ...files.filter((text) => text !== null), ...containers];
+  const token = parseJson(
+    z.looseObject({ access_token: z.string() }),
+    (await machine.read(join(at.stateDir, "identity/token.json"))) ?? "",
+  );
+  return [...secrets, ...(token.ok ? [token.value.access_token] : []), ...files.filter((text) => text !== null), ...containers];
 }
 
 /** Pure. */

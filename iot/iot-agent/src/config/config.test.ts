@@ -84,7 +84,7 @@ describe("the configuration", () => {
     [
       "an unknown kind of credentials",
       GOOD.replace("toml-shared", "zitadel"),
-      /^config\.toml: credentials\.type: expected "toml-shared", found "zitadel"$/,
+      /^config\.toml: credentials\.type: expected "nats-user" or "toml-shared", found "zitadel"$/,
     ],
     ["no address", GOOD.replace('"nats://central:4222"', ""), /^config\.toml: nats\.urls: expected at least 1 entries, found \[\]$/],
     [

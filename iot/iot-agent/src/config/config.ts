@@ -2,10 +2,11 @@
 // process is given. Additive for ever: a section that this agent does not know is another version's
 // and is passed over; an unknown key in a section that it knows is probably a slip of the pen and
 // is warned of. A wrong file is one line: the file, the key, what was expected and what was found.
+// With [enrolment] the device's id and the way to NATS are not in it: they come with the identity.
 
 import { constants } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { formatIssues } from "@harmony/core";
+import { formatIssues, type Parsed } from "@harmony/core";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
 import { DnsLabel, parse } from "@harmony/schema";
 import type { Policy } from "@harmony/podman";
@@ -24,27 +25,29 @@ const NatsUrl = z.string().check(
   }),
 );
 
+const EnrolmentUrl = z.string().check(
+  // In clear only on this machine itself: who reads a token is the device.
+  z.regex(/^(https:\/\/[^\s/?#@]+|http:\/\/127\.0\.0\.1:\d{1,5})$/, {
+    error: "expected the address of an enrolment service, e.g. https://enrol.example",
+  }),
+);
+
 const Glob = z
   .string()
   .check(z.regex(/^\/(?!.*(^|\/)\.\.?(\/|$))/, { error: 'expected an absolute path, which may have * in it, e.g. "/srv/*"' }));
 const Capability = z.string().check(z.regex(/^[A-Z][A-Z_]+$/, { error: 'expected a capability, e.g. "NET_ADMIN"' }));
 
-const SECTIONS = {
-  agent: z.looseObject({
-    device_id: DnsLabel,
-    state_dir: z.optional(z.string()),
-    run_dir: z.optional(z.string()),
-    secrets_dir: z.optional(AbsolutePath),
-    status_interval_seconds: z.optional(Seconds),
-    relist_interval_seconds: z.optional(Seconds),
-    labels: z.optional(z.record(z.string(), z.string())),
-  }),
-  credentials: z.looseObject({ type: z.literal("toml-shared"), nats_user: z.string(), nats_pass: z.string() }),
-  nats: z.looseObject({
-    urls: z.array(NatsUrl).check(z.minLength(1)),
-    ca_file: z.optional(AbsolutePath),
-    connect_timeout_seconds: z.optional(Seconds),
-  }),
+const AGENT = {
+  state_dir: z.optional(z.string()),
+  run_dir: z.optional(z.string()),
+  secrets_dir: z.optional(AbsolutePath),
+  status_interval_seconds: z.optional(Seconds),
+  relist_interval_seconds: z.optional(Seconds),
+  labels: z.optional(z.record(z.string(), z.string())),
+};
+const NatsUrls = z.array(NatsUrl).check(z.minLength(1));
+const NATS = { ca_file: z.optional(AbsolutePath), connect_timeout_seconds: z.optional(Seconds) };
+const LOCAL = {
   podman: z.optional(z.looseObject({ socket: z.optional(z.string()) })),
   policy: z.optional(
     z.looseObject({
@@ -61,14 +64,34 @@ const SECTIONS = {
       users: z.optional(z.array(z.string().check(z.minLength(1)))),
     }),
   ),
-} as const;
+};
 
-const ConfigFile = z.looseObject(SECTIONS);
+const SharedFile = z.looseObject({
+  agent: z.looseObject({ device_id: DnsLabel, ...AGENT }),
+  credentials: z.looseObject({ type: z.enum(["nats-user", "toml-shared"]), nats_user: z.string(), nats_pass: z.string() }),
+  nats: z.looseObject({ urls: NatsUrls, ...NATS }),
+  ...LOCAL,
+});
 
-const KNOWN_KEYS: Readonly<Record<keyof typeof SECTIONS, readonly string[]>> = {
+const EnrolledFile = z.looseObject({
+  enrolment: z.looseObject({
+    url: EnrolmentUrl,
+    ca_file: z.optional(AbsolutePath),
+    ca: z.optional(z.string()),
+    token: z.optional(z.string()),
+  }),
+  credentials: z.optional(z.undefined({ error: "a device with [enrolment] has credentials of its own: remove this section" })),
+  agent: z.optional(z.looseObject({ device_id: z.optional(DnsLabel), ...AGENT })),
+  /** In place of those that the enrolment service names. */
+  nats: z.optional(z.looseObject({ urls: z.optional(NatsUrls), ...NATS })),
+  ...LOCAL,
+});
+
+const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   agent: ["device_id", "state_dir", "run_dir", "secrets_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
   nats: ["urls", "ca_file", "connect_timeout_seconds"],
+  enrolment: ["url", "ca_file", "ca", "token"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
   remote: ["logs", "exec", "users"],
@@ -86,14 +109,26 @@ export interface RemotePolicy {
 
 export const REMOTE_DEFAULT: RemotePolicy = { logs: true, exec: false, users: null };
 
-export interface TomlSharedCredentials {
-  readonly type: "toml-shared";
+export interface StaticCredentials {
+  /** `nats-user`: this device's own. `toml-shared`: others may have it; it ends with 0.3. */
+  readonly type: "nats-user" | "toml-shared";
   readonly natsUser: string;
   readonly natsPass: string;
 }
 
-export interface AgentConfig {
-  readonly device: DeviceId;
+/** The device gets its identity from this service, and with it all that it shows to NATS. */
+export interface EnrolmentSettings {
+  readonly type: "enrolment";
+  readonly url: string;
+  /** PEM of who signs the service's certificate; undefined: those that Node knows. */
+  readonly caFile: string | undefined;
+  /** The same, where it stands in the configuration itself, as in that of an image. */
+  readonly ca: string | undefined;
+  /** The image's token: with it this device may ask, and a person approves. */
+  readonly token: string | undefined;
+}
+
+interface LocalConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly stateDir: string;
   /** Where its sockets for people are. */
@@ -104,19 +139,41 @@ export interface AgentConfig {
   readonly remote: RemotePolicy | undefined;
   readonly statusIntervalMs: number;
   readonly relistIntervalMs: number;
-  readonly credentials: TomlSharedCredentials;
-  readonly natsUrls: readonly string[];
   /** PEM of who signs the server's certificate; undefined: those that Node knows. */
   readonly natsCaFile: string | undefined;
   /** How long one attempt to connect may take; undefined: as messaging has it. */
   readonly natsConnectTimeoutMs: number | undefined;
-  /** Of the user that the agent runs as. */
+  /** The runtime folder of the user that the agent runs as. */
   readonly userRunDir: string;
   readonly podmanSocket: string;
 }
 
-export interface ConfigRead {
-  readonly config: AgentConfig;
+export interface SharedConfig extends LocalConfig {
+  readonly device: DeviceId;
+  readonly credentials: StaticCredentials;
+  readonly natsUrls: readonly string[];
+}
+
+export interface EnrolmentConfig extends LocalConfig {
+  /** What the file says; the identity decides. */
+  readonly device: DeviceId | undefined;
+  readonly credentials: EnrolmentSettings;
+  readonly natsUrls: readonly string[] | undefined;
+}
+
+export function isEnrolment(config: SharedConfig | EnrolmentConfig): config is EnrolmentConfig {
+  return config.credentials.type === "enrolment";
+}
+
+/** What the file says, with the identity of the device where that has one. */
+export interface AgentConfig extends LocalConfig {
+  readonly device: DeviceId;
+  readonly credentials: StaticCredentials | EnrolmentSettings;
+  readonly natsUrls: readonly string[];
+}
+
+export interface ConfigRead<Config = SharedConfig | EnrolmentConfig> {
+  readonly config: Config;
   /** Sentences for the log: nothing of it keeps the agent from working. */
   readonly warnings: readonly string[];
 }
@@ -136,11 +193,10 @@ export async function readConfig(file: string, env: Environment): Promise<Config
  * Only the section of credentials: a mistake elsewhere keeps nobody from connecting. @throws
  * UserError
  */
-export async function readCredentials(file: string): Promise<TomlSharedCredentials> {
+export async function readCredentials(file: string): Promise<StaticCredentials> {
   const { text } = await readConfigFile(file);
-  const parsed = parse(z.looseObject({ credentials: SECTIONS.credentials }), parseToml(text, file));
-  if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
-  return asCredentials(parsed.value.credentials);
+  const parsed = parse(z.looseObject({ credentials: SharedFile.shape.credentials }), parseToml(text, file));
+  return asCredentials(taken(parsed, file).credentials);
 }
 
 async function readConfigFile(file: string): Promise<{ readonly text: string; readonly mode: number }> {
@@ -156,21 +212,49 @@ async function readConfigFile(file: string): Promise<{ readonly text: string; re
   }
 }
 
-function asCredentials({ type, nats_user, nats_pass }: z.output<typeof SECTIONS.credentials>): TomlSharedCredentials {
+function asCredentials({ type, nats_user, nats_pass }: z.output<typeof SharedFile>["credentials"]): StaticCredentials {
   return { type, natsUser: nats_user, natsPass: nats_pass };
 }
 
 export function parseConfig(text: string, { file, env }: { readonly file: string; readonly env: Environment }): ConfigRead {
-  const parsed = parse(ConfigFile, parseToml(text, file));
-  if (!parsed.ok) throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
-  const { agent, credentials, nats, podman, policy, remote } = parsed.value;
-  const userRunDir = env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`;
-  const config: AgentConfig = {
+  const content = parseToml(text, file);
+  if (typeof content === "object" && content !== null && "enrolment" in content) {
+    const parsed = taken(parse(EnrolledFile, content), file);
+    const { agent, enrolment, nats } = parsed;
+    const device = agent?.device_id === undefined ? undefined : asDeviceId(agent.device_id);
+    const { url, ca_file: caFile, ca, token } = enrolment;
+    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, ca, token };
+    const config: EnrolmentConfig = { ...localConfig(parsed, { file, env }), device, credentials, natsUrls: nats?.urls };
+    return { config, warnings: unknownKeys(parsed, file) };
+  }
+  const parsed = taken(parse(SharedFile, content), file);
+  const { agent, credentials, nats } = parsed;
+  const config: SharedConfig = {
+    ...localConfig(parsed, { file, env }),
     device: asDeviceId(agent.device_id),
-    labels: agent.labels ?? {},
-    stateDir: agent.state_dir ?? env["STATE_DIRECTORY"]?.split(":")[0] ?? DEFAULT_STATE_DIR,
-    runDir: agent.run_dir ?? DEFAULT_RUN_DIR,
-    secretsDir: agent.secrets_dir ?? DEFAULT_SECRETS_DIR,
+    credentials: asCredentials(credentials),
+    natsUrls: nats.urls,
+  };
+  return { config, warnings: unknownKeys(parsed, file) };
+}
+
+/** @throws UserError */
+function taken<Value>(parsed: Parsed<Value>, file: string): Value {
+  if (parsed.ok) return parsed.value;
+  throw new UserError(`${file}: ${formatIssues(parsed.issues.map(withoutPassword))}`, EX_CONFIG);
+}
+
+function localConfig(
+  { agent, nats, podman, policy, remote }: Pick<z.output<typeof EnrolledFile>, "agent" | "nats" | "podman" | "policy" | "remote">,
+  { file, env }: { readonly file: string; readonly env: Environment },
+): LocalConfig {
+  const userRunDir = env["XDG_RUNTIME_DIR"] ?? `/run/user/${process.getuid?.() ?? 0}`;
+  const timeoutS = nats?.connect_timeout_seconds;
+  return {
+    labels: agent?.labels ?? {},
+    stateDir: agent?.state_dir ?? env["STATE_DIRECTORY"]?.split(":")[0] ?? DEFAULT_STATE_DIR,
+    runDir: agent?.run_dir ?? DEFAULT_RUN_DIR,
+    secretsDir: agent?.secrets_dir ?? DEFAULT_SECRETS_DIR,
     // What is not opened here is closed to every Score.
     policy: {
       hostPaths: policy?.host_paths ?? [],
@@ -184,16 +268,13 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
       exec: remote.exec ?? REMOTE_DEFAULT.exec,
       users: remote.users ?? REMOTE_DEFAULT.users,
     },
-    statusIntervalMs: (agent.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
-    relistIntervalMs: (agent.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
-    credentials: asCredentials(credentials),
-    natsUrls: nats.urls,
-    natsCaFile: nats.ca_file,
-    natsConnectTimeoutMs: nats.connect_timeout_seconds === undefined ? undefined : nats.connect_timeout_seconds * 1_000,
+    statusIntervalMs: (agent?.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,
+    relistIntervalMs: (agent?.relist_interval_seconds ?? RELIST_EVERY_MS / 1_000) * 1_000,
+    natsCaFile: nats?.ca_file,
+    natsConnectTimeoutMs: timeoutS === undefined ? undefined : timeoutS * 1_000,
     userRunDir,
     podmanSocket: podman?.socket ?? `${userRunDir}/podman/podman.sock`,
   };
-  return { config, warnings: unknownKeys(parsed.value, file) };
 }
 
 /**
@@ -211,7 +292,7 @@ function parseToml(text: string, file: string): unknown {
 }
 
 function withoutPassword(issue: { readonly path: readonly (string | number)[]; readonly message: string }) {
-  const isPassword = issue.path.at(-1) === "nats_pass";
+  const isPassword = issue.path.at(-1) === "nats_pass" || issue.path.at(-1) === "token";
   return isPassword ? { ...issue, message: issue.message.replace(/, found .*$/, "") } : issue;
 }
 

@@ -32,11 +32,11 @@ test("the file is read at each dial", async () => {
   expect(lines).toEqual([]);
 });
 
-test("a user that is not named as the device is told once, and not called shared", async () => {
+test("a user that is not named as the device is reported once, and not called shared", async () => {
   await written("iot-agent", "secret");
   await shown();
   await shown();
-  expect(lines).toEqual([expect.stringMatching(/ info the NATS user is not named as this device is: if other .* user=iot-agent\n$/)]);
+  expect(lines).toEqual([expect.stringMatching(/ warn the NATS user is not named as this device is: if other .* user=iot-agent\n$/)]);
   await written("plant", "secret");
   await shown();
   expect(lines).toHaveLength(2);

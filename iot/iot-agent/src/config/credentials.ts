@@ -6,7 +6,7 @@
 import { errorText, type Log } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { asCredential, type CredentialSource } from "@iot/messaging/device";
-import { readCredentials, type TomlSharedCredentials } from "./config.ts";
+import { readCredentials, type StaticCredentials } from "./config.ts";
 
 export interface TomlCredentialsOptions {
   readonly file: string;
@@ -15,7 +15,7 @@ export interface TomlCredentialsOptions {
 }
 
 export function tomlCredentials({ file, device, log }: TomlCredentialsOptions): CredentialSource {
-  let last: TomlSharedCredentials | null = null;
+  let last: StaticCredentials | null = null;
   let warned = "";
   return {
     current: async () => {
@@ -32,10 +32,11 @@ export function tomlCredentials({ file, device, log }: TomlCredentialsOptions): 
       const { natsUser: user, natsPass: pass } = last;
       // Only the server knows who else has this user. In iot/deploy/nats a device's own is named
       // after it.
-      if (user !== device && user !== before?.natsUser)
-        log.info("the NATS user is not named as this device is: if other devices have it too, each has the rights of all of them", {
-          user,
-        });
+      if (last.type === "toml-shared" && user !== device && user !== before?.natsUser)
+        log.warn(
+          "the NATS user is not named as this device is: if other devices have it too, each has the rights of all of them; an identity of its own: sudo iot-agent enrol URL CODE",
+          { user },
+        );
       return asCredential({ user, pass });
     },
   };

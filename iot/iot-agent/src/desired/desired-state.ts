@@ -13,6 +13,7 @@ import { forget, remember, removedBefore, removedBeforeMessage, type RemovedName
 import { type DeploymentRecord, isNotNamed, type StateStore } from "./state-store.ts";
 import { unlistedWorkloads, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";
+import type { ReadReason, Reason } from "./reasons.ts";
 
 /**
  * Notices and reconnects come sooner. This finds a notice that was lost while the connection was
@@ -29,7 +30,7 @@ const SAVE_AGAIN_MS = 10_000;
 /** Why a deployment's Score is not in hand at the revision that the manifest names. */
 export interface ScoreTrouble {
   readonly phase: "Pending" | "Rejected";
-  readonly reason: string;
+  readonly reason: Reason | ReadReason;
   readonly message: string;
 }
 
@@ -63,9 +64,9 @@ export class DesiredState {
   #removed: RemovedNames = [];
   #version: ManifestVersion | null = null;
   /**
-   * As it is on disk, for all others, as far as the disk takes it. What a worker began before could
-   * be cut off by a power cut, and the device would go back; and an operator takes a removal out of
-   * the manifest when the device says the revision and no longer the name.
+   * The state as it is on disk, for all others, as far as the disk takes it. What a worker began
+   * before could be cut off by a power cut, and the device would go back; and an operator takes a
+   * removal out of the manifest when the device says the revision and no longer the name.
    */
   #saved: { readonly records: Records; readonly revision: number | null } = { records: new Map(), revision: null };
   /** The last that this process has read. Null: it has read none. */
@@ -227,7 +228,7 @@ export class DesiredState {
     }
     const verdict = this.#judge.judge(read, systemClock.monotonicMs());
     if (!verdict.take) {
-      const message = `the manifest read (revision ${read.revision}) is older than the one in force (${this.#version?.revision}); it is taken if it still stands in ${Math.ceil(verdict.takenInMs / 1_000)} s`;
+      const message = `the manifest read (revision ${read.revision}) is older than the one in force (${this.#version?.revision}); it is taken if it still stands in ${Math.ceil(verdict.takenInMs / 1_000)} s; see \`iot status\` in the central part if NATS was set back`;
       problems.set("manifest", { reason: "StaleManifest", message });
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
@@ -285,7 +286,7 @@ export class DesiredState {
     if (read.kind !== "found") {
       const trouble = troubleOf(read, revision);
       this.#setTrouble(name, trouble);
-      // The bytes at one revision never change: only a new one can mend them.
+      // The bytes at one revision never change: only a new one can repair them.
       if (trouble.phase === "Rejected") return spread(REREAD_MS);
       if (read.kind === "other-revision") this.#manifest.add("manifest");
       return this.#retryMs(name);
@@ -330,7 +331,7 @@ export class DesiredState {
       this.#saveAgain = setTimeout(() => void this.#save(), SAVE_AGAIN_MS);
       problems.set("state", {
         reason: "StateNotSaved",
-        message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or mend the folder's rights`,
+        message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or correct the folder's rights`,
       });
     }
   }
@@ -357,7 +358,7 @@ export class DesiredState {
 }
 
 function troubleOf(
-  read: { kind: "other-revision"; revision: number | null } | { kind: "unreadable"; reason: string; message: string },
+  read: { kind: "other-revision"; revision: number | null } | { kind: "unreadable"; reason: ReadReason; message: string },
   wanted: number,
 ): ScoreTrouble {
   if (read.kind === "other-revision") {
@@ -365,7 +366,7 @@ function troubleOf(
     return {
       phase: "Pending",
       reason: "ScoreNotAtRevision",
-      message: `the Score ${stands}, the manifest names ${wanted}: reading again until they agree`,
+      message: `the Score ${stands}, the manifest names ${wanted}: reading again until they agree; see whether an operator runs if it stays so`,
     };
   }
   const phase = read.reason === "InvalidScore" ? "Rejected" : "Pending";

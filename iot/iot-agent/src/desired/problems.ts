@@ -1,16 +1,17 @@
 // What keeps the whole device from following, as opposed to one deployment: each part of the agent
-// has a place for its own, and the status tells the worst. A line in the log when one comes and
+// has a place for its own, and the status reports the worst. A line in the log when one comes and
 // when it goes.
 
 import { EventEmitter } from "node:events";
 import type { Log } from "@harmony/runtime";
+import type { ReadReason, Reason } from "./reasons.ts";
 
 /** The worst first. */
 const PLACES = ["topology", "state", "manifest"] as const;
 export type ProblemPlace = (typeof PLACES)[number];
 
 export interface Problem {
-  readonly reason: string;
+  readonly reason: Reason | ReadReason;
   readonly message: string;
   /** RFC 3339. */
   readonly since: string;
@@ -25,12 +26,12 @@ export class Problems {
     this.#log = options.log;
   }
 
-  set(place: ProblemPlace, { reason, message }: { readonly reason: string; readonly message: string }): void {
+  set(place: ProblemPlace, { reason, message }: Omit<Problem, "since">): void {
     const before = this.#places.get(place);
     const since = before?.reason === reason ? before.since : new Date().toISOString();
     this.#places.set(place, { reason, message, since });
     if (before?.reason === reason) return;
-    // That NATS is not reached is told once, by the connection itself.
+    // The connection itself reports once that NATS is not reached.
     if (reason !== "NotConnected") this.#log.warn(message, { reason });
     this.events.emit("changed");
   }

@@ -10,7 +10,7 @@ export const REMOVED_KEPT = 64;
 
 export const RemovedName = z.looseObject({
   name: DnsLabel,
-  /** Of the source object. Empty: it was not known. */
+  /** The source object's. Empty: it was not known. */
   uid: z.string(),
   generation: z.number(),
   /** RFC 3339, by the device's clock. */
@@ -44,5 +44,5 @@ export function removedBefore(
 }
 
 export function removedBeforeMessage({ at }: RemovedName): string {
-  return `was removed on ${at.slice(0, 16).replace("T", " ")} UTC; the store may be an older copy: confirm or change it`;
+  return `was removed on ${at.slice(0, 16).replace("T", " ")} UTC; the store may be an older copy: change the deployment, or confirm it with \`iot-agent retry\``;
 }

@@ -60,7 +60,7 @@ test.each([
   ["empty", "", "pi-1", "corrupt"],
   ["of foreign bytes", "\u0000\u0001", "pi-1", "corrupt"],
   ["of another format", JSON.stringify({ ...saved(1), format: 2 }), "pi-1", "corrupt"],
-])("a file that is %s is kept aside and told", async (_, text, device, suffix) => {
+])("a file that is %s is kept aside and reported", async (_, text, device, suffix) => {
   await mkdir(folder);
   await writeFile(join(folder, "desired-state.json"), text);
   expect(await store.load(device)).toBeNull();
@@ -70,7 +70,7 @@ test.each([
   expect(await store.load("pi-1")).toEqual(saved(4));
 });
 
-test("what was told under another id stays, until the device has that id again", async () => {
+test("what was sent under another id stays, until the device has that id again", async () => {
   await store.save({ ...saved(1), removed: [{ name: "gone", uid: "v", generation: 1, at: "2026-01-01T00:00:00Z" }] });
   const [hello, second] = [saved(1), saved(2)].map(({ deployments }) => deployments["hello"]);
   assert(hello !== undefined && second !== undefined);

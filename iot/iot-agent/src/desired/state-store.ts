@@ -26,7 +26,7 @@ export const DeploymentRecord = z.looseObject({
   removing: z.boolean(),
   /** The last manifest that was read does not name it, and does not say that it is to go. */
   unnamed: z.optional(z.boolean()),
-  /** The device's id when it was told to run this, until a manifest of the present id names it. */
+  /** The device's id when it was sent this, until a manifest of the present id names it. */
   was: z.optional(z.string()),
 });
 export type DeploymentRecord = z.output<typeof DeploymentRecord>;

@@ -35,6 +35,10 @@ describe("a name that passes to another workload", () => {
     ["of another namespace, with a mark from before it was asked for again: it stays", {}, other, { a: { ...mark, generation: 0 } }, stays],
     ["of another namespace, while the first goes: it waits", { removing: true }, other, {}, waits],
     ["of another source, which takes it over: it goes on", {}, elsewhere, {}, isItsOwn],
+    ["of another source, with the mark of the first: the first goes", {}, elsewhere, { a: mark }, goes],
+    ["of another source, with a mark for another object: it goes on", {}, elsewhere, { a: { ...mark, uid: "x" } }, isItsOwn],
+    ["of another source, while the first goes: it waits", { removing: true }, elsewhere, {}, waits],
+    ["of the same source, which wants it again while it goes: it goes on", { removing: true }, entry(4), {}, isItsOwn],
     ["of another uid, as an object that was made again: it goes on", {}, { ...entry(4), uid: "o" }, {}, isItsOwn],
     ["of a namespace that nobody knows: it goes on", { entry: { ...own, namespace: "" } }, other, {}, isItsOwn],
   ])("%s", (_, more, after, removed, expected) => {
@@ -104,7 +108,7 @@ describe("a manifest", () => {
 
 const at = "2026-01-01T00:00:00Z";
 const mark = (uid = "u") => ({ uid, at, why: "deleted in git" });
-/** As an operator writes it that says what is to go. */
+/** The manifest of an operator that says what is to go. */
 const saying = (deployments: Manifest["deployments"], removed: Manifest["removed"] = {}): Manifest => ({
   sources: ["git"],
   deployments,
@@ -124,7 +128,7 @@ describe("a manifest that says what is to go", () => {
     ["removes what it had before too", { a: record(3) }, saying({}, { a: { ...mark(), generation: 2 } }), { remove: ["a"], kept: [] }],
     ["keeps what it both names and says is to go", { a: record(3) }, saying({ a: entry(3) }, { a: mark() }), { remove: [], kept: [] }],
     ["keeps what nobody knows the uid of", { a: record(3, { entry: { ...entry(3), uid: "" } }) }, saying({}, { a: mark("") }), staying],
-    ["keeps what the device was told under another id", { a: record(3, { was: "pi-0" }) }, saying({}, { a: mark() }), staying],
+    ["keeps what the device was sent under another id", { a: record(3, { was: "pi-0" }) }, saying({}, { a: mark() }), staying],
     ["takes no second time out what goes", { a: record(3, { removing: true }) }, saying({}, { a: mark() }), { remove: [], kept: [] }],
     ["wants again what it did not name", { a: record(3, { unnamed: true }) }, saying({ a: entry(3) }), { fetch: [], touch: ["a"] }],
     ["takes over by name what was another id's", { a: record(3, { was: "pi-0" }) }, saying({ a: entry(3) }), { fetch: [], touch: ["a"] }],
@@ -133,7 +137,7 @@ describe("a manifest that says what is to go", () => {
     expect(takeManifest(records(before), after, still)).toMatchObject(expected);
   });
 
-  test("of an operator of 0.1 keeps what the device was told under another id, too", () => {
+  test("of an operator of 0.1 keeps what the device was sent under another id, too", () => {
     const { remove, touch } = takeManifest(records({ a: record(3, { was: "pi-0" }) }), manifest({}), still);
     expect({ remove, touch }).toEqual({ remove: [], touch: [] });
   });
@@ -228,9 +232,10 @@ describe("from any records and any manifests that say what is to go", () => {
         for (const { manifest: read, refetchScores } of manifests) {
           const { next, removed: then } = obey(held, read, { refetchScores, removed });
           for (const [key, known] of held) {
-            const isNamed = Object.hasOwn(read.deployments, key);
+            const named = Object.hasOwn(read.deployments, key) ? read.deployments[key] : undefined;
+            const isItsOwn = named?.source === known.entry.source || named?.uid === known.entry.uid;
             const marked = Object.hasOwn(read.removed, key) ? read.removed[key]?.uid : undefined;
-            const isToGo = !isNamed && known.was === undefined && marked === known.entry.uid && marked !== "";
+            const isToGo = !isItsOwn && known.was === undefined && marked === known.entry.uid && marked !== "";
             const isHere = known.score !== null || !removed.some((one) => one.name === key);
             if (isHere) expect(next.has(key)).toBe(!isToGo);
           }

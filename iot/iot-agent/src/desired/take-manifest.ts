@@ -25,7 +25,7 @@ export interface Taken {
    * again, their entry differs, no manifest names them any more, or they are not to start.
    */
   readonly touch: readonly DeploymentName[];
-  /** Not named, and kept. */
+  /** Records that are not named, and kept. */
   readonly kept: readonly { readonly name: DeploymentName; readonly source: string }[];
 }
 
@@ -86,19 +86,24 @@ export function takeManifest(before: Records, manifest: Manifest, { refetchScore
 }
 
 /**
- * Whether a name passes to another namespace's workload. The first one then goes, if the manifest
- * says so beside the entry; an operator of 0.1 says so by the entry alone. Another source that
- * names the same namespace and name takes the workload over.
+ * Whether a name passes to a workload of another owner. That of another namespace gets it when the
+ * first one goes: the manifest says so beside the entry; an operator of 0.1 says so by the entry
+ * alone. Another source that names the same namespace and name takes the workload over, unless the
+ * first one was removed before it came.
  */
 function passes(
   name: DeploymentName,
-  { entry: before, removing }: DeploymentRecord,
+  { entry: before, removing, was }: DeploymentRecord,
   after: ManifestEntry,
   marks: Manifest["removed"],
 ): "is-its-own" | "goes" | "stays" {
-  if (before.namespace === after.namespace || before.namespace === "" || after.namespace === "") return "is-its-own";
-  if (removing || marks === undefined) return "goes";
-  return isMarked(name, before, marks) ? "goes" : "stays";
+  if (before.namespace === "" || after.namespace === "") return "is-its-own";
+  const isRemoved = marks !== undefined && isMarked(name, before, marks);
+  if (before.namespace === after.namespace) {
+    const isOfAnother = before.source !== after.source && before.uid !== after.uid && was === undefined;
+    return isOfAnother && (removing || isRemoved) ? "goes" : "is-its-own";
+  }
+  return removing || marks === undefined || isRemoved ? "goes" : "stays";
 }
 
 function named(known: DeploymentRecord | undefined, entry: ManifestEntry): DeploymentRecord {
@@ -119,7 +124,7 @@ function isSame(before: ManifestEntry, after: ManifestEntry): boolean {
 }
 
 function isToGo(name: DeploymentName, { entry, was }: DeploymentRecord, { sources, removed }: Manifest): boolean {
-  // What another device was told to run is not this manifest's to remove.
+  // This manifest cannot remove what another device was sent.
   if (was !== undefined) return false;
   if (removed === undefined) return sources.includes(entry.source);
   return isMarked(name, entry, removed);
@@ -138,7 +143,7 @@ function isMarked(name: DeploymentName, { uid, generation }: ManifestEntry, mark
  * Workloads on the Topology that neither the manifest nor the disk knows: the agent's memory was
  * lost. Nobody knows their uid, so no mark is theirs, and they are kept as what no manifest names.
  * What this agent has removed is removed again: a power cut may bring it back. Under a manifest of
- * 0.1 one goes whose source has written the manifest. One that does not tell its source is nobody's
+ * 0.1 one goes whose source has written the manifest. One that does not name its source is nobody's
  * to remove but a person's.
  */
 export function unlistedWorkloads(

@@ -7,6 +7,8 @@ import { expect, test } from "vitest";
 
 test("labels and variables of containers are called as at v0.1.0", () => {
   expect(labelsOf(IOT_AGENT)).toEqual({
+    // It came after v0.1.0, which had no volumes for what an image declares.
+    imageVolumes: "io.nationtech.iot.image-volumes",
     deployment: "io.nationtech.iot.deployment",
     service: "io.nationtech.iot.service",
     revision: "io.nationtech.iot.revision",

@@ -4,7 +4,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
-import type { PodmanV0Needs } from "@harmony/podman";
+import { pageBytes, type PodmanV0Needs } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 import { CAPABILITIES, type Capability } from "@iot/contracts";
 
@@ -15,7 +15,7 @@ export interface PodmanDeviceCapabilities extends PodmanV0Needs {
 /**
  * What each trait is called in the inventory. Null: it is not there. The processor has a field of
  * its own there, and the others only serve Podman: every agent that has it has them, so no selector
- * could tell devices apart by them.
+ * could distinguish devices by them.
  */
 const PUBLIC_CAPABILITIES: Readonly<Record<keyof PodmanDeviceCapabilities, Capability | null>> = {
   podman: CAPABILITIES.podman,
@@ -72,6 +72,18 @@ function architecture(): Architecture {
   throw new UserError(`the processor of this machine (${process.arch}) is not one that the agent runs on: amd64 and arm64`);
 }
 
+/** What a person who approves this device compares; a fact that is not known is absent. */
+export async function hardware(): Promise<{
+  readonly model?: string;
+  readonly serial?: string;
+  readonly os?: string;
+  readonly arch: string;
+}> {
+  const { model, serial, os } = await machineFacts();
+  const known = Object.entries({ model, serial, os }).filter(([, value]) => value !== undefined && value !== "");
+  return { ...Object.fromEntries(known), arch: architecture() };
+}
+
 async function machineFacts(): Promise<Record<string, string>> {
   const read = async (path: string): Promise<string> => (await readFile(path, "utf8").catch(() => "")).replaceAll("\0", "").trim();
   const [model, product, serial, osRelease] = await Promise.all([
@@ -92,6 +104,7 @@ async function machineFacts(): Promise<Record<string, string>> {
     machine: machine(),
     cpus: String(cpus().length),
     memoryBytes: String(totalmem()),
+    pageBytes: String((await pageBytes()) ?? ""),
     addresses: [...new Set(addresses)].toSorted().join(" "),
   };
 }

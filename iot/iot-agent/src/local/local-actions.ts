@@ -9,6 +9,7 @@ import type { Workers } from "../reconcile/workers.ts";
 import type { ConnectionNow } from "./connection-now.ts";
 import type { LocalActions } from "./local-socket.ts";
 import type { Reports } from "../status/reports.ts";
+import type { Reason } from "../desired/reasons.ts";
 
 export function localActions(parts: {
   readonly device: DeviceId;
@@ -32,8 +33,11 @@ export function localActions(parts: {
     hold: async (name, hold) => ({ ...(await holds.hold(name, hold)) }),
     release: (name) => holds.release(name),
     retry: async (name, signal) => {
+      const hold = holds.get(name);
+      if (hold !== null) return { ...hold };
       await desired.retry(name);
       await workers.retry(name, signal);
+      return null;
     },
     clean: (name) => desired.clean(name),
     lookAtAll: () => workers.lookAtAll(),
@@ -52,7 +56,7 @@ async function lookNow(
     return stages.length === 0 ? shown : { ...shown, stages: stages.map((each) => ({ ...each })) };
   } catch (error) {
     signal.throwIfAborted();
-    return { ...NOTHING_SEEN, blocked: [{ subject: name, reason: "TopologyUnavailable", message: errorText(error) }] };
+    return { ...NOTHING_SEEN, blocked: [{ subject: name, reason: "TopologyUnavailable" satisfies Reason, message: errorText(error) }] };
   }
 }
 
@@ -60,7 +64,7 @@ const NOTHING_SEEN = { observed: [], planned: [], blocked: [], stages: [] };
 
 const NOT_YET: DeploymentReport = {
   phase: "Pending",
-  reason: "Pending",
+  reason: "Pending" satisfies Reason,
   message: "the agent has not looked at it yet",
   since: "",
   desiredRevision: null,

@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
-import { LOCAL_SOCKET_NAME } from "@iot/contracts";
+import { asDeploymentName, Done, LOCAL_SOCKET_NAME } from "@iot/contracts";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { connectAgent } from "../commands/agent/agent-client.ts";
 import { openLocalSocket } from "./local-socket.ts";
 
 let folder: string;
@@ -22,7 +23,7 @@ afterEach(async () => {
 
 function open(): Promise<void> {
   const actions = {
-    names: () => [],
+    names: () => [asDeploymentName("web")],
     status: () => {
       throw new Error("unasked");
     },
@@ -30,7 +31,7 @@ function open(): Promise<void> {
     explain: () => Promise.reject(new Error("unasked")),
     hold: () => Promise.reject(new Error("unasked")),
     release: () => Promise.resolve(false),
-    retry: () => Promise.resolve(),
+    retry: () => Promise.resolve({ reason: "calibration", until: "2026-01-01T00:00:00Z" }),
     clean: () => Promise.resolve(false),
     lookAtAll: () => undefined,
   };
@@ -52,4 +53,10 @@ test("a link at the socket's place goes, and what it names stays", async () => {
   expect((await stat(join(folder, LOCAL_SOCKET_NAME))).isSocket()).toBe(true);
   expect(await readFile(join(folder, "theirs"), "utf8")).toBe("theirs");
   expect(logged).toEqual([]);
+});
+
+test("what a person holds is not tried, and the answer says how the hold ends", async () => {
+  await open();
+  const asked = connectAgent({ runDir: folder }).ask(Done, { method: "POST", path: "/deployments/web/retry" });
+  await expect(asked).rejects.toThrow('"web" is held by a person (calibration), and is not tried until then: iot-agent release web');
 });

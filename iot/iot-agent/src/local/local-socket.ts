@@ -36,7 +36,8 @@ export interface LocalActions {
   hold(name: DeploymentName, hold: { readonly forMs: number; readonly reason: string }): Promise<HeldUntil>;
   /** False: it was not held. */
   release(name: DeploymentName): Promise<boolean>;
-  retry(name: DeploymentName, signal: AbortSignal): Promise<void>;
+  /** What keeps it from being tried: a person holds it; null: it is tried. */
+  retry(name: DeploymentName, signal: AbortSignal): Promise<HeldUntil | null>;
   /** False: a manifest names it. */
   clean(name: DeploymentName): Promise<boolean>;
   lookAtAll(): void;
@@ -123,9 +124,12 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<o
     }
     case "POST deployments/NAME/release":
       return { wasHeld: await actions.release(known(actions, text)) } satisfies Released;
-    case "POST deployments/NAME/retry":
-      await actions.retry(known(actions, text), signal);
-      return {} satisfies Done;
+    case "POST deployments/NAME/retry": {
+      const name = known(actions, text);
+      const hold = await actions.retry(name, signal);
+      if (hold === null) return {} satisfies Done;
+      throw new Refusal(409, `"${name}" is held by a person (${hold.reason}), and is not tried until then: iot-agent release ${name}`);
+    }
     case "POST deployments/NAME/clean": {
       const name = known(actions, text);
       if (await actions.clean(name)) return {} satisfies Done;

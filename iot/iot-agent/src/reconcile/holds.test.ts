@@ -56,7 +56,7 @@ async function open(bootId = "first"): Promise<Holds> {
   return holds;
 }
 
-test("holds over a restart and a reboot, and is told with its end", async () => {
+test("holds over a restart and a reboot, and is reported with its end", async () => {
   const first = await open();
   expect(await first.hold(hello, { forMs: 2 * HOUR, reason: "serial port" })).toEqual({
     reason: "serial port",
@@ -80,7 +80,7 @@ test("after a reboot neither a clock set back nor one set forward makes it longe
   expect(second.get(hello)).toBeNull();
 });
 
-test("ends by itself, is told, and is forgotten", async () => {
+test("ends by itself, is reported, and is forgotten", async () => {
   const holds = await open();
   await holds.hold(hello, { forMs: 20, reason: "serial port" });
   now = { uptimeMs: 6 * HOUR, wallMs: NOON + HOUR };
@@ -120,7 +120,7 @@ test("a hold that cannot be kept leaves the one before it", async () => {
   expect(holds.get(hello)).toEqual(before);
 });
 
-test("a damaged file holds nothing, is kept aside and told", async () => {
+test("a damaged file holds nothing, is kept aside and reported", async () => {
   await writeFile(join(folder.path, "holds.json"), '{"format":1,"holds":{"hello":');
   expect((await open()).get(hello)).toBeNull();
   expect(lines.join("")).toContain("holds.json.corrupt");

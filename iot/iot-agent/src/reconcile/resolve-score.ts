@@ -5,6 +5,7 @@ import { type BoundVariant, formatIssues, type WorkloadReport } from "@harmony/c
 import { parseJson } from "@harmony/schema";
 import { Score } from "@iot/contracts";
 import type { DeploymentRecord, ScoreInHand } from "../desired/state-store.ts";
+import type { Reason } from "../desired/reasons.ts";
 
 export interface ResolvedScore {
   readonly kind: "target";
@@ -52,19 +53,22 @@ export class ScoreResolver {
 
   #read(score: ScoreInHand): ResolvedScore | Rejection {
     const parsed = parseJson(Score, score.scoreString);
-    if (!parsed.ok) return rejection("InvalidScore", formatIssues(parsed.issues));
+    if (!parsed.ok) return rejection("InvalidScore", `${formatIssues(parsed.issues)}; correct the deployment and push`);
     const { type, data } = parsed.value;
     const variant = this.#variants.get(type);
     if (variant === undefined) {
       const known = [...this.#variants.keys()].join(", ");
-      return rejection("UnknownScoreType", `this agent does not know the Score type "${type}" (it knows ${known})`);
+      return rejection(
+        "UnknownScoreType",
+        `this agent does not know the Score type "${type}" (it knows ${known}): correct the type in the deployment, or update the agent`,
+      );
     }
     const report = variant.check(data);
     return report === null ? { kind: "target", variant, data, score } : { kind: "rejection", report };
   }
 }
 
-function rejection(reason: string, message: string): Rejection {
+function rejection(reason: Reason, message: string): Rejection {
   const report = { phase: "Rejected", reason, message, runningRevision: null, services: [], recheckAfterMs: null, settled: true } as const;
   return { kind: "rejection", report };
 }

@@ -23,14 +23,14 @@ describe("a Score that is not applied", () => {
       { ...report, phase: "Held", reason: "Held", message: "held until 12:00", runningRevision: null },
       { phase: "Held", reason: "Held", message: "held until 12:00; image: is missing" },
     ],
-  ] as const)("%s", (_, running, told) => {
-    expect(withWrong(running, wrong)).toMatchObject(told);
+  ] as const)("%s", (_, running, expected) => {
+    expect(withWrong(running, wrong)).toMatchObject(expected);
   });
 });
 
 describe("what no manifest names", () => {
   const name = asDeploymentName("web");
-  const why = "no manifest names it any more, and none says that it was deleted: it stays, and `iot-agent clean web` removes it";
+  const why = "no manifest names it any more, and none says that it was deleted: it stays; `iot-agent clean web` removes it";
   test.each([
     ["and runs", report, { phase: "Running", reason: "NotNamed", message: `running nginx:1; ${why}` }],
     ["and has ended well", { ...report, reason: "Completed" }, { phase: "Running", reason: "NotNamed" }],
@@ -41,13 +41,13 @@ describe("what no manifest names", () => {
     ],
     ["and crashes", { ...report, phase: "Degraded", reason: "CrashLoop" }, { phase: "Degraded", reason: "CrashLoop" }],
     ["and waits", { ...report, phase: "Pending", reason: "Pending" }, { phase: "Pending", reason: "NotNamed" }],
-  ] as const)("%s", (_, running, told) => {
-    expect(withNotNamed(running, whyItStays({ name, was: undefined }))).toMatchObject(told);
+  ] as const)("%s", (_, running, expected) => {
+    expect(withNotNamed(running, whyItStays({ name, was: undefined }))).toMatchObject(expected);
   });
 
   test("since the device had another id", () => {
     expect(whyItStays({ name, was: "pi-0" })).toBe(
-      "it was pi-0's, as this device was called before: it stays until a manifest names it, and `iot-agent clean web` removes it",
+      "it was pi-0's, as this device was called before: it stays until a manifest names it; `iot-agent clean web` removes it",
     );
   });
 });

@@ -2,6 +2,7 @@
 
 import type { WorkloadReport } from "@harmony/core";
 import type { DeploymentName } from "@iot/contracts";
+import type { Reason } from "../desired/reasons.ts";
 
 export interface WorkerReport {
   readonly report: WorkloadReport;
@@ -30,12 +31,12 @@ export function withNotNamed(running: WorkloadReport, why: string): WorkloadRepo
   const { phase, reason, message } = running;
   // A word of its own, such as Held or CrashLoop, is what a person has to know first.
   const isPlain = phase !== "Held" && (phase === "Running" || reason === phase);
-  return { ...running, reason: isPlain ? "NotNamed" : reason, message: `${message}; ${why}` };
+  return { ...running, reason: isPlain ? ("NotNamed" satisfies Reason) : reason, message: `${message}; ${why}` };
 }
 
 export function whyItStays({ name, was }: { readonly name: DeploymentName; readonly was: string | undefined }): string {
   const clean = `\`iot-agent clean ${name}\` removes it`;
   return was === undefined
-    ? `no manifest names it any more, and none says that it was deleted: it stays, and ${clean}`
-    : `it was ${was}'s, as this device was called before: it stays until a manifest names it, and ${clean}`;
+    ? `no manifest names it any more, and none says that it was deleted: it stays; ${clean}`
+    : `it was ${was}'s, as this device was called before: it stays until a manifest names it; ${clean}`;
 }

@@ -62,7 +62,7 @@ async function makeWorkers(
  * report.
  */
 function silentPull() {
-  const runs: { readonly signal: AbortSignal; readonly tell: () => void }[] = [];
+  const runs: { readonly signal: AbortSignal; readonly report: () => void }[] = [];
   const pulling: WorkloadReport = {
     phase: "Pulling",
     reason: "Pulling",
@@ -73,9 +73,9 @@ function silentPull() {
     settled: false,
   };
   const reconcile: BoundVariant["reconcile"] = (_, { signal, onReport }) => {
-    const tell = (): void => onReport?.(pulling);
-    runs.push({ signal, tell });
-    tell();
+    const report = (): void => onReport?.(pulling);
+    runs.push({ signal, report });
+    report();
     const { promise, reject } = Promise.withResolvers<WorkloadReport>();
     signal.addEventListener("abort", () => reject(signal.reason));
     return promise;
@@ -86,14 +86,14 @@ function silentPull() {
 test.each([
   ["a pull that has been silent for more than a minute", [60_001], true],
   ["one that has been for less", [60_000], false],
-  ["one that has told something meanwhile", [50_000, 50_000], false],
+  ["one that has reported something meanwhile", [50_000, 50_000], false],
 ] as const)("retry and %s", async (_, pauses, isBrokenOff) => {
   const { runs, reconcile } = silentPull();
   const { workers, time } = await makeWorkers({ hello: record(valid) }, { reconcile });
   workers.start(new AbortController().signal);
   const [first] = await eventually(() => runs.length === 1 && runs);
   for (const [index, pauseMs] of pauses.entries()) {
-    if (index > 0) first?.tell();
+    if (index > 0) first?.report();
     time.nowMs += pauseMs;
   }
   await workers.retry(hello, new AbortController().signal);
@@ -101,7 +101,7 @@ test.each([
   if (isBrokenOff) await eventually(() => runs.length === 2);
 });
 
-test("a variant is told at the start which workloads it will be asked for", async () => {
+test("a variant learns at the start which workloads it will be asked for", async () => {
   const expected: string[][] = [];
   const { workers } = await makeWorkers(
     {

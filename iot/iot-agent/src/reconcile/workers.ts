@@ -18,6 +18,7 @@ import type { Holds } from "./holds.ts";
 import { ScoreResolver, type ResolvedScore } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
 import { type WorkerReport, whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
+import type { Reason } from "../desired/reasons.ts";
 
 /** After a fault: the Topology does not answer, or the agent has a mistake. */
 const RETRY = { baseMs: 1_000, maxMs: 30_000 };
@@ -174,7 +175,7 @@ export class Workers {
     else
       problems.set("topology", {
         reason: "TopologyUnavailable",
-        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}`,
+        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}; see \`iot-agent doctor\``,
       });
     this.#lookAtNamed();
   }
@@ -304,8 +305,8 @@ export class Workers {
     const record = this.#options.desired.record(name);
     if (record === undefined) return;
     const last = this.#reports.get(name) ?? pending("");
-    const message = `${errorText(error)}; nothing is changed, and it is tried again`;
-    this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable", message, settled: false });
+    const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
+    this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });
   }
 }
 
@@ -319,5 +320,13 @@ function ownedBy({ entry }: DeploymentRecord): Pick<Desired<unknown>, "owner"> {
 }
 
 function pending(message: string): WorkloadReport {
-  return { phase: "Pending", reason: "Pending", message, runningRevision: null, services: [], recheckAfterMs: null, settled: true };
+  return {
+    phase: "Pending",
+    reason: "Pending" satisfies Reason,
+    message,
+    runningRevision: null,
+    services: [],
+    recheckAfterMs: null,
+    settled: true,
+  };
 }

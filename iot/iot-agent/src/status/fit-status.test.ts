@@ -41,7 +41,7 @@ const leftOf = ({ deployments, problem }: DeviceStatus) => {
   return { characters: message.length, services: services.length, fields: Object.keys(services[0] ?? {}).length, reason: problem?.reason };
 };
 
-test("what fits is told whole", () => {
+test("what fits is reported whole", () => {
   const status = statusOf({ deployments: 20, messageCharacters: 1_200, services: 2 });
   expect(fitStatus(status, null)).toEqual({ status, cutSince: null });
   expect(fitStatus(status, since).cutSince).toBeNull();
@@ -92,13 +92,13 @@ describe("what does not", () => {
     expect(cutSince).toBe(now);
   });
 
-  test("is told with the time since when", () => {
+  test("is reported with the time since when", () => {
     const { status } = fitStatus(statusOf({ deployments: 1, messageCharacters: 250_000 }), since);
     expect(status.problem).toMatchObject({
       since,
       message:
         "what it has to say takes 489 KiB, more than the 63 KiB that fit, so words and services are left out: " +
-        "on the device, iot-agent status has them all",
+        "see `iot-agent status` on the device, which has them all",
     });
   });
 });

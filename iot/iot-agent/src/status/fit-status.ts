@@ -1,9 +1,10 @@
-// What this device tells of itself, cut until the bucket takes it: the server refuses a larger
-// status, and a device that is refused is one that nobody hears. Words go first, then what is told
-// of services; phase, reason and revisions of a deployment are never cut. Pure.
+// What this device reports of itself, cut until the bucket takes it: the server refuses a larger
+// status, and a device that is refused is one that nobody hears. Words go first, then what is
+// reported of services; phase, reason and revisions of a deployment are never cut. Pure.
 
 import { plainText } from "@harmony/core";
 import { BUCKETS, type DeploymentReport, type DeviceStatus, MESSAGE_CHARACTERS } from "@iot/contracts";
+import type { Reason } from "../desired/reasons.ts";
 
 /** The server counts a message's headers too. */
 export const STATUS_BYTES: number = BUCKETS.status.maxValueBytes - 1024;
@@ -28,8 +29,8 @@ const CUTS: readonly Cut[] = [
 ];
 
 /**
- * `cutSince`: as it was told last. What does not fit even then is given all the same: the server
- * says so.
+ * `cutSince`: as it was reported last. What does not fit even then is given all the same: the
+ * server says so.
  */
 export function fitStatus(status: DeviceStatus, cutSince: string | null): FittedStatus {
   if (bytesOf(status) <= STATUS_BYTES) return { status, cutSince: null };
@@ -44,11 +45,11 @@ export function fitStatus(status: DeviceStatus, cutSince: string | null): Fitted
   return { status: cut, cutSince: since };
 }
 
-function tooLarge(status: DeviceStatus, since: string): { reason: string; message: string; since: string } {
+function tooLarge(status: DeviceStatus, since: string): { reason: Reason; message: string; since: string } {
   const found = Math.ceil(bytesOf(status) / 1024);
   const message =
     `what it has to say takes ${found} KiB, more than the ${STATUS_BYTES / 1024} KiB that fit, so words and services are left out: ` +
-    "on the device, iot-agent status has them all";
+    "see `iot-agent status` on the device, which has them all";
   return { reason: "StatusTooLarge", message, since };
 }
 

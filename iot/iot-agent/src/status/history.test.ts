@@ -12,7 +12,7 @@ function entry(number: number, more: Partial<HistoryEntry> = {}): HistoryEntry {
 }
 const line = (number: number): string => `${JSON.stringify(entry(number))}\n`;
 
-describe("what a file tells", () => {
+describe("what a file says", () => {
   test.each([
     ["nothing", "", [], 0, false],
     ["whole lines", line(1) + line(2), [1, 2], 0, false],
@@ -69,7 +69,7 @@ test("a torn line is dropped and the next one stands by itself", async () => {
   expect(lines).toEqual([]);
 });
 
-test("a damaged file is kept aside, told, and what can be read of it is kept", async () => {
+test("a damaged file is kept aside, reported, and what can be read of it is kept", async () => {
   await writeFile(file(), `${line(1)}{"at":\n${line(3)}`);
   expect(await revisions()).toEqual([1, 3]);
   expect(await readdir(folder.path)).toEqual(["history.jsonl", "history.jsonl.corrupt"]);
@@ -100,7 +100,7 @@ test("after a write that the disk did not take whole the file is written anew", 
   expect(await revisions()).toEqual([1, 2, 3]);
 });
 
-test("that it cannot be written is told once", async () => {
+test("that it cannot be written is reported once", async () => {
   await writeFile(join(folder.path, "file"), "");
   const history = new History({ folder: join(folder.path, "file"), log: createLog({ name: "t", write: (each) => void lines.push(each) }) });
   history.add(entry(1));

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { errorText, keepAside, type Log, writeFileDurably } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { type DeploymentReport, HistoryEntry } from "@iot/contracts";
+import type { Reason } from "../desired/reasons.ts";
 
 export const HISTORY_FILE = "history.jsonl";
 export const HISTORY_KEPT = 200;
@@ -23,7 +24,8 @@ export interface HistoryRead {
 
 /** `report` null: the deployment is gone. */
 export function historyEntry(deployment: string, report: DeploymentReport | null, message: string): HistoryEntry {
-  if (report === null) return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed", message, revision: null };
+  if (report === null)
+    return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed" satisfies Reason, message, revision: null };
   return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
 }
 

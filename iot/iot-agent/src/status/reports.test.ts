@@ -31,26 +31,26 @@ function start() {
   });
   reports.events.on("changed", (change) => sender.changed(change));
   sender.attach({ putStatus: (status) => Promise.resolve(void sent.push(status)), putInventory: () => Promise.resolve() });
-  const tell = (phase: Phase, options: { reason?: string; revision?: number } = {}): void => {
+  const report = (phase: Phase, options: { reason?: string; revision?: number } = {}): void => {
     const { reason = phase, revision = 1 } = options;
     const report = { phase, reason, message: `is ${reason}`, runningRevision: null, services: [], recheckAfterMs: null, settled: false };
     reports.add(hello, { report, desiredRevision: revision, runningRevision: null, source: "git", generation: 1 });
   };
   const close = () => Promise.all([reports.close(), sender.close()]);
-  return { reports, close, lines, sent, tell };
+  return { reports, close, lines, sent, report };
 }
 
 test("the same trouble found by another try is no news, and keeps its age", async () => {
-  const { close, lines, sent, tell } = start();
-  tell("Pulling");
-  tell("Blocked", { reason: "RegistryUnreachable" });
+  const { close, lines, sent, report } = start();
+  report("Pulling");
+  report("Blocked", { reason: "RegistryUnreachable" });
   const reported = await eventually(() => sent.map(({ deployments }) => deployments["hello"]).find((each) => each?.phase === "Blocked"));
-  const told = lines.length;
-  tell("Pulling");
-  tell("Blocked", { reason: "RegistryUnreachable" });
-  expect(lines.slice(told)).toEqual([]);
-  tell("Pulling");
-  tell("Running");
+  const before = lines.length;
+  report("Pulling");
+  report("Blocked", { reason: "RegistryUnreachable" });
+  expect(lines.slice(before)).toEqual([]);
+  report("Pulling");
+  report("Running");
   const running = await eventually(() => sent.map(({ deployments }) => deployments["hello"]).find((each) => each?.phase === "Running"));
   expect(sent.map(({ deployments }) => deployments["hello"]?.phase)).not.toContain("Pulling");
   expect(Date.parse(running.since)).toBeGreaterThanOrEqual(Date.parse(reported.since));
@@ -59,17 +59,17 @@ test("the same trouble found by another try is no news, and keeps its age", asyn
 });
 
 test("a new version is news at once, whatever the trouble with the old one", async () => {
-  const { close, lines, tell } = start();
-  tell("Blocked", { reason: "RegistryUnreachable" });
-  tell("Pulling", { revision: 2 });
+  const { close, lines, report } = start();
+  report("Blocked", { reason: "RegistryUnreachable" });
+  report("Pulling", { revision: 2 });
   expect(lines.at(-1)).toContain("is Pulling");
   await close();
 });
 
-test("a removal is told once", async () => {
-  const { reports, close, lines, tell } = start();
-  tell("Blocked", { reason: "PortInUse" });
-  tell("Removing", { reason: "Removed" });
+test("a removal is reported once", async () => {
+  const { reports, close, lines, report } = start();
+  report("Blocked", { reason: "PortInUse" });
+  report("Removing", { reason: "Removed" });
   reports.forget(hello);
   expect(lines.filter((line) => line.includes("is Removed"))).toHaveLength(1);
   await close();

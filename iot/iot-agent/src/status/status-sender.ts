@@ -10,6 +10,7 @@ import { MessagingError, type StatusWriter } from "@iot/messaging/device";
 import type { Handling } from "../systemd/watchdog.ts";
 import { fitStatus } from "./fit-status.ts";
 import type { Change } from "./reports.ts";
+import type { Reason } from "../desired/reasons.ts";
 
 const DELAY_MS: Readonly<Record<Change, number>> = { transition: 50, detail: 1_000 };
 const INVENTORY_EVERY_MS = 10 * 60_000;
@@ -63,7 +64,9 @@ export class StatusSender {
     if (this.#writer === null) return null;
     const { status, cutSince } = fitStatus(this.#options.status(), this.#cutSince);
     if (cutSince !== null && this.#cutSince === null) {
-      this.#options.log.warn("the status is too large, so words and services are left out of it", { reason: "StatusTooLarge" });
+      this.#options.log.warn("the status is too large, so words and services are left out of it", {
+        reason: "StatusTooLarge" satisfies Reason,
+      });
     }
     this.#cutSince = cutSince;
     await this.#writer.putStatus(status, signal);

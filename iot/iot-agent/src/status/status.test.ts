@@ -4,6 +4,7 @@ import { parse } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
 import type { WorkerReport } from "../reconcile/worker-report.ts";
 import { advance, deviceStatus } from "./status.ts";
+import type { Problem } from "../desired/problems.ts";
 
 const report: WorkloadReport = {
   phase: "Running",
@@ -52,13 +53,19 @@ describe("a deployment's report", () => {
     expect(advance(first.report, next, late)).toMatchObject({ change, report: { since } });
   });
 
-  test("does not pretend to know a revision that is not told", () => {
+  test("has run since its trial began, and not since that was closed", () => {
+    const onTrial = advance(undefined, said({ phase: "Starting", reason: "OnTrial" }), early).report;
+    expect(advance(onTrial, said(), late).report).toMatchObject({ phase: "Running", since: early });
+    expect(advance(onTrial, said({ phase: "Degraded", reason: "Unhealthy" }), late).report.since).toBe(late);
+  });
+
+  test("does not pretend to know a revision that is not reported", () => {
     expect(advance(undefined, said({}, null), early).report.runningRevision).toBeNull();
   });
 });
 
 describe("the device's status", () => {
-  const of = (problem?: { reason: string; message: string; since: string }, statusIntervalMs = 30_000) =>
+  const of = (problem?: Problem, statusIntervalMs = 30_000) =>
     deviceStatus({
       device: asDeviceId("pi-1"),
       agentVersion: "1",
@@ -72,7 +79,7 @@ describe("the device's status", () => {
       ]),
     });
 
-  test("tells its interval only where it is not the usual one", () => {
+  test("reports its interval only where it is not the usual one", () => {
     expect(of()).not.toHaveProperty("statusIntervalSeconds");
     expect(of(undefined, 600_000)).toMatchObject({ statusIntervalSeconds: 600 });
   });
@@ -81,6 +88,6 @@ describe("the device's status", () => {
     expect(parse(DeviceStatus, of())).toMatchObject({ ok: true });
     expect(Object.keys(of().deployments)).toEqual(["a", "b"]);
     expect(of()).not.toHaveProperty("problem");
-    expect(of({ reason: "R", message: "m", since: early }).problem).toEqual({ reason: "R", message: "m", since: early });
+    expect(of({ reason: "NoStore", message: "m", since: early }).problem).toEqual({ reason: "NoStore", message: "m", since: early });
   });
 });

@@ -1,4 +1,4 @@
-// What this device tells of itself. Pure: from what the workers report to the document, with the
+// What this device reports of itself. Pure: from what the workers report to the document, with the
 // time since when it is so. When and how it is sent is status-sender.ts's.
 
 import { type DeploymentName, type DeploymentReport, type DeviceId, type DeviceStatus, STATUS_EVERY_MS } from "@iot/contracts";
@@ -16,11 +16,13 @@ export interface Advance {
 export function advance(before: DeploymentReport | undefined, said: WorkerReport, now: string): Advance {
   const { phase, reason, message, services } = said.report;
   const isSame = before?.phase === phase && before.reason === reason;
+  // What ends well when its trial is closed has run since the trial began.
+  const isProved = phase === "Running" && before?.reason === "OnTrial";
   const report: DeploymentReport = {
     phase,
     reason,
     message,
-    since: isSame ? before.since : now,
+    since: isSame || isProved ? before.since : now,
     desiredRevision: said.desiredRevision,
     runningRevision: said.runningRevision,
     source: said.source,

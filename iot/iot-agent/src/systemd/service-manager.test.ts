@@ -21,7 +21,7 @@ function manager(env: Record<string, string> = {}) {
   return { sent, systemd: connectServiceManager(env, { pid: 7, send }) };
 }
 
-test("the same sentence is told once, on one line, and not without end", async () => {
+test("the same sentence is sent once, on one line, and not without end", async () => {
   const { sent, systemd } = manager();
   systemd.ready();
   systemd.status("connected\n  to NATS");

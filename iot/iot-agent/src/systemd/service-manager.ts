@@ -1,7 +1,7 @@
-// What systemd is told (sd_notify): READY, STATUS, WATCHDOG, STOPPING and, of a wrong
+// What is sent to systemd (sd_notify): READY, STATUS, WATCHDOG, STOPPING and, of a wrong
 // configuration, its errno. Node has no datagram socket of AF_UNIX, so the unit has systemd open
 // its own (`OpenFile=/run/systemd/notify:notify`, systemd 253), and a write to that descriptor is a
-// message (docs/adr/0017). Without one, as on a terminal, nothing is told and nothing is missing.
+// message (docs/adr/0017). Without one, as on a terminal, nothing is sent and nothing is missing.
 
 import { write } from "node:fs";
 
@@ -17,11 +17,11 @@ export interface ServiceManager {
   /** How often it wants to hear from the watchdog at least; null: it has none. */
   readonly watchdogMs: number | null;
   ready(): void;
-  /** One sentence, the last line of `systemctl status`. Told only when it differs from the last. */
+  /** One sentence, the last line of `systemctl status`. Sent only when it differs from the last. */
   status(sentence: string): void;
   feedWatchdog(): void;
   stopping(): void;
-  /** The configuration is wrong; resolves when it is told, since the process is about to end. */
+  /** The configuration is wrong; resolves when it is sent, since the process is about to end. */
   misconfigured(sentence: string): Promise<void>;
 }
 
@@ -29,25 +29,25 @@ export function connectServiceManager(env: Environment, options: { readonly pid?
   const { pid = process.pid, send = sendTo(notifyFd(env, pid)) } = options;
   const watchdogMs = Number(env["WATCHDOG_USEC"] ?? "0") / 1_000;
   const isWatched = watchdogMs > 0 && (env["WATCHDOG_PID"] ?? String(pid)) === String(pid);
-  let told = "";
+  let sent = "";
   let sending: Promise<void> = Promise.resolve();
-  const tell = (message: string): Promise<void> => (sending = sending.then(() => send(message)));
+  const notify = (message: string): Promise<void> => (sending = sending.then(() => send(message)));
   return {
     watchdogMs: isWatched ? watchdogMs : null,
-    ready: () => void tell("READY=1"),
+    ready: () => void notify("READY=1"),
     status: (sentence) => {
       const line = oneLine(sentence);
-      if (line === told) return;
-      told = line;
-      void tell(`STATUS=${line}`);
+      if (line === sent) return;
+      sent = line;
+      void notify(`STATUS=${line}`);
     },
-    feedWatchdog: () => void tell("WATCHDOG=1"),
-    stopping: () => void tell("STOPPING=1"),
-    misconfigured: (sentence) => tell(`STATUS=${oneLine(sentence)}\nERRNO=${ERRNO_EINVAL}`),
+    feedWatchdog: () => void notify("WATCHDOG=1"),
+    stopping: () => void notify("STOPPING=1"),
+    misconfigured: (sentence) => notify(`STATUS=${oneLine(sentence)}\nERRNO=${ERRNO_EINVAL}`),
   };
 }
 
-/** Never rejects: that systemd does not hear is nothing that the agent could mend. */
+/** Never rejects: that systemd does not hear is nothing that the agent could fix. */
 type Send = (message: string) => Promise<void>;
 
 function sendTo(fd: number | null): Send {

@@ -48,7 +48,7 @@ const TABLE: readonly [string, Partial<AgentState>, string][] = [
   ],
 ];
 
-test("long sentences are cut, so that each has a place within the 400 characters that systemd is told", () => {
+test("long sentences are cut, so that each has a place within the 400 characters that systemd is sent", () => {
   const long = { phase: "Blocked", message: "long ".repeat(100) } as const;
   const sentence = statusSentence({
     connection: { ...lost, message: `cannot connect to NATS ${"long ".repeat(100)}` },

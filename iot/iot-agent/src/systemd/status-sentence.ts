@@ -29,8 +29,8 @@ export function statusSentence({ connection, deployments, problem }: AgentState)
   const isConnected = connection.kind === "connected";
   const sentence = (shortened: (text: string, most: number) => string): string => {
     const where = isConnected ? `connected to NATS ${connection.server}, ` : `${shortened(connection.message, CONNECTION_CHARACTERS)}; `;
-    const told = [...(problem === undefined ? [] : [problem.message]), ...details].map((text) => shortened(text, DETAIL_CHARACTERS));
-    return [`${where}${count}`, ...told, ...more].join("; ");
+    const shown = [...(problem === undefined ? [] : [problem.message]), ...details].map((text) => shortened(text, DETAIL_CHARACTERS));
+    return [`${where}${count}`, ...shown, ...more].join("; ");
   };
   const whole = sentence((text) => text);
   return whole.length <= STATUS_MAX_CHARACTERS ? whole : sentence(cut);

@@ -12,7 +12,7 @@ test.each([
   expect(stuck(handlings, nowMs)).toEqual(expected);
 });
 
-test("is fed three times in the time it gives, until something is stuck, which is told once", async () => {
+test("is fed three times in the time it gives, until something is stuck, which is reported once", async () => {
   const lines: string[] = [];
   const fedAt: number[] = [];
   let nowMs = 1_000;

@@ -18,7 +18,7 @@ export function stuck(handlings: readonly Handling[], nowMs: number): Handling |
 }
 
 export interface WatchdogOptions {
-  /** As systemd says it; null: there is none to feed. */
+  /** The time that systemd gives; null: there is none to feed. */
   readonly watchdogMs: number | null;
   readonly handlings: () => readonly Handling[];
   readonly feed: () => void;
@@ -31,12 +31,12 @@ export interface WatchdogOptions {
 export async function keepWatchdogFed(options: WatchdogOptions): Promise<void> {
   const { watchdogMs, handlings, feed, log, signal, clock = systemClock } = options;
   if (watchdogMs === null) return;
-  let isTold = false;
+  let isReported = false;
   while (!signal.aborted) {
     const wedged = stuck(handlings(), clock.monotonicMs());
     if (wedged === null) feed();
-    else if (!isTold) {
-      isTold = true;
+    else if (!isReported) {
+      isReported = true;
       const lastedS = Math.round((clock.monotonicMs() - wedged.sinceMs) / 1_000);
       log.error(`${wedged.what} has not got on for ${lastedS} s, which is a fault of the agent; systemd is let start it anew`);
     }

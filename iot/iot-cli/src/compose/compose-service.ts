@@ -3,41 +3,38 @@
 
 import { SCORE_LIMITS } from "@harmony/podman";
 import { lookUp } from "@harmony/schema";
-import { type Mounts, mountsOf, type ReadBeside } from "./compose-mounts.ts";
+import type { ReadBeside } from "./beside.ts";
+import { environmentOf } from "./compose-environment.ts";
+import { imageOf, pullOf } from "./compose-image.ts";
+import { type Folders, type Mounts, mountsOf } from "./compose-mounts.ts";
+import { ownWaysOf } from "./compose-own-ways.ts";
 import { dnsLabelOf, duration, durationMs, numberFrom, ports, size } from "./compose-values.ts";
 import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
+import { whyNotInService } from "./why-not.ts";
 
 export interface ServiceContext {
-  readonly compose: ComposeMap;
   readonly name: string;
+  /** The whole file. */
+  readonly file: ComposeMap;
   readonly readBeside: ReadBeside;
+  readonly folders: Folders;
+  /** What other services call it by their links. */
+  readonly linkedAs: readonly string[];
   readonly tell: Tell;
 }
 
 const TAKEN: ReadonlySet<string> = new Set(
   (
     "image build container_name ports expose volumes tmpfs secrets configs environment command entrypoint healthcheck deploy mem_limit cpus " +
-    "pids_limit security_opt restart user devices cap_add cap_drop logging init read_only working_dir stop_grace_period stop_signal network_mode pull_policy"
+    "pids_limit security_opt restart user devices cap_add cap_drop logging init read_only working_dir stop_grace_period stop_signal network_mode pull_policy " +
+    "hostname extra_hosts dns sysctls ulimits shm_size group_add env_file links"
   ).split(" "),
 );
 
-const WHY_NOT: Readonly<Record<string, string>> = {
-  depends_on: "is not taken over: services start together, and each has to wait for what it needs (it is restarted until then)",
-  networks: "is not taken over: the services of a deployment share one network and find each other by name",
-  links: "is not taken over: the services of a deployment find each other by name",
-  env_file: "is not taken over: write its variables into env, and what is secret as {secret: NAME}",
-  profiles: "is not taken over: the service is part of the deployment; leave it out where it should not be",
-  privileged: "is refused: a container with all rights is the device; name what it needs (devices, capAdd)",
-  extends: "is not taken over: write what it extends into the service",
-  labels: "is not taken over: nothing reads them on a device",
-  extra_hosts: "is not taken over: have the name resolved by the network, or put it into a file at /etc/hosts",
-  group_add: "is not taken over: a service with devices keeps the groups of the device's user (dialout, gpio, i2c …)",
-  ulimits: "is not taken over; real-time priority is what rootless Podman cannot give",
-  hostname: "is not taken over: a service is found by its name",
-};
-
 /** More than Linux has: no limit. */
 const MOST_PIDS = SCORE_LIMITS.pids.most;
+
+const COMPOSE_STOP_MS = 10_000;
 
 const RESTART_CONDITIONS: Readonly<Record<string, string>> = { any: "always", "on-failure": "on-failure", none: "no" };
 
@@ -45,18 +42,22 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
   const { name: original, tell } = context;
   const at = `services.${original}`;
   const name = dnsLabelOf(original) ?? "service";
-  if (name !== original) tell(at, `is called ${name} here, since a name has to be a DNS label: put it right where others name it`);
-  for (const key of Object.keys(compose)) {
-    if (TAKEN.has(key) || key.startsWith("x-")) continue;
-    tell(`${at}.${key}`, lookUp(WHY_NOT, key) ?? "is not taken over");
-  }
-  if (compose["container_name"] !== undefined)
-    tell(`${at}.container_name`, "is not taken over: the container is called <deployment>_<service>");
-  if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
-  const { volumes, tmpfs, files, secrets }: Mounts = mountsOf(compose, { ...context, service: original });
+  tellOfNames(compose, { at, name, original, tell });
+  const {
+    volumes,
+    tmpfs,
+    files,
+    secrets,
+    devices: mounted,
+    isLocalTime,
+  }: Mounts = mountsOf(compose, { ...context, compose: context.file, service: original });
+  const env = environmentOf(compose, { at, readBeside: context.readBeside, tell });
   const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, tell) || undefined;
   const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, tell);
   const isOnHost = networkOf(compose, at, tell);
+  const devices = [...new Set([...devicesOf(compose, at, tell), ...mounted])];
+  const usesHost = devices.length > 0 || volumes.some((volume) => volume.startsWith("/"));
+  const { aliases, ...ways } = ownWaysOf({ compose, at, name: original, isOnHost, usesHost, tell });
   return withoutEmpty({
     name,
     image: imageOf(compose, name, at, tell),
@@ -64,13 +65,15 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     ports: portsOf(compose, isOnHost, at, tell),
     entrypoint: commandOf(compose, "entrypoint", at, tell),
     command: commandOf(compose, "command", at, tell),
-    env: environmentOf(compose, at, tell),
+    env: { ...(isLocalTime && !("TZ" in env) ? { TZ: { device: "timezone" } } : {}), ...env },
     volumes,
     tmpfs,
     files,
     secrets,
-    devices: devicesOf(compose, at, tell),
+    devices,
     network: isOnHost ? "host" : undefined,
+    aliases: isOnHost ? aliases : [...new Set([...listOf(aliases), ...context.linkedAs.filter((alias) => alias !== name)])],
+    ...ways,
     restart: restartOf(compose, at, tell),
     healthcheck: healthcheckOf(compose, at, tell),
     stopTimeoutSeconds: stopTimeoutOf(compose, at, tell),
@@ -87,37 +90,39 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
   });
 }
 
+interface Names {
+  readonly at: string;
+  readonly name: string;
+  readonly original: string;
+  readonly tell: Tell;
+}
+
+/** What has no counterpart, and what the service is called. */
+function tellOfNames(compose: ComposeMap, { at, name, original, tell }: Names): void {
+  if (name !== original) tell(at, `is called ${name} here, since a name has to be a DNS label: other services find it by ${original}, too`);
+  for (const key of Object.keys(compose)) {
+    if (TAKEN.has(key) || key.startsWith("x-")) continue;
+    tell(`${at}.${key}`, whyNotInService(key));
+  }
+  if (compose["container_name"] !== undefined)
+    tell(
+      `${at}.container_name`,
+      "is not taken over: the container is called <deployment>_<service>; other services find it by this name too",
+    );
+  if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
+}
+
 function withoutEmpty(map: ComposeMap): ComposeMap {
   const isEmpty = (value: unknown): boolean =>
     value === undefined || (Array.isArray(value) && value.length === 0) || (isMap(value) && Object.keys(value).length === 0);
   return Object.fromEntries(Object.entries(map).filter(([, value]) => !isEmpty(value)));
 }
 
-function imageOf(compose: ComposeMap, name: string, at: string, tell: Tell): string {
-  const image = take(compose["image"], textOf, `${at}.image`, tell) ?? null;
-  const placeholder = `registry.example/${name}:latest`;
-  if (compose["build"] !== undefined) {
-    tell(
-      `${at}.build`,
-      `is not taken over: build and push the image${image === null ? `, and put its name in place of ${placeholder}` : ""}`,
-    );
-  } else if (image === null) tell(`${at}.image`, `is missing: put the image's name in place of ${placeholder}`);
-  return image ?? placeholder;
-}
-
-function pullOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
-  const policy = take(compose["pull_policy"], textOf, `${at}.pull_policy`, tell);
-  if (policy === undefined || policy === "missing" || policy === "if_not_present") return undefined;
-  if (policy === "never") return policy;
-  if (policy !== "always") tell(`${at}.pull_policy`, `${policy} is not taken over`);
-  return policy === "always" ? "newer" : undefined;
-}
-
 function portsOf(compose: ComposeMap, isOnHost: boolean, at: string, tell: Tell): string[] {
   return listOf(compose["ports"]).flatMap((value, index) => {
     const path = `${at}.ports[${index}]`;
     if (isOnHost) {
-      tell(path, "means nothing on the host's network: it is left out");
+      tell(path, "means nothing on the host's network: it is left out; have the program listen on the host's port itself");
       return [];
     }
     if (isMap(value)) {
@@ -140,27 +145,6 @@ function commandOf(compose: ComposeMap, key: "entrypoint" | "command", at: strin
   return Array.isArray(value) ? takeEach(value, textOf, `${at}.${key}`, tell) : take(value, textOf, `${at}.${key}`, tell);
 }
 
-function environmentOf(compose: ComposeMap, at: string, tell: Tell): Record<string, string> {
-  const environment = compose["environment"];
-  const entries: readonly (readonly [string, unknown])[] = isMap(environment)
-    ? Object.entries(environment)
-    : listOf(environment).map((line) => {
-        const [, name = "", value] = /^([^=]*)(?:=([\s\S]*))?$/.exec(textOf(line) ?? "") ?? [];
-        return [name, value] as const;
-      });
-  return Object.fromEntries(
-    entries.flatMap(([name, value]) => {
-      const text = textOf(value);
-      if (text !== null) return [[name, text]];
-      tell(
-        `${at}.environment.${name}`,
-        "has no value, which Compose takes from the shell: write it, or {secret: NAME}, or {device: labels.NAME}",
-      );
-      return [];
-    }),
-  );
-}
-
 function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
   return listOf(compose["devices"]).flatMap((value, index) => {
     const path = `${at}.devices[${index}]`;
@@ -168,10 +152,14 @@ function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
       ? [value["source"], value["target"] ?? value["source"], value["permissions"] ?? "rwm"].map((part) => textOf(part) ?? "")
       : (textOf(value) ?? "").split(":");
     if (!source.startsWith("/dev/")) {
-      tell(path, "is no node below /dev: it is not taken over");
+      tell(path, "is no node below /dev: it is not taken over; name a node, /dev/…");
       return [];
     }
-    if (!/^rwm?$/.test(rights)) tell(path, `the rights ${rights} are not taken over: rootless Podman cannot take any away`);
+    if (!/^rwm?$/.test(rights))
+      tell(
+        path,
+        `the rights ${rights} are not taken over: rootless Podman cannot take any away; set the node's own permissions on the device`,
+      );
     if (/\/tty(USB|ACM)\d/.test(source))
       tell(path, `${source} may be another device after a reboot: name the one below /dev/serial/by-id/`);
     tell(
@@ -192,41 +180,56 @@ function networkOf(compose: ComposeMap, at: string, tell: Tell): boolean {
     );
     return true;
   }
-  if (mode !== undefined && mode !== "bridge") tell(`${at}.network_mode`, `${mode} is not taken over`);
+  if (mode !== undefined && mode !== "bridge") {
+    const instead = mode === "none" ? "name no port, and give the program nothing to reach" : "name the other services by their names";
+    tell(`${at}.network_mode`, `${mode} is not taken over: the services of a deployment share one network; ${instead}`);
+  }
   return false;
 }
 
 function restartOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
   const own = take(compose["restart"], textOf, `${at}.restart`, tell);
-  const policy = mapOf(mapOf(compose["deploy"])["restart_policy"]);
+  const found = mapOf(compose["deploy"])["restart_policy"];
+  const policy = mapOf(found);
   const path = `${at}.deploy.restart_policy`;
   tellOthers(policy, new Set(own === undefined ? ["condition", "max_attempts"] : []), path, tell);
-  const said = own ?? restartOfPolicy(policy, path, tell);
+  const said = own ?? restartOfPolicy(isMap(found) ? found : undefined, path, tell);
   if (said === undefined) {
-    tell(`${at}.restart`, 'is not set, which in Compose means "no": on a device it is rather always');
+    const why = 'is not set, which in Compose means "no": what ends stays down, over a reboot too';
+    tell(`${at}.restart`, `${why}; on a device write restart: always, unless it runs once`);
     return "no";
   }
   if (said === "always" || said === "true") return undefined;
   return said === "false" ? "no" : said;
 }
 
-function restartOfPolicy({ condition, max_attempts: attempts }: ComposeMap, path: string, tell: Tell): string | undefined {
+function restartOfPolicy(policy: ComposeMap | undefined, path: string, tell: Tell): string | undefined {
+  const { condition, max_attempts: attempts } = policy ?? {};
   const said = take(condition, (value) => lookUp(RESTART_CONDITIONS, textOf(value) ?? "") ?? null, `${path}.condition`, tell);
   const ofTries = said === "on-failure" ? numberFrom(1) : () => null;
+  if (policy !== undefined && condition === undefined) {
+    tell(path, "has no condition, which Compose takes as any: it has become always; write another if it is not meant");
+    return "always";
+  }
   const tries = take(attempts, ofTries, `${path}.max_attempts`, tell);
   return tries === undefined ? said : `${said}:${tries}`;
 }
 
-function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | undefined {
+/** "none": that of the image is switched off. */
+function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | "none" | undefined {
   const path = `${at}.healthcheck`;
   const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, tell);
-  if (check === undefined || take(check["disable"], truthOf, `${path}.disable`, tell) === true) return undefined;
+  if (check === undefined) return undefined;
+  if (take(check["disable"], truthOf, `${path}.disable`, tell) === true) return "none";
   const test = check["test"];
   const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, tell) : (take(test, textOf, `${path}.test`, tell) ?? null);
-  if (Array.isArray(command) && command[0] === "NONE") return undefined;
+  if (Array.isArray(command) && command[0] === "NONE") return "none";
   tellOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, tell);
   if (command === null) {
-    tell(path, "has no test of its own, and that of the image is not known here: it is not taken over");
+    tell(
+      path,
+      "has no test of its own, and that of the image is not known here: it is not taken over; write the image's test, with these times",
+    );
     return undefined;
   }
   const interval = durationMs(check["interval"]);
@@ -241,12 +244,13 @@ function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap 
   });
 }
 
-function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number | undefined {
-  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell);
-  if (ms === undefined) return undefined;
+/** Compose's own default is written out, for a device's is 300 s. */
+function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number {
+  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell) ?? COMPOSE_STOP_MS;
   const seconds = Math.ceil(ms / 1000);
   const { most } = SCORE_LIMITS.stopTimeoutSeconds;
-  if (seconds > most) tell(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s`);
+  if (seconds > most)
+    tell(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s; have the program end within them`);
   return Math.min(seconds, most);
 }
 
@@ -258,7 +262,10 @@ function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
   tellOthers(resources, new Set(["limits"]), `${at}.deploy.resources`, tell);
   tellOthers(limits, new Set(["memory", "cpus", "pids"]), `${at}.deploy.resources.limits`, tell);
   if (deploy["replicas"] !== undefined && deploy["replicas"] !== 1) {
-    tell(`${at}.deploy.replicas`, "is not taken over: there is one container for each service and device");
+    tell(
+      `${at}.deploy.replicas`,
+      "is not taken over: there is one container for each service and device; write the service twice, under two names",
+    );
   }
   /** Compose has each in two places. */
   const limit = <Value>(name: string, own: string, read: (value: unknown) => Value | null): Value | undefined => {
@@ -276,7 +283,12 @@ function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
 function noNewPrivilegesOf(compose: ComposeMap, at: string, tell: Tell): boolean | undefined {
   const found = listOf(compose["security_opt"]).map((option, index) => {
     const [, value = "true"] = /^no-new-privileges(?:[:=](true|false))?$/.exec(textOf(option) ?? "") ?? [undefined, ""];
-    if (value === "") tell(`${at}.security_opt[${index}]`, "is not taken over");
+    if (value === "") {
+      tell(
+        `${at}.security_opt[${index}]`,
+        "is not taken over: the device's own profiles count; leave it out, and see whether the service runs",
+      );
+    }
     return value;
   });
   if (found.includes("true")) return true;
@@ -300,7 +312,8 @@ function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
     none: "none",
   };
   const ours = driver === null ? undefined : lookUp(known, driver);
-  if (driver !== null && ours === undefined) tell(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log`);
+  if (driver !== null && ours === undefined)
+    tell(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log; send it on from there`);
   const isFile = ours === "k8s-file" || driver === null;
   tellOthers(options, new Set(isFile ? ["max-size"] : []), `${at}.logging.options`, tell);
   return withoutEmpty({

@@ -23,7 +23,7 @@ export function durationMs(value: unknown): number | null {
   return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNIT_MS[unit ?? ""] ?? 0), 0));
 }
 
-/** As PodmanV0 has it. */
+/** The form that PodmanV0 has. */
 export function duration(value: unknown): string | null {
   const ms = durationMs(value);
   if (ms === null) return null;
@@ -33,7 +33,9 @@ export function duration(value: unknown): string | null {
 /** A number of at least `least`, as such or as text. */
 export function numberFrom(least: number): (value: unknown) => number | null {
   return (value) => {
-    const number = Number(textOf(value) || Number.NaN);
+    const text = textOf(value) ?? "";
+    // A zero in front is octal to Compose.
+    const number = /^0[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number(text || Number.NaN);
     return number >= least ? number : null;
   };
 }
@@ -52,13 +54,15 @@ export function size(value: unknown): string | null {
 export function ports(value: unknown): readonly string[] | string {
   if (isMap(value)) {
     const [target, published, protocol, hostIp] = [value["target"], value["published"], value["protocol"], value["host_ip"]].map(textOf);
-    if (target === null || target === undefined) return "has no target: it is not taken over";
+    if (target === null || target === undefined) return "has no target: it is not taken over; write host:container";
     return portText({ hostIp: hostIp ?? "", host: published ?? "", container: target, protocol: protocol ?? "tcp" });
   }
   const match = /^(?:(?:(\d+\.\d+\.\d+\.\d+|\[[\da-fA-F:]+\]):)?(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(\w+))?$/.exec(textOf(value) ?? "");
-  if (match === null) return "is of a form that is not known: it is not taken over";
+  if (match === null) return FORM;
   return portText({ hostIp: match[1] ?? "", host: match[2] ?? "", container: match[3] ?? "", protocol: match[4] ?? "tcp" });
 }
+
+const FORM = "is of a form that is not known: it is not taken over; write [ip:]host:container[/udp]";
 
 interface PortParts {
   readonly hostIp: string;
@@ -70,11 +74,12 @@ interface PortParts {
 const MAX_RANGE = 64;
 
 function portText({ hostIp, host, container, protocol }: PortParts): readonly string[] | string {
-  if (protocol !== "tcp" && protocol !== "udp") return `has the protocol ${protocol}: it is not taken over`;
+  if (protocol !== "tcp" && protocol !== "udp")
+    return `has the protocol ${protocol}: it is not taken over; have the program speak tcp or udp`;
   if (host === "") return "names no port of the host, where Compose takes any that is free: write host:container";
   const [hosts, containers] = [range(host), range(container)];
   if (hosts.length !== containers.length || hosts.length > MAX_RANGE) {
-    return `is a range whose ends do not match, or of more than ${MAX_RANGE} ports: it is not taken over`;
+    return `is a range whose ends do not match, or of more than ${MAX_RANGE} ports: it is not taken over; write each as host:container`;
   }
   return hosts.map((port, index) => `${hostIp === "" ? "" : `${hostIp}:`}${port}:${containers[index]}${protocol === "udp" ? "/udp" : ""}`);
 }

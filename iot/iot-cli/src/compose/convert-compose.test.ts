@@ -3,19 +3,27 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import { formatPath } from "@harmony/core";
 import { Deployment } from "@iot/contracts";
 import { parse as parseBy } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { lintFiles } from "../lint-files.ts";
+import type { Beside } from "./beside.ts";
 import { convertCompose } from "./convert-compose.ts";
 import { listOf, mapOf } from "./notes.ts";
 
 const BESIDE: Readonly<Record<string, string>> = { "./mosquitto.conf": "listener 1883\nallow_anonymous true\n" };
 
-const options = { file: "compose.yaml", name: "My_Project", device: "pi-7", readBeside: (path: string) => BESIDE[path] ?? null };
+const options = {
+  file: "compose.yaml",
+  name: "My_Project",
+  device: "pi-7",
+  readBeside: (path: string): Beside => {
+    const text = BESIDE[path];
+    return text === undefined ? { kind: "none" } : { kind: "text", text, isProgram: false };
+  },
+  variables: new Map<string, string>(),
+};
 function convert(text: string) {
   const { text: yaml, notes } = convertCompose(text, options);
   expect(lintFiles([{ path: "deployment.yaml", content: Buffer.from(yaml) }])).toEqual({ findings: [], deployments: 1 });
@@ -30,35 +38,42 @@ function convert(text: string) {
 }
 const fixture = (name: string) => readFile(join(import.meta.dirname, "../../test/compose", name), "utf8").then(convert);
 const servicesOf = (data: Readonly<Record<string, unknown>>) => listOf(data["services"]).map(mapOf);
+const NO_SWITCH =
+  "healthcheck: cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
 /** A service of this one field; what is told of it, and nothing else that is. */
 const service = (field: string) => {
   const { data, notes } = convert(`services:\n  web:\n    image: nginx\n    restart: always\n    ${field.replaceAll("\n", "\n    ")}\n`);
-  const { name: _, image: __, ...rest } = mapOf(servicesOf(data)[0]);
-  return { ...rest, notes: notes.map((note) => note.replace("services.web.", "")) };
+  const { name: _, image: __, stopTimeoutSeconds, ...rest } = mapOf(servicesOf(data)[0]);
+  return {
+    ...rest,
+    ...(stopTimeoutSeconds === 10 ? {} : { stopTimeoutSeconds }),
+    notes: notes.map((note) => note.replace("services.web.", "")),
+  };
 };
 
 test("a stack with a broker, flows, a database and dashboards", async () => {
   const { document, data, notes } = await fixture("telemetry.yaml");
   expect(document.metadata.name).toBe("my-project");
   expect(document.spec.targetDevices).toEqual(["pi-7"]);
-  const file = { logging: { driver: "k8s-file", maxSize: "10Mi" }, restart: "unless-stopped" };
+  const file = { logging: { driver: "k8s-file", maxSize: "10Mi" }, restart: "unless-stopped", stopTimeoutSeconds: 10 };
   expect(servicesOf(data)).toEqual([
     {
       ...file,
       name: "mosquitto",
-      image: "eclipse-mosquitto:2",
+      image: "docker.io/library/eclipse-mosquitto:2",
       ports: ["1883:1883", "9001:9001"],
-      volumes: ["mosquitto_data:/mosquitto/data"],
+      volumes: ["mosquitto_data:/mosquitto/data", "log:/mosquitto/log"],
       files: [{ path: "/mosquitto/config/mosquitto.conf", content: BESIDE["./mosquitto.conf"] }],
     },
     {
       ...file,
       name: "node-red",
-      image: "nodered/node-red:3.1",
+      image: "docker.io/nodered/node-red:3.1",
       ports: ["1880:1880"],
       env: { TZ: "Europe/Vienna" },
       volumes: ["node_red_data:/data"],
       devices: ["/dev/ttyUSB0"],
+      aliases: ["node_red"],
       healthcheck: {
         test: ["CMD-SHELL", "wget -qO- http://localhost:1880 || exit 1"],
         interval: "10s",
@@ -70,17 +85,24 @@ test("a stack with a broker, flows, a database and dashboards", async () => {
     {
       ...file,
       name: "influxdb",
-      image: "influxdb:2.7",
+      image: "docker.io/library/influxdb:2.7",
       ports: ["8086:8086"],
       env: {
         DOCKER_INFLUXDB_INIT_MODE: "setup",
-        DOCKER_INFLUXDB_INIT_PASSWORD: "INFLUX_PASSWORD",
+        DOCKER_INFLUXDB_INIT_PASSWORD: { secret: "INFLUX_PASSWORD" },
         DOCKER_INFLUXDB_INIT_RETENTION: "4w",
       },
       volumes: ["influx:/var/lib/influxdb2"],
       resources: { memory: "512Mi", cpus: 0.5 },
     },
-    { ...file, name: "grafana", image: "grafana/grafana-oss", ports: ["3000:3000"], volumes: ["grafana:/var/lib/grafana"], user: "472" },
+    {
+      ...file,
+      name: "grafana",
+      image: "docker.io/grafana/grafana-oss",
+      ports: ["3000:3000"],
+      volumes: ["grafana:/var/lib/grafana"],
+      user: "472",
+    },
   ]);
   expect(notes.map((note) => note.split(": ")[0])).toEqual([
     "services.node_red.image",
@@ -91,18 +113,18 @@ test("a stack with a broker, flows, a database and dashboards", async () => {
     "services.mosquitto.logging.options.max-file",
     "services.node_red",
     "services.node_red.depends_on",
-    "services.node_red.group_add",
     "services.node_red.environment.NODE_RED_CREDENTIAL_SECRET",
     "services.node_red.devices[0]",
     "services.node_red.devices[0]",
+    "services.node_red.group_add",
     "services.node_red.healthcheck.interval",
     "services.node_red.logging.options.max-file",
     "volumes.influx.driver",
     "services.influxdb.ports[0].mode",
     "services.influxdb.deploy.resources.reservations",
     "services.influxdb.logging.options.max-file",
-    "services.grafana.env_file",
     "services.grafana.networks",
+    "services.grafana.env_file[0]",
     "services.grafana.logging.options.max-file",
   ]);
 });
@@ -114,14 +136,16 @@ test("a house with radios: the host's network, devices, capabilities", async () 
     {
       name: "homeassistant",
       image: "ghcr.io/home-assistant/home-assistant:stable",
-      volumes: ["/srv/homeassistant:/config", "/etc/localtime:/etc/localtime:ro"],
+      env: { TZ: { device: "timezone" } },
+      volumes: ["/srv/homeassistant:/config"],
       network: "host",
       restart: "unless-stopped",
+      stopTimeoutSeconds: 10,
     },
     {
       name: "zigbee2mqtt",
-      image: "koenkk/zigbee2mqtt",
-      env: { TZ: "Europe/Berlin", ON: "yes", LEVEL: "755", RATE: "1.5" },
+      image: "docker.io/koenkk/zigbee2mqtt",
+      env: { TZ: "Europe/Berlin", ON: "yes", LEVEL: "0755", RATE: "1.50" },
       tmpfs: ["/tmp:size=64m"],
       devices: ["/dev/serial/by-id/usb-ITead_Sonoff_Zigbee_3.0-if00-port0:/dev/ttyACM0"],
       stopTimeoutSeconds: 90,
@@ -138,10 +162,10 @@ test("a house with radios: the host's network, devices, capabilities", async () 
   expect(notes).toContain(
     "services.homeassistant.network_mode: is the host's network, which the device's policy has to allow: host_network = true under [policy] in its config.toml",
   );
-  expect(notes.find((note) => note.startsWith("services.zigbee2mqtt.capAdd[1]"))).toContain(
+  expect(notes.find((note) => note.startsWith("services.zigbee2mqtt.cap_add[1]"))).toContain(
     "rootless Podman cannot give real-time priority",
   );
-  expect(notes).toHaveLength(9);
+  expect(notes).toHaveLength(11);
 });
 
 test("a shop that is built, with secrets and configs", async () => {
@@ -153,30 +177,34 @@ test("a shop that is built, with secrets and configs", async () => {
       ports: ["127.0.0.1:8000:8000", "127.0.0.1:8001:8001", "5353:53/udp"],
       command: 'gunicorn --bind 0.0.0.0:8000 "shop.wsgi:app"',
       env: { DATABASE_URL: "postgres://shop@db/shop", PRICE: "$5" },
+      extraHosts: ["erp:10.0.0.7"],
       files: [{ path: "/etc/app.ini", content: "[app]\ndebug = no\n" }],
       secrets: [{ name: "db_password" }, { name: "tls_key", path: "/etc/tls/key.pem" }],
       restart: "on-failure",
+      stopTimeoutSeconds: 10,
       workingDir: "/app",
     },
     {
       name: "db",
-      image: "postgres:16",
+      image: "docker.io/library/postgres:16",
       volumes: ["db-var-lib-postgresql-data:/var/lib/postgresql/data"],
       tmpfs: ["/scratch:size=64m"],
+      shmSize: "128Mi",
       restart: "no",
+      stopTimeoutSeconds: 10,
       healthcheck: { test: "pg_isready -U shop", interval: "30s" },
       resources: { memory: "1Gi" },
     },
-    { name: "migrate", image: "registry.example/migrate:latest", restart: "no" },
+    { name: "migrate", image: "registry.example/migrate:latest", restart: "no", stopTimeoutSeconds: 10 },
   ]);
   const paths = notes.map((note) => note.split(": ")[0]?.replace("services.", ""));
   expect(new Set(paths)).toEqual(
     new Set([
-      ...["depends_on", "profiles", "labels", "extra_hosts", "secrets[0]", "secrets[1].mode", "secrets[1]", "configs[1]", "build"].map(
+      ...["depends_on", "profiles", "labels", "secrets[0]", "secrets[1].mode", "secrets[1]", "configs[1]", "build"].map(
         (key) => `web.${key}`,
       ),
       ...["ports[2]", "entrypoint", "deploy.replicas"].map((key) => `web.${key}`),
-      ...["shm_size", "volumes[0]", "restart", "logging.driver"].map((key) => `db.${key}`),
+      ...["volumes[0]", "restart", "logging.driver"].map((key) => `db.${key}`),
       ...["network_mode", "build", "restart"].map((key) => `migrate.${key}`),
     ]),
   );
@@ -192,17 +220,34 @@ describe("each form", () => {
       },
     ],
     ["ports: [{ target: 80, published: 8080, host_ip: 127.0.0.1, protocol: udp }]", { ports: ["127.0.0.1:8080:80/udp"], notes: [] }],
-    ['ports: ["80-90:80-85"]', { notes: ["ports[0]: is a range whose ends do not match, or of more than 64 ports: it is not taken over"] }],
+    [
+      'ports: ["80-90:80-85"]',
+      {
+        notes: [
+          "ports[0]: is a range whose ends do not match, or of more than 64 ports: it is not taken over; write each as host:container",
+        ],
+      },
+    ],
     ["environment: { A: 1, B: true, C: '' }", { env: { A: "1", B: "true", C: "" }, notes: [] }],
     ["environment: [A=b=c, B=]", { env: { A: "b=c", B: "" }, notes: [] }],
-    ["command: [sleep, 10]", { command: ["sleep", "10"], notes: [] }],
-    ["healthcheck: { disable: true }", { notes: [] }],
-    ["healthcheck: { test: [NONE] }", { notes: [] }],
+    ["command: [worker, 10]", { command: ["worker", "10"], notes: [] }],
+    [
+      "command: [sleep, 10]",
+      {
+        command: ["sleep", "10"],
+        notes: ["command: sleep as process 1 does not hear SIGTERM, so each change waits 10 s for it: write init: true"],
+      },
+    ],
+    ["healthcheck: { disable: true }", { notes: [NO_SWITCH] }],
+    ["healthcheck: { test: [NONE] }", { notes: [NO_SWITCH] }],
     ["healthcheck: { test: 'x', interval: 1.5m }", { healthcheck: { test: "x", interval: "90s" }, notes: [] }],
     ["mem_limit: 512k\ncpus: 2\npids_limit: 100", { resources: { memory: "512Ki", cpus: 2, pids: 100 }, notes: [] }],
     ["mem_limit: 1073741824", { resources: { memory: "1Gi" }, notes: [] }],
     ["mem_limit: 0.5g", { resources: { memory: "512Mi" }, notes: [] }],
-    ["volumes: ['data:/data:ro,z']", { volumes: ["data:/data:ro"], notes: ["volumes[0]: the options z are not taken over"] }],
+    [
+      "volumes: ['data:/data:ro,z']",
+      { volumes: ["data:/data:ro"], notes: ["volumes[0]: the options z are not taken over; a device needs none of them, leave them out"] },
+    ],
     [
       "volumes: ['./mosquitto.conf:/m.conf']",
       {
@@ -210,16 +255,33 @@ describe("each form", () => {
         notes: ["volumes[0]: ./mosquitto.conf has become a file of the Score, which the container cannot write to"],
       },
     ],
+    [
+      "ports: [{ target: 80, published: 81, mode: ingress, name: web }]",
+      {
+        ports: ["81:80"],
+        notes: ["ports[0].mode: is not needed: a port is the device's own; leave it out", "ports[0].name: is not needed: leave it out"],
+      },
+    ],
+    ["volumes: [{ type: volume, source: a, target: /a, volume: {} }]", { volumes: ["a:/a"], notes: [] }],
+    ["environment: [{ A: 1 }, B=2]", { env: { A: "1", B: "2" }, notes: [] }],
     ["pull_policy: always", { pull: "newer", notes: [] }],
     ["stop_grace_period: 500ms", { stopTimeoutSeconds: 1, notes: [] }],
     [
       "stop_grace_period: 2h",
-      { stopTimeoutSeconds: 3600, notes: ["stop_grace_period: is longer than a device waits: it has become 3600 s"] },
+      {
+        stopTimeoutSeconds: 3600,
+        notes: ["stop_grace_period: is longer than a device waits: it has become 3600 s; have the program end within them"],
+      },
     ],
     ["user: 1000", { user: "1000", notes: [] }],
     [
       "logging: { driver: journald, options: { tag: x } }",
-      { logging: { driver: "journald" }, notes: ["logging.options.tag: is not taken over"] },
+      {
+        logging: { driver: "journald" },
+        notes: [
+          "logging.options.tag: is not taken over: a Score has no such field; leave it out, and see whether the service does without it",
+        ],
+      },
     ],
     ["network_mode: bridge", { notes: [] }],
     ["x-own: 1", { notes: [] }],
@@ -231,11 +293,14 @@ describe("each form", () => {
     ["healthcheck: { test: x, retries: '7', interval: 1d }", { healthcheck: { test: "x", retries: 7, interval: "86400s" }, notes: [] }],
     ["pids_limit: -1", { resources: { pids: 4_194_304 }, notes: [] }],
     ["pids_limit: 0", { resources: { pids: 4_194_304 }, notes: [] }],
-    ["pids_limit: -2", { notes: ["pids_limit: -2 is not taken over"] }],
+    ["pids_limit: -2", { notes: ["pids_limit: -2 is not taken over: write what it should be here"] }],
     ["security_opt: ['no-new-privileges:false']", { noNewPrivileges: false, notes: [] }],
     ["security_opt: [no-new-privileges=true]", { noNewPrivileges: true, notes: [] }],
     ["security_opt: [no-new-privileges]", { noNewPrivileges: true, notes: [] }],
-    ["security_opt: ['seccomp:x.json']", { notes: ["security_opt[0]: is not taken over"] }],
+    [
+      "security_opt: ['seccomp:x.json']",
+      { notes: ["security_opt[0]: is not taken over: the device's own profiles count; leave it out, and see whether the service runs"] },
+    ],
     ["tmpfs: ['/run:suid,dev,size=1m']", { tmpfs: ["/run:suid,dev,size=1m"], notes: [] }],
     [
       "user: ${A:-${B:-x}}",
@@ -244,7 +309,58 @@ describe("each form", () => {
         notes: ["B", "A"].map((name) => `user: the variable ${name} is taken as its default, "x": a Score has no variables`),
       },
     ],
-    ["runtime: nvidia", { notes: ["runtime: is not taken over"] }],
+    [
+      "extra_hosts: ['plc:10.0.0.7', 'v6=::1', 'host.docker.internal:host-gateway']",
+      { extraHosts: ["plc:10.0.0.7", "v6:::1", "host.docker.internal:host-gateway"], notes: [] },
+    ],
+    ["extra_hosts: { plc: [10.0.0.7, 10.0.0.8] }", { extraHosts: ["plc:10.0.0.7", "plc:10.0.0.8"], notes: [] }],
+    ["dns: 192.168.1.1", { dns: ["192.168.1.1"], notes: [] }],
+    ["sysctls: [net.core.somaxconn=1024]", { sysctls: { "net.core.somaxconn": "1024" }, notes: [] }],
+    [
+      "sysctls: { vm.max_map_count: 262144 }",
+      {
+        sysctls: {},
+        notes: [
+          'sysctls.vm.max_map_count: is not taken over: is the whole device\'s, which rootless Podman cannot set: put it into /etc/sysctl.d on the device, found "262144"; write it as it should be, or leave it out',
+        ],
+      },
+    ],
+    [
+      "ulimits: { nofile: { soft: 1024, hard: 4096 }, nproc: 99 }",
+      { ulimits: { nofile: { soft: 1024, hard: 4096 }, nproc: 99 }, notes: [] },
+    ],
+    ["shm_size: 256m", { shmSize: "256Mi", notes: [] }],
+    ["hostname: reader", { hostname: "reader", aliases: ["reader"], notes: [] }],
+    [
+      "networks: { plant: { aliases: [opc, plc] } }",
+      {
+        aliases: ["opc", "plc"],
+        notes: [
+          "networks: is not taken over: the services of a deployment share one network and find each other by name; write the name where an address stands",
+        ],
+      },
+    ],
+    [
+      "devices: ['/dev/bus/usb:/dev/bus/usb']",
+      {
+        devices: ["/dev/bus/usb"],
+        notes: [
+          'devices[0]: is a device, which the device\'s policy has to allow: devices = ["/dev/bus/usb"] under [policy] in its config.toml',
+        ],
+      },
+    ],
+    ["group_add: [4242]", { groupAdd: ["4242"], notes: [] }],
+    [
+      "volumes: ['/etc/localtime:/etc/localtime:ro']",
+      {
+        env: { TZ: { device: "timezone" } },
+        notes: ["volumes[0]: has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC"],
+      },
+    ],
+    [
+      "runtime: nvidia",
+      { notes: ["runtime: is not taken over: a device has one runtime; name the nodes that the program needs in devices"] },
+    ],
   ])("%s", (field, becomes) => {
     expect(service(field)).toEqual(becomes);
   });
@@ -253,63 +369,10 @@ describe("each form", () => {
 test("deploy has the restart policy", () => {
   const text = "services: { web: { image: nginx, deploy: { restart_policy: { condition: on-failure, max_attempts: 5, delay: 5s } } } }";
   const { data, notes } = convert(text);
-  expect(servicesOf(data)).toEqual([{ name: "web", image: "nginx", restart: "on-failure:5" }]);
-  expect(notes).toEqual(["services.web.deploy.restart_policy.delay: is not taken over"]);
-});
-
-describe("of a service nothing is lost in silence: without it something is otherwise in the Deployment, or in what is told", () => {
-  const full = {
-    image: "nginx:1",
-    ports: ["8080:80", { target: 81, published: 8081, protocol: "udp", host_ip: "127.0.0.1", mode: "host", name: "metrics" }],
-    expose: ["9000"],
-    volumes: ["data:/data:ro", { type: "volume", source: "more", target: "/more", read_only: true, volume: { nocopy: true } }],
-    tmpfs: ["/scratch"],
-    environment: { A: "1" },
-    command: ["serve", "now"],
-    entrypoint: ["/app"],
-    healthcheck: { test: ["CMD", "true"], interval: "1m", timeout: "5s", retries: 5, start_period: "1m", start_interval: "1s" },
-    mem_limit: "64m",
-    cpus: 0.5,
-    pids_limit: 50,
-    restart: "on-failure",
-    user: "1000",
-    devices: ["/dev/i2c-1"],
-    cap_add: ["NET_ADMIN"],
-    cap_drop: ["ALL"],
-    logging: { driver: "json-file", options: { "max-size": "5m", "max-file": "3" } },
-    init: true,
-    read_only: true,
-    working_dir: "/srv",
-    stop_grace_period: "1m",
-    stop_signal: "SIGINT",
-    pull_policy: "always",
-    container_name: "mine",
-    deploy: { replicas: 2, restart_policy: { delay: "5s" }, resources: { reservations: { cpus: "0.1" } } },
-    depends_on: ["db"],
-  };
-  const told = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
-  const leaves = (value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] =>
-    typeof value !== "object" || value === null
-      ? [path]
-      : Object.entries(value).flatMap(([key, member]) => leaves(member, [...path, Array.isArray(value) ? Number(key) : key]));
-  /** undefined takes it out. */
-  const put = (value: unknown, [key, ...rest]: readonly (string | number)[], leaf: unknown): unknown => {
-    if (key === undefined) return leaf;
-    if (Array.isArray(value))
-      return value.map((one: unknown, index) => (index === key ? put(one, rest, leaf) : one)).filter((one) => one !== undefined);
-    return Object.fromEntries(Object.entries(mapOf(value)).map(([name, one]) => [name, name === key ? put(one, rest, leaf) : one]));
-  };
-  test.each(leaves(full))("%s %s %s %s", (...path) => {
-    const original = path.reduce<unknown>((at, key) => (Array.isArray(at) ? at[Number(key)] : mapOf(at)[String(key)]), full);
-    const without = told(put(full, path, undefined));
-    const lost = [original, { odd: 1 }, ["odd"], "odd value", -7].filter((value) => {
-      const converted = told(put(full, path, value));
-      // By itself, or as a part of what is named as a whole.
-      const isNamed = converted.notes.some((note) => formatPath(["services", "web", ...path]).startsWith(note.path));
-      return !isNamed && isDeepStrictEqual(converted, without);
-    });
-    expect(lost).toEqual([]);
-  });
+  expect(servicesOf(data)).toEqual([{ name: "web", image: "docker.io/library/nginx", restart: "on-failure:5", stopTimeoutSeconds: 10 }]);
+  expect(notes).toEqual([
+    "services.web.deploy.restart_policy.delay: is not taken over: the agent waits longer after each failure; leave it out",
+  ]);
 });
 
 test("text that YAML might read otherwise is quoted", () => {

@@ -3,16 +3,21 @@
 // PodmanV0 would refuse is taken out again and told with its sentence, and only a name or an image
 // that cannot be is left to be put right.
 
-import { formatPath } from "@harmony/core";
+import { formatPath, type Issue } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
 import { API_VERSION, DEPLOYMENT_KIND, IOT_AGENT } from "@iot/contracts";
 import { parseYamlValue, type YamlValue } from "@iot/workload-files";
+import { lookUp } from "@harmony/schema";
 import { Document, isScalar, Scalar, visit } from "yaml";
 import { readComposeFile } from "./compose-file.ts";
-import type { ReadBeside } from "./compose-mounts.ts";
+import type { ReadBeside } from "./beside.ts";
+import { linkAliases } from "./compose-links.ts";
 import { serviceOf } from "./compose-service.ts";
 import { dnsLabelOf } from "./compose-values.ts";
-import { type ComposeMap, isMap, mapOf, type Note, textOf } from "./notes.ts";
+import { deafProgram } from "../judge/deaf-program.ts";
+import { type ComposeMap, isMap, mapOf, type Note, type Tell, textOf } from "./notes.ts";
+import { unreachedNames } from "./unreached-names.ts";
+import { whyNotAtTop } from "./why-not.ts";
 
 const PODMAN_V0 = podmanV0(IOT_AGENT);
 
@@ -23,6 +28,8 @@ export interface ConvertOptions {
   readonly name: string;
   readonly device: string;
   readonly readBeside: ReadBeside;
+  /** Of the file `.env` beside it. */
+  readonly variables: ReadonlyMap<string, string>;
 }
 
 export interface Converted {
@@ -41,48 +48,118 @@ export function convertCompose(text: string, options: ConvertOptions): Converted
 /** @throws UserError for what is no Compose file. */
 export function convertComposeValue(read: YamlValue, options: ConvertOptions): Converted {
   const notes: Note[] = [];
-  const tell = (path: string, message: string): void => void notes.push({ path, message });
-  const compose = readComposeFile(read, options.file, tell);
+  const said = new Set<string>();
+  const tell = (path: string, message: string): void => {
+    if (said.has(`${path} ${message}`)) return;
+    said.add(`${path} ${message}`);
+    notes.push({ path, message });
+  };
+  const compose = readComposeFile(read, options.file, { known: options.variables, tell });
   for (const key of Object.keys(compose)) {
-    if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) {
-      tell(key, key === "networks" ? "is not taken over: the services of a deployment share one network" : "is not taken over");
-    }
+    if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) tell(key, whyNotAtTop(key));
   }
+  const links = linkAliases(compose, tell);
+  const folders = new Map<string, string>();
   const services = Object.entries(mapOf(compose["services"])).map(([name, service]) =>
-    serviceOf(mapOf(service), { compose, name, readBeside: options.readBeside, tell }),
+    serviceOf(mapOf(service), { file: compose, name, readBeside: options.readBeside, folders, linkedAs: links.get(name) ?? [], tell }),
   );
-  const data = withoutRefused({ services }, tell);
+  const originals = Object.keys(mapOf(compose["services"]));
+  const data = withoutRefused({ services }, { originals, tell });
+  tellDeaf(data, tell);
+  notes.push(...unreachedNames(compose, data));
   const deployment = {
     apiVersion: API_VERSION,
     kind: DEPLOYMENT_KIND,
-    metadata: { name: dnsLabelOf(textOf(compose["name"]) ?? options.name) ?? "deployment" },
+    metadata: {
+      name: dnsLabelOf(textOf(compose["name"]) ?? options.variables.get("COMPOSE_PROJECT_NAME") ?? options.name) ?? "deployment",
+    },
     spec: { targetDevices: [options.device], score: { type: PODMAN_V0.type, data } },
   };
   return { text: yamlText(deployment), notes };
 }
 
-function withoutRefused(data: ComposeMap, tell: (path: string, message: string) => void): ComposeMap {
+const NO_SWITCH =
+  "cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
+
+/** A change waits for such a program until it is killed. */
+function tellDeaf(data: ComposeMap, tell: Tell): void {
+  const parsed = PODMAN_V0.parse(data);
+  for (const { name, entrypoint, command, init, stopTimeoutSeconds: seconds } of parsed.ok ? parsed.value.services : []) {
+    const deaf = init ? null : deafProgram([...(entrypoint ?? []), ...(command ?? [])]);
+    const field = entrypoint === undefined ? "command" : "entrypoint";
+    if (deaf !== null)
+      tell(
+        `services.${name}.${field}`,
+        `${deaf} as process 1 does not hear SIGTERM, so each change waits ${seconds} s for it: write init: true`,
+      );
+  }
+}
+
+interface Refusing {
+  /** The names of the services in the Compose file. */
+  readonly originals: readonly string[];
+  readonly tell: Tell;
+}
+
+function withoutRefused(data: ComposeMap, { originals, tell }: Refusing): ComposeMap {
   let now: unknown = data;
   // Each turn takes something out, and what is left is no larger.
-  for (let turns = 0; turns < 100; turns += 1) {
+  for (let turns = 0; turns < TURNS; turns += 1) {
     const parsed = PODMAN_V0.parse(now);
-    const issue = parsed.ok ? undefined : parsed.issues.at(-1);
-    if (issue === undefined || issue.path.length < 3) {
-      if (issue !== undefined) tell("services", issue.message);
+    const issues = parsed.ok ? [] : parsed.issues;
+    const out = issues.filter(({ path }) => path.length > 2 && path[2] !== "name" && path[2] !== "image");
+    if (out.length === 0) {
+      for (const { path, message } of issues) tell(placeOf(path, originals), `has to be put right: ${message}`);
       break;
     }
-    const [, index, ...rest] = issue.path;
-    const service = mapOf(listAt(mapOf(now)["services"], index));
-    const path = formatPath(["services", textOf(service["name"]) ?? "", ...rest]);
-    if (rest[0] === "name" || rest[0] === "image") {
-      tell(path, `has to be put right: ${issue.message}`);
-      break;
-    }
-    tell(path, `is not taken over: ${issue.message}`);
-    // An entry of a list or map goes alone, anything deeper with its field.
-    now = without(now, issue.path.slice(0, 4));
+    for (const issue of out) tell(placeOf(issue.path, originals), refusal(issue, now));
+    now = withoutAll(
+      now,
+      // An entry of a list or map goes alone, anything deeper with its field.
+      out.map(({ path }) => path.slice(0, 4)),
+    );
   }
   return mapOf(now);
+}
+
+const TURNS = 200;
+
+function serviceAt(index: unknown, data: unknown): ComposeMap {
+  return mapOf(listAt(mapOf(data)["services"], index));
+}
+
+/** In the Compose file's words. */
+function placeOf([, index, field, ...rest]: Issue["path"], originals: readonly string[]): string {
+  if (index === undefined || field === undefined) return "services";
+  return formatPath(["services", originals[Number(index)] ?? "", lookUp(COMPOSE_WORDS, String(field)) ?? field, ...rest]);
+}
+
+const COMPOSE_WORDS: Readonly<Record<string, string>> = {
+  pull: "pull_policy",
+  env: "environment",
+  network: "network_mode",
+  extraHosts: "extra_hosts",
+  shmSize: "shm_size",
+  groupAdd: "group_add",
+  stopTimeoutSeconds: "stop_grace_period",
+  stopSignal: "stop_signal",
+  resources: "deploy.resources.limits",
+  workingDir: "working_dir",
+  readOnly: "read_only",
+  capAdd: "cap_add",
+  capDrop: "cap_drop",
+};
+
+function refusal({ path: [, index, field], message }: Issue, data: unknown): string {
+  const isOff = field === "healthcheck" && serviceAt(index, data)["healthcheck"] === "none";
+  return isOff ? NO_SWITCH : `is not taken over: ${message}; write it as it should be, or leave it out`;
+}
+
+/** The last entries of a list first, so that those before keep their places. */
+function withoutAll(data: unknown, paths: readonly Issue["path"][]): unknown {
+  const once = new Map(paths.map((path) => [JSON.stringify(path), path]));
+  const last = [...once.values()].toSorted((a, b) => Number(b.at(-1)) - Number(a.at(-1)));
+  return last.reduce<unknown>((left, path) => without(left, path), data);
 }
 
 function listAt(list: unknown, index: unknown): unknown {

@@ -2,6 +2,8 @@
 // sentence. And how a Compose file is walked, whose values may be of any form: what is read is
 // struck off, and what is left at the end is named.
 
+import { whyNotWithin } from "./why-not.ts";
+
 export interface Note {
   readonly path: string;
   readonly message: string;
@@ -25,7 +27,7 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value.map((one: unknown) => one) : [value];
 }
 
-/** Of what YAML reads as text, number or boolean; null for anything else. */
+/** Takes what YAML reads as text, number or boolean; null for anything else. */
 export function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? String(value) : null;
@@ -35,7 +37,7 @@ export function textOf(value: unknown): string | null {
 export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value | undefined {
   if (value === undefined || value === null) return undefined;
   const found = read(value);
-  if (found === null) tell(path, `${JSON.stringify(value)} is not taken over`);
+  if (found === null) tell(path, `${JSON.stringify(value)} is not taken over: write what it should be here`);
   return found ?? undefined;
 }
 
@@ -44,15 +46,19 @@ export function takeEach<Value>(list: unknown, read: (value: unknown) => Value |
   return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, tell) ?? []);
 }
 
-/** Also of text, which is what a variable leaves. */
+/** Takes text, too, which is what a variable leaves. */
 export function truthOf(value: unknown): boolean | null {
-  const text = textOf(value);
+  const text = textOf(value)?.toLowerCase();
   return text === "true" ? true : text === "false" ? false : null;
 }
 
 /** The members that are not in `known` (and no extension), each named. */
 export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
-  for (const key of Object.keys(map)) {
-    if (!known.has(key) && !key.startsWith("x-")) tell(`${path}.${key}`, "is not taken over");
+  for (const [key, value] of Object.entries(map)) {
+    if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) tell(`${path}.${key}`, whyNotWithin(key, path));
   }
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.keys(value ?? {}).length === 0);
 }

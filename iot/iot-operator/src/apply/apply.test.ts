@@ -91,7 +91,7 @@ const noRoom = (): never => {
   throw new MessagingError("StoreFull", "the store is full: raise max_file_store");
 };
 
-test("a store that is full for one device is told, and the others go on", async () => {
+test("a store that is full for one device is reported, and the others go on", async () => {
   const bucket = new ModelBucket();
   const { to } = storesOf(bucket, (device) => (device === "pi-1" ? noRoom() : undefined));
   const result = await apply(stepsFor(bucket, ["pi-1", "pi-2"]), to);

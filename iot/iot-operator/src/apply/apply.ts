@@ -11,10 +11,11 @@ import { type DesiredStateStore, MessagingError, type WriteResult } from "@iot/m
 import type { Log, LogFields } from "@harmony/runtime";
 import type { RemovalRecord } from "../plan/removals/record.ts";
 import { type DeviceStep, isDeviceStep, type Step } from "../plan/steps.ts";
+import type { Unwritten } from "../plan/unwritten.ts";
 import type { OwnerStep, Source } from "../sources/source.ts";
 
 export interface Applied {
-  /** Of the bucket of desired state. */
+  /** The number of writes to the bucket of desired state. */
   readonly writes: number;
   /** Devices where somebody else had written: to be observed again. */
   readonly conflicts: readonly DeviceId[];
@@ -23,6 +24,8 @@ export interface Applied {
    * the others go on.
    */
   readonly refused: readonly DeviceId[];
+  /** Of the first of them; null: there is none. */
+  readonly whyRefused: string | null;
   /** The store took no more; null: it did. */
   readonly full: FullStore | null;
   /**
@@ -31,7 +34,7 @@ export interface Applied {
   readonly record: "written" | "conflict" | null;
   /** Objects that were claimed or released. */
   readonly claims: number;
-  /** By uid, why an object could not be. */
+  /** Why an object could not be claimed or released, by uid. */
   readonly unclaimed: ReadonlyMap<string, string>;
 }
 
@@ -52,12 +55,12 @@ export interface ApplyOptions {
   readonly log: Log;
 }
 
-type Tell = (message: string, fields: LogFields) => void;
+type Write = (message: string, fields: LogFields) => void;
 
 /** Each keeps one or more writes on the way to the server. */
 const DEVICES_AT_ONCE = 256;
-/** A fleet's first pass is told in one line, a change in one for each deployment and device. */
-const STEPS_TOLD = 200;
+/** A fleet's first pass is reported in one line, a change in one for each deployment and device. */
+const STEPS_LOGGED = 200;
 
 /**
  * @throws MessagingError of a write that may succeed later, when all that was on its way has ended.
@@ -88,13 +91,14 @@ export async function apply(steps: readonly Step[], options: ApplyOptions): Prom
   return { ...devices, record, claims: own.length - unclaimed.size, unclaimed };
 }
 
-type AppliedToDevices = Pick<Applied, "writes" | "conflicts" | "refused" | "full">;
+type AppliedToDevices = Pick<Applied, "writes" | "conflicts" | "refused" | "whyRefused" | "full">;
 
 function added(one: AppliedToDevices, other: AppliedToDevices): AppliedToDevices {
   return {
     writes: one.writes + other.writes,
     conflicts: [...one.conflicts, ...other.conflicts],
     refused: [...one.refused, ...other.refused],
+    whyRefused: one.whyRefused ?? other.whyRefused,
     full: other.full ?? one.full,
   };
 }
@@ -109,28 +113,29 @@ export function isFull(error: unknown): error is MessagingError {
 
 /** Devices that want no more room are done before any that does. */
 async function applyToDevices(steps: readonly DeviceStep[], options: ApplyOptions): Promise<AppliedToDevices> {
-  const lanes = [...Map.groupBy(steps, ({ device }) => device)];
-  const wantsRoom = ([, own]: (typeof lanes)[number]): boolean => own.some(({ kind }) => kind === "put-score");
-  const giving = lanes.filter((lane) => !wantsRoom(lane));
-  const told = { ...options, level: steps.length <= STEPS_TOLD ? ("info" as const) : ("debug" as const) };
-  return added(await applyLanes(giving, told), await applyLanes(lanes.filter(wantsRoom), told));
+  const batches = [...Map.groupBy(steps, ({ device }) => device)];
+  const wantsRoom = ([, own]: (typeof batches)[number]): boolean => own.some(({ kind }) => kind === "put-score");
+  const giving = batches.filter((batch) => !wantsRoom(batch));
+  const logged = { ...options, level: steps.length <= STEPS_LOGGED ? ("info" as const) : ("debug" as const) };
+  return added(await applyBatches(giving, logged), await applyBatches(batches.filter(wantsRoom), logged));
 }
 
-async function applyLanes(
-  lanes: [DeviceId, readonly DeviceStep[]][],
+async function applyBatches(
+  batches: [DeviceId, readonly DeviceStep[]][],
   { level, ...options }: ApplyOptions & { readonly level: "info" | "debug" },
 ): Promise<AppliedToDevices> {
   const { signal, store } = options;
-  const log: Tell = (message, fields) => options.log[level](message, fields);
+  const log: Write = (message, fields) => options.log[level](message, fields);
   const conflicts: DeviceId[] = [];
   const refused: DeviceId[] = [];
   const failures: Error[] = [];
   const full: DeviceId[] = [];
   let whyFull = "";
+  let whyRefused: string | null = null;
   let writes = 0;
   const worker = async (): Promise<void> => {
-    for (let lane = lanes.pop(); lane !== undefined && failures.length === 0; lane = lanes.pop()) {
-      const [device, own] = lane;
+    for (let batch = batches.pop(); batch !== undefined && failures.length === 0; batch = batches.pop()) {
+      const [device, own] = batch;
       try {
         signal.throwIfAborted();
         const written = await applyToDevice(own, { store, signal, log });
@@ -142,21 +147,22 @@ async function applyLanes(
           whyFull = error.message;
         } else if (error instanceof MessagingError && error.retry === "never") {
           refused.push(device);
+          whyRefused ??= error.message;
           options.log.error("cannot write to a device", { device, error });
         } else failures.push(asError(error));
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, lanes.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(DEVICES_AT_ONCE, batches.length) }, worker));
   // Only when none is on its way any more: the next try must not meet this one's writes.
   const [failure] = failures;
   if (failure !== undefined) throw failure;
-  return { writes, conflicts, refused, full: full.length === 0 ? null : { why: whyFull, devices: full } };
+  return { writes, conflicts, refused, whyRefused, full: full.length === 0 ? null : { why: whyFull, devices: full } };
 }
 
 async function applyToDevice(
   steps: readonly DeviceStep[],
-  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Tell },
+  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Write },
 ): Promise<{ writes: number; conflict: boolean }> {
   const revisions = new Map<DeploymentName, number>();
   let writes = 0;
@@ -172,7 +178,7 @@ async function applyToDevice(
       }
       writes += 1;
       if (step.kind === "put-score") revisions.set(step.deployment, result.value.revision);
-      tell(step, revisions, log);
+      logStep(step, revisions, log);
     }
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw asError(failed.reason);
@@ -211,7 +217,7 @@ export function withRevisions(
  * A manifest is what makes a change take effect. `revision` is the Score's, which the device
  * reports on.
  */
-function tell(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, log: Tell): void {
+function logStep(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, log: Write): void {
   const { device } = step;
   if (step.kind === "remove-score") log("removed desired state", { device, deployment: step.deployment });
   if (step.kind !== "put-manifest") return;
@@ -220,4 +226,22 @@ function tell(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, 
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** What NATS did not take, by its kind. */
+export function unwrittenOf(applied: Applied): Unwritten[] {
+  const { full, refused } = applied;
+  const why = refusalText(applied);
+  return [
+    ...(full === null ? [] : [{ reason: "StoreFull" as const, ...full }]),
+    ...(why === null ? [] : [{ reason: "ManifestTooLarge" as const, why, devices: refused }]),
+  ];
+}
+
+/** With the cure; null: nothing was refused. */
+export function refusalText({ refused, whyRefused }: Pick<Applied, "refused" | "whyRefused">): string | null {
+  const [first, ...more] = refused;
+  if (first === undefined || whyRefused === null) return null;
+  const others = more.length === 0 ? "" : `, and so for ${more.length} more`;
+  return `${whyRefused}${others}: let ${first} have fewer Deployments, as by putting several into one`;
 }

@@ -1,5 +1,5 @@
-// The environment, read once into what the rest of the process is given. A wrong value is told by
-// its name, with what was expected.
+// The environment, read once into what the rest of the process is given. A wrong value is reported
+// by its name, with what was expected.
 
 import { readFileSync } from "node:fs";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
@@ -89,7 +89,7 @@ function gitUrl(url: string): string {
   return url;
 }
 
-/** As git-check-ref-format has it, for what can be a branch. */
+/** The rules of git-check-ref-format, for what can be a branch. */
 function gitBranch(branch: string): string {
   const bad = /^[-/.]|[/.]$|\.\.|\/\/|\/\.|@\{|\.lock(\/|$)|[\x00-\x20\x7f~^:?*[\\]/;
   if (branch === "" || branch === "@" || bad.test(branch)) throw wrong("IOT_GIT_BRANCH", branch, "the name of a branch, e.g. main");

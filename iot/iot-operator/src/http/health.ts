@@ -27,6 +27,9 @@ export interface Health {
    */
   unwritten: string | null;
   unsaid: string | null;
+  /** Why devices cannot be written to until their Deployments change, and how many; null: none. */
+  refused: string | null;
+  refusedDevices: number;
   /** Why nothing is written: the records say that the source is another's. */
   ownerProblem: string | null;
   /** Which of its names a source owns that is not heard any more. */
@@ -61,6 +64,8 @@ export function newHealth(): Health {
     reportProblem: null,
     unwritten: null,
     unsaid: null,
+    refused: null,
+    refusedDevices: 0,
     ownerProblem: null,
     otherOwners: null,
     claimProblem: null,

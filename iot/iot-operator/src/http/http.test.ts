@@ -20,6 +20,7 @@ const cases: [string, Partial<Health>, boolean, string[]][] = [
   ["removals are held", { held: "confirm" }, true, ["confirm"]],
   ["entries are lost", { lost: "put them back" }, true, ["put them back"]],
   ["objects cannot be claimed", { claimProblem: "forbidden" }, true, ["forbidden"]],
+  ["a device is given more than NATS takes", { refused: "too large" }, true, ["too large"]],
   ["another's source", { ownerProblem: "OtherCluster" }, false, ["OtherCluster"]],
 ];
 

@@ -47,8 +47,8 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
 }
 
 /**
- * A commit that is not followed, removals that are held or lost and a report that failed are said,
- * and all that can be served is.
+ * A commit that is not followed, removals that are held or lost, a device that is given too much
+ * and a report that failed are said, and all that can be served is.
  */
 export function readiness(health: Health): { ready: boolean; version: string | null; problems: string[] } {
   const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = health;
@@ -60,6 +60,7 @@ export function readiness(health: Health): { ready: boolean; version: string | n
     claimProblem,
     passProblem,
     storeProblem(health),
+    health.refused,
     reportProblem,
     held,
     lost,
@@ -98,6 +99,12 @@ function metrics(health: Health, nowMs: number): string {
     ],
     ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(health) === null ? 1 : 0],
     ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", storeProblem(health) === null ? 0 : 1],
+    [
+      "iot_operator_devices_refused",
+      "gauge",
+      "Devices whose manifest NATS does not take, as one that is too large.",
+      health.refusedDevices,
+    ],
     ["iot_operator_removals_held", "gauge", "Removals that wait for a person's word.", health.heldRemovals],
     ["iot_operator_entries_lost", "gauge", "Entries that the source no longer has and whose deletion was not seen.", health.lostEntries],
   ];

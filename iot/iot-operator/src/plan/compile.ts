@@ -83,7 +83,7 @@ export function manifestOf(desired: DesiredStateSnapshot, device: DeviceId): Man
   return manifest?.ok === true ? manifest.value : null;
 }
 
-/** Of this device's own entries: `constructor` is a DNS label too. */
+/** Looks at the device's own entries alone: `constructor` is a DNS label too. */
 export function entryOf(manifest: Manifest | null, name: string): ManifestEntry | undefined {
   return manifest !== null && Object.hasOwn(manifest.deployments, name) ? manifest.deployments[name] : undefined;
 }
@@ -97,7 +97,7 @@ export function scoreOf(
 }
 
 /**
- * The one that has the name now, else the older; of two of one age (a git repository tells none)
+ * The one that has the name now, else the older; of two of one age (a git repository has none)
  * the first by uid.
  */
 function older(a: SourceDeployment, b: SourceDeployment, holder: string | undefined): [SourceDeployment, SourceDeployment] {

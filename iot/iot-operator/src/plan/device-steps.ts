@@ -11,7 +11,7 @@ import type { DeviceStep, PutManifest, PutScore, RemoveScore } from "./steps.ts"
 
 /** What a device says that it has. */
 export interface Reported {
-  /** Of the manifest that it went by. */
+  /** The revision of the manifest that it went by. */
   readonly manifestRevision: number | null;
   readonly deployments: ReadonlySet<string>;
 }
@@ -98,12 +98,12 @@ function wantedEntries(
 }
 
 /**
- * Of what leaves, and of what the device has still. Beside an entry stands only the mark of another
- * namespace's, which had the name.
+ * The marks of what leaves, and of what the device has still. Beside an entry stands only the mark
+ * of another namespace's or another source's, which had the name.
  */
 function marksAfter(
   { device }: Situation,
-  { desired, reported, removals: { nowMs } }: Around,
+  { sourceId, desired, reported, removals: { nowMs } }: Around,
   {
     base,
     deployments,
@@ -131,6 +131,7 @@ function marksAfter(
     marks.set(name, {
       uid,
       namespace,
+      source: sourceId,
       generation,
       at: new Date(nowMs).toISOString(),
       why: verdict.why,
@@ -140,8 +141,8 @@ function marksAfter(
 }
 
 /** The same workload, as another object: it goes on, and what was removed of it is not any more. */
-function isOfOwner({ namespace }: RemovalMark, entry: ManifestEntry): boolean {
-  return (namespace ?? entry.namespace) === entry.namespace;
+function isOfOwner({ namespace, source }: RemovalMark, entry: ManifestEntry): boolean {
+  return (namespace ?? entry.namespace) === entry.namespace && (source ?? entry.source) === entry.source;
 }
 
 function sameEntries({ deployments }: Manifest, after: ReadonlyMap<string, ManifestEntry>): boolean {

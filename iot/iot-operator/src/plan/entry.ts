@@ -13,7 +13,7 @@ export function isNewer(entry: ManifestEntry, { uid, generation }: SourceDeploym
 }
 
 /**
- * Of a git source the generation is the branch's: it alone is no change, or each push would wake
+ * The generation of a git source is the branch's: it alone is no change, or each push would wake
  * every device.
  */
 export function isCurrent(

@@ -7,6 +7,8 @@ import { complete, deployment, ModelBucket, planFor, settle, writesOf } from "..
 import type { DesiredStatePlan } from "./plan.ts";
 import type { SourceDeployment } from "../sources/source.ts";
 
+const WRONG = { reason: "InvalidSpec", message: "" } as const;
+
 const SOURCE = "git:ours";
 const OTHER = "kubernetes:theirs";
 const pi = asDeviceId("pi-1");
@@ -60,6 +62,7 @@ describe("what is written", () => {
     const mark = {
       uid: "uid-default-hello",
       namespace: "default",
+      source: SOURCE,
       generation: 1,
       at: "2026-03-01T00:00:00.000Z",
       why: `commit ${gone.version} takes it away`,
@@ -174,60 +177,11 @@ describe("what is not ours", () => {
   });
 });
 
-describe("two of one name", () => {
-  test("the older keeps it, whichever is read first", () => {
-    const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
-    const young = deployment("hello", ["pi-1", "pi-2"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
-    for (const deployments of [
-      [old, young],
-      [young, old],
-    ]) {
-      const bucket = new ModelBucket();
-      const { blocked } = settle(bucket, complete(deployments));
-      expect([bucket.score("pi-1.hello"), bucket.score("pi-2.hello")]).toEqual(["old", "young"]);
-      expect(blocked.map(({ subject, reason }) => [subject, reason])).toEqual([[young.uid, "NameConflict"]]);
-    }
-  });
-
-  test("the one that has it keeps it, older or not", () => {
-    const young = deployment("hello", ["pi-1"], { namespace: "a", createdAt: "2026-01-02T00:00:00Z", scoreString: "young" });
-    const old = deployment("hello", ["pi-1"], { namespace: "b", createdAt: "2026-01-01T00:00:00Z", scoreString: "old" });
-    const bucket = new ModelBucket();
-    settle(bucket, complete([young]));
-    expect(settle(bucket, complete([young, old])).blocked).toMatchObject([{ subject: old.uid, reason: "NameConflict" }]);
-    expect(bucket.score("pi-1.hello")).toBe("young");
-  });
-
-  test("of one age, the one that has it keeps it", () => {
-    const first = deployment("hello", ["pi-1"], { namespace: "zebra", scoreString: "first" });
-    const second = deployment("hello", ["pi-1"], { namespace: "ant", scoreString: "second" });
-    const bucket = new ModelBucket();
-    settle(bucket, complete([first]));
-    settle(bucket, complete([second, first]));
-    expect(bucket.score("pi-1.hello")).toBe("first");
-  });
-
-  test("the other gets it when the first goes", () => {
-    const first = deployment("hello", ["pi-1"], { namespace: "a", scoreString: "first" });
-    const second = deployment("hello", ["pi-1"], { namespace: "b", scoreString: "second" });
-    const bucket = new ModelBucket();
-    settle(bucket, complete([first, second]));
-    const { blocked } = settle(bucket, complete([second]));
-    expect(blocked).toEqual([]);
-    expect(bucket.score("pi-1.hello")).toBe("second");
-    // The device removes the first by this, before it starts the second.
-    expect(bucket.manifest("pi-1")).toMatchObject({
-      deployments: { hello: { namespace: "b" } },
-      removed: { hello: { uid: first.uid, namespace: "a" } },
-    });
-  });
-});
-
 describe("what stays as it is", () => {
   test("what runs of a refused deployment, and its name", () => {
     const bucket = new ModelBucket();
     settle(bucket, complete([deployment("hello", ["pi-1"])]));
-    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
+    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, ...WRONG };
     const planned = planFor(bucket, complete([deployment("hello", ["pi-1"], { namespace: "young" })], { refused: [refused] }));
     expect(kinds(planned)).toEqual([]);
     expect(planned.blocked[0]).toMatchObject({ subject: "uid-young-hello", reason: "NameConflict" });
@@ -320,7 +274,7 @@ describe("from any bucket", () => {
       fc.record({ authoritative: fc.boolean(), refusals: fc.constantFrom(0, 1), deployments: fc.constant(deployments) }),
     )
     .map(({ deployments, authoritative, refusals }) => {
-      const refused = deployments.slice(0, refusals).map((one) => ({ ...one, reason: "InvalidSpec", message: "" }));
+      const refused = deployments.slice(0, refusals).map((one) => ({ ...one, ...WRONG }));
       return complete(deployments.slice(refusals), { refused, authoritative });
     });
   const someWrite = fc.record({

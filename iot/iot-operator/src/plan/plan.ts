@@ -5,7 +5,7 @@
 // the revision that was observed; what was refused stays as it is. What may go is removals/'s, who
 // holds which name compile.ts's; the writing is apply.ts's.
 
-import type { Blocked, Plan } from "@harmony/core";
+import type { Plan } from "@harmony/core";
 import { asDeploymentName, type DeploymentName, type DeviceId, type ManifestEntry, scoreKeyParts } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
 import type { CompleteSnapshot, OwnerStep, SourceDeployment } from "../sources/source.ts";
@@ -17,6 +17,7 @@ import { planRemovals, type RemovalsPlan } from "./removals/plan-removals.ts";
 import { keyOf, type RemovalRecord } from "./removals/record.ts";
 import { heldObjectText } from "./removals/words.ts";
 import type { PutRecord, RemoveScore, Step } from "./steps.ts";
+import type { Blocked } from "../sources/reasons.ts";
 
 export interface PlanInput {
   readonly sourceId: string;
@@ -34,7 +35,7 @@ export interface PlanInput {
     /** By the server's clock. */
     readonly nowMs: number;
   };
-  /** By uid, why an object could not be claimed. */
+  /** Why an object could not be claimed, by uid. */
   readonly unclaimed: ReadonlyMap<string, string>;
   /**
    * Orphans (`key@revision`) that were seen for ABANDONED_AFTER_MS: what a process left that died
@@ -203,7 +204,7 @@ function olderGeneration(entry: ManifestEntry, { generation }: SourceDeployment)
   );
 }
 
-/** Whoever deleted or changed the object is told on it. */
+/** Whoever deleted or changed the object reads it there. */
 function heldRemovals({ record: { held } }: RemovalsPlan): Blocked[] {
   return [...Map.groupBy(held, ({ uid }) => uid)].map(([subject, of]) => ({
     subject,

@@ -18,7 +18,7 @@ export interface ObservedRecord {
   readonly stateRevision: number;
   /** By the server's clock. */
   readonly nowMs: number;
-  /** Of all sources. */
+  /** The records of all sources. */
   readonly states: ReadonlyMap<string, SourceState>;
 }
 
@@ -112,12 +112,12 @@ export class RecordKeeper {
       const consent = await this.#consent((record, nowMs) => confirm(record, token, { nowMs, by }));
       if (consent === null)
         return said(false, `${source.id} holds and lost nothing that ${token} stands for: iot status shows what there is now`);
-      return said(true, await this.#told("confirm", by, `removes ${entriesText(consent.entries, "from")}`));
+      return said(true, await this.#answer("confirm", by, `removes ${entriesText(consent.entries, "from")}`));
     }
     if (verb === "keep") {
       const consent = await this.#consent((record) => keep(record, request, by));
       if (consent === null) return said(false, `${source.id} holds no removal of that name`);
-      return said(true, await this.#told("keep", by, `keeps ${entriesText(consent.entries, "on")}`));
+      return said(true, await this.#answer("keep", by, `keeps ${entriesText(consent.entries, "on")}`));
     }
     return verb === "adopt"
       ? await this.#adopt(request.source ?? "", { by, claims, said })
@@ -157,7 +157,7 @@ export class RecordKeeper {
         adopts,
       };
       if (!(await records.putState(next, stateRevision)).ok) continue;
-      return said(true, await this.#told("adopt", by, `takes over from ${id} what both have by namespace and name`));
+      return said(true, await this.#answer("adopt", by, `takes over from ${id} what both have by namespace and name`));
     }
     return said(false, `${source.id} is written to by others at the same time: try again`);
   }
@@ -175,10 +175,10 @@ export class RecordKeeper {
     if (!isUnheard(state, records.nowMs())) return said(false, `${id} was heard at ${state.lastSeen}: its operator runs`);
     const { ok } = await records.forget(id, record);
     if (!ok) return said(false, `${id} was written to at the same time: its operator runs`);
-    return said(true, await this.#told("forget", by, `forgets ${id}; what the devices have of it stays`));
+    return said(true, await this.#answer("forget", by, `forgets ${id}; what the devices have of it stays`));
   }
 
-  async #told(what: string, by: string, message: string): Promise<string> {
+  async #answer(what: string, by: string, message: string): Promise<string> {
     this.#options.log.info("a person said", { what, by, message });
     await this.#audit(what, by, message);
     return `${this.#options.source.id} ${message}`;

@@ -1,10 +1,10 @@
 // Keeps what the devices last said and what the last settled pass left in the bucket, and makes of
-// them what the source is told. A status costs what it changes: the counters of each Deployment are
+// them what the source gets. A status costs what it changes: the counters of each Deployment are
 // kept, and changed by the difference of one device; when a device falls silent is known from a
 // heap. Ages are by the server's time stamps, carried on by a clock that never goes back. The words
-// are aggregate.ts's, how often they are told telling-pace.ts's.
+// are aggregate.ts's, how often they are reported report-pace.ts's.
 
-import type { Blocked, Parsed } from "@harmony/core";
+import type { Parsed } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
 import { asDeploymentName, type DeploymentAggregate, type DeviceId, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
@@ -21,8 +21,9 @@ import { entryOf, manifestOf, scoreOf } from "../plan/compile.ts";
 import type { Reported } from "../plan/device-steps.ts";
 import type { DesiredStatePlan } from "../plan/plan.ts";
 import type { CompleteSnapshot, DeploymentResult, SourceDeployment, SourceObject } from "../sources/source.ts";
+import type { Blocked } from "../sources/reasons.ts";
 import { Deadlines } from "./deadlines.ts";
-import { TellingPace } from "./telling-pace.ts";
+import { ReportPace } from "./report-pace.ts";
 
 interface Settled {
   readonly source: CompleteSnapshot;
@@ -36,12 +37,12 @@ interface Heard {
   readonly receivedMs: number;
 }
 
-type Told = SourceObject & { readonly generation: number };
+type Owned = SourceObject & { readonly generation: number };
 type Why = Omit<Blocked, "subject">;
 
-/** What is to be told of one object, and of which devices. */
+/** What is to be reported of one object, and of which devices. */
 interface Wanted {
-  readonly object: Told;
+  readonly object: Owned;
   readonly devices: readonly DeviceId[];
   readonly blocked: Why | null;
 }
@@ -67,9 +68,9 @@ export class Reporter {
   readonly #reported = new Map<DeviceId, Reported>();
   readonly #silent = new Deadlines<DeviceId>();
   readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
-  readonly #pace = new TellingPace();
+  readonly #pace = new ReportPace();
   #settled: Settled | null = null;
-  /** In the order in which they are told. */
+  /** In the order in which they are reported. */
   #followed: readonly Followed[] = [];
   #byDevice: ReadonlyMap<DeviceId, readonly Counting[]> = new Map();
 
@@ -135,7 +136,7 @@ export class Reporter {
   }
 
   /** null: no pass has settled yet. */
-  tell(): DeploymentResult[] | null {
+  results(): DeploymentResult[] | null {
     if (this.#settled === null) return null;
     const nowMs = this.#clock.monotonicMs();
     for (const device of this.#silent.takeDue(nowMs)) this.#count(device);
@@ -148,7 +149,7 @@ export class Reporter {
     const isServed = (one: SourceDeployment): boolean => one.isClaimed !== false;
     const needsHeld = unserved.length > 0 || !source.deployments.every(isServed);
     const held = needsHeld ? this.#entriesByObject() : new Map<string, DeviceId[]>();
-    const heldOf = (object: Told): readonly DeviceId[] => held.get(objectKey(object)) ?? [];
+    const heldOf = (object: Owned): readonly DeviceId[] => held.get(objectKey(object)) ?? [];
     const message = "it is not served until its finalizer stands, which is under way";
     const unclaimed: Why = { reason: "FinalizerMissing", message };
     return [
@@ -161,8 +162,8 @@ export class Reporter {
     ];
   }
 
-  /** Being deleted, but held: whoever deleted it is told why it does not go. */
-  #heldBack({ deleting }: CompleteSnapshot, blocked: ReadonlyMap<string, Blocked>): (Told & Why)[] {
+  /** Being deleted, but held: whoever deleted it reads why it does not go. */
+  #heldBack({ deleting }: CompleteSnapshot, blocked: ReadonlyMap<string, Blocked>): (Owned & Why)[] {
     return deleting.flatMap(({ uid, namespace, name, generation }) => {
       const why = blocked.get(uid);
       return generation === undefined || why === undefined
@@ -231,7 +232,7 @@ export class Reporter {
     return null;
   }
 
-  /** Of what the bucket has of it for this device, if it is this source's. */
+  /** The revision that the bucket has of it for this device, if it is this source's. */
   #revisionOf(name: string, device: DeviceId): number | null {
     const desired = this.#settled?.desired;
     const entry = desired === undefined ? undefined : entryOf(manifestOf(desired, device), name);
@@ -266,7 +267,7 @@ export class Reporter {
    * Since the last progress: another generation, one device more than ever that runs it, or all
    * that can. Coming and going is none.
    */
-  #waitedMs({ uid, generation }: Told, { devices, running, offline }: DeploymentAggregate): number {
+  #waitedMs({ uid, generation }: Owned, { devices, running, offline }: DeploymentAggregate): number {
     const nowMs = this.#clock.monotonicMs();
     const known = this.#waiting.get(uid);
     const isReady = running > 0 && running + offline === devices;

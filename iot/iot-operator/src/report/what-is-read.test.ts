@@ -39,8 +39,10 @@ const said = (phase: string, desiredRevision: number): DeviceStatus => ({
 
 const clock: Clock = { now: () => 1_000_000, monotonicMs: () => 1_000_000, sleep: () => Promise.resolve() };
 
-/** What the operator tells of the Deployment when its one device says `status` of its revision. */
-function toldOf(status: (revision: number) => DeviceStatus): unknown {
+/**
+ * What the operator reports of the Deployment when its one device says `status` of its revision.
+ */
+function reportedOf(status: (revision: number) => DeviceStatus): unknown {
   const bucket = new ModelBucket();
   const source = complete([deployment("hello", ["pi-1"], {})]);
   const planned = () => planFor(bucket, source, { sourceId: "git:test" });
@@ -49,7 +51,7 @@ function toldOf(status: (revision: number) => DeviceStatus): unknown {
   reporter.settle({ source, desired: bucket.snapshot(), plan: planned() });
   const value = status(bucket.manifest("pi-1")?.deployments["hello"]?.revision ?? 0);
   reporter.hear({ device: asDeviceId("pi-1"), receivedAtMs: 0, nowMs: 0, status: { ok: true, value } });
-  return reporter.tell()?.map(({ conditions, aggregate }) => ({ conditions, aggregate }));
+  return reporter.results()?.map(({ conditions, aggregate }) => ({ conditions, aggregate }));
 }
 
 test("the operator reads of a status what the list says", () => {
@@ -57,7 +59,7 @@ test("the operator reads of a status what the list says", () => {
   const everyRead: Set<string>[] = [];
   for (const phase of ["Running", "Pending", "Failed", "Rejected"]) {
     for (const isOfAnother of [false, true]) {
-      toldOf((revision) => {
+      reportedOf((revision) => {
         const { document, reads } = recordReads(said(phase, isOfAnother ? -1 : revision), ["deployments"]);
         everyRead.push(reads);
         return document;
@@ -76,14 +78,14 @@ test("whatever a device says, nothing of it in a condition is obeyed by a termin
   const hostile = fc.string({ unit: fc.constantFrom(...HOSTILE_PARTS), maxLength: 200 });
   fc.assert(
     fc.property(hostile, fc.constantFrom("Failed", "Rejected"), fc.boolean(), (text, phase, isOfAnother) => {
-      const told = toldOf((revision) => {
+      const reported = reportedOf((revision) => {
         const { deployments, ...status } = said(phase, isOfAnother ? -1 : revision);
         const saying = { ...status, problem: { reason: text, message: text, since: text }, deployments: withText(deployments, text) };
         const heard = readStatus(new TextEncoder().encode(JSON.stringify(saying)));
         if (!heard.ok) throw new Error("the status cannot be read");
         return heard.value;
       });
-      for (const word of stringsIn(told)) expect(visibleText(word)).toBe(word);
+      for (const word of stringsIn(reported)) expect(visibleText(word)).toBe(word);
     }),
   );
 });

@@ -4,6 +4,7 @@
 
 import type { DeploymentAggregate, DeploymentName, DeviceId } from "@iot/contracts";
 import type { DeploymentConditions } from "@iot/fleet";
+import type { Reason, SourceReason } from "./reasons.ts";
 
 /**
  * Which object of the source. `uid` differs between two objects of one name, one after the other.
@@ -21,7 +22,7 @@ export interface SourceDeployment extends SourceObject {
   readonly generation: number;
   /** RFC 3339. Of two Deployments that claim one name on one device the older keeps it. */
   readonly createdAt: string;
-  /** Of a git source: the commit that was read. */
+  /** The commit of a git source that was read. */
   readonly commit?: string;
   /**
    * False: it is not served until it is claimed (see OwnerStep), and what runs of it stays. Absent:
@@ -40,8 +41,8 @@ export interface SourceDeployment extends SourceObject {
 export interface RefusedDeployment extends SourceObject {
   readonly generation: number;
   /** A word for machines: InvalidSpec, ScoreTooLarge, InvalidName … */
-  readonly reason: string;
-  /** One sentence for a person: what is wrong, where, and what would mend it. */
+  readonly reason: Reason;
+  /** One sentence for a person: what is wrong, where, and what would fix it. */
   readonly message: string;
 }
 
@@ -80,7 +81,7 @@ export interface KubernetesEvidence {
   readonly kind: "kubernetes";
   /** The definition of our resource. */
   readonly crd: Presence;
-  /** Of every object that is being deleted. */
+  /** Whether the namespace of each object that is being deleted is there. */
   readonly namespaces: ReadonlyMap<string, Presence>;
 }
 
@@ -125,7 +126,7 @@ export interface CompleteSnapshot {
   readonly evidence: GitEvidence | KubernetesEvidence | null;
 }
 
-export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: string; readonly message: string };
+export type SourceSnapshot = CompleteSnapshot | { readonly kind: "unreadable"; readonly reason: SourceReason; readonly message: string };
 
 export interface DeploymentResult extends SourceObject {
   readonly generation: number;
@@ -139,14 +140,14 @@ export interface DeploymentResult extends SourceObject {
 export interface ObjectNews extends SourceObject {
   readonly isWarning: boolean;
   /** A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept. */
-  readonly reason: string;
+  readonly reason: Reason;
   readonly message: string;
 }
 
 export interface Source {
   /** Stands in every manifest entry, e.g. `kubernetes:prod-1`, `git:demo`. */
   readonly id: string;
-  /** Of the cluster; null: the source is no cluster. */
+  /** The cluster's; null: the source is no cluster. */
   readonly clusterUid: string | null;
   /** Under which earlier versions wrote entries of this same source: they are its own. */
   readonly formerIds?: readonly string[];
@@ -156,11 +157,11 @@ export interface Source {
   read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
-  /** By uid, why a step could not be carried out. Idempotent. */
+  /** Returns why a step could not be carried out, by uid. Idempotent. */
   carryOut(steps: readonly OwnerStep[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /**
-   * Tells it beside the objects, once, as well as it can: nothing waits for it, and nothing hangs
-   * on it.
+   * Publishes it beside the objects, once, as well as it can: nothing waits for it, and nothing
+   * hangs on it.
    */
   announce?(news: readonly ObjectNews[]): void;
   /**

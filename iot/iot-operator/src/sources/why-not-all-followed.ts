@@ -1,4 +1,4 @@
-// What a person is told of a version that is followed in part, or not at all though the source was
+// What a person reads of a version that is followed in part, or not at all though the source was
 // read.
 
 import type { CompleteSnapshot } from "./source.ts";

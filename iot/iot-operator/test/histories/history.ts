@@ -177,7 +177,7 @@ function allowEdits(world: World, cluster: Cluster): void {
   }
 }
 
-/** Of every device: which of them have it is the operator's to know. */
+/** Allows it on every device: the operator alone knows which of them have it. */
 function allowAll(world: World, { namespace, name, uid }: ClusterObject): void {
   for (const device of DEVICES) world.oracle.allow({ device, namespace, name, uid });
 }

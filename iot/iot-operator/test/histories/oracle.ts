@@ -1,4 +1,4 @@
-// Who may drop what, told by the world itself and not by the operator: a deletion as the tables
+// The world itself, and not the operator, says here who may drop what: a deletion as the tables
 // have it, or a consent, since it was last asked for. Whatever leaves a manifest, or a device,
 // without one is the fault that the histories look for.
 
@@ -107,7 +107,7 @@ export class Oracle {
     };
   }
 
-  /** Of a repository: what this change of the followed commit takes away. */
+  /** What this change of a repository's followed commit takes away. */
   followed(before: Commit | null, tip: Commit): void {
     const had = new Set([...linesOf(before), ...this.#pending]);
     const has = new Set(linesOf(tip));

@@ -31,7 +31,7 @@ export class Repository {
     return this.commits.find((commit) => commit.id === id) ?? null;
   }
 
-  /** As sources/git answers. `isNewCopy`: it does not know what it had before. */
+  /** Answers as sources/git does. `isNewCopy`: it does not know what it had before. */
   read(followed: string | null): SourceSnapshot {
     const { tip } = this;
     const before = this.byId(followed);

@@ -119,7 +119,9 @@ export class World {
     });
   }
 
-  /** As apply.ts: without the record nothing is done, and on a conflict a device is left alone. */
+  /**
+   * Does as apply.ts: without the record nothing is done, and on a conflict a device is left alone.
+   */
   #applied(doing: Applying): Doing | null {
     const { lost, planned } = doing;
     const [step, ...rest] = doing.steps;
@@ -185,7 +187,7 @@ export class World {
   #take(id: string, device: Device, { deployments, removed = {} }: Manifest): void {
     for (const [name, { entry, takenAt }] of device.runs) {
       const { uid, generation = 0 } = removed[name] ?? {};
-      // As the agent judges a mark.
+      // The agent judges a mark like this.
       if (deployments[name]?.namespace === entry.namespace || uid !== entry.uid || generation < entry.generation) continue;
       // Where a branch was forced generations repeat: docs/removal.md says so.
       this.oracle.dropped({ ...entry, device: id, name }, takenAt);

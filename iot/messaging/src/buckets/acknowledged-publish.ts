@@ -34,7 +34,7 @@ export interface PublishOptions {
 
 export interface BucketWrite {
   readonly bucket: BucketName;
-  /** Of the entry. */
+  /** The entry's subject. */
   readonly subject: string;
   /** Where it is sent, when that is another subject. */
   readonly sentTo?: string;

@@ -3,8 +3,8 @@
 // removed), it is thrown away and everything is read again from the start. To resume where it
 // stopped, as the client's own ordered consumer does, would miss what a wiped or restored store
 // holds at lower sequences. Values are decoded once, when they arrive. One entry that cannot be
-// borne is told as that one: all devices are heard here, and what is thrown in the callback of a
-// subscription ends the reading of the connection.
+// borne is reported as that one: all devices are heard here, and what is thrown in the callback of
+// a subscription ends the reading of the connection.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";
@@ -28,7 +28,7 @@ export interface MirrorOptions<Value> extends BucketOptions {
   readonly decode: (key: string, data: Uint8Array) => Value;
   /** What stands for an entry that `decode` threw for all the same. */
   readonly unreadable: (why: string) => Value;
-  /** False: a value lives as long as it is told. */
+  /** False: a value lives as long as its listener has it. */
   readonly keepsValues?: boolean;
   /** An entry is new, or another than before; null: the store has lost it without a marker. */
   readonly onEntry?: (key: string, entry: MirroredEntry<Value> | null) => void;
@@ -38,7 +38,7 @@ interface Session<Value> {
   readonly entries: Map<string, MirroredEntry<Value>>;
   readonly subscription: Subscription;
   consumer: string;
-  /** Of the last message in the consumer's own count; a gap breaks the session. */
+  /** The consumer's own number of the last message; a gap breaks the session. */
   delivered: number;
   lastHeardMs: number;
   /** Turns of the watchdog since the last message. */
@@ -71,7 +71,7 @@ export class BucketMirror<Value> {
   readonly #forgetReconnect: () => void;
   #session: Session<Value> | null = null;
   #opening: Promise<Session<Value>> | null = null;
-  /** What the last complete session held, to tell what is new. */
+  /** What the last complete session held, to find what is new. */
   #known: ReadonlyMap<string, MirroredEntry<Value>> = new Map();
   /** When the bucket was last followed to its end. */
   #followedMs: number | null = null;
@@ -172,7 +172,7 @@ export class BucketMirror<Value> {
   }
 
   /**
-   * A session that is complete tells what vanished without a marker: the store was wiped, or an
+   * A session that is complete shows what vanished without a marker: the store was wiped, or an
    * older copy was put back.
    */
   #finish(session: Session<Value>): void {
@@ -181,13 +181,13 @@ export class BucketMirror<Value> {
     const before = this.#known;
     this.#known = session.entries;
     for (const key of before.keys()) {
-      if (!session.entries.has(key)) this.#tell(key, null);
+      if (!session.entries.has(key)) this.#publish(key, null);
     }
   }
 
   /**
    * Without anybody asking: a session that broke or fell silent is replaced, so that changes are
-   * still told.
+   * still published.
    */
   #lookAfter(): void {
     if (this.#closed || !this.#isWatched || this.#messaging.state().kind === "disconnected") return;
@@ -284,8 +284,8 @@ export class BucketMirror<Value> {
     const before = (session.complete ? session.entries : this.#known).get(key);
     session.entries.set(key, entry);
     this.#changes += 1;
-    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#tell(key, entry);
-    // Who is told of each entry keeps what it needs of it.
+    if (before === undefined || before.revision !== entry.revision || before.writtenAtMs !== entry.writtenAtMs) this.#publish(key, entry);
+    // Whoever hears of each entry keeps what it needs of it.
     if (this.#options.keepsValues === false) session.entries.set(key, { ...entry, value: null });
     if (delivery.pending > 0) return;
     if (session.complete) this.#followedMs = session.lastHeardMs;
@@ -301,7 +301,7 @@ export class BucketMirror<Value> {
     }
   }
 
-  #tell(key: string, entry: MirroredEntry<Value> | null): void {
+  #publish(key: string, entry: MirroredEntry<Value> | null): void {
     try {
       this.#options.onEntry?.(key, entry);
     } catch (error) {

@@ -16,7 +16,7 @@ export type DirectEntry =
   | { readonly kind: "absent"; readonly sequence: number };
 
 export interface DirectGet {
-  /** Of the entry. */
+  /** The entry's subject. */
   readonly subject: string;
   /** Where it is asked for. */
   readonly asked: string;

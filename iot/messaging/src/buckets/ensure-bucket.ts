@@ -17,7 +17,7 @@ import type { Messaging } from "../connection/connect.ts";
 import { asMessagingError, MessagingError } from "../connection/messaging-error.ts";
 
 export interface BucketOptions {
-  /** Of a bucket that is made here: 1 alone, 3 in a cluster. */
+  /** The replicas of a bucket that is made here: 1 alone, 3 in a cluster. */
   readonly replicas?: number | undefined;
   /** Brings a bucket of ours to our limit: the operator's. Who only looks leaves it. */
   readonly keepsLimits?: boolean;
@@ -26,7 +26,7 @@ export interface BucketOptions {
 
 const STREAM_NAME_IN_USE = 10058;
 
-/** Without the library's probe of the account: the first real request tells the same. */
+/** Without the library's probe of the account: the first real request shows the same. */
 export async function openJetStream(messaging: Messaging): Promise<JetStreamManager> {
   return jetstreamManager(messaging.connection, { checkAPI: false });
 }

@@ -2,15 +2,16 @@
 // afterwards, and watched. The client's `waitOnFirstConnect` and its reconnect are silent about
 // wrong passwords, refused ports and unknown names, so a lost connection is tried once by the
 // client, and then by one of our own that hears the reason; when that one gets through, the client
-// follows (docs/adr/0021). Every state is told. Loads neither JetStream nor the KV library: they
-// would cost the device 8 MB (docs/adr/0003).
+// follows (docs/adr/0021). Every state is reported. Loads neither JetStream nor the KV library:
+// they would cost the device 8 MB (docs/adr/0003).
 
 import { Socket } from "node:net";
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import type { NodeConnectionOptions } from "@nats-io/transport-node";
-import { type ConnectionState, explainConnectError, explainWithoutTrying, type Explanation, shownServers } from "./connection-state.ts";
+import type { ConnectionState, ConnectionTarget, Explanation } from "./connection-state.ts";
+import { explainConnectError, explainWithoutTrying, shownServers } from "./connection-state.ts";
 import { type CredentialSource, DialCredentials } from "./credentials.ts";
 import { dial } from "./dial.ts";
 import { DialPacer } from "./dial-pacer.ts";
@@ -20,7 +21,7 @@ import { Refusals } from "./refusals.ts";
 import { Replies } from "./replies.ts";
 import { tlsSettings } from "./tls-settings.ts";
 
-export interface ConnectOptions {
+export interface ConnectOptions extends Pick<ConnectionTarget, "settings"> {
   /**
    * `nats://host:port`; a host with several addresses is tried at each. With `tls://`, a server
    * without TLS is not talked to.
@@ -42,7 +43,7 @@ export interface ConnectOptions {
   readonly log: Log;
   /** Ends the attempts to connect; a connection that was made is ended by `close`. */
   readonly signal: AbortSignal;
-  /** Told of every state, the first being `connecting`; of one that lasts, once a reason. */
+  /** Called at every state, the first being `connecting`; at one that lasts, once a reason. */
   readonly onState?: (state: ConnectionState) => void;
   /**
    * 20 s: a half-open connection is found after three, in a minute rather than in six. Who writes
@@ -68,7 +69,7 @@ export interface Messaging {
    * what ends that.
    */
   onReconnect(callback: () => void): () => void;
-  /** That NATS does not permit this subject is nothing to warn of: who asks has another way. */
+  /** NATS may refuse this subject without a warning: the caller has another way. */
   mayBeRefused(subject: string): void;
   /** Who this is to NATS; undefined: it says none. */
   user(): string | undefined;
@@ -89,7 +90,7 @@ const STALE_GRACE_MS = 3_000;
  * dialled twice by each of a fleet.
  */
 const DIAGNOSE_AFTER_MS = 2_000;
-const TELL_EARLY_AFTER_MS = 1_000;
+const REPORT_EARLY_AFTER_MS = 1_000;
 
 /**
  * Resolves when connected; rejects with the signal's reason when that is aborted, and for nothing
@@ -99,7 +100,7 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
   const { log, signal } = options;
   const about = { server: shownServers(options), sinceMonotonicMs: systemClock.monotonicMs() };
   let said = "";
-  const tell = ({ reason, message }: Explanation): void => {
+  const report = ({ reason, message }: Explanation): void => {
     if (message === said) return;
     said = message;
     log.warn(message, { reason });
@@ -113,16 +114,16 @@ export async function connectMessaging(options: ConnectOptions): Promise<Messagi
     // that.
     const early = setTimeout(() => {
       const known = explainWithoutTrying(options);
-      if (known !== null) tell(known);
-    }, TELL_EARLY_AFTER_MS);
+      if (known !== null) report(known);
+    }, REPORT_EARLY_AFTER_MS);
     let isSlow = false;
     try {
       return await open(options, credentials);
     } catch (error) {
       signal.throwIfAborted();
-      const explained = explainConnectError(error, { ...options, user: credentials.user });
+      const explained = explainConnectError(error, { ...options, ...credentials.shown() });
       isSlow = explained.reason === "NoAnswer";
-      tell(explained);
+      report(explained);
     } finally {
       clearTimeout(early);
     }
@@ -139,7 +140,7 @@ async function open(options: ConnectOptions, credentials: DialCredentials): Prom
     {
       ...settings(options, credentials),
       maxReconnectAttempts: -1,
-      // Else two refusals in a row close the client for ever.
+      // Otherwise two refusals in a row close the client for ever.
       ignoreAuthErrorAbort: true,
       reconnectDelayHandler: pacing.delayMs,
     },
@@ -223,7 +224,7 @@ class WatchedConnection implements Messaging {
   }
 
   user(): string | undefined {
-    return this.#credentials.user;
+    return this.#credentials.shown().user;
   }
 
   doubt(): void {
@@ -308,7 +309,7 @@ class WatchedConnection implements Messaging {
     this.#recover(this.#recovery.signal).catch(() => undefined);
   }
 
-  /** Another credential is there: a new connection, which is no loss to tell of. */
+  /** Another credential is there: a new connection, which is no loss to report. */
   #renew(): void {
     if (this.#state.kind !== "connected") return;
     this.#isRenewing = true;
@@ -331,16 +332,16 @@ class WatchedConnection implements Messaging {
   }
 
   /**
-   * Dials by a connection of its own until one gets through, tells why each did not, and then lets
-   * the client dial. Each waits for the other, so that a server that is slow holds one socket of
-   * this client, not two. Rejects when aborted.
+   * Dials by a connection of its own until one gets through, reports why each did not, and then
+   * lets the client dial. Each waits for the other, so that a server that is slow holds one socket
+   * of this client, not two. Rejects when aborted.
    */
   async #recover(signal: AbortSignal): Promise<never> {
     const pacer = new DialPacer();
     let isSlow = false;
     const explained = (error: unknown): void => {
       signal.throwIfAborted();
-      const explanation = explainConnectError(error, { ...this.#options, user: this.#credentials.user });
+      const explanation = explainConnectError(error, { ...this.#options, ...this.#credentials.shown() });
       isSlow = explanation.reason === "NoAnswer";
       this.#disconnected(explanation);
     };
@@ -365,7 +366,7 @@ class WatchedConnection implements Messaging {
 
   /**
    * Waits for the end of the dial that the client may make; when it gets through, this is aborted.
-   * The client tells nobody why it does not. @throws TimeoutError when it had no answer.
+   * The client does not say why it does not. @throws TimeoutError when it had no answer.
    */
   async #clientDials(signal: AbortSignal): Promise<void> {
     const { timeoutMs = TIMEOUT_MS } = this.#options;

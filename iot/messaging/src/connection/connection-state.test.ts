@@ -1,3 +1,4 @@
+import { clausesOf } from "@harmony/core";
 import { errors } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { type DisconnectedReason, explainConnectError, explainWithoutTrying, shownServers, type Surroundings } from "./connection-state.ts";
@@ -9,7 +10,7 @@ const unplugged: Surroundings = { ...fine, networkDown: describeDown([{ name: "e
 const system = (code: string, more: object = {}): Error => Object.assign(new Error(`connect ${code}`), { code, ...more });
 const lookUp = (code: string): Error => system(code, { hostname: "central", syscall: "getaddrinfo" });
 
-const told: [error: unknown, reason: DisconnectedReason, says: string][] = [
+const explained: [error: unknown, reason: DisconnectedReason, says: string][] = [
   [new errors.ConnectionError("connection refused", { cause: system("ECONNREFUSED") }), "Refused", "start nats-server"],
   [new errors.AuthorizationError("Authorization Violation"), "WrongCredentials", 'refuses the user "pi"'],
   [lookUp("ENOTFOUND"), "NameNotFound", 'knows no host "central"'],
@@ -29,12 +30,22 @@ const told: [error: unknown, reason: DisconnectedReason, says: string][] = [
   [undefined, "ConnectFailed", "without a reason"],
 ];
 
-test.each(told)("%s is told as %s", (error, reason, says) => {
+test.each(explained)("%s is reported as %s", (error, reason, says) => {
   const explained = explainConnectError(error, target, fine);
   expect(explained.reason).toBe(reason);
   expect(explained.message).toContain(says);
   expect(explained.message).toContain("cannot connect to NATS at central:4222: ");
   expect(explained.message).not.toContain("secret");
+  expect(clausesOf(explained.message).todo).not.toBeNull();
+});
+
+test.each([
+  [new errors.AuthorizationError("Authorization Violation"), "right in [credentials] of /etc/x.toml, or"],
+  [system("ECONNREFUSED"), "put the port right in [nats] of /etc/x.toml"],
+  [lookUp("ENOTFOUND"), "put the name right in [nats] of /etc/x.toml, or"],
+])("%s names the file", (error, says) => {
+  const settings = { credentials: "[credentials] of /etc/x.toml", servers: "[nats] of /etc/x.toml" };
+  expect(explainConnectError(error, { ...target, settings }, fine).message).toContain(says);
 });
 
 describe("with the cable out", () => {
@@ -49,11 +60,11 @@ describe("with the cable out", () => {
     },
   );
 
-  test.each(told.slice(0, 2))("%s is what it is: somebody answered", (error, reason) => {
+  test.each(explained.slice(0, 2))("%s is what it is: somebody answered", (error, reason) => {
     expect(explainConnectError(error, target, unplugged).reason).toBe(reason);
   });
 
-  test("it is told before the first attempt has failed", () => {
+  test("it is reported before the first attempt has failed", () => {
     expect(explainWithoutTrying(target, unplugged)?.message).toContain(says);
     expect(explainWithoutTrying(target, fine)).toBeNull();
   });
@@ -67,6 +78,15 @@ describe("with the cable out", () => {
 test("without a user, the sentence says that one is wanted", () => {
   const { message } = explainConnectError(new errors.AuthorizationError("Authorization Violation"), { servers: ["central"] }, fine);
   expect(message).toContain("the server wants a user and a password");
+});
+
+test.each([
+  [new errors.AuthorizationError("Authorization Violation"), 'refuses the identity of "pi-7"', "iot devices"],
+  [new errors.TimeoutError(), "no answer", "auth callout"],
+])("an identity that is shown: %s", (error, says, mend) => {
+  const { message } = explainConnectError(error, { servers: ["central"], user: "pi-7", isToken: true }, fine);
+  expect(message).toContain(says);
+  expect(message).toContain(mend);
 });
 
 test("a name that is looked up without any name server", () => {

@@ -1,5 +1,5 @@
 // How the connection to NATS stands, as one sentence that says what is wrong, at which of the many
-// things between here and there, and what would mend it. The client's own errors say neither which
+// things between here and there, and what would repair it. The client's own errors say neither which
 // server nor what to do. Reading the errors is here; when to try again is dial-pacer.ts's, what
 // this machine sees of its own network local-network.ts's.
 
@@ -7,26 +7,29 @@ import { errors } from "@nats-io/nats-core";
 import { CredentialsUnavailable } from "./credentials.ts";
 import { nameServers, readLocalNetwork } from "./local-network.ts";
 
-export type DisconnectedReason =
+export const DISCONNECTED_REASONS = [
   /** No interface has a carrier and an address, or no route leads there. */
-  | "NetworkDown"
+  "NetworkDown",
   /** No name server answers. */
-  | "NameServerDown"
+  "NameServerDown",
   /** The name servers answer that there is no such name. */
-  | "NameNotFound"
-  | "Refused"
-  | "NoAnswer"
-  | "WrongCredentials"
+  "NameNotFound",
+  "Refused",
+  "NoAnswer",
+  "WrongCredentials",
   /** What would be shown to the server cannot be had. */
-  | "CredentialsUnavailable"
-  | "Tls"
+  "CredentialsUnavailable",
+  "Tls",
   /** The server's certificate is not valid yet by this machine's clock. */
-  | "ClockBehind"
+  "ClockBehind",
   /** Something answers there and closes the connection. */
-  | "ClosedByPeer"
+  "ClosedByPeer",
   /** It was there a moment ago; what is wrong is not known yet. */
-  | "Lost"
-  | "ConnectFailed";
+  "Lost",
+  "ConnectFailed",
+] as const;
+
+export type DisconnectedReason = (typeof DISCONNECTED_REASONS)[number];
 
 /**
  * `server`: the addresses it is about, without credentials, as `central:4222`; when connected, the
@@ -35,8 +38,8 @@ export type DisconnectedReason =
 interface About {
   readonly server: string;
   /**
-   * Of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does not make
-   * it wrong. `wallClock` converts.
+   * A time of the monotonic clock (`performance.now()`): a wall clock that is set meanwhile does
+   * not make it wrong. `wallClock` converts.
    */
   readonly sinceMonotonicMs: number;
   /** One sentence for a person. */
@@ -51,7 +54,18 @@ export type ConnectionState =
 export interface ConnectionTarget {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
+  /** An identity is shown, which a callout beside the server judges. */
+  readonly isToken?: boolean;
   readonly caFile?: string | undefined;
+  /** Where a person sets what may be wrong, for the sentence: a file, or the environment. */
+  readonly settings?: ConnectionSettings | undefined;
+}
+
+export interface ConnectionSettings {
+  /** Has the user and the password: `[credentials] in /etc/iot-agent/config.toml`. */
+  readonly credentials: string;
+  /** Has the server's address; absent: who started it has just said it. */
+  readonly servers?: string;
 }
 
 export interface Explanation {
@@ -59,7 +73,7 @@ export interface Explanation {
   readonly message: string;
 }
 
-/** What is known of this machine, for the sentence; read anew unless told. */
+/** What is known of this machine, for the sentence; read anew unless given. */
 export interface Surroundings {
   readonly networkDown: string | null;
   readonly nameServers: readonly string[];
@@ -88,31 +102,39 @@ export function shownServers(target: ConnectionTarget): string {
   return target.servers.map((server) => server.replace(/^[a-z]+:\/\//i, "").replace(/^[^@/]*@/, "")).join(", ");
 }
 
-type Told = readonly [DisconnectedReason, says: string, mend: string];
+type Explained = readonly [DisconnectedReason, says: string, mend: string];
 
 function lookAround(): Surroundings {
   return { networkDown: readLocalNetwork().down, nameServers: nameServers(), now: new Date() };
 }
 
-function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Told {
-  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target.user);
+function explain(error: unknown, target: ConnectionTarget, around: Surroundings): Explained {
+  if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) return refused(target);
   if (target.caFile !== undefined && textOf(error).includes(target.caFile))
     return ["Tls", `its certificate cannot be checked: ${textOf(error)}`, "put the file there, readable for whoever runs this"];
   const { code, hostname } = systemError(error);
   const isOurs = around.networkDown !== null && !target.servers.some(isLoopback);
   if (isOurs && (code === undefined || !ANSWERED.has(code))) return networkDown(around.networkDown);
   if (error instanceof errors.TimeoutError || code === "ETIMEDOUT")
-    return ["NoAnswer", "no answer", "check that the server is on, and every network, firewall and VPN between here and there"];
+    return [
+      "NoAnswer",
+      "no answer",
+      `check that the server is on, ${target.isToken === true ? "that its auth callout runs, " : ""}and every network, firewall and VPN between here and there`,
+    ];
   switch (code) {
     case "ECONNREFUSED":
       return [
         "Refused",
         "the connection is refused: that machine is there, nothing listens on the port",
-        "start nats-server there, or put the port right",
+        `start nats-server there, or put the port right${inFile(target.settings?.servers)}`,
       ];
     case "ENOTFOUND":
     case "EAI_NODATA":
-      return ["NameNotFound", `the name server knows no host "${hostname}"`, "put the name right, or add it to the DNS or to /etc/hosts"];
+      return [
+        "NameNotFound",
+        `the name server knows no host "${hostname}"`,
+        `put the name right${inFile(target.settings?.servers)}, or add it to the DNS or to /etc/hosts`,
+      ];
     case "EAI_AGAIN":
       return nameServerDown(hostname, around.nameServers);
     case "EHOSTUNREACH":
@@ -140,11 +162,11 @@ function explain(error: unknown, target: ConnectionTarget, around: Surroundings)
 /** Only a network that works brings these. */
 const ANSWERED: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "ECONNRESET", "EPIPE"]);
 
-function networkDown(clause: string | null): Told {
+function networkDown(clause: string | null): Explained {
   return ["NetworkDown", clause ?? "", "plug in the cable, join the Wi-Fi, or look at the settings of the network"];
 }
 
-function nameServerDown(hostname: string, servers: readonly string[]): Told {
+function nameServerDown(hostname: string, servers: readonly string[]): Explained {
   const named =
     servers.length === 0 ? "no name server is configured in /etc/resolv.conf" : `no answer from the name server ${servers.join(" or ")}`;
   return [
@@ -154,18 +176,33 @@ function nameServerDown(hostname: string, servers: readonly string[]): Told {
   ];
 }
 
-function refused(user: string | undefined): Told {
+function inFile(place: string | undefined): string {
+  return place === undefined ? "" : ` in ${place}`;
+}
+
+function refused({ user, isToken, settings }: ConnectionTarget): Explained {
+  if (isToken === true) {
+    return [
+      "WrongCredentials",
+      `the server refuses the identity of "${user}": it is disabled, or its grant is missing`,
+      "ask the fleet's operator (iot devices); what runs keeps running",
+    ];
+  }
   return user === undefined
-    ? ["WrongCredentials", "the server wants a user and a password", "configure the NATS user and password"]
+    ? [
+        "WrongCredentials",
+        "the server wants a user and a password",
+        `put the NATS user and password${settings === undefined ? " here" : inFile(settings.credentials).replace(" in ", " into ")}`,
+      ]
     : [
         "WrongCredentials",
         `the server refuses the user "${user}" or its password`,
-        "put the NATS user and password right here, or add the user to the server's configuration",
+        `put the NATS user and password right${settings === undefined ? " here" : inFile(settings.credentials)}, or add the user to the server's configuration`,
       ];
 }
 
 /** What goes wrong while a TLS connection is made: the codes are OpenSSL's and Node's. */
-function secured(error: unknown, code: string | undefined, now: Date): Told | null {
+function secured(error: unknown, code: string | undefined, now: Date): Explained | null {
   if (code === "CERT_NOT_YET_VALID")
     return [
       "ClockBehind",

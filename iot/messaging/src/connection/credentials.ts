@@ -10,6 +10,8 @@ import type { Authenticator } from "@nats-io/nats-core";
 export interface Credential {
   /** For sentences; undefined: none is shown. */
   readonly user: string | undefined;
+  /** For the sentence; absent: it is a user and a password. */
+  readonly kind?: "token";
   /** Is given the nonce of the server, if that sends one, and may sign it. */
   readonly authenticator: Authenticator;
 }
@@ -17,7 +19,7 @@ export interface Credential {
 export interface CredentialSource {
   /**
    * Called at each dial; may take its time. The message of its error says what is wrong and, after
-   * a semicolon, what would mend it.
+   * a semicolon, what would fix it.
    */
   current(signal: AbortSignal): Promise<Credential>;
   /**
@@ -58,8 +60,9 @@ export class DialCredentials {
     this.#source = source ?? fixedCredentials({ user: undefined, pass: undefined });
   }
 
-  get user(): string | undefined {
-    return this.#latest?.user;
+  /** For sentences. */
+  shown(): { readonly user: string | undefined; readonly isToken: boolean } {
+    return { user: this.#latest?.user, isToken: this.#latest?.kind === "token" };
   }
 
   /** For the client. */

@@ -21,7 +21,7 @@ interface DialOptions extends NodeConnectionOptions {
 export async function dial(options: NodeConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
   const giveUp = new AbortController();
   const withSignal: DialOptions = { ...options, givenUp: giveUp.signal };
-  // Told at each dial, for the client's own `connect` tells another.
+  // Given at each dial, for the client's own `connect` gives another.
   setTransportFactory({ factory: () => new ClosingTransport(), dnsResolveFn: nodeResolveHost });
   const dialling = NatsConnectionImpl.connect(withSignal);
   try {
@@ -77,6 +77,6 @@ class ClosingTransport extends NodeTransport {
     this.#end();
   }
 
-  /** Of a TLS socket, the one below it. */
+  /** The socket below a TLS socket. */
   readonly #end = (): void => void this.#dialled?.destroy();
 }

@@ -22,7 +22,7 @@ export interface LocalNetwork {
 const FRESH_MS = 250;
 let last: { readonly atMs: number; readonly network: LocalNetwork } | null = null;
 
-/** As it was within the last quarter of a second. */
+/** The state within the last quarter of a second. */
 export function readLocalNetwork(): LocalNetwork {
   const atMs = performance.now();
   if (last === null || atMs - last.atMs >= FRESH_MS) last = { atMs, network: look() };

@@ -1,22 +1,25 @@
 // The one error that this package throws (beside the reason of an abort). `code` is for machines,
-// the message says what failed and on what, and where it helps, what would mend it; the client's
+// the message says what failed and on what, and where it helps, what would fix it; the client's
 // own error is the cause.
 
 import { errors } from "@nats-io/nats-core";
 
-export type MessagingErrorCode =
-  | "NotConnected"
-  | "Timeout"
-  | "PermissionDenied"
+export const MESSAGING_ERROR_CODES = [
+  "NotConnected",
+  "Timeout",
+  "PermissionDenied",
   /** Nobody answers for the bucket: it does not exist, JetStream is off, or direct gets are. */
-  | "NoStore"
+  "NoStore",
   /** A bucket made by hand has a setting that breaks the platform; the message names it. */
-  | "BucketSetting"
-  | "TooLarge"
+  "BucketSetting",
+  "TooLarge",
   /** A limit of the bucket, the account or the server is reached; the message has the cure. */
-  | "StoreFull"
+  "StoreFull",
   /** The server said no for another reason, or answered what it should not. */
-  | "Refused";
+  "Refused",
+] as const;
+
+export type MessagingErrorCode = (typeof MESSAGING_ERROR_CODES)[number];
 
 export class MessagingError extends Error {
   readonly code: MessagingErrorCode;
@@ -38,28 +41,30 @@ export function asMessagingError(error: unknown, what: string): MessagingError {
   if (error instanceof MessagingError) return error;
   const inner = error instanceof errors.RequestError && error.cause !== undefined ? error.cause : error;
   const options = { cause: error };
-  if (inner instanceof errors.TimeoutError) return new MessagingError("Timeout", `${what}: no answer from NATS in time`, options);
+  if (inner instanceof errors.TimeoutError)
+    return new MessagingError("Timeout", `${what}: no answer from NATS in time; check the network and the load of the server`, options);
   if (inner instanceof errors.PermissionViolationError) {
     return new MessagingError(
       "PermissionDenied",
-      `${what}: NATS does not permit ${inner.operation} on ${inner.subject} to this user`,
+      `${what}: NATS does not permit ${inner.operation} on ${inner.subject} to this user; give it the rights of iot/deploy/nats`,
       options,
     );
   }
   if (inner instanceof errors.NoRespondersError) {
-    return new MessagingError(
-      "NoStore",
-      `${what}: no bucket answers; the operator creates it when it runs, and JetStream must be on`,
-      options,
-    );
+    return new MessagingError("NoStore", `${what}: no bucket answers; start an operator, which creates it, and turn JetStream on`, options);
   }
-  if (inner instanceof errors.InvalidArgumentError) return new MessagingError("TooLarge", `${what}: larger than the server takes`, options);
+  if (inner instanceof errors.InvalidArgumentError)
+    return new MessagingError("TooLarge", `${what}: larger than the server takes; make it smaller`, options);
   if (
     inner instanceof errors.ClosedConnectionError ||
     inner instanceof errors.DrainingConnectionError ||
     inner instanceof errors.RequestError
   ) {
-    return new MessagingError("NotConnected", `${what}: the connection to NATS is closed`, options);
+    return new MessagingError(
+      "NotConnected",
+      `${what}: the connection to NATS is closed; see why with \`iot-agent status\`, or in the log`,
+      options,
+    );
   }
   return new MessagingError("Refused", what, options);
 }

@@ -82,7 +82,7 @@ test.each([
   expect(dialsWithin(HOUR_MS)).toBe(0);
 });
 
-test("whoever waits for the client's own dials is told when they are over, and how long the last one took", async () => {
+test("whoever waits for the client's own dials hears when they are over, and how long the last one took", async () => {
   let monotonicMs = 0;
   let isReady = true;
   const clock = { monotonicMs: () => monotonicMs, now: () => monotonicMs };
@@ -92,15 +92,15 @@ test("whoever waits for the client's own dials is told when they are over, and h
     () => 0,
     () => isReady,
   );
-  const told: number[] = [];
-  const waits = pacing.still().then((tookMs) => told.push(tookMs));
+  const heard: number[] = [];
+  const waits = pacing.still().then((tookMs) => heard.push(tookMs));
   expect(pacing.delayMs()).toBe(-Infinity);
   monotonicMs = 10_000;
   await Promise.resolve();
-  expect(told).toEqual([]);
+  expect(heard).toEqual([]);
   pacing.delayMs();
   await waits;
-  expect(told).toEqual([10_000]);
+  expect(heard).toEqual([10_000]);
   // It is counted once.
   expect(await pacing.still()).toBe(0);
   // A client that has nothing to dial with dials not.

@@ -53,7 +53,7 @@ export class Replies {
 
   /**
    * `ownPrefix`: the device's, under which nobody else listens; null: the common one. `onForeign`
-   * is told of each message that answers a question without being its answer.
+   * hears of each message that answers a question without being its answer.
    */
   constructor(connection: NatsConnection, ownPrefix: string | null, onForeign: (subject: string) => void) {
     this.#connection = connection;
@@ -91,7 +91,7 @@ export class Replies {
     });
   }
 
-  /** The server tells what it does not permit beside the answers, and names only the subject. */
+  /** The server reports what it does not permit beside the answers, and names only the subject. */
   refuse(error: Error & { readonly subject: string }): void {
     for (const { subject, reject } of this.#pending.values()) if (subject === error.subject) reject(error);
   }

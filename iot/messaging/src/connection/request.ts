@@ -1,4 +1,4 @@
-// One request and its answer, with the reasons of a failure told apart. Nothing is sent while there
+// One request and its answer, with the reasons of a failure kept apart. Nothing is sent while there
 // is no connection: the client would keep it in a buffer that it throws away when it reconnects
 // (measured), and the caller would wait for a time-out that was certain.
 

@@ -15,7 +15,7 @@ export function tlsSettings({ servers, caFile }: ConnectionTarget): TlsSettings 
   const addresses = hosts.includes("localhost") ? [] : hosts.filter((host) => isIP(host) !== 0);
   return {
     ...(caFile === undefined ? {} : { caFile }),
-    // Of a server that is given by its address the client tells Node no name, which then looks for
+    // Of a server that is given by its address the client gives Node no name, which then looks for
     // "localhost".
     checkServerIdentity: (name, certificate) => {
       if (name !== "localhost" || addresses.length === 0) return checkServerIdentity(name, certificate);

@@ -10,6 +10,7 @@ import { COMMAND_LIMIT_BYTES, commandSubject, type DeviceId, PEOPLE_ACCOUNT, Req
 import type { Msg, Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { FloodGate } from "../connection/flood-gate.ts";
+import type { StoreReason } from "../stores/reasons.ts";
 
 export interface Command {
   /** As it was asked; there may be none of this name. */
@@ -117,7 +118,7 @@ class Ear implements CommandListener {
     if (!this.#gate.isFlood(message)) return;
     const closedForMs = this.#gate.closeMs();
     log.warn("more arrives in the place of questions than people ask, so nobody is listened to for a while: somebody sends it", {
-      reason: "CommandFlood",
+      reason: "CommandFlood" satisfies StoreReason,
       subject: message.subject,
       seconds: closedForMs / 1_000,
     });

@@ -1,11 +1,20 @@
 // The stream `audit`: what operators removed, held and lost, and what people said. Nothing in it
-// can be deleted, purged or rolled up. To write there is no condition of serving a fleet: what
-// fails is logged.
+// can be deleted, purged or rolled up. One that is there without limits is brought to them; limits
+// that somebody chose stay. To write there is no condition of serving a fleet: what fails is
+// logged.
 
+import { isDeepStrictEqual } from "node:util";
 import { abortable, type Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { AUDIT, AuditEvent } from "@iot/contracts";
-import { DiscardPolicy, JetStreamApiCodes, type JetStreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import {
+  DiscardPolicy,
+  JetStreamApiCodes,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { asBucketError, isApiError, openJetStream } from "../buckets/ensure-bucket.ts";
@@ -17,31 +26,36 @@ export interface Audit {
 
 const DAY_MS = 86_400_000;
 
-export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonly replicas?: number; readonly log: Log }): Audit {
+const { maxAgeDays, maxBytes } = AUDIT;
+const PROTECTION = { allow_rollup_hdrs: false, deny_delete: true, deny_purge: true } as const;
+
+export interface AuditOptions {
+  readonly replicas?: number;
+  /** Makes the stream, or brings it to its limits, before there is anything to write. */
+  readonly keepsLimits?: boolean;
+  readonly log: Log;
+}
+
+export function openAudit(messaging: Messaging, { replicas = 1, keepsLimits = false, log }: AuditOptions): Audit {
   let ready: Promise<JetStreamManager> | null = null;
   const make = async (): Promise<JetStreamManager> => {
     const jsm = await openJetStream(messaging);
     try {
-      await jsm.streams.info(AUDIT.stream);
+      const { config } = await jsm.streams.info(AUDIT.stream);
+      if (keepsLimits) await withLimits(jsm, config, log);
     } catch (error) {
       if (!isApiError(error, JetStreamApiCodes.StreamNotFound)) throw error;
-      await jsm.streams.add({
-        name: AUDIT.stream,
-        description: "what operators removed, held and lost, and what people said",
-        subjects: [...AUDIT.subjects],
-        retention: RetentionPolicy.Limits,
-        storage: StorageType.File,
-        discard: DiscardPolicy.Old,
-        max_age: nanos(AUDIT.maxAgeDays * DAY_MS),
-        max_bytes: AUDIT.maxBytes,
-        num_replicas: replicas,
-        allow_rollup_hdrs: false,
-        deny_delete: true,
-        deny_purge: true,
-      });
+      await jsm.streams.add(streamConfig(replicas));
     }
     return jsm;
   };
+  if (keepsLimits) {
+    ready = make();
+    ready.catch((error: unknown) => {
+      ready = null;
+      log.warn("failed to open the audit", { error });
+    });
+  }
   return {
     write: async (key, event) => {
       try {
@@ -54,6 +68,40 @@ export function openAudit(messaging: Messaging, { replicas = 1, log }: { readonl
       }
     },
   };
+}
+
+function streamConfig(replicas: number) {
+  return {
+    name: AUDIT.stream,
+    description: "what operators removed, held and lost, and what people said",
+    subjects: [...AUDIT.subjects],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(maxAgeDays * DAY_MS),
+    max_bytes: maxBytes,
+    num_replicas: replicas,
+    ...PROTECTION,
+  };
+}
+
+/** What is refused here is logged: a line that can be deleted is better than none. */
+async function withLimits(jsm: JetStreamManager, config: StreamConfig, log: Log): Promise<void> {
+  const wanted = {
+    ...PROTECTION,
+    max_age: config.max_age > 0 ? config.max_age : nanos(maxAgeDays * DAY_MS),
+    max_bytes: config.max_bytes > 0 ? config.max_bytes : maxBytes,
+    // With a limit of bytes a full stream would take no new line.
+    discard: DiscardPolicy.Old,
+  };
+  const { max_age, max_bytes, discard, allow_rollup_hdrs, deny_delete, deny_purge } = config;
+  if (isDeepStrictEqual(wanted, { max_age, max_bytes, discard, allow_rollup_hdrs, deny_delete, deny_purge })) return;
+  try {
+    await jsm.streams.update(AUDIT.stream, { ...config, ...wanted });
+    log.info("brought the audit to its limits", { stream: AUDIT.stream });
+  } catch (error) {
+    log.warn("failed to bring the audit to its limits", { stream: AUDIT.stream, error });
+  }
 }
 
 /**

@@ -2,7 +2,7 @@
 // removal, carries the last sequence of its key that this pass observed, so that an operator that
 // is behind is refused (`Conflict`: observe again) instead of overwriting. In which order to write
 // is the operator's to know: Scores, then the manifest; to remove, the manifest first. Writes may
-// be in flight together. Whatever stands in the bucket is parsed or told as unreadable; nothing
+// be in flight together. Whatever stands in the bucket is parsed or reported as unreadable; nothing
 // here throws for it or removes it.
 
 import type { Parsed } from "@harmony/core";
@@ -49,7 +49,7 @@ export interface DesiredStateStore {
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
-  /** Also where the store is full, which takes no mark that something is gone. */
+  /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
   /** Why what is observed does not follow the bucket; null: it does. */
   problem(): string | null;
@@ -67,7 +67,7 @@ type Value =
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId) => void>();
-  const tell = (key: string): void => {
+  const publish = (key: string): void => {
     const device = deviceOfKey(key) ?? scoreKeyParts(key)?.device;
     if (device !== undefined) for (const callback of callbacks) callback(device);
   };
@@ -77,7 +77,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     decode: decoder(),
     // Under a Score's key it counts as none, and is written over.
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
-    onEntry: tell,
+    onEntry: publish,
   });
 
   let last: { readonly changes: number; readonly snapshot: DesiredStateSnapshot } | null = null;
@@ -137,7 +137,7 @@ function isFull(error: unknown): boolean {
 
 const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 
-/** Of the Scores that came last: most of a fleet's are one text. */
+/** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
 
 function decoder(): (key: string, data: Uint8Array) => Value {

@@ -1,4 +1,4 @@
-// The names by which a device asks and tells on the present connection: our own, or the buckets'
+// The names by which a device asks and reports on the present connection: our own, or the buckets'
 // where the server does not map ours (docs/adr/0028). The first question of a connection is asked
 // by our name. When nobody answers it, or it is not permitted, it is asked once more by the
 // bucket's name. The names that were answered are kept until a question is not answered or the
@@ -97,7 +97,7 @@ export class DeviceNames {
     this.#answeredOn = connection;
     if (subjects === this.#bucket) this.#logBucket();
     if (isMoved) for (const callback of this.#onMoved) callback();
-    // Whoever reads the manifest needs no telling that it can be read.
+    // Whoever reads the manifest knows that it can be read.
     if (!this.#unanswered.delete(question) || question === "manifest") return;
     for (const callback of this.#onAnsweredAgain) callback();
   }

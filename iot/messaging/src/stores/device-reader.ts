@@ -1,7 +1,7 @@
 // What one device should run, read with the rights of one device: direct gets of its own keys, and
 // notices that are hints and never data. Whatever cannot be read is a value with its reason, so
 // that the agent keeps what runs; only the abort of a signal throws. "There is none" names no key,
-// so anyone may have said it: it is told only after two readings that are apart.
+// so anyone may have said it: it is reported only after two readings that are apart.
 
 import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
@@ -9,11 +9,12 @@ import { parseJson } from "@harmony/schema";
 import { type DeploymentName, type DeviceId, type DeviceSubjects, Manifest, Score, subjects } from "@iot/contracts";
 import type { Messaging } from "../connection/connect.ts";
 import { type DirectEntry, directGet } from "../buckets/direct-get.ts";
-import { MessagingError } from "../connection/messaging-error.ts";
+import { MessagingError, type MessagingErrorCode } from "../connection/messaging-error.ts";
 import { deviceNames } from "./device-names.ts";
 import { Notices } from "./notices.ts";
+import type { StoreReason } from "./reasons.ts";
 
-export type UnreadableReason = "Timeout" | "PermissionDenied" | "NoStore" | "NotConnected";
+export type UnreadableReason = Extract<MessagingErrorCode, "Timeout" | "PermissionDenied" | "NoStore" | "NotConnected">;
 
 export type ManifestRead =
   | {
@@ -24,14 +25,14 @@ export type ManifestRead =
       readonly manifest: Manifest;
     }
   | { readonly kind: "absent" }
-  | { readonly kind: "unreadable"; readonly reason: UnreadableReason | "InvalidManifest"; readonly message: string };
+  | { readonly kind: "unreadable"; readonly reason: UnreadableReason | Extract<StoreReason, "InvalidManifest">; readonly message: string };
 
 export type ScoreRead =
   /** `scoreString`: the bytes of the bucket, as text. */
   | { readonly kind: "found"; readonly scoreString: string }
   /** Read the manifest again. `revision` null: the key is absent. */
   | { readonly kind: "other-revision"; readonly revision: number | null }
-  | { readonly kind: "unreadable"; readonly reason: UnreadableReason | "InvalidScore"; readonly message: string };
+  | { readonly kind: "unreadable"; readonly reason: UnreadableReason | Extract<StoreReason, "InvalidScore">; readonly message: string };
 
 export interface DeviceReader {
   readManifest(signal: AbortSignal): Promise<ManifestRead>;
@@ -98,15 +99,15 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         if (isFirstAbsent) await systemClock.sleep(ABSENT_AGAIN_MS, signal);
         // Notices of what was written before they come under the new names were not heard.
         if (isFirstAbsent || names.subjects !== listened) entry = await readFrom(null, isThere, signal);
-        // Also when it never came, as after a restore of the store: the next read does not wait for
-        // it again.
+        // A revision may never come, as after a restore of the store: the next read does not wait
+        // for it again.
         if (noticed === awaited) noticed = null;
         if (lastSequence !== null && entry.sequence > lastSequence) listening?.cameTrue(entry.sequence);
         lastSequence = entry.sequence;
         if (entry.kind === "absent") return { kind: "absent" };
         const manifest = parseJson(Manifest, entry.data);
         if (!manifest.ok) {
-          const message = `the manifest of this device (revision ${entry.sequence}) cannot be read, what runs stays: ${formatIssues(manifest.issues)}`;
+          const message = `the manifest of this device (revision ${entry.sequence}) cannot be read, what runs stays: ${formatIssues(manifest.issues)}; restart the operator, which writes it anew`;
           return { kind: "unreadable", reason: "InvalidManifest", message };
         }
         return { kind: "found", revision: entry.sequence, writtenAt: entry.writtenAt, manifest: manifest.value };
@@ -119,7 +120,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         if (entry.sequence !== revision) return { kind: "other-revision", revision: entry.sequence };
         const score = parseJson(Score, entry.data);
         if (!score.ok) {
-          const message = `the Score of "${deployment}" (revision ${revision}) cannot be read: ${formatIssues(score.issues)}`;
+          const message = `the Score of "${deployment}" (revision ${revision}) cannot be read: ${formatIssues(score.issues)}; correct the deployment and push`;
           return { kind: "unreadable", reason: "InvalidScore", message };
         }
         return { kind: "found", scoreString: new TextDecoder().decode(entry.data) };

@@ -1,6 +1,6 @@
-// The documents of one bucket, followed in memory and written by compare-and-set. What each key holds
-// is the caller's to parse: this knows buckets, and no identities. The last one that was heard stays
-// while NATS is away, so that who asks is answered from memory.
+// The documents of one bucket, followed in memory and written by compare-and-set. What each key
+// holds is the caller's to parse: this knows buckets, and no identities. The last one that was
+// heard stays while NATS is away, so that who asks is answered from memory.
 
 import { canonicalJson } from "@harmony/schema";
 import type { BucketName } from "@iot/contracts";
@@ -17,9 +17,12 @@ export interface StoredText {
 }
 
 export interface DocumentStore {
-  /** As it was heard last. Undefined: there never was one. */
+  /** The document that was heard last. Undefined: there never was one. */
   heard(key: string): StoredText | undefined;
-  /** All, as they were when this was called, or later. @throws MessagingError, or the signal's reason. */
+  /**
+   * All, as they were when this was called, or later. @throws MessagingError, or the signal's
+   * reason.
+   */
   list(signal: AbortSignal): Promise<ReadonlyMap<string, StoredText>>;
   put(key: string, document: unknown, expectedRevision: number): Promise<PublishResult>;
   remove(key: string, expectedRevision: number): Promise<PublishResult>;

@@ -1,13 +1,14 @@
 // Bounds what notices may cost this device. The server delivers an answer to whatever reply subject
 // the asker names, so another device can send as many notices as its own link bears. A notice is
 // followed at once after quiet, and otherwise at most once a second, unless the one before it came
-// true; what it announces is followed once; its payload is never looked at. When more arrives than honest notices ever are, the
-// subscription ends for a minute, and longer each time that this goes on, since bytes that arrive
-// are paid for (docs/adr/0037).
+// true; what it announces is followed once; its payload is never looked at. When more arrives than
+// honest notices ever are, the subscription ends for a minute, and longer each time that this goes
+// on, since bytes that arrive are paid for (docs/adr/0037).
 
 import type { Log } from "@harmony/runtime";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { FloodGate } from "../connection/flood-gate.ts";
+import type { StoreReason } from "./reasons.ts";
 
 const FOLLOW_EVERY_MS = 1_000;
 /** What was announced and is remembered, so that it is followed once. */
@@ -101,7 +102,7 @@ export class Notices {
     const { log, subject } = this.#options;
     const closedForMs = this.#gate.closeMs();
     log.warn("more notices arrive than an operator sends, so they are not listened to for a while; changes are seen when it is over", {
-      reason: "NoticeFlood",
+      reason: "NoticeFlood" satisfies StoreReason,
       subject: subject(),
       seconds: closedForMs / 1_000,
     });

@@ -24,7 +24,7 @@ export interface SourceRecord {
 
 export interface SourceRecords {
   /**
-   * Of all sources, by their ids, as they were when this was called, or later. @throws
+   * The records of all sources, by their ids, as they were when this was called, or later. @throws
    * MessagingError
    */
   observe(signal: AbortSignal): Promise<ReadonlyMap<string, SourceRecord>>;

@@ -1,7 +1,7 @@
 // What the devices say of themselves, for the operator and the command line: the buckets `status`
 // and `inventory`. Ages are by the server's time stamps and the server's clock, for a device's own
 // clock may be years off. The key says whose an entry is; a document that claims to be another
-// device's, or that does not parse, is told as unreadable under that key.
+// device's, or that does not parse, is reported as unreadable under that key.
 
 import type { Issue, Parsed } from "@harmony/core";
 import {
@@ -83,7 +83,7 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
   };
 }
 
-/** As openStatusStore. */
+/** Like openStatusStore, for inventories. */
 export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
   const open = documents(messaging, options, "inventory", (device, data) => ofDevice(device, readInventory(data)));
   await (await open()).close();

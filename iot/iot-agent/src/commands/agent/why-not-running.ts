@@ -1,5 +1,5 @@
 // Says why nobody answers on the agent's socket, from what systemd knows of the unit: one sentence
-// with the command that mends it.
+// with the command that fixes it.
 
 import { runProgram } from "../machine/run-program.ts";
 
@@ -48,6 +48,8 @@ export function sentenceOf(unit: UnitState | null, configFile: string): string {
   if (unit.exitStatus === EX_CONFIG && unit.activeState !== "active") {
     return `the agent is not running, because its configuration is wrong: ${unit.statusText || `see journalctl -u ${UNIT}`}; it is started again when that is put right`;
   }
+  // It opens its socket when it has an identity, and says before what it waits for.
+  if (unit.activeState === "active" && /enrol|approval|identity/.test(unit.statusText)) return unit.statusText;
   if (unit.activeState === "active")
     return `the agent runs and does not answer on its socket: sudo systemctl restart ${UNIT}; its reason: journalctl -u ${UNIT} -n 20`;
   if (unit.activeState === "activating")

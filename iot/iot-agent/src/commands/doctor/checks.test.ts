@@ -1,8 +1,9 @@
+import { pageBytes } from "@harmony/podman";
 import { describe, expect, test } from "vitest";
 import { uidOf } from "../machine/accounts.ts";
 import { checkProxy, endpointOf, isInsecure, isProxied, registriesOf, whyNotReached } from "./network-checks.ts";
-import { checkPasta, checkProblem, checkVersion } from "./podman-checks.ts";
-import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPower, checkSpace } from "./system-checks.ts";
+import { checkConnection, checkPasta, checkProblem, checkVersion, checkVolumes } from "./podman-checks.ts";
+import { checkClock, checkControllers, checkJournal, checkLowPorts, checkPageSize, checkPower, checkSpace } from "./system-checks.ts";
 import { checkConfigFolder, checkGroups, checkLinger, checkSubordinateIds, checkUser } from "./user-checks.ts";
 
 describe("the user", () => {
@@ -114,6 +115,29 @@ describe("the machine", () => {
     expect(checkPower(text)?.verdict).toBe(verdict);
   });
 
+  test.each([
+    [4096, true, "good", undefined],
+    [16384, true, "warning", /kernel=kernel8\.img/],
+    [65536, false, "warning", /a kernel with pages of 4 KiB/],
+  ] as const)("pages of %i bytes, on a Raspberry Pi: %s", (bytes, isRaspberryPi, verdict, mend) => {
+    const [finding] = checkPageSize(bytes, isRaspberryPi);
+    expect(finding?.verdict).toBe(verdict);
+    if (mend !== undefined) expect(finding?.mend).toMatch(mend);
+  });
+
+  test("the size of pages that this kernel says is one that there is", async () => {
+    expect([4096, 16384, 65536]).toContain(await pageBytes());
+  });
+
+  test("the sentence of status", () => {
+    expect(checkConnection(undefined)).toEqual([]);
+    expect(checkConnection({ state: "connected", message: "connected to NATS at n" })).toMatchObject([{ verdict: "good" }]);
+    const message = "cannot connect to NATS at n: this machine's network is down (eth0 has no carrier); plug in the cable";
+    expect(checkConnection({ state: "disconnected", message })).toEqual([
+      { check: "status", verdict: "bad", says: message.split(";")[0], mend: "plug in the cable" },
+    ]);
+  });
+
   test("journal and low ports", () => {
     expect(checkJournal(true).verdict).toBe("good");
     expect(checkJournal(false).mend).toContain("Storage=persistent");
@@ -140,6 +164,14 @@ describe("Podman", () => {
     ["3.9.9", "bad"],
   ])("version %s", (version, verdict) => {
     expect(checkVersion(version).verdict).toBe(verdict);
+  });
+
+  test.each([
+    [null, []],
+    [0, ["good"]],
+    [2, ["warning"]],
+  ])("%s volumes left over", (left, verdicts) => {
+    expect(checkVolumes(left).map(({ verdict }) => verdict)).toEqual(verdicts);
   });
 
   const prepared = '[network]\npasta_options = ["-a", "10.0.2.0", "-n", "24", "-g", "10.0.2.2"]\n';

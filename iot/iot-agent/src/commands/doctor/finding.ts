@@ -1,4 +1,4 @@
-// What a check of `iot-agent doctor` found: good, or with what would mend it.
+// What a check of `iot-agent doctor` found: good, or with what would fix it.
 
 export interface Finding {
   /** What was looked at, in two or three words. */
@@ -6,7 +6,7 @@ export interface Finding {
   /** `warning`: it works, or nobody needs it now. */
   readonly verdict: "good" | "warning" | "bad";
   readonly says: string;
-  /** The command, or the sentence, that mends it. */
+  /** The command, or the sentence, that fixes it. */
   readonly mend?: string;
 }
 

@@ -5,11 +5,13 @@ import { lookup } from "node:dns/promises";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect, isIP } from "node:net";
+import { clausesOf } from "@harmony/core";
 import { createLog, errorText } from "@harmony/runtime";
-import { connectMessaging, fixedCredentials } from "@iot/messaging/device";
+import { connectMessaging, explainConnectError, fixedCredentials } from "@iot/messaging/device";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
-import type { AgentConfig } from "../../config/config.ts";
+import type { AsTheAgent } from "../../identity/enrolled-device.ts";
+import { connectionSettings } from "../../config/connection-settings.ts";
 import { withoutUserInfo } from "../machine/redact.ts";
 import { bad, type Finding, good, warning } from "./finding.ts";
 import { isExempt } from "./no-proxy.ts";
@@ -22,7 +24,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Of `nats://central:4222`, `central`, `[::1]:4222`. */
+/** Reads `nats://central:4222`, `central`, `[::1]:4222`. */
 export function endpointOf(url: string): Endpoint {
   const bare = url.replace(/^[a-z]+:\/\//i, "").replace(/^[^@]*@/, "");
   const match = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(bare);
@@ -37,8 +39,8 @@ export async function checkName({ host }: Endpoint): Promise<Finding> {
     return good(check, `${host} is ${addresses.map(({ address }) => address).join(", ")}`);
   } catch (error) {
     const isUnknown = error instanceof Error && "code" in error && error.code === "ENOTFOUND";
-    const says = isUnknown ? `the name servers know no host "${host}"` : `no name server answers for "${host}"`;
-    return bad(check, says, `put [nats] urls right, or this machine's DNS: resolvectl query ${host}`);
+    if (!isUnknown) return explained(check, error, host);
+    return bad(check, `the name servers know no host "${host}"`, `put [nats] urls right, or this machine's DNS: resolvectl query ${host}`);
   }
 }
 
@@ -58,22 +60,31 @@ export async function checkRoute({ host, port }: Endpoint): Promise<Finding> {
   socket.once("error", (error) => {
     if ("code" in error && error.code === "ECONNREFUSED")
       fail("refused, nothing listens there", "start nats-server, or put the port in [nats] urls right");
-    else fail(errorText(error), "ip address; ip route");
+    else {
+      socket.destroy();
+      resolve(explained(check, error, `${host}:${port}`));
+    }
   });
   return promise;
 }
 
+/** In the words of the connection itself, which looks at this machine's own network too. */
+function explained(check: string, error: unknown, server: string): Finding {
+  const { what, todo } = clausesOf(explainConnectError(error, { servers: [server] }).message);
+  return bad(check, what, todo ?? "ip address; ip route");
+}
+
 /** Makes a connection of its own, beside the agent's. */
-export async function checkCredentials(config: AgentConfig): Promise<Finding> {
+export async function checkCredentials({ config, shown }: AsTheAgent, configFile: string): Promise<Finding> {
   const check = "NATS credentials";
-  const { natsUser: user, natsPass: pass } = config.credentials;
   const failed = new AbortController();
   const timer = setTimeout(() => failed.abort(new Error("no answer in time")), 2 * CONNECT_WITHIN_MS);
   try {
     const messaging = await connectMessaging({
       servers: config.natsUrls,
-      credentials: fixedCredentials({ user, pass }),
+      credentials: fixedCredentials(shown),
       caFile: config.natsCaFile,
+      settings: connectionSettings(configFile),
       name: `iot-agent doctor ${config.device}`,
       log: createLog({ name: "doctor", write: () => undefined }),
       signal: failed.signal,
@@ -83,9 +94,14 @@ export async function checkCredentials(config: AgentConfig): Promise<Finding> {
       },
     });
     await messaging.close();
-    return good(check, `the user "${user}" is accepted`);
+    return good(check, `the user "${shown.user}" is accepted`);
   } catch (error) {
-    return bad(check, errorText(error), "see the sentence; [credentials] in the configuration has the user and the password");
+    const { what, todo } = clausesOf(errorText(error));
+    const where =
+      config.credentials.type === "enrolment"
+        ? "journalctl -u iot-agent -n 20"
+        : `[credentials] of ${configFile} has the user and the password`;
+    return bad(check, what, todo ?? where);
   } finally {
     clearTimeout(timer);
   }
@@ -108,7 +124,7 @@ export function checkProxy(environments: readonly string[]): Finding {
   );
 }
 
-/** Of the two spellings Go looks for this one first. */
+/** Go looks for this one of the two spellings first. */
 const NO_PROXY = [/^\s*(?:export\s+)?NO_PROXY=["']?([^"'#\n]+)/m, /^\s*(?:export\s+)?no_proxy=["']?([^"'#\n]+)/m];
 
 /** Whether Podman asks a registry through the proxy, which this program does not. Pure. */

@@ -1,6 +1,9 @@
-// Podman: that it answers, is new enough, and starts containers with the cable out.
+// What the running agent says itself; and Podman: that it answers, is new enough, and starts
+// containers with the cable out.
 
+import { clausesOf } from "@harmony/core";
 import type { Info } from "@harmony/podman";
+import type { LocalConnection } from "@iot/contracts";
 import { bad, type Finding, good, warning } from "./finding.ts";
 import { AGENT_USER } from "../machine/accounts.ts";
 
@@ -9,10 +12,18 @@ const LEAST_VERSION = [4, 9] as const;
 
 const START_PODMAN = `sudo systemctl --user --machine=${AGENT_USER}@ start podman.socket iot-agent-podman.socket`;
 
-/** `info`: what Podman told, or why it did not. */
+/** `info`: what Podman answered, or why it did not. */
 export function checkPodman(socket: string, info: Info | Error): Finding {
   if (info instanceof Error) return bad("Podman", `does not answer at ${socket}: ${info.message}`, START_PODMAN);
   return good("Podman", `answers at ${socket}`);
+}
+
+/** The sentence with which `iot-agent status` begins. */
+export function checkConnection(connection: Pick<LocalConnection, "state" | "message"> | undefined): readonly Finding[] {
+  if (connection === undefined) return [];
+  if (connection.state === "connected") return [good("status", connection.message)];
+  const { what, todo } = clausesOf(connection.message);
+  return [bad("status", what, todo ?? "see the checks of NATS below")];
 }
 
 /**
@@ -23,7 +34,7 @@ export function checkProblem(problem: { readonly reason: string; readonly messag
   const { reason, message } = problem;
   if (reason === "TopologyUnavailable") return [bad("what runs", message, START_PODMAN)];
   if (reason === "StateNotSaved") return [bad("state", message, "df -h; ls -ld /var/lib/iot-agent, which is the user iot-agent's")];
-  return [warning("manifest", message, "see the sentence; the checks of NATS below")];
+  return [warning("manifest", clausesOf(message).what, clausesOf(message).todo ?? "see the checks of NATS below")];
 }
 
 export function checkVersion(version: string): Finding {
@@ -35,6 +46,16 @@ export function checkVersion(version: string): Finding {
     `${version} is older than ${LEAST_VERSION.join(".")}, the oldest that the agent can drive`,
     "use Debian 13, Ubuntu 24.04 or a Raspberry Pi OS made of them",
   );
+}
+
+/** `left`: the number of volumes of deployments that are gone; null: it is not known. */
+export function checkVolumes(left: number | null): readonly Finding[] {
+  if (left === null) return [];
+  if (left === 0) return [good("volumes", "each is of a deployment that is here")];
+  const says = left === 1 ? "1 volume is" : `${left} volumes are`;
+  return [
+    warning("volumes", `${says} of deployments that are gone`, "iot-agent volumes lists them with their sizes; none is removed by itself"),
+  ];
 }
 
 /**

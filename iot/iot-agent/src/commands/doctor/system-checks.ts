@@ -1,9 +1,11 @@
 // The machine below Podman: clock, disk, journal, controllers, power supply. Pure, from what was
 // read of it.
 
+import { shownPageSize } from "@harmony/podman";
 import { bad, type Finding, good, warning } from "./finding.ts";
 import type { FileSystemSpace } from "../machine/machine.ts";
 
+const USUAL_PAGE_BYTES = 4096;
 const BAD_FREE_BYTES = 200e6;
 const LOW_FREE_BYTES = 1e9;
 const LOW_SHARE = 0.05;
@@ -46,10 +48,27 @@ export function checkJournal(isPersistent: boolean): Finding {
   );
 }
 
+/** `bytes` null: the kernel does not say. */
+export function checkPageSize(bytes: number | null, isRaspberryPi: boolean): readonly Finding[] {
+  const check = "memory pages";
+  if (bytes === null) return [];
+  const size = shownPageSize(bytes);
+  if (bytes === USUAL_PAGE_BYTES) return [good(check, size)];
+  return [
+    warning(
+      check,
+      `${size}: programs that were built for 4 KiB alone end at once ("Unsupported system page size")`,
+      isRaspberryPi
+        ? "use images for such pages, or put kernel=kernel8.img into /boot/firmware/config.txt, then reboot"
+        : "use images for such pages, or a kernel with pages of 4 KiB",
+    ),
+  ];
+}
+
 export interface Controllers {
-  /** Of the whole machine; null: it has no cgroup v2. */
+  /** The whole machine's; null: it has no cgroup v2. */
   readonly kernel: string | null;
-  /** Of the user's own manager; null: it cannot be read. */
+  /** The user's own manager's; null: it cannot be read. */
   readonly user: string | null;
   readonly isRaspberryPi: boolean;
 }

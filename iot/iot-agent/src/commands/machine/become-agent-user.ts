@@ -6,7 +6,7 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { AGENT_USER } from "./accounts.ts";
 
-/** Of whoever is not root it changes nothing, nor on a machine without that user. */
+/** Changes nothing unless this is root, nor on a machine without that user. */
 export function becomeAgentUser(): void {
   if (process.getuid?.() !== 0) return;
   const user = linesOf("/etc/passwd").find(([name]) => name === AGENT_USER);

@@ -14,8 +14,8 @@ export interface FileSystemSpace {
 const READ_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Of a plain file that is not huge: a pipe, which somebody may have put in its place, would never
- * end.
+ * Reads a plain file that is not huge: a pipe, which somebody may have put in its place, would
+ * never end.
  */
 async function read(path: string): Promise<string | null> {
   try {

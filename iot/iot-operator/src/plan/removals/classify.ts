@@ -4,11 +4,12 @@
 
 import type { CompleteSnapshot, DeletingObject, GitEvidence, KubernetesEvidence, SourceDeployment } from "../../sources/source.ts";
 import { type Entry, type How, isSame, keyOf, type LostEntry, objectOf, type RemovalRecord } from "./record.ts";
+import type { Reason } from "../../sources/reasons.ts";
 
 export type Finding =
   | { readonly kind: "deleted"; readonly how: Exclude<How, "consent">; readonly why: string }
   | { readonly kind: "lost"; readonly reason: string; readonly why: string }
-  /** It cannot be told now: it stays until it can. */
+  /** It cannot be reported now: it stays until it can. */
   | { readonly kind: "unknown"; readonly why: string };
 
 /** An entry of a manifest, at the generation that was written there. */
@@ -16,10 +17,12 @@ export interface ManifestedEntry extends Entry {
   readonly generation: number;
 }
 
-/** Of git's losses the one that ends by itself: at a commit in which all is readable. */
-export const UNREADABLE_FILES = "UnreadableFiles";
+/** The one loss of git that ends by itself: at a commit in which all is readable. */
+export const UNREADABLE_FILES = "UnreadableFiles" satisfies Reason;
 
-const lost = (reason: string, why: string): Finding => ({ kind: "lost", reason, why });
+const lost = (reason: Reason, why: string): Finding => ({ kind: "lost", reason, why });
+/** It is lost as the record says, which may hold a reason of another version. */
+const asBefore = ({ reason, why }: LostEntry): Finding => ({ kind: "lost", reason, why });
 
 /** Classifies every entry by what was found in one reading of the source. */
 export function classifier(source: CompleteSnapshot, record: RemovalRecord): (entry: ManifestedEntry) => Finding {
@@ -86,11 +89,9 @@ function ofGit(evidence: GitEvidence, record: RemovalRecord, entry: Entry, was: 
   const { tip, followed, lineage, gave, unreadable } = evidence;
   const at = `commit ${tip.slice(0, 10)}`;
   // It was lost at a commit that was followed, and so is not in it: no later one can take it away.
-  if (was !== null && was.reason !== UNREADABLE_FILES) return lost(was.reason, was.why);
+  if (was !== null && was.reason !== UNREADABLE_FILES) return asBefore(was);
   if (tip === record.followed) {
-    return was !== null
-      ? lost(was.reason, was.why)
-      : lost("NotSeenDeleted", `${at} does not have it, and no commit was seen that takes it away`);
+    return was !== null ? asBefore(was) : lost("NotSeenDeleted", `${at} does not have it, and no commit was seen that takes it away`);
   }
   if (followed !== record.followed) return { kind: "unknown", why: "another operator of this source follows another commit" };
   if (lineage === "first") return lost("FirstSight", `${at} does not have it, and nothing is known of the commits before`);

@@ -131,7 +131,7 @@ describe("what was judged", () => {
       expect((kind === "held" ? heldText : lostText)(first.record)).toContain(
         `, and ${40_000 - fits} more for which the record has no room`,
       );
-      // As another operator reads the manifests.
+      // Another operator reads the manifests like this.
       for (const all of [many, many.toReversed()]) {
         const next = planned(source, all, { record: asWritten(first), nowMs: NOW_MS + 60_000 });
         expect([next.isRecordChanged, next.recheckAfterMs, [...next.verdicts.values()].every((each) => each.kind === kind)]).toEqual([

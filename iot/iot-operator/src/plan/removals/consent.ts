@@ -3,6 +3,7 @@
 // for those of one Deployment. When others have come since, it stands for none. Pure.
 
 import { type Entry, type HeldEntry, type LostEntry, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
+import type { Reason } from "../../sources/reasons.ts";
 
 /** The entries that this token stands for; of `lists` each is a list of its own. */
 export function byTokens(lists: readonly (readonly Entry[])[], token: string): readonly Entry[] {
@@ -50,7 +51,11 @@ export function keep(
     (name === undefined || entry.name === name || objectOf(entry) === name) && (namespace === undefined || entry.namespace === namespace);
   const entries = name === undefined && namespace === undefined ? [] : record.held.filter(isMeant);
   if (entries.length === 0) return null;
-  const kept = entries.map(({ how: _, atMs: __, ...entry }): LostEntry => ({ ...entry, reason: "Kept", why: `kept by ${by}` }));
+  const kept = entries.map(({ how: _, atMs: __, ...entry }): LostEntry => ({
+    ...entry,
+    reason: "Kept" satisfies Reason,
+    why: `kept by ${by}`,
+  }));
   const { held, lost } = without(record, entries);
   return { record: { ...record, held, lost: [...lost, ...kept] }, entries };
 }

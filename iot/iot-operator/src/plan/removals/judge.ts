@@ -1,6 +1,6 @@
 // Whether deletions that were seen together may go, or wait until a person says so: the second
-// table of docs/removal.md. Pure, and told the time. Nothing is asked of a person who deletes one
-// thing; a source that empties at once is held.
+// table of docs/removal.md. Pure: the time is handed in. Nothing is asked of a person who deletes
+// one thing; a source that empties at once is held.
 
 import type { Entry, Gathering, How, RemovedEntry } from "./record.ts";
 
@@ -46,7 +46,7 @@ export function judge({ gathered, recent, standing, wanted }: JudgementInput): J
 
 /** A first deletion waits this long for a second one. */
 export const FIRST_MS = 700;
-/** And more than one as long after the last. */
+/** With more than one, it waits so long after the last. */
 export const QUIET_MS = 3_000;
 export const GATHERING_LIMIT_MS = 60_000;
 /** After a removal a deletion is not a first one. */

@@ -48,7 +48,14 @@ describe("Kubernetes: what makes an entry leave", () => {
   });
 
   test("asked for, refused or not claimed yet: it stays, and is no removal", () => {
-    const refused = { uid: "uid-default-hello", namespace: "default", name: "hello", generation: 2, reason: "InvalidSpec", message: "" };
+    const refused = {
+      uid: "uid-default-hello",
+      namespace: "default",
+      name: "hello",
+      generation: 2,
+      reason: "InvalidSpec",
+      message: "",
+    } as const;
     for (const source of [
       cluster({ deployments: [deployment("hello", ["pi-1"], { uid: "another" })] }),
       { ...cluster({}), refused: [refused] },
@@ -58,7 +65,7 @@ describe("Kubernetes: what makes an entry leave", () => {
     }
   });
 
-  test("what cannot be told is looked at again soon", () => {
+  test("what cannot be reported is looked at again soon", () => {
     const plan = planned(cluster({ deleting: [deleting("hello")], crd: "unknown" }), one);
     expect([plan.isUndecided, plan.recheckAfterMs, plan.isRecordChanged]).toEqual([true, 5_000, false]);
   });
@@ -84,7 +91,7 @@ describe("git: what makes an entry leave", () => {
       "goes consent",
     ],
     ["a trailer names another", at({ lineage: "rewritten", consents: new Set(["plant/hello"]) }), "lost HistoryRewritten"],
-    ["the source tells nothing", { ...at({}), evidence: null }, "lost NoEvidence"],
+    ["the source says nothing", { ...at({}), evidence: null }, "lost NoEvidence"],
     ["another operator followed another commit meanwhile", at({ followed: "c-older" }), "waits"],
   ];
   test.each(rows)("%s", (_what, source, verdict) => {

@@ -1,8 +1,8 @@
 // What becomes of the entries that the source no longer asks for: each goes, waits, is held or is
-// lost, and the record that has to be written before the first of them goes. Pure, told the time.
-// What was judged once is not judged again: an entry that the record calls due goes whoever finds
-// it, so that an operator may be killed between any two writes. An entry that is asked for again
-// leaves every list.
+// lost, and the record that has to be written before the first of them goes. Pure: the time is
+// handed in. What was judged once is not judged again: an entry that the record calls due goes
+// whoever finds it, so that an operator may be killed between any two writes. An entry that is
+// asked for again leaves every list.
 
 import type { CompleteSnapshot } from "../../sources/source.ts";
 import { classifier, type Finding, type ManifestedEntry } from "./classify.ts";
@@ -33,7 +33,7 @@ export type Verdict =
 
 export interface RemovalsInput {
   readonly source: CompleteSnapshot;
-  /** Of this source, in all manifests. */
+  /** This source's entries in all manifests. */
   readonly entries: readonly ManifestedEntry[];
   readonly record: RemovalRecord;
   /** By the server's clock. */
@@ -43,15 +43,15 @@ export interface RemovalsInput {
 export interface RemovalsPlan {
   /** By `keyOf`, of the entries that the source no longer asks for. */
   readonly verdicts: ReadonlyMap<string, Verdict>;
-  /** As it is to be, before anything goes. */
+  /** The record as it is to be, before anything goes. */
   readonly record: RemovalRecord;
   readonly isRecordChanged: boolean;
-  /** What the source showed does not tell all: it is to be read again. */
+  /** What the source showed is not all: it is to be read again. */
   readonly isUndecided: boolean;
   readonly recheckAfterMs: number | null;
 }
 
-/** What cannot be told is looked at again. */
+/** What cannot be reported is looked at again. */
 const UNKNOWN_AGAIN_MS = 5_000;
 
 export function planRemovals(input: RemovalsInput): RemovalsPlan {
@@ -65,7 +65,7 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
   const held = sorted.held.filter((entry) => !isConsented.has(keyOf(entry)));
   const lost = sorted.lost.filter((entry) => !isConsented.has(keyOf(entry)));
   const found = sorted.seen.filter((entry) => !isConsented.has(keyOf(entry)));
-  // Of what was held before only the count is known where the record is full.
+  // A full record has only the count of what was held before.
   const [seen, beyond] = isFullOfHeld(record) ? [[], found] : [found, []];
   const gathering = gatheringOf(seen, source, record, nowMs);
   const endsMs = gathering === null ? nowMs : gatheringEndsMs(gathering, seen, recentlyRemoved(record, nowMs));
@@ -84,9 +84,9 @@ export function planRemovals(input: RemovalsInput): RemovalsPlan {
     more: 0,
   };
   const written = fitting(pruned(next, leaving, nowMs), input.record);
-  // That time has passed is no news, unless others wait for the room.
+  // A time that has passed is no news, unless others wait for the room.
   const news = record.more > 0 ? written : fitting(next, input.record);
-  // A commit that is not followed leaves the last one that this operator knew: the record tells
+  // A commit that is not followed leaves the last one that this operator knew: the record says
   // whether another has followed a later one meanwhile, which may ask for what is due.
   const isOlder = source.authoritative === false && sorted.due.length > 0;
   const isWritten = new Set<Entry>(written.removed);

@@ -18,7 +18,7 @@ export interface Entry {
   readonly device: DeviceId;
   readonly name: DeploymentName;
   readonly namespace: string;
-  /** Of the source object. */
+  /** The source object's. */
   readonly uid: string;
 }
 
@@ -56,7 +56,7 @@ export interface Gathering {
 }
 
 export interface RemovalRecord {
-  /** Of a repository: the commit that was followed last. */
+  /** The commit of a repository that was followed last. */
   readonly followed: string | null;
   readonly removed: readonly RemovedEntry[];
   readonly held: readonly HeldEntry[];
@@ -91,14 +91,16 @@ export function recentlyRemoved({ removed }: RemovalRecord, nowMs: number): read
   return removed.filter(({ atMs }) => nowMs - atMs < RECORDED_FOR_MS);
 }
 
-/** Of the record's bytes; the rest is for what stands around the devices. */
+/**
+ * The part of the record's bytes that devices may take; the rest is for what stands around them.
+ */
 const DEVICES_BYTES = (BUCKETS.sources.maxValueBytes * 3) / 4;
 const OBJECT_BYTES = 400;
 
 /**
- * As much of it as a bucket takes, whatever its order: what goes before what is held, that before
- * what is lost, and of each what `before` has before what is new. What is to go and finds no room
- * stays, and is judged again.
+ * Keeps as much of it as a bucket takes, whatever its order: what goes before what is held, that
+ * before what is lost, and of each what `before` has before what is new. What is to go and finds no
+ * room stays, and is judged again.
  */
 export function fitting(record: RemovalRecord, before: RemovalRecord): RemovalRecord {
   let room = DEVICES_BYTES;

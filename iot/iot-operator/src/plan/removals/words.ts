@@ -1,8 +1,9 @@
-// What people are told of removals: in /readyz, in the log, on the object, in `iot status` and in
+// What people read of removals: in /readyz, in the log, on the object, in `iot status` and in
 // the audit. Pure.
 
 import type { ObjectNews } from "../../sources/source.ts";
 import { type Entry, type HeldEntry, isFullOfHeld, keyOf, objectOf, type RemovalRecord, tokenOf } from "./record.ts";
+import type { Reason } from "../../sources/reasons.ts";
 
 const NAMES_SHOWN = 10;
 
@@ -17,7 +18,7 @@ export function entriesText(entries: readonly Entry[], word: "from" | "on"): str
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
 
-/** They are told when there is room, after these. */
+/** They are reported when there is room, after these. */
 function moreText({ more }: RemovalRecord): string {
   return more === 0 ? "" : `, and ${more} more for which the record has no room`;
 }
@@ -97,7 +98,7 @@ export function newsOf(before: RemovalRecord, after: RemovalRecord): ObjectNews[
 
 function newsAbout<Of extends Entry>(
   entries: readonly Of[],
-  { say, ...what }: { readonly reason: string; readonly isWarning: boolean; readonly say: (of: readonly Of[]) => string },
+  { say, ...what }: { readonly reason: Reason; readonly isWarning: boolean; readonly say: (of: readonly Of[]) => string },
 ): ObjectNews[] {
   return [...Map.groupBy(entries, ({ uid }) => uid)].flatMap(([uid, of]) => {
     const [first] = of;
@@ -112,9 +113,13 @@ function devicesText(of: readonly Entry[]): string {
 /** What is new in a record, a sentence each. */
 export function changesOf(before: RemovalRecord, after: RemovalRecord): RecordChange[] {
   const { removed, held, lost } = newIn(before, after);
-  const told = (what: RecordChange["what"], entries: readonly (Entry & { readonly why: string })[], word: "from" | "on"): RecordChange[] =>
+  const changes = (
+    what: RecordChange["what"],
+    entries: readonly (Entry & { readonly why: string })[],
+    word: "from" | "on",
+  ): RecordChange[] =>
     entries.length === 0 ? [] : [{ what, entries, message: `${entriesText(entries, word)}: ${entries[0]?.why ?? ""}` }];
-  return [...told("removed", removed, "from"), ...told("held", held, "from"), ...told("lost", lost, "on")];
+  return [...changes("removed", removed, "from"), ...changes("held", held, "from"), ...changes("lost", lost, "on")];
 }
 
 function lineOf(entry: Entry & { readonly atMs?: number }): string {

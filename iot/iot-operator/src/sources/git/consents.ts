@@ -7,7 +7,7 @@ export const CONSENT_TRAILER = "Iot-Removes";
 export interface Consents {
   /** `<namespace>/<name>`. */
   readonly names: ReadonlySet<string>;
-  /** As they were written. */
+  /** The words as they were written. */
   readonly wrong: readonly string[];
 }
 

@@ -8,18 +8,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { plainText } from "@harmony/core";
 import type { GitConfig } from "../../config/config.ts";
-
-export type GitErrorCode =
-  | "MissingProgram"
-  | "MissingBranch"
-  | "MissingRepository"
-  | "MissingPath"
-  | "MissingObject"
-  | "WrongCredentials"
-  | "UnknownHostKey"
-  | "Unreachable"
-  | "Timeout"
-  | "Failed";
+import type { GitErrorCode } from "../reasons.ts";
 
 /** `git` said no. The message is a sentence with git's own words in it. */
 export class GitError extends Error {
@@ -39,7 +28,7 @@ export interface GitRun {
   readonly input?: string;
   /** Whether it talks to the remote, and so is given the credentials. */
   readonly remote?: boolean;
-  /** Of its output; more ends it. */
+  /** The limit of its output; more ends it. */
   readonly limitBytes?: number;
 }
 
@@ -219,7 +208,7 @@ function refusal(command: string, errors: string): GitError {
   return new GitError(code, said === "" ? `git ${command} failed` : plainText(withoutCredentials(said), SAID_CHARACTERS));
 }
 
-/** A server may send git elsewhere, and git repeats what it was told. */
+/** A server may send git elsewhere, and git repeats what it was sent. */
 function withoutCredentials(text: string): string {
   return text.replaceAll(/(\b[a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/]*@/gi, "$1").replaceAll(/([a-z]:\/\/[^\s?#]*)[?#][^\s'"]*/gi, "$1");
 }

@@ -2,7 +2,7 @@
 // commit in which a file that gave a Deployment is still there and gives none, or two files have
 // one name, is said once, with file and line, and the last one that was followed stays in force; a
 // branch, folder or remote that is gone is unreadable, never an empty fleet. A branch that was
-// forced is followed, and said. The repository tells no age, so of two Deployments that claim one
+// forced is followed, and said. The repository has no age, so of two Deployments that claim one
 // name on one device the one that has it keeps it, else the first by namespace. What git itself
 // does is repository.ts's, what a commit holds read-commit.ts's, and what it means that something
 // is missing what-went-missing.ts's.
@@ -37,7 +37,10 @@ export interface GitSourceOptions {
   readonly limits?: YamlReaderLimits;
 }
 
-/** Of new files that are not named as workload files, when one of those is gone. */
+/**
+ * The limit of new files that are looked at though not named as workload files, when one of those
+ * is gone.
+ */
 const LOOKED_AT_FILES = 500;
 const LOOKED_AT_BYTES = 256 * 1024;
 const RENEW_AFTER_COMMITS = 1_000;
@@ -63,7 +66,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   const { id, formerIds } = options.id === undefined ? gitSourceId(config) : { id: options.id, formerIds: [] };
   const repository = await openGitRepository(folder, config);
   const reader = new CommitReader({ config, id, repository, limits: options.limits });
-  const told = new Map<string, string>();
+  const logged = new Map<string, string>();
   let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;
   /** The followed commit and the tip. */
   let readings = new Map<string, CommitReading>();
@@ -208,9 +211,9 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     clusterUid: null,
     carryOut: async () => new Map(),
     async report(results) {
-      for (const result of results) tell(result, told, log);
+      for (const result of results) logResult(result, logged, log);
       const known = new Set(results.map(({ uid }) => uid));
-      for (const uid of told.keys()) if (!known.has(uid)) told.delete(uid);
+      for (const uid of logged.keys()) if (!known.has(uid)) logged.delete(uid);
     },
     poke: () => poked?.(),
     close: async () => void (await Promise.all([reader.close(), repository.remove()])),
@@ -265,12 +268,12 @@ function cure({ code }: GitError): string {
  * There is nobody to write a status to but the log: a line when a Deployment's state changes, not
  * with each counter.
  */
-function tell({ uid, namespace, name, conditions, aggregate }: DeploymentResult, told: Map<string, string>, log: Log): void {
+function logResult({ uid, namespace, name, conditions, aggregate }: DeploymentResult, logged: Map<string, string>, log: Log): void {
   const { Ready, Stalled } = conditions;
   const state = Stalled.status === "True" ? "stalled" : Ready.status === "True" ? "ready" : "in progress";
   const key = `${state} ${Ready.reason}`;
-  if (told.get(uid) === key) return;
-  told.set(uid, key);
+  if (logged.get(uid) === key) return;
+  logged.set(uid, key);
   const { devices, running } = aggregate;
   const fields = { deployment: `${namespace}/${name}`, state, reason: Ready.reason, why: Ready.message, devices, running };
   if (state === "stalled") log.warn("deployment", fields);

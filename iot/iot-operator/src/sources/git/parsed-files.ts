@@ -6,7 +6,7 @@ import { type FileIssue, namesOfTwoFiles, type PlainFile, type YamlReader } from
 
 export interface CommittedFile {
   readonly path: string;
-  /** Of its content. */
+  /** The id of its content. */
   readonly oid: string;
 }
 

@@ -42,7 +42,7 @@ export interface CommitReading {
 
 const FILES_LIMIT = 10_000;
 const TOTAL_LIMIT_BYTES = 64 * 1024 * 1024;
-/** Of the whole path, in characters, and how many folders lead to it. */
+/** The limits of a whole path, in characters, and of the folders that lead to it. */
 const PATH_LIMIT = 1_024;
 const FOLDERS_LIMIT = 64;
 const NO_AGE = "1970-01-01T00:00:00Z";

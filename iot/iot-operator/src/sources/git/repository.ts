@@ -28,7 +28,7 @@ export interface GitRepository {
   /** How many commits lead to this one: higher than that of each of its ancestors. */
   countCommits(commit: string, signal: AbortSignal): Promise<number>;
   relate(pair: { followed: string | null; tip: string; trailer: string }, signal: AbortSignal): Promise<Relation>;
-  /** Of these paths, those that a .gitignore of `commit` hides and none of `than` did. */
+  /** Those of the paths that a .gitignore of `commit` hides and none of `than` did. */
   newlyIgnored(change: { paths: readonly string[]; commit: string; than: string }, signal: AbortSignal): Promise<Set<string>>;
   /**
    * Has the next fetch start with a new copy, which is shorter than to pack what many fetches left

@@ -29,7 +29,7 @@ test.each([
   expect(id(url)).toBe(expected);
 });
 
-test("branch and folder tell sources apart", () => {
+test("branch and folder distinguish sources", () => {
   expect(id("git@host:acme/w", { branch: "release", path: "site/a" })).toBe("git:host/acme/w#release:site/a");
 });
 

@@ -52,7 +52,7 @@ function decoded(path: string): string {
   }
 }
 
-/** As v0.1.0 had it: by its letters. */
+/** The id as v0.1.0 had it: by its letters. */
 function formerPlaceOf(url: string): string {
   return url
     .replace(/^[a-z]+:\/\//, "")

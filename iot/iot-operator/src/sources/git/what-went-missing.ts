@@ -18,7 +18,7 @@ export interface Loss {
 export interface Surroundings {
   /** Files that nobody reads, and that the commit before did not have. */
   readonly unread: readonly TreeFile[];
-  /** Of those, by the id of their content: what was looked at. */
+  /** What was looked at of those, by the id of their content. */
   readonly contents: ReadonlyMap<string, Uint8Array>;
   /** Paths that a .gitignore hides, and that the .gitignore before did not. */
   readonly ignored: ReadonlySet<string>;
@@ -129,7 +129,7 @@ function twinsIn({ unread, contents }: Surroundings): (loss: Loss, oid: string) 
 /** What a text calls anything in it, if it looks like a Deployment. */
 function namesIn(content: Uint8Array | undefined): string[] {
   if (content === undefined || !looksLikeDeployment(content)) return [];
-  // Of UTF-16 the letters stay.
+  // The letters of UTF-16 stay.
   const text = new TextDecoder().decode(content).replaceAll("\0", "");
   return [...text.matchAll(/\bname["']?\s*:\s*["']?([-a-z0-9]+)/g)].flatMap(([, name]) => name ?? []);
 }

@@ -9,7 +9,7 @@ import * as z from "zod/mini";
 
 export interface ApiHealthOptions {
   readonly connection: KubernetesConnection;
-  /** Of the objects that are followed. */
+  /** The path of the objects that are followed. */
   readonly path: string;
   readonly store: ResourceStore;
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 // However much happens at once, and though every Event is refused: what is tried is bounded, the
-// refusal is told once, and who announces is not held up.
+// refusal is reported once, and who announces is not held up.
 
 import { createLog, systemClock } from "@harmony/runtime";
 import { KubernetesError, type KubernetesConnection } from "@harmony/kube-api";
@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { announcer } from "./events.ts";
 import { DEPLOYMENTS } from "./kubernetes-source.ts";
 
-test("of ten thousand at once a hundred are tried, each refused, and one warning is told", async () => {
+test("of ten thousand at once a hundred are tried, each refused, and one warning is reported", async () => {
   const asked: string[] = [];
   const refusing: KubernetesConnection = {
     server: "https://127.0.0.1",

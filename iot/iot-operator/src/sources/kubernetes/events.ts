@@ -1,6 +1,6 @@
 // News of removals as Events beside the objects, for `kubectl describe` and `kubectl get events`.
 // An object has one Event for each reason, whose count rises, so that whatever flaps fills nothing.
-// Of much at once a part is told; all of it stands in the record, the audit and /readyz. Nobody
+// A part of much at once is reported; all of it stands in the record, the audit and /readyz. Nobody
 // waits for an Event: what cannot be written (no right to, a namespace that is being deleted) is
 // logged, once aloud.
 
@@ -20,7 +20,7 @@ import * as z from "zod/mini";
 import type { ObjectNews } from "../source.ts";
 
 const EVENTS: ResourceType = { group: "", version: "v1", kind: "Event", plural: "events" };
-/** Waiting to be written; what comes on top of them is not told. */
+/** Waiting to be written; what comes on top of them is dropped. */
 const MOST = 100;
 const AT_ONCE = 4;
 /** What the API server takes of the newer kind of Events, and people read. */
@@ -28,7 +28,7 @@ const MESSAGE_LIMIT = 1_000;
 
 export interface AnnouncerOptions {
   readonly connection: KubernetesConnection;
-  /** Of the objects. */
+  /** The type of the objects. */
   readonly type: ResourceType;
   readonly manager: string;
   readonly log: Log;
@@ -42,27 +42,27 @@ export function announcer(options: AnnouncerOptions): (news: readonly ObjectNews
   const { log, signal } = options;
   const waiting: ObjectNews[] = [];
   let writing = 0;
-  let isRefusalTold = false;
+  let isRefusalLogged = false;
 
-  const lane = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (let one = waiting.shift(); one !== undefined && !signal.aborted; one = waiting.shift()) {
       try {
         await writeEvent(one, options);
       } catch (error) {
         if (signal.aborted) return;
         const fields = { namespace: one.namespace, deployment: one.name, reason: one.reason, error };
-        log[isRefusalTold ? "debug" : "warn"]("cannot write an Event; all else goes on", fields);
-        isRefusalTold = true;
+        log[isRefusalLogged ? "debug" : "warn"]("cannot write an Event; all else goes on", fields);
+        isRefusalLogged = true;
       }
     }
   };
 
   return (news) => {
-    const told = news.slice(0, Math.max(0, MOST - waiting.length));
-    if (told.length < news.length) log.info("too much happened at once for an Event each", { events: told.length, of: news.length });
-    waiting.push(...told);
+    const taken = news.slice(0, Math.max(0, MOST - waiting.length));
+    if (taken.length < news.length) log.info("too much happened at once for an Event each", { events: taken.length, of: news.length });
+    waiting.push(...taken);
     for (; writing < Math.min(AT_ONCE, waiting.length); writing += 1) {
-      void lane().finally(() => {
+      void worker().finally(() => {
         writing -= 1;
       });
     }

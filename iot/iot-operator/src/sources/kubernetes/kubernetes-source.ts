@@ -28,6 +28,7 @@ import { announcer } from "./events.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { StatusWriter } from "./status-writer.ts";
+import type { SourceReason } from "../reasons.ts";
 
 export const DEPLOYMENTS: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: "Deployment", plural: "deployments" };
 const MANAGER = "iot-operator";
@@ -36,14 +37,14 @@ const BACKOFF = { baseMs: 500, maxMs: 10_000 };
 
 export interface KubernetesSourceOptions {
   /**
-   * Of the cluster unless told: `kubernetes:` and the uid of its kube-system namespace, which stays
-   * for the cluster's life.
+   * The cluster's id unless given: `kubernetes:` and the uid of its kube-system namespace, which
+   * stays for the cluster's life.
    */
   readonly id?: string | undefined;
   readonly log: Log;
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** As KUBECONFIG or the pod's service account say, unless told. */
+  /** What KUBECONFIG or the pod's service account say, unless given. */
   readonly connection?: KubernetesConnection;
   /** Why it is not known yet which cluster this is; null: it is. */
   readonly onWaiting?: (why: string | null) => void;
@@ -51,7 +52,7 @@ export interface KubernetesSourceOptions {
 }
 
 /**
- * Waits for the API server, which tells which cluster it is. @throws KubernetesError NotConfigured
+ * Waits for the API server, which says which cluster it is. @throws KubernetesError NotConfigured
  * when no API server is configured.
  */
 export async function createKubernetesSource(options: KubernetesSourceOptions): Promise<Source> {
@@ -88,7 +89,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
   const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: explained });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
   let failedReadings = 0;
-  /** As they were read last, by uid. */
+  /** The objects as they were read last, by uid. */
   let listedObjects: ReadonlyMap<string, KubernetesObject> = new Map();
 
   /** Nobody else would ask for a reading again: the watch may be in the best of health. */
@@ -210,7 +211,7 @@ function newest(a: KubernetesObject | undefined, b: KubernetesObject | undefined
   return a !== undefined && b !== undefined ? (isNewer(a, b) ? a : b) : (a ?? b);
 }
 
-function explained(error: KubernetesError): { reason: string; message: string } {
+function explained(error: KubernetesError): { reason: SourceReason; message: string } {
   if (error.code === "NotFound") {
     return {
       reason: "CrdMissing",

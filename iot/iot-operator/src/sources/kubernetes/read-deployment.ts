@@ -16,6 +16,7 @@ import {
 } from "@iot/contracts";
 import type { KubernetesObject } from "@harmony/kube-api";
 import type { DeletingObject, RefusedDeployment, SourceDeployment, SourceObject } from "../source.ts";
+import type { Reason } from "../reasons.ts";
 
 /** Stands on every object that is served, so that its deletion is seen. */
 export const FINALIZER = "iot.nationtech.io/desired-state";
@@ -32,7 +33,7 @@ export type ReadDeployment =
 export function readDeployment(object: KubernetesObject): ReadDeployment {
   const { generation = 0, creationTimestamp = "" } = object.metadata;
   const identity = sourceObject(object);
-  const refuse = (reason: string, message: string): ReadDeployment => ({
+  const refuse = (reason: Reason, message: string): ReadDeployment => ({
     ok: false,
     refused: { ...identity, generation, reason, message },
   });

@@ -20,7 +20,7 @@ export class StatusPace {
   #left = WRITES_PER_SECOND;
   #atMs = 0;
 
-  /** Of all that waits, what is to be written now, in order. */
+  /** What is to be written now of all that waits, in order. */
   choose(news: readonly News[], nowMs: number): readonly string[] {
     const uids = new Set(news.map(({ uid }) => uid));
     for (const uid of this.#waiting.keys()) if (!uids.has(uid)) this.#waiting.delete(uid);

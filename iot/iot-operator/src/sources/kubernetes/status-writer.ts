@@ -1,5 +1,5 @@
 // Writes to each resource what the operator says of it, where it says something else than what
-// stands there, as the watch and our own writes tell. Which of them are written now is
+// stands there, as the watch and our own writes say. Which of them are written now is
 // status-pace.ts's, what is written status.ts's.
 
 import type { Clock, Log } from "@harmony/runtime";

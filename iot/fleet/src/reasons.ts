@@ -1,0 +1,20 @@
+// The reasons that are given of a device or of a fleet from outside of it: in the conditions of a
+// Deployment and in `iot status`. A word that is not in the list does not compile.
+
+export const FLEET_REASONS = [
+  "Running",
+  "RunningWhereOnline",
+  "Progressing",
+  "Offline",
+  "ProgressDeadlineExceeded",
+  "Rejected",
+  "Failed",
+  "InvalidManifest",
+  "InvalidStatus",
+  "NeverReported",
+  "NotYetReported",
+  "NotYetReceived",
+  "NotYetRemoved",
+] as const;
+
+export type FleetReason = (typeof FLEET_REASONS)[number];

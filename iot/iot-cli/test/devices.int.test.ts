@@ -1,0 +1,120 @@
+// What an administrator types to let devices in and to end them: `iot` against the enrolment service
+// as it is started, over TLS.
+
+import { createPrivateKey } from "node:crypto";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import { request } from "node:https";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { codeOfKey, EnrolmentAnswer, keySigner, makeDeviceKey, Nonce, publicPem, signProof } from "@iot/identity";
+import {
+  freePort,
+  IDENTITY_PASSWORDS,
+  makeTempFolder,
+  makeTestCertificate,
+  natsIdentitiesConfig,
+  run,
+  type RunResult,
+  runEnrolment,
+  startEnrolmentProcess,
+  startNats,
+} from "@iot/testkit";
+import { expect, onTestFinished, test } from "vitest";
+
+const MAIN = join(import.meta.dirname, "../src/main.ts");
+const CALLOUT = join(import.meta.dirname, "../../iot-callout/src/main.ts");
+
+async function world() {
+  const folder = await makeTempFolder("iot-devices");
+  onTestFinished(() => folder.remove());
+  const certificate = await makeTestCertificate();
+  onTestFinished(() => certificate[Symbol.asyncDispose]());
+  const made = await run([process.execPath, CALLOUT, "keys", join(folder.path, "callout.json")]);
+  const [, issuer = "", xkey = ""] = /ISSUER=(\w+)\n.*XKEY=(\w+)/.exec(made.stdout) ?? [];
+  const nats = await startNats({ config: natsIdentitiesConfig({ issuer, xkey }) });
+  onTestFinished(() => nats.stop());
+  const port = await freePort();
+  const url = `https://127.0.0.1:${port}`;
+  const env = {
+    NATS_URL: nats.url,
+    NATS_PASSWORD: IDENTITY_PASSWORDS.enrolment,
+    NATS_KICK_PASSWORD: IDENTITY_PASSWORDS.kick,
+    IOT_ENROLMENT_URL: url,
+    IOT_ENROLMENT_LISTEN: `127.0.0.1:${port}`,
+    IOT_ENROLMENT_CERT: certificate.cert,
+    IOT_ENROLMENT_CERT_KEY: certificate.key,
+    IOT_ENROLMENT_STATE: folder.path,
+  };
+  const ca = await readFile(certificate.ca, "utf8");
+  const ask = async (method: string, path: string, body?: object): Promise<{ readonly status: number; readonly text: string }> => {
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+    const sent = request(url + path, { method, ca }, (response) => {
+      text(response).then((read) => resolve({ status: response.statusCode ?? 0, text: read }), reject);
+    });
+    sent.once("error", reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+    return promise;
+  };
+  const service = await startEnrolmentProcess(env, async () => (await ask("GET", "/readyz")).status === 200);
+  onTestFinished(() => service.stop());
+  const { stdout: secret } = await runEnrolment(["person", "add", "anna", "--role", "admin"], env);
+  const personFile = join(folder.path, "person");
+  await writeFile(personFile, secret, { mode: 0o600 });
+  const iot = (...args: string[]): Promise<RunResult> =>
+    run([process.execPath, MAIN, ...args], {
+      env: { IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile },
+      allowExitCodes: [0, 1],
+    });
+  return { iot, ask, url, personFile, secret: secret.trim(), service, ca };
+}
+
+/** A new key that asks by a token or a code; its code. */
+async function enrol({ ask, url }: Pick<Awaited<ReturnType<typeof world>>, "ask" | "url">, by: object): Promise<string> {
+  const key = createPrivateKey(await makeDeviceKey());
+  const publicKey = publicPem(key);
+  const { nonce } = Nonce.parse(JSON.parse((await ask("POST", "/v1/nonces")).text));
+  const proof = await signProof(keySigner(key, publicKey), { audience: url, nonce });
+  const hardware = { serial: "10000000aaaa0001", model: "Raspberry Pi 5\u001b[2J" };
+  const said = await ask("POST", "/v1/enrolments", { publicKey, hardware, proof, ...by });
+  expect(EnrolmentAnswer.parse(JSON.parse(said.text)).code).toBe(codeOfKey(key));
+  return codeOfKey(key);
+}
+
+test("an image's token, a device that waits, its approval and its end, as they are typed", async () => {
+  const { iot, ask, url, personFile, secret, service, ca } = await world();
+  const created = await iot("bootstrap", "create", "--name", "spring-200", "--max", "200", "--days", "30");
+  expect(created.stdout).toMatch(/^# spring-200: .* at most 200 devices .*\n\[enrolment\]\nurl = "https:.*"\nca = '''\n-----BEGIN/);
+  expect(created.stdout).toContain(ca.trim());
+  const [, token = ""] = /\ntoken = "(iotb_[\w-]+)"\n$/.exec(created.stdout) ?? [];
+  const code = await enrol({ ask, url }, { token });
+  const pending = await iot("devices", "--pending");
+  expect(pending.stdout).toMatch(new RegExp(`${code} .*10000000aaaa0001 .*Raspberry Pi 5 .*127.0.0.1 .*spring-200`));
+  expect(pending.stdout).not.toContain("\u001b");
+  expect((await iot("bootstrap", "list")).stdout).toMatch(/spring-200 +1 of 200 +until/);
+
+  const typed = code.toLowerCase().replaceAll("-", " ");
+  expect(await iot("device", "approve", typed, "--id", "pi-kiln-3", "--label", "site=north")).toMatchObject({ exitCode: 0 });
+  expect((await iot("devices")).stdout).toMatch(/pi-kiln-3 +approved +site=north/);
+  expect((await iot("devices", "--pending")).stdout).toBe("No device waits for approval.\n");
+  const denied = await enrol({ ask, url }, { token });
+  expect(await iot("device", "deny", denied, "--reason", "not ours")).toMatchObject({ exitCode: 0 });
+
+  const disabled = await iot("device", "disable", "pi-kiln-3", "--reason", "stolen");
+  expect(disabled.stdout).toMatch(/^pi-kiln-3\ndone {2}grant: disabled .*\ndone {2}callouts: .*\ndone {2}connections: it had none\n$/);
+  expect((await iot("devices")).stdout).toMatch(/pi-kiln-3 +disabled: stolen/);
+  expect(await iot("device", "enable", "pi-kiln-3")).toMatchObject({ exitCode: 0 });
+
+  const added = await iot("device", "add", "pi-7");
+  await enrol({ ask, url }, { code: added.stdout.split("\n", 1)[0] });
+  expect((await iot("devices")).stdout).toMatch(/pi-7 +approved/);
+  expect(await iot("device", "add", "pi-7")).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining("is a device already") as unknown,
+  });
+
+  expect(await iot("bootstrap", "revoke", "spring-200")).toMatchObject({ exitCode: 0 });
+  expect((await iot("bootstrap", "list")).stdout).toContain("There is no bootstrap token");
+  await chmod(personFile, 0o644);
+  expect(await iot("devices")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("chmod 600") as unknown });
+  for (const shown of [secret, token, added.stdout.split("\n", 1)[0] ?? ""]) expect(service.log()).not.toContain(shown);
+});

@@ -1,0 +1,131 @@
+// The environment, read once. A wrong value is named, with what was expected; a secret that stands in
+// a file never stands in a sentence.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EX_CONFIG, UserError } from "@harmony/runtime";
+import { DeviceDocument } from "@iot/identity";
+
+export interface EnrolmentConfig {
+  /** Where devices and people reach the service; the issuer of its tokens. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** Paths of PEM; null: without TLS, on this machine alone. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly issuerKeyFile: string;
+  readonly tokenLifeS: number;
+  readonly nats: NatsConfig;
+  readonly kickPassword: string | undefined;
+  readonly deviceNats: DeviceDocument["nats"];
+  readonly replicas: number;
+}
+
+export interface NatsConfig {
+  readonly servers: readonly string[];
+  readonly user: string;
+  readonly pass: string | undefined;
+  readonly caFile: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const LOOPBACK = ["127.0.0.1", "::1"];
+
+/** @throws UserError naming the variable. */
+export function readConfig(env: Environment): EnrolmentConfig {
+  const url = (text(env, "IOT_ENROLMENT_URL") ?? "").replace(/\/$/, "");
+  if (!DeviceDocument.shape.issuer.safeParse(url).success) {
+    throw wrong("IOT_ENROLMENT_URL", url, "where devices reach this service, e.g. https://enrol.example:8443");
+  }
+  const [, host = "", port = ""] = /^\[?(.*?)\]?:(\d+)$/.exec(text(env, "IOT_ENROLMENT_LISTEN") ?? "0.0.0.0:8443") ?? [];
+  if (host === "" || Number(port) > 65_535)
+    throw wrong("IOT_ENROLMENT_LISTEN", env["IOT_ENROLMENT_LISTEN"] ?? "", "an address and port, e.g. 0.0.0.0:8443");
+  const tls = tlsFiles(env);
+  if (tls === null && (!LOOPBACK.includes(host) || !url.startsWith("http://"))) {
+    throw new UserError(
+      "IOT_ENROLMENT_CERT and IOT_ENROLMENT_CERT_KEY name no certificate: without one the service listens on 127.0.0.1 alone, under http://127.0.0.1:PORT",
+      EX_CONFIG,
+    );
+  }
+  const nats = readNatsConfig(env);
+  return {
+    url,
+    host,
+    port: Number(port),
+    tls,
+    issuerKeyFile: join(text(env, "IOT_ENROLMENT_STATE") ?? "/var/lib/iot-enrolment", "issuer-key.pem"),
+    tokenLifeS: whole(env, "IOT_ENROLMENT_TOKEN_MINUTES", { fallback: 720, min: 2, max: 10_080 }) * 60,
+    nats,
+    kickPassword: secret(env, "NATS_KICK_PASSWORD"),
+    deviceNats: deviceNats(env, nats.servers),
+    replicas: whole(env, "IOT_BUCKET_REPLICAS", { fallback: 1, min: 1, max: 5 }),
+  };
+}
+
+export function readNatsConfig(env: Environment): NatsConfig {
+  return {
+    servers: list(text(env, "NATS_URL") ?? "nats://127.0.0.1:4222"),
+    user: text(env, "NATS_USER") ?? "enrolment",
+    pass: secret(env, "NATS_PASSWORD"),
+    caFile: text(env, "NATS_CA"),
+  };
+}
+
+function deviceNats(env: Environment, ownServers: readonly string[]): DeviceDocument["nats"] {
+  const caFile = text(env, "IOT_DEVICE_NATS_CA");
+  const urls = text(env, "IOT_DEVICE_NATS_URL");
+  const nats = {
+    urls: urls === undefined ? ownServers : list(urls),
+    ...(caFile === undefined ? {} : { ca: contentOf("IOT_DEVICE_NATS_CA", caFile) }),
+  };
+  const parsed = DeviceDocument.shape.nats.safeParse(nats);
+  if (parsed.success) return parsed.data;
+  throw wrong(
+    "IOT_DEVICE_NATS_URL",
+    nats.urls.join(","),
+    "what devices dial, e.g. tls://nats.example:4222, and in IOT_DEVICE_NATS_CA at most 16 KiB",
+  );
+}
+
+function tlsFiles(env: Environment): EnrolmentConfig["tls"] {
+  const [certFile, keyFile] = [text(env, "IOT_ENROLMENT_CERT"), text(env, "IOT_ENROLMENT_CERT_KEY")];
+  if (certFile === undefined && keyFile === undefined) return null;
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  throw new UserError("IOT_ENROLMENT_CERT and IOT_ENROLMENT_CERT_KEY belong together: set both", EX_CONFIG);
+}
+
+function list(value: string): string[] {
+  return value.split(",").map((each) => each.trim());
+}
+
+function text(env: Environment, name: string): string | undefined {
+  const value = env[name];
+  return value === "" ? undefined : value;
+}
+
+function secret(env: Environment, name: string): string | undefined {
+  const [value, file] = [text(env, name), text(env, `${name}_FILE`)];
+  if (value !== undefined && file !== undefined) throw new UserError(`${name} and ${name}_FILE are both set: set one`, EX_CONFIG);
+  return file === undefined ? value : contentOf(`${name}_FILE`, file).replace(/\r?\n$/, "");
+}
+
+function contentOf(name: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new UserError(`${name}: ${path} cannot be read`, EX_CONFIG, { cause });
+  }
+}
+
+function whole(env: Environment, name: string, { fallback, min, max }: { fallback: number; min: number; max: number }): number {
+  const value = text(env, name);
+  if (value === undefined) return fallback;
+  const number = /^\d+$/.test(value) ? Number(value) : NaN;
+  if (number >= min && number <= max) return number;
+  throw wrong(name, value, `a whole number from ${min} to ${max}`);
+}
+
+function wrong(name: string, found: string, expected: string): UserError {
+  return new UserError(`${name}: expected ${expected}, found ${JSON.stringify(found)}`, EX_CONFIG);
+}

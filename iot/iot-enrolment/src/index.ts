@@ -1,0 +1,2 @@
+export { addPerson } from "./people.ts";
+export { type RunningEnrolment, startEnrolment } from "./run.ts";

@@ -1,0 +1,31 @@
+// What a device is answered about its request, from the records as they are now.
+
+import { createPublicKey } from "node:crypto";
+import { type EnrolmentAnswer, type EnrolmentRecord, keyIdOf, type NatsServers } from "@iot/identity";
+import { type Held, type Refusal } from "./held.ts";
+
+/** What each device that is approved gets to know. */
+export interface Place {
+  readonly issuer: string;
+  readonly project: string;
+  readonly nats: NatsServers;
+}
+
+const RETRY_AFTER_S = 5;
+
+export type RequestAnswered =
+  | { readonly kind: "answer"; readonly answer: EnrolmentAnswer }
+  | { readonly kind: "refused"; readonly refusal: Refusal };
+
+export function answerRequest(held: Held, { code, publicKey, state, device, reason }: EnrolmentRecord, place: Place): RequestAnswered {
+  if (state === "denied") return { kind: "answer", answer: { state, code, ...(reason === undefined ? {} : { reason }) } };
+  if (state === "pending" || device === undefined)
+    return { kind: "answer", answer: { state: "pending", code, retryAfterS: RETRY_AFTER_S } };
+  const keyId = keyIdOf(createPublicKey(publicKey));
+  const record = held.device(device).value;
+  if (record?.keys.some((key) => key.keyId === keyId) !== true) {
+    const why = `this key is not that of "${device}" any more: enrol with a new key, and approve it with --replaces ${device}`;
+    return { kind: "refused", refusal: { status: 410, why } };
+  }
+  return { kind: "answer", answer: { state: "approved", code, device, keyId, ...place } };
+}

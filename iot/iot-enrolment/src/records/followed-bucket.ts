@@ -1,0 +1,81 @@
+// One bucket as it was heard, and ahead of it what was written here and is not heard yet.
+
+import { canonicalJson } from "@harmony/schema";
+import { type DocumentStore, type Messaging, openDocumentStore, type StoredText } from "@iot/messaging";
+import type { Log } from "@harmony/runtime";
+import type { Write } from "../plan/held.ts";
+
+export interface BucketToFollow {
+  readonly messaging: Messaging;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly replicas?: number | undefined;
+}
+
+const NEVER: StoredText = { revision: 0, text: null };
+
+export class FollowedBucket {
+  readonly #store: DocumentStore;
+  readonly #heard: Map<string, StoredText>;
+  readonly #ahead: Map<string, StoredText>;
+
+  private constructor(store: DocumentStore, heard: Map<string, StoredText>, ahead: Map<string, StoredText>) {
+    this.#store = store;
+    this.#heard = heard;
+    this.#ahead = ahead;
+  }
+
+  /** `onLost`: a key is gone, by whomever. */
+  static async open(
+    bucket: Write["bucket"],
+    { messaging, log, signal, replicas }: BucketToFollow,
+    onLost: () => void,
+  ): Promise<FollowedBucket> {
+    const [heard, ahead] = [new Map<string, StoredText>(), new Map<string, StoredText>()];
+    const store = await openDocumentStore(messaging, {
+      bucket,
+      log,
+      signal,
+      replicas,
+      onChange: (key, stored) => {
+        if (stored === null) heard.delete(key);
+        else heard.set(key, stored);
+        const written = ahead.get(key);
+        if (stored === null || (written !== undefined && stored.revision >= written.revision)) ahead.delete(key);
+        if (stored?.text === undefined || stored.text === null) onLost();
+      },
+    });
+    return new FollowedBucket(store, heard, ahead);
+  }
+
+  at(key: string): StoredText {
+    return this.#ahead.get(key) ?? this.#heard.get(key) ?? NEVER;
+  }
+
+  keys(prefix: string): string[] {
+    return [...new Set([...this.#heard.keys(), ...this.#ahead.keys()])].filter((key) => key.startsWith(prefix));
+  }
+
+  /** false: the key is not as it was expected. */
+  async write({ key, document, expected }: Write): Promise<boolean> {
+    const result = document === null ? await this.#store.remove(key, expected) : await this.#store.put(key, document, expected);
+    if (!result.ok) return false;
+    const { revision } = result;
+    const isHeard = (this.#heard.get(key)?.revision ?? 0) >= revision;
+    if (!isHeard) this.#ahead.set(key, { revision, text: document === null ? null : canonicalJson(document) });
+    return true;
+  }
+
+  async readAgain(signal: AbortSignal): Promise<void> {
+    this.#ahead.clear();
+    await this.#store.list(signal);
+  }
+
+  problem(): string | null {
+    return this.#store.problem();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
