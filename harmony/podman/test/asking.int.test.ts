@@ -16,10 +16,18 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   let folder: TempFolder;
 
   const image = "localhost/hello:1";
+  const journald = { driver: "journald" };
   const data = {
     services: [
-      { name: "web", image },
-      { name: "side", image },
+      { name: "web", image, logging: journald },
+      { name: "side", image, logging: journald },
+    ],
+  };
+  const file = { driver: "k8s-file" };
+  const files = {
+    services: [
+      { name: "web", image, logging: file },
+      { name: "side", image, logging: file },
     ],
   };
   const kept = { services: [{ name: "web", image, logging: { driver: "k8s-file" } }] };
@@ -28,7 +36,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     [device, folder] = await Promise.all([startDevice({ name: "pi-01", podman: version }), makeTempFolder("asking")]);
     await loadImage(device.podmanSocket, await makeImage({ reference: image }));
     variant = await bindDevice(device, folder.path);
-    await Promise.all([apply("app", data), apply("kept", kept)]);
+    await Promise.all([apply("app", data), apply("kept", kept), apply("files", files)]);
   });
   afterAll(async () => {
     await device?.stop();
@@ -144,13 +152,30 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await expect(read(query("kept", { grep: "x" }))).rejects.toMatchObject({ reason: "NoPattern" } satisfies Partial<Unable>);
   });
 
-  test("all services of a deployment are one log, and each line says whose it is", async () => {
-    await write("app_side", "of side");
-    await untilWritten(query("app"), "of side");
-    const lines = await read(query("app"));
-    expect(lines.at(-1)).toMatchObject({ text: "of side", service: "side" });
-    expect(new Set(lines.map(({ service }) => service))).toEqual(new Set(["web", "side"]));
-  });
+  test.each(["app", "files"])(
+    "all services of %s are one log, each line says whose it is, and it is taken up where it was",
+    async (name) => {
+      await write(`${name}_side`, "of side");
+      await untilWritten(query(name), "of side");
+      await write(`${name}_web`, "of web");
+      await untilWritten(query(name), "of web");
+      const lines = await read(query(name));
+      expect(lines.slice(-2)).toMatchObject([
+        { text: "of side", service: "side" },
+        { text: "of web", service: "web" },
+      ]);
+      const followed = follow({ ...query(name), cursor: lines.at(-2)?.cursor ?? "" });
+      await eventually(() => followed.lines.length === 1, { what: "what came after is there" });
+      await write(`${name}_side`, "more of side");
+      await eventually(() => followed.lines.length === 2, { what: "it goes on" });
+      expect(followed.lines.map(({ text, service }) => [service, text])).toEqual([
+        ["web", "of web"],
+        ["side", "more of side"],
+      ]);
+      followed.stop();
+      await followed.ended;
+    },
+  );
 
   test("what is not there is said with what there is", async () => {
     await expect(read(query("app", { service: "none" }))).rejects.toMatchObject({
