@@ -160,18 +160,15 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       await write(`${name}_web`, "of web");
       await untilWritten(query(name), "of web");
       const lines = await read(query(name));
-      expect(lines.slice(-2)).toMatchObject([
-        { text: "of side", service: "side" },
-        { text: "of web", service: "web" },
-      ]);
+      const inWords = ({ text, service }: WrittenLine): string => `${service}: ${text}`;
+      // Podman 5.4 gives the times of a file to a second.
+      const last = lines.slice(-2).map(inWords);
+      expect(last.toSorted()).toEqual(["side: of side", "web: of web"]);
       const followed = follow({ ...query(name), cursor: lines.at(-2)?.cursor ?? "" });
       await eventually(() => followed.lines.length === 1, { what: "what came after is there" });
       await write(`${name}_side`, "more of side");
       await eventually(() => followed.lines.length === 2, { what: "it goes on" });
-      expect(followed.lines.map(({ text, service }) => [service, text])).toEqual([
-        ["web", "of web"],
-        ["side", "more of side"],
-      ]);
+      expect(followed.lines.map(inWords)).toEqual([last[1], "side: more of side"]);
       followed.stop();
       await followed.ended;
     },

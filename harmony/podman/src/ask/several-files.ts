@@ -1,6 +1,6 @@
 // The logs of several containers with files of their own, as one log: what is there already in the
-// order of its times, and what is written from then on as it comes. The cursor of a line holds that
-// of each container.
+// order of its times (which Podman 5.4 gives to a second), and what is written from then on as it
+// comes. The cursor of a line holds that of each container.
 
 import type { LogBatch, LogQuery, WrittenLine } from "@harmony/core";
 import { parseJson } from "@harmony/schema";
