@@ -12,7 +12,6 @@ export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";
 export { documentedReasons } from "./documented-reasons.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
-export { differencesFromGoldens, type Golden, readGoldens, writeGoldens } from "./goldens.ts";
 export { type GitRepository, makeGitRepository } from "./git-repository.ts";
 export { HOSTILE_PARTS, OBEYED } from "./hostile-text.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";

@@ -2,22 +2,26 @@
 // is named: the person beside it may look at a watch, and another who reads the same sentence from
 // afar may be in another zone.
 
+const NO_TIME = "an unknown time";
+
 /** Formats an RFC 3339 time: `12:31:05 UTC+2`. */
 export function timeOfDay(text: string): string {
   const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return NO_TIME;
   return `${date.toTimeString().slice(0, 8)} ${zoneOf(date)}`;
 }
 
 /** The same to a minute: `12:31 UTC+2`. */
 export function minuteOfDay(text: string): string {
   const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return NO_TIME;
   return `${date.toTimeString().slice(0, 5)} ${zoneOf(date)}`;
 }
 
-/** With its day: `2026-06-01 12:31:05 UTC+2`. */
+/** With its day: `2026-06-01 12:31:05 UTC+2`. What is no time, as a damaged file may say, is told as that. */
 export function localTime(ms: number): string {
   const date = new Date(ms);
-  return `${localDay(date)} ${timeOfDay(date.toISOString())}`;
+  return Number.isNaN(date.getTime()) ? NO_TIME : `${localDay(date)} ${timeOfDay(date.toISOString())}`;
 }
 
 export function localDay(date: Date): string {

@@ -19,7 +19,7 @@ export function cloudInit(
 ): string {
   const { staticAddress: _, ...rest } = score;
   const desired: Desired<LinuxHostV0> = { name: "host", revision: "", scoreString: "", data: rest, hold: null };
-  const { steps } = plan(application, desired, blankHost(score));
+  const { steps } = plan(application, desired, blankHost(score, admin ?? "whoever may use sudo"));
   const packages = steps.flatMap((step) => (step.kind === "install-packages" ? step.packages : []));
   const files = steps.flatMap((step) => (isRootsFile(step) ? [step] : []));
   const effects = files.flatMap(({ effect }) => EFFECTS[effect]);
@@ -94,7 +94,7 @@ function isRootsFile(step: HostStep): step is WriteFile {
  * The facts of a vendor's image before its first boot. The commands look for the groups and for a
  * memory controller when they run.
  */
-function blankHost({ agentUser: { groups } }: LinuxHostV0): HostFacts {
+function blankHost({ agentUser: { groups } }: LinuxHostV0, person: string): HostFacts {
   return {
     system: { id: "debian", like: "", version: "", name: "a blank image" },
     architecture: "",
@@ -102,6 +102,7 @@ function blankHost({ agentUser: { groups } }: LinuxHostV0): HostFacts {
     packages: [],
     user: null,
     groups: [...groups],
+    peopleOutside: [person],
     subordinateUids: 0,
     subordinateGids: 0,
     lingers: false,

@@ -40,6 +40,7 @@ describe("a blank device that was provisioned", () => {
       "keep the time: changed",
       "create the user: changed",
       "let iot-agent's services: changed",
+      "let pi ask: changed",
       "make the folder: changed",
       "make the folder: changed",
       "make the folder: changed",
@@ -62,6 +63,7 @@ describe("a blank device that was provisioned", () => {
   test("has the user, its groups, its ids and its lingering", async () => {
     expect(await said("getent", "passwd", "iot-agent")).toMatch(/^iot-agent:x:1001:1001:.*:\/home\/iot-agent:\/bin\/bash$/);
     expect((await said("id", "-nG", "iot-agent")).split(" ").toSorted()).toEqual(["dialout", "gpio", "iot-agent", "video"]);
+    expect((await said("id", "-nG", "pi")).split(" ").toSorted()).toEqual(["iot-agent", "pi"]);
     expect(await said("grep", "-c", "^iot-agent:[0-9]*:65536$", "/etc/subuid")).toBe("1");
     expect(await said("loginctl", "show-user", "iot-agent", "--property=Linger")).toBe("Linger=yes");
   });

@@ -34,6 +34,7 @@ import { isInputStep, type Step } from "./model/step.ts";
 import type { SwapJournal } from "./store/swap-journal.ts";
 import { resetFailed } from "./model/swap-record.ts";
 import { withWayBack } from "./model/target.ts";
+import { CheckMeter } from "./observe/check-meter.ts";
 import { UpMeter } from "./observe/up-meter.ts";
 import { watch } from "./observe/watch.ts";
 import { workloads } from "./observe/workloads.ts";
@@ -168,6 +169,7 @@ function observer(
     images: imagesOf(application, needs, memory),
     restarts: new RestartMeter(),
     ups: new UpMeter(),
+    checks: new CheckMeter(),
     portWatch: new PortWatch(),
     neighbours,
     now: () => Date.now(),

@@ -87,6 +87,26 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     await expectLog(new RegExp(`^NoNewPrivs: 0 tmpfs /t tmpfs (?!\\S*nosuid)(?!\\S*nodev).*${pids(3000)}`));
   });
 
+  test("a Score over a limit is Rejected with the field and the limit, and what runs is left alone", async () => {
+    await expectRunningAnew(web({}));
+    const life = (): Promise<string> => podman("inspect", "app_web", "--format", "{{.Id}} {{.State.StartedAt}} {{.State.Status}}");
+    const before = await life();
+    const addresses = Array.from({ length: 257 }, (_, index) => `${20_000 + index}:80`);
+    const overLimit: [data: object, says: RegExp][] = [
+      [web({ ports: addresses }), /services\[0\]\.ports: .*256/],
+      [{ services: Array.from({ length: 65 }, (_, index) => ({ name: `s${index}`, image: "localhost/hello:1" })) }, /services: .*64/],
+      [web({ resources: { pids: 4_194_305 } }), /services\[0\]\.resources\.pids: .*4194304/],
+      [web({ tmpfs: Array.from({ length: 65 }, (_, index) => `/t${index}`) }), /services\[0\]\.tmpfs: .*64/],
+    ];
+    for (const [data, what] of overLimit) {
+      const told = await apply(data);
+      expect(told).toMatchObject({ phase: "Rejected", reason: "InvalidScore", settled: true });
+      expect(told.message).toMatch(what);
+    }
+    expect(await life()).toBe(before);
+    expect(await podman("ps", "--all", "--format", "{{.Names}}")).toBe("app_web");
+  });
+
   const reading = "busybox head -c 4 /dev/meter | busybox od -An -tx1; id -u";
   const meter = (more: object = {}) => says(`echo $(${reading})`, { user: "1234:1234", devices: [`${LINK}:/dev/meter`], ...more });
 

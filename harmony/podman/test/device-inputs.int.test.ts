@@ -174,7 +174,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       await podman("restart", "--time", "0", `${name}_web`);
       expect(await podman("exec", `${name}_web`, "sh", "-c", "echo $A")).toBe("value");
     }
-    expect(reports.filter((text) => text.startsWith("SecretStoreDamaged: mending Podman's store of secrets"))).toHaveLength(1);
+    expect(reports.filter((text) => text.startsWith("SecretStoreDamaged: repairing Podman's store of secrets"))).toHaveLength(1);
     if (kept !== null) expect((await device.exec(["ls", kept])).stdout.trim()).toBe(kept);
     const names = (await podman("secret", "ls", "--format", "{{.Name}}")).split("\n").map((name) => name.replace(/\..*/, ""));
     expect(names.toSorted()).toEqual(["first_late", ...(isListKept ? ["hers"] : []), "second_late"]);

@@ -109,6 +109,8 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
         hasLostNetwork: false,
         imageVolumes: [],
+        lastCheck: null,
+        silentMs: 0,
         lastLines: [],
       };
       return { ...world, containers: [...world.containers, created] };

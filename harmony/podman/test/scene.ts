@@ -59,6 +59,8 @@ export function container(service: string, data: unknown, more: Partial<Containe
     ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
     hasLostNetwork: false,
     imageVolumes: [],
+    lastCheck: null,
+    silentMs: 0,
     lastLines: [],
     ...more,
   };

@@ -1,4 +1,4 @@
-// The fields that a schema knows at a path of a document, so that an unknown one can be told from
+// The fields that a schema knows at a path of a document, so that an unknown one can be known from
 // one that was misspelt.
 
 import type { Issue } from "@harmony/core";

@@ -199,11 +199,17 @@ if [ "$1" = deb ]; then
   dpkg --configure -a || true
   apt update || echo "the lists of packages are not up to date: apt-get update has failed"
   apt --yes --fix-broken --allow-downgrades --no-install-recommends --reinstall install ./iot-agent.deb
+  # `man iot-agent` and the completion; where no mirror has them, the device does without.
+  if ! command -v man >/dev/null || ! [ -e /usr/share/bash-completion/bash_completion ]; then
+    apt --yes --no-install-recommends install man-db bash-completion >/dev/null 2>&1 || true
+  fi
 else
   tar --extract --gzip --no-same-owner --no-overwrite-dir --directory=/ --file=agent
   tar --list --gzip --file=agent >/usr/local/lib/iot-agent/files
   /usr/local/lib/iot-agent/setup configure
 fi
+# Whoever installs it asks it next: iot-agent status, from the next login on.
+if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then usermod --append --groups iot-agent "$SUDO_USER"; fi
 # Also one that was switched off: who installs it wants it to run.
 systemctl --quiet enable iot-agent
 systemctl --no-block start iot-agent

@@ -108,7 +108,9 @@ describe("a manifest that says what is to go", () => {
     await say(wanted({ generation: 4 }));
     const shown = (await reason("hello", "RemovedBefore")).deployments["hello"];
     expect(shown).toMatchObject({ phase: "Pending", runningRevision: null });
-    expect(shown?.message).toMatch(/^was removed on \d{4}-\d\d-\d\d \d\d:\d\d UTC; the store may be an older copy: confirm or change it$/);
+    expect(shown?.message).toMatch(
+      /^was removed on \d{4}-\d\d-\d\d \d\d:\d\d UTC; the store may be an older copy: change the deployment, or confirm it with `iot-agent retry`$/,
+    );
     await restart();
     const since = shown?.since ?? "";
     const startedAt = new Date().toISOString();

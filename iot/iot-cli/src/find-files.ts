@@ -9,6 +9,7 @@ import { UserError } from "@harmony/runtime";
 import { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment, type WorkloadFile } from "@iot/workload-files";
 import type { UnreadFile } from "./finding.ts";
 import { isKustomization } from "./kustomize-warnings.ts";
+import { LeftOut } from "./left-out.ts";
 import { notCarriedByGit, submodulesIn } from "./work-tree.ts";
 
 export interface FoundFiles {
@@ -31,9 +32,11 @@ export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
   for (const path of paths.map(normalize)) {
     const isFolder = (await attempt(path, stat(path))).isDirectory();
     if (isFolder) folders.push(path.replace(/(?<=.)\/$/, ""));
-    const found = isFolder ? await filesIn(path, new Set(submodulesIn(path))) : await oneFile(path);
+    const leftOut = new LeftOut(isFolder ? path : dirname(path));
+    const found = isFolder ? await filesIn(path, { submodules: new Set(submodulesIn(path)), leftOut }) : await oneFile(path, leftOut);
     for (const file of found.files) files.add(file);
     for (const each of found.unread) unread.set(each.path, each.message);
+    for (const each of leftOut.problems) unread.set(each.path, each.message);
     for (const each of notCarriedByGit(isFolder ? path : dirname(path), found.files)) unread.set(each.path, each.message);
   }
   return {
@@ -48,21 +51,31 @@ interface Found {
   readonly unread: readonly UnreadFile[];
 }
 
-/** The file was named: it is looked at whatever its name is. */
-async function oneFile(path: string): Promise<Found> {
+/** That was named: it is looked at whatever its name is. */
+async function oneFile(path: string, leftOut: LeftOut): Promise<Found> {
+  const by = leftOut.by(path);
+  if (by !== null)
+    return { files: [path], unread: [{ path, message: `is left out by ${by}, so the operator does not read it: take that line out` }] };
   if ((await lstat(path)).isSymbolicLink() && isWorkloadFileName(path)) return { files: [], unread: [{ path, message: LINK }] };
   const isRead = isWorkloadFileName(path) || isKustomization(path);
   return { files: [path], unread: isRead ? [] : [{ path, message: misnamed(path) }] };
 }
 
-async function filesIn(folder: string, submodules: ReadonlySet<string>): Promise<Found> {
+interface Walk {
+  readonly submodules: ReadonlySet<string>;
+  readonly leftOut: LeftOut;
+}
+
+async function filesIn(folder: string, walk: Walk): Promise<Found> {
+  const { submodules, leftOut } = walk;
   const entries = await attempt(folder, readdir(folder, { withFileTypes: true }));
   const nested = entries.map(async (entry): Promise<Found> => {
     const path = join(folder, entry.name);
     if (entry.name.startsWith(".") || entry.name === "node_modules") return { files: [], unread: [] };
+    if (leftOut.by(path, entry.isDirectory()) !== null) return { files: [], unread: [] };
     const say = (message: string | null): Found => ({ files: [], unread: message === null ? [] : [{ path, message }] });
     if (entry.isSymbolicLink()) return say(await linkMessage(path));
-    if (entry.isDirectory()) return submodules.has(path) || (await isRepository(path)) ? say(SUBMODULE) : filesIn(path, submodules);
+    if (entry.isDirectory()) return submodules.has(path) || (await isRepository(path)) ? say(SUBMODULE) : filesIn(path, walk);
     if (!entry.isFile()) return say(null);
     if (isWorkloadFileName(entry.name) || isKustomization(entry.name)) return { files: [path], unread: [] };
     return say(isNearlyWorkloadFileName(entry.name) || (await beginsLikeDeployment(path)) ? misnamed(path) : null);

@@ -3,7 +3,7 @@
 
 import type { DeploymentRow } from "@iot/fleet";
 
-/** So many are still read one by one. */
+/** A person still reads so many one by one. */
 const SHOWN_ONE_BY_ONE = 3;
 
 /** In the order of the rows; each group has one row, or those of more devices than are listed. */
@@ -18,7 +18,7 @@ export function groupRows(rows: readonly DeploymentRow[]): readonly (readonly De
   return [...groups.values()].flatMap((group) => (devicesOf(group).length > SHOWN_ONE_BY_ONE ? [group] : group.map((row) => [row])));
 }
 
-/** Null: it stands alone. */
+/** Null: the row stands alone. */
 function sameness({ standing, deployment, device, phase, reason, message, offline, lastSeenSeconds }: DeploymentRow): string | null {
   if (standing === "ok") return null;
   if (offline) return "silent";

@@ -7,7 +7,7 @@ import deploymentSchema from "@iot/contracts/deployment.schema.json" with { type
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findFiles } from "./find-files.ts";
-import { initRepository, repositoryFiles } from "./init-repository.ts";
+import { initRepository, renderInit, repositoryFiles } from "./init-repository.ts";
 import { lintFiles } from "./lint-files.ts";
 
 describe("a new repository", () => {
@@ -20,7 +20,17 @@ describe("a new repository", () => {
   test("passes lint, is a git repository, and names its schema", async () => {
     const result = await initRepository(join(folder, "line-4"), "pi-7");
     const made = ["deployment.yaml", "README.md", ".iot/deployment.schema.json", ".iot/kustomize.yaml", ".gitattributes"];
-    expect(result).toEqual({ made, kept: [], madeRepository: true });
+    expect(result).toEqual({ made, kept: [], git: "repository" });
+    expect(committed("line-4")).toEqual(made.toSorted());
+    const at = join(folder, "line-4");
+    expect(renderInit(at, result)).toBe(
+      [
+        ...made.map((file) => `made  ${at}/${file}`),
+        `made  ${at}/.git, with a first commit of these`,
+        `Edit ${at}/deployment.yaml, then: iot lint ${at}, git commit, git push.`,
+        "",
+      ].join("\n"),
+    );
     const { files, unread } = await findFiles([join(folder, "line-4")]);
     expect(lintFiles(files, unread)).toEqual({ findings: [], deployments: 1 });
     const text = await readFile(join(folder, "line-4/deployment.yaml"), "utf8");
@@ -39,10 +49,29 @@ describe("a new repository", () => {
     expect(await readFile(join(folder, "deployment.yaml"), "utf8")).toBe("mine");
   });
 
-  test("makes no repository within one", async () => {
+  test("is a repository of its own within another, and on a machine where nobody has a name", async () => {
     spawnSync("git", ["-C", folder, "init", "--quiet"]);
-    expect((await initRepository(join(folder, "inner"), "pi-7")).madeRepository).toBe(false);
+    const nobody = { PATH: process.env["PATH"], GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null" };
+    expect((await initRepository(join(folder, "inner"), "pi-7", nobody)).git).toBe("repository");
+    expect(committed("inner")).toContain("deployment.yaml");
+    const again = await initRepository(join(folder, "inner"), "pi-7");
+    expect(again).toMatchObject({ made: [], git: "was there" });
+    expect(renderInit(folder, again)).toContain(`kept  ${folder}/.git, which was there: git add and git commit what is new\n`);
   });
+
+  test("without git is there, too, and says what to do", async () => {
+    const result = await initRepository(join(folder, "plain"), "pi-7", { PATH: folder });
+    expect(result.git).toBe("no git");
+    expect(renderInit(join(folder, "plain"), result)).toContain(`git is not installed here: install it, then git init ${folder}/plain\n`);
+  });
+
+  /** The files of its one commit. */
+  function committed(name: string): string[] {
+    const git = (...args: string[]): string => spawnSync("git", ["-C", join(folder, name), ...args], { encoding: "utf8" }).stdout;
+    expect(git("log", "--format=%s")).toBe("A workload repository, as iot init makes it\n");
+    expect(git("status", "--porcelain")).toBe("");
+    return git("ls-files").trim().split("\n").toSorted();
+  }
 
   test("refuses a device that is no DNS label", async () => {
     await expect(initRepository(folder, "Pi.7")).rejects.toThrow('device id "Pi.7" has "P"');

@@ -1,8 +1,9 @@
 // A workload repository to begin with: a deployment.yaml that an editor completes and checks as it
-// is typed (by the JSON Schema beside it), and a README that says all there is to do. What is there
-// already is left as it is.
+// is typed (by the JSON Schema beside it), a README that says all there is to do, and a repository
+// of its own with a first commit of these. What is there already is left as it is.
 
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "@harmony/runtime";
@@ -29,14 +30,17 @@ const ATTRIBUTES = `# The operator reads these files from git as they are commit
 *.yml text eol=lf -filter diff merge -working-tree-encoding
 `;
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 export interface InitResult {
   readonly made: readonly string[];
   readonly kept: readonly string[];
-  readonly madeRepository: boolean;
+  /** `repository`: git's own folder is there now, with a first commit of what was made. */
+  readonly git: "repository" | "was there" | "no git";
 }
 
 /** @throws UserError */
-export async function initRepository(folder: string, device: string): Promise<InitResult> {
+export async function initRepository(folder: string, device: string, env: Env = process.env): Promise<InitResult> {
   try {
     asDeviceId(device);
   } catch (cause) {
@@ -56,7 +60,7 @@ export async function initRepository(folder: string, device: string): Promise<In
       kept.push(name);
     }
   }
-  return { made, kept, madeRepository: makeGitRepository(folder) };
+  return { made, kept, git: makeGitRepository(folder, { made, env }) };
 }
 
 export function repositoryFiles(name: string, device: string): ReadonlyMap<string, string> {
@@ -105,12 +109,37 @@ function deploymentNameFor(folder: string): string {
   return isDnsLabel(name) ? name : "hello-world";
 }
 
-/** False where one is already around it, or git is not there. */
-function makeGitRepository(folder: string): boolean {
-  const git = (...args: string[]) => spawnSync("git", ["-C", folder, ...args], { encoding: "utf8" });
-  const inside = git("rev-parse", "--is-inside-work-tree");
-  if (inside.error !== undefined || inside.status === 0) return false;
-  const { status, stderr } = git("init", "--quiet", "--initial-branch=main");
-  if (status !== 0) throw new UserError(`git init failed in ${folder}: ${stderr.trim()}`);
-  return true;
+/** Its own, also within another: who pushes this folder pushes nothing else. */
+function makeGitRepository(folder: string, { made, env }: { readonly made: readonly string[]; readonly env: Env }): InitResult["git"] {
+  if (existsSync(join(folder, ".git"))) return "was there";
+  const git = (...args: string[]) => spawnSync("git", ["-C", folder, ...args], { encoding: "utf8", env });
+  const need = (what: string, { status, stderr }: ReturnType<typeof git>): void => {
+    if (status !== 0) throw new UserError(`${what} failed in ${folder}: ${stderr.trim()}`);
+  };
+  const begun = git("init", "--quiet", "--initial-branch=main");
+  if (begun.error !== undefined) return "no git";
+  need("git init", begun);
+  need("git add", git("add", "--force", "--", ...made));
+  // A machine where nobody has said who they are still gets a first commit.
+  const isNamed = git("config", "user.name").status === 0 && git("config", "user.email").status === 0;
+  const someone = isNamed ? [] : ["-c", "user.name=iot init", "-c", "user.email=iot-init@localhost"];
+  need("git commit", git(...someone, "commit", "--quiet", "--no-verify", "--message", "A workload repository, as iot init makes it"));
+  return "repository";
+}
+
+/** With the folder that it is all in, whichever one the command was typed in. */
+export function renderInit(folder: string, { made, kept, git }: InitResult): string {
+  const at = resolve(folder);
+  const after = {
+    repository: `made  ${join(at, ".git")}, with a first commit of these`,
+    "was there": `kept  ${join(at, ".git")}, which was there: git add and git commit what is new`,
+    "no git": `git is not installed here: install it, then git init ${at}`,
+  };
+  const lines = [
+    ...made.map((file) => `made  ${join(at, file)}`),
+    ...kept.map((file) => `kept  ${join(at, file)}, which was there`),
+    after[git],
+    `Edit ${join(at, "deployment.yaml")}, then: iot lint ${at}, git commit, git push.`,
+  ];
+  return `${lines.join("\n")}\n`;
 }

@@ -1,23 +1,19 @@
-// `iot lint`: workload files before they are pushed.
+// `iot lint`: workload files before they are pushed. Where NATS is named, their devices are compared
+// with those that have reported there.
 
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
-import { MessagingError } from "@iot/messaging";
 import { YamlReader } from "@iot/workload-files";
 import { defineCommand, type Surroundings } from "./command-line/command.ts";
 import { EXIT } from "./command-line/exit-codes.ts";
-import { natsAccess } from "./command-line/nats-option.ts";
+import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
 import { findFiles } from "./find-files.ts";
-import { lint as lintFiles, renderFindings } from "./lint-files.ts";
+import { lint as lintAll, renderFindings } from "./lint-files.ts";
 import { readFleet } from "./read-fleet.ts";
 
 export const lint = defineCommand({
   options: {
-    nats: {
-      type: "string",
-      value: "url",
-      about: "compares the devices with those that have reported there (NATS_URL; without it they are not compared)",
-    },
+    nats: { ...NATS_OPTION.nats, about: "compares the devices with those that have reported there (default: NATS_URL, else not)" },
   },
   operands: [1, Infinity],
   details: "A path is a file, or a folder with *.yaml and *.yml.",
@@ -25,7 +21,7 @@ export const lint = defineCommand({
     const found = await findFiles(paths);
     const { files, unread } = found;
     await using reader = new YamlReader();
-    const result = lintFiles({ ...found, read: await reader.readClosely(files), reported: await reportedDevices(nats, at) });
+    const result = lintAll({ ...found, read: await reader.readClosely(files), reported: await reportedDevices(nats, at) });
     at.write(visibleLines(renderFindings(result, new Set([...files, ...unread].map(({ path }) => path)).size)));
     return result.findings.some(({ severity }) => severity === "error") ? EXIT.failed : 0;
   },
@@ -38,7 +34,7 @@ async function reportedDevices(nats: string | undefined, at: Surroundings): Prom
     const { devices } = await readFleet(natsAccess(nats, at), at.signal);
     return devices.filter(({ lastSeenAt }) => lastSeenAt !== null).map(({ device }) => device);
   } catch (error) {
-    if (!(error instanceof UserError || error instanceof MessagingError)) throw error;
+    if (!(error instanceof UserError)) throw error;
     at.warn(visibleLines(`the devices are not compared with those that have reported: ${error.message}\n`));
     return null;
   }

@@ -74,14 +74,14 @@ describe("lint", () => {
     );
   });
 
-  test("tells Kubernetes' own Deployment apart", () => {
+  test("does not take Kubernetes' own Deployment for ours", () => {
     expect(lint({ "a.yaml": "apiVersion: apps/v1\nkind: Deployment\n" })).toContain(
       "a.yaml:1:1: warning: this is Kubernetes' own Deployment (apps/v1)",
     );
   });
 });
 
-test("all that is wrong with a document is told at once", () => {
+test("all that is wrong with a document is reported at once", () => {
   const text = GOOD.replace("PodmanV0", "podmanV0")
     .replace("pi-1", "PI_1")
     .replace("  name: hello-world", "  name: on")
@@ -119,7 +119,7 @@ describe("one port of a device in two Deployments", () => {
   ])("%s", (_what, change, isSaid) => {
     expect(lint(other(change)).includes(says)).toBe(isSaid);
   });
-  test("is told of one document in the same file, and of how many devices", () => {
+  test("is reported of one document in the same file, and of how many devices", () => {
     const wide = GOOD.replace("[pi-1]", "[pi-1, pi-2, pi-3]");
     expect(lint({ "a.yaml": `${wide}---\n${wide.replace("hello-world", "other")}` })).toContain(
       "a.yaml:27:19: spec.score.data.services[0].ports[0]: host port 8080/tcp of pi-1 and 2 more is hello-world's too (a.yaml:13)",
@@ -284,21 +284,21 @@ describe("files of a folder", () => {
     await writeFile(join(folder, "foreign/values.yaml"), "a: b\n");
     await mkdir(join(folder, "good"));
     await writeFile(join(folder, "good/a.yaml"), GOOD);
-    const told = async (...names: string[]): Promise<string> => {
+    const printed = async (...names: string[]): Promise<string> => {
       const found = await findFiles(names.map((name) => join(folder, name)));
       const read = new Map(found.files.map((file) => [file.path, readClosely(file)]));
       return renderFindings(lintAll({ ...found, read, reported: null }), found.files.length).replaceAll(`${folder}/`, "");
     };
     const says = "has no Deployment in it: name the folder that has them, or make one here (iot init)";
-    expect(await told("empty")).toBe(`empty:1:1: ${says}\nno files, no deployments: 1 issue\n`);
-    expect(await told("foreign/")).toBe(`foreign:1:1: ${says}\n1 file, no deployments: 1 issue\n`);
-    expect(await told("foreign/values.yaml")).toBe("1 file, no deployments: no issues\n");
-    expect(await told("good")).toBe("1 file, 1 deployment: no issues\n");
+    expect(await printed("empty")).toBe(`empty:1:1: ${says}\nno files, no deployments: 1 issue\n`);
+    expect(await printed("foreign/")).toBe(`foreign:1:1: ${says}\n1 file, no deployments: 1 issue\n`);
+    expect(await printed("foreign/values.yaml")).toBe("1 file, no deployments: no issues\n");
+    expect(await printed("good")).toBe("1 file, 1 deployment: no issues\n");
     await writeFile(join(folder, "empty/a.yaml"), "");
-    expect(await told("empty")).toMatch(/^empty\/a\.yaml:1:1: holds no document, .*\n1 file, no deployments: 1 issue\n$/);
+    expect(await printed("empty")).toMatch(/^empty\/a\.yaml:1:1: holds no document, .*\n1 file, no deployments: 1 issue\n$/);
   });
 
-  test("are those that the git source would read; links are told", async () => {
+  test("are those that the git source would read; links are reported", async () => {
     await writeFile(join(folder, "a.yml"), GOOD);
     await writeFile(join(folder, "notes.txt"), "");
     await writeFile(join(folder, ".hidden.yaml"), "");
@@ -308,7 +308,7 @@ describe("files of a folder", () => {
     expect(renderFindings(lintFiles(files, unread), 2)).toContain("b.yaml:1:1: is a symbolic link, which the operator does not follow");
   });
 
-  test("that nobody reads, or git does not carry, are told", async () => {
+  test("that nobody reads, or git does not carry, are reported", async () => {
     const git = (...args: string[]): void =>
       void spawnSync("git", ["-C", folder, ...args], { env: { PATH: process.env["PATH"], HOME: folder } });
     const put = async (path: string, text = GOOD): Promise<void> => {
@@ -331,8 +331,8 @@ describe("files of a folder", () => {
     await symlink("local", join(folder, "linked"));
     const { files, unread } = await findFiles([folder]);
     const says = renderFindings(lintFiles(files, unread), 0).replaceAll(`${folder}/`, "").split("\n");
-    const told = says.filter((line) => line.includes(": is ")).map((line) => line.replace(/:1:1: /, " "));
-    expect(told).toEqual([
+    const printed = says.filter((line) => line.includes(": is ")).map((line) => line.replace(/:1:1: /, " "));
+    expect(printed).toEqual([
       "big/c.yaml is stored through the filter lfs, so the operator gets no text of it: take it out of .gitattributes and commit the file again",
       expect.stringMatching(/^deployment\.json is not read by the operator, .* name it deployment\.yaml$/),
       expect.stringMatching(/^hello\.tpl is not read by the operator, .* name it hello\.yaml$/),
@@ -344,7 +344,32 @@ describe("files of a folder", () => {
     ]);
   });
 
-  test("that are named are looked at, and told when nobody reads them", async () => {
+  test("that .iotignore leaves out are not, as the operator leaves them out", async () => {
+    const put = async (path: string, text: string): Promise<void> => {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    };
+    await put(".iotignore", "chart/\n*.tmpl.yaml\n");
+    await put("a.yaml", GOOD);
+    await put("b.tmpl.yaml", "{{ nothing }}");
+    await put("chart/values.yaml", "{{ nothing }}");
+    await put("chart/Odd.YAML", GOOD);
+    await put("site/.iotignore", "a\n".repeat(201));
+    await put("site/c.yaml", GOOD.replace("hello-world", "c").replace("8080", "8081"));
+    spawnSync("git", ["init", "--quiet", folder]);
+    const printed = async (path: string): Promise<string> => {
+      const found = await findFiles([join(folder, path)]);
+      return renderFindings(lintFiles(found.files, found.unread), found.files.length).replaceAll(`${folder}/`, "");
+    };
+    const says = "has 201 patterns: at most 200, name folders in place of files, so nothing is left out by it";
+    expect(await printed(".")).toBe(`site/.iotignore:1:1: ${says}\n2 files, 2 deployments: 1 issue\n`);
+    expect(await printed("chart/values.yaml")).toContain(
+      "chart/values.yaml:1:1: is left out by .iotignore:1, so the operator does not read it: take that line out\n",
+    );
+    expect(await printed("site")).toContain("1 file, 1 deployment: 1 issue\n");
+  });
+
+  test("that are named are looked at, and reported when nobody reads them", async () => {
     await writeFile(join(folder, "deployment.json"), GOOD.replace("pi-1", "PI"));
     const { files, unread } = await findFiles([join(folder, "deployment.json")]);
     const output = renderFindings(lintFiles(files, unread), 1);

@@ -114,7 +114,7 @@ function exitCodeOf({ code }: SshError): number {
   return code === "NoSshClient" || code === "HostKeyChanged" || code === "HostKeyUnknown" ? EXIT.failed : EXIT.notReached;
 }
 
-/** What is left over when all is done that can be done from here. */
+/** The sentence for what is left when all is done that can be done from here. */
 const HARMLESS: ReadonlySet<string> = new Set(["NoMemoryController", "RestartNeeded"]);
 /** Nothing was looked at any further. */
 const HOPELESS: ReadonlySet<string> = new Set(["UnsupportedSystem", "PodmanTooOld", "UserIsSystem"]);

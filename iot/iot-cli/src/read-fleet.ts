@@ -4,7 +4,7 @@
 import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import type { BucketName, SourceRemovals, SourceState } from "@iot/contracts";
+import type { BucketName, OperatorAnswer, SourceRemovals, SourceState } from "@iot/contracts";
 import { type Fleet, judgeFleet } from "@iot/fleet";
 import {
   asMessagingError,
@@ -39,7 +39,7 @@ export interface SourceRow {
   /** Entries whose deletion nobody saw; null: none. */
   readonly lost: string | null;
   readonly removals: readonly RemovalRow[];
-  /** RFC 3339, by the server's clock, to a minute. */
+  /** RFC 3339, by the server's clock, to a minute; empty: it has written nothing yet. */
   readonly lastSeen: string;
   /** How long its operator has said nothing, when that is longer than usual; null: it is heard. */
   readonly silentSeconds: number | null;
@@ -81,8 +81,9 @@ async function readSources(messaging: Messaging, signal: AbortSignal): Promise<S
   const states = [...all.values()].flatMap(({ state, removals }) =>
     state.document === null ? [] : [{ ...toRow(state.document, nowMs), removals: toRemovals(removals.document) }],
   );
-  const heard = await Promise.all(states.map((row) => withSpoken(row, messaging, signal)));
-  return heard.toSorted((a, b) => (a.source < b.source ? -1 : 1));
+  const asked = states.length === 0 ? [undefined] : states.map(({ source }) => source);
+  const answers = (await Promise.all(asked.map((source) => spoken(source, messaging, signal)))).flat();
+  return [...states.map((row) => withSpoken(row, answers)), ...waiting(answers, states)].toSorted((a, b) => (a.source < b.source ? -1 : 1));
 }
 
 function toRow({ id, version, problem, held = null, lost = null, lastSeen }: SourceState, nowMs: number): Omit<SourceRow, "removals"> {
@@ -98,17 +99,30 @@ function toRow({ id, version, problem, held = null, lost = null, lastSeen }: Sou
   };
 }
 
-/** What its operator says when it is asked, for a store that is full does not take it. */
-async function withSpoken(row: SourceRow, messaging: Messaging, signal: AbortSignal): Promise<SourceRow> {
+/** What operators say when they are asked, for a store that is full does not take it. */
+async function spoken(source: string | undefined, messaging: Messaging, signal: AbortSignal): Promise<readonly OperatorAnswer[]> {
   try {
-    const answers = await askOperators(messaging, "state", { source: row.source }, signal);
-    const spoken = answers.find(({ done, source, message }) => done && source === row.source && message !== "");
-    return spoken === undefined ? row : { ...row, problem: plainText(spoken.message, SENTENCE_CHARACTERS), silentSeconds: null };
+    return await askOperators(messaging, "state", source === undefined ? {} : { source }, signal);
   } catch (error) {
     // None runs, or it is of an earlier version.
-    if (error instanceof MessagingError) return row;
+    if (error instanceof MessagingError) return [];
     throw error;
   }
+}
+
+function withSpoken(row: SourceRow, answers: readonly OperatorAnswer[]): SourceRow {
+  const own = answers.find(({ done, source, message }) => done && source === row.source && message !== "");
+  return own === undefined ? row : { ...row, problem: plainText(own.message, SENTENCE_CHARACTERS), silentSeconds: null };
+}
+
+/** Operators that have written nothing yet, as one that cannot learn which cluster it is in. */
+function waiting(answers: readonly OperatorAnswer[], states: readonly SourceRow[]): SourceRow[] {
+  const known = new Set(states.map(({ source }) => source));
+  const said = new Map(
+    answers.filter(({ source, message }) => !known.has(source) && message !== "").map((one) => [one.source, one.message]),
+  );
+  const nothing = { version: null, held: null, lost: null, removals: [], lastSeen: "", silentSeconds: null };
+  return [...said].map(([source, message]) => ({ ...nothing, source, problem: plainText(message, SENTENCE_CHARACTERS) }));
 }
 
 function toRemovals(record: SourceRemovals | null): RemovalRow[] {

@@ -15,7 +15,12 @@ export function submodulesIn(folder: string): string[] {
   return listed.flatMap((line) => (line.startsWith("160000 ") ? [join(folder, line.slice(line.indexOf("\t") + 1))] : []));
 }
 
-/** Those of the files below `folder` that a push does not carry as they stand here. */
+/** The root of the repository around a folder; null: there is none. */
+export function topOf(folder: string): string | null {
+  return git(folder, ["rev-parse", "--show-toplevel"]).trimEnd() || null;
+}
+
+/** Of these files below `folder`, those that a push does not carry as they stand here. */
 export function notCarriedByGit(folder: string, paths: readonly string[]): UnreadFile[] {
   if (paths.length === 0) return [];
   const byName = new Map(paths.map((path) => [relative(resolve(folder), resolve(path)), path]));

@@ -20,6 +20,7 @@ import {
 } from "@iot/messaging";
 import { eventually, freePort, type NatsServer, run, type RunResult, startNats } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { COMMANDS } from "../src/commands.ts";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
 const log = createLog({ name: "test", write: () => undefined });
@@ -203,6 +204,19 @@ test("a server that is not there is one sentence, at once", async () => {
   expect(stderr).toMatch(
     /^iot: cannot connect to NATS at .*: the connection is refused: that machine is there, nothing listens on the port; start nats-server there, or put the port right\n$/,
   );
+});
+
+test("each command that goes to NATS ends with 3 where there is none", async () => {
+  const url = `nats://127.0.0.1:${await freePort()}`;
+  const withNats: [string, number | null][] = [];
+  for (const { name, operands, load } of COMMANDS) {
+    // lint only compares with what has reported, and goes on without.
+    if (!("nats" in (await load()).options) || name === "lint") continue;
+    const needed = name === "keep" ? ["x"] : [...operands.matchAll(/<[^>]*>/g)].map(() => "x");
+    withNats.push([name, (await iot([...name.split(" "), ...needed, "--nats", url])).exitCode]);
+  }
+  expect(withNats.length).toBeGreaterThanOrEqual(7);
+  expect(withNats.filter(([, exitCode]) => exitCode !== 3)).toEqual([]);
 });
 
 test("a server that no operator has served is left as it is", async () => {

@@ -1,8 +1,18 @@
 // What a person sees of removals and says about them: `iot` as it is typed, against a real operator
 // on a real repository.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually, makeGitRepository, run, type RunResult, startNats, startOperatorProcess } from "@iot/testkit";
+import {
+  eventually,
+  freePort,
+  makeGitRepository,
+  makeTempFolder,
+  run,
+  type RunResult,
+  startNats,
+  startOperatorProcess,
+} from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
@@ -39,26 +49,38 @@ async function world() {
     onTestFinished(() => started.kill());
     return () => started.stop();
   };
+  /** An operator of a cluster where nobody listens. */
+  const startCluster = async (): Promise<void> => {
+    const folder = await makeTempFolder("kubeconfig");
+    onTestFinished(() => folder.remove());
+    const kubeconfig = join(folder.path, "config");
+    const [name, server] = ["away", `https://127.0.0.1:${await freePort()}`];
+    const context = { name, context: { cluster: name, user: name } };
+    const config = { clusters: [{ name, cluster: { server } }], users: [{ name, user: {} }], contexts: [context], "current-context": name };
+    await writeFile(kubeconfig, JSON.stringify(config));
+    const started = await startOperatorProcess({ NATS_URL: nats.url, KUBECONFIG: kubeconfig }, "healthz");
+    onTestFinished(() => started.kill());
+  };
   const status = async (): Promise<string> => (await iot("status")).stdout.replaceAll(/\s+/g, " ");
-  const untilStatus = (has: RegExp): Promise<string> =>
+  const expectStatus = (has: RegExp): Promise<string> =>
     eventually(
       async () => {
         const text = await status();
-        return has.test(text) && text;
+        return has.test(text) ? text : Promise.reject(new Error(text));
       },
       { timeoutMs: 30_000, what: `iot status has ${String(has)}` },
     );
-  return { iot, push, operator, untilStatus };
+  return { iot, push, operator, expectStatus, startCluster };
 }
 
 test("a held removal is shown with its token, which lets exactly it go; what is kept is lost and stays; the audit has both", async () => {
-  const { iot, push, operator, untilStatus } = await world();
+  const { iot, push, operator, expectStatus } = await world();
   const commit = await push({ "a.yaml": workload("hello", 12), "b.yaml": workload("meter", 12) });
   await operator();
-  await untilStatus(new RegExp(`^git:demo: follows ${commit.slice(0, 10)} `));
+  await expectStatus(new RegExp(`^git:demo: follows ${commit.slice(0, 10)} `));
 
   await push({ "a.yaml": null });
-  const shown = await untilStatus(/held: 12 removals \(default\/hello from 12 devices\)/);
+  const shown = await expectStatus(/held: 12 removals \(default\/hello from 12 devices\)/);
   const [, token = ""] = /iot confirm (\w+) removes/.exec(shown) ?? [];
   expect(await iot("confirm", "000000000000")).toMatchObject({ exitCode: 1, stdout: "" });
   expect((await iot("status")).stdout).toContain("hello ");
@@ -68,7 +90,7 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
     exitCode: 0,
     stdout: expect.stringMatching(/^git:demo removes default\/hello/) as unknown,
   });
-  const after = await untilStatus(/^git:demo: follows \w+ DEPLOYMENT/);
+  const after = await expectStatus(/^git:demo: follows \w+ DEPLOYMENT/);
   expect(after).not.toContain("hello ");
   expect(await iot("explain", "hello")).toMatchObject({
     exitCode: 1,
@@ -76,9 +98,9 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
   });
 
   await push({ "b.yaml": null, "c.yaml": workload("other", 1) });
-  await untilStatus(/held: 12 removals \(default\/meter from 12 devices\)/);
+  await expectStatus(/held: 12 removals \(default\/meter from 12 devices\)/);
   expect(await iot("keep", "meter")).toMatchObject({ exitCode: 0, stdout: "git:demo keeps default/meter on 12 devices\n" });
-  expect(await untilStatus(/lost: 12 entries/)).toContain("meter pi-11 ");
+  expect(await expectStatus(/lost: 12 entries/)).toContain("meter pi-11 ");
   expect((await iot("explain", "meter", "pi-3")).stdout).toMatch(/\n *lost +12 entries/);
   expect(await iot("keep", "meter")).toMatchObject({ exitCode: 1, stderr: "iot: git:demo holds no removal of that name\n" });
 
@@ -92,26 +114,26 @@ test("a held removal is shown with its token, which lets exactly it go; what is 
 });
 
 test("a commit that is not followed stands at the head of iot status, with its file, and is forgotten when it is repaired", async () => {
-  const { iot, push, operator, untilStatus } = await world();
+  const { iot, push, operator, expectStatus } = await world();
   const good = await push({ "a.yaml": workload("hello", 1), "b.yaml": workload("meter", 1) });
   await operator();
-  await untilStatus(/^git:demo: follows /);
+  await expectStatus(/^git:demo: follows /);
   await push({ "a.yaml": "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12\n" });
-  expect(await untilStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(good.slice(0, 7));
+  expect(await expectStatus(/^git:demo: .*a\.yaml.*Git LFS pointer/)).toContain(good.slice(0, 7));
   expect((await iot("explain", "hello")).stdout.replaceAll(/\s+/g, " ")).toMatch(/not followed .*a\.yaml.*Git LFS pointer/);
   expect((await iot("explain", "newer")).stderr).toMatch(/it may be in what is not followed, git:demo: .*Git LFS pointer/);
   const fixed = await push({ "a.yaml": workload("hello", 1) });
-  await untilStatus(new RegExp(`^git:demo: follows ${fixed.slice(0, 10)} `));
+  await expectStatus(new RegExp(`^git:demo: follows ${fixed.slice(0, 10)} `));
 });
 
 test("a source takes over what another owns only when a person says so, and one whose operator runs is not forgotten", async () => {
-  const { iot, push, operator, untilStatus } = await world();
+  const { iot, push, operator, expectStatus } = await world();
   await push({ "a.yaml": workload("hello", 1) });
   const end = await operator("git:old");
-  await untilStatus(/^git:old: follows .*hello pi-0/);
+  await expectStatus(/^git:old: follows .*hello pi-0/);
   await end();
   await operator("git:new");
-  await untilStatus(/git:new: follows /);
+  await expectStatus(/git:new: follows /);
   expect(await iot("adopt", "git:other")).toMatchObject({ exitCode: 1, stderr: "iot: git:new asks for nothing that git:other owns\n" });
   expect((await iot("explain", "hello")).stdout).toMatch(/git:old/);
   expect(await iot("adopt", "git:old")).toMatchObject({
@@ -141,4 +163,15 @@ test("without an operator a question is one sentence", async () => {
     exitCode: 2,
     stderr: expect.stringMatching(/^iot: name a Deployment, or --namespace with all of it; usage: iot keep /) as unknown,
   });
+});
+
+test("an operator that cannot reach its cluster when it starts is shown with the reason, before and beside a source that is known", async () => {
+  const { push, operator, expectStatus, startCluster } = await world();
+  await startCluster();
+  await expectStatus(/^kubernetes: failed to \S.* cannot be reached.*; nothing is followed yet Nothing is deployed/);
+  await push({ "a.yaml": workload("hello", 1) });
+  const end = await operator();
+  await expectStatus(/^git:demo: follows/);
+  await end();
+  await expectStatus(/^git:demo: follows \w+ kubernetes: failed to \S.* cannot be reached/);
 });

@@ -57,7 +57,7 @@ export function readConfig(env: Environment): EnrolmentConfig {
     issuerKeyFile: join(text(env, "IOT_ENROLMENT_STATE") ?? "/var/lib/iot-enrolment", "issuer-key.pem"),
     tokenLifeS: whole(env, "IOT_ENROLMENT_TOKEN_MINUTES", { fallback: 720, min: 2, max: 10_080 }) * 60,
     nats,
-    kickPassword: secret(env, "NATS_KICK_PASSWORD"),
+    kickPassword: readKickPassword(env),
     deviceNats: deviceNats(env, nats.servers),
     replicas: whole(env, "IOT_BUCKET_REPLICAS", { fallback: 1, min: 1, max: 5 }),
   };
@@ -70,6 +70,10 @@ export function readNatsConfig(env: Environment): NatsConfig {
     pass: secret(env, "NATS_PASSWORD"),
     caFile: text(env, "NATS_CA"),
   };
+}
+
+export function readKickPassword(env: Environment): string | undefined {
+  return secret(env, "NATS_KICK_PASSWORD");
 }
 
 function deviceNats(env: Environment, ownServers: readonly string[]): DeviceDocument["nats"] {

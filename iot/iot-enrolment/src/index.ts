@@ -1,2 +1,3 @@
+export { runCommand } from "./commands.ts";
 export { addPerson } from "./people.ts";
 export { type RunningEnrolment, startEnrolment } from "./run.ts";

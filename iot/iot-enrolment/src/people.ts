@@ -29,7 +29,7 @@ export async function removePerson(access: Access, name: string): Promise<void> 
 }
 
 async function carryOut<Answer>(access: Access, plan: (records: Records) => Plan<Answer>): Promise<void> {
-  const records = await Records.open({ ...access, onGrantLost: () => undefined });
+  const records = await Records.open(access);
   try {
     const planned = await records.carryOut(() => plan(records));
     if (planned.kind === "refused") throw new UserError(planned.refusal.why);

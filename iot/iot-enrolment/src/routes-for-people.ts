@@ -3,7 +3,7 @@
 // with who did it.
 
 import { formatIssues } from "@harmony/core";
-import { errorText, systemClock } from "@harmony/runtime";
+import { systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import {
   ApproveRequest,
@@ -11,7 +11,6 @@ import {
   BootstrapRequest,
   DenyRequest,
   type DeviceList,
-  type DeviceRecord,
   DisableRequest,
   EnrolledId,
   EnrolmentState,
@@ -22,13 +21,14 @@ import {
   typedCode,
 } from "@iot/identity";
 import type * as z from "zod/mini";
-import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
+import type { Step } from "./cut-off/cut-off.ts";
 import { tellDeed } from "./deeds-told.ts";
+import { cutOff, disableDevice } from "./disable-device.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
 import { planRekeying } from "./plan/keys.ts";
-import { planApproval, planDenial, planDisabling, planEnabling } from "./plan/people-say.ts";
+import { planApproval, planDenial, planEnabling } from "./plan/people-say.ts";
 import { planBootstrap, planCode, planRevocation, planSerials } from "./plan/secrets.ts";
 import { digestOf, makeCode, makeSecret, serialDigest } from "./secret.ts";
 import type { Service } from "./service.ts";
@@ -147,36 +147,8 @@ async function disable(service: Service, { by, body }: Asked & { readonly by: st
   const read = documentOf(DisableRequest, body);
   if (read.kind === "refused") return read.answer;
   const { reason } = read.value;
-  const plan = (): Plan<DeviceRecord> => planDisabling(service.records, device.data, reason, systemClock.now());
-  const planned = await carryOut(service, plan).catch((error: unknown) => errorText(error));
-  if (typeof planned === "string") return stepsOf(device.data, unwritten(planned));
-  if (planned.kind === "refused") return planned.answer;
-  const grant: Step = {
-    step: "grant",
-    isDone: true,
-    message: `disabled (${reason}): it gets no token, and the ones that it has are ended`,
-  };
-  const steps = [grant, ...(await cutOff(service, device.data))];
-  const left = steps.flatMap(({ step, isDone }) => (isDone ? [] : [step]));
-  const message = `"${device.data}" is disabled (${reason})${left.length === 0 ? "" : `; left: ${left.join(", ")}`}`;
-  await tellDeed(service, { what: "disable", by, device: device.data, message });
-  return stepsOf(device.data, steps);
-}
-
-/** Connections that ended before the grant would be back at once. */
-function unwritten(why: string): readonly Step[] {
-  const waits = "waits for the grant: say it again";
-  return [
-    { step: "grant", isDone: false, message: `it is not disabled (${why}): say it again when NATS answers` },
-    { step: "callouts", isDone: false, message: waits },
-    { step: "connections", isDone: false, message: waits },
-  ];
-}
-
-/** First the callouts, then the connections. */
-async function cutOff({ messaging, system, records }: Service, device: string): Promise<Step[]> {
-  const callouts = await awaitCallouts(messaging, device, records.grant(device).revision);
-  return [callouts, await endConnections(system(), device)];
+  const done = await disableDevice(service, { device: device.data, reason, by });
+  return done.kind === "refused" ? refuse(done.refusal) : stepsOf(device.data, done.steps);
 }
 
 async function enable(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {

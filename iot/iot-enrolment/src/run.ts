@@ -1,12 +1,11 @@
 // Starts the service: listens, connects to NATS as two users, and answers once the records are read.
 // Everything that decides is elsewhere.
 
-import { readFile } from "node:fs/promises";
-import { EX_CONFIG, type Log, UserError } from "@harmony/runtime";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
+import { followCertificate, readCertificate } from "./certificate.ts";
 import type { EnrolmentConfig } from "./config.ts";
 import { ok, refuse } from "./http/answer.ts";
-import { type HttpOptions, type Route, serveHttp } from "./http/http-server.ts";
+import { type Route, serveHttp } from "./http/http-server.ts";
 import { readIssuerKey } from "./issuer/issuer.ts";
 import { routesForDevices } from "./routes-for-devices.ts";
 import { routesForPeople } from "./routes-for-people.ts";
@@ -17,18 +16,26 @@ export interface RunningEnrolment {
   close(): Promise<void>;
 }
 
+export interface StartOptions extends Pick<ServiceOptions, "log" | "signal" | "enrolmentsAMinute"> {
+  /** How often its files are looked at. */
+  readonly certificateEveryMs?: number;
+}
+
+const CERTIFICATE_EVERY_MS = 60_000;
+
 /**
  * Resolves when it answers. @throws UserError for what a person has to repair, or the signal's
  * reason.
  */
 export async function startEnrolment(
   config: EnrolmentConfig,
-  { log, signal, ...bounds }: { readonly log: Log; readonly signal: AbortSignal } & Pick<ServiceOptions, "enrolmentsAMinute">,
+  { log, signal, certificateEveryMs = CERTIFICATE_EVERY_MS, ...bounds }: StartOptions,
 ): Promise<RunningEnrolment> {
   const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas } = config;
   const key = await readIssuerKey(config.issuerKeyFile);
   let routes: readonly Route[] | null = null;
-  const http = await serveHttp({ host, port, tls: await tlsOf(config), routes: () => routes, log });
+  const http = await serveHttp({ host, port, tls: await readCertificate(config.tls), routes: () => routes, log });
+  const endFollowing = followCertificate(config.tls, { http, log, everyMs: certificateEveryMs });
   let system: Messaging | null = null;
   const ended = new AbortController();
   const whileItRuns = AbortSignal.any([signal, ended.signal]);
@@ -48,47 +55,32 @@ export async function startEnrolment(
       () => undefined,
     );
   }
-  const messaging = await connect(nats.user, nats.pass);
-  const service = await openService({
-    messaging,
-    system: () => system,
-    key,
-    url,
-    nats: deviceNats,
-    tokenLifeS,
-    replicas,
-    log,
-    signal,
-    ...bounds,
-  });
-  routes = [
-    ...routesForDevices(service),
-    ...routesForPeople(service),
-    { method: "GET", path: "/readyz", answer: () => readiness(service) },
-  ];
-  log.info("answers devices and people", { url });
-  return {
-    port: http.port,
-    close: async () => {
-      ended.abort(new Error("closed"));
-      await http.close();
-      await service.close();
-      await Promise.all([messaging.close(), system?.close()]);
-    },
+  let messaging: Messaging | null = null;
+  let service: Service | null = null;
+  const close = async (): Promise<void> => {
+    ended.abort(new Error("closed"));
+    endFollowing();
+    await http.close();
+    await service?.close();
+    await Promise.all([messaging?.close(), system?.close()]);
   };
+  try {
+    messaging = await connect(nats.user, nats.pass);
+    const options = { messaging, system: () => system, key, url, nats: deviceNats, tokenLifeS, replicas, log, signal, ...bounds };
+    const opened = await openService(options);
+    service = opened;
+    const ready: Route = { method: "GET", path: "/readyz", answer: () => readiness(opened) };
+    routes = [...routesForDevices(opened), ...routesForPeople(opened), ready];
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  log.info("answers devices and people", { url });
+  return { port: http.port, close };
 }
 
 function readiness({ messaging, records }: Service): ReturnType<Route["answer"]> {
   const state = messaging.state();
   const why = state.kind === "connected" ? records.problem() : state.message;
   return why === null ? ok({}) : refuse({ status: 503, why });
-}
-
-async function tlsOf({ tls }: EnrolmentConfig): Promise<HttpOptions["tls"]> {
-  if (tls === null) return null;
-  const read = (path: string): Promise<Buffer> =>
-    readFile(path).catch((cause: unknown) => {
-      throw new UserError(`${path}: the service's certificate or key cannot be read`, EX_CONFIG, { cause });
-    });
-  return { cert: await read(tls.certFile), key: await read(tls.keyFile) };
 }

@@ -3,7 +3,7 @@
 // One runs at a time. What both sides ask is in the two files of routes; what is written is planned.
 
 import type { KeyObject } from "node:crypto";
-import { type Log, systemClock } from "@harmony/runtime";
+import { EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import type { NatsServers } from "@iot/identity";
 import type { Messaging } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
@@ -39,28 +39,27 @@ export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "
 const NONCES = 10_000;
 const ENROLMENTS_A_MINUTE = 10;
 
-/** Resolves when the grants are what the records say. @throws MessagingError, or the signal's reason. */
+/**
+ * Resolves when the grants are what the records say. @throws UserError when they are another
+ * issuer's; MessagingError, or the signal's reason.
+ */
 export async function openService(options: ServiceOptions): Promise<Service> {
   const { messaging, system, key, url, nats, log, signal, tokenLifeS, replicas, enrolmentsAMinute = ENROLMENTS_A_MINUTE } = options;
   const issuer = openIssuer(key, { url, tokenLifeS });
-  let isLost = false;
-  const onGrantLost = (): void => {
-    if (isLost || records === null) return;
-    isLost = true;
-    repair(records).catch((error: unknown) => log.warn("the grants could not be repaired", { error }));
-  };
-  const repair = async (of: Records): Promise<void> => {
-    const planned = await of.carryOut(() => {
-      isLost = false;
-      return planRepair(of, issuer.document);
+  const records = await Records.open({ messaging, log, signal, replicas });
+  const refusal = await repairGrants(records, issuer, log);
+  if (refusal !== null) {
+    await records.close();
+    throw new UserError(refusal, EX_CONFIG);
+  }
+  let isRepairing = false;
+  records.onGrantLost(() => {
+    if (isRepairing) return;
+    isRepairing = true;
+    repairGrants(records, issuer, log, () => (isRepairing = false)).catch((error: unknown) => {
+      log.warn("the grants could not be repaired", { error });
     });
-    if (planned.kind === "do" && planned.answer > 0)
-      log.info("grants are made from the records of the devices", { grants: planned.answer });
-  };
-  let records: Records | null = null;
-  const opened = await Records.open({ messaging, log, signal, replicas, onGrantLost });
-  records = opened;
-  await repair(opened);
+  });
   return {
     messaging,
     system,
@@ -68,9 +67,20 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     nats,
     log,
     issuer,
-    records: opened,
+    records,
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(enrolmentsAMinute, systemClock),
-    close: () => opened.close(),
+    close: () => records.close(),
   };
+}
+
+/** `onPlan`: what is lost from here on is not in it. Gives why it is refused, or null. */
+async function repairGrants(records: Records, issuer: OwnIssuer, log: Log, onPlan: () => void = () => undefined): Promise<string | null> {
+  const planned = await records.carryOut(() => {
+    onPlan();
+    return planRepair(records, issuer.document);
+  });
+  if (planned.kind === "refused") return planned.refusal.why;
+  if (planned.answer > 0) log.info("grants are made from the records of the devices", { grants: planned.answer });
+  return null;
 }

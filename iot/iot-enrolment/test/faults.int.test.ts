@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { CodeMade, BootstrapMade, RekeyAnswer, StepsAnswer } from "@iot/identity";
 import { openDocumentStore } from "@iot/messaging";
-import { eventually } from "@iot/testkit";
+import { eventually, IDENTITY_PASSWORDS } from "@iot/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { runCommand } from "../src/index.ts";
 import { approvedOf, codeIn, type Fleet, type FleetOptions, natsLogin, startFleet, type TestDevice } from "./fleet.ts";
 
 let fleet: Fleet | null = null;
@@ -132,6 +133,41 @@ test("a bucket of grants that was wiped is made anew while all runs, and a disab
   await login.close();
   await expect(natsLogin(of.nats, "pi-stolen", token)).rejects.toThrow(/authorization violation/i);
   expect(of.lines.findLast((line) => line.includes("a login is refused"))).toContain("is disabled (stolen)");
+});
+
+test("with the service away, a device is disabled where it runs, and a service that comes back knows it", async () => {
+  const of = await started();
+  const { device, answer } = await enrolled(of, "pi-1");
+  const login = await device.login(answer);
+  const written: string[] = [];
+  const { enrolment, kick } = IDENTITY_PASSWORDS;
+  const env = { NATS_URL: of.nats.url, NATS_PASSWORD: enrolment, NATS_KICK_PASSWORD: kick };
+  const options = { env, write: (text: string) => void written.push(text), log: of.log, signal: AbortSignal.timeout(60_000) };
+  await of.stop();
+  expect(await runCommand(["device", "disable", "pi-1", "--reason", "stolen"], options)).toBe(0);
+  expect(written.join("")).toMatch(/^done {2}grant: .*\ndone {2}callouts: 1 of 1 know it\ndone {2}connections: 1 ended\n$/);
+  await login.closed();
+  const wrong = { ...options, env: { ...env, NATS_KICK_PASSWORD: "wrong" } };
+  expect(await runCommand(["device", "disable", "pi-1", "--reason", "stolen"], wrong)).toBe(1);
+  expect(written.at(-1)).toContain("LEFT  connections");
+  await of.restart();
+  expect(await device.askToken(answer)).toMatchObject({
+    status: 400,
+    body: { error_description: expect.stringContaining("stolen") as unknown },
+  });
+  await expect(runCommand(["device", "disable", "pi-9", "--reason", "stolen"], options)).rejects.toThrow("there is no device");
+  await expect(runCommand(["device", "disable", "pi-1"], options)).rejects.toThrow("--reason");
+});
+
+test("a service under another address does not take over the grants of the one that is there", async () => {
+  const of = await started();
+  await expect(of.restart({ url: "http://127.0.0.1:1" })).rejects.toThrow(
+    `the bucket grants is that of the issuer ${of.url}, and IOT_ENROLMENT_URL is http://127.0.0.1:1: put the address right`,
+  );
+  await of.restart();
+  const { device, answer } = await enrolled(of, "pi-1");
+  const login = await device.login(answer);
+  await login.close();
 });
 
 test("a service that is started anew has all as it was: keys, requests, people and its own key", async () => {

@@ -22,6 +22,8 @@ export interface Said {
 export interface FleetOptions {
   readonly kickPassword?: string | undefined;
   readonly enrolmentsAMinute?: number;
+  /** Another than the one under which it is reached. */
+  readonly url?: string;
   /** Without one, nobody comes into NATS, and nothing is asked of it. */
   readonly callouts?: number;
 }
@@ -34,6 +36,8 @@ export interface Fleet {
   readonly callouts: Callout[];
   as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging>;
   startCallout(): Promise<Callout>;
+  /** Ends the service; `restart` brings it back. */
+  stop(): Promise<void>;
   /** Ends the service, as far as it is there, and starts it anew. */
   restart(options?: FleetOptions): Promise<void>;
   post(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Said>;
@@ -62,10 +66,14 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   };
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const start = ({ kickPassword = IDENTITY_PASSWORDS.kick, enrolmentsAMinute = 1_000 }: FleetOptions): Promise<RunningEnrolment> =>
+  const start = ({
+    kickPassword = IDENTITY_PASSWORDS.kick,
+    enrolmentsAMinute = 1_000,
+    url: named = url,
+  }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
       {
-        url,
+        url: named,
         host: "127.0.0.1",
         port,
         tls: null,
@@ -99,6 +107,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     callouts,
     as,
     startCallout: calloutOf,
+    stop: () => running.close(),
     restart: async (changed = {}) => {
       await running.close();
       running = await start({ ...options, ...changed });

@@ -6,7 +6,9 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { backoffMs, EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
+import type { OperatorAnswer } from "@iot/contracts";
 import {
+  type Asked,
   connectMessaging,
   type Audit,
   fixedCredentials,
@@ -26,7 +28,7 @@ import { createGitSource } from "./sources/git/git-source.ts";
 import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
 import type { Source } from "./sources/source.ts";
-import { newHealth, type Health } from "./http/health.ts";
+import { newHealth, sourceProblem, type Health } from "./http/health.ts";
 
 export interface RunOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -65,6 +67,8 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
     },
   );
   stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close()])));
+  let answer = (asked: Asked): Promise<OperatorAnswer> => Promise.resolve(answerOfWaiting(asked, config, health));
+  serveOperatorRequests(messaging, (asked) => answer(asked), { log, signal });
   const opened = await openSource(config, { log, signal, health });
   stack.defer(() => opened.close());
   poke = opened.poke;
@@ -76,10 +80,18 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   });
   stack.defer(() => operator.close());
   messaging.onReconnect(() => operator.resync());
-  serveOperatorRequests(messaging, (asked) => operator.answer(asked), { log, signal });
+  answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
   await aborted(signal);
   log.info("shutting down");
+}
+
+/** It cannot tell yet which source it is, so nobody else can say for it what it waits for. */
+function answerOfWaiting({ verb, request }: Asked, { git, sourceId }: OperatorConfig, health: Health): OperatorAnswer {
+  const source = sourceId ?? (git === null ? "kubernetes" : "git");
+  const why = health.nats ?? sourceProblem(health) ?? "its source was not read yet";
+  if (verb === "state") return { source, done: request.source === source, message: why };
+  return { source, done: false, message: `an operator that has just started does nothing yet: ${why}` };
 }
 
 async function listen(port: number, health: Health, onHook: () => void): Promise<{ port: number; close(): Promise<void> }> {

@@ -168,6 +168,16 @@ test.each<[what: string, files: Files, says: string]>([
     "more/all.json: is hello.yaml under another name",
   ],
   ["an ignore file", { "hello.yaml": null, ".gitignore": "hello.*\n" }, "hello.yaml: is hidden by a .gitignore now"],
+  [
+    "a line of .iotignore",
+    { ".iotignore": "# ours\n/hell*.yaml\n" },
+    "hello.yaml: is left out by .iotignore:2 now: take that line out, or delete the file to remove hello",
+  ],
+  [
+    "a move to where .iotignore leaves out",
+    { "hello.yaml": null, "chart/hello.yaml": hello, ".iotignore": "chart/\n" },
+    "chart/hello.yaml: is hello.yaml under another name",
+  ],
   ["a second document that is cut", { "hello.yaml": `${workload("other")}---\napiVersion: iot.n` }, "hello.yaml:13: apiVersion: expected"],
 ])("%s in the place of a Deployment: the commit is refused, and what was followed stays", async (_what, files, says) => {
   const { push, read, restart } = await open();
@@ -294,6 +304,37 @@ test.each<[what: string, path: string, text: string, says: string]>([
   expect((await read()).evidence.unreadable).toEqual(after.evidence.unreadable);
   await push({ [path]: null });
   expect((await read()).evidence.unreadable).toEqual([]);
+});
+
+test("what .iotignore leaves out is not read, here as in a folder below: it stops nothing, and removals go on", async () => {
+  const { push, read, restart } = await open({ IOT_GIT_PATH: "site" });
+  const chart = "{{- if .Values.on }}\n{{- end }}\n";
+  await push({ "site/hello.yaml": hello, "site/stays.yaml": workload("stays"), "site/.iotignore": "chart/\n", "site/chart/a.yaml": chart });
+  await read();
+  const tip = await push({
+    "site/hello.yaml": null,
+    "site/more/.iotignore": "*\n!kept.yaml\n",
+    "site/more/b.yaml": chart,
+    "site/more/kept.yaml": workload("kept"),
+  });
+  const after = await read();
+  expect(after).toMatchObject({ names: ["kept", "stays"], version: tip, problem: undefined, evidence: { unreadable: [] } });
+  await restart();
+  expect((await read()).names.toSorted()).toEqual(["kept", "stays"]);
+  await push({ "site/.iotignore": null });
+  expect((await read()).evidence.unreadable.map(({ path }) => path)).toEqual(["site/chart/a.yaml"]);
+});
+
+test("an .iotignore that cannot be read leaves nothing out, and the commit removes nothing", async () => {
+  const { push, read } = await open();
+  await push({ "hello.yaml": hello, "stays.yaml": workload("stays") });
+  await read();
+  await push({ "hello.yaml": null, ".iotignore": "a\n".repeat(201) });
+  const after = await read();
+  expect(after).toMatchObject({ names: ["stays"], problem: undefined });
+  expect(after.evidence.unreadable).toEqual([
+    { path: ".iotignore", message: "has 201 patterns: at most 200, name folders in place of files, so nothing is left out by it" },
+  ]);
 });
 
 test("amended, reset and forced: the lineage is rewritten, and after a restart the first", async () => {

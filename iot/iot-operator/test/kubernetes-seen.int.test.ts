@@ -4,10 +4,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson } from "@harmony/schema";
+import { askOperators } from "@iot/messaging";
 import { eventually, makeTempFolder, makeTestCertificate, type Relay, startRelay, type TempFolder } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { RemovalsScene, ofItsOwn } from "./removals-scene.ts";
+import { startMuteWatch } from "./mute-watch.ts";
 import { CRD, installCrd, OPERATOR } from "./running-kubernetes.ts";
 import { workload } from "./workload.ts";
 
@@ -27,6 +29,7 @@ let folder: TempFolder;
  * The operator's token, and the authority that it trusts, each a file that may be replaced.
  */
 let files: { readonly kubeconfig: string; readonly token: string; readonly authority: string };
+let kubeconfigOf: (file: string, server: string, authority: string) => Promise<string>;
 let good: { readonly token: string; readonly authority: string };
 
 beforeAll(async () => {
@@ -40,12 +43,13 @@ beforeAll(async () => {
   const [{ cluster }] = parsed.value.clusters;
   good = { token: parsed.value.users[0].user.token, authority: await readFile(cluster["certificate-authority"], "utf8") };
   await putGood();
-  const ofOperator = {
-    ...parsed.value,
-    clusters: [{ name: "testkit", cluster: { server: `https://127.0.0.1:${relay.port}`, "certificate-authority": files.authority } }],
-    users: [{ name: "testkit", user: { tokenFile: files.token } }],
+  kubeconfigOf = async (file, server, authority) => {
+    const clusters = [{ name: "testkit", cluster: { server, "certificate-authority": authority } }];
+    const users = [{ name: "testkit", user: { tokenFile: files.token } }];
+    await writeFile(file, JSON.stringify({ ...parsed.value, clusters, users }));
+    return file;
   };
-  await writeFile(files.kubeconfig, JSON.stringify(ofOperator));
+  await kubeconfigOf(files.kubeconfig, `https://127.0.0.1:${relay.port}`, files.authority);
 });
 afterAll(async () => {
   await scene?.close();
@@ -63,7 +67,7 @@ async function putGood(): Promise<void> {
 type Metric = "readable" | "writable";
 
 /** In /readyz, in `iot status` and in the metrics. */
-async function named(what: RegExp, metric: Metric): Promise<void> {
+async function expectNamed(what: RegExp, metric: Metric): Promise<void> {
   await eventually(
     async () => {
       const [{ problems }, state, metrics] = [await scene.operator.readyz(), await scene.state(), await scene.operator.metrics()];
@@ -121,7 +125,7 @@ test.each(faults)("%s: named, and forgotten when it is cured", async (_what, beg
   await scene.applyAll(["stays"], ofItsOwn);
   await begin();
   try {
-    await named(says, "readable");
+    await expectNamed(says, "readable");
   } finally {
     await cure();
   }
@@ -148,7 +152,7 @@ async function allowOnly(verbs: Readonly<Record<string, readonly string[]>>): Pr
 test("a finalizer that is refused is named, on the object too, and forgotten when it is allowed, or the object is gone", async () => {
   await allowOnly({ deployments: ["get", "list", "watch"] });
   await scene.kubernetes.apply(workload("fresh", { devices: ["pi-1"] }));
-  await named(/fresh.*403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
+  await expectNamed(/fresh.*403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
   const message = await scene.kubernetes.published("fresh", '{.status.conditions[?(@.type=="Ready")].message}');
   expect(message).toMatch(/not served until its finalizer .* stands/);
   expect(message).toContain(ADVICE);
@@ -159,7 +163,7 @@ test("a finalizer that is refused is named, on the object too, and forgotten whe
 
   await allowOnly({ deployments: ["get", "list", "watch"] });
   await scene.kubernetes.apply(workload("brief", { devices: ["pi-1"] }));
-  await named(/brief/, "writable");
+  await expectNamed(/brief/, "writable");
   await scene.kubectl("delete", "iotdep", "brief");
   await forgotten();
   await grantAll();
@@ -168,9 +172,48 @@ test("a finalizer that is refused is named, on the object too, and forgotten whe
 test("a status that is refused is named, and forgotten when it is allowed; Events that are refused stop nothing", async () => {
   await allowOnly({ "deployments/status": ["get"], events: ["get"] });
   await scene.applyAll(["one", "two"], ofItsOwn);
-  await named(/403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
+  await expectNamed(/403 Forbidden.*kubectl apply -f iot\/deploy\/operator\.yaml/, "writable");
   await scene.kubectl("delete", "iotdep", "one", "--timeout=20s");
   expect(await scene.entries()).toEqual(["pi-two.two"]);
   await grantAll();
+  await forgotten();
+});
+
+const fromTheStart = faults.filter(([what]) => /token is a wrong|authority/.test(what));
+
+test.each(fromTheStart)("%s from the very start: it is named before it is known which source it is", async (_what, begin, says, cure) => {
+  await scene.operator.process.kill();
+  await begin();
+  try {
+    await scene.startOperator(files.kubeconfig);
+    await eventually(
+      async () => {
+        const [{ ready, problems }, metrics] = [await scene.operator.readyz(), await scene.operator.metrics()];
+        const answers = await askOperators(scene.bucket.messaging, "state", {}, AbortSignal.timeout(WITHIN_MS));
+        const said = { ready, problems, metric: metrics.includes("iot_operator_source_readable 0\n"), answers };
+        const isNamed =
+          problems.some((problem) => says.test(problem)) &&
+          answers.some(({ source, message }) => source === "kubernetes" && says.test(message));
+        return (isNamed && !ready && said.metric) || Promise.reject(new Error(JSON.stringify(said)));
+      },
+      { what: `${says} is named`, timeoutMs: WITHIN_MS },
+    );
+  } finally {
+    await cure();
+  }
+  await forgotten();
+});
+
+test("a watch is mute while the API server answers: it is named, what it missed is served, and it is forgotten when it speaks", async () => {
+  await scene.operator.process.kill();
+  await using proxy = await startMuteWatch({ server: scene.kubernetes.server.url, authority: files.authority });
+  await scene.startOperator(await kubeconfigOf(`${files.kubeconfig}-mute`, proxy.server, proxy.authority));
+  await scene.ready();
+  await scene.applyAll(["heard"], ofItsOwn);
+  proxy.mute();
+  await scene.kubernetes.apply(workload("heard", { devices: ["pi-heard", "pi-late"] }));
+  await expectNamed(/answers, but its watch is silent: changes are seen late/, "readable");
+  await scene.stand(["heard"], () => ["pi-heard", "pi-late"]);
+  proxy.speak();
   await forgotten();
 });

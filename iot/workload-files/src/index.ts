@@ -1,4 +1,5 @@
 export { isNearlyWorkloadFileName, isWorkloadFileName, looksLikeDeployment } from "./file-kinds.ts";
+export { IGNORE_FILE, IGNORE_LIMIT_BYTES, type Ignored, ignoredBy, type IgnoreRule, readIgnoreFile } from "./ignore-file.ts";
 export { type Place, placeAt, type Places } from "./places.ts";
 export { type CloseDocument, type CloseFile, readClosely } from "./read-closely.ts";
 export {

@@ -164,7 +164,7 @@ function readDeployment(document: Document.Parsed, { text, place }: YamlFile): R
   const others = found.filter(({ path }) => !isSaid(path, said)).map((issue) => ({ ...issue, offset: offsetAt(document, issue.path) }));
   const issues = [...differences, ...others];
   if (parsed.ok && issues.length === 0) return { ok: true, document: parsed.value, scoreString: scoreString(parsed.value.spec.score) };
-  return { ok: false, issues: issues.toSorted((a, b) => a.offset - b.offset), value };
+  return { ok: false, issues, value };
 }
 
 /** What is said of a value is said of all within it, but for what is said of the whole document. */

@@ -12,7 +12,7 @@ test.each([
   ["a: @x\n", "1:4", "a value cannot begin with @: put it in quotes"],
   ["a: %x\n", "1:4", "a value cannot begin with %: put it in quotes"],
   ["a: x\nfoo\nb: 1\n", "2:1", 'a line without ": " after its name'],
-])("%j is told in plain words", (text, at, says) => {
+])("%j is reported in plain words", (text, at, says) => {
   const [issue] = readWorkloadFiles([{ path: "a.yaml", content: Buffer.from(text) }]).issues;
   expect(`${issue?.line}:${issue?.column} ${issue?.message}`).toContain(`${at} is not valid YAML: `);
   expect(issue?.message).toContain(says);

@@ -3,6 +3,7 @@
 // that is not 0 where it could not do its step.
 
 import { readFileSync } from "node:fs";
+import { PEOPLE } from "../model/host-facts.ts";
 import { quote, quoteAll } from "../model/shell-quote.ts";
 import type { FileEffect } from "../model/managed-files.ts";
 import type { HostStep } from "../model/step.ts";
@@ -42,6 +43,8 @@ export function scriptOf(step: ScriptedStep): string {
       return addSubordinateIds(quote(step.user));
     case "enable-linger":
       return `loginctl enable-linger ${quote(step.user)}`;
+    case "admit-people":
+      return `for p in ${PEOPLE}; do usermod --append --groups ${quote(step.group)} "$p"; done`;
     case "make-folder":
       if (step.byOwner) return `runuser -u ${quote(step.owner)} -- install -d -m ${step.mode} ${quote(step.path)}`;
       return `install -d -m ${step.mode} -o ${quote(step.owner)} -g ${quote(step.group)} ${quote(step.path)}`;

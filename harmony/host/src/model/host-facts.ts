@@ -15,6 +15,11 @@ export const HostFacts = z.object({
   user: z.nullable(z.object({ uid: z.int(), home: z.string(), groups: z.array(z.string()) })),
   /** The Score's groups that the host has. */
   groups: z.array(z.string()),
+  /**
+   * Those who may become root, and are not in the group of the agent's user: it is what lets a person
+   * ask the agent.
+   */
+  peopleOutside: z.array(z.string()),
   subordinateUids: z.int(),
   subordinateGids: z.int(),
   lingers: z.boolean(),
@@ -41,6 +46,10 @@ export const HostFacts = z.object({
   hasNetplan: z.boolean(),
 });
 export type HostFacts = z.output<typeof HostFacts>;
+
+/** A shell's words: who is in the group sudo, and who came here by sudo. */
+export const PEOPLE =
+  "$({ getent group sudo | cut -d: -f4 | tr , '\\n'; printf '%s\\n' \"${SUDO_USER:-}\"; } | grep -vx -e root -e '' | sort -u)";
 
 /** The services that keep the time, as Debian names their units. */
 export const TIME_SERVICES = ["systemd-timesyncd", "chrony", "ntpsec", "openntpd"] as const;

@@ -13,6 +13,8 @@ interface Steps {
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
+  /** Who they are is looked up anew when it is done; `people` is who they were when it was planned. */
+  "admit-people": { readonly group: string; readonly people: readonly string[] };
   "make-folder": Owned & { readonly path: string; readonly group: string };
   /**
    * Takes over an existing folder of another owner, with its content. `user` may read it from then
@@ -63,6 +65,8 @@ export function describeStep(step: HostStep): string {
       return `give ${step.user} 65536 subordinate user and group ids, for its containers`;
     case "enable-linger":
       return `let ${step.user}'s services run without a login (linger)`;
+    case "admit-people":
+      return `let ${step.people.join(", ")} ask the agent, as members of the group ${step.group}`;
     case "make-folder":
       return `make the folder ${step.path} (${step.mode}, ${[...new Set([step.owner, step.group])].join(":")})`;
     case "take-folder":

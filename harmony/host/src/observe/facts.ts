@@ -5,7 +5,7 @@ import { formatIssues } from "@harmony/core";
 import { parse } from "@harmony/schema";
 import type { LinuxHostV0 } from "../score/linux-host-v0-schema.ts";
 import type { HostApplication } from "../model/application.ts";
-import { AUTHORIZED_KEYS, COMMAND_LINE, HostFacts, TIME_SERVICES } from "../model/host-facts.ts";
+import { AUTHORIZED_KEYS, COMMAND_LINE, HostFacts, PEOPLE, TIME_SERVICES } from "../model/host-facts.ts";
 import { managedFiles } from "../model/managed-files.ts";
 import { quote, quoteAll } from "../model/shell-quote.ts";
 import { addressFiles, NETPLAN_FOLDER } from "../model/address-change.ts";
@@ -62,7 +62,10 @@ for g in ${quoteAll(agentUser.groups)}; do getent group "$g" >/dev/null && fact 
 for kind in uid gid; do
   fact "sub$kind" "$(awk -F: -v u=${user} '$1 == u { n += $3 } END { print n + 0 }' "/etc/sub$kind" 2>/dev/null)"
 done
-[ -e /var/lib/systemd/linger/${user} ] && fact lingers`;
+[ -e /var/lib/systemd/linger/${user} ] && fact lingers
+outside=""
+for p in ${PEOPLE}; do id -nG "$p" 2>/dev/null | tr ' ' '\\n' | grep -qxF ${user} || outside="$outside $p"; done
+fact people "$outside"`;
 }
 
 /**
@@ -111,6 +114,7 @@ export function parseFacts(output: string): HostFacts {
     packages: all("package").flatMap(([status, name, version]) => (status === "installed" ? [{ name, version }] : [])),
     user: uid === undefined ? null : { uid: Number(uid), home, groups: words(groups) },
     groups: all("group").map(([group]) => group),
+    peopleOutside: words(one("people")[0]),
     subordinateUids: Number(one("subuid")[0]),
     subordinateGids: Number(one("subgid")[0]),
     lingers: all("lingers").length > 0,

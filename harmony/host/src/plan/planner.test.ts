@@ -20,6 +20,7 @@ const READY: HostFacts = {
   packages: SCORE.packages.map((name) => ({ name, version: "1" })),
   user: { uid: 1001, home: "/home/iot-agent", groups: ["iot-agent", "dialout", "video"] },
   groups: ["dialout", "video"],
+  peopleOutside: [],
   subordinateUids: 65_536,
   subordinateGids: 65_536,
   lingers: true,
@@ -95,6 +96,7 @@ describe("each thing that differs is one step, and no other", () => {
       { kind: "add-to-groups", user: "iot-agent", groups: ["gpio"] },
     ],
     "too few subordinate ids": [{}, { subordinateGids: 1000 }, { kind: "add-subordinate-ids", user: "iot-agent" }],
+    "a person who may not ask the agent": [{}, { peopleOutside: ["pi"] }, { kind: "admit-people", group: "iot-agent", people: ["pi"] }],
     "no lingering": [{}, { lingers: false }, { kind: "enable-linger", user: "iot-agent" }],
     "a folder with other rights": [
       {},

@@ -104,6 +104,7 @@ function userSteps(
     // A user that is created gets them with it.
     ...(facts.user === null || hasIds ? [] : [{ kind: "add-subordinate-ids", user } as const]),
     ...(facts.lingers ? [] : [{ kind: "enable-linger", user } as const]),
+    ...(facts.peopleOutside.length === 0 ? [] : [{ kind: "admit-people", group: user, people: facts.peopleOutside } as const]),
   ];
 }
 

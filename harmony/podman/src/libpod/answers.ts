@@ -36,9 +36,16 @@ export const ListedContainer = z.looseObject({
 });
 export type ListedContainer = z.output<typeof ListedContainer>;
 
+const HealthLog = z.catch(z.array(z.looseObject({ End: z.string(), ExitCode: z.number(), Output: z.catch(z.string(), "") })), []);
+
 export const InspectedContainer = z.looseObject({
   Name: z.string(),
-  State: z.looseObject({ Status: z.catch(z.string(), ""), StoppedByUser: z.catch(z.boolean(), false) }),
+  State: z.looseObject({
+    Status: z.catch(z.string(), ""),
+    StoppedByUser: z.catch(z.boolean(), false),
+    /** The last runs of its health check, the oldest first. */
+    Health: z.catch(z.looseObject({ Log: HealthLog }), { Log: [] }),
+  }),
   Mounts: z.catch(z.array(z.looseObject({ Type: z.string(), Name: z.catch(z.string(), ""), Destination: z.catch(z.string(), "") })), []),
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;

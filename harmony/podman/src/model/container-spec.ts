@@ -99,7 +99,8 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
     // on others.
     log_configuration: logging === undefined ? { size: LOG_FILE_BYTES } : { driver: logging.driver, size: logging.maxSize ?? undefined },
     resource_limits: resourceLimits(service, context.controllers),
-    ...(healthcheck === undefined
+    ...(healthcheck === "none" ? { healthconfig: { Test: ["NONE"] } } : {}),
+    ...(healthcheck === undefined || healthcheck === "none"
       ? {}
       : {
           healthconfig: {

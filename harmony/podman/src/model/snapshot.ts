@@ -49,6 +49,13 @@ export interface Container {
    */
   readonly upMs: number;
   readonly aliveMs: number;
+  /**
+   * The last run of its health check, where it is asked for: it is not healthy, or was not heard of
+   * for long. null: none has ended, or it was not asked for.
+   */
+  readonly lastCheck: { readonly exitCode: number; readonly output: string } | null;
+  /** For so long no new run of its health check has ended, by the clock that never jumps. */
+  readonly silentMs: number;
   /** A call asked for its end, a person's or ours, and the device has not booted since. */
   readonly stoppedByUser: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];

@@ -114,6 +114,7 @@ export type JournalEntry =
   | "what a person has stopped"
   | "its network has ended"
   | "a device of it is back"
+  | "its health check does not answer"
   | "a person holds it"
   | "what was stopped for a while runs again"
   | "it is removed"

@@ -26,6 +26,7 @@ import { secretsWritten } from "../libpod/secrets-written.ts";
 import { withWayBack } from "../model/target.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { UpMeter } from "./up-meter.ts";
+import { type CheckMeter, lookAtCheck } from "./check-meter.ts";
 
 const LAST_LINES = 5;
 
@@ -37,6 +38,7 @@ export interface ObserveOptions {
   readonly startList: StartList;
   readonly restarts: RestartMeter;
   readonly ups: UpMeter;
+  readonly checks: CheckMeter;
   readonly portWatch: PortWatch;
   readonly neighbours: Neighbours;
   readonly device: Snapshot["device"];
@@ -174,7 +176,7 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
 }
 
 async function details(
-  { podman, restarts, ups, portWatch, host, now }: ObserveOptions,
+  { podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
   container: Container,
   { trial, stopped }: SwapRecord,
   signal: AbortSignal,
@@ -194,11 +196,13 @@ async function details(
     container.ports.length > 0 ? host.openPorts() : null,
   ]);
   const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
+  const up = ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs());
   return {
     state,
     stoppedByUser,
     recentRestarts: restarts.note(container, now()),
-    ...ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs()),
+    ...up,
+    ...(await lookAtCheck({ podman, checks }, { ...container, state, ...up }, signal)),
     hasLostNetwork: openPorts !== null && portWatch.hasLostNetwork({ ...container, state }, openPorts, systemClock.monotonicMs()),
     exitCode: lastCode ?? exitCode,
     lastLines,
@@ -264,6 +268,8 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
       })),
     ),
     hasLostNetwork: false,
+    lastCheck: null,
+    silentMs: 0,
     lastLines: [],
   };
 }

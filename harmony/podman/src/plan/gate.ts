@@ -4,8 +4,8 @@
 // that a person keeps stopped stays on probation. Times are those of the clock that never jumps.
 
 import { QUICK_RESTARTS } from "./crash-loop.ts";
-import type { Service } from "../score/service.ts";
 import type { Slot } from "./slot.ts";
+import { healthDeadlineMs, lastCheckInWords } from "../model/health.ts";
 import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { isCompleted } from "../model/container-state.ts";
 import type { RestartNeed } from "./restart-policy.ts";
@@ -16,14 +16,7 @@ import type { Reason } from "../model/reason.ts";
 const STEADY_MS = 5_000;
 /** Podman gives times in whole seconds. */
 const SECOND_MS = 1_000;
-/** A check that comes a little late is not too late. */
-const HEALTH_SLACK_MS = 5_000;
 const HEALTH_RECHECK_MS = 2_000;
-/**
- * The times of the image's own health check are not known here. Podman itself calls it unhealthy
- * long before.
- */
-const UNKNOWN_HEALTH_MS = 600_000;
 /** A device that goes down each time a version is tried does so because of the version. */
 export const MAX_DEVICE_FAILURES = 3;
 
@@ -51,12 +44,12 @@ export function judge(
   const lastChangeMs = Math.max(startedAtMs ?? 0, exitedAtMs ?? 0);
   if (trial !== null && isLeft && lastChangeMs + SECOND_MS <= Date.parse(trial.startedAt)) return { kind: "passed" };
   // Podman itself may have stopped it for that.
-  if (health === "unhealthy") return failed("Unhealthy", "its health check fails");
+  if (health === "unhealthy") return failed("Unhealthy", `its health check fails${lastCheckInWords(container)}`);
   const isByHand = state === "paused" || (state === "exited" && container.stoppedByUser);
   if (isByHand || state === "stopping") return isLeft ? { kind: "passed" } : pending(null);
   if (isCompleted(service, container)) return { kind: "passed" };
 
-  const isChecked = service.healthcheck !== undefined || health !== "none";
+  const isChecked = (service.healthcheck !== undefined && service.healthcheck !== "none") || health !== "none";
   // It may end once or twice while another service is not up yet: its health shows whether it has
   // become well. A container that was left as it was is not on trial.
   const mayEnd = isChecked || isLeft;
@@ -68,11 +61,11 @@ export function judge(
   if (state === "exited" && !(mayEnd && need === "wait")) return ended(`it ended with exit code ${exitCode}`);
   if (!isChecked) return upMs >= STEADY_MS ? { kind: "passed" } : pending(STEADY_MS - upMs);
   if (health === "healthy" && state === "running") return { kind: "passed" };
-  const deadlineMs = healthDeadlineMs(service.healthcheck);
+  const deadlineMs = healthDeadlineMs(service);
   // On probation, counted from the first start.
   return (isLeft ? upMs : aliveMs) <= deadlineMs
     ? pending(HEALTH_RECHECK_MS)
-    : failed("Unhealthy", `it was not healthy within ${Math.round(deadlineMs / 1_000)} s`);
+    : failed("Unhealthy", `it was not healthy within ${Math.round(deadlineMs / 1_000)} s${lastCheckInWords(container)}`);
 }
 
 /**
@@ -82,10 +75,4 @@ export function judge(
 export function isCutShort({ state, exitedAtMs }: Container, trial: Trial | null): boolean {
   if (state !== "exited" || exitedAtMs === null || trial === null || trial.resumedAt === null) return false;
   return exitedAtMs <= Date.parse(trial.resumedAt) && exitedAtMs + SECOND_MS > Date.parse(trial.startedAt);
-}
-
-/** How long after its start a service may take to become healthy. */
-function healthDeadlineMs(check: Service["healthcheck"]): number {
-  if (check === undefined) return UNKNOWN_HEALTH_MS;
-  return check.startPeriod + check.retries * (check.interval + check.timeout) + HEALTH_SLACK_MS;
 }

@@ -28,6 +28,7 @@ import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
 import { recordVolumes } from "./volume-owners.ts";
+import { isCheckOverdue } from "../model/health.ts";
 import { unenforced } from "../model/inputs.ts";
 import type { PodmanPlan } from "../model/plan.ts";
 import type { Snapshot } from "../model/snapshot.ts";
@@ -188,8 +189,8 @@ function isOnItsWay({ target, kept, blocked }: Situation): boolean {
 /** The times at which something may be new although no event came. */
 function againInMsOf({ target, kept, blocked, portWaits, snapshot: { record, nowMs } }: Situation): number[] {
   return [
-    ...kept.flatMap(({ need, crash, current }) => [
-      ...(need === "wait" || current.health === "starting" ? [SOON_MS] : []),
+    ...kept.flatMap(({ service, need, crash, current }) => [
+      ...(need === "wait" || (current.health === "starting" && !isCheckOverdue(service, current)) ? [SOON_MS] : []),
       ...(crash.kind === "wait" ? [crash.againInMs] : []),
     ]),
     ...(blocked.length > 0 ? [BLOCKED_RECHECK_MS] : []),

@@ -8,8 +8,10 @@ import type { Situation } from "./situation.ts";
 import { type Stage, stepsOr } from "./stage.ts";
 import { PORT_RELEASE_MS, stop, type Trial, unpause } from "./swap.ts";
 import { isOnTrial, journal } from "./trial.ts";
-import type { Snapshot } from "../model/snapshot.ts";
+import { isCheckOverdue } from "../model/health.ts";
+import type { Container, Snapshot } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
+import type { Service } from "../score/service.ts";
 
 /** Provides the files and secrets that a container was made with and that are gone since. */
 export const provideKeptInputs: Stage<Situation> = {
@@ -31,7 +33,11 @@ export const recordOwnStops: Stage<Situation> = {
     const held = [...new Set([...record.held, ...stopped.map(({ name }) => name)])];
     if (held.length === record.held.length)
       return { stoodBack: "no container is to be stopped and started again that the journal does not know of" };
-    const why = stopped.some((current) => current.hasLostNetwork) ? "its network has ended" : "a device of it is back";
+    const why = stopped.some((current) => current.hasLostNetwork)
+      ? "its network has ended"
+      : free.some(({ service, current }) => isRestartedForCheck(service, current))
+        ? "its health check does not answer"
+        : "a device of it is back";
     return [journal(deployment, { record: { ...record, held }, why })];
   },
 };
@@ -69,10 +75,20 @@ function stepsFor(slot: Kept, trial: Trial, snapshot: Snapshot): Step[] {
   return need === "resume" ? unpause(current) : [];
 }
 
+/** Podman itself acts only on checks that fail, never on one that does not end. */
+function isRestartedForCheck(service: Service, current: Container): boolean {
+  const { healthcheck: check } = service;
+  return check !== undefined && check !== "none" && check.onFailure === "restart" && isCheckOverdue(service, current);
+}
+
 /**
  * It runs, and cannot do its work before its next start. A container that nobody ever starts again
  * is left alone.
  */
 function isToStartAgain({ service, current }: Pick<Kept, "service" | "current">, { host, nowMs }: Snapshot): boolean {
-  return (current.hasLostNetwork && service.restart.policy !== "no") || hasReturnedDevice(service, current, host, nowMs);
+  return (
+    (current.hasLostNetwork && service.restart.policy !== "no") ||
+    isRestartedForCheck(service, current) ||
+    hasReturnedDevice(service, current, host, nowMs)
+  );
 }

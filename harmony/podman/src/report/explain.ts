@@ -2,6 +2,7 @@
 // have taken. Pure.
 
 import { type Desired, type Explanation, localTime } from "@harmony/core";
+import { lastCheckInWords } from "../model/health.ts";
 import { serviceOfName } from "../model/names.ts";
 import type { Service } from "../score/service.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -30,7 +31,8 @@ export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Po
 }
 
 function containerInWords(container: Container): string {
-  const { name, deployment, revision, scoreString, state, exitCode, restarts, health, startedAtMs, exitedAtMs, lastLines } = container;
+  const { name, deployment, revision, scoreString, state, exitCode, restarts, health, startedAtMs, exitedAtMs, lastCheck, lastLines } =
+    container;
   const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
   const from = service === undefined ? "" : ` of ${service.image}`;
   const since = (ms: number | null): string => (ms === null ? "" : ` since ${localTime(ms)}`);
@@ -45,6 +47,7 @@ function containerInWords(container: Container): string {
   const more = [
     container.hasLostNetwork ? ", and nobody serves its ports any more" : "",
     health === "none" ? "" : `, health: ${health}`,
+    lastCheck === null ? "" : `, its last health check ended with${lastCheckInWords(container).replace(/^ \((.*)\)$/s, " $1")}`,
     restarts === 0 ? "" : `, restarted ${restarts} times by Podman since it was last started`,
     lastLines.length === 0 ? "" : `; its last line: ${lastLines.at(-1)?.slice(0, 200)}`,
   ];

@@ -259,7 +259,11 @@ test("the worst of the services speaks for the deployment", () => {
   const trio = { services: ["a", "b", "c"].map((name) => ({ name, image: "x:1" })) };
   const result = reported(trio, {
     networks: ["app_default"],
-    containers: [container("a", trio), container("b", trio, { health: "unhealthy" }), container("c", trio, { health: "starting" })],
+    containers: [
+      container("a", trio),
+      container("b", trio, { health: "unhealthy" }),
+      container("c", trio, { health: "starting", upMs: 1_000 }),
+    ],
   });
   expect(result).toMatchObject({
     phase: "Degraded",
@@ -280,4 +284,37 @@ test.each([
   expect(reported(v1, { ...proved(v1), images: ["x:1"], containers: [{ ...ended, lastLines: ["out of paper"] }] }).reason).toBe(
     "Restarting",
   );
+});
+
+const checked = { services: [{ name: "web", image: "x:1", healthcheck: { test: "curl x", interval: "3s", timeout: "2s", retries: 2 } }] };
+const never = { services: [{ name: "web", image: "x:1", healthcheck: { test: "true", interval: "0s", timeout: "2s" } }] };
+
+test.each<readonly [string, object, Partial<Container>, string]>([
+  ["is awaited", checked, { health: "starting", upMs: 15_000 }, 'service "web" runs and is not yet healthy'],
+  [
+    "hangs from the start",
+    checked,
+    { health: "starting", upMs: 15_001 },
+    'service "web" runs, but its health check has not answered within 15 s: it hangs, or is not run; try it by hand, and correct it, or its timeout',
+  ],
+  [
+    "hangs after it was healthy",
+    checked,
+    { health: "healthy", silentMs: 15_001, lastCheck: { exitCode: 0, output: "" } },
+    'service "web" runs, but its health check has not answered within 15 s: it hangs, or is not run (exit code 0); try it by hand, and correct it, or its timeout',
+  ],
+  [
+    "never runs",
+    never,
+    { health: "starting", upMs: 60_000 },
+    'service "web" runs, but its health check never runs, since its interval is 0s: give it an interval, or write `healthcheck: none`',
+  ],
+  [
+    "fails, with what it said",
+    checked,
+    { health: "unhealthy", lastCheck: { exitCode: 127, output: "sh: curl: not found\n" }, lastLines: ["listening"] },
+    'service "web" runs, but its health check fails (exit code 127: sh: curl: not found); `iot-agent podman logs app_web` shows more: correct the program, or what the deployment gives it, and push',
+  ],
+])("a health check that %s", (_, data, more, message) => {
+  expect(reported(data, { ...proved(data), images: ["x:1"], containers: [container("web", data, more)] }).message).toBe(message);
 });

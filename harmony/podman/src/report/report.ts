@@ -6,6 +6,7 @@ import { type Desired, duration, type Outcome, type Phase, type ServiceReport, t
 import { lookUp } from "@harmony/schema";
 import { heldMessage } from "../words/held.ts";
 import { containerName, imageReference, nextName } from "../model/names.ts";
+import { isCheckOverdue, lastCheckInWords, overdueInWords } from "../model/health.ts";
 import { endedByPageSize, pageSizeCure } from "../model/page-size.ts";
 import { doing as doingInWords } from "../words/step-in-words.ts";
 import type { PodmanPlan } from "../model/plan.ts";
@@ -285,8 +286,9 @@ function describeState(service: Service, container: Container, snapshot: Snapsho
   }
 }
 
-function describeRunning({ name, image, restart }: Service, container: Container, snapshot: Snapshot): Wording {
+function describeRunning(service: Service, container: Container, snapshot: Snapshot): Wording {
   const { nowMs, application } = snapshot;
+  const { name, image, restart } = service;
   const { restarts, startedAtMs, hasLostNetwork: isUnreachable, health, lastLines } = container;
   const degraded = (reason: Reason, message: string): Wording => ({ phase: "Degraded", reason, message });
   if (restarts > 0 && nowMs - (startedAtMs ?? nowMs) < STEADY_AFTER_MS) {
@@ -303,11 +305,13 @@ function describeRunning({ name, image, restart }: Service, container: Container
         : "nothing has to be done, it is started again";
     return degraded("NetworkLost", `${says}: ${cure}`);
   }
+  const check = lastCheckInWords(container);
   if (health === "unhealthy")
     return degraded(
       "Unhealthy",
-      `service "${name}" runs, but its health check fails${lastWords(lastLines.at(-1))}${lookAtLogs(container, snapshot)}`,
+      `service "${name}" runs, but its health check fails${check || lastWords(lastLines.at(-1))}${lookAtLogs(container, snapshot)}`,
     );
+  if (isCheckOverdue(service, container)) return degraded("Unhealthy", `service "${name}" runs, but ${overdueInWords(service, check)}`);
   if (health === "starting") return { phase: "Starting", reason: "Starting", message: `service "${name}" runs and is not yet healthy` };
   return { phase: "Running", reason: "Running", message: `running ${image}` };
 }

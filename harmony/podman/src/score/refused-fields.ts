@@ -91,7 +91,7 @@ const HEALTHCHECK: Readonly<Record<string, string>> = {
   start_period: use("startPeriod"),
   start_interval: use("interval"),
   on_failure: use("onFailure"),
-  disable: "is not a field of PodmanV0: leave the healthcheck out",
+  disable: "is not a field of PodmanV0: write healthcheck: none in its place",
 };
 
 const RESOURCES: Readonly<Record<string, string>> = {

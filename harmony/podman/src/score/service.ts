@@ -174,7 +174,9 @@ export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
     network: z.optional(z.literal("host")).check(about("host: the device's own network, if it allows it.")),
     ...ownWays(limits),
     restart: z.prefault(RestartPolicy, "always").check(about("always, unless-stopped, on-failure[:tries] or no")),
-    healthcheck: z.optional(healthcheckSchema(limits)),
+    healthcheck: z
+      .optional(z.union([healthcheckSchema(limits), z.literal("none")]))
+      .check(about('"none": what the image declares is switched off.')),
     stopTimeoutSeconds: z
       ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), 300)
       .check(about("How long it may take to end after its stop signal before it is killed.")),

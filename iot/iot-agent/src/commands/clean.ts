@@ -1,5 +1,5 @@
-// `iot-agent clean`: a person removes from this device what no manifest names any more. What a
-// manifest names the agent refuses to remove, since it would bring it back.
+// `iot-agent clean`: a person removes from this device what no manifest names any more. The agent
+// refuses to remove what a manifest names, since it would bring it back.
 
 import { UserError } from "@harmony/runtime";
 import { Done, LocalExplanation } from "@iot/contracts";

@@ -121,7 +121,7 @@ async function userChecks(passwd: string, { configFile }: Surroundings): Promise
   ]);
   return [
     checkUser(passwd),
-    // Elsewhere it is the matter of whoever has put it there.
+    // Elsewhere whoever has put it there looks after it.
     ...(configFile === DEFAULT_CONFIG_FILE ? [checkConfigFolder(folder, owner)] : []),
     checkSubordinateIds("/etc/subuid", subuid),
     checkSubordinateIds("/etc/subgid", subgid),

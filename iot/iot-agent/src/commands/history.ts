@@ -1,5 +1,5 @@
-// `iot-agent history`: the last transitions of this device's deployments, oldest first. Of a
-// stopped agent they are read from its file, by whoever may.
+// `iot-agent history`: the last transitions of this device's deployments, oldest first. When the
+// agent is stopped they are read from its file, by whoever may.
 
 import { join } from "node:path";
 import { localTime } from "@harmony/core";

@@ -1,6 +1,6 @@
-// `iot-agent load`: an image from a file, as from a USB stick where there is no registry. Read by
-// this process, since the file may be one that the agent's user may not read; then the agent looks
-// at everything, because a deployment may have waited for it.
+// `iot-agent load`: an image from a file, as from a USB stick where there is no registry. This
+// process reads it, since the file may be one that the agent's user may not read; then the agent
+// looks at everything, because a deployment may have waited for it.
 
 import { type FileHandle, open } from "node:fs/promises";
 import { connectPodman, flushAll } from "@harmony/podman";
@@ -24,7 +24,7 @@ export const load: Command = {
     becomeAgentUser();
     const socket = await podmanSocket(at);
     const names = await connectPodman({ socketPath: socket, user: IOT_AGENT.user }).loadImage(handle.createReadStream(), at.signal);
-    // Podman does not: without it a power cut right after can leave parts of it.
+    // Podman does not flush: without this a power cut right after can leave parts of it.
     await flushAll(at.signal);
     at.write(`loaded ${names.length === 0 ? "an image without a name" : names.join(", ")}\n`);
     try {

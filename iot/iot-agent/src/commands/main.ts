@@ -139,7 +139,7 @@ async function foldersOf(file: string): Promise<{ stateDir: string; runDir: stri
     const { config } = await readConfig(file, process.env);
     return { stateDir: config.stateDir, runDir: config.runDir };
   } catch {
-    // What is wrong with it is reported by the agent, and by doctor.
+    // The agent reports what is wrong with it, and so does doctor.
     return { stateDir: DEFAULT_STATE_DIR, runDir: DEFAULT_RUN_DIR };
   }
 }

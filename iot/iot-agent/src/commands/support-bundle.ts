@@ -1,7 +1,7 @@
 // `iot-agent support-bundle`: what someone far away needs to understand this device, in one
 // archive: doctor, status, history, journal, the containers' last lines, what Podman says, the
-// configuration and the units. Without secrets (redact.ts): each text goes through the one place
-// that takes them out. A part that cannot be had says so in its place, and never ends the command.
+// configuration and the units. It has no secrets: each text goes through the one place that takes
+// them out (redact.ts). A part that cannot be had says so in its place, and never ends the command.
 // Root's only opens the file and reads the journal; all else is read as the agent's user, so that
 // no link of that user's brings in what it may not read itself.
 
@@ -205,7 +205,7 @@ const Configuration = z.looseObject({
   agent: z.optional(z.looseObject({ secrets_dir: z.optional(z.string()) })),
   credentials: z.optional(z.record(z.string(), z.unknown())),
 });
-/** A command is a list, or of an older Podman one text. */
+/** A command is a list; an older Podman gives one text. */
 const Words = z.optional(z.nullable(z.union([z.string(), z.array(z.string())])));
 const Inspected = z.array(
   z.looseObject({

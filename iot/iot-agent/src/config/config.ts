@@ -26,7 +26,7 @@ const NatsUrl = z.string().check(
 );
 
 const EnrolmentUrl = z.string().check(
-  // In clear only on this machine itself: who reads a token is the device.
+  // Without TLS only on this machine itself: whoever reads a token is taken for the device.
   z.regex(/^(https:\/\/[^\s/?#@]+|http:\/\/127\.0\.0\.1:\d{1,5})$/, {
     error: "expected the address of an enrolment service, e.g. https://enrol.example",
   }),
@@ -131,7 +131,7 @@ export interface EnrolmentSettings {
 interface LocalConfig {
   readonly labels: Readonly<Record<string, string>>;
   readonly stateDir: string;
-  /** Where its sockets for people are. */
+  /** The folder of its sockets for people. */
   readonly runDir: string;
   readonly secretsDir: string;
   readonly policy: Policy;

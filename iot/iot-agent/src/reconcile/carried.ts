@@ -21,7 +21,7 @@ export class Carried {
     return [...this.#byVariant.values()].flatMap((revisions) => revisions.get(name) ?? [])[0] ?? null;
   }
 
-  /** It may be there from now on. A revision that is known stays. */
+  /** The workload may be there from now on. A revision that is known stays. */
   begin(variant: BoundVariant, name: DeploymentName, revision: string): void {
     if (!this.has(variant, name)) this.running(variant, name, revision);
   }

@@ -21,7 +21,7 @@ export interface NextLook {
 export function nextLook(report: Pick<WorkloadReport, "phase" | "settled" | "recheckAfterMs">, attempts: number): NextLook {
   const { phase, settled, recheckAfterMs } = report;
   const isTrouble = phase === "Blocked" || phase === "Failed";
-  // On its way, and the variant knows when there may be news.
+  // It is on its way, and the variant knows when there may be news.
   if (!isTrouble && (settled || recheckAfterMs !== null)) return { afterMs: recheckAfterMs, attempts: 0 };
   // A look at what is lacking is cheap. What was tried and failed names no time, and is given more
   // and more.

@@ -109,7 +109,7 @@ export class Reports {
   }
 
   /**
-   * A swap goes through five phases in half a second: of interest are the first of them, the
+   * A swap goes through five phases in half a second. A person wants the first of them, the
    * outcome, and what takes its time.
    */
   #logTransition(name: DeploymentName): void {

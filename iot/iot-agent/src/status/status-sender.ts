@@ -1,4 +1,4 @@
-// Sees that the server has the current status and inventory: the status on change and every
+// Keeps the current status and inventory at the server: the status on change and every
 // interval, the inventory at the start and on change. Each write is acknowledged. What could not be
 // sent is not kept in a queue, since the next status says it all. A transition goes out at once,
 // progress at most once a second, because the link may be metered.

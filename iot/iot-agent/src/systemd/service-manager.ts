@@ -47,7 +47,7 @@ export function connectServiceManager(env: Environment, options: { readonly pid?
   };
 }
 
-/** Never rejects: that systemd does not hear is nothing that the agent could fix. */
+/** Never rejects: the agent could do nothing about a systemd that does not hear. */
 type Send = (message: string) => Promise<void>;
 
 function sendTo(fd: number | null): Send {

@@ -1,6 +1,6 @@
 // The one sentence that `systemctl status` ends in: where the agent is connected, how much of what
-// it should run runs, and what each other deployment is at. In this order, since its end is what a
-// long one loses. Pure.
+// it should run runs, and what each other deployment does now. The order matters: a long sentence
+// loses its end. Pure.
 
 import type { ConnectionState } from "@iot/messaging/device";
 import type { DeploymentReport } from "@iot/contracts";

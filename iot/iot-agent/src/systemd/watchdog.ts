@@ -27,7 +27,7 @@ export interface WatchdogOptions {
   readonly clock?: Clock;
 }
 
-/** Until aborted. Never throws. */
+/** Feeds until aborted. Never throws. */
 export async function keepWatchdogFed(options: WatchdogOptions): Promise<void> {
   const { watchdogMs, handlings, feed, log, signal, clock = systemClock } = options;
   if (watchdogMs === null) return;

@@ -3,7 +3,7 @@
 import { IOT_AGENT } from "@iot/contracts";
 import type { ReadBeside } from "./beside.ts";
 import { SECRET_MARK } from "./compose-file.ts";
-import { type ComposeMap, isMap, listOf, type Tell, textOf, truthOf } from "./notes.ts";
+import { type ComposeMap, isMap, listOf, type TakeNote, textOf, truthOf } from "./notes.ts";
 import { isSecretByName, readEnvFile } from "./variables.ts";
 
 const SECRETS = IOT_AGENT.secretsFolder;
@@ -15,13 +15,13 @@ export interface EnvironmentContext {
   /** The path of the service, for notes. */
   readonly at: string;
   readonly readBeside: ReadBeside;
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 type Env = Record<string, string | { readonly secret: string }>;
 
 export function environmentOf(compose: ComposeMap, context: EnvironmentContext): Env {
-  const { at, tell } = context;
+  const { at, note } = context;
   const environment = compose["environment"];
   const entries: readonly (readonly [string, unknown, string])[] = isMap(environment)
     ? Object.entries(environment).map(([name, value]) => [name, value, `.${name}`] as const)
@@ -33,7 +33,7 @@ export function environmentOf(compose: ComposeMap, context: EnvironmentContext):
   const own = entries.flatMap(([name, value, key]): [string, Env[string]][] => {
     const text = textOf(value);
     if (text !== null && name !== "") return [[name, text.startsWith(SECRET_MARK) ? { secret: text.slice(SECRET_MARK.length) } : text]];
-    tell(
+    note(
       `${at}.environment${key}`,
       name === ""
         ? "has no name: it is not taken over; write NAME=value"
@@ -46,10 +46,10 @@ export function environmentOf(compose: ComposeMap, context: EnvironmentContext):
   return Object.fromEntries([...ofFiles, ...own]);
 }
 
-function fileOf(file: unknown, path: string, { readBeside, tell }: EnvironmentContext): Env {
+function fileOf(file: unknown, path: string, { readBeside, note }: EnvironmentContext): Env {
   const name = textOf(isMap(file) ? file["path"] : file);
   if (name === null) {
-    tell(path, "names no file: it is not taken over; write its variables into env");
+    note(path, "names no file: it is not taken over; write its variables into env");
     return {};
   }
   const found = readBeside(name);
@@ -59,19 +59,19 @@ function fileOf(file: unknown, path: string, { readBeside, tell }: EnvironmentCo
     const cure = isNeeded
       ? "write its variables into env, and what is secret as {secret: NAME}"
       : "write its variables into env if you have them";
-    tell(path, `${name} ${why}: ${cure}`);
+    note(path, `${name} ${why}: ${cure}`);
     return {};
   }
   const { variables, unset, odd } = readEnvFile(found.text);
-  for (const each of unset) tell(path, `${each} of ${name} has no value, which Compose takes from the shell: write it into env`);
-  for (const line of odd) tell(path, `line ${line} of ${name} is of no form that is known: write what it says into env`);
+  for (const each of unset) note(path, `${each} of ${name} has no value, which Compose takes from the shell: write it into env`);
+  for (const line of odd) note(path, `line ${line} of ${name} is of no form that is known: write what it says into env`);
   const secrets = [...variables].flatMap(([key, value]) => (isSecretByName(key) && !NO_SECRET.test(value) ? [key] : []));
   for (const secret of secrets) {
-    tell(
+    note(
       path,
       `${secret} of ${name} is a secret by its name, so its value is not written here: put it on each device as ${SECRETS}/${secret}`,
     );
   }
-  if (variables.size > secrets.length) tell(path, `the variables of ${name} stand in env now: change them here from now on`);
+  if (variables.size > secrets.length) note(path, `the variables of ${name} stand in env now: change them here from now on`);
   return Object.fromEntries([...variables].map(([key, value]) => [key, secrets.includes(key) ? { secret: key } : value]));
 }

@@ -1,10 +1,10 @@
 // A Compose file's values, with its variables put in. A variable whose value is not known is left
-// as its bare name, which is seen and easily replaced, and is told; one that is a secret by its
+// as its bare name, which is seen and easily replaced, and is reported; one that is a secret by its
 // name is never written, also where its value is known.
 
 import { UserError } from "@harmony/runtime";
 import { AS_WRITTEN, readAsKubectl, type YamlValue } from "@iot/workload-files";
-import { type ComposeMap, isMap, type Tell } from "./notes.ts";
+import { type ComposeMap, isMap, type TakeNote } from "./notes.ts";
 import { isSecretByName, replaceVariables, valueOfVariable } from "./variables.ts";
 
 /** Each refused field of theirs has the whole judged again. */
@@ -16,7 +16,7 @@ export const SECRET_MARK = "\uE001";
 interface Reading {
   /** Of `.env`. */
   readonly known: ReadonlyMap<string, string>;
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 /** @throws UserError for what is no Compose file. */
@@ -40,14 +40,14 @@ function interpolate(value: unknown, path: string, reading: Reading): unknown {
 }
 
 function textAt(text: string, path: string, reading: Reading): string {
-  if (text.startsWith(AS_WRITTEN)) return asWritten(text.slice(AS_WRITTEN.length), path, reading.tell);
+  if (text.startsWith(AS_WRITTEN)) return asWritten(text.slice(AS_WRITTEN.length), path, reading.note);
   const { before = "", name, operator = "" } = SECRET_ALONE.exec(text)?.groups ?? {};
   const isDefault = operator.endsWith("-") && !reading.known.has(name ?? "");
   const key = before === "" ? (path.split(".").at(-1) ?? "") : before.slice(0, -1);
   if (name === undefined || isDefault || !IN_ENVIRONMENT.test(path) || ![name, key].some(isSecretByName)) {
     return interpolateText(text, path, reading);
   }
-  reading.tell(
+  reading.note(
     path,
     `${name} is a secret by its name, so its value is not written here: put it on each device as /etc/iot-agent/secrets/${name}`,
   );
@@ -60,11 +60,11 @@ const SECRET_ALONE = /^(?<before>[^=$\s]+=)?\$\{?(?<name>[A-Za-z]\w{0,62})(?:(?<
 /** Where what a program gets is text. */
 const IN_TEXT = /^services\.[^.]+\.(?:environment|command|entrypoint|healthcheck\.test|sysctls|user)\b/;
 
-/** A number stays as it is written, in a text; where Compose would write it anew, that is told. */
-function asWritten(text: string, path: string, tell: Tell): string {
+/** A number stays as it is written, in a text; where Compose would write it anew, that is reported. */
+function asWritten(text: string, path: string, note: TakeNote): string {
   const read = readAsKubectl(text);
   if (IN_TEXT.test(path) && "value" in read) {
-    tell(
+    note(
       path,
       `stays as it is written, ${JSON.stringify(text)}, where Compose makes ${read.value} of it: write the one that the program expects`,
     );
@@ -73,28 +73,28 @@ function asWritten(text: string, path: string, tell: Tell): string {
 }
 
 function interpolateText(text: string, path: string, reading: Reading): string {
-  const { known, tell } = reading;
+  const { known, note } = reading;
   return replaceVariables(text, (variable) => {
     const { name, operator } = variable;
     const isKept = known.has(name) && isSecretByName(name);
     const value = isKept ? null : valueOfVariable(variable, known);
     if (isKept) {
       const secret = `put it on each device as /etc/iot-agent/secrets/${name}, and have the program read it from there`;
-      tell(path, `the variable ${name} is a secret by its name, so its value in .env is not written here: ${secret}`);
+      note(path, `the variable ${name} is a secret by its name, so its value in .env is not written here: ${secret}`);
       return name;
     }
     if (value === null && name === "PWD") {
-      tell(path, "the variable PWD is taken as the folder of this file: a Score has no variables");
+      note(path, "the variable PWD is taken as the folder of this file: a Score has no variables");
       return ".";
     }
     if (value === null) {
-      tell(path, `the variable ${name} is not known: put its value here (where it is a secret of the environment, {secret: NAME})`);
+      note(path, `the variable ${name} is not known: put its value here (where it is a secret of the environment, {secret: NAME})`);
       return name;
     }
     // Which may be a variable in its turn.
     const found = operator.endsWith("-") || operator.endsWith("+") ? interpolateText(value, path, reading) : value;
     const source = known.has(name) ? "as .env has it" : operator.endsWith("+") ? "as not set" : "as its default";
-    tell(path, `the variable ${name} is taken ${source}, ${JSON.stringify(found)}: a Score has no variables`);
+    note(path, `the variable ${name} is taken ${source}, ${JSON.stringify(found)}: a Score has no variables`);
     return found;
   });
 }

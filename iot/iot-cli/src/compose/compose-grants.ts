@@ -3,7 +3,7 @@
 
 import { posix } from "node:path";
 import { lookUp } from "@harmony/schema";
-import { type ComposeMap, isMap, mapOf, type Tell, textOf } from "./notes.ts";
+import { type ComposeMap, isMap, mapOf, type TakeNote, textOf } from "./notes.ts";
 import type { ReadBeside } from "./beside.ts";
 import { whyNotWithin } from "./why-not.ts";
 
@@ -11,7 +11,7 @@ export interface GrantContext {
   /** The whole file. */
   readonly compose: ComposeMap;
   readonly readBeside: ReadBeside;
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 export interface GivenFile {
@@ -20,34 +20,34 @@ export interface GivenFile {
   mode?: string;
 }
 
-export function addSecret(secret: unknown, path: string, { compose, tell }: GrantContext): { name: string; path?: string }[] {
+export function addSecret(secret: unknown, path: string, { compose, note }: GrantContext): { name: string; path?: string }[] {
   const { source, target, others } = grant(secret);
   if (source === "") {
-    tell(path, "names no secret: it is not taken over; write its name");
+    note(path, "names no secret: it is not taken over; write its name");
     return [];
   }
-  for (const key of others) tell(`${path}.${key}`, whyNotWithin(key, path));
+  for (const key of others) note(`${path}.${key}`, whyNotWithin(key, path));
   const declared = mapOf(lookUp(mapOf(compose["secrets"]), source));
   const from = textOf(declared["file"]) ?? textOf(declared["environment"]);
-  tell(path, `its value${from === null ? "" : ` (${from})`} has to be on each device: put it there as /etc/iot-agent/secrets/${source}`);
+  note(path, `its value${from === null ? "" : ` (${from})`} has to be on each device: put it there as /etc/iot-agent/secrets/${source}`);
   const mounted = target === "" ? `/run/secrets/${source}` : posix.resolve("/run/secrets", target);
   return [mounted === `/run/secrets/${source}` ? { name: source } : { name: source, path: mounted }];
 }
 
-export function addConfig(config: unknown, path: string, { compose, readBeside, tell }: GrantContext): GivenFile[] {
+export function addConfig(config: unknown, path: string, { compose, readBeside, note }: GrantContext): GivenFile[] {
   const { source, target, mode, others } = grant(config);
   const declared = mapOf(lookUp(mapOf(compose["configs"]), source));
   const file = textOf(declared["file"]);
   const beside = file === null ? null : readBeside(file);
   const content = textOf(declared["content"]) ?? (beside?.kind === "text" ? beside.text : null);
   if (content === null) {
-    tell(path, `the content of config ${source} is not known: write it into files of the service`);
+    note(path, `the content of config ${source} is not known: write it into files of the service`);
     return [];
   }
-  for (const key of others.filter((one) => one !== "mode")) tell(`${path}.${key}`, whyNotWithin(key, path));
-  if (mode === "odd") tell(`${path}.mode`, `is of a form that is not known: write it in octal, "0444"`);
+  for (const key of others.filter((one) => one !== "mode")) note(`${path}.${key}`, whyNotWithin(key, path));
+  if (mode === "odd") note(`${path}.mode`, `is of a form that is not known: write it in octal, "0444"`);
   if (mode === "decimal") {
-    tell(
+    note(
       `${path}.mode`,
       `${textOf(mapOf(config)["mode"]) ?? ""} has no 0 in front, so Compose takes it as a decimal number: write it in octal, "0444"`,
     );

@@ -6,7 +6,7 @@ import { lookUp } from "@harmony/schema";
 import type { TextFile } from "./beside.ts";
 import { addConfig, addSecret, type GivenFile, type GrantContext } from "./compose-grants.ts";
 import { size } from "./compose-values.ts";
-import { type ComposeMap, isMap, listOf, mapOf, take, tellOthers, textOf, truthOf } from "./notes.ts";
+import { type ComposeMap, isMap, listOf, mapOf, take, noteOthers, textOf, truthOf } from "./notes.ts";
 
 /** The volumes that folders beside the file have become, by path: all services share one. */
 export type Folders = Map<string, string>;
@@ -35,7 +35,7 @@ export function mountsOf(service: ComposeMap, context: MountContext): Mounts {
   );
   listOf(service["tmpfs"]).forEach((one, index) => {
     const text = textOf(one);
-    if (text === null) context.tell(`${at}.tmpfs[${index}]`, "is of a form that is not known: it is not taken over; write /path[:options]");
+    if (text === null) context.note(`${at}.tmpfs[${index}]`, "is of a form that is not known: it is not taken over; write /path[:options]");
     else mounts.tmpfs.push(text);
   });
   listOf(service["secrets"]).forEach((secret, index) => mounts.secrets.push(...addSecret(secret, `${at}.secrets[${index}]`, context)));
@@ -58,30 +58,30 @@ interface VolumeParts {
 }
 
 function addVolume(volume: unknown, adding: Adding): void {
-  const { tell, path, mounts } = adding;
+  const { note, path, mounts } = adding;
   if (!isMap(volume)) {
     const parts = /^(?:([^:]+):)?(\/[^:]*)(?::([\w,]+))?$/.exec(textOf(volume) ?? "");
-    if (parts === null) return tell(path, "is of a form that is not known: it is not taken over; write source:/path[:ro]");
+    if (parts === null) return note(path, "is of a form that is not known: it is not taken over; write source:/path[:ro]");
     const options = (parts[3] ?? "").split(",").filter((option) => option !== "" && option !== "rw" && option !== "ro");
-    if (options.length > 0) tell(path, `the options ${options.join(", ")} are not taken over; a device needs none of them, leave them out`);
+    if (options.length > 0) note(path, `the options ${options.join(", ")} are not taken over; a device needs none of them, leave them out`);
     return addMount({ source: parts[1] ?? "", target: parts[2] ?? "", readOnly: /\bro\b/.test(parts[3] ?? "") }, adding);
   }
   const [type = "", source = "", target = ""] = [volume["type"], volume["source"], volume["target"]].map((value) => textOf(value) ?? "");
-  if (target === "") return tell(path, "has no target: it is not taken over; write where it is in the container");
-  tellOthers(volume, new Set(["type", "source", "target", "read_only", "tmpfs"]), path, tell);
+  if (target === "") return note(path, "has no target: it is not taken over; write where it is in the container");
+  noteOthers(volume, new Set(["type", "source", "target", "read_only", "tmpfs"]), path, note);
   if (type === "tmpfs") {
     const options = mapOf(volume["tmpfs"]);
-    tellOthers(options, new Set(["size", "mode"]), `${path}.tmpfs`, tell);
-    const limit = take(options["size"], size, `${path}.tmpfs.size`, tell);
-    const mode = take(options["mode"], octal, `${path}.tmpfs.mode`, tell);
+    noteOthers(options, new Set(["size", "mode"]), `${path}.tmpfs`, note);
+    const limit = take(options["size"], size, `${path}.tmpfs.size`, note);
+    const mode = take(options["mode"], octal, `${path}.tmpfs.mode`, note);
     const all = [
       ...(limit === undefined ? [] : [`size=${limit.replace(/i$/, "").toLowerCase()}`]),
       ...(mode === undefined ? [] : [`mode=${mode}`]),
     ];
     mounts.tmpfs.push(all.length === 0 ? target : `${target}:${all.join(",")}`);
   } else if (type === "volume" || type === "bind") {
-    addMount({ source, target, readOnly: take(volume["read_only"], truthOf, `${path}.read_only`, tell) === true }, adding);
-  } else tell(path, `is of the type ${type === "" ? "none" : type}: it is not taken over; mount a volume or a path of the device`);
+    addMount({ source, target, readOnly: take(volume["read_only"], truthOf, `${path}.read_only`, note) === true }, adding);
+  } else note(path, `is of the type ${type === "" ? "none" : type}: it is not taken over; mount a volume or a path of the device`);
 }
 
 function octal(value: unknown): string | null {
@@ -89,25 +89,25 @@ function octal(value: unknown): string | null {
 }
 
 function addMount(parts: VolumeParts, adding: Adding): void {
-  const { path, mounts, tell } = adding;
+  const { path, mounts, note } = adding;
   const { source, target, readOnly } = parts;
   const mode = readOnly ? ":ro" : "";
   if (/\/(docker|podman)\.sock$/.test(source)) {
-    return tell(path, "is the socket of the container engine, which is the whole device: it is not taken over; leave out what needs it");
+    return note(path, "is the socket of the container engine, which is the whole device: it is not taken over; leave out what needs it");
   }
   if (source === "/etc/localtime" || source === "/etc/timezone") {
     mounts.isLocalTime = true;
-    return tell(path, "has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC");
+    return note(path, "has become the variable TZ with the device's time zone; an image without time zones (tzdata) goes by UTC");
   }
   if (source.startsWith("/dev/")) {
-    tell(
+    note(
       path,
       `is a device, which the device's policy has to allow: devices = [${JSON.stringify(source)}] under [policy] in its config.toml`,
     );
     return void mounts.devices.push(source === target ? source : `${source}:${target}`);
   }
   if (source.startsWith("/")) {
-    tell(
+    note(
       path,
       `is a path of the device, which its policy has to allow: host_paths = [${JSON.stringify(`${source}${mode}`)}] under [policy] in its config.toml`,
     );
@@ -117,44 +117,44 @@ function addMount(parts: VolumeParts, adding: Adding): void {
   else addNamed(parts, adding);
 }
 
-function addNamed({ source, target, readOnly }: VolumeParts, { compose, service, path, mounts, tell }: Adding): void {
+function addNamed({ source, target, readOnly }: VolumeParts, { compose, service, path, mounts, note }: Adding): void {
   const name = source === "" ? nameOfPath(`${service}${target}`) : source;
-  if (source === "") tell(path, `has no name in Compose: its volume is called ${name}`);
+  if (source === "") note(path, `has no name in Compose: its volume is called ${name}`);
   const declared = mapOf(lookUp(mapOf(compose["volumes"]), name));
-  tellOthers(declared, new Set(), `volumes.${name}`, tell);
+  noteOthers(declared, new Set(), `volumes.${name}`, note);
   mounts.volumes.push(`${name}:${target}${readOnly ? ":ro" : ""}`);
 }
 
 function addBeside(parts: VolumeParts, adding: Adding): void {
-  const { path, mounts, isBuilt, readBeside, tell } = adding;
+  const { path, mounts, isBuilt, readBeside, note } = adding;
   const { source, target, readOnly } = parts;
   const elsewhere = "put it into the image, or on the device and name its path there";
-  if (source.startsWith("~")) return tell(path, `${source} is in a home, which no device has: ${elsewhere}`);
+  if (source.startsWith("~")) return note(path, `${source} is in a home, which no device has: ${elsewhere}`);
   const found = readBeside(source);
   if (found.kind === "text") {
-    if (!readOnly) tell(path, `${source} has become a file of the Score, which the container cannot write to`);
+    if (!readOnly) note(path, `${source} has become a file of the Score, which the container cannot write to`);
     return void mounts.files.push(fileAt(target, found));
   }
-  if (found.kind === "other") return tell(path, `${source} is no text of at most 64 KiB, and no device has it: ${elsewhere}`);
+  if (found.kind === "other") return note(path, `${source} is no text of at most 64 KiB, and no device has it: ${elsewhere}`);
   if (found.kind === "none" && /\.(?!d$)\w+$/.test(target))
-    return tell(path, `${source} is not beside this file, and no device has it: ${elsewhere}`);
+    return note(path, `${source} is not beside this file, and no device has it: ${elsewhere}`);
   if (
     found.kind === "folder" &&
     found.files !== null &&
     found.files.size > 0 &&
     (readOnly || isForSettings(source) || isForSettings(target))
   ) {
-    tell(path, `what is in ${source} has become files of the Score (${found.files.size}), which the container cannot write to`);
+    note(path, `what is in ${source} has become files of the Score (${found.files.size}), which the container cannot write to`);
     return void mounts.files.push(...[...found.files].map(([name, file]) => fileAt(`${target.replace(/\/$/, "")}/${name}`, file)));
   }
   if (found.kind === "folder" && found.files?.size !== 0 && (isBuilt || /^[./]+$/.test(source))) {
-    return tell(path, `${source} is a folder of the desk, which no device has: put what the service needs of it into its image`);
+    return note(path, `${source} is a folder of the desk, which no device has: put what the service needs of it into its image`);
   }
   addFolder(parts, found.kind === "folder" && found.files?.size !== 0, adding);
 }
 
 /** A folder to which the program writes: as a volume, so that what it writes is kept. */
-function addFolder({ source, target, readOnly }: VolumeParts, isFilled: boolean, { compose, folders, path, mounts, tell }: Adding): void {
+function addFolder({ source, target, readOnly }: VolumeParts, isFilled: boolean, { compose, folders, path, mounts, note }: Adding): void {
   const folder = source.replace(/\/+$/, "");
   const isTaken = (name: string): boolean => Object.hasOwn(mapOf(compose["volumes"]), name) || [...folders.values()].includes(name);
   const plain = nameOfPath(folder) || "data";
@@ -166,12 +166,12 @@ function addFolder({ source, target, readOnly }: VolumeParts, isFilled: boolean,
   const copy = isFilled
     ? `copy what is in ${source} into it (iot-agent podman volume import)`
     : "copy into it what the program should find";
-  tell(
+  note(
     path,
     `${source} is a folder beside this file, where no device has it: it has become the volume ${name}, which begins empty; ${copy}`,
   );
   if (around !== undefined)
-    tell(
+    note(
       path,
       `${source} and ${around}, one within the other, are two volumes here: mount one of them, and its parts by their paths in it`,
     );

@@ -1,5 +1,5 @@
 // One service of a Compose file as one of PodmanV0, in its written form. What has no counterpart is
-// told with why.
+// reported with why.
 
 import { SCORE_LIMITS } from "@harmony/podman";
 import { lookUp } from "@harmony/schema";
@@ -9,7 +9,7 @@ import { imageOf, pullOf } from "./compose-image.ts";
 import { type Folders, type Mounts, mountsOf } from "./compose-mounts.ts";
 import { ownWaysOf } from "./compose-own-ways.ts";
 import { dnsLabelOf, duration, durationMs, numberFrom, ports, size } from "./compose-values.ts";
-import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type Tell, tellOthers, textOf, truthOf } from "./notes.ts";
+import { type ComposeMap, isMap, listOf, mapOf, take, takeEach, type TakeNote, noteOthers, textOf, truthOf } from "./notes.ts";
 import { whyNotInService } from "./why-not.ts";
 
 export interface ServiceContext {
@@ -20,7 +20,7 @@ export interface ServiceContext {
   readonly folders: Folders;
   /** What other services call it by their links. */
   readonly linkedAs: readonly string[];
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 const TAKEN: ReadonlySet<string> = new Set(
@@ -39,10 +39,10 @@ const COMPOSE_STOP_MS = 10_000;
 const RESTART_CONDITIONS: Readonly<Record<string, string>> = { any: "always", "on-failure": "on-failure", none: "no" };
 
 export function serviceOf(compose: ComposeMap, context: ServiceContext): ComposeMap {
-  const { name: original, tell } = context;
+  const { name: original, note } = context;
   const at = `services.${original}`;
   const name = dnsLabelOf(original) ?? "service";
-  tellOfNames(compose, { at, name, original, tell });
+  noteNames(compose, { at, name, original, note });
   const {
     volumes,
     tmpfs,
@@ -51,20 +51,20 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     devices: mounted,
     isLocalTime,
   }: Mounts = mountsOf(compose, { ...context, compose: context.file, service: original });
-  const env = environmentOf(compose, { at, readBeside: context.readBeside, tell });
-  const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, tell) || undefined;
-  const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, tell);
-  const isOnHost = networkOf(compose, at, tell);
-  const devices = [...new Set([...devicesOf(compose, at, tell), ...mounted])];
+  const env = environmentOf(compose, { at, readBeside: context.readBeside, note });
+  const truth = (key: string): true | undefined => take(compose[key], truthOf, `${at}.${key}`, note) || undefined;
+  const text = (key: string): string | undefined => take(compose[key], textOf, `${at}.${key}`, note);
+  const isOnHost = networkOf(compose, at, note);
+  const devices = [...new Set([...devicesOf(compose, at, note), ...mounted])];
   const usesHost = devices.length > 0 || volumes.some((volume) => volume.startsWith("/"));
-  const { aliases, ...ways } = ownWaysOf({ compose, at, name: original, isOnHost, usesHost, tell });
+  const { aliases, ...ways } = ownWaysOf({ compose, at, name: original, isOnHost, usesHost, note });
   return withoutEmpty({
     name,
-    image: imageOf(compose, name, at, tell),
-    pull: pullOf(compose, at, tell),
-    ports: portsOf(compose, isOnHost, at, tell),
-    entrypoint: commandOf(compose, "entrypoint", at, tell),
-    command: commandOf(compose, "command", at, tell),
+    image: imageOf(compose, name, at, note),
+    pull: pullOf(compose, at, note),
+    ports: portsOf(compose, isOnHost, at, note),
+    entrypoint: commandOf(compose, "entrypoint", at, note),
+    command: commandOf(compose, "command", at, note),
     env: { ...(isLocalTime && !("TZ" in env) ? { TZ: { device: "timezone" } } : {}), ...env },
     volumes,
     tmpfs,
@@ -74,19 +74,19 @@ export function serviceOf(compose: ComposeMap, context: ServiceContext): Compose
     network: isOnHost ? "host" : undefined,
     aliases: isOnHost ? aliases : [...new Set([...listOf(aliases), ...context.linkedAs.filter((alias) => alias !== name)])],
     ...ways,
-    restart: restartOf(compose, at, tell),
-    healthcheck: healthcheckOf(compose, at, tell),
-    stopTimeoutSeconds: stopTimeoutOf(compose, at, tell),
+    restart: restartOf(compose, at, note),
+    healthcheck: healthcheckOf(compose, at, note),
+    stopTimeoutSeconds: stopTimeoutOf(compose, at, note),
     stopSignal: text("stop_signal"),
     init: truth("init"),
-    resources: resourcesOf(compose, at, tell),
+    resources: resourcesOf(compose, at, note),
     user: text("user"),
     workingDir: text("working_dir"),
     readOnly: truth("read_only"),
-    noNewPrivileges: noNewPrivilegesOf(compose, at, tell),
-    capAdd: takeEach(compose["cap_add"], textOf, `${at}.cap_add`, tell),
-    capDrop: takeEach(compose["cap_drop"], textOf, `${at}.cap_drop`, tell),
-    logging: loggingOf(compose, at, tell),
+    noNewPrivileges: noNewPrivilegesOf(compose, at, note),
+    capAdd: takeEach(compose["cap_add"], textOf, `${at}.cap_add`, note),
+    capDrop: takeEach(compose["cap_drop"], textOf, `${at}.cap_drop`, note),
+    logging: loggingOf(compose, at, note),
   });
 }
 
@@ -94,22 +94,22 @@ interface Names {
   readonly at: string;
   readonly name: string;
   readonly original: string;
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
 /** What has no counterpart, and what the service is called. */
-function tellOfNames(compose: ComposeMap, { at, name, original, tell }: Names): void {
-  if (name !== original) tell(at, `is called ${name} here, since a name has to be a DNS label: other services find it by ${original}, too`);
+function noteNames(compose: ComposeMap, { at, name, original, note }: Names): void {
+  if (name !== original) note(at, `is called ${name} here, since a name has to be a DNS label: other services find it by ${original}, too`);
   for (const key of Object.keys(compose)) {
     if (TAKEN.has(key) || key.startsWith("x-")) continue;
-    tell(`${at}.${key}`, whyNotInService(key));
+    note(`${at}.${key}`, whyNotInService(key));
   }
   if (compose["container_name"] !== undefined)
-    tell(
+    note(
       `${at}.container_name`,
       "is not taken over: the container is called <deployment>_<service>; other services find it by this name too",
     );
-  if (compose["expose"] !== undefined) tell(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
+  if (compose["expose"] !== undefined) note(`${at}.expose`, "is not needed: services of a deployment reach all ports of each other");
 }
 
 function withoutEmpty(map: ComposeMap): ComposeMap {
@@ -118,51 +118,51 @@ function withoutEmpty(map: ComposeMap): ComposeMap {
   return Object.fromEntries(Object.entries(map).filter(([, value]) => !isEmpty(value)));
 }
 
-function portsOf(compose: ComposeMap, isOnHost: boolean, at: string, tell: Tell): string[] {
+function portsOf(compose: ComposeMap, isOnHost: boolean, at: string, note: TakeNote): string[] {
   return listOf(compose["ports"]).flatMap((value, index) => {
     const path = `${at}.ports[${index}]`;
     if (isOnHost) {
-      tell(path, "means nothing on the host's network: it is left out; have the program listen on the host's port itself");
+      note(path, "means nothing on the host's network: it is left out; have the program listen on the host's port itself");
       return [];
     }
     if (isMap(value)) {
-      tellOthers(value, new Set(["target", "published", "protocol", "host_ip"]), path, tell);
-      for (const key of ["protocol", "host_ip"]) take(value[key], textOf, `${path}.${key}`, tell);
+      noteOthers(value, new Set(["target", "published", "protocol", "host_ip"]), path, note);
+      for (const key of ["protocol", "host_ip"]) take(value[key], textOf, `${path}.${key}`, note);
     }
     const read = ports(value);
     if (typeof read !== "string") return read;
-    tell(path, read);
+    note(path, read);
     return [];
   });
 }
 
-function commandOf(compose: ComposeMap, key: "entrypoint" | "command", at: string, tell: Tell): unknown {
+function commandOf(compose: ComposeMap, key: "entrypoint" | "command", at: string, note: TakeNote): unknown {
   const value = compose[key];
   if (value === "" || (Array.isArray(value) && value.length === 0)) {
-    tell(`${at}.${key}`, "is empty, which in Compose takes the image's away: write what is to run, since an empty one is not taken over");
+    note(`${at}.${key}`, "is empty, which in Compose takes the image's away: write what is to run, since an empty one is not taken over");
     return undefined;
   }
-  return Array.isArray(value) ? takeEach(value, textOf, `${at}.${key}`, tell) : take(value, textOf, `${at}.${key}`, tell);
+  return Array.isArray(value) ? takeEach(value, textOf, `${at}.${key}`, note) : take(value, textOf, `${at}.${key}`, note);
 }
 
-function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
+function devicesOf(compose: ComposeMap, at: string, note: TakeNote): string[] {
   return listOf(compose["devices"]).flatMap((value, index) => {
     const path = `${at}.devices[${index}]`;
     const [source = "", target = source, rights = "rwm"] = isMap(value)
       ? [value["source"], value["target"] ?? value["source"], value["permissions"] ?? "rwm"].map((part) => textOf(part) ?? "")
       : (textOf(value) ?? "").split(":");
     if (!source.startsWith("/dev/")) {
-      tell(path, "is no node below /dev: it is not taken over; name a node, /dev/…");
+      note(path, "is no node below /dev: it is not taken over; name a node, /dev/…");
       return [];
     }
     if (!/^rwm?$/.test(rights))
-      tell(
+      note(
         path,
         `the rights ${rights} are not taken over: rootless Podman cannot take any away; set the node's own permissions on the device`,
       );
     if (/\/tty(USB|ACM)\d/.test(source))
-      tell(path, `${source} may be another device after a reboot: name the one below /dev/serial/by-id/`);
-    tell(
+      note(path, `${source} may be another device after a reboot: name the one below /dev/serial/by-id/`);
+    note(
       path,
       `is a device, which the device's policy has to allow: devices = [${JSON.stringify(source)}] under [policy] in its config.toml`,
     );
@@ -171,10 +171,10 @@ function devicesOf(compose: ComposeMap, at: string, tell: Tell): string[] {
 }
 
 /** Whether it is on the host's. */
-function networkOf(compose: ComposeMap, at: string, tell: Tell): boolean {
-  const mode = take(compose["network_mode"], textOf, `${at}.network_mode`, tell);
+function networkOf(compose: ComposeMap, at: string, note: TakeNote): boolean {
+  const mode = take(compose["network_mode"], textOf, `${at}.network_mode`, note);
   if (mode === "host") {
-    tell(
+    note(
       `${at}.network_mode`,
       "is the host's network, which the device's policy has to allow: host_network = true under [policy] in its config.toml",
     );
@@ -182,51 +182,51 @@ function networkOf(compose: ComposeMap, at: string, tell: Tell): boolean {
   }
   if (mode !== undefined && mode !== "bridge") {
     const instead = mode === "none" ? "name no port, and give the program nothing to reach" : "name the other services by their names";
-    tell(`${at}.network_mode`, `${mode} is not taken over: the services of a deployment share one network; ${instead}`);
+    note(`${at}.network_mode`, `${mode} is not taken over: the services of a deployment share one network; ${instead}`);
   }
   return false;
 }
 
-function restartOf(compose: ComposeMap, at: string, tell: Tell): string | undefined {
-  const own = take(compose["restart"], textOf, `${at}.restart`, tell);
+function restartOf(compose: ComposeMap, at: string, note: TakeNote): string | undefined {
+  const own = take(compose["restart"], textOf, `${at}.restart`, note);
   const found = mapOf(compose["deploy"])["restart_policy"];
   const policy = mapOf(found);
   const path = `${at}.deploy.restart_policy`;
-  tellOthers(policy, new Set(own === undefined ? ["condition", "max_attempts"] : []), path, tell);
-  const said = own ?? restartOfPolicy(isMap(found) ? found : undefined, path, tell);
+  noteOthers(policy, new Set(own === undefined ? ["condition", "max_attempts"] : []), path, note);
+  const said = own ?? restartOfPolicy(isMap(found) ? found : undefined, path, note);
   if (said === undefined) {
     const why = 'is not set, which in Compose means "no": what ends stays down, over a reboot too';
-    tell(`${at}.restart`, `${why}; on a device write restart: always, unless it runs once`);
+    note(`${at}.restart`, `${why}; on a device write restart: always, unless it runs once`);
     return "no";
   }
   if (said === "always" || said === "true") return undefined;
   return said === "false" ? "no" : said;
 }
 
-function restartOfPolicy(policy: ComposeMap | undefined, path: string, tell: Tell): string | undefined {
+function restartOfPolicy(policy: ComposeMap | undefined, path: string, note: TakeNote): string | undefined {
   const { condition, max_attempts: attempts } = policy ?? {};
-  const said = take(condition, (value) => lookUp(RESTART_CONDITIONS, textOf(value) ?? "") ?? null, `${path}.condition`, tell);
+  const said = take(condition, (value) => lookUp(RESTART_CONDITIONS, textOf(value) ?? "") ?? null, `${path}.condition`, note);
   const ofTries = said === "on-failure" ? numberFrom(1) : () => null;
   if (policy !== undefined && condition === undefined) {
-    tell(path, "has no condition, which Compose takes as any: it has become always; write another if it is not meant");
+    note(path, "has no condition, which Compose takes as any: it has become always; write another if it is not meant");
     return "always";
   }
-  const tries = take(attempts, ofTries, `${path}.max_attempts`, tell);
+  const tries = take(attempts, ofTries, `${path}.max_attempts`, note);
   return tries === undefined ? said : `${said}:${tries}`;
 }
 
 /** "none": that of the image is switched off. */
-function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap | "none" | undefined {
+function healthcheckOf(compose: ComposeMap, at: string, note: TakeNote): ComposeMap | "none" | undefined {
   const path = `${at}.healthcheck`;
-  const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, tell);
+  const check = take(compose["healthcheck"], (value) => (isMap(value) ? value : null), path, note);
   if (check === undefined) return undefined;
-  if (take(check["disable"], truthOf, `${path}.disable`, tell) === true) return "none";
+  if (take(check["disable"], truthOf, `${path}.disable`, note) === true) return "none";
   const test = check["test"];
-  const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, tell) : (take(test, textOf, `${path}.test`, tell) ?? null);
+  const command = Array.isArray(test) ? takeEach(test, textOf, `${path}.test`, note) : (take(test, textOf, `${path}.test`, note) ?? null);
   if (Array.isArray(command) && command[0] === "NONE") return "none";
-  tellOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, tell);
+  noteOthers(check, new Set(["test", "interval", "timeout", "retries", "start_period", "disable"]), path, note);
   if (command === null) {
-    tell(
+    note(
       path,
       "has no test of its own, and that of the image is not known here: it is not taken over; write the image's test, with these times",
     );
@@ -234,43 +234,43 @@ function healthcheckOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap 
   }
   const interval = durationMs(check["interval"]);
   if (interval !== null && interval < 30_000)
-    tell(`${path}.interval`, "is short for a device: each check wakes it and writes to its card; 30s and more");
+    note(`${path}.interval`, "is short for a device: each check wakes it and writes to its card; 30s and more");
   return withoutEmpty({
     test: command,
-    interval: take(check["interval"], duration, `${path}.interval`, tell),
-    timeout: take(check["timeout"], duration, `${path}.timeout`, tell),
-    retries: take(check["retries"], numberFrom(1), `${path}.retries`, tell),
-    startPeriod: take(check["start_period"], duration, `${path}.start_period`, tell),
+    interval: take(check["interval"], duration, `${path}.interval`, note),
+    timeout: take(check["timeout"], duration, `${path}.timeout`, note),
+    retries: take(check["retries"], numberFrom(1), `${path}.retries`, note),
+    startPeriod: take(check["start_period"], duration, `${path}.start_period`, note),
   });
 }
 
 /** Compose's own default is written out, for a device's is 300 s. */
-function stopTimeoutOf(compose: ComposeMap, at: string, tell: Tell): number {
-  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, tell) ?? COMPOSE_STOP_MS;
+function stopTimeoutOf(compose: ComposeMap, at: string, note: TakeNote): number {
+  const ms = take(compose["stop_grace_period"], durationMs, `${at}.stop_grace_period`, note) ?? COMPOSE_STOP_MS;
   const seconds = Math.ceil(ms / 1000);
   const { most } = SCORE_LIMITS.stopTimeoutSeconds;
   if (seconds > most)
-    tell(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s; have the program end within them`);
+    note(`${at}.stop_grace_period`, `is longer than a device waits: it has become ${most} s; have the program end within them`);
   return Math.min(seconds, most);
 }
 
-function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
+function resourcesOf(compose: ComposeMap, at: string, note: TakeNote): ComposeMap {
   const deploy = mapOf(compose["deploy"]);
   const resources = mapOf(deploy["resources"]);
   const limits = mapOf(resources["limits"]);
-  tellOthers(deploy, new Set(["resources", "restart_policy", "replicas"]), `${at}.deploy`, tell);
-  tellOthers(resources, new Set(["limits"]), `${at}.deploy.resources`, tell);
-  tellOthers(limits, new Set(["memory", "cpus", "pids"]), `${at}.deploy.resources.limits`, tell);
+  noteOthers(deploy, new Set(["resources", "restart_policy", "replicas"]), `${at}.deploy`, note);
+  noteOthers(resources, new Set(["limits"]), `${at}.deploy.resources`, note);
+  noteOthers(limits, new Set(["memory", "cpus", "pids"]), `${at}.deploy.resources.limits`, note);
   if (deploy["replicas"] !== undefined && deploy["replicas"] !== 1) {
-    tell(
+    note(
       `${at}.deploy.replicas`,
       "is not taken over: there is one container for each service and device; write the service twice, under two names",
     );
   }
   /** Compose has each in two places. */
   const limit = <Value>(name: string, own: string, read: (value: unknown) => Value | null): Value | undefined => {
-    const old = take(compose[own], read, `${at}.${own}`, tell);
-    return take(limits[name], read, `${at}.deploy.resources.limits.${name}`, tell) ?? old;
+    const old = take(compose[own], read, `${at}.${own}`, note);
+    return take(limits[name], read, `${at}.deploy.resources.limits.${name}`, note) ?? old;
   };
   return withoutEmpty({
     memory: limit("memory", "mem_limit", size),
@@ -280,11 +280,11 @@ function resourcesOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
 }
 
 /** undefined: as by default, which is true. */
-function noNewPrivilegesOf(compose: ComposeMap, at: string, tell: Tell): boolean | undefined {
+function noNewPrivilegesOf(compose: ComposeMap, at: string, note: TakeNote): boolean | undefined {
   const found = listOf(compose["security_opt"]).map((option, index) => {
     const [, value = "true"] = /^no-new-privileges(?:[:=](true|false))?$/.exec(textOf(option) ?? "") ?? [undefined, ""];
     if (value === "") {
-      tell(
+      note(
         `${at}.security_opt[${index}]`,
         "is not taken over: the device's own profiles count; leave it out, and see whether the service runs",
       );
@@ -299,11 +299,11 @@ function pidsOf(value: unknown): number | null {
   return ["unlimited", "-1", "0"].includes(textOf(value) ?? "") ? MOST_PIDS : numberFrom(1)(value);
 }
 
-function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
+function loggingOf(compose: ComposeMap, at: string, note: TakeNote): ComposeMap {
   const logging = mapOf(compose["logging"]);
   const options = mapOf(logging["options"]);
-  const driver = take(logging["driver"], textOf, `${at}.logging.driver`, tell) ?? null;
-  tellOthers(logging, new Set(["driver", "options"]), `${at}.logging`, tell);
+  const driver = take(logging["driver"], textOf, `${at}.logging.driver`, note) ?? null;
+  noteOthers(logging, new Set(["driver", "options"]), `${at}.logging`, note);
   const known: Readonly<Record<string, string>> = {
     "json-file": "k8s-file",
     local: "k8s-file",
@@ -313,11 +313,11 @@ function loggingOf(compose: ComposeMap, at: string, tell: Tell): ComposeMap {
   };
   const ours = driver === null ? undefined : lookUp(known, driver);
   if (driver !== null && ours === undefined)
-    tell(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log; send it on from there`);
+    note(`${at}.logging.driver`, `${driver} is not taken over: the device's journal has the log; send it on from there`);
   const isFile = ours === "k8s-file" || driver === null;
-  tellOthers(options, new Set(isFile ? ["max-size"] : []), `${at}.logging.options`, tell);
+  noteOthers(options, new Set(isFile ? ["max-size"] : []), `${at}.logging.options`, note);
   return withoutEmpty({
     driver: ours,
-    maxSize: isFile ? take(options["max-size"], size, `${at}.logging.options.max-size`, tell) : undefined,
+    maxSize: isFile ? take(options["max-size"], size, `${at}.logging.options.max-size`, note) : undefined,
   });
 }

@@ -1,6 +1,6 @@
 // `iot convert`: a Compose file as a Deployment, and what of it could not be taken over. Pure: what
 // lies beside the file is read by who calls. What comes out passes `iot lint`: a field that
-// PodmanV0 would refuse is taken out again and told with its sentence, and only a name or an image
+// PodmanV0 would refuse is taken out again and reported with its sentence, and only a name or an image
 // that cannot be is left to be put right.
 
 import { formatPath, type Issue } from "@harmony/core";
@@ -15,7 +15,7 @@ import { linkAliases } from "./compose-links.ts";
 import { serviceOf } from "./compose-service.ts";
 import { dnsLabelOf } from "./compose-values.ts";
 import { deafProgram } from "../judge/deaf-program.ts";
-import { type ComposeMap, isMap, mapOf, type Note, type Tell, textOf } from "./notes.ts";
+import { type ComposeMap, isMap, mapOf, type Note, type TakeNote, textOf } from "./notes.ts";
 import { unreachedNames } from "./unreached-names.ts";
 import { whyNotAtTop } from "./why-not.ts";
 
@@ -49,23 +49,23 @@ export function convertCompose(text: string, options: ConvertOptions): Converted
 export function convertComposeValue(read: YamlValue, options: ConvertOptions): Converted {
   const notes: Note[] = [];
   const said = new Set<string>();
-  const tell = (path: string, message: string): void => {
+  const note = (path: string, message: string): void => {
     if (said.has(`${path} ${message}`)) return;
     said.add(`${path} ${message}`);
     notes.push({ path, message });
   };
-  const compose = readComposeFile(read, options.file, { known: options.variables, tell });
+  const compose = readComposeFile(read, options.file, { known: options.variables, note });
   for (const key of Object.keys(compose)) {
-    if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) tell(key, whyNotAtTop(key));
+    if (!TOP_LEVEL.has(key) && !key.startsWith("x-")) note(key, whyNotAtTop(key));
   }
-  const links = linkAliases(compose, tell);
+  const links = linkAliases(compose, note);
   const folders = new Map<string, string>();
   const services = Object.entries(mapOf(compose["services"])).map(([name, service]) =>
-    serviceOf(mapOf(service), { file: compose, name, readBeside: options.readBeside, folders, linkedAs: links.get(name) ?? [], tell }),
+    serviceOf(mapOf(service), { file: compose, name, readBeside: options.readBeside, folders, linkedAs: links.get(name) ?? [], note }),
   );
   const originals = Object.keys(mapOf(compose["services"]));
-  const data = withoutRefused({ services }, { originals, tell });
-  tellDeaf(data, tell);
+  const data = withoutRefused({ services }, { originals, note });
+  noteDeaf(data, note);
   notes.push(...unreachedNames(compose, data));
   const deployment = {
     apiVersion: API_VERSION,
@@ -78,17 +78,14 @@ export function convertComposeValue(read: YamlValue, options: ConvertOptions): C
   return { text: yamlText(deployment), notes };
 }
 
-const NO_SWITCH =
-  "cannot be switched off by this version: the check of the image runs, where it has one; build the image with HEALTHCHECK NONE if it must not";
-
 /** A change waits for such a program until it is killed. */
-function tellDeaf(data: ComposeMap, tell: Tell): void {
+function noteDeaf(data: ComposeMap, note: TakeNote): void {
   const parsed = PODMAN_V0.parse(data);
   for (const { name, entrypoint, command, init, stopTimeoutSeconds: seconds } of parsed.ok ? parsed.value.services : []) {
     const deaf = init ? null : deafProgram([...(entrypoint ?? []), ...(command ?? [])]);
     const field = entrypoint === undefined ? "command" : "entrypoint";
     if (deaf !== null)
-      tell(
+      note(
         `services.${name}.${field}`,
         `${deaf} as process 1 does not hear SIGTERM, so each change waits ${seconds} s for it: write init: true`,
       );
@@ -98,10 +95,10 @@ function tellDeaf(data: ComposeMap, tell: Tell): void {
 interface Refusing {
   /** The names of the services in the Compose file. */
   readonly originals: readonly string[];
-  readonly tell: Tell;
+  readonly note: TakeNote;
 }
 
-function withoutRefused(data: ComposeMap, { originals, tell }: Refusing): ComposeMap {
+function withoutRefused(data: ComposeMap, { originals, note }: Refusing): ComposeMap {
   let now: unknown = data;
   // Each turn takes something out, and what is left is no larger.
   for (let turns = 0; turns < TURNS; turns += 1) {
@@ -109,20 +106,27 @@ function withoutRefused(data: ComposeMap, { originals, tell }: Refusing): Compos
     const issues = parsed.ok ? [] : parsed.issues;
     const out = issues.filter(({ path }) => path.length > 2 && path[2] !== "name" && path[2] !== "image");
     if (out.length === 0) {
-      for (const { path, message } of issues) tell(placeOf(path, originals), `has to be put right: ${message}`);
+      for (const { path, message } of issues) note(placeOf(path, originals), `has to be put right: ${message}`);
       break;
     }
-    for (const issue of out) tell(placeOf(issue.path, originals), refusal(issue, now));
+    for (const issue of out) note(placeOf(issue.path, originals), refusal(issue));
+    const before = now;
     now = withoutAll(
       now,
-      // An entry of a list or map goes alone, anything deeper with its field.
-      out.map(({ path }) => path.slice(0, 4)),
+      out.map(({ path }) => cutAt(path, before)),
     );
   }
   return mapOf(now);
 }
 
 const TURNS = 200;
+
+/** An entry of a list or map goes alone, anything deeper with it; one that is missing, its field. */
+function cutAt(path: Issue["path"], data: unknown): Issue["path"] {
+  const field = serviceAt(path[1], data)[String(path[2])];
+  const entry = Array.isArray(field) ? listAt(field, path[3]) : mapOf(field)[String(path[3])];
+  return path.slice(0, entry === undefined ? 3 : 4);
+}
 
 function serviceAt(index: unknown, data: unknown): ComposeMap {
   return mapOf(listAt(mapOf(data)["services"], index));
@@ -150,9 +154,8 @@ const COMPOSE_WORDS: Readonly<Record<string, string>> = {
   capDrop: "cap_drop",
 };
 
-function refusal({ path: [, index, field], message }: Issue, data: unknown): string {
-  const isOff = field === "healthcheck" && serviceAt(index, data)["healthcheck"] === "none";
-  return isOff ? NO_SWITCH : `is not taken over: ${message}; write it as it should be, or leave it out`;
+function refusal({ message }: Issue): string {
+  return `is not taken over: ${message}; write it as it should be, or leave it out`;
 }
 
 /** The last entries of a list first, so that those before keep their places. */

@@ -6,7 +6,7 @@ import { mapOf } from "./notes.ts";
 
 const options = { file: "compose.yaml", name: "p", device: "pi-7", readBeside: () => ({ kind: "none" }) as const, variables: new Map() };
 
-describe("of a service nothing is lost in silence: without it something is otherwise in the Deployment, or in what is told", () => {
+describe("of a service nothing is lost in silence: without it something is otherwise in the Deployment, or in what is reported", () => {
   const full = {
     image: "nginx:1",
     ports: ["8080:80", { target: 81, published: 8081, protocol: "udp", host_ip: "127.0.0.1", mode: "host", name: "metrics" }],
@@ -44,7 +44,7 @@ describe("of a service nothing is lost in silence: without it something is other
     networks: { plant: { aliases: ["opc"] } },
     group_add: ["4242"],
   };
-  const told = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
+  const reported = (web: unknown) => convertCompose(JSON.stringify({ services: { web } }), options);
   const leaves = (value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] =>
     typeof value !== "object" || value === null
       ? [path]
@@ -58,9 +58,9 @@ describe("of a service nothing is lost in silence: without it something is other
   };
   test.each(leaves(full))("%s %s %s %s", (...path) => {
     const original = path.reduce<unknown>((at, key) => (Array.isArray(at) ? at[Number(key)] : mapOf(at)[String(key)]), full);
-    const without = told(put(full, path, undefined));
+    const without = reported(put(full, path, undefined));
     const lost = [original, { odd: 1 }, ["odd"], "odd value", -7].filter((value) => {
-      const converted = told(put(full, path, value));
+      const converted = reported(put(full, path, value));
       // By itself, or as a part of what is named as a whole.
       const isNamed = converted.notes.some((note) => formatPath(["services", "web", ...path]).startsWith(note.path));
       return !isNamed && isDeepStrictEqual(converted, without);

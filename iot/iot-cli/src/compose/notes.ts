@@ -1,5 +1,5 @@
 // What a conversion could not take over, or took over otherwise: a path in the Compose file and a
-// sentence. And how a Compose file is walked, whose values may be of any form: what is read is
+// sentence. It walks a Compose file, too, whose values may be of any form: what is read is
 // struck off, and what is left at the end is named.
 
 import { whyNotWithin } from "./why-not.ts";
@@ -9,7 +9,7 @@ export interface Note {
   readonly message: string;
 }
 
-export type Tell = (path: string, message: string) => void;
+export type TakeNote = (path: string, message: string) => void;
 
 export type ComposeMap = Readonly<Record<string, unknown>>;
 
@@ -21,41 +21,41 @@ export function mapOf(value: unknown): ComposeMap {
   return isMap(value) ? value : {};
 }
 
-/** A list, or one that stands alone. */
+/** Takes a list, or one value that stands alone. */
 export function listOf(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value.map((one: unknown) => one) : [value];
 }
 
-/** Takes what YAML reads as text, number or boolean; null for anything else. */
+/** Of what YAML reads as text, number or boolean; null for anything else. */
 export function textOf(value: unknown): string | null {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? String(value) : null;
 }
 
 /** What `read` makes of a value; one that is there and that it makes nothing of (null) is named. */
-export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value | undefined {
+export function take<Value>(value: unknown, read: (value: unknown) => Value | null, path: string, note: TakeNote): Value | undefined {
   if (value === undefined || value === null) return undefined;
   const found = read(value);
-  if (found === null) tell(path, `${JSON.stringify(value)} is not taken over: write what it should be here`);
+  if (found === null) note(path, `${JSON.stringify(value)} is not taken over: write what it should be here`);
   return found ?? undefined;
 }
 
-/** The same of each of a list; those of which it makes nothing are left out. */
-export function takeEach<Value>(list: unknown, read: (value: unknown) => Value | null, path: string, tell: Tell): Value[] {
-  return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, tell) ?? []);
+/** Does the same with each of a list; those of which it makes nothing are left out. */
+export function takeEach<Value>(list: unknown, read: (value: unknown) => Value | null, path: string, note: TakeNote): Value[] {
+  return listOf(list).flatMap((one, index) => take(one, read, `${path}[${index}]`, note) ?? []);
 }
 
-/** Takes text, too, which is what a variable leaves. */
+/** Also of text, which is what a variable leaves. */
 export function truthOf(value: unknown): boolean | null {
   const text = textOf(value)?.toLowerCase();
   return text === "true" ? true : text === "false" ? false : null;
 }
 
-/** The members that are not in `known` (and no extension), each named. */
-export function tellOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, tell: Tell): void {
+/** Notes each member that is not in `known` and no extension. */
+export function noteOthers(map: ComposeMap, known: ReadonlySet<string>, path: string, note: TakeNote): void {
   for (const [key, value] of Object.entries(map)) {
-    if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) tell(`${path}.${key}`, whyNotWithin(key, path));
+    if (!known.has(key) && !key.startsWith("x-") && !isNothing(value)) note(`${path}.${key}`, whyNotWithin(key, path));
   }
 }
 

@@ -10,6 +10,7 @@ import {
   DeviceList,
   EnrolledId,
   EnrolmentList,
+  type SerialsRequest,
   StepsAnswer,
   typedCode,
 } from "@iot/identity";
@@ -23,6 +24,9 @@ export interface Done {
   readonly text: string;
   readonly isDone: boolean;
 }
+
+/** So that they fit into one request, with all their labels. */
+const ROWS_AT_ONCE = 20;
 
 export interface Asking {
   readonly access: EnrolmentAccess;
@@ -83,12 +87,22 @@ export async function rekeyDevice({ access, signal }: Asking, device: string): P
 }
 
 /** The file for the boot partition. It is the only copy of the token. */
-export async function createBootstrap({ access, signal }: Asking, request: BootstrapRequest): Promise<string> {
+export async function createBootstrap(
+  { access, signal }: Asking,
+  request: BootstrapRequest,
+  rows: SerialsRequest["rows"],
+): Promise<string> {
+  // First the list: a device that asks before it is there would wait for a person.
+  for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+    const body = { rows: rows.slice(at, at + ROWS_AT_ONCE) };
+    await askEnrolment(access, { method: "POST", path: `/v1/bootstraps/${request.name}/serials`, body }, z.object({}), signal);
+  }
   const made = await askEnrolment(access, { method: "POST", path: "/v1/bootstraps", body: request }, BootstrapMade, signal);
   const { name, maxDevices } = request;
+  const approval = rows.length === 0 ? "a person approves each" : `${rows.length} by their serial numbers, a person approves the others`;
   const ca = access.ca === undefined ? [] : [`ca = '''\n${access.ca.trim()}\n'''`];
   return [
-    `# ${name}: lets at most ${maxDevices} devices ask until ${writtenDay(made.expiresAtS)}; a person approves each.`,
+    `# ${name}: lets at most ${maxDevices} devices ask until ${writtenDay(made.expiresAtS)}; ${approval}.`,
     "[enrolment]",
     `url = ${JSON.stringify(access.url.origin)}`,
     ...ca,

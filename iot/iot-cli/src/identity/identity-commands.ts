@@ -7,6 +7,7 @@ import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import * as deeds from "./device-deeds.ts";
 import { enrolmentAccess } from "./enrolment-client.ts";
+import { readSerials } from "./serials-file.ts";
 
 /** Ends with 1 when something is left to be done. */
 async function print(at: Surroundings, deed: (asking: deeds.Asking) => Promise<string | deeds.Done>): Promise<number> {
@@ -81,12 +82,14 @@ export const bootstrapCreate = defineCommand({
     name: { type: "string", value: "name", about: "of the token, e.g. spring-200" },
     max: { type: "string", value: "count", about: "how many devices may ask with it" },
     days: { type: "string", value: "count", about: "how long" },
+    serials: { type: "string", value: "file", about: "a list of devices that nobody has to approve: serial,id and one column a label" },
   },
   details,
-  run: ({ name, max, days }, _operands, at) => {
+  run: async ({ name, max, days, serials }, _operands, at) => {
     const request = BootstrapRequest.safeParse({ name, maxDevices: Number(max), days: Number(days) });
     if (!request.success) throw new UserError("--name takes a DNS label, --max 1 to 100000 devices, --days 1 to 366 days", EXIT.usage);
-    return print(at, (asking) => deeds.createBootstrap(asking, request.data));
+    const rows = serials === undefined ? [] : await readSerials(serials);
+    return print(at, (asking) => deeds.createBootstrap(asking, request.data, rows));
   },
 });
 

@@ -37,12 +37,13 @@ export function renderSteps(device: string, steps: StepsAnswer["steps"]): string
 
 export function renderBootstraps(bootstraps: BootstrapList["bootstraps"], nowS: number): string {
   if (bootstraps.length === 0) return "There is no bootstrap token: iot bootstrap create makes one.\n";
-  const rows = bootstraps.map(({ name, expiresAtS, maxDevices, used }) => [
+  const rows = bootstraps.map(({ name, expiresAtS, maxDevices, used, serials }) => [
     name,
     `${used} of ${maxDevices}`,
+    serials === undefined ? "-" : String(serials),
     `${expiresAtS <= nowS ? "over since" : "until"} ${writtenDay(expiresAtS)}`,
   ]);
-  return table(["NAME", "DEVICES", "TIME"], rows);
+  return table(["NAME", "DEVICES", "LISTED", "TIME"], rows);
 }
 
 export function writtenDay(seconds: number): string {

@@ -44,11 +44,16 @@ export async function awaitCallouts(auth: Messaging, device: string, revision: n
   }
 }
 
-/** `system`: the user `kick` of the account SYS; null: its password was not given. */
+/** `system`: the user `kick` of the account SYS; null: its password was not given, or not taken. */
 export async function endConnections(system: Messaging | null, device: string): Promise<Step> {
   const step = "connections";
   if (system === null) {
-    return { step, isDone: false, message: "they are not ended: give this service NATS_KICK_PASSWORD; they end with the device's token" };
+    return {
+      step,
+      isDone: false,
+      message:
+        "they are not ended, and last as long as the token: nobody is connected as the user kick (NATS_KICK_PASSWORD); say it again when somebody is",
+    };
   }
   const { kind, message } = system.state();
   if (kind === "disconnected") return { step, isDone: false, message: `they are not ended (${message}): say it again when NATS answers` };

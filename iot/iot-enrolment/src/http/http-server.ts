@@ -22,12 +22,18 @@ export interface Route {
   answer(asked: Asked, name: string): Promise<Answer> | Answer;
 }
 
+/** PEM. */
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 export interface HttpOptions {
   readonly host: string;
   /** 0: chosen by the operating system. */
   readonly port: number;
-  /** PEM; null: without TLS. */
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+  /** null: without TLS. */
+  readonly tls: Certificate | null;
   /** null: they are not there yet. */
   readonly routes: () => readonly Route[] | null;
   readonly log: Log;
@@ -35,6 +41,8 @@ export interface HttpOptions {
 
 export interface HttpServer {
   readonly port: number;
+  /** For connections from here on. @throws Error when the two do not belong together. */
+  useCertificate(certificate: Certificate): void;
   close(): Promise<void>;
 }
 
@@ -50,9 +58,9 @@ export async function serveHttp({ host, port, tls, routes, log }: HttpOptions): 
       send(response, refuse({ status: 503, why, retryAfterS: RETRY_AFTER_S }));
     });
   };
-  const options = { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 };
-  const server: Server & { closeAllConnections(): void } =
-    tls === null ? createHttp(options, listener) : createHttps({ ...options, ...tls, minVersion: "TLSv1.2" }, listener);
+  const times = { requestTimeout: 10_000, headersTimeout: 5_000, keepAliveTimeout: 5_000 };
+  const secured = tls === null ? null : createHttps({ ...times, ...tls, minVersion: "TLSv1.2", handshakeTimeout: 10_000 }, listener);
+  const server: Server & { closeAllConnections(): void } = secured ?? createHttp(times, listener);
   server.maxConnections = CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -60,6 +68,7 @@ export async function serveHttp({ host, port, tls, routes, log }: HttpOptions): 
   });
   return {
     port: portOf(server),
+    useCertificate: (certificate) => secured?.setSecureContext({ ...certificate, minVersion: "TLSv1.2" }),
     close: async () => {
       const done = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

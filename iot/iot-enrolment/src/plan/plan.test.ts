@@ -304,6 +304,8 @@ test("a bucket of grants that was wiped is made anew from the records", () => {
   expect(world.do(planRepair(world, issuer))).toMatchObject({ kind: "do", answer: 2 });
   expect(world.content()).toEqual(before);
   expect(planRepair(world, issuer)).toMatchObject({ kind: "do", writes: [] });
+  const other = { ...issuer, issuer: "https://other.example" };
+  expect(planRepair(world, other)).toMatchObject({ kind: "refused", refusal: { status: 409 } });
 });
 
 test("after any history of deeds and cuts, a key is one device's, an id has one key, and no token let in more than it may", () => {

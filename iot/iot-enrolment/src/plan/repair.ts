@@ -2,11 +2,21 @@
 // wiped, or a deed that was cut off, is repaired from them. A grant without a record is left alone:
 // another service may have written it.
 
-import type { Issuer } from "@iot/identity";
+import { parseJson } from "@harmony/schema";
+import { Issuer } from "@iot/identity";
 import { grantOf, keepGrant } from "./admit.ts";
-import type { Held, Plan } from "./held.ts";
+import { type Held, type Plan, refused } from "./held.ts";
 
+/** Two services that write one bucket would end each other's tokens. */
 export function planRepair(held: Held, issuer: Issuer): Plan<number> {
+  const before = parseJson(Issuer, held.grant("_issuer").value ?? "null");
+  if (before.ok && before.value.issuer !== issuer.issuer) {
+    return refused(
+      409,
+      `the bucket grants is that of the issuer ${before.value.issuer}, and IOT_ENROLMENT_URL is ${issuer.issuer}: put the address right, ` +
+        "or, if the other one is gone for good, remove the key _issuer (nats kv del grants _issuer)",
+    );
+  }
   const writes = [
     ...keepGrant(held, "_issuer", issuer),
     ...held.devices().flatMap((record) => keepGrant(held, record.device, grantOf(record))),

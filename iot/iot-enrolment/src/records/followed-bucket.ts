@@ -19,19 +19,17 @@ export class FollowedBucket {
   readonly #heard: Map<string, StoredText>;
   readonly #ahead: Map<string, StoredText>;
 
-  private constructor(store: DocumentStore, heard: Map<string, StoredText>, ahead: Map<string, StoredText>) {
+  readonly #lost: Set<() => void>;
+
+  private constructor(store: DocumentStore, lost: Set<() => void>, heard: Map<string, StoredText>, ahead: Map<string, StoredText>) {
     this.#store = store;
+    this.#lost = lost;
     this.#heard = heard;
     this.#ahead = ahead;
   }
 
-  /** `onLost`: a key is gone, by whomever. */
-  static async open(
-    bucket: Write["bucket"],
-    { messaging, log, signal, replicas }: BucketToFollow,
-    onLost: () => void,
-  ): Promise<FollowedBucket> {
-    const [heard, ahead] = [new Map<string, StoredText>(), new Map<string, StoredText>()];
+  static async open(bucket: Write["bucket"], { messaging, log, signal, replicas }: BucketToFollow): Promise<FollowedBucket> {
+    const [heard, ahead, lost] = [new Map<string, StoredText>(), new Map<string, StoredText>(), new Set<() => void>()];
     const store = await openDocumentStore(messaging, {
       bucket,
       log,
@@ -42,10 +40,15 @@ export class FollowedBucket {
         else heard.set(key, stored);
         const written = ahead.get(key);
         if (stored === null || (written !== undefined && stored.revision >= written.revision)) ahead.delete(key);
-        if (stored?.text === undefined || stored.text === null) onLost();
+        if ((stored?.text ?? null) === null) for (const callback of lost) callback();
       },
     });
-    return new FollowedBucket(store, heard, ahead);
+    return new FollowedBucket(store, lost, heard, ahead);
+  }
+
+  /** A key is gone, by whomever. */
+  onLost(callback: () => void): void {
+    this.#lost.add(callback);
   }
 
   at(key: string): StoredText {

@@ -19,8 +19,6 @@ export interface RecordsOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly replicas?: number | undefined;
-  /** A grant is gone that nobody here removed. */
-  readonly onGrantLost: () => void;
 }
 
 export class Records implements Held {
@@ -53,8 +51,8 @@ export class Records implements Held {
 
   /** @throws MessagingError, or the signal's reason. */
   static async open(options: RecordsOptions): Promise<Records> {
-    const enrolments = await FollowedBucket.open("enrolments", options, () => undefined);
-    const grants = await FollowedBucket.open("grants", options, options.onGrantLost);
+    const enrolments = await FollowedBucket.open("enrolments", options);
+    const grants = await FollowedBucket.open("grants", options);
     return new Records({ enrolments, grants }, options);
   }
 
@@ -78,6 +76,11 @@ export class Records implements Held {
   async #write(writes: readonly Write[]): Promise<boolean> {
     for (const write of writes) if (!(await this.#buckets[write.bucket].write(write))) return false;
     return true;
+  }
+
+  /** Nobody here removes one. */
+  onGrantLost(callback: () => void): void {
+    this.#buckets.grants.onLost(callback);
   }
 
   /** Why what is held may be old; null: it is current. */

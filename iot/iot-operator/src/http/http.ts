@@ -95,7 +95,7 @@ function metrics(health: Health, nowMs: number): string {
       "iot_operator_source_readable",
       "gauge",
       "1 when the newest version of the source is followed.",
-      sourceProblem(health) === null ? 1 : 0,
+      health.sourceReadable && sourceProblem(health) === null ? 1 : 0,
     ],
     ["iot_operator_source_writable", "gauge", "1 when the source takes finalizers and status.", writeProblem(health) === null ? 1 : 0],
     ["iot_operator_store_full", "gauge", "1 when NATS takes no more for want of room.", storeProblem(health) === null ? 0 : 1],

@@ -36,7 +36,7 @@ export interface BucketWrite {
   readonly bucket: BucketName;
   /** The entry's subject. */
   readonly subject: string;
-  /** Where it is sent, when that is another subject. */
+  /** The subject to which it is sent, when that is another one. */
   readonly sentTo?: string;
 }
 

@@ -24,9 +24,9 @@ export interface MirroredEntry<Value> {
 
 export interface MirrorOptions<Value> extends BucketOptions {
   readonly bucket: BucketName;
-  /** Total: garbage is a value too. */
+  /** Never throws: garbage is a value too. */
   readonly decode: (key: string, data: Uint8Array) => Value;
-  /** What stands for an entry that `decode` threw for all the same. */
+  /** The value of an entry for which `decode` threw all the same. */
   readonly unreadable: (why: string) => Value;
   /** False: a value lives as long as its listener has it. */
   readonly keepsValues?: boolean;
@@ -134,7 +134,7 @@ export class BucketMirror<Value> {
     return silentMs <= SILENCE_MS ? null : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
   }
 
-  /** Something went without a marker. */
+  /** An entry went without a marker: all is read again. */
   readAgain(): void {
     this.#discard(this.#session);
   }
@@ -186,14 +186,14 @@ export class BucketMirror<Value> {
   }
 
   /**
-   * Without anybody asking: a session that broke or fell silent is replaced, so that changes are
+   * Replaces, unasked, a session that broke or fell silent, so that changes are
    * still published.
    */
   #lookAfter(): void {
     if (this.#closed || !this.#isWatched || this.#messaging.state().kind === "disconnected") return;
     const session = this.#session;
-    // By turns of the loop, between which all that had arrived is read: a process that was busy for
-    // a minute has heard nothing meanwhile, though the server spoke.
+    // It counts turns of the loop, between which all that had arrived is read: a process that was
+    // busy for a minute has heard nothing meanwhile, though the server spoke.
     if (session !== null && ++session.silentTurns > SILENT_TURNS) this.#discard(session);
     if (this.#session?.complete === true) return;
     this.current(AbortSignal.timeout(SILENCE_MS)).catch((error: unknown) => this.#log.warn("failed to follow bucket", { error }));

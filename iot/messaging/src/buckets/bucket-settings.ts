@@ -16,8 +16,8 @@ export interface SettingProblem {
 }
 
 /**
- * As the KV library makes a bucket, but with roll-ups only where no device writes: that library
- * always allows them.
+ * Makes a bucket as the KV library does, but with roll-ups only where no device writes: that
+ * library always allows them.
  */
 export function streamConfig(bucket: BucketName, replicas: number): Partial<StreamConfig> & { name: string } {
   const { description, history, allowRollup, republish, maxValueBytes } = BUCKETS[bucket];

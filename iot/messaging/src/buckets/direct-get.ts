@@ -18,7 +18,7 @@ export type DirectEntry =
 export interface DirectGet {
   /** The entry's subject. */
   readonly subject: string;
-  /** Where it is asked for. */
+  /** The subject at which it is asked for. */
   readonly asked: string;
 }
 

@@ -19,14 +19,14 @@ import { asMessagingError, MessagingError } from "../connection/messaging-error.
 export interface BucketOptions {
   /** The replicas of a bucket that is made here: 1 alone, 3 in a cluster. */
   readonly replicas?: number | undefined;
-  /** Brings a bucket of ours to our limit: the operator's. Who only looks leaves it. */
+  /** Brings a bucket of ours to our limit. The operator does; whoever only looks leaves it. */
   readonly keepsLimits?: boolean;
   readonly log: Log;
 }
 
 const STREAM_NAME_IN_USE = 10058;
 
-/** Without the library's probe of the account: the first real request shows the same. */
+/** Skips the library's probe of the account: the first real request shows the same. */
 export async function openJetStream(messaging: Messaging): Promise<JetStreamManager> {
   return jetstreamManager(messaging.connection, { checkAPI: false });
 }

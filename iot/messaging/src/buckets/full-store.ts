@@ -1,6 +1,6 @@
-// What a server means that takes no more: which limit is reached, and how it is raised. While it is
-// reached, the server refuses every write, also a smaller one in a larger one's place and a mark
-// that something is gone; only a purge makes room. Pure.
+// Reads what a server says that takes no more: which limit is reached, and how it is raised. While
+// it is reached, the server refuses every write, also a smaller one in a larger one's place and a
+// mark that something is gone; only a purge makes room. Pure.
 
 import { type BucketName, streamName } from "@iot/contracts";
 

@@ -34,7 +34,7 @@ export interface ConnectOptions extends Pick<ConnectionTarget, "settings"> {
    * attempt: a server without TLS is not talked to.
    */
   readonly caFile?: string | undefined;
-  /** Shown by the server's monitoring. */
+  /** The server's monitoring shows it. */
   readonly name: string;
   /** Replies come to `_INBOX_<device>`, so that one device cannot read another's. */
   readonly device?: DeviceId | undefined;
@@ -345,7 +345,7 @@ class WatchedConnection implements Messaging {
       isSlow = explanation.reason === "NoAnswer";
       this.#disconnected(explanation);
     };
-    // For the client's own first dial.
+    // The client's own first dial needs it.
     await this.#credentials.ask(signal).catch(explained);
     await systemClock.sleep(DIAGNOSE_AFTER_MS, signal);
     for (;;) {

@@ -159,7 +159,7 @@ function explain(error: unknown, target: ConnectionTarget, around: Surroundings)
   }
 }
 
-/** Only a network that works brings these. */
+/** These come only through a network that works. */
 const ANSWERED: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "ECONNRESET", "EPIPE"]);
 
 function networkDown(clause: string | null): Explained {

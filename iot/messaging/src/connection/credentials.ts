@@ -6,7 +6,7 @@
 import { abortable } from "@harmony/runtime";
 import type { Authenticator } from "@nats-io/nats-core";
 
-/** Good for one dial. */
+/** It is good for one dial. */
 export interface Credential {
   /** For sentences; undefined: none is shown. */
   readonly user: string | undefined;
@@ -48,10 +48,10 @@ export function fixedCredentials(fixed: UserAndPassword): CredentialSource {
   return { current: () => Promise.resolve(asCredential(fixed)) };
 }
 
-/** What the dials of one connection share. */
+/** The dials of one connection share it. */
 export class DialCredentials {
   readonly #source: CredentialSource;
-  /** Stays while another one is asked for: a dial of the client may be under way. */
+  /** It stays while another one is asked for: a dial of the client may be under way. */
   #latest: Credential | null = null;
   #isReady = false;
   #asked = 0;
@@ -73,7 +73,7 @@ export class DialCredentials {
     return this.#isReady;
   }
 
-  /** Before a dial. @throws CredentialsUnavailable, or the signal's reason. */
+  /** Call it before a dial. @throws CredentialsUnavailable, or the signal's reason. */
   async ask(signal: AbortSignal): Promise<void> {
     this.#isReady = false;
     const asked = (this.#asked += 1);

@@ -58,7 +58,7 @@ export class DialPacer {
     const now = this.#fingerprint();
     if (now === this.#seen) return false;
     this.#seen = now;
-    // What comes back comes in steps: the carrier, the address, the route.
+    // A network comes back in steps: the carrier, the address, the route.
     this.#attempt = 0;
     this.#slow = 0;
     return true;

@@ -14,7 +14,7 @@ export interface LocalNetwork {
    * has what not.
    */
   readonly down: string | null;
-  /** Another one after a cable, an address, a route or the name servers have changed. */
+  /** It differs after a cable, an address, a route or the name servers have changed. */
   readonly fingerprint: string;
 }
 

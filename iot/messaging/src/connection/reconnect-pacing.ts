@@ -6,7 +6,7 @@
 // this answers in its terms, by a clock that never goes back.
 
 const FIRST_DELAY_MS = 2_000;
-/** How late a release may be noticed. */
+/** A release may be noticed so late. */
 const LOOK_EVERY_MS = 250;
 
 export interface ReconnectPacing {

@@ -11,7 +11,7 @@ import type { Reading } from "./replies.ts";
 const TIMEOUT_MS = 5_000;
 
 export interface RequestOptions<Answer> {
-  /** What is tried, for the error: `failed to read "pi-1"`. */
+  /** It says in an error what was tried: `failed to read "pi-1"`. */
   readonly what: string;
   /** Null: something else arrived in the place of the answer. */
   readonly readAnswer: (message: Msg) => Reading<Answer> | null;

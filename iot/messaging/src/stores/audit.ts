@@ -1,6 +1,6 @@
 // The stream `audit`: what operators removed, held and lost, and what people said. Nothing in it
 // can be deleted, purged or rolled up. One that is there without limits is brought to them; limits
-// that somebody chose stay. To write there is no condition of serving a fleet: what fails is
+// that somebody chose stay. A fleet is served without it, too: a write that fails is
 // logged.
 
 import { isDeepStrictEqual } from "node:util";

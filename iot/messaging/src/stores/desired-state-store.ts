@@ -1,7 +1,7 @@
 // The operator's side of the bucket `desired-state`. Every write, of a Score, a manifest or a
 // removal, carries the last sequence of its key that this pass observed, so that an operator that
-// is behind is refused (`Conflict`: observe again) instead of overwriting. In which order to write
-// is the operator's to know: Scores, then the manifest; to remove, the manifest first. Writes may
+// is behind is refused (`Conflict`: observe again) instead of overwriting. The operator knows the
+// order: Scores, then the manifest; to remove, the manifest first. Writes may
 // be in flight together. Whatever stands in the bucket is parsed or reported as unreadable; nothing
 // here throws for it or removes it.
 
@@ -96,7 +96,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   const remove = (subject: string, expectedRevision: number): Promise<WriteResult> =>
     write(subject, "", expectedRevision, { "KV-Operation": "DEL" });
   /**
-   * Purged up to what was observed, so that what was written since stays; then marked, for whoever
+   * Purges up to what was observed, so that what was written since stays; then marks, for whoever
    * follows the bucket. Where there is still no room for the mark, this one reads all again.
    */
   const purge = async (subject: string, expectedRevision: number): Promise<WriteResult> => {

@@ -85,7 +85,7 @@ export class DeviceNames {
     try {
       return await by(this.#bucket);
     } catch (error) {
-      // Where our names alone are permitted, it is not a permission that is missing.
+      // Only our names are permitted here, so no permission is missing.
       const isOnlyOurs = unheard.code === "NoStore" && error instanceof MessagingError && error.code === "PermissionDenied";
       throw isOnlyOurs ? unheard : error;
     }

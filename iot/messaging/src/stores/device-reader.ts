@@ -38,9 +38,9 @@ export interface DeviceReader {
   readManifest(signal: AbortSignal): Promise<ManifestRead>;
   readScore(wanted: { deployment: DeploymentName; revision: number }, signal: AbortSignal): Promise<ScoreRead>;
   /**
-   * Until aborted: the manifest may be at `sequence` now; null when the notice does not say, or one
-   * may have been missed. A notice of another subject is dropped, and one that brings nothing new
-   * is followed at most once a second.
+   * Calls back until aborted: the manifest may be at `sequence` now; null when the notice does not
+   * say, or one may have been missed. A notice of another subject is dropped, and one that brings
+   * nothing new is followed at most once a second.
    */
   notices(callback: (sequence: number | null) => void, signal: AbortSignal): void;
 }

@@ -1,6 +1,6 @@
 // What people ask of the operators, by request and reply on `iot.operator.<verb>`. Every operator
-// hears every request and answers for its own source; who asks takes the first that says `done`,
-// else what all said. Nobody but an operator writes a bucket.
+// hears every request and answers for its own source. The one who asks takes the first answer that
+// says `done`, or else all answers. Nobody but an operator writes a bucket.
 
 import type { Log } from "@harmony/runtime";
 import { plainText } from "@harmony/core";
@@ -21,7 +21,7 @@ export interface Asked {
 /** Operators read no longer one. Ids and names are a few hundred bytes. */
 const REQUEST_BYTES = 4_096;
 
-/** Until aborted. `answer` gives null for what is another source's to answer. */
+/** Answers until aborted. `answer` gives null for what another source has to answer. */
 export function serveOperatorRequests(
   messaging: Messaging,
   answer: (asked: Asked) => Promise<OperatorAnswer>,

@@ -1,6 +1,6 @@
 // The records of the operators' sources (bucket `sources`): how well each is read, and what it
-// removed, holds and lost. Every write is a compare-and-set on what was observed, so that of two
-// operators of one source one writes. What cannot be read counts as none, and is written over.
+// removed, holds and lost. Every write is a compare-and-set on what was observed, so that only one
+// of two operators of one source writes. What cannot be read counts as none, and is written over.
 
 import { createHash } from "node:crypto";
 import { canonicalJson, parseJson } from "@harmony/schema";

@@ -55,7 +55,7 @@ export function checkLinger(lingers: boolean): Finding {
   return bad("lingering", "its containers end when nobody is logged in", `sudo loginctl enable-linger ${AGENT_USER}`);
 }
 
-/** Those that this system has. */
+/** The groups that this system has. */
 export function checkGroups(groups: string): Finding {
   const there = DEVICE_GROUPS.filter((name) => groups.split("\n").some((line) => line.startsWith(`${name}:`)));
   const missing = there.filter((name) => !membersOf(groups, name).includes(AGENT_USER));

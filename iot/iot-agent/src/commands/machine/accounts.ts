@@ -1,7 +1,7 @@
 // The accounts of this machine, read from its own files: the user that the workloads belong to, and
 // who is in a group. Pure.
 
-/** The workloads belong to it. */
+/** The user to whom the workloads belong. */
 export const AGENT_USER = "iot-agent";
 
 export function uidOf(passwd: string, user: string): number | null {

@@ -16,7 +16,7 @@ export function becomeAgentUser(): void {
   process.setgroups?.([gid, ...groups.map(([, , id]) => id)].map(Number));
   process.setgid?.(Number(gid));
   process.setuid?.(Number(uid));
-  // For Podman, which is started from here.
+  // Podman, which is started from here, needs it.
   Object.assign(process.env, { HOME: home, USER: AGENT_USER, XDG_RUNTIME_DIR: `/run/user/${uid}` });
   try {
     accessSync(".", constants.X_OK);

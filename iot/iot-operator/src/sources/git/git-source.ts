@@ -14,7 +14,8 @@ import type { GitConfig } from "../../config/config.ts";
 import type { CompleteSnapshot, DeploymentResult, GitEvidence, Source, SourceSnapshot } from "../source.ts";
 import { CONSENT_TRAILER, consentsIn } from "./consents.ts";
 import { GitError } from "./git-program.ts";
-import { type CommitReading, CommitReader, type FileProblem } from "./read-commit.ts";
+import type { FileProblem } from "./file-problem.ts";
+import { type CommitReading, CommitReader } from "./read-commit.ts";
 import { openGitRepository, type Relation } from "./repository.ts";
 import { gitSourceId } from "./source-id.ts";
 import { absent, type Loss, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
@@ -29,7 +30,7 @@ export interface GitSource extends Source {
 export interface GitSourceOptions {
   readonly config: GitConfig;
   readonly id?: string | undefined;
-  /** For the copy; this process's own. */
+  /** The folder of the copy; this process's own. */
   readonly folder: string;
   readonly log: Log;
   readonly clock?: Clock;

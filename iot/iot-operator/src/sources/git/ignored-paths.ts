@@ -1,6 +1,6 @@
 // Which paths the .gitignore files of a commit hide, as git itself judges it: in a folder that has
-// nothing but those files, and an empty file at each path. Only asked when a file is gone from a
-// commit, so that one which somebody has hidden is distinguished from one that somebody has
+// nothing but those files, and an empty file at each path. It is asked only when a file is gone
+// from a commit, so that one which somebody has hidden is distinguished from one that somebody has
 // removed.
 
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -5,20 +5,14 @@ import { asDeploymentName, asDeviceId } from "@iot/contracts";
 import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader, type YamlReaderLimits } from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
+import type { FileProblem } from "./file-problem.ts";
+import { ignoringOf } from "./ignore-files.ts";
 import { ParsedFiles } from "./parsed-files.ts";
 import type { GitRepository } from "./repository.ts";
 import type { TreeFile } from "./tree-file.ts";
 
-export interface FileProblem {
-  readonly file: string;
-  readonly line?: number;
-  readonly message: string;
-  /** Whether it is about the file as a whole, rather than a field in it. */
-  readonly whole?: boolean;
-}
-
 export interface FileReading {
-  /** None with any problem. */
+  /** It gives none when it has any problem. */
   readonly deployments: readonly SourceDeployment[];
   readonly problems: readonly FileProblem[];
   /** The kinds of its documents that are not ours. */
@@ -32,8 +26,10 @@ export interface CommitReading {
   readonly generation: number;
   /** Everything that git carries under the folder; hidden files too. */
   readonly entries: readonly TreeFile[];
-  /** By path: those that are named as workload files. */
+  /** Those that are named as workload files, by path. */
   readonly files: ReadonlyMap<string, FileReading>;
+  /** Files that it names as somebody else's, and the line that does. */
+  readonly ignored?: ReadonlyMap<string, string>;
   /** Why nothing of it can be followed. */
   readonly problems: readonly FileProblem[];
   /** A file was not read to its end, for lack of time or memory; another time it might be. */
@@ -73,10 +69,17 @@ export class CommitReader {
     const entries = listed.filter(({ path }) => isWorkloadFileName(path) || !isLongPath(path));
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
     // into one.
-    const visible = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
+    const plain = entries.filter(({ path }) => !`/${path.slice(config.path.length)}`.includes("/."));
+    const ignoring = await ignoringOf(entries, repository, signal);
+    const ignored = new Map<string, string>();
+    const visible = plain.filter(({ path }) => {
+      const by = ignoring.by(path);
+      if (by !== null) ignored.set(path, `${by.file}:${by.line}`);
+      return by === null;
+    });
     const chosen = visible.filter(({ path }) => isWorkloadFileName(path));
     const tooMuch = tooMuchOf(chosen, config.path);
-    if (tooMuch.length > 0) return { commit, generation, entries, files: new Map(), problems: tooMuch };
+    if (tooMuch.length > 0) return { commit, generation, entries, files: new Map(), ignored, problems: tooMuch };
     const unfit = [...chosen, ...visible.filter(({ path }) => isNearlyWorkloadFileName(path))].flatMap(unfitness);
     const fit = chosen.filter((file) => unfitness(file).length === 0);
     const { files, doubled } = await this.#parsed.read(fit, (oids) => repository.readBlobs(oids, signal), signal);
@@ -89,9 +92,13 @@ export class CommitReader {
         isEmpty: deployments.length + issues.length + others.length === 0,
       },
     ]);
-    const unread = unfit.map((problem): [string, FileReading] => [problem.file, { ...NOTHING, problems: [problem] }]);
+    const unread = [...unfit, ...ignoring.problems].map((problem): [string, FileReading] => [
+      problem.file,
+      { ...NOTHING, problems: [problem] },
+    ]);
     const isUnfinished = [...files.values()].some((file) => file.isUnfinished === true);
-    return { commit, generation, entries, files: new Map([...readings, ...unread]), problems: doubled.map(problemOf), isUnfinished };
+    const all = new Map([...readings, ...unread]);
+    return { commit, generation, entries, files: all, ignored, problems: doubled.map(problemOf), isUnfinished };
   }
 
   #serve(

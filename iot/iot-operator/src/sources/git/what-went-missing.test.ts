@@ -141,6 +141,15 @@ describe("is refused", () => {
     expect(said(large, commit({}, [...after.entries, entry("site/a-77.YAML")]))).toHaveLength(1);
   });
 
+  test("what .iotignore names now, and not what it named before", () => {
+    const after = commit({ "two.yaml": gives("one", "two") }, [entry("hello.yaml"), entry("README.md")]);
+    expect(said(before, { ...after, ignored: new Map([["hello.yaml", ".iotignore:3"]]) })).toEqual([
+      "hello.yaml: is left out by .iotignore:3 now: take that line out, or delete the file to remove hello",
+    ]);
+    const chart = commit({ "hello.yaml": gives("hello"), "two.yaml": gives("one", "two") }, [entry("chart.yaml")]);
+    expect(said(before, { ...chart, ignored: new Map([["chart.yaml", ".iotignore:3"]]) })).toEqual([]);
+  });
+
   test("what a .gitignore hides now", () => {
     const after = commit({ "two.yaml": gives("one", "two") });
     expect(absent(lossesOf(before, after, new Set()), after)).toEqual([{ path: "hello.yaml", names: ["hello"] }]);

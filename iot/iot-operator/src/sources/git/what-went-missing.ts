@@ -1,11 +1,12 @@
 // Whether a commit that no longer gives a Deployment says that it shall go. It does when the file
 // is gone, or the document is gone from a file that still gives others. It does not when the file
 // is still there in a form that gives nothing: a Git LFS pointer, an empty file, another suffix, a
-// submodule in the place of its folder. Then the commit is refused, and what was followed stays.
+// submodule in the place of its folder, a line of `.iotignore`. Then the commit is refused, and what was followed stays.
 // Pure.
 
 import { looksLikeDeployment } from "@iot/workload-files";
-import type { CommitReading, FileProblem, FileReading } from "./read-commit.ts";
+import type { FileProblem } from "./file-problem.ts";
+import type { CommitReading, FileReading } from "./read-commit.ts";
 import type { TreeFile } from "./tree-file.ts";
 
 /** A path and what it gave that nobody gives any more. */
@@ -70,7 +71,8 @@ export function refusals(input: {
     if (file !== undefined) return standing(loss, file);
     const above = foldersAbove(loss.path).flatMap((folder) => entries.get(folder) ?? []);
     const twin = twins(loss, oids.get(loss.path) ?? "");
-    return goneFile(loss, { above: above[0], twin, isFolder: folders.has(loss.path), isIgnored: around.ignored.has(loss.path) });
+    const leftOutBy = after.ignored?.get(loss.path) ?? null;
+    return goneFile(loss, { above: above[0], twin, isFolder: folders.has(loss.path), isIgnored: around.ignored.has(loss.path), leftOutBy });
   });
 }
 
@@ -92,11 +94,16 @@ interface Around {
   readonly above: TreeFile | undefined;
   readonly twin: TreeFile | undefined;
   readonly isFolder: boolean;
+  /** By git, so that it is not there. */
   readonly isIgnored: boolean;
+  /** It is there, and this line says that it is somebody else's. */
+  readonly leftOutBy: string | null;
 }
 
-function goneFile({ path, names }: Loss, { above, twin, isFolder, isIgnored }: Around): FileProblem[] {
+function goneFile({ path, names }: Loss, { above, twin, isFolder, isIgnored, leftOutBy }: Around): FileProblem[] {
   const remove = `to remove ${listed(names)}`;
+  if (leftOutBy !== null)
+    return [{ file: path, message: `is left out by ${leftOutBy} now: take that line out, or delete the file ${remove}` }];
   if (above !== undefined) {
     const kind = { link: "a symbolic link", submodule: "a submodule", file: "a file" }[above.kind];
     const how = `is ${kind} in the place of the folder of ${path}`;
@@ -135,8 +142,8 @@ function namesIn(content: Uint8Array | undefined): string[] {
 }
 
 /**
- * In small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have that of
- * `hello.yaml`.
+ * The stem, in small letters: `hello.YAML`, `.hello.yaml`, `hello.yaml.off` and `hello` all have
+ * that of `hello.yaml`.
  */
 function stemsOf(path: string): string[] {
   const at = path.lastIndexOf("/") + 1;

@@ -1,5 +1,5 @@
 // What stood around objects that are being deleted: whether the definition of our resource, and the
-// namespaces, are on their way out too. To be asked after the objects were seen: who deletes one of
+// namespaces, are on their way out too. Ask after the objects were seen: whoever deletes one of
 // these marks it before what is in it. What cannot be read is `unknown`.
 
 import { type KubernetesConnection, KubernetesError, type ObjectName, readObject, type ResourceType } from "@harmony/kube-api";

@@ -18,7 +18,7 @@ import type { KubernetesObject } from "@harmony/kube-api";
 import type { DeletingObject, RefusedDeployment, SourceDeployment, SourceObject } from "../source.ts";
 import type { Reason } from "../reasons.ts";
 
-/** Stands on every object that is served, so that its deletion is seen. */
+/** It stands on every object that is served, so that its deletion is seen. */
 export const FINALIZER = "iot.nationtech.io/desired-state";
 export const CONFIRM_ANNOTATION = "iot.nationtech.io/confirm-removal";
 export const KEEP_ANNOTATION = "iot.nationtech.io/keep-on-devices";
@@ -74,7 +74,7 @@ export function readDeployment(object: KubernetesObject): ReadDeployment {
   };
 }
 
-/** One that is being deleted: whatever its spec holds. */
+/** Reads one that is being deleted, whatever its spec holds. */
 export function deletingObject(object: KubernetesObject): DeletingObject {
   const { generation, annotations = {} } = object.metadata;
   return {

@@ -32,7 +32,7 @@ const CONCURRENCY = 16;
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #pace = new StatusPace();
-  /** By uid, what was found to stand in an object already. */
+  /** What was found to stand in an object already, by uid. */
   readonly #said = new Map<string, { readonly result: DeploymentResult; readonly object: KubernetesObject }>();
   #isBehind = false;
 
