@@ -71,7 +71,7 @@ export interface RunningCommand {
   resize(size: Size): Promise<void>;
   /** After the output has ended. */
   exitCode(): Promise<number>;
-  /** Lets go of it; the command gets SIGHUP where it has a terminal, else its input at an end. */
+  /** Lets go of it. A command that runs still gets SIGHUP, as by a terminal that is closed. */
   leave(): void;
 }
 
@@ -80,12 +80,34 @@ export interface Commands {
   run(command: CommandToRun, signal: AbortSignal): Promise<RunningCommand>;
 }
 
+export const UNABLE_REASONS = [
+  "NoSuchDeployment",
+  "NoSuchService",
+  "ChooseService",
+  "NoContainer",
+  "ContainerGone",
+  "NoLogs",
+  "NoCommands",
+  "NoJournal",
+  "NoDoctor",
+  "JournalUnreadable",
+  "NoPattern",
+  "NoPrevious",
+  "NoSuchProgram",
+  "NotExecutable",
+  "CannotRun",
+  "Idle",
+  "TooLong",
+  "WrongRequest",
+] as const;
+export type UnableReason = (typeof UNABLE_REASONS)[number];
+
 /** Why what was asked for cannot be done: a word for programs, and one sentence. */
 export class Unable extends Error {
-  readonly reason: string;
+  readonly reason: UnableReason;
   /** For a command that was to run: its exit code. */
   readonly exitCode: number | undefined;
-  constructor(reason: string, message: string, options: ErrorOptions & { readonly exitCode?: number } = {}) {
+  constructor(reason: UnableReason, message: string, options: ErrorOptions & { readonly exitCode?: number } = {}) {
     super(message, options);
     this.reason = reason;
     this.exitCode = options.exitCode;

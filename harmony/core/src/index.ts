@@ -7,6 +7,8 @@ export {
   type RunningCommand,
   type Size,
   Unable,
+  UNABLE_REASONS,
+  type UnableReason,
   type WrittenLine,
 } from "./abilities.ts";
 export {

@@ -52,6 +52,7 @@ export async function bindDevice(
       podmanService: {
         restart: async () => void (await device.exec(["systemctl", "--user", "try-restart", "podman.service"], { user })),
       },
+      journalctl: device.execArgv(["journalctl"], user),
     },
     inventory: () => Promise.resolve({ architecture: "amd64", capabilities: [], facts: {} }),
   });

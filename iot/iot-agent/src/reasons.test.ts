@@ -3,12 +3,13 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CORE_REASONS, PHASES } from "@harmony/core";
+import { CORE_REASONS, PHASES, UNABLE_REASONS } from "@harmony/core";
 import { PODMAN_REASONS } from "@harmony/podman";
 import { READER_REASONS } from "@iot/contracts";
 import { DISCONNECTED_REASONS, MESSAGING_ERROR_CODES, STORE_REASONS } from "@iot/messaging";
 import { documentedReasons } from "@iot/testkit";
 import { expect, test } from "vitest";
+import { ASKING_REASONS } from "./asking/reasons.ts";
 import { AGENT_REASONS } from "./desired/reasons.ts";
 
 const RUNBOOKS = join(import.meta.dirname, "../../../docs/runbooks");
@@ -27,6 +28,11 @@ test("every reason has its line, and every line its reason", () => {
   ];
   const documented = documentedReasons(readFileSync(join(RUNBOOKS, "reasons.md"), "utf8"), SECTIONS);
   expect(documented.toSorted()).toEqual([...new Set<string>(given.flat())].toSorted());
+});
+
+test("so has every reason for which a question from afar is not answered", () => {
+  const documented = documentedReasons(readFileSync(join(RUNBOOKS, "reasons.md"), "utf8"), ["Of a question from afar"]);
+  expect(documented.toSorted()).toEqual([...UNABLE_REASONS, ...ASKING_REASONS].toSorted());
 });
 
 test("every page that is named exists", () => {

@@ -183,6 +183,17 @@ test("a command has the person's terminal, with its size, and what is typed ther
   expect(text).toMatch(/^33 99\r$/m);
 });
 
+test("a shell whose person was killed is not left in its container", async () => {
+  const shell = goOn("maintainer", "exec", "-i", "hello", DEVICE, "--", "/bin/sh", "-c", "echo here; exec busybox sleep 54321");
+  await eventually(() => shell.stdout().includes("here"), { what: "it runs" });
+  const processes = async (): Promise<string> =>
+    (await device.exec(["podman", "exec", "hello_hello", "busybox", "ps"], { user: "iot-agent" })).stdout;
+  expect(await processes()).toContain("54321");
+  shell.child.kill("SIGINT");
+  await once(shell.child, "close");
+  await eventually(async () => !(await processes()).includes("54321"), { what: "it is gone" });
+});
+
 test("a person holds a deployment, gives it back, and has it tried again", async () => {
   expect(await iot("maintainer", "hold", "hello", DEVICE, "--for", "1h", "--reason", "its port")).toMatchObject({ exitCode: 0 });
   await central.untilStatus("it is held", ({ deployments }) => deployments["hello"]?.phase === "Held");

@@ -142,7 +142,8 @@ class Follower {
         ended = await this.#once();
       } catch (error) {
         if (!follow || !this.#wasOpen || !mayComeBack(error)) throw asUserError(error, device);
-        ended = { kind: "silent" };
+        this.#tellWait(`${device} does not answer`);
+        ended = { kind: "lost" };
       }
       const isOver = ended.kind === "status" ? ended.status.reason !== "AgentStopping" : !follow;
       if (isOver) {
@@ -150,7 +151,7 @@ class Follower {
         return 0;
       }
       this.#lines.interrupted();
-      if (ended.kind !== "status") this.#tellWait(ended);
+      if (ended.kind !== "status") this.#tellWait(interruption(ended, device));
       await systemClock.sleep(AGAIN_AFTER_MS[Math.min(this.#tries, AGAIN_AFTER_MS.length - 1)] ?? 0, at.signal);
       this.#tries += 1;
     }
@@ -185,11 +186,10 @@ class Follower {
     return this.#wasOpen ? { since: this.#startedAtMs, tail: LOG_TAIL_MOST } : begin;
   }
 
-  #tellWait(ended: Ended): void {
-    const { device, at } = this.#options;
+  #tellWait(why: string): void {
     if (this.#isWaitTold) return;
     this.#isWaitTold = true;
-    at.warn(`-- ${interruption(ended, device)}; waiting --\n`);
+    this.#options.at.warn(`-- ${why}; waiting --\n`);
   }
 }
 

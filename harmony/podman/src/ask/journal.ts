@@ -53,6 +53,9 @@ async function* entries(
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (complaint = `${complaint}${text}`.slice(-STDERR_CHARACTERS)));
   child.stdout.setEncoding("utf8");
+  // What the program itself started may keep its output open.
+  const stop = (): void => void child.stdout.destroy();
+  signal.addEventListener("abort", stop, { once: true });
   try {
     let rest = "";
     for await (const chunk of child.stdout) {
@@ -71,6 +74,7 @@ async function* entries(
     if (error instanceof Unable) throw error;
     throw new Unable("JournalUnreadable", `the journal cannot be read: ${program} does not run here`, { cause: error });
   } finally {
+    signal.removeEventListener("abort", stop);
     child.kill();
   }
 }

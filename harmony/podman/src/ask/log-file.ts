@@ -2,9 +2,11 @@
 // the time of a line and how many lines had that time up to it, since Podman's own order has no
 // other name for a line.
 
-import type { LogBatch, LogQuery, WrittenLine } from "@harmony/core";
+import { type LogBatch, type LogQuery, Unable, type WrittenLine } from "@harmony/core";
+import { systemClock } from "@harmony/runtime";
 import type { Podman } from "../libpod/podman.ts";
 import type { LogPart } from "../libpod/container-sessions.ts";
+import { PodmanError } from "../libpod/podman-error.ts";
 import { cut } from "./journal.ts";
 
 export interface LogFileRead {
@@ -20,9 +22,24 @@ interface Place {
   readonly count: number;
 }
 
-/** Ends when the container does; what it writes after another start has another reading. */
-export async function* readLogFile({ podman, container, service, query }: LogFileRead, signal: AbortSignal): AsyncGenerator<LogBatch> {
-  const from = query.cursor === null ? null : placeOf(query.cursor);
+/** With `follow` it waits for the next start when the container ends. @throws Unable */
+export async function* readLogFile(read: LogFileRead, signal: AbortSignal): AsyncGenerator<LogBatch> {
+  const { query } = read;
+  let { cursor } = query;
+  do {
+    for await (const lines of linesOf(read, cursor, signal)) {
+      cursor = lines.at(-1)?.cursor ?? cursor;
+      yield { kind: "lines", lines };
+    }
+  } while (query.follow && (await untilRunning(read, signal)));
+}
+
+async function* linesOf(
+  { podman, container, service, query }: LogFileRead,
+  cursor: string | null,
+  signal: AbortSignal,
+): AsyncGenerator<readonly WrittenLine[]> {
+  const from = cursor === null ? null : placeOf(cursor);
   const window = from === null ? query : { ...query, tail: null, sinceMs: Math.floor(Date.parse(from.time)) };
   let last: Place = { time: "", count: 0 };
   for await (const parts of podman.logParts(container, window, signal)) {
@@ -34,7 +51,28 @@ export async function* readLogFile({ podman, container, service, query }: LogFil
         { atMicros: Math.floor(Date.parse(time) * 1_000), stream: part.stream, text: cut(text), service, cursor: `${last.count} ${time}` },
       ];
     });
-    if (lines.length > 0) yield { kind: "lines", lines };
+    if (lines.length > 0) yield lines;
+  }
+}
+
+const LOOK_EVERY_MS = 1_000;
+const GONE_AFTER_MS = 60_000;
+
+/** Another container may have its name then, after a change of the deployment. */
+async function untilRunning({ podman, container }: LogFileRead, signal: AbortSignal): Promise<true> {
+  const sinceMs = systemClock.monotonicMs();
+  let isGone = false;
+  for (;;) {
+    try {
+      if ((await podman.loggedContainer(container, signal)).isRunning) return true;
+      isGone = false;
+    } catch (error) {
+      if (!(error instanceof PodmanError)) throw error;
+      isGone = error.code === "not-found";
+    }
+    if (isGone && systemClock.monotonicMs() - sinceMs > GONE_AFTER_MS)
+      throw new Unable("ContainerGone", `the container "${container}" is gone, and no other has come in its place`);
+    await systemClock.sleep(LOOK_EVERY_MS, signal);
   }
 }
 

@@ -9,6 +9,7 @@ import type { LoggedContainer } from "../libpod/container-sessions.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { readJournal } from "./journal.ts";
 import { readLogFile } from "./log-file.ts";
+import { readSeveralFiles } from "./several-files.ts";
 
 export interface ReadLogsOptions {
   readonly application: Application;
@@ -30,20 +31,24 @@ async function* readLogs(options: ReadLogsOptions, query: LogQuery, signal: Abor
   const { podman, journalctl = ["journalctl"] } = options;
   const services = await servicesOf(options, query, signal);
   const untilMs = query.previous ? lastStart(query, services) : query.untilMs;
-  const isOne = services.length === 1;
-  const [file] = services.filter(({ container }) => container.driver === "k8s-file");
+  const files = services.filter(({ container }) => container.driver === "k8s-file");
+  const [file] = files;
   if (file === undefined) {
     const names = services.flatMap(({ service }) => [containerName, nextName, oldName].map((name) => name(query.name, service)));
+    const isOne = services.length === 1;
     const serviceOf = (container: string): string | null => (isOne ? null : serviceOfName(query.name, container));
     const matches = names.map((name) => `CONTAINER_NAME=${name}`);
     yield* readJournal({ journalctl, matches, query: { ...query, untilMs }, serviceOf }, signal);
     return;
   }
-  if (!isOne) throw new Unable("ChooseService", `"${query.name}" has services with log files of their own: name one of ${names(services)}`);
+  if (files.length < services.length)
+    throw new Unable("ChooseService", `"${query.name}" has a log in the journal and one in a file: name one of ${names(services)}`);
   if (query.grep !== null)
     throw new Unable("NoPattern", `the log of "${query.name}" is a file, which Podman reads whole: filter it with grep`);
-  const container = containerName(query.name, file.service);
-  yield* readLogFile({ podman, container, service: null, query: { ...query, untilMs } }, signal);
+  const own = { ...query, untilMs };
+  const containers = files.map(({ service }) => ({ service, container: containerName(query.name, service) }));
+  if (files.length > 1) yield* readSeveralFiles({ podman, files: containers, query: own }, signal);
+  else yield* readLogFile({ podman, container: containerName(query.name, file.service), service: null, query: own }, signal);
 }
 
 async function servicesOf(

@@ -7,6 +7,7 @@ import { type Commands, type CommandToRun, type RunningCommand, Unable } from "@
 import { type Application, labelsOf } from "../model/application.ts";
 import { containerName } from "../model/names.ts";
 import { frames } from "../libpod/container-sessions.ts";
+import { hangUp } from "./hang-up.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { Podman } from "../libpod/podman.ts";
 
@@ -72,6 +73,7 @@ function running(
     hasInput,
   }: { readonly id: string; readonly socket: Duplex; readonly hasTerminal: boolean; readonly hasInput: boolean },
 ): RunningCommand {
+  let isOver = false;
   // Whoever reads or writes learns it by that.
   socket.on("error", () => undefined);
   if (!hasInput && !hasTerminal) socket.end();
@@ -83,8 +85,15 @@ function running(
     },
     endOfInput: () => void socket.end(),
     resize: (size) => podman.resizeExec(id, size, AbortSignal.timeout(10_000)),
-    exitCode: () => podman.execExitCode(id, AbortSignal.timeout(10_000)),
-    leave: () => void socket.destroy(),
+    exitCode: async () => {
+      isOver = true;
+      return (await podman.execState(id, AbortSignal.timeout(10_000))).exitCode;
+    },
+    leave: () => {
+      socket.destroy();
+      if (!isOver) void hangUp(podman, id);
+      isOver = true;
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import type { LibpodHttp } from "./libpod-http.ts";
 const QUICK_MS = 10_000;
 
 const Created = z.looseObject({ Id: z.string() });
-const Inspected = z.looseObject({ ExitCode: z.catch(z.number(), 0) });
+const Inspected = z.looseObject({ ExitCode: z.catch(z.number(), 0), Running: z.catch(z.boolean(), false), Pid: z.catch(z.number(), 0) });
 const Logged = z.looseObject({
   Id: z.string(),
   State: z.looseObject({ Status: z.catch(z.string(), ""), StartedAt: z.catch(z.string(), "") }),
@@ -46,7 +46,8 @@ export interface ContainerSessions {
   /** Its input and output: with a terminal as they are, else the output in frames (`logParts`' own). */
   startExec(id: string, size: Size | null, signal: AbortSignal): Promise<Duplex>;
   resizeExec(id: string, size: Size, signal: AbortSignal): Promise<void>;
-  execExitCode(id: string, signal: AbortSignal): Promise<number>;
+  /** `pid`: on the device, while it runs. */
+  execState(id: string, signal: AbortSignal): Promise<{ readonly exitCode: number; readonly isRunning: boolean; readonly pid: number }>;
 }
 
 export function containerSessions(http: LibpodHttp): ContainerSessions {
@@ -104,8 +105,10 @@ export function containerSessions(http: LibpodHttp): ContainerSessions {
       await http.call({ method: "POST", path, doing: "change the size of the terminal", signal, timeoutMs: QUICK_MS });
     },
 
-    execExitCode: async (id, signal) =>
-      (await http.json(Inspected, get(`/exec/${id}/json`, "read how the command ended", signal))).ExitCode,
+    execState: async (id, signal) => {
+      const { ExitCode, Running, Pid } = await http.json(Inspected, get(`/exec/${id}/json`, "read how the command stands", signal));
+      return { exitCode: ExitCode, isRunning: Running, pid: Pid };
+    },
   };
 }
 

@@ -3,7 +3,7 @@
 // what stands in the agent's log. Nothing here knows what a workload is made of: logs and commands
 // are abilities of the Score's variant.
 
-import { formatIssues, plainText, Unable } from "@harmony/core";
+import { formatIssues, plainText, Unable, type UnableReason } from "@harmony/core";
 import { type Clock, errorText, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import { COMMAND_LIMIT_BYTES, COMMAND_VERBS, CommandRequest, type CommandVerb, type SessionStatus } from "@iot/contracts";
@@ -11,6 +11,7 @@ import type { Command } from "@iot/messaging/device";
 import { type SessionEnd, SessionEnded, SessionTable } from "@iot/messaging/sessions";
 import type { AnswererOptions, Answering } from "./answering.ts";
 import { type OpenSession, refusalOf } from "./permit.ts";
+import type { AskingReason } from "./reasons.ts";
 import { runCommand } from "./run-command.ts";
 import { sendLogs } from "./send-logs.ts";
 import { answerShortly } from "./short-verbs.ts";
@@ -47,9 +48,11 @@ export class Answerer {
     const id = request.ok ? request.value.session : "";
     if (this.#sessions.has(id)) return;
     const end = this.#sessions.open(id, { send: command.respond, hears: HEARS });
-    const refused = request.ok ? this.#refusal(command) : { reason: "WrongRequest", message: formatIssues(request.issues) };
+    const refused = request.ok
+      ? this.#refusal(command)
+      : { reason: "WrongRequest" satisfies UnableReason, message: formatIssues(request.issues) };
     const verb = COMMAND_VERBS.find((each) => each === command.verb);
-    if (refused !== null || verb === undefined) return end.finish(refused ?? { reason: "UnknownVerb" });
+    if (refused !== null || verb === undefined) return end.finish(refused ?? { reason: "UnknownVerb" satisfies AskingReason });
     this.#converse(verb, end, command, id).catch((error: unknown) =>
       this.#options.log.warn("a session ended by a mistake of the agent", { verb, error }),
     );
@@ -57,7 +60,7 @@ export class Answerer {
 
   close(): void {
     for (const { end } of this.#open.values())
-      end.finish({ reason: "AgentStopping", message: "the agent of the device stops; it may start again at once" });
+      end.finish({ reason: "AgentStopping" satisfies AskingReason, message: "the agent of the device stops; it may start again at once" });
   }
 
   #endWithConnection(): void {
@@ -122,6 +125,6 @@ export class Answerer {
 
 function statusOf(error: unknown): SessionStatus {
   const message = plainText(errorText(error), 1_000);
-  if (!(error instanceof Unable)) return { reason: "Failed", message };
+  if (!(error instanceof Unable)) return { reason: "Failed" satisfies AskingReason, message };
   return { reason: error.reason, message, ...(error.exitCode === undefined ? {} : { exitCode: error.exitCode }) };
 }

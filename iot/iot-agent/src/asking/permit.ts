@@ -3,6 +3,7 @@
 
 import type { CommandVerb, SessionStatus } from "@iot/contracts";
 import type { RemotePolicy } from "../config/config.ts";
+import type { AskingReason } from "./reasons.ts";
 
 export interface OpenSession {
   readonly id: string;
@@ -32,7 +33,7 @@ const VERBS = new Set<string>(["ping", "explain", "doctor", "logs", "exec", "ret
 /** Null: it is answered. */
 export function refusalOf(asked: Asked): SessionStatus | null {
   const { verb, by, remote, configFile, isShared, open } = asked;
-  const refused = (reason: string, message: string): SessionStatus => ({ reason, message });
+  const refused = (reason: AskingReason, message: string): SessionStatus => ({ reason, message });
   if (by === null) {
     return refused(
       "UnknownCaller",
@@ -61,5 +62,8 @@ export function refusalOf(asked: Asked): SessionStatus | null {
 function tooMany(open: readonly OpenSession[], most: number): SessionStatus | null {
   if (open.length < most) return null;
   const who = open.map(({ verb, user, since }) => `${verb} of ${user} since ${since}`).join(", ");
-  return { reason: "TooManySessions", message: `the device has ${open.length} sessions, as many as it takes: ${who}` };
+  return {
+    reason: "TooManySessions" satisfies AskingReason,
+    message: `the device has ${open.length} sessions, as many as it takes: ${who}`,
+  };
 }
