@@ -11,7 +11,6 @@ import { COMMAND_LIMIT_BYTES, commandSubject, type DeviceId, PEOPLE_ACCOUNT, Req
 import type { Msg, Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { FloodGate } from "../connection/flood-gate.ts";
-import type { StoreReason } from "../stores/reasons.ts";
 
 export interface Command {
   /** As it was asked; there may be none of this name. */
