@@ -8,7 +8,7 @@ import { deploymentYaml } from "@iot/e2e/world/workload";
 import { eventually } from "@iot/testkit";
 import { answeredAt } from "./http-poll.ts";
 import { LibpodByHand } from "./libpod-by-hand.ts";
-import { type Figure, type Measurement, percentile, summary } from "./measurement.ts";
+import { type Figure, type Measurement, ms, percentile, summary } from "./measurement.ts";
 
 const ROUNDS = 20;
 const PORT = 8080;
@@ -41,13 +41,14 @@ export const gitPush: Measurement = {
       theirs.push(pushMs + (await answeredAt(device.address, PORT, "version=1")) - handStart);
       await byHand.remove("by-hand");
     }
+    const overMs = percentile(ours, 50) - percentile(theirs, 50);
     return [
       {
-        what: "git push → running (first HTTP 200), no cluster",
-        target: "p50 ≤ 1 s",
-        measured: `${summary(ours)} (${ROUNDS} pushes)`,
+        what: "git push → running (first HTTP 200), no cluster, less the same by hand (p50)",
+        target: "p50 ≤ 60 ms",
+        measured: `p50 ${ms(overMs)} (whole: ${summary(ours)}; ${ROUNDS} pushes)`,
         baseline: `a push, and create and start by hand: ${summary(theirs)}`,
-        met: percentile(ours, 50) <= 1_000,
+        met: overMs <= 60,
         numbers: { p50: percentile(ours, 50), p99: percentile(ours, 99), byHandP50: percentile(theirs, 50), rounds: ROUNDS },
       },
     ];

@@ -7,6 +7,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod/mini";
 import { Figure, type Measurement } from "./measurement.ts";
+import { cluster } from "./cluster.ts";
 import { compare } from "./compare.ts";
 import { fleet } from "./fleet.ts";
 import { gitPush } from "./git-push.ts";
@@ -21,7 +22,19 @@ import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [scoreToHttp, gitPush, removal, swap, operatorScale, fleet, reconnect, installed, idle, link];
+const MEASUREMENTS: readonly Measurement[] = [
+  scoreToHttp,
+  gitPush,
+  removal,
+  swap,
+  operatorScale,
+  fleet,
+  cluster,
+  reconnect,
+  installed,
+  idle,
+  link,
+];
 const DOCS = join(import.meta.dirname, "../../docs");
 
 type Results = Record<string, readonly Figure[]>;

@@ -36,10 +36,10 @@ export const scoreToHttp: Measurement = {
     return [
       {
         what: "Score written to the bucket → first HTTP 200, image present, less the same by hand (its p50)",
-        target: "p50 ≤ 40 ms, p99 ≤ 120 ms",
+        target: "p50 ≤ 15 ms, p99 ≤ 50 ms",
         measured: `p50 ${ms(over(50))}, p99 ${ms(over(99))} (whole: ${summary(ours)}; ${ROUNDS} rounds, of which the first of the agent's life ${ms(ours[0] ?? 0)})`,
         baseline: `libpod create and start by hand: ${summary(theirs)}; the first ${ms(theirs[0] ?? 0)}`,
-        met: over(50) <= 40 && over(99) <= 120,
+        met: over(50) <= 15 && over(99) <= 50,
         numbers: {
           oursP50: percentile(ours, 50),
           oursP99: percentile(ours, 99),

@@ -28,6 +28,7 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   "problem.reason": { operator: `a word in the condition of each Deployment that targets it; ${COUNTED}`, iot: "shown, as a word" },
   "problem.message": { operator: "at most 1 KiB in the condition of each Deployment that targets it", iot: SHOWN },
   "problem.since": nobody,
+  "running.*": { operator: `marks of removals end in its own manifest; ${COUNTED}`, iot: "a row of this device" },
   "deployments.*": {
     operator: `marks of removals end in its own manifest; ${COUNTED}`,
     iot: "a row of this device",

@@ -9,7 +9,8 @@ import type { Compiled } from "./plan/compile.ts";
 import { ABANDONED_AFTER_MS, type DesiredStatePlan, plan, type PlanInput } from "./plan/plan.ts";
 import { type PartPlan, type Standing, standingAfter } from "./plan/standing.ts";
 import type { ObservedRecord } from "./record/record-keeper.ts";
-import type { CompleteSnapshot } from "./sources/source.ts";
+import { isDeviceStep } from "./plan/steps.ts";
+import type { CompleteSnapshot, SourceDeployment } from "./sources/source.ts";
 
 /** Nothing that is known has changed: all is looked at again only this often. */
 const WHOLE_EVERY_MS = 600_000;
@@ -115,6 +116,16 @@ export class NextPlan {
     this.#idle = steps.length > 0 ? null : { compiled, revision: own.revision, adopts: adoptsOf(own), untilMs: nowMs + againMs };
     return { desired, againMs };
   }
+}
+
+/** The Deployments that a plan goes by where it does anything. */
+export function standingBehind({ planned: { steps, compiled }, source }: Planned): SourceDeployment[] {
+  const uids = new Set<string>();
+  for (const step of steps) {
+    if (isDeviceStep(step)) for (const { uid } of compiled.devices.get(step.device)?.values() ?? []) uids.add(uid);
+    else if (step.kind !== "put-record") uids.add(step.object.uid);
+  }
+  return source.deployments.filter(({ uid }) => uids.has(uid));
 }
 
 function adoptsOf({ state }: ObservedRecord): string {

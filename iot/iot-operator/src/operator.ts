@@ -9,7 +9,7 @@ import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmo
 import type { Asked, Audit, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
 import { type Applied, apply, isFull, refusalText, unwrittenOf } from "./apply/apply.ts";
-import { NextPlan, type Observed, type Planned } from "./next-plan.ts";
+import { NextPlan, type Observed, type Planned, standingBehind } from "./next-plan.ts";
 import { otherCluster, unheardOwners } from "./plan/ownership.ts";
 import type { DesiredStatePlan } from "./plan/plan.ts";
 import { blockedByStore } from "./plan/unwritten.ts";
@@ -105,8 +105,8 @@ class Loop implements Operator {
         else if (key === "report") health.reportProblem = why;
         log.warn(DEEDS[key], { error, retryAfterMs });
       },
-      // A person is to be left in peace within 15 s of the cure.
-      maxMs: 10_000,
+      // Servers that elect a leader refuse for seconds, and take all again without a sign.
+      maxMs: 2_000,
       clock,
     });
   }
@@ -175,18 +175,17 @@ class Loop implements Operator {
       if (own.state === null && (await this.#putState(own))) continue;
       const leftMs = this.#idleForMs(own);
       if (leftMs !== null) return leftMs;
-      // What is remembered says only whether there is anything to do: what is written comes from a
-      // reading made after this observation.
-      if (this.#remembered !== null && !this.#sourceChanged) {
-        const idle = this.#plan(this.#remembered, observed, own);
-        if (idle?.planned.steps.length === 0) return this.#settle(idle, own);
-      }
-      const snapshot = await this.#readSource(signal, own.record.followed);
+      // What is known without asking says only whether there is anything to do.
+      const known = this.#planKnown(observed, own);
+      if (known?.planned.steps.length === 0) return this.#settle(known, own);
+      const isStill = known?.kind === "part" && (await source.isStill?.(standingBehind(known), signal)) === true;
+      const snapshot = isStill ? known.source : await this.#readSource(signal, own.record.followed);
       if (snapshot === null) {
         this.#queue.add("state");
         return AGAIN_MS;
       }
-      const next = this.#plan(snapshot, observed, own);
+      // What is written comes from a reading made after this observation.
+      const next = isStill ? known : this.#plan(snapshot, observed, own);
       if (next === null) {
         this.#next.lookAtAll();
         continue;
@@ -256,20 +255,37 @@ class Loop implements Operator {
         health.sourceReadable = false;
         return null;
       }
-      const { version } = snapshot;
-      const problem = whyNotAllFollowed(snapshot);
-      if (health.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
-      health.lastSourceReadAtMs = this.#clock.now();
-      health.sourceVersion = version;
-      health.sourceProblem = problem;
-      health.sourceReadable = true;
-      this.#unreadable = null;
-      this.#remembered = snapshot;
+      this.#take(snapshot);
       return snapshot;
     } catch (error) {
       this.#sourceChanged = true;
       throw error;
     }
+  }
+
+  #take(snapshot: CompleteSnapshot): void {
+    const { health, log } = this.#options;
+    const { version } = snapshot;
+    const problem = whyNotAllFollowed(snapshot);
+    if (health.sourceProblem !== null && problem === null) log.info("the source is followed again", { version });
+    health.lastSourceReadAtMs = this.#clock.now();
+    health.sourceVersion = version;
+    health.sourceProblem = problem;
+    health.sourceReadable = true;
+    this.#unreadable = null;
+    this.#remembered = snapshot;
+  }
+
+  /** Of what was read last, or of what the source has heard since. null: it is to be read. */
+  #planKnown(observed: Observed, own: ObservedRecord): Planned | null {
+    if (!this.#sourceChanged) return this.#remembered === null ? null : this.#plan(this.#remembered, observed, own);
+    const isFollowed = this.#unreadable === null && this.#options.health.sourceProblem === null;
+    const heard = isFollowed ? (this.#options.source.recall?.() ?? null) : null;
+    const planned = heard === null ? null : this.#plan(heard, observed, own);
+    if (heard === null || planned?.kind !== "part") return null;
+    this.#sourceChanged = false;
+    this.#take(heard);
+    return planned;
   }
 
   #plan(source: CompleteSnapshot, observed: Observed, own: ObservedRecord): Planned | null {

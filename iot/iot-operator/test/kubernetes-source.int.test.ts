@@ -9,7 +9,7 @@ import { eventually } from "@iot/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createKubernetesSource } from "../src/sources/kubernetes/kubernetes-source.ts";
 import { FINALIZER } from "../src/sources/kubernetes/read-deployment.ts";
-import type { CompleteSnapshot, DeploymentResult, Source, SourceObject } from "../src/sources/source.ts";
+import type { CompleteSnapshot, DeploymentResult, Source, SourceDeployment, SourceObject } from "../src/sources/source.ts";
 import { CRD, installCrd, type RunningKubernetes, runKubernetes } from "./running-kubernetes.ts";
 import { workload } from "./workload.ts";
 
@@ -94,6 +94,42 @@ test("a Deployment is read with its canonical Score; a reading changes nothing, 
   await claimAll();
   expect(await kubernetes.ask("read", "{.metadata.finalizers}")).toBe(`["${FINALIZER}"]`);
   expect((await readAll()).deployments[0]?.isClaimed).toBe(true);
+});
+
+test("what the watch has heard is as good as a reading, until the object is another or goes", async () => {
+  await kubernetes.apply(workload("heard"));
+  await claimAll();
+  const recalled = async (image: string): Promise<SourceDeployment> =>
+    eventually(() => {
+      const found = source.recall?.()?.deployments.find(({ name, scoreString }) => name === "heard" && scoreString.includes(image));
+      return found ?? Promise.reject(new Error("it was not heard of"));
+    });
+  const first = await recalled("nginx:1");
+  expect((await readAll()).deployments).toContainEqual(first);
+  expect(await source.isStill?.([first], abort.signal)).toBe(true);
+
+  await kubernetes.apply(workload("heard", { image: "web:2" }));
+  expect(await source.isStill?.([first], abort.signal)).toBe(false);
+  const second = await recalled("web:2");
+  expect(await source.isStill?.([second], abort.signal)).toBe(true);
+  expect(
+    await source.isStill?.(
+      Array.from({ length: 17 }, () => second),
+      abort.signal,
+    ),
+  ).toBe(false);
+
+  await kubernetes.server.kubectl(["delete", "iotdep", "heard", "--wait=false"]);
+  expect(await source.isStill?.([second], abort.signal)).toBe(false);
+  await eventually(() => source.recall?.() === null, { what: "what goes is judged by a reading" });
+  const { deleting } = await readAll();
+  expect(
+    await source.carryOut(
+      deleting.map((object) => ({ kind: "release" as const, object })),
+      abort.signal,
+    ),
+  ).toEqual(new Map());
+  expect(await source.isStill?.([second], abort.signal)).toBe(false);
 });
 
 test("a change of the spec is a hint; our own finalizer and status are none", async () => {

@@ -13,6 +13,6 @@ test.each([
   const host = { ...seen.host, paths: { [path]: { kind: "present", real: zone } as const } };
   const found = services.flatMap((service) => obstaclesToStarting({ service }, { ...seen, host }));
   expect(found.map(({ message }) => message)).toEqual([
-    `host path ${path} of service "web" is a link that leads to ${zone}, which [policy] in /etc/iot-agent/config.toml does not allow${cure}`,
+    `host path ${path} of service "web" is a link that leads to ${zone}, which this device does not allow: add that path to host_paths under [policy] in /etc/iot-agent/config.toml, then \`sudo systemctl restart iot-agent\`${cure}`,
   ]);
 });

@@ -155,6 +155,13 @@ export interface Source {
   health?(): string | null;
   /** `followed` is the version that was last followed, by whoever did; null: not known. */
   read(signal: AbortSignal, followed: string | null): Promise<SourceSnapshot>;
+  /**
+   * What it has heard by itself, without asking; null: it is to be read. It may be late, so that
+   * nothing is removed by it, and what is written by it is asked for first (`isStill`).
+   */
+  recall?(): CompleteSnapshot | null;
+  /** Whether each of these is what was recalled, by asking now; false also where it cannot be asked. */
+  isStill?(deployments: readonly SourceDeployment[], signal: AbortSignal): Promise<boolean>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Returns why a step could not be carried out, by uid. Idempotent. */

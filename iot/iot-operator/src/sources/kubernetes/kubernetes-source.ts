@@ -1,6 +1,7 @@
 // The Kubernetes source: Deployments of all namespaces. Each reading is a consistent list made
-// after it was asked for, so that an operator that was held up cannot act on what is no longer so;
-// the watch only says that a reading may differ. A reading changes nothing: that our finalizer
+// after it was asked for, so that an operator that was held up cannot act on what is no longer so.
+// The watch says what may differ, and a change of a few objects needs no list: each is asked for by
+// its name before anything is written (heard.ts). A reading changes nothing: that our finalizer
 // stands on an object before it is first served, and goes when nothing of it can go any more, is
 // planned, and carried out here. Two operators at once are safe without a lease: every write to the
 // bucket is a compare-and-set, every write here is idempotent.
@@ -25,6 +26,7 @@ import type { DeletingObject, OwnerStep, RefusedDeployment, Source, SourceDeploy
 import { watchApiHealth } from "./api-health.ts";
 import { eachOf } from "./each-of.ts";
 import { announcer } from "./events.ts";
+import { createHeard } from "./heard.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { StatusWriter } from "./status-writer.ts";
@@ -88,6 +90,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
   });
   const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: explained });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
+  const heard = createHeard({ connection, type: DEPLOYMENTS, store });
   let failedReadings = 0;
   /** The objects as they were read last, by uid. */
   let listedObjects: ReadonlyMap<string, KubernetesObject> = new Map();
@@ -169,6 +172,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     clusterUid,
     health: () => health.problem(),
     read,
+    recall: () => (health.problem() === null ? heard.recall() : null),
+    isStill: (deployments, asking) => heard.isStill(deployments, asking),
     announce,
     carryOut: async (steps, acting) => {
       const failed = new Map<string, string>();
