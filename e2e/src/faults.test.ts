@@ -284,7 +284,7 @@ test("a name that passes to another namespace's Deployment, in one commit, takes
       .replace("ports:", `${more}\n          ports:`);
   const volume = (): Promise<string> => world.podman("volume", "inspect", "passed_data", "--format", "{{.CreatedAt}} {{json .Labels}}");
   const containers = async (): Promise<string[]> =>
-    (await world.containers()).map(({ name }) => name).filter((name) => /^passed_/.test(name));
+    (await world.containers()).map(({ name }) => name).filter((name) => name.startsWith("passed_"));
   await world.pushFiles({ "passed.yaml": of("ant", 'volumes: ["data:/data"]') });
   await world.iotSays(["explain", "passed", world.device.id], /namespace ant.* Running|Running.* namespace ant/);
   const before = await volume();
