@@ -87,16 +87,19 @@ afterAll(async () => {
 });
 
 test("ping says which agent answers; nobody there is said at once", async () => {
+  const askedAt = performance.now();
   expect(await iot("viewer", "ping", DEVICE)).toMatchObject({
     exitCode: 0,
     stdout: expect.stringMatching(/^pi-1 {2}\d+ ms {2}agent \S+, up .*; it permits logs\n$/) as unknown,
   });
+  const answeredMs = performance.now() - askedAt;
   const startedAt = performance.now();
   expect(await iot("viewer", "ping", "pi-9")).toMatchObject({
     exitCode: 3,
     stderr: expect.stringContaining("pi-9 is not connected") as unknown,
   });
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  // Most of either is the start of the program; a time-out would be 10 s more.
+  expect(performance.now() - startedAt).toBeLessThan(answeredMs + 5_000);
 });
 
 test("the agent's own journal", async () => {
