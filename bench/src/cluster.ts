@@ -11,7 +11,6 @@ const DEVICES = 1_000;
 const SERVERS = ["n1", "n2", "n3"];
 const STREAM = "KV_desired-state";
 const ROUNDS = 3;
-/** After the election, of which no operator is the master. */
 const TARGET_MS = 5_000;
 
 export const cluster: Measurement = {
@@ -34,14 +33,15 @@ export const cluster: Measurement = {
     for (let round = 1; round <= ROUNDS; round += 1) rounds.push(await fanOut(round, { servers, repository, operator }));
     const worst = (of: (one: (typeof rounds)[number]) => number): number => Math.max(...rounds.map(of));
     const overMs = worst(({ oursMs, bareMs }) => oursMs - bareMs);
+    const allMs = worst(({ oursMs }) => oursMs);
     return [
       {
         what: `three servers, ${DEVICES} devices, the leader killed in the middle of a change to all: killed → all have it`,
-        target: "≤ 5 s after the servers have elected another",
-        measured: `${ms(overMs)} after it at worst, ${ms(worst(({ oursMs }) => oursMs))} in all (${ROUNDS} rounds, ${worst(({ failedPasses }) => failedPasses)} failed passes at most)`,
+        target: "≤ 5 s",
+        measured: `${ms(allMs)} at worst, ${ms(overMs)} after the election (${ROUNDS} rounds, ${worst(({ failedPasses }) => failedPasses)} failed passes at most)`,
         baseline: `killed → another leads, seen by a bare client: ${rounds.map(({ bareMs }) => ms(bareMs)).join(", ")}`,
-        met: overMs <= TARGET_MS,
-        numbers: { overMs, oursMs: worst(({ oursMs }) => oursMs), bareMs: worst(({ bareMs }) => bareMs), rounds: ROUNDS },
+        met: allMs <= TARGET_MS,
+        numbers: { overMs, oursMs: allMs, bareMs: worst(({ bareMs }) => bareMs), rounds: ROUNDS },
       },
     ];
   },
