@@ -187,6 +187,10 @@ async function yourTurn({ story, device, parts, signal }: Thread, iotFolder: str
       title: "what runs, and why it does not",
       command: `export PATH=${iotFolder}:$PATH\niot status\niot devices\niot explain ${DEPLOYMENT}`,
     },
+    {
+      title: "from the chair: is the device there, and what does its agent say",
+      command: `iot ping ${device.id}\niot logs --agent ${device.id}`,
+    },
     ...heldRemoval(image(device.image("1"))),
     ...device.lookAround,
   ];

@@ -82,6 +82,15 @@ test("neither the log nor the status has the key, the token or the code", async 
   expect(modes).toBe("600 iot-agent\n700 iot-agent\n");
 });
 
+test("a person asks the device by the secret of the enrolment service: is it there, what does its program say", async () => {
+  const ping = await parts.iot(["ping", "pi-7"]);
+  expect(ping).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("pi-7") as unknown });
+  const logs = await parts.iot(["logs", "--agent", "pi-7"]);
+  expect(logs).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("connected to NATS") as unknown });
+  const nobody = await parts.iot(["ping", "pi-9"]);
+  expect(nobody).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("pi-9") as unknown });
+});
+
 test("with the enrolment service gone and the callout killed, it comes back after a restart", async () => {
   await parts.enrolment.kill();
   await parts.callout.kill();

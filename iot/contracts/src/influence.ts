@@ -28,7 +28,8 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   "problem.reason": { operator: `a word in the condition of each Deployment that targets it; ${COUNTED}`, iot: "shown, as a word" },
   "problem.message": { operator: "at most 1 KiB in the condition of each Deployment that targets it", iot: SHOWN },
   "problem.since": nobody,
-  "running.*": { operator: `marks of removals end in its own manifest; ${COUNTED}`, iot: "a row of this device" },
+  // The border makes a report in `deployments` of each, whose influence stands there.
+  "running.*": nobody,
   "deployments.*": {
     operator: `marks of removals end in its own manifest; ${COUNTED}`,
     iot: "a row of this device",

@@ -185,6 +185,10 @@ export type SerialRow = z.output<typeof SerialRow>;
 export const DeviceCode = z.object({ device: EnrolledId, expiresAtS: Seconds });
 export type DeviceCode = z.output<typeof DeviceCode>;
 
+/** What a person may: look, read logs too, act on devices too, and say who is a device. */
+export const PersonRole = z.enum(["viewer", "support", "maintainer", "admin"]);
+export type PersonRole = z.output<typeof PersonRole>;
+
 /** `person.<name>`: who may say what to the service, by a secret of his own. */
-export const Person = z.object({ name: DnsLabel, sha256: Line, role: z.enum(["support", "admin"]) });
+export const Person = z.object({ name: DnsLabel, sha256: Line, role: PersonRole });
 export type Person = z.output<typeof Person>;

@@ -16,6 +16,7 @@ export {
   type NatsServers,
   Nonce,
   Person,
+  PersonRole,
   RekeyAnswer,
   RekeyRequest,
   SerialRow,
@@ -33,16 +34,19 @@ export {
   EnrolmentList,
   ErrorAnswer,
   SerialsRequest,
+  PersonToken,
   StepsAnswer,
 } from "./people.ts";
 export {
   type AssertionKey,
+  type PersonClaims,
   roleClaim,
   signToken,
   TOKEN_BYTES,
   type TokenClaims,
   type Verified,
   verifyAssertion,
+  verifyPersonToken,
   verifyProof,
   verifyToken,
 } from "./verify.ts";

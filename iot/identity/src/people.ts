@@ -3,7 +3,7 @@
 
 import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
-import { Code, EnrolledId, EnrolmentState, Hardware, Labels, Line, Seconds } from "./documents.ts";
+import { Code, EnrolledId, EnrolmentState, Hardware, Labels, Line, Seconds, PersonRole } from "./documents.ts";
 
 /** `GET /v1/devices` */
 export const DeviceList = z.object({
@@ -88,6 +88,15 @@ export const BootstrapList = z.object({
   bootstraps: z.array(z.object({ name: DnsLabel, expiresAtS: Seconds, maxDevices: z.int(), used: z.int(), serials: z.optional(z.int()) })),
 });
 export type BootstrapList = z.output<typeof BootstrapList>;
+
+/** `POST /v1/token`: what a person shows to NATS as the password, with his name as the user. */
+export const PersonToken = z.object({
+  name: DnsLabel,
+  role: PersonRole,
+  access_token: z.string().check(z.maxLength(3_500)),
+  expires_in: Seconds,
+});
+export type PersonToken = z.output<typeof PersonToken>;
 
 /** Of every refusal: what, and what would repair it. */
 export const ErrorAnswer = z.object({ error: z.string().check(z.maxLength(2_000)) });

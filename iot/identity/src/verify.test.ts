@@ -9,12 +9,14 @@ import {
   keyIdOf,
   keySigner,
   makeDeviceKey,
+  PersonRole,
   publicPem,
   roleClaim,
   signAssertion,
   signProof,
   signToken,
   verifyAssertion,
+  verifyPersonToken,
   verifyProof,
   verifyToken,
 } from "./index.ts";
@@ -46,9 +48,49 @@ function claims(changed: object = {}): object {
   return { iss: ISSUER, sub: "pi-1", aud: "iot", iat: NOW_S, exp: NOW_S + 60, ...role, ...changed };
 }
 
+describe("a person's token", () => {
+  const person = (role: PersonRole, changed: object = {}): string =>
+    jws(header, { ...claims({ sub: "anna", [roleClaim("iot")]: { [role]: { standalone: "standalone" } } }), ...changed });
+
+  test.each(PersonRole.options)("gives the role of a %s, and is none of a device", async (role) => {
+    const token = await signToken(key, { subject: "anna", role, issuer, keyId: "k1", nowMs: NOW_MS, lifeS: 60 });
+    expect(await verifyPersonToken(token, issuer, NOW_MS)).toEqual({
+      kind: "valid",
+      claims: { person: "anna", role, expiresAtS: NOW_S + 60 },
+    });
+    expect(await verifyToken(token, issuer, NOW_MS)).toMatchObject({ kind: "refused", why: "the token has not the role of a device" });
+  });
+
+  test.each<[string, () => string, string]>([
+    ["a device's", () => jws(header, claims()), "not the role of a person"],
+    [
+      "of both",
+      () => person("admin", claims({ [roleClaim("iot")]: { device: { standalone: "" }, admin: { standalone: "" } } })),
+      "role of a person",
+    ],
+    ["of another organisation", () => person("admin", { [roleClaim("iot")]: { admin: { theirs: "theirs" } } }), "role of a person"],
+    [
+      "of another project",
+      () => person("admin", { [roleClaim("iot")]: {}, [roleClaim("shop")]: { admin: { standalone: "" } } }),
+      "role of a person",
+    ],
+    [
+      "of a role that there is not",
+      () => person("admin", { [roleClaim("iot")]: { root: { standalone: "standalone" } } }),
+      "role of a person",
+    ],
+    ["of a name that is a wildcard", () => person("admin", { sub: "*" }), "no name of a person"],
+    ["of a name with a dot", () => person("admin", { sub: "a.b" }), "no name of a person"],
+    ["expired", () => person("admin", { exp: NOW_S - 31 }), "it has expired"],
+    ["of another's key", () => jws(header, { ...claims(), sub: "anna" }, otherKey), "its signature is wrong"],
+  ])("is refused: %s", async (_what, make, why) => {
+    expect(await verifyPersonToken(make(), issuer, NOW_MS)).toEqual({ kind: "refused", why: expect.stringContaining(why) as unknown });
+  });
+});
+
 describe("a token", () => {
   test("that the issuer gave is believed", async () => {
-    const token = await signToken(key, { device: "pi-1", issuer, keyId: "k1", nowMs: NOW_MS, lifeS: 60 });
+    const token = await signToken(key, { subject: "pi-1", role: "device", issuer, keyId: "k1", nowMs: NOW_MS, lifeS: 60 });
     expect(await verifyToken(token, issuer, NOW_MS)).toEqual({
       kind: "valid",
       claims: { device: "pi-1", issuedAtS: NOW_S, expiresAtS: NOW_S + 60 },

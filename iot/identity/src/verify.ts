@@ -3,9 +3,10 @@
 // key that cannot be had is distinguished from a signature that is wrong.
 
 import type { KeyObject } from "node:crypto";
+import { DnsLabel } from "@harmony/schema";
 import { createLocalJWKSet, errors, importSPKI, jwtVerify, type JWTVerifyOptions, SignJWT } from "jose";
 import { readPublicKey } from "./device-key.ts";
-import { EnrolledId, type Issuer } from "./documents.ts";
+import { EnrolledId, type Issuer, PersonRole } from "./documents.ts";
 
 const ALGORITHM = "RS256";
 const LEEWAY_S = 30;
@@ -20,6 +21,12 @@ export interface TokenClaims {
   readonly expiresAtS: number;
 }
 
+export interface PersonClaims {
+  readonly person: string;
+  readonly role: PersonRole;
+  readonly expiresAtS: number;
+}
+
 export type Verified<Claims> =
   | { readonly kind: "valid"; readonly claims: Claims }
   | { readonly kind: "refused"; readonly why: string }
@@ -30,6 +37,34 @@ type Refused = { readonly kind: "refused"; readonly why: string };
 
 /** The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it. */
 export async function verifyToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<TokenClaims>> {
+  const read = await readToken(token, issuer, nowMs);
+  if (read.kind !== "valid") return read;
+  const { subject, roles, issuedAtS, expiresAtS } = read.claims;
+  if (!roles.has("device")) return refused("the token has not the role of a device");
+  if (!EnrolledId.safeParse(subject).success) return refused("the token's subject is no id of a device");
+  return { kind: "valid", claims: { device: subject, issuedAtS, expiresAtS } };
+}
+
+/** Of several roles the one that permits most. */
+export async function verifyPersonToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<PersonClaims>> {
+  const read = await readToken(token, issuer, nowMs);
+  if (read.kind !== "valid") return read;
+  const { subject, roles, expiresAtS } = read.claims;
+  const role = PersonRole.options.findLast((each) => roles.has(each));
+  if (role === undefined || roles.has("device")) return refused("the token has not the role of a person");
+  if (!DnsLabel.safeParse(subject).success) return refused("the token's subject is no name of a person");
+  return { kind: "valid", claims: { person: subject, role, expiresAtS } };
+}
+
+interface ReadClaims {
+  readonly subject: string;
+  /** Those that our organisation gave. */
+  readonly roles: ReadonlySet<string>;
+  readonly issuedAtS: number;
+  readonly expiresAtS: number;
+}
+
+async function readToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<ReadClaims>> {
   if (token.length > TOKEN_BYTES) return refused(`the token has ${token.length} characters, more than ${TOKEN_BYTES}`);
   if (issuer === null) return { kind: "unknown", why: "the keys of the issuer are not known" };
   const options = {
@@ -47,10 +82,9 @@ export async function verifyToken(token: string, issuer: Issuer | null, nowMs: n
   }
   const { sub = "", iat = 0, exp = 0 } = payload;
   if (iat > nowMs / 1_000 + LEEWAY_S) return refused("the token was issued in the future");
-  const role = at(at(payload[roleClaim(issuer.project)], "device"), issuer.organisation);
-  if (role === undefined) return refused("the token has not the role of a device");
-  if (!EnrolledId.safeParse(sub).success) return refused("the token's subject is no id of a device");
-  return { kind: "valid", claims: { device: sub, issuedAtS: iat, expiresAtS: exp } };
+  const given = payload[roleClaim(issuer.project)];
+  const roles = new Set(["device", ...PersonRole.options].filter((role) => at(at(given, role), issuer.organisation) !== undefined));
+  return { kind: "valid", claims: { subject: sub, roles, issuedAtS: iat, expiresAtS: exp } };
 }
 
 export function roleClaim(project: string): string {
@@ -58,7 +92,9 @@ export function roleClaim(project: string): string {
 }
 
 export interface TokenOf {
-  readonly device: string;
+  /** The id of a device, or the name of a person. */
+  readonly subject: string;
+  readonly role: "device" | PersonRole;
   readonly issuer: Pick<Issuer, "issuer" | "project" | "organisation">;
   readonly keyId: string;
   readonly nowMs: number;
@@ -66,12 +102,12 @@ export interface TokenOf {
 }
 
 /** As Zitadel writes it, by an issuer of our own. */
-export function signToken(key: KeyObject, { device, issuer, keyId, nowMs, lifeS }: TokenOf): Promise<string> {
+export function signToken(key: KeyObject, { subject, role, issuer, keyId, nowMs, lifeS }: TokenOf): Promise<string> {
   const nowS = Math.floor(nowMs / 1_000);
-  return new SignJWT({ [roleClaim(issuer.project)]: { device: { [issuer.organisation]: issuer.organisation } } })
+  return new SignJWT({ [roleClaim(issuer.project)]: { [role]: { [issuer.organisation]: issuer.organisation } } })
     .setProtectedHeader({ alg: ALGORITHM, kid: keyId })
     .setIssuer(issuer.issuer)
-    .setSubject(device)
+    .setSubject(subject)
     .setAudience(issuer.project)
     .setIssuedAt(nowS)
     .setExpirationTime(nowS + lifeS)

@@ -48,15 +48,16 @@ export function readRequest(data: Uint8Array, server: string, curve: Curve): Req
 }
 
 export interface MintedUser {
-  readonly device: string;
+  readonly account: string;
+  readonly name: string;
   readonly permissions: Permissions;
   readonly expiresAtS: number;
 }
 
-export function mintUser(userKey: string, { device, permissions, expiresAtS }: MintedUser, signer: KeyPair): Promise<string> {
+export function mintUser(userKey: string, { account, name, permissions, expiresAtS }: MintedUser, signer: KeyPair): Promise<string> {
   const { publish, subscribe, answers } = permissions;
   return encodeUser(
-    device,
+    name,
     fromPublic(userKey),
     signer,
     {
@@ -70,7 +71,7 @@ export function mintUser(userKey: string, { device, permissions, expiresAtS }: M
       bearer_token: true,
       allowed_connection_types: ["STANDARD"],
     },
-    { exp: expiresAtS, aud: "DEVICES" },
+    { exp: expiresAtS, aud: account },
   );
 }
 

@@ -7,11 +7,11 @@
 import { plainText } from "@harmony/core";
 import { type Log, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { Grant, Issuer, verifyToken } from "@iot/identity";
+import { Grant, Issuer, verifyPersonToken, verifyToken } from "@iot/identity";
 import { type DocumentStore, type Messaging, openDocumentStore } from "@iot/messaging";
 import type { Msg } from "@nats-io/nats-core";
 import { answer, type AuthorizationRequest, mintUser, readRequest } from "./authorization.ts";
-import { decide, type Decision } from "./decide.ts";
+import { decide, decidePerson, type Decision } from "./decide.ts";
 import { type CalloutKeys, Curve, signerOf } from "./keys.ts";
 import { RefusalLog } from "./refusal-log.ts";
 
@@ -78,6 +78,10 @@ export async function startCallout({ messaging, keys, log, signal, dropAfterS = 
 
 async function decideOn({ user, token }: AuthorizationRequest, grants: DocumentStore): Promise<Decision> {
   const verified = await verifyToken(token, issuerOf(grants), systemClock.now());
+  if (verified.kind === "refused") {
+    const person = await verifyPersonToken(token, issuerOf(grants), systemClock.now());
+    if (person.kind === "valid") return decidePerson(user, person.claims);
+  }
   return decide({ user, verified, grant: verified.kind === "valid" ? grantOf(verified.claims.device, grants) : undefined });
 }
 

@@ -1,7 +1,7 @@
-import { asDeviceId, DEVICE_RIGHTS, devicePermissions } from "@iot/contracts";
+import { asDeviceId, DEVICE_RIGHTS, devicePermissions, personPermissions } from "@iot/contracts";
 import type { Grant } from "@iot/identity";
 import { describe, expect, test } from "vitest";
-import { type Asked, decide } from "./decide.ts";
+import { type Asked, decide, decidePerson } from "./decide.ts";
 
 const approved: Grant = { state: "approved", capabilities: [...DEVICE_RIGHTS] };
 const claims = { device: "pi-1", issuedAtS: 1_000, expiresAtS: 2_000 };
@@ -9,7 +9,7 @@ const good: Asked = { user: "pi-1", verified: { kind: "valid", claims }, grant: 
 
 test("a device with a token and a grant gets what the one function of permissions gives", () => {
   const permissions = devicePermissions(asDeviceId("pi-1"));
-  expect(decide(good)).toEqual({ kind: "in", device: "pi-1", permissions, expiresAtS: 2_030 });
+  expect(decide(good)).toEqual({ kind: "in", account: "DEVICES", name: "pi-1", permissions, expiresAtS: 2_030 });
 });
 
 test.each<[string, Partial<Asked>, "refused" | "unknown", string]>([
@@ -24,6 +24,14 @@ test.each<[string, Partial<Asked>, "refused" | "unknown", string]>([
   ["a token from before", { grant: { ...approved, tokensNotBefore: 1_001 } }, "refused", "were ended"],
 ])("not in: %s", (_what, changed, kind, why) => {
   expect(decide({ ...good, ...changed })).toMatchObject({ kind, why: expect.stringContaining(why) as unknown });
+});
+
+test("a person gets what the role permits, in the account of people, under the own name alone", () => {
+  const anna = { person: "anna", role: "support", expiresAtS: 2_000 } as const;
+  const permissions = personPermissions("anna", "support");
+  expect(decidePerson("anna", anna)).toEqual({ kind: "in", account: "PEOPLE", name: "anna", permissions, expiresAtS: 2_030 });
+  expect(decidePerson("anna", { ...anna, role: "admin" })).toMatchObject({ permissions: personPermissions("anna", "maintainer") });
+  for (const user of ["ben", "operator", "", undefined]) expect(decidePerson(user, anna)).toMatchObject({ kind: "refused" });
 });
 
 describe("a grant names rights", () => {

@@ -2,8 +2,8 @@
 // its permissions, or a refusal with the sentence for the log. Pure. The permissions come from the
 // one function that also makes the static configuration; a grant names rights, never subjects.
 
-import { asDeviceId, devicePermissions, type Permissions } from "@iot/contracts";
-import type { Grant, TokenClaims, Verified } from "@iot/identity";
+import { asDeviceId, devicePermissions, PEOPLE_ACCOUNT, type Permissions, personPermissions } from "@iot/contracts";
+import type { Grant, PersonClaims, TokenClaims, Verified } from "@iot/identity";
 
 export interface Asked {
   /** As CONNECT says it. */
@@ -16,7 +16,9 @@ export interface Asked {
 export type Decision =
   | {
       readonly kind: "in";
-      readonly device: string;
+      readonly account: "DEVICES" | typeof PEOPLE_ACCOUNT;
+      /** Of a device, or of a person. */
+      readonly name: string;
       readonly permissions: Permissions;
       /** The server ends the connection then. */
       readonly expiresAtS: number;
@@ -45,8 +47,17 @@ export function decide({ user = "", verified, grant }: Asked): Decision {
   }
   return {
     kind: "in",
-    device,
+    account: "DEVICES",
+    name: device,
     permissions: devicePermissions(asDeviceId(device), grant.capabilities),
     expiresAtS: expiresAtS + GRACE_S,
   };
+}
+
+/** A person has a role, and no grant: the token ends within minutes, and says what he may. */
+export function decidePerson(user: string | undefined, { person, role, expiresAtS }: PersonClaims): Decision {
+  if (user !== person) return { kind: "refused", device: person, why: `the user is "${user ?? ""}", and the token is of "${person}"` };
+  // Beyond what a maintainer may, an administrator speaks to the enrolment service.
+  const permissions = personPermissions(person, role === "admin" ? "maintainer" : role);
+  return { kind: "in", account: PEOPLE_ACCOUNT, name: person, permissions, expiresAtS: expiresAtS + GRACE_S };
 }

@@ -4,7 +4,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { createLog } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
-import { type Grant, type Issuer, makeDeviceKey, signToken } from "@iot/identity";
+import { type Grant, type Issuer, makeDeviceKey, type PersonRole, signToken } from "@iot/identity";
 import {
   connectMessaging,
   type DocumentStore,
@@ -23,7 +23,10 @@ import {
   type NatsServer,
   natsIdentitiesConfig,
   REFUSED_SUBJECTS,
+  REFUSED_SUBJECTS_OF_PEOPLE,
   REFUSED_SUBSCRIPTIONS,
+  REFUSED_VERBS,
+  refusedSubscriptionsOfPeople,
   startNats,
 } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -76,7 +79,7 @@ afterAll(async () => {
 });
 
 const token = (device: string, more: Partial<Parameters<typeof signToken>[1]> = {}): Promise<string> =>
-  signToken(key, { device, issuer: place, keyId: "k1", nowMs: Date.now(), lifeS: 3_600, ...more });
+  signToken(key, { subject: device, role: "device", issuer: place, keyId: "k1", nowMs: Date.now(), lifeS: 3_600, ...more });
 
 /** As somebody with whatever he has. */
 async function login(user: string, pass: string): Promise<NatsConnection> {
@@ -175,6 +178,50 @@ test("a device hears what people ask it, and answers for as long as they listen,
   const a = await loginOf("dev-a");
   expect(await a.subscribe("iot.command.dev-a.*").closed).toBeInstanceOf(errors.PermissionViolationError);
   await a.close();
+});
+
+describe("a person comes in by a token, and may what the role says", () => {
+  const personToken = (name: string, role: PersonRole, more: Partial<Parameters<typeof signToken>[1]> = {}): Promise<string> =>
+    signToken(key, { subject: name, role, issuer: place, keyId: "k1", nowMs: Date.now(), lifeS: 900, ...more });
+  let support: NatsConnection;
+  beforeAll(async () => {
+    support = await login("anna", await personToken("anna", "support"));
+  });
+  afterAll(() => support.close());
+
+  test("a device hears the question, and the server's word on who asks", async () => {
+    await grants.put("dev-p", { state: "approved", capabilities: ["commands"] } satisfies Grant, 0);
+    const device = await eventually(() => loginOf("dev-p"), { what: "it is let in" });
+    device.subscribe("iot.command.dev-p.*", {
+      callback: (_error, message) => void message.respond(message.headers?.get("Nats-Request-Info") ?? "nobody"),
+    });
+    await device.flush();
+    const info: unknown = (await support.request("iot.command.dev-p.ping", "{}", { timeout: 5_000 })).json();
+    expect(info).toMatchObject({ acc: "PEOPLE", user: "anna" });
+    await device.close();
+  });
+
+  test.each(REFUSED_VERBS.support)("support does not ask %s", async (verb) => {
+    expect(await refusal(support.request(`iot.command.dev-a.${verb}`, "{}", { timeout: 1_000 }))).toBeInstanceOf(
+      errors.PermissionViolationError,
+    );
+  });
+  test.each(REFUSED_SUBJECTS_OF_PEOPLE)("does not send %s", async (_what, subject) => {
+    expect(await refusal(support.request(subject, "{}", { timeout: 1_000 }))).toBeInstanceOf(errors.PermissionViolationError);
+  });
+  test.each(refusedSubscriptionsOfPeople("anna"))("does not hear %s", async (_what, subject) => {
+    expect(await support.subscribe(subject).closed).toBeInstanceOf(errors.PermissionViolationError);
+  });
+
+  test.each<[string, () => Promise<[string, string]>]>([
+    ["under another's name", async () => ["ben", await personToken("anna", "admin")]],
+    ["under a device's name", async () => ["dev-a", await personToken("anna", "admin")]],
+    ["as the operator", async () => ["operator", await personToken("operator", "admin")]],
+    ["after its end", async () => ["anna", await personToken("anna", "admin", { nowMs: Date.now() - 3_600_000 })]],
+    ["by another organisation", async () => ["anna", await personToken("anna", "admin", { issuer: { ...place, organisation: "theirs" } })]],
+  ])("and nobody comes in %s", async (_what, shown) => {
+    await expect(login(...(await shown()))).rejects.toThrow(/authorization violation/i);
+  });
 });
 
 test("a grant that names subjects gives nothing", async () => {

@@ -7,7 +7,7 @@ import { wrap } from "@iot/report";
 import * as z from "zod/mini";
 import { defineCommand } from "./command-line/command.ts";
 import { EXIT } from "./command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "./command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 
 const Findings = z.looseObject({
@@ -20,7 +20,7 @@ export const doctor = defineCommand({
   details: `Exit code ${EXIT.failed} when something is bad. ${PEOPLE_DETAILS}`,
   async run({ json, nats }, [text = ""], at) {
     const device = deviceOf(text);
-    const result = await withAsker(natsAccess(nats, at), at.signal, (asker) => askShortly(asker, { device, verb: "doctor" }, at.signal));
+    const result = await withAsker(nats, at, (asker) => askShortly(asker, { device, verb: "doctor" }, at.signal));
     const read = parse(Findings, result);
     if (!read.ok) throw new UserError(`${device} answers what this iot does not read`);
     const { findings } = read.value;

@@ -8,7 +8,7 @@ import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAske
 import { defineCommand } from "./command-line/command.ts";
 import { Escape } from "./escape.ts";
 import { EXIT } from "./command-line/exit-codes.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { NATS_OPTION } from "./command-line/nats-option.ts";
 import { type OwnTerminal, ownTerminal } from "./own-terminal.ts";
 import { targetOf } from "./target.ts";
 
@@ -30,7 +30,7 @@ export const exec = defineCommand({
     const terminal = ownTerminal();
     if (tty && !terminal.isTerminal) throw new UserError("-t needs a terminal, and this is a pipe or a file: leave it out", EXIT.usage);
     const fields = { ...targetOf(target), command, stdin, ...(tty ? { tty, term: terminal.type, size: terminal.size() } : {}) };
-    return withAsker(natsAccess(nats, at), at.signal, async (asker) => {
+    return withAsker(nats, at, async (asker) => {
       const session = await asker.ask({ device, verb: "exec", fields }, at.signal).catch((error: unknown) => {
         throw asUserError(error, device);
       });

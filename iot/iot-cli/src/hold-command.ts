@@ -6,7 +6,7 @@ import { parse } from "@harmony/schema";
 import { HeldUntil, HOLD_MAX_SECONDS } from "@iot/contracts";
 import { defineCommand } from "./command-line/command.ts";
 import { EXIT } from "./command-line/exit-codes.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { NATS_OPTION } from "./command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { spanSeconds } from "./moment.ts";
 import { targetOf } from "./target.ts";
@@ -29,9 +29,7 @@ export const hold = defineCommand({
     if (seconds < 1 || seconds > HOLD_MAX_SECONDS)
       throw new UserError(`"${time}" is no time to hold something for: write 90s, 30m, 2h or 1d, at most 7d`, EXIT.usage);
     const fields = { deployment, seconds, reason: reason.trim() };
-    const result = await withAsker(natsAccess(nats, at), at.signal, (asker) =>
-      askShortly(asker, { device, verb: "hold", fields }, at.signal),
-    );
+    const result = await withAsker(nats, at, (asker) => askShortly(asker, { device, verb: "hold", fields }, at.signal));
     const held = parse(HeldUntil, result);
     const until = held.ok ? ` until ${plainText(held.value.until, 40)}, at the latest` : "";
     at.write(`${deployment} is held on ${device}${until}: iot status shows when it has stopped\n`);

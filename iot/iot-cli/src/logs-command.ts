@@ -7,7 +7,7 @@ import { type DeviceId, LOG_TAIL_MOST, type LogLine } from "@iot/contracts";
 import { type DeviceAsker, type Ended, type Messaging, MessagingError } from "@iot/messaging";
 import { defineCommand, type Surroundings } from "./command-line/command.ts";
 import { EXIT } from "./command-line/exit-codes.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { NATS_OPTION } from "./command-line/nats-option.ts";
 import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { LogLines } from "./log-lines.ts";
 import { targetOf } from "./target.ts";
@@ -54,9 +54,7 @@ export const logs = defineCommand({
       tail: tailOf(values.tail ?? (values.since === undefined ? TAIL : "all")),
     };
     const show = shower(values, device, at);
-    return withAsker(natsAccess(nats, at), at.signal, (asker, messaging) =>
-      new Follower({ asker, messaging, device, fields, begin, show, at }).run(follow),
-    );
+    return withAsker(nats, at, (asker, messaging) => new Follower({ asker, messaging, device, fields, begin, show, at }).run(follow));
   },
 });
 

@@ -7,7 +7,7 @@ import { Pong } from "@iot/contracts";
 import { shownAge } from "@iot/report";
 import { defineCommand } from "./command-line/command.ts";
 import { EXIT } from "./command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "./command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 
 interface Answer {
@@ -24,7 +24,7 @@ export const ping = defineCommand({
   details: `Ends with the code of the first device that did not answer. ${PEOPLE_DETAILS}`,
   async run({ json, nats }, operands, at) {
     const devices = operands.map(deviceOf);
-    const answers = await withAsker(natsAccess(nats, at), at.signal, (asker) =>
+    const answers = await withAsker(nats, at, (asker) =>
       Promise.all(
         devices.map(async (device): Promise<Answer> => {
           const startedAt = performance.now();

@@ -1,7 +1,7 @@
 // `iot retry`: has a device try again now what failed, or what it waits for.
 
 import { defineCommand } from "./command-line/command.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { NATS_OPTION } from "./command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { targetOf } from "./target.ts";
 
@@ -12,9 +12,7 @@ export const retry = defineCommand({
   async run({ nats }, [name = "", text = ""], at) {
     const device = deviceOf(text);
     const { deployment } = targetOf(name);
-    await withAsker(natsAccess(nats, at), at.signal, (asker) =>
-      askShortly(asker, { device, verb: "retry", fields: { deployment } }, at.signal),
-    );
+    await withAsker(nats, at, (asker) => askShortly(asker, { device, verb: "retry", fields: { deployment } }, at.signal));
     at.write(`${deployment} is tried again on ${device}: iot explain ${deployment} ${device} says how it goes\n`);
     return 0;
   },

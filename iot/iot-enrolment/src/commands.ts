@@ -10,7 +10,7 @@ import { addPerson, removePerson } from "./people.ts";
 import { Records } from "./records/records.ts";
 
 export const USAGE =
-  "usage: iot-enrolment --standalone, iot-enrolment person add NAME --role support|admin, iot-enrolment person remove NAME, " +
+  "usage: iot-enrolment --standalone, iot-enrolment person add NAME --role viewer|support|maintainer|admin, iot-enrolment person remove NAME, " +
   "iot-enrolment device disable ID --reason TEXT";
 
 const CONNECTED_WITHIN_MS = 3_000;
@@ -41,7 +41,10 @@ export async function runCommand(argv: readonly string[], options: CommandOption
 
 async function personAdd(options: CommandOptions, name: string, said: string | undefined): Promise<number> {
   const role = Person.shape.role.safeParse(said);
-  if (!role.success) throw new UserError("say --role support (who reads) or --role admin (who also writes)");
+  if (!role.success)
+    throw new UserError(
+      "say --role viewer (looks), support (reads logs, too), maintainer (acts on devices, too) or admin (says who is a device, too)",
+    );
   if (!Person.shape.name.safeParse(name).success) throw new UserError("the name of a person is a DNS label, e.g. anna");
   const secret = await withNats(options, (messaging) => addPerson({ ...options, messaging }, { name, role: role.data }));
   // The one line, so that it can go into the person's file.

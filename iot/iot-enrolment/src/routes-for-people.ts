@@ -16,6 +16,7 @@ import {
   EnrolmentState,
   type EnrolmentList,
   Person,
+  type PersonToken,
   SerialsRequest,
   type StepsAnswer,
   typedCode,
@@ -31,6 +32,7 @@ import { planRekeying } from "./plan/keys.ts";
 import { planApproval, planDenial, planEnabling } from "./plan/people-say.ts";
 import { planBootstrap, planCode, planRevocation, planSerials } from "./plan/secrets.ts";
 import { digestOf, makeCode, makeSecret, serialDigest } from "./secret.ts";
+import { PERSON_TOKEN_LIFE_S } from "./issuer/issuer.ts";
 import type { Service } from "./service.ts";
 
 type PersonAsks = (service: Service, asked: Asked & { readonly by: string }, name: string) => Promise<Answer> | Answer;
@@ -41,7 +43,7 @@ export function routesForPeople(service: Service): readonly Route[] {
     path,
     answer: (asked, name) => {
       const person = personOf(service, asked.authorization);
-      if (person === null) return refuse({ status: 401, why: "the secret is no person's: iot-enrolment person add makes one" });
+      if (person === null) return noPerson();
       if (role === "admin" && person.role !== "admin") {
         return refuse({ status: 403, why: `"${person.name}" has the role ${person.role}, and this takes the role admin` });
       }
@@ -49,6 +51,14 @@ export function routesForPeople(service: Service): readonly Route[] {
     },
   });
   return [
+    {
+      method: "POST",
+      path: "/v1/token",
+      answer: ({ authorization }) => {
+        const person = personOf(service, authorization);
+        return person === null ? noPerson() : personToken(service, person);
+      },
+    },
     route("support", "GET", "/v1/devices", devices),
     route("support", "GET", "/v1/enrolments", enrolments),
     route("support", "GET", "/v1/bootstraps", bootstraps),
@@ -70,6 +80,17 @@ function personOf({ records }: Service, authorization: string): Person | null {
   if (secret === undefined) return null;
   const digest = digestOf(secret);
   return records.persons().find(({ sha256 }) => sha256 === digest) ?? null;
+}
+
+function noPerson(): Answer {
+  return refuse({ status: 401, why: "the secret is no person's: iot-enrolment person add makes one" });
+}
+
+/** For NATS, whose callout knows no secrets. */
+async function personToken({ issuer }: Service, { name, role }: Person): Promise<Answer> {
+  const access = await issuer.personToken({ name, role }, systemClock.now());
+  const answer: PersonToken = { name, role, access_token: access, expires_in: PERSON_TOKEN_LIFE_S };
+  return ok(answer);
 }
 
 function devices({ records }: Service): Answer {

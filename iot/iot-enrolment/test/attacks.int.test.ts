@@ -2,7 +2,7 @@
 // is expected; and that the log holds no secret.
 
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
-import { BootstrapMade, codeOfKey, CodeMade, DeviceCode, EnrolmentList, makeDeviceKey, publicPem } from "@iot/identity";
+import { BootstrapMade, codeOfKey, CodeMade, DeviceCode, EnrolmentList, makeDeviceKey, PersonToken, publicPem } from "@iot/identity";
 import { openDocumentStore } from "@iot/messaging";
 import { HOSTILE_PARTS } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -179,14 +179,14 @@ describe("a token is given to nobody", () => {
     const response = await fetch(`${fleet.url}/oauth/v2/token`, { method: "POST", body });
     expect([response.status, await response.json()]).toEqual([400, expect.objectContaining({ error: "unsupported_grant_type" })]);
   });
-
-  const tokenFor = async (assertion: string): Promise<Said> => {
-    const body = new URLSearchParams({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion });
-    const response = await fetch(`${fleet.url}/oauth/v2/token`, { method: "POST", body });
-    const text = await response.text();
-    return { status: response.status, text, body: JSON.parse(text) as unknown, headers: response.headers };
-  };
 });
+
+async function tokenFor(assertion: string): Promise<Said> {
+  const body = new URLSearchParams({ grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion });
+  const response = await fetch(`${fleet.url}/oauth/v2/token`, { method: "POST", body });
+  const text = await response.text();
+  return { status: response.status, text, body: JSON.parse(text) as unknown, headers: response.headers };
+}
 
 describe("what people may is refused", () => {
   const deeds = ["devices/pi-a/code", "devices/pi-a/disable", "devices/pi-a/enable", "enrolments/0000-0000-0000/approve", "bootstraps"];
@@ -196,6 +196,17 @@ describe("what people may is refused", () => {
     expect((await fleet.post(`/v1/${path}`, body, { authorization: `Bearer ${await a.token(approved)}` })).status).toBe(401);
     expect((await fleet.post(`/v1/${path}`, body, { authorization: `Bearer ${token}` })).status).toBe(401);
     expect((await fleet.post(`/v1/${path}`, body, { authorization: `Bearer ${support}` })).status).toBe(403);
+  });
+
+  test("a person's token is for NATS alone, and nobody else gets one", async () => {
+    for (const stranger of ["", `Bearer ${await a.token(approved)}`, `Bearer ${token}`]) {
+      expect((await fleet.post("/v1/token", {}, { authorization: stranger })).status).toBe(401);
+    }
+    const given = PersonToken.parse((await fleet.post("/v1/token", {}, { authorization: `Bearer ${support}` })).body);
+    expect(given).toMatchObject({ role: "support", expires_in: 900 });
+    const bearer = { authorization: `Bearer ${given.access_token}` };
+    expect([(await fleet.get("/v1/device", bearer)).status, (await fleet.get("/v1/devices", bearer)).status]).toEqual([401, 401]);
+    expect((await tokenFor(given.access_token)).status).toBe(400);
   });
 
   test.each(["devices", "enrolments", "bootstraps"])("but support sees: %s", async (path) => {

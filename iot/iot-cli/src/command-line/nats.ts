@@ -3,13 +3,15 @@
 
 import { visibleLines } from "@harmony/core";
 import { type Log, UserError } from "@harmony/runtime";
-import { connectMessaging, fixedCredentials, type Messaging, MessagingError, shownServers } from "@iot/messaging";
+import { connectMessaging, type CredentialSource, fixedCredentials, type Messaging, MessagingError, shownServers } from "@iot/messaging";
 import { EXIT } from "./exit-codes.ts";
 
 export interface NatsAccess {
   readonly servers: readonly string[];
   readonly user?: string | undefined;
   readonly pass?: string | undefined;
+  /** In place of user and password. */
+  readonly credentials?: CredentialSource | undefined;
   readonly caFile?: string | undefined;
   /** Says on stderr that it waits. */
   readonly warn: (text: string) => void;
@@ -26,7 +28,7 @@ const SAY_AFTER_MS = 1_000;
 
 /** @throws UserError, with the sentence for the person. */
 export async function withNats<Result>(
-  { servers, user, pass, caFile, warn, inbox, isLasting = false }: NatsAccess,
+  { servers, user, pass, credentials = fixedCredentials({ user, pass }), caFile, warn, inbox, isLasting = false }: NatsAccess,
   signal: AbortSignal,
   work: (messaging: Messaging, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
@@ -39,7 +41,7 @@ export async function withNats<Result>(
   try {
     const messaging = await connectMessaging({
       servers,
-      credentials: fixedCredentials({ user, pass }),
+      credentials,
       caFile,
       settings: { credentials: "NATS_USER and NATS_PASSWORD" },
       name: "iot",

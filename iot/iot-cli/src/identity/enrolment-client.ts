@@ -49,7 +49,9 @@ async function secretOf(env: Environment): Promise<string> {
 async function contentOf(path: string, variable: string): Promise<string> {
   return readFile(path, "utf8").catch((cause: unknown) => {
     const hint =
-      variable === "IOT_PERSON_FILE" ? "iot-enrolment person add NAME --role support|admin prints what belongs there" : "name another file";
+      variable === "IOT_PERSON_FILE"
+        ? "iot-enrolment person add NAME --role viewer|support|maintainer|admin prints what belongs there"
+        : "name another file";
     throw new UserError(`${path} cannot be read (${variable}): ${hint}`, 1, { cause });
   });
 }

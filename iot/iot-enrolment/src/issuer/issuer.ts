@@ -4,16 +4,29 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { EX_CONFIG, UserError, writeFileDurably } from "@harmony/runtime";
-import { type Issuer, keyIdOf, makeDeviceKey, privateKeyOf, signToken, type TokenClaims, type Verified, verifyToken } from "@iot/identity";
+import {
+  type Issuer,
+  keyIdOf,
+  makeDeviceKey,
+  type Person,
+  privateKeyOf,
+  signToken,
+  type TokenClaims,
+  type Verified,
+  verifyToken,
+} from "@iot/identity";
 
 export interface OwnIssuer {
   /** As the callout reads it. */
   readonly document: Issuer;
   readonly tokenLifeS: number;
   token(device: string, nowMs: number): Promise<string>;
+  personToken(person: Pick<Person, "name" | "role">, nowMs: number): Promise<string>;
   verify(token: string, nowMs: number): Promise<Verified<TokenClaims>>;
 }
 
+/** Nothing ends it sooner: who is removed has what he has for so long. */
+export const PERSON_TOKEN_LIFE_S = 900;
 /** Of a fleet of its own, there is one of each. */
 const PROJECT = "iot";
 const ORGANISATION = "standalone";
@@ -31,7 +44,9 @@ export function openIssuer(key: KeyObject, { url, tokenLifeS }: { readonly url: 
   return {
     document,
     tokenLifeS,
-    token: (device, nowMs) => signToken(key, { device, issuer: document, keyId, nowMs, lifeS: tokenLifeS }),
+    token: (device, nowMs) => signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS }),
+    personToken: ({ name, role }, nowMs) =>
+      signToken(key, { subject: name, role, issuer: document, keyId, nowMs, lifeS: PERSON_TOKEN_LIFE_S }),
     verify: (token, nowMs) => verifyToken(token, document, nowMs),
   };
 }
