@@ -78,6 +78,16 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     "commands/doctor": ["config", "identity", "commands/machine"],
     commands: ["config", "device", "identity", "desired", "status", "commands/agent", "commands/machine", "commands/doctor"],
   },
+  "iot/iot-cli": {
+    "command-line": [],
+    judge: [],
+    identity: ["command-line"],
+    compose: ["judge"],
+    fleet: ["command-line"],
+    asking: ["command-line", "identity"],
+    workloads: ["command-line", "compose", "fleet", "judge"],
+    host: ["command-line"],
+  },
   "iot/iot-enrolment": {
     plan: [],
     records: ["plan"],

@@ -6,10 +6,10 @@ import { dirname, join } from "node:path";
 import { kubernetesPrograms, makeTempFolder, run } from "@iot/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
-import { findFiles } from "../src/find-files.ts";
-import { repositoryFiles } from "../src/init-repository.ts";
-import type { Finding } from "../src/finding.ts";
-import { lintFiles } from "../src/lint-files.ts";
+import { findFiles } from "../src/workloads/find-files.ts";
+import { repositoryFiles } from "../src/workloads/init-repository.ts";
+import type { Finding } from "../src/workloads/finding.ts";
+import { lintFiles } from "../src/workloads/lint-files.ts";
 
 test.each([
   ["replicas: [{name: hello-world, count: 3}]", ["replicas"], true],

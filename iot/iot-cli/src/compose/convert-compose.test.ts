@@ -7,7 +7,7 @@ import { Deployment } from "@iot/contracts";
 import { parse as parseBy } from "@harmony/schema";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { lintFiles } from "../lint-files.ts";
+import { lintFiles } from "../workloads/lint-files.ts";
 import type { Beside } from "./beside.ts";
 import { convertCompose } from "./convert-compose.ts";
 import { listOf, mapOf } from "./notes.ts";

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { lintFiles } from "../lint-files.ts";
+import { lintFiles } from "../workloads/lint-files.ts";
 import type { Beside } from "./beside.ts";
 import { convertCompose } from "./convert-compose.ts";
 import { type ComposeMap, listOf, mapOf, type Note } from "./notes.ts";

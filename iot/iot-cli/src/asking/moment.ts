@@ -1,7 +1,7 @@
 // A moment or a span of time, as a person types it.
 
 import { UserError } from "@harmony/runtime";
-import { EXIT } from "./command-line/exit-codes.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3_600, d: 86_400 };
 

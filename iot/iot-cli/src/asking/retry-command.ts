@@ -1,7 +1,7 @@
 // `iot retry`: has a device try again now what failed, or what it waits for.
 
-import { defineCommand } from "./command-line/command.ts";
-import { NATS_OPTION } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { NATS_OPTION } from "../command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { targetOf } from "./target.ts";
 

@@ -3,9 +3,9 @@
 import { visibleJson } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { audit as readEvents, renderAudit } from "./ask-operators.ts";
-import { defineCommand } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
 
 export const audit = defineCommand({
   options: {

@@ -3,10 +3,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
-import { defineCommand, type Surroundings } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
+import { defineCommand, type Surroundings } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 import { filterFleet } from "./filter-fleet.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderStatus } from "./render-fleet.ts";
 

@@ -4,12 +4,12 @@
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { YamlReader } from "@iot/workload-files";
-import { defineCommand, type Surroundings } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { defineCommand, type Surroundings } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import { NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
 import { findFiles } from "./find-files.ts";
 import { lint as lintAll, renderFindings } from "./lint-files.ts";
-import { readFleet } from "./read-fleet.ts";
+import { readFleet } from "../fleet/read-fleet.ts";
 
 export const lint = defineCommand({
   options: {

@@ -2,7 +2,7 @@
 
 import { UserError } from "@harmony/runtime";
 import { asDeploymentName } from "@iot/contracts";
-import { EXIT } from "./command-line/exit-codes.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 
 /** @throws UserError */
 export function targetOf(text: string): { readonly deployment: string; readonly service?: string } {

@@ -5,10 +5,10 @@ import { UserError } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import type { SessionEnd } from "@iot/messaging";
 import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
-import { defineCommand } from "./command-line/command.ts";
+import { defineCommand } from "../command-line/command.ts";
 import { Escape } from "./escape.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
-import { NATS_OPTION } from "./command-line/nats-option.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import { NATS_OPTION } from "../command-line/nats-option.ts";
 import { type OwnTerminal, ownTerminal } from "./own-terminal.ts";
 import { targetOf } from "./target.ts";
 

@@ -1,7 +1,7 @@
 // `iot init`: a workload repository to begin with.
 
 import { visibleLines } from "@harmony/core";
-import { defineCommand } from "./command-line/command.ts";
+import { defineCommand } from "../command-line/command.ts";
 import { initRepository, renderInit } from "./init-repository.ts";
 
 export const init = defineCommand({

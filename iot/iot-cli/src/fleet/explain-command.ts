@@ -3,8 +3,8 @@
 import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import type { DeploymentRow } from "@iot/fleet";
-import { defineCommand } from "./command-line/command.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderExplanation, saidOfAbsent } from "./render-fleet.ts";
 

@@ -2,8 +2,8 @@
 
 import { visibleLines } from "@harmony/core";
 import { ask } from "./ask-operators.ts";
-import { defineCommand } from "./command-line/command.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
 
 export const confirm = defineCommand({
   options: NATS_OPTION,

@@ -3,7 +3,7 @@
 
 import { lookUp } from "@harmony/schema";
 import type { Finding } from "./finding.ts";
-import { deafProgram } from "./judge/deaf-program.ts";
+import { deafProgram } from "../judge/deaf-program.ts";
 import { type Linted, warningAt } from "./linted.ts";
 import { DATA, podmanScoreOf } from "./lint-score.ts";
 

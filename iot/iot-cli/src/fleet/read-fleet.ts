@@ -16,7 +16,7 @@ import {
   openStatusStore,
 } from "@iot/messaging";
 import * as z from "zod/mini";
-import { CONNECT_TIMEOUT_MS, exitCodeOf, type NatsAccess, SILENT, withNats } from "./command-line/nats.ts";
+import { CONNECT_TIMEOUT_MS, exitCodeOf, type NatsAccess, SILENT, withNats } from "../command-line/nats.ts";
 
 /** What an operator removed in the last ten minutes, holds, or lost. */
 export interface RemovalRow {

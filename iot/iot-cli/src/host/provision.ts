@@ -9,8 +9,8 @@ import { errorText, UserError } from "@harmony/runtime";
 import { cloudInit, cloudInitNetwork, connectSsh, linuxHostV0, type LinuxHostV0, SshError, type StepReport } from "@harmony/host";
 import { parse as parseYaml } from "yaml";
 import * as z from "zod/mini";
-import type { Surroundings } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
+import type { Surroundings } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
 import { IOT_HOST } from "./host-application.ts";
 
 const LINUX_HOST = linuxHostV0(IOT_HOST);

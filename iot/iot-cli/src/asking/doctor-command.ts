@@ -5,9 +5,9 @@ import { UserError } from "@harmony/runtime";
 import { parse } from "@harmony/schema";
 import { wrap } from "@iot/report";
 import * as z from "zod/mini";
-import { defineCommand } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 
 const Findings = z.looseObject({

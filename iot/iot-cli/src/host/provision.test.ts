@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { runIot } from "./program.ts";
+import { runIot } from "../program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "provision-"));
 afterAll(() => rmSync(folder, { recursive: true }));

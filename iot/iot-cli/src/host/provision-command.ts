@@ -1,6 +1,6 @@
 // `iot provision`: what a person says of a host, as options.
 
-import { defineCommand } from "./command-line/command.ts";
+import { defineCommand } from "../command-line/command.ts";
 import { provision as provisionHost } from "./provision.ts";
 
 export const provision = defineCommand({

@@ -2,8 +2,8 @@
 
 import { parse } from "@harmony/schema";
 import { Released } from "@iot/contracts";
-import { defineCommand } from "./command-line/command.ts";
-import { NATS_OPTION } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { NATS_OPTION } from "../command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { targetOf } from "./target.ts";
 

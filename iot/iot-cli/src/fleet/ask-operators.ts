@@ -6,7 +6,7 @@ import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { type AuditEvent, MESSAGE_CHARACTERS, type OperatorRequest, type OperatorVerb } from "@iot/contracts";
 import { askOperators, readAudit } from "@iot/messaging";
-import { type NatsAccess, withNats } from "./command-line/nats.ts";
+import { type NatsAccess, withNats } from "../command-line/nats.ts";
 
 /**
  * What was done, as a sentence. @throws UserError with what the operators said when none did it.

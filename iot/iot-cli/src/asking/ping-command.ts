@@ -5,9 +5,9 @@ import { errorText, UserError } from "@harmony/runtime";
 import { parse } from "@harmony/schema";
 import { Pong } from "@iot/contracts";
 import { shownAge } from "@iot/report";
-import { defineCommand } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { askShortly, deviceOf, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 
 interface Answer {

@@ -15,11 +15,11 @@ import {
   MessagingError,
   type Question,
 } from "@iot/messaging";
-import { EXIT } from "./command-line/exit-codes.ts";
-import type { Surroundings } from "./command-line/command.ts";
-import { exitCodeOf, withNats } from "./command-line/nats.ts";
-import { natsAccess } from "./command-line/nats-option.ts";
-import { askEnrolment, enrolmentAccess } from "./identity/enrolment-client.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import type { Surroundings } from "../command-line/command.ts";
+import { exitCodeOf, withNats } from "../command-line/nats.ts";
+import { natsAccess } from "../command-line/nats-option.ts";
+import { askEnrolment, enrolmentAccess } from "../identity/enrolment-client.ts";
 
 export const PEOPLE_DETAILS =
   "You ask as a person of the enrolment service (IOT_ENROLMENT_URL, IOT_PERSON_FILE), or as NATS_USER, a user of the account PEOPLE of NATS (iot/deploy/nats/people.conf); your role says what you may ask. The device has the last word: [remote] in its config.toml.";

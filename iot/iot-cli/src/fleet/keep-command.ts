@@ -3,9 +3,9 @@
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { ask } from "./ask-operators.ts";
-import { defineCommand } from "./command-line/command.ts";
-import { EXIT } from "./command-line/exit-codes.ts";
-import { NATS_OPTION, natsAccess } from "./command-line/nats-option.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { EXIT } from "../command-line/exit-codes.ts";
+import { NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
 
 export const keep = defineCommand({
   options: { namespace: { type: "string", value: "namespace", about: "all of this namespace" }, ...NATS_OPTION },

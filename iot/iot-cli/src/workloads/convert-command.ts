@@ -1,8 +1,8 @@
 // `iot convert`: a Compose file as a Deployment.
 
 import { visibleLines } from "@harmony/core";
-import { defineCommand } from "./command-line/command.ts";
-import { convertComposeFile } from "./compose/convert-compose-file.ts";
+import { defineCommand } from "../command-line/command.ts";
+import { convertComposeFile } from "../compose/convert-compose-file.ts";
 
 export const convert = defineCommand({
   options: { device: { type: "string", value: "id", about: "the device that runs it (pi-demo-01)" } },
