@@ -28,6 +28,7 @@ export class RemovalsScene {
   #nats: NatsServer | null = null;
   #bucket: Bucket | null = null;
   #operator: RunningProcess | null = null;
+  readonly #operators: RunningProcess[] = [];
 
   private constructor(kubernetes: RunningKubernetes) {
     this.kubernetes = kubernetes;
@@ -61,7 +62,8 @@ export class RemovalsScene {
   }
 
   async end(): Promise<void> {
-    await this.#operator?.process.kill();
+    // One that still runs puts its finalizer back.
+    await Promise.all(this.#operators.splice(0).map(({ process }) => process.kill()));
     await this.stripAll();
     await this.#nats?.stop();
   }
@@ -75,12 +77,14 @@ export class RemovalsScene {
     const process = await startOperatorProcess({ NATS_URL: there(this.#nats).url, KUBECONFIG: kubeconfig }, "healthz");
     const url = `http://127.0.0.1:${process.port}`;
     onTestFinished(() => process.kill());
-    this.#operator = {
+    const started: RunningProcess = {
       process,
       readyz: async () => Readyz.parse(await (await fetch(`${url}/readyz`)).json()),
       metrics: async () => await (await fetch(`${url}/metrics`)).text(),
     };
-    return this.#operator;
+    this.#operator = started;
+    this.#operators.push(started);
+    return started;
   }
 
   async ready(): Promise<void> {

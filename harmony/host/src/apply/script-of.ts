@@ -15,6 +15,8 @@ export type ScriptedStep = Exclude<HostStep, { kind: "set-address" }>;
 const APT = "apt-get -q -o DPkg::Lock::Timeout=300";
 
 /** The agent's package runs the same script when it is configured. */
+const USER_NAME = /^[a-z_][a-z0-9_-]*$/;
+
 declare const BUILT_TAKE_OVER: string | undefined;
 
 /** A bundle has it inside. */
@@ -44,7 +46,8 @@ export function scriptOf(step: ScriptedStep): string {
     case "enable-linger":
       return `loginctl enable-linger ${quote(step.user)}`;
     case "admit-people":
-      return `for p in ${PEOPLE}; do usermod --append --groups ${quote(step.group)} "$p"; done`;
+      // Whoever was named may have another way to become root than the group sudo.
+      return `for p in ${[...step.people.filter((name) => USER_NAME.test(name)), PEOPLE].join(" ")}; do usermod --append --groups ${quote(step.group)} "$p"; done`;
     case "make-folder":
       if (step.byOwner) return `runuser -u ${quote(step.owner)} -- install -d -m ${step.mode} ${quote(step.path)}`;
       return `install -d -m ${step.mode} -o ${quote(step.owner)} -g ${quote(step.group)} ${quote(step.path)}`;
