@@ -83,9 +83,16 @@ async function recordOf(name: Name): Promise<z.output<typeof SwapRecord> | null>
   return text === "" ? null : SwapRecord.parse(JSON.parse(text));
 }
 
-/** The agent's history of the device, as a person reads it. */
+/**
+ * The agent's history of the device, as a person reads it: an entry a line. Agents of 0.1 did not
+ * name the zone of the times.
+ */
 async function history(): Promise<readonly string[]> {
-  return (await shell("iot-agent history")).split("\n");
+  const text = await shell("iot-agent history");
+  return text
+    .replaceAll(/\n +/g, " ")
+    .split("\n")
+    .map((line) => line.replaceAll(/ +/g, " ").replace(/^(\S+ \S+) UTC /, "$1 "));
 }
 
 /** The running agent's explanation of each. */
