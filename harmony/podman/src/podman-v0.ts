@@ -194,7 +194,7 @@ function observer(
     neighbours,
     now: () => Date.now(),
   };
-  return (desired, signal) => observe(options, desired, signal);
+  return (desired, signal) => images.service.during(() => observe(options, desired, signal));
 }
 
 function reconcilerOf(

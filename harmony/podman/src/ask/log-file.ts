@@ -34,25 +34,57 @@ export async function* readLogFile(read: LogFileRead, signal: AbortSignal): Asyn
   } while (query.follow && (await untilRunning(read, signal)));
 }
 
-async function* linesOf(
-  { podman, container, service, query }: LogFileRead,
-  cursor: string | null,
-  signal: AbortSignal,
-): AsyncGenerator<readonly WrittenLine[]> {
+async function* linesOf(read: LogFileRead, cursor: string | null, signal: AbortSignal): AsyncGenerator<readonly WrittenLine[]> {
+  const { podman, container, service, query } = read;
   const from = cursor === null ? null : placeOf(cursor);
-  const window = from === null ? query : { ...query, tail: null, sinceMs: Math.floor(Date.parse(from.time)) };
+  const tail = from === null && query.tail !== null ? await beforeTail(read, query.tail, signal) : null;
+  const sinceMs = from === null ? (tail?.sinceMs ?? query.sinceMs) : Math.floor(Date.parse(from.time));
   let last: Place = { time: "", count: 0 };
-  for await (const parts of podman.logParts(container, window, signal)) {
+  let toSkip = tail?.lines ?? 0;
+  for await (const parts of podman.logParts(container, { ...query, tail: null, sinceMs }, signal)) {
     const lines = parts.flatMap((part): WrittenLine[] => {
       const [time, text] = timed(part);
       last = { time, count: time === last.time ? last.count + 1 : 1 };
       if (from !== null && (time < from.time || (time === from.time && last.count <= from.count))) return [];
+      if (toSkip > 0) {
+        toSkip -= 1;
+        return [];
+      }
       return [
         { atMicros: Math.floor(Date.parse(time) * 1_000), stream: part.stream, text: cut(text), service, cursor: `${last.count} ${time}` },
       ];
     });
     if (lines.length > 0) yield lines;
   }
+}
+
+interface BeforeTail {
+  /** Of the first line that is wanted; null: there is none yet. */
+  readonly sinceMs: number | null;
+  /** How many lines a reading from there has before it. */
+  readonly lines: number;
+}
+
+/**
+ * Where the last lines begin. Podman's own tail would not say how many lines of the same time stand
+ * before them, and by that a cursor counts.
+ */
+async function beforeTail({ podman, container, query }: LogFileRead, tail: number, signal: AbortSignal): Promise<BeforeTail> {
+  const linesIn = async (window: Pick<LogQuery, "tail" | "sinceMs">): Promise<readonly string[]> => {
+    const lines: string[] = [];
+    for await (const parts of podman.logParts(container, { ...query, ...window, follow: false }, signal))
+      lines.push(...parts.map(({ text }) => text));
+    return lines;
+  };
+  const wanted = await linesIn({ tail: Math.max(1, tail), sinceMs: query.sinceMs });
+  const [first] = wanted;
+  if (first === undefined) return { sinceMs: query.sinceMs, lines: 0 };
+  const sinceMs = Math.floor(Date.parse(first.split(" ")[0] ?? ""));
+  const all = await linesIn({ tail: null, sinceMs });
+  const isThere = (at: number): boolean => wanted.every((line, index) => all[at + index] === line);
+  let at = Math.max(0, all.length - wanted.length);
+  while (at > 0 && !isThere(at)) at -= 1;
+  return { sinceMs, lines: tail === 0 ? all.length : at };
 }
 
 const LOOK_EVERY_MS = 1_000;

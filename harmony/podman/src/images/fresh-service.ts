@@ -1,7 +1,7 @@
 // Keeps Podman's service to the configuration that the device has now. The service reads registries
 // and authorities once, when it starts, and lives as long as the agent asks it for events. It is
-// restarted where they have changed, between two steps: never while a step of another deployment is
-// under way. Containers do not notice.
+// restarted where they have changed, between two steps: never while another deployment is looked at
+// or a step of it is under way. Containers do not notice.
 
 import type { HostView } from "../device/host-view.ts";
 
@@ -13,7 +13,9 @@ export interface PodmanService {
 export class FreshService {
   readonly #service: PodmanService | null;
   readonly #host: Pick<HostView, "podmanConfig">;
-  #stepsUnderWay = 0;
+  /** Steps and observations, of all deployments. */
+  #underWay = 0;
+  #restarting: Promise<unknown> = Promise.resolve();
   /** The configuration as it was at the last look; null: never looked at. */
   #print: string | null = null;
   /** The service has surely read it. */
@@ -27,12 +29,14 @@ export class FreshService {
     this.#host = host;
   }
 
-  async during<T>(step: () => Promise<T>): Promise<T> {
-    this.#stepsUnderWay += 1;
+  /** A step, or an observation: whatever the service's end would break off. */
+  async during<T>(use: () => Promise<T>): Promise<T> {
+    await this.#restarting;
+    this.#underWay += 1;
     try {
-      return await step();
+      return await use();
     } finally {
-      this.#stepsUnderWay -= 1;
+      this.#underWay -= 1;
     }
   }
 
@@ -72,12 +76,14 @@ export class FreshService {
   }
 
   async #restart(signal: AbortSignal): Promise<boolean> {
-    if (this.#service === null || this.#stepsUnderWay > 1) return false;
+    if (this.#service === null || this.#underWay > 1) return false;
     const before = this.#untilRestart;
     this.#untilRestart = new AbortController();
     before.abort();
     try {
-      await this.#service.restart(signal);
+      const restarted = this.#service.restart(signal);
+      this.#restarting = restarted.catch(() => undefined);
+      await restarted;
     } catch {
       // The next failure tries it again, and says what Podman says.
       signal.throwIfAborted();
