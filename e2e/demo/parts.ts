@@ -63,7 +63,8 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
       const { stdout } = await run(argv, { env: identities.iotEnv, allowExitCodes: [0, 1] });
       const lines = stdout.split("\n");
       const end = lines.findIndex((line) => line.startsWith("  "));
-      return lines.slice(0, end).join(" ").trim();
+      const sentence = lines.slice(0, end).join(" ").trim();
+      return sentence.replaceAll(/ (Do|Meanwhile): /g, "\n$1: ");
     },
   };
 }
