@@ -2,7 +2,8 @@
 // is made and asked for as the agent's user; only when the service has approved does root change
 // the configuration, so that a wrong code changes nothing.
 
-import { chmod, copyFile, open, readFile, rename } from "node:fs/promises";
+import { constants } from "node:fs";
+import { copyFile, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createLog, errorText, UserError } from "@harmony/runtime";
 import { type ConfigRead, parseConfig } from "../config/config.ts";
@@ -34,6 +35,7 @@ credentials and of NATS goes, since both come with the identity; the former one 
       positionals: [1, 2],
     });
     const [url = "", typed] = positionals;
+    await refuseFolderOfAnother(dirname(at.configFile));
     const ca = values.ca === undefined ? null : await readAuthority(values.ca);
     const caFile = ca === null ? undefined : join(dirname(at.configFile), "enrolment-ca.pem");
     const before = await configuration(at.configFile);
@@ -78,6 +80,19 @@ async function enrolled({ config }: ConfigRead, { code, caFile, at }: Asking): P
   return given.value;
 }
 
+/** Root opens nothing by its name where another user may have put a link (docs/adr/0024). */
+async function refuseFolderOfAnother(folder: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, mode } = await stat(folder).catch((cause: unknown) => {
+    throw new UserError(`${folder}: ${errorText(cause)}; install the agent first`, EXIT.failed, { cause });
+  });
+  if (uid === 0 && (mode & 0o022) === 0) return;
+  throw new UserError(
+    `${folder} can be written by others than root: install the agent's package again, which takes the folder over`,
+    EXIT.failed,
+  );
+}
+
 async function configuration(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
@@ -101,16 +116,18 @@ async function readAuthority(file: string): Promise<string> {
 async function writeAsRoot(file: string, text: string): Promise<void> {
   const fresh = `${file}.new`;
   try {
-    const handle = await open(fresh, "w", 0o640);
+    await rm(fresh, { force: true });
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    const handle = await open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640);
     try {
       await handle.writeFile(text);
       const gid = await groupOfAgent();
       if (gid !== null && process.getuid?.() === 0) await handle.chown(0, gid);
+      await handle.chmod(0o640);
       await handle.sync();
     } finally {
       await handle.close();
     }
-    await chmod(fresh, 0o640);
     await rename(fresh, file);
   } catch (cause) {
     throw new UserError(`${file}: cannot write it: ${errorText(cause)}; try: sudo iot-agent enrol`, EXIT.notPermitted, { cause });
