@@ -114,6 +114,14 @@ test("a disabled device is out at once, stays out, runs what it ran, and comes b
   await expectSays("connected to NATS", "it is in again");
 });
 
+test("a link that the agent's user has planted leads root nowhere", async () => {
+  const [folder, planted] = ["/etc/iot-agent", "/etc/sudoers.d/planted"];
+  await device.exec(["sh", "-c", `chown iot-agent ${folder} && ln -s ${planted} ${folder}/config.toml.new`]);
+  const refused = await device.enrol({ ...parts, code: "0000-0000-0000" });
+  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("can be written by others than root") as unknown });
+  await device.exec(["sh", "-c", `test ! -e ${planted} && rm ${folder}/config.toml.new && chown root ${folder}`]);
+});
+
 test("a device whose card is new gets its identity by a code, and a wrong code changes nothing", async () => {
   await device.exec(["systemctl", "stop", "iot-agent"]);
   await device.exec(["rm", "-r", "/var/lib/iot-agent/identity", "/etc/iot-agent/config.toml"]);

@@ -15,7 +15,9 @@ export interface DemoDevice extends AsyncDisposable {
   readonly hostAddress: string;
   /** The name of the demo's image of that version; only "1" and "2" exist. */
   image(version: string): string;
-  /** Installs the agent and gives the device an identity by that code; resolves when it is in NATS. */
+  /**
+   * Installs the agent and gives the device an identity by that code; resolves when it is in NATS.
+   */
   startEnrolled(by: EnrolmentCode): Promise<void>;
   /** The agent's log, oldest first. */
   agentEvents(): Promise<readonly { at: number; message: string }[]>;

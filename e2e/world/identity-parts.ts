@@ -55,7 +55,7 @@ export class Restartable {
     this.#process = null;
   }
 
-  /** Of all its lives. */
+  /** The lines of all its lives. */
   log(): string {
     return `${this.#before}${this.#process?.log() ?? ""}`;
   }

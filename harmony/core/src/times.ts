@@ -18,7 +18,10 @@ export function minuteOfDay(text: string): string {
   return `${date.toTimeString().slice(0, 5)} ${zoneOf(date)}`;
 }
 
-/** With its day: `2026-06-01 12:31:05 UTC+2`. What is no time, as a damaged file may say, is told as that. */
+/**
+ * With its day: `2026-06-01 12:31:05 UTC+2`. What is no time, as a damaged file may say, is given as
+ * that.
+ */
 export function localTime(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? NO_TIME : `${localDay(date)} ${timeOfDay(date.toISOString())}`;

@@ -59,7 +59,7 @@ async function* linesOf(read: LogFileRead, cursor: string | null, signal: AbortS
 }
 
 interface BeforeTail {
-  /** Of the first line that is wanted; null: there is none yet. */
+  /** The time of the first line that is wanted; null: there is none yet. */
   readonly sinceMs: number | null;
   /** How many lines a reading from there has before it. */
   readonly lines: number;
