@@ -4,7 +4,7 @@
 import { errorText, systemClock } from "@harmony/runtime";
 import type { DeviceRecord } from "@iot/identity";
 import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
-import { tellDeed } from "./deeds-told.ts";
+import { auditDeed } from "./audit-deed.ts";
 import type { Plan, Refusal } from "./plan/held.ts";
 import { planDisabling } from "./plan/people-say.ts";
 import type { Service } from "./service.ts";
@@ -27,7 +27,7 @@ export async function disableDevice(
   const steps = [grant, ...(await cutOff(parts, device))];
   const left = steps.flatMap(({ step, isDone }) => (isDone ? [] : [step]));
   const message = `"${device}" is disabled (${reason})${left.length === 0 ? "" : `; left: ${left.join(", ")}`}`;
-  await tellDeed(parts, { what: "disable", by, device, message });
+  await auditDeed(parts, { what: "disable", by, device, message });
   return { kind: "steps", steps };
 }
 

@@ -23,7 +23,7 @@ import {
 } from "@iot/identity";
 import type * as z from "zod/mini";
 import type { Step } from "./cut-off/cut-off.ts";
-import { tellDeed } from "./deeds-told.ts";
+import { auditDeed } from "./audit-deed.ts";
 import { cutOff, disableDevice } from "./disable-device.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
@@ -131,7 +131,7 @@ async function addCode(service: Service, { by }: { readonly by: string }, id: st
   const code = makeCode();
   const planned = await carryOut(service, () => planCode(service.records, device.data, digestOf(code), systemClock.now()));
   if (planned.kind === "refused") return planned.answer;
-  await tellDeed(service, { what: "code", by, device: device.data, message: `a code was made for "${device.data}"` });
+  await auditDeed(service, { what: "code", by, device: device.data, message: `a code was made for "${device.data}"` });
   return ok({ code, expiresAtS: planned.value.expiresAtS });
 }
 
@@ -146,7 +146,7 @@ async function approve(service: Service, { by, body }: Asked & { readonly by: st
   const place = ended === null ? "" : `, in the place of "${ended}"`;
   const message = `the device with the code ${code} is "${device}"${place}`;
   const steps: readonly Step[] = [{ step: "approved", isDone: true, message }, ...(ended === null ? [] : await cutOff(service, ended))];
-  await tellDeed(service, { what: "approve", by, device, message });
+  await auditDeed(service, { what: "approve", by, device, message });
   return stepsOf(device, steps);
 }
 
@@ -158,7 +158,7 @@ async function deny(service: Service, { by, body }: Asked & { readonly by: strin
   if (planned.kind === "refused") return planned.answer;
   const { reason } = read.value;
   const why = reason === undefined ? "" : ` (${reason})`;
-  await tellDeed(service, { what: "deny", by, device: null, message: `the device with the code ${code} is denied${why}` });
+  await auditDeed(service, { what: "deny", by, device: null, message: `the device with the code ${code} is denied${why}` });
   return ok({});
 }
 
@@ -177,7 +177,7 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   if (!device.success) return badId();
   const planned = await carryOut(service, () => planEnabling(service.records, device.data));
   if (planned.kind === "refused") return planned.answer;
-  await tellDeed(service, { what: "enable", by, device: device.data, message: `"${device.data}" is enabled` });
+  await auditDeed(service, { what: "enable", by, device: device.data, message: `"${device.data}" is enabled` });
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
   ]);
@@ -188,7 +188,7 @@ async function rekey(service: Service, { by }: { readonly by: string }, id: stri
   if (!device.success) return badId();
   const planned = await carryOut(service, () => planRekeying(service.records, device.data));
   if (planned.kind === "refused") return planned.answer;
-  await tellDeed(service, { what: "rekey", by, device: device.data, message: `"${device.data}" is to have another key` });
+  await auditDeed(service, { what: "rekey", by, device: device.data, message: `"${device.data}" is to have another key` });
   return stepsOf(device.data, [
     {
       step: "key",
@@ -208,7 +208,7 @@ async function addBootstrap(service: Service, { by, body }: Asked & { readonly b
   const { name, maxDevices, expiresAtS } = planned.value;
   const until = new Date(expiresAtS * 1_000).toISOString().slice(0, 10);
   const message = `the bootstrap token "${name}" lets ${maxDevices} devices ask until ${until}`;
-  await tellDeed(service, { what: "bootstrap", by, device: null, message });
+  await auditDeed(service, { what: "bootstrap", by, device: null, message });
   return ok({ token, expiresAtS });
 }
 
@@ -221,14 +221,14 @@ async function addSerials(service: Service, { by, body }: Asked & { readonly by:
   const planned = await carryOut(service, () => planSerials(service.records, rows));
   if (planned.kind === "refused") return planned.answer;
   const message = `${rows.length} serial numbers need no approval with the token "${name}"`;
-  await tellDeed(service, { what: "serials", by, device: null, message });
+  await auditDeed(service, { what: "serials", by, device: null, message });
   return ok({});
 }
 
 async function revokeBootstrap(service: Service, { by }: { readonly by: string }, name: string): Promise<Answer> {
   const planned = await carryOut(service, () => planRevocation(service.records, name));
   if (planned.kind === "refused") return planned.answer;
-  await tellDeed(service, { what: "revoke", by, device: null, message: `the bootstrap token "${name}" is revoked` });
+  await auditDeed(service, { what: "revoke", by, device: null, message: `the bootstrap token "${name}" is revoked` });
   return ok({});
 }
 

@@ -21,7 +21,10 @@ const Acknowledgement = z.object({ stream: z.string(), seq: z.int() });
 const SOURCE = "identity";
 const WITHIN_MS = 2_000;
 
-export async function tellDeed({ messaging, log }: Pick<Service, "messaging" | "log">, { what, by, device, message }: Deed): Promise<void> {
+export async function auditDeed(
+  { messaging, log }: Pick<Service, "messaging" | "log">,
+  { what, by, device, message }: Deed,
+): Promise<void> {
   log.info("a person did something", { what, by, device: device ?? undefined, message });
   const event: AuditEvent = { at: new Date(systemClock.now()).toISOString(), source: SOURCE, what, by, message };
   try {
