@@ -133,7 +133,7 @@ async function token(service: Service, { body }: Asked): Promise<Answer> {
   }
   // Not before the second from which its tokens count, for a device that was enabled just now.
   const fromMs = Math.max(systemClock.now(), (record.tokensNotBefore ?? 0) * 1_000);
-  const access = await issuer.token(record.device, fromMs);
+  const access = await issuer.token(record, fromMs);
   return ok({ access_token: access, token_type: "Bearer", expires_in: issuer.tokenLifeS });
 }
 

@@ -34,6 +34,7 @@ export interface Fleet {
   readonly log: Log;
   readonly lines: readonly string[];
   readonly callouts: Callout[];
+  readonly issuerKeyFile: string;
   as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging>;
   startCallout(): Promise<Callout>;
   /** Ends the service; `restart` brings it back. */
@@ -66,6 +67,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   };
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const issuerKeyFile = join(folder.path, "issuer-key.pem");
   const start = ({
     kickPassword = IDENTITY_PASSWORDS.kick,
     enrolmentsAMinute = 1_000,
@@ -77,7 +79,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         host: "127.0.0.1",
         port,
         tls: null,
-        issuerKeyFile: join(folder.path, "issuer-key.pem"),
+        issuerKeyFile,
         tokenLifeS: 3_600,
         nats: { servers: [nats.url], user: "enrolment", pass: IDENTITY_PASSWORDS.enrolment, caFile: undefined },
         kickPassword: kickPassword === "" ? undefined : kickPassword,
@@ -105,6 +107,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     log,
     lines,
     callouts,
+    issuerKeyFile,
     as,
     startCallout: calloutOf,
     stop: () => running.close(),

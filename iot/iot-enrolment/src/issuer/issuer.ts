@@ -4,7 +4,9 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { EX_CONFIG, UserError, writeFileDurably } from "@harmony/runtime";
+import { DnsLabel } from "@harmony/schema";
 import {
+  type DeviceRecord,
   type Issuer,
   keyIdOf,
   makeDeviceKey,
@@ -20,7 +22,7 @@ export interface OwnIssuer {
   /** As the callout reads it. */
   readonly document: Issuer;
   readonly tokenLifeS: number;
-  token(device: string, nowMs: number): Promise<string>;
+  token(record: Pick<DeviceRecord, "device" | "labels">, nowMs: number): Promise<string>;
   personToken(person: Pick<Person, "name" | "role">, nowMs: number): Promise<string>;
   verify(token: string, nowMs: number): Promise<Verified<TokenClaims>>;
 }
@@ -44,11 +46,18 @@ export function openIssuer(key: KeyObject, { url, tokenLifeS }: { readonly url: 
   return {
     document,
     tokenLifeS,
-    token: (device, nowMs) => signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS }),
+    token: ({ device, labels }, nowMs) =>
+      signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS, group: groupOf(labels) }),
     personToken: ({ name, role }, nowMs) =>
       signToken(key, { subject: name, role, issuer: document, keyId, nowMs, lifeS: PERSON_TOKEN_LIFE_S }),
     verify: (token, nowMs) => verifyToken(token, document, nowMs),
   };
+}
+
+/** It becomes a part of a path in OpenBao, so it is one word. */
+function groupOf(labels: DeviceRecord["labels"]): string | undefined {
+  const group = DnsLabel.safeParse(labels?.["group"]);
+  return group.success ? group.data : undefined;
 }
 
 /** Made when it is not there. @throws UserError when it is there and cannot be read. */
