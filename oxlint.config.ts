@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "iot/fleet": ["@harmony/core", "@harmony/schema", "@iot/contracts", "@iot/report"],
   "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
-  "iot/identity": ["@harmony/schema"],
+  "iot/identity": ["@harmony/schema", "@harmony/runtime"],
   "iot/iot-callout": [...BELOW_APPS, "@iot/contracts", "@iot/messaging", "@iot/identity"],
   "iot/iot-enrolment": [...BELOW_APPS, "@iot/contracts", "@iot/messaging", "@iot/identity"],
   "iot/iot-operator": [...BELOW_APPS, "@harmony/kube-api", ...PLATFORM],

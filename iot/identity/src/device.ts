@@ -13,3 +13,5 @@ export {
   type RekeyRequest,
   TokenAnswer,
 } from "./documents.ts";
+export { Endpoint, type Given, type Heard, type Sent, type ServiceAddress } from "./endpoint.ts";
+export { deviceLogin, OpenBao } from "./openbao.ts";

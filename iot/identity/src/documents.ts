@@ -15,7 +15,7 @@ const Secret = z.string().check(z.minLength(16), z.maxLength(200));
 /** A code as a person types it, with or without hyphens. */
 const TypedCode = z.string().check(z.minLength(12), z.maxLength(40));
 /** Without TLS only on this machine: for tests, and the demo. */
-const HttpsUrl = z
+export const HttpsUrl = z
   .string()
   .check(
     z.maxLength(300),
@@ -35,6 +35,15 @@ export const Grant = z.object({
   reason: z.optional(Line),
 });
 export type Grant = z.output<typeof Grant>;
+
+/**
+ * The same in the bucket: as the enrolment service says it, or as a callout has read it in OpenBao.
+ */
+export const KeptGrant = z.extend(Grant, {
+  /** When OpenBao said it. Absent: it is the enrolment service's word, which OpenBao may not have yet. */
+  readAtS: z.optional(Seconds),
+});
+export type KeptGrant = z.output<typeof KeptGrant>;
 
 const PublicJwk = z.object({
   kty: z.literal("RSA"),

@@ -13,6 +13,7 @@ export {
   Grant,
   type Hardware,
   Issuer,
+  KeptGrant,
   type NatsServers,
   Nonce,
   Person,
@@ -50,3 +51,5 @@ export {
   verifyProof,
   verifyToken,
 } from "./verify.ts";
+export { type BaoRead, type BaoWritten, OpenBao } from "./openbao.ts";
+export { type OpenBaoSettings, openBaoOfService, readOpenBaoSettings } from "./openbao-service.ts";

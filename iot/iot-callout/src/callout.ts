@@ -1,17 +1,18 @@
 // Answers nats-server's question who somebody is, for each CONNECT that is not of a static user.
-// Several run beside each other in one queue group. What they know lies in the bucket `grants` of
-// the account AUTH and is followed in memory: whoever was granted once comes in though all else is
-// away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
+// Several run beside each other in one queue group. What they know is in the bucket `grants` of the
+// account AUTH and is followed in memory: whoever was granted once comes in though all else is away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
 // device and reason, then counted.
 
 import { plainText } from "@harmony/core";
 import { type Log, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
-import { Grant, Issuer, verifyPersonToken, verifyToken } from "@iot/identity";
+import { Issuer, type OpenBao, verifyPersonToken, verifyToken } from "@iot/identity";
 import { type DocumentStore, type Messaging, openDocumentStore } from "@iot/messaging";
 import type { Msg } from "@nats-io/nats-core";
 import { answer, type AuthorizationRequest, mintUser, readRequest } from "./authorization.ts";
 import { decide, decidePerson, type Decision } from "./decide.ts";
+import { followedGrants, type Grants, keptGrant } from "./grants/grants.ts";
+import { OpenBaoGrants } from "./grants/openbao-grants.ts";
 import { type CalloutKeys, Curve, signerOf } from "./keys.ts";
 import { RefusalLog } from "./refusal-log.ts";
 
@@ -22,6 +23,8 @@ const REREAD = "iot.auth.reread.";
 export interface CalloutOptions {
   readonly messaging: Messaging;
   readonly keys: CalloutKeys;
+  /** Where grants live; null: in the bucket alone. */
+  readonly bao?: OpenBao | null;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** nats-server's own time for a login, less some: an older request has nobody who waits for it. */
@@ -33,8 +36,9 @@ export interface Callout {
 }
 
 /** Resolves when it answers. @throws MessagingError, or the signal's reason. */
-export async function startCallout({ messaging, keys, log, signal, dropAfterS = 25 }: CalloutOptions): Promise<Callout> {
-  const grants = await openDocumentStore(messaging, { bucket: "grants", log, signal });
+export async function startCallout({ messaging, keys, bao = null, log, signal, dropAfterS = 25 }: CalloutOptions): Promise<Callout> {
+  const bucket = await openDocumentStore(messaging, { bucket: "grants", log, signal });
+  const grants = bao === null ? followedGrants(bucket) : new OpenBaoGrants({ bucket, bao, log, signal });
   const envelope = { signer: signerOf(keys.issuerSeed), curve: new Curve(keys.xkeySeed) };
   const refusals = new RefusalLog(log);
   const handle = async (message: Msg): Promise<void> => {
@@ -43,7 +47,7 @@ export async function startCallout({ messaging, keys, log, signal, dropAfterS = 
     if (!read.ok) return log.error("a request of nats-server cannot be read", { why: read.why });
     const { request } = read;
     if (systemClock.now() / 1_000 - request.issuedAtS > dropAfterS) return;
-    const decision = await decideOn(request, grants);
+    const decision = await decideOn(request, bucket, grants);
     if (decision.kind === "in") {
       const jwt = await mintUser(request.userKey, decision, envelope.signer);
       message.respond(await answer(request, { jwt }, { ...envelope, server }));
@@ -61,7 +65,7 @@ export async function startCallout({ messaging, keys, log, signal, dropAfterS = 
     }),
     messaging.connection.subscribe(`${REREAD}*`, {
       callback: (error, message) => {
-        if (error === null) message.respond(stateOf(message.subject.slice(REREAD.length), grants));
+        if (error === null) message.respond(stateOf(message.subject.slice(REREAD.length), bucket));
       },
     }),
   ];
@@ -76,31 +80,25 @@ export async function startCallout({ messaging, keys, log, signal, dropAfterS = 
   };
 }
 
-async function decideOn({ user, token }: AuthorizationRequest, grants: DocumentStore): Promise<Decision> {
-  const verified = await verifyToken(token, issuerOf(grants), systemClock.now());
+async function decideOn({ user, token }: AuthorizationRequest, bucket: DocumentStore, grants: Grants): Promise<Decision> {
+  const issuer = issuerOf(bucket);
+  const verified = await verifyToken(token, issuer, systemClock.now());
   if (verified.kind === "refused") {
-    const person = await verifyPersonToken(token, issuerOf(grants), systemClock.now());
+    const person = await verifyPersonToken(token, issuer, systemClock.now());
     if (person.kind === "valid") return decidePerson(user, person.claims);
   }
-  return decide({ user, verified, grant: verified.kind === "valid" ? grantOf(verified.claims.device, grants) : undefined });
+  return decide({ user, verified, grant: verified.kind === "valid" ? await grants.of(verified.claims.device) : undefined });
 }
 
-function issuerOf(grants: DocumentStore): Issuer | null {
-  const text = grants.heard(ISSUER_KEY)?.text ?? null;
+function issuerOf(bucket: DocumentStore): Issuer | null {
+  const text = bucket.heard(ISSUER_KEY)?.text ?? null;
   if (text === null) return null;
   const parsed = parseJson(Issuer, text);
   return parsed.ok ? parsed.value : null;
 }
 
-/** Undefined: what stands there cannot be read. */
-function grantOf(device: string, grants: DocumentStore): Grant | null | undefined {
-  const text = grants.heard(device)?.text ?? null;
-  if (text === null) return null;
-  const parsed = parseJson(Grant, text);
-  return parsed.ok ? parsed.value : undefined;
-}
-
 /** The revision of the grant that this callout decides by: who changed one waits until all have it. */
-function stateOf(device: string, grants: DocumentStore): string {
-  return JSON.stringify({ revision: grants.heard(device)?.revision ?? 0, state: grantOf(device, grants)?.state ?? "absent" });
+function stateOf(device: string, bucket: DocumentStore): string {
+  const { revision, grant } = keptGrant(bucket, device);
+  return JSON.stringify({ revision, state: grant?.state ?? "absent" });
 }
