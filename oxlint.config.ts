@@ -93,6 +93,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     records: ["plan"],
     http: ["plan"],
     issuer: [],
+    openbao: ["plan", "records", "cut-off"],
     "cut-off": [],
   },
   "iot/iot-operator": {

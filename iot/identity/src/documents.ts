@@ -85,11 +85,29 @@ export type EnrolmentRequest = z.output<typeof EnrolmentRequest>;
 
 export const Nonce = z.object({ nonce: Line });
 
-const NatsServers = z.object({
+/** Also `iot/devices/<device>/nats` in OpenBao. */
+export const NatsServers = z.object({
   urls: z.array(z.string().check(z.maxLength(300), z.regex(/^(nats|tls):\/\/[^\s/]+$/))).check(z.minLength(1), z.maxLength(16)),
   ca: z.optional(z.string().check(z.maxLength(16_384))),
 });
 export type NatsServers = z.output<typeof NatsServers>;
+
+/** The OpenBao of the fleet, as a device reaches it. */
+export const OpenBaoPlace = z.object({
+  url: HttpsUrl,
+  /** PEM of who signs its certificate. */
+  ca: z.optional(z.string().check(z.maxLength(16_384))),
+});
+export type OpenBaoPlace = z.output<typeof OpenBaoPlace>;
+
+/** What each device of a fleet gets to know. */
+const Place = {
+  issuer: HttpsUrl,
+  project: Line,
+  /** Where it is, unless OpenBao says so. */
+  nats: z.optional(NatsServers),
+  openbao: z.optional(OpenBaoPlace),
+};
 
 /** The answer to a device's request. */
 export const EnrolmentAnswer = z.discriminatedUnion("state", [
@@ -99,10 +117,8 @@ export const EnrolmentAnswer = z.discriminatedUnion("state", [
     state: z.literal("approved"),
     code: Code,
     device: EnrolledId,
-    issuer: HttpsUrl,
     keyId: Line,
-    project: Line,
-    nats: NatsServers,
+    ...Place,
   }),
 ]);
 export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
@@ -112,9 +128,7 @@ export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
 /** `GET /v1/device`: what a device with a token is to know. */
 export const DeviceDocument = z.object({
   device: EnrolledId,
-  issuer: HttpsUrl,
-  project: Line,
-  nats: NatsServers,
+  ...Place,
   /** A person wants another key in place of this one. */
   replaceKey: z.optional(Line),
 });

@@ -134,7 +134,7 @@ test("another way to NATS is saved, and then followed", async () => {
   let moved = 0;
   await shown(await begun(() => (moved += 1)));
   expect(moved).toBe(1);
-  expect((await store.identity())?.nats.urls).toEqual(["tls://elsewhere.example:4222"]);
+  expect((await store.identity())?.nats?.urls).toEqual(["tls://elsewhere.example:4222"]);
   await forgetToken();
   await shown(await begun(() => (moved += 1)));
   expect(moved).toBe(1);

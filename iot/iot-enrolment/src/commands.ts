@@ -58,7 +58,9 @@ async function deviceDisable(options: CommandOptions, id: string, reason: string
   const system = await connectToEnd(options);
   const asked = { device: device.data, reason, by: "the machine of the service" };
   const disable = (messaging: Messaging): ReturnType<typeof disableDevice> =>
-    withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked));
+    withRecords(options, messaging, (records) =>
+      disableDevice({ ...options, messaging, system: () => system, records, openBao: null }, asked),
+    );
   let done;
   try {
     done = await withNats(options, disable);

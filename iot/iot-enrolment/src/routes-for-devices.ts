@@ -113,9 +113,8 @@ async function enrolment(service: Service, { authorization }: Asked, typed: stri
   return proven.kind === "refused" ? absent : answerOf(service, request);
 }
 
-function answerOf({ records, issuer, nats }: Service, request: EnrolmentRecord): Answer {
-  const { issuer: url, project } = issuer.document;
-  const answered = answerRequest(records, request, { issuer: url, project, nats });
+function answerOf({ records, place }: Service, request: EnrolmentRecord): Answer {
+  const answered = answerRequest(records, request, place);
   if (answered.kind === "refused") return refuse(answered.refusal);
   return ok(answered.answer, answered.answer.state === "pending" ? 202 : 200);
 }
@@ -178,9 +177,8 @@ async function holderOfToken({ issuer, records }: Service, authorization: string
 async function device(service: Service, { authorization }: Asked): Promise<Answer> {
   const held = await holderOfToken(service, authorization);
   if (held.kind === "refused") return held.answer;
-  const { issuer, project } = service.issuer.document;
   const { device: id, replaceKey } = held.record;
-  const document: DeviceDocument = { device: id, issuer, project, nats: service.nats, ...(replaceKey === undefined ? {} : { replaceKey }) };
+  const document: DeviceDocument = { device: id, ...service.place, ...(replaceKey === undefined ? {} : { replaceKey }) };
   return ok(document);
 }
 

@@ -4,10 +4,12 @@
 
 import type { KeyObject } from "node:crypto";
 import { EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
-import type { NatsServers } from "@iot/identity";
+import type { NatsServers, OpenBao, OpenBaoPlace } from "@iot/identity";
 import type { Messaging } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
+import { OpenBaoKeeper } from "./openbao/openbao-keeper.ts";
+import type { Place } from "./plan/answer-request.ts";
 import { planRepair } from "./plan/repair.ts";
 import { Records } from "./records/records.ts";
 
@@ -21,6 +23,8 @@ export interface ServiceOptions {
   readonly url: string;
   /** What an approved device dials. */
   readonly nats: NatsServers;
+  /** Where grants and each device's way to NATS live beside the buckets; null: in the buckets alone. */
+  readonly openBao?: ServiceOpenBao | null;
   readonly tokenLifeS: number;
   readonly replicas?: number | undefined;
   readonly enrolmentsAMinute?: number;
@@ -28,7 +32,16 @@ export interface ServiceOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "url" | "nats" | "log"> {
+export interface ServiceOpenBao {
+  readonly bao: OpenBao;
+  /** As devices reach it. */
+  readonly forDevices: OpenBaoPlace;
+}
+
+export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "url" | "log"> {
+  /** What an approved device is answered besides who it is. */
+  readonly place: Place;
+  readonly openBao: OpenBaoKeeper | null;
   readonly issuer: OwnIssuer;
   readonly records: Records;
   readonly nonces: Nonces;
@@ -45,7 +58,7 @@ const ENROLMENTS_A_MINUTE = 10;
  * issuer's; MessagingError, or the signal's reason.
  */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { messaging, system, key, url, nats, log, signal, tokenLifeS, replicas, enrolmentsAMinute = ENROLMENTS_A_MINUTE } = options;
+  const { messaging, system, key, url, nats, openBao = null, log, signal, tokenLifeS, replicas } = options;
   const issuer = openIssuer(key, { url, tokenLifeS });
   const records = await Records.open({ messaging, log, signal, replicas });
   const refusal = await repairGrants(records, issuer, log);
@@ -54,24 +67,30 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     throw new UserError(refusal, EX_CONFIG);
   }
   let isRepairing = false;
-  records.onGrantLost(() => {
-    if (isRepairing) return;
+  records.onGrant((_key, isLost) => {
+    if (!isLost || isRepairing) return;
     isRepairing = true;
     repairGrants(records, issuer, log, () => (isRepairing = false)).catch((error: unknown) => {
       log.warn("the grants could not be repaired", { error });
     });
   });
+  const { issuer: issuerUrl, project } = issuer.document;
+  const keeper = openBao === null ? null : new OpenBaoKeeper({ bao: openBao.bao, records, nats, log, signal });
   return {
     messaging,
     system,
     url,
-    nats,
     log,
+    place: { issuer: issuerUrl, project, ...(openBao === null ? { nats } : { openbao: openBao.forDevices }) },
+    openBao: keeper,
     issuer,
     records,
     nonces: new Nonces(NONCES, systemClock),
-    enrolmentLimit: new AddressLimit(enrolmentsAMinute, systemClock),
-    close: () => records.close(),
+    enrolmentLimit: new AddressLimit(options.enrolmentsAMinute ?? ENROLMENTS_A_MINUTE, systemClock),
+    close: async () => {
+      await keeper?.close();
+      await records.close();
+    },
   };
 }
 

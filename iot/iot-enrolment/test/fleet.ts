@@ -5,9 +5,28 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { createLog, type Log } from "@harmony/runtime";
 import { type Callout, makeKeys, startCallout } from "@iot/callout";
-import { EnrolmentAnswer, makeDeviceKey, Nonce, publicPem, signAssertion, signProof, keySigner, TokenAnswer } from "@iot/identity";
+import {
+  EnrolmentAnswer,
+  makeDeviceKey,
+  Nonce,
+  publicPem,
+  signAssertion,
+  signProof,
+  keySigner,
+  TokenAnswer,
+  openBaoOfService,
+  type OpenBaoSettings,
+} from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
-import { freePort, IDENTITY_PASSWORDS, makeTempFolder, type NatsServer, natsIdentitiesConfig, startNats } from "@iot/testkit";
+import {
+  freePort,
+  IDENTITY_PASSWORDS,
+  makeTempFolder,
+  type NatsServer,
+  natsIdentitiesConfig,
+  type OpenBaoCredentials,
+  startNats,
+} from "@iot/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { addPerson, type RunningEnrolment, startEnrolment } from "../src/index.ts";
@@ -26,6 +45,14 @@ export interface FleetOptions {
   readonly url?: string;
   /** Without one, nobody comes into NATS, and nothing is asked of it. */
   readonly callouts?: number;
+  /** As it was set up for this fleet. */
+  readonly openBao?: FleetOpenBao | undefined;
+}
+
+export interface FleetOpenBao {
+  readonly url: string;
+  /** Files, by service. */
+  readonly credentials: OpenBaoCredentials;
 }
 
 export interface Fleet {
@@ -36,7 +63,9 @@ export interface Fleet {
   readonly callouts: Callout[];
   readonly issuerKeyFile: string;
   as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging>;
-  startCallout(): Promise<Callout>;
+  startCallout(openBao?: FleetOpenBao): Promise<Callout>;
+  /** From now on grants live there, too: the service and the callouts start anew with it. */
+  use(openBao: FleetOpenBao): Promise<void>;
   /** Ends the service; `restart` brings it back. */
   stop(): Promise<void>;
   /** Ends the service, as far as it is there, and starts it anew. */
@@ -72,6 +101,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     kickPassword = IDENTITY_PASSWORDS.kick,
     enrolmentsAMinute = 1_000,
     url: named = url,
+    openBao,
   }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
       {
@@ -84,14 +114,19 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         nats: { servers: [nats.url], user: "enrolment", pass: IDENTITY_PASSWORDS.enrolment, caFile: undefined },
         kickPassword: kickPassword === "" ? undefined : kickPassword,
         deviceNats: { urls: [nats.url] },
+        openBao: openBao === undefined ? null : { ...settingsOf(openBao, "enrolment"), forDevices: { url: openBao.url } },
         replicas: 1,
       },
       { log, signal, enrolmentsAMinute },
     );
   let running = await start(options);
-  const calloutOf = async (): Promise<Callout> => startCallout({ messaging: await as("callout"), keys, log, signal });
+  let present = options;
+  const calloutOf = async (openBao?: FleetOpenBao): Promise<Callout> => {
+    const bao = openBao === undefined ? null : openBaoOfService(settingsOf(openBao, "callout"), { withinMs: 1_500, signal });
+    return startCallout({ messaging: await as("callout"), keys, bao, log, signal });
+  };
   const callouts: Callout[] = [];
-  for (let index = 0; index < (options.callouts ?? 1); index += 1) callouts.push(await calloutOf());
+  for (let index = 0; index < (options.callouts ?? 1); index += 1) callouts.push(await calloutOf(options.openBao));
   const ask = async (path: string, init: RequestInit): Promise<Said> => {
     const response = await fetch(url + path, init);
     const text = await response.text();
@@ -113,7 +148,15 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     stop: () => running.close(),
     restart: async (changed = {}) => {
       await running.close();
-      running = await start({ ...options, ...changed });
+      present = { ...present, ...changed };
+      running = await start(present);
+    },
+    use: async (openBao) => {
+      await running.close();
+      present = { ...present, openBao };
+      running = await start(present);
+      for (const callout of callouts.splice(0)) await callout.close();
+      callouts.push(await calloutOf(openBao));
     },
     post,
     get: (path, headers = {}) => ask(path, { headers }),
@@ -128,6 +171,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       await folder.remove();
     },
   };
+}
+
+function settingsOf({ url, credentials }: FleetOpenBao, service: keyof OpenBaoCredentials): OpenBaoSettings {
+  return { url, caFile: undefined, credentialsFile: credentials[service] };
 }
 
 interface Around {

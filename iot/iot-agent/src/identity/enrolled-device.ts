@@ -59,9 +59,9 @@ export function withIdentity(
   return {
     ...config,
     device: asDeviceId(device),
-    natsUrls: config.natsUrls ?? nats.urls,
+    natsUrls: config.natsUrls ?? nats?.urls ?? [],
     natsConnectTimeoutMs: config.natsConnectTimeoutMs ?? LOGIN_WITHIN_MS,
-    natsCaFile: config.natsCaFile ?? (nats.ca === undefined ? undefined : natsCaFile),
+    natsCaFile: config.natsCaFile ?? (nats?.ca === undefined ? undefined : natsCaFile),
   };
 }
 

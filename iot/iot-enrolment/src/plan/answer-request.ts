@@ -1,14 +1,16 @@
 // What a device is answered about its request, from the records as they are now.
 
 import { createPublicKey } from "node:crypto";
-import { type EnrolmentAnswer, type EnrolmentRecord, keyIdOf, type NatsServers } from "@iot/identity";
+import { type EnrolmentAnswer, type EnrolmentRecord, keyIdOf, type NatsServers, type OpenBaoPlace } from "@iot/identity";
 import { type Held, type Refusal } from "./held.ts";
 
 /** What each device that is approved gets to know. */
 export interface Place {
   readonly issuer: string;
   readonly project: string;
-  readonly nats: NatsServers;
+  /** Where it is, unless OpenBao says so. */
+  readonly nats?: NatsServers;
+  readonly openbao?: OpenBaoPlace;
 }
 
 const RETRY_AFTER_S = 5;
