@@ -93,6 +93,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     records: ["plan"],
     http: ["plan"],
     issuer: [],
+    zitadel: ["plan", "records"],
     "cut-off": [],
   },
   "iot/iot-operator": {

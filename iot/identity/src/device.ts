@@ -1,6 +1,6 @@
 // What the agent uses of this package: nothing here loads a library of JWTs.
 
-export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
+export { keySigner, privateKeyOf, signAssertion, signProof, type Signer, tokenScope } from "./assertion.ts";
 export { codeOfKey, keyIdOf, makeDeviceKey, publicPem } from "./device-key.ts";
 export {
   DeviceDocument,
@@ -12,4 +12,5 @@ export {
   RekeyAnswer,
   type RekeyRequest,
   TokenAnswer,
+  ZitadelAccount,
 } from "./documents.ts";

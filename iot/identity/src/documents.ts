@@ -36,7 +36,7 @@ export const Grant = z.object({
 });
 export type Grant = z.output<typeof Grant>;
 
-const PublicJwk = z.object({
+export const PublicJwk = z.object({
   kty: z.literal("RSA"),
   n: z.string(),
   e: z.string(),
@@ -45,8 +45,13 @@ const PublicJwk = z.object({
   use: z.literal("sig"),
 });
 
-/** `_issuer` in the bucket `grants`: whose tokens are believed, and by which keys. */
+/**
+ * `_issuer` and `_issuer.zitadel` in the bucket `grants`: whose tokens are believed, and by which
+ * keys.
+ */
 export const Issuer = z.object({
+  /** Its keys are read at the issuer, and kept here; without it the service writes them. */
+  kind: z.optional(z.literal("zitadel")),
   issuer: HttpsUrl,
   /** The audience of a token, and the name in the claim of its roles. */
   project: Line,
@@ -74,6 +79,10 @@ export const EnrolmentRequest = z.object({
 });
 export type EnrolmentRequest = z.output<typeof EnrolmentRequest>;
 
+/** Where an enrolled device has its account, and the name of its key there. */
+export const ZitadelAccount = z.object({ issuer: HttpsUrl, project: Line, keyId: Line });
+export type ZitadelAccount = z.output<typeof ZitadelAccount>;
+
 export const Nonce = z.object({ nonce: Line });
 
 const NatsServers = z.object({
@@ -94,6 +103,8 @@ export const EnrolmentAnswer = z.discriminatedUnion("state", [
     keyId: Line,
     project: Line,
     nats: NatsServers,
+    /** Its tokens are asked for there, and not of this service. */
+    zitadel: z.optional(ZitadelAccount),
   }),
 ]);
 export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
@@ -106,6 +117,9 @@ export const DeviceDocument = z.object({
   issuer: HttpsUrl,
   project: Line,
   nats: NatsServers,
+  zitadel: z.optional(ZitadelAccount),
+  /** The key that the service takes as this device's; one beside it was not used yet. */
+  keyId: z.optional(Line),
   /** A person wants another key in place of this one. */
   replaceKey: z.optional(Line),
 });
@@ -117,7 +131,10 @@ export type DeviceDocument = z.output<typeof DeviceDocument>;
  */
 export const RekeyRequest = z.object({ publicKey: Pem, proof: Jws, assertion: Jws });
 export type RekeyRequest = z.output<typeof RekeyRequest>;
-export const RekeyAnswer = z.object({ keyId: Line });
+export const RekeyAnswer = z.object({ keyId: Line, zitadel: z.optional(ZitadelAccount) });
+
+/** `POST /v1/keys/used`: the new key signs, so the one before it may go. */
+export const KeyUsed = z.object({ assertion: Jws });
 
 export const EnrolmentState = z.enum(["pending", "approved", "denied"]);
 
@@ -142,7 +159,18 @@ export type EnrolmentRecord = z.output<typeof EnrolmentRecord>;
  */
 export const DeviceRecord = z.object({
   device: EnrolledId,
-  keys: z.array(z.object({ keyId: Line, publicKey: Pem })).check(z.maxLength(4)),
+  keys: z
+    .array(
+      z.object({
+        keyId: Line,
+        publicKey: Pem,
+        /** Zitadel's name for it, once Zitadel answers with it. */
+        zitadelKeyId: z.optional(Line),
+        /** A token of Zitadel's was shown since: this service gives none any more. */
+        isUsedAtZitadel: z.optional(z.boolean()),
+      }),
+    )
+    .check(z.maxLength(4)),
   state: z.enum(["approved", "disabled"]),
   labels: z.optional(Labels),
   /** As in its grant, which can be made anew from this. */

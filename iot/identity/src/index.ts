@@ -1,4 +1,4 @@
-export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
+export { keySigner, privateKeyOf, signAssertion, signProof, type Signer, tokenScope } from "./assertion.ts";
 export { codeOfBytes, codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey, typedCode } from "./device-key.ts";
 export {
   Bootstrap,
@@ -13,6 +13,7 @@ export {
   Grant,
   type Hardware,
   Issuer,
+  KeyUsed,
   type NatsServers,
   Nonce,
   Person,
@@ -21,6 +22,7 @@ export {
   RekeyRequest,
   SerialRow,
   TokenAnswer,
+  type ZitadelAccount,
 } from "./documents.ts";
 export {
   ApproveRequest,
@@ -39,6 +41,7 @@ export {
 } from "./people.ts";
 export {
   type AssertionKey,
+  issuerOf,
   type PersonClaims,
   roleClaim,
   signToken,
@@ -50,3 +53,4 @@ export {
   verifyProof,
   verifyToken,
 } from "./verify.ts";
+export { fetchKeys, RemoteKeys } from "./remote-keys.ts";

@@ -24,7 +24,7 @@ import {
 import type * as z from "zod/mini";
 import type { Step } from "./cut-off/cut-off.ts";
 import { auditDeed } from "./audit-deed.ts";
-import { cutOff, disableDevice } from "./disable-device.ts";
+import { atZitadel, cutOff, disableDevice } from "./disable-device.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
@@ -180,6 +180,7 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   await auditDeed(service, { what: "enable", by, device: device.data, message: `"${device.data}" is enabled` });
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
+    ...(await atZitadel(service, device.data, "reactivate")),
   ]);
 }
 

@@ -31,7 +31,7 @@ export async function startEnrolment(
   config: EnrolmentConfig,
   { log, signal, certificateEveryMs = CERTIFICATE_EVERY_MS, ...bounds }: StartOptions,
 ): Promise<RunningEnrolment> {
-  const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas } = config;
+  const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas, zitadel } = config;
   const key = await readIssuerKey(config.issuerKeyFile);
   let routes: readonly Route[] | null = null;
   const http = await serveHttp({ host, port, tls: await readCertificate(config.tls), routes: () => routes, log });
@@ -66,7 +66,7 @@ export async function startEnrolment(
   };
   try {
     messaging = await connect(nats.user, nats.pass);
-    const options = { messaging, system: () => system, key, url, nats: deviceNats, tokenLifeS, replicas, log, signal, ...bounds };
+    const options = { messaging, system: () => system, key, url, nats: deviceNats, tokenLifeS, replicas, zitadel, log, signal, ...bounds };
     const opened = await openService(options);
     service = opened;
     const ready: Route = { method: "GET", path: "/readyz", answer: () => readiness(opened) };

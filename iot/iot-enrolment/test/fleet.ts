@@ -5,9 +5,28 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { createLog, type Log } from "@harmony/runtime";
 import { type Callout, makeKeys, startCallout } from "@iot/callout";
-import { EnrolmentAnswer, makeDeviceKey, Nonce, publicPem, signAssertion, signProof, keySigner, TokenAnswer } from "@iot/identity";
+import {
+  EnrolmentAnswer,
+  makeDeviceKey,
+  Nonce,
+  publicPem,
+  signAssertion,
+  signProof,
+  keySigner,
+  TokenAnswer,
+  tokenScope,
+  type ZitadelAccount,
+} from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
-import { freePort, IDENTITY_PASSWORDS, makeTempFolder, type NatsServer, natsIdentitiesConfig, startNats } from "@iot/testkit";
+import {
+  freePort,
+  IDENTITY_PASSWORDS,
+  makeTempFolder,
+  type NatsServer,
+  natsIdentitiesConfig,
+  startNats,
+  type TestIssuer,
+} from "@iot/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { addPerson, type RunningEnrolment, startEnrolment } from "../src/index.ts";
@@ -26,6 +45,8 @@ export interface FleetOptions {
   readonly url?: string;
   /** Without one, nobody comes into NATS, and nothing is asked of it. */
   readonly callouts?: number;
+  /** Where devices get their tokens; null: of the service. */
+  readonly zitadel?: TestIssuer | null;
 }
 
 export interface Fleet {
@@ -70,6 +91,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     kickPassword = IDENTITY_PASSWORDS.kick,
     enrolmentsAMinute = 1_000,
     url: named = url,
+    zitadel = null,
   }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
       {
@@ -83,6 +105,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         kickPassword: kickPassword === "" ? undefined : kickPassword,
         deviceNats: { urls: [nats.url] },
         replicas: 1,
+        zitadel: zitadel && {
+          url: zitadel.url,
+          project: zitadel.project,
+          organisation: zitadel.organisation,
+          tokenFile: zitadel.tokenFile,
+        },
       },
       { log, signal, enrolmentsAMinute },
     );
@@ -134,6 +162,14 @@ interface Around {
   readonly ask: (path: string, init: RequestInit) => Promise<Said>;
 }
 
+type AssertionOf = Parameters<typeof signAssertion>[1];
+
+export interface Enrolled {
+  readonly device: string;
+  readonly keyId: string;
+  readonly zitadel?: ZitadelAccount | undefined;
+}
+
 export class TestDevice {
   readonly key: KeyObject;
   readonly publicKey: string;
@@ -171,12 +207,25 @@ export class TestDevice {
     return this.#around.ask("/oauth/v2/token", { method: "POST", body: new URLSearchParams(form) });
   }
 
-  async token(answer: { readonly device: string; readonly keyId: string }): Promise<string> {
-    return TokenAnswer.parse((await this.askToken(answer)).body).access_token;
+  /** Of Zitadel, as the device itself asks it. */
+  async askZitadel({ issuer, project, keyId }: ZitadelAccount, device: string, changed: Partial<AssertionOf> = {}): Promise<Said> {
+    const of = { device, keyId, audience: issuer, nowMs: Date.now(), ...changed };
+    const assertion = await signAssertion(keySigner(this.key, this.publicKey), of);
+    const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion, scope: tokenScope(project) };
+    const response = await fetch(`${issuer}/oauth/v2/token`, { method: "POST", body: new URLSearchParams(form) });
+    const text = await response.text();
+    return { status: response.status, text, body: JSON.parse(text) as unknown, headers: response.headers };
+  }
+
+  /** From whoever gives them. */
+  async token(answer: Enrolled): Promise<string> {
+    const { zitadel, device } = answer;
+    const said = zitadel === undefined ? await this.askToken(answer) : await this.askZitadel(zitadel, device);
+    return TokenAnswer.parse(said.body).access_token;
   }
 
   /** From what it was answered to a connection. */
-  async login(answer: { readonly device: string; readonly keyId: string }): Promise<NatsConnection> {
+  async login(answer: Enrolled): Promise<NatsConnection> {
     return natsLogin(this.#around.nats, answer.device, await this.token(answer));
   }
 }
