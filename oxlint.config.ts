@@ -94,6 +94,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     http: ["plan"],
     issuer: [],
     openbao: ["plan", "records", "cut-off"],
+    zitadel: ["plan", "records"],
     "cut-off": [],
   },
   "iot/iot-operator": {

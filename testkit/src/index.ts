@@ -33,6 +33,7 @@ export { type OperatorProcess, startOperatorProcess } from "./operator-process.t
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
 export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram } from "./real-parts.ts";
+export { type IssuerOptions, startIssuer, type TestIssuer } from "./issuer.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";

@@ -13,6 +13,8 @@ export const KUBERNETES_VERSION = "1.36.4";
 export const PODMAN_4_VERSION = "4.9.3";
 export const REGISTRY_VERSION = "3.1.2";
 export const OPENBAO_VERSION = "2.7.2";
+/** Rises with the source in real-parts/issuer. */
+const ISSUER_VERSION = "2";
 
 export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
@@ -141,6 +143,13 @@ export async function registryProgram(): Promise<string> {
   if (override !== undefined && override !== "") return override;
   const module = `github.com/distribution/distribution/v3/cmd/registry@v${REGISTRY_VERSION}`;
   return join(await cached(`registry-${REGISTRY_VERSION}`, (into) => goInstall(into, module)), "registry");
+}
+
+/** The issuer of the tests, on Zitadel's own library: from ISSUER, or built into the cache. */
+export async function issuerProgram(): Promise<string> {
+  const override = process.env["ISSUER"];
+  if (override !== undefined && override !== "") return override;
+  return join(await cached(`issuer-${ISSUER_VERSION}`, (into) => goBuild("issuer", [join(into, "issuer"), "."])), "issuer");
 }
 
 /**

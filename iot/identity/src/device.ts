@@ -1,6 +1,6 @@
 // What the agent uses of this package: nothing here loads a library of JWTs.
 
-export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
+export { keySigner, privateKeyOf, signAssertion, signProof, type Signer, tokenScope } from "./assertion.ts";
 export { codeOfKey, keyIdOf, makeDeviceKey, publicPem } from "./device-key.ts";
 export {
   DeviceDocument,
@@ -13,6 +13,7 @@ export {
   RekeyAnswer,
   type RekeyRequest,
   TokenAnswer,
+  ZitadelAccount,
 } from "./documents.ts";
-export { Endpoint, type Given, type Heard, type Sent, type ServiceAddress } from "./endpoint.ts";
+export { type Given, type Heard, HttpPeer, type PeerAddress, PeerClock } from "./http-peer.ts";
 export { deviceLogin, OpenBao } from "./openbao.ts";

@@ -45,7 +45,7 @@ export const KeptGrant = z.extend(Grant, {
 });
 export type KeptGrant = z.output<typeof KeptGrant>;
 
-const PublicJwk = z.object({
+export const PublicJwk = z.object({
   kty: z.literal("RSA"),
   n: z.string(),
   e: z.string(),
@@ -54,8 +54,13 @@ const PublicJwk = z.object({
   use: z.literal("sig"),
 });
 
-/** `_issuer` in the bucket `grants`: whose tokens are believed, and by which keys. */
+/**
+ * `_issuer` and `_issuer.zitadel` in the bucket `grants`: whose tokens are believed, and by which
+ * keys.
+ */
 export const Issuer = z.object({
+  /** Its keys are read at the issuer, and kept here; without it the service writes them. */
+  kind: z.optional(z.literal("zitadel")),
   issuer: HttpsUrl,
   /** The audience of a token, and the name in the claim of its roles. */
   project: Line,
@@ -83,6 +88,10 @@ export const EnrolmentRequest = z.object({
 });
 export type EnrolmentRequest = z.output<typeof EnrolmentRequest>;
 
+/** Where an enrolled device has its account, and the name of its key there. */
+export const ZitadelAccount = z.object({ issuer: HttpsUrl, project: Line, keyId: Line });
+export type ZitadelAccount = z.output<typeof ZitadelAccount>;
+
 export const Nonce = z.object({ nonce: Line });
 
 /** Also `iot/devices/<device>/nats` in OpenBao. */
@@ -107,6 +116,8 @@ const Place = {
   /** Where it is, unless OpenBao says so. */
   nats: z.optional(NatsServers),
   openbao: z.optional(OpenBaoPlace),
+  /** Its tokens are asked for there, and not of this service. */
+  zitadel: z.optional(ZitadelAccount),
 };
 
 /** The answer to a device's request. */
@@ -129,6 +140,8 @@ export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
 export const DeviceDocument = z.object({
   device: EnrolledId,
   ...Place,
+  /** The key that the service takes as this device's; one beside it was not used yet. */
+  keyId: z.optional(Line),
   /** A person wants another key in place of this one. */
   replaceKey: z.optional(Line),
 });
@@ -140,7 +153,10 @@ export type DeviceDocument = z.output<typeof DeviceDocument>;
  */
 export const RekeyRequest = z.object({ publicKey: Pem, proof: Jws, assertion: Jws });
 export type RekeyRequest = z.output<typeof RekeyRequest>;
-export const RekeyAnswer = z.object({ keyId: Line });
+export const RekeyAnswer = z.object({ keyId: Line, zitadel: z.optional(ZitadelAccount) });
+
+/** `POST /v1/keys/used`: the new key signs, so the one before it may go. */
+export const KeyUsed = z.object({ assertion: Jws });
 
 export const EnrolmentState = z.enum(["pending", "approved", "denied"]);
 
@@ -165,7 +181,18 @@ export type EnrolmentRecord = z.output<typeof EnrolmentRecord>;
  */
 export const DeviceRecord = z.object({
   device: EnrolledId,
-  keys: z.array(z.object({ keyId: Line, publicKey: Pem })).check(z.maxLength(4)),
+  keys: z
+    .array(
+      z.object({
+        keyId: Line,
+        publicKey: Pem,
+        /** Zitadel's name for it, once Zitadel answers with it. */
+        zitadelKeyId: z.optional(Line),
+        /** A token of Zitadel's was shown since: this service gives none any more. */
+        isUsedAtZitadel: z.optional(z.boolean()),
+      }),
+    )
+    .check(z.maxLength(4)),
   state: z.enum(["approved", "disabled"]),
   labels: z.optional(Labels),
   /** As in its grant, which can be made anew from this. */

@@ -1,4 +1,4 @@
-export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
+export { keySigner, privateKeyOf, signAssertion, signProof, type Signer, tokenScope } from "./assertion.ts";
 export { codeOfBytes, codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey, typedCode } from "./device-key.ts";
 export {
   Bootstrap,
@@ -14,6 +14,7 @@ export {
   type Hardware,
   Issuer,
   KeptGrant,
+  KeyUsed,
   NatsServers,
   Nonce,
   OpenBaoPlace,
@@ -23,6 +24,7 @@ export {
   RekeyRequest,
   SerialRow,
   TokenAnswer,
+  type ZitadelAccount,
 } from "./documents.ts";
 export {
   ApproveRequest,
@@ -41,6 +43,7 @@ export {
 } from "./people.ts";
 export {
   type AssertionKey,
+  issuerOf,
   type PersonClaims,
   roleClaim,
   signToken,
@@ -54,3 +57,4 @@ export {
 } from "./verify.ts";
 export { type BaoRead, type BaoWritten, OpenBao } from "./openbao.ts";
 export { type OpenBaoSettings, openBaoOfService, readOpenBaoSettings } from "./openbao-service.ts";
+export { fetchKeys, RemoteKeys } from "./remote-keys.ts";

@@ -6,7 +6,7 @@
 import { type Clock, errorText, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import * as z from "zod/mini";
-import { Endpoint, type Given, type Heard, type NotGiven, type Sent, type ServiceAddress } from "./endpoint.ts";
+import { type Given, type Heard, HttpPeer, type NotGiven, type PeerAddress, type Sent } from "./http-peer.ts";
 
 export type BaoRead =
   | { readonly kind: "found"; readonly version: number; readonly data: unknown }
@@ -44,14 +44,14 @@ const USED_UNTIL = 0.8;
 const CLOSED_MS = 1_000;
 
 export interface OpenBaoOptions {
-  readonly at: Omit<ServiceAddress, "what">;
+  readonly at: PeerAddress;
   readonly login: BaoLogin;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
 }
 
 export class OpenBao {
-  readonly #endpoint: Endpoint;
+  readonly #peer: HttpPeer;
   readonly #login: BaoLogin;
   readonly #clock: Clock;
   #token: { readonly value: string; readonly untilMs: number } | null = null;
@@ -59,13 +59,13 @@ export class OpenBao {
   #closed: { readonly why: string; readonly untilMs: number } | null = null;
 
   constructor({ at, login, signal, clock = systemClock }: OpenBaoOptions) {
-    this.#endpoint = new Endpoint({ ...at, what: "OpenBao" }, signal);
+    this.#peer = new HttpPeer(at, signal);
     this.#login = login;
     this.#clock = clock;
   }
 
   get address(): string {
-    return this.#endpoint.url;
+    return this.#peer.url;
   }
 
   /** `path`: within `iot/`. @throws the signal's reason. */
@@ -91,7 +91,7 @@ export class OpenBao {
   }
 
   close(): void {
-    this.#endpoint.close();
+    this.#peer.close();
   }
 
   async #ask(sent: Sent): Promise<Given<Heard>> {
@@ -109,7 +109,7 @@ export class OpenBao {
 
   async #askAs(sent: Sent): Promise<Given<Heard>> {
     const token = await this.#heldToken();
-    return token.ok ? this.#endpoint.ask({ ...sent, headers: { "x-vault-token": token.value } }) : token;
+    return token.ok ? this.#peer.send({ ...sent, headers: { "x-vault-token": token.value } }) : token;
   }
 
   async #heldToken(): Promise<Given<string>> {
@@ -130,7 +130,7 @@ export class OpenBao {
       return down(errorText(error));
     }
     const body = { type: "application/json", text: shown };
-    const heard = await this.#endpoint.ask({ method: "POST", path: `/v1/${this.#login.path}`, body });
+    const heard = await this.#peer.send({ method: "POST", path: `/v1/${this.#login.path}`, body });
     if (!heard.ok) return heard;
     const parsed = heard.value.status === 200 ? parseJson(LoggedIn, heard.value.text) : null;
     if (parsed?.ok !== true) return down(`${this.#trouble(heard.value).why} (at the login)`);

@@ -5,19 +5,18 @@
 
 import { plainText } from "@harmony/core";
 import { type Log, systemClock } from "@harmony/runtime";
-import { parseJson } from "@harmony/schema";
-import { Issuer, type OpenBao, verifyPersonToken, verifyToken } from "@iot/identity";
+import type { OpenBao } from "@iot/identity";
 import { type DocumentStore, type Messaging, openDocumentStore } from "@iot/messaging";
 import type { Msg } from "@nats-io/nats-core";
 import { answer, type AuthorizationRequest, mintUser, readRequest } from "./authorization.ts";
 import { decide, decidePerson, type Decision } from "./decide.ts";
 import { followedGrants, type Grants, keptGrant } from "./grants/grants.ts";
 import { OpenBaoGrants } from "./grants/openbao-grants.ts";
+import { Issuers } from "./issuers.ts";
 import { type CalloutKeys, Curve, signerOf } from "./keys.ts";
 import { RefusalLog } from "./refusal-log.ts";
 
 const QUEUE = "iot-callout";
-const ISSUER_KEY = "_issuer";
 const REREAD = "iot.auth.reread.";
 
 export interface CalloutOptions {
@@ -29,6 +28,8 @@ export interface CalloutOptions {
   readonly signal: AbortSignal;
   /** nats-server's own time for a login, less some: an older request has nobody who waits for it. */
   readonly dropAfterS?: number;
+  /** How often the keys of an issuer elsewhere are read, also when nobody shows an unknown one. */
+  readonly keysEveryMs?: number;
 }
 
 export interface Callout {
@@ -36,18 +37,27 @@ export interface Callout {
 }
 
 /** Resolves when it answers. @throws MessagingError, or the signal's reason. */
-export async function startCallout({ messaging, keys, bao = null, log, signal, dropAfterS = 25 }: CalloutOptions): Promise<Callout> {
+export async function startCallout({
+  messaging,
+  keys,
+  bao = null,
+  log,
+  signal,
+  dropAfterS = 25,
+  keysEveryMs,
+}: CalloutOptions): Promise<Callout> {
   const bucket = await openDocumentStore(messaging, { bucket: "grants", log, signal });
   const grants = bao === null ? followedGrants(bucket) : new OpenBaoGrants({ bucket, bao, log, signal });
   const envelope = { signer: signerOf(keys.issuerSeed), curve: new Curve(keys.xkeySeed) };
   const refusals = new RefusalLog(log);
+  const issuers = new Issuers({ bucket, log, readEveryMs: keysEveryMs });
   const handle = async (message: Msg): Promise<void> => {
     const server = message.headers?.get("Nats-Server-Xkey") ?? "";
     const read = readRequest(message.data, server, envelope.curve);
     if (!read.ok) return log.error("a request of nats-server cannot be read", { why: read.why });
     const { request } = read;
     if (systemClock.now() / 1_000 - request.issuedAtS > dropAfterS) return;
-    const decision = await decideOn(request, bucket, grants);
+    const decision = await decideOn(request, { issuers, grants });
     if (decision.kind === "in") {
       const jwt = await mintUser(request.userKey, decision, envelope.signer);
       message.respond(await answer(request, { jwt }, { ...envelope, server }));
@@ -75,26 +85,22 @@ export async function startCallout({ messaging, keys, bao = null, log, signal, d
     close: async () => {
       for (const subscription of subscriptions) subscription.unsubscribe();
       refusals.close();
+      issuers.close();
       await grants.close();
     },
   };
 }
 
-async function decideOn({ user, token }: AuthorizationRequest, bucket: DocumentStore, grants: Grants): Promise<Decision> {
-  const issuer = issuerOf(bucket);
-  const verified = await verifyToken(token, issuer, systemClock.now());
-  if (verified.kind === "refused") {
-    const person = await verifyPersonToken(token, issuer, systemClock.now());
-    if (person.kind === "valid") return decidePerson(user, person.claims);
-  }
-  return decide({ user, verified, grant: verified.kind === "valid" ? await grants.of(verified.claims.device) : undefined });
+interface Known {
+  readonly issuers: Issuers;
+  readonly grants: Grants;
 }
 
-function issuerOf(bucket: DocumentStore): Issuer | null {
-  const text = bucket.heard(ISSUER_KEY)?.text ?? null;
-  if (text === null) return null;
-  const parsed = parseJson(Issuer, text);
-  return parsed.ok ? parsed.value : null;
+async function decideOn({ user, token }: AuthorizationRequest, { issuers, grants }: Known): Promise<Decision> {
+  const shown = await issuers.verify(token, systemClock.now());
+  if (shown.of === "person") return decidePerson(user, shown.claims);
+  const { verified } = shown;
+  return decide({ user, verified, grant: verified.kind === "valid" ? await grants.of(verified.claims.device) : undefined });
 }
 
 /** The revision of the grant that this callout decides by: who changed one waits until all have it. */

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
 import { DeviceDocument, NatsServers, OpenBaoPlace, type OpenBaoSettings, readOpenBaoSettings } from "@iot/identity";
+import type { ZitadelConfig } from "./zitadel/administrator.ts";
 
 export interface EnrolmentConfig {
   /** Where devices and people reach the service; the issuer of its tokens. */
@@ -20,6 +21,8 @@ export interface EnrolmentConfig {
   readonly deviceNats: NatsServers;
   /** null: grants and the way to NATS are the service's own alone. */
   readonly openBao: (OpenBaoSettings & { readonly forDevices: OpenBaoPlace }) | null;
+  /** null: tokens are this service's own. */
+  readonly zitadel: ZitadelConfig | null;
   readonly replicas: number;
 }
 
@@ -62,6 +65,7 @@ export function readConfig(env: Environment): EnrolmentConfig {
     kickPassword: readKickPassword(env),
     deviceNats: deviceNats(env, nats.servers),
     openBao: openBao(env),
+    zitadel: readZitadelConfig(env),
     replicas: whole(env, "IOT_BUCKET_REPLICAS", { fallback: 1, min: 1, max: 5 }),
   };
 }
@@ -73,6 +77,24 @@ export function readNatsConfig(env: Environment): NatsConfig {
     pass: secret(env, "NATS_PASSWORD"),
     caFile: text(env, "NATS_CA"),
   };
+}
+
+const ZITADEL = ["IOT_ZITADEL_URL", "IOT_ZITADEL_PROJECT", "IOT_ZITADEL_ORGANISATION", "IOT_ZITADEL_TOKEN_FILE"] as const;
+
+/** @throws UserError when one of the four variables is missing beside the others. */
+export function readZitadelConfig(env: Environment): ZitadelConfig | null {
+  const missing = ZITADEL.filter((name) => text(env, name) === undefined);
+  if (missing.length === ZITADEL.length) return null;
+  if (missing.length > 0) throw new UserError(`${missing.join(", ")}: not set: set all of ${ZITADEL.join(", ")}, or none`, EX_CONFIG);
+  const [url = "", project = "", organisation = "", tokenFile = ""] = ZITADEL.map((name) => text(env, name));
+  const address = url.replace(/\/$/, "");
+  if (!DeviceDocument.shape.issuer.safeParse(address).success) {
+    throw wrong("IOT_ZITADEL_URL", url, "the address of Zitadel, e.g. https://zitadel.example");
+  }
+  for (const [name, id] of Object.entries({ IOT_ZITADEL_PROJECT: project, IOT_ZITADEL_ORGANISATION: organisation })) {
+    if (!/^\d{1,30}$/.test(id)) throw wrong(name, id, "an id as Zitadel shows it, of digits");
+  }
+  return { url: address, project, organisation, tokenFile };
 }
 
 export function readKickPassword(env: Environment): string | undefined {

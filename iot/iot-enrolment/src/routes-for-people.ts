@@ -24,7 +24,7 @@ import {
 import type * as z from "zod/mini";
 import type { Step } from "./cut-off/cut-off.ts";
 import { auditDeed } from "./audit-deed.ts";
-import { cutOff, disableDevice, stepOf } from "./disable-device.ts";
+import { atZitadel, cutOff, disableDevice, stepOf } from "./disable-device.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
@@ -185,6 +185,7 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
     ...(await stepOf(service.openBao, device.data)),
+    ...(await atZitadel(service, device.data, "reactivate")),
   ]);
 }
 

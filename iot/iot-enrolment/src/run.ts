@@ -33,7 +33,7 @@ export async function startEnrolment(
   config: EnrolmentConfig,
   { log, signal, certificateEveryMs = CERTIFICATE_EVERY_MS, ...bounds }: StartOptions,
 ): Promise<RunningEnrolment> {
-  const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas } = config;
+  const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas, zitadel } = config;
   const key = await readIssuerKey(config.issuerKeyFile);
   let routes: readonly Route[] | null = null;
   const http = await serveHttp({ host, port, tls: await readCertificate(config.tls), routes: () => routes, log });
@@ -72,7 +72,8 @@ export async function startEnrolment(
       bao: openBaoOfService(config.openBao, { withinMs: OPENBAO_WITHIN_MS, signal: whileItRuns }),
       forDevices: config.openBao.forDevices,
     };
-    const options = { messaging, system: () => system, key, url, nats: deviceNats, openBao, tokenLifeS, replicas, log, signal, ...bounds };
+    const settings = { key, url, nats: deviceNats, openBao, tokenLifeS, replicas, zitadel };
+    const options = { messaging, system: () => system, ...settings, log, signal, ...bounds };
     const opened = await openService(options);
     service = opened;
     const ready: Route = { method: "GET", path: "/readyz", answer: () => readiness(opened) };

@@ -16,6 +16,8 @@ import {
   TokenAnswer,
   openBaoOfService,
   type OpenBaoSettings,
+  tokenScope,
+  type ZitadelAccount,
 } from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
 import {
@@ -26,6 +28,7 @@ import {
   natsIdentitiesConfig,
   type OpenBaoCredentials,
   startNats,
+  type TestIssuer,
 } from "@iot/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
@@ -47,6 +50,8 @@ export interface FleetOptions {
   readonly callouts?: number;
   /** As it was set up for this fleet. */
   readonly openBao?: FleetOpenBao | undefined;
+  /** Where devices get their tokens; null: of the service. */
+  readonly zitadel?: TestIssuer | null;
 }
 
 export interface FleetOpenBao {
@@ -102,6 +107,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     enrolmentsAMinute = 1_000,
     url: named = url,
     openBao,
+    zitadel = null,
   }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
       {
@@ -116,6 +122,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         deviceNats: { urls: [nats.url] },
         openBao: openBao === undefined ? null : { ...settingsOf(openBao, "enrolment"), forDevices: { url: openBao.url } },
         replicas: 1,
+        zitadel: zitadel && {
+          url: zitadel.url,
+          project: zitadel.project,
+          organisation: zitadel.organisation,
+          tokenFile: zitadel.tokenFile,
+        },
       },
       { log, signal, enrolmentsAMinute },
     );
@@ -184,6 +196,14 @@ interface Around {
   readonly ask: (path: string, init: RequestInit) => Promise<Said>;
 }
 
+type AssertionOf = Parameters<typeof signAssertion>[1];
+
+export interface Enrolled {
+  readonly device: string;
+  readonly keyId: string;
+  readonly zitadel?: ZitadelAccount | undefined;
+}
+
 export class TestDevice {
   readonly key: KeyObject;
   readonly publicKey: string;
@@ -221,12 +241,25 @@ export class TestDevice {
     return this.#around.ask("/oauth/v2/token", { method: "POST", body: new URLSearchParams(form) });
   }
 
-  async token(answer: { readonly device: string; readonly keyId: string }): Promise<string> {
-    return TokenAnswer.parse((await this.askToken(answer)).body).access_token;
+  /** Of Zitadel, as the device itself asks it. */
+  async askZitadel({ issuer, project, keyId }: ZitadelAccount, device: string, changed: Partial<AssertionOf> = {}): Promise<Said> {
+    const of = { device, keyId, audience: issuer, nowMs: Date.now(), ...changed };
+    const assertion = await signAssertion(keySigner(this.key, this.publicKey), of);
+    const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion, scope: tokenScope(project) };
+    const response = await fetch(`${issuer}/oauth/v2/token`, { method: "POST", body: new URLSearchParams(form) });
+    const text = await response.text();
+    return { status: response.status, text, body: JSON.parse(text) as unknown, headers: response.headers };
+  }
+
+  /** From whoever gives them. */
+  async token(answer: Enrolled): Promise<string> {
+    const { zitadel, device } = answer;
+    const said = zitadel === undefined ? await this.askToken(answer) : await this.askZitadel(zitadel, device);
+    return TokenAnswer.parse(said.body).access_token;
   }
 
   /** From what it was answered to a connection. */
-  async login(answer: { readonly device: string; readonly keyId: string }): Promise<NatsConnection> {
+  async login(answer: Enrolled): Promise<NatsConnection> {
     return natsLogin(this.#around.nats, answer.device, await this.token(answer));
   }
 }

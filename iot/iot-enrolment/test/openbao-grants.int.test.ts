@@ -6,12 +6,12 @@ import { eventually, type OpenBao, type OpenBaoCredentials, startOpenBao, startR
 import { Grant } from "@iot/identity";
 import { openDocumentStore } from "@iot/messaging";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Enrolled, enrolled } from "./enrolled.ts";
+import { enrolled, type EnrolledWithToken } from "./enrolled.ts";
 import { type Fleet, natsLogin, startFleet } from "./fleet.ts";
 
 let fleet: Fleet;
 let bao: OpenBao;
-let known: Enrolled;
+let known: EnrolledWithToken;
 let credentials: OpenBaoCredentials;
 const signal = AbortSignal.timeout(170_000);
 
@@ -24,7 +24,7 @@ afterAll(async () => {
   await bao?.stop();
 });
 
-const comesIn = async ({ answer, token }: Enrolled): Promise<boolean> => {
+const comesIn = async ({ answer, token }: EnrolledWithToken): Promise<boolean> => {
   const connection = await natsLogin(fleet.nats, answer.device, token).catch(() => null);
   await connection?.close();
   return connection !== null;
@@ -61,7 +61,7 @@ test("a fleet that had none gets one: OpenBao has its grants and each device's w
 });
 
 describe("a device that was seen comes in, and one that never was does not, while OpenBao is", () => {
-  let never: Enrolled;
+  let never: EnrolledWithToken;
   beforeAll(async () => {
     never = await enrolled(fleet, "pi-never");
     await eventually(async () => (await bao.call("GET", "iot/data/grants/pi-never")).status === 200, { what: "OpenBao has its grant" });

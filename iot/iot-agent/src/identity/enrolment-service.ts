@@ -1,30 +1,20 @@
-// The enrolment service as the device sees it. A service that is down is another thing than one that
-// refuses: what the device holds stays good in the first case.
+// The enrolment service as the device sees it: who makes a device of its key, and says where NATS is
+// and who gives its tokens.
 
-import { type Clock, systemClock } from "@harmony/runtime";
-import { parseJson } from "@harmony/schema";
 import {
   DeviceDocument,
-  Endpoint,
   EnrolmentAnswer,
   type EnrolmentRequest,
-  type Given,
-  type Heard,
   Nonce,
   RekeyAnswer,
   type RekeyRequest,
-  type Sent,
-  type ServiceAddress,
   signAssertion,
   type Signer,
   signProof,
-  TokenAnswer,
 } from "@iot/identity/device";
 import * as z from "zod/mini";
-
-const WITHIN_MS = 20_000;
-const CLOCK_OFF_MS = 5_000;
-const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+import { type Given, HttpPeer, type PeerAddress, PeerClock } from "@iot/identity/device";
+import { type Token, TokenIssuer } from "./token-issuer.ts";
 
 interface Rekeying {
   readonly device: string;
@@ -33,18 +23,14 @@ interface Rekeying {
   readonly token: string;
 }
 
-type Token = z.output<typeof TokenAnswer>;
-
-const ErrorAnswer = z.object({ error: z.string(), error_description: z.optional(z.string()) });
-
 export class EnrolmentService {
-  readonly #endpoint: Endpoint;
-  readonly #clock: Clock;
-  /** What the service's clock shows beyond this one's monotonic clock; null: as the wall clock. */
-  #clockMs: number | null = null;
+  readonly #peer: HttpPeer;
+  readonly #issuer: TokenIssuer;
+  readonly #clock: PeerClock;
 
-  constructor(at: Pick<ServiceAddress, "url" | "caFile" | "ca">, signal: AbortSignal, clock: Clock = systemClock) {
-    this.#endpoint = new Endpoint({ ...at, withinMs: WITHIN_MS, what: "the enrolment service" }, signal);
+  constructor(at: PeerAddress, signal: AbortSignal, clock: PeerClock = new PeerClock()) {
+    this.#peer = new HttpPeer(at, signal);
+    this.#issuer = new TokenIssuer(at, signal, { clock });
     this.#clock = clock;
   }
 
@@ -52,73 +38,47 @@ export class EnrolmentService {
     const proof = await this.#proof(signer);
     if (!proof.ok) return proof;
     const body = json({ publicKey: signer.publicKeyPem, ...asked, proof: proof.value });
-    return this.#ask(EnrolmentAnswer, { method: "POST", path: "/v1/enrolments", body });
+    return this.#peer.ask(EnrolmentAnswer, { method: "POST", path: "/v1/enrolments", body });
   }
 
   /** What became of the request with this code. */
   async look(signer: Signer, code: string): Promise<Given<EnrolmentAnswer>> {
     const proof = await this.#proof(signer);
     if (!proof.ok) return proof;
-    return this.#ask(EnrolmentAnswer, {
-      method: "GET",
-      path: `/v1/enrolments/${code}`,
-      headers: { authorization: `Proof ${proof.value}` },
-    });
+    return this.#peer.ask(EnrolmentAnswer, { method: "GET", path: `/v1/enrolments/${code}`, authorization: `Proof ${proof.value}` });
   }
 
-  /** Asks twice when the first answer shows that the clock of this device is wrong. */
-  async token(signer: Signer, { device, keyId }: { readonly device: string; readonly keyId: string }): Promise<Given<Token>> {
-    const ask = async (): Promise<Given<Heard>> => {
-      const assertion = await signAssertion(signer, { device, keyId, audience: this.#endpoint.url, nowMs: this.#nowMs() });
-      const text = new URLSearchParams({ grant_type: JWT_BEARER, assertion }).toString();
-      return this.#endpoint.ask({ method: "POST", path: "/oauth/v2/token", body: { type: "application/x-www-form-urlencoded", text } });
-    };
-    const first = await ask();
-    if (!first.ok || first.value.status < 400 || Math.abs(first.value.dateMs - this.#nowMs()) <= CLOCK_OFF_MS)
-      return this.#read(TokenAnswer, first);
-    this.#clockMs = first.value.dateMs - this.#clock.monotonicMs();
-    return this.#read(TokenAnswer, await ask());
+  token(signer: Signer, of: { readonly device: string; readonly keyId: string }): Promise<Given<Token>> {
+    return this.#issuer.token(signer, of);
   }
 
   /** Both keys sign, and each is good until the next one was used. */
-  async replaceKey(present: Signer, next: Signer, { device, keyId, token }: Rekeying): Promise<Given<string>> {
+  async replaceKey(present: Signer, next: Signer, { device, keyId, token }: Rekeying): Promise<Given<z.output<typeof RekeyAnswer>>> {
     const proof = await this.#proof(next);
     if (!proof.ok) return proof;
-    const assertion = await signAssertion(present, { device, keyId, audience: this.#endpoint.url, nowMs: this.#nowMs() });
+    const assertion = await this.#assertion(present, { device, keyId });
     const body = json({ publicKey: next.publicKeyPem, proof: proof.value, assertion } satisfies RekeyRequest);
-    const given = await this.#ask(RekeyAnswer, { method: "POST", path: "/v1/keys", headers: { authorization: `Bearer ${token}` }, body });
-    return given.ok ? { ok: true, value: given.value.keyId } : given;
+    return this.#peer.ask(RekeyAnswer, { method: "POST", path: "/v1/keys", authorization: `Bearer ${token}`, body });
+  }
+
+  /** Ends the key before this one, where its use is not seen by the service itself. */
+  async keyUsed(signer: Signer, of: { readonly device: string; readonly keyId: string }): Promise<Given<object>> {
+    const body = json({ assertion: await this.#assertion(signer, of) });
+    return this.#peer.ask(z.object({}), { method: "POST", path: "/v1/keys/used", body });
   }
 
   /** What the service says today of this device, and where NATS is. */
   async device(token: string): Promise<Given<DeviceDocument>> {
-    return this.#ask(DeviceDocument, { method: "GET", path: "/v1/device", headers: { authorization: `Bearer ${token}` } });
+    return this.#peer.ask(DeviceDocument, { method: "GET", path: "/v1/device", authorization: `Bearer ${token}` });
   }
 
-  #nowMs(): number {
-    return this.#clockMs === null ? this.#clock.now() : this.#clockMs + this.#clock.monotonicMs();
+  #assertion(signer: Signer, { device, keyId }: { readonly device: string; readonly keyId: string }): Promise<string> {
+    return signAssertion(signer, { device, keyId, audience: this.#peer.url, nowMs: this.#clock.nowMs() });
   }
 
   async #proof(signer: Signer): Promise<Given<string>> {
-    const nonce = await this.#ask(Nonce, { method: "POST", path: "/v1/nonces" });
-    return nonce.ok ? { ok: true, value: await signProof(signer, { audience: this.#endpoint.url, nonce: nonce.value.nonce }) } : nonce;
-  }
-
-  async #ask<Schema extends z.ZodMiniType>(schema: Schema, sent: Sent): Promise<Given<z.output<Schema>>> {
-    return this.#read(schema, await this.#endpoint.ask(sent));
-  }
-
-  #read<Schema extends z.ZodMiniType>(schema: Schema, heard: Given<Heard>): Given<z.output<Schema>> {
-    if (!heard.ok) return heard;
-    const { status, text } = heard.value;
-    if (status >= 400) {
-      const said = parseJson(ErrorAnswer, text);
-      const why = said.ok ? (said.value.error_description ?? said.value.error) : `HTTP ${status}`;
-      return { ok: false, kind: status === 429 || status >= 500 ? "down" : "refused", why: `${this.#endpoint.url} says: ${why}` };
-    }
-    const parsed = parseJson(schema, text);
-    if (parsed.ok) return parsed;
-    return { ok: false, kind: "down", why: `${this.#endpoint.url} answers what is not the protocol of an enrolment service` };
+    const nonce = await this.#peer.ask(Nonce, { method: "POST", path: "/v1/nonces" });
+    return nonce.ok ? { ok: true, value: await signProof(signer, { audience: this.#peer.url, nonce: nonce.value.nonce }) } : nonce;
   }
 }
 

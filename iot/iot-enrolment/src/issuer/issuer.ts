@@ -5,18 +5,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { EX_CONFIG, UserError, writeFileDurably } from "@harmony/runtime";
 import { DnsLabel } from "@harmony/schema";
-import {
-  type DeviceRecord,
-  type Issuer,
-  keyIdOf,
-  makeDeviceKey,
-  type Person,
-  privateKeyOf,
-  signToken,
-  type TokenClaims,
-  type Verified,
-  verifyToken,
-} from "@iot/identity";
+import { type DeviceRecord, type Issuer, keyIdOf, makeDeviceKey, type Person, privateKeyOf, signToken } from "@iot/identity";
 
 export interface OwnIssuer {
   /** As the callout reads it. */
@@ -24,7 +13,6 @@ export interface OwnIssuer {
   readonly tokenLifeS: number;
   token(record: Pick<DeviceRecord, "device" | "labels">, nowMs: number): Promise<string>;
   personToken(person: Pick<Person, "name" | "role">, nowMs: number): Promise<string>;
-  verify(token: string, nowMs: number): Promise<Verified<TokenClaims>>;
 }
 
 /** Nothing ends it sooner: who is removed has what he has for so long. */
@@ -50,7 +38,6 @@ export function openIssuer(key: KeyObject, { url, tokenLifeS }: { readonly url: 
       signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS, group: groupOf(labels) }),
     personToken: ({ name, role }, nowMs) =>
       signToken(key, { subject: name, role, issuer: document, keyId, nowMs, lifeS: PERSON_TOKEN_LIFE_S }),
-    verify: (token, nowMs) => verifyToken(token, document, nowMs),
   };
 }
 
