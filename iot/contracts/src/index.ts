@@ -84,6 +84,7 @@ export {
   LocalConnection,
   LocalExplanation,
   LocalHistory,
+  LocalRefreshed,
   LocalStatus,
   Refused,
   Released,

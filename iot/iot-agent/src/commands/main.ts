@@ -19,6 +19,7 @@ import { history } from "./history.ts";
 import { hold, release, retry } from "./hold.ts";
 import { load } from "./load.ts";
 import { podman } from "./podman.ts";
+import { refresh } from "./refresh.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
 import { volumes } from "./volumes.ts";
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   hold,
   release,
   retry,
+  refresh,
   clean,
   load,
   volumes,

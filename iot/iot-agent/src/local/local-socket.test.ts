@@ -34,6 +34,7 @@ function open(): Promise<void> {
     retry: () => Promise.resolve({ reason: "calibration", until: "2026-01-01T00:00:00Z" }),
     clean: () => Promise.resolve(false),
     lookAtAll: () => undefined,
+    refresh: () => Promise.resolve({ secrets: [], problems: [] }),
   };
   const log = createLog({ name: "test", format: "text", write: (line) => void logged.push(line) });
   return openLocalSocket({ folder, actions, log, signal: ended.signal });
