@@ -13,7 +13,7 @@ export const KUBERNETES_VERSION = "1.36.4";
 export const PODMAN_4_VERSION = "4.9.3";
 export const REGISTRY_VERSION = "3.1.2";
 /** Rises with the source in real-parts/issuer. */
-const ISSUER_VERSION = "2";
+const ISSUER_VERSION = "4";
 
 export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
