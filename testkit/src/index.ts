@@ -21,6 +21,14 @@ export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
 export { runEnrolment, startEnrolmentProcess } from "./enrolment-process.ts";
+export {
+  type OpenBao,
+  type OpenBaoAnswer,
+  type OpenBaoCredentials,
+  type OpenBaoOptions,
+  type OpenBaoSetup,
+  startOpenBao,
+} from "./openbao.ts";
 export { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";

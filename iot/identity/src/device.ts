@@ -7,10 +7,13 @@ export {
   EnrolmentAnswer,
   type EnrolmentRequest,
   type Hardware,
-  type NatsServers,
+  NatsServers,
   Nonce,
+  OpenBaoPlace,
   RekeyAnswer,
   type RekeyRequest,
   TokenAnswer,
   ZitadelAccount,
 } from "./documents.ts";
+export { type Given, type Heard, HttpPeer, type PeerAddress, PeerClock } from "./http-peer.ts";
+export { deviceLogin, OpenBao } from "./openbao.ts";

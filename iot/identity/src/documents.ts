@@ -16,7 +16,7 @@ const Secret = z.string().check(z.minLength(16), z.maxLength(200));
 /** A code as a person types it, with or without hyphens. */
 const TypedCode = z.string().check(z.minLength(12), z.maxLength(40));
 /** Without TLS only on this machine: for tests, and the demo. */
-const HttpsUrl = z
+export const HttpsUrl = z
   .string()
   .check(
     z.maxLength(300),
@@ -36,6 +36,15 @@ export const Grant = z.object({
   reason: z.optional(Line),
 });
 export type Grant = z.output<typeof Grant>;
+
+/**
+ * The same in the bucket: as the enrolment service says it, or as a callout has read it in OpenBao.
+ */
+export const KeptGrant = z.extend(Grant, {
+  /** When OpenBao said it. Absent: it is the enrolment service's word, which OpenBao may not have yet. */
+  readAtS: z.optional(Seconds),
+});
+export type KeptGrant = z.output<typeof KeptGrant>;
 
 export const PublicJwk = z.object({
   kty: z.literal("RSA"),
@@ -92,11 +101,31 @@ export type ZitadelAccount = z.output<typeof ZitadelAccount>;
 
 export const Nonce = z.object({ nonce: Line });
 
-const NatsServers = z.object({
+/** Also `iot/devices/<device>/nats` in OpenBao. */
+export const NatsServers = z.object({
   urls: z.array(z.string().check(z.maxLength(300), z.regex(/^(nats|tls):\/\/[^\s/]+$/))).check(z.minLength(1), z.maxLength(16)),
   ca: z.optional(Certificates),
 });
 export type NatsServers = z.output<typeof NatsServers>;
+
+/** The OpenBao of the fleet, as a device reaches it. */
+export const OpenBaoPlace = z.object({
+  url: HttpsUrl,
+  /** PEM of who signs its certificate. */
+  ca: z.optional(z.string().check(z.maxLength(16_384))),
+});
+export type OpenBaoPlace = z.output<typeof OpenBaoPlace>;
+
+/** What each device of a fleet gets to know. */
+const Place = {
+  issuer: HttpsUrl,
+  project: Line,
+  /** Where it is, unless OpenBao says so. */
+  nats: z.optional(NatsServers),
+  openbao: z.optional(OpenBaoPlace),
+  /** Its tokens are asked for there, and not of this service. */
+  zitadel: z.optional(ZitadelAccount),
+};
 
 /** The answer to a device's request. */
 export const EnrolmentAnswer = z.discriminatedUnion("state", [
@@ -106,12 +135,8 @@ export const EnrolmentAnswer = z.discriminatedUnion("state", [
     state: z.literal("approved"),
     code: Code,
     device: EnrolledId,
-    issuer: HttpsUrl,
     keyId: Line,
-    project: Line,
-    nats: NatsServers,
-    /** Its tokens are asked for there, and not of this service. */
-    zitadel: z.optional(ZitadelAccount),
+    ...Place,
   }),
 ]);
 export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
@@ -121,10 +146,7 @@ export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
 /** `GET /v1/device`: what a device with a token is to know. */
 export const DeviceDocument = z.object({
   device: EnrolledId,
-  issuer: HttpsUrl,
-  project: Line,
-  nats: NatsServers,
-  zitadel: z.optional(ZitadelAccount),
+  ...Place,
   /** The key that the service takes as this device's; one beside it was not used yet. */
   keyId: z.optional(Line),
   /** A person wants another key in place of this one. */

@@ -13,9 +13,11 @@ export {
   Grant,
   type Hardware,
   Issuer,
+  KeptGrant,
   KeyUsed,
-  type NatsServers,
+  NatsServers,
   Nonce,
+  OpenBaoPlace,
   Person,
   PersonRole,
   RekeyAnswer,
@@ -53,4 +55,6 @@ export {
   verifyProof,
   verifyToken,
 } from "./verify.ts";
+export { type BaoRead, type BaoWritten, OpenBao } from "./openbao.ts";
+export { type OpenBaoSettings, openBaoOfService, readOpenBaoSettings } from "./openbao-service.ts";
 export { fetchKeys, RemoteKeys } from "./remote-keys.ts";

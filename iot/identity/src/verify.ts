@@ -106,12 +106,17 @@ export interface TokenOf {
   readonly keyId: string;
   readonly nowMs: number;
   readonly lifeS: number;
+  /** Of a device, as it was given with the approval: OpenBao lets it read what is its group's. */
+  readonly group?: string | undefined;
 }
 
+const GROUP_CLAIM = "iot_group";
+
 /** As Zitadel writes it, by an issuer of our own. */
-export function signToken(key: KeyObject, { subject, role, issuer, keyId, nowMs, lifeS }: TokenOf): Promise<string> {
+export function signToken(key: KeyObject, { subject, role, issuer, keyId, nowMs, lifeS, group }: TokenOf): Promise<string> {
   const nowS = Math.floor(nowMs / 1_000);
-  return new SignJWT({ [roleClaim(issuer.project)]: { [role]: { [issuer.organisation]: issuer.organisation } } })
+  const roles = { [roleClaim(issuer.project)]: { [role]: { [issuer.organisation]: issuer.organisation } } };
+  return new SignJWT(group === undefined ? roles : { ...roles, [GROUP_CLAIM]: group })
     .setProtectedHeader({ alg: ALGORITHM, kid: keyId })
     .setIssuer(issuer.issuer)
     .setSubject(subject)

@@ -19,7 +19,7 @@ import {
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { usableSigner } from "../src/identity/enrol.ts";
 import { EnrolmentService } from "../src/identity/enrolment-service.ts";
-import { PeerClock } from "../src/identity/http-peer.ts";
+import { PeerClock } from "@iot/identity/device";
 import { type Identity, IdentityStore } from "../src/identity/identity-store.ts";
 import { TokenCredentials } from "../src/identity/token-credentials.ts";
 
@@ -139,7 +139,7 @@ test("another way to NATS is saved, and then followed", async () => {
   let moved = 0;
   await shown(await begun(() => (moved += 1)));
   expect(moved).toBe(1);
-  expect((await store.identity())?.nats.urls).toEqual(["tls://elsewhere.example:4222"]);
+  expect((await store.identity())?.nats?.urls).toEqual(["tls://elsewhere.example:4222"]);
   await forgetToken();
   await shown(await begun(() => (moved += 1)));
   expect(moved).toBe(1);

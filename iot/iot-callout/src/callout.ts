@@ -1,17 +1,17 @@
 // Answers nats-server's question who somebody is, for each CONNECT that is not of a static user.
-// Several run beside each other in one queue group. What they know lies in the bucket `grants` of
-// the account AUTH and is followed in memory: whoever was granted once comes in though all else is
-// away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
+// Several run beside each other in one queue group. What they know is in the bucket `grants` of the
+// account AUTH and is followed in memory: whoever was granted once comes in though all else is away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
 // device and reason, then counted.
 
 import { plainText } from "@harmony/core";
 import { type Log, systemClock } from "@harmony/runtime";
-import { parseJson } from "@harmony/schema";
-import { Grant } from "@iot/identity";
+import type { OpenBao } from "@iot/identity";
 import { type DocumentStore, type Messaging, openDocumentStore } from "@iot/messaging";
 import type { Msg } from "@nats-io/nats-core";
 import { answer, type AuthorizationRequest, mintUser, readRequest } from "./authorization.ts";
 import { decide, decidePerson, type Decision } from "./decide.ts";
+import { followedGrants, type Grants, keptGrant } from "./grants/grants.ts";
+import { OpenBaoGrants } from "./grants/openbao-grants.ts";
 import { Issuers } from "./issuers.ts";
 import { type CalloutKeys, Curve, signerOf } from "./keys.ts";
 import { RefusalLog } from "./refusal-log.ts";
@@ -22,6 +22,8 @@ const REREAD = "iot.auth.reread.";
 export interface CalloutOptions {
   readonly messaging: Messaging;
   readonly keys: CalloutKeys;
+  /** Where grants live; null: in the bucket alone. */
+  readonly bao?: OpenBao | null;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** nats-server's own time for a login, less some: an older request has nobody who waits for it. */
@@ -35,11 +37,20 @@ export interface Callout {
 }
 
 /** Resolves when it answers. @throws MessagingError, or the signal's reason. */
-export async function startCallout({ messaging, keys, log, signal, dropAfterS = 25, keysEveryMs }: CalloutOptions): Promise<Callout> {
-  const grants = await openDocumentStore(messaging, { bucket: "grants", log, signal });
+export async function startCallout({
+  messaging,
+  keys,
+  bao = null,
+  log,
+  signal,
+  dropAfterS = 25,
+  keysEveryMs,
+}: CalloutOptions): Promise<Callout> {
+  const bucket = await openDocumentStore(messaging, { bucket: "grants", log, signal });
+  const grants = bao === null ? followedGrants(bucket) : new OpenBaoGrants({ bucket, bao, log, signal });
   const envelope = { signer: signerOf(keys.issuerSeed), curve: new Curve(keys.xkeySeed) };
   const refusals = new RefusalLog(log);
-  const issuers = new Issuers({ grants, log, readEveryMs: keysEveryMs });
+  const issuers = new Issuers({ bucket, log, readEveryMs: keysEveryMs });
   const handle = async (message: Msg): Promise<void> => {
     const server = message.headers?.get("Nats-Server-Xkey") ?? "";
     const read = readRequest(message.data, server, envelope.curve);
@@ -64,7 +75,7 @@ export async function startCallout({ messaging, keys, log, signal, dropAfterS = 
     }),
     messaging.connection.subscribe(`${REREAD}*`, {
       callback: (error, message) => {
-        if (error === null) message.respond(stateOf(message.subject.slice(REREAD.length), grants));
+        if (error === null) message.respond(stateOf(message.subject.slice(REREAD.length), bucket));
       },
     }),
   ];
@@ -82,25 +93,18 @@ export async function startCallout({ messaging, keys, log, signal, dropAfterS = 
 
 interface Known {
   readonly issuers: Issuers;
-  readonly grants: DocumentStore;
+  readonly grants: Grants;
 }
 
 async function decideOn({ user, token }: AuthorizationRequest, { issuers, grants }: Known): Promise<Decision> {
   const shown = await issuers.verify(token, systemClock.now());
   if (shown.of === "person") return decidePerson(user, shown.claims);
   const { verified } = shown;
-  return decide({ user, verified, grant: verified.kind === "valid" ? grantOf(verified.claims.device, grants) : undefined });
-}
-
-/** Undefined: what stands there cannot be read. */
-function grantOf(device: string, grants: DocumentStore): Grant | null | undefined {
-  const text = grants.heard(device)?.text ?? null;
-  if (text === null) return null;
-  const parsed = parseJson(Grant, text);
-  return parsed.ok ? parsed.value : undefined;
+  return decide({ user, verified, grant: verified.kind === "valid" ? await grants.of(verified.claims.device) : undefined });
 }
 
 /** The revision of the grant that this callout decides by: who changed one waits until all have it. */
-function stateOf(device: string, grants: DocumentStore): string {
-  return JSON.stringify({ revision: grants.heard(device)?.revision ?? 0, state: grantOf(device, grants)?.state ?? "absent" });
+function stateOf(device: string, bucket: DocumentStore): string {
+  const { revision, grant } = keptGrant(bucket, device);
+  return JSON.stringify({ revision, state: grant?.state ?? "absent" });
 }

@@ -16,20 +16,20 @@ export type Shown =
   | { readonly of: "person"; readonly claims: PersonClaims };
 
 export interface IssuersOptions {
-  readonly grants: DocumentStore;
+  readonly bucket: DocumentStore;
   readonly log: Log;
   readonly readEveryMs?: number | undefined;
 }
 
 export class Issuers {
-  readonly #grants: DocumentStore;
+  readonly #bucket: DocumentStore;
   readonly #log: Log;
   readonly #keys: RemoteKeys;
   readonly #timer: NodeJS.Timeout;
   #said = "";
 
-  constructor({ grants, log, readEveryMs = READ_EVERY_MS }: IssuersOptions) {
-    this.#grants = grants;
+  constructor({ bucket, log, readEveryMs = READ_EVERY_MS }: IssuersOptions) {
+    this.#bucket = bucket;
     this.#log = log;
     this.#keys = new RemoteKeys({
       onKeys: (issuer) => void this.#keep(issuer),
@@ -53,7 +53,7 @@ export class Issuers {
 
   #believed(): readonly Issuer[] {
     return KEYS.flatMap((key) => {
-      const text = this.#grants.heard(key)?.text ?? null;
+      const text = this.#bucket.heard(key)?.text ?? null;
       const parsed = text === null ? null : parseJson(Issuer, text);
       return parsed?.ok === true ? [parsed.value] : [];
     });
@@ -68,9 +68,9 @@ export class Issuers {
   /** Another callout, or the service, may have written the same meanwhile. */
   async #keep(issuer: Issuer): Promise<void> {
     const [, key] = KEYS;
-    const revision = this.#grants.heard(key)?.revision ?? 0;
+    const revision = this.#bucket.heard(key)?.revision ?? 0;
     this.#log.info("the issuer has other keys than before", { issuer: issuer.issuer, keys: issuer.jwks.keys.map(({ kid }) => kid) });
-    await this.#grants.put(key, issuer, revision).catch((error: unknown) => this.#failed(`the keys are not kept: ${errorText(error)}`));
+    await this.#bucket.put(key, issuer, revision).catch((error: unknown) => this.#failed(`the keys are not kept: ${errorText(error)}`));
   }
 
   #failed(why: string): void {

@@ -62,7 +62,7 @@ async function deviceDisable(options: CommandOptions, id: string, reason: string
     withRecords(options, messaging, (records) => {
       const config = readZitadelConfig(options.env);
       const accounts = config === null ? null : new Accounts({ ...options, config, records });
-      return disableDevice({ ...options, messaging, system: () => system, records, accounts }, asked);
+      return disableDevice({ ...options, messaging, system: () => system, records, accounts, openBao: null }, asked);
     });
   let done;
   try {

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
-import { DeviceDocument } from "@iot/identity";
+import { DeviceDocument, NatsServers, OpenBaoPlace, type OpenBaoSettings, readOpenBaoSettings } from "@iot/identity";
 import type { ZitadelConfig } from "./zitadel/administrator.ts";
 
 export interface EnrolmentConfig {
@@ -18,7 +18,9 @@ export interface EnrolmentConfig {
   readonly tokenLifeS: number;
   readonly nats: NatsConfig;
   readonly kickPassword: string | undefined;
-  readonly deviceNats: DeviceDocument["nats"];
+  readonly deviceNats: NatsServers;
+  /** null: grants and the way to NATS are the service's own alone. */
+  readonly openBao: (OpenBaoSettings & { readonly forDevices: OpenBaoPlace }) | null;
   /** null: tokens are this service's own. */
   readonly zitadel: ZitadelConfig | null;
   readonly replicas: number;
@@ -62,6 +64,7 @@ export function readConfig(env: Environment): EnrolmentConfig {
     nats,
     kickPassword: readKickPassword(env),
     deviceNats: deviceNats(env, nats.servers),
+    openBao: openBao(env),
     zitadel: readZitadelConfig(env),
     replicas: whole(env, "IOT_BUCKET_REPLICAS", { fallback: 1, min: 1, max: 5 }),
   };
@@ -100,20 +103,34 @@ export function readKickPassword(env: Environment): string | undefined {
   return secret(env, "NATS_KICK_PASSWORD");
 }
 
-function deviceNats(env: Environment, ownServers: readonly string[]): DeviceDocument["nats"] {
-  const caFile = text(env, "IOT_DEVICE_NATS_CA");
+function deviceNats(env: Environment, ownServers: readonly string[]): NatsServers {
   const urls = text(env, "IOT_DEVICE_NATS_URL");
-  const nats = {
-    urls: urls === undefined ? ownServers : list(urls),
-    ...(caFile === undefined ? {} : { ca: contentOf("IOT_DEVICE_NATS_CA", caFile) }),
-  };
-  const parsed = DeviceDocument.shape.nats.safeParse(nats);
+  const nats = { urls: urls === undefined ? ownServers : list(urls), ...authority(env, "IOT_DEVICE_NATS_CA") };
+  const parsed = NatsServers.safeParse(nats);
   if (parsed.success) return parsed.data;
   throw wrong(
     "IOT_DEVICE_NATS_URL",
     nats.urls.join(","),
     "what devices dial, e.g. tls://nats.example:4222, and in IOT_DEVICE_NATS_CA at most 16 KiB",
   );
+}
+
+function openBao(env: Environment): EnrolmentConfig["openBao"] {
+  const settings = readOpenBaoSettings(env);
+  if (settings === null) return null;
+  const place = { url: text(env, "IOT_DEVICE_OPENBAO_URL") ?? settings.url, ...authority(env, "IOT_DEVICE_OPENBAO_CA") };
+  const parsed = OpenBaoPlace.safeParse(place);
+  if (parsed.success) return { ...settings, forDevices: parsed.data };
+  throw wrong(
+    "IOT_DEVICE_OPENBAO_URL",
+    place.url,
+    "where devices reach OpenBao, e.g. https://bao.example:8200, and in IOT_DEVICE_OPENBAO_CA at most 16 KiB",
+  );
+}
+
+function authority(env: Environment, name: string): { readonly ca?: string } {
+  const file = text(env, name);
+  return file === undefined ? {} : { ca: contentOf(name, file) };
 }
 
 function tlsFiles(env: Environment): EnrolmentConfig["tls"] {

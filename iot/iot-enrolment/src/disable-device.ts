@@ -9,7 +9,7 @@ import type { Plan, Refusal } from "./plan/held.ts";
 import { planDisabling } from "./plan/people-say.ts";
 import type { Service } from "./service.ts";
 
-type Parts = Pick<Service, "messaging" | "system" | "records" | "accounts" | "log">;
+type Parts = Pick<Service, "messaging" | "system" | "records" | "accounts" | "openBao" | "log">;
 
 export type Disabled =
   | { readonly kind: "steps"; readonly steps: readonly Step[] }
@@ -31,10 +31,16 @@ export async function disableDevice(
   return { kind: "steps", steps };
 }
 
-/** First the callouts, then the connections. */
-export async function cutOff({ messaging, system, records }: Parts, device: string): Promise<readonly Step[]> {
+/** First the callouts, then the connections; OpenBao, which only says the same, comes last. */
+export async function cutOff({ messaging, system, records, openBao }: Parts, device: string): Promise<readonly Step[]> {
   const callouts = await awaitCallouts(messaging, device, records.grant(device).revision);
-  return [callouts, await endConnections(system(), device)];
+  const connections = await endConnections(system(), device);
+  return [callouts, connections, ...(await stepOf(openBao, device))];
+}
+
+/** None in a fleet without OpenBao. */
+export async function stepOf(openBao: Service["openBao"], device: string): Promise<readonly Step[]> {
+  return openBao === null ? [] : [await openBao.step(device)];
 }
 
 /** Nothing where there is no Zitadel. */

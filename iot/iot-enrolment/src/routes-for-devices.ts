@@ -119,11 +119,9 @@ async function enrolment(service: Service, { authorization }: Asked, typed: stri
 }
 
 async function answerOf(service: Service, request: EnrolmentRecord): Promise<Answer> {
-  const { records, issuer, nats, accounts } = service;
-  const { issuer: url, project } = issuer.document;
+  const { records, place, accounts } = service;
   if (accounts !== null && request.device !== undefined) await settledSoon(service, request.device);
-  const withAccount = accounts === null ? {} : { accountOf: service.account };
-  const answered = answerRequest(records, request, { issuer: url, project, nats, ...withAccount });
+  const answered = answerRequest(records, request, accounts === null ? place : { ...place, accountOf: service.account });
   if (answered.kind === "refused") return refuse(answered.refusal);
   return ok(answered.answer, answered.answer.state === "pending" ? 202 : 200);
 }
@@ -146,7 +144,7 @@ async function token(service: Service, { body }: Asked): Promise<Answer> {
   }
   // Not before the second from which its tokens count, for a device that was enabled just now.
   const fromMs = Math.max(systemClock.now(), (record.tokensNotBefore ?? 0) * 1_000);
-  const access = await issuer.token(record.device, fromMs);
+  const access = await issuer.token(record, fromMs);
   return ok({ access_token: access, token_type: "Bearer", expires_in: issuer.tokenLifeS });
 }
 
@@ -195,7 +193,6 @@ function isOfZitadel({ issuers }: Service, authorization: string): boolean {
 async function device(service: Service, { authorization }: Asked): Promise<Answer> {
   const held = await holderOfToken(service, authorization);
   if (held.kind === "refused") return held.answer;
-  const { issuer, project } = service.issuer.document;
   const { device: id } = held.record;
   if (service.accounts !== null) {
     if (isOfZitadel(service, authorization)) await service.records.carryOut(() => planAccountUsed(service.records, id, true));
@@ -207,9 +204,7 @@ async function device(service: Service, { authorization }: Asked): Promise<Answe
   const { replaceKey } = record;
   const document: DeviceDocument = {
     device: id,
-    issuer,
-    project,
-    nats: service.nats,
+    ...service.place,
     keyId,
     ...(zitadel === null ? {} : { zitadel }),
     ...(replaceKey === undefined ? {} : { replaceKey }),

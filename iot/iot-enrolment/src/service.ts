@@ -9,6 +9,8 @@ import {
   type DeviceRecord,
   Issuer,
   type NatsServers,
+  type OpenBao,
+  type OpenBaoPlace,
   RemoteKeys,
   type TokenClaims,
   type Verified,
@@ -18,7 +20,9 @@ import {
 import type { Messaging } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
+import { OpenBaoKeeper } from "./openbao/openbao-keeper.ts";
 import { type AccountPlace, accountOf } from "./plan/account.ts";
+import type { Place } from "./plan/answer-request.ts";
 import { planRepair, ZITADEL_KEY } from "./plan/repair.ts";
 import { Records } from "./records/records.ts";
 import { Accounts } from "./zitadel/accounts.ts";
@@ -34,6 +38,8 @@ export interface ServiceOptions {
   readonly url: string;
   /** What an approved device dials. */
   readonly nats: NatsServers;
+  /** Where grants and each device's way to NATS live beside the buckets; null: in the buckets alone. */
+  readonly openBao?: ServiceOpenBao | null;
   readonly tokenLifeS: number;
   /** Where devices get their tokens; without it, of this service. */
   readonly zitadel?: ZitadelConfig | null | undefined;
@@ -43,7 +49,16 @@ export interface ServiceOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "url" | "nats" | "log"> {
+export interface ServiceOpenBao {
+  readonly bao: OpenBao;
+  /** As devices reach it. */
+  readonly forDevices: OpenBaoPlace;
+}
+
+export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "url" | "log"> {
+  /** What an approved device is answered besides who it is. */
+  readonly place: Place;
+  readonly openBao: OpenBaoKeeper | null;
   readonly issuer: OwnIssuer;
   readonly records: Records;
   /** null: there is no Zitadel. */
@@ -68,19 +83,7 @@ const ENROLMENTS_A_MINUTE = 10;
  * issuer's; MessagingError, or the signal's reason.
  */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const {
-    messaging,
-    system,
-    key,
-    url,
-    nats,
-    log,
-    signal,
-    tokenLifeS,
-    replicas,
-    enrolmentsAMinute = ENROLMENTS_A_MINUTE,
-    zitadel = null,
-  } = options;
+  const { messaging, system, key, url, nats, openBao = null, zitadel = null, log, signal, tokenLifeS, replicas } = options;
   const issuer = openIssuer(key, { url, tokenLifeS });
   const records = await Records.open({ messaging, log, signal, replicas });
   const accounts = zitadel === null ? null : new Accounts({ config: zitadel, records, log, signal });
@@ -93,19 +96,22 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     throw new UserError(refusal, EX_CONFIG);
   }
   let isRepairing = false;
-  records.onGrantLost(() => {
-    if (isRepairing) return;
+  records.onGrant((_key, isLost) => {
+    if (!isLost || isRepairing) return;
     isRepairing = true;
     repairGrants(records, believed, log, () => (isRepairing = false)).catch((error: unknown) => {
       log.warn("the grants could not be repaired", { error });
     });
   });
+  const { issuer: issuerUrl, project } = issuer.document;
+  const keeper = openBao === null ? null : new OpenBaoKeeper({ bao: openBao.bao, records, nats, log, signal });
   return {
     messaging,
     system,
     url,
-    nats,
     log,
+    place: { issuer: issuerUrl, project, ...(openBao === null ? { nats } : { openbao: openBao.forDevices }) },
+    openBao: keeper,
     issuer,
     records,
     accounts,
@@ -113,8 +119,11 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     issuers: () => issuersOf(records, issuer.document),
     verify: (token) => remoteKeys.verify(token, issuersOf(records, issuer.document), (each) => verifyToken(token, each, systemClock.now())),
     nonces: new Nonces(NONCES, systemClock),
-    enrolmentLimit: new AddressLimit(enrolmentsAMinute, systemClock),
-    close: () => records.close(),
+    enrolmentLimit: new AddressLimit(options.enrolmentsAMinute ?? ENROLMENTS_A_MINUTE, systemClock),
+    close: async () => {
+      await keeper?.close();
+      await records.close();
+    },
   };
 }
 

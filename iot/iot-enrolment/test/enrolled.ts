@@ -16,14 +16,24 @@ export async function enrolledByCode(fleet: Fleet, id: string, of?: TestDevice):
   return { device, answer: await approved(device, codeIn(said)) };
 }
 
-export async function enrolledByPerson(fleet: Fleet, id: string): Promise<EnrolledDevice> {
+export async function enrolledByPerson(fleet: Fleet, id: string, labels: Readonly<Record<string, string>> = {}): Promise<EnrolledDevice> {
   const device = await fleet.device();
   const asked = { name: `for-${id}`, maxDevices: 1, days: 1 };
   const { token } = BootstrapMade.parse((await fleet.say("/v1/bootstraps", asked)).body);
   const code = codeIn(await device.enrol({ token }));
-  const said = await fleet.say(`/v1/enrolments/${code}/approve`, { device: id });
+  const said = await fleet.say(`/v1/enrolments/${code}/approve`, { device: id, labels });
   if (said.status !== 200) throw new Error(`not approved: ${said.text}`);
   return { device, answer: await approved(device, code) };
+}
+
+export interface EnrolledWithToken extends EnrolledDevice {
+  readonly token: string;
+}
+
+/** The same, with a token. */
+export async function enrolled(...asked: Parameters<typeof enrolledByPerson>): Promise<EnrolledWithToken> {
+  const { device, answer } = await enrolledByPerson(...asked);
+  return { device, answer, token: await device.token(answer) };
 }
 
 function approved(device: TestDevice, code: string): Promise<ReturnType<typeof approvedOf>> {

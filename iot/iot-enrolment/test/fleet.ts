@@ -14,6 +14,8 @@ import {
   signProof,
   keySigner,
   TokenAnswer,
+  openBaoOfService,
+  type OpenBaoSettings,
   tokenScope,
   type ZitadelAccount,
 } from "@iot/identity";
@@ -24,6 +26,7 @@ import {
   makeTempFolder,
   type NatsServer,
   natsIdentitiesConfig,
+  type OpenBaoCredentials,
   startNats,
   type TestIssuer,
 } from "@iot/testkit";
@@ -45,8 +48,16 @@ export interface FleetOptions {
   readonly url?: string;
   /** Without one, nobody comes into NATS, and nothing is asked of it. */
   readonly callouts?: number;
+  /** As it was set up for this fleet. */
+  readonly openBao?: FleetOpenBao | undefined;
   /** Where devices get their tokens; null: of the service. */
   readonly zitadel?: TestIssuer | null;
+}
+
+export interface FleetOpenBao {
+  readonly url: string;
+  /** Files, by service. */
+  readonly credentials: OpenBaoCredentials;
 }
 
 export interface Fleet {
@@ -55,8 +66,11 @@ export interface Fleet {
   readonly log: Log;
   readonly lines: readonly string[];
   readonly callouts: Callout[];
+  readonly issuerKeyFile: string;
   as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging>;
-  startCallout(): Promise<Callout>;
+  startCallout(openBao?: FleetOpenBao): Promise<Callout>;
+  /** From now on grants live there, too: the service and the callouts start anew with it. */
+  use(openBao: FleetOpenBao): Promise<void>;
   /** Ends the service; `restart` brings it back. */
   stop(): Promise<void>;
   /** Ends the service, as far as it is there, and starts it anew. */
@@ -87,10 +101,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   };
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const issuerKeyFile = join(folder.path, "issuer-key.pem");
   const start = ({
     kickPassword = IDENTITY_PASSWORDS.kick,
     enrolmentsAMinute = 1_000,
     url: named = url,
+    openBao,
     zitadel = null,
   }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
@@ -99,11 +115,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         host: "127.0.0.1",
         port,
         tls: null,
-        issuerKeyFile: join(folder.path, "issuer-key.pem"),
+        issuerKeyFile,
         tokenLifeS: 3_600,
         nats: { servers: [nats.url], user: "enrolment", pass: IDENTITY_PASSWORDS.enrolment, caFile: undefined },
         kickPassword: kickPassword === "" ? undefined : kickPassword,
         deviceNats: { urls: [nats.url] },
+        openBao: openBao === undefined ? null : { ...settingsOf(openBao, "enrolment"), forDevices: { url: openBao.url } },
         replicas: 1,
         zitadel: zitadel && {
           url: zitadel.url,
@@ -115,9 +132,13 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       { log, signal, enrolmentsAMinute },
     );
   let running = await start(options);
-  const calloutOf = async (): Promise<Callout> => startCallout({ messaging: await as("callout"), keys, log, signal });
+  let present = options;
+  const calloutOf = async (openBao?: FleetOpenBao): Promise<Callout> => {
+    const bao = openBao === undefined ? null : openBaoOfService(settingsOf(openBao, "callout"), { withinMs: 1_500, signal });
+    return startCallout({ messaging: await as("callout"), keys, bao, log, signal });
+  };
   const callouts: Callout[] = [];
-  for (let index = 0; index < (options.callouts ?? 1); index += 1) callouts.push(await calloutOf());
+  for (let index = 0; index < (options.callouts ?? 1); index += 1) callouts.push(await calloutOf(options.openBao));
   const ask = async (path: string, init: RequestInit): Promise<Said> => {
     const response = await fetch(url + path, init);
     const text = await response.text();
@@ -133,12 +154,21 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     log,
     lines,
     callouts,
+    issuerKeyFile,
     as,
     startCallout: calloutOf,
     stop: () => running.close(),
     restart: async (changed = {}) => {
       await running.close();
-      running = await start({ ...options, ...changed });
+      present = { ...present, ...changed };
+      running = await start(present);
+    },
+    use: async (openBao) => {
+      await running.close();
+      present = { ...present, openBao };
+      running = await start(present);
+      for (const callout of callouts.splice(0)) await callout.close();
+      callouts.push(await calloutOf(openBao));
     },
     post,
     get: (path, headers = {}) => ask(path, { headers }),
@@ -153,6 +183,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       await folder.remove();
     },
   };
+}
+
+function settingsOf({ url, credentials }: FleetOpenBao, service: keyof OpenBaoCredentials): OpenBaoSettings {
+  return { url, caFile: undefined, credentialsFile: credentials[service] };
 }
 
 interface Around {

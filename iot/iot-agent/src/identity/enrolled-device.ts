@@ -11,7 +11,7 @@ import { keepWatchdogFed } from "../systemd/watchdog.ts";
 import { untilEnrolled } from "./enrol.ts";
 import { EnrolmentService } from "./enrolment-service.ts";
 import { type Identity, IdentityStore } from "./identity-store.ts";
-import { PeerClock } from "./http-peer.ts";
+import { PeerClock } from "@iot/identity/device";
 import { TokenCredentials } from "./token-credentials.ts";
 import { TokenIssuer } from "./token-issuer.ts";
 
@@ -70,9 +70,9 @@ export function withIdentity(
   return {
     ...config,
     device: asDeviceId(device),
-    natsUrls: config.natsUrls ?? nats.urls,
+    natsUrls: config.natsUrls ?? nats?.urls ?? [],
     natsConnectTimeoutMs: config.natsConnectTimeoutMs ?? LOGIN_WITHIN_MS,
-    natsCaFile: config.natsCaFile ?? (nats.ca === undefined ? undefined : natsCaFile),
+    natsCaFile: config.natsCaFile ?? (nats?.ca === undefined ? undefined : natsCaFile),
   };
 }
 

@@ -13,7 +13,7 @@ import {
   signProof,
 } from "@iot/identity/device";
 import * as z from "zod/mini";
-import { type Given, HttpPeer, type PeerAddress, PeerClock } from "./http-peer.ts";
+import { type Given, HttpPeer, type PeerAddress, PeerClock } from "@iot/identity/device";
 import { type Token, TokenIssuer } from "./token-issuer.ts";
 
 interface Rekeying {

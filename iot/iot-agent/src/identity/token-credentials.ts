@@ -176,7 +176,7 @@ export class TokenCredentials implements CredentialSource {
     if (canonicalJson([issuer, project, nats]) === canonicalJson([issuerNow, projectNow, natsNow])) return;
     this.#identity = { ...this.#identity, issuer, project, nats };
     await store.saveIdentity(this.#identity);
-    log.info("the enrolment service names another way to NATS; connecting there", { servers: nats.urls });
+    log.info("the enrolment service names another way to NATS; connecting there", { servers: nats?.urls });
     onMoved();
   }
 

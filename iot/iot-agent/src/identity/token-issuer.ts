@@ -3,7 +3,7 @@
 
 import { signAssertion, type Signer, TokenAnswer, tokenScope } from "@iot/identity/device";
 import type * as z from "zod/mini";
-import { type Given, type Heard, HttpPeer, type PeerAddress, type PeerClock } from "./http-peer.ts";
+import { type Given, type Heard, HttpPeer, type PeerAddress, type PeerClock } from "@iot/identity/device";
 
 const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /** The whole of NATS' CONNECT has to fit 4,096 bytes. */

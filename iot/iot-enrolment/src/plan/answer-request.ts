@@ -7,6 +7,7 @@ import {
   type EnrolmentRecord,
   keyIdOf,
   type NatsServers,
+  type OpenBaoPlace,
   type ZitadelAccount,
 } from "@iot/identity";
 import { type Held, type Refusal } from "./held.ts";
@@ -15,7 +16,9 @@ import { type Held, type Refusal } from "./held.ts";
 export interface Place {
   readonly issuer: string;
   readonly project: string;
-  readonly nats: NatsServers;
+  /** Where it is, unless OpenBao says so. */
+  readonly nats?: NatsServers;
+  readonly openbao?: OpenBaoPlace;
   /** Of a service with Zitadel: null while it is not made yet. */
   readonly accountOf?: (record: DeviceRecord, keyId: string) => ZitadelAccount | null;
 }

@@ -1,8 +1,8 @@
-// Another machine as the device asks it: over HTTPS, with Node's own client, which the process loads
+// Another machine as it is asked: over HTTPS, with Node's own client, which the process loads
 // when it first asks. Each answer is bounded before it is parsed. One that is down is another thing
-// than one that refuses: what the device holds stays good in the first case.
+// than one that refuses: what is held stays good in the first case.
 
-import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { readFile } from "node:fs/promises";
 import { type Clock, errorText, sendRequest, systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
@@ -27,12 +27,17 @@ export interface PeerAddress {
   readonly caFile?: string | undefined;
   /** The PEM itself. */
   readonly ca?: string | undefined;
+  /** How long one answer may take. */
+  readonly withinMs?: number;
+  /** Connections stay open, for who asks often. */
+  readonly isKept?: boolean;
 }
 
 export interface Sent {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly authorization?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly text: string };
 }
 
@@ -70,11 +75,14 @@ export class HttpPeer {
   readonly url: string;
   readonly #at: PeerAddress;
   readonly #signal: AbortSignal;
+  readonly #withinMs: number;
+  #agent: Agent | null = null;
 
   constructor(at: PeerAddress, signal: AbortSignal) {
     this.url = at.url;
     this.#at = at;
     this.#signal = signal;
+    this.#withinMs = at.withinMs ?? WITHIN_MS;
   }
 
   async ask<Schema extends z.ZodMiniType>(schema: Schema, sent: Sent): Promise<Given<z.output<Schema>>> {
@@ -95,35 +103,49 @@ export class HttpPeer {
   }
 
   async send(sent: Sent): Promise<Given<Heard>> {
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(WITHIN_MS)]);
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(this.#withinMs)]);
     try {
       const response = await this.#exchange(sent, signal);
       const dateMs = Date.parse(response.headers.date ?? "");
       return { ok: true, value: { status: response.statusCode ?? 0, text: await bounded(response), dateMs } };
     } catch (error) {
       this.#signal.throwIfAborted();
-      const why = signal.aborted ? `does not answer within ${WITHIN_MS / 1_000} s` : `cannot be reached: ${errorText(error)}`;
+      const why = signal.aborted ? `does not answer within ${this.#withinMs / 1_000} s` : `cannot be reached: ${errorText(error)}`;
       return { ok: false, kind: "down", why: `${this.#at.url} ${why}` };
     }
   }
 
-  async #exchange({ method, path, authorization, body }: Sent, signal: AbortSignal): Promise<IncomingMessage> {
+  /** Ends the connections that stayed open. */
+  close(): void {
+    this.#agent?.destroy();
+  }
+
+  async #exchange({ method, path, authorization, headers, body }: Sent, signal: AbortSignal): Promise<IncomingMessage> {
     const url = new URL(path, this.#at.url);
-    const headers = {
-      ...(authorization === undefined ? {} : { authorization }),
-      ...(body === undefined ? {} : { "content-type": body.type }),
-      "content-length": Buffer.byteLength(body?.text ?? ""),
+    const options: RequestOptions = {
+      method,
+      headers: {
+        ...headers,
+        ...(authorization === undefined ? {} : { authorization }),
+        ...(body === undefined ? {} : { "content-type": body.type }),
+        "content-length": Buffer.byteLength(body?.text ?? ""),
+      },
+      signal,
     };
-    const options = { method, headers, signal, agent: false } as const;
-    let open: () => ClientRequest;
-    if (url.protocol === "http:") {
-      const { request } = await import("node:http");
-      open = () => request(url, options);
-    } else {
-      const [{ request }, ca] = await Promise.all([import("node:https"), this.#authority()]);
-      open = () => request(url, { ...options, ...(ca === undefined ? {} : { ca }) });
-    }
-    return sendRequest(open, { body: body?.text, isRepeatable: false, signal });
+    const open = url.protocol === "http:" ? await this.#plain(url, options) : await this.#secured(url, options);
+    return sendRequest(open, { body: body?.text, isRepeatable: method === "GET", signal });
+  }
+
+  async #plain(url: URL, options: RequestOptions): Promise<() => ClientRequest> {
+    const { Agent, request } = await import("node:http");
+    const agent = this.#at.isKept === true ? (this.#agent ??= new Agent({ keepAlive: true })) : false;
+    return () => request(url, { ...options, agent });
+  }
+
+  async #secured(url: URL, options: RequestOptions): Promise<() => ClientRequest> {
+    const [{ Agent, request }, ca] = await Promise.all([import("node:https"), this.#authority()]);
+    const agent = this.#at.isKept === true ? (this.#agent ??= new Agent({ keepAlive: true })) : false;
+    return () => request(url, { ...options, agent, ...(ca === undefined ? {} : { ca }) });
   }
 
   /** Read at each request, so that a renewed one is followed. @throws with the file's name. */
