@@ -17,6 +17,7 @@ import {
   startNats,
   startOpenBao,
   startServerProcess,
+  type TestIssuer,
 } from "@iot/testkit";
 
 const TOP = join(import.meta.dirname, "../..");
@@ -69,8 +70,8 @@ export class Restartable {
   }
 }
 
-/** `host`: an address of this machine that the devices reach. */
-export async function startIdentityParts(host: string, stack: AsyncDisposableStack): Promise<IdentityParts> {
+/** `host`: an address of this machine that the devices reach. `zitadel`: who gives their tokens. */
+export async function startIdentityParts(host: string, stack: AsyncDisposableStack, zitadel?: TestIssuer): Promise<IdentityParts> {
   const folder = await makeTempFolder("identities");
   stack.defer(() => folder.remove());
   const [keysFile, personFile] = [join(folder.path, "callout-keys.json"), join(folder.path, "person")];
@@ -83,7 +84,8 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
   const publicHalves = { issuer: half("NATS_CALLOUT_ISSUER"), xkey: half("NATS_CALLOUT_XKEY") };
   const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves) }));
 
-  const calloutEnv = { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile };
+  const believesZitadel: Readonly<Record<string, string>> = zitadel?.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: zitadel.caFile };
+  const calloutEnv = { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile, ...believesZitadel };
   const withOpenBao: Record<"callout" | "enrolment", Record<string, string>> = { callout: {}, enrolment: {} };
   const callout = new Restartable(() =>
     started("iot-callout", [], { ...calloutEnv, ...withOpenBao.callout }, "answers the logins of devices"),
@@ -99,6 +101,16 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
     IOT_ENROLMENT_STATE: folder.path,
     IOT_ENROLMENT_CERT: certificate.cert,
     IOT_ENROLMENT_CERT_KEY: certificate.key,
+    ...(zitadel === undefined
+      ? {}
+      : {
+          IOT_ZITADEL_URL: zitadel.url,
+          IOT_ZITADEL_PROJECT: zitadel.project,
+          IOT_ZITADEL_ORGANISATION: zitadel.organisation,
+          IOT_ZITADEL_TOKEN_FILE: zitadel.tokenFile,
+          IOT_ZITADEL_CA: zitadel.caFile ?? "",
+          ...believesZitadel,
+        }),
   };
   const enrolment = new Restartable(() =>
     started("iot-enrolment", ["--standalone"], { ...enrolmentEnv, ...withOpenBao.enrolment }, "answers devices and people"),
