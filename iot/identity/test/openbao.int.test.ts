@@ -10,7 +10,7 @@ import { type BaoLogin, OpenBao } from "../src/openbao.ts";
 let server: BaoServer;
 let login: BaoLogin;
 let issuer: Server;
-const signal = AbortSignal.timeout(110_000);
+const signal = AbortSignal.timeout(600_000);
 const open = (changed: Partial<ConstructorParameters<typeof OpenBao>[0]> = {}, url = server.address): OpenBao =>
   new OpenBao({ at: { url, withinMs: 1_500, isKept: true }, login, signal, ...changed });
 

@@ -131,6 +131,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
   },
   {
+    name: "device refresh",
+    operands: "<id>",
+    summary: "the device asks again now for its manifest, its way to NATS and its secrets",
+    load: async () => (await import("./asking/refresh-command.ts")).deviceRefresh,
+  },
+  {
     name: "bootstrap create",
     operands: "",
     summary: "prints the file for the boot partition of an image, with the only copy of its token",
