@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog } from "@harmony/runtime";
@@ -105,6 +105,13 @@ describe("a secret that the device has", () => {
     expect(await readdir(join(folder, "secrets"))).toEqual([]);
     expect(secrets.cure("db")).toContain("it was deleted there");
   });
+});
+
+test("a disk that takes nothing is a sentence, and no fault of the device", async () => {
+  await writeFile(join(folder, "secrets"), "a file in the folder's place");
+  answers[OWN] = found("one");
+  expect(await read()).toBeNull();
+  expect(secrets.cure("db")).toContain("it cannot be kept on the disk: ");
 });
 
 test("what is no text is written in base64", async () => {
