@@ -52,16 +52,21 @@ const page = async (): Promise<string> => (await device.curl(8080).catch((error:
 test("an image with a token makes its device wait for approval, and the approved device runs what it should", async () => {
   const created = await parts.iot(["bootstrap", "create", "--name", "spring", "--max", "2", "--days", "30"]);
   expect(created).toMatchObject({ exitCode: 0 });
+  // A simulated device has no console of its own.
+  await device.exec(["touch", "/dev/console"]);
   await device.startByBootstrap(created.stdout);
   const waiting = await expectSays(/waiting for approval: \S+/, "it shows the code of its key");
   const code = /waiting for approval: (\S+)/.exec(waiting)?.[1] ?? "";
   const { stdout: service } = await device.exec(["systemctl", "show", "iot-agent", "--property=StatusText,ActiveState"]);
   expect(service).toContain(`StatusText=waiting for approval: ${code}`);
+  const onConsole = async (): Promise<string> => (await device.exec(["cat", "/dev/console"])).stdout;
+  await expectSays(`iot-agent: waiting for approval: ${code}\n`, "its console shows the code", onConsole);
   expect((await parts.iot(["devices", "--pending"])).stdout).toContain(code);
   await push("1");
   expect(await parts.iot(["device", "approve", code, "--id", "pi-7", "--label", "site=north"])).toMatchObject({ exitCode: 0 });
   await expectSays("connected to NATS", "it is connected");
   await expectSays("version=1", "its page answers", page);
+  expect(await onConsole()).toMatch(/iot-agent: this device is "pi-7" now\n$/);
 });
 
 test("neither the log nor the status has the key, the token or the code", async () => {

@@ -1,7 +1,9 @@
 // A device with an identity: waited for when it has none yet, then the configuration that it gives,
 // and the tokens that are shown to NATS. While it waits, systemd hears why and that the agent lives.
 
-import { type Log, UserError } from "@harmony/runtime";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errorText, type Log, UserError } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import type { CredentialSource, UserAndPassword } from "@iot/messaging/device";
 import { type AgentConfig, type EnrolmentConfig, isEnrolment, type SharedConfig } from "../config/config.ts";
@@ -96,10 +98,25 @@ async function waited(config: EnrolmentConfig, store: IdentityStore, { serviceMa
   });
   serviceManager.ready();
   const service = new EnrolmentService({ url, caFile, ca }, signal);
+  const publish = (text: string): void => {
+    serviceManager.status(text);
+    void showOnConsole(config.runDir, text, log);
+  };
   try {
-    return await untilEnrolled({ store, service, url, token, hardware, publish: (text) => serviceManager.status(text), log, signal });
+    const identity = await untilEnrolled({ store, service, url, token, hardware, publish, log, signal });
+    await showOnConsole(config.runDir, `this device is "${identity.device}" now`, log);
+    return identity;
   } finally {
     ended.abort();
     await watchdog;
+  }
+}
+
+/** iot-agent-console.path shows what is written here on the console of the device. */
+async function showOnConsole(runDir: string, sentence: string, log: Log): Promise<void> {
+  try {
+    await writeFile(join(runDir, "console"), `iot-agent: ${sentence}\n`);
+  } catch (error) {
+    log.warn("the console does not show what this device waits for", { error: errorText(error) });
   }
 }
