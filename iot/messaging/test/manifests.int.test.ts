@@ -19,7 +19,12 @@ async function taken(folder: string): Promise<string[]> {
   return (await kubernetes.kubectl(["apply", "-k", folder, "--dry-run=server", "-o", "name"])).trim().split("\n").toSorted();
 }
 
-const NATS = [expect.stringMatching(/^configmap\/nats-config-/), "service/nats", "service/nats-devices", "statefulset.apps/nats"];
+const NATS: readonly unknown[] = [
+  expect.stringMatching(/^configmap\/nats-config-/),
+  "service/nats",
+  "service/nats-devices",
+  "statefulset.apps/nats",
+];
 
 test("kubectl apply -k takes every object", async () => {
   expect(await taken(join(IOT, "deploy/nats"))).toEqual(NATS);
