@@ -65,8 +65,12 @@ export class Restartable {
   }
 }
 
-/** `host`: an address of this machine that the devices reach. */
-export async function startIdentityParts(host: string, stack: AsyncDisposableStack): Promise<IdentityParts> {
+/** `host`: an address of this machine that the devices reach. `users`: devices with a static user. */
+export async function startIdentityParts(
+  host: string,
+  stack: AsyncDisposableStack,
+  users: Readonly<Record<string, string>> = {},
+): Promise<IdentityParts> {
   const folder = await makeTempFolder("identities");
   stack.defer(() => folder.remove());
   const [keysFile, personFile] = [join(folder.path, "callout-keys.json"), join(folder.path, "person")];
@@ -77,7 +81,7 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
   stack.use(certificate);
   const half = (name: string): string => new RegExp(`^${name}=(\\S+)$`, "m").exec(made.stdout)?.[1] ?? "";
   const publicHalves = { issuer: half("NATS_CALLOUT_ISSUER"), xkey: half("NATS_CALLOUT_XKEY") };
-  const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves) }));
+  const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves, { users }) }));
 
   const callout = new Restartable(() =>
     started(
