@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "iot/fleet": ["@harmony/core", "@harmony/schema", "@iot/contracts", "@iot/report"],
   "iot/workload-files": ["@harmony/core", "@harmony/schema", "@iot/contracts"],
   "iot/messaging": ["@harmony/core", "@harmony/schema", "@harmony/runtime", "@iot/contracts"],
-  "iot/identity": ["@harmony/schema"],
+  "iot/identity": ["@harmony/schema", "@harmony/runtime"],
   "iot/iot-callout": [...BELOW_APPS, "@iot/contracts", "@iot/messaging", "@iot/identity"],
   "iot/iot-enrolment": [...BELOW_APPS, "@iot/contracts", "@iot/messaging", "@iot/identity"],
   "iot/iot-operator": [...BELOW_APPS, "@harmony/kube-api", ...PLATFORM],
@@ -93,6 +93,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     records: ["plan"],
     http: ["plan"],
     issuer: [],
+    openbao: ["plan", "records", "cut-off"],
+    zitadel: ["plan", "records"],
     "cut-off": [],
   },
   "iot/iot-operator": {

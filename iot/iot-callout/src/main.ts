@@ -5,9 +5,13 @@
 import { readFile } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError, writeFileDurably } from "@harmony/runtime";
+import { openBaoOfService, readOpenBaoSettings } from "@iot/identity";
 import { connectMessaging, fixedCredentials } from "@iot/messaging";
 import { startCallout } from "./callout.ts";
 import { type CalloutKeys, makeKeys, readKeys } from "./keys.ts";
+
+/** A login that waits for it longer waits in vain, though its grant is kept. */
+const OPENBAO_WITHIN_MS = 1_500;
 
 const log = createLog({ name: "iot-callout" });
 const [verb, file] = process.argv.slice(2);
@@ -27,6 +31,8 @@ async function writeKeys(path: string): Promise<void> {
 
 async function run(signal: AbortSignal): Promise<void> {
   const keys = await keysFrom(process.env["IOT_CALLOUT_KEYS"] ?? "/etc/iot-callout/keys.json");
+  const settings = readOpenBaoSettings(process.env);
+  const bao = settings === null ? null : openBaoOfService(settings, { withinMs: OPENBAO_WITHIN_MS, signal });
   const messaging = await connectMessaging({
     servers: (process.env["NATS_URL"] ?? "nats://127.0.0.1:4222").split(","),
     credentials: fixedCredentials({ user: process.env["NATS_USER"] ?? "callout", pass: await passwordOf(process.env) }),
@@ -35,7 +41,7 @@ async function run(signal: AbortSignal): Promise<void> {
     log,
     signal,
   });
-  const callout = await startCallout({ messaging, keys, log, signal });
+  const callout = await startCallout({ messaging, keys, bao, log, signal });
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => resolve(), { once: true });
   await promise;

@@ -4,10 +4,11 @@
 import { type Log, UserError } from "@harmony/runtime";
 import { EnrolledId, Person } from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
-import { readKickPassword, readNatsConfig } from "./config.ts";
+import { readKickPassword, readNatsConfig, readZitadelConfig } from "./config.ts";
 import { disableDevice } from "./disable-device.ts";
 import { addPerson, removePerson } from "./people.ts";
 import { Records } from "./records/records.ts";
+import { Accounts } from "./zitadel/accounts.ts";
 
 export const USAGE =
   "usage: iot-enrolment --standalone, iot-enrolment person add NAME --role viewer|support|maintainer|admin, iot-enrolment person remove NAME, " +
@@ -58,7 +59,11 @@ async function deviceDisable(options: CommandOptions, id: string, reason: string
   const system = await connectToEnd(options);
   const asked = { device: device.data, reason, by: "the machine of the service" };
   const disable = (messaging: Messaging): ReturnType<typeof disableDevice> =>
-    withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked));
+    withRecords(options, messaging, (records) => {
+      const config = readZitadelConfig(options.env);
+      const accounts = config === null ? null : new Accounts({ ...options, config, records });
+      return disableDevice({ ...options, messaging, system: () => system, records, accounts, openBao: null }, asked);
+    });
   let done;
   try {
     done = await withNats(options, disable);

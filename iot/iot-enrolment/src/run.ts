@@ -1,6 +1,7 @@
 // Starts the service: listens, connects to NATS as two users, and answers once the records are read.
 // Everything that decides is elsewhere.
 
+import { openBaoOfService } from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
 import { followCertificate, readCertificate } from "./certificate.ts";
 import type { EnrolmentConfig } from "./config.ts";
@@ -21,6 +22,7 @@ export interface StartOptions extends Pick<ServiceOptions, "log" | "signal" | "e
   readonly certificateEveryMs?: number;
 }
 
+const OPENBAO_WITHIN_MS = 10_000;
 const CERTIFICATE_EVERY_MS = 60_000;
 
 /**
@@ -31,7 +33,7 @@ export async function startEnrolment(
   config: EnrolmentConfig,
   { log, signal, certificateEveryMs = CERTIFICATE_EVERY_MS, ...bounds }: StartOptions,
 ): Promise<RunningEnrolment> {
-  const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas } = config;
+  const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas, zitadel } = config;
   const key = await readIssuerKey(config.issuerKeyFile);
   let routes: readonly Route[] | null = null;
   const http = await serveHttp({ host, port, tls: await readCertificate(config.tls), routes: () => routes, log });
@@ -66,7 +68,12 @@ export async function startEnrolment(
   };
   try {
     messaging = await connect(nats.user, nats.pass);
-    const options = { messaging, system: () => system, key, url, nats: deviceNats, tokenLifeS, replicas, log, signal, ...bounds };
+    const openBao = config.openBao && {
+      bao: openBaoOfService(config.openBao, { withinMs: OPENBAO_WITHIN_MS, signal: whileItRuns }),
+      forDevices: config.openBao.forDevices,
+    };
+    const settings = { key, url, nats: deviceNats, openBao, tokenLifeS, replicas, zitadel };
+    const options = { messaging, system: () => system, ...settings, log, signal, ...bounds };
     const opened = await openService(options);
     service = opened;
     const ready: Route = { method: "GET", path: "/readyz", answer: () => readiness(opened) };

@@ -66,7 +66,7 @@ describe("the configuration", () => {
   });
 
   test("passes over a section of a later version, and warns of a key that it does not know", () => {
-    const { config, warnings } = read(`${GOOD.replace("[nats]", "[nats]\nurl = 'x'")}[zitadel]\nanything = 1\n`);
+    const { config, warnings } = read(`${GOOD.replace("[nats]", "[nats]\nurl = 'x'")}[later]\nanything = 1\n`);
     expect(config.device).toBe("pi-demo-01");
     expect(warnings).toEqual([
       "config.toml: nats.url: is not a known key and is passed over; known are urls, ca_file, connect_timeout_seconds",

@@ -13,7 +13,9 @@ import { keepWatchdogFed } from "../systemd/watchdog.ts";
 import { untilEnrolled } from "./enrol.ts";
 import { EnrolmentService } from "./enrolment-service.ts";
 import { type Identity, IdentityStore } from "./identity-store.ts";
+import { PeerClock } from "@iot/identity/device";
 import { TokenCredentials } from "./token-credentials.ts";
+import { TokenIssuer } from "./token-issuer.ts";
 
 /** A callout answers each login, and a whole fleet may log in at once. */
 const LOGIN_WITHIN_MS = 20_000;
@@ -34,13 +36,22 @@ interface Around {
 export async function enrolledDevice(config: EnrolmentConfig, { serviceManager, log, signal }: Around): Promise<EnrolledDevice> {
   const store = new IdentityStore(config.stateDir);
   const identity = (await store.identity()) ?? (await waited(config, store, { serviceManager, log, signal }));
-  const { url, caFile, ca } = config.credentials;
+  const { url, caFile, ca, zitadel } = config.credentials;
+  const clock = new PeerClock();
   const moved = new AbortController();
   const credentials = new TokenCredentials({
     store,
     // The assertion is for the issuer, which may have moved since the file was written.
-    service: new EnrolmentService({ url: identity.issuer, caFile, ca }, signal),
+    service: new EnrolmentService({ url: identity.issuer, caFile, ca }, signal, clock),
     identity,
+    issuerOf: ({ issuer, project }) => {
+      if (zitadel?.issuer !== undefined && zitadel.issuer !== issuer) {
+        throw new Error(
+          `the account of this device is at ${issuer}, and [zitadel] issuer is ${zitadel.issuer}; put that right, or remove it`,
+        );
+      }
+      return new TokenIssuer({ url: issuer, caFile: zitadel?.caFile }, signal, { clock, project });
+    },
     onMoved: () => moved.abort(new Error("another way to NATS")),
     log,
   });
@@ -61,9 +72,9 @@ export function withIdentity(
   return {
     ...config,
     device: asDeviceId(device),
-    natsUrls: config.natsUrls ?? nats.urls,
+    natsUrls: config.natsUrls ?? nats?.urls ?? [],
     natsConnectTimeoutMs: config.natsConnectTimeoutMs ?? LOGIN_WITHIN_MS,
-    natsCaFile: config.natsCaFile ?? (nats.ca === undefined ? undefined : natsCaFile),
+    natsCaFile: config.natsCaFile ?? (nats?.ca === undefined ? undefined : natsCaFile),
   };
 }
 

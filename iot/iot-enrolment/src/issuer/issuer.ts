@@ -4,25 +4,15 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { EX_CONFIG, UserError, writeFileDurably } from "@harmony/runtime";
-import {
-  type Issuer,
-  keyIdOf,
-  makeDeviceKey,
-  type Person,
-  privateKeyOf,
-  signToken,
-  type TokenClaims,
-  type Verified,
-  verifyToken,
-} from "@iot/identity";
+import { DnsLabel } from "@harmony/schema";
+import { type DeviceRecord, type Issuer, keyIdOf, makeDeviceKey, type Person, privateKeyOf, signToken } from "@iot/identity";
 
 export interface OwnIssuer {
   /** As the callout reads it. */
   readonly document: Issuer;
   readonly tokenLifeS: number;
-  token(device: string, nowMs: number): Promise<string>;
+  token(record: Pick<DeviceRecord, "device" | "labels">, nowMs: number): Promise<string>;
   personToken(person: Pick<Person, "name" | "role">, nowMs: number): Promise<string>;
-  verify(token: string, nowMs: number): Promise<Verified<TokenClaims>>;
 }
 
 /** Nothing ends it sooner: who is removed has what he has for so long. */
@@ -44,11 +34,17 @@ export function openIssuer(key: KeyObject, { url, tokenLifeS }: { readonly url: 
   return {
     document,
     tokenLifeS,
-    token: (device, nowMs) => signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS }),
+    token: ({ device, labels }, nowMs) =>
+      signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS, group: groupOf(labels) }),
     personToken: ({ name, role }, nowMs) =>
       signToken(key, { subject: name, role, issuer: document, keyId, nowMs, lifeS: PERSON_TOKEN_LIFE_S }),
-    verify: (token, nowMs) => verifyToken(token, document, nowMs),
   };
+}
+
+/** It becomes a part of a path in OpenBao, so it is one word. */
+function groupOf(labels: DeviceRecord["labels"]): string | undefined {
+  const group = DnsLabel.safeParse(labels?.["group"]);
+  return group.success ? group.data : undefined;
 }
 
 /** Made when it is not there. @throws UserError when it is there and cannot be read. */

@@ -78,9 +78,9 @@ export class Records implements Held {
     return true;
   }
 
-  /** Nobody here removes one. */
-  onGrantLost(callback: () => void): void {
-    this.#buckets.grants.onLost(callback);
+  /** A grant is another than before, by whomever; `isLost`: it is gone, and nobody here removes one. */
+  onGrant(callback: (key: string, isLost: boolean) => void): void {
+    this.#buckets.grants.onChange((key, text) => callback(key, text === null));
   }
 
   /** Why what is held may be old; null: it is current. */
