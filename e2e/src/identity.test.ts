@@ -17,7 +17,7 @@ let operator: OperatorProcess;
 
 beforeAll(async () => {
   device = stack.use(await startSimulatedDevice());
-  parts = await startIdentityParts(device.hostAddress, stack, { "iot-agent": "demo-password" });
+  parts = await startIdentityParts(device.hostAddress, stack, { users: { "iot-agent": "demo-password" } });
   repository = stack.use(await makeGitRepository());
   operator = await startOperatorProcess({ ...parts.operatorEnv, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:identity" }, "healthz");
   stack.defer(() => operator.stop());

@@ -15,6 +15,7 @@ import {
   type ServerProcess,
   startNats,
   startServerProcess,
+  type TestIssuer,
 } from "@iot/testkit";
 
 const TOP = join(import.meta.dirname, "../..");
@@ -65,11 +66,14 @@ export class Restartable {
   }
 }
 
-/** `host`: an address of this machine that the devices reach. `users`: devices with a static user. */
+/**
+ * `host`: an address of this machine that the devices reach. `users`: devices with a static user.
+ * `zitadel`: who gives their tokens.
+ */
 export async function startIdentityParts(
   host: string,
   stack: AsyncDisposableStack,
-  users: Readonly<Record<string, string>> = {},
+  { users = {}, zitadel }: { readonly users?: Readonly<Record<string, string>>; readonly zitadel?: TestIssuer } = {},
 ): Promise<IdentityParts> {
   const folder = await makeTempFolder("identities");
   stack.defer(() => folder.remove());
@@ -83,11 +87,12 @@ export async function startIdentityParts(
   const publicHalves = { issuer: half("NATS_CALLOUT_ISSUER"), xkey: half("NATS_CALLOUT_XKEY") };
   const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves, { users }) }));
 
+  const believesZitadel: Readonly<Record<string, string>> = zitadel?.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: zitadel.caFile };
   const callout = new Restartable(() =>
     started(
       "iot-callout",
       [],
-      { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile },
+      { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile, ...believesZitadel },
       "answers the logins of devices",
     ),
   );
@@ -102,6 +107,16 @@ export async function startIdentityParts(
     IOT_ENROLMENT_STATE: folder.path,
     IOT_ENROLMENT_CERT: certificate.cert,
     IOT_ENROLMENT_CERT_KEY: certificate.key,
+    ...(zitadel === undefined
+      ? {}
+      : {
+          IOT_ZITADEL_URL: zitadel.url,
+          IOT_ZITADEL_PROJECT: zitadel.project,
+          IOT_ZITADEL_ORGANISATION: zitadel.organisation,
+          IOT_ZITADEL_TOKEN_FILE: zitadel.tokenFile,
+          IOT_ZITADEL_CA: zitadel.caFile ?? "",
+          ...believesZitadel,
+        }),
   };
   const enrolment = new Restartable(() => started("iot-enrolment", ["--standalone"], enrolmentEnv, "answers devices and people"));
   for (const part of [enrolment, callout]) {

@@ -4,13 +4,14 @@
 import { randomBytes } from "node:crypto";
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeTestCertificate } from "./certificate.ts";
 import { freePort } from "./free-port.ts";
 import { issuerProgram } from "./real-parts.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 export interface IssuerOptions {
-  /** The default is 127.0.0.1. */
+  /** An address that devices reach: there it is over TLS, by a certificate of the test. */
   readonly host?: string;
   /** How long after a write it is not read yet, as `300ms`. */
   readonly lag?: string;
@@ -18,6 +19,8 @@ export interface IssuerOptions {
 
 export interface TestIssuer {
   readonly url: string;
+  /** The PEM of who signed its certificate; undefined: it is on loopback, without TLS. */
+  readonly caFile: string | undefined;
   readonly project: string;
   readonly organisation: string;
   /** The file with the administrator's token. */
@@ -36,11 +39,14 @@ export interface TestIssuer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startIssuer({ host = "127.0.0.1", lag = "0s" }: IssuerOptions = {}): Promise<TestIssuer> {
+export async function startIssuer({ host, lag = "0s" }: IssuerOptions = {}): Promise<TestIssuer> {
   const program = await issuerProgram();
   const folder = await makeTempFolder("issuer");
-  const port = await freePort(host);
-  const url = `http://${host}:${port}`;
+  const [port, tlsPort] = [await freePort(), await freePort(host)];
+  const own = `http://127.0.0.1:${port}`;
+  const certificate = host === undefined ? null : await makeTestCertificate(`IP:${host}`);
+  const tls = certificate === null ? [] : ["-tls", `${host}:${tlsPort}`, "-cert", certificate.cert, "-key", certificate.key];
+  const url = certificate === null ? own : `https://${host}:${tlsPort}`;
   const administrator = randomBytes(16).toString("hex");
   const tokenFile = join(folder.path, "administrator");
   await writeFile(tokenFile, `${administrator}\n`);
@@ -49,14 +55,14 @@ export async function startIssuer({ host = "127.0.0.1", lag = "0s" }: IssuerOpti
   const start = async (): Promise<void> => {
     process = await startServerProcess({
       name: "issuer",
-      argv: [program, "-listen", `${host}:${port}`, "-state", join(folder.path, "state.json"), "-lag", lag],
+      argv: [program, "-listen", `127.0.0.1:${port}`, "-state", join(folder.path, "state.json"), "-lag", lag, ...tls],
       env: { ISSUER_PAT: administrator },
-      ready: async () => (await fetch(`${url}/oauth/v2/keys`)).ok,
+      ready: async () => (await fetch(`${own}/oauth/v2/keys`)).ok,
     });
   };
   await start();
   const call = async (method: string, path: string, body?: object): Promise<unknown> => {
-    const response = await fetch(url + path, {
+    const response = await fetch(own + path, {
       method,
       headers: { authorization: `Bearer ${administrator}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -69,9 +75,11 @@ export async function startIssuer({ host = "127.0.0.1", lag = "0s" }: IssuerOpti
   const stop = async (): Promise<void> => {
     await process?.kill();
     await folder.remove();
+    await certificate?.[Symbol.asyncDispose]();
   };
   return {
     url,
+    caFile: certificate?.ca,
     project: "300000000000000001",
     organisation: "200000000000000001",
     tokenFile,

@@ -14,7 +14,7 @@ export const PODMAN_4_VERSION = "4.9.3";
 export const REGISTRY_VERSION = "3.1.2";
 export const OPENBAO_VERSION = "2.7.2";
 /** Rises with the source in real-parts/issuer. */
-const ISSUER_VERSION = "2";
+const ISSUER_VERSION = "4";
 
 export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;

@@ -9,6 +9,7 @@ export const Line = z.string().check(z.maxLength(200));
 export const Seconds = z.int().check(z.minimum(0));
 /** RSA of 4096 bits takes 800 characters. */
 const Pem = z.string().check(z.maxLength(2_048));
+const Certificates = z.string().check(z.maxLength(16_384));
 const Jws = z.string().check(z.maxLength(3_500));
 export const Code = z.string().check(z.regex(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/, { error: "expected a code, e.g. 7K4M-92QD-X3AA" }));
 const Secret = z.string().check(z.minLength(16), z.maxLength(200));
@@ -89,7 +90,13 @@ export const EnrolmentRequest = z.object({
 export type EnrolmentRequest = z.output<typeof EnrolmentRequest>;
 
 /** Where an enrolled device has its account, and the name of its key there. */
-export const ZitadelAccount = z.object({ issuer: HttpsUrl, project: Line, keyId: Line });
+export const ZitadelAccount = z.object({
+  issuer: HttpsUrl,
+  project: Line,
+  keyId: Line,
+  /** PEM of who signs its certificate; without it, those that the device knows. */
+  ca: z.optional(Certificates),
+});
 export type ZitadelAccount = z.output<typeof ZitadelAccount>;
 
 export const Nonce = z.object({ nonce: Line });
@@ -97,7 +104,7 @@ export const Nonce = z.object({ nonce: Line });
 /** Also `iot/devices/<device>/nats` in OpenBao. */
 export const NatsServers = z.object({
   urls: z.array(z.string().check(z.maxLength(300), z.regex(/^(nats|tls):\/\/[^\s/]+$/))).check(z.minLength(1), z.maxLength(16)),
-  ca: z.optional(z.string().check(z.maxLength(16_384))),
+  ca: z.optional(Certificates),
 });
 export type NatsServers = z.output<typeof NatsServers>;
 

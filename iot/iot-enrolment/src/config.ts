@@ -94,7 +94,9 @@ export function readZitadelConfig(env: Environment): ZitadelConfig | null {
   for (const [name, id] of Object.entries({ IOT_ZITADEL_PROJECT: project, IOT_ZITADEL_ORGANISATION: organisation })) {
     if (!/^\d{1,30}$/.test(id)) throw wrong(name, id, "an id as Zitadel shows it, of digits");
   }
-  return { url: address, project, organisation, tokenFile };
+  const caFile = text(env, "IOT_ZITADEL_CA");
+  const ca = caFile === undefined ? undefined : contentOf("IOT_ZITADEL_CA", caFile);
+  return { url: address, project, organisation, tokenFile, ca };
 }
 
 export function readKickPassword(env: Environment): string | undefined {

@@ -133,9 +133,11 @@ async function token(service: Service, { body }: Asked): Promise<Answer> {
   const shown = await asserted(service, form.get("assertion") ?? "");
   if (shown.kind === "refused") return oauthError("invalid_grant", shown.why);
   const { record, keyId } = shown;
-  if (service.accounts !== null && record.keys.some((key) => key.keyId === keyId && key.isUsedAtZitadel === true)) {
+  const hasMoved = record.keys.some(({ isUsedAtZitadel }) => isUsedAtZitadel === true);
+  if (service.accounts !== null && hasMoved) {
     return oauthError("invalid_grant", `the tokens of this device are Zitadel's: ask at ${service.accounts.config.url}`);
   }
+  if (hasMoved) await records.carryOut(() => planAccountUsed(records, record.device, false));
   if (record.keys[0]?.keyId !== keyId) {
     await records.carryOut(() => planKeyUsed(records, record.device, keyId));
     log.info("a device uses its new key", { device: record.device, keyId });
@@ -193,7 +195,7 @@ async function device(service: Service, { authorization }: Asked): Promise<Answe
   if (held.kind === "refused") return held.answer;
   const { device: id } = held.record;
   if (service.accounts !== null) {
-    if (isOfZitadel(service, authorization)) await service.records.carryOut(() => planAccountUsed(service.records, id));
+    if (isOfZitadel(service, authorization)) await service.records.carryOut(() => planAccountUsed(service.records, id, true));
     await settledSoon(service, id);
   }
   const record = service.records.device(id).value ?? held.record;

@@ -21,6 +21,9 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:9998", "address and port")
 	stateFile := flag.String("state", "", "the file that keeps users and keys")
+	tls := flag.String("tls", "", "another address and port, over TLS: then that is the issuer")
+	cert := flag.String("cert", "", "PEM, with -tls")
+	key := flag.String("key", "", "PEM, with -tls")
 	lag := flag.Duration("lag", 0, "how long after a write it is not read yet")
 	flag.Parse()
 	administrator := os.Getenv("ISSUER_PAT")
@@ -32,6 +35,9 @@ func main() {
 		log.Fatal(err)
 	}
 	url := "http://" + *listen
+	if *tls != "" {
+		url = "https://" + *tls
+	}
 	endpoints := op.Endpoints{Token: op.NewEndpoint("/oauth/v2/token"), JwksURI: op.NewEndpoint("/oauth/v2/keys")}
 	management := s.management(administrator)
 	root := http.NewServeMux()
@@ -39,6 +45,9 @@ func main() {
 		root.Handle(path, management)
 	}
 	root.Handle("/", op.RegisterServer(&issuer{state: s, url: url}, endpoints))
+	if *tls != "" {
+		go func() { log.Fatal(http.ListenAndServeTLS(*tls, *cert, *key, root)) }()
+	}
 	log.Printf("gives tokens at %s", url)
 	log.Fatal(http.ListenAndServe(*listen, root))
 }

@@ -55,6 +55,10 @@ func (s *state) management(administrator string) http.Handler {
 		return answer{body: map[string]any{}}
 	}))
 	handle("POST /management/v1/users/{id}/keys/_search", s.searchKeys)
+	handle("DELETE /management/v1/users/{id}", s.ofUser(func(m *machine, _ *http.Request, _ func(any) error) answer {
+		delete(s.Machines, m.ID)
+		return answer{body: map[string]any{}}
+	}))
 	handle("GET /management/v1/users/{id}", s.ofUser(func(m *machine, _ *http.Request, _ func(any) error) answer {
 		state := "USER_STATE_ACTIVE"
 		if m.Inactive {

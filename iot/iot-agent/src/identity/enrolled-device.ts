@@ -44,13 +44,13 @@ export async function enrolledDevice(config: EnrolmentConfig, { serviceManager, 
     // The assertion is for the issuer, which may have moved since the file was written.
     service: new EnrolmentService({ url: identity.issuer, caFile, ca }, signal, clock),
     identity,
-    issuerOf: ({ issuer, project }) => {
+    issuerOf: ({ issuer, project, ca: authority }) => {
       if (zitadel?.issuer !== undefined && zitadel.issuer !== issuer) {
         throw new Error(
           `the account of this device is at ${issuer}, and [zitadel] issuer is ${zitadel.issuer}; put that right, or remove it`,
         );
       }
-      return new TokenIssuer({ url: issuer, caFile: zitadel?.caFile }, signal, { clock, project });
+      return new TokenIssuer({ url: issuer, caFile: zitadel?.caFile, ca: authority }, signal, { clock, project });
     },
     onMoved: () => moved.abort(new Error("another way to NATS")),
     log,

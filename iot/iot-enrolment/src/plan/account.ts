@@ -53,17 +53,23 @@ export function planAccountKey(held: Held, device: string, keyId: string, zitade
   return { kind: "do", writes: keep(held, { ...record, keys }), answer: null };
 }
 
-/** The device has moved: from here on Zitadel alone says whether it gets a token. */
-export function planAccountUsed(held: Held, device: string): Plan<null> {
+/**
+ * Whether the device has moved: from then on Zitadel alone says whether it gets a token. A service
+ * that has no Zitadel any more takes it back.
+ */
+export function planAccountUsed(held: Held, device: string, isUsed: boolean): Plan<null> {
   const record = held.device(device).value;
   if (record === null) return refused(404, `there is no device "${device}"`);
-  const keys = record.keys.map((key) => (key.zitadelKeyId === undefined ? key : { ...key, isUsedAtZitadel: true }));
+  const keys = record.keys.map(({ isUsedAtZitadel: _, ...key }) =>
+    isUsed && key.zitadelKeyId !== undefined ? { ...key, isUsedAtZitadel: true } : key,
+  );
   return { kind: "do", writes: keep(held, { ...record, keys }), answer: null };
 }
 
 export interface AccountPlace {
   readonly url: string;
   readonly project: string;
+  readonly ca?: string | undefined;
 }
 
 /** null: it has none yet, or the service has no Zitadel. */
@@ -72,5 +78,6 @@ export function accountOf(record: DeviceRecord, keyId: string, place: AccountPla
   // A token that Zitadel gave sooner would not count.
   const isSoon = nowMs < (record.tokensNotBefore ?? 0) * 1_000;
   if (place === null || key?.zitadelKeyId === undefined || isSoon) return null;
-  return { issuer: place.url, project: place.project, keyId: key.zitadelKeyId };
+  const account = { issuer: place.url, project: place.project, keyId: key.zitadelKeyId };
+  return place.ca === undefined ? account : { ...account, ca: place.ca };
 }

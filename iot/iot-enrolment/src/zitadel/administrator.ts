@@ -17,6 +17,8 @@ export interface ZitadelConfig {
   readonly organisation: string;
   /** The file of the token; read at each call, so that another one needs no restart. */
   readonly tokenFile: string;
+  /** PEM of who signs its certificate, for devices. */
+  readonly ca?: string | undefined;
 }
 
 const API = "/management/v1";
@@ -68,6 +70,10 @@ export class ZitadelAdministrator {
 
   async removeKey(device: string, keyId: string): Promise<void> {
     expectDone(await this.#send(requests.removeKey(device, keyId)), [404]);
+  }
+
+  async remove(device: string): Promise<void> {
+    expectDone(await this.#send(requests.removeUser(device)), [404]);
   }
 
   /** false: there is no such account. */

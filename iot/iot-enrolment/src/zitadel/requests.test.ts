@@ -23,6 +23,7 @@ const calls: readonly [requests.ZitadelRequest, DescMethod][] = [
   [requests.listKeys("pi-7"), method.listMachineKeys],
   [requests.deactivate("pi-7"), method.deactivateUser],
   [requests.reactivate("pi-7"), method.reactivateUser],
+  [requests.removeUser("pi-7"), method.removeUser],
   [requests.readUser("pi-7"), method.getUserByID],
 ];
 

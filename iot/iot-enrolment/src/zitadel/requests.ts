@@ -52,6 +52,10 @@ export function readUser(device: string): ZitadelRequest {
   return { method: "GET", path: `/users/${device}` };
 }
 
+export function removeUser(device: string): ZitadelRequest {
+  return { method: "DELETE", path: `/users/${device}` };
+}
+
 export function isRoleOf(project: string, grant: { readonly projectId: string; readonly roleKeys: readonly string[] }): boolean {
   return grant.projectId === project && grant.roleKeys.includes(ROLE);
 }
