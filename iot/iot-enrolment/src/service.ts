@@ -17,7 +17,7 @@ import {
   verifyToken,
   type ZitadelAccount,
 } from "@iot/identity";
-import type { Messaging } from "@iot/messaging";
+import { type Messaging, purgeOldMarkers } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
 import { OpenBaoKeeper } from "./openbao/openbao-keeper.ts";
@@ -105,6 +105,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   });
   const { issuer: issuerUrl, project } = issuer.document;
   const keeper = openBao === null ? null : new OpenBaoKeeper({ bao: openBao.bao, records, nats, log, signal });
+  const ended = new AbortController();
+  const purging = purgeOldMarkers([records], { log, signal: AbortSignal.any([signal, ended.signal]) });
   return {
     messaging,
     system,
@@ -121,6 +123,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(options.enrolmentsAMinute ?? ENROLMENTS_A_MINUTE, systemClock),
     close: async () => {
+      ended.abort();
+      await purging;
       await keeper?.close();
       await records.close();
     },

@@ -16,9 +16,12 @@ import {
   type Messaging,
   openAudit,
   openDesiredState,
+  type KnownDevices,
   openInventoryStore,
+  openKnownDevices,
   openSourceRecords,
   openStatusStore,
+  purgeOldMarkers,
   serveOperatorRequests,
   type SourceRecords,
   type StatusStore,
@@ -82,6 +85,8 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   messaging.onReconnect(() => operator.resync());
   answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
+  const purging = purgeOldMarkers([stores.desired, stores.status, stores.records], { log, signal });
+  stack.defer(() => purging);
   await aborted(signal);
   log.info("shutting down");
 }
@@ -110,6 +115,7 @@ interface Stores {
   readonly status: StatusStore;
   readonly records: SourceRecords;
   readonly audit: Audit;
+  readonly devices: KnownDevices;
 }
 
 /** The buckets are made when missing; those that keep something open last. */
@@ -119,7 +125,7 @@ async function openStores(messaging: Messaging, options: { replicas: number; kee
   const records = await openSourceRecords(messaging, options);
   const audit = openAudit(messaging, options);
   try {
-    return { status, records, audit, desired: await openDesiredState(messaging, options) };
+    return { status, records, audit, devices: openKnownDevices(messaging), desired: await openDesiredState(messaging, options) };
   } catch (error) {
     await records.close();
     throw error;

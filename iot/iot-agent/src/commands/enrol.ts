@@ -12,7 +12,7 @@ import { withEnrolment } from "../config/with-enrolment.ts";
 import { hardware } from "../device/topology.ts";
 import { usableSigner } from "../identity/enrol.ts";
 import { EnrolmentService } from "../identity/enrolment-service.ts";
-import type { Given } from "../identity/http-peer.ts";
+import type { Given } from "@iot/identity/device";
 import { type Identity, IdentityStore } from "../identity/identity-store.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { type Command, parseCommandLine, type Surroundings } from "./command.ts";
