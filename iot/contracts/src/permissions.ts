@@ -75,7 +75,7 @@ export type Role = (typeof ROLES)[number];
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs"],
-  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
+  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch"],
 };
 
 /** Verbs that are sessions: who asks goes on sending. */

@@ -8,6 +8,7 @@ import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../images/image-store.ts";
 import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
+import { serviceOfName } from "../model/names.ts";
 import { type Application, type Labels, labelsOf } from "../model/application.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
@@ -22,6 +23,8 @@ import type { Container, ContainerState, Snapshot } from "../model/snapshot.ts";
 import type { StartList } from "../store/start-list.ts";
 import type { SwapJournal } from "../store/swap-journal.ts";
 import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
+import { busyFile } from "../score/score-words.ts";
+import { scoreOfLabel } from "../score/score-label.ts";
 import { secretsWritten } from "../libpod/secrets-written.ts";
 import { withWayBack } from "../model/target.ts";
 import type { Neighbours } from "./neighbours.ts";
@@ -176,7 +179,7 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
 }
 
 async function details(
-  { podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
+  { application, podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
   container: Container,
   { trial, stopped }: SwapRecord,
   signal: AbortSignal,
@@ -188,12 +191,13 @@ async function details(
   const isDown = state === "exited";
   const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
   const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
-  const [inspected, lastLines, lastCode, openPorts] = await Promise.all([
+  const [inspected, lastLines, lastCode, openPorts, isAtWork] = await Promise.all([
     isDown ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
     // A container that runs again does not show the code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
     container.ports.length > 0 ? host.openPorts() : null,
+    lookWhetherAtWork({ podman, application }, { ...container, state }, signal),
   ]);
   const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
   const up = ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs());
@@ -204,9 +208,25 @@ async function details(
     ...up,
     ...(await lookAtCheck({ podman, checks }, { ...container, state, ...up }, signal)),
     hasLostNetwork: openPorts !== null && portWatch.hasLostNetwork({ ...container, state }, openPorts, systemClock.monotonicMs()),
+    isAtWork,
     exitCode: lastCode ?? exitCode,
     lastLines,
   };
+}
+
+/**
+ * The file is asked for anew at each look: it may come and go in moments. Where Podman cannot say, in
+ * doubt what runs is left running.
+ */
+async function lookWhetherAtWork(
+  { podman, application }: Pick<ObserveOptions, "podman" | "application">,
+  { name, deployment, scoreString, state }: Container,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (state !== "running" && state !== "paused") return false;
+  const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
+  if (service?.busy === undefined) return false;
+  return state === "paused" || orNothing(podman.hasFile(name, busyFile(application), signal), true);
 }
 
 /** The value is optional; without it the report says less. */
@@ -268,6 +288,7 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
       })),
     ),
     hasLostNetwork: false,
+    isAtWork: false,
     lastCheck: null,
     silentMs: 0,
     lastLines: [],
