@@ -4,7 +4,7 @@
 // so. The journal has since when it waits, so that an agent that starts anew goes on counting. What
 // was begun is not held up half-way. Pure.
 
-import { localDay, minuteOfDay } from "@harmony/core";
+import { type Blocked as Obstacle, localDay, minuteOfDay } from "@harmony/core";
 import type { Stage } from "./stage.ts";
 import { isOnTrial, journal } from "./trial.ts";
 import { isUp } from "../model/container-state.ts";
@@ -60,7 +60,7 @@ export function awaited(
 }
 
 /** Writes down since when it waits. */
-export const awaitWork: Stage<Seen & { readonly awaited: Awaited; readonly obstacles: readonly Blocked[] }> = {
+export const awaitWork: Stage<Seen & { readonly awaited: Awaited; readonly obstacles: readonly Obstacle[] }> = {
   name: "await-work",
   purpose: "a container that would be stopped is at work, and the journal says since when that is waited for",
   plan({ deployment, snapshot: { record }, awaited: { blocked, waiting }, obstacles }) {
