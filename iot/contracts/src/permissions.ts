@@ -53,14 +53,14 @@ function questions(subjects: DeviceSubjects): readonly string[] {
   return DEVICE_RIGHTS.flatMap((right) => asked(right, subjects));
 }
 
-function asked(right: DeviceRight, { manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
+function asked(right: DeviceRight, { manifest, score, status, inventory, inventoryRead }: DeviceSubjects): readonly string[] {
   switch (right) {
     case "desired-state":
       return [manifest, score("*")];
     case "status":
       return [status];
     case "inventory":
-      return [inventory];
+      return [inventory, inventoryRead];
     case "commands":
       return [];
   }
