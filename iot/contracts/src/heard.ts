@@ -38,11 +38,23 @@ export function readInventory(bytes: Uint8Array): Parsed<DeviceInventory> {
 }
 
 function heardStatus(status: DeviceStatus): DeviceStatus {
-  const { device, agentVersion, bootId, reportedAt, statusIntervalSeconds, manifestRevision, problem, deployments, running = {} } = status;
+  const {
+    device,
+    agentVersion,
+    bootId,
+    boot,
+    reportedAt,
+    statusIntervalSeconds,
+    manifestRevision,
+    problem,
+    deployments,
+    running = {},
+  } = status;
   return {
     device,
     agentVersion: name(agentVersion),
     ...(bootId === undefined ? {} : { bootId: word(bootId) }),
+    ...(boot === undefined ? {} : { boot: word(boot) }),
     reportedAt: word(reportedAt),
     ...(statusIntervalSeconds === undefined ? {} : { statusIntervalSeconds }),
     manifestRevision,

@@ -55,7 +55,9 @@ export {
   OFFLINE_AFTER_MS,
   offlineAfterMs,
   READER_REASONS,
+  shownBoot,
   STATUS_EVERY_MS,
+  STATUSES_PER_BOOT,
   UNREADABLE_PHASE,
 } from "./documents/status.ts";
 export {

@@ -19,6 +19,7 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   device: { operator: "a status that names another device is unreadable", iot: "the same" },
   agentVersion: shown,
   bootId: nobody,
+  boot: { operator: "`DeviceIdInUse` of this device alone, while two are heard by turns", iot: "the same" },
   reportedAt: { operator: null, iot: "the age shown beside its own deployments" },
   statusIntervalSeconds: {
     operator: "when this device counts as offline: at most 3.3 days late",

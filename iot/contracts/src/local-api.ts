@@ -81,7 +81,7 @@ export type HeldUntil = z.output<typeof HeldUntil>;
 export const Released = z.looseObject({ wasHeld: z.boolean() });
 export type Released = z.output<typeof Released>;
 
-/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/clean` and `POST /look` */
+/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/switch`, `POST /deployments/NAME/clean` and `POST /look` */
 export const Done = z.looseObject({});
 export type Done = z.output<typeof Done>;
 

@@ -25,6 +25,7 @@ import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
 import { History, historyEntry } from "./status/history.ts";
 import { Reports } from "./status/reports.ts";
+import { SharedId } from "./status/shared-id.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
 import { SentencePublisher } from "./systemd/sentence-publisher.ts";
@@ -104,7 +105,7 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   const status: Parts["status"] = () =>
     deviceStatus({
       ...identity,
-      statusIntervalMs,
+      statusIntervalMs: sender.statusEveryMs(),
       reportedAt: new Date().toISOString(),
       manifestRevision: desired.manifestRevision,
       problem: problems.worst(),
@@ -114,6 +115,9 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     statusIntervalMs,
     log,
     status,
+    bootId: boot,
+    sharedId: new SharedId(device, boot),
+    onFound: (found) => (found === null ? problems.clear("identity") : problems.set("identity", found)),
     inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
   });
   const sentence = new SentencePublisher({

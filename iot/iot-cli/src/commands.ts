@@ -47,6 +47,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/retry-command.ts")).retry,
   },
   {
+    name: "switch",
+    operands: "<deployment> <device>",
+    summary: "does not wait for a container that is at work on a device: a new version or a removal goes on",
+    load: async () => (await import("./asking/switch-command.ts")).switchNow,
+  },
+  {
     name: "hold",
     operands: "<deployment> <device>",
     summary: "stops a deployment on a device for a time, to use what it uses",

@@ -109,6 +109,12 @@ export class Workers {
     this.#look(name, this.#options.clock.monotonicMs() - (this.#reportedAtMs.get(name) ?? 0) > SILENT_MS);
   }
 
+  /** What waits for a program at work waits no longer, and is looked at. */
+  switchNow(name: DeploymentName): void {
+    this.#inForce(name)?.variant.switchNow(name);
+    this.#look(name, false);
+  }
+
   /** Observes and plans, and applies nothing. Null: no variant can be asked about its Score. */
   async explain(name: DeploymentName, signal: AbortSignal): Promise<Explanation | null> {
     const record = this.#options.desired.record(name);
