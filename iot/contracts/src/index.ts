@@ -30,7 +30,7 @@ export {
 } from "./commands.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
-export { DeviceInventory } from "./documents/inventory.ts";
+export { DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
   AuditEvent,

@@ -65,4 +65,11 @@ export const INVENTORY_INFLUENCE: Readonly<Record<string, Influence>> = {
   "capabilities.*": nobody,
   "labels.*": nobody,
   "facts.*": nobody,
+  cpus: nobody,
+  memoryBytes: nobody,
+  "disks.*.path": nobody,
+  "disks.*.bytes": nobody,
+  "disks.*.availableBytes": nobody,
+  temperatureLimit: nobody,
+  "remote.*": nobody,
 };
