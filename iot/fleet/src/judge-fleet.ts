@@ -82,21 +82,26 @@ interface Heard {
 
 const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
 /** `pi-2` stands before `pi-10`. */
-const NATURAL = new Intl.Collator("en", { numeric: true });
+export const NATURAL: Intl.Collator = new Intl.Collator("en", { numeric: true });
 const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
 
 export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
   const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted(NATURAL.compare);
-  const devices: DeviceRow[] = [];
-  const deployments: DeploymentRow[] = [];
-  for (const device of ids) {
-    const desired = snapshot.manifests.get(device)?.manifest ?? null;
-    const said = hear(device, heard.get(device) ?? null, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
-    devices.push(said.row);
-    deployments.push(...rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null));
-  }
-  return { devices, deployments: deployments.toSorted(byUrgency) };
+  const judged = ids.map((device) => judgeDevice(device, snapshot.manifests.get(device)?.manifest ?? null, heard.get(device) ?? null));
+  return { devices: judged.map(({ row }) => row), deployments: judged.flatMap(({ deployments }) => deployments).toSorted(byUrgency) };
+}
+
+export interface JudgedDevice {
+  readonly row: DeviceRow;
+  readonly deployments: readonly DeploymentRow[];
+}
+
+/** `desired` null: the bucket has nothing for it. `entry` null: it has never reported. */
+export function judgeDevice(device: DeviceId, desired: Parsed<Manifest> | null, entry: HeardStatus | null): JudgedDevice {
+  const said = hear(device, entry, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
+  const deployments = rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null);
+  return { row: said.row, deployments };
 }
 
 function hear(device: DeviceId, entry: HeardStatus | null, manifestIssue: string | null): Heard {
@@ -234,6 +239,7 @@ function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: Dev
   return Math.abs(ms) <= LAST_DATE_MS ? ms : null;
 }
 
-function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
+/** The worst first. */
+export function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
   return SEVERITY[a.standing] - SEVERITY[b.standing] || NATURAL.compare(a.deployment, b.deployment) || NATURAL.compare(a.device, b.device);
 }

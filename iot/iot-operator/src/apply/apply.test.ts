@@ -20,6 +20,7 @@ function stepsFor(bucket: ModelBucket, devices: readonly string[]): readonly Ste
 function storesOf(bucket: ModelBucket, fault: (device: string) => void = () => undefined): { to: ApplyOptions; asked: string[] } {
   const asked: string[] = [];
   const store: DesiredStateStore = {
+    heard: () => null,
     observe: () => Promise.resolve(bucket.snapshot()),
     view: () => Promise.resolve({ changed: null, read: () => bucket.snapshot() }),
     onChange: () => undefined,
