@@ -108,6 +108,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     apply: ["plan", "plan/removals", "sources"],
     http: [],
     report: ["plan", "plan/removals", "sources"],
+    devices: ["sources"],
   },
 };
 

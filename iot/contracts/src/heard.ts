@@ -6,7 +6,7 @@
 import { type Parsed, plainText } from "@harmony/core";
 import { parseJson, type SizeLimits } from "@harmony/schema";
 import { BUCKETS } from "./documents/buckets.ts";
-import { DeviceInventory } from "./documents/inventory.ts";
+import { type DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 import { type DeploymentReport, DeviceStatus } from "./documents/status.ts";
 import type { ReaderReason } from "./documents/status.ts";
 
@@ -16,6 +16,8 @@ export const MESSAGE_CHARACTERS = 1024;
 const NAME_CHARACTERS = 512;
 /** The limit of a time or a word. */
 const WORD_CHARACTERS = 64;
+/** More than a device has, and fewer than a reader minds. */
+const LIST_ENTRIES = 16;
 /** The form that Kubernetes accepts for a condition, too. */
 const REASON = /^[A-Za-z][A-Za-z0-9]{0,63}$/;
 
@@ -110,7 +112,9 @@ function heardService({ name: service, phase, image, imageDigest, health, restar
   };
 }
 
-function heardInventory({ device, agentVersion, bootId, architecture, capabilities, labels, facts }: DeviceInventory): DeviceInventory {
+function heardInventory(inventory: DeviceInventory): DeviceInventory {
+  const { device, agentVersion, bootId, architecture, capabilities, labels, facts } = inventory;
+  const { cpus, memoryBytes, disks, temperatureLimit, remote } = inventory;
   return {
     device,
     agentVersion: name(agentVersion),
@@ -119,7 +123,16 @@ function heardInventory({ device, agentVersion, bootId, architecture, capabiliti
     capabilities: capabilities.map(word),
     labels: heardPairs(labels),
     facts: heardPairs(facts),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(disks === undefined ? {} : { disks: disks.slice(0, LIST_ENTRIES).map(heardDisk) }),
+    ...(temperatureLimit === undefined ? {} : { temperatureLimit }),
+    ...(remote === undefined ? {} : { remote: remote.slice(0, LIST_ENTRIES).map(word) }),
   };
+}
+
+function heardDisk({ path, bytes, availableBytes }: DeviceDisk): DeviceDisk {
+  return { path: name(path), bytes, availableBytes };
 }
 
 function heardPairs(pairs: Readonly<Record<string, string>>): Record<string, string> {

@@ -12,6 +12,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export { Device, DEVICE_KIND, DeviceLabels, DeviceObjectStatus, DeviceSpec } from "./documents/device.ts";
 export {
   COMMAND_LIMIT_BYTES,
   COMMAND_VERBS,
@@ -30,7 +31,7 @@ export {
 } from "./commands.ts";
 export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
-export { DeviceInventory } from "./documents/inventory.ts";
+export { DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
   AuditEvent,

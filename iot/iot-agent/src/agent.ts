@@ -10,7 +10,7 @@ import type { Log } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
 import { openAsking } from "./asking/asking.ts";
-import { type AgentConfig, REMOTE_DEFAULT } from "./config/config.ts";
+import { type AgentConfig, REMOTE_DEFAULT, type RemotePolicy } from "./config/config.ts";
 import { connectionSettings } from "./config/connection-settings.ts";
 import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 import { AGENT_VERSION } from "./config/version.ts";
@@ -93,7 +93,7 @@ interface Parts {
 }
 
 function wire({ config, variants, inventory, serviceManager, log }: AgentOptions, boot: string): Parts {
-  const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
+  const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls, remote = REMOTE_DEFAULT } = config;
   const identity = { device, agentVersion: AGENT_VERSION };
   const history = new History({ folder: stateDir, log });
   const connection = new ConnectionNow(natsUrls);
@@ -118,7 +118,8 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     bootId: boot,
     sharedId: new SharedId(device, boot),
     onFound: (found) => (found === null ? problems.clear("identity") : problems.set("identity", found)),
-    inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
+    inventory: async (aborted) =>
+      toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels }, remote: openTo(remote) }),
   });
   const sentence = new SentencePublisher({
     agentState: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
@@ -131,6 +132,11 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   problems.events.on("changed", () => sender.changed("transition"));
   for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
   return { history, connection, holds, desired, workers, reports, sender, sentence, status };
+}
+
+/** What people may ask for by `[remote]`, as the inventory says it. */
+function openTo({ logs, exec }: RemotePolicy): string[] {
+  return [...(logs ? ["logs"] : []), ...(exec ? ["exec"] : [])];
 }
 
 async function followUntilAborted(
