@@ -8,7 +8,7 @@
 import type { BoundVariant, Inventory, LogBatch, LogQuery } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
-import { connectMessaging, type CredentialSource, openDeviceReader, openStatusWriter } from "@iot/messaging/device";
+import { connectMessaging, type CredentialSource, openDeviceReader, openHistoryWriter, openStatusWriter } from "@iot/messaging/device";
 import { openAsking } from "./asking/asking.ts";
 import { type AgentConfig, REMOTE_DEFAULT } from "./config/config.ts";
 import { connectionSettings } from "./config/connection-settings.ts";
@@ -24,6 +24,7 @@ import { type LocalActions, openLocalSocket } from "./local/local-socket.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
 import { History, historyEntry } from "./status/history.ts";
+import { HistorySender, now } from "./status/history-sender.ts";
 import { Reports } from "./status/reports.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
@@ -54,8 +55,8 @@ export interface AgentOptions {
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { config, serviceManager, log, signal } = options;
   const parts = wire(options, await bootId());
-  const { history, holds, desired, workers, reports, sender, sentence } = parts;
-  await Promise.all([desired.load(), history.load(), holds.load()]);
+  const { history, historySender, holds, desired, workers, reports, sender, sentence } = parts;
+  await Promise.all([desired.load(), historySender.load().then((sent) => history.load(sent)), holds.load()]);
   workers.start(signal);
   const watchdog = keepWatchdogFed({
     watchdogMs: serviceManager.watchdogMs,
@@ -73,7 +74,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     await followUntilAborted(options, parts, actions);
   } finally {
     serviceManager.stopping();
-    await Promise.all([desired, workers, reports, sender, sentence, holds].map((part) => part.close()));
+    await Promise.all([desired, workers, reports, sender, historySender, sentence, holds].map((part) => part.close()));
     await watchdog;
     await history.close();
   }
@@ -81,6 +82,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
 interface Parts {
   readonly history: History;
+  readonly historySender: HistorySender;
   readonly connection: ConnectionNow;
   readonly holds: Holds;
   readonly desired: DesiredState;
@@ -95,6 +97,7 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
   const identity = { device, agentVersion: AGENT_VERSION };
   const history = new History({ folder: stateDir, log });
+  const historySender = new HistorySender({ folder: stateDir, history, bootId: boot, log });
   const connection = new ConnectionNow(natsUrls);
   const problems = new Problems({ log });
   const holds = new Holds({ folder: stateDir, bootId: boot, log });
@@ -122,16 +125,19 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   });
   workers.events.on("reported", (name, report) => reports.add(name, report));
   workers.events.on("removed", (name) => reports.forget(name));
-  reports.events.on("transition", (name, report, message) => history.add(historyEntry(name, report, message)));
+  reports.events.on("transition", (deployment, report, message) => {
+    history.add(historyEntry({ deployment, report, message }, now(boot)));
+    historySender.changed();
+  });
   reports.events.on("changed", (change) => sender.changed(change));
   problems.events.on("changed", () => sender.changed("transition"));
   for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
-  return { history, connection, holds, desired, workers, reports, sender, sentence, status };
+  return { history, historySender, connection, holds, desired, workers, reports, sender, sentence, status };
 }
 
 async function followUntilAborted(
   options: AgentOptions,
-  { connection, desired, sender, workers }: Parts,
+  { connection, desired, sender, historySender, workers }: Parts,
   actions: LocalActions,
 ): Promise<void> {
   const { config, configFile = DEFAULT_CONFIG_FILE, credentials, ownLog, doctor, log, signal } = options;
@@ -154,9 +160,12 @@ async function followUntilAborted(
   const writer = openStatusWriter(messaging, device);
   desired.follow(openDeviceReader(messaging, device), signal);
   sender.attach(writer);
+  const historyWriter = openHistoryWriter(messaging, device);
+  historySender.attach(historyWriter);
   messaging.onReconnect(() => {
     desired.readAgain();
     sender.attach(writer);
+    historySender.attach(historyWriter);
   });
   const asking = openAsking(messaging, {
     device,
