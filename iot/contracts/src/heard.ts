@@ -88,11 +88,12 @@ function heardEvent(event: HistoryEvent): HistoryEvent {
   };
 }
 
-function heardTrace({ writtenAt, ...offsets }: Trace): Trace {
-  const { readMs, pulledMs, createdMs, startedMs, healthyMs, bytesPulled } = offsets;
-  const known = Object.entries({ readMs, pulledMs, createdMs, startedMs, healthyMs, bytesPulled });
+function heardTrace({ committedAt, observedAt, writtenAt, ...offsets }: Trace): Trace {
+  const { readMs, pulledMs, createdMs, startedMs, healthyMs, endedMs, bytesPulled } = offsets;
+  const times = Object.entries({ committedAt, observedAt, writtenAt });
+  const known = Object.entries({ readMs, pulledMs, createdMs, startedMs, healthyMs, endedMs, bytesPulled });
   return {
-    ...(writtenAt === undefined ? {} : { writtenAt: word(writtenAt) }),
+    ...Object.fromEntries(times.flatMap(([key, value]) => (value === undefined ? [] : [[key, word(value)]]))),
     ...Object.fromEntries(known.filter(([, value]) => value !== undefined)),
   };
 }

@@ -28,6 +28,7 @@ import { HistorySender, now } from "./status/history-sender.ts";
 import { Reports } from "./status/reports.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
+import { Traces } from "./status/traces.ts";
 import { SentencePublisher } from "./systemd/sentence-publisher.ts";
 import type { ServiceManager } from "./systemd/service-manager.ts";
 import { keepWatchdogFed } from "./systemd/watchdog.ts";
@@ -123,10 +124,22 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     agentState: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
     publish: (text) => serviceManager.status(text),
   });
-  workers.events.on("reported", (name, report) => reports.add(name, report));
-  workers.events.on("removed", (name) => reports.forget(name));
+  const traces = new Traces();
+  desired.events.on("named", (name, revision) => traces.named(name, revision));
+  desired.events.on("received", (name, revision) => traces.received(name, revision));
+  workers.events.on("reached", (name, revision, milestone) => traces.reached(name, revision, milestone));
+  workers.events.on("reported", (name, report) => {
+    traces.reported(name, report);
+    reports.add(name, report);
+  });
+  workers.events.on("removed", (name) => {
+    traces.forget(name);
+    reports.forget(name);
+  });
   reports.events.on("transition", (deployment, report, message) => {
-    history.add(historyEntry({ deployment, report, message }, now(boot)));
+    const trace = report === null ? undefined : traces.of(deployment, report);
+    const commit = desired.record(deployment)?.entry.commit;
+    history.add(historyEntry({ deployment, report, message }, { ...now(boot), commit, trace }));
     historySender.changed();
   });
   reports.events.on("changed", (change) => sender.changed(change));

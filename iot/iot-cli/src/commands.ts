@@ -47,6 +47,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/history-command.ts")).history,
   },
   {
+    name: "trace",
+    operands: "<deployment> [device]",
+    summary: "where the time went from a push to what runs, step by step, or of all devices as percentiles",
+    load: async () => (await import("./asking/trace-command.ts")).trace,
+  },
+  {
     name: "retry",
     operands: "<deployment> <device>",
     summary: "has a device try again now what failed, or what it waits for",

@@ -23,7 +23,10 @@ const Count = z.int().check(z.nonnegative());
  * manifest that names it, by its monotonic clock. Absent: there was nothing to do.
  */
 export const Trace = z.looseObject({
-  /** RFC 3339: the server's stamp of the manifest that named the revision. */
+  /** RFC 3339, as the entry of the manifest has them. */
+  committedAt: z.optional(z.string()),
+  observedAt: z.optional(z.string()),
+  /** RFC 3339: the server's stamp of that manifest. */
   writtenAt: z.optional(z.string()),
   /** The Score was read. */
   readMs: z.optional(Count),
@@ -31,6 +34,8 @@ export const Trace = z.looseObject({
   createdMs: z.optional(Count),
   startedMs: z.optional(Count),
   healthyMs: z.optional(Count),
+  /** This transition: it may be later than healthy, after a trial. */
+  endedMs: z.optional(Count),
   bytesPulled: z.optional(Count),
 });
 export type Trace = z.output<typeof Trace>;
