@@ -29,8 +29,10 @@ export {
   SessionStatus,
   TerminalSize,
 } from "./commands.ts";
-export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
+export { MESSAGE_CHARACTERS, readDeviceAuditEvent, readHistoryEvent, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
+export { DEVICE_AUDIT, DeviceAuditEvent } from "./documents/device-audit.ts";
+export { DEVICE_HISTORY, HISTORY_BURST, HistoryEvent, Trace } from "./documents/history.ts";
 export { DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
@@ -67,6 +69,7 @@ export {
   type DeviceRight,
   deviceSubjectsOfBuckets,
   PEOPLE_ACCOUNT,
+  readsOfPeople,
   type Permissions,
   personInbox,
   personPermissions,
@@ -76,6 +79,7 @@ export {
   sharedPermissions,
   type SubjectMapping,
   subjectsOfPeople,
+  toldSubjects,
 } from "./permissions.ts";
 export {
   Done,
@@ -96,14 +100,17 @@ export {
   asDeviceId,
   bucketSubjects,
   commandSubject,
+  deviceAuditSubject,
   deviceOfKey,
   type DeviceSubjects,
   directGetSubject,
+  historySubject,
   keys,
   type DeploymentName,
   type DeviceId,
   notifySubject,
   ownSubjects,
+  readSubjects,
   scoreKeyParts,
   sessionInputSubject,
   streamName,
