@@ -91,6 +91,7 @@ export {
   LocalConnection,
   LocalExplanation,
   LocalHistory,
+  LocalRefreshed,
   LocalStatus,
   Refused,
   Released,

@@ -21,6 +21,7 @@ import { bootId } from "./device/boot-id.ts";
 import { ConnectionNow } from "./local/connection-now.ts";
 import { localActions } from "./local/local-actions.ts";
 import { type LocalActions, openLocalSocket } from "./local/local-socket.ts";
+import type { FetchedSecrets } from "./openbao/fetched-secrets.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
 import { History, historyEntry } from "./status/history.ts";
@@ -36,6 +37,14 @@ import { keepWatchdogFed } from "./systemd/watchdog.ts";
 
 const STATUSES_PER_PING = 10;
 
+/** What a device with an identity gets beside its manifest, and may look for again. */
+export interface FromAfar {
+  /** Where NATS and OpenBao are. Gives why that is not known; null: it is. */
+  place(): Promise<string | null>;
+  /** null: this fleet has no OpenBao. */
+  readonly secrets: FetchedSecrets | null;
+}
+
 export interface AgentOptions {
   readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy" | "remote"> &
     Partial<Pick<AgentConfig, "remote">>;
@@ -49,6 +58,7 @@ export interface AgentOptions {
   readonly ownLog?: (query: LogQuery, signal: AbortSignal) => AsyncIterable<LogBatch>;
   /** What its commands would find of all that it stands on. */
   readonly doctor?: (signal: AbortSignal) => Promise<unknown>;
+  readonly fromAfar?: FromAfar | undefined;
   readonly serviceManager: ServiceManager;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -67,7 +77,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
     signal,
   });
-  const actions = localActions({ device: config.device, ...parts });
+  const actions = localActions({ device: config.device, fromAfar: options.fromAfar ?? null, ...parts });
   await openLocalSocket({ folder: config.runDir, actions, log, signal });
   // It is ready before NATS is reached: what runs on the device does not need NATS.
   serviceManager.ready();
@@ -95,7 +105,7 @@ interface Parts {
   readonly status: () => DeviceStatus;
 }
 
-function wire({ config, variants, inventory, serviceManager, log }: AgentOptions, boot: string): Parts {
+function wire({ config, variants, inventory, serviceManager, fromAfar, log }: AgentOptions, boot: string): Parts {
   const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls, remote = REMOTE_DEFAULT } = config;
   const identity = { device, agentVersion: AGENT_VERSION };
   const history = new History({ folder: stateDir, log });
@@ -148,6 +158,7 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     historySender.changed();
   });
   reports.events.on("changed", (change) => sender.changed(change));
+  fromAfar?.secrets?.events.on("changed", () => workers.lookAtAll());
   problems.events.on("changed", () => sender.changed("transition"));
   for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
   return { history, historySender, connection, holds, desired, workers, reports, sender, sentence, status };
