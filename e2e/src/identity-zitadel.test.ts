@@ -56,10 +56,12 @@ async function expectTokenOf(issuer: string): Promise<void> {
   expect(claims).toContain(`"iss":"${issuer}"`);
 }
 
-test("a device with a code gets an account at Zitadel, and by the token of it what it should run", async () => {
-  const added = await parts.iot(["device", "add", "pi-7"]);
-  const code = /^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/m.exec(added.stdout)?.[0] ?? "";
-  expect(await device.enrol({ ...parts, code })).toMatchObject({ exitCode: 0 });
+test("a device that is approved gets an account at Zitadel, and by the token of it what it should run", async () => {
+  const created = await parts.iot(["bootstrap", "create", "--name", "spring", "--max", "2", "--days", "30"]);
+  await device.startByBootstrap(created.stdout);
+  const waiting = await expectSays(/waiting for approval: \S+/, "it shows the code of its key");
+  const code = /waiting for approval: (\S+)/.exec(waiting)?.[1] ?? "";
+  expect(await parts.iot(["device", "approve", code, "--id", "pi-7"])).toMatchObject({ exitCode: 0 });
   await expectSays(/connected to NATS/, "it is connected");
   await expectTokenOf(zitadel.url);
   await repository.commit({ "hello.yaml": deploymentYaml({ device: "pi-7", image: device.image("1"), port: 8080 }) }, "1");

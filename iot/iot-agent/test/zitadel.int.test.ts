@@ -25,7 +25,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import * as z from "zod/mini";
 import { codeOf, usableSigner } from "../src/identity/enrol.ts";
 import { EnrolmentService } from "../src/identity/enrolment-service.ts";
-import { PeerClock } from "../src/identity/http-peer.ts";
+import { PeerClock } from "@iot/identity/device";
 import { type Identity, IdentityStore } from "../src/identity/identity-store.ts";
 import { TokenCredentials } from "../src/identity/token-credentials.ts";
 import { TokenIssuer } from "../src/identity/token-issuer.ts";
