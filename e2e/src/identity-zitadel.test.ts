@@ -96,6 +96,23 @@ test("a person gives it another key, which it makes, and the one before ends", a
   await expectSays(/connected to NATS/, "it is connected");
 });
 
+test("with a full disk the token that it got is shown all the same, and the log says that it is not kept", async () => {
+  const folder = "/var/lib/iot-agent/identity";
+  await device.exec(["systemctl", "stop", "iot-agent"]);
+  const full = [
+    `cp -a ${folder} /tmp/kept && mount -t tmpfs -o size=32k,mode=0700 tmpfs ${folder}`,
+    `cp -a /tmp/kept/key.pem /tmp/kept/identity.json ${folder} && chown -R --reference=/tmp/kept ${folder}`,
+    `! cat /dev/zero > ${folder}/filler`,
+  ].join(" && ");
+  await device.exec(["sh", "-c", full]);
+  await device.exec(["systemctl", "start", "iot-agent"]);
+  await expectSays(/connected to NATS/, "it is connected by a token that is in memory alone");
+  const { stdout: journal } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+  expect(journal).toContain("the token is not on the disk");
+  await device.exec(["sh", "-c", `systemctl stop iot-agent && umount ${folder} && rm -r /tmp/kept && systemctl start iot-agent`]);
+  await expectSays(/connected to NATS/, "it is connected");
+});
+
 test("stolen, it is out at Zitadel and at NATS, and what it runs goes on", async () => {
   const disabled = await parts.iot(["device", "disable", "pi-7", "--reason", "stolen"]);
   expect(disabled).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/done {2}zitadel: deactivated/) as unknown });

@@ -1,3 +1,3 @@
 // The list of attacks on a service that gives the tokens itself.
 
-import "./attacks.ts";
+await import("./attacks.ts");
