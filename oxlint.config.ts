@@ -84,7 +84,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     judge: [],
     identity: ["command-line"],
     compose: ["judge"],
-    fleet: ["command-line"],
+    fleet: ["command-line", "identity"],
     asking: ["command-line", "identity"],
     workloads: ["command-line", "compose", "fleet", "judge"],
     host: ["command-line"],
@@ -109,6 +109,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     apply: ["plan", "plan/removals", "sources"],
     http: [],
     report: ["plan", "plan/removals", "sources"],
+    devices: ["sources"],
   },
 };
 

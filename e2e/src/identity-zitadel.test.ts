@@ -26,7 +26,7 @@ let operator: OperatorProcess;
 beforeAll(async () => {
   device = stack.use(await startSimulatedDevice());
   zitadel = stack.use(await startIssuer({ host: device.hostAddress, lag: "500ms" }));
-  parts = await startIdentityParts(device.hostAddress, stack, zitadel);
+  parts = await startIdentityParts(device.hostAddress, stack, { zitadel });
   repository = stack.use(await makeGitRepository());
   operator = await startOperatorProcess({ ...parts.operatorEnv, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:identity" }, "healthz");
   stack.defer(() => operator.stop());
@@ -56,10 +56,12 @@ async function expectTokenOf(issuer: string): Promise<void> {
   expect(claims).toContain(`"iss":"${issuer}"`);
 }
 
-test("a device with a code gets an account at Zitadel, and by the token of it what it should run", async () => {
-  const added = await parts.iot(["device", "add", "pi-7"]);
-  const code = /^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/m.exec(added.stdout)?.[0] ?? "";
-  expect(await device.enrol({ ...parts, code })).toMatchObject({ exitCode: 0 });
+test("a device that is approved gets an account at Zitadel, and by the token of it what it should run", async () => {
+  const created = await parts.iot(["bootstrap", "create", "--name", "spring", "--max", "2", "--days", "30"]);
+  await device.startByBootstrap(created.stdout);
+  const waiting = await expectSays(/waiting for approval: \S+/, "it shows the code of its key");
+  const code = /waiting for approval: (\S+)/.exec(waiting)?.[1] ?? "";
+  expect(await parts.iot(["device", "approve", code, "--id", "pi-7"])).toMatchObject({ exitCode: 0 });
   await expectSays(/connected to NATS/, "it is connected");
   await expectTokenOf(zitadel.url);
   await repository.commit({ "hello.yaml": deploymentYaml({ device: "pi-7", image: device.image("1"), port: 8080 }) }, "1");
@@ -91,6 +93,23 @@ test("a person gives it another key, which it makes, and the one before ends", a
   await device.exec(["rm", "/var/lib/iot-agent/identity/token.json"]);
   await device.exec(["systemctl", "start", "iot-agent"]);
   await eventually(async () => (await inFile("identity")) !== before, { what: "its key is another", timeoutMs: 30_000 });
+  await expectSays(/connected to NATS/, "it is connected");
+});
+
+test("with a full disk the token that it got is shown all the same, and the log says that it is not kept", async () => {
+  const folder = "/var/lib/iot-agent/identity";
+  await device.exec(["systemctl", "stop", "iot-agent"]);
+  const full = [
+    `cp -a ${folder} /tmp/kept && mount -t tmpfs -o size=32k,mode=0700 tmpfs ${folder}`,
+    `cp -a /tmp/kept/key.pem /tmp/kept/identity.json ${folder} && chown -R --reference=/tmp/kept ${folder}`,
+    `! cat /dev/zero > ${folder}/filler`,
+  ].join(" && ");
+  await device.exec(["sh", "-c", full]);
+  await device.exec(["systemctl", "start", "iot-agent"]);
+  await expectSays(/connected to NATS/, "it is connected by a token that is in memory alone");
+  const { stdout: journal } = await device.exec(["journalctl", "--unit=iot-agent", "--output=cat", "--no-pager"]);
+  expect(journal).toContain("the token is not on the disk");
+  await device.exec(["sh", "-c", `systemctl stop iot-agent && umount ${folder} && rm -r /tmp/kept && systemctl start iot-agent`]);
   await expectSays(/connected to NATS/, "it is connected");
 });
 

@@ -70,8 +70,15 @@ export class Restartable {
   }
 }
 
-/** `host`: an address of this machine that the devices reach. `zitadel`: who gives their tokens. */
-export async function startIdentityParts(host: string, stack: AsyncDisposableStack, zitadel?: TestIssuer): Promise<IdentityParts> {
+/**
+ * `host`: an address of this machine that the devices reach. `users`: devices with a static user.
+ * `zitadel`: who gives their tokens.
+ */
+export async function startIdentityParts(
+  host: string,
+  stack: AsyncDisposableStack,
+  { users = {}, zitadel }: { readonly users?: Readonly<Record<string, string>>; readonly zitadel?: TestIssuer } = {},
+): Promise<IdentityParts> {
   const folder = await makeTempFolder("identities");
   stack.defer(() => folder.remove());
   const [keysFile, personFile] = [join(folder.path, "callout-keys.json"), join(folder.path, "person")];
@@ -82,7 +89,7 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
   stack.use(certificate);
   const half = (name: string): string => new RegExp(`^${name}=(\\S+)$`, "m").exec(made.stdout)?.[1] ?? "";
   const publicHalves = { issuer: half("NATS_CALLOUT_ISSUER"), xkey: half("NATS_CALLOUT_XKEY") };
-  const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves) }));
+  const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves, { users }) }));
 
   const believesZitadel: Readonly<Record<string, string>> = zitadel?.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: zitadel.caFile };
   const calloutEnv = { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile, ...believesZitadel };

@@ -13,7 +13,7 @@ import { decide, decidePerson, type Decision } from "./decide.ts";
 import { followedGrants, type Grants, keptGrant } from "./grants/grants.ts";
 import { OpenBaoGrants } from "./grants/openbao-grants.ts";
 import { Issuers } from "./issuers.ts";
-import { type CalloutKeys, Curve, signerOf } from "./keys.ts";
+import { type CalloutKeys, envelopesOf } from "./keys.ts";
 import { RefusalLog } from "./refusal-log.ts";
 
 const QUEUE = "iot-callout";
@@ -48,14 +48,14 @@ export async function startCallout({
 }: CalloutOptions): Promise<Callout> {
   const bucket = await openDocumentStore(messaging, { bucket: "grants", log, signal });
   const grants = bao === null ? followedGrants(bucket) : new OpenBaoGrants({ bucket, bao, log, signal });
-  const envelope = { signer: signerOf(keys.issuerSeed), curve: new Curve(keys.xkeySeed) };
+  const envelopes = envelopesOf(keys);
   const refusals = new RefusalLog(log);
   const issuers = new Issuers({ bucket, log, readEveryMs: keysEveryMs });
   const handle = async (message: Msg): Promise<void> => {
     const server = message.headers?.get("Nats-Server-Xkey") ?? "";
-    const read = readRequest(message.data, server, envelope.curve);
+    const read = readRequest(message.data, server, envelopes);
     if (!read.ok) return log.error("a request of nats-server cannot be read", { why: read.why });
-    const { request } = read;
+    const { request, envelope } = read;
     if (systemClock.now() / 1_000 - request.issuedAtS > dropAfterS) return;
     const decision = await decideOn(request, { issuers, grants });
     if (decision.kind === "in") {

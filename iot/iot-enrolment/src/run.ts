@@ -9,9 +9,9 @@ import { followCertificate, readCertificate } from "./certificate.ts";
 import type { EnrolmentConfig } from "./config.ts";
 import { ok, refuse } from "./http/answer.ts";
 import { type Route, serveHttp } from "./http/http-server.ts";
-import { readIssuerKey } from "./issuer/issuer.ts";
 import { followAuditLog } from "./openbao/follow-audit-log.ts";
 import type { SecretRead } from "./openbao/read-secret.ts";
+import { IssuerKeyFiles } from "./issuer/issuer-keys.ts";
 import { routesForDevices } from "./routes-for-devices.ts";
 import { routesForPeople } from "./routes-for-people.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
@@ -21,9 +21,11 @@ export interface RunningEnrolment {
   close(): Promise<void>;
 }
 
-export interface StartOptions extends Pick<ServiceOptions, "log" | "signal" | "enrolmentsAMinute"> {
+export interface StartOptions extends Pick<ServiceOptions, "log" | "signal" | "enrolmentsAMinute" | "issuerKeysEveryMs"> {
   /** How often its files are looked at. */
   readonly certificateEveryMs?: number;
+  /** How long a key of the issuer's is published before it signs. */
+  readonly issuerKeyPublishMs?: number;
 }
 
 const OPENBAO_WITHIN_MS = 10_000;
@@ -35,10 +37,10 @@ const CERTIFICATE_EVERY_MS = 60_000;
  */
 export async function startEnrolment(
   config: EnrolmentConfig,
-  { log, signal, certificateEveryMs = CERTIFICATE_EVERY_MS, ...bounds }: StartOptions,
+  { log, signal, certificateEveryMs = CERTIFICATE_EVERY_MS, issuerKeyPublishMs, ...bounds }: StartOptions,
 ): Promise<RunningEnrolment> {
   const { url, host, port, tokenLifeS, nats, kickPassword, deviceNats, replicas, zitadel } = config;
-  const key = await readIssuerKey(config.issuerKeyFile);
+  const issuerKeys = await IssuerKeyFiles.open(config.issuerKeyFile, { tokenLifeS, publishMs: issuerKeyPublishMs });
   let routes: readonly Route[] | null = null;
   const http = await serveHttp({ host, port, tls: await readCertificate(config.tls), routes: () => routes, log });
   const endFollowing = followCertificate(config.tls, { http, log, everyMs: certificateEveryMs });
@@ -76,7 +78,7 @@ export async function startEnrolment(
       bao: openBaoOfService(config.openBao, { withinMs: OPENBAO_WITHIN_MS, signal: whileItRuns }),
       forDevices: config.openBao.forDevices,
     };
-    const settings = { key, url, nats: deviceNats, openBao, tokenLifeS, replicas, zitadel };
+    const settings = { issuerKeys, url, nats: deviceNats, openBao, tokenLifeS, replicas, zitadel };
     const options = { messaging, system: () => system, ...settings, log, signal, ...bounds };
     const opened = await openService(options);
     service = opened;

@@ -2,8 +2,7 @@
 // at Zitadel, which gives them, and writes its grant. It is needed by who begins, and never by what runs.
 // One runs at a time. What both sides ask is in the two files of routes; what is written is planned.
 
-import type { KeyObject } from "node:crypto";
-import { EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
+import { errorText, EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import {
   type DeviceRecord,
@@ -17,8 +16,9 @@ import {
   verifyToken,
   type ZitadelAccount,
 } from "@iot/identity";
-import type { Messaging } from "@iot/messaging";
+import { type Messaging, purgeOldMarkers } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
+import type { IssuerKeyFiles } from "./issuer/issuer-keys.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
 import { OpenBaoKeeper } from "./openbao/openbao-keeper.ts";
 import { type AccountPlace, accountOf } from "./plan/account.ts";
@@ -33,7 +33,9 @@ export interface ServiceOptions {
   readonly messaging: Messaging;
   /** As the user `kick` of the account SYS; null: not there, or not yet. */
   readonly system: () => Messaging | null;
-  readonly key: KeyObject;
+  readonly issuerKeys: IssuerKeyFiles;
+  /** How often its files are looked at. */
+  readonly issuerKeysEveryMs?: number | undefined;
   /** Where devices reach this service: it is the issuer of their tokens, too. */
   readonly url: string;
   /** What an approved device dials. */
@@ -77,24 +79,26 @@ export interface Service extends Pick<ServiceOptions, "messaging" | "system" | "
 /** Used within a minute: each costs its user a signature. */
 const NONCES = 100_000;
 const ENROLMENTS_A_MINUTE = 10;
+const ISSUER_KEYS_EVERY_MS = 60_000;
 
 /**
  * Resolves when the grants are what the records say. @throws UserError when they are another
  * issuer's; MessagingError, or the signal's reason.
  */
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { messaging, system, key, url, nats, openBao = null, zitadel = null, log, signal, tokenLifeS, replicas } = options;
-  const issuer = openIssuer(key, { url, tokenLifeS });
+  const { messaging, system, issuerKeys, url, nats, openBao = null, zitadel = null, log, signal, tokenLifeS, replicas } = options;
+  const issuer = openIssuer(() => issuerKeys.current(), { url, tokenLifeS });
   const records = await Records.open({ messaging, log, signal, replicas });
   const accounts = zitadel === null ? null : new Accounts({ config: zitadel, records, log, signal });
   const place: AccountPlace | null = zitadel;
-  const believed = { own: issuer.document, zitadel: accounts?.issuer ?? null };
+  const believed = (): Believed => ({ own: issuer.document, zitadel: accounts?.issuer ?? null });
   const remoteKeys = new RemoteKeys({ onKeys: () => undefined });
   const refusal = await repairGrants(records, believed, log);
   if (refusal !== null) {
     await records.close();
     throw new UserError(refusal, EX_CONFIG);
   }
+  const endKeys = followIssuerKeys(options, () => repairGrants(records, believed, log));
   let isRepairing = false;
   records.onGrant((_key, isLost) => {
     if (!isLost || isRepairing) return;
@@ -105,6 +109,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   });
   const { issuer: issuerUrl, project } = issuer.document;
   const keeper = openBao === null ? null : new OpenBaoKeeper({ bao: openBao.bao, records, nats, log, signal });
+  const ended = new AbortController();
+  const purging = purgeOldMarkers([records], { log, signal: AbortSignal.any([signal, ended.signal]) });
   return {
     messaging,
     system,
@@ -121,21 +127,53 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(options.enrolmentsAMinute ?? ENROLMENTS_A_MINUTE, systemClock),
     close: async () => {
+      ended.abort();
+      await purging;
+      endKeys();
       await keeper?.close();
       await records.close();
     },
   };
 }
 
+interface Believed {
+  readonly own: Issuer;
+  readonly zitadel: Issuer | null;
+}
+
+/** Other keys are published, and the next one signs when others had the time to hear of it. */
+function followIssuerKeys(
+  { issuerKeys, issuerKeysEveryMs = ISSUER_KEYS_EVERY_MS, log }: ServiceOptions,
+  publish: () => Promise<string | null>,
+): () => void {
+  issuerKeys.published(systemClock.now());
+  let [problem, isPublished] = ["", true];
+  const look = async (): Promise<void> => {
+    try {
+      const isChanged = await issuerKeys.look(systemClock.now());
+      if (isChanged) log.info("the issuer's keys are others than before", { keys: issuerKeys.current().others.length + 1 });
+      if (isChanged || !isPublished) isPublished = (await publish()) === null;
+      if (isPublished) issuerKeys.published(systemClock.now());
+      problem = "";
+    } catch (error) {
+      if (problem !== errorText(error)) log.warn("the issuer's keys stay as they were", { error });
+      problem = errorText(error);
+    }
+  };
+  const timer = setInterval(() => void look(), issuerKeysEveryMs).unref();
+  return () => clearInterval(timer);
+}
+
 /** `onPlan`: what is lost from here on is not in it. Gives why it is refused, or null. */
 async function repairGrants(
   records: Records,
-  { own, zitadel }: { readonly own: Issuer; readonly zitadel: Issuer | null },
+  believed: () => Believed,
   log: Log,
   onPlan: () => void = () => undefined,
 ): Promise<string | null> {
   const planned = await records.carryOut(() => {
     onPlan();
+    const { own, zitadel } = believed();
     return planRepair(records, own, zitadel);
   });
   if (planned.kind === "refused") return planned.refusal.why;

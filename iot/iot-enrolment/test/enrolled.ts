@@ -36,6 +36,6 @@ export async function enrolled(...asked: Parameters<typeof enrolledByPerson>): P
   return { device, answer, token: await device.token(answer) };
 }
 
-function approved(device: TestDevice, code: string): Promise<ReturnType<typeof approvedOf>> {
+export function approved(device: TestDevice, code: string): Promise<ReturnType<typeof approvedOf>> {
   return eventually(async () => approvedOf(await device.state(code)), { what: "it is approved, with its account" });
 }

@@ -64,6 +64,7 @@ export interface FleetOpenBao {
 
 export interface Fleet {
   readonly nats: NatsServer;
+  readonly natsConfig: string;
   readonly url: string;
   readonly log: Log;
   readonly lines: readonly string[];
@@ -92,7 +93,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const signal = AbortSignal.timeout(600_000);
   const lines: string[] = [];
   const log = createLog({ name: "fleet", format: "json", write: (line) => void lines.push(line) });
-  const nats = await startNats({ config: natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 }) });
+  const natsConfig = natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 });
+  const nats = await startNats({ config: natsConfig });
   const folder = await makeTempFolder("enrolment");
   const open: Messaging[] = [];
   const as = async (user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging> => {
@@ -134,7 +136,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
           tokenFile: zitadel.tokenFile,
         },
       },
-      { log, signal, enrolmentsAMinute },
+      { log, signal, enrolmentsAMinute, issuerKeysEveryMs: 200, issuerKeyPublishMs: 500 },
     );
   let running = await start(options);
   let present = options;
@@ -155,6 +157,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const admin = await person("admin", "admin");
   return {
     nats,
+    natsConfig,
     url,
     log,
     lines,

@@ -16,7 +16,7 @@ import { doctor } from "./doctor.ts";
 import { enrol } from "./enrol.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
-import { hold, release, retry } from "./hold.ts";
+import { hold, release, retry, switchNow } from "./hold.ts";
 import { load } from "./load.ts";
 import { podman } from "./podman.ts";
 import { refresh } from "./refresh.ts";
@@ -36,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   hold,
   release,
   retry,
+  switchNow,
   refresh,
   clean,
   load,

@@ -1,7 +1,9 @@
 // A device with an identity: waited for when it has none yet, then the configuration that it gives,
 // and the tokens that are shown to NATS. While it waits, systemd hears why and that the agent lives.
 
-import { backoffMs, type Log, systemClock, UserError } from "@harmony/runtime";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { backoffMs, errorText, type Log, systemClock, UserError } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";
 import { deviceLogin, OpenBao, type OpenBaoPlace, PeerClock } from "@iot/identity/device";
 import type { UserAndPassword } from "@iot/messaging/device";
@@ -119,12 +121,17 @@ export async function asTheAgent(config: SharedConfig | EnrolmentConfig): Promis
   return { config: withIdentity(config, identity, store), shown: { user: identity.device, pass: (await store.token())?.access_token } };
 }
 
-function waited(config: EnrolmentConfig, store: IdentityStore, around: Around): Promise<Identity> {
+async function waited(config: EnrolmentConfig, store: IdentityStore, around: Around): Promise<Identity> {
   const { url, caFile, ca, token } = config.credentials;
   const { serviceManager, log, signal } = around;
   const service = new EnrolmentService({ url, caFile, ca }, signal);
-  const publish = (text: string): void => serviceManager.status(text);
-  return aliveMeanwhile(around, () => untilEnrolled({ store, service, url, token, hardware, publish, log, signal }));
+  const publish = (text: string): void => {
+    serviceManager.status(text);
+    void showOnConsole(config.runDir, text, log);
+  };
+  const identity = await aliveMeanwhile(around, () => untilEnrolled({ store, service, url, token, hardware, publish, log, signal }));
+  await showOnConsole(config.runDir, `this device is "${identity.device}" now`, log);
+  return identity;
 }
 
 /** Rejects with the signal's reason alone. */
@@ -162,5 +169,14 @@ async function aliveMeanwhile<Result>({ serviceManager, log, signal }: Around, w
   } finally {
     ended.abort();
     await watchdog;
+  }
+}
+
+/** iot-agent-console.path shows what is written here on the console of the device. */
+async function showOnConsole(runDir: string, sentence: string, log: Log): Promise<void> {
+  try {
+    await writeFile(join(runDir, "console"), `iot-agent: ${sentence}\n`);
+  } catch (error) {
+    log.warn("the console does not show what this device waits for", { error: errorText(error) });
   }
 }

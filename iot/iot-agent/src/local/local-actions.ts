@@ -1,5 +1,6 @@
 // Ties what a person may ask over the socket to the parts of the agent that do it.
 
+import type { PODMAN_REASONS } from "@harmony/podman";
 import { abortable, errorText } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, LocalExplanation } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
@@ -11,6 +12,8 @@ import type { ConnectionNow } from "./connection-now.ts";
 import type { LocalActions } from "./local-socket.ts";
 import type { Reports } from "../status/reports.ts";
 import type { Reason } from "../desired/reasons.ts";
+
+const BUSY: (typeof PODMAN_REASONS)[number] = "Busy";
 
 export function localActions(parts: {
   readonly device: DeviceId;
@@ -43,6 +46,11 @@ export function localActions(parts: {
       await desired.retry(name);
       await workers.retry(name, signal);
       return null;
+    },
+    switchNow: (name) => {
+      if (reports.current().get(name)?.reason !== BUSY) return false;
+      workers.switchNow(name);
+      return true;
     },
     clean: (name) => desired.clean(name),
     lookAtAll: () => workers.lookAtAll(),
