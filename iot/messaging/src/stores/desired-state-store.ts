@@ -30,8 +30,11 @@ export interface DesiredStateStore {
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
   /** As `observe`, for whoever looks at what changed. It has one reader. */
   view(signal: AbortSignal): Promise<DesiredStateView>;
-  /** A hint: something of this device was written, by whomever. */
-  onChange(callback: (device: DeviceId) => void): void;
+  /**
+   * A hint: something of this device was written, by whomever; null: what failed a moment ago may
+   * succeed now.
+   */
+  onChange(callback: (device: DeviceId | null) => void): void;
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
@@ -47,7 +50,10 @@ export interface DesiredStateStore {
  * a way that breaks the platform.
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
-  const callbacks = new Set<(device: DeviceId) => void>();
+  const callbacks = new Set<(device: DeviceId | null) => void>();
+  const hint = (device: DeviceId | null): void => {
+    for (const callback of callbacks) callback(device);
+  };
   const views = new DesiredStateViews();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
@@ -57,8 +63,9 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: (key, entry) => {
       const device = views.hear(key, entry);
-      if (device !== null) for (const callback of callbacks) callback(device);
+      if (device !== null) hint(device);
     },
+    onLeader: () => hint(null),
   });
 
   const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
