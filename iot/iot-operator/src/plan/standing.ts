@@ -11,7 +11,7 @@ import type { DesiredStateSnapshot } from "@iot/messaging";
 import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
 import { type DesiredStatePlan, plan, type PlanInput } from "./plan.ts";
 import type { Verdict } from "./removals/plan-removals.ts";
-import { keyOf, objectOf, type RemovalRecord } from "./removals/record.ts";
+import { type Entry, keyOf, objectOf, type RemovalRecord } from "./removals/record.ts";
 
 /** A source beside the one that stands. */
 interface Changes {
@@ -58,9 +58,12 @@ export class Standing {
   readonly #scores: Map<string, ValueOf<DesiredStateSnapshot["scores"]>>;
   readonly #desired: DesiredStateSnapshot;
   readonly #adopts: string;
+  /** What was held or lost: the record may have lost it since, and the bucket has it. */
+  #staying: readonly Entry[];
 
-  constructor({ source, desired: { manifests, scores, foreignKeys }, adopts }: Settled) {
+  constructor({ source, desired: { manifests, scores, foreignKeys }, adopts }: Settled, record: RemovalRecord) {
     this.#source = source;
+    this.#staying = stayingOf(record);
     this.#adopts = adopts;
     this.#manifests = new Map(manifests);
     this.#scores = new Map(scores);
@@ -76,7 +79,7 @@ export class Standing {
     // What cannot be served keeps all its entries, wherever they are, and what is deleted leaves
     // them all.
     if (!isSameRefused(this.#source, input.source) || !isSameDeleting(this.#source, input.source)) return null;
-    const staying = [...record.held, ...record.lost];
+    const staying = [...this.#staying, ...stayingOf(record)];
     // Why it stays is found in a reading that has evidence.
     if (staying.length > 0 && input.source.evidence === null) return null;
     const changes = this.#compare(input.source);
@@ -91,7 +94,7 @@ export class Standing {
     const deployments = this.#narrowed(changes, devices, new Set(judged.map(objectOf)));
     const planned = plan({ ...input, source: { ...source, deployments }, desired });
     if (!isOrdinary(planned, record)) return null;
-    return { planned, source, devices, settle: () => this.#settle(changes, desired) };
+    return { planned, source, devices, settle: () => this.#settle(changes, desired, planned.removals.record) };
   }
 
   /** null: two objects of one uid cannot be told apart. */
@@ -142,8 +145,9 @@ export class Standing {
     });
   }
 
-  #settle({ source, changed, before }: Changes, { manifests, scores }: DesiredStateSnapshot): DesiredStateSnapshot {
+  #settle({ source, changed, before }: Changes, { manifests, scores }: DesiredStateSnapshot, record: RemovalRecord): DesiredStateSnapshot {
     this.#source = source;
+    this.#staying = stayingOf(record);
     this.#retarget(before, changed);
     for (const [device, entry] of manifests) this.#manifests.set(device, entry);
     for (const [key, entry] of scores) this.#scores.set(key, entry);
@@ -168,7 +172,7 @@ type ValueOf<Entries> = Entries extends ReadonlyMap<unknown, infer Value> ? Valu
 export function standingAfter(planned: DesiredStatePlan, settled: Settled): Standing | null {
   const { record } = planned.removals;
   const isAll = planned.steps.length === 0 && isOrdinary(planned, record) && isOrdinarySource(settled.source);
-  return isAll ? new Standing(settled) : null;
+  return isAll ? new Standing(settled, record) : null;
 }
 
 /** Nothing is judged now, refused or waited for: what was held or lost before stays so. */
@@ -178,6 +182,10 @@ function isOrdinary({ removals, blocked, orphans, recheckAfterMs, compiled }: De
     (kind === "held" && held?.has(key) === true) || (kind === "lost" && lost?.has(key) === true);
   const isCalm = [...removals.verdicts].every(staysAsIs) && isJudged(removals.record) && recheckAfterMs === null;
   return isCalm && blocked.every(({ reason }) => reason === "RemovalHeld") && orphans.length === 0 && compiled.conflicts.size === 0;
+}
+
+function stayingOf({ held, lost }: RemovalRecord): readonly Entry[] {
+  return [...held, ...lost];
 }
 
 /** All that leaves is judged, and the record has room for it. */
