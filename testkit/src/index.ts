@@ -17,6 +17,7 @@ export { HOSTILE_PARTS, OBEYED } from "./hostile-text.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NameServer, startNameServer } from "./name-server.ts";
+export { type ClusterServer, type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
