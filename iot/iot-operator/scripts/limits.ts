@@ -6,7 +6,8 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { API_VERSION, BUCKETS, Deployment, Manifest, readInventory, readStatus, scoreString } from "@iot/contracts";
 import { parse, parseJson } from "@harmony/schema";
 import { FILE_LIMIT_BYTES, readWorkloadFiles, type WorkloadFile, YamlReader } from "@iot/workload-files";
-import { parseTree } from "../src/sources/git/tree-file.ts";
+import { nulRecords } from "../src/sources/git/git-output.ts";
+import { parseTreeFile } from "../src/sources/git/tree-file.ts";
 
 const MIB = 1024 * 1024;
 const ETCD_BYTES = 1.5 * MIB;
@@ -73,7 +74,13 @@ const CASES: Readonly<Record<string, Case>> = {
     prepare: (part) => {
       const lines = list(TREE_BYTES * part, (index) => `100644 blob ${"a".repeat(40)}     100\tdir/${index}.yaml`);
       const text = Buffer.from(lines.join("\0"));
-      return () => parseTree(text.toString());
+      return () => {
+        const files: unknown[] = [];
+        const records = nulRecords((line) => files.push(parseTreeFile(line)));
+        for (let at = 0; at < text.length; at += 65_536) records.push(text.subarray(at, at + 65_536));
+        records.end();
+        return files;
+      };
     },
   },
   status: {

@@ -107,6 +107,20 @@ test.each<[what: string, files: Files, says: string]>([
     { "hello.yaml": null, [`${"a/".repeat(70)}hello.yaml`]: hello },
     "is hello.yaml under another name, and is not read under this one",
   ],
+  [
+    "a file of NULs, as a power cut leaves one",
+    { "hello.yaml": Buffer.alloc(4_096) },
+    "hello.yaml:1: the file is not UTF-8 text but binary",
+  ],
+  ["an age file", { "hello.yaml": "age-encryption.org/v1\n-> X25519 abc\n" }, "hello.yaml:1: is encrypted with age"],
+  ["a git-annex pointer", { "hello.yaml": "/annex/objects/SHA256E-s10--abc.yaml\n" }, "but something without a kind"],
+  ["null", { "hello.yaml": "null\n" }, "but something without a kind"],
+  [
+    "a list of no devices",
+    { "hello.yaml": hello.replace(/targetDevices: .*/, "targetDevices: []") },
+    "spec.targetDevices: expected at least 1",
+  ],
+  ["another template's suffix", { "hello.yaml": null, "hello.yaml.j2": "{{ x }}" }, "hello.yaml.j2: is hello.yaml under another name"],
   ["separators only", { "hello.yaml": "---\n---\n" }, "hello.yaml: holds no document"],
   [
     "another kind",
@@ -242,6 +256,23 @@ test("a .gitignore above the folder that is read counts as well", async () => {
   expect((await read()).problem).toContain("site/deep/hello.yaml: is hidden by a .gitignore now");
   await push({ ".gitignore": "*.log\n" });
   expect(await read()).toMatchObject({ names: ["stays"], problem: undefined });
+});
+
+test.each([
+  ["a name of more than 255 bytes", `${"\u00e9".repeat(130)}.yaml`],
+  ["a path of more than 1,024 bytes", `${`${"\u00e9".repeat(100)}/`.repeat(6)}hello.yaml`],
+])("%s, which no file system takes, is not read: it removes nothing when it comes, and hides nothing when it goes", async (_what, path) => {
+  const { repository, push, read } = await open();
+  await push({ "hello.yaml": hello, "stays.yaml": workload("stays") });
+  await read();
+  const index = ["update-index", "--add", "--cacheinfo", `100644,${await repository.git(["rev-parse", "HEAD:hello.yaml"])},${path}`];
+  await repository.git(["rm", "--quiet", "hello.yaml"]);
+  await repository.git(index);
+  await repository.git(["commit", "--quiet", "--message", "renamed"]);
+  await repository.push();
+  const after = await read();
+  expect(after).toMatchObject({ names: ["hello", "stays"] });
+  expect(after.problem).toContain("is hello.yaml under another name, and is not read under this one");
 });
 
 test.each<[what: string, files: Files, names: readonly string[]]>([
