@@ -164,7 +164,12 @@ function runGit(
     child.stdout.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > limitBytes)
-        end(new GitError("Failed", `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB: the repository is too large`));
+        end(
+          new GitError(
+            "Failed",
+            `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB: the repository is too large; set IOT_GIT_PATH to a folder of it`,
+          ),
+        );
       else if (ending === null) take(chunk);
     });
     child.stderr.on("data", (chunk: Buffer) => {

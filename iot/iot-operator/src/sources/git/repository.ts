@@ -43,6 +43,8 @@ const FETCH_TIMEOUT_MS = 120_000;
 const LOCAL_TIMEOUT_MS = 30_000;
 /** What is read is limited before; git writes a line beside each. */
 const BLOBS_LIMIT_BYTES = 192 * 1024 * 1024;
+/** Some 200,000 files. */
+const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 const REF = "refs/heads/source";
 
 /**
@@ -100,7 +102,8 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
           const file = parseTreeFile(line, config.path);
           if (file !== null) files.push(file);
         });
-        await parsed(local, records, ["ls-tree", "-r", "-l", "-z", "--full-tree", `${commit}:${config.path}`], signal);
+        const args = ["ls-tree", "-r", "-l", "-z", "--full-tree", `${commit}:${config.path}`];
+        await parsed(local, records, args, signal, { limitBytes: LIST_LIMIT_BYTES });
         return files;
       } catch (error) {
         if (error instanceof GitError && error.code === "MissingPath") return null;
