@@ -5,6 +5,7 @@
 // be in flight together. Whatever stands in the bucket is parsed or reported as unreadable; nothing
 // here throws for it or removes it.
 
+import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
 import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, Manifest, scoreKeyParts, streamName, subjects } from "@iot/contracts";
 import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
@@ -37,6 +38,7 @@ export interface DesiredStateStore {
   onChange(callback: (device: DeviceId | null) => void): void;
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
+  /** The manifest is not to be changed afterwards: it is what is observed when it comes back. */
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
   /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
@@ -55,10 +57,11 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     for (const callback of callbacks) callback(device);
   };
   const views = new DesiredStateViews();
+  const own: OwnManifests = new Map();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
     bucket: "desired-state",
-    decode: decoder(),
+    decode: decoder(own),
     // Under a Score's key it counts as none, and is written over.
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: (key, entry) => {
@@ -100,7 +103,11 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(subjects.score(device, deployment), scoreString, expectedRevision),
-    putManifest: ({ device, manifest, expectedRevision }) => write(subjects.manifest(device), canonicalJson(manifest), expectedRevision),
+    putManifest: ({ device, manifest, expectedRevision }) => {
+      const text = canonicalJson(manifest);
+      own.set(device, { text, manifest });
+      return write(subjects.manifest(device), text, expectedRevision);
+    },
     removeScore: async ({ device, deployment, expectedRevision }) => {
       const subject = subjects.score(device, deployment);
       try {
@@ -124,7 +131,10 @@ const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 /** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
 
-function decoder(): (key: string, data: Uint8Array) => DesiredStateValue {
+/** By key, what was written last and has not come back: its bytes need not be read again. */
+type OwnManifests = Map<string, { readonly text: string; readonly manifest: Manifest }>;
+
+function decoder(own: OwnManifests): (key: string, data: Uint8Array) => DesiredStateValue {
   const shared = new Map<string, DesiredStateValue>();
   let characters = 0;
   /** A text that many devices have is kept once. */
@@ -141,8 +151,14 @@ function decoder(): (key: string, data: Uint8Array) => DesiredStateValue {
     }
     return value;
   };
+  const manifest = (key: string, data: Uint8Array): Parsed<Manifest> => {
+    const written = own.get(key);
+    own.delete(key);
+    if (written !== undefined && new TextDecoder().decode(data) === written.text) return { ok: true, value: written.manifest };
+    return parseJson(Manifest, data, MANIFEST_LIMITS);
+  };
   return (key, data) => {
-    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data, MANIFEST_LIMITS) };
+    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: manifest(key, data) };
     // Bytes that are no text become a string that no Score is equal to, and so are written over.
     if (scoreKeyParts(key) !== null) return score(new TextDecoder().decode(data));
     return { kind: "foreign" };
