@@ -1,5 +1,5 @@
-// What the server says unasked of a bucket's stream: another server leads it. Whoever may not hear
-// it (permissions) learns the same from time-outs, later. That a stream was removed is said too,
+// What the server says unasked of a bucket's stream: another server leads it. Without the right
+// to hear that, time-outs show the same, later. That a stream was removed is said too,
 // and not followed: one that is made anew at that moment takes no writes (2.15).
 
 import { type BucketName, streamName } from "@iot/contracts";

@@ -103,11 +103,8 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(subjects.score(device, deployment), scoreString, expectedRevision),
-    putManifest: ({ device, manifest, expectedRevision }) => {
-      const text = canonicalJson(manifest);
-      own.set(device, { text, manifest });
-      return write(subjects.manifest(device), text, expectedRevision);
-    },
+    putManifest: ({ device, manifest, expectedRevision }) =>
+      write(subjects.manifest(device), keepOwn(own, device, manifest), expectedRevision),
     removeScore: async ({ device, deployment, expectedRevision }) => {
       const subject = subjects.score(device, deployment);
       try {
@@ -133,6 +130,13 @@ const SHARED_CHARACTERS = 8 * 2 ** 20;
 
 /** By key, what was written last and has not come back: its bytes need not be read again. */
 type OwnManifests = Map<string, { readonly text: string; readonly manifest: Manifest }>;
+
+/** Its text. */
+function keepOwn(own: OwnManifests, device: DeviceId, manifest: Manifest): string {
+  const text = canonicalJson(manifest);
+  own.set(device, { text, manifest });
+  return text;
+}
 
 function decoder(own: OwnManifests): (key: string, data: Uint8Array) => DesiredStateValue {
   const shared = new Map<string, DesiredStateValue>();
