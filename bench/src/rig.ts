@@ -55,7 +55,9 @@ function writer(store: DesiredStateStore, device: DeviceId): Rig["write"] {
       scoreRevisions.set(deployment, revision);
       manifest.deployments[name] = { revision, generation, uid: name, source: SOURCE, namespace: "default" };
     }
-    manifestRevision = written(await store.putManifest({ device, manifest, expectedRevision: manifestRevision }));
+    manifestRevision = written(
+      await store.putManifest({ device, manifest: structuredClone(manifest), expectedRevision: manifestRevision }),
+    );
     if (scoreString === null) scoreRevisions.set(deployment, written(await store.removeScore({ device, deployment, expectedRevision })));
   };
 }

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
+/** As its Containerfile has them. */
+const FLAGS = ["--max-semi-space-size=8", "--heap-growing-percent=30"];
 const MAIN = join(import.meta.dirname, "../../iot/iot-operator/src/main.ts");
 
 export interface OperatorProcess extends ServerProcess {
@@ -22,7 +24,7 @@ export async function startOperatorProcess(
   const port = await freePort();
   const operator = await startServerProcess({
     name: "iot-operator",
-    argv: [process.execPath, MAIN],
+    argv: [process.execPath, ...FLAGS, MAIN],
     env: { ...env, IOT_HTTP_PORT: String(port) },
     ready: async () => (await fetch(`http://127.0.0.1:${port}/${until}`)).ok,
   });

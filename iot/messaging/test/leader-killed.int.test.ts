@@ -46,7 +46,7 @@ test("a write that the dead leader took is given up when another leads, and the 
   await Promise.all([looking.close(), operator.close()]);
 });
 
-test("a bucket that is removed is made anew at once, and what it had is told as lost", async () => {
+test("a bucket that is removed is noticed by its silence, made anew, and what it had is told as lost", async () => {
   await using nats = await startNats();
   const messaging = await connectMessaging({ servers: [nats.url], name: "operator", log: silent, signal });
   const store = await openDesiredState(messaging, { log: silent });
@@ -56,7 +56,7 @@ test("a bucket that is removed is made anew at once, and what it had is told as 
   store.onChange((hint) => heard.push(hint));
   const manager = await jetstreamManager(messaging.connection);
   await manager.streams.delete(STREAM);
-  await eventually(() => heard.includes(device), { what: "it is told", timeoutMs: 2_000 });
+  await eventually(() => heard.includes(device), { what: "it is told", timeoutMs: 15_000 });
   expect((await store.observe(signal)).scores.size).toBe(0);
   await store.close();
   await messaging.close();

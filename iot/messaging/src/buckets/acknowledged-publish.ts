@@ -5,7 +5,7 @@
 
 import { parseJson } from "@harmony/schema";
 import { type BucketName, streamName } from "@iot/contracts";
-import { headers as newHeaders, type Msg } from "@nats-io/nats-core";
+import { errors, headers as newHeaders, type Msg } from "@nats-io/nats-core";
 import * as z from "zod/mini";
 import type { Messaging } from "../connection/connect.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
@@ -64,6 +64,8 @@ export async function publishAcknowledged(
     headers,
     readAnswer: (message) => readAcknowledgement(stream, message),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+  }).catch((error: unknown) => {
+    throw error instanceof MessagingError && error.cause instanceof errors.TimeoutError ? unanswered(what, error) : error;
   });
   if ("seq" in answer) return { ok: true, revision: answer.seq };
   const { err_code: code = 0, description } = answer.error;
@@ -78,6 +80,12 @@ export async function publishAcknowledged(
 function lastNamedIn(description: string): { readonly last?: number } {
   const [, last] = /wrong last sequence: (\d+)/.exec(description) ?? [];
   return last === undefined ? {} : { last: Number(last) };
+}
+
+/** A server whose disk was full answers questions, and no write, until it is restarted (2.15). */
+function unanswered(what: string, cause: MessagingError): MessagingError {
+  const mend = "check the network, the load of the server and its disk: after that was full, free some of it and restart nats-server";
+  return new MessagingError("Timeout", `${what}: no answer from NATS in time; ${mend}`, { cause });
 }
 
 function readAcknowledgement(expected: string, { data }: Msg): Reading<Acknowledgement> | null {

@@ -2,9 +2,8 @@
 // and ours alone: whatever is wrong with it (a gap, silence, a reconnect, a bucket that was
 // removed), it is thrown away and everything is read again from the start. To resume where it
 // stopped, as the client's own ordered consumer does, would miss what a wiped or restored store
-// holds at lower sequences. The server says when another leads the bucket, or when it was removed:
-// what is not answered for that reason is asked again at once. Values are decoded once, when they
-// arrive. One entry that cannot be borne is reported as that one: all devices are heard here, and
+// holds at lower sequences. The server says when another leads the bucket: what is not answered for
+// that reason is asked again at once. Values are decoded once, when they arrive. One entry that cannot be borne is reported as that one: all devices are heard here, and
 // what is thrown in the callback of a subscription ends the reading of the connection.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
@@ -23,7 +22,7 @@ import { askPersistently } from "./ask-persistently.ts";
 import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
 import { parseDelivery } from "./delivery.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
-import { hearAdvisories } from "./stream-advisories.ts";
+import { onLeaderElected } from "./stream-advisories.ts";
 
 export interface MirroredEntry<Value> {
   /** The sequence; of the marker when the entry was deleted. */
@@ -115,13 +114,7 @@ export class BucketMirror<Value> {
       this.#discard(this.#session);
       this.#lookAfter();
     });
-    this.#endAdvisories = hearAdvisories(messaging, options.bucket, {
-      onLeader: () => this.#followLeader(),
-      onDeleted: () => {
-        this.#discard(this.#session);
-        this.#lookAfter();
-      },
-    });
+    this.#endAdvisories = onLeaderElected(messaging, options.bucket, () => this.#followLeader());
   }
 
   /**

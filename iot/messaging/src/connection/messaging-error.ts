@@ -51,7 +51,11 @@ export function asMessagingError(error: unknown, what: string): MessagingError {
     );
   }
   if (inner instanceof errors.NoRespondersError) {
-    return new MessagingError("NoStore", `${what}: no bucket answers; start an operator, which creates it, and turn JetStream on`, options);
+    return new MessagingError(
+      "NoStore",
+      `${what}: no bucket answers; start an operator, which creates it, turn JetStream on, or wait some seconds if servers elect a leader`,
+      options,
+    );
   }
   if (inner instanceof errors.InvalidArgumentError)
     return new MessagingError("TooLarge", `${what}: larger than the server takes; make it smaller`, options);

@@ -41,6 +41,7 @@ export interface DesiredStateStore {
   onChange(callback: (device: DeviceId | null) => void): void;
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
+  /** The manifest is not to be changed afterwards: it is what is observed when it comes back. */
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
   /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
@@ -64,10 +65,11 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   };
   const views = new DesiredStateViews();
   const manifests = new Map<DeviceId, Parsed<Manifest>>();
+  const own: OwnManifests = new Map();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
     bucket: "desired-state",
-    decode: decoder(),
+    decode: decoder(own),
     // Under a Score's key it counts as none, and is written over.
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: (key, entry) => {
@@ -108,7 +110,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(keys.score(device, deployment), scoreString, expectedRevision),
-    putManifest: ({ device, manifest, expectedRevision }) => write(keys.manifest(device), canonicalJson(manifest), expectedRevision),
+    putManifest: ({ device, manifest, expectedRevision }) => write(keys.manifest(device), keepOwn(own, device, manifest), expectedRevision),
     removeScore: async ({ device, deployment, expectedRevision }) => {
       const key = keys.score(device, deployment);
       try {
@@ -134,7 +136,17 @@ const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 /** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
 
-function decoder(): (key: string, data: Uint8Array) => DesiredStateValue {
+/** By key, what was written last and has not come back: its bytes need not be read again. */
+type OwnManifests = Map<string, { readonly text: string; readonly manifest: Manifest }>;
+
+/** Its text. */
+function keepOwn(own: OwnManifests, device: DeviceId, manifest: Manifest): string {
+  const text = canonicalJson(manifest);
+  own.set(device, { text, manifest });
+  return text;
+}
+
+function decoder(own: OwnManifests): (key: string, data: Uint8Array) => DesiredStateValue {
   const shared = new Map<string, DesiredStateValue>();
   let characters = 0;
   /** A text that many devices have is kept once. */
@@ -151,8 +163,14 @@ function decoder(): (key: string, data: Uint8Array) => DesiredStateValue {
     }
     return value;
   };
+  const manifest = (key: string, data: Uint8Array): Parsed<Manifest> => {
+    const written = own.get(key);
+    own.delete(key);
+    if (written !== undefined && new TextDecoder().decode(data) === written.text) return { ok: true, value: written.manifest };
+    return parseJson(Manifest, data, MANIFEST_LIMITS);
+  };
   return (key, data) => {
-    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data, MANIFEST_LIMITS) };
+    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: manifest(key, data) };
     // Bytes that are no text become a string that no Score is equal to, and so are written over.
     if (scoreKeyParts(key) !== null) return score(new TextDecoder().decode(data));
     return { kind: "foreign" };
