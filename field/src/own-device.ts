@@ -15,8 +15,8 @@ import type { Observation } from "./judge.ts";
 import type { Patience, Powered, PoweredDevice } from "./powered-device.ts";
 
 const PATIENCE: Patience = { loginMs: 300_000, answerMs: 300_000, reconcileMs: 300_000, settleMs: 60_000 };
-const COMMAND_LIMIT_MS = 120_000;
-const CONNECT_SECONDS = 5;
+const COMMAND_LIMIT_MS = 180_000;
+const CONNECT_SECONDS = 20;
 
 export interface OwnDeviceOptions {
   /** `ssh://user@host[:port]`; the user is root, or sudo asks it for no password. */
@@ -53,7 +53,11 @@ export class OwnDevice implements PoweredDevice {
   /** @throws with what has to be so before a run can begin. */
   async facts(): Promise<DeviceFacts> {
     const say = (script: string): Promise<string> => this.#once(script);
-    const machine = await say("uname -m");
+    const machine = await eventually(() => say("uname -m"), {
+      what: "the device answers by ssh",
+      timeoutMs: COMMAND_LIMIT_MS,
+      intervalMs: 1_000,
+    });
     const architecture = ({ x86_64: "amd64", aarch64: "arm64" } as const)[machine];
     if (architecture === undefined) throw new Error(`the device is ${machine}: images for amd64 and arm64 are made here`);
     const agent = await say("iot-agent --version").catch(() => "");
@@ -61,7 +65,7 @@ export class OwnDevice implements PoweredDevice {
     return {
       architecture,
       agent: `iot-agent ${agent.replace(/^iot-agent /, "")}`,
-      thisMachine: (await say("set -- ${SSH_CONNECTION:-$(cat /run/iot-field-client 2>/dev/null)}; echo $1")) || "127.0.0.1",
+      thisMachine: (await say("set -- $SSH_CONNECTION; echo $1")) || "127.0.0.1",
       system: await say(
         "(. /etc/os-release; echo $PRETTY_NAME); uname -r; getconf PAGESIZE; cat /proc/device-tree/model 2>/dev/null | tr -d '\\0'",
       ),
