@@ -157,14 +157,13 @@ const two = await makeLayout("two", () => [
   ["kept", FILES, kept],
   ["changing", 0, changing],
 ]);
-await push(one, "one-gzip", "gzip");
-await push(one, "one-zstd", "zstd");
+// This comes first, and no plain zstd is pushed: skopeo takes a layer that it knows to be of zstd.
 await push(one, "one-chunked", "zstd:chunked");
+await push(one, "one-gzip", "gzip");
 await push(two, "two-gzip", "gzip");
 
 const PARTIAL = '[storage.options]\npull_options = {enable_partial_images = "true"}\n';
 await measure("one layer, gzip", "one-gzip");
-await measure("one layer, zstd", "one-zstd");
 await measure("one layer, zstd:chunked, Podman as it comes", "one-chunked");
 await measure("one layer, zstd:chunked, `enable_partial_images`", "one-chunked", PARTIAL);
 await measure("two layers, gzip: what changes is a layer of its own", "two-gzip");

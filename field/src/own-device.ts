@@ -192,7 +192,7 @@ user() { runuser -u iot-agent -- env XDG_RUNTIME_DIR=/run/user/$(id -u iot-agent
 cd /
 user podman ps --all --format '{{.Names}}' | grep -E '^(web|pump)-field-[0-9a-f]{8}_' | while read -r name; do user podman rm --force --time 5 "$name" >/dev/null; done
 user podman volume ls --format '{{.Name}}' | grep -E '^(web|pump)-field-[0-9a-f]{8}_' | while read -r name; do user podman volume rm "$name" >/dev/null; done
-user podman image prune --all --force >/dev/null || true
+user podman images --format '{{.Repository}}:{{.Tag}}' | grep -E '/hello:field-[0-9a-f]{8}-' | while read -r name; do user podman rmi --force "$name" >/dev/null; done
 rm -f /etc/containers/registries.conf.d/field.conf ${CONFIG} /etc/iot-agent/secrets/even /etc/iot-agent/secrets/odd
 [ ! -e ${ASIDE}/.config.toml ] || mv ${ASIDE}/.config.toml ${CONFIG}
 rm -f ${ASIDE}/.secrets
