@@ -15,8 +15,8 @@ import type { Observation } from "./judge.ts";
 import type { Patience, Powered, PoweredDevice } from "./powered-device.ts";
 
 const PATIENCE: Patience = { loginMs: 300_000, answerMs: 300_000, reconcileMs: 300_000, settleMs: 60_000 };
-const COMMAND_LIMIT_MS = 120_000;
-const CONNECT_SECONDS = 5;
+const COMMAND_LIMIT_MS = 180_000;
+const CONNECT_SECONDS = 20;
 
 export interface OwnDeviceOptions {
   /** `ssh://user@host[:port]`; the user is root, or sudo asks it for no password. */
@@ -53,7 +53,11 @@ export class OwnDevice implements PoweredDevice {
   /** @throws with what has to be so before a run can begin. */
   async facts(): Promise<DeviceFacts> {
     const say = (script: string): Promise<string> => this.#once(script);
-    const machine = await say("uname -m");
+    const machine = await eventually(() => say("uname -m"), {
+      what: "the device answers by ssh",
+      timeoutMs: COMMAND_LIMIT_MS,
+      intervalMs: 1_000,
+    });
     const architecture = ({ x86_64: "amd64", aarch64: "arm64" } as const)[machine];
     if (architecture === undefined) throw new Error(`the device is ${machine}: images for amd64 and arm64 are made here`);
     const agent = await say("iot-agent --version").catch(() => "");
@@ -61,7 +65,7 @@ export class OwnDevice implements PoweredDevice {
     return {
       architecture,
       agent: `iot-agent ${agent.replace(/^iot-agent /, "")}`,
-      thisMachine: (await say("set -- ${SSH_CONNECTION:-$(cat /run/iot-field-client 2>/dev/null)}; echo $1")) || "127.0.0.1",
+      thisMachine: (await say("set -- $SSH_CONNECTION; echo $1")) || "127.0.0.1",
       system: await say(
         "(. /etc/os-release; echo $PRETTY_NAME); uname -r; getconf PAGESIZE; cat /proc/device-tree/model 2>/dev/null | tr -d '\\0'",
       ),
@@ -188,7 +192,7 @@ user() { runuser -u iot-agent -- env XDG_RUNTIME_DIR=/run/user/$(id -u iot-agent
 cd /
 user podman ps --all --format '{{.Names}}' | grep -E '^(web|pump)-field-[0-9a-f]{8}_' | while read -r name; do user podman rm --force --time 5 "$name" >/dev/null; done
 user podman volume ls --format '{{.Name}}' | grep -E '^(web|pump)-field-[0-9a-f]{8}_' | while read -r name; do user podman volume rm "$name" >/dev/null; done
-user podman image prune --all --force >/dev/null || true
+user podman images --format '{{.Repository}}:{{.Tag}}' | grep -E '/hello:field-[0-9a-f]{8}-' | while read -r name; do user podman rmi --force "$name" >/dev/null; done
 rm -f /etc/containers/registries.conf.d/field.conf ${CONFIG} /etc/iot-agent/secrets/even /etc/iot-agent/secrets/odd
 [ ! -e ${ASIDE}/.config.toml ] || mv ${ASIDE}/.config.toml ${CONFIG}
 rm -f ${ASIDE}/.secrets

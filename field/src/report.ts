@@ -19,7 +19,7 @@ login prompt; the containers of the last good or of the new version answer over 
 file of the agent is damaged, and none was kept aside; no container, volume or network is left that no Score names; fsck finds a
 clean file system once the journal is replayed. The processor is emulated, on a machine that does other things too, so the times are of
 use beside each other only.
-${results.map(section).join("")}`;
+${results.map((result) => section(result)).join("")}`;
 }
 
 /** Of a device that a person owns, on which nobody sees what its card loses. */
@@ -30,16 +30,17 @@ export function reportOwn(result: RunResult): string {
 Made by \`npm run field -- --device …\` on ${device}. Its power was cut at random moments of a seeded plan. After each cut it was judged: a person can log
 in; the containers of the last good or of the new version answer; it is reconciled to the newest version; no file of the agent is damaged; no container,
 volume or network of the run is left that no Score names; the kernel found no error of the card or its file system.
-${section(result)}`;
+${section(result, true)}`;
 }
 
 export function sentence({ number, phase, delayMs, begun, disk, loginMs, answeredMs, reconciledMs, failures, repairs }: CutRecord): string {
   const s = (ms: number | null): string => (ms === null ? "never" : `${Math.round(ms / 1000)} s`);
   const times = `login ${s(loginMs)}, answers ${s(answeredMs)}, reconciled ${s(reconciledMs)}`;
   const marks = [begun ? "" : "not begun", ...repairs.map((text) => `repair: ${text}`), ...failures.map((text) => `FAILED: ${text}`)];
-  return [`cut ${number} ${phase}+${delayMs}ms, ${disk.lost} of ${disk.unflushed} writes lost: ${times}`, ...marks.filter(Boolean)].join(
-    "; ",
-  );
+  return [
+    `cut ${number} ${phase}+${delayMs}ms${disk.writes === 0 ? "" : `, ${disk.lost} of ${disk.unflushed} writes lost`}: ${times}`,
+    ...marks.filter(Boolean),
+  ].join("; ");
 }
 
 /** The last time of each cut that was made again, and the times before. */
@@ -49,7 +50,8 @@ export function timesOf(records: readonly CutRecord[]): { readonly last: readonl
   return { last: [...last.values()], before: byTime.filter((record) => last.get(record.number) !== record) };
 }
 
-function section({ run, records: all }: RunResult): string {
+/** `isOwn`: of a device that a person owns. */
+function section({ run, records: all }: RunResult, isOwn = false): string {
   const { last, before } = timesOf(all);
   const records = last.toSorted((a, b) => a.number - b.number);
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
@@ -58,7 +60,7 @@ function section({ run, records: all }: RunResult): string {
   return `
 ## ${run.architecture}: ${records.length} cuts, ${failed.length} failed, ${repaired.length} needed a repair${before.length === 0 ? "" : `; ${before.length} had failed before and were made again`}
 
-\`npm run field -- --arch ${run.architecture} --seed ${run.seed} --cuts ${records.length}\`, begun ${run.startedAt}; ${versions.join(", ")}; ${run.machine}. The agent: ${agents(records).join("; ")}.
+\`npm run field -- ${isOwn ? "--device …" : `--arch ${run.architecture}`} --seed ${run.seed} --cuts ${records.length}\`, begun ${run.startedAt}; ${versions.join(", ")}; ${run.machine}. The agent: ${agents(records).join("; ")}.
 
 | phase | begins when | cuts | failed | repaired | login p50 / max | both answer p50 / max | reconciled p50 / max |
 |---|---|---|---|---|---|---|---|
@@ -73,7 +75,7 @@ ${[
   row("all", "", records),
 ].join("\n")}
 
-${unflushed(records)}
+${isOwn ? "Which writes the card lost is not known." : unflushed(records)}
 ${list("Cuts that failed", failed, ({ failures }) => failures)}${list(
     "Cuts that had failed, and were made again with an agent that was mended (found.md)",
     before,

@@ -33,7 +33,7 @@ export {
 export { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
-export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram, skopeoProgram } from "./real-parts.ts";
+export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram, registryProgram, skopeoProgram } from "./real-parts.ts";
 export { type IssuerOptions, startIssuer, type TestIssuer } from "./issuer.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";

@@ -71,7 +71,7 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     const said = await apply("swap", web("hello:2"));
     expect(said).toMatchObject(BUSY);
     expect(said.message).toMatch(
-      /^web is at work since \d\d:\d\d \S+; the new version waits, at the latest until \d\d:\d\d \S+: `iot-agent switch swap` does not wait; localhost\/hello:1 keeps running$/,
+      /^web is at work since \d\d:\d\d \S+; the new version waits, at the latest until \d\d:\d\d \S+: `iot-agent switch swap` if it cannot wait; localhost\/hello:1 keeps running$/,
     );
     expect((await apply("swap", web("hello:2"), await bindDevice(device, folder.path))).message).toBe(said.message);
     expect(await started("swap_web")).toBe(before);

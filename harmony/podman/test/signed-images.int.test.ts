@@ -72,10 +72,11 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       ["unsigned:1", "2"],
       ["other-key:1", "3"],
       ["moved:1", "4"],
+      ["late:1", "5"],
       ["half:1", "6"],
     ] as const)
       await registry.push(await makeImage({ reference: name, version }), name);
-    for (const name of ["signed:1", "moved:1"]) await ours.sign(registry.address, name);
+    for (const name of ["signed:1", "moved:1", "late:1"]) await ours.sign(registry.address, name);
     await theirs.sign(registry.address, "other-key:1");
     await device.copyIn(ours.publicFile, KEY);
     await device.writeFile(
@@ -129,6 +130,23 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
     expectRefused(await apply("moved:1", { pull: "newer", env: { AGAIN: "1" } }), "moved:1", "moved:1");
     await ours.sign(registry.address, "moved:1");
     await runs("moved:1", { pull: "newer", env: { AGAIN: "1" } });
+  });
+
+  test("what keeps Podman from finding a signature is said: no file in registries.d, or no key", async () => {
+    await runs("signed:1");
+    const place = "/etc/containers/registries.d/plant.yaml";
+    const before = await device.readFile(place);
+    await device.exec(["rm", place]);
+    const without = await apply("late:1");
+    expect(without).toMatchObject({ phase: "Blocked", reason: "ImageNotTrusted" });
+    expect(without.message).toContain("beside which no file in /etc/containers/registries.d says use-sigstore-attachments: true");
+    await device.writeFile(place, before);
+    await device.exec(["mv", KEY, `${KEY}.away`]);
+    const keyless = await apply("late:1");
+    expect(keyless).toMatchObject({ phase: "Blocked", reason: "ImageNotTrusted" });
+    expect(keyless.message).toContain(KEY);
+    await device.exec(["mv", `${KEY}.away`, KEY]);
+    await runs("late:1");
   });
 
   test("a key that is exchanged on the device counts at the next pull", async () => {

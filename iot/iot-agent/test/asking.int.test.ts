@@ -210,6 +210,10 @@ test("a person holds a deployment, gives it back, and has it tried again", async
     stderr: expect.stringContaining("its deployments are hello") as unknown,
   });
   await central.untilStatus("it runs", ({ deployments }) => deployments["hello"]?.phase === "Running");
+  expect(await iot("maintainer", "switch", "hello", DEVICE)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('"hello" waits for no container that is at work') as unknown,
+  });
 });
 
 test("a person has it ask again for what it gets from afar", async () => {

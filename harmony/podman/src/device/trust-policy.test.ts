@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ruleFor } from "./trust-policy.ts";
 
-const rule = (type: string) => [{ type }];
+const rule = (type: string) => [{ type, keyPath: undefined }];
 const policy = {
   default: rule("reject"),
   transports: {
@@ -30,5 +30,5 @@ test.each([
 
 test("where no scope fits, the default counts", () => {
   const found = ruleFor({ default: rule("reject"), transports: {} }, "docker.io/library/nginx:1");
-  expect(found).toEqual({ scope: "all images (default)", types: "reject" });
+  expect(found).toEqual({ scope: "all images (default)", types: "reject", keys: [] });
 });

@@ -4,6 +4,7 @@ import { minuteOfDay } from "@harmony/core";
 import { describe, expect, test } from "vitest";
 import { testTable } from "../../test/planner-table.ts";
 import { container, desired, type Have, inWords, NOW_MS, proved, snapshot, trial, version } from "../../test/scene.ts";
+import { NO_INPUT_FACTS } from "../model/input-facts.ts";
 import { plan } from "./planner.ts";
 import type { Container } from "../model/snapshot.ts";
 import { endWaiting, NOTHING_RECORDED } from "../model/swap-record.ts";
@@ -17,6 +18,8 @@ const pair = (image: string) => ({
   ],
 });
 const [v1, v2] = [web("x:1"), web("x:2")];
+const trio = { services: [...pair("x:2").services, { name: "new", image: "x:2" }] };
+const keyed = web("x:1", { secrets: [{ name: "key" }] });
 const images = ["x:1", "x:2"];
 const atWork = container("web", v1, { isAtWork: true });
 const next = (data: unknown, service = "web"): Container =>
@@ -197,6 +200,24 @@ testTable({
       blocked: ["web Busy"],
     },
     {
+      name: "one that is new is made, and not started",
+      want: trio,
+      have: {
+        ...proved(pair("x:1"), waiting(60)),
+        images,
+        networks: ["app_default"],
+        containers: [
+          container("web", pair("x:1"), { isAtWork: true }),
+          container("db", pair("x:1")),
+          next(trio),
+          next(trio, "db"),
+          container("new", trio, { state: "created", startedAtMs: null }),
+        ],
+      },
+      steps: [],
+      blocked: ["web Busy"],
+    },
+    {
       name: "one that stays as it is may be at work",
       want: { services: [pair("x:1").services[0], { name: "db", image: "x:2" }] },
       have: {
@@ -244,6 +265,28 @@ testTable({
       blocked: ["web Busy"],
     },
   ],
+  "another input": [
+    {
+      name: "is made ready, and stops nothing",
+      want: keyed,
+      have: {
+        ...proved(keyed, waiting(60)),
+        images,
+        host: { ...NO_INPUT_FACTS, secrets: { key: { kind: "present", digest: "2".repeat(20) } } },
+        containers: [container("web", keyed, { isAtWork: true, inputs: "before" })],
+      },
+      steps: ["write files app_web.7d9ad30abcddb0d60c1e", "create app_web.next"],
+    },
+  ],
+  "an image that is asked for at each change": [
+    {
+      name: "is asked for once, and not again while it waits",
+      want: web("x:2", { pull: "newer" }),
+      have: { ...proved(v1, waiting(60)), images, containers: [atWork, next(web("x:2", { pull: "newer" }))] },
+      steps: [],
+      blocked: ["web Busy"],
+    },
+  ],
   "what is no new wish": [
     {
       name: "a person's hold stops it at once",
@@ -274,7 +317,7 @@ describe("it says", () => {
 
   test("since when, what waits, until when, and what a person can do", () => {
     expect(sentence(v2, { ...proved(v1, waiting(1)), containers: [atWork, next(v2)] })).toBe(
-      `web is at work since ${time(-1)}; the new version waits, at the latest until ${time(119)}: \`iot-agent switch app\` does not wait`,
+      `web is at work since ${time(-1)}; the new version waits, at the latest until ${time(119)}: \`iot-agent switch app\` if it cannot wait`,
     );
     expect(sentence(null, { ...proved(v1, waiting(1)), containers: [atWork] })).toContain("; its removal waits, ");
   });

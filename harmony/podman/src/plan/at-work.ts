@@ -107,6 +107,6 @@ function inWords(
     return `${day === localDay(new Date(nowMs)) ? "" : `${day} `}${minuteOfDay(text)}`;
   };
   const until = at(new Date(untilMs).toISOString());
-  const message = `${service} is at work since ${at(since)}; ${what} waits, at the latest until ${until}: \`${program} switch ${deployment}\` does not wait`;
+  const message = `${service} is at work since ${at(since)}; ${what} waits, at the latest until ${until}: \`${program} switch ${deployment}\` if it cannot wait`;
   return { subject: service, reason: "Busy", message };
 }

@@ -22,6 +22,7 @@ describe("by default", () => {
     ["logs", null],
     ["retry", null],
     ["refresh", null],
+    ["switch", null],
     ["hold", null],
     ["release", null],
     ["exec", "NotPermitted"],
