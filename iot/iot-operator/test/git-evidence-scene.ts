@@ -60,7 +60,10 @@ async function openSource(env: Record<string, string>): Promise<GitSource> {
   const { git } = readConfig(env);
   if (git === null) throw new Error("no IOT_GIT_URL");
   const log = createLog({ name: "test", write: () => undefined });
-  return createGitSource({ config: git, id: "git:test", folder: join(folder.path, "copy"), log });
+  const source = await createGitSource({ config: git, id: "git:test", folder: join(folder.path, "copy"), log });
+  // Its thread would stay until all tests of the file have ended.
+  onTestFinished(() => source.close());
+  return source;
 }
 
 function gitEvidence({ evidence }: CompleteSnapshot): GitEvidence {

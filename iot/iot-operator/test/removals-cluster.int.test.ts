@@ -39,6 +39,25 @@ test("finalizers stripped, the definition deleted and put back before its object
   await asBefore(before);
 });
 
+test("the definition serves nothing for a while, and is then replaced by force: nothing goes, and applied again nothing restarts", async () => {
+  await scene.applyAll(many.slice(0, 5), ofItsOwn);
+  const before = await scene.revisions();
+  const unserved = '[{"op":"replace","path":"/spec/versions/0/served","value":false}]';
+  await scene.kubectl("patch", "crd", "deployments.iot.nationtech.io", "--type=json", "-p", unserved);
+  await eventually(
+    async () => (await scene.operator.readyz()).problems.some((problem) => problem.includes("the cluster does not know deployments")),
+    { timeoutMs: 20_000 },
+  );
+  await installCrd(scene.kubernetes.server);
+  await eventually(async () => (await scene.operator.readyz()).ready, { timeoutMs: 30_000 });
+  expect(await scene.revisions()).toEqual(before);
+  await scene.kubectl("replace", "--force", "-f", CRD, "--timeout=60s");
+  await scene.named("lost", 5);
+  expect(await scene.revisions()).toEqual(before);
+  await scene.kubernetes.apply(yamlOf(many.slice(0, 5)));
+  await asBefore(before);
+});
+
 test("uninstalled in the wrong order, and installed again to repair: nothing goes", async () => {
   await scene.applyAll(many.slice(0, 12), ofItsOwn);
   const before = await scene.revisions();

@@ -66,6 +66,16 @@ test("kubectl delete --all of thirty is held, and said on each; confirmed, all g
   await eventually(async () => (await scene.operator.readyz()).problems.length === 0);
 });
 
+test.each<[what: string, args: readonly string[]]>([
+  ["as a collection", ["--raw", "/apis/iot.nationtech.io/v1alpha1/namespaces/default/deployments"]],
+  ["by force, and what is theirs left alone", ["iotdep", "--all", "--force", "--grace-period=0", "--cascade=orphan", "--wait=false"]],
+])("twelve that are deleted %s are held as well", async (_what, args) => {
+  await scene.applyAll(many.slice(0, 12), ofItsOwn);
+  await scene.kubectl("delete", ...args);
+  await scene.named("held", 12);
+  expect(await scene.entries()).toHaveLength(12);
+});
+
 test("what is held goes by an annotation with its token, or is kept by one: the objects go, what is kept is lost until it is applied again", async () => {
   await scene.applyAll(many.slice(0, 12), ofItsOwn);
   await scene.kubectl("delete", "iotdep", "--all", "--wait=false");
