@@ -21,6 +21,7 @@ import { reconnect } from "./reconnect.ts";
 import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
+import { trust } from "./trust.ts";
 
 const MEASUREMENTS: readonly Measurement[] = [
   scoreToHttp,
@@ -31,6 +32,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   cluster,
   reconnect,
+  trust,
   installed,
   idle,
   link,
