@@ -12,10 +12,9 @@ test("no more than so many run at once, the others in their order, also after on
       return ends[index].promise;
     }),
   );
-  const failed = expect(all[0]).rejects.toThrow("it failed");
   expect(begun).toEqual([0, 1]);
   ends[0]?.reject(new Error("it failed"));
-  await failed;
+  await expect(all[0]).rejects.toThrow("it failed");
   expect(begun).toEqual([0, 1, 2]);
   ends[2]?.resolve();
   await all[2];

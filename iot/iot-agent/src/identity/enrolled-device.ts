@@ -32,7 +32,7 @@ interface Around {
 }
 
 export async function enrolledDevice(config: EnrolmentConfig, { serviceManager, log, signal }: Around): Promise<EnrolledDevice> {
-  const store = new IdentityStore(config.stateDir);
+  const store = new IdentityStore(config.stateDir, config.credentials.key);
   const identity = (await store.identity()) ?? (await waited(config, store, { serviceManager, log, signal }));
   const { url, caFile, ca, zitadel } = config.credentials;
   const clock = new PeerClock();
@@ -87,7 +87,7 @@ export interface AsTheAgent {
  */
 export async function asTheAgent(config: SharedConfig | EnrolmentConfig): Promise<AsTheAgent> {
   if (!isEnrolment(config)) return { config, shown: { user: config.credentials.natsUser, pass: config.credentials.natsPass } };
-  const store = new IdentityStore(config.stateDir);
+  const store = new IdentityStore(config.stateDir, config.credentials.key);
   const identity = await store.identity();
   if (identity === null) {
     throw new UserError(`this device is not enrolled at ${config.credentials.url} yet: systemctl status iot-agent says what it waits for`);

@@ -13,7 +13,8 @@ export async function asAgentUser<Result>(part: () => Promise<Result>): Promise<
   const [, , uid = "", gid = ""] = user ?? [];
   if (process.getuid?.() !== 0 || uid === "" || gid === "") return part();
   const groups = process.getgroups?.() ?? [];
-  process.setgroups?.([Number(gid)]);
+  // With its other groups: one of them opens the TPM.
+  process.initgroups?.(AGENT_USER, Number(gid));
   process.setegid?.(Number(gid));
   process.seteuid?.(Number(uid));
   try {
