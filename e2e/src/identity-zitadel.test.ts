@@ -26,7 +26,7 @@ let operator: OperatorProcess;
 beforeAll(async () => {
   device = stack.use(await startSimulatedDevice());
   zitadel = stack.use(await startIssuer({ host: device.hostAddress, lag: "500ms" }));
-  parts = await startIdentityParts(device.hostAddress, stack, zitadel);
+  parts = await startIdentityParts(device.hostAddress, stack, { zitadel });
   repository = stack.use(await makeGitRepository());
   operator = await startOperatorProcess({ ...parts.operatorEnv, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:identity" }, "healthz");
   stack.defer(() => operator.stop());

@@ -43,6 +43,7 @@ export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
 export { ACCOUNT_PASSWORDS, natsAccountsConfig, natsSharedConfig } from "./nats-accounts.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
 export {
+  REFUSED_READS,
   REFUSED_SUBJECTS,
   REFUSED_SUBJECTS_OF_PEOPLE,
   REFUSED_SUBSCRIPTIONS,

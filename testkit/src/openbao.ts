@@ -16,13 +16,15 @@ const SETUP = join(import.meta.dirname, "../../iot/deploy/openbao/setup.sh");
 export interface OpenBaoOptions {
   /** Keeps what it holds in a folder; the default is in memory. */
   readonly isKept?: boolean;
-  /** The default is 127.0.0.1. Use `device.hostAddress` for one that a device must reach. */
-  readonly host?: string;
+  /** Listens there, too, as a device must reach it; with `isKept` alone. */
+  readonly tls?: { readonly host: string; readonly cert: string; readonly key: string };
 }
 
 export interface OpenBaoSetup {
   /** The address of the issuer, which has to answer. */
   readonly issuer: string;
+  /** The path of the PEM that signed its certificate. */
+  readonly issuerCa?: string;
   readonly project?: string;
   readonly organisation?: string;
   readonly organisationDomain?: string;
@@ -42,6 +44,8 @@ export interface OpenBaoCredentials {
 
 export interface OpenBao {
   readonly address: string;
+  /** With TLS, where it was asked for. */
+  readonly tlsAddress: string;
   readonly pid: number;
   log(): string;
   /** By its root token, or another. */
@@ -59,14 +63,17 @@ export interface OpenBao {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startOpenBao({ isKept = false, host = "127.0.0.1" }: OpenBaoOptions = {}): Promise<OpenBao> {
+const HOST = "127.0.0.1";
+
+export async function startOpenBao({ isKept = false, tls }: OpenBaoOptions = {}): Promise<OpenBao> {
   const program = await openBaoProgram();
   const folder = await makeTempFolder("openbao");
-  const port = await freePort(host);
-  const address = `http://${host}:${port}`;
+  const [port, clusterPort] = [await freePort(), await freePort()];
+  const tlsPort = tls === undefined ? 0 : await freePort(tls.host);
+  const address = `http://${HOST}:${port}`;
   const config = join(folder.path, "openbao.hcl");
   const credentials = join(folder.path, "credentials");
-  await writeFile(config, configOf({ folder: folder.path, host, port, clusterPort: await freePort(host) }));
+  await writeFile(config, configOf({ folder: folder.path, port, clusterPort, tls: tls && { ...tls, port: tlsPort } }));
   let [token, unsealKey] = ["root", ""];
   let process: ServerProcess | undefined;
   const call: OpenBao["call"] = async (method, path, body, by = token) => {
@@ -81,7 +88,7 @@ export async function startOpenBao({ isKept = false, host = "127.0.0.1" }: OpenB
     return answer;
   };
   const start = async (): Promise<void> => {
-    const dev = ["-dev", "-dev-root-token-id=root", `-dev-listen-address=${host}:${port}`, "-dev-no-store-token"];
+    const dev = ["-dev", "-dev-root-token-id=root", `-dev-listen-address=${HOST}:${port}`, "-dev-no-store-token"];
     process = await startServerProcess({
       name: "openbao",
       argv: [program, "server", ...(isKept ? [`-config=${config}`] : dev)],
@@ -112,15 +119,17 @@ export async function startOpenBao({ isKept = false, host = "127.0.0.1" }: OpenB
   }
   return {
     address,
+    tlsAddress: tls === undefined ? "" : `https://${tls.host}:${tlsPort}`,
     get pid() {
       return process?.pid ?? -1;
     },
     log: () => process?.log() ?? "",
     call,
     put: async (path, data) => void (await done("POST", `iot/data/${path}`, { data })),
-    setUp: async ({ issuer, project = "iot", organisation = "standalone", organisationDomain = organisation }) => {
+    setUp: async ({ issuer, issuerCa, project = "iot", organisation = "standalone", organisationDomain = organisation }) => {
       const words = ["--issuer", issuer, "--project", project, "--organisation", organisation, "--organisation-domain", organisationDomain];
-      await run([SETUP, ...words, "--credentials", credentials], {
+      const authority = issuerCa === undefined ? [] : ["--issuer-ca", issuerCa];
+      await run([SETUP, ...words, ...authority, "--credentials", credentials], {
         env: {
           BAO_ADDR: address,
           BAO_TOKEN: token,
@@ -141,21 +150,30 @@ export async function startOpenBao({ isKept = false, host = "127.0.0.1" }: OpenB
 
 interface ConfigOf {
   readonly folder: string;
-  readonly host: string;
   readonly port: number;
   readonly clusterPort: number;
+  readonly tls: (NonNullable<OpenBaoOptions["tls"]> & { readonly port: number }) | undefined;
 }
 
-function configOf({ folder, host, port, clusterPort }: ConfigOf): string {
+function configOf({ folder, port, clusterPort, tls }: ConfigOf): string {
+  const secured =
+    tls === undefined
+      ? ""
+      : `listener "tcp" {
+  address       = "${tls.host}:${tls.port}"
+  tls_cert_file = "${tls.cert}"
+  tls_key_file  = "${tls.key}"
+}
+`;
   return `storage "raft" {
   path    = "${join(folder, "raft")}"
   node_id = "one"
 }
 listener "tcp" {
-  address     = "${host}:${port}"
+  address     = "${HOST}:${port}"
   tls_disable = true
 }
-api_addr     = "http://${host}:${port}"
-cluster_addr = "http://${host}:${clusterPort}"
+${secured}api_addr     = "http://${HOST}:${port}"
+cluster_addr = "http://${HOST}:${clusterPort}"
 `;
 }

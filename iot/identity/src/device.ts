@@ -15,5 +15,6 @@ export {
   TokenAnswer,
   ZitadelAccount,
 } from "./documents.ts";
+export { groupInToken } from "./group-claim.ts";
 export { type Given, type Heard, HttpPeer, type PeerAddress, PeerClock } from "./http-peer.ts";
-export { deviceLogin, OpenBao } from "./openbao.ts";
+export { type BaoRead, deviceLogin, OpenBao } from "./openbao.ts";

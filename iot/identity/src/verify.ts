@@ -7,6 +7,7 @@ import { DnsLabel } from "@harmony/schema";
 import { createLocalJWKSet, errors, importSPKI, jwtVerify, type JWTVerifyOptions, SignJWT } from "jose";
 import { readPublicKey } from "./device-key.ts";
 import { EnrolledId, type Issuer, PersonRole } from "./documents.ts";
+import { GROUP_CLAIM } from "./group-claim.ts";
 
 const ALGORITHM = "RS256";
 const LEEWAY_S = 30;
@@ -120,8 +121,6 @@ export interface TokenOf {
   /** Of a device, as it was given with the approval: OpenBao lets it read what is its group's. */
   readonly group?: string | undefined;
 }
-
-const GROUP_CLAIM = "iot_group";
 
 /** As Zitadel writes it, by an issuer of our own. */
 export function signToken(key: KeyObject, { subject, role, issuer, keyId, nowMs, lifeS, group }: TokenOf): Promise<string> {

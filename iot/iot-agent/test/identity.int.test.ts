@@ -19,7 +19,7 @@ import {
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { usableSigner } from "../src/identity/enrol.ts";
 import { EnrolmentService } from "../src/identity/enrolment-service.ts";
-import { PeerClock } from "@iot/identity/device";
+import { type Given, type NatsServers, PeerClock } from "@iot/identity/device";
 import { type Identity, IdentityStore } from "../src/identity/identity-store.ts";
 import { TokenCredentials } from "../src/identity/token-credentials.ts";
 
@@ -95,12 +95,14 @@ const noZitadel = (): never => {
 async function begun(onMoved: () => void = () => undefined): Promise<TokenCredentials> {
   const now = await store.identity();
   if (now === null) throw new Error("there is no identity on the disk");
-  return new TokenCredentials({ store, service: at(), identity: now, issuerOf: noZitadel, onMoved, log });
+  return new TokenCredentials({ store, service: at(), identity: now, issuerOf: noZitadel, wayToNats: noOpenBao, onMoved, log });
 }
 
 async function shown(credentials: TokenCredentials): Promise<unknown> {
   return (await credentials.current()).authenticator();
 }
+
+const noOpenBao = (): Promise<Given<NatsServers>> => Promise.resolve({ ok: false, kind: "down", why: "there is no OpenBao" });
 
 const forgetToken = (): Promise<void> => rm(join(store.folder, "token.json"));
 const aToken = { user: expect.stringMatching(/^pi-\d+$/) as unknown, pass: expect.stringMatching(/^ey[\w-]+\.[\w-]+\.[\w-]+$/) as unknown };

@@ -127,6 +127,7 @@ async function begun({ clock = systemClock, address = url }: Beginning = {}): Pr
     service: new EnrolmentService({ url: address }, signal, peerClock),
     identity: now,
     issuerOf: ({ issuer, project }) => new TokenIssuer({ url: issuer }, signal, { clock: peerClock, project }),
+    wayToNats: () => Promise.resolve({ ok: false, kind: "down", why: "there is no OpenBao" }),
     onMoved: () => undefined,
     log,
   });

@@ -6,7 +6,7 @@ import type { DeviceRecord } from "@iot/identity";
 import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
 import { auditDeed } from "./audit-deed.ts";
 import type { Plan, Refusal } from "./plan/held.ts";
-import { planDisabling } from "./plan/people-say.ts";
+import { planDisabling, planForgetting } from "./plan/people-say.ts";
 import type { Service } from "./service.ts";
 
 type Parts = Pick<Service, "messaging" | "system" | "records" | "accounts" | "openBao" | "log">;
@@ -33,11 +33,40 @@ export async function disableDevice(
   return { kind: "steps", steps };
 }
 
-/** First the callouts, then the connections; OpenBao, which only says the same, comes last. */
-export async function cutOff({ messaging, system, records, openBao }: Parts, device: string): Promise<readonly Step[]> {
+/**
+ * Its record and its grant go, and what it has open. Zitadel and OpenBao keep who it was, disabled, and
+ * learn that first, while there is a record to learn it from. No steps: nothing of it was there.
+ */
+export async function forgetDevice(
+  parts: Parts,
+  { device, by }: { readonly device: string; readonly by: string },
+): Promise<readonly Step[]> {
+  const elsewhere = await disabledElsewhere(parts, device);
+  if (elsewhere.some(({ isDone }) => !isDone)) return elsewhere;
+  const planned = await parts.records.carryOut(() => planForgetting(parts.records, device));
+  if (planned.kind === "refused" || !planned.answer) return [];
+  const identity = { step: "identity", isDone: true, message: "its key is nobody's any more: it comes in again only by a new approval" };
+  const steps = [...elsewhere, identity, ...(await endWhatIsOpen(parts, device))];
+  await auditDeed(parts, { what: "forget", by, device, message: `"${device}" is forgotten` });
+  return steps;
+}
+
+async function disabledElsewhere(parts: Parts, device: string): Promise<readonly Step[]> {
+  const { records, accounts, openBao } = parts;
+  if (accounts === null && openBao === null) return [];
+  const planned = await records.carryOut(() => planDisabling(records, device, "forgotten", systemClock.now()));
+  return planned.kind === "refused" ? [] : [...(await atZitadel(parts, device, "deactivate")), ...(await stepOf(openBao, device))];
+}
+
+/** OpenBao, which only says the same, comes last. */
+export async function cutOff(parts: Parts, device: string): Promise<readonly Step[]> {
+  return [...(await endWhatIsOpen(parts, device)), ...(await stepOf(parts.openBao, device))];
+}
+
+/** First the callouts, then the connections. */
+async function endWhatIsOpen({ messaging, system, records }: Parts, device: string): Promise<readonly Step[]> {
   const callouts = await awaitCallouts(messaging, device, records.grant(device).revision);
-  const connections = await endConnections(system(), device);
-  return [callouts, connections, ...(await stepOf(openBao, device))];
+  return [callouts, await endConnections(system(), device)];
 }
 
 /** None in a fleet without OpenBao. */

@@ -16,7 +16,7 @@ import {
   verifyToken,
   type ZitadelAccount,
 } from "@iot/identity";
-import type { Messaging } from "@iot/messaging";
+import { type Messaging, purgeOldMarkers } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import type { IssuerKeyFiles } from "./issuer/issuer-keys.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
@@ -109,6 +109,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   });
   const { issuer: issuerUrl, project } = issuer.document;
   const keeper = openBao === null ? null : new OpenBaoKeeper({ bao: openBao.bao, records, nats, log, signal });
+  const ended = new AbortController();
+  const purging = purgeOldMarkers([records], { log, signal: AbortSignal.any([signal, ended.signal]) });
   return {
     messaging,
     system,
@@ -125,6 +127,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(options.enrolmentsAMinute ?? ENROLMENTS_A_MINUTE, systemClock),
     close: async () => {
+      ended.abort();
+      await purging;
       endKeys();
       await keeper?.close();
       await records.close();

@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises";
 import { backoffMs, type Clock, errorText, type Log, systemClock } from "@harmony/runtime";
 import { canonicalJson } from "@harmony/schema";
 import { asCredential, type Credential, type CredentialSource } from "@iot/messaging/device";
-import type { Signer, ZitadelAccount } from "@iot/identity/device";
+import type { Given, NatsServers, OpenBaoPlace, Signer, ZitadelAccount } from "@iot/identity/device";
 import type { EnrolmentService } from "./enrolment-service.ts";
 import type { Token, TokenIssuer } from "./token-issuer.ts";
 import type { HeldToken, Identity, IdentityStore } from "./identity-store.ts";
@@ -35,6 +35,8 @@ export interface TokenCredentialsOptions {
   readonly identity: Identity;
   /** Zitadel, for a device that has an account there. @throws when the configuration names another. */
   readonly issuerOf: (account: ZitadelAccount) => Pick<TokenIssuer, "token">;
+  /** Asks OpenBao, where the service says that there is one. */
+  readonly wayToNats: (place: OpenBaoPlace) => Promise<Given<NatsServers>>;
   /** The service names other servers than before; they are on the disk already. */
   readonly onMoved: () => void;
   readonly log: Log;
@@ -73,6 +75,23 @@ export class TokenCredentials implements CredentialSource {
     if (this.#held === null || isAgain || this.#looksOld()) await this.#renew();
     if (this.#held === null) throw new Error(this.#why);
     return { ...asCredential({ user: this.#identity.device, pass: this.#held.access_token }), kind: "token" };
+  }
+
+  /** The same for others than NATS. @throws why there is none. */
+  async token(): Promise<string> {
+    this.#held ??= await this.#options.store.token();
+    if (this.#held === null || this.#looksOld()) await this.#renew();
+    if (this.#held === null) throw new Error(this.#why);
+    return this.#held.access_token;
+  }
+
+  /** Asks what the fleet says today of this device. Gives why that is not known; null: it is. */
+  async refresh(): Promise<string | null> {
+    try {
+      return await this.#readDevice(await this.token());
+    } catch (error) {
+      return errorText(error);
+    }
   }
 
   onChange(callback: () => void): () => void {
@@ -161,23 +180,33 @@ export class TokenCredentials implements CredentialSource {
     return `, about ${Math.max(0, Math.round(leftS / 60))} min`;
   }
 
-  /** What the service says today of this device. An answer that cannot be had changes nothing. */
-  async #readDevice(token: string): Promise<void> {
+  /**
+   * What the service says today of this device, and OpenBao of its way to NATS. An answer that cannot
+   * be had changes nothing; it gives why.
+   */
+  async #readDevice(token: string): Promise<string | null> {
     const { store, service, onMoved, log } = this.#options;
     const given = await service.device(token);
-    if (!given.ok) return;
-    const { device, issuer, project, nats, zitadel, keyId, replaceKey } = given.value;
-    if (device !== this.#identity.device)
-      return log.warn("the enrolment service answers for another device; nothing of it is taken", { device });
+    if (!given.ok) return given.why;
+    const { device, issuer, project, openbao, zitadel, keyId, replaceKey } = given.value;
+    if (device !== this.#identity.device) {
+      log.warn("the enrolment service answers for another device; nothing of it is taken", { device });
+      return "the enrolment service answers for another device";
+    }
     if (replaceKey === this.#identity.keyId || (await this.#isKeyOld())) await this.#rekey(token);
     else if (keyId === this.#identity.keyId) await this.#move(zitadel);
     else if (keyId !== undefined) await service.keyUsed(await store.signer(), this.#identity);
-    const { issuer: issuerNow, project: projectNow, nats: natsNow } = this.#identity;
-    if (canonicalJson([issuer, project, nats]) === canonicalJson([issuerNow, projectNow, natsNow])) return;
-    this.#identity = { ...this.#identity, issuer, project, nats };
-    await store.saveIdentity(this.#identity);
-    log.info("the enrolment service names another way to NATS; connecting there", { servers: nats?.urls });
-    onMoved();
+    const read = openbao === undefined ? null : await this.#options.wayToNats(openbao);
+    const nats = given.value.nats ?? (read?.ok === true ? read.value : this.#identity.nats);
+    const { openbao: _, ...before } = this.#identity;
+    const now: Identity = { ...before, issuer, project, ...(nats && { nats }), ...(openbao && { openbao }) };
+    if (canonicalJson(now) !== canonicalJson(this.#identity)) {
+      this.#identity = now;
+      await store.saveIdentity(now);
+      log.info("the fleet says another way to NATS, or where this device gets what it needs", { servers: nats?.urls });
+      onMoved();
+    }
+    return read?.ok === false ? read.why : null;
   }
 
   /** The other issuer counts when it has given a token: until then the present one goes on. */

@@ -13,8 +13,7 @@ export async function asAgentUser<Result>(part: () => Promise<Result>): Promise<
   const [, , uid = "", gid = ""] = user ?? [];
   if (process.getuid?.() !== 0 || uid === "" || gid === "") return part();
   const groups = process.getgroups?.() ?? [];
-  // With its other groups: one of them opens the TPM.
-  process.initgroups?.(AGENT_USER, Number(gid));
+  process.setgroups?.([Number(gid), ...otherGroups()]);
   process.setegid?.(Number(gid));
   process.seteuid?.(Number(uid));
   try {
@@ -24,4 +23,13 @@ export async function asAgentUser<Result>(part: () => Promise<Result>): Promise<
     process.setegid?.(0);
     process.setgroups?.(groups);
   }
+}
+
+/** One of them may open the TPM. */
+function otherGroups(): readonly number[] {
+  return readFileSync("/etc/group", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter(([, , , members = ""]) => members.split(",").includes(AGENT_USER))
+    .map(([, , gid]) => Number(gid));
 }
