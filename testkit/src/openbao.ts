@@ -46,6 +46,8 @@ export interface OpenBao {
   readonly address: string;
   /** With TLS, where it was asked for. */
   readonly tlsAddress: string;
+  /** The file of its audit log, where it is kept. */
+  readonly auditLog: string;
   readonly pid: number;
   log(): string;
   /** By its root token, or another. */
@@ -119,6 +121,7 @@ export async function startOpenBao({ isKept = false, tls }: OpenBaoOptions = {})
   }
   return {
     address,
+    auditLog: join(folder.path, "audit.log"),
     tlsAddress: tls === undefined ? "" : `https://${tls.host}:${tlsPort}`,
     get pid() {
       return process?.pid ?? -1;
@@ -165,7 +168,10 @@ function configOf({ folder, port, clusterPort, tls }: ConfigOf): string {
   tls_key_file  = "${tls.key}"
 }
 `;
-  return `storage "raft" {
+  return `audit "file" "fleet" {
+  options { file_path = "${join(folder, "audit.log")}" }
+}
+storage "raft" {
   path    = "${join(folder, "raft")}"
   node_id = "one"
 }

@@ -97,7 +97,7 @@ export type Role = (typeof ROLES)[number];
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs"],
-  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch"],
+  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch", "refresh"],
 };
 
 /** Verbs that are sessions: who asks goes on sending. */

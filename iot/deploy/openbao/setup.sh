@@ -40,12 +40,11 @@ done
 : "${organisation_domain:=$organisation}"
 
 # Everything of ours has this name, so that an OpenBao with other users keeps theirs.
-bao read -field=accessor sys/auth/iot >/dev/null 2>&1 ||
-  bao auth enable -path=iot -description="devices of the fleet, by the tokens of their issuer" jwt
-bao read -field=accessor sys/auth/iot-services >/dev/null 2>&1 ||
+auths=$(bao auth list) mounts=$(bao secrets list)
+grep -q '^iot/ ' <<<"$auths" || bao auth enable -path=iot -description="devices of the fleet, by the tokens of their issuer" jwt
+grep -q '^iot-services/ ' <<<"$auths" ||
   bao auth enable -path=iot-services -description="the callout and the enrolment service of the fleet" approle
-bao read -field=type sys/mounts/iot >/dev/null 2>&1 ||
-  bao secrets enable -path=iot -version=2 -description="grants, the way to NATS and secrets of devices" kv
+grep -q '^iot/ ' <<<"$mounts" || bao secrets enable -path=iot -version=2 -description="grants, the way to NATS and secrets of devices" kv
 
 bao write auth/iot/config oidc_discovery_url="$issuer" bound_issuer="$issuer" oidc_discovery_ca_pem="$issuer_ca"
 

@@ -39,6 +39,8 @@ export interface Sent {
   readonly authorization?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly text: string };
+  /** Sent twice it does no harm, as a GET: a connection that stayed open may end just then. */
+  readonly isRepeatable?: boolean;
 }
 
 export interface Heard {
@@ -120,7 +122,10 @@ export class HttpPeer {
     this.#agent?.destroy();
   }
 
-  async #exchange({ method, path, authorization, headers, body }: Sent, signal: AbortSignal): Promise<IncomingMessage> {
+  async #exchange(
+    { method, path, authorization, headers, body, isRepeatable = method === "GET" }: Sent,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const url = new URL(path, this.#at.url);
     const options: RequestOptions = {
       method,
@@ -133,7 +138,7 @@ export class HttpPeer {
       signal,
     };
     const open = url.protocol === "http:" ? await this.#plain(url, options) : await this.#secured(url, options);
-    return sendRequest(open, { body: body?.text, isRepeatable: method === "GET", signal });
+    return sendRequest(open, { body: body?.text, isRepeatable, signal });
   }
 
   async #plain(url: URL, options: RequestOptions): Promise<() => ClientRequest> {

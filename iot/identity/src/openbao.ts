@@ -42,6 +42,8 @@ const Errors = z.object({ errors: z.array(z.string()) });
 const USED_UNTIL = 0.8;
 /** After a failure nobody waits for another one for so long. */
 const CLOSED_MS = 1_000;
+/** A fleet that comes at once waits in line here, where no time-out runs, and not in OpenBao. */
+const AT_ONCE = 64;
 
 export interface OpenBaoOptions {
   readonly at: PeerAddress;
@@ -54,6 +56,7 @@ export class OpenBao {
   readonly #peer: HttpPeer;
   readonly #login: BaoLogin;
   readonly #clock: Clock;
+  readonly #turns = new Turns(AT_ONCE);
   #token: { readonly value: string; readonly untilMs: number } | null = null;
   #loggingIn: Promise<Given<string>> | null = null;
   #closed: { readonly why: string; readonly untilMs: number } | null = null;
@@ -95,6 +98,15 @@ export class OpenBao {
   }
 
   async #ask(sent: Sent): Promise<Given<Heard>> {
+    await this.#turns.take();
+    try {
+      return await this.#askInTurn(sent);
+    } finally {
+      this.#turns.give();
+    }
+  }
+
+  async #askInTurn(sent: Sent): Promise<Given<Heard>> {
     const nowMs = this.#clock.monotonicMs();
     if (this.#closed !== null && nowMs < this.#closed.untilMs) return { ok: false, kind: "down", why: this.#closed.why };
     const first = await this.#askAs(sent);
@@ -130,7 +142,7 @@ export class OpenBao {
       return down(errorText(error));
     }
     const body = { type: "application/json", text: shown };
-    const heard = await this.#peer.send({ method: "POST", path: `/v1/${this.#login.path}`, body });
+    const heard = await this.#peer.send({ method: "POST", path: `/v1/${this.#login.path}`, body, isRepeatable: true });
     if (!heard.ok) return heard;
     const parsed = heard.value.status === 200 ? parseJson(LoggedIn, heard.value.text) : null;
     if (parsed?.ok !== true) return down(`${this.#trouble(heard.value).why} (at the login)`);
@@ -143,6 +155,31 @@ export class OpenBao {
     const said = parseJson(Errors, text);
     const why = said.ok ? said.value.errors.join("; ").replaceAll(/\s+/g, " ").trim() : "";
     return { kind: "unknown", why: `OpenBao at ${this.address} says HTTP ${status}${why === "" ? "" : `: ${why.slice(0, 200)}`}` };
+  }
+}
+
+class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(most: number) {
+    this.#free = most;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
+  }
+
+  give(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
   }
 }
 

@@ -10,7 +10,7 @@ import { type BaoLogin, OpenBao } from "../src/openbao.ts";
 let server: BaoServer;
 let login: BaoLogin;
 let issuer: Server;
-const signal = AbortSignal.timeout(110_000);
+const signal = AbortSignal.timeout(600_000);
 const open = (changed: Partial<ConstructorParameters<typeof OpenBao>[0]> = {}, url = server.address): OpenBao =>
   new OpenBao({ at: { url, withinMs: 1_500, isKept: true }, login, signal, ...changed });
 
@@ -106,4 +106,28 @@ test("sealed, away and hanging: unknown, with why; one failure spares the next t
   relay.freeze();
   expect(await through.read("grants/pi-1")).toMatchObject({ kind: "unknown", why: expect.stringContaining("within 1.5 s") as unknown });
   through.close();
+});
+
+test("a fleet that comes at once waits in line, and when OpenBao hangs, only those who were sent wait for it", async () => {
+  let asked = 0;
+  const hanging = createServer((request, response) => {
+    if (request.method === "POST") response.end(JSON.stringify({ auth: { client_token: "t", lease_duration: 300 } }));
+    else asked += 1;
+  });
+  const port = await freePort();
+  hanging.listen(port, "127.0.0.1");
+  const bao = open({}, `http://127.0.0.1:${port}`);
+  const reads = await Promise.all(Array.from({ length: 300 }, (_, index) => bao.read(`grants/pi-${index}`)));
+  expect(new Set(reads.map(({ kind }) => kind))).toEqual(new Set(["unknown"]));
+  expect(asked).toBeLessThanOrEqual(64);
+  bao.close();
+  hanging.close();
+  hanging.closeAllConnections();
+});
+
+test("and when it answers, all are answered", async () => {
+  const bao = open();
+  const reads = await Promise.all(Array.from({ length: 500 }, () => bao.read("grants/pi-1")));
+  expect(reads.filter(({ kind }) => kind === "found")).toHaveLength(500);
+  bao.close();
 });

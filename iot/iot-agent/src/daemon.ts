@@ -24,6 +24,7 @@ import { type FromAfar, runAgent } from "./agent.ts";
 import { bootId } from "./device/boot-id.ts";
 import { collectGarbage } from "./device/collect-garbage.ts";
 import { type AgentConfig, type ConfigRead, isEnrolment, readConfig } from "./config/config.ts";
+import { fetchedSecretsFolder } from "./config/default-paths.ts";
 import { tomlCredentials } from "./config/credentials.ts";
 import type { EnrolledDevice } from "./identity/enrolled-device.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
@@ -102,7 +103,7 @@ async function fromAfarOf(
   if (openBao === null) return { place, secrets: null };
   const { FetchedSecrets } = await import("./openbao/fetched-secrets.ts");
   const group = async (): Promise<string | undefined> => groupInToken(await credentials.token());
-  const secrets = new FetchedSecrets({ folder: join(config.stateDir, "secrets"), device: config.device, bao: openBao, group, log });
+  const secrets = new FetchedSecrets({ folder: fetchedSecretsFolder(config.stateDir), device: config.device, bao: openBao, group, log });
   void secrets.keepFresh(signal);
   return { place, secrets };
 }

@@ -212,6 +212,14 @@ test("a person holds a deployment, gives it back, and has it tried again", async
   await central.untilStatus("it runs", ({ deployments }) => deployments["hello"]?.phase === "Running");
 });
 
+test("a person has it ask again for what it gets from afar", async () => {
+  expect(await iot("maintainer", "device", "refresh", DEVICE)).toMatchObject({
+    exitCode: 0,
+    stdout: "pi-1: no secret is another than before\n",
+  });
+  expect(await iot("support", "device", "refresh", DEVICE)).toMatchObject({ exitCode: 4, stdout: "" });
+});
+
 test("doctor looks from afar as it does at the device", async () => {
   const { exitCode, stdout, stderr } = await iot("viewer", "doctor", DEVICE);
   expect({ isAnswered: exitCode === 0 || exitCode === 1, stderr }).toEqual({ isAnswered: true, stderr: "" });

@@ -149,6 +149,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
   },
   {
+    name: "device refresh",
+    operands: "<id>",
+    summary: "the device asks again now for its manifest, its way to NATS and its secrets",
+    load: async () => (await import("./asking/refresh-command.ts")).deviceRefresh,
+  },
+  {
     name: "device forget",
     operands: "<id>",
     summary: "takes a device that is gone for good out of iot status; with identities, its identity too",

@@ -20,10 +20,16 @@ export interface EnrolmentConfig {
   readonly kickPassword: string | undefined;
   readonly deviceNats: NatsServers;
   /** null: grants and the way to NATS are the service's own alone. */
-  readonly openBao: (OpenBaoSettings & { readonly forDevices: OpenBaoPlace }) | null;
+  readonly openBao: OpenBaoConfig | null;
   /** null: tokens are this service's own. */
   readonly zitadel: ZitadelConfig | null;
   readonly replicas: number;
+}
+
+export interface OpenBaoConfig extends OpenBaoSettings {
+  readonly forDevices: OpenBaoPlace;
+  /** OpenBao's audit log, where it is on this machine, and how far it was read. */
+  readonly auditLog: { readonly file: string; readonly placeFile: string } | null;
 }
 
 export interface NatsConfig {
@@ -59,7 +65,7 @@ export function readConfig(env: Environment): EnrolmentConfig {
     host,
     port: Number(port),
     tls,
-    issuerKeyFile: join(text(env, "IOT_ENROLMENT_STATE") ?? "/var/lib/iot-enrolment", "issuer-key.pem"),
+    issuerKeyFile: join(stateFolder(env), "issuer-key.pem"),
     tokenLifeS: whole(env, "IOT_ENROLMENT_TOKEN_MINUTES", { fallback: 720, min: 2, max: 10_080 }) * 60,
     nats,
     kickPassword: readKickPassword(env),
@@ -118,14 +124,20 @@ function deviceNats(env: Environment, ownServers: readonly string[]): NatsServer
 function openBao(env: Environment): EnrolmentConfig["openBao"] {
   const settings = readOpenBaoSettings(env);
   if (settings === null) return null;
+  const file = text(env, "IOT_OPENBAO_AUDIT_LOG");
+  const auditLog = file === undefined ? null : { file, placeFile: join(stateFolder(env), "openbao-audit-log.json") };
   const place = { url: text(env, "IOT_DEVICE_OPENBAO_URL") ?? settings.url, ...authority(env, "IOT_DEVICE_OPENBAO_CA") };
   const parsed = OpenBaoPlace.safeParse(place);
-  if (parsed.success) return { ...settings, forDevices: parsed.data };
+  if (parsed.success) return { ...settings, forDevices: parsed.data, auditLog };
   throw wrong(
     "IOT_DEVICE_OPENBAO_URL",
     place.url,
     "where devices reach OpenBao, e.g. https://bao.example:8200, and in IOT_DEVICE_OPENBAO_CA at most 16 KiB",
   );
+}
+
+function stateFolder(env: Environment): string {
+  return text(env, "IOT_ENROLMENT_STATE") ?? "/var/lib/iot-enrolment";
 }
 
 function authority(env: Environment, name: string): { readonly ca?: string } {

@@ -1,12 +1,16 @@
 // Starts the service: listens, connects to NATS as two users, and answers once the records are read.
 // Everything that decides is elsewhere.
 
+import type { Log } from "@harmony/runtime";
 import { openBaoOfService } from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
+import { writeToAudit } from "./audit-deed.ts";
 import { followCertificate, readCertificate } from "./certificate.ts";
 import type { EnrolmentConfig } from "./config.ts";
 import { ok, refuse } from "./http/answer.ts";
 import { type Route, serveHttp } from "./http/http-server.ts";
+import { followAuditLog } from "./openbao/follow-audit-log.ts";
+import type { SecretRead } from "./openbao/read-secret.ts";
 import { IssuerKeyFiles } from "./issuer/issuer-keys.ts";
 import { routesForDevices } from "./routes-for-devices.ts";
 import { routesForPeople } from "./routes-for-people.ts";
@@ -78,6 +82,7 @@ export async function startEnrolment(
     const options = { messaging, system: () => system, ...settings, log, signal, ...bounds };
     const opened = await openService(options);
     service = opened;
+    followSecrets(config.openBao, { opened, log, signal: whileItRuns });
     const ready: Route = { method: "GET", path: "/readyz", answer: () => readiness(opened) };
     routes = [...routesForDevices(opened), ...routesForPeople(opened), ready];
   } catch (error) {
@@ -86,6 +91,17 @@ export async function startEnrolment(
   }
   log.info("answers devices and people", { url });
   return { port: http.port, close };
+}
+
+/** Who reads which secret stands in the one audit, where OpenBao's own is on this machine. */
+function followSecrets(
+  openBao: EnrolmentConfig["openBao"],
+  { opened, log, signal }: { readonly opened: Service; readonly log: Log; readonly signal: AbortSignal },
+): void {
+  if (openBao === null || openBao.auditLog === null) return;
+  const onRead = ({ by, device, path, version }: SecretRead): Promise<void> =>
+    writeToAudit(opened, { what: "read", by, device, message: `"${by}" has read the secret ${path}, version ${version}` });
+  void followAuditLog({ ...openBao.auditLog, onRead, log, signal });
 }
 
 function readiness({ messaging, records }: Service): ReturnType<Route["answer"]> {

@@ -32,6 +32,7 @@ import {
 } from "@iot/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
+import type { OpenBaoConfig } from "../src/config.ts";
 import { addPerson, type RunningEnrolment, startEnrolment } from "../src/index.ts";
 
 export interface Said {
@@ -58,6 +59,7 @@ export interface FleetOpenBao {
   readonly url: string;
   /** Files, by service. */
   readonly credentials: OpenBaoCredentials;
+  readonly auditLog?: string;
 }
 
 export interface Fleet {
@@ -88,7 +90,7 @@ export interface Fleet {
 const { keys, publicHalves } = makeKeys();
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const signal = AbortSignal.timeout(110_000);
+  const signal = AbortSignal.timeout(600_000);
   const lines: string[] = [];
   const log = createLog({ name: "fleet", format: "json", write: (line) => void lines.push(line) });
   const natsConfig = natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 });
@@ -122,7 +124,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         nats: { servers: [nats.url], user: "enrolment", pass: IDENTITY_PASSWORDS.enrolment, caFile: undefined },
         kickPassword: kickPassword === "" ? undefined : kickPassword,
         deviceNats: { urls: [nats.url] },
-        openBao: openBao === undefined ? null : { ...settingsOf(openBao, "enrolment"), forDevices: { url: openBao.url } },
+        openBao:
+          openBao === undefined
+            ? null
+            : { ...settingsOf(openBao, "enrolment"), forDevices: { url: openBao.url }, auditLog: auditLogOf(openBao, folder.path) },
         replicas: 1,
         zitadel: zitadel && {
           url: zitadel.url,
@@ -186,6 +191,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       await folder.remove();
     },
   };
+}
+
+function auditLogOf({ auditLog }: FleetOpenBao, folder: string): OpenBaoConfig["auditLog"] {
+  return auditLog === undefined ? null : { file: auditLog, placeFile: join(folder, "openbao-audit-log.json") };
 }
 
 function settingsOf({ url, credentials }: FleetOpenBao, service: keyof OpenBaoCredentials): OpenBaoSettings {

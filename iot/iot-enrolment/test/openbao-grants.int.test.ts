@@ -4,7 +4,7 @@
 import { rm } from "node:fs/promises";
 import { eventually, type OpenBao, type OpenBaoCredentials, startOpenBao, startRelay } from "@iot/testkit";
 import { Grant } from "@iot/identity";
-import { openDocumentStore } from "@iot/messaging";
+import { openAudit, openDocumentStore, readAudit } from "@iot/messaging";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { enrolled, type EnrolledWithToken } from "./enrolled.ts";
 import { type Fleet, natsLogin, startFleet } from "./fleet.ts";
@@ -13,7 +13,7 @@ let fleet: Fleet;
 let bao: OpenBao;
 let known: EnrolledWithToken;
 let credentials: OpenBaoCredentials;
-const signal = AbortSignal.timeout(170_000);
+const signal = AbortSignal.timeout(600_000);
 
 beforeAll(async () => {
   [fleet, bao] = await Promise.all([startFleet(), startOpenBao({ isKept: true })]);
@@ -51,13 +51,38 @@ async function forgottenByTheBucket(device: string): Promise<void> {
 test("a fleet that had none gets one: OpenBao has its grants and each device's way to NATS, and nobody notices", async () => {
   expect(await comesIn(known)).toBe(true);
   credentials = await bao.setUp({ issuer: fleet.url });
-  await fleet.use({ url: bao.address, credentials });
+  await fleet.use({ url: bao.address, credentials, auditLog: bao.auditLog });
   await eventually(async () => (await bao.call("GET", "iot/data/devices/pi-known/nats")).status === 200, {
     what: "OpenBao has the way to NATS",
   });
   expect(await heldByBao("grants/pi-known")).toMatchObject(document({ state: "approved" }));
   expect(await heldByBao("devices/pi-known/nats")).toMatchObject(document({ urls: [fleet.nats.url] }));
   expect(await comesIn(known)).toBe(true);
+});
+
+test("who has read which secret stands in the one audit, once a version, also of a person", async () => {
+  const operator = await fleet.as("operator");
+  openAudit(operator, { keepsLimits: true, log: fleet.log });
+  await eventually(async () => (await operator.connection.request("$JS.API.STREAM.INFO.audit")).string().includes('"state"'), {
+    what: "the stream is there",
+  });
+  await bao.put("devices/pi-known/secrets/db", { value: "geheim" });
+  const login = await bao.call("POST", "auth/iot/login", { jwt: known.token, role: "device" }, "");
+  const own = /"client_token":"([^"]+)"/.exec(login.text)?.[1] ?? "";
+  const read = (by?: string): Promise<unknown> => bao.call("GET", "iot/data/devices/pi-known/secrets/db", undefined, by);
+  await read(own);
+  await read(own);
+  await bao.call("GET", "iot/data/devices/pi-other/secrets/db", undefined, own);
+  await read();
+  const told = async (): Promise<readonly string[]> =>
+    (await readAudit(operator, 100)).flatMap(({ what, message }) => (what === "read" ? [message] : []));
+  const wanted = [
+    '"pi-known" has read the secret devices/pi-known/secrets/db, version 1',
+    '"root" has read the secret devices/pi-known/secrets/db, version 1',
+  ];
+  await eventually(async () => (await told()).length >= 2, { what: "both are in the audit", timeoutMs: 20_000 });
+  expect(await told()).toEqual(wanted);
+  expect(fleet.lines.join("")).not.toContain("geheim");
 });
 
 describe("a device that was seen comes in, and one that never was does not, while OpenBao is", () => {

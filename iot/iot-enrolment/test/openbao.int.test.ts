@@ -2,7 +2,7 @@
 // what is its own, and nothing else; what is not a device's token opens nothing.
 
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { keyIdOf, makeDeviceKey, PersonToken, signToken } from "@iot/identity";
 import { type OpenBao, type OpenBaoAnswer, type OpenBaoCredentials, startOpenBao } from "@iot/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -125,17 +125,20 @@ async function ownIssuer(): Promise<OwnIssuer> {
   return { key, subject: "pi-9", role: "device", issuer, keyId: keyIdOf(key), nowMs: Date.now(), lifeS: 3_600 };
 }
 
+async function shownBy(file: string): Promise<Record<string, string>> {
+  return z.record(z.string(), z.string()).parse(JSON.parse(await readFile(file, "utf8")));
+}
+
 test("the script, run again, changes nothing; the services log in by what it made", async () => {
   const Role = z.object({ data: z.record(z.string(), z.unknown()) });
   const role = async (): Promise<unknown> => Role.parse((await bao.call("GET", "auth/iot/role/device")).body).data;
-  const before = await role();
+  const asBefore = await role();
   const files: OpenBaoCredentials = await bao.setUp({ issuer: fleet.url });
-  expect(await role()).toEqual(before);
+  expect(await role()).toEqual(asBefore);
   for (const name of ["callout", "enrolment"] as const) {
     const file = files[name];
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const shown = z.record(z.string(), z.string()).parse(JSON.parse(await readFile(file, "utf8")));
-    const services = await bao.call("POST", "auth/iot-services/login", shown, "");
+    const services = await bao.call("POST", "auth/iot-services/login", await shownBy(file), "");
     expect(services).toMatchObject({ status: 200, body: { auth: { token_policies: [`iot-${name}`], token_type: "batch" } } });
     const own = clientTokenOf(services);
     expect(await bao.call("GET", "iot/data/grants/pi-1", undefined, own)).toMatchObject({ status: 200 });
@@ -143,4 +146,20 @@ test("the script, run again, changes nothing; the services log in by what it mad
     expect(written.status).toBe(name === "enrolment" ? 200 : 403);
     expect(await bao.call("GET", "iot/data/devices/pi-1/secrets/db", undefined, own)).toMatchObject({ status: 403 });
   }
+  // Somebody had the file: others take its place.
+  const before = await shownBy(files.callout);
+  await bao.call("DELETE", "auth/iot-services/role/callout");
+  await rm(files.callout);
+  await bao.setUp({ issuer: fleet.url });
+  expect(await bao.call("POST", "auth/iot-services/login", before, "")).toMatchObject({ status: 400 });
+  expect(await bao.call("POST", "auth/iot-services/login", await shownBy(files.callout), "")).toMatchObject({ status: 200 });
+});
+
+test("another key of the issuer's is taken as soon as it signs", async () => {
+  await fleet.stop();
+  await rm(fleet.issuerKeyFile);
+  await fleet.restart();
+  const { token: newer } = await enrolled(fleet, "pi-5");
+  expect(await login(newer)).toMatchObject({ status: 200 });
+  expect(await login(token)).toMatchObject({ status: 400 });
 });

@@ -22,6 +22,7 @@ import { TokenIssuer } from "./token-issuer.ts";
 const LOGIN_WITHIN_MS = 20_000;
 /** A deployment that lacks a secret waits for it no longer. */
 const OPENBAO_WITHIN_MS = 5_000;
+const MOVED_AFTER_MS = 1_000;
 const NATS_AGAIN = { baseMs: 2_000, maxMs: 60_000 };
 
 export interface EnrolledDevice {
@@ -81,7 +82,12 @@ function begin(
       return new TokenIssuer({ url: issuer, caFile: zitadel?.caFile, ca: authority }, signal, { clock, project });
     },
     wayToNats: (place) => wayToNats(openBaoAt(place), identity.device),
-    onMoved: () => moved.abort(new Error("another way to NATS")),
+    // Who asked for it hears the answer first.
+    onMoved: () =>
+      void systemClock.sleep(MOVED_AFTER_MS, signal).then(
+        () => moved.abort(new Error("another way to NATS")),
+        () => undefined,
+      ),
     log,
   });
   return { credentials, openBao: identity.openbao === undefined ? null : openBaoAt(identity.openbao), moved: moved.signal };

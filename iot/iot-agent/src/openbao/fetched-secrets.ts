@@ -7,7 +7,7 @@ import { EventEmitter } from "node:events";
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { SecretSource } from "@harmony/podman";
-import { backoffMs, type Clock, type Log, systemClock, writeFileDurably } from "@harmony/runtime";
+import { backoffMs, type Clock, errorText, type Log, systemClock, writeFileDurably } from "@harmony/runtime";
 import type { BaoRead, OpenBao } from "@iot/identity/device";
 import { type Found, secretIn } from "./secret-in.ts";
 
@@ -97,7 +97,14 @@ export class FetchedSecrets implements SecretSource {
   #fetch(name: string): Promise<"same" | "changed" | { readonly why: string }> {
     const under = this.#fetching.get(name);
     if (under !== undefined) return under;
-    const fetched = this.#ask(name).finally(() => this.#fetching.delete(name));
+    const fetched = this.#ask(name)
+      .catch((error: unknown) => {
+        // A disk that is full keeps no deployment from being looked at.
+        const why = `it cannot be kept on the disk: ${errorText(error)}`;
+        this.#missed(name, why);
+        return { why };
+      })
+      .finally(() => this.#fetching.delete(name));
     this.#fetching.set(name, fetched);
     return fetched;
   }
@@ -150,12 +157,9 @@ export class FetchedSecrets implements SecretSource {
     return join(this.#options.folder, name + ENDING);
   }
 
-  /** null: it is not there. @throws the file system's error. */
-  async #kept(name: string): Promise<Buffer | null> {
-    return readFile(this.#path(name)).catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-      throw error;
-    });
+  /** null: it is not there, or cannot be read, and is then asked for again. */
+  #kept(name: string): Promise<Buffer | null> {
+    return readFile(this.#path(name)).catch(() => null);
   }
 
   async #names(): Promise<readonly string[]> {

@@ -19,7 +19,7 @@ export interface Kept {
   readonly grant: KeptGrant | null | undefined;
 }
 
-export function keptGrant(bucket: DocumentStore, device: string): Kept {
+export function keptGrant(bucket: Pick<DocumentStore, "heard">, device: string): Kept {
   const { revision, text } = bucket.heard(device) ?? { revision: 0, text: null };
   if (text === null) return { revision, grant: null };
   const parsed = parseJson(KeptGrant, text);

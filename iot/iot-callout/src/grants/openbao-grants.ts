@@ -11,7 +11,7 @@ import { answered, type Answered, isToBeAsked } from "./keep.ts";
 const WARN_EVERY_MS = 60_000;
 
 export interface OpenBaoGrantsOptions {
-  readonly bucket: DocumentStore;
+  readonly bucket: Pick<DocumentStore, "heard" | "list" | "put" | "remove" | "close">;
   readonly bao: Pick<OpenBao, "read" | "close">;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -25,6 +25,8 @@ export class OpenBaoGrants implements Grants {
   /** Since the last line of the log: the age of what was used, by device. */
   readonly #troubled = new Map<string, number | null>();
   #why: string | null = null;
+  /** Since the last minute: said once. */
+  #isUnkept = false;
 
   constructor(options: OpenBaoGrantsOptions) {
     this.#options = options;
@@ -39,11 +41,24 @@ export class OpenBaoGrants implements Grants {
     const { grant, keep, trouble } = answered(kept, await bao.read(`grants/${device}`), this.#nowS());
     if (trouble !== undefined) this.#note(device, trouble);
     if (keep === undefined) return grant;
-    const written = keep === null ? await bucket.remove(device, kept.revision) : await bucket.put(device, keep, kept.revision);
-    if (written.ok) return grant;
+    if (await this.#keep(device, keep, kept.revision)) return grant;
     // Somebody wrote meanwhile: the enrolment service, whose word is newer, or another callout.
     await bucket.list(signal);
     return keptGrant(bucket, device).grant;
+  }
+
+  /** false: the bucket is not as it was. A bucket that takes nothing keeps no device out. */
+  async #keep(device: string, document: object | null, expected: number): Promise<boolean> {
+    const { bucket, log } = this.#options;
+    try {
+      const written = document === null ? await bucket.remove(device, expected) : await bucket.put(device, document, expected);
+      return written.ok;
+    } catch (error) {
+      if (!this.#isUnkept)
+        log.warn("what OpenBao says of devices is not kept in the bucket: an outage of OpenBao would keep them out", { error });
+      this.#isUnkept = true;
+      return true;
+    }
   }
 
   async close(): Promise<void> {
@@ -66,6 +81,7 @@ export class OpenBaoGrants implements Grants {
   #warn(): void {
     if (this.#troubled.size > 0) this.#log(this.#why ?? "");
     else this.#why = null;
+    this.#isUnkept = false;
   }
 
   #log(why: string): void {
