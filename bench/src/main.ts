@@ -22,6 +22,7 @@ import { reconnect } from "./reconnect.ts";
 import { removal } from "./removal.ts";
 import { scoreToHttp } from "./score-to-http.ts";
 import { swap } from "./swap.ts";
+import { trust } from "./trust.ts";
 
 const MEASUREMENTS: readonly Measurement[] = [
   scoreToHttp,
@@ -33,6 +34,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   fleet,
   cluster,
   reconnect,
+  trust,
   installed,
   idle,
   link,

@@ -6,6 +6,7 @@ export { type ArgoCd, startArgoCd } from "./argocd.ts";
 export { argoCdAssets } from "./argocd-program.ts";
 export { type BlankDevice, type CloudInit, type BlankDeviceOptions, blankDevicePublicKey, startBlankDevice } from "./blank-device.ts";
 export { BLANK_USER, type BlankRoot, blankRoot, PACKAGES_FOLDER } from "./blank-root.ts";
+export { startTpm, type TestTpm } from "./tpm.ts";
 export { makeTestCertificate, type TestCertificate } from "./certificate.ts";
 export { type Device, type DeviceExecOptions, type DeviceOptions, type NetworkAtBoot, startDevice } from "./device.ts";
 export { DEVICE_USER, type PodmanVersion } from "./device-root.ts";

@@ -83,7 +83,7 @@ async function readToken(token: string, issuer: Issuer | null, nowMs: number): P
   };
   let payload;
   try {
-    ({ payload } = await jwtVerify(token, createLocalJWKSet(issuer.jwks), options));
+    ({ payload } = await jwtVerify(token, keySetOf(issuer), options));
   } catch (error) {
     const refusal = refused(reasonOf(error));
     return error instanceof errors.JWKSNoMatchingKey ? { ...refusal, isKeyUnknown: true } : refusal;
@@ -93,6 +93,17 @@ async function readToken(token: string, issuer: Issuer | null, nowMs: number): P
   const given = payload[roleClaim(issuer.project)];
   const roles = new Set(["device", ...PersonRole.options].filter((role) => at(at(given, role), issuer.organisation) !== undefined));
   return { kind: "valid", claims: { subject: sub, roles, issuedAtS: iat, expiresAtS: exp } };
+}
+
+const keySets = new WeakMap<Issuer, ReturnType<typeof createLocalJWKSet>>();
+
+/** It keeps the keys as they were imported, for as long as somebody has this document. */
+function keySetOf(issuer: Issuer): ReturnType<typeof createLocalJWKSet> {
+  const known = keySets.get(issuer);
+  if (known !== undefined) return known;
+  const made = createLocalJWKSet(issuer.jwks);
+  keySets.set(issuer, made);
+  return made;
 }
 
 export function roleClaim(project: string): string {

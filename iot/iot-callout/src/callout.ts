@@ -8,6 +8,7 @@ import { type Log, systemClock } from "@harmony/runtime";
 import type { OpenBao } from "@iot/identity";
 import { type DocumentStore, type Messaging, openDocumentStore } from "@iot/messaging";
 import type { Msg } from "@nats-io/nats-core";
+import { AtMost } from "./at-most.ts";
 import { answer, type AuthorizationRequest, mintUser, readRequest } from "./authorization.ts";
 import { decide, decidePerson, type Decision } from "./decide.ts";
 import { followedGrants, type Grants, keptGrant } from "./grants/grants.ts";
@@ -17,6 +18,8 @@ import { type CalloutKeys, envelopesOf } from "./keys.ts";
 import { RefusalLog } from "./refusal-log.ts";
 
 const QUEUE = "iot-callout";
+/** More would be under way no sooner: two cores sign and verify. */
+const LOGINS_AT_ONCE = 32;
 const REREAD = "iot.auth.reread.";
 
 export interface CalloutOptions {
@@ -51,6 +54,7 @@ export async function startCallout({
   const envelopes = envelopesOf(keys);
   const refusals = new RefusalLog(log);
   const issuers = new Issuers({ bucket, log, readEveryMs: keysEveryMs });
+  const logins = new AtMost(LOGINS_AT_ONCE);
   const handle = async (message: Msg): Promise<void> => {
     const server = message.headers?.get("Nats-Server-Xkey") ?? "";
     const read = readRequest(message.data, server, envelopes);
@@ -70,7 +74,8 @@ export async function startCallout({
     messaging.connection.subscribe("$SYS.REQ.USER.AUTH", {
       queue: QUEUE,
       callback: (error, message) => {
-        if (error === null) handle(message).catch((cause: unknown) => log.error("a login could not be answered", { error: cause }));
+        if (error === null)
+          logins.run(() => handle(message)).catch((cause: unknown) => log.error("a login could not be answered", { error: cause }));
       },
     }),
     messaging.connection.subscribe(`${REREAD}*`, {

@@ -26,6 +26,7 @@ export class Issuers {
   readonly #log: Log;
   readonly #keys: RemoteKeys;
   readonly #timer: NodeJS.Timeout;
+  readonly #parsed = new Map<string, { readonly text: string | null; readonly issuer: Issuer | null }>();
   #said = "";
 
   constructor({ bucket, log, readEveryMs = READ_EVERY_MS }: IssuersOptions) {
@@ -52,11 +53,18 @@ export class Issuers {
   }
 
   #believed(): readonly Issuer[] {
-    return KEYS.flatMap((key) => {
-      const text = this.#bucket.heard(key)?.text ?? null;
-      const parsed = text === null ? null : parseJson(Issuer, text);
-      return parsed?.ok === true ? [parsed.value] : [];
-    });
+    return KEYS.flatMap((key) => this.#read(key) ?? []);
+  }
+
+  /** Parsed when its text is another than it was: its keys stay imported. */
+  #read(key: (typeof KEYS)[number]): Issuer | null {
+    const text = this.#bucket.heard(key)?.text ?? null;
+    const known = this.#parsed.get(key);
+    if (known !== undefined && known.text === text) return known.issuer;
+    const parsed = text === null ? null : parseJson(Issuer, text);
+    const issuer = parsed?.ok === true ? parsed.value : null;
+    this.#parsed.set(key, { text, issuer });
+    return issuer;
   }
 
   async #readAll(): Promise<void> {

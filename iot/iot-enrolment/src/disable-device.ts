@@ -24,7 +24,9 @@ export async function disableDevice(
   if (typeof planned === "string") return { kind: "steps", steps: unwritten(planned) };
   if (planned.kind === "refused") return planned;
   const grant = { step: "grant", isDone: true, message: `disabled (${reason}): it gets no token, and the ones that it has are ended` };
-  const steps = [grant, ...(await atZitadel(parts, device, "deactivate")), ...(await cutOff(parts, device))];
+  // A Zitadel that hangs keeps no connection open.
+  const [zitadel, cut] = await Promise.all([atZitadel(parts, device, "deactivate"), cutOff(parts, device)]);
+  const steps = [grant, ...zitadel, ...cut];
   const left = steps.flatMap(({ step, isDone }) => (isDone ? [] : [step]));
   const message = `"${device}" is disabled (${reason})${left.length === 0 ? "" : `; left: ${left.join(", ")}`}`;
   await auditDeed(parts, { what: "disable", by, device, message });

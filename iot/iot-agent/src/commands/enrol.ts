@@ -67,7 +67,7 @@ interface Asking {
 
 async function enrolled({ config }: ConfigRead, { code, caFile, at }: Asking): Promise<Identity> {
   if (config.credentials.type !== "enrolment") throw new Error("the configuration has no section [enrolment]");
-  const store = new IdentityStore(config.stateDir);
+  const store = new IdentityStore(config.stateDir, config.credentials.key);
   const log = createLog({ name: "enrol", write: at.warn });
   const service = new EnrolmentService({ url: config.credentials.url, caFile }, at.signal);
   const signer = await usableSigner(store, log);

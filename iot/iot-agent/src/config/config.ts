@@ -84,6 +84,7 @@ const EnrolledFile = z.looseObject({
     ca_file: z.optional(AbsolutePath),
     ca: z.optional(z.string()),
     token: z.optional(z.string()),
+    key: z.optional(z.enum(["file", "tpm"])),
   }),
   /** The only one that counts, whatever the enrolment service names. */
   zitadel: z.optional(z.looseObject({ issuer: z.optional(EnrolmentUrl), ca_file: z.optional(AbsolutePath) })),
@@ -98,7 +99,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   agent: ["device_id", "state_dir", "run_dir", "secrets_dir", "status_interval_seconds", "relist_interval_seconds", "labels"],
   credentials: ["type", "nats_user", "nats_pass"],
   nats: ["urls", "ca_file", "connect_timeout_seconds"],
-  enrolment: ["url", "ca_file", "ca", "token"],
+  enrolment: ["url", "ca_file", "ca", "token", "key"],
   zitadel: ["issuer", "ca_file"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
@@ -134,6 +135,8 @@ export interface EnrolmentSettings {
   readonly ca: string | undefined;
   /** The image's token: with it this device may ask, and a person approves. */
   readonly token: string | undefined;
+  /** Where the device's key is made. */
+  readonly key: "file" | "tpm";
   /** Undefined: the enrolment service says where, and Node knows who signed its certificate. */
   readonly zitadel: { readonly issuer: string | undefined; readonly caFile: string | undefined } | undefined;
 }
@@ -232,9 +235,9 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
     const parsed = taken(parse(EnrolledFile, content), file);
     const { agent, enrolment, nats, zitadel: at } = parsed;
     const device = agent?.device_id === undefined ? undefined : asDeviceId(agent.device_id);
-    const { url, ca_file: caFile, ca, token } = enrolment;
+    const { url, ca_file: caFile, ca, token, key = "file" } = enrolment;
     const zitadel = at && { issuer: at.issuer, caFile: at.ca_file };
-    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, ca, token, zitadel };
+    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, ca, token, key, zitadel };
     const config: EnrolmentConfig = { ...localConfig(parsed, { file, env }), device, credentials, natsUrls: nats?.urls };
     return { config, warnings: unknownKeys(parsed, file) };
   }

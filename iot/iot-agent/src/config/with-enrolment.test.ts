@@ -29,6 +29,7 @@ host_paths = ["/srv/*"]
     `# ours\n[agent]\ndevice_id = "pi-1"\n\n[policy]\nhost_paths = ["/srv/*"]\n\n${added}`,
   ],
   ["a patient dial", '[nats]\nurls = ["x"]\nconnect_timeout_seconds = 30\n', `[nats]\nconnect_timeout_seconds = 30\n\n${added}`],
+  ["a key in a chip", '[enrolment]\nurl = "https://old.example"\nkey = "tpm"\n', `${added}key = "tpm"\n`],
   ["another service", '[enrolment]\nurl = "https://old.example"\ntoken = "abcdefghijklmnop"\n', added],
 ])("%s", (_, before, after) => {
   expect(withEnrolment(before, at)).toBe(after);
@@ -41,5 +42,5 @@ host_paths = ["/srv/*"]
 
 test("the authority has its line", () => {
   const { config } = parseConfig(withEnrolment("", { ...at, caFile: "/etc/iot-agent/enrolment-ca.pem" }), { file: "config.toml", env: {} });
-  expect(config.credentials).toEqual({ type: "enrolment", url: at.url, caFile: "/etc/iot-agent/enrolment-ca.pem" });
+  expect(config.credentials).toEqual({ type: "enrolment", key: "file", url: at.url, caFile: "/etc/iot-agent/enrolment-ca.pem" });
 });

@@ -9,6 +9,8 @@ export interface EnrolmentLines {
 const HEADING = /^\s*\[\[?\s*"?([\w-]+)"?[\w\s."-]*\]\]?\s*(#.*)?$/;
 const REPLACED = ["credentials", "enrolment"];
 /** The lines of [nats] that stay: the others are about the server, which the service names. */
+/** The place of the key is this device's, and no service says it. */
+const KEPT_OF_ENROLMENT = /^\s*key\s*=/;
 const KEPT_OF_NATS = /^\s*connect_timeout_seconds\s*=/;
 
 export function withEnrolment(text: string, { url, caFile }: EnrolmentLines): string {
@@ -21,7 +23,12 @@ export function withEnrolment(text: string, { url, caFile }: EnrolmentLines): st
   });
   const rest = kept.join("\n").trim();
   const ca = caFile === undefined ? "" : `ca_file = ${JSON.stringify(caFile)}\n`;
-  return `${rest === "" ? "" : `${rest}\n\n`}[enrolment]\nurl = ${JSON.stringify(url)}\n${ca}`;
+  const key = sectionsOf(text)
+    .filter(({ name }) => name === "enrolment")
+    .flatMap(({ lines }) => lines.filter((line) => KEPT_OF_ENROLMENT.test(line)))
+    .map((line) => `${line}\n`)
+    .join("");
+  return `${rest === "" ? "" : `${rest}\n\n`}[enrolment]\nurl = ${JSON.stringify(url)}\n${ca}${key}`;
 }
 
 /** The first has no name: it is what stands above all headings. */

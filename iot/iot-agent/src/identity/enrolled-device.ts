@@ -42,7 +42,7 @@ interface Around {
 
 export async function enrolledDevice(config: EnrolmentConfig, around: Around): Promise<EnrolledDevice> {
   const { log, signal } = around;
-  const store = new IdentityStore(config.stateDir);
+  const store = new IdentityStore(config.stateDir, config.credentials.key);
   const identity = (await store.identity()) ?? (await waited(config, store, around));
   const begun = begin(config, { store, identity, ...around });
   if (identity.nats === undefined && config.natsUrls === undefined) {
@@ -119,7 +119,7 @@ export interface AsTheAgent {
  */
 export async function asTheAgent(config: SharedConfig | EnrolmentConfig): Promise<AsTheAgent> {
   if (!isEnrolment(config)) return { config, shown: { user: config.credentials.natsUser, pass: config.credentials.natsPass } };
-  const store = new IdentityStore(config.stateDir);
+  const store = new IdentityStore(config.stateDir, config.credentials.key);
   const identity = await store.identity();
   if (identity === null) {
     throw new UserError(`this device is not enrolled at ${config.credentials.url} yet: systemctl status iot-agent says what it waits for`);

@@ -3,6 +3,7 @@
 // not at all. Only the agent's user reads them: who has the card has the device, until it is
 // disabled.
 
+import { createPublicKey } from "node:crypto";
 import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Parsed } from "@harmony/core";
@@ -32,11 +33,16 @@ function unusableKey(file: string, cause: unknown): Error {
   });
 }
 
+export type KeyPlace = "file" | "tpm";
+
 export class IdentityStore {
   readonly folder: string;
+  /** Where keys are made. One that was made elsewhere before goes on. */
+  readonly #keyPlace: KeyPlace;
 
-  constructor(stateDir: string) {
+  constructor(stateDir: string, keyPlace: KeyPlace = "file") {
     this.folder = join(stateDir, "identity");
+    this.#keyPlace = keyPlace;
   }
 
   #path(name: string): string {
@@ -94,7 +100,7 @@ export class IdentityStore {
       return this.makeSigner();
     }
     try {
-      return signerOf(pem);
+      return await signerOf(pem);
     } catch (error) {
       throw unusableKey(this.keyFile, error);
     }
@@ -102,15 +108,15 @@ export class IdentityStore {
 
   /** In place of the key that may be there. */
   makeSigner(): Promise<Signer> {
-    return made(this.keyFile);
+    return this.#made(this.keyFile, this.#nextKeyFile);
   }
 
   /** The same until the service has it, so that a device that lost power asks with no third key. */
   async nextSigner(): Promise<Signer> {
     try {
-      return signerOf(await readFile(this.#nextKeyFile, "utf8"));
+      return await signerOf(await readFile(this.#nextKeyFile, "utf8"));
     } catch {
-      return made(this.#nextKeyFile);
+      return this.#made(this.#nextKeyFile, this.keyFile);
     }
   }
 
@@ -118,27 +124,34 @@ export class IdentityStore {
   async #promoteNext(): Promise<void> {
     const pem = await readFile(this.#nextKeyFile, "utf8").catch(() => null);
     const identity = pem === null ? null : await this.identity();
-    if (pem === null || identity === null || keyIdOfPem(pem) !== identity.keyId) return;
+    if (pem === null || identity === null || (await keyIdIn(pem)) !== identity.keyId) return;
     await rename(this.#nextKeyFile, this.keyFile);
     await syncFolder(this.folder);
   }
+
+  async #made(file: string, other: string): Promise<Signer> {
+    const text = this.#keyPlace === "file" ? await makeDeviceKey() : await madeInTpm(other);
+    await writeFileDurably(file, text);
+    return signerOf(text);
+  }
 }
 
-async function made(file: string): Promise<Signer> {
-  const pem = await makeDeviceKey();
-  await writeFileDurably(file, pem);
-  return signerOf(pem);
+/** `other`: the file of the key that stays. */
+async function madeInTpm(other: string): Promise<string> {
+  const { makeTpmKey } = await import("./tpm-key.ts");
+  return makeTpmKey(await readFile(other, "utf8").catch(() => null));
 }
 
-/** @throws what Node's crypto says of a PEM that is none. */
-function signerOf(pem: string): Signer {
-  const key = privateKeyOf(pem);
+/** @throws what Node's crypto says of a PEM that is none, or the chip of a key that is not there. */
+async function signerOf(text: string): Promise<Signer> {
+  if (text.startsWith("tpm:")) return (await import("./tpm-key.ts")).tpmSigner(text);
+  const key = privateKeyOf(text);
   return keySigner(key, publicPem(key));
 }
 
-function keyIdOfPem(pem: string): string | null {
+async function keyIdIn(text: string): Promise<string | null> {
   try {
-    return keyIdOf(privateKeyOf(pem));
+    return keyIdOf(createPublicKey((await signerOf(text)).publicKeyPem));
   } catch {
     return null;
   }

@@ -13,7 +13,7 @@ export async function asAgentUser<Result>(part: () => Promise<Result>): Promise<
   const [, , uid = "", gid = ""] = user ?? [];
   if (process.getuid?.() !== 0 || uid === "" || gid === "") return part();
   const groups = process.getgroups?.() ?? [];
-  process.setgroups?.([Number(gid)]);
+  process.setgroups?.([Number(gid), ...otherGroups()]);
   process.setegid?.(Number(gid));
   process.seteuid?.(Number(uid));
   try {
@@ -23,4 +23,13 @@ export async function asAgentUser<Result>(part: () => Promise<Result>): Promise<
     process.setegid?.(0);
     process.setgroups?.(groups);
   }
+}
+
+/** One of them may open the TPM. */
+function otherGroups(): readonly number[] {
+  return readFileSync("/etc/group", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter(([, , , members = ""]) => members.split(",").includes(AGENT_USER))
+    .map(([, , gid]) => Number(gid));
 }
