@@ -73,8 +73,8 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
 
 /** Of each role: the verbs that it has no right to. */
 export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
-  viewer: ["logs", "exec", "retry", "hold", "release", "anything"],
-  support: ["exec", "retry", "hold", "release", "anything"],
+  viewer: ["logs", "sessions", "exec", "forward", "end", "retry", "hold", "release", "anything"],
+  support: ["exec", "forward", "end", "retry", "hold", "release", "anything"],
   maintainer: ["anything"],
 };
 

@@ -49,7 +49,9 @@ test("of people: each role may what the one before it may, hears its own inbox a
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
-  expect(support?.publish.toSorted()).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"].toSorted());
+  expect(support?.publish.toSorted()).toEqual(
+    [...(viewer?.publish ?? []), "iot.command.*.logs", "iot.command.*.sessions", "iot.session.*.*.in"].toSorted(),
+  );
   expect(maintainer?.publish.toSorted()).toEqual(
     [
       ...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`),
@@ -63,6 +65,7 @@ test("of people: each role may what the one before it may, hears its own inbox a
     "iot.command.pi-1.explain",
     "iot.command.pi-1.doctor",
     "iot.command.pi-1.logs",
+    "iot.command.pi-1.sessions",
     "iot.session.pi-1.*.in",
   ]);
 });

@@ -96,12 +96,12 @@ export type Role = (typeof ROLES)[number];
 
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
-  support: [...LOOKS, "logs"],
-  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
+  support: [...LOOKS, "logs", "sessions"],
+  maintainer: [...LOOKS, "logs", "sessions", "exec", "forward", "end", "retry", "hold", "release"],
 };
 
 /** Verbs that are sessions: who asks goes on sending. */
-const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec"];
+const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec", "forward"];
 
 /** The streams that each role reads. A batch names no device, so whoever may ask some alone reads none. */
 export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {

@@ -41,6 +41,24 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/doctor-command.ts")).doctor,
   },
   {
+    name: "port-forward",
+    operands: "<device> [local:]<remote...>",
+    summary: "ports of a device on this machine",
+    load: async () => (await import("./asking/port-forward-command.ts")).portForward,
+  },
+  {
+    name: "ssh",
+    operands: "[user@]<device> [-- <...>]",
+    summary: "ssh to a device, without an address of it",
+    load: async () => (await import("./asking/ssh-command.ts")).ssh,
+  },
+  {
+    name: "sessions",
+    operands: "[device] [end <id>]",
+    summary: "who is on a device now, and what ends that",
+    load: async () => (await import("./asking/sessions-command.ts")).sessions,
+  },
+  {
     name: "history",
     operands: "[deployment] [device]",
     summary: "what happened to deployments on devices, also on those that are silent now",
@@ -96,9 +114,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "audit",
-    operands: "",
-    summary: "what operators removed, held and lost, and what people said, the newest last",
-    load: async () => (await import("./fleet/audit-command.ts")).audit,
+    operands: "[device]",
+    summary: "what operators removed, held and lost, and what people said and did on devices, the newest last",
+    load: async () => (await import("./asking/audit-command.ts")).audit,
   },
   {
     name: "devices",

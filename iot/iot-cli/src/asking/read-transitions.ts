@@ -33,7 +33,7 @@ export async function readTransitions(
       cause: error,
     });
   });
-  const transitions = read.transitions.toSorted((a, b) => a.atMs - b.atMs || a.sequence - b.sequence);
+  const transitions = read.told.toSorted((a, b) => a.atMs - b.atMs || a.sequence - b.sequence);
   const missing = [
     ...(read.isCut ? [`there is more than ${MOST} transitions since then: name a device, or a later --since`] : []),
     ...(read.unreadable > 0 ? [`${read.unreadable} transitions cannot be read: their agents may be of another version`] : []),
