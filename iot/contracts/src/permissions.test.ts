@@ -45,7 +45,7 @@ test("of one device that nobody may ask", () => {
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
   const [viewer, support, maintainer] = ROLES.map((role) => personPermissions("alice", role));
   expect(viewer).toEqual({
-    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.device-history"],
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.KV_status", "iot.read.device-history"],
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
@@ -56,6 +56,7 @@ test("of people: each role may what the one before it may, hears its own inbox a
     [
       ...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`),
       "iot.session.*.*.in",
+      "iot.read.KV_status",
       "iot.read.device-history",
       "iot.read.device-audit",
     ].toSorted(),

@@ -15,6 +15,7 @@ import {
   ownSubjects,
   readSubjects,
   sessionInputSubject,
+  streamName,
 } from "./subjects.ts";
 
 export interface Permissions {
@@ -105,9 +106,9 @@ const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec", "forward"];
 
 /** The streams that each role reads. A batch names no device, so whoever may ask some alone reads none. */
 export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {
-  viewer: [DEVICE_HISTORY.stream],
-  support: [DEVICE_HISTORY.stream],
-  maintainer: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+  viewer: [streamName("status"), DEVICE_HISTORY.stream],
+  support: [streamName("status"), DEVICE_HISTORY.stream],
+  maintainer: [streamName("status"), DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
 };
 
 /** The inboxes of a person: nobody else hears what a device answers. */

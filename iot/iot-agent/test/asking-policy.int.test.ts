@@ -146,7 +146,7 @@ describe("with a NATS user of its own", () => {
   const iot = async (role: Role, ...args: string[]) =>
     run([process.execPath, IOT, ...args], {
       env: { NATS_URL: nats.url, NATS_USER: `alice-${role}`, NATS_PASSWORD: ACCOUNT_PASSWORDS.people },
-      allowExitCodes: [0, 1, 4],
+      allowExitCodes: [0, 1, 2, 3, 4],
     });
 
   test("who asked, for what, and how it ended is in the audit, without what was typed; a viewer does not read it", async () => {
@@ -169,6 +169,20 @@ describe("with a NATS user of its own", () => {
     expect(text).not.toContain("password");
     expect(await iot("viewer", "audit", DEVICE)).toMatchObject({ exitCode: 4, stdout: "" });
     expect((await iot("maintainer", "audit", "--since", "1h", "--json")).stdout).toContain('"verb": "exec"');
+  });
+
+  test("a log needs no device where one alone has the deployment, and of several each line says whose it is", async () => {
+    expect(await iot("support", "logs", "hello")).toEqual(await iot("support", "logs", "hello", DEVICE));
+    expect(await iot("support", "logs", "none")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("no device says") as unknown,
+    });
+    const both = await iot("support", "logs", "hello", DEVICE, "pi-9");
+    expect(both.stdout).toBe("[pi-1] one\n[pi-1] two\n[pi-1] three\n");
+    expect(both.stderr).toContain("pi-9 is not connected");
+    const many = await iot("support", "logs", "hello", ...Array.from({ length: 6 }, (_, index) => `pi-${index}`));
+    expect(many).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("6 devices are more than 5 at once") as unknown });
+    expect((await iot("support", "logs", "hello", "--all-devices")).stdout).toBe("one\ntwo\nthree\n");
   });
 
   test("who is there is shown, and a maintainer ends it", async () => {

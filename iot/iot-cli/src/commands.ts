@@ -24,8 +24,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "logs",
-    operands: "<deployment>[/<service>] <device>",
-    summary: "what a deployment wrote on a device, or with --agent what the agent of the device did",
+    operands: "<deployment>[/<service>] [device...]",
+    summary: "what a deployment wrote on its device or on several, or with --agent what the agents did",
     load: async () => (await import("./asking/logs-command.ts")).logs,
   },
   {

@@ -33,7 +33,7 @@ export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-
 export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
-export { readDeviceAudit, readDeviceHistory, type ToldTransition } from "./stores/device-history.ts";
+export { readDeviceAudit, readDeviceHistory, readStatuses, type ToldTransition } from "./stores/device-history.ts";
 export type { Told, ToldQuery, ToldRead } from "./stores/read-told.ts";
 export { ensureToldStreams } from "./stores/told-streams.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";

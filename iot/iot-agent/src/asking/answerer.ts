@@ -105,7 +105,7 @@ export class Answerer {
     const asked = { session: id.slice(0, 8), ...about, ...aboutOf(data) };
     const isLooking = LOOKS.has(verb);
     const { log } = this.#options;
-    log[isLooking ? "debug" : "info"]("a person asks", asked);
+    log[isLooking ? "debug" : "info"]("a person asks", { ...asked, asked: inItsWords(data) });
     this.#open.set(id, { id, verb, user: about.user, since: this.#now(), target: asked.target, end });
     // The first word: the question has come.
     end.say();
@@ -184,6 +184,12 @@ class Refused extends Error {
     super(message);
     this.reason = reason;
   }
+}
+
+/** Without the id, which lets its reader into the session. */
+function inItsWords(data: Uint8Array): string {
+  const text = Buffer.from(data).toString("utf8");
+  return plainText(text.replace(/"session":"\w*",?/, ""), TOLD_CHARACTERS);
 }
 
 function statusOf(error: unknown): SessionStatus {

@@ -8,10 +8,13 @@ import {
   type DeviceAuditEvent,
   deviceAuditSubject,
   type DeviceId,
+  type DeviceStatus,
   type HistoryEvent,
   historySubject,
   readDeviceAuditEvent,
   readHistoryEvent,
+  readStatus,
+  streamName,
 } from "@iot/contracts";
 import type { Messaging } from "../connection/connect.ts";
 import { readTold, type Told, type ToldQuery, type ToldRead } from "./read-told.ts";
@@ -34,6 +37,13 @@ export async function readDeviceHistory(messaging: Messaging, query: ToldQuery, 
   const of = { stream: DEVICE_HISTORY.stream, subject: historySubject, read: readHistoryEvent };
   const { told, ...more } = await readTold(messaging, of, query, signal);
   return { told: told.map(transitionOf), ...more };
+}
+
+/** What each device said last, for whoever may read that alone. @throws MessagingError */
+export function readStatuses(messaging: Messaging, inbox: string, signal: AbortSignal): Promise<ToldRead<Told<DeviceStatus>>> {
+  const subject = (device: DeviceId | "*"): string => `$KV.status.${device}`;
+  const of = { stream: streamName("status"), subject, read: readStatus };
+  return readTold(messaging, of, { device: null, sinceMs: null, most: Infinity, inbox }, signal);
 }
 
 /** @throws MessagingError, or the signal's reason. */
