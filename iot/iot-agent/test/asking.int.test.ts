@@ -200,7 +200,8 @@ test("a shell whose person was killed is not left in its container", async () =>
 });
 
 test("ssh reaches the device's own sshd through NATS, with its keys, its exit codes and its host key", async () => {
-  await using folder = await makeTempFolder("ssh");
+  const folder = await makeTempFolder("ssh");
+  onTestFinished(() => folder.remove());
   const key = join(folder.path, "key");
   await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
   await device.copyIn(`${key}.pub`, "/root/.ssh/authorized_keys");
