@@ -11,6 +11,8 @@ export const REFUSED_SUBJECTS: readonly (readonly [what: string, subject: string
   ["another's Score, by our own name", "iot.score.dev-b.secret"],
   ["a write of another's status, by our own name", "iot.status.dev-b"],
   ["a write of another's inventory, by our own name", "iot.inventory.dev-b"],
+  ["another's inventory, by our own name", "iot.inventory-read.dev-b"],
+  ["another's inventory, by a direct get", "$JS.API.DIRECT.GET.KV_inventory.$KV.inventory.dev-b"],
   ["a notice to another, by our own name", "iot.notice.dev-b"],
   ["a line in another's history", "iot.history.dev-b"],
   ["a line in another's audit", "iot.audit.dev-b"],

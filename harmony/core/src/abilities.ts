@@ -97,6 +97,7 @@ export const UNABLE_REASONS = [
   "NotExecutable",
   "CannotRun",
   "PortClosed",
+  "NotWaiting",
   "Idle",
   "TooLong",
   "WrongRequest",

@@ -27,7 +27,7 @@ export {
   type ScoreVariant,
   type Workload,
 } from "./score.ts";
-export type { Inventory } from "./inventory.ts";
+export type { Inventory, InventoryDisk } from "./inventory.ts";
 export { type Clauses, clausesOf } from "./clauses.ts";
 export { formatIssues, formatPath, type Issue } from "./issue.ts";
 export { plainText, visibleJson, visibleLines, visibleText } from "./plain-text.ts";

@@ -42,7 +42,7 @@ import type { PodmanPlan } from "./model/plan.ts";
 import type { Snapshot } from "./model/snapshot.ts";
 import { isInputStep, type Step } from "./model/step.ts";
 import type { SwapJournal } from "./store/swap-journal.ts";
-import { resetFailed } from "./model/swap-record.ts";
+import { endWaiting, NOTHING_RECORDED, resetFailed } from "./model/swap-record.ts";
 import { withWayBack } from "./model/target.ts";
 import { CheckMeter } from "./observe/check-meter.ts";
 import { UpMeter } from "./observe/up-meter.ts";
@@ -110,6 +110,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
    * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
    */
   const retries = new Set<string>();
+  /** A person does not wait for what is at work: noted and written in the same way. */
+  const switches = new Set<string>();
   return {
     expect: (names) => awaitDeployments(memory, names),
     refuse: (score) => {
@@ -120,6 +122,10 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
       if (retries.delete(desired.name)) {
         const record = await journal.read(desired.name);
         if (record !== null) await journal.write(desired.name, resetFailed(record));
+      }
+      if (switches.delete(desired.name)) {
+        const record = (await journal.read(desired.name)) ?? NOTHING_RECORDED;
+        await journal.write(desired.name, endWaiting(record, Date.now()));
       }
       return besides.reconcile(desired, settings);
     },
@@ -134,6 +140,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
       retries.add(name);
       return Promise.resolve();
     },
+    switchNow: (name) => void switches.add(name),
     explain: async (desired, signal) => {
       const snapshot = await look(desired, signal);
       return explain(desired, snapshot, plan(desired, snapshot));

@@ -18,6 +18,7 @@ export const COMMAND_VERBS = [
   "retry",
   "hold",
   "release",
+  "switch",
 ] as const;
 export type CommandVerb = (typeof COMMAND_VERBS)[number];
 

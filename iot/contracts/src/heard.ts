@@ -8,7 +8,7 @@ import { parseJson, type SizeLimits } from "@harmony/schema";
 import { BUCKETS } from "./documents/buckets.ts";
 import { DEVICE_AUDIT, DeviceAuditEvent } from "./documents/device-audit.ts";
 import { DEVICE_HISTORY, HistoryEvent, type Trace } from "./documents/history.ts";
-import { DeviceInventory } from "./documents/inventory.ts";
+import { type DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 import { type DeploymentReport, DeviceStatus } from "./documents/status.ts";
 import type { ReaderReason } from "./documents/status.ts";
 
@@ -18,6 +18,8 @@ export const MESSAGE_CHARACTERS = 1024;
 const NAME_CHARACTERS = 512;
 /** The limit of a time or a word. */
 const WORD_CHARACTERS = 64;
+/** More than a device has, and fewer than a reader minds. */
+const LIST_ENTRIES = 16;
 /** The form that Kubernetes accepts for a condition, too. */
 const REASON = /^[A-Za-z][A-Za-z0-9]{0,63}$/;
 
@@ -99,11 +101,23 @@ function heardTrace({ committedAt, observedAt, writtenAt, ...offsets }: Trace): 
 }
 
 function heardStatus(status: DeviceStatus): DeviceStatus {
-  const { device, agentVersion, bootId, reportedAt, statusIntervalSeconds, manifestRevision, problem, deployments, running = {} } = status;
+  const {
+    device,
+    agentVersion,
+    bootId,
+    boot,
+    reportedAt,
+    statusIntervalSeconds,
+    manifestRevision,
+    problem,
+    deployments,
+    running = {},
+  } = status;
   return {
     device,
     agentVersion: name(agentVersion),
     ...(bootId === undefined ? {} : { bootId: word(bootId) }),
+    ...(boot === undefined ? {} : { boot: word(boot) }),
     reportedAt: word(reportedAt),
     ...(statusIntervalSeconds === undefined ? {} : { statusIntervalSeconds }),
     manifestRevision,
@@ -159,7 +173,9 @@ function heardService({ name: service, phase, image, imageDigest, health, restar
   };
 }
 
-function heardInventory({ device, agentVersion, bootId, architecture, capabilities, labels, facts }: DeviceInventory): DeviceInventory {
+function heardInventory(inventory: DeviceInventory): DeviceInventory {
+  const { device, agentVersion, bootId, architecture, capabilities, labels, facts } = inventory;
+  const { cpus, memoryBytes, disks, temperatureLimit, remote } = inventory;
   return {
     device,
     agentVersion: name(agentVersion),
@@ -168,7 +184,16 @@ function heardInventory({ device, agentVersion, bootId, architecture, capabiliti
     capabilities: capabilities.map(word),
     labels: heardPairs(labels),
     facts: heardPairs(facts),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(disks === undefined ? {} : { disks: disks.slice(0, LIST_ENTRIES).map(heardDisk) }),
+    ...(temperatureLimit === undefined ? {} : { temperatureLimit }),
+    ...(remote === undefined ? {} : { remote: remote.slice(0, LIST_ENTRIES).map(word) }),
   };
+}
+
+function heardDisk({ path, bytes, availableBytes }: DeviceDisk): DeviceDisk {
+  return { path: name(path), bytes, availableBytes };
 }
 
 function heardPairs(pairs: Readonly<Record<string, string>>): Record<string, string> {

@@ -12,6 +12,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export { Device, DEVICE_KIND, DeviceLabels, DeviceObjectStatus, DeviceSpec } from "./documents/device.ts";
 export {
   COMMAND_LIMIT_BYTES,
   COMMAND_VERBS,
@@ -36,7 +37,7 @@ export { MESSAGE_CHARACTERS, readDeviceAuditEvent, readHistoryEvent, readInvento
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
 export { DEVICE_AUDIT, DeviceAuditEvent } from "./documents/device-audit.ts";
 export { DEVICE_HISTORY, HISTORY_BURST, HistoryEvent, Trace } from "./documents/history.ts";
-export { DeviceInventory } from "./documents/inventory.ts";
+export { DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
   AuditEvent,
@@ -61,7 +62,9 @@ export {
   OFFLINE_AFTER_MS,
   offlineAfterMs,
   READER_REASONS,
+  shownBoot,
   STATUS_EVERY_MS,
+  STATUSES_PER_BOOT,
   UNREADABLE_PHASE,
 } from "./documents/status.ts";
 export {
@@ -92,6 +95,7 @@ export {
   LocalConnection,
   LocalExplanation,
   LocalHistory,
+  LocalRefreshed,
   LocalStatus,
   Refused,
   Released,

@@ -91,7 +91,16 @@ export type HeldUntil = z.output<typeof HeldUntil>;
 export const Released = z.looseObject({ wasHeld: z.boolean() });
 export type Released = z.output<typeof Released>;
 
-/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/clean` and `POST /look` */
+/** `POST /refresh` */
+export const LocalRefreshed = z.looseObject({
+  /** The names of those that are others than before. */
+  secrets: z.array(z.string()),
+  /** What was not answered, and why; what the device has stays as it is. */
+  problems: z.array(z.string()),
+});
+export type LocalRefreshed = z.output<typeof LocalRefreshed>;
+
+/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/switch`, `POST /deployments/NAME/clean` and `POST /look` */
 export const Done = z.looseObject({});
 export type Done = z.output<typeof Done>;
 

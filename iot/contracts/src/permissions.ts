@@ -70,14 +70,14 @@ function questions(subjects: DeviceSubjects): readonly string[] {
   return DEVICE_RIGHTS.flatMap((right) => asked(right, subjects));
 }
 
-function asked(right: DeviceRight, { manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
+function asked(right: DeviceRight, { manifest, score, status, inventory, inventoryRead }: DeviceSubjects): readonly string[] {
   switch (right) {
     case "desired-state":
       return [manifest, score("*")];
     case "status":
       return [status];
     case "inventory":
-      return [inventory];
+      return [inventory, inventoryRead];
     case "commands":
       return [];
   }
@@ -98,7 +98,7 @@ export type Role = (typeof ROLES)[number];
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs", "sessions"],
-  maintainer: [...LOOKS, "logs", "sessions", "exec", "forward", "end", "retry", "hold", "release"],
+  maintainer: [...LOOKS, "logs", "sessions", "exec", "forward", "end", "retry", "hold", "release", "switch"],
 };
 
 /** Verbs that are sessions: who asks goes on sending. */

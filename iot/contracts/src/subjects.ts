@@ -90,6 +90,8 @@ export interface DeviceSubjects {
   readonly score: (deployment: DeploymentName | "*") => string;
   readonly status: string;
   readonly inventory: string;
+  /** Where a device reads its inventory back. */
+  readonly inventoryRead: string;
   readonly notice: string;
 }
 
@@ -118,6 +120,7 @@ export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
     score: (deployment) => `iot.score.${device}.${deployment}`,
     status: `iot.status.${device}`,
     inventory: `iot.inventory.${device}`,
+    inventoryRead: `iot.inventory-read.${device}`,
     notice: `iot.notice.${device}`,
   };
 }
@@ -129,6 +132,7 @@ export function bucketSubjects(device: DeviceId | "*"): DeviceSubjects {
     score: (deployment) => directGetSubject("desired-state", `$KV.desired-state.${device}.${deployment}`),
     status: `$KV.status.${device}`,
     inventory: `$KV.inventory.${device}`,
+    inventoryRead: directGetSubject("inventory", `$KV.inventory.${device}`),
     notice: notifySubject(device),
   };
 }

@@ -10,7 +10,7 @@ import type { Log } from "@harmony/runtime";
 import type { DeviceStatus } from "@iot/contracts";
 import { connectMessaging, type CredentialSource, openDeviceReader, openHistoryWriter, openStatusWriter } from "@iot/messaging/device";
 import { openAsking } from "./asking/asking.ts";
-import { type AgentConfig, REMOTE_DEFAULT } from "./config/config.ts";
+import { type AgentConfig, REMOTE_DEFAULT, type RemotePolicy } from "./config/config.ts";
 import { connectionSettings } from "./config/connection-settings.ts";
 import { DEFAULT_CONFIG_FILE } from "./config/default-paths.ts";
 import { AGENT_VERSION } from "./config/version.ts";
@@ -21,11 +21,13 @@ import { bootId } from "./device/boot-id.ts";
 import { ConnectionNow } from "./local/connection-now.ts";
 import { localActions } from "./local/local-actions.ts";
 import { type LocalActions, openLocalSocket } from "./local/local-socket.ts";
+import type { FetchedSecrets } from "./openbao/fetched-secrets.ts";
 import { Holds } from "./reconcile/holds.ts";
 import { Workers } from "./reconcile/workers.ts";
 import { History, historyEntry } from "./status/history.ts";
 import { HistorySender, now } from "./status/history-sender.ts";
 import { Reports } from "./status/reports.ts";
+import { SharedId } from "./status/shared-id.ts";
 import { deviceStatus } from "./status/status.ts";
 import { StatusSender, toDeviceInventory } from "./status/status-sender.ts";
 import { Traces } from "./status/traces.ts";
@@ -34,6 +36,14 @@ import type { ServiceManager } from "./systemd/service-manager.ts";
 import { keepWatchdogFed } from "./systemd/watchdog.ts";
 
 const STATUSES_PER_PING = 10;
+
+/** What a device with an identity gets beside its manifest, and may look for again. */
+export interface FromAfar {
+  /** Where NATS and OpenBao are. Gives why that is not known; null: it is. */
+  place(): Promise<string | null>;
+  /** null: this fleet has no OpenBao. */
+  readonly secrets: FetchedSecrets | null;
+}
 
 export interface AgentOptions {
   readonly config: Omit<AgentConfig, "credentials" | "podmanSocket" | "userRunDir" | "secretsDir" | "policy" | "remote"> &
@@ -48,6 +58,7 @@ export interface AgentOptions {
   readonly ownLog?: (query: LogQuery, signal: AbortSignal) => AsyncIterable<LogBatch>;
   /** What its commands would find of all that it stands on. */
   readonly doctor?: (signal: AbortSignal) => Promise<unknown>;
+  readonly fromAfar?: FromAfar | undefined;
   readonly serviceManager: ServiceManager;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -66,7 +77,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
     signal,
   });
-  const actions = localActions({ device: config.device, ...parts });
+  const actions = localActions({ device: config.device, fromAfar: options.fromAfar ?? null, ...parts });
   await openLocalSocket({ folder: config.runDir, actions, log, signal });
   // It is ready before NATS is reached: what runs on the device does not need NATS.
   serviceManager.ready();
@@ -94,8 +105,8 @@ interface Parts {
   readonly status: () => DeviceStatus;
 }
 
-function wire({ config, variants, inventory, serviceManager, log }: AgentOptions, boot: string): Parts {
-  const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls } = config;
+function wire({ config, variants, inventory, serviceManager, fromAfar, log }: AgentOptions, boot: string): Parts {
+  const { device, labels, stateDir, statusIntervalMs, relistIntervalMs, natsUrls, remote = REMOTE_DEFAULT } = config;
   const identity = { device, agentVersion: AGENT_VERSION };
   const history = new History({ folder: stateDir, log });
   const historySender = new HistorySender({ folder: stateDir, history, bootId: boot, log });
@@ -108,7 +119,7 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
   const status: Parts["status"] = () =>
     deviceStatus({
       ...identity,
-      statusIntervalMs,
+      statusIntervalMs: sender.statusEveryMs(),
       reportedAt: new Date().toISOString(),
       manifestRevision: desired.manifestRevision,
       problem: problems.worst(),
@@ -118,7 +129,11 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     statusIntervalMs,
     log,
     status,
-    inventory: async (aborted) => toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels } }),
+    bootId: boot,
+    sharedId: new SharedId(device, boot),
+    onFound: (found) => (found === null ? problems.clear("identity") : problems.set("identity", found)),
+    inventory: async (aborted) =>
+      toDeviceInventory(await inventory(aborted), { ...identity, bootId: boot, labels: { ...labels }, remote: openTo(remote) }),
   });
   const sentence = new SentencePublisher({
     agentState: () => ({ connection: connection.state, deployments: reports.current(), problem: problems.worst() }),
@@ -143,9 +158,15 @@ function wire({ config, variants, inventory, serviceManager, log }: AgentOptions
     historySender.changed();
   });
   reports.events.on("changed", (change) => sender.changed(change));
+  fromAfar?.secrets?.events.on("changed", () => workers.lookAtAll());
   problems.events.on("changed", () => sender.changed("transition"));
   for (const { events } of [reports, problems, connection]) events.on("changed", () => sentence.changed());
   return { history, historySender, connection, holds, desired, workers, reports, sender, sentence, status };
+}
+
+/** What people may ask for by `[remote]`, as the inventory says it. */
+function openTo({ logs, exec }: RemotePolicy): string[] {
+  return [...(logs ? ["logs"] : []), ...(exec ? ["exec"] : [])];
 }
 
 async function followUntilAborted(

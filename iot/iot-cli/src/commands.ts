@@ -77,6 +77,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/retry-command.ts")).retry,
   },
   {
+    name: "switch",
+    operands: "<deployment> <device>",
+    summary: "does not wait for a container that is at work on a device: a new version or a removal goes on",
+    load: async () => (await import("./asking/switch-command.ts")).switchNow,
+  },
+  {
     name: "hold",
     operands: "<deployment> <device>",
     summary: "stops a deployment on a device for a time, to use what it uses",
@@ -159,6 +165,12 @@ export const COMMANDS: readonly Command[] = [
     operands: "<id>",
     summary: "the device makes another key in place of the one that it has",
     load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
+  },
+  {
+    name: "device forget",
+    operands: "<id>",
+    summary: "takes a device that is gone for good out of iot status; with identities, its identity too",
+    load: async () => (await import("./fleet/device-forget-command.ts")).deviceForget,
   },
   {
     name: "bootstrap create",

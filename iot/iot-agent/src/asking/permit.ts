@@ -31,7 +31,20 @@ const EXECS_MOST = 2;
 const FORWARDS_MOST = 16;
 /** What `[remote] logs = false` closes. */
 const LOOKS = new Set<string>(["logs", "doctor", "explain", "sessions"]);
-const VERBS = new Set<string>(["ping", "explain", "doctor", "logs", "exec", "forward", "sessions", "end", "retry", "hold", "release"]);
+const VERBS = new Set<string>([
+  "ping",
+  "explain",
+  "doctor",
+  "logs",
+  "exec",
+  "forward",
+  "sessions",
+  "end",
+  "retry",
+  "hold",
+  "release",
+  "switch",
+]);
 
 /** Null: it is answered. */
 export function refusalOf(asked: Asked): SessionStatus | null {

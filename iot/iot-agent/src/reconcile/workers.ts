@@ -67,7 +67,7 @@ export class Workers {
     this.#scores = new ScoreResolver(variants);
     this.#queue = new KeyedQueue<DeploymentName>({
       handle: (name, signal) => this.#handle(name, signal),
-      onError: (name, error) => this.#reportFault(name, error),
+      onError: (name, error, _, failures) => this.#reportFault(name, error, failures),
       clock,
       ...RETRY,
     });
@@ -112,6 +112,12 @@ export class Workers {
     // A try that has been silent for so long, such as a pull without a byte, is broken off. One
     // that advances would only lose what it has.
     this.#look(name, this.#options.clock.monotonicMs() - (this.#reportedAtMs.get(name) ?? 0) > SILENT_MS);
+  }
+
+  /** What waits for a program at work waits no longer, and is looked at. */
+  switchNow(name: DeploymentName): void {
+    this.#inForce(name)?.variant.switchNow(name);
+    this.#look(name, false);
   }
 
   /** Observes and plans, and applies nothing. Null: no variant can be asked about its Score. */
@@ -305,11 +311,11 @@ export class Workers {
 
   /**
    * The Topology did not answer, or the agent has a mistake. What was last seen is reported with
-   * it.
+   * it. A fault that is over at the next try, as when Podman's service is started again, is none.
    */
-  #reportFault(name: DeploymentName, error: unknown): void {
+  #reportFault(name: DeploymentName, error: unknown, failures: number): void {
     const record = this.#options.desired.record(name);
-    if (record === undefined) return;
+    if (record === undefined || (failures === 1 && this.#reports.has(name))) return;
     const last = this.#reports.get(name) ?? pending("");
     const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
     this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });
