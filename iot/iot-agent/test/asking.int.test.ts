@@ -205,7 +205,11 @@ test("ssh reaches the device's own sshd through NATS, with its keys, its exit co
   const key = join(folder.path, "key");
   await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
   await device.copyIn(`${key}.pub`, "/root/.ssh/authorized_keys");
-  await device.exec(["sh", "-c", "chmod 700 /root/.ssh; chmod 600 /root/.ssh/authorized_keys; mkdir -p /run/sshd; ssh-keygen -A; /usr/sbin/sshd"]);
+  await device.exec([
+    "sh",
+    "-c",
+    "chmod 700 /root/.ssh; chmod 600 /root/.ssh/authorized_keys; mkdir -p /run/sshd; ssh-keygen -A; /usr/sbin/sshd",
+  ]);
   const hosts = `UserKnownHostsFile=${join(folder.path, "hosts")}`;
   const ssh = (...command: string[]): Promise<RunResult> =>
     iot("maintainer", "ssh", `root@${DEVICE}`, "--", "-i", key, "-o", "StrictHostKeyChecking=accept-new", "-o", hosts, ...command);

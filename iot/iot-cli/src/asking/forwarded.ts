@@ -24,10 +24,11 @@ export async function forwardConnection(
     void send(session, stream).catch(leave);
     for await (const { channel, data } of session.incoming())
       if (channel === "stdout" && !stream.write(data)) await Promise.race([once(stream, "drain"), once(stream, "close")]);
-    stream.end();
     const ended = await session.ended;
-    // Whoever closes first has what he wanted.
+    // Whoever closes first has what he wanted. ssh ends this program when the stream ends, so a
+    // refusal is said before that.
     if (ended.kind !== "left") lastWord(ended, device);
+    stream.end();
   } finally {
     signal.removeEventListener("abort", leave);
     stream.off("close", leave);
