@@ -79,8 +79,7 @@ async function journey({ story, parts, first, second }: Thread): Promise<void> {
   await story.phase("iot devices", async () => `\n${await iot("devices")}`);
   await story.phase("iot logs of both", async () => {
     const lines = await iot("logs", DEPLOYMENT, "--all-devices", "--tail", "2");
-    for (const { id } of [first, second])
-      if (!lines.includes(`[${id}/hello]`)) throw new Error(`iot logs shows nothing of ${id}: ${lines}`);
+    for (const { id } of [first, second]) if (!lines.includes(`[${id}] `)) throw new Error(`iot logs shows nothing of ${id}: ${lines}`);
     return `\n${lines}`;
   });
   await story.phase("cut one's cable, push", async () => {

@@ -36,6 +36,7 @@ export async function forwardConnection(
 }
 
 async function send(session: SessionEnd, stream: Duplex): Promise<void> {
-  for await (const part of stream) if (part instanceof Uint8Array) await session.write("stdin", part);
+  // What the device said last may still be on its way out when the session takes no more.
+  for await (const part of stream.iterator({ destroyOnReturn: false })) if (part instanceof Uint8Array) await session.write("stdin", part);
   session.endOfInput();
 }
