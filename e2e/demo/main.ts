@@ -5,10 +5,12 @@ import { parseArgs } from "node:util";
 import { runGitDemo } from "./git-form.ts";
 import { runKubernetesDemo } from "./kubernetes-form.ts";
 import { Story } from "./story.ts";
+import { runTwoDevicesDemo } from "./two-devices-form.ts";
 
 interface Wanted {
   readonly keep: boolean;
   readonly device: "own" | "simulated" | undefined;
+  readonly isOfTwo: boolean;
   /** The device's address, in the form against a cluster. */
   readonly host: string | undefined;
 }
@@ -18,21 +20,26 @@ function readArguments(): Wanted {
     options: {
       keep: { type: "boolean", default: false },
       device: { type: "string" },
+      devices: { type: "string", default: "1" },
       kubernetes: { type: "boolean", default: false },
       host: { type: "string" },
     },
   });
-  const { keep, device, kubernetes, host } = values;
+  const { keep, device, devices, kubernetes, host } = values;
+  const isOfTwo = devices === "2";
+  if (!isOfTwo && devices !== "1") throw new TypeError(`--devices is 1 or 2, not "${devices}"`);
+  if (isOfTwo && (keep || kubernetes || device === "own"))
+    throw new TypeError("--devices 2 is of simulated devices, and goes with none of the others");
   if (kubernetes && (host === undefined || host === ""))
     throw new TypeError("--kubernetes needs --host <device>: the address at which the device answers");
   if (!kubernetes && host !== undefined) throw new TypeError("--host goes with --kubernetes; without a cluster there is --device");
   if (kubernetes && (keep || device !== undefined)) throw new TypeError("--keep and --device are of the form without --kubernetes");
   if (device !== undefined && device !== "own" && device !== "simulated")
     throw new TypeError(`--device is "own" or "simulated", not "${device}"`);
-  return { keep, device, host };
+  return { keep, device, isOfTwo, host };
 }
 
-async function runDemo({ keep, device, host }: Wanted): Promise<number> {
+async function runDemo({ keep, device, isOfTwo, host }: Wanted): Promise<number> {
   const interrupted = new AbortController();
   const { signal } = interrupted;
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -49,7 +56,8 @@ async function runDemo({ keep, device, host }: Wanted): Promise<number> {
     story.fail(error);
   };
   try {
-    if (host === undefined) await runGitDemo({ story, parts, keep, device, signal });
+    if (isOfTwo) await runTwoDevicesDemo({ story, parts, signal });
+    else if (host === undefined) await runGitDemo({ story, parts, keep, device, signal });
     else await runKubernetesDemo({ story, parts, host, signal });
   } catch (error) {
     failed(signal.aborted ? signal.reason : error);

@@ -15,6 +15,8 @@ export interface Parts {
   /** What `iot` needs of the person's environment. */
   readonly environment: Readonly<Record<string, string>>;
   readonly repository: GitRepository;
+  /** Gives another device an identity, and starts its agent. */
+  admit(device: DemoDevice): Promise<void>;
   /** The log of operator and agent, oldest first. */
   events(): Promise<readonly LogEvent[]>;
   /** The sentence of `iot explain`, without the facts listed below it. */
@@ -46,14 +48,18 @@ export async function startParts(options: { device: DemoDevice; story: Story; st
   );
 
   story.witness("iot-agent", async () => (await device.agentEvents()).map(({ message }) => message).join("\n"));
-  const added = await identities.iot(["device", "add", device.id]);
-  const code = /\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b/.exec(added.stdout)?.[0];
-  if (code === undefined) throw new Error(`iot device add says: ${added.stderr}${added.stdout}`);
-  await device.startEnrolled({ ...identities, code });
+  const admit = async (one: DemoDevice): Promise<void> => {
+    const added = await identities.iot(["device", "add", one.id]);
+    const code = /\b[0-9A-Z]{4}(-[0-9A-Z]{4}){2}\b/.exec(added.stdout)?.[0];
+    if (code === undefined) throw new Error(`iot device add says: ${added.stderr}${added.stdout}`);
+    await one.startEnrolled({ ...identities, code });
+  };
+  await admit(device);
 
   return {
     environment: identities.iotEnv,
     repository,
+    admit,
     events: async () => {
       const agent = (await device.agentEvents()).map(({ at, message }) => ({ at, message, fields: {} }));
       return [...parseLog(operator.log()), ...agent].toSorted((a, b) => a.at - b.at);

@@ -17,6 +17,17 @@ test("from git push to a container, an edit, a mistake, its cure and a removal",
   expect(stdout).toMatch(/no-such-version.*not/);
 });
 
+test("one push reaches two devices, a person asks both, and the one that was cut off follows", { timeout: 300_000 }, async () => {
+  const { stdout, exitCode, left } = await demo({ args: ["--devices", "2"] });
+  expect(stdout).toMatch(/^PASS /m);
+  expect(stdout).toContain("pi-demo-02 follows: version 2 answers there, too");
+  for (const id of ["pi-demo-01", "pi-demo-02"])
+    expect(stdout).toMatch(new RegExp(`hello-world on ${id}, revision \\d+, healthy .* after the push`));
+  expect(stdout).toContain("◀ longest");
+  expect(exitCode).toBe(0);
+  expect(left).toEqual([]);
+});
+
 test("interrupted half-way it says so, exits with 1 and leaves nothing behind", { timeout: 180_000 }, async () => {
   const { stdout, exitCode, left } = await demo({ interruptAt: "push a workload" });
   expect(stdout).toMatch(/FAIL .*interrupted \(SIGINT\)/);
@@ -41,13 +52,13 @@ interface Demo {
   readonly left: readonly string[];
 }
 
-async function demo(options: { argv?: readonly [string]; interruptAt?: string } = {}): Promise<Demo> {
+async function demo(options: { argv?: readonly [string]; args?: readonly string[]; interruptAt?: string } = {}): Promise<Demo> {
   const folder = await makeTempFolder("demo-test");
   const mark = `DEMO_TEST=${folder.path}`;
   try {
     // npm's files there, if it has something to install first, are not the demo's.
     const env = { ...process.env, TMPDIR: folder.path, DEMO_TEST: folder.path, NODE_DISABLE_COMPILE_CACHE: "1" };
-    const [program, ...args] = options.argv ?? [process.execPath, join(TOP, "e2e/demo/main.ts")];
+    const [program, ...args] = options.argv ?? [process.execPath, join(TOP, "e2e/demo/main.ts"), ...(options.args ?? [])];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], env });
     let stdout = "";
     child.stdout.on("data", (chunk: Buffer) => {

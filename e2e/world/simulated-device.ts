@@ -31,12 +31,13 @@ export interface SimulatedDevice
 }
 
 export interface SimulatedDeviceOptions {
+  readonly id?: string;
   /** The path of a Debian package; the default is the agent of this tree. */
   readonly agentPackage?: string;
 }
 
-export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOptions = {}): Promise<SimulatedDevice> {
-  const [device, agent] = await Promise.all([startDevice({ name: DEVICE_ID }), agentPackage === undefined ? packAgent() : null]);
+export async function startSimulatedDevice({ id = DEVICE_ID, agentPackage }: SimulatedDeviceOptions = {}): Promise<SimulatedDevice> {
+  const [device, agent] = await Promise.all([startDevice({ name: id }), agentPackage === undefined ? packAgent() : null]);
   const enrol: SimulatedDevice["enrol"] = async ({ url, caFile, code }) => {
     await device.copyIn(caFile, "/root/enrolment-ca.pem");
     return device.exec(["iot-agent", "enrol", url, code, "--ca", "/root/enrolment-ca.pem"], { allowExitCodes: [0, 1, 2, 3, 4] });
@@ -68,7 +69,7 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
     await agent?.remove();
   }
   return {
-    id: DEVICE_ID,
+    id,
     description: "simulated: Debian 13 under its own systemd, rootless Podman 5.4",
     address: device.address,
     ports: [8080, 8081],
@@ -76,7 +77,7 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
     podmanSocket: device.podmanSocket,
     image: imageName,
     startAgent: async (settings) => {
-      await configured(agentConfig({ device: DEVICE_ID, isOfFirstRelease: agentPackage !== undefined, ...settings }));
+      await configured(agentConfig({ device: id, isOfFirstRelease: agentPackage !== undefined, ...settings }));
       await (agentPackage === undefined ? setUpAgent(device) : installPackage(device, agentPackage));
       await connected();
     },

@@ -7,6 +7,7 @@ source "$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/bootstrap.sh"
 show_help() {
   cat <<'HELP'
 Usage: demo.sh [--keep] [--device own|simulated]
+       demo.sh --devices 2
        demo.sh --kubernetes --host <device>
 
 The first form needs nothing but this machine. It starts NATS, an operator that
@@ -16,7 +17,10 @@ it, breaks it, puts it right and takes it away.
   --device     your own rootless Podman, or a simulated device (needs root);
                unless told, your own where it works
 
-The second form uses a cluster and a device where operator and agent run
+With --devices 2 (needs root) two simulated devices follow one push. One of them
+loses its cable and follows later; both are asked from the chair.
+
+The last form uses a cluster and a device where operator and agent run
 already: the current kubeconfig, and the device at that address. It applies
 iot/scripts/demo-deployment.yaml, fetches the page from the device, deletes.
   DEMO_SSH       how to get into the device; unless told, ssh iot-agent@<device>

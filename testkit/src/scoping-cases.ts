@@ -19,6 +19,7 @@ export const REFUSED_SUBJECTS: readonly (readonly [what: string, subject: string
   ["the history of devices", "iot.read.device-history"],
   ["the history of devices, by the server's name", "$JS.API.DIRECT.GET.device-history"],
   ["the audit of devices", "iot.read.device-audit"],
+  ["the statuses of devices", "iot.read.KV_status"],
   ["information about the history", "$JS.API.STREAM.INFO.device-history"],
   ["a purge of the history", "$JS.API.STREAM.PURGE.device-history"],
   ["everybody's manifest", "iot.manifest.*"],
@@ -75,8 +76,8 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
 
 /** Of each role: the verbs that it has no right to. */
 export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
-  viewer: ["logs", "exec", "retry", "switch", "hold", "release", "refresh", "anything"],
-  support: ["exec", "retry", "switch", "hold", "release", "refresh", "anything"],
+  viewer: ["logs", "sessions", "exec", "forward", "end", "retry", "switch", "hold", "release", "refresh", "anything"],
+  support: ["exec", "forward", "end", "retry", "switch", "hold", "release", "refresh", "anything"],
   maintainer: ["anything"],
 };
 
@@ -91,7 +92,7 @@ export const REFUSED_SUBJECTS_OF_PEOPLE: readonly (readonly [what: string, subje
   ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session|read)\./.test(subject)),
   ["a line in the history", "iot.history.dev-a"],
   ["a line in the audit of a device", "iot.audit.dev-a"],
-  ["a bucket", "iot.read.KV_status"],
+  ["what devices should run", "iot.read.KV_desired-state"],
   ["the audit of operators", "iot.read.audit"],
   ["a question without a device", "iot.command.ping"],
   ["a notice to a device", "iot.notice.dev-a"],

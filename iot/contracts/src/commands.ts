@@ -6,7 +6,21 @@ import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 import { HOLD_MAX_SECONDS } from "./local-api.ts";
 
-export const COMMAND_VERBS = ["ping", "explain", "doctor", "logs", "exec", "retry", "hold", "release", "switch", "refresh"] as const;
+export const COMMAND_VERBS = [
+  "ping",
+  "explain",
+  "doctor",
+  "logs",
+  "exec",
+  "forward",
+  "sessions",
+  "end",
+  "retry",
+  "hold",
+  "release",
+  "switch",
+  "refresh",
+] as const;
 export type CommandVerb = (typeof COMMAND_VERBS)[number];
 
 /** A device reads no longer request. */
@@ -67,6 +81,34 @@ export const ExecRequest = z.looseObject({
   size: z.optional(Size),
 });
 export type ExecRequest = z.output<typeof ExecRequest>;
+
+/** A port on 127.0.0.1 of the device; one session is one connection. */
+export const ForwardRequest = z.looseObject({ ...session, port: z.int().check(z.minimum(1), z.maximum(65_535)) });
+
+/** Ends the sessions whose id begins so. */
+export const EndRequest = z.looseObject({
+  ...session,
+  id: z.string().check(z.regex(/^[0-9a-f]{8}$/, { error: "expected the eight digits that iot sessions shows" })),
+});
+
+/** The result of `sessions`. */
+export const OpenSessions = z.looseObject({
+  sessions: z.array(
+    z.looseObject({
+      /** The first eight digits. */
+      id: z.string(),
+      verb: z.string(),
+      user: z.string(),
+      /** RFC 3339, by the device's clock. */
+      since: z.string(),
+      target: z.optional(z.string()),
+    }),
+  ),
+});
+export type OpenSessions = z.output<typeof OpenSessions>;
+
+/** The result of `end`. */
+export const EndedSessions = z.looseObject({ ended: z.int() });
 
 /** A line of a log, as it crosses the wire: one JSON document a line. */
 export const LogLine = z.looseObject({

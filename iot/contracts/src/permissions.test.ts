@@ -47,15 +47,18 @@ test("of one device that nobody may ask", () => {
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
   const [viewer, support, maintainer] = ROLES.map((role) => personPermissions("alice", role));
   expect(viewer).toEqual({
-    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.device-history"],
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.KV_status", "iot.read.device-history"],
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
-  expect(support?.publish.toSorted()).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"].toSorted());
+  expect(support?.publish.toSorted()).toEqual(
+    [...(viewer?.publish ?? []), "iot.command.*.logs", "iot.command.*.sessions", "iot.session.*.*.in"].toSorted(),
+  );
   expect(maintainer?.publish.toSorted()).toEqual(
     [
       ...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`),
       "iot.session.*.*.in",
+      "iot.read.KV_status",
       "iot.read.device-history",
       "iot.read.device-audit",
     ].toSorted(),
@@ -65,6 +68,7 @@ test("of people: each role may what the one before it may, hears its own inbox a
     "iot.command.pi-1.explain",
     "iot.command.pi-1.doctor",
     "iot.command.pi-1.logs",
+    "iot.command.pi-1.sessions",
     "iot.session.pi-1.*.in",
   ]);
 });

@@ -15,6 +15,7 @@ import {
   ownSubjects,
   readSubjects,
   sessionInputSubject,
+  streamName,
 } from "./subjects.ts";
 
 export interface Permissions {
@@ -96,18 +97,18 @@ export type Role = (typeof ROLES)[number];
 
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
-  support: [...LOOKS, "logs"],
-  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch", "refresh"],
+  support: [...LOOKS, "logs", "sessions"],
+  maintainer: [...LOOKS, "logs", "sessions", "exec", "forward", "end", "retry", "hold", "release", "switch", "refresh"],
 };
 
 /** Verbs that are sessions: who asks goes on sending. */
-const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec"];
+const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec", "forward"];
 
 /** The streams that each role reads. A batch names no device, so whoever may ask some alone reads none. */
 export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {
-  viewer: [DEVICE_HISTORY.stream],
-  support: [DEVICE_HISTORY.stream],
-  maintainer: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+  viewer: [streamName("status"), DEVICE_HISTORY.stream],
+  support: [streamName("status"), DEVICE_HISTORY.stream],
+  maintainer: [streamName("status"), DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
 };
 
 /** The inboxes of a person: nobody else hears what a device answers. */

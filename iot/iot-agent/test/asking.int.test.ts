@@ -3,12 +3,14 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Device,
   eventually,
   loadImage,
   makeImage,
+  makeTempFolder,
   ACCOUNT_PASSWORDS,
   natsAccountsConfig,
   type NatsServer,
@@ -47,7 +49,7 @@ const environment = (role: Role): Record<string, string> => ({
   NATS_PASSWORD: ACCOUNT_PASSWORDS.people,
 });
 const iot = (role: Role, ...args: string[]): Promise<RunResult> =>
-  run([process.execPath, IOT, ...args], { env: environment(role), allowExitCodes: [0, 1, 2, 3, 4, 7, 125, 126, 127, 130] });
+  run([process.execPath, IOT, ...args], { env: environment(role), allowExitCodes: [0, 1, 2, 3, 4, 7, 125, 126, 127, 130, 255] });
 
 beforeAll(async () => {
   agent = await startAgentDevice({ name: DEVICE, config: () => "[agent]\n" });
@@ -195,6 +197,32 @@ test("a shell whose person was killed is not left in its container", async () =>
   shell.child.kill("SIGINT");
   await once(shell.child, "close");
   await eventually(async () => !(await processes()).includes("54321"), { what: "it is gone" });
+});
+
+test("ssh reaches the device's own sshd through NATS, with its keys, its exit codes and its host key", async () => {
+  const folder = await makeTempFolder("ssh");
+  onTestFinished(() => folder.remove());
+  const key = join(folder.path, "key");
+  await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key]);
+  await device.copyIn(`${key}.pub`, "/root/.ssh/authorized_keys");
+  await device.exec([
+    "sh",
+    "-c",
+    "chmod 700 /root/.ssh; chmod 600 /root/.ssh/authorized_keys; mkdir -p /run/sshd; ssh-keygen -A; /usr/sbin/sshd",
+  ]);
+  const hosts = `UserKnownHostsFile=${join(folder.path, "hosts")}`;
+  const ssh = (...command: string[]): Promise<RunResult> =>
+    iot("maintainer", "ssh", `root@${DEVICE}`, "--", "-i", key, "-o", "StrictHostKeyChecking=accept-new", "-o", hosts, ...command);
+  expect(await ssh("true")).toMatchObject({ stderr: expect.stringContaining("closes all ports") as unknown });
+  await agent.writeConfig(config("[remote]\nexec = true\nforward = [22]\n"));
+  await agent.systemctl("restart", "iot-agent");
+  await eventually(async () => (await iot("viewer", "ping", DEVICE)).stdout.includes("forward 22"), { what: "the device permits it" });
+  expect(await ssh("cat /proc/sys/kernel/hostname; exit 7")).toMatchObject({ exitCode: 7, stdout: `${DEVICE}\n` });
+  expect(await readFile(join(folder.path, "hosts"), "utf8")).toMatch(/^pi-1 ssh-/);
+  const large = await ssh("head -c 1000000 /dev/zero");
+  expect(large.stdout).toHaveLength(1_000_000);
+  const { stdout } = await iot("maintainer", "audit", DEVICE);
+  expect(stdout).toMatch(/ open {2}alice-maintainer .* forward 22\n/);
 });
 
 test("a person holds a deployment, gives it back, and has it tried again", async () => {

@@ -8,6 +8,7 @@ import {
   connectMessaging,
   type CredentialSource,
   type DesiredStateStore,
+  ensureToldStreams,
   type Messaging,
   openDesiredState,
   openInventoryStore,
@@ -46,6 +47,7 @@ export class Central {
     const messaging = await connectMessaging({ servers: [url], name: "central", credentials, log: quiet, signal });
     const store = await openDesiredState(messaging, { log: quiet });
     await openInventoryStore(messaging, { log: quiet });
+    await ensureToldStreams(messaging, { log: quiet });
     return new Central(messaging, device, store, await openStatusStore(messaging, { log: quiet }));
   }
 

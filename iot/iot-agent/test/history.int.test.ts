@@ -33,8 +33,8 @@ afterEach(async () => {
 
 const said = async (): Promise<string[]> => {
   const query = { device: DEVICE, sinceMs: null, most: 1_000, inbox: "_INBOX" };
-  const { transitions } = await readDeviceHistory(central.messaging, query, signal);
-  return transitions.map(({ event }) => `${event.n} ${event.deployment} ${event.phase ?? "gone"}`);
+  const { told } = await readDeviceHistory(central.messaging, query, signal);
+  return told.map(({ event }) => `${event.n} ${event.deployment} ${event.phase ?? "gone"}`);
 };
 const phaseIs = (name: string, phase: string): Promise<true> =>
   eventually(async () => JSON.stringify(await device.ask("GET", "/status")).includes(`"${name}":{"phase":"${phase}"`), {
@@ -43,7 +43,6 @@ const phaseIs = (name: string, phase: string): Promise<true> =>
   });
 
 test("what happened while NATS was away, and while the agent was restarted, arrives once and in order", async () => {
-  await ensureToldStreams(central.messaging, { log: quiet });
   device.start(nats.url, DEVICE, { credential });
   await central.apply({ hello: fileScore("one"), other: fileScore("two") });
   await central.untilStatus("both run", ({ deployments }) => ["hello", "other"].every((name) => deployments[name]?.phase === "Running"));
@@ -77,7 +76,6 @@ test("a trace has the same steps although the clock of the device is set back an
   await using plain = await startNats();
   const operator = await Central.connect(plain.url);
   onTestFinished(() => operator.close());
-  await ensureToldStreams(operator.messaging, { log: quiet });
   const [library = ""] = (await run(["sh", "-c", "ls /usr/lib/*/faketime/libfaketimeMT.so.1"])).stdout.split("\n");
   const clock = join(device.folder, "clock");
   await writeFile(clock, "+0");
@@ -114,6 +112,7 @@ test("a trace has the same steps although the clock of the device is set back an
 });
 
 test("a server without the stream does no harm, and gets it all when an operator makes the stream", async () => {
+  await central.messaging.connection.request("$JS.API.STREAM.DELETE.device-history");
   device.start(nats.url, DEVICE, { credential });
   await central.apply({ hello: fileScore("one") });
   await central.untilStatus("it runs", ({ deployments }) => deployments["hello"]?.phase === "Running");

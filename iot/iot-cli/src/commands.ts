@@ -24,8 +24,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "logs",
-    operands: "<deployment>[/<service>] <device>",
-    summary: "what a deployment wrote on a device, or with --agent what the agent of the device did",
+    operands: "<deployment>[/<service>] [device...]",
+    summary: "what a deployment wrote on its device or on several, or with --agent what the agents did",
     load: async () => (await import("./asking/logs-command.ts")).logs,
   },
   {
@@ -39,6 +39,24 @@ export const COMMANDS: readonly Command[] = [
     operands: "<device>",
     summary: "what the agent of a device finds of all that it stands on",
     load: async () => (await import("./asking/doctor-command.ts")).doctor,
+  },
+  {
+    name: "port-forward",
+    operands: "<device> [local:]<remote...>",
+    summary: "ports of a device on this machine",
+    load: async () => (await import("./asking/port-forward-command.ts")).portForward,
+  },
+  {
+    name: "ssh",
+    operands: "[user@]<device> [-- <...>]",
+    summary: "ssh to a device, without an address of it",
+    load: async () => (await import("./asking/ssh-command.ts")).ssh,
+  },
+  {
+    name: "sessions",
+    operands: "[device] [end <id>]",
+    summary: "who is on a device now, and what ends that",
+    load: async () => (await import("./asking/sessions-command.ts")).sessions,
   },
   {
     name: "history",
@@ -102,9 +120,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "audit",
-    operands: "",
-    summary: "what operators removed, held and lost, and what people said, the newest last",
-    load: async () => (await import("./fleet/audit-command.ts")).audit,
+    operands: "[device]",
+    summary: "what operators removed, held and lost, and what people said and did on devices, the newest last",
+    load: async () => (await import("./asking/audit-command.ts")).audit,
   },
   {
     name: "devices",

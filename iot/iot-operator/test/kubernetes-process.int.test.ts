@@ -87,6 +87,13 @@ test("kubectl get iotdep says what the devices report, within ten seconds of it"
   expect(JSON.parse(await kubernetes.ask("reported", "{.status.aggregate.failures}"))).toMatchObject([
     { reason: "Failed", devices: 1, examples: ["pi-11"] },
   ]);
+  await eventually(
+    async () => {
+      const events = await kubernetes.server.kubectl(["get", "events", "--field-selector", "involvedObject.name=reported"]);
+      return /Warning +DevicesFailed +deployment\/reported +Failed on 1 of 2 \(pi-11\)/.test(events) || Promise.reject(new Error(events));
+    },
+    { timeoutMs: 10_000 },
+  );
 });
 
 test("a changed spec is a changed Score; a status that says the same is not written again", async () => {

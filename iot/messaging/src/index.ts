@@ -16,7 +16,9 @@ export {
   type Messaging,
   MessagingError,
   type MessagingErrorCode,
+  type DeviceAuditWriter,
   type HistoryWriter,
+  openDeviceAudit,
   openDeviceReader,
   openHistoryWriter,
   openStatusWriter,
@@ -31,9 +33,10 @@ export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-
 export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
+export { readDeviceAudit, readDeviceHistory, readStatuses, type ToldTransition } from "./stores/device-history.ts";
+export type { Told, ToldQuery, ToldRead } from "./stores/read-told.ts";
 export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
 export { purgeOldMarkers } from "./stores/old-markers.ts";
-export { type HistoryQuery, type HistoryRead, readDeviceHistory, type ToldTransition } from "./stores/device-history.ts";
 export { ensureToldStreams } from "./stores/told-streams.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";

@@ -31,7 +31,7 @@ afterAll(() => fleet[Symbol.asyncDispose]());
 const numbers = async (device: typeof deviceA | null, more: { sinceMs?: number; most?: number } = {}) => {
   const query = { device, sinceMs: null, most: 10_000, inbox: "_INBOX_alice-viewer", ...more };
   const read = await readDeviceHistory(await fleet.person("viewer"), query, signal);
-  return { ...read, numbers: read.transitions.map((told) => `${told.device} ${told.event.n}`) };
+  return { ...read, numbers: read.told.map((told) => `${told.device} ${told.event.n}`) };
 };
 
 test("it is kept in order, a second write of the same is refused with what is there, and a viewer reads it", async () => {
@@ -46,7 +46,7 @@ test("it is kept in order, a second write of the same is refused with what is th
   await other.put(event(1), 0, signal);
   expect((await numbers(deviceA)).numbers).toEqual(["dev-a 1", "dev-a 2"]);
   expect((await numbers(null)).numbers).toEqual(["dev-a 1", "dev-a 2", "dev-b 1"]);
-  expect((await numbers(deviceA)).transitions[0]?.event.message).toBe("cleaned");
+  expect((await numbers(deviceA)).told[0]?.event.message).toBe("cleaned");
   expect((await numbers(null, { sinceMs: Date.now() + 60_000 })).numbers).toEqual([]);
 });
 
@@ -57,7 +57,7 @@ test("when it was is by the server's stamp; after another boot by the device's c
   if (!hourAgo.ok) throw new Error("refused");
   const { agoMs: _, ...before } = event(4, { at: "2099-01-01T00:00:00Z" });
   await writer.put(before, hourAgo.revision, signal);
-  const [third, fourth] = (await numbers(deviceA)).transitions.slice(-2);
+  const [third, fourth] = (await numbers(deviceA)).told.slice(-2);
   expect(third).toMatchObject({ isEstimated: false, atMs: (third?.receivedAtMs ?? 0) - 3_600_000 });
   // Nothing has happened after it was heard of.
   expect(fourth).toMatchObject({ isEstimated: true, atMs: fourth?.receivedAtMs });

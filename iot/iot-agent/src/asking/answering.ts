@@ -6,6 +6,7 @@ import type { DeploymentName, DeviceId } from "@iot/contracts";
 import type { Messaging } from "@iot/messaging/device";
 import type { SessionEnd } from "@iot/messaging/sessions";
 import type { RemotePolicy } from "../config/config.ts";
+import type { OpenSession } from "./permit.ts";
 import type { LocalActions } from "../local/local-socket.ts";
 
 export interface AnswererOptions {
@@ -29,6 +30,8 @@ export interface Answering {
   readonly options: AnswererOptions;
   readonly session: SessionEnd;
   readonly data: Uint8Array;
+  /** The sessions that are open beside it, and what ends each. */
+  readonly others: () => readonly (OpenSession & { readonly end: () => void })[];
 }
 
 /** @throws Unable */

@@ -26,7 +26,9 @@ describe("by default", () => {
     ["hold", null],
     ["release", null],
     ["exec", "NotPermitted"],
-    ["forward", "UnknownVerb"],
+    ["forward", "NotPermitted"],
+    ["sessions", null],
+    ["end", null],
     ["", "UnknownVerb"],
     ["constructor", "UnknownVerb"],
   ])("%s is %s", (verb, reason) => {
@@ -38,7 +40,7 @@ test.each<[string, Partial<Asked>, string | null]>([
   ["nobody knows who asks", { by: null }, "UnknownCaller"],
   [
     "nobody knows who asks, whatever is permitted",
-    { by: null, verb: "exec", remote: { logs: true, exec: true, users: null } },
+    { by: null, verb: "exec", remote: { logs: true, exec: true, forward: [], users: null } },
     "UnknownCaller",
   ],
   ["others are named", { remote: { ...REMOTE_DEFAULT, users: ["bob"] } }, "NotPermitted"],

@@ -11,6 +11,8 @@ export interface OpenSession {
   readonly user: string;
   /** RFC 3339. */
   readonly since: string;
+  /** What it is about. */
+  readonly target?: string | undefined;
 }
 
 export interface Asked {
@@ -26,8 +28,9 @@ export interface Asked {
 
 const SESSIONS_MOST = 8;
 const EXECS_MOST = 2;
+const FORWARDS_MOST = 16;
 /** What `[remote] logs = false` closes. */
-const LOOKS = new Set<string>(["logs", "doctor", "explain"]);
+const LOOKS = new Set<string>(["logs", "doctor", "explain", "sessions"]);
 const VERBS = new Set<string>(COMMAND_VERBS);
 
 /** Null: it is answered. */
@@ -45,25 +48,30 @@ export function refusalOf(asked: Asked): SessionStatus | null {
   if (remote.users !== null && !remote.users.includes(by.user))
     return refused("NotPermitted", `${told} does not name ${by.user} under [remote] users`);
   if (LOOKS.has(verb) && !remote.logs) return refused("NotPermitted", `${told} closes ${verb}: [remote] logs = true would open it`);
-  if (verb !== "exec") return tooMany(open, verb === "logs" ? SESSIONS_MOST : Infinity);
-  if (!remote.exec) return refused("NotPermitted", `${told} closes exec: [remote] exec = true would open it`);
+  const forwards = open.filter((one) => one.verb === "forward");
+  const others = open.filter((one) => one.verb !== "forward");
+  if (verb !== "exec" && verb !== "forward") return tooMany(others, verb === "logs" ? SESSIONS_MOST : Infinity);
+  if (verb === "exec" && !remote.exec) return refused("NotPermitted", `${told} closes exec: [remote] exec = true would open it`);
+  if (verb === "forward" && remote.forward.length === 0)
+    return refused("NotPermitted", `${told} closes all ports: [remote] forward = [22] would open that of ssh`);
   if (isShared) {
     const why = "the device shares its user of NATS with others, which could answer in its place";
     return refused("SharedCredential", `${why}: give it one of its own, named as it is (iot/deploy/nats/devices.conf)`);
   }
+  if (verb === "forward") return tooMany(forwards, FORWARDS_MOST);
   return (
     tooMany(
-      open.filter((one) => one.verb === "exec"),
+      others.filter((one) => one.verb === "exec"),
       EXECS_MOST,
-    ) ?? tooMany(open, SESSIONS_MOST)
+    ) ?? tooMany(others, SESSIONS_MOST)
   );
 }
 
 function tooMany(open: readonly OpenSession[], most: number): SessionStatus | null {
   if (open.length < most) return null;
-  const who = open.map(({ verb, user, since }) => `${verb} of ${user} since ${since}`).join(", ");
+  const who = open.map(({ id, verb, user, since }) => `${verb} of ${user} since ${since} (${id.slice(0, 8)})`).join(", ");
   return {
     reason: "TooManySessions" satisfies AskingReason,
-    message: `the device has ${open.length} sessions, as many as it takes: ${who}`,
+    message: `the device has ${open.length} sessions, as many as it takes: ${who}; iot sessions <device> end <id> ends one`,
   };
 }

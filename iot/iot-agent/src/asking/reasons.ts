@@ -7,7 +7,9 @@ export const ASKING_REASONS = [
   "NotPermitted",
   "SharedCredential",
   "TooManySessions",
+  "AuditUnavailable",
   "AgentStopping",
+  "EndedByPerson",
   "Failed",
 ] as const;
 

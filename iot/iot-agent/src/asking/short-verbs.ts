@@ -2,15 +2,23 @@
 
 import { Unable } from "@harmony/core";
 import { parseJson } from "@harmony/schema";
-import { type CommandVerb, DeploymentRequest, HoldCommand, type Pong, type SessionStatus } from "@iot/contracts";
+import {
+  type CommandVerb,
+  DeploymentRequest,
+  EndRequest,
+  HoldCommand,
+  type OpenSessions,
+  type Pong,
+  type SessionStatus,
+} from "@iot/contracts";
 import type { RemotePolicy } from "../config/config.ts";
 import { AGENT_VERSION } from "../config/version.ts";
 import { notWaiting } from "../local/local-socket.ts";
 import { type Answering, known, read } from "./answering.ts";
 
 export async function answerShortly(
-  verb: Exclude<CommandVerb, "logs" | "exec">,
-  { options, data }: Answering,
+  verb: Exclude<CommandVerb, "logs" | "exec" | "forward">,
+  { options, data, others }: Answering,
   signal: AbortSignal,
 ): Promise<SessionStatus> {
   const { actions, doctor, device, remote, messaging } = options;
@@ -32,6 +40,16 @@ export async function answerShortly(
     case "doctor":
       if (doctor === undefined) throw new Unable("NoDoctor", "the agent of this device cannot look at what it stands on");
       return { result: await doctor(signal) };
+    case "sessions": {
+      const sessions = others().map(({ id, verb: of, user, since, target }) => ({ id: id.slice(0, 8), verb: of, user, since, target }));
+      return { result: { sessions } satisfies OpenSessions };
+    }
+    case "end": {
+      const { id } = read(parseJson(EndRequest, data));
+      const chosen = others().filter((one) => one.id.startsWith(id));
+      for (const { end } of chosen) end();
+      return { result: { ended: chosen.length } };
+    }
     case "retry":
       await actions.retry(known(options, read(parseJson(DeploymentRequest, data)).deployment), signal);
       return { result: {} };
@@ -52,6 +70,6 @@ export async function answerShortly(
 }
 
 /** What `[remote]` permits, in its own words. */
-export function remoteWords({ logs, exec }: RemotePolicy): readonly string[] {
-  return [...(logs ? ["logs"] : []), ...(exec ? ["exec"] : [])];
+export function remoteWords({ logs, exec, forward }: RemotePolicy): readonly string[] {
+  return [...(logs ? ["logs"] : []), ...(exec ? ["exec"] : []), ...forward.map((port) => `forward ${port}`)];
 }

@@ -66,6 +66,7 @@ const LOCAL = {
     z.looseObject({
       logs: z.optional(z.boolean()),
       exec: z.optional(z.boolean()),
+      forward: z.optional(z.array(z.int().check(z.minimum(1), z.maximum(65_535)))),
       users: z.optional(z.array(z.string().check(z.minLength(1)))),
     }),
   ),
@@ -103,7 +104,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   zitadel: ["issuer", "ca_file"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
-  remote: ["logs", "exec", "users"],
+  remote: ["logs", "exec", "forward", "users"],
 };
 
 /** What people may ask through NATS. */
@@ -112,11 +113,13 @@ export interface RemotePolicy {
   readonly logs: boolean;
   /** Commands in containers. */
   readonly exec: boolean;
+  /** Ports on 127.0.0.1. */
+  readonly forward: readonly number[];
   /** Null: whoever NATS lets. */
   readonly users: readonly string[] | null;
 }
 
-export const REMOTE_DEFAULT: RemotePolicy = { logs: true, exec: false, users: null };
+export const REMOTE_DEFAULT: RemotePolicy = { logs: true, exec: false, forward: [], users: null };
 
 export interface StaticCredentials {
   /** `nats-user`: this device's own. `toml-shared`: others may have it; it ends with 0.3. */
@@ -280,6 +283,7 @@ function localConfig(
     remote: remote && {
       logs: remote.logs ?? REMOTE_DEFAULT.logs,
       exec: remote.exec ?? REMOTE_DEFAULT.exec,
+      forward: remote.forward ?? REMOTE_DEFAULT.forward,
       users: remote.users ?? REMOTE_DEFAULT.users,
     },
     statusIntervalMs: (agent?.status_interval_seconds ?? STATUS_EVERY_MS / 1_000) * 1_000,

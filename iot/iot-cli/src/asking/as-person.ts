@@ -42,14 +42,14 @@ export async function withReader<Result>(
 export async function withAsker<Result>(
   nats: string | undefined,
   at: Surroundings,
-  work: (asker: DeviceAsker, messaging: Messaging) => Promise<Result>,
+  work: (asker: DeviceAsker, messaging: Messaging, inbox: string) => Promise<Result>,
 ): Promise<Result> {
   const { user, credentials } = await whoIsThere(at);
   if (user === "") throw new UserError("say who asks: neither IOT_ENROLMENT_URL nor NATS_USER is set", EXIT.usage);
   const inbox = personInbox(user);
   return withNats({ ...natsAccess(nats, at), credentials, inbox, isLasting: true }, at.signal, async (messaging) => {
     try {
-      return await work(new DeviceAsker(messaging, { inbox }), messaging);
+      return await work(new DeviceAsker(messaging, { inbox }), messaging, inbox);
     } finally {
       // What was said last, as a good-bye, is on its way before the connection is closed.
       if (messaging.state().kind === "connected") await messaging.connection.flush().catch(() => undefined);

@@ -2,7 +2,7 @@
 // after an outage where it was, without a gap and without a line twice.
 
 import { visibleJson, visibleLines, visibleText } from "@harmony/core";
-import { systemClock, UserError } from "@harmony/runtime";
+import { errorText, systemClock, UserError } from "@harmony/runtime";
 import { type DeviceId, LOG_TAIL_MOST, type LogLine } from "@iot/contracts";
 import { type DeviceAsker, type Ended, type Messaging, MessagingError } from "@iot/messaging";
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
@@ -11,9 +11,11 @@ import { NATS_OPTION } from "../command-line/nats-option.ts";
 import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { LogLines } from "./log-lines.ts";
 import { targetOf } from "./target.ts";
+import { devicesWith, theOnly } from "./where-it-runs.ts";
 import { momentOf } from "./moment.ts";
 
 const TAIL = "200";
+const MOST_AT_ONCE = 5;
 
 const OPTIONS = {
   agent: { type: "boolean", about: "what the agent of the device wrote, instead of a deployment" },
@@ -28,7 +30,9 @@ const OPTIONS = {
   grep: { type: "string", short: "g", value: "regex", about: "lines that match this regular expression of PCRE" },
   previous: { type: "boolean", short: "p", about: "what was written before the last start" },
   timestamps: { type: "boolean", about: "puts the time before each line, by the clock of the device" },
-  prefix: { type: "boolean", about: "puts the device and the service before each line" },
+  prefix: { type: "boolean", about: "puts the device and the service before each line; of several devices it is there" },
+  "all-devices": { type: "boolean", about: "of each device that has the deployment, as far as --max-log-requests lets" },
+  "max-log-requests": { type: "string", value: "count", about: "how many devices at once (default: 5)" },
   raw: { type: "boolean", about: "leaves colours and other control characters as they are" },
   json: { type: "boolean", about: "each line as JSON, for programs" },
   ...NATS_OPTION,
@@ -36,11 +40,11 @@ const OPTIONS = {
 
 export const logs = defineCommand({
   options: OPTIONS,
-  operands: [1, 2],
-  details: PEOPLE_DETAILS,
+  operands: [1, 100],
+  details: `Without a device it is the one that has the deployment. ${PEOPLE_DETAILS}`,
   async run(values, operands, at) {
     const { nats, follow = false, agent = false } = values;
-    const [device, about] = agent ? agentOf(operands) : deploymentOf(operands);
+    const { devices: named, about, deployment } = agent ? agentsOf(operands) : deploymentOf(operands);
     const nowMs = Date.now();
     const fields = {
       ...about,
@@ -53,20 +57,59 @@ export const logs = defineCommand({
       ...(values.since === undefined ? {} : { since: momentOf(values.since, nowMs) }),
       tail: tailOf(values.tail ?? (values.since === undefined ? TAIL : "all")),
     };
-    const show = shower(values, device, at);
-    return withAsker(nats, at, (asker, messaging) => new Follower({ asker, messaging, device, fields, begin, show, at }).run(follow));
+    const most = Number(values["max-log-requests"] ?? MOST_AT_ONCE);
+    return withAsker(nats, at, async (asker, messaging, inbox) => {
+      const around = { inbox, signal: at.signal };
+      const found = named.length > 0 || deployment === null ? named : await devicesWith(messaging, deployment, around);
+      const isAll = named.length > 0 || values["all-devices"] === true || deployment === null;
+      const devices = isAll ? found : [theOnly(found, deployment)];
+      if (!(devices.length <= most))
+        throw new UserError(`${devices.length} devices are more than ${most} at once: name a few, or say --max-log-requests`, EXIT.usage);
+      const prefix = values.prefix ?? devices.length > 1;
+      return followAll(
+        devices.map((device) => {
+          const show = shower({ ...values, prefix }, device, at);
+          return { device, follower: new Follower({ asker, messaging, device, fields, begin, show, at }) };
+        }),
+        { follow, at },
+      );
+    });
   },
 });
 
-function agentOf(operands: readonly string[]): [DeviceId, object] {
-  const [device = "", more] = operands;
-  if (more !== undefined) throw new UserError(`"${more}" is too much: --agent takes a device alone`, EXIT.usage);
-  return [deviceOf(device), { unit: "iot-agent" }];
+/** One that fails is said, and the others go on. Resolves with the code of the first that failed. */
+async function followAll(
+  all: readonly { readonly device: DeviceId; readonly follower: Follower }[],
+  { follow, at }: { readonly follow: boolean; readonly at: Surroundings },
+): Promise<number> {
+  const [only, more] = all;
+  if (only !== undefined && more === undefined) return only.follower.run(follow);
+  const codes = await Promise.all(
+    all.map(({ follower }) =>
+      follower.run(follow).catch((error: unknown) => {
+        at.signal.throwIfAborted();
+        at.warn(visibleLines(`iot: ${errorText(error)}\n`));
+        return error instanceof UserError ? error.exitCode : EXIT.failed;
+      }),
+    ),
+  );
+  return codes.find((code) => code !== 0) ?? 0;
 }
 
-function deploymentOf([target = "", device]: readonly string[]): [DeviceId, object] {
-  if (device === undefined) throw new UserError(`say on which device: iot status shows where "${target}" runs`, EXIT.usage);
-  return [deviceOf(device), targetOf(target)];
+interface Asked {
+  readonly devices: readonly DeviceId[];
+  readonly about: object;
+  /** Null: the agent itself. */
+  readonly deployment: string | null;
+}
+
+function agentsOf(operands: readonly string[]): Asked {
+  return { devices: operands.map(deviceOf), about: { unit: "iot-agent" }, deployment: null };
+}
+
+function deploymentOf([target = "", ...devices]: readonly string[]): Asked {
+  const about = targetOf(target);
+  return { devices: devices.map(deviceOf), about, deployment: about.deployment };
 }
 
 function tailOf(text: string): number {

@@ -33,10 +33,24 @@ export async function readTransitions(
       cause: error,
     });
   });
-  const transitions = read.transitions.toSorted((a, b) => a.atMs - b.atMs || a.sequence - b.sequence);
+  const transitions = inOrder(read.told);
   const missing = [
     ...(read.isCut ? [`there is more than ${MOST} transitions since then: name a device, or a later --since`] : []),
     ...(read.unreadable > 0 ? [`${read.unreadable} transitions cannot be read: their agents may be of another version`] : []),
   ];
   return { transitions, missing: missing.length === 0 ? null : missing.join("; ") };
+}
+
+/**
+ * By time, and those of one device in the order in which it said them: on a slow link two may seem
+ * to have changed places. Pure.
+ */
+export function inOrder(told: readonly ToldTransition[]): ToldTransition[] {
+  const lastMs = new Map<string, number>();
+  const steady = told.map((one) => {
+    const atMs = one.isEstimated ? one.atMs : Math.max(one.atMs, lastMs.get(one.device) ?? -Infinity);
+    if (!one.isEstimated) lastMs.set(one.device, atMs);
+    return { ...one, atMs };
+  });
+  return steady.toSorted((a, b) => a.atMs - b.atMs || a.sequence - b.sequence);
 }

@@ -154,7 +154,7 @@ export interface DeploymentResult extends SourceObject {
 /** What became of an object's entries, for whoever looks at that object. */
 export interface ObjectNews extends SourceObject {
   readonly isWarning: boolean;
-  /** A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept. */
+  /** A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept, DevicesFailed … */
   readonly reason: Reason;
   readonly message: string;
 }

@@ -157,6 +157,32 @@ test("a hundred that were abandoned are gone after their lease, and nothing runs
   expect(await Promise.all(writers)).toEqual(ends.map(() => ({ kind: "silent" })));
 });
 
+describe("an end that is killed at any frame leaves nothing at the other", () => {
+  const output = "abcdefgh".repeat(2_000);
+
+  test.each(["the device", "the person"] as const)("%s", async (killed) => {
+    const whole = pair();
+    void answer(whole.atDevice, output);
+    whole.atPerson.endOfInput();
+    await collect(whole.atPerson);
+    const count = whole.frames.length;
+    for (let last = 0; last <= count; last += 1) {
+      // Of what was killed nothing comes any more, and to it nothing matters.
+      const session = pair((_way, number) => number <= last);
+      const answered = answer(session.atDevice, output);
+      session.atPerson.endOfInput();
+      const [left, table] = killed === "the device" ? [session.atPerson, session.person] : [session.atDevice, session.device];
+      const read = killed === "the device" ? collect(left) : answered;
+      await session.clock.pass(LEASE_MS + 2_000);
+      const { kind } = await left.ended;
+      await read;
+      // It had its last word, said its own, or heard nothing more.
+      expect({ last, size: table.size, isOver: ["status", "left", "silent"].includes(kind) }).toEqual({ last, size: 0, isOver: true });
+      expect(kind === "silent" || last > 0).toBe(true);
+    }
+  });
+});
+
 describe("a frame that is", () => {
   const output = "abcdefgh".repeat(4_000);
 

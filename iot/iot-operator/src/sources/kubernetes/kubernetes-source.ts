@@ -89,8 +89,8 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     explain: (error) => explained(error).message,
     onNews: hint,
   });
-  const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: explained });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
+  const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, announce, explain: explained });
   const heard = createHeard({ connection, type: DEPLOYMENTS, store });
   const devices = new DevicesOfCluster({ connection, manager: MANAGER, log, signal, clock, onSaid: hint });
   let failedReadings = 0;

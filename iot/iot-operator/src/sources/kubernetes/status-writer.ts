@@ -12,7 +12,8 @@ import {
   type ResourceStore,
   type ResourceType,
 } from "@harmony/kube-api";
-import type { DeploymentResult } from "../source.ts";
+import type { DeploymentResult, ObjectNews } from "../source.ts";
+import { deviceNews } from "./device-news.ts";
 import { eachOf } from "./each-of.ts";
 import { areCountersAlone, statusToWrite } from "./status.ts";
 import { type News, StatusPace } from "./status-pace.ts";
@@ -24,6 +25,8 @@ export interface StatusWriterOptions {
   readonly manager: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Is given what became of a Deployment on its devices, when that is written. */
+  readonly announce: (news: readonly ObjectNews[]) => void;
   readonly explain: (error: KubernetesError) => { readonly message: string };
 }
 
@@ -91,7 +94,7 @@ export class StatusWriter {
   }
 
   async #write(result: DeploymentResult, signal: AbortSignal): Promise<void> {
-    const { connection, type, store, manager, log, clock } = this.#options;
+    const { connection, type, store, manager, log, clock, announce } = this.#options;
     const { uid, namespace, name } = result;
     for (let attempt = 1; ; attempt += 1) {
       const object = store.objects().get(uid);
@@ -100,6 +103,7 @@ export class StatusWriter {
       if (status === null) return;
       try {
         store.put(await applyStatus(connection, type, { object, manager, status, signal }));
+        announce(deviceNews(result, object.status, status));
         return log.debug("wrote status", { namespace, deployment: name, ready: result.conditions.Ready.message });
       } catch (error) {
         if (!(error instanceof KubernetesError) || error.code !== "Conflict" || attempt === 3) throw error;
