@@ -83,7 +83,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     judge: [],
     identity: ["command-line"],
     compose: ["judge"],
-    fleet: ["command-line"],
+    fleet: ["command-line", "identity"],
     asking: ["command-line", "identity"],
     workloads: ["command-line", "compose", "fleet", "judge"],
     host: ["command-line"],
@@ -106,7 +106,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     apply: ["plan", "plan/removals", "sources"],
     http: [],
     report: ["plan", "plan/removals", "sources"],
-    devices: ["sources"],
+    devices: ["record", "sources"],
   },
 };
 

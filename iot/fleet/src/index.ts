@@ -33,4 +33,4 @@ export {
   type DeviceFacts,
 } from "./device-conditions.ts";
 export { classOfPhase, type PhaseClass } from "./phase-class.ts";
-export { FLEET_REASONS } from "./reasons.ts";
+export { FLEET_REASONS, type FleetReason } from "./reasons.ts";

@@ -29,7 +29,7 @@ export interface HeardStatus {
 }
 
 /** By device, what the operator wrote. */
-export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest> }>;
+export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest>; readonly isGone?: boolean }>;
 
 export interface DeviceRow {
   readonly device: string;
@@ -87,7 +87,8 @@ const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, 
 
 export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
-  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted(NATURAL.compare);
+  const desiredOf = [...snapshot.manifests].flatMap(([device, { isGone }]) => (isGone === true ? [] : [device]));
+  const ids = [...new Set<DeviceId>([...desiredOf, ...heard.keys()])].toSorted(NATURAL.compare);
   const judged = ids.map((device) => judgeDevice(device, snapshot.manifests.get(device)?.manifest ?? null, heard.get(device) ?? null));
   return { devices: judged.map(({ row }) => row), deployments: judged.flatMap(({ deployments }) => deployments).toSorted(byUrgency) };
 }

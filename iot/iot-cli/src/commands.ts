@@ -131,6 +131,12 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
   },
   {
+    name: "device forget",
+    operands: "<id>",
+    summary: "takes a device that is gone for good out of iot status; with identities, its identity too",
+    load: async () => (await import("./fleet/device-forget-command.ts")).deviceForget,
+  },
+  {
     name: "bootstrap create",
     operands: "",
     summary: "prints the file for the boot partition of an image, with the only copy of its token",

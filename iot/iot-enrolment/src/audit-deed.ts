@@ -9,7 +9,7 @@ import * as z from "zod/mini";
 import type { Service } from "./service.ts";
 
 export interface Deed {
-  readonly what: "code" | "approve" | "deny" | "disable" | "enable" | "rekey" | "bootstrap" | "serials" | "revoke";
+  readonly what: "code" | "approve" | "deny" | "disable" | "enable" | "forget" | "rekey" | "bootstrap" | "serials" | "revoke";
   /** The person. */
   readonly by: string;
   /** null: it is of no device, or of one that has no id. */

@@ -6,7 +6,7 @@ import type { DeviceRecord } from "@iot/identity";
 import { awaitCallouts, endConnections, type Step } from "./cut-off/cut-off.ts";
 import { auditDeed } from "./audit-deed.ts";
 import type { Plan, Refusal } from "./plan/held.ts";
-import { planDisabling } from "./plan/people-say.ts";
+import { planDisabling, planForgetting } from "./plan/people-say.ts";
 import type { Service } from "./service.ts";
 
 type Parts = Pick<Service, "messaging" | "system" | "records" | "log">;
@@ -29,6 +29,19 @@ export async function disableDevice(
   const message = `"${device}" is disabled (${reason})${left.length === 0 ? "" : `; left: ${left.join(", ")}`}`;
   await auditDeed(parts, { what: "disable", by, device, message });
   return { kind: "steps", steps };
+}
+
+/** Its record and its grant go, and then what it has open. No steps: nothing of it was there. */
+export async function forgetDevice(
+  parts: Parts,
+  { device, by }: { readonly device: string; readonly by: string },
+): Promise<readonly Step[]> {
+  const planned = await parts.records.carryOut(() => planForgetting(parts.records, device));
+  if (planned.kind === "refused" || !planned.answer) return [];
+  const identity = { step: "identity", isDone: true, message: "its key is nobody's any more: it comes in again only by a new approval" };
+  const steps = [identity, ...(await cutOff(parts, device))];
+  await auditDeed(parts, { what: "forget", by, device, message: `"${device}" is forgotten` });
+  return steps;
 }
 
 /** First the callouts, then the connections. */

@@ -5,7 +5,7 @@
 import type { KeyObject } from "node:crypto";
 import { EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import type { NatsServers } from "@iot/identity";
-import type { Messaging } from "@iot/messaging";
+import { type Messaging, purgeOldMarkers } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
 import { planRepair } from "./plan/repair.ts";
@@ -61,6 +61,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       log.warn("the grants could not be repaired", { error });
     });
   });
+  const ended = new AbortController();
+  const purging = purgeOldMarkers([records], { log, signal: AbortSignal.any([signal, ended.signal]) });
   return {
     messaging,
     system,
@@ -71,7 +73,11 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     records,
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(enrolmentsAMinute, systemClock),
-    close: () => records.close(),
+    close: async () => {
+      ended.abort();
+      await purging;
+      await records.close();
+    },
   };
 }
 

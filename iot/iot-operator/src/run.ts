@@ -17,9 +17,12 @@ import {
   type Messaging,
   openAudit,
   openDesiredState,
+  type KnownDevices,
   openInventoryStore,
+  openKnownDevices,
   openSourceRecords,
   openStatusStore,
+  purgeOldMarkers,
   serveOperatorRequests,
   type SourceRecords,
   type StatusStore,
@@ -75,29 +78,26 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => opened.close());
   poke = opened.poke;
   const { source } = opened;
-  const devices = openDevices(source, stores, { health, log });
-  stack.defer(async () => devices?.close());
+  const objects = openDevices(source, stores, { health, log });
+  stack.defer(async () => objects?.close());
   const around = { log, signal, health };
-  const { desired, records, audit } = stores;
-  const started = { source, desired, records, audit, status: devices?.status ?? stores.status, health, log };
+  const started = { source, ...stores, status: objects?.status ?? stores.status, health, log };
   const operator = await untilItWorks("read the devices' status", () => startOperator(started), around);
   stack.defer(() => operator.close());
-  if (devices !== null) await untilItWorks("read the devices' inventory", () => devices.start(), around);
+  if (objects !== null) await untilItWorks("read the devices' inventory", () => objects.start(), around);
   messaging.onReconnect(() => operator.resync());
   answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
+  const purging = purgeOldMarkers([stores.desired, stores.status, stores.inventory, stores.records], { log, signal });
+  stack.defer(() => purging);
   await aborted(signal);
   log.info("shutting down");
 }
 
 /** null: the source has no objects of devices. */
-function openDevices(
-  { devices: objects }: Source,
-  { status, inventory, desired }: Stores,
-  { health, log }: { health: Health; log: Log },
-): Devices | null {
+function openDevices({ devices: objects }: Source, stores: Stores, { health, log }: { health: Health; log: Log }): Devices | null {
   if (objects === undefined) return null;
-  return followDevicesOf({ objects, status, inventory, desired, log, onProblem: (why) => (health.deviceProblem = why) });
+  return followDevicesOf({ objects, ...stores, log, onProblem: (why) => (health.deviceProblem = why) });
 }
 
 /** It cannot tell yet which source it is, so nobody else can say for it what it waits for. */
@@ -125,6 +125,7 @@ interface Stores {
   readonly inventory: InventoryStore;
   readonly records: SourceRecords;
   readonly audit: Audit;
+  readonly devices: KnownDevices;
 }
 
 /** The buckets are made when missing; those that keep something open last. */
@@ -134,7 +135,8 @@ async function openStores(messaging: Messaging, options: { replicas: number; kee
   const records = await openSourceRecords(messaging, options);
   const audit = openAudit(messaging, options);
   try {
-    return { status, inventory, records, audit, desired: await openDesiredState(messaging, options) };
+    const desired = await openDesiredState(messaging, options);
+    return { status, inventory, records, audit, devices: openKnownDevices(messaging), desired };
   } catch (error) {
     await records.close();
     throw error;

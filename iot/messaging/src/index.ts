@@ -29,6 +29,8 @@ export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-
 export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
+export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
+export { purgeOldMarkers } from "./stores/old-markers.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
 export { type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";

@@ -18,6 +18,7 @@ import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
 import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
 import type { SecretStoreFact } from "../model/input-facts.ts";
 import { store, type StorageOptions, taken } from "../store/stored-file.ts";
+import { processHears } from "./stop-signal.ts";
 
 export interface LookFor {
   readonly deployment: string;
@@ -34,6 +35,8 @@ export interface HostView {
   trustRule(reference: string): Promise<TrustRule>;
   /** Whether programs of this processor run here, by Go's name; empty: it is not known. */
   runs(architecture: string): Promise<Runs>;
+  /** Whether a process hears a signal; null: it is not known. */
+  hears(pid: number, signal: number): Promise<boolean | null>;
   /** null: the kernel does not give them. */
   openPorts(): Promise<OpenPorts | null>;
   /** null: the secret does not exist or may not be read. */
@@ -159,6 +162,8 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir
     trustRule: (reference) => trustRule(reference, configFolders, root),
 
     runs: (architecture) => runsHere(architecture, { root }),
+
+    hears: (pid, signal) => processHears(here(`/proc/${pid}/status`), signal),
 
     // It reads the tables of its own network, or of the device's first process.
     openPorts: () =>

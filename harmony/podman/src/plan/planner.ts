@@ -26,6 +26,7 @@ import { pruneImages, repairImage, verifyImage } from "./repair-images.ts";
 import { type Seen, type Situation, situationOf, type Wanted } from "./situation.ts";
 import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
+import { stopSooner } from "./stop-sooner.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
 import { recordVolumes } from "./volume-owners.ts";
 import { isCheckOverdue } from "../model/health.ts";
@@ -73,7 +74,8 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan
   if (desired.data === null) return planAlone(removeDeployment, seen, null);
   const target = targetOf(desired, desired.data, snapshot.record, snapshot.nowMs);
   if (desired.hold !== null) return planAlone(holdDeployment, seen, target);
-  return { ...decisions(target, seen), ...planWanted({ ...seen, target }) };
+  const planned = planWanted({ ...seen, target });
+  return { ...decisions(target, seen), ...planned, steps: stopSooner(planned.steps, desired.data, own) };
 }
 
 function planAlone(stage: Stage<Seen>, seen: Seen, target: Target | null): PodmanPlan {

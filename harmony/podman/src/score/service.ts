@@ -8,7 +8,7 @@ import { Group, sysctls, Ulimits } from "./kernel-values.ts";
 import { Alias, ExtraHost, HostName, NameServer } from "./network-values.ts";
 import { imageReference } from "./image-name.ts";
 import { type Limits, limitOf } from "./limits.ts";
-import { DEFAULT_PIDS } from "./defaults.ts";
+import { DEFAULT_PIDS, DEFAULT_STOP_TIMEOUT_SECONDS } from "./defaults.ts";
 import type { ScoreWords } from "./score-words.ts";
 import {
   commandLine,
@@ -178,7 +178,7 @@ export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
       .optional(z.union([healthcheckSchema(limits), z.literal("none")]))
       .check(about('"none": what the image declares is switched off.')),
     stopTimeoutSeconds: z
-      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), 300)
+      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), DEFAULT_STOP_TIMEOUT_SECONDS)
       .check(about("How long it may take to end after its stop signal before it is killed.")),
     stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
     init: z._default(z.boolean(), false).check(about("A small init as process 1, which reaps and passes signals on.")),

@@ -62,7 +62,7 @@ export class Workers {
     this.#scores = new ScoreResolver(variants);
     this.#queue = new KeyedQueue<DeploymentName>({
       handle: (name, signal) => this.#handle(name, signal),
-      onError: (name, error) => this.#reportFault(name, error),
+      onError: (name, error, _, failures) => this.#reportFault(name, error, failures),
       clock,
       ...RETRY,
     });
@@ -299,11 +299,11 @@ export class Workers {
 
   /**
    * The Topology did not answer, or the agent has a mistake. What was last seen is reported with
-   * it.
+   * it. A fault that is over at the next try, as when Podman's service is started again, is none.
    */
-  #reportFault(name: DeploymentName, error: unknown): void {
+  #reportFault(name: DeploymentName, error: unknown, failures: number): void {
     const record = this.#options.desired.record(name);
-    if (record === undefined) return;
+    if (record === undefined || (failures === 1 && this.#reports.has(name))) return;
     const last = this.#reports.get(name) ?? pending("");
     const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
     this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });

@@ -83,6 +83,7 @@ test("no other file gets at what devices say", async () => {
   }
   expect(readers.toSorted()).toEqual([
     "iot/fleet/src/aggregate.ts",
+    "iot/fleet/src/device-conditions.ts",
     "iot/fleet/src/judge-fleet.ts",
     "iot/iot-cli/src/fleet/read-fleet.ts",
     "iot/report/src/explained.ts",

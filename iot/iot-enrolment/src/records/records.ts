@@ -78,7 +78,7 @@ export class Records implements Held {
     return true;
   }
 
-  /** Nobody here removes one. */
+  /** Also of one that was forgotten here: there is nothing to repair then. */
   onGrantLost(callback: () => void): void {
     this.#buckets.grants.onLost(callback);
   }
@@ -86,6 +86,12 @@ export class Records implements Held {
   /** Why what is held may be old; null: it is current. */
   problem(): string | null {
     return this.#buckets.enrolments.problem() ?? this.#buckets.grants.problem();
+  }
+
+  /** Codes, requests and devices come and go. @throws MessagingError */
+  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
+    const purged = await Promise.all(Object.values(this.#buckets).map((bucket) => bucket.purgeMarkers(olderThanMs, signal)));
+    return purged.reduce((sum, count) => sum + count, 0);
   }
 
   async close(): Promise<void> {

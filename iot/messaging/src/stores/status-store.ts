@@ -12,9 +12,7 @@ import {
   type DeviceStatus,
   readInventory,
   readStatus,
-  subjects,
 } from "@iot/contracts";
-import { publishAcknowledged } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
 import type { BucketOptions } from "../buckets/ensure-bucket.ts";
@@ -42,8 +40,8 @@ export interface StatusStore {
   /** Resolves when the current ones were all given. */
   readonly watch: Watch<StatusEntry>;
   list(signal: AbortSignal): Promise<StatusEntry[]>;
-  /** Removes what a device said last; if it reports again, it is there again. @throws MessagingError */
-  forget(device: DeviceId): Promise<void>;
+  /** Purges marks of devices that have been forgotten for so long. @throws MessagingError */
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
   problem(): string | null;
 }
@@ -51,7 +49,7 @@ export interface StatusStore {
 export interface InventoryStore {
   readonly watch: Watch<InventoryEntry>;
   list(signal: AbortSignal): Promise<InventoryEntry[]>;
-  forget(device: DeviceId): Promise<void>;
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
 }
 
 /**
@@ -64,7 +62,7 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
     watch: (callback, signal, onRemoved) =>
       store.watch(({ value, ...reported }) => callback({ ...reported, status: value }), signal, onRemoved),
     list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
-    forget: store.forget,
+    purgeMarkers: store.purgeMarkers,
     problem: store.problem,
   };
 }
@@ -76,14 +74,14 @@ export async function openInventoryStore(messaging: Messaging, options: BucketOp
     watch: (callback, signal, onRemoved) =>
       store.watch(({ value, ...reported }) => callback({ ...reported, inventory: value }), signal, onRemoved),
     list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })),
-    forget: store.forget,
+    purgeMarkers: store.purgeMarkers,
   };
 }
 
 interface Documents<Document> {
   readonly watch: Watch<Reported & { readonly value: Parsed<Document> }>;
   list(signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]>;
-  forget(device: DeviceId): Promise<void>;
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   problem(): string | null;
 }
 
@@ -119,9 +117,9 @@ async function openDocuments<Document>(
       }
     },
     list: (signal) => listOnce(open, signal),
-    forget: async (device) => {
-      const subject = subjects[bucket](device);
-      await publishAcknowledged(messaging, { bucket, subject }, "", { headers: { "KV-Operation": "DEL" } });
+    purgeMarkers: async (olderThanMs, signal) => {
+      const purged = await Promise.all([...watched].map((mirror) => mirror.purgeMarkers(olderThanMs, signal)));
+      return purged.reduce((sum, count) => sum + count, 0);
     },
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
