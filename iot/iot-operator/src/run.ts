@@ -17,6 +17,8 @@ import {
   type Messaging,
   openAudit,
   openDesiredState,
+  type DeviceWordsStore,
+  openDeviceWords,
   type KnownDevices,
   openInventoryStore,
   openKnownDevices,
@@ -29,6 +31,7 @@ import {
 } from "@iot/messaging";
 import { type OperatorConfig, readConfig } from "./config/config.ts";
 import { type Devices, followDevicesOf } from "./devices/devices.ts";
+import { publishWords } from "./devices/publish-words.ts";
 import { createGitSource } from "./sources/git/git-source.ts";
 import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
@@ -64,20 +67,22 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => messaging.close());
   const stores = await untilItWorks(
     "open the buckets",
-    () => openStores(messaging, { replicas: config.nats.replicas, keepsLimits: true, log }),
+    () => openStores(messaging, { replicas: config.nats.replicas, keepsLimits: true, log, signal }),
     {
       log,
       signal,
       health,
     },
   );
-  stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close()])));
+  stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close(), stores.words.close()])));
   let answer = (asked: Asked): Promise<OperatorAnswer> => Promise.resolve(answerOfWaiting(asked, config, health));
   serveOperatorRequests(messaging, (asked) => answer(asked), { log, signal });
   const opened = await openSource(config, { log, signal, health });
   stack.defer(() => opened.close());
   poke = opened.poke;
-  const { source } = opened;
+  const published = publishWords(opened.source, { store: stores.words, log });
+  stack.defer(() => published.close());
+  const { source } = published;
   const objects = openDevices(source, stores, { health, log });
   stack.defer(async () => objects?.close());
   const around = { log, signal, health };
@@ -126,17 +131,22 @@ interface Stores {
   readonly records: SourceRecords;
   readonly audit: Audit;
   readonly devices: KnownDevices;
+  readonly words: DeviceWordsStore;
 }
 
 /** The buckets are made when missing; those that keep something open last. */
-async function openStores(messaging: Messaging, options: { replicas: number; keepsLimits: boolean; log: Log }): Promise<Stores> {
+async function openStores(
+  messaging: Messaging,
+  options: { replicas: number; keepsLimits: boolean; log: Log; signal: AbortSignal },
+): Promise<Stores> {
   const inventory = await openInventoryStore(messaging, options);
   const status = await openStatusStore(messaging, options);
   const records = await openSourceRecords(messaging, options);
   const audit = openAudit(messaging, options);
   try {
+    const words = await openDeviceWords(messaging, options);
     const desired = await openDesiredState(messaging, options);
-    return { status, inventory, records, audit, devices: openKnownDevices(messaging), desired };
+    return { status, inventory, records, audit, devices: openKnownDevices(messaging), words, desired };
   } catch (error) {
     await records.close();
     throw error;

@@ -28,6 +28,7 @@ export { DISCONNECTED_REASONS, shownServers } from "./connection/connection-stat
 export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-error.ts";
 export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
+export { type DeviceWordsStore, openDeviceWords } from "./stores/device-words-store.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
 export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
 export { purgeOldMarkers } from "./stores/old-markers.ts";

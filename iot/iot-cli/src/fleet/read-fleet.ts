@@ -138,7 +138,8 @@ function toRemovals(record: SourceRemovals | null): RemovalRow[] {
   );
 }
 
-async function bucketProblem(
+/** null: the bucket is there. */
+export async function bucketProblem(
   messaging: Messaging,
   bucket: BucketName,
 ): Promise<{ readonly code: number; readonly message: string } | null> {

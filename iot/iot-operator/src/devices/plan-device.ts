@@ -60,10 +60,16 @@ function planDeleting(known: KnownOfDevice, object: DeviceObject): DevicePlan {
   if (why === null) return { steps: [{ kind: "forget", device }, release], isRoutine: false, recheckAfterMs: null };
   const forgottenInMs = heard === null ? 0 : heard.receivedAtMs + SILENT_FOR_MS - nowMs;
   const reason: FleetReason = forgottenInMs > 0 ? "StillReporting" : "StillTargeted";
+  const message = forgottenInMs > 0 ? stillReporting(device) : why.message;
   const wanted = wantedStatus(known, object);
-  const conditions = (wanted.conditions ?? []).map((one) => (one.type === "Ready" ? { ...one, reason, message: why.message } : one));
+  const conditions = (wanted.conditions ?? []).map((one) => (one.type === "Ready" ? { ...one, reason, message } : one));
   const { steps, isRoutine } = planStatus(known, object, { ...wanted, conditions });
   return { steps, isRoutine, recheckAfterMs: forgottenInMs > 0 ? forgottenInMs : null };
+}
+
+/** It goes by itself: nobody has to say it again. */
+function stillReporting(device: DeviceId): string {
+  return `it has reported, and is forgotten once it has been silent for 24 h: switch it off, or shut it out (iot device disable ${device})`;
 }
 
 /** As `iot device forget` asks: the object and that command are one thing. */
