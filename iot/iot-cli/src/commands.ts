@@ -29,6 +29,18 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./fleet/describe-device-command.ts")).describeDevice,
   },
   {
+    name: "find image",
+    operands: "<reference|sha256:…>",
+    summary: "which devices run an image, by its reference or its digest",
+    load: async () => (await import("./fleet/find-commands.ts")).findImageCommand,
+  },
+  {
+    name: "find commit",
+    operands: "<sha>",
+    summary: "which devices run, or are to run, what a commit gave",
+    load: async () => (await import("./fleet/find-commands.ts")).findCommitCommand,
+  },
+  {
     name: "ping",
     operands: "<device...>",
     summary: "whether the agent of a device answers, how fast, and what it permits to be asked",
