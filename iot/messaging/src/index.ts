@@ -34,7 +34,7 @@ export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/
 export { purgeOldMarkers } from "./stores/old-markers.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
-export { type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
+export { type DesiredStateStore, openDesiredState, readManifests, type WriteResult } from "./stores/desired-state-store.ts";
 export type { DesiredStateSnapshot, DesiredStateView } from "./stores/desired-state-view.ts";
 export {
   type InventoryEntry,

@@ -7,10 +7,10 @@ import {
   type DesiredStateSnapshot,
   type InventoryEntry,
   type Messaging,
-  openDesiredState,
   openDeviceWords,
   openInventoryStore,
   openStatusStore,
+  readManifests,
   type StatusEntry,
 } from "@iot/messaging";
 import { type NatsAccess, SILENT, withNats } from "../command-line/nats.ts";
@@ -30,9 +30,8 @@ export async function readDevices(access: NatsAccess, signal: AbortSignal): Prom
       const problem = await bucketProblem(messaging, bucket);
       if (problem !== null) throw new UserError(problem.message);
     }
-    const desired = await openDesiredState(messaging, { log });
-    const [{ manifests }, statuses, inventories, words] = await Promise.all([
-      desired.observe(reading),
+    const [manifests, statuses, inventories, words] = await Promise.all([
+      readManifests(messaging, { log }, reading),
       openStatusStore(messaging, { log }).then((store) => store.list(reading)),
       whereThere(messaging, "inventory", [], async () => (await openInventoryStore(messaging, { log })).list(reading)),
       whereThere(messaging, "devices", new Map(), async () => {
@@ -42,7 +41,6 @@ export async function readDevices(access: NatsAccess, signal: AbortSignal): Prom
         return listed;
       }),
     ]);
-    await desired.close();
     const heard = new Map(statuses.map((entry) => [entry.device, entry]));
     const said = new Map(inventories.map((entry: InventoryEntry) => [entry.device, entry.inventory]));
     const meant = [...manifests].flatMap(([device, { isGone }]) => (isGone === true ? [] : [device]));
