@@ -30,8 +30,10 @@ export {
   SessionStatus,
   TerminalSize,
 } from "./commands.ts";
-export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
+export { MESSAGE_CHARACTERS, readDeviceAuditEvent, readHistoryEvent, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
+export { DEVICE_AUDIT, DeviceAuditEvent } from "./documents/device-audit.ts";
+export { DEVICE_HISTORY, HISTORY_BURST, HistoryEvent, Trace } from "./documents/history.ts";
 export { DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
@@ -57,7 +59,9 @@ export {
   OFFLINE_AFTER_MS,
   offlineAfterMs,
   READER_REASONS,
+  shownBoot,
   STATUS_EVERY_MS,
+  STATUSES_PER_BOOT,
   UNREADABLE_PHASE,
 } from "./documents/status.ts";
 export {
@@ -66,6 +70,7 @@ export {
   type DeviceRight,
   deviceSubjectsOfBuckets,
   PEOPLE_ACCOUNT,
+  readsOfPeople,
   type Permissions,
   personInbox,
   personPermissions,
@@ -75,6 +80,7 @@ export {
   sharedPermissions,
   type SubjectMapping,
   subjectsOfPeople,
+  toldSubjects,
 } from "./permissions.ts";
 export {
   Done,
@@ -86,6 +92,7 @@ export {
   LocalConnection,
   LocalExplanation,
   LocalHistory,
+  LocalRefreshed,
   LocalStatus,
   Refused,
   Released,
@@ -95,14 +102,17 @@ export {
   asDeviceId,
   bucketSubjects,
   commandSubject,
+  deviceAuditSubject,
   deviceOfKey,
   type DeviceSubjects,
   directGetSubject,
+  historySubject,
   keys,
   type DeploymentName,
   type DeviceId,
   notifySubject,
   ownSubjects,
+  readSubjects,
   scoreKeyParts,
   sessionInputSubject,
   streamName,

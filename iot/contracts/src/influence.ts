@@ -22,6 +22,7 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   device: { operator: "a status that names another device is unreadable", iot: "the same" },
   agentVersion: { operator: OWN, iot: SHOWN },
   bootId: nobody,
+  boot: { operator: "`DeviceIdInUse` of this device alone, while two are heard by turns", iot: "the same" },
   reportedAt: {
     operator: "the condition ClockWrong of its own Device",
     iot: "the age shown beside its own deployments, and whether its clock is shown as wrong",

@@ -12,6 +12,7 @@ export {
   PROGRESS_DEADLINE_SECONDS,
   stateOf,
 } from "./aggregate.ts";
+export { BootsHeard, type IdInUse } from "./boots-heard.ts";
 export { DeploymentTally } from "./deployment-tally.ts";
 export {
   type DeploymentRow,

@@ -11,6 +11,7 @@ export const FLEET_REASONS = [
   "Failed",
   "InvalidManifest",
   "InvalidStatus",
+  "DeviceIdInUse",
   "NeverReported",
   "NotYetReported",
   "NotYetReceived",

@@ -10,6 +10,7 @@ import type { OperatorAnswer } from "@iot/contracts";
 import {
   type Asked,
   connectMessaging,
+  ensureToldStreams,
   type Audit,
   fixedCredentials,
   type DesiredStateStore,
@@ -143,6 +144,10 @@ async function openStores(
   const status = await openStatusStore(messaging, options);
   const records = await openSourceRecords(messaging, options);
   const audit = openAudit(messaging, options);
+  // A fleet is served without it, too.
+  await ensureToldStreams(messaging, options).catch((error: unknown) =>
+    options.log.warn("failed to open the history and the audit of devices", { error }),
+  );
   try {
     const words = await openDeviceWords(messaging, options);
     const desired = await openDesiredState(messaging, options);

@@ -34,6 +34,7 @@ function saying(text: string, deployment = "hello"): DeviceStatus {
     device: "pi-1",
     agentVersion: text,
     bootId: text,
+    boot: text,
     reportedAt: text,
     statusIntervalSeconds: 60,
     manifestRevision: 1,
@@ -143,6 +144,7 @@ test("no other file gets at what devices say", async () => {
   }
   expect(readers.toSorted()).toEqual([
     "iot/fleet/src/aggregate.ts",
+    "iot/fleet/src/boots-heard.ts",
     "iot/fleet/src/device-conditions.ts",
     "iot/fleet/src/judge-fleet.ts",
     "iot/fleet/src/selector.ts",

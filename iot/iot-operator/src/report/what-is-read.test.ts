@@ -20,6 +20,7 @@ const said = (phase: string, desiredRevision: number): DeviceStatus => ({
   device: "pi-1",
   agentVersion: "1",
   bootId: "b",
+  boot: "3f9a1c",
   reportedAt: since,
   statusIntervalSeconds: 60,
   manifestRevision: 1,

@@ -25,6 +25,8 @@ export interface SourceDeployment extends SourceObject {
   readonly createdAt: string;
   /** The commit of a git source that was read. */
   readonly commit?: string;
+  /** RFC 3339: when that was committed, by the clock of who did. */
+  readonly committedAt?: string;
   /**
    * False: it is not served until it is claimed (see OwnerStep), and what runs of it stays. Absent:
    * it needs no claim.

@@ -37,15 +37,13 @@ export function openKnownDevices(messaging: Messaging): KnownDevices {
       const [status, inventory] = await Promise.all([find("status", device, signal), find("inventory", device, signal)]);
       return { status, inventory };
     },
-    forget: async (device, known) => {
-      for (const bucket of ["status", "inventory"] as const) {
-        const kept = known[bucket];
-        if (kept === null) continue;
+    forget: async (device, { status, inventory }) => {
+      const remove = async (bucket: "status" | "inventory", kept: Kept | null): Promise<boolean> => {
+        if (kept === null) return true;
         const headers = { ...DELETES, "Nats-Expected-Last-Subject-Sequence": String(kept.revision) };
-        const removed = await publishAcknowledged(messaging, { bucket, subject: subjects[bucket](device) }, "", { headers });
-        if (!removed.ok) return false;
-      }
-      return true;
+        return (await publishAcknowledged(messaging, { bucket, subject: subjects[bucket](device) }, "", { headers })).ok;
+      };
+      return (await remove("status", status)) && remove("inventory", inventory);
     },
   };
 }
