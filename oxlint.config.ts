@@ -109,7 +109,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     apply: ["plan", "plan/removals", "sources"],
     http: [],
     report: ["plan", "plan/removals", "sources"],
-    devices: ["sources"],
+    devices: ["record", "sources"],
   },
 };
 

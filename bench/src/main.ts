@@ -9,6 +9,7 @@ import * as z from "zod/mini";
 import { Figure, type Measurement } from "./measurement.ts";
 import { cluster } from "./cluster.ts";
 import { compare } from "./compare.ts";
+import { devices } from "./devices.ts";
 import { fleet } from "./fleet.ts";
 import { gitPush } from "./git-push.ts";
 import { idle } from "./idle.ts";
@@ -32,6 +33,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   operatorScale,
   operatorFleet,
   fleet,
+  devices,
   cluster,
   reconnect,
   trust,

@@ -185,7 +185,7 @@ async function yourTurn({ story, device, parts, signal }: Thread, iotFolder: str
     { title: "an image that does not exist", command: edit(image(device.image("no-such-version")), "break it") },
     {
       title: "what runs, and why it does not",
-      command: `export PATH=${iotFolder}:$PATH\niot status\niot devices\niot explain ${DEPLOYMENT}`,
+      command: `export PATH=${iotFolder}:$PATH\niot status\niot device list\niot explain ${DEPLOYMENT}`,
     },
     {
       title: "from the chair: is the device there, and what does its agent say",

@@ -63,7 +63,7 @@ test("an image with a token makes its device wait for approval, and the approved
   expect(service).toContain(`StatusText=waiting for approval: ${code}`);
   const onConsole = async (): Promise<string> => (await device.exec(["cat", "/dev/console"])).stdout;
   await expectSays(`iot-agent: waiting for approval: ${code}\n`, "its console shows the code", onConsole);
-  expect((await parts.iot(["devices", "--pending"])).stdout).toContain(code);
+  expect((await parts.iot(["device", "list", "--pending"])).stdout).toContain(code);
   await push("1");
   expect(await parts.iot(["device", "approve", code, "--id", "pi-7", "--label", "site=north"])).toMatchObject({ exitCode: 0 });
   await expectSays("connected to NATS", "it is connected");
@@ -116,7 +116,7 @@ test("a disabled device is out at once, stays out, runs what it ran, and comes b
   await device.exec(["systemctl", "restart", "iot-agent"]);
   await expectSays(/disabled \(stolen\)|refuses the identity/, "it is refused again");
   expect(await page()).toContain("version=2");
-  expect((await parts.iot(["devices"])).stdout).toMatch(/pi-7.*disabled/);
+  expect((await parts.iot(["device", "list"])).stdout).toMatch(/pi-7.*disabled/);
   expect(await parts.iot(["device", "enable", "pi-7"])).toMatchObject({ exitCode: 0 });
   await expectSays("connected to NATS", "it is in again");
 });

@@ -12,6 +12,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export { DeviceWords, type SaidOfDevice } from "./documents/device-words.ts";
 export { Device, DEVICE_KIND, DeviceLabels, DeviceObjectStatus, DeviceSpec } from "./documents/device.ts";
 export {
   COMMAND_LIMIT_BYTES,

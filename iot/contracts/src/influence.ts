@@ -16,14 +16,17 @@ const COUNTED = "how this device is counted in the Deployment's own status";
 const OWN = "in the status of its own Device, as plain text";
 const nobody: Influence = { operator: null, iot: null };
 const shown: Influence = { operator: null, iot: SHOWN };
-const inDevice: Influence = { operator: OWN, iot: null };
+const inDevice: Influence = { operator: OWN, iot: SHOWN };
 
 export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   device: { operator: "a status that names another device is unreadable", iot: "the same" },
   agentVersion: { operator: OWN, iot: SHOWN },
   bootId: nobody,
   boot: { operator: "`DeviceIdInUse` of this device alone, while two are heard by turns", iot: "the same" },
-  reportedAt: { operator: "the condition ClockWrong of its own Device", iot: "the age shown beside its own deployments" },
+  reportedAt: {
+    operator: "the condition ClockWrong of its own Device",
+    iot: "the age shown beside its own deployments, and whether its clock is shown as wrong",
+  },
   statusIntervalSeconds: {
     operator: "when this device counts as offline: at most 3.3 days late",
     iot: "when this device is shown as offline: at most 3.3 days late",
@@ -68,18 +71,18 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
 };
 
 export const INVENTORY_INFLUENCE: Readonly<Record<string, Influence>> = {
-  device: { operator: "an inventory that names another device is unreadable", iot: null },
+  device: { operator: "an inventory that names another device is unreadable", iot: "the same" },
   agentVersion: nobody,
-  bootId: inDevice,
-  architecture: inDevice,
+  bootId: { operator: OWN, iot: null },
+  architecture: { operator: OWN, iot: `${SHOWN}; a fact that \`-l\` matches for its own row` },
   "capabilities.*": inDevice,
-  "labels.*": { operator: "`status.reportedLabels` of its own Device: no selector looks there", iot: null },
-  "facts.*": inDevice,
+  "labels.*": { operator: "`status.reportedLabels` of its own Device: no selector looks there", iot: SHOWN },
+  "facts.*": { operator: OWN, iot: `${SHOWN}; model and os are facts that \`-l\` matches for its own row` },
   cpus: inDevice,
   memoryBytes: inDevice,
-  "disks.*.path": { operator: "in the condition DiskPressure of its own Device", iot: null },
+  "disks.*.path": { operator: "in the condition DiskPressure of its own Device", iot: SHOWN },
   "disks.*.bytes": inDevice,
-  "disks.*.availableBytes": { operator: "the condition DiskPressure of its own Device", iot: null },
-  temperatureLimit: nobody,
+  "disks.*.availableBytes": { operator: "the condition DiskPressure of its own Device", iot: SHOWN },
+  temperatureLimit: shown,
   "remote.*": inDevice,
 };

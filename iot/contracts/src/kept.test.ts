@@ -38,6 +38,7 @@ test("the buckets", () => {
     sources: { history: 1, allowRollup: false, republish: null, maxValueBytes: 1_047_552 },
     grants: { history: 1, allowRollup: false, republish: null, maxValueBytes: 16_384 },
     enrolments: { history: 1, allowRollup: false, republish: null, maxValueBytes: 65_536 },
+    devices: { history: 1, allowRollup: false, republish: null, maxValueBytes: 262_144 },
   });
 });
 

@@ -34,4 +34,6 @@ export {
   type DeviceFacts,
 } from "./device-conditions.ts";
 export { classOfPhase, type PhaseClass } from "./phase-class.ts";
-export { FLEET_REASONS } from "./reasons.ts";
+export { FLEET_REASONS, type FleetReason } from "./reasons.ts";
+export { type Labels, matches, readSelector, type Selector } from "./selector.ts";
+export { type SaidOfItself, type ShownDevice, shownDevice } from "./shown-device.ts";

@@ -24,6 +24,8 @@ export const FLEET_REASONS = [
   "ClockOff",
   "ClockRight",
   "Following",
+  "StillReporting",
+  "StillTargeted",
 ] as const;
 
 export type FleetReason = (typeof FLEET_REASONS)[number];

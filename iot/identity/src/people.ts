@@ -1,4 +1,4 @@
-// What people ask of the enrolment service, and what it answers: `iot device …`, `iot devices` and
+// What people ask of the enrolment service, and what it answers: `iot device …` and
 // `iot bootstrap …`. The secret of a person is a header, and never in a document.
 
 import { DnsLabel } from "@harmony/schema";

@@ -17,6 +17,30 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./fleet/explain-command.ts")).explain,
   },
   {
+    name: "devices",
+    operands: "",
+    summary: "the devices of the fleet: whether each is ready, since when it is silent, and what it is",
+    load: async () => (await import("./fleet/devices-command.ts")).devices,
+  },
+  {
+    name: "describe device",
+    operands: "<device>",
+    summary: "all that is known of a device",
+    load: async () => (await import("./fleet/describe-device-command.ts")).describeDevice,
+  },
+  {
+    name: "find image",
+    operands: "<reference|sha256:…>",
+    summary: "which devices run an image, by its reference or its digest",
+    load: async () => (await import("./fleet/find-commands.ts")).findImageCommand,
+  },
+  {
+    name: "find commit",
+    operands: "<sha>",
+    summary: "which devices run, or are to run, what a commit gave",
+    load: async () => (await import("./fleet/find-commands.ts")).findCommitCommand,
+  },
+  {
     name: "ping",
     operands: "<device...>",
     summary: "whether the agent of a device answers, how fast, and what it permits to be asked",
@@ -125,10 +149,10 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/audit-command.ts")).audit,
   },
   {
-    name: "devices",
+    name: "device list",
     operands: "",
     summary: "the devices that have an identity, and whether they are disabled",
-    load: async () => (await import("./identity/identity-commands.ts")).devices,
+    load: async () => (await import("./identity/identity-commands.ts")).deviceList,
   },
   {
     name: "device add",

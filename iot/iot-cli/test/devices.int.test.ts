@@ -119,8 +119,8 @@ test("an image with a list of serial numbers: nobody types", async () => {
   await enrol({ ask, url }, { token });
   // The same serial number once more: somebody copied it.
   const second = await enrol({ ask, url }, { token });
-  expect((await iot("devices")).stdout).toMatch(/\npi-kiln-1 +approved +site=north\n/);
-  expect((await iot("devices", "--pending")).stdout).toContain(second);
+  expect((await iot("device", "list")).stdout).toMatch(/\npi-kiln-1 +approved +site=north\n/);
+  expect((await iot("device", "list", "--pending")).stdout).toContain(second);
   expect((await iot("bootstrap", "list")).stdout).toMatch(/listed +2 of 5 +2 +until/);
 });
 
@@ -131,26 +131,26 @@ test("an image's token, a device that waits, its approval and its end, as they a
   expect(created.stdout).toContain(ca.trim());
   const [, token = ""] = /\ntoken = "(iotb_[\w-]+)"\n$/.exec(created.stdout) ?? [];
   const code = await enrol({ ask, url }, { token });
-  const pending = await iot("devices", "--pending");
+  const pending = await iot("device", "list", "--pending");
   expect(pending.stdout).toMatch(new RegExp(`${code} .*10000000aaaa0001 .*Raspberry Pi 5 .*127.0.0.1 .*spring-200`));
   expect(pending.stdout).not.toContain("\u001b");
   expect((await iot("bootstrap", "list")).stdout).toMatch(/spring-200 +1 of 200 +- +until/);
 
   const typed = code.toLowerCase().replaceAll("-", " ");
   expect(await iot("device", "approve", typed, "--id", "pi-kiln-3", "--label", "site=north")).toMatchObject({ exitCode: 0 });
-  expect((await iot("devices")).stdout).toMatch(/pi-kiln-3 +approved +site=north/);
-  expect((await iot("devices", "--pending")).stdout).not.toContain(code);
+  expect((await iot("device", "list")).stdout).toMatch(/pi-kiln-3 +approved +site=north/);
+  expect((await iot("device", "list", "--pending")).stdout).not.toContain(code);
   const denied = await enrol({ ask, url }, { token });
   expect(await iot("device", "deny", denied, "--reason", "not ours")).toMatchObject({ exitCode: 0 });
 
   const disabled = await iot("device", "disable", "pi-kiln-3", "--reason", "stolen");
   expect(disabled.stdout).toMatch(/^pi-kiln-3\ndone {2}grant: disabled .*\ndone {2}callouts: .*\ndone {2}connections: it had none\n$/);
-  expect((await iot("devices")).stdout).toMatch(/pi-kiln-3 +disabled: stolen/);
+  expect((await iot("device", "list")).stdout).toMatch(/pi-kiln-3 +disabled: stolen/);
   expect(await iot("device", "enable", "pi-kiln-3")).toMatchObject({ exitCode: 0 });
 
   const added = await iot("device", "add", "pi-7");
   await enrol({ ask, url }, { code: added.stdout.split("\n", 1)[0] });
-  expect((await iot("devices")).stdout).toMatch(/pi-7 +approved/);
+  expect((await iot("device", "list")).stdout).toMatch(/pi-7 +approved/);
   expect(await iot("device", "add", "pi-7")).toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining("is a device already") as unknown,
@@ -159,6 +159,6 @@ test("an image's token, a device that waits, its approval and its end, as they a
   expect(await iot("bootstrap", "revoke", "spring-200")).toMatchObject({ exitCode: 0 });
   expect((await iot("bootstrap", "list")).stdout).not.toContain("spring-200");
   await chmod(personFile, 0o644);
-  expect(await iot("devices")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("chmod 600") as unknown });
+  expect(await iot("device", "list")).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("chmod 600") as unknown });
   for (const shown of [secret, token, added.stdout.split("\n", 1)[0] ?? ""]) expect(service.log()).not.toContain(shown);
 });

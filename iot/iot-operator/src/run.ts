@@ -18,6 +18,8 @@ import {
   type Messaging,
   openAudit,
   openDesiredState,
+  type DeviceWordsStore,
+  openDeviceWords,
   type KnownDevices,
   openInventoryStore,
   openKnownDevices,
@@ -30,6 +32,7 @@ import {
 } from "@iot/messaging";
 import { type OperatorConfig, readConfig } from "./config/config.ts";
 import { type Devices, followDevicesOf } from "./devices/devices.ts";
+import { publishWords } from "./devices/publish-words.ts";
 import { createGitSource } from "./sources/git/git-source.ts";
 import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
@@ -65,28 +68,29 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => messaging.close());
   const stores = await untilItWorks(
     "open the buckets",
-    () => openStores(messaging, { replicas: config.nats.replicas, keepsLimits: true, log }),
+    () => openStores(messaging, { replicas: config.nats.replicas, keepsLimits: true, log, signal }),
     {
       log,
       signal,
       health,
     },
   );
-  stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close()])));
+  stack.defer(async () => void (await Promise.all([stores.desired.close(), stores.records.close(), stores.words.close()])));
   let answer = (asked: Asked): Promise<OperatorAnswer> => Promise.resolve(answerOfWaiting(asked, config, health));
   serveOperatorRequests(messaging, (asked) => answer(asked), { log, signal });
   const opened = await openSource(config, { log, signal, health });
   stack.defer(() => opened.close());
   poke = opened.poke;
-  const { source } = opened;
-  const devices = openDevices(source, stores, { health, log });
-  stack.defer(async () => devices?.close());
+  const published = publishWords(opened.source, { store: stores.words, log });
+  stack.defer(() => published.close());
+  const { source } = published;
+  const objects = openDevices(source, stores, { health, log });
+  stack.defer(async () => objects?.close());
   const around = { log, signal, health };
-  const { desired, records, audit, devices: known } = stores;
-  const started = { source, desired, records, audit, devices: known, status: devices?.status ?? stores.status, health, log };
+  const started = { source, ...stores, status: objects?.status ?? stores.status, health, log };
   const operator = await untilItWorks("read the devices' status", () => startOperator(started), around);
   stack.defer(() => operator.close());
-  if (devices !== null) await untilItWorks("read the devices' inventory", () => devices.start(), around);
+  if (objects !== null) await untilItWorks("read the devices' inventory", () => objects.start(), around);
   messaging.onReconnect(() => operator.resync());
   answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
@@ -97,13 +101,9 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
 }
 
 /** null: the source has no objects of devices. */
-function openDevices(
-  { devices: objects }: Source,
-  { status, inventory, desired }: Stores,
-  { health, log }: { health: Health; log: Log },
-): Devices | null {
+function openDevices({ devices: objects }: Source, stores: Stores, { health, log }: { health: Health; log: Log }): Devices | null {
   if (objects === undefined) return null;
-  return followDevicesOf({ objects, status, inventory, desired, log, onProblem: (why) => (health.deviceProblem = why) });
+  return followDevicesOf({ objects, ...stores, log, onProblem: (why) => (health.deviceProblem = why) });
 }
 
 /** It cannot tell yet which source it is, so nobody else can say for it what it waits for. */
@@ -132,10 +132,14 @@ interface Stores {
   readonly records: SourceRecords;
   readonly audit: Audit;
   readonly devices: KnownDevices;
+  readonly words: DeviceWordsStore;
 }
 
 /** The buckets are made when missing; those that keep something open last. */
-async function openStores(messaging: Messaging, options: { replicas: number; keepsLimits: boolean; log: Log }): Promise<Stores> {
+async function openStores(
+  messaging: Messaging,
+  options: { replicas: number; keepsLimits: boolean; log: Log; signal: AbortSignal },
+): Promise<Stores> {
   const inventory = await openInventoryStore(messaging, options);
   const status = await openStatusStore(messaging, options);
   const records = await openSourceRecords(messaging, options);
@@ -145,8 +149,9 @@ async function openStores(messaging: Messaging, options: { replicas: number; kee
     options.log.warn("failed to open the history and the audit of devices", { error }),
   );
   try {
-    const devices = openKnownDevices(messaging);
-    return { status, inventory, records, audit, devices, desired: await openDesiredState(messaging, options) };
+    const words = await openDeviceWords(messaging, options);
+    const desired = await openDesiredState(messaging, options);
+    return { status, inventory, records, audit, devices: openKnownDevices(messaging), words, desired };
   } catch (error) {
     await records.close();
     throw error;

@@ -130,7 +130,7 @@ test("whoever deletes the Device of a device that reports waits, and reads why",
   await kubectl("delete", "iotdev", "pi-3", "--wait=false");
   await expectCondition("pi-3", "Ready", "True StillReporting");
   expect(await field("pi-3", '{.status.conditions[?(@.type=="Ready")].message}')).toContain(
-    "it is forgotten once it has been silent for 24 h",
+    "is forgotten once it has been silent for 24 h",
   );
 });
 
@@ -139,4 +139,44 @@ test("one that never reported is forgotten at once", async () => {
   await expectCondition("pi-4", "Ready", "Unknown NeverReported");
   await kubectl("delete", "iotdev", "pi-4", "--timeout=20s");
   expect(await kubectl("get", "iotdev", "pi-4", "--ignore-not-found")).toBe("");
+});
+
+async function expectStalled(name: string, expected: RegExp): Promise<void> {
+  const at = '.status.conditions[?(@.type=="Stalled")]';
+  await eventually(
+    async () => {
+      const said = await kubernetes.ask(name, `{${at}.status} {${at}.reason} {${at}.message}`);
+      return expected.test(said) || Promise.reject(new Error(`it says ${said}`));
+    },
+    { what: `${name} is ${expected}`, timeoutMs: 20_000 },
+  );
+}
+
+test("a Deployment of a namespace that a device does not take is not served there; narrowing, and deleting the Device, remove nothing", async () => {
+  const bucket = await openBucket(nats.url);
+  const device = (namespaces: string): string =>
+    `apiVersion: iot.nationtech.io/v1alpha1\nkind: Device\nmetadata: { name: pi-5 }\nspec: { allowedNamespaces: [${namespaces}] }\n`;
+  await kubectl("create", "namespace", "plant");
+  await kubernetes.apply(device("office"));
+  await eventually(async () => (await field("pi-5", "{.status.observedGeneration}")) === "1", { timeoutMs: 20_000 });
+  await kubernetes.apply(workload("meter", { devices: ["pi-5"], namespace: "plant", image: "meter:1" }));
+  await expectStalled("plant/meter", /^True DeviceNotAllowed pi-5 does not take Deployments of the namespace plant/);
+  expect(await bucket.score("pi-5.meter")).toBe(null);
+
+  await kubernetes.apply(device("office, plant"));
+  await expectScore(bucket, "pi-5.meter", "meter:1");
+  const before = await bucket.manifest("pi-5");
+
+  await kubernetes.apply(device("office"));
+  await expectStalled("plant/meter", /^True DeviceNotAllowed .* keeps what it has of it/);
+  await kubernetes.apply(workload("meter", { devices: ["pi-5"], namespace: "plant", image: "meter:2" }));
+  await eventually(async () => (await kubernetes.ask("plant/meter", "{.status.observedGeneration}")) === "2", { timeoutMs: 20_000 });
+  expect(await bucket.manifest("pi-5")).toEqual(before);
+  expect(await bucket.score("pi-5.meter")).toContain("meter:1");
+
+  await kubectl("delete", "iotdev", "pi-5", "--wait=false");
+  await expectCondition("pi-5", "Ready", "Unknown StillTargeted");
+  expect(await bucket.manifest("pi-5")).toEqual(before);
+  await kubectl("delete", "iotdep", "meter", "-n", "plant", "--timeout=20s");
+  await eventually(async () => (await kubectl("get", "iotdev", "pi-5", "--ignore-not-found")) === "", { timeoutMs: 20_000 });
 });

@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
 import { createLog, systemClock } from "@harmony/runtime";
+import { asDeviceId } from "@iot/contracts";
 import { YAML_READER_LIMITS } from "@iot/workload-files";
 import { expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../src/config/config.ts";
@@ -276,4 +277,32 @@ test("an aborted reading ends git, and the next one starts with a new copy", asy
   await repository.push({ force: true });
   expect(names(await read())).toEqual(["default/a"]);
   expect(lines.some((line) => line.includes("the branch was forced"))).toBe(true);
+});
+
+test("what a repository says of devices is read, stays one object until it says something else, and is not lost by a typo", async () => {
+  const { read, push } = await open();
+  const device = (spec: string): string =>
+    `apiVersion: iot.nationtech.io/v1alpha1\nkind: Device\nmetadata: { name: pi-1 }\nspec: ${spec}\n`;
+  const complete = async () => {
+    const snapshot = await read();
+    if (snapshot.kind !== "complete") throw new Error(snapshot.message);
+    return snapshot;
+  };
+  await push({ "a.yaml": workload("a"), "devices/pi-1.yaml": device("{ allowedNamespaces: [plant] }") });
+  const first = await complete();
+  expect([...(first.allowed ?? [])]).toEqual([["pi-1", new Set(["plant"])]]);
+  expect(first.devices?.get(asDeviceId("pi-1"))).toEqual({ labels: {}, allowedNamespaces: ["plant"] });
+
+  await push({ "b.yaml": workload("b") });
+  expect((await complete()).allowed).toBe(first.allowed);
+
+  await push({ "devices/pi-1.yaml": device("{ allowedNamespace: [office] }"), "c.yaml": workload("c") });
+  const refused = await complete();
+  expect(refused.problem).toMatch(/is not followed.*devices\/pi-1\.yaml:4/);
+  expect(refused.allowed).toBe(first.allowed);
+
+  await push({ "devices/pi-1.yaml": null });
+  const gone = await complete();
+  expect([...(gone.allowed ?? [])]).toEqual([]);
+  expect([gone.problem, names(gone)]).toEqual([undefined, ["default/a", "default/b", "default/c"]]);
 });

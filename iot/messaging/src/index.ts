@@ -32,6 +32,7 @@ export { DISCONNECTED_REASONS, shownServers } from "./connection/connection-stat
 export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-error.ts";
 export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
+export { type DeviceWordsStore, openDeviceWords } from "./stores/device-words-store.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
 export { readDeviceAudit, readDeviceHistory, readStatuses, type ToldTransition } from "./stores/device-history.ts";
 export type { Told, ToldQuery, ToldRead } from "./stores/read-told.ts";
@@ -40,7 +41,7 @@ export { purgeOldMarkers } from "./stores/old-markers.ts";
 export { ensureToldStreams } from "./stores/told-streams.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
-export { type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";
+export { type DesiredStateStore, openDesiredState, readManifests, type WriteResult } from "./stores/desired-state-store.ts";
 export type { DesiredStateSnapshot, DesiredStateView } from "./stores/desired-state-view.ts";
 export {
   type InventoryEntry,

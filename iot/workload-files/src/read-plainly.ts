@@ -2,7 +2,15 @@
 // with it, and where its names stand. A file is read whole or not at all: one with an issue gives
 // nothing. Names that files share are found here too, for they need all files.
 
-import { doubledNames, type FileIssue, readWorkloadFiles, type WorkloadFile } from "./read-workload-files.ts";
+import { DEVICE_KIND } from "@iot/contracts";
+import {
+  type DeviceDocument,
+  doubledDevices,
+  doubledNames,
+  type FileIssue,
+  readWorkloadFiles,
+  type WorkloadFile,
+} from "./read-workload-files.ts";
 import { shortened } from "./shortened.ts";
 
 /**
@@ -20,15 +28,17 @@ export interface PlainDeployment {
 export interface PlainFile {
   /** Empty with any issue. */
   readonly deployments: readonly PlainDeployment[];
+  /** Empty with any issue. */
+  readonly devices: readonly DeviceDocument[];
   readonly issues: readonly FileIssue[];
-  /** The kinds of its documents that are not ours. */
+  /** The kinds of its documents that give no Deployment. */
   readonly others: readonly string[];
   /** It was not read to its end, for lack of time or memory; another time it might be. */
   readonly isUnfinished?: boolean;
 }
 
 export function readPlainly(file: WorkloadFile): PlainFile {
-  const { deployments, issues, ignored } = readWorkloadFiles([file]);
+  const { deployments, devices, issues, ignored } = readWorkloadFiles([file]);
   const read = deployments.map(({ document: { metadata, spec }, scoreString, place }) => ({
     name: metadata.name,
     namespace: metadata.namespace,
@@ -36,10 +46,12 @@ export function readPlainly(file: WorkloadFile): PlainFile {
     scoreString,
     nameAt: place(["metadata", "name"]),
   }));
-  return { deployments: issues.length > 0 ? [] : read, issues, others: ignored.map(({ kind }) => shortened(kind)) };
+  const others = [...ignored.map(({ kind }) => shortened(kind)), ...devices.map(() => DEVICE_KIND)];
+  return issues.length > 0 ? { deployments: [], devices: [], issues, others } : { deployments: read, devices, issues, others };
 }
 
 /** Names that two files share, which none of them can have. */
 export function namesOfTwoFiles(files: ReadonlyMap<string, PlainFile>): FileIssue[] {
-  return doubledNames([...files].flatMap(([file, { deployments }]) => deployments.map((deployment) => ({ ...deployment, file }))));
+  const all = [...files].flatMap(([file, { deployments }]) => deployments.map((deployment) => ({ ...deployment, file })));
+  return [...doubledNames(all), ...doubledDevices([...files.values()].flatMap(({ devices }) => devices))];
 }

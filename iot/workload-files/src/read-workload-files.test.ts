@@ -224,3 +224,37 @@ describe("what is not ours", () => {
     ]);
   });
 });
+
+describe("a Device", () => {
+  const device = (name: string, rest = ""): string =>
+    `apiVersion: iot.nationtech.io/v1alpha1\nkind: Device\nmetadata: { name: ${name}, labels: { site: plant-7 } }\n${rest}`;
+
+  test("is read beside Deployments, with what people say of it", () => {
+    const { devices, deployments, issues } = read(
+      `${GOOD}---\n${device("pi-1", "spec: { displayName: press 1, allowedNamespaces: [plant] }\n")}`,
+      device("pi-2"),
+    );
+    expect(issues).toEqual([]);
+    expect(deployments).toHaveLength(1);
+    expect(devices.map(({ document: { metadata, spec } }) => [metadata.name, metadata.labels, spec])).toEqual([
+      ["pi-1", { site: "plant-7" }, { displayName: "press 1", allowedNamespaces: ["plant"] }],
+      ["pi-2", { site: "plant-7" }, undefined],
+    ]);
+  });
+
+  test.each([
+    ["no namespace is allowed", device("pi-1", "spec: { allowedNamespaces: [] }\n"), /^1\.yaml:4:\d+: spec\.allowedNamespaces: /],
+    ["a field that it does not have", device("pi-1", "spec: { targetDevices: [pi-1] }\n"), /spec.*targetDevices/],
+    ["a name with a dot", device("pi.1"), /metadata\.name: expected a DNS label/],
+    ["a label that is none", device("pi-1").replace("plant-7", "plant 7"), /metadata\.labels\.site: expected the value of a label/],
+  ])("is refused: %s", (_what, text, issue) => {
+    expect(issuesOf(text)[0]).toMatch(issue);
+    expect(read(text).devices).toEqual([]);
+  });
+
+  test("stands in one place", () => {
+    expect(issuesOf(device("pi-1"), device("pi-1"))).toEqual([
+      '2.yaml:3:19: metadata.name: "pi-1" is also the name of the Device at 1.yaml:3: write one of them',
+    ]);
+  });
+});

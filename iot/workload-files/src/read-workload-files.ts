@@ -1,12 +1,12 @@
-// From the files of a workload repository to Deployments, each with file and line: what the git
+// From the files of a workload repository to Deployments and Devices, each with file and line: what the git
 // source compiles and `iot lint` prints. Pure and total: whatever the bytes are, the answer is
 // documents and issues, never an exception. With any issue the set is not complete, and who
 // reconciles from it keeps the last good one. Which files belong to a repository is the caller's to
 // say.
 
-import { formatPath, type Issue } from "@harmony/core";
+import { formatPath, type Issue, type Parsed } from "@harmony/core";
 import { parse } from "@harmony/schema";
-import { API_VERSION, Deployment, DEPLOYMENT_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
+import { API_VERSION, Deployment, DEPLOYMENT_KIND, Device, DEVICE_KIND, SCORE_LIMIT_BYTES, scoreString } from "@iot/contracts";
 import { type Document, isMap, isSeq } from "yaml";
 import { documentLimits } from "./document-limits.ts";
 import { SOPS } from "./file-kinds.ts";
@@ -44,6 +44,14 @@ export interface WorkloadDocument {
   readonly places: () => Places;
 }
 
+/** What people say of a device, where there is no cluster to say it to. */
+export interface DeviceDocument {
+  readonly file: string;
+  readonly document: Device;
+  /** Where its name stands. */
+  readonly nameAt: Place;
+}
+
 /** Meant for us, and with issues: what of it could be read. */
 export interface RefusedDocument {
   readonly file: string;
@@ -66,6 +74,7 @@ export interface IgnoredDocument {
 
 export interface FilesResult {
   readonly deployments: readonly WorkloadDocument[];
+  readonly devices: readonly DeviceDocument[];
   readonly issues: readonly FileIssue[];
   readonly refused: readonly RefusedDocument[];
   readonly ignored: readonly IgnoredDocument[];
@@ -77,9 +86,11 @@ const FILE_ISSUES_LIMIT = 100;
 export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
   const read = files.map(readFile);
   const deployments = read.flatMap((file) => file.deployments);
+  const devices = read.flatMap((file) => file.devices);
   return {
     deployments,
-    issues: [...read.flatMap(({ issues }) => issues), ...doubledNames(deployments.map(withNameAt))],
+    devices,
+    issues: [...read.flatMap(({ issues }) => issues), ...doubledNames(deployments.map(withNameAt)), ...doubledDevices(devices)],
     refused: read.flatMap(({ refused }) => refused),
     ignored: read.flatMap(({ ignored }) => ignored),
   };
@@ -100,6 +111,7 @@ function withNameAt({ file, document: { metadata }, place }: WorkloadDocument): 
 function readFile({ path: file, content }: WorkloadFile): FilesResult {
   const yaml = parseYamlFile(content);
   const deployments: WorkloadDocument[] = [];
+  const devices: DeviceDocument[] = [];
   const issues: FileIssue[] = yaml.issues.map((issue) => toFileIssue(file, yaml, issue));
   const refused: RefusedDocument[] = [];
   const ignored: IgnoredDocument[] = [];
@@ -122,15 +134,17 @@ function readFile({ path: file, content }: WorkloadFile): FilesResult {
     }
     const place = (path: Issue["path"]): Place => yaml.place(offsetAt(document, path));
     const places = (): Places => placesOf(document, yaml.place);
-    const outcome = readDeployment(document, yaml);
-    if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place, places });
+    const isDevice = headingOf(document).kind === DEVICE_KIND;
+    const outcome = isDevice ? readDevice(document, yaml) : readDeployment(document, yaml);
+    if (outcome.ok && "device" in outcome) devices.push({ file, document: outcome.device, nameAt: place(["metadata", "name"]) });
+    else if (outcome.ok) deployments.push({ file, line, document: outcome.document, scoreString: outcome.scoreString, place, places });
     else {
       issues.push(...firstOf(outcome.issues).map((issue) => toFileIssue(file, yaml, issue)));
       refused.push({ file, line, value: outcome.value, places, said: outcome.issues.map(({ path }) => path) });
     }
   }
-  if (deployments.length > 0) issues.push(...written.flatMap(headless).map((issue) => toFileIssue(file, yaml, issue)));
-  return { deployments, issues: firstIssues(file, issues), refused, ignored };
+  if (deployments.length + devices.length > 0) issues.push(...written.flatMap(headless).map((issue) => toFileIssue(file, yaml, issue)));
+  return { deployments, devices, issues: firstIssues(file, issues), refused, ignored };
 }
 
 /** The same for all documents of a file. */
@@ -148,24 +162,41 @@ function firstOf(issues: readonly PlacedIssue[]): readonly PlacedIssue[] {
   return [...issues.slice(0, ISSUES_LIMIT), { ...next, path: [], message: `and ${issues.length - ISSUES_LIMIT} more from here on` }];
 }
 
-type ReadDeployment =
-  | { ok: true; document: Deployment; scoreString: string }
-  /** `value` is null where the document is not taken apart. */
-  | { ok: false; issues: readonly PlacedIssue[]; value: unknown };
+/** `value` is null where the document is not taken apart. */
+type Unread = { ok: false; issues: readonly PlacedIssue[]; value: unknown };
 
-function readDeployment(document: Document.Parsed, { text, place }: YamlFile): ReadDeployment {
+function readDeployment(document: Document.Parsed, yaml: YamlFile): { ok: true; document: Deployment; scoreString: string } | Unread {
+  const read = readAs(document, yaml, (value) => parse(Deployment, value), scoreIssues);
+  return read.ok ? { ok: true, document: read.value, scoreString: scoreString(read.value.spec.score) } : read;
+}
+
+function readDevice(document: Document.Parsed, yaml: YamlFile): { ok: true; device: Device } | Unread {
+  const read = readAs(
+    document,
+    yaml,
+    (value) => parse(Device, value),
+    () => [],
+  );
+  return read.ok ? { ok: true, device: read.value } : read;
+}
+
+function readAs<Value>(
+  document: Document.Parsed,
+  { text, place }: YamlFile,
+  parseIt: (value: unknown) => Parsed<Value>,
+  judge: (value: Value) => Issue[],
+): { ok: true; value: Value } | Unread {
   const limits = documentLimits(document);
   if (limits.length > 0) return { ok: false, issues: limits, value: null };
   const differences = kubectlDifferences(document, text, (offset) => place(offset).line);
   // Their number was counted.
   const value: unknown = document.toJS({ maxAliasCount: -1 });
-  const parsed = parse(Deployment, value);
-  const found = parsed.ok ? scoreIssues(parsed.value) : parsed.issues;
+  const parsed = parseIt(value);
+  const found = parsed.ok ? judge(parsed.value) : parsed.issues;
   const said = differences.map(({ path }) => path);
   const others = found.filter(({ path }) => !isSaid(path, said)).map((issue) => ({ ...issue, offset: offsetAt(document, issue.path) }));
   const issues = [...differences, ...others];
-  if (parsed.ok && issues.length === 0) return { ok: true, document: parsed.value, scoreString: scoreString(parsed.value.spec.score) };
-  return { ok: false, issues, value };
+  return parsed.ok && issues.length === 0 ? parsed : { ok: false, issues, value };
 }
 
 /** What is said of a value is said of all within it, but for what is said of the whole document. */
@@ -241,6 +272,20 @@ export function doubledNames(deployments: readonly NamedDeployment[]): FileIssue
     if (first === undefined) return [];
     const message = `"${name}" is also the name of the Deployment at ${first.file}:${first.nameAt.line}: give one of them another name`;
     return [{ file: deployment.file, ...deployment.nameAt, path: "metadata.name", message }];
+  });
+}
+
+export function doubledDevices(devices: readonly DeviceDocument[]): FileIssue[] {
+  const seen = new Map<string, DeviceDocument>();
+  return devices.flatMap((device): FileIssue[] => {
+    const { name } = device.document.metadata;
+    const first = seen.get(name);
+    if (first === undefined) {
+      seen.set(name, device);
+      return [];
+    }
+    const message = `"${name}" is also the name of the Device at ${first.file}:${first.nameAt.line}: write one of them`;
+    return [{ file: device.file, ...device.nameAt, path: "metadata.name", message }];
   });
 }
 

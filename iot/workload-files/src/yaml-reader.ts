@@ -119,7 +119,7 @@ export class YamlReader {
 
 function plainFileOf(file: string, outcome: Outcome | undefined): PlainFile {
   if (outcome !== undefined && "file" in outcome) return outcome.file;
-  return { deployments: [], issues: [unread(file, outcome)], others: [], isUnfinished: true };
+  return { deployments: [], devices: [], issues: [unread(file, outcome)], others: [], isUnfinished: true };
 }
 
 function closeFileOf(file: string, outcome: Outcome | undefined): CloseFile {

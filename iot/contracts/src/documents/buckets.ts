@@ -23,7 +23,7 @@ export interface BucketSettings {
 }
 
 /** The last two lie in the account AUTH, which the operator does not reach. */
-export type BucketName = "desired-state" | "status" | "inventory" | "sources" | "grants" | "enrolments";
+export type BucketName = "desired-state" | "status" | "inventory" | "sources" | "devices" | "grants" | "enrolments";
 
 export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
   "desired-state": {
@@ -53,6 +53,14 @@ export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {
     allowRollup: false,
     republish: null,
     maxValueBytes: PAYLOAD_LIMIT_BYTES - 1024,
+  },
+  devices: {
+    description: "what people say of each device: <10 letters of a source's id>.<device>",
+    history: 1,
+    allowRollup: false,
+    republish: null,
+    // A thousand namespaces, and as many labels as an object of Kubernetes bears.
+    maxValueBytes: 256 * 1024,
   },
   grants: {
     description: "what each device is permitted: <device>, and the keys of who issues its tokens: _issuer",

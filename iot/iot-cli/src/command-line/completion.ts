@@ -11,22 +11,24 @@ export function bashCompletion(commands: Described): string {
     const below = commands.flatMap(([{ name }]) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []));
     return below.length === 0 ? [] : [{ after: `${first} `, words: below }];
   });
-  const cases = [
+  const cases: readonly { readonly after: string; readonly words: readonly string[]; readonly isOfDevices?: boolean }[] = [
     { after: "", words: [...firsts, "--help", "--version", "--manual", "--completion"] },
     ...seconds,
-    ...commands.map(([{ name }, { options }]) => ({
+    ...commands.map(([{ name, operands }, { options }]) => ({
       after: `${name} *`,
       words: [...Object.keys(options).map((option) => `--${option}`), "--help"],
+      isOfDevices: /\bdevice\b/.test(operands),
     })),
   ];
   return `# shellcheck shell=bash
 # bash completion for iot(1)
 
 _iot() {
-  local word=\${COMP_WORDS[COMP_CWORD]} words=''
+  local word=\${COMP_WORDS[COMP_CWORD]} words='' asks=''
   case "\${COMP_WORDS[*]:1:COMP_CWORD-1} " in
-${cases.map(({ after, words }) => `    ${patternOf(after)}) words='${words.join(" ")}' ;;`).join("\n")}
+${cases.map(({ after, words, isOfDevices = false }) => `    ${patternOf(after)}) words='${words.join(" ")}'${isOfDevices ? " asks=devices" : ""} ;;`).join("\n")}
   esac
+  if [[ $asks == devices && $word != -* ]]; then words+=" $(iot devices -o name 2>/dev/null)"; fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 

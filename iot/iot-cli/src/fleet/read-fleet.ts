@@ -11,9 +11,9 @@ import {
   askOperators,
   type Messaging,
   MessagingError,
-  openDesiredState,
   openSourceRecords,
   openStatusStore,
+  readManifests,
 } from "@iot/messaging";
 import * as z from "zod/mini";
 import { CONNECT_TIMEOUT_MS, exitCodeOf, type NatsAccess, SILENT, withNats } from "../command-line/nats.ts";
@@ -62,11 +62,11 @@ export async function readFleet(access: NatsAccess, signal: AbortSignal, boots =
       const problem = await bucketProblem(messaging, bucket);
       if (problem !== null) throw new UserError(problem.message);
     }
-    const desired = await openDesiredState(messaging, { log: SILENT });
-    const snapshot = await desired.observe(reading);
-    const statuses = await (await openStatusStore(messaging, { log: SILENT })).list(reading);
-    await desired.close();
-    return { sources: await readSources(messaging, reading), ...judgeFleet(snapshot, statuses, boots) };
+    const [manifests, statuses] = await Promise.all([
+      readManifests(messaging, { log: SILENT }, reading),
+      openStatusStore(messaging, { log: SILENT }).then((store) => store.list(reading)),
+    ]);
+    return { sources: await readSources(messaging, reading), ...judgeFleet({ manifests }, statuses, boots) };
   });
 }
 
@@ -138,7 +138,8 @@ function toRemovals(record: SourceRemovals | null): RemovalRow[] {
   );
 }
 
-async function bucketProblem(
+/** null: the bucket is there. */
+export async function bucketProblem(
   messaging: Messaging,
   bucket: BucketName,
 ): Promise<{ readonly code: number; readonly message: string } | null> {

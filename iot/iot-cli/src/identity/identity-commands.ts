@@ -1,4 +1,4 @@
-// `iot devices`, `iot device …` and `iot bootstrap …`: their options, and how each ends.
+// `iot device …` and `iot bootstrap …`: their options, and how each ends.
 
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
@@ -19,7 +19,7 @@ async function print(at: Surroundings, deed: (asking: deeds.Asking) => Promise<s
 const details =
   "IOT_ENROLMENT_URL is where the enrolment service is, IOT_PERSON_FILE has your secret, IOT_ENROLMENT_CA who signs its certificate.";
 
-export const devices = defineCommand({
+export const deviceList = defineCommand({
   options: { pending: { type: "boolean", about: "those that wait for approval instead" } },
   details,
   run: ({ pending }, _operands, at) => print(at, pending === true ? deeds.listPending : deeds.listDevices),

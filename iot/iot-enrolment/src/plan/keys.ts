@@ -33,7 +33,7 @@ export function planKeyUsed(held: Held, device: string, keyId: string): Plan<nul
 export function planRekeying(held: Held, device: string): Plan<DeviceRecord> {
   const record = held.device(device).value;
   const [first] = record?.keys ?? [];
-  if (record === null || first === undefined) return refused(404, `there is no device "${device}": iot devices lists them`);
+  if (record === null || first === undefined) return refused(404, `there is no device "${device}": iot device list shows them`);
   if (record.state === "disabled") return refused(409, `"${device}" is disabled: iot device enable ${device} lets it in again`);
   const changed: DeviceRecord = { ...record, replaceKey: first.keyId };
   return { kind: "do", writes: record.replaceKey === first.keyId ? [] : keep(held, changed), answer: changed };

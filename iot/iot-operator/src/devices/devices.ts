@@ -4,9 +4,10 @@
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
-import type { DesiredStateStore, InventoryStore, StatusEntry, StatusStore } from "@iot/messaging";
+import type { DesiredStateStore, InventoryStore, KnownDevices, StatusEntry, StatusStore } from "@iot/messaging";
+import { forgetDevice } from "../record/forget-device.ts";
 import type { DeviceObject, DeviceObjects } from "../sources/device-objects.ts";
-import { KnownDevices } from "./known-devices.ts";
+import { HeardDevices } from "./heard-devices.ts";
 import { planDevice, type DeviceStep } from "./plan-device.ts";
 import { WritePace } from "./write-pace.ts";
 
@@ -15,6 +16,7 @@ export interface DevicesOptions {
   readonly status: StatusStore;
   readonly inventory: InventoryStore;
   readonly desired: DesiredStateStore;
+  readonly devices: KnownDevices;
   /** Labels that a device's approval gave it. */
   readonly labels?: (device: DeviceId) => Readonly<Record<string, string>>;
   readonly log: Log;
@@ -34,6 +36,8 @@ export interface Devices {
 const AT_ONCE = 16;
 /** The objects, or their definition, are not known yet. */
 const AGAIN_MS = 2_000;
+/** What a device wrote meanwhile is heard; this is for what is not. */
+const REFUSED_AGAIN_MS = 60_000;
 const RIGHTS = "the rights that the operator needs: kubectl apply -f iot/deploy/operator.yaml";
 
 export function followDevicesOf(options: DevicesOptions): Devices {
@@ -43,7 +47,7 @@ export function followDevicesOf(options: DevicesOptions): Devices {
 class DevicesLoop implements Devices {
   readonly #options: DevicesOptions;
   readonly #clock: Clock;
-  readonly #known: KnownDevices;
+  readonly #heard: HeardDevices;
   readonly #queue: KeyedQueue<DeviceId>;
   readonly #pace = new WritePace<DeviceId>();
   readonly #writtenMs = new Map<DeviceId, number>();
@@ -57,7 +61,7 @@ class DevicesLoop implements Devices {
     const { log, clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
-    this.#known = new KnownDevices(clock);
+    this.#heard = new HeardDevices(clock);
     this.#queue = new KeyedQueue<DeviceId>({
       handle: (device, signal) => this.#look(device, signal),
       onError: (device, error, retryAfterMs) => {
@@ -68,8 +72,8 @@ class DevicesLoop implements Devices {
       clock,
     });
     this.status = heardToo(options.status, {
-      hear: (entry) => this.#take(entry.device, () => this.#known.hear(entry)),
-      lose: (device) => this.#take(device, () => this.#known.loseStatus(device)),
+      hear: (entry) => this.#take(entry.device, () => this.#heard.hear(entry)),
+      lose: (device) => this.#take(device, () => this.#heard.loseStatus(device)),
     });
   }
 
@@ -77,15 +81,15 @@ class DevicesLoop implements Devices {
     const { inventory, desired, objects } = this.#options;
     const { signal } = this.#ended;
     const hearing = inventory.watch(
-      (entry) => this.#take(entry.device, () => this.#known.hearInventory(entry)),
+      (entry) => this.#take(entry.device, () => this.#heard.hearInventory(entry)),
       signal,
-      (device) => this.#take(device, () => this.#known.loseInventory(device)),
+      (device) => this.#take(device, () => this.#heard.loseInventory(device)),
     );
     await Promise.all([hearing, desired.observe(signal)]);
     desired.onChange((device) => device !== null && this.#add(device));
     objects.onChange((device) => this.#add(device));
     this.#isStarted = true;
-    for (const device of new Set([...this.#known.devices(), ...objects.devices()])) this.#add(device);
+    for (const device of new Set([...this.#heard.devices(), ...objects.devices()])) this.#add(device);
   }
 
   async close(): Promise<void> {
@@ -115,7 +119,7 @@ class DevicesLoop implements Devices {
     }
     const waitMs = this.#pace.waitMs(device, isRoutine ? "routine" : "transition", this.#clock.monotonicMs());
     if (waitMs > 0) return waitMs;
-    for (const step of steps) await this.#carryOut(step, signal);
+    for (const step of steps) if (!(await this.#carryOut(step, signal))) return REFUSED_AGAIN_MS;
     this.#fail(device, null);
     return recheckAfterMs;
   }
@@ -134,24 +138,27 @@ class DevicesLoop implements Devices {
       device,
       object,
       isDefinitionGoing: object?.isDeleting === true && (await objects.isDefinitionGoing(signal)),
-      heard: this.#known.status(device),
-      inventory: this.#known.inventory(device),
+      heard: this.#heard.status(device),
+      inventory: this.#heard.inventory(device),
       manifest: desired.heard(device),
       labels: labels(device),
-      nowMs: this.#known.nowMs(),
+      nowMs: this.#heard.nowMs(),
       writtenAgoMs: this.#clock.monotonicMs() - (this.#writtenMs.get(device) ?? -Infinity),
     };
   }
 
-  async #carryOut(step: DeviceStep, signal: AbortSignal): Promise<void> {
-    const { objects, status, inventory, log } = this.#options;
+  /** False: the next step is to be planned anew. */
+  async #carryOut(step: DeviceStep, signal: AbortSignal): Promise<boolean> {
+    const { objects, desired, devices, log } = this.#options;
     if (step.kind === "forget") {
-      await Promise.all([status.forget(step.device), inventory.forget(step.device)]);
-      log.info("forgot a device", { device: step.device });
-      return;
+      const { device } = step;
+      const { kind, message } = await forgetDevice(device, { desired, devices, nowMs: this.#heard.nowMs(), signal });
+      log.info(kind === "forgotten" ? "forgot a device whose object was deleted" : "did not forget a device", { device, why: message });
+      return kind === "forgotten";
     }
     await objects.carryOut(step, signal);
     if (step.kind === "put-status") this.#writtenMs.set(step.object.device, this.#clock.monotonicMs());
+    return true;
   }
 }
 

@@ -6,7 +6,7 @@ import { canonicalJson } from "@harmony/schema";
 import type { Condition, DeviceInventory, DeviceObjectStatus } from "@iot/contracts";
 import { type ConditionState, type DeploymentCounts, DEVICE_CONDITIONS, type DeviceConditions } from "@iot/fleet";
 
-export interface SaidOfDevice {
+export interface DeviceReport {
   readonly conditions: DeviceConditions;
   readonly counts: DeploymentCounts;
   /** RFC 3339; null: it has never reported. */
@@ -21,7 +21,7 @@ const MESSAGE_LIMIT = 1_024;
 
 /** `now` is RFC 3339, to the second. */
 export function objectStatus(
-  said: SaidOfDevice,
+  said: DeviceReport,
   { standing, generation, now }: { standing: DeviceObjectStatus; generation: number; now: string },
 ): DeviceObjectStatus {
   const before = new Map((standing.conditions ?? []).map((condition) => [condition.type, condition]));

@@ -4,7 +4,7 @@ import { asDeviceId, type DeviceInventory, type DeviceStatus, type Manifest } fr
 import { describe, expect, test } from "vitest";
 import type { DeviceObject } from "../sources/device-objects.ts";
 import { statusOf } from "../../test/status-of.ts";
-import { FORGOTTEN_AFTER_MS } from "./plan-forget.ts";
+import { SILENT_FOR_MS } from "../record/forget-device.ts";
 import { type DevicePlan, type KnownOfDevice, planDevice, SEEN_EVERY_MS, WORDS_EVERY_MS } from "./plan-device.ts";
 
 const device = asDeviceId("pi-1");
@@ -143,24 +143,29 @@ describe("what stands is written again", () => {
 
 describe("one that is being deleted", () => {
   const deleting = object({ isDeleting: true });
+  const idle = { manifest: null, said: statusOf("pi-1", {}) };
 
   test("stays while the device reports, says why, and is looked at when a day is over", () => {
-    const plan = planDevice({ ...known({ ageMs: 60_000 }), object: deleting });
+    const plan = planDevice(known({ ...idle, ageMs: 60_000, object: deleting }));
     expect(readyOf(plan)).toBe("True StillReporting");
     expect(plan.recheckAfterMs).toBe(DAY_MS - 60_000);
-    expect(kinds(planDevice({ ...known({ ageMs: DAY_MS - 1 }), object: deleting }))).toEqual(["put-status"]);
+    expect(kinds(planDevice(known({ ...idle, ageMs: DAY_MS - 1, object: deleting })))).toEqual(["put-status"]);
   });
 
-  test("is forgotten after a day of silence, and before it ever reported", () => {
-    expect(kinds(planDevice({ ...known({ ageMs: FORGOTTEN_AFTER_MS }), object: deleting }))).toEqual(["forget", "release"]);
-    expect(kinds(planDevice({ ...known({ heard: null, inventory: null }), object: deleting }))).toEqual(["forget", "release"]);
+  test("stays while a Deployment is meant for it", () => {
+    expect(readyOf(planDevice(known({ ageMs: SILENT_FOR_MS, object: deleting })))).toBe("Unknown StillTargeted");
+  });
+
+  test("is forgotten after a day of silence, and let go where nothing is known of it", () => {
+    expect(kinds(planDevice(known({ ...idle, ageMs: SILENT_FOR_MS, object: deleting })))).toEqual(["forget", "release"]);
+    expect(kinds(planDevice(known({ heard: null, inventory: null, manifest: null, object: deleting })))).toEqual(["release"]);
   });
 
   test("with its definition is let go, and nothing is forgotten", () => {
-    expect(kinds(planDevice({ ...known(), object: deleting, isDefinitionGoing: true }))).toEqual(["release"]);
+    expect(kinds(planDevice(known({ object: deleting, isDefinitionGoing: true })))).toEqual(["release"]);
   });
 
   test("that is not ours to hold is left alone", () => {
-    expect(kinds(planDevice({ ...known(), object: { ...deleting, isClaimed: false } }))).toEqual([]);
+    expect(kinds(planDevice(known({ object: { ...deleting, isClaimed: false } })))).toEqual([]);
   });
 });

@@ -5,10 +5,10 @@
 import type { Parsed } from "@harmony/core";
 import type { DeviceId, DeviceInventory, DeviceObjectStatus, Manifest } from "@iot/contracts";
 import { offlineAfterMs } from "@iot/contracts";
-import { deploymentCounts, deviceConditions, type HeardStatus, judgeDevice } from "@iot/fleet";
+import { deploymentCounts, deviceConditions, type FleetReason, type HeardStatus, judgeDevice } from "@iot/fleet";
 import type { DeviceObject, DeviceObjectStep } from "../sources/device-objects.ts";
+import { SILENT_FOR_MS, whyNotForgotten } from "../record/forget-device.ts";
 import { newsIn, objectStatus } from "./object-status.ts";
-import { planForget } from "./plan-forget.ts";
 
 export interface KnownOfDevice {
   readonly device: DeviceId;
@@ -55,14 +55,29 @@ function planDeleting(known: KnownOfDevice, object: DeviceObject): DevicePlan {
   if (!object.isClaimed) return { steps: [], isRoutine: true, recheckAfterMs: null };
   const release: DeviceStep = { kind: "release", object };
   if (known.isDefinitionGoing) return { steps: [release], isRoutine: false, recheckAfterMs: null };
-  const ageMs = heard === null ? null : nowMs - heard.receivedAtMs;
-  const forget = planForget({ device, ageMs, lastSeenAt: heard === null ? null : new Date(heard.receivedAtMs).toISOString() });
-  if (forget.kind === "forget") return { steps: [{ kind: "forget", device }, release], isRoutine: false, recheckAfterMs: null };
-  const { reason, message, againMs } = forget;
+  const why = whyNotForgotten(device, forgetting(known));
+  if (why?.reason === "UnknownDevice") return { steps: [release], isRoutine: false, recheckAfterMs: null };
+  if (why === null) return { steps: [{ kind: "forget", device }, release], isRoutine: false, recheckAfterMs: null };
+  const forgottenInMs = heard === null ? 0 : heard.receivedAtMs + SILENT_FOR_MS - nowMs;
+  const reason: FleetReason = forgottenInMs > 0 ? "StillReporting" : "StillTargeted";
+  const message = forgottenInMs > 0 ? stillReporting(device) : why.message;
   const wanted = wantedStatus(known, object);
   const conditions = (wanted.conditions ?? []).map((one) => (one.type === "Ready" ? { ...one, reason, message } : one));
   const { steps, isRoutine } = planStatus(known, object, { ...wanted, conditions });
-  return { steps, isRoutine, recheckAfterMs: againMs };
+  return { steps, isRoutine, recheckAfterMs: forgottenInMs > 0 ? forgottenInMs : null };
+}
+
+/** It goes by itself: nobody has to say it again. */
+function stillReporting(device: DeviceId): string {
+  return `it has reported, and is forgotten once it has been silent for 24 h: switch it off, or shut it out (iot device disable ${device})`;
+}
+
+/** As `iot device forget` asks: the object and that command are one thing. */
+function forgetting({ device, heard, inventory, manifest, nowMs }: KnownOfDevice): Parameters<typeof whyNotForgotten>[1] {
+  const status = heard === null ? null : { revision: 0, writtenAtMs: heard.receivedAtMs };
+  const manifests = new Map(manifest === null ? [] : [[device, { revision: 0, manifest }]]);
+  // An inventory alone has no age here: it is as old as nothing.
+  return { snapshot: { manifests }, known: { status, inventory: inventory === null ? null : { revision: 0, writtenAtMs: 0 } }, nowMs };
 }
 
 function wantedStatus(known: KnownOfDevice, object: DeviceObject): DeviceObjectStatus {

@@ -10,7 +10,7 @@ import { HOSTILE_PARTS, recordReads } from "@iot/testkit";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
-import { KnownDevices } from "../devices/known-devices.ts";
+import { HeardDevices } from "../devices/heard-devices.ts";
 import { planDevice } from "../devices/plan-device.ts";
 import { Reporter } from "./reporter.ts";
 
@@ -100,7 +100,7 @@ const inventory: DeviceInventory = {
 /** What the operator writes into the Device of this one. */
 function looksAtDevice(says: { readonly status?: DeviceStatus; readonly inventory?: DeviceInventory }): unknown {
   const device = asDeviceId("pi-1");
-  const known = new KnownDevices(clock);
+  const known = new HeardDevices(clock);
   const reported = { device, receivedAtMs: 0, nowMs: 0 };
   known.hear({ ...reported, status: { ok: true, value: says.status ?? said("Running", 1) } });
   known.hearInventory({ ...reported, inventory: { ok: true, value: says.inventory ?? inventory } });
@@ -165,7 +165,7 @@ test("no other file of the operator gets at what devices say", async () => {
   // run.ts opens the store, and operator.ts hands each entry to the reporter.
   expect(readers.toSorted()).toEqual([
     "devices/devices.ts",
-    "devices/known-devices.ts",
+    "devices/heard-devices.ts",
     "devices/object-status.ts",
     "devices/plan-device.ts",
     "operator.ts",

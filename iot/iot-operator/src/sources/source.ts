@@ -2,7 +2,7 @@
 // repository (git/). A source is read whole or not at all: `unreadable` removes nothing from any
 // device, and neither does an object that is there but cannot be served (`refused`).
 
-import type { DeploymentAggregate, DeploymentName, DeviceId, DeviceSpec } from "@iot/contracts";
+import type { DeploymentAggregate, DeploymentName, DeviceId, SaidOfDevice } from "@iot/contracts";
 import type { DeploymentConditions } from "@iot/fleet";
 import type { DeviceObjects } from "./device-objects.ts";
 import type { Reason, SourceReason } from "./reasons.ts";
@@ -79,11 +79,6 @@ export interface GitEvidence {
 /** By device, the namespaces whose Deployments it takes. One that is not here takes all. */
 export type AllowedNamespaces = ReadonlyMap<DeviceId, ReadonlySet<string>>;
 
-/** What people say of a device: the labels and the spec of its Device. */
-export interface DeviceWords extends DeviceSpec {
-  readonly labels: Readonly<Record<string, string>>;
-}
-
 /** What is known of something that may be on its way out. */
 export type Presence = "present" | "terminating" | "gone" | "unknown";
 
@@ -123,7 +118,7 @@ export interface CompleteSnapshot {
   /** Absent: each takes all. The same object until it says something else. */
   readonly allowed?: AllowedNamespaces;
   /** Absent: people say nothing of devices. The same object until it says something else. */
-  readonly devices?: ReadonlyMap<DeviceId, DeviceWords>;
+  readonly devices?: ReadonlyMap<DeviceId, SaidOfDevice>;
   /** A commit or a resourceVersion, for people. */
   readonly version: string;
   /**

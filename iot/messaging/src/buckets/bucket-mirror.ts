@@ -36,6 +36,8 @@ export interface MirroredEntry<Value> {
 
 export interface MirrorOptions<Value> extends BucketOptions {
   readonly bucket: BucketName;
+  /** Keys of one token alone. */
+  readonly onlyTopKeys?: boolean;
   /** Never throws: garbage is a value too. */
   readonly decode: (key: string, data: Uint8Array) => Value;
   /** The value of an entry for which `decode` threw all the same. */
@@ -306,7 +308,7 @@ export class BucketMirror<Value> {
       name: session.consumer,
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subject: `$KV.${bucket}.>`,
+      filter_subject: `$KV.${bucket}.${this.#options.onlyTopKeys === true ? "*" : ">"}`,
       ack_policy: AckPolicy.None,
       max_deliver: 1,
       flow_control: true,

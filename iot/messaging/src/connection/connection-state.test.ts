@@ -81,7 +81,7 @@ test("without a user, the sentence says that one is wanted", () => {
 });
 
 test.each([
-  [new errors.AuthorizationError("Authorization Violation"), 'refuses the identity of "pi-7"', "iot devices"],
+  [new errors.AuthorizationError("Authorization Violation"), 'refuses the identity of "pi-7"', "iot device list"],
   [new errors.TimeoutError(), "no answer", "auth callout"],
 ])("an identity that is shown: %s", (error, says, mend) => {
   const { message } = explainConnectError(error, { servers: ["central"], user: "pi-7", isToken: true }, fine);

@@ -185,7 +185,7 @@ function refused({ user, isToken, settings }: ConnectionTarget): Explained {
     return [
       "WrongCredentials",
       `the server refuses the identity of "${user}": it is disabled, or its grant is missing`,
-      "ask the fleet's operator (iot devices); what runs keeps running",
+      "ask the fleet's operator (iot device list); what runs keeps running",
     ];
   }
   return user === undefined

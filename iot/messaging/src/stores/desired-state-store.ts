@@ -127,6 +127,29 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
   };
 }
 
+/**
+ * The manifests alone, read once: a fleet's Scores are most of the bucket, and who looks at the
+ * fleet needs none. @throws MessagingError, or the signal's reason.
+ */
+export async function readManifests(
+  messaging: Messaging,
+  options: BucketOptions,
+  signal: AbortSignal,
+): Promise<DesiredStateSnapshot["manifests"]> {
+  const mirror = await openBucketMirror<DesiredStateValue>(messaging, {
+    ...options,
+    bucket: "desired-state",
+    onlyTopKeys: true,
+    decode: decoder(new Map()),
+    unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
+  });
+  try {
+    return toSnapshot(await mirror.current(signal)).manifests;
+  } finally {
+    await mirror.close();
+  }
+}
+
 function isFull(error: unknown): boolean {
   return error instanceof MessagingError && error.code === "StoreFull";
 }

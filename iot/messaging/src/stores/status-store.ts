@@ -12,9 +12,7 @@ import {
   type DeviceStatus,
   readInventory,
   readStatus,
-  subjects,
 } from "@iot/contracts";
-import { publishAcknowledged } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
 import type { BucketOptions } from "../buckets/ensure-bucket.ts";
@@ -44,8 +42,6 @@ export interface StatusStore {
   list(signal: AbortSignal): Promise<StatusEntry[]>;
   /** Purges marks of devices that have been forgotten for so long. @throws MessagingError */
   purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
-  /** Removes what a device said last; if it reports again, it is there again. @throws MessagingError */
-  forget(device: DeviceId): Promise<void>;
   /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
   problem(): string | null;
 }
@@ -54,7 +50,6 @@ export interface InventoryStore {
   readonly watch: Watch<InventoryEntry>;
   list(signal: AbortSignal): Promise<InventoryEntry[]>;
   purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
-  forget(device: DeviceId): Promise<void>;
 }
 
 /**
@@ -68,7 +63,6 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
       store.watch(({ value, ...reported }) => callback({ ...reported, status: value }), signal, onRemoved),
     list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
     purgeMarkers: store.purgeMarkers,
-    forget: store.forget,
     problem: store.problem,
   };
 }
@@ -81,7 +75,6 @@ export async function openInventoryStore(messaging: Messaging, options: BucketOp
       store.watch(({ value, ...reported }) => callback({ ...reported, inventory: value }), signal, onRemoved),
     list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })),
     purgeMarkers: store.purgeMarkers,
-    forget: store.forget,
   };
 }
 
@@ -89,7 +82,6 @@ interface Documents<Document> {
   readonly watch: Watch<Reported & { readonly value: Parsed<Document> }>;
   list(signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]>;
   purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
-  forget(device: DeviceId): Promise<void>;
   problem(): string | null;
 }
 
@@ -128,10 +120,6 @@ async function openDocuments<Document>(
     purgeMarkers: async (olderThanMs, signal) => {
       const purged = await Promise.all([...watched].map((mirror) => mirror.purgeMarkers(olderThanMs, signal)));
       return purged.reduce((sum, count) => sum + count, 0);
-    },
-    forget: async (device) => {
-      const subject = subjects[bucket](device);
-      await publishAcknowledged(messaging, { bucket, subject }, "", { headers: { "KV-Operation": "DEL" } });
     },
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };

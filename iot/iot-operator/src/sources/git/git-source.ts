@@ -70,6 +70,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   const repository = options.repository ?? (await openGitRepository(folder, config));
   const reader = new CommitReader({ config, id, repository, limits: options.limits });
   const logged = new Map<string, string>();
+  const saidIn = rememberingSaid();
   let last: { tip: string; followed: string | null; snapshot: SourceSnapshot; untilMs: number } | null = null;
   /** The followed commit and the tip. */
   let readings = new Map<string, CommitReading>();
@@ -150,7 +151,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
           path: plainText(path, NAME_CHARACTERS),
           problem: message,
         });
-    return { ...snapshotOf(after, evidence), authoritative: true };
+    return { ...snapshotOf(after, evidence, saidIn(after)), authoritative: true };
   }
 
   /** Git is asked only when a file is gone. */
@@ -197,7 +198,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       unreadable: unreadableIn(stays),
       consents: new Set(),
     };
-    return { ...snapshotOf(stays, evidence), problem, authoritative: false };
+    return { ...snapshotOf(stays, evidence, saidIn(stays)), problem, authoritative: false };
   }
 
   return {
@@ -223,8 +224,26 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
   };
 }
 
-function snapshotOf(reading: CommitReading, evidence: GitEvidence): CompleteSnapshot {
-  return { kind: "complete", deployments: deploymentsIn(reading), refused: [], deleting: [], version: reading.commit, evidence };
+function snapshotOf(reading: CommitReading, evidence: GitEvidence, said: SaidOfDevices): CompleteSnapshot {
+  const deployments = deploymentsIn(reading);
+  return { kind: "complete", deployments, refused: [], deleting: [], ...said, version: reading.commit, evidence };
+}
+
+type SaidOfDevices = Pick<CompleteSnapshot, "allowed" | "devices">;
+
+/** The same objects as before, as long as the commits say the same. */
+function rememberingSaid(): (reading: CommitReading) => SaidOfDevices {
+  let last: { readonly text: string; readonly said: SaidOfDevices } = { text: "", said: {} };
+  return ({ files }) => {
+    const all = [...files.values()].flatMap(({ devices }) => [...devices]);
+    const text = JSON.stringify(all);
+    if (last.text === text) return last.said;
+    const restricted = all.flatMap(([device, { allowedNamespaces: names }]) =>
+      names === undefined ? [] : [[device, new Set(names)] as const],
+    );
+    last = { text, said: { devices: new Map(all), allowed: new Map(restricted) } };
+    return last.said;
+  };
 }
 
 function deploymentsIn({ files }: CommitReading): CompleteSnapshot["deployments"] {

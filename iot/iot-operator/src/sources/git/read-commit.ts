@@ -1,7 +1,7 @@
 // One commit as Deployments by the file that gives them, with what could not be read beside it. It
 // judges nothing: what it means that something is missing is what-went-missing.ts's.
 
-import { asDeploymentName, asDeviceId } from "@iot/contracts";
+import { asDeploymentName, asDeviceId, type Device, type DeviceId, type SaidOfDevice } from "@iot/contracts";
 import {
   FILE_LIMIT_BYTES,
   isNearlyWorkloadFileName,
@@ -21,8 +21,10 @@ import { FOLDERS_LIMIT, isLongPath, NAME_LIMIT_BYTES, PATH_LIMIT_BYTES, type Tre
 export interface FileReading {
   /** It gives none when it has any problem. */
   readonly deployments: readonly SourceDeployment[];
+  /** What it says of devices. */
+  readonly devices: ReadonlyMap<DeviceId, SaidOfDevice>;
   readonly problems: readonly FileProblem[];
-  /** The kinds of its documents that are not ours. */
+  /** The kinds of its documents that give no Deployment. */
   readonly others: readonly string[];
   readonly isEmpty: boolean;
 }
@@ -47,7 +49,7 @@ const FILES_LIMIT = 10_000;
 /** The costliest YAML of this size is read within its time on a machine four times as slow as ours. */
 const TOTAL_LIMIT_BYTES = 32 * 1024 * 1024;
 const NO_AGE = "1970-01-01T00:00:00Z";
-const NOTHING: FileReading = { deployments: [], problems: [], others: [], isEmpty: false };
+const NOTHING: FileReading = { deployments: [], devices: new Map(), problems: [], others: [], isEmpty: false };
 
 /** Reads commits, and remembers of the last ones what the next has too. */
 export class CommitReader {
@@ -90,10 +92,11 @@ export class CommitReader {
     const unfit = [...chosen, ...visible.filter(({ path }) => isNearlyWorkloadFileName(path))].flatMap(unfitness);
     const fit = chosen.filter((file) => unfitness(file).length === 0);
     const { files, doubled } = await this.#parsed.read(fit, (oids) => repository.readBlobs(oids, signal), signal);
-    const readings = [...files].map(([path, { deployments, issues, others }]): [string, FileReading] => [
+    const readings = [...files].map(([path, { deployments, devices, issues, others }]): [string, FileReading] => [
       path,
       {
         deployments: deployments.map((deployment) => this.#serve(deployment, { commit, generation, committedAt })),
+        devices: new Map(devices.map(({ document }) => [asDeviceId(document.metadata.name), saidIn(document)])),
         problems: issues.map(problemOf),
         others,
         isEmpty: deployments.length + issues.length + others.length === 0,
@@ -127,6 +130,10 @@ export class CommitReader {
   async close(): Promise<void> {
     await this.#yaml.close();
   }
+}
+
+function saidIn({ metadata: { labels = {} }, spec = {} }: Device): SaidOfDevice {
+  return { labels, ...spec };
 }
 
 function tooMuchOf(chosen: readonly TreeFile[], folder: string): FileProblem[] {

@@ -15,7 +15,7 @@ function deployment(name: string): SourceDeployment {
 }
 
 function gives(...names: readonly string[]): FileReading {
-  return { deployments: names.map(deployment), problems: [], others: [], isEmpty: names.length === 0 };
+  return { deployments: names.map(deployment), devices: new Map(), problems: [], others: [], isEmpty: names.length === 0 };
 }
 
 function entry(path: string, more: Partial<TreeFile> = {}): TreeFile {

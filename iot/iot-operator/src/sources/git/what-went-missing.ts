@@ -32,9 +32,13 @@ const NO_TEXT_OF_ITS_OWN = /\.(md|markdown|txt|rst|adoc|html?|pdf|png|jpe?g|svg|
 /** `consents` are `<namespace>/<name>`: those may go, whatever became of their file. */
 export function lossesOf(before: CommitReading, after: CommitReading, consents: ReadonlySet<string>): Loss[] {
   const given = new Set([...after.files.values()].flatMap(({ deployments }) => deployments.map(({ uid }) => uid)));
-  return [...before.files].flatMap(([path, { deployments }]) => {
+  const said = new Set([...after.files.values()].flatMap(({ devices }) => [...devices.keys()]));
+  return [...before.files].flatMap(([path, { deployments, devices }]) => {
     const lost = deployments.filter(({ uid, namespace, name }) => !given.has(uid) && !consents.has(`${namespace}/${name}`));
-    return lost.length === 0 ? [] : [{ path, names: lost.map(({ name }) => name) }];
+    // What a device does not take must not be lost by a typo.
+    const unsaid = [...devices.keys()].filter((device) => !said.has(device));
+    const names = [...lost.map(({ name }) => name), ...unsaid];
+    return names.length === 0 ? [] : [{ path, names }];
   });
 }
 
@@ -96,7 +100,7 @@ function standing({ path, names }: Loss, file: FileReading): FileProblem[] {
   if (file.problems.length > 0) {
     return file.problems.map((problem) => (problem.whole === true ? { ...problem, message: `${problem.message}; ${remove}` } : problem));
   }
-  if (file.deployments.length > 0) return [];
+  if (file.deployments.length + file.devices.size > 0) return [];
   const holds = file.isEmpty
     ? "holds no document, it is empty or has only comments"
     : `holds no Deployment of ours, but ${kindsOf(file.others)}`;

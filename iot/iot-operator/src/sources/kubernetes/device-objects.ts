@@ -17,9 +17,9 @@ import {
   setFinalizer,
 } from "@harmony/kube-api";
 import { ENVELOPE_LIMITS, parse } from "@harmony/schema";
-import { DEVICE_KIND, type DeviceId, deviceOfKey, DeviceObjectStatus, DeviceSpec } from "@iot/contracts";
+import { DEVICE_KIND, type DeviceId, deviceOfKey, DeviceObjectStatus, DeviceSpec, type SaidOfDevice } from "@iot/contracts";
 import type { DeviceObject, DeviceObjects, DeviceObjectStep } from "../device-objects.ts";
-import type { AllowedNamespaces, DeviceWords } from "../source.ts";
+import type { AllowedNamespaces } from "../source.ts";
 import { DEFINITIONS } from "./presence.ts";
 
 const DEVICES: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: DEVICE_KIND, plural: "devices" };
@@ -75,7 +75,7 @@ export class DevicesOfCluster implements DeviceObjects {
   }
 
   /** What people say; null: it is not known yet. The same objects until something else is said. */
-  said(): { readonly devices: ReadonlyMap<DeviceId, DeviceWords>; readonly allowed: AllowedNamespaces } | null {
+  said(): { readonly devices: ReadonlyMap<DeviceId, SaidOfDevice>; readonly allowed: AllowedNamespaces } | null {
     return this.#isKnown ? { devices: this.#words.said(), allowed: this.#words.allowed() } : null;
   }
 
@@ -150,9 +150,9 @@ export class DevicesOfCluster implements DeviceObjects {
 
 /** What stands in the objects that people write, and whether it is another than before. */
 class SaidByPeople {
-  readonly #words = new Map<DeviceId, DeviceWords>();
+  readonly #words = new Map<DeviceId, SaidOfDevice>();
   readonly #allowed = new Map<DeviceId, ReadonlySet<string>>();
-  #said: ReadonlyMap<DeviceId, DeviceWords> | null = null;
+  #said: ReadonlyMap<DeviceId, SaidOfDevice> | null = null;
   #restrictions: AllowedNamespaces | null = null;
 
   /** Whether something else is said now. `object` null: there is none. */
@@ -171,7 +171,7 @@ class SaidByPeople {
     return true;
   }
 
-  said(): ReadonlyMap<DeviceId, DeviceWords> {
+  said(): ReadonlyMap<DeviceId, SaidOfDevice> {
     return (this.#said ??= new Map(this.#words));
   }
 
@@ -180,7 +180,7 @@ class SaidByPeople {
   }
 }
 
-function wordsOf({ metadata: { labels = {} }, spec }: KubernetesObject): DeviceWords {
+function wordsOf({ metadata: { labels = {} }, spec }: KubernetesObject): SaidOfDevice {
   const parsed = parse(DeviceSpec, spec ?? {}, ENVELOPE_LIMITS);
   // What cannot be read permits nobody: nothing new is served, and what runs stays.
   return { labels, ...(parsed.ok ? parsed.value : { allowedNamespaces: [] }) };

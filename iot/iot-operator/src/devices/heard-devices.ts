@@ -8,7 +8,7 @@ import type { DeploymentReport, DeviceId, DeviceInventory, DeviceStatus } from "
 import type { HeardStatus } from "@iot/fleet";
 import type { InventoryEntry, StatusEntry } from "@iot/messaging";
 
-export class KnownDevices {
+export class HeardDevices {
   readonly #clock: Clock;
   readonly #statuses = new Map<DeviceId, Omit<HeardStatus, "nowMs">>();
   readonly #inventories = new Map<DeviceId, Parsed<DeviceInventory>>();
