@@ -168,8 +168,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     stop: () => running.close(),
     restart: async (changed = {}) => {
       await running.close();
-      present = { ...present, ...changed };
-      running = await start(present);
+      running = await start({ ...present, ...changed });
     },
     use: async (openBao) => {
       await running.close();
