@@ -18,6 +18,7 @@ export { HOSTILE_PARTS, OBEYED } from "./hostile-text.ts";
 export { type ImageBlob, type ImageOptions, makeImage, type TestImage } from "./image.ts";
 export { type KubernetesServer, startKubernetes } from "./kubernetes.ts";
 export { type NameServer, startNameServer } from "./name-server.ts";
+export { type ClusterServer, type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
@@ -33,7 +34,7 @@ export {
 export { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
-export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram } from "./real-parts.ts";
+export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram, skopeoProgram } from "./real-parts.ts";
 export { type IssuerOptions, startIssuer, type TestIssuer } from "./issuer.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";

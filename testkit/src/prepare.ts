@@ -15,6 +15,7 @@ import {
   openBaoProgram,
   podman4Layer,
   registryProgram,
+  skopeoProgram,
 } from "./real-parts.ts";
 
 const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   openbao: openBaoProgram,
   registry: registryProgram,
   issuer: issuerProgram,
+  skopeo: skopeoProgram,
   "agent of v0.1.0": () => agentPackageOfCommit(FIRST_RELEASE),
   "podman-4.9": podman4Layer,
   kubernetes: kubernetesPrograms,

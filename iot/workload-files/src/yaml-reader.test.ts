@@ -103,7 +103,7 @@ test("the thread is found beside the bundle that the operator's image is built w
   const script = `import { YamlReader } from "${folder.path}/probe.mjs";
     const reader = new YamlReader();
     const read = await reader.readFiles([{ path: "a.yaml", content: Buffer.from(${JSON.stringify(deployment("bundled"))}) }]);
-    console.log(read.get("a.yaml").deployments[0].document.metadata.name);`;
+    console.log(read.get("a.yaml").deployments[0].name);`;
   const { stdout } = await run([process.execPath, "--input-type=module", "--eval", script]);
   expect(stdout.trim()).toBe("bundled");
 });

@@ -82,7 +82,7 @@ class DevicesLoop implements Devices {
       (device) => this.#take(device, () => this.#known.loseInventory(device)),
     );
     await Promise.all([hearing, desired.observe(signal)]);
-    desired.onChange((device) => this.#add(device));
+    desired.onChange((device) => device !== null && this.#add(device));
     objects.onChange((device) => this.#add(device));
     this.#isStarted = true;
     for (const device of new Set([...this.#known.devices(), ...objects.devices()])) this.#add(device);

@@ -34,8 +34,11 @@ export interface DesiredStateStore {
   view(signal: AbortSignal): Promise<DesiredStateView>;
   /** The manifest that was heard last of a device, from memory; null: there is none. */
   heard(device: DeviceId): Parsed<Manifest> | null;
-  /** A hint: something of this device was written, by whomever. */
-  onChange(callback: (device: DeviceId) => void): void;
+  /**
+   * A hint: something of this device was written, by whomever; null: what failed a moment ago may
+   * succeed now.
+   */
+  onChange(callback: (device: DeviceId | null) => void): void;
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
   putScore(write: { device: DeviceId; deployment: DeploymentName; scoreString: string; expectedRevision: number }): Promise<WriteResult>;
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
@@ -55,7 +58,10 @@ export interface DesiredStateStore {
  * a way that breaks the platform.
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
-  const callbacks = new Set<(device: DeviceId) => void>();
+  const callbacks = new Set<(device: DeviceId | null) => void>();
+  const hint = (device: DeviceId | null): void => {
+    for (const callback of callbacks) callback(device);
+  };
   const views = new DesiredStateViews();
   const manifests = new Map<DeviceId, Parsed<Manifest>>();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
@@ -68,8 +74,9 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
       const device = views.hear(key, entry);
       if (device === key && entry?.value?.kind === "manifest") manifests.set(device, entry.value.manifest);
       else if (device === key) manifests.delete(device);
-      if (device !== null) for (const callback of callbacks) callback(device);
+      if (device !== null) hint(device);
     },
+    onLeader: () => hint(null),
   });
 
   const write = (key: string, payload: string, expected: number, headers: Readonly<Record<string, string>> = {}): Promise<WriteResult> =>

@@ -29,7 +29,7 @@ export interface SourceRecords {
    * MessagingError
    */
   observe(signal: AbortSignal): Promise<ReadonlyMap<string, SourceRecord>>;
-  /** A hint: something was written, by whomever. */
+  /** A hint: something was written, by whomever, or what failed a moment ago may succeed now. */
   onChange(callback: () => void): void;
   putState(state: SourceState, expectedRevision: number): Promise<PublishResult>;
   putRemovals(removals: SourceRemovals, expectedRevision: number): Promise<PublishResult>;
@@ -59,14 +59,16 @@ export function sourceKey(id: string): string {
 /** Makes the bucket when it is missing. @throws MessagingError */
 export async function openSourceRecords(messaging: Messaging, options: BucketOptions): Promise<SourceRecords> {
   const callbacks = new Set<() => void>();
+  const hint = (): void => {
+    for (const callback of callbacks) callback();
+  };
   const mirror: BucketMirror<{ readonly value: Value }> = await openBucketMirror<{ readonly value: Value }>(messaging, {
     ...options,
     bucket: "sources",
     decode: (key, data) => ({ value: decode(key, data) }),
     unreadable: () => ({ value: null }),
-    onEntry: () => {
-      for (const callback of callbacks) callback();
-    },
+    onEntry: hint,
+    onLeader: hint,
   });
   const put = (key: string, payload: string, expected: number, headers: Readonly<Record<string, string>> = {}): Promise<PublishResult> =>
     compareAndSet(messaging, mirror, { bucket: "sources", key, expected }, payload, headers);
