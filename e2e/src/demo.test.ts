@@ -17,7 +17,7 @@ test("from git push to a container, an edit, a mistake, its cure and a removal",
   expect(stdout).toMatch(/no-such-version.*not/);
 });
 
-test("one push reaches two devices, a person asks both, and the one that was cut off follows", { timeout: 300_000 }, async () => {
+test("one push reaches two devices, a person asks both, and the one that was cut off follows", { timeout: 600_000 }, async () => {
   const { stdout, exitCode, left } = await demo({ args: ["--devices", "2"] });
   expect(stdout).toMatch(/^PASS /m);
   expect(stdout).toContain("pi-demo-02 follows: version 2 answers there, too");

@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { Duplex } from "node:stream";
+import { visibleLines } from "@harmony/core";
 import { errorText, UserError } from "@harmony/runtime";
 import type { DeviceId } from "@iot/contracts";
 import type { DeviceAsker } from "@iot/messaging";
@@ -28,11 +29,7 @@ export const portForward = defineCommand({
     const [first, more] = pairs;
     if (stdio && (more !== undefined || first === undefined)) throw new UserError("--stdio takes one port", EXIT.usage);
     return withAsker(nats, at, async (asker) => {
-      if (stdio && first !== undefined) {
-        const stream = Duplex.from({ readable: process.stdin, writable: process.stdout });
-        await forwardConnection(asker, { device, port: first.remote, stream }, at.signal);
-        return 0;
-      }
+      if (stdio && first !== undefined) return onStdio(asker, { device, port: first.remote }, at);
       const servers = await Promise.all(pairs.map((pair) => listen(asker, { device, ...pair }, at)));
       await once(at.signal, "abort").catch(() => undefined);
       for (const server of servers) server.close();
@@ -40,6 +37,22 @@ export const portForward = defineCommand({
     });
   },
 });
+
+/** A refusal is said before the stream ends, since ssh ends this program with it. */
+async function onStdio(asker: DeviceAsker, to: { readonly device: DeviceId; readonly port: number }, at: Surroundings): Promise<number> {
+  const stream = Duplex.from({ readable: process.stdin, writable: process.stdout });
+  try {
+    await forwardConnection(asker, { ...to, stream }, at.signal);
+    return 0;
+  } catch (error) {
+    at.signal.throwIfAborted();
+    at.warn(visibleLines(`iot: ${errorText(error)}\n`));
+    return error instanceof UserError ? error.exitCode : EXIT.failed;
+  } finally {
+    // Else the process waits for what ssh would send next.
+    process.stdin.destroy();
+  }
+}
 
 interface Pair {
   readonly local: number;
