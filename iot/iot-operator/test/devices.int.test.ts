@@ -165,7 +165,8 @@ test("a Deployment of a namespace that a device does not take is not served ther
 
   await kubernetes.apply(device("office, plant"));
   await expectScore(bucket, "pi-5.meter", "meter:1");
-  const before = await bucket.manifest("pi-5");
+  // A Score is written before the manifest that names it.
+  const before = await eventually(async () => (await bucket.manifest("pi-5")) ?? null, { what: "pi-5 has a manifest", timeoutMs: 20_000 });
 
   await kubernetes.apply(device("office"));
   await expectStalled("plant/meter", /^True DeviceNotAllowed .* keeps what it has of it/);
