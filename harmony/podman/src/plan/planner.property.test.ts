@@ -171,7 +171,7 @@ test("plans end in what the Score says, also when passes are cut short and the S
     }),
     { numRuns: 1_000 },
   );
-});
+}, 120_000);
 
 /** All services should always run: one that does not stay up is at fault. */
 const lasting = score.map(({ services }) => ({ services: services.map((one) => ({ ...one, pull: "missing", restart: "always" })) }));
@@ -206,7 +206,7 @@ test("what was good serves at the end if the new version does not, whatever the 
     }),
     { numRuns: 1_000 },
   );
-});
+}, 120_000);
 
 test("nothing that serves is touched before all images are there", () => {
   fc.assert(
