@@ -84,8 +84,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     identity: ["command-line"],
     compose: ["judge"],
     fleet: ["command-line", "identity"],
-    asking: ["command-line", "identity"],
-    workloads: ["command-line", "compose", "fleet", "judge"],
+    asking: ["command-line", "fleet", "identity"],
+    workloads: ["command-line", "compose", "fleet", "identity", "judge"],
     host: ["command-line"],
   },
   "iot/iot-enrolment": {

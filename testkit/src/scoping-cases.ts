@@ -63,23 +63,36 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
 ];
 
 /** Of each role: the verbs that it has no right to. */
-export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
+export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
   viewer: ["logs", "exec", "retry", "hold", "release", "anything"],
   support: ["exec", "retry", "hold", "release", "anything"],
   maintainer: ["anything"],
+  admin: ["anything"],
+};
+
+/** Of each role: what it may not say to the operators. */
+export const REFUSED_OPERATOR_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
+  viewer: ["confirm", "keep", "adopt", "forget", "anything"],
+  support: ["confirm", "keep", "adopt", "forget", "anything"],
+  maintainer: ["confirm", "keep", "adopt", "forget", "anything"],
+  admin: ["anything"],
 };
 
 export const REFUSED_SUBJECTS_OF_PEOPLE: readonly (readonly [what: string, subject: string])[] = [
-  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session)\./.test(subject)),
+  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session|operator)\./.test(subject)),
   ["a question without a device", "iot.command.ping"],
   ["a notice to a device", "iot.notice.dev-a"],
   ["a status of a device", "iot.status.dev-a"],
   ["a person's answer", "_INBOX_alice-support.x"],
+  ["the inventories", "iot.read.inventory"],
+  ["the grants", "iot.read.grants"],
+  ["how the desired state lies", "iot.info.desired-state"],
+  ["a stream by its own name", "$JS.API.STREAM.INFO.KV_status"],
 ];
 
 /** `user`: whoever listens. */
 export function refusedSubscriptionsOfPeople(user: string): readonly (readonly [what: string, subject: string])[] {
-  const others = ["alice-viewer", "alice-support", "alice-maintainer"].filter((other) => other !== user);
+  const others = ["alice-viewer", "alice-support", "alice-maintainer", "alice-admin"].filter((other) => other !== user);
   return [
     ...REFUSED_SUBSCRIPTIONS,
     ...others.map((other) => [`answers to ${other}`, `_INBOX_${other}.>`] as const),

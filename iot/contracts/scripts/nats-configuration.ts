@@ -10,12 +10,14 @@ import {
   personPermissions,
   type Role,
   ROLES,
+  servicesOfPeople,
   sharedPermissions,
   type SubjectMapping,
   subjectsOfPeople,
 } from "../src/index.ts";
 
 const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-configuration.ts) by `npm run generate`.\n";
+const OPERATOR_SUBJECT = "iot.operator.*";
 const EXAMPLE = asDeviceId("pi-demo-01");
 
 export function natsConfiguration(): Record<string, string> {
@@ -32,12 +34,12 @@ function accounts(): string {
   return `#
 # NATS for the platform: three accounts, so that no device and nobody who asks a device reaches JetStream itself.
 #
-#   CONTROL  JetStream with the buckets desired-state, status, inventory and sources, and the stream audit; the operator
-#            and the \`iot\` command line.
+#   CONTROL  JetStream with the buckets desired-state, status, inventory and sources, and the stream audit; the operator.
 #   DEVICES  no JetStream: what a device may do crosses over by the exports below, and one user a device (devices.conf)
 #            may use only its own part of each. Devices use names of our own, iot.…, which also cross leaf nodes.
-#   PEOPLE   no JetStream: who may ask a device (iot ping, logs, exec, …), and what, by one user a person (people.conf).
-#            It begins without users: nobody asks a device anything until the line below includes them.
+#   PEOPLE   no JetStream: who may look at the fleet (iot status, …) and ask a device (iot ping, logs, exec, …), and what, by
+#            one user a person (people.conf). It begins without users: until the line below includes them, iot status needs
+#            the operator's user, and nobody asks a device anything.
 #
 # Started as  NATS_OPERATOR_PASSWORD=… nats-server --config nats.conf
 # A password that looks like a number must be quoted in the variable ('"1234"'); a bcrypt hash (\`nats server passwd\`) works too.
@@ -128,7 +130,7 @@ function controlAndDevices(devices: string, moreExports: readonly string[] = [])
     jetstream: enabled
     users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
     exports: [
-${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`), ...moreExports.map((line) => `      ${line}`)].join("\n")}
+${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`), ...[...exportsToPeople(), ...moreExports].map((line) => `      ${line}`)].join("\n")}
     ]
   }
   DEVICES {
@@ -146,12 +148,28 @@ ${devices}  }
 `;
 }
 
+/** Every operator answers a question, and a batch of entries is many answers. */
+function exportsToPeople(): readonly string[] {
+  return [
+    `{ service: "${OPERATOR_SUBJECT}", accounts: [PEOPLE], response_type: Stream }`,
+    ...servicesOfPeople().map(
+      ({ control, isStream }) => `{ service: "${control}", accounts: [PEOPLE]${isStream ? ", response_type: Stream" : ""} }`,
+    ),
+  ];
+}
+
 function people(users: string): string {
   const { command, sessionInput } = subjectsOfPeople();
   return `  PEOPLE {
     exports: [ { stream: "${sessionInput}", accounts: [DEVICES] } ]
-    # share: the server says to the device who asks.
-    imports: [ { service: { account: DEVICES, subject: "${command}" }, share: true } ]
+    imports: [
+      # share: the server says to the device, and to the operator, who asks.
+      { service: { account: DEVICES, subject: "${command}" }, share: true }
+      { service: { account: CONTROL, subject: "${OPERATOR_SUBJECT}" }, share: true }
+${servicesOfPeople()
+  .map(({ control, own }) => `      { service: { account: CONTROL, subject: "${control}" }, to: "${own}" }`)
+  .join("\n")}
+    ]
 ${users}  }
 `;
 }
@@ -213,9 +231,10 @@ users: [
 
 function oneUserAPerson(): string {
   const about: Readonly<Record<Role, string>> = {
-    viewer: "looks: is the device there, why is a deployment as it is, what does the agent stand on",
+    viewer: "looks: the fleet (iot status, explain, audit), is a device there, what does its agent stand on",
     support: "reads logs, too",
     maintainer: "runs commands in containers, where the device permits it; tries again, holds and releases a deployment",
+    admin: "lets go what the operators hold (iot confirm, keep, adopt, forget), too",
   };
   const users = ROLES.map((role) => {
     const user = `alice-${role}`;

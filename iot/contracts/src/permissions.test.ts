@@ -41,16 +41,22 @@ test("of one device that nobody may ask", () => {
 });
 
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
-  const [viewer, support, maintainer] = ROLES.map((role) => personPermissions("alice", role));
+  const [viewer, support, maintainer, admin] = ROLES.map((role) => personPermissions("alice", role));
+  const reads = ["desired-state", "status", "sources", "audit"].map((stream) => `iot.read.${stream}`);
+  const ofTheFleet = [...reads, "iot.info.status", "iot.info.audit", "iot.operator.state"];
   expect(viewer).toEqual({
-    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor"],
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", ...ofTheFleet],
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
-  expect(support?.publish).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"]);
+  expect(support?.publish.toSorted()).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"].toSorted());
   expect(maintainer?.publish.toSorted()).toEqual(
-    [...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`), "iot.session.*.*.in"].toSorted(),
+    [...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`), "iot.session.*.*.in", ...ofTheFleet].toSorted(),
   );
+  expect(admin?.publish.toSorted()).toEqual(
+    [...(maintainer?.publish ?? []), ...["confirm", "keep", "adopt", "forget"].map((verb) => `iot.operator.${verb}`)].toSorted(),
+  );
+  // Of one device alone: nothing of the fleet.
   expect(personPermissions("bob", "support", [device]).publish).toEqual([
     "iot.command.pi-1.ping",
     "iot.command.pi-1.explain",

@@ -3,7 +3,17 @@
 // from it (scripts/nats-configuration.ts), and whoever admits devices or people asks here.
 
 import type { CommandVerb } from "./commands.ts";
-import { bucketSubjects, commandSubject, type DeviceId, type DeviceSubjects, ownSubjects, sessionInputSubject } from "./subjects.ts";
+import { AUDIT } from "./documents/buckets.ts";
+import { OPERATOR_VERBS, operatorSubject, type OperatorVerb } from "./documents/operator-verbs.ts";
+import {
+  bucketSubjects,
+  commandSubject,
+  type DeviceId,
+  type DeviceSubjects,
+  ownSubjects,
+  sessionInputSubject,
+  streamName,
+} from "./subjects.ts";
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -69,14 +79,34 @@ function asked(right: DeviceRight, { manifest, score, status, inventory }: Devic
 const LOOKS: readonly CommandVerb[] = ["ping", "explain", "doctor"];
 
 /** Each may what the one before it may, and more. */
-export const ROLES = ["viewer", "support", "maintainer"] as const;
+export const ROLES = ["viewer", "support", "maintainer", "admin"] as const;
 export type Role = (typeof ROLES)[number];
 
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs"],
   maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
+  admin: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
 };
+
+/** What a role may ask the operators: how they stand, and to let go what is held. */
+export function operatorVerbsOf(role: Role): readonly OperatorVerb[] {
+  return role === "admin" ? OPERATOR_VERBS : ["state"];
+}
+
+/** What people read: the state of the fleet, and what was done. */
+export const PEOPLE_STREAMS = ["desired-state", "status", "sources", "audit"] as const;
+export type PeopleStream = (typeof PEOPLE_STREAMS)[number];
+
+/** Where people ask for the entries of a stream, in batches. */
+export function readSubject(stream: PeopleStream): string {
+  return `iot.read.${stream}`;
+}
+
+/** Where people ask how long a stream is, and the server's time. */
+export function infoSubject(stream: "status" | "audit"): string {
+  return `iot.info.${stream}`;
+}
 
 /** Verbs that are sessions: who asks goes on sending. */
 const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec"];
@@ -91,13 +121,35 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
   const verbs = ROLE_VERBS[role];
   const hasSessions = verbs.some((verb) => SESSION_VERBS.includes(verb));
   return {
-    publish: devices.flatMap((device) => [
-      ...verbs.map((verb) => commandSubject(device, verb)),
-      ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
-    ]),
+    publish: [
+      ...devices.flatMap((device) => [
+        ...verbs.map((verb) => commandSubject(device, verb)),
+        ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
+      ]),
+      // Of some devices alone nobody can be shown a part of a bucket.
+      ...(devices.includes("*") ? ofTheFleet(role) : []),
+    ],
     subscribe: [`${personInbox(user)}.>`],
     answers: false,
   };
+}
+
+function ofTheFleet(role: Role): readonly string[] {
+  const reads = [...PEOPLE_STREAMS.map(readSubject), infoSubject("status"), infoSubject("audit")];
+  return [...reads, ...operatorVerbsOf(role).map(operatorSubject)];
+}
+
+/** What crosses between the operator's account and that of people. */
+export function servicesOfPeople(): readonly { readonly control: string; readonly own: string; readonly isStream: boolean }[] {
+  const stream = (name: PeopleStream): string => (name === "audit" ? AUDIT.stream : streamName(name));
+  return [
+    ...PEOPLE_STREAMS.map((name) => ({ control: `$JS.API.DIRECT.GET.${stream(name)}`, own: readSubject(name), isStream: true })),
+    ...(["status", "audit"] as const).map((name) => ({
+      control: `$JS.API.STREAM.INFO.${stream(name)}`,
+      own: infoSubject(name),
+      isStream: false,
+    })),
+  ];
 }
 
 /** What crosses between the devices' account and that of people. */

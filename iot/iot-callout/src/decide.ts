@@ -57,7 +57,6 @@ export function decide({ user = "", verified, grant }: Asked): Decision {
 /** A person has a role, and no grant: the token ends within minutes, and says what he may. */
 export function decidePerson(user: string | undefined, { person, role, expiresAtS }: PersonClaims): Decision {
   if (user !== person) return { kind: "refused", device: person, why: `the user is "${user ?? ""}", and the token is of "${person}"` };
-  // Beyond what a maintainer may, an administrator speaks to the enrolment service.
-  const permissions = personPermissions(person, role === "admin" ? "maintainer" : role);
+  const permissions = personPermissions(person, role);
   return { kind: "in", account: PEOPLE_ACCOUNT, name: person, permissions, expiresAtS: expiresAtS + GRACE_S };
 }

@@ -24,8 +24,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "logs",
-    operands: "<deployment>[/<service>] <device>",
-    summary: "what a deployment wrote on a device, or with --agent what the agent of the device did",
+    operands: "<deployment>[/<service>] [device]",
+    summary:
+      "what a deployment wrote on a device, on the only one that has it unless it is named, or with --agent what the agent of the device did",
     load: async () => (await import("./asking/logs-command.ts")).logs,
   },
   {

@@ -193,7 +193,8 @@ test("what an older CRD let in is refused with a sentence each, and nothing else
   expect(deployments.map(({ name }) => name)).toContain(asDeploymentName("read"));
   expect(refused.find(({ name }) => name === "bad")).toMatchObject({
     reason: "InvalidSpec",
-    message: 'spec.targetDevices[1]: names a device twice, found "pi-1"; spec.rollout.strategy: expected "Immediate", found "Fast"',
+    message:
+      'spec.targetDevices[1]: names a device twice, found "pi-1"; spec.rollout.strategy: expected "Immediate", found "Fast"; correct it and apply it again',
   });
   const dotted = refused.find(({ name }) => name === "hello.world");
   expect(dotted?.reason).toBe("InvalidName");

@@ -30,6 +30,7 @@ export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
 export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
+export { type FleetReading, readAuditAsPerson, readFleetAsPerson } from "./stores/read-as-person.ts";
 export { purgeOldMarkers } from "./stores/old-markers.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";

@@ -51,13 +51,13 @@ export type SavedState = z.output<typeof SavedState>;
 export const STATE_FILE = "desired-state.json";
 
 export class StateStore {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #log: Log;
   #writing: Promise<void> = Promise.resolve();
   #next: { state: SavedState; readonly written: Promise<void> } | null = null;
 
   constructor(options: { readonly folder: string; readonly log: Log }) {
-    this.#folder = options.folder;
+    this.folder = options.folder;
     this.#log = options.log;
   }
 
@@ -115,7 +115,7 @@ export class StateStore {
   }
 
   #path(): string {
-    return join(this.#folder, STATE_FILE);
+    return join(this.folder, STATE_FILE);
   }
 }
 

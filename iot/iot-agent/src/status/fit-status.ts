@@ -7,6 +7,7 @@ import { plainText } from "@harmony/core";
 import { classOfPhase } from "@iot/fleet";
 import { BUCKETS, type DeploymentReport, type DeviceStatus, MESSAGE_CHARACTERS } from "@iot/contracts";
 import type { Reason } from "../desired/reasons.ts";
+import { statusTooLarge } from "../desired/sentences.ts";
 
 /** The server counts a message's headers too. */
 export const STATUS_BYTES: number = BUCKETS.status.maxValueBytes - 1024;
@@ -100,10 +101,7 @@ function worstOf({ deployments, running = {}, ...status }: DeviceStatus): Device
 
 function tooLarge(status: DeviceStatus, since: string): { reason: Reason; message: string; since: string } {
   const found = Math.ceil(bytesOf(status) / 1024);
-  const message =
-    `what it has to say takes ${found} KiB, more than the ${STATUS_BYTES / 1024} KiB that fit, so words and services are left out: ` +
-    "see `iot-agent status` on the device, which has them all";
-  return { reason: "StatusTooLarge", message, since };
+  return { reason: "StatusTooLarge", message: statusTooLarge(found, STATUS_BYTES / 1024), since };
 }
 
 function bytesOf(status: DeviceStatus): number {

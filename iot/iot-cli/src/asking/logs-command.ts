@@ -8,6 +8,8 @@ import { type DeviceAsker, type Ended, type Messaging, MessagingError } from "@i
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { NATS_OPTION } from "../command-line/nats-option.ts";
+import { readFleet } from "../fleet/read-fleet.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { LogLines } from "./log-lines.ts";
 import { targetOf } from "./target.ts";
@@ -40,7 +42,7 @@ export const logs = defineCommand({
   details: PEOPLE_DETAILS,
   async run(values, operands, at) {
     const { nats, follow = false, agent = false } = values;
-    const [device, about] = agent ? agentOf(operands) : deploymentOf(operands);
+    const [device, about] = agent ? agentOf(operands) : await deploymentOf(operands, nats, at);
     const nowMs = Date.now();
     const fields = {
       ...about,
@@ -64,9 +66,34 @@ function agentOf(operands: readonly string[]): [DeviceId, object] {
   return [deviceOf(device), { unit: "iot-agent" }];
 }
 
-function deploymentOf([target = "", device]: readonly string[]): [DeviceId, object] {
-  if (device === undefined) throw new UserError(`say on which device: iot status shows where "${target}" runs`, EXIT.usage);
-  return [deviceOf(device), targetOf(target)];
+async function deploymentOf(
+  [text = "", device]: readonly string[],
+  nats: string | undefined,
+  at: Surroundings,
+): Promise<[DeviceId, object]> {
+  const target = targetOf(text);
+  return [device === undefined ? await onlyDeviceOf(target.deployment, nats, at) : deviceOf(device), target];
+}
+
+const DEVICES_NAMED = 10;
+
+/** @throws UserError when it is on none, on several, or when this user cannot see where. */
+async function onlyDeviceOf(deployment: string, nats: string | undefined, at: Surroundings): Promise<DeviceId> {
+  const fleet = await readFleet(await fleetAccess(nats, at), at.signal).catch((error: unknown) => {
+    if (!(error instanceof UserError) || error.exitCode === EXIT.interrupted) throw error;
+    throw new UserError(`say on which device "${deployment}" runs: it cannot be looked up (${error.message})`, error.exitCode, {
+      cause: error,
+    });
+  });
+  const devices = fleet.deployments.flatMap((row) => (row.deployment === deployment ? [row.device] : []));
+  const [first, ...more] = devices.toSorted(new Intl.Collator("en", { numeric: true }).compare);
+  if (first === undefined) throw new UserError(`no device has a deployment "${deployment}": iot status lists what there is`);
+  if (more.length === 0) return deviceOf(first);
+  const rest = more.length >= DEVICES_NAMED ? ` and ${more.length + 1 - DEVICES_NAMED} more` : "";
+  throw new UserError(
+    `"${deployment}" is on ${more.length + 1} devices, say which: ${[first, ...more].slice(0, DEVICES_NAMED).join(", ")}${rest}`,
+    EXIT.usage,
+  );
 }
 
 function tailOf(text: string): number {

@@ -5,7 +5,7 @@
 import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { type AuditEvent, MESSAGE_CHARACTERS, type OperatorAnswer, type OperatorRequest, type OperatorVerb } from "@iot/contracts";
-import { askOperators, readAudit } from "@iot/messaging";
+import { askOperators, readAudit, readAuditAsPerson } from "@iot/messaging";
 import { type NatsAccess, withNats } from "../command-line/nats.ts";
 
 /**
@@ -42,7 +42,9 @@ export async function audit(
   { count, source }: { readonly count: number; readonly source: string | null },
   signal: AbortSignal,
 ): Promise<readonly AuditEvent[]> {
-  const events = await withNats(access, signal, (messaging) => readAudit(messaging, count));
+  const events = await withNats(access, signal, async (messaging, reading) => {
+    return (await readAuditAsPerson(messaging, count, reading)) ?? readAudit(messaging, count);
+  });
   return events.filter((event) => source === null || event.source === source);
 }
 

@@ -5,7 +5,8 @@ import { UserError } from "@harmony/runtime";
 import { audit as readEvents, renderAudit } from "./ask-operators.ts";
 import { defineCommand } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 
 export const audit = defineCommand({
   options: {
@@ -18,7 +19,7 @@ export const audit = defineCommand({
     const count = Number(last);
     if (!Number.isSafeInteger(count) || count < 1 || count > 10_000)
       throw new UserError("--last takes a whole number from 1 to 10000", EXIT.usage);
-    const events = await readEvents(natsAccess(nats, at), { count, source }, at.signal);
+    const events = await readEvents(await fleetAccess(nats, at), { count, source }, at.signal);
     at.write(json === true ? visibleJson(events, 2) : renderAudit(events));
     return 0;
   },

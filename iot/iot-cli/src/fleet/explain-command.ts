@@ -4,15 +4,16 @@ import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import type { DeploymentRow } from "@iot/fleet";
 import { defineCommand } from "../command-line/command.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderExplanation, saidOfAbsent } from "./render-fleet.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 
 export const explain = defineCommand({
   options: { ...JSON_OPTION, ...NATS_OPTION },
   operands: [1, 2],
   async run({ json, nats }, [deployment = "", device], at) {
-    const fleet = await readFleet(natsAccess(nats, at), at.signal);
+    const fleet = await readFleet(await fleetAccess(nats, at), at.signal);
     const rows = chooseRows(fleet, deployment, device).map((row) => ({
       row,
       device: fleet.devices.find((each) => each.device === row.device),

@@ -6,9 +6,10 @@ import { UserError } from "@harmony/runtime";
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { filterFleet } from "./filter-fleet.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderStatus } from "./render-fleet.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 
 const LOOK_EVERY_MS = 2_000;
 const CLEAR = "\u001b[H\u001b[J";
@@ -25,7 +26,7 @@ export const status = defineCommand({
   },
   async run({ device = [], deployment = [], problem = false, output, watch, json, nats }, _operands, at) {
     if (output !== undefined && output !== "wide" && output !== "json") throw new UserError("-o takes wide or json", EXIT.usage);
-    const access = natsAccess(nats, at);
+    const access = await fleetAccess(nats, at);
     const read = async (): Promise<FleetView> =>
       filterFleet(await readFleet(access, at.signal), { devices: device, deployments: deployment, onlyProblems: problem });
     const render = (fleet: FleetView): string =>

@@ -5,6 +5,7 @@
 // be in flight together. Whatever stands in the bucket is parsed or reported as unreadable; nothing
 // here throws for it or removes it.
 
+import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
 import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, keys, Manifest, scoreKeyParts, streamName } from "@iot/contracts";
 import type { PublishResult } from "../buckets/acknowledged-publish.ts";
@@ -117,6 +118,10 @@ function isFull(error: unknown): boolean {
 
 const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
 
+export function manifestOf(data: Uint8Array): Parsed<Manifest> {
+  return parseJson(Manifest, data, MANIFEST_LIMITS);
+}
+
 /** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
 
@@ -138,7 +143,7 @@ function decoder(): (key: string, data: Uint8Array) => DesiredStateValue {
     return value;
   };
   return (key, data) => {
-    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: parseJson(Manifest, data, MANIFEST_LIMITS) };
+    if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: manifestOf(data) };
     // Bytes that are no text become a string that no Score is equal to, and so are written over.
     if (scoreKeyParts(key) !== null) return score(new TextDecoder().decode(data));
     return { kind: "foreign" };

@@ -97,7 +97,19 @@ function decode(key: string, data: Uint8Array): Value {
   return removals.ok && `${sourceKey(removals.value.id)}.removals` === key ? { kind: "removals", removals: removals.value } : null;
 }
 
-function byId(entries: ReadonlyMap<string, MirroredEntry<{ readonly value: Value }>>): ReadonlyMap<string, SourceRecord> {
+/** `data` null: it was removed. */
+export function recordsOf(
+  entries: readonly { readonly key: string; readonly revision: number; readonly data: Uint8Array | null }[],
+): ReadonlyMap<string, SourceRecord> {
+  const decoded = entries.map(
+    ({ key, revision, data }) => [key, { revision, value: { value: data === null ? null : decode(key, data) } }] as const,
+  );
+  return byId(new Map(decoded));
+}
+
+function byId(
+  entries: ReadonlyMap<string, Pick<MirroredEntry<{ readonly value: Value }>, "revision" | "value">>,
+): ReadonlyMap<string, SourceRecord> {
   const byKey = new Map<string, SourceRecord>();
   const ids = new Map<string, string>();
   for (const [key, { revision, value: entry }] of entries) {

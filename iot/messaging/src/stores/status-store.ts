@@ -55,7 +55,7 @@ export interface InventoryStore {
  * `openDesiredState`.
  */
 export async function openStatusStore(messaging: Messaging, options: BucketOptions): Promise<StatusStore> {
-  const open = documents(messaging, options, "status", (device, data) => ofDevice(device, readStatus(data)));
+  const open = documents(messaging, options, "status", statusOf);
   await (await open()).close();
   const watched = new Set<BucketMirror<Parsed<DeviceStatus>>>();
   return {
@@ -87,6 +87,10 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
     },
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
+}
+
+export function statusOf(device: string, data: Uint8Array): Parsed<DeviceStatus> {
+  return ofDevice(device, readStatus(data));
 }
 
 /** Like openStatusStore, for inventories. */

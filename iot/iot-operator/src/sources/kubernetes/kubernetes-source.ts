@@ -30,7 +30,7 @@ import { createHeard } from "./heard.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { StatusWriter } from "./status-writer.ts";
-import type { SourceReason } from "../reasons.ts";
+import { whyUnreadable } from "./why-unreadable.ts";
 
 export const DEPLOYMENTS: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: "Deployment", plural: "deployments" };
 const MANAGER = "iot-operator";
@@ -85,10 +85,10 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     store,
     clock,
     signal,
-    explain: (error) => explained(error).message,
+    explain: (error) => whyUnreadable(error).message,
     onNews: hint,
   });
-  const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: explained });
+  const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: whyUnreadable });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
   const heard = createHeard({ connection, type: DEPLOYMENTS, store });
   let failedReadings = 0;
@@ -112,7 +112,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       if (recovery.aborted) return await read(reading);
       if (!(error instanceof KubernetesError)) throw error;
       readAgainLater();
-      return { kind: "unreadable", ...explained(error) };
+      return { kind: "unreadable", ...whyUnreadable(error) };
     }
     failedReadings = 0;
     listedObjects = new Map(listed.objects.map((object) => [object.metadata.uid, object]));
@@ -160,7 +160,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       log.warn(present ? "failed to add the finalizer" : "failed to remove the finalizer", { deployment, error });
-      const { message } = explained(error);
+      const { message } = whyUnreadable(error);
       return present
         ? `it is not served until its finalizer ${FINALIZER} stands: ${message}`
         : `its finalizer ${FINALIZER} cannot be removed: ${message}`;
@@ -216,23 +216,6 @@ function newest(a: KubernetesObject | undefined, b: KubernetesObject | undefined
   return a !== undefined && b !== undefined ? (isNewer(a, b) ? a : b) : (a ?? b);
 }
 
-function explained(error: KubernetesError): { reason: SourceReason; message: string } {
-  if (error.code === "NotFound") {
-    return {
-      reason: "CrdMissing",
-      message: "the cluster does not know deployments.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml",
-    };
-  }
-  if (error.code === "Forbidden") {
-    return {
-      reason: error.code,
-      message: `${error.message} (the rights that the operator needs: kubectl apply -f iot/deploy/operator.yaml)`,
-    };
-  }
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return { reason: error.code, message: `${error.message}${cause}` };
-}
-
 /** A server that says nothing is named as soon as one that refuses. */
 const ASKED_FOR_MS = 4_000;
 
@@ -248,7 +231,7 @@ async function uidOfCluster(
       return metadata.uid;
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
-      onWaiting(explained(error).message);
+      onWaiting(whyUnreadable(error).message);
       const retryAfterMs = Math.max(backoffMs(attempt, BACKOFF), error.retryAfterMs ?? 0);
       log.warn("failed to learn which cluster this is", { error, retryAfterMs });
       await clock.sleep(retryAfterMs, signal);
