@@ -1,6 +1,6 @@
-// What gives devices their identities, each a process of its own as a shop would start it: NATS with
-// the accounts of nats-identities.conf, the callout beside it, the enrolment service over TLS, and a
-// person who may approve.
+// What gives devices their identities, each a process of its own as a shop would start it: NATS
+// with the accounts of nats-identities.conf, the callout beside it, the enrolment service over TLS,
+// and a person who may approve.
 
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";

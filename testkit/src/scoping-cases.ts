@@ -62,7 +62,7 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
   ["everything", ">"],
 ];
 
-/** Of each role: the verbs that it has no right to. */
+/** The verbs that each role has no right to. */
 export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
   viewer: ["logs", "exec", "retry", "hold", "release", "anything"],
   support: ["exec", "retry", "hold", "release", "anything"],
@@ -70,7 +70,7 @@ export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" 
   admin: ["anything"],
 };
 
-/** Of each role: what it may not say to the operators. */
+/** What each role may not say to the operators. */
 export const REFUSED_OPERATOR_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
   viewer: ["confirm", "keep", "adopt", "forget", "anything"],
   support: ["confirm", "keep", "adopt", "forget", "anything"],

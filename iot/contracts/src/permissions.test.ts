@@ -1,5 +1,5 @@
-// What a device and a person may say and hear, as a table. iot/messaging/test/permissions.int.test.ts shows that
-// the server enforces it.
+// What a device and a person may say and hear, as a table.
+// iot/messaging/test/permissions.int.test.ts shows that the server enforces it.
 
 import { expect, test } from "vitest";
 import {
@@ -56,7 +56,7 @@ test("of people: each role may what the one before it may, hears its own inbox a
   expect(admin?.publish.toSorted()).toEqual(
     [...(maintainer?.publish ?? []), ...["confirm", "keep", "adopt", "forget"].map((verb) => `iot.operator.${verb}`)].toSorted(),
   );
-  // Of one device alone: nothing of the fleet.
+  // A person of one device alone reads nothing of the fleet.
   expect(personPermissions("bob", "support", [device]).publish).toEqual([
     "iot.command.pi-1.ping",
     "iot.command.pi-1.explain",

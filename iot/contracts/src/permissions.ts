@@ -1,6 +1,7 @@
 // Decides what a device may publish and subscribe, from its id alone, and a person, by the role;
-// and maps each subject of the devices' account to one of the buckets'. iot/deploy/nats is generated
-// from it (scripts/nats-configuration.ts), and whoever admits devices or people asks here.
+// and maps each subject of the devices' account to one of the buckets'. iot/deploy/nats is
+// generated from it (scripts/nats-configuration.ts), and whoever admits devices or people asks
+// here.
 
 import type { CommandVerb } from "./commands.ts";
 import { AUDIT } from "./documents/buckets.ts";
@@ -126,7 +127,7 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
         ...verbs.map((verb) => commandSubject(device, verb)),
         ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
       ]),
-      // Of some devices alone nobody can be shown a part of a bucket.
+      // A part of a bucket cannot be shown to a person of some devices alone.
       ...(devices.includes("*") ? ofTheFleet(role) : []),
     ],
     subscribe: [`${personInbox(user)}.>`],

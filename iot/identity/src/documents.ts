@@ -112,8 +112,8 @@ export const DeviceDocument = z.object({
 export type DeviceDocument = z.output<typeof DeviceDocument>;
 
 /**
- * `POST /v1/keys`: another key for the same device. Whoever has its token for some hours has not its
- * key, so the present key signs as well.
+ * `POST /v1/keys`: another key for the same device. Whoever has its token for some hours has not
+ * its key, so the present key signs as well.
  */
 export const RekeyRequest = z.object({ publicKey: Pem, proof: Jws, assertion: Jws });
 export type RekeyRequest = z.output<typeof RekeyRequest>;
@@ -176,7 +176,7 @@ export const SerialRow = z.object({
   bootstrap: DnsLabel,
   device: EnrolledId,
   labels: z.optional(Labels),
-  /** Of the key that took it. */
+  /** The code of the key that took it. */
   takenBy: z.optional(Code),
 });
 export type SerialRow = z.output<typeof SerialRow>;

@@ -35,7 +35,9 @@ export type Verified<Claims> =
 
 type Refused = { readonly kind: "refused"; readonly why: string };
 
-/** The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it. */
+/**
+ * The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it.
+ */
 export async function verifyToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<TokenClaims>> {
   const read = await readToken(token, issuer, nowMs);
   if (read.kind !== "valid") return read;
@@ -45,7 +47,7 @@ export async function verifyToken(token: string, issuer: Issuer | null, nowMs: n
   return { kind: "valid", claims: { device: subject, issuedAtS, expiresAtS } };
 }
 
-/** Of several roles the one that permits most. */
+/** Chooses the one of several roles that permits most. */
 export async function verifyPersonToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<PersonClaims>> {
   const read = await readToken(token, issuer, nowMs);
   if (read.kind !== "valid") return read;
@@ -151,7 +153,7 @@ export async function verifyAssertion(
   return { kind: "valid", device, keyId };
 }
 
-/** That who asks holds this key, here and now. The nonce is the caller's to check. */
+/** Proves that who asks holds this key, here and now. The nonce is the caller's to check. */
 export async function verifyProof(
   proof: string,
   { publicKey, audience }: { readonly publicKey: string; readonly audience: string },

@@ -24,7 +24,9 @@ export interface CalloutOptions {
   readonly keys: CalloutKeys;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** nats-server's own time for a login, less some: an older request has nobody who waits for it. */
+  /**
+   * nats-server's own time for a login, less some: an older request has nobody who waits for it.
+   */
   readonly dropAfterS?: number;
 }
 
@@ -100,7 +102,9 @@ function grantOf(device: string, grants: DocumentStore): Grant | null | undefine
   return parsed.ok ? parsed.value : undefined;
 }
 
-/** The revision of the grant that this callout decides by: who changed one waits until all have it. */
+/**
+ * The revision of the grant that this callout decides by: who changed one waits until all have it.
+ */
 function stateOf(device: string, grants: DocumentStore): string {
   return JSON.stringify({ revision: grants.heard(device)?.revision ?? 0, state: grantOf(device, grants)?.state ?? "absent" });
 }

@@ -1,5 +1,5 @@
-// What an administrator types to let devices in and to end them: `iot` against the enrolment service
-// as it is started, over TLS.
+// What an administrator types to let devices in and to end them: `iot` against the enrolment
+// service as it is started, over TLS.
 
 import { createPrivateKey } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";

@@ -100,7 +100,7 @@ test("a viewer sees the fleet as the operator does, and lets nothing go; an admi
     stdout: expect.stringContaining("removes default/hello") as unknown,
   });
   expect(await as("viewer", "device", "forget", "pi-3")).toMatchObject({ exitCode: 4 });
-  // Who said it is the user of NATS, as the server names it.
+  // The audit names the user of NATS, as the server says it.
   const audit = await as("viewer", "audit");
   expect(audit).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/ {2}held {2}operator {2}/) as unknown });
   expect(audit.stdout).toMatch(/ {2}confirm {2}alice-admin {2}removes default\/hello/);

@@ -1,5 +1,6 @@
 // A device is out, at once and everywhere: its grant, then the callouts, then its connections. Each
-// step says what it did; with one part away the others are done, and said again it does what is left.
+// step says what it did; with one part away the others are done, and said again it does what is
+// left.
 
 import { errorText, systemClock } from "@harmony/runtime";
 import type { DeviceRecord } from "@iot/identity";

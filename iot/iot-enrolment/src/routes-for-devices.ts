@@ -131,7 +131,7 @@ async function token(service: Service, { body }: Asked): Promise<Answer> {
     await records.carryOut(() => planKeyUsed(records, record.device, keyId));
     log.info("a device uses its new key", { device: record.device, keyId });
   }
-  // Not before the second from which its tokens count, for a device that was enabled just now.
+  // A device that was enabled just now waits for the second from which its tokens count.
   const fromMs = Math.max(systemClock.now(), (record.tokensNotBefore ?? 0) * 1_000);
   const access = await issuer.token(record.device, fromMs);
   return ok({ access_token: access, token_type: "Bearer", expires_in: issuer.tokenLifeS });

@@ -1,5 +1,5 @@
-// Starts the service: listens, connects to NATS as two users, and answers once the records are read.
-// Everything that decides is elsewhere.
+// Starts the service: listens, connects to NATS as two users, and answers once the records are
+// read. Everything that decides is elsewhere.
 
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
 import { followCertificate, readCertificate } from "./certificate.ts";

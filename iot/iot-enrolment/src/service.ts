@@ -1,6 +1,7 @@
-// The enrolment service of a fleet without Zitadel and OpenBao: makes a device of a key that somebody
-// let in, gives it tokens, and writes its grant. It is needed by who begins, and never by what runs.
-// One runs at a time. What both sides ask is in the two files of routes; what is written is planned.
+// The enrolment service of a fleet without Zitadel and OpenBao: makes a device of a key that
+// somebody let in, gives it tokens, and writes its grant. It is needed by who begins, and never by
+// what runs. One runs at a time. What both sides ask is in the two files of routes; what is written
+// is planned.
 
 import type { KeyObject } from "node:crypto";
 import { EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";

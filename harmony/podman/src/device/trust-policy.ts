@@ -1,5 +1,5 @@
-// Which rule of Podman's policy.json is about an image, and in which file it stands, for the sentence
-// about an image that it refuses. Podman alone decides; this only says by what.
+// Which rule of Podman's policy.json is about an image, and in which file it stands, for the
+// sentence about an image that it refuses. Podman alone decides; this only says by what.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,7 +34,10 @@ export async function trustRule(reference: string, folders: readonly string[], r
   return { says: `the lack of a policy.json in ${folders.join(" and ")}`, isUnreadable: true };
 }
 
-/** Podman takes the narrowest scope: the image, its repository, what that lies in, its host. Pure. */
+/**
+ * Podman takes the narrowest scope: the image, its repository, the folders above that, its host.
+ * Pure.
+ */
 export function ruleFor(policy: TrustPolicy, reference: string): { readonly scope: string; readonly types: string } {
   const rules = policy.transports["docker"] ?? {};
   const found = scopesOf(reference).find((scope) => Object.hasOwn(rules, scope));

@@ -1,6 +1,6 @@
-// The promise of docs/runbooks/card.md: a sentence about something that is wrong ends in what to do.
-// It is looked for behind every failure of Podman at every step, in each obstacle, and in each report
-// about something that is wrong; and no reason of the list is left out.
+// The promise of docs/runbooks/card.md: a sentence about something that is wrong ends in what to
+// do. It is looked for behind every failure of Podman at every step, in each obstacle, and in each
+// report about something that is wrong; and no reason of the list is left out.
 
 import { clausesOf, type Hold } from "@harmony/core";
 import { expect, test } from "vitest";

@@ -1,7 +1,7 @@
 // The sentences on what keeps this device from following: each says what is so, what goes on
 // meanwhile, and what to do. A test holds that each reason has one (sentences.test.ts). Pure.
 
-/** Where a device is told its id, unless it was started with another file. */
+/** The file with the device's id, unless the agent was started with another. */
 const CONFIG_FILE = "/etc/iot-agent/config.toml";
 
 export function noManifest(device: string): string {

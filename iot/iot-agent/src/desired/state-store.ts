@@ -79,7 +79,7 @@ export class StateStore {
         const { device: owner } = read.value;
         if (owner === device) return read.value;
         this.#log.warn(
-          "the device has another id than before; what it was told to run stays, until a manifest or a person says otherwise",
+          "the device has another id than before; what it was given to run stays, until a manifest or a person says otherwise",
           {
             was: owner,
             device,
@@ -110,7 +110,7 @@ export class StateStore {
   }
 
   #logUnused(why: string, keptAs: string): null {
-    this.#log.warn("the saved desired state is not used; what runs stays, and NATS tells it again", { why, keptAs });
+    this.#log.warn("the saved desired state is not used; what runs stays, and NATS says it again", { why, keptAs });
     return null;
   }
 

@@ -1,5 +1,6 @@
 // A device with an identity: waited for when it has none yet, then the configuration that it gives,
-// and the tokens that are shown to NATS. While it waits, systemd hears why and that the agent lives.
+// and the tokens that are shown to NATS. While it waits, systemd hears why and that the agent
+// lives.
 
 import { type Log, UserError } from "@harmony/runtime";
 import { asDeviceId } from "@iot/contracts";

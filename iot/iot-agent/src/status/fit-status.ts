@@ -1,7 +1,7 @@
 // What this device reports of itself, cut until the bucket takes it: the server refuses a larger
-// status, and a device that is refused is one that nobody hears. Words go first, then what is reported
-// of services. Where the reports of all are still too much, what runs as desired is only named, and
-// the rest is reported the worst first, with how many more there are. Pure.
+// status, and a device that is refused is one that nobody hears. Words go first, then what is
+// reported of services. Where the reports of all are still too much, what runs as desired is only
+// named, and the rest is reported the worst first, with how many more there are. Pure.
 
 import { plainText } from "@harmony/core";
 import { classOfPhase } from "@iot/fleet";
@@ -72,7 +72,8 @@ function rankOf({ phase, desiredRevision }: DeploymentReport): number {
 
 /**
  * As many as there is room for, the worst first. A device that removes more than fit says all the
- * same, and is refused by the server: by a name that is missing it would say that it has removed it.
+ * same, and is refused by the server: by a name that is missing it would say that it has removed
+ * it.
  */
 function worstOf({ deployments, running = {}, ...status }: DeviceStatus): DeviceStatus {
   const ranked = Object.entries(deployments).toSorted(([, a], [, b]) => rankOf(a) - rankOf(b));

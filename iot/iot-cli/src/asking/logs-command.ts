@@ -1,5 +1,5 @@
-// `iot logs`: what a deployment or the agent itself wrote, from the device. With --follow it goes on
-// after an outage where it was, without a gap and without a line twice.
+// `iot logs`: what a deployment or the agent itself wrote, from the device. With --follow it goes
+// on after an outage where it was, without a gap and without a line twice.
 
 import { visibleJson, visibleLines, visibleText } from "@harmony/core";
 import { systemClock, UserError } from "@harmony/runtime";

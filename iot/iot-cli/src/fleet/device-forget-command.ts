@@ -1,6 +1,6 @@
-// `iot device forget`: a device that is gone for good is no longer listed. The operators forget what
-// they and it wrote, and refuse what is not gone; then the enrolment service, where there is one,
-// forgets its identity.
+// `iot device forget`: a device that is gone for good is no longer listed. The operators forget
+// what they and it wrote, and refuse what is not gone; then the enrolment service, where there is
+// one, forgets its identity.
 
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";

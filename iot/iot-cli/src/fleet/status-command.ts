@@ -39,7 +39,9 @@ export const status = defineCommand({
   },
 });
 
-/** On a terminal the newest is all that is seen; elsewhere each that differs in more than its ages. */
+/**
+ * On a terminal the newest is all that is seen; elsewhere each that differs in more than its ages.
+ */
 async function watchFleet(read: () => Promise<FleetView>, render: (fleet: FleetView) => string, at: Surroundings): Promise<number> {
   for (let seen = ""; ; await pause(LOOK_EVERY_MS, undefined, { signal: at.signal })) {
     let text: string;

@@ -1,5 +1,5 @@
-// Who asks NATS: a person of the enrolment service, by a token that is asked for at each dial, or a
-// static user of the environment.
+// Says who asks NATS: a person of the enrolment service, by a token that is asked for at each dial,
+// or a static user of the environment.
 
 import { UserError } from "@harmony/runtime";
 import { personInbox } from "@iot/contracts";

@@ -1,5 +1,5 @@
-// `iot lint`: workload files before they are pushed. Where NATS is named, their devices are compared
-// with those that have reported there.
+// `iot lint`: workload files before they are pushed. Where NATS is named, their devices are
+// compared with those that have reported there.
 
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";

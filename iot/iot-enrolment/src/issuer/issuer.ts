@@ -27,7 +27,7 @@ export interface OwnIssuer {
 
 /** Nothing ends it sooner: who is removed has what he has for so long. */
 export const PERSON_TOKEN_LIFE_S = 900;
-/** Of a fleet of its own, there is one of each. */
+/** A fleet of its own has one of each. */
 const PROJECT = "iot";
 const ORGANISATION = "standalone";
 

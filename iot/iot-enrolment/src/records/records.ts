@@ -1,7 +1,7 @@
-// The documents of both buckets, and the one place that writes them. Deeds are carried out one after
-// the other: a plan is made from what is held, and its writes are made in order, each by a
-// compare-and-set. When somebody else wrote meanwhile, all is read again and the plan made anew. What
-// was written here is seen at once, before the bucket reports it.
+// The documents of both buckets, and the one place that writes them. Deeds are carried out one
+// after the other: a plan is made from what is held, and its writes are made in order, each by a
+// compare-and-set. When somebody else wrote meanwhile, all is read again and the plan made anew.
+// What was written here is seen at once, before the bucket reports it.
 
 import type { Parsed } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
@@ -56,7 +56,9 @@ export class Records implements Held {
     return new Records({ enrolments, grants }, options);
   }
 
-  /** Waits for the deeds before it. @throws MessagingError when NATS does not take what was planned. */
+  /**
+   * Waits for the deeds before it. @throws MessagingError when NATS does not take what was planned.
+   */
   carryOut<Answer>(plan: () => Plan<Answer>): Promise<Plan<Answer>> {
     const done = this.#last.then(() => this.#carryOut(plan));
     this.#last = done.catch(() => undefined);
@@ -78,7 +80,7 @@ export class Records implements Held {
     return true;
   }
 
-  /** Also of one that was forgotten here: there is nothing to repair then. */
+  /** Calls back for one that was forgotten here, too: there is nothing to repair then. */
   onGrantLost(callback: () => void): void {
     this.#buckets.grants.onLost(callback);
   }

@@ -42,7 +42,7 @@ interface Settled {
   readonly adopts: string;
 }
 
-/** Of a larger part all is planned, which costs less than to choose. */
+/** All is planned when the part is larger, which costs less than to choose. */
 const PART = 1 / 2;
 const SMALL = 64;
 

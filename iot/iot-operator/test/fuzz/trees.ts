@@ -12,7 +12,7 @@ export interface Entry {
 
 export type Tree = ReadonlyMap<string, Entry>;
 
-/** Of so many texts one is as large as a file may be. */
+/** One of so many texts is as large as a file may be. */
 const LARGE_ONE_IN = 400;
 const FOLDERS = ["", "", "site/", "site/a/", ".hidden/", "a b/", "é/", "d/".repeat(63), "..../"];
 const ENDINGS = [

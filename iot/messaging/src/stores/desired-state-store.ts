@@ -39,7 +39,7 @@ export interface DesiredStateStore {
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
   /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
-  /** Of a device that is gone for good: one that has no manifest keeps what it runs. */
+  /** For a device that is gone for good: without a manifest it keeps what it runs. */
   removeManifest(write: { device: DeviceId; expectedRevision: number }): Promise<WriteResult>;
   /** Purges marks of names that have been gone for so long. @throws MessagingError */
   purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;

@@ -1,5 +1,5 @@
-// The fleet and the audit, for a person: under names of our own, which the account of people maps to
-// what the operator has (contracts/permissions.ts). A user of the operator's account has no such
+// The fleet and the audit, for a person: under names of our own, which the account of people maps
+// to what the operator has (contracts/permissions.ts). A user of the operator's account has no such
 // names, and reads the buckets themselves.
 
 import { parseJson } from "@harmony/schema";
@@ -30,7 +30,9 @@ const Info = z.looseObject({
 });
 type Info = z.output<typeof Info>;
 
-/** null: this user is none of the account of people. @throws MessagingError, or the signal's reason. */
+/**
+ * null: this user is none of the account of people. @throws MessagingError, or the signal's reason.
+ */
 export async function readFleetAsPerson(messaging: Messaging, signal: AbortSignal): Promise<FleetReading | null> {
   const info = await infoOf(messaging, "status", signal);
   if (info === null) return null;

@@ -22,7 +22,7 @@ export function parseTree(text: string, folder = ""): TreeFile[] {
   });
 }
 
-/** Of the whole path, in characters, and how many folders lead to it. */
+/** The length of the whole path, in characters, and how many folders lead to it. */
 export const PATH_LIMIT = 1_024;
 export const FOLDERS_LIMIT = 64;
 
