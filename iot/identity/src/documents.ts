@@ -1,4 +1,4 @@
-// The documents of identity, as they cross a wire or lie in a bucket: what a device asks when it
+// The documents of identity, as they cross a wire or stand in a bucket: what a device asks when it
 // wants to be one, what it is answered, and what it is granted. All of them are bounded. A field
 // that is not known is passed over, because a newer service may write it.
 

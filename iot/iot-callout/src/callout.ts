@@ -1,5 +1,5 @@
 // Answers nats-server's question who somebody is, for each CONNECT that is not of a static user.
-// Several run beside each other in one queue group. What they know lies in the bucket `grants` of
+// Several run beside each other in one queue group. What they know is in the bucket `grants` of
 // the account AUTH and is followed in memory: whoever was granted once comes in though all else is
 // away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
 // device and reason, then counted.

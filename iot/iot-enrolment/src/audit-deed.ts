@@ -1,4 +1,4 @@
-// Every deed of a person is a line of the log, and an event in the stream `audit`, which lies in
+// Every deed of a person is a line of the log, and an event in the stream `audit`, which is in
 // the operator's account and in which nobody can delete. A deed does not wait for it to be
 // possible: what cannot be written there is said in the log.
 

@@ -84,7 +84,7 @@ export class Standing {
     return { planned, source, devices, settle: () => this.#settle(changes, desired) };
   }
 
-  /** null: two objects of one uid cannot be told apart. */
+  /** null: two objects of one uid cannot be distinguished. */
   #compare(source: CompleteSnapshot): Changes | null {
     const was = byUid(this.#source);
     if (was.size < this.#source.deployments.length || byUid(source).size < source.deployments.length) return null;
@@ -154,7 +154,7 @@ export class Standing {
 
 type ValueOf<Entries> = Entries extends ReadonlyMap<unknown, infer Value> ? Value : never;
 
-/** Whether what stands can be told from here on by what differs from it. */
+/** Whether what stands is known from here on by what differs from it. */
 export function standingAfter(planned: DesiredStatePlan, settled: Settled): Standing | null {
   const isAll = planned.steps.length === 0 && isOrdinary(planned) && isOrdinarySource(settled.source);
   return isAll ? new Standing(settled) : null;

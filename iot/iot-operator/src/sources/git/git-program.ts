@@ -223,7 +223,7 @@ export function secretsOf({ username = "git", password = "" }: Pick<GitConfig, "
 }
 
 /**
- * A server may send git elsewhere, or repeat what it was shown, and git repeats what it was told.
+ * A server may send git elsewhere, or repeat what it was shown, and git repeats what it hears.
  */
 function withoutCredentials(text: string, secrets: readonly string[]): string {
   return secrets
