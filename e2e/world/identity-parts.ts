@@ -25,7 +25,7 @@ export interface IdentityParts {
   readonly url: string;
   /** The path of the PEM that has signed its certificate. */
   readonly caFile: string;
-  /** For the operator, and for `iot` until people have accounts of their own. */
+  /** For the operator alone. */
   readonly operatorEnv: Readonly<Record<string, string>>;
   readonly callout: Restartable;
   readonly enrolment: Restartable;
@@ -110,7 +110,7 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
   await writeFile(personFile, person.stdout);
   await chmod(personFile, 0o600);
   const operatorEnv = { NATS_URL: nats.url, NATS_USER: "operator", NATS_PASSWORD: IDENTITY_PASSWORDS.operator };
-  const iotEnv = { ...operatorEnv, IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
+  const iotEnv = { NATS_URL: nats.url, IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
   return {
     nats,
     url,
