@@ -9,7 +9,7 @@ import type * as z from "zod/mini";
 import { DOCUMENT_LIMITS, type SizeLimits, tooLarge } from "./document-size.ts";
 import { knownFields } from "./known-fields.ts";
 import { lookUp } from "./look-up.ts";
-import { nearName } from "./near-name.ts";
+import { nearName, shortenedName } from "./near-name.ts";
 
 const ISSUES = 20;
 const MESSAGE_CHARACTERS = 300;
@@ -128,7 +128,7 @@ function toIssues(issue: z.core.$ZodIssue, root: Root): Issue[] {
 }
 
 function unknownField(key: string, known: readonly string[]): string {
-  const near = nearName(key, known);
+  const near = nearName(key, known) ?? shortenedName(key, known);
   return near === null ? "is not a known field" : `is not a known field: do you mean ${near}?`;
 }
 
