@@ -6,7 +6,7 @@
 import type { KeyObject } from "node:crypto";
 import { EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import type { NatsServers } from "@iot/identity";
-import { type Messaging, purgeOldMarkers } from "@iot/messaging";
+import type { Messaging } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
 import { planRepair } from "./plan/repair.ts";
@@ -62,8 +62,6 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       log.warn("the grants could not be repaired", { error });
     });
   });
-  const ended = new AbortController();
-  const purging = purgeOldMarkers([records], { log, signal: AbortSignal.any([signal, ended.signal]) });
   return {
     messaging,
     system,
@@ -74,11 +72,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     records,
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(enrolmentsAMinute, systemClock),
-    close: async () => {
-      ended.abort();
-      await purging;
-      await records.close();
-    },
+    close: () => records.close(),
   };
 }
 

@@ -88,3 +88,28 @@ test("what is kept of a device goes as it was seen, and stays when the device wr
   await writer.putStatus(status, signal);
   expect(await heard()).toEqual([deviceA]);
 });
+
+test("a server that is killed gives back a Score that nobody names, and never a manifest", async () => {
+  await using fleet = await startFleet("plain");
+  const store = await openDesiredState(await fleet.operator(), { log: silent });
+  const [first = asDeploymentName("x")] = names;
+  let [score, manifest] = [0, 0];
+  for (let version = 1; version <= 4; version += 1) {
+    const text = `{"type":"PodmanV0","data":{"v":${version}}}`;
+    const put = await store.putScore({ device: deviceA, deployment: first, scoreString: text, expectedRevision: score });
+    score = put.ok ? put.revision : -1;
+    const entry = { revision: score, generation: version, uid: "u", source: "git:a", namespace: "default" };
+    const named = { sources: ["git:a"], deployments: version < 4 ? { [first]: entry } : {} };
+    const written = await store.putManifest({ device: deviceA, manifest: named, expectedRevision: manifest });
+    manifest = written.ok ? written.revision : -1;
+  }
+  await store.removeScore({ device: deviceA, deployment: first, expectedRevision: score });
+  await store.removeManifest({ device: deviceA, expectedRevision: manifest });
+  expect(await store.purgeMarkers(-5_000, signal)).toBe(1);
+  await store.close();
+  await fleet.nats.kill();
+  await fleet.nats.start();
+  const after = await openDesiredState(await fleet.operator(), { log: silent });
+  expect([...(await after.observe(signal)).manifests.values()]).toMatchObject([{ isGone: true }]);
+  await after.close();
+});

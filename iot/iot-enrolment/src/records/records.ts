@@ -90,12 +90,6 @@ export class Records implements Held {
     return this.#buckets.enrolments.problem() ?? this.#buckets.grants.problem();
   }
 
-  /** Codes, requests and devices come and go. @throws MessagingError */
-  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
-    const purged = await Promise.all(Object.values(this.#buckets).map((bucket) => bucket.purgeMarkers(olderThanMs, signal)));
-    return purged.reduce((sum, count) => sum + count, 0);
-  }
-
   async close(): Promise<void> {
     await this.#last;
     await Promise.all(Object.values(this.#buckets).map((bucket) => bucket.close()));

@@ -41,7 +41,11 @@ export interface DesiredStateStore {
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
   /** For a device that is gone for good: without a manifest it keeps what it runs. */
   removeManifest(write: { device: DeviceId; expectedRevision: number }): Promise<WriteResult>;
-  /** Purges marks of names that have been gone for so long. @throws MessagingError */
+  /**
+   * Purges marks of Scores that have been gone for so long. One that comes back is named by no
+   * manifest, and goes again. A manifest that came back would be followed, so that its mark stays.
+   * @throws MessagingError
+   */
   purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what is observed does not follow the bucket; null: it does. */
   problem(): string | null;
@@ -106,7 +110,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
       }
     },
     removeManifest: ({ device, expectedRevision }) => remove(keys.manifest(device), expectedRevision),
-    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, signal),
+    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, (key) => scoreKeyParts(key) !== null, signal),
     problem: () => mirror.problem(),
     close: () => mirror.close(),
   };

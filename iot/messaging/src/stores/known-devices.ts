@@ -1,11 +1,10 @@
 // What is kept of a device that may be gone for good: how old its status and its inventory are, and
 // their removal. A device that writes meanwhile is not forgotten.
 
-import { type DeviceId, directGetSubject, streamName, subjects } from "@iot/contracts";
+import { type DeviceId, directGetSubject, subjects } from "@iot/contracts";
 import { publishAcknowledged } from "../buckets/acknowledged-publish.ts";
 import { DELETES } from "../buckets/compare-and-set.ts";
 import { directGet } from "../buckets/direct-get.ts";
-import { asBucketError, openJetStream } from "../buckets/ensure-bucket.ts";
 import type { Messaging } from "../connection/connect.ts";
 
 export interface Kept {
@@ -44,13 +43,10 @@ export function openKnownDevices(messaging: Messaging): KnownDevices {
         const removed = await publishAcknowledged(messaging, { bucket: "status", subject: subjects.status(device) }, "", { headers });
         if (!removed.ok) return false;
       }
-      if (inventory === null) return true;
-      const jsm = await openJetStream(messaging);
-      // Nobody follows this bucket, so nobody needs a mark.
-      const purged = { filter: subjects.inventory(device), seq: inventory.revision + 1 };
-      await jsm.streams.purge(streamName("inventory"), purged).catch((error: unknown) => {
-        throw asBucketError(error, `failed to remove the inventory of "${device}"`);
-      });
+      if (inventory !== null) {
+        // Only the device writes there, and it has just been silent.
+        await publishAcknowledged(messaging, { bucket: "inventory", subject: subjects.inventory(device) }, "", { headers: DELETES });
+      }
       return true;
     },
   };

@@ -35,8 +35,6 @@ export interface SourceRecords {
   putRemovals(removals: SourceRemovals, expectedRevision: number): Promise<PublishResult>;
   /** Takes a source out of what people see. @throws MessagingError */
   forget(id: string, record: SourceRecord): Promise<PublishResult>;
-  /** Purges marks of sources that have been forgotten for so long. @throws MessagingError */
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** The server's clock. */
   nowMs(): number;
   /** Why what is observed does not follow the bucket; null: it does. */
@@ -79,7 +77,6 @@ export async function openSourceRecords(messaging: Messaging, options: BucketOpt
       const first = await put(`${sourceKey(id)}.removals`, "", removals.revision, DELETES);
       return first.ok ? put(`${sourceKey(id)}.state`, "", state.revision, DELETES) : first;
     },
-    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, signal),
     nowMs: () => mirror.nowMs(),
     problem: () => mirror.problem(),
     close: () => mirror.close(),

@@ -40,8 +40,6 @@ export interface StatusStore {
    */
   watch(callback: (entry: StatusEntry) => void, signal: AbortSignal, onRemoved?: (device: DeviceId) => void): Promise<void>;
   list(signal: AbortSignal): Promise<StatusEntry[]>;
-  /** Purges marks of devices that have been forgotten for so long. @throws MessagingError */
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
   problem(): string | null;
 }
@@ -81,10 +79,6 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
       }
     },
     list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
-    purgeMarkers: async (olderThanMs, signal) => {
-      const purged = await Promise.all([...watched].map((mirror) => mirror.purgeMarkers(olderThanMs, signal)));
-      return purged.reduce((sum, count) => sum + count, 0);
-    },
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
 }
