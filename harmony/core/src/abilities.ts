@@ -99,6 +99,7 @@ export const UNABLE_REASONS = [
   "NoSuchProgram",
   "NotExecutable",
   "CannotRun",
+  "NotWaiting",
   "Idle",
   "TooLong",
   "WrongRequest",

@@ -59,6 +59,7 @@ export function container(service: string, data: unknown, more: Partial<Containe
     isDeaf: false,
     ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
     hasLostNetwork: false,
+    isAtWork: false,
     imageVolumes: [],
     lastCheck: null,
     silentMs: 0,

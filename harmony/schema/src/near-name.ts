@@ -21,7 +21,10 @@ export function nearName(written: string, known: Iterable<string>): string | nul
   return nearest?.name ?? null;
 }
 
-/** The only one of `known` that is shortened by it (`img` for `image`). null: there is none, or several. */
+/**
+ * The only one of `known` that is shortened by it (`img` for `image`). null: there is none, or
+ * several.
+ */
 export function shortenedName(written: string, known: Iterable<string>): string | null {
   const [name, ...more] = [...known].filter((each) => isShortened(plainly(written), plainly(each)));
   return name === undefined || more.length > 0 ? null : name;

@@ -13,7 +13,9 @@ import {
   servicesOfPeople,
   sharedPermissions,
   type SubjectMapping,
+  readsOfPeople,
   subjectsOfPeople,
+  toldSubjects,
 } from "../src/index.ts";
 
 const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-configuration.ts) by `npm run generate`.\n";
@@ -126,11 +128,14 @@ ${controlAndDevices("", [`{ service: "${AUDIT_OF_IDENTITIES}", accounts: [AUTH] 
 
 function controlAndDevices(devices: string, moreExports: readonly string[] = []): string {
   const mappings = deviceSubjectsOfBuckets();
+  const told = toldSubjects();
   return `  CONTROL {
     jetstream: enabled
     users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
     exports: [
-${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`), ...[...exportsToPeople(), ...moreExports].map((line) => `      ${line}`)].join("\n")}
+${lines([...mappings.map(widened), ...told.map(once)], ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
+      # "Stream": a reading has as many answers as it asks for.
+${[...readsOfPeople().map(({ bucket }) => `{ service: "${bucket}", accounts: [PEOPLE], response_type: Stream }`), ...exportsToPeople(), ...moreExports].map((line) => `      ${line}`).join("\n")}
     ]
   }
   DEVICES {
@@ -140,6 +145,7 @@ ${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", a
     ]
     imports: [
 ${lines(mappings, (mapping) => imported(mapping, `, to: "${mapping.own}"`))}
+${lines(told.map(once), (mapping) => imported(mapping, ""))}
       # The buckets' own names, which agents of 0.1 use: for one release.
 ${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
       { stream: { account: PEOPLE, subject: "${subjectsOfPeople().sessionInput}" } }
@@ -169,6 +175,9 @@ function people(users: string): string {
 ${servicesOfPeople()
   .map(({ control, own }) => `      { service: { account: CONTROL, subject: "${control}" }, to: "${own}" }`)
   .join("\n")}
+${readsOfPeople()
+  .map(({ own, bucket }) => `      { service: { account: CONTROL, subject: "${bucket}" }, to: "${own}" }`)
+  .join("\n")}
     ]
 ${users}  }
 `;
@@ -180,6 +189,10 @@ ${users}  }
  */
 function widened(mapping: SubjectMapping): SubjectMapping {
   return mapping.kind === "stream" ? { ...mapping, bucket: mapping.bucket.replace(/\*$/, ">") } : mapping;
+}
+
+function once(subject: string): SubjectMapping {
+  return { kind: "service", bucket: subject, own: subject };
 }
 
 function imported({ kind, bucket }: SubjectMapping, to: string): string {

@@ -6,12 +6,17 @@
 import type { CommandVerb } from "./commands.ts";
 import { AUDIT } from "./documents/buckets.ts";
 import { OPERATOR_VERBS, operatorSubject, type OperatorVerb } from "./documents/operator-verbs.ts";
+import { DEVICE_AUDIT } from "./documents/device-audit.ts";
+import { DEVICE_HISTORY } from "./documents/history.ts";
 import {
   bucketSubjects,
   commandSubject,
+  deviceAuditSubject,
   type DeviceId,
   type DeviceSubjects,
+  historySubject,
   ownSubjects,
+  readSubjects,
   sessionInputSubject,
   streamName,
 } from "./subjects.ts";
@@ -40,7 +45,10 @@ export function devicePermissions(device: DeviceId, rights: readonly string[] = 
   const isAsked = rights.includes("commands");
   const notices = rights.includes("desired-state") ? both.map(({ notice }) => notice) : [];
   return {
-    publish: both.flatMap((subjects) => DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => asked(right, subjects))),
+    publish: [
+      ...both.flatMap((subjects) => DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => asked(right, subjects))),
+      ...DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => told(right, device)),
+    ],
     subscribe: [`_INBOX_${device}.>`, ...notices, ...(isAsked ? heardOfPeople(device) : [])],
     answers: isAsked,
   };
@@ -56,7 +64,8 @@ function heardOfPeople(device: DeviceId): readonly string[] {
  * covers "the inbox of any device".
  */
 export function sharedPermissions(): Permissions {
-  return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*"))], subscribe: null, answers: true };
+  const once = DEVICE_RIGHTS.flatMap((right) => told(right, "*"));
+  return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*")), ...once], subscribe: null, answers: true };
 }
 
 /** Every subject that a device sends to; each message is answered. */
@@ -64,17 +73,23 @@ function questions(subjects: DeviceSubjects): readonly string[] {
   return DEVICE_RIGHTS.flatMap((right) => asked(right, subjects));
 }
 
-function asked(right: DeviceRight, { manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
+function asked(right: DeviceRight, { manifest, score, status, inventory, inventoryRead }: DeviceSubjects): readonly string[] {
   switch (right) {
     case "desired-state":
       return [manifest, score("*")];
     case "status":
       return [status];
     case "inventory":
-      return [inventory];
+      return [inventory, inventoryRead];
     case "commands":
       return [];
   }
+}
+
+/** What a device says once, under our own names alone. */
+function told(right: DeviceRight, device: DeviceId | "*"): readonly string[] {
+  if (right === "status") return [historySubject(device)];
+  return right === "commands" ? [deviceAuditSubject(device)] : [];
 }
 
 const LOOKS: readonly CommandVerb[] = ["ping", "explain", "doctor"];
@@ -86,8 +101,8 @@ export type Role = (typeof ROLES)[number];
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs"],
-  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
-  admin: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
+  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch"],
+  admin: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch"],
 };
 
 /** What a role may ask the operators: how they stand, and to let go what is held. */
@@ -112,6 +127,17 @@ export function infoSubject(stream: "status" | "audit"): string {
 /** Verbs that are sessions: who asks goes on sending. */
 const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec"];
 
+/**
+ * The streams that each role reads. A batch names no device, so whoever may ask some alone reads
+ * none.
+ */
+export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {
+  viewer: [DEVICE_HISTORY.stream],
+  support: [DEVICE_HISTORY.stream],
+  maintainer: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+  admin: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+};
+
 /** The inboxes of a person: nobody else hears what a device answers. */
 export function personInbox(user: string): string {
   return `_INBOX_${user}`;
@@ -127,6 +153,7 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
         ...verbs.map((verb) => commandSubject(device, verb)),
         ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
       ]),
+      ...(devices.includes("*") ? ROLE_READS[role].map((stream) => readSubjects(stream).own) : []),
       // A part of a bucket cannot be shown to a person of some devices alone.
       ...(devices.includes("*") ? ofTheFleet(role) : []),
     ],
@@ -164,6 +191,16 @@ export interface SubjectMapping {
   readonly bucket: string;
   /** The subject in the account of the devices. */
   readonly own: string;
+}
+
+/** What people read, in the account that has the streams and in theirs. */
+export function readsOfPeople(): readonly { readonly own: string; readonly bucket: string }[] {
+  return ROLE_READS.maintainer.map(readSubjects);
+}
+
+/** What a device says once, under one name in both accounts. */
+export function toldSubjects(): readonly string[] {
+  return DEVICE_RIGHTS.flatMap((right) => told(right, "*"));
 }
 
 export function deviceSubjectsOfBuckets(): readonly SubjectMapping[] {

@@ -33,7 +33,7 @@ device_id = "${DEVICE}"
 status_interval_seconds = 2
 relist_interval_seconds = 2
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "${DEVICE}"
 nats_pass = "${DEVICE}-secret"
 [nats]

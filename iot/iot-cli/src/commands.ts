@@ -42,10 +42,28 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/doctor-command.ts")).doctor,
   },
   {
+    name: "history",
+    operands: "[deployment] [device]",
+    summary: "what happened to deployments on devices, also on those that are silent now",
+    load: async () => (await import("./asking/history-command.ts")).history,
+  },
+  {
+    name: "trace",
+    operands: "<deployment> [device]",
+    summary: "where the time went from a push to what runs, step by step, or of all devices as percentiles",
+    load: async () => (await import("./asking/trace-command.ts")).trace,
+  },
+  {
     name: "retry",
     operands: "<deployment> <device>",
     summary: "has a device try again now what failed, or what it waits for",
     load: async () => (await import("./asking/retry-command.ts")).retry,
+  },
+  {
+    name: "switch",
+    operands: "<deployment> <device>",
+    summary: "does not wait for a container that is at work on a device: a new version or a removal goes on",
+    load: async () => (await import("./asking/switch-command.ts")).switchNow,
   },
   {
     name: "hold",

@@ -10,9 +10,11 @@ import type { OperatorAnswer } from "@iot/contracts";
 import {
   type Asked,
   connectMessaging,
+  ensureToldStreams,
   type Audit,
   fixedCredentials,
   type DesiredStateStore,
+  type InventoryStore,
   type Messaging,
   openAudit,
   openDesiredState,
@@ -27,6 +29,7 @@ import {
   type StatusStore,
 } from "@iot/messaging";
 import { type OperatorConfig, readConfig } from "./config/config.ts";
+import { type Devices, followDevicesOf } from "./devices/devices.ts";
 import { createGitSource } from "./sources/git/git-source.ts";
 import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
@@ -76,12 +79,14 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => opened.close());
   poke = opened.poke;
   const { source } = opened;
-  const operator = await untilItWorks("read the devices' status", () => startOperator({ source, ...stores, health, log }), {
-    log,
-    signal,
-    health,
-  });
+  const devices = openDevices(source, stores, { health, log });
+  stack.defer(async () => devices?.close());
+  const around = { log, signal, health };
+  const { desired, records, audit, devices: known } = stores;
+  const started = { source, desired, records, audit, devices: known, status: devices?.status ?? stores.status, health, log };
+  const operator = await untilItWorks("read the devices' status", () => startOperator(started), around);
   stack.defer(() => operator.close());
+  if (devices !== null) await untilItWorks("read the devices' inventory", () => devices.start(), around);
   messaging.onReconnect(() => operator.resync());
   answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
@@ -89,6 +94,16 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => purging);
   await aborted(signal);
   log.info("shutting down");
+}
+
+/** null: the source has no objects of devices. */
+function openDevices(
+  { devices: objects }: Source,
+  { status, inventory, desired }: Stores,
+  { health, log }: { health: Health; log: Log },
+): Devices | null {
+  if (objects === undefined) return null;
+  return followDevicesOf({ objects, status, inventory, desired, log, onProblem: (why) => (health.deviceProblem = why) });
 }
 
 /** It cannot tell yet which source it is, so nobody else can say for it what it waits for. */
@@ -113,6 +128,7 @@ async function listen(port: number, health: Health, onHook: () => void): Promise
 interface Stores {
   readonly desired: DesiredStateStore;
   readonly status: StatusStore;
+  readonly inventory: InventoryStore;
   readonly records: SourceRecords;
   readonly audit: Audit;
   readonly devices: KnownDevices;
@@ -120,12 +136,17 @@ interface Stores {
 
 /** The buckets are made when missing; those that keep something open last. */
 async function openStores(messaging: Messaging, options: { replicas: number; keepsLimits: boolean; log: Log }): Promise<Stores> {
-  await openInventoryStore(messaging, options);
+  const inventory = await openInventoryStore(messaging, options);
   const status = await openStatusStore(messaging, options);
   const records = await openSourceRecords(messaging, options);
   const audit = openAudit(messaging, options);
+  // A fleet is served without it, too.
+  await ensureToldStreams(messaging, options).catch((error: unknown) =>
+    options.log.warn("failed to open the history and the audit of devices", { error }),
+  );
   try {
-    return { status, records, audit, devices: openKnownDevices(messaging), desired: await openDesiredState(messaging, options) };
+    const devices = openKnownDevices(messaging);
+    return { status, inventory, records, audit, devices, desired: await openDesiredState(messaging, options) };
   } catch (error) {
     await records.close();
     throw error;

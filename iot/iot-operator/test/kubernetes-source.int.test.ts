@@ -68,7 +68,7 @@ test("without the CRD it is unreadable and says what to apply; once applied a hi
   expect(await source.read(abort.signal, null)).toEqual({
     kind: "unreadable",
     reason: "CrdMissing",
-    message: "the cluster does not know deployments.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml",
+    message: "the cluster does not know deployments.iot.nationtech.io: make the definition known (`kubectl apply -f iot/deploy/crd.yaml`)",
   });
   await installCrd(kubernetes.server);
   await eventually(async () => (await source.read(abort.signal, null)).kind === "complete", { timeoutMs: 20_000 });

@@ -16,7 +16,9 @@ export {
   type Messaging,
   MessagingError,
   type MessagingErrorCode,
+  type HistoryWriter,
   openDeviceReader,
+  openHistoryWriter,
   openStatusWriter,
   type ScoreRead,
   type StatusWriter,
@@ -32,6 +34,8 @@ export { type DocumentStore, openDocumentStore, type StoredText } from "./stores
 export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
 export { type FleetReading, readAuditAsPerson, readFleetAsPerson } from "./stores/read-as-person.ts";
 export { purgeOldMarkers } from "./stores/old-markers.ts";
+export { type HistoryQuery, type HistoryRead, readDeviceHistory, type ToldTransition } from "./stores/device-history.ts";
+export { ensureToldStreams } from "./stores/told-streams.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
 export { type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";

@@ -50,9 +50,21 @@ export interface HostView {
   repairSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
 }
 
+/** Where a secret comes from that no person has put on the device. */
+export interface SecretSource {
+  /** null: it has none of that name, as far as it knows. Never waits for long. */
+  read(name: string): Promise<Uint8Array | null>;
+  /**
+   * What a person may do so that it has one, and why it has none: the rest of a sentence after
+   * "or".
+   */
+  cure(name: string): string;
+}
+
 export interface HostViewOptions {
-  /** The folder in which a person puts secrets, one a file. */
+  /** The folder in which a person puts secrets, one a file. They go before those of the source. */
   readonly secretsFolder: string;
+  readonly secretSource?: SecretSource | null | undefined;
   /** The agent's own folder. */
   readonly stateFolder: string;
   readonly onCorrupt: StorageOptions["onCorrupt"];
@@ -64,7 +76,14 @@ export interface HostViewOptions {
 
 const KEY_BYTES = 32;
 
-export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir(), root = "" }: HostViewOptions): HostView {
+export function hostView({
+  secretsFolder,
+  secretSource = null,
+  stateFolder,
+  onCorrupt,
+  home = homedir(),
+  root = "",
+}: HostViewOptions): HostView {
   /** The user's own goes first. */
   const configFolders = [join(home, ".config/containers"), "/etc/containers"];
   const mountsFolder = join(stateFolder, "mounts");
@@ -89,9 +108,11 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir
   };
 
   const readSecret: HostView["readSecret"] = async (name) => {
-    const bytes = await readFile(here(join(secretsFolder, name))).catch((error: unknown) => {
-      if (codeOf(error) === "") throw error;
-      return null;
+    const bytes = await readFile(here(join(secretsFolder, name))).catch(async (error: unknown) => {
+      const code = codeOf(error);
+      if (code === "") throw error;
+      const elsewhere = code === "ENOENT" ? await secretSource?.read(name) : null;
+      return elsewhere === null || elsewhere === undefined ? null : Buffer.from(elsewhere);
     });
     if (bytes === null) return null;
     key ??= digestKey().catch((error: unknown) => {
@@ -112,7 +133,7 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir
       () => true,
       () => false,
     );
-    return { kind: isThere ? "unreadable" : "absent" };
+    return isThere ? { kind: "unreadable" } : { kind: "absent", ...(secretSource === null ? {} : { cure: secretSource.cure(name) }) };
   };
 
   const device = async (node: string): Promise<DeviceFact> => {

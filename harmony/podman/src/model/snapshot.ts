@@ -66,6 +66,11 @@ export interface Container {
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
   /** It runs, and nobody serves its ports any more (port-watch.ts). */
   readonly hasLostNetwork: boolean;
+  /**
+   * Its program says that it is at work (`busy` of its Score), or it is paused and cannot say that
+   * it has ended its work.
+   */
+  readonly isAtWork: boolean;
   /** The volumes that hold what its image declares as VOLUME, by name. */
   readonly imageVolumes: readonly string[];
   /** The lines it wrote last, where they help; empty if not. */

@@ -8,6 +8,7 @@ import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../images/image-store.ts";
 import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
+import { serviceOfName } from "../model/names.ts";
 import { type Application, type Labels, labelsOf } from "../model/application.ts";
 import { isUp } from "../model/container-state.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
@@ -24,6 +25,8 @@ import type { Container, ContainerState, Snapshot } from "../model/snapshot.ts";
 import type { StartList } from "../store/start-list.ts";
 import type { SwapJournal } from "../store/swap-journal.ts";
 import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
+import { busyFile } from "../score/score-words.ts";
+import { scoreOfLabel } from "../score/score-label.ts";
 import { secretsWritten } from "../libpod/secrets-written.ts";
 import { withWayBack } from "../model/target.ts";
 import type { Neighbours } from "./neighbours.ts";
@@ -186,7 +189,7 @@ async function listContainers(
 }
 
 async function details(
-  { podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
+  { application, podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
   container: Container & { readonly isLeaving: boolean },
   { trial, stopped }: SwapRecord,
   signal: AbortSignal,
@@ -198,12 +201,13 @@ async function details(
   const isDown = state === "exited";
   const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
   const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
-  const [inspected, lastLines, lastCode, openPorts] = await Promise.all([
+  const [inspected, lastLines, lastCode, openPorts, isAtWork] = await Promise.all([
     isDown || container.isLeaving ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
     // A container that runs again does not show the code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
     container.ports.length > 0 ? host.openPorts() : null,
+    lookWhetherAtWork({ podman, application }, { ...container, state }, signal),
   ]);
   const stopSignal = signalNumber(inspected?.Config.StopSignal || SIGTERM);
   const pid = inspected?.State.Pid ?? 0;
@@ -218,9 +222,25 @@ async function details(
     ...up,
     ...(await lookAtCheck({ podman, checks }, { ...container, state, ...up }, signal)),
     hasLostNetwork: openPorts !== null && portWatch.hasLostNetwork({ ...container, state }, openPorts, systemClock.monotonicMs()),
+    isAtWork,
     exitCode: lastCode ?? exitCode,
     lastLines,
   };
+}
+
+/**
+ * The file is asked for anew at each look: it may come and go in moments. Where Podman cannot say,
+ * in doubt what runs is left running.
+ */
+async function lookWhetherAtWork(
+  { podman, application }: Pick<ObserveOptions, "podman" | "application">,
+  { name, deployment, scoreString, state }: Container,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (state !== "running" && state !== "paused") return false;
+  const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
+  if (service?.busy === undefined) return false;
+  return state === "paused" || orNothing(podman.hasFile(name, busyFile(application), signal), true);
 }
 
 /** The value is optional; without it the report says less. */
@@ -283,6 +303,7 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
     ),
     isDeaf: false,
     hasLostNetwork: false,
+    isAtWork: false,
     lastCheck: null,
     silentMs: 0,
     lastLines: [],

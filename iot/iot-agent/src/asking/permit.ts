@@ -28,7 +28,7 @@ const SESSIONS_MOST = 8;
 const EXECS_MOST = 2;
 /** What `[remote] logs = false` closes. */
 const LOOKS = new Set<string>(["logs", "doctor", "explain"]);
-const VERBS = new Set<string>(["ping", "explain", "doctor", "logs", "exec", "retry", "hold", "release"]);
+const VERBS = new Set<string>(["ping", "explain", "doctor", "logs", "exec", "retry", "hold", "release", "switch"]);
 
 /** Null: it is answered. */
 export function refusalOf(asked: Asked): SessionStatus | null {

@@ -18,6 +18,7 @@ const SENTENCES: Readonly<Record<Reason, readonly string[] | null>> = {
   NoManifest: [sentences.noManifest("pi-1")],
   StaleManifest: [sentences.staleManifest({ read: 3, inForce: 7, takenInMs: 60_000 })],
   StateNotSaved: [sentences.stateNotSaved("EROFS: read-only file system", "/var/lib/iot-agent")],
+  DeviceIdInUse: [sentences.deviceIdInUse({ device: "pi-1", others: "a", own: "b" })],
   StatusTooLarge: [sentences.statusTooLarge(115, 64)],
 };
 

@@ -43,6 +43,11 @@ export function whyItStays({ name, was }: { readonly name: string; readonly was:
     : `it was ${was}'s, as this device was called before: it stays until a manifest names it; ${clean}`;
 }
 
+/** `others`, `own`: boots, as they are shown. */
+export function deviceIdInUse({ device, others, own }: { readonly device: string; readonly others: string; readonly own: string }): string {
+  return `another device reports as "${device}" too (boot ${others}; this one is of boot ${own}), as a copied card makes them: give one of them an id of its own (agent.device_id in ${CONFIG_FILE})`;
+}
+
 export function unreadableScore(why: string): string {
   return `${why}; correct the deployment and push`;
 }

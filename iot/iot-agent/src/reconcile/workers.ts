@@ -5,7 +5,7 @@
 // power cut.
 
 import { EventEmitter } from "node:events";
-import type { BoundVariant, Desired, Explanation, Workload, WorkloadReport } from "@harmony/core";
+import type { BoundVariant, Desired, Explanation, Milestone, Workload, WorkloadReport } from "@harmony/core";
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
@@ -46,7 +46,12 @@ export interface WorkersOptions {
 }
 
 export class Workers {
-  readonly events = new EventEmitter<{ reported: [DeploymentName, WorkerReport]; removed: [DeploymentName] }>();
+  readonly events = new EventEmitter<{
+    reported: [DeploymentName, WorkerReport];
+    /** On the way to a revision. */
+    reached: [DeploymentName, revision: number, Milestone];
+    removed: [DeploymentName];
+  }>();
   readonly #options: Required<WorkersOptions>;
   readonly #queue: KeyedQueue<DeploymentName>;
   readonly #relist: KeyedQueue<"relist">;
@@ -108,6 +113,12 @@ export class Workers {
     // A try that has been silent for so long, such as a pull without a byte, is broken off. One
     // that advances would only lose what it has.
     this.#look(name, this.#options.clock.monotonicMs() - (this.#reportedAtMs.get(name) ?? 0) > SILENT_MS);
+  }
+
+  /** What waits for a program at work waits no longer, and is looked at. */
+  switchNow(name: DeploymentName): void {
+    this.#inForce(name)?.variant.switchNow(name);
+    this.#look(name, false);
   }
 
   /** Observes and plans, and applies nothing. Null: no variant can be asked about its Score. */
@@ -221,7 +232,8 @@ export class Workers {
     this.#carried.begin(variant, name, desired.revision);
     const onReport = (report: WorkloadReport): void =>
       this.#report(name, record, rejection === undefined ? report : withWrong(report, rejection));
-    const report = await variant.reconcile(desired, { signal, onReport });
+    const onMilestone = (milestone: Milestone): void => void this.events.emit("reached", name, target.score.revision, milestone);
+    const report = await variant.reconcile(desired, { signal, onReport, onMilestone });
     if (report.runningRevision !== null) this.#carried.running(variant, name, report.runningRevision);
     onReport(report);
     return this.#againAfterMs(name, report);

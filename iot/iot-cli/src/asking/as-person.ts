@@ -9,10 +9,24 @@ import { EXIT } from "../command-line/exit-codes.ts";
 import type { Surroundings } from "../command-line/command.ts";
 import { exitCodeOf, withNats } from "../command-line/nats.ts";
 import { natsAccess } from "../command-line/nats-option.ts";
-import { whoAsks } from "../identity/who-asks.ts";
+import { whoIsThere } from "../identity/who-asks.ts";
 
 export const PEOPLE_DETAILS =
   "You ask as a person of the enrolment service (IOT_ENROLMENT_URL, IOT_PERSON_FILE), or as NATS_USER, a user of the account PEOPLE of NATS (iot/deploy/nats/people.conf); your role says what you may ask. The device has the last word: [remote] in its config.toml.";
+
+/**
+ * For what is read without asking a device. Where nobody is named, it is read as whoever NATS lets.
+ * @throws UserError, with the sentence for the person.
+ */
+export async function withReader<Result>(
+  nats: string | undefined,
+  at: Surroundings,
+  work: (messaging: Messaging, inbox: string) => Promise<Result>,
+): Promise<Result> {
+  const { user, credentials } = await whoIsThere(at);
+  const inbox = user === "" ? "_INBOX" : personInbox(user);
+  return withNats({ ...natsAccess(nats, at), credentials, inbox }, at.signal, (messaging) => work(messaging, inbox));
+}
 
 /** @throws UserError, with the sentence for the person. */
 export async function withAsker<Result>(
@@ -20,7 +34,8 @@ export async function withAsker<Result>(
   at: Surroundings,
   work: (asker: DeviceAsker, messaging: Messaging) => Promise<Result>,
 ): Promise<Result> {
-  const { user, credentials } = await whoAsks(at);
+  const { user, credentials } = await whoIsThere(at);
+  if (user === "") throw new UserError("say who asks: neither IOT_ENROLMENT_URL nor NATS_USER is set", EXIT.usage);
   const inbox = personInbox(user);
   return withNats({ ...natsAccess(nats, at), credentials, inbox, isLasting: true }, at.signal, async (messaging) => {
     try {

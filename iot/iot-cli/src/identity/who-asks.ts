@@ -1,27 +1,24 @@
 // Says who asks NATS: a person of the enrolment service, by a token that is asked for at each dial,
 // or a static user of the environment.
 
-import { UserError } from "@harmony/runtime";
 import { personInbox } from "@iot/contracts";
 import { PersonToken } from "@iot/identity";
 import { asCredential, type Credential, type CredentialSource } from "@iot/messaging";
-import { EXIT } from "../command-line/exit-codes.ts";
 import type { Surroundings } from "../command-line/command.ts";
 import type { NatsAccess } from "../command-line/nats.ts";
 import { natsAccess } from "../command-line/nats-option.ts";
 import { askEnrolment, enrolmentAccess } from "./enrolment-client.ts";
 
 export interface Person {
+  /** Empty: nobody is named. */
   readonly user: string;
   readonly credentials: CredentialSource | undefined;
 }
 
-/** @throws UserError */
-export async function whoAsks(at: Surroundings): Promise<Person> {
+/** A person of the enrolment service, where there is one. @throws UserError */
+export async function whoIsThere(at: Surroundings): Promise<Person> {
   if ((at.env["IOT_ENROLMENT_URL"] ?? "") !== "") return personOf(at);
-  const user = at.env["NATS_USER"] ?? "";
-  if (user === "") throw new UserError("say who asks: neither IOT_ENROLMENT_URL nor NATS_USER is set", EXIT.usage);
-  return { user, credentials: undefined };
+  return { user: at.env["NATS_USER"] ?? "", credentials: undefined };
 }
 
 /**

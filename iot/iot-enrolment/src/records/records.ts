@@ -80,9 +80,12 @@ export class Records implements Held {
     return true;
   }
 
-  /** Calls back for one that was forgotten here, too: there is nothing to repair then. */
-  onGrantLost(callback: () => void): void {
-    this.#buckets.grants.onLost(callback);
+  /**
+   * A grant is another than before, by whomever; `isLost`: it is gone. Of a device that was
+   * forgotten here there is nothing to repair then.
+   */
+  onGrant(callback: (key: string, isLost: boolean) => void): void {
+    this.#buckets.grants.onChange((key, text) => callback(key, text === null));
   }
 
   /** Why what is held may be old; null: it is current. */

@@ -132,6 +132,7 @@ class ModelRepository implements GitRepository {
     return new Map(all.filter(([oid]) => wanted.has(oid)));
   };
   countCommits = async (): Promise<number> => this.#commits;
+  committedAt = async (): Promise<string> => "2026-01-01T00:00:00Z";
   relate: GitRepository["relate"] = async ({ followed }) => ({
     lineage: followed !== null && this.#trees.has(followed) ? "descends" : "first",
     ahead: 1,

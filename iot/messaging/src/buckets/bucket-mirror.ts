@@ -155,10 +155,10 @@ export class BucketMirror<Value> {
 
   /**
    * Purges markers that are older than this, and resolves with their number. What was written over
-   * one stays. Whoever follows the bucket has heard it, and who reads the bucket anew finds nothing,
-   * which is the same. `mayRise`: keys that do no harm when the entry before the marker comes back,
-   * as it does when the server is killed afterwards (seen on 2.15.1). @throws MessagingError, or the
-   * signal's reason.
+   * one stays. Whoever follows the bucket has heard it, and who reads the bucket anew finds
+   * nothing, which is the same. `mayRise`: keys that do no harm when the entry before the marker
+   * comes back, as it does when the server is killed afterwards (seen on 2.15.1). @throws
+   * MessagingError, or the signal's reason.
    */
   async purgeMarkers(olderThanMs: number, mayRise: (key: string) => boolean, signal: AbortSignal): Promise<number> {
     await this.current(signal);

@@ -32,6 +32,8 @@ export interface DesiredStateStore {
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
   /** As `observe`, for whoever looks at what changed. It has one reader. */
   view(signal: AbortSignal): Promise<DesiredStateView>;
+  /** The manifest that was heard last of a device, from memory; null: there is none. */
+  heard(device: DeviceId): Parsed<Manifest> | null;
   /** A hint: something of this device was written, by whomever. */
   onChange(callback: (device: DeviceId) => void): void;
   /** `expectedRevision` 0: the key was never written. @throws MessagingError */
@@ -59,6 +61,7 @@ export interface DesiredStateStore {
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId) => void>();
   const views = new DesiredStateViews();
+  const manifests = new Map<DeviceId, Parsed<Manifest>>();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
     bucket: "desired-state",
@@ -67,6 +70,8 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: (key, entry) => {
       const device = views.hear(key, entry);
+      if (device === key && entry?.value?.kind === "manifest") manifests.set(device, entry.value.manifest);
+      else if (device === key) manifests.delete(device);
       if (device !== null) for (const callback of callbacks) callback(device);
     },
   });
@@ -96,6 +101,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
       const entries = await mirror.current(signal);
       return views.take(entries, () => mirror.mark(entries));
     },
+    heard: (device) => manifests.get(device) ?? null,
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
       write(keys.score(device, deployment), scoreString, expectedRevision),

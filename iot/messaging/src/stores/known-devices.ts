@@ -38,16 +38,12 @@ export function openKnownDevices(messaging: Messaging): KnownDevices {
       return { status, inventory };
     },
     forget: async (device, { status, inventory }) => {
-      if (status !== null) {
-        const headers = { ...DELETES, "Nats-Expected-Last-Subject-Sequence": String(status.revision) };
-        const removed = await publishAcknowledged(messaging, { bucket: "status", subject: subjects.status(device) }, "", { headers });
-        if (!removed.ok) return false;
-      }
-      if (inventory !== null) {
-        // Only the device writes there, and it has just been silent.
-        await publishAcknowledged(messaging, { bucket: "inventory", subject: subjects.inventory(device) }, "", { headers: DELETES });
-      }
-      return true;
+      const remove = async (bucket: "status" | "inventory", kept: Kept | null): Promise<boolean> => {
+        if (kept === null) return true;
+        const headers = { ...DELETES, "Nats-Expected-Last-Subject-Sequence": String(kept.revision) };
+        return (await publishAcknowledged(messaging, { bucket, subject: subjects[bucket](device) }, "", { headers })).ok;
+      };
+      return (await remove("status", status)) && remove("inventory", inventory);
     },
   };
 }

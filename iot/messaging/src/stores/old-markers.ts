@@ -1,6 +1,6 @@
-// Keeps the desired state free of marks of Scores that are gone: names that are made anew each time,
-// as those of previews, would fill the bucket for ever. A mark stays for a day, for whoever follows
-// the bucket and is late.
+// Keeps the desired state free of marks of Scores that are gone: names that are made anew each
+// time, as those of previews, would fill the bucket for ever. A mark stays for a day, for whoever
+// follows the bucket and is late.
 
 import { type Clock, type Log, systemClock } from "@harmony/runtime";
 import type { DesiredStateStore } from "./desired-state-store.ts";

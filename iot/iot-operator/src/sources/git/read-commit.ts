@@ -63,7 +63,11 @@ export class CommitReader {
   async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
     const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
-    const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
+    const [entries, generation, committedAt] = await Promise.all([
+      repository.list(commit, signal),
+      count(),
+      repository.committedAt(commit, signal),
+    ]);
     if (entries === null) return null;
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
     // into one.
@@ -84,7 +88,7 @@ export class CommitReader {
     const readings = [...files].map(([path, { deployments, issues, others }]): [string, FileReading] => [
       path,
       {
-        deployments: deployments.map((deployment) => this.#serve(deployment, { commit, generation })),
+        deployments: deployments.map((deployment) => this.#serve(deployment, { commit, generation, committedAt })),
         problems: issues.map(problemOf),
         others,
         isEmpty: deployments.length + issues.length + others.length === 0,
@@ -104,7 +108,7 @@ export class CommitReader {
       document,
       scoreString,
     }: { document: { metadata: { name: string; namespace?: string | undefined }; spec: { targetDevices: string[] } }; scoreString: string },
-    at: { commit: string; generation: number },
+    at: { commit: string; generation: number; committedAt: string },
   ): SourceDeployment {
     const { config, id } = this.#options;
     const { name, namespace = config.namespace } = document.metadata;
@@ -115,6 +119,7 @@ export class CommitReader {
       generation: at.generation,
       createdAt: NO_AGE,
       commit: at.commit,
+      committedAt: at.committedAt,
       targetDevices: document.spec.targetDevices.map(asDeviceId),
       scoreString,
     };

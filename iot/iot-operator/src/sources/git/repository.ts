@@ -27,6 +27,8 @@ export interface GitRepository {
   readBlobs(oids: readonly string[], signal: AbortSignal): Promise<Map<string, Buffer>>;
   /** How many commits lead to this one: higher than that of each of its ancestors. */
   countCommits(commit: string, signal: AbortSignal): Promise<number>;
+  /** RFC 3339. */
+  committedAt(commit: string, signal: AbortSignal): Promise<string>;
   relate(pair: { followed: string | null; tip: string; trailer: string }, signal: AbortSignal): Promise<Relation>;
   /** Those of the paths that a .gitignore of `commit` hides and none of `than` did. */
   newlyIgnored(change: { paths: readonly string[]; commit: string; than: string }, signal: AbortSignal): Promise<Set<string>>;
@@ -108,6 +110,9 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
     },
     async countCommits(commit, signal) {
       return Number((await local(["rev-list", "--count", commit], signal)).toString());
+    },
+    async committedAt(commit, signal) {
+      return (await local(["show", "--no-patch", "--format=%cI", commit], signal)).toString().trim();
     },
     async relate({ followed, tip, trailer }, signal) {
       // One call for all: of each commit the side that it is on, and on the lines below its

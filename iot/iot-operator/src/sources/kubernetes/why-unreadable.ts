@@ -21,9 +21,9 @@ const CURES: Readonly<Record<KubernetesErrorCode, string>> = {
   BadAnswer: "check that the address in KUBECONFIG is that of an API server, and the proxy before it",
 };
 
-export function whyUnreadable(error: KubernetesError): { readonly reason: SourceReason; readonly message: string } {
+export function whyUnreadable(error: KubernetesError, plural = "deployments"): { readonly reason: SourceReason; readonly message: string } {
   if (error.code === "NotFound") {
-    return { reason: "CrdMissing", message: `the cluster does not know deployments.iot.nationtech.io: ${CURES.NotFound}` };
+    return { reason: "CrdMissing", message: `the cluster does not know ${plural}.iot.nationtech.io: ${CURES.NotFound}` };
   }
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
   return { reason: error.code, message: `${error.message}${cause}; ${CURES[error.code]}` };
