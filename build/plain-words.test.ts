@@ -31,7 +31,9 @@ test("comments have at most 100 columns, and none of these words", () => {
       .flatMap((line, index) => (/^\s*(?:\/\/|\/\*|\*(?!\*))/.test(line) ? [{ at: `${file}:${index + 1}`, file, line }] : [])),
   );
   expect(comments.length).toBeGreaterThan(5_000);
-  expect(comments.flatMap(({ at, file, line }) => (line.length > 100 && !TEMPLATES.includes(file) ? [at] : []))).toEqual([]);
+  expect(
+    comments.flatMap(({ at, file, line }) => (line.length > 100 && !line.includes("https://") && !TEMPLATES.includes(file) ? [at] : [])),
+  ).toEqual([]);
   const words = new RegExp(`${HARD_WORDS.source}|\\btold\\b`, "i");
   expect(comments.flatMap(({ at, line }) => (words.test(line.replaceAll(/`[^`]*`/g, "")) ? [at] : []))).toEqual([]);
 });

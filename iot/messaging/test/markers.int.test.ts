@@ -50,9 +50,9 @@ test("marks of names that are gone do not stay, and one who has seen them writes
 
   // The other one has only the mark in its memory.
   const write = { device: deviceA, deployment: first, scoreString };
-  expect(await other.putScore({ ...write, expectedRevision: revisionOf(first) - 1 })).toEqual({ ok: false, reason: "Conflict" });
+  expect(await other.putScore({ ...write, expectedRevision: revisionOf(first) - 1 })).toMatchObject({ ok: false, reason: "Conflict" });
   expect(await other.putScore({ ...write, expectedRevision: revisionOf(first) })).toMatchObject({ ok: true });
-  expect(await store.putScore({ ...write, expectedRevision: 0 })).toEqual({ ok: false, reason: "Conflict" });
+  expect(await store.putScore({ ...write, expectedRevision: 0 })).toMatchObject({ ok: false, reason: "Conflict" });
 
   await comeAndGo(store);
   await store.purgeMarkers(-5_000, signal);
