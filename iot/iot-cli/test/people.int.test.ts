@@ -76,7 +76,7 @@ test("a viewer sees the fleet as the operator does, and lets nothing go; an admi
     },
     { what: "a viewer sees it", timeoutMs: 30_000 },
   );
-  const withoutAges = (text: string): string => text.replaceAll(/\d+ (s|min)\b/g, "");
+  const withoutAges = (text: string): string => text.replaceAll(/\d+ (s|min)\b/g, "").replaceAll(/ +/g, " ");
   expect(withoutAges(listed)).toBe(withoutAges((await as("operator", "status", "-o", "wide")).stdout));
   expect((await as("viewer", "explain", "hello", "pi-0")).stdout).toContain("has not reported on it yet");
 

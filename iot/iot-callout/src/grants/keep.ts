@@ -1,6 +1,6 @@
 // What becomes of a grant that is kept in the bucket, by what OpenBao answers. Pure. Only an answer
 // ends a grant: while there is none, the kept one is used, for days. What the enrolment service
-// wrote itself counts until it has given OpenBao, too.
+// wrote itself counts until OpenBao has it, too.
 
 import { type BaoRead, Grant } from "@iot/identity";
 import type { Kept } from "./grants.ts";

@@ -63,7 +63,7 @@ export async function readFleet(access: NatsAccess, signal: AbortSignal, boots =
     const asPerson = await readFleetAsPerson(messaging, reading);
     if (asPerson !== null) {
       const { manifests, statuses, records, nowMs } = asPerson;
-      return { sources: await rowsOf({ records, nowMs }, messaging, reading), ...judgeFleet({ manifests }, statuses) };
+      return { sources: await rowsOf({ records, nowMs }, messaging, reading), ...judgeFleet({ manifests }, statuses, boots) };
     }
     for (const bucket of ["desired-state", "status"] as const) {
       const problem = await bucketProblem(messaging, bucket);
