@@ -229,6 +229,7 @@ test.each(SAID)("$what, $reason: what to do", ({ message }) => {
 
 /** What is as it should be, or on its way. */
 const WELL: readonly Reason[] = [
+  "Busy",
   "Pending",
   "Pulling",
   "Starting",
