@@ -83,10 +83,10 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     "command-line": [],
     judge: [],
     identity: ["command-line"],
-    compose: ["judge"],
+    compose: ["command-line", "judge"],
     fleet: ["command-line", "identity"],
-    asking: ["command-line", "identity"],
-    workloads: ["command-line", "compose", "fleet", "judge"],
+    asking: ["command-line", "fleet", "identity"],
+    workloads: ["command-line", "compose", "fleet", "identity", "judge"],
     host: ["command-line"],
   },
   "iot/iot-enrolment": {

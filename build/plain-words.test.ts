@@ -18,6 +18,26 @@ test("no sentence of the programs has a hard word", () => {
   expect(found).toEqual([]);
 });
 
+/** Their lines go into files of another width. */
+const TEMPLATES = ["iot/contracts/scripts/nats-configuration.ts"];
+
+test("comments have at most 100 columns, and none of these words", () => {
+  const files = globSync("{harmony,iot}/*/{src,test,scripts}/**/*.ts", { cwd: TOP }).concat(
+    globSync("{testkit,e2e,bench,field,build}/**/*.ts", { cwd: TOP, exclude: ["**/node_modules/**"] }),
+  );
+  const comments = files.flatMap((file) =>
+    readFileSync(join(TOP, file), "utf8")
+      .split("\n")
+      .flatMap((line, index) => (/^\s*(?:\/\/|\/\*|\*(?!\*))/.test(line) ? [{ at: `${file}:${index + 1}`, file, line }] : [])),
+  );
+  expect(comments.length).toBeGreaterThan(5_000);
+  expect(
+    comments.flatMap(({ at, file, line }) => (line.length > 100 && !line.includes("https://") && !TEMPLATES.includes(file) ? [at] : [])),
+  ).toEqual([]);
+  const words = new RegExp(`${HARD_WORDS.source}|\\btold\\b`, "i");
+  expect(comments.flatMap(({ at, line }) => (words.test(line.replaceAll(/`[^`]*`/g, "")) ? [at] : []))).toEqual([]);
+});
+
 test("no page for a person at the device, or who begins, has one", () => {
   const pages = [
     "README.md",

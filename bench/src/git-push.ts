@@ -23,7 +23,8 @@ export const gitPush: Measurement = {
     const byHand = new LibpodByHand(device.podmanSocket);
     const ours: number[] = [];
     const theirs: number[] = [];
-    // The only file of a source is not removed unasked, and neither are more than ten in ten minutes.
+    // The only file of a source is not removed unasked, and neither are more than ten in ten
+    // minutes.
     await repository.commit({ "neighbour.yaml": deploymentYaml({ name: "neighbour", device: "neighbour", image: "none", port: PORT }) });
     for (let round = 0; round < ROUNDS; round += 1) {
       const name = `hello-${round}`;

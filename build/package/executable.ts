@@ -68,7 +68,7 @@ export async function buildExecutable(options: {
 }
 
 /**
- * A kernel for arm64 may have pages of 16 or 64 KiB: each segment must lie in them in the file as
+ * A kernel for arm64 may have pages of 16 or 64 KiB: each segment must fit into them in the file as
  * it does in memory.
  */
 async function assertMappable(target: BuildTarget, program: string): Promise<void> {

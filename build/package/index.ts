@@ -1,5 +1,5 @@
-// The programs as they are shipped, for `npm run package` and for those who install it on a simulated
-// device.
+// The programs as they are shipped, for `npm run package` and for those who install it on a
+// simulated device.
 
 export { AGENT_SETUP, agentTree, DEBIAN_LAYOUT } from "./agent-tree.ts";
 export { copyrightFile } from "./bill-of-materials.ts";

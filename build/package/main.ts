@@ -1,6 +1,6 @@
-// `npm run package [-- --arch amd64|arm64] [--only iot-agent|iot|iot.mjs] [--fast] [--out FOLDER]` makes for
-// each target the executables of the agent and of `iot`, their Debian packages and bills of
-// materials, and the agent's files for /usr/local in an archive; for any Node iot.mjs; and the
+// `npm run package [-- --arch amd64|arm64] [--only iot-agent|iot|iot.mjs] [--fast] [--out FOLDER]`
+// makes for each target the executables of the agent and of `iot`, their Debian packages and bills
+// of materials, and the agent's files for /usr/local in an archive; for any Node iot.mjs; and the
 // checksums of all of them. The default folder is dist/.
 
 import { createHash } from "node:crypto";

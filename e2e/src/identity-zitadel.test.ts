@@ -1,6 +1,6 @@
-// A device whose tokens come from Zitadel: it is let in, runs what it should, needs neither Zitadel nor
-// the enrolment service for it, gets another key, and is out at once when it is stolen. Everything
-// real but Zitadel: the issuer of the tests, on Zitadel's own library, stands for it.
+// A device whose tokens come from Zitadel: it is let in, runs what it should, needs neither Zitadel
+// nor the enrolment service for it, gets another key, and is out at once when it is stolen.
+// Everything real but Zitadel: the issuer of the tests, on Zitadel's own library, stands for it.
 
 import {
   eventually,

@@ -1,6 +1,6 @@
-// A blank device gets an identity of its own and runs what it should; one that is disabled is out and
-// stays out; and who has an identity needs none of the parts that gave it. Everything real: NATS,
-// callout, enrolment service over TLS, operator, the installed agent under systemd.
+// A blank device gets an identity of its own and runs what it should; one that is disabled is out
+// and stays out; and who has an identity needs none of the parts that gave it. Everything real:
+// NATS, callout, enrolment service over TLS, operator, the installed agent under systemd.
 
 import { eventually, makeGitRepository, type GitRepository, startOperatorProcess, type OperatorProcess } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,6 +1,6 @@
-// A blank device finds NATS by OpenBao and has its secrets from there, by its own token; a secret that
-// is another makes its service anew; and neither an OpenBao that is sealed nor a boot without a
-// network takes a secret away. Everything real.
+// A blank device finds NATS by OpenBao and has its secrets from there, by its own token; a secret
+// that is another makes its service anew; and neither an OpenBao that is sealed nor a boot without
+// a network takes a secret away. Everything real.
 
 import { eventually, makeGitRepository, type GitRepository, type OpenBao, startOperatorProcess } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,6 +1,6 @@
-// What gives devices their identities, each a process of its own as a shop would start it: NATS with
-// the accounts of nats-identities.conf, the callout beside it, the enrolment service over TLS, and a
-// person who may approve.
+// What gives devices their identities, each a process of its own as a shop would start it: NATS
+// with the accounts of nats-identities.conf, the callout beside it, the enrolment service over TLS,
+// and a person who may approve.
 
 import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ export interface IdentityParts {
   readonly url: string;
   /** The path of the PEM that has signed its certificate. */
   readonly caFile: string;
-  /** For the operator, and for `iot` until people have accounts of their own. */
+  /** For the operator alone. */
   readonly operatorEnv: Readonly<Record<string, string>>;
   readonly callout: Restartable;
   readonly enrolment: Restartable;
@@ -146,7 +146,7 @@ export async function startIdentityParts(
   await writeFile(personFile, person.stdout);
   await chmod(personFile, 0o600);
   const operatorEnv = { NATS_URL: nats.url, NATS_USER: "operator", NATS_PASSWORD: IDENTITY_PASSWORDS.operator };
-  const iotEnv = { ...operatorEnv, IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
+  const iotEnv = { NATS_URL: nats.url, IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
   return {
     nats,
     url,

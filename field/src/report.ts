@@ -77,7 +77,7 @@ ${[
 
 ${isOwn ? "Which writes the card lost is not known." : unflushed(records)}
 ${list("Cuts that failed", failed, ({ failures }) => failures)}${list(
-    "Cuts that had failed, and were made again with an agent that was mended (found.md)",
+    "Cuts that had failed, and were made again with an agent that was repaired (found.md)",
     before,
     ({ agent, failures }) => [agent, ...failures],
   )}${list("Cuts that needed a repair, which the device did by itself", repaired, ({ repairs }) => repairs)}`;

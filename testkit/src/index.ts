@@ -48,7 +48,9 @@ export {
   REFUSED_SUBJECTS,
   REFUSED_SUBJECTS_OF_PEOPLE,
   REFUSED_SUBSCRIPTIONS,
+  REFUSED_OPERATOR_VERBS,
   REFUSED_VERBS,
   refusedSubscriptionsOfPeople,
 } from "./scoping-cases.ts";
 export { type Random, randomOf } from "./random.ts";
+export { YAML_ATOMS } from "./yaml-atoms.ts";

@@ -1,5 +1,6 @@
-// Runs the issuer of the tests (real-parts/issuer): tokens and calls as Zitadel has them, on loopback
-// or on the host's end of a device's network. It can be killed, and started again with what it kept.
+// Runs the issuer of the tests (real-parts/issuer): tokens and calls as Zitadel has them, on
+// loopback or on the host's end of a device's network. It can be killed, and started again with
+// what it kept.
 
 import { randomBytes } from "node:crypto";
 import { chmod, writeFile } from "node:fs/promises";

@@ -74,35 +74,48 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
   ["everything", ">"],
 ];
 
-/** Of each role: the verbs that it has no right to. */
-export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
+/** The verbs that each role has no right to. */
+export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
   viewer: ["logs", "sessions", "exec", "forward", "end", "retry", "switch", "hold", "release", "refresh", "anything"],
   support: ["exec", "forward", "end", "retry", "switch", "hold", "release", "refresh", "anything"],
   maintainer: ["anything"],
+  admin: ["anything"],
+};
+
+/** What each role may not say to the operators. */
+export const REFUSED_OPERATOR_VERBS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
+  viewer: ["confirm", "keep", "adopt", "forget", "anything"],
+  support: ["confirm", "keep", "adopt", "forget", "anything"],
+  maintainer: ["confirm", "keep", "adopt", "forget", "anything"],
+  admin: ["anything"],
 };
 
 /** Of each role: the streams that it does not read. */
-export const REFUSED_READS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
+export const REFUSED_READS: Readonly<Record<"viewer" | "support" | "maintainer" | "admin", readonly string[]>> = {
   viewer: ["iot.read.device-audit"],
   support: ["iot.read.device-audit"],
   maintainer: [],
+  admin: [],
 };
 
 export const REFUSED_SUBJECTS_OF_PEOPLE: readonly (readonly [what: string, subject: string])[] = [
-  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session|read)\./.test(subject)),
+  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session|read|operator)\./.test(subject)),
   ["a line in the history", "iot.history.dev-a"],
   ["a line in the audit of a device", "iot.audit.dev-a"],
-  ["what devices should run", "iot.read.KV_desired-state"],
-  ["the audit of operators", "iot.read.audit"],
+  ["a bucket", "iot.read.KV_status"],
   ["a question without a device", "iot.command.ping"],
   ["a notice to a device", "iot.notice.dev-a"],
   ["a status of a device", "iot.status.dev-a"],
   ["a person's answer", "_INBOX_alice-support.x"],
+  ["the inventories", "iot.read.inventory"],
+  ["the grants", "iot.read.grants"],
+  ["how the desired state lies", "iot.info.desired-state"],
+  ["a stream by its own name", "$JS.API.STREAM.INFO.KV_status"],
 ];
 
 /** `user`: whoever listens. */
 export function refusedSubscriptionsOfPeople(user: string): readonly (readonly [what: string, subject: string])[] {
-  const others = ["alice-viewer", "alice-support", "alice-maintainer"].filter((other) => other !== user);
+  const others = ["alice-viewer", "alice-support", "alice-maintainer", "alice-admin"].filter((other) => other !== user);
   return [
     ...REFUSED_SUBSCRIPTIONS,
     ...others.map((other) => [`answers to ${other}`, `_INBOX_${other}.>`] as const),

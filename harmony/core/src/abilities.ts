@@ -18,7 +18,10 @@ export interface LogQuery {
   readonly grep: string | null;
   /** What was written before the last start. */
   readonly previous: boolean;
-  /** Of a line that was given before: begins with the next one, whatever `tail` and `sinceMs` say. */
+  /**
+   * Names a line that was given before: the next one is the first, whatever `tail` and `sinceMs`
+   * say.
+   */
   readonly cursor: string | null;
 }
 
@@ -40,8 +43,8 @@ export type LogBatch =
 
 export interface Logs {
   /**
-   * Ends when all is given; with `follow` when aborted. What is not taken is not read either. @throws
-   * Unable
+   * Ends when all is given; with `follow` when aborted. What is not taken is not read either.
+   * @throws Unable
    */
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogBatch>;
 }

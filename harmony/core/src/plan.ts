@@ -48,8 +48,8 @@ export interface Plan<Step> {
  *
  * `code` names in a word the refusal that the planner may have an answer to (`Reconciler.answer`),
  * e.g. `disk-full`, and `detail` is the text of the part that refused; without a code there is no
- * answer. `bytes` is what came over the network for it. A step that is worth trying and holds nothing up may be `unchanged` and still have a
- * code.
+ * answer. `bytes` is what came over the network for it. A step that is worth trying and holds
+ * nothing up may be `unchanged` and still have a code.
  *
  * @example
  * const missing: Outcome = {

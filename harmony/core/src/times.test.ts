@@ -19,7 +19,7 @@ test.each([
   expect(minuteOfDay("2026-06-01T10:31:05Z")).toBe(`${shown.slice(11, 16)}${shown.slice(19)}`);
 });
 
-test("what is no time is told as that", () => {
+test("what is no time is shown as that", () => {
   expect([localTime(Number.NaN), timeOfDay(""), minuteOfDay("soon")]).toEqual(Array.from({ length: 3 }, () => "an unknown time"));
 });
 

@@ -1,6 +1,6 @@
-// Times and durations in a sentence. Times are by the device's own clock, in its own time zone, which
-// is named: the person beside it may look at a watch, and another who reads the same sentence from
-// afar may be in another zone.
+// Times and durations in a sentence. Times are by the device's own clock, in its own time zone,
+// which is named: the person beside it may look at a watch, and another who reads the same sentence
+// from afar may be in another zone.
 
 const NO_TIME = "an unknown time";
 
@@ -19,8 +19,8 @@ export function minuteOfDay(text: string): string {
 }
 
 /**
- * With its day: `2026-06-01 12:31:05 UTC+2`. What is no time, as a damaged file may say, is given as
- * that.
+ * With its day: `2026-06-01 12:31:05 UTC+2`. What is no time, as a damaged file may say, is given
+ * as that.
  */
 export function localTime(ms: number): string {
   const date = new Date(ms);

@@ -72,9 +72,13 @@ export interface PodmanV0Needs {
   readonly imageLedger: ImageLedger;
   readonly host: HostView;
   readonly policy: Policy;
-  /** The program that reads the journal, and what comes before its options; `journalctl` by default. */
+  /**
+   * The program that reads the journal, and what comes before its options; `journalctl` by default.
+   */
   readonly journalctl?: readonly string[];
-  /** Absent: Podman's service cannot be restarted, and what it has read of its configuration stays. */
+  /**
+   * Absent: Podman's service cannot be restarted, and what it has read of its configuration stays.
+   */
   readonly podmanService?: PodmanService;
 }
 

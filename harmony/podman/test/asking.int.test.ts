@@ -1,5 +1,5 @@
-// What a person asks of a deployment's containers, against the real Podman and journald of a device:
-// its log, from the journal and from a file, and a command in it.
+// What a person asks of a deployment's containers, against the real Podman and journald of a
+// device: its log, from the journal and from a file, and a command in it.
 
 import type { BoundVariant, LogQuery, RunningCommand, Unable, WrittenLine } from "@harmony/core";
 import { type Device, eventually, loadImage, makeImage, makeTempFolder, startDevice, type TempFolder } from "@iot/testkit";

@@ -1,5 +1,5 @@
 // Binds PodmanV0 to a simulated device, whose disk is asked from inside it, as an agent on it
-// would. Its records lie in a folder of the test's: they outlive the device's power cuts, and it
+// would. Its records are in a folder of the test's: they outlive the device's power cuts, and it
 // starts anew with each boot.
 
 import { dirname, join } from "node:path";

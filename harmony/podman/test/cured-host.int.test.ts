@@ -1,5 +1,5 @@
-// A host that a person cures while the agent runs, on both versions of Podman: what Podman's service
-// has read once is read again, and what still stands in the way is said with its file.
+// A host that a person cures while the agent runs, on both versions of Podman: what Podman's
+// service has read once is read again, and what still stands in the way is said with its file.
 
 import { createServer, type Server } from "node:https";
 import { readFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
-// A Score that uses every field of v0.1.0. What a device gets from it is recorded, so it stays as it
-// is.
+// A Score that uses every field of v0.1.0. What a device gets from it is recorded, so it stays as
+// it is.
 
 export const EVERY_FIELD = {
   services: [

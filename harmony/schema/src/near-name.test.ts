@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nearName } from "./near-name.ts";
+import { nearName, shortenedName } from "./near-name.ts";
 
 const KNOWN = ["image", "ports", "env", "user", "stopTimeoutSeconds", "readOnly", "PodmanV0", "restart", "on"];
 
@@ -23,4 +23,16 @@ test.each([
   ["x".repeat(100_000), null],
 ])("%.20s: %s", (written, meant) => {
   expect(nearName(written, KNOWN)).toBe(meant);
+});
+
+test.each([
+  ["img", "image"],
+  ["Img", "image"],
+  ["prt", "ports"],
+  ["rst", "restart"],
+  ["ge", null],
+  ["mge", null],
+  ["restarts", null],
+])("%s shortens %s", (written, meant) => {
+  expect(shortenedName(written, KNOWN)).toBe(meant);
 });

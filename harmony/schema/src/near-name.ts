@@ -21,6 +21,23 @@ export function nearName(written: string, known: Iterable<string>): string | nul
   return nearest?.name ?? null;
 }
 
+/**
+ * The only one of `known` that is shortened by it (`img` for `image`). null: there is none, or
+ * several.
+ */
+export function shortenedName(written: string, known: Iterable<string>): string | null {
+  const [name, ...more] = [...known].filter((each) => isShortened(plainly(written), plainly(each)));
+  return name === undefined || more.length > 0 ? null : name;
+}
+
+/** All letters are there in their order, the first one first. */
+function isShortened(short: string, long: string): boolean {
+  if (short.length < 3 || short[0] !== long[0]) return false;
+  let at = 0;
+  for (const letter of long) if (letter === short[at]) at += 1;
+  return at === short.length;
+}
+
 function plainly(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/g, "");
 }

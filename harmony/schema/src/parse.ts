@@ -9,7 +9,7 @@ import type * as z from "zod/mini";
 import { DOCUMENT_LIMITS, type SizeLimits, tooLarge } from "./document-size.ts";
 import { knownFields } from "./known-fields.ts";
 import { lookUp } from "./look-up.ts";
-import { nearName } from "./near-name.ts";
+import { nearName, shortenedName } from "./near-name.ts";
 
 const ISSUES = 20;
 const MESSAGE_CHARACTERS = 300;
@@ -29,7 +29,7 @@ export function parse<Schema extends z.ZodMiniType>(
   } catch (error) {
     // zod puts all complaints of one list on the stack at once; JSON.stringify goes down as deep as
     // the value.
-    if (error instanceof RangeError) return refused("is too large or too deep to be read, or more is wrong with it than can be told");
+    if (error instanceof RangeError) return refused("is too large or too deep to be read, or more is wrong with it than can be said");
     return refused(`is not a document that can be read (${reasonOf(error)})`);
   }
 }
@@ -57,7 +57,7 @@ function refused(message: string): { ok: false; issues: Issue[] } {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : "no reason is told";
+  return error instanceof Error ? error.message : "no reason is given";
 }
 
 function kib(bytes: number): string {
@@ -128,7 +128,7 @@ function toIssues(issue: z.core.$ZodIssue, root: Root): Issue[] {
 }
 
 function unknownField(key: string, known: readonly string[]): string {
-  const near = nearName(key, known);
+  const near = nearName(key, known) ?? shortenedName(key, known);
   return near === null ? "is not a known field" : `is not a known field: do you mean ${near}?`;
 }
 

@@ -1,6 +1,6 @@
-// The CustomResourceDefinitions of Deployment and Device. Their schemas are the documents' own, made
-// structural: Kubernetes drops unknown fields by itself and allows no `additionalProperties: false`.
-// Only `spec.score.data` keeps what is not known, since it is the variant's.
+// The CustomResourceDefinitions of Deployment and Device. Their schemas are the documents' own,
+// made structural: Kubernetes drops unknown fields by itself and allows no `additionalProperties:
+// false`. Only `spec.score.data` keeps what is not known, since it is the variant's.
 
 import * as z from "zod/mini";
 import {

@@ -10,6 +10,7 @@ import {
   personPermissions,
   type Role,
   ROLES,
+  servicesOfPeople,
   sharedPermissions,
   type SubjectMapping,
   readsOfPeople,
@@ -18,6 +19,7 @@ import {
 } from "../src/index.ts";
 
 const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-configuration.ts) by `npm run generate`.\n";
+const OPERATOR_SUBJECT = "iot.operator.*";
 const EXAMPLE = asDeviceId("pi-demo-01");
 
 export function natsConfiguration(): Record<string, string> {
@@ -34,12 +36,12 @@ function accounts(): string {
   return `#
 # NATS for the platform: three accounts, so that no device and nobody who asks a device reaches JetStream itself.
 #
-#   CONTROL  JetStream with the buckets desired-state, status, inventory and sources, and the stream audit; the operator
-#            and the \`iot\` command line.
+#   CONTROL  JetStream with the buckets desired-state, status, inventory and sources, and the stream audit; the operator.
 #   DEVICES  no JetStream: what a device may do crosses over by the exports below, and one user a device (devices.conf)
 #            may use only its own part of each. Devices use names of our own, iot.…, which also cross leaf nodes.
-#   PEOPLE   no JetStream: who may ask a device (iot ping, logs, exec, …), and what, by one user a person (people.conf).
-#            It begins without users: nobody asks a device anything until the line below includes them.
+#   PEOPLE   no JetStream: who may look at the fleet (iot status, …) and ask a device (iot ping, logs, exec, …), and what, by
+#            one user a person (people.conf). It begins without users: until the line below includes them, iot status needs
+#            the operator's user, and nobody asks a device anything.
 #
 # Started as  NATS_OPERATOR_PASSWORD=… nats-server --config nats.conf
 # A password that looks like a number must be quoted in the variable ('"1234"'); a bcrypt hash (\`nats server passwd\`) works too.
@@ -133,7 +135,7 @@ function controlAndDevices(devices: string, moreExports: readonly string[] = [])
     exports: [
 ${lines([...mappings.map(widened), ...told.map(once)], ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
       # "Stream": a reading has as many answers as it asks for.
-${[...readsOfPeople().map(({ bucket }) => `{ service: "${bucket}", accounts: [PEOPLE], response_type: Stream }`), ...moreExports].map((line) => `      ${line}`).join("\n")}
+${[...readsOfPeople().map(({ bucket }) => `{ service: "${bucket}", accounts: [PEOPLE], response_type: Stream }`), ...exportsToPeople(), ...moreExports].map((line) => `      ${line}`).join("\n")}
     ]
   }
   DEVICES {
@@ -152,13 +154,27 @@ ${devices}  }
 `;
 }
 
+/** Every operator answers a question, and a batch of entries is many answers. */
+function exportsToPeople(): readonly string[] {
+  return [
+    `{ service: "${OPERATOR_SUBJECT}", accounts: [PEOPLE], response_type: Stream }`,
+    ...servicesOfPeople().map(
+      ({ control, isStream }) => `{ service: "${control}", accounts: [PEOPLE]${isStream ? ", response_type: Stream" : ""} }`,
+    ),
+  ];
+}
+
 function people(users: string): string {
   const { command, sessionInput } = subjectsOfPeople();
   return `  PEOPLE {
     exports: [ { stream: "${sessionInput}", accounts: [DEVICES] } ]
     imports: [
-      # share: the server says to the device who asks.
+      # share: the server says to the device, and to the operator, who asks.
       { service: { account: DEVICES, subject: "${command}" }, share: true }
+      { service: { account: CONTROL, subject: "${OPERATOR_SUBJECT}" }, share: true }
+${servicesOfPeople()
+  .map(({ control, own }) => `      { service: { account: CONTROL, subject: "${control}" }, to: "${own}" }`)
+  .join("\n")}
 ${readsOfPeople()
   .map(({ own, bucket }) => `      { service: { account: CONTROL, subject: "${bucket}" }, to: "${own}" }`)
   .join("\n")}
@@ -228,9 +244,10 @@ users: [
 
 function oneUserAPerson(): string {
   const about: Readonly<Record<Role, string>> = {
-    viewer: "looks: is the device there, why is a deployment as it is, what does the agent stand on",
+    viewer: "looks: the fleet (iot status, explain, audit), is a device there, what does its agent stand on",
     support: "reads logs, too",
     maintainer: "runs commands in containers, where the device permits it; tries again, holds and releases a deployment",
+    admin: "lets go what the operators hold (iot confirm, keep, adopt, forget), too",
   };
   const users = ROLES.map((role) => {
     const user = `alice-${role}`;

@@ -1,5 +1,5 @@
-// Makes docs/threats.md: what each word of a device can influence at most, and what was tried at the
-// other borders.
+// Makes docs/threats.md: what each word of a device can influence at most, and what was tried at
+// the other borders.
 
 import { type Influence, INVENTORY_INFLUENCE, STATUS_INFLUENCE } from "../src/influence.ts";
 
@@ -80,13 +80,13 @@ const TRIED: readonly Tried[] = [
   {
     border: "config.toml",
     inputs: "control characters in keys and folders, a thousand unknown keys, lists without end, a port that is none",
-    outcome: "one plain line; unknown keys are told in 21 lines at most",
+    outcome: "one plain line; unknown keys are named in 21 lines at most",
     test: "iot/iot-agent/src/config/config.test.ts",
   },
   {
     border: "the agent's socket",
     inputs: "a release while the disk takes nothing, a hold meanwhile",
-    outcome: "a person is told what holds after a restart; nothing is shown that is not on disk",
+    outcome: "a person hears what holds after a restart; nothing is shown that is not on disk",
     test: "iot/iot-agent/src/reconcile/holds.test.ts, src/status/history.test.ts",
   },
 ];

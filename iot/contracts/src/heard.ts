@@ -131,7 +131,7 @@ function heardStatus(status: DeviceStatus): DeviceStatus {
   };
 }
 
-/** Of a deployment of which a device had no room to say more. */
+/** What is known of a deployment of which a device had no room to say more. */
 function runningReport(revision: number): DeploymentReport {
   return {
     phase: "Running",

@@ -100,7 +100,10 @@ export const LocalRefreshed = z.looseObject({
 });
 export type LocalRefreshed = z.output<typeof LocalRefreshed>;
 
-/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/switch`, `POST /deployments/NAME/clean` and `POST /look` */
+/**
+ * `POST /deployments/NAME/retry`, `POST /deployments/NAME/switch`, `POST /deployments/NAME/clean`
+ * and `POST /look`
+ */
 export const Done = z.looseObject({});
 export type Done = z.output<typeof Done>;
 

@@ -1,5 +1,5 @@
-// What a device and a person may say and hear, as a table. iot/messaging/test/permissions.int.test.ts shows that
-// the server enforces it.
+// What a device and a person may say and hear, as a table.
+// iot/messaging/test/permissions.int.test.ts shows that the server enforces it.
 
 import { expect, test } from "vitest";
 import {
@@ -45,9 +45,11 @@ test("of one device that nobody may ask", () => {
 });
 
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
-  const [viewer, support, maintainer] = ROLES.map((role) => personPermissions("alice", role));
+  const [viewer, support, maintainer, admin] = ROLES.map((role) => personPermissions("alice", role));
+  const reads = ["desired-state", "status", "sources", "audit"].map((stream) => `iot.read.${stream}`);
+  const ofTheFleet = [...reads, "iot.info.status", "iot.info.audit", "iot.operator.state"];
   expect(viewer).toEqual({
-    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.KV_status", "iot.read.device-history"],
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.device-history", ...ofTheFleet],
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
@@ -58,11 +60,15 @@ test("of people: each role may what the one before it may, hears its own inbox a
     [
       ...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`),
       "iot.session.*.*.in",
-      "iot.read.KV_status",
       "iot.read.device-history",
       "iot.read.device-audit",
+      ...ofTheFleet,
     ].toSorted(),
   );
+  expect(admin?.publish.toSorted()).toEqual(
+    [...(maintainer?.publish ?? []), ...["confirm", "keep", "adopt", "forget"].map((verb) => `iot.operator.${verb}`)].toSorted(),
+  );
+  // A person of one device alone reads nothing of the fleet.
   expect(personPermissions("bob", "support", [device]).publish).toEqual([
     "iot.command.pi-1.ping",
     "iot.command.pi-1.explain",

@@ -1,8 +1,11 @@
 // Decides what a device may publish and subscribe, from its id alone, and a person, by the role;
-// and maps each subject of the devices' account to one of the buckets'. iot/deploy/nats is generated
-// from it (scripts/nats-configuration.ts), and whoever admits devices or people asks here.
+// and maps each subject of the devices' account to one of the buckets'. iot/deploy/nats is
+// generated from it (scripts/nats-configuration.ts), and whoever admits devices or people asks
+// here.
 
 import type { CommandVerb } from "./commands.ts";
+import { AUDIT } from "./documents/buckets.ts";
+import { OPERATOR_VERBS, operatorSubject, type OperatorVerb } from "./documents/operator-verbs.ts";
 import { DEVICE_AUDIT } from "./documents/device-audit.ts";
 import { DEVICE_HISTORY } from "./documents/history.ts";
 import {
@@ -92,23 +95,49 @@ function told(right: DeviceRight, device: DeviceId | "*"): readonly string[] {
 const LOOKS: readonly CommandVerb[] = ["ping", "explain", "doctor"];
 
 /** Each may what the one before it may, and more. */
-export const ROLES = ["viewer", "support", "maintainer"] as const;
+export const ROLES = ["viewer", "support", "maintainer", "admin"] as const;
 export type Role = (typeof ROLES)[number];
+
+const ACTS = [...LOOKS, "logs", "sessions", "exec", "forward", "end", "retry", "hold", "release", "switch", "refresh"] as const;
 
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs", "sessions"],
-  maintainer: [...LOOKS, "logs", "sessions", "exec", "forward", "end", "retry", "hold", "release", "switch", "refresh"],
+  maintainer: ACTS,
+  admin: ACTS,
 };
+
+/** What a role may ask the operators: how they stand, and to let go what is held. */
+export function operatorVerbsOf(role: Role): readonly OperatorVerb[] {
+  return role === "admin" ? OPERATOR_VERBS : ["state"];
+}
+
+/** What people read: the state of the fleet, and what was done. */
+export const PEOPLE_STREAMS = ["desired-state", "status", "sources", "audit"] as const;
+export type PeopleStream = (typeof PEOPLE_STREAMS)[number];
+
+/** Where people ask for the entries of a stream, in batches. */
+export function readSubject(stream: PeopleStream): string {
+  return `iot.read.${stream}`;
+}
+
+/** Where people ask how long a stream is, and the server's time. */
+export function infoSubject(stream: "status" | "audit"): string {
+  return `iot.info.${stream}`;
+}
 
 /** Verbs that are sessions: who asks goes on sending. */
 const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec", "forward"];
 
-/** The streams that each role reads. A batch names no device, so whoever may ask some alone reads none. */
+/**
+ * The streams that each role reads. A batch names no device, so whoever may ask some alone reads
+ * none.
+ */
 export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {
-  viewer: [streamName("status"), DEVICE_HISTORY.stream],
-  support: [streamName("status"), DEVICE_HISTORY.stream],
-  maintainer: [streamName("status"), DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+  viewer: [DEVICE_HISTORY.stream],
+  support: [DEVICE_HISTORY.stream],
+  maintainer: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+  admin: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
 };
 
 /** The inboxes of a person: nobody else hears what a device answers. */
@@ -127,10 +156,30 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
         ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
       ]),
       ...(devices.includes("*") ? ROLE_READS[role].map((stream) => readSubjects(stream).own) : []),
+      // A part of a bucket cannot be shown to a person of some devices alone.
+      ...(devices.includes("*") ? ofTheFleet(role) : []),
     ],
     subscribe: [`${personInbox(user)}.>`],
     answers: false,
   };
+}
+
+function ofTheFleet(role: Role): readonly string[] {
+  const reads = [...PEOPLE_STREAMS.map(readSubject), infoSubject("status"), infoSubject("audit")];
+  return [...reads, ...operatorVerbsOf(role).map(operatorSubject)];
+}
+
+/** What crosses between the operator's account and that of people. */
+export function servicesOfPeople(): readonly { readonly control: string; readonly own: string; readonly isStream: boolean }[] {
+  const stream = (name: PeopleStream): string => (name === "audit" ? AUDIT.stream : streamName(name));
+  return [
+    ...PEOPLE_STREAMS.map((name) => ({ control: `$JS.API.DIRECT.GET.${stream(name)}`, own: readSubject(name), isStream: true })),
+    ...(["status", "audit"] as const).map((name) => ({
+      control: `$JS.API.STREAM.INFO.${stream(name)}`,
+      own: infoSubject(name),
+      isStream: false,
+    })),
+  ];
 }
 
 /** What crosses between the devices' account and that of people. */

@@ -95,7 +95,9 @@ export interface DeviceSubjects {
   readonly notice: string;
 }
 
-/** What a device says once, and the server keeps: under one name, since agents of 0.1 say neither. */
+/**
+ * What a device says once, and the server keeps: under one name, since agents of 0.1 say neither.
+ */
 export function historySubject(device: DeviceId | "*"): string {
   return `iot.history.${device}`;
 }
@@ -105,9 +107,9 @@ export function deviceAuditSubject(device: DeviceId | "*"): string {
   return `iot.audit.${device}`;
 }
 
-/** Where people read a stream, many messages at once: a direct get of a batch. */
+/** Where people read a stream, many messages at once: a direct get of a batch. A bucket goes by its own name. */
 export function readSubjects(stream: string): { readonly own: string; readonly bucket: string } {
-  return { own: `iot.read.${stream}`, bucket: `$JS.API.DIRECT.GET.${stream}` };
+  return { own: `iot.read.${stream.replace(/^KV_/, "")}`, bucket: `$JS.API.DIRECT.GET.${stream}` };
 }
 
 /**

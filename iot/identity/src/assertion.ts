@@ -1,6 +1,6 @@
-// What a device signs: that it is itself (an assertion, for which an issuer gives a token), and that
-// it holds the key that it asks for (a proof, over a nonce, which takes no clock). Written with
-// Node's own crypto, because a library of JWTs would stay in the memory of each device.
+// What a device signs: that it is itself (an assertion, for which an issuer gives a token), and
+// that it holds the key that it asks for (a proof, over a nonce, which takes no clock). Written
+// with Node's own crypto, because a library of JWTs would stay in the memory of each device.
 
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 

@@ -1,4 +1,4 @@
-// The documents of identity, as they cross a wire or lie in a bucket: what a device asks when it
+// The documents of identity, as they cross a wire or stand in a bucket: what a device asks when it
 // wants to be one, what it is answered, and what it is granted. All of them are bounded. A field
 // that is not known is passed over, because a newer service may write it.
 
@@ -41,7 +41,10 @@ export type Grant = z.output<typeof Grant>;
  * The same in the bucket: as the enrolment service says it, or as a callout has read it in OpenBao.
  */
 export const KeptGrant = z.extend(Grant, {
-  /** When OpenBao said it. Absent: it is the enrolment service's word, which OpenBao may not have yet. */
+  /**
+   * When OpenBao said it. Absent: it is the enrolment service's word, which OpenBao may not have
+   * yet.
+   */
   readAtS: z.optional(Seconds),
 });
 export type KeptGrant = z.output<typeof KeptGrant>;
@@ -155,8 +158,8 @@ export const DeviceDocument = z.object({
 export type DeviceDocument = z.output<typeof DeviceDocument>;
 
 /**
- * `POST /v1/keys`: another key for the same device. Whoever has its token for some hours has not its
- * key, so the present key signs as well.
+ * `POST /v1/keys`: another key for the same device. Whoever has its token for some hours has not
+ * its key, so the present key signs as well.
  */
 export const RekeyRequest = z.object({ publicKey: Pem, proof: Jws, assertion: Jws });
 export type RekeyRequest = z.output<typeof RekeyRequest>;
@@ -233,7 +236,7 @@ export const SerialRow = z.object({
   bootstrap: DnsLabel,
   device: EnrolledId,
   labels: z.optional(Labels),
-  /** Of the key that took it. */
+  /** The code of the key that took it. */
   takenBy: z.optional(Code),
 });
 export type SerialRow = z.output<typeof SerialRow>;

@@ -1,5 +1,5 @@
-// OpenBao for the programs of the fleet: where it is and who they are there, from their environment.
-// The credentials are read again at each login, so that others need no restart.
+// OpenBao for the programs of the fleet: where it is and who they are there, from their
+// environment. The credentials are read again at each login, so that others need no restart.
 
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";

@@ -20,7 +20,9 @@ export interface Unknown {
   readonly why: string;
 }
 
-/** How who asks logs in: the path of the method, and what is shown, which is asked for each time. */
+/**
+ * How who asks logs in: the path of the method, and what is shown, which is asked for each time.
+ */
 export interface BaoLogin {
   readonly path: "auth/iot/login" | "auth/iot-services/login";
   /** @throws why there is nothing to show. */

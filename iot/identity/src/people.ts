@@ -98,5 +98,5 @@ export const PersonToken = z.object({
 });
 export type PersonToken = z.output<typeof PersonToken>;
 
-/** Of every refusal: what, and what would repair it. */
+/** Every refusal says what is refused, and what would repair it. */
 export const ErrorAnswer = z.object({ error: z.string().check(z.maxLength(2_000)) });

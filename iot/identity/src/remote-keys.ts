@@ -1,6 +1,6 @@
 // The keys of an issuer that has them elsewhere. They are read again when a token names one that is
-// not known, and from time to time; a stranger who invents names of keys makes nobody read more often
-// than once in ten seconds, also while the issuer does not answer.
+// not known, and from time to time; a stranger who invents names of keys makes nobody read more
+// often than once in ten seconds, also while the issuer does not answer.
 
 import { parseJson } from "@harmony/schema";
 import * as z from "zod/mini";

@@ -42,7 +42,9 @@ export function issuerOf(token: string, issuers: readonly Issuer[]): Issuer | nu
   return issuers.find(({ issuer }) => issuer === named) ?? issuers[0] ?? null;
 }
 
-/** The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it. */
+/**
+ * The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it.
+ */
 export async function verifyToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<TokenClaims>> {
   const read = await readToken(token, issuer, nowMs);
   if (read.kind !== "valid") return read;
@@ -52,7 +54,7 @@ export async function verifyToken(token: string, issuer: Issuer | null, nowMs: n
   return { kind: "valid", claims: { device: subject, issuedAtS, expiresAtS } };
 }
 
-/** Of several roles the one that permits most. */
+/** Chooses the one of several roles that permits most. */
 export async function verifyPersonToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<PersonClaims>> {
   const read = await readToken(token, issuer, nowMs);
   if (read.kind !== "valid") return read;
@@ -173,7 +175,7 @@ export async function verifyAssertion(
   return { kind: "valid", device, keyId };
 }
 
-/** That who asks holds this key, here and now. The nonce is the caller's to check. */
+/** Proves that who asks holds this key, here and now. The nonce is the caller's to check. */
 export async function verifyProof(
   proof: string,
   { publicKey, audience }: { readonly publicKey: string; readonly audience: string },

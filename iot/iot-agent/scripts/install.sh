@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the agent on a device over SSH and waits until it is connected to NATS; if it is not, says what is wrong: the network, the
-# name, the server, or the credentials. Run again it installs again, and changes of the configuration only what it was told. The password
+# name, the server, or the credentials. Run again it installs again, and changes of the configuration only what it was given. The password
 # is written to a file on the device through the connection: it stands on no command line, here or there, and in no log. The device has
 # Podman already (docs/iot/pi-provisioning-manual.md), or gets it with --deb.
 
@@ -34,7 +34,7 @@ HELP
 }
 
 die() { echo "install.sh: $*" >&2; exit 1; }
-bad() { echo "install.sh: $*; --help tells more" >&2; exit 2; }
+bad() { echo "install.sh: $*; --help says more" >&2; exit 2; }
 say() { echo "install.sh: $*"; }
 
 host='' bootstrap='' device_id='' nats_url='' nats_user='' nats_pass=${NATS_PASS-} nats_pass_file='' deb=false file=''
@@ -277,7 +277,7 @@ case $said in
   *reason=Refused* | *reason=ClosedByPeer*) what="the NATS server: that machine is there, but not NATS at this port" ;;
   *reason=Tls* | *reason=ClockBehind*) what="TLS: the certificate of the NATS server, or the device's clock" ;;
   *config.toml*) what="the configuration" ;;
-  *"Failed to start"* | *"Failed with result"*) what="the agent itself: it does not start; journalctl -u iot-agent on the device tells more" ;;
+  *"Failed to start"* | *"Failed with result"*) what="the agent itself: it does not start; journalctl -u iot-agent on the device says more" ;;
   *) what="not known" ;;
 esac
 echo "install.sh: the agent is installed, but not connected to NATS within 15 s. What is wrong: $what." >&2

@@ -120,7 +120,7 @@ function podmanDevice(
   const memory = (name: string) => ({
     folder: join(config.stateDir, name),
     onCorrupt: (found: { readonly file: string; readonly why: string; readonly keptAs: string }) =>
-      log.warn("a file of the agent's is not used; what runs stays, and Podman tells it again", found),
+      log.warn("a file of the agent's is not used; what runs stays, and Podman says it again", found),
   });
   return new PodmanDevice({
     device: {

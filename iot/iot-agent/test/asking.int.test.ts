@@ -116,6 +116,12 @@ test("what a container wrote", async () => {
     stdout: "serving version 1 on port 8080\n",
     stderr: "",
   });
+  // On the only device that has it, unless one is named.
+  expect(await iot("support", "logs", "hello")).toMatchObject({ exitCode: 0, stdout: "serving version 1 on port 8080\n", stderr: "" });
+  expect(await iot("support", "logs", "helo")).toMatchObject({
+    exitCode: 1,
+    stderr: 'iot: no device has a deployment "helo": iot status lists what there is\n',
+  });
   expect(await iot("viewer", "logs", "hello", DEVICE)).toMatchObject({
     exitCode: 4,
     stdout: "",

@@ -248,7 +248,7 @@ test("history shows what happened, oldest first, also while the agent is stopped
   expect(shown).toMatch(/hello Running: running localhost\/hello:1[^]*hello Held: held until[^]*hello Running: running/);
   expect(shown).not.toContain("broken");
   const unknown = await agent.command("engineer", "history", "helo");
-  expect(unknown.text).toBe('iot-agent: the history tells nothing of "helo", but of broken, hello\n');
+  expect(unknown.text).toBe('iot-agent: the history has nothing of "helo", but of broken, hello\n');
   expect(unknown.exitCode).toBe(1);
   await agent.systemctl("stop", "iot-agent");
   expect((await agent.command("root", "history", "hello")).text).toBe(shown);

@@ -1,6 +1,6 @@
-// A device that gets its tokens at Zitadel: with any clock, while Zitadel or the enrolment service is
-// away, when it moves there and back, when it gets another key, and beside a service that lies. The
-// issuer is the one of the tests, on Zitadel's own library.
+// A device that gets its tokens at Zitadel: with any clock, while Zitadel or the enrolment service
+// is away, when it moves there and back, when it gets another key, and beside a service that lies.
+// The issuer is the one of the tests, on Zitadel's own library.
 
 import { createServer, type Server } from "node:http";
 import { readFile, rm, writeFile } from "node:fs/promises";

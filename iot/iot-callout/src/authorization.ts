@@ -29,7 +29,10 @@ export interface AuthorizationRequest {
   readonly token: string;
 }
 
-/** `envelope`: by which it was opened. nats.conf names both halves of it, so that server takes no other signature. */
+/**
+ * `envelope`: by which it was opened. nats.conf names both halves of it, so that server takes no
+ * other signature.
+ */
 export type RequestRead =
   | { readonly ok: true; readonly request: AuthorizationRequest; readonly envelope: Envelope }
   | { readonly ok: false; readonly why: string };

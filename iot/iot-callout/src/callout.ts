@@ -1,6 +1,7 @@
 // Answers nats-server's question who somebody is, for each CONNECT that is not of a static user.
-// Several run beside each other in one queue group. What they know is in the bucket `grants` of the
-// account AUTH and is followed in memory: whoever was granted once comes in though all else is away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
+// Several run beside each other in one queue group. What they know is in the bucket `grants` of
+// the account AUTH and is followed in memory: whoever was granted once comes in though all else is
+// away. NATS says "Authorization Violation" for each refusal; the reason stands in this log, once a
 // device and reason, then counted.
 
 import { plainText } from "@harmony/core";
@@ -29,7 +30,9 @@ export interface CalloutOptions {
   readonly bao?: OpenBao | null;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** nats-server's own time for a login, less some: an older request has nobody who waits for it. */
+  /**
+   * nats-server's own time for a login, less some: an older request has nobody who waits for it.
+   */
   readonly dropAfterS?: number;
   /** How often the keys of an issuer elsewhere are read, also when nobody shows an unknown one. */
   readonly keysEveryMs?: number;
@@ -108,7 +111,9 @@ async function decideOn({ user, token }: AuthorizationRequest, { issuers, grants
   return decide({ user, verified, grant: verified.kind === "valid" ? await grants.of(verified.claims.device) : undefined });
 }
 
-/** The revision of the grant that this callout decides by: who changed one waits until all have it. */
+/**
+ * The revision of the grant that this callout decides by: who changed one waits until all have it.
+ */
 function stateOf(device: string, bucket: DocumentStore): string {
   const { revision, grant } = keptGrant(bucket, device);
   return JSON.stringify({ revision, state: grant?.state ?? "absent" });

@@ -30,7 +30,7 @@ test("a person gets what the role permits, in the account of people, under the o
   const anna = { person: "anna", role: "support", expiresAtS: 2_000 } as const;
   const permissions = personPermissions("anna", "support");
   expect(decidePerson("anna", anna)).toEqual({ kind: "in", account: "PEOPLE", name: "anna", permissions, expiresAtS: 2_030 });
-  expect(decidePerson("anna", { ...anna, role: "admin" })).toMatchObject({ permissions: personPermissions("anna", "maintainer") });
+  expect(decidePerson("anna", { ...anna, role: "admin" })).toMatchObject({ permissions: personPermissions("anna", "admin") });
   for (const user of ["ben", "operator", "", undefined]) expect(decidePerson(user, anna)).toMatchObject({ kind: "refused" });
 });
 

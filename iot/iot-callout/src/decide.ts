@@ -1,6 +1,7 @@
-// Who comes in, as a table: what was shown, what the token says, and what was granted → a user with
-// its permissions, or a refusal with the sentence for the log. Pure. The permissions come from the
-// one function that also makes the static configuration; a grant names rights, never subjects.
+// Decides who comes in, as a table: what was shown, what the token says, and what was granted → a
+// user with its permissions, or a refusal with the sentence for the log. Pure. The permissions come
+// from the one function that also makes the static configuration; a grant names rights, never
+// subjects.
 
 import { asDeviceId, devicePermissions, PEOPLE_ACCOUNT, type Permissions, personPermissions } from "@iot/contracts";
 import type { Grant, PersonClaims, TokenClaims, Verified } from "@iot/identity";
@@ -9,7 +10,7 @@ export interface Asked {
   /** As CONNECT says it. */
   readonly user: string | undefined;
   readonly verified: Verified<TokenClaims>;
-  /** Of the token's device. null: there is none; undefined: nobody can say. */
+  /** The grant of the token's device. null: there is none; undefined: nobody can say. */
   readonly grant: Grant | null | undefined;
 }
 
@@ -17,7 +18,7 @@ export type Decision =
   | {
       readonly kind: "in";
       readonly account: "DEVICES" | typeof PEOPLE_ACCOUNT;
-      /** Of a device, or of a person. */
+      /** The name of a device, or of a person. */
       readonly name: string;
       readonly permissions: Permissions;
       /** The server ends the connection then. */
@@ -57,7 +58,6 @@ export function decide({ user = "", verified, grant }: Asked): Decision {
 /** A person has a role, and no grant: the token ends within minutes, and says what he may. */
 export function decidePerson(user: string | undefined, { person, role, expiresAtS }: PersonClaims): Decision {
   if (user !== person) return { kind: "refused", device: person, why: `the user is "${user ?? ""}", and the token is of "${person}"` };
-  // Beyond what a maintainer may, an administrator speaks to the enrolment service.
-  const permissions = personPermissions(person, role === "admin" ? "maintainer" : role);
+  const permissions = personPermissions(person, role);
   return { kind: "in", account: PEOPLE_ACCOUNT, name: person, permissions, expiresAtS: expiresAtS + GRACE_S };
 }

@@ -1,7 +1,7 @@
-// Whose tokens are believed: the enrolment service's own, and Zitadel's beside it while a fleet moves
-// from one to the other. Both stand in the bucket `grants`. The keys of Zitadel are read there, and
-// what was read is written back, so that every callout has it, also one that starts while Zitadel is
-// away.
+// Whose tokens are believed: the enrolment service's own, and Zitadel's beside it while a fleet
+// moves from one to the other. Both stand in the bucket `grants`. The keys of Zitadel are read
+// there, and what was read is written back, so that every callout has it, also one that starts
+// while Zitadel is away.
 
 import { errorText, type Log } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";

@@ -1,8 +1,8 @@
 // The keys of the callout, which nats.conf names by their public halves: the account key that signs
-// users, and the curve key for which the server encrypts its requests. While servers change from one
-// pair to the next, the callout has both. The formats are
-// NATS' library's. Two things that it does in plain JavaScript, and a login cannot wait for, are
-// done faster: Ed25519 by Node's crypto, and one X25519 a server rather than one a message.
+// users, and the curve key for which the server encrypts its requests. While servers change from
+// one pair to the next, the callout has both. The formats are NATS' library's. Two things that it
+// does in plain JavaScript, and a login cannot wait for, are done faster: Ed25519 by Node's crypto,
+// and one X25519 a server rather than one a message.
 
 import { createPrivateKey, randomBytes, sign } from "node:crypto";
 import { parseJson } from "@harmony/schema";

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// `iot-callout keys FILE` makes its keys and prints what nats.conf needs of them; with `--next` it adds
-// the pair that is to follow, and with `--use-next` that becomes the only one. Without an argument it
-// runs, configured by its environment.
+// `iot-callout keys FILE` makes its keys and prints what nats.conf needs of them; with `--next` it
+// adds the pair that is to follow, and with `--use-next` that becomes the only one. Without an
+// argument it runs, configured by its environment.
 
 import { readFile } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";

@@ -1,5 +1,5 @@
-// The callout beside a real nats-server with the shipped configuration: who comes in by a token, who
-// does not, and what the minted user may not do, by the same cases as the static files.
+// The callout beside a real nats-server with the shipped configuration: who comes in by a token,
+// who does not, and what the minted user may not do, by the same cases as the static files.
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { createLog } from "@harmony/runtime";

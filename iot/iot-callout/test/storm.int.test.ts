@@ -1,5 +1,6 @@
 // A thousand devices log in at once and one of two callouts is killed in the middle: each comes in,
-// at the latest with its second attempt, because a login that the dead one had is asked of the other.
+// at the latest with its second attempt, because a login that the dead one had is asked of the
+// other.
 
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { join } from "node:path";

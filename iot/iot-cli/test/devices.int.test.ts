@@ -1,5 +1,5 @@
-// What an administrator types to let devices in and to end them: `iot` against the enrolment service
-// as it is started, over TLS.
+// What an administrator types to let devices in and to end them: `iot` against the enrolment
+// service as it is started, over TLS.
 
 import { createPrivateKey } from "node:crypto";
 import { chmod, readFile, writeFile } from "node:fs/promises";
@@ -9,15 +9,19 @@ import { text } from "node:stream/consumers";
 import { UserError } from "@harmony/runtime";
 import { codeOfKey, EnrolmentAnswer, keySigner, makeDeviceKey, Nonce, publicPem, signProof } from "@iot/identity";
 import {
+  eventually,
   freePort,
   IDENTITY_PASSWORDS,
   makeTempFolder,
   makeTestCertificate,
+  makeGitRepository,
   natsIdentitiesConfig,
   run,
   runEnrolment,
   startEnrolmentProcess,
   startNats,
+  startOperatorProcess,
+  startServerProcess,
 } from "@iot/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runIot } from "../src/program.ts";
@@ -94,8 +98,24 @@ async function world() {
   const personFile = join(folder.path, "person");
   await writeFile(personFile, secret, { mode: 0o600 });
   const surroundings = { IOT_ENROLMENT_URL: url, IOT_ENROLMENT_CA: certificate.ca, IOT_PERSON_FILE: personFile };
-  const iot = (...args: string[]): Promise<Typed> => type(args, surroundings);
-  return { iot, ask, url, folder: folder.path, personFile, secret: secret.trim(), service, ca };
+  const iot = (...args: string[]): Promise<Typed> => type(args, { NATS_URL: nats.url, ...surroundings });
+  const callout = await startServerProcess({
+    name: "iot-callout",
+    argv: [process.execPath, CALLOUT],
+    env: { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: join(folder.path, "callout.json") },
+    ready: async (log) => log.includes("answers the logins of devices"),
+  });
+  stack.defer(() => callout.stop());
+  const operator = async (): Promise<void> => {
+    const repository = await makeGitRepository();
+    stack.defer(() => repository.remove());
+    await repository.commit({ "README.md": "nothing yet" });
+    await repository.push();
+    const own = { NATS_URL: nats.url, NATS_USER: "operator", NATS_PASSWORD: IDENTITY_PASSWORDS.operator };
+    const started = await startOperatorProcess({ ...own, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:demo" });
+    stack.defer(() => started.stop());
+  };
+  return { iot, operator, ask, url, folder: folder.path, personFile, secret: secret.trim(), service, ca };
 }
 
 /** A new key that asks by a token or a code; its code. */
@@ -122,6 +142,33 @@ test("an image with a list of serial numbers: nobody types", async () => {
   expect((await iot("device", "list")).stdout).toMatch(/\npi-kiln-1 +approved +site=north\n/);
   expect((await iot("device", "list", "--pending")).stdout).toContain(second);
   expect((await iot("bootstrap", "list")).stdout).toMatch(/listed +2 of 5 +2 +until/);
+});
+
+test("a person sees the fleet by the own token, and forgets a device that is gone with its identity", async () => {
+  const { iot, operator, ask, url } = it;
+  await operator();
+  await eventually(async () => (await iot("status")).stdout.includes("git:demo: follows"), {
+    timeoutMs: 30_000,
+    what: "anna sees the fleet",
+  });
+  const added = await iot("device", "add", "pi-gone");
+  await enrol({ ask, url }, { code: added.stdout.split("\n", 1)[0] });
+  expect((await iot("devices")).stdout).toMatch(/pi-gone +approved/);
+
+  expect(await iot("device", "forget", "pi-gome")).toMatchObject({
+    exitCode: 1,
+    stderr: 'nothing is known of a device "pi-gome"',
+  });
+  expect(await iot("device", "forget", "pi-gone")).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(
+      /^pi-gone\ndone {2}identity: .*\ndone {2}callouts: 1 of 1 know it\ndone {2}connections: it had none\n$/,
+    ) as unknown,
+  });
+  expect((await iot("devices")).stdout).not.toContain("pi-gone");
+  expect((await iot("audit")).stdout).toMatch(/identity {2}forget {2}anna {2}"pi-gone" is forgotten/);
+  // The id is free again.
+  expect(await iot("device", "add", "pi-gone")).toMatchObject({ exitCode: 0 });
 });
 
 test("an image's token, a device that waits, its approval and its end, as they are typed", async () => {

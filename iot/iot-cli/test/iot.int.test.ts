@@ -216,7 +216,8 @@ test("each command that goes to NATS ends with 3 where there is none", async () 
   const url = `nats://127.0.0.1:${await freePort()}`;
   const withNats: [string, number | null][] = [];
   for (const { name, operands, load } of COMMANDS) {
-    // lint only compares with what has reported, and goes on without; hold needs options of its own.
+    // lint only compares with what has reported, and goes on without; hold needs options of its
+    // own.
     if (!("nats" in (await load()).options) || name === "lint" || name === "hold") continue;
     const needed = name === "keep" ? ["x"] : needs(operands);
     withNats.push([name, (await iot([...name.split(" "), "--nats", url, ...needed], { NATS_USER: "ana" })).exitCode]);

@@ -1,6 +1,6 @@
-// Every deed of a person is a line of the log, and an event in the stream `audit`, which lies in the
-// operator's account and in which nobody can delete. A deed does not wait for it to be possible: what
-// cannot be written there is said in the log.
+// Every deed of a person is a line of the log, and an event in the stream `audit`, which is in
+// the operator's account and in which nobody can delete. A deed does not wait for it to be
+// possible: what cannot be written there is said in the log.
 
 import { systemClock } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";

@@ -1,5 +1,5 @@
-// The certificate under which the service answers: read when it starts, and again when its files have
-// changed, so that one that was renewed needs no restart.
+// The certificate under which the service answers: read when it starts, and again when its files
+// have changed, so that one that was renewed needs no restart.
 
 import { readFile } from "node:fs/promises";
 import { errorText, EX_CONFIG, type Log, UserError } from "@harmony/runtime";

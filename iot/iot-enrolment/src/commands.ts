@@ -1,5 +1,5 @@
-// What is typed where the service runs: people are added and removed, and a device is disabled though
-// the service is away. All of it goes to NATS with the service's own credentials.
+// What is typed where the service runs: people are added and removed, and a device is disabled
+// though the service is away. All of it goes to NATS with the service's own credentials.
 
 import { type Log, UserError } from "@harmony/runtime";
 import { EnrolledId, Person } from "@iot/identity";

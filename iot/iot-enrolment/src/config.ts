@@ -1,5 +1,5 @@
-// The environment, read once. A wrong value is named, with what was expected; a secret that stands in
-// a file never stands in a sentence.
+// The environment, read once. A wrong value is named, with what was expected; a secret that stands
+// in a file never stands in a sentence.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// A device is out, at once and everywhere: its grant, Zitadel, the callouts, then its connections. Each
-// step says what it did; with one part away the others are done, and said again it does what is left.
+// A device is out, at once and everywhere: its grant, Zitadel, the callouts, then its connections.
+// Each step says what it did; with one part away the others are done, and said again it does what
+// is left.
 
 import { errorText, systemClock } from "@harmony/runtime";
 import type { DeviceRecord } from "@iot/identity";
@@ -34,8 +35,9 @@ export async function disableDevice(
 }
 
 /**
- * Its record and its grant go, and what it has open. Zitadel and OpenBao keep who it was, disabled, and
- * learn that first, while there is a record to learn it from. No steps: nothing of it was there.
+ * Its record and its grant go, and what it has open. Zitadel and OpenBao keep who it was, disabled,
+ * and learn that first, while there is a record to learn it from. No steps: nothing of it was
+ * there.
  */
 export async function forgetDevice(
   parts: Parts,

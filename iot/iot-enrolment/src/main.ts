@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `iot-enrolment --standalone` runs the service, configured by its environment. Its other commands are
-// in commands.ts.
+// `iot-enrolment --standalone` runs the service, configured by its environment. Its other commands
+// are in commands.ts.
 
 import { createLog, runUntilSignalled } from "@harmony/runtime";
 import { runCommand } from "./commands.ts";

@@ -142,7 +142,7 @@ async function token(service: Service, { body }: Asked): Promise<Answer> {
     await records.carryOut(() => planKeyUsed(records, record.device, keyId));
     log.info("a device uses its new key", { device: record.device, keyId });
   }
-  // Not before the second from which its tokens count, for a device that was enabled just now.
+  // A device that was enabled just now waits for the second from which its tokens count.
   const fromMs = Math.max(systemClock.now(), (record.tokensNotBefore ?? 0) * 1_000);
   const access = await issuer.token(record, fromMs);
   return ok({ access_token: access, token_type: "Bearer", expires_in: issuer.tokenLifeS });
@@ -235,7 +235,9 @@ async function rekey(service: Service, { authorization, body }: Asked): Promise<
   return ok({ keyId: key.keyId, zitadel });
 }
 
-/** At Zitadel nobody sees by which key a token was asked for: the device says it, by the key itself. */
+/**
+ * At Zitadel nobody sees by which key a token was asked for: the device says it, by the key itself.
+ */
 async function keyUsed(service: Service, { body }: Asked): Promise<Answer> {
   const parsed = parseJson(KeyUsed, body);
   if (!parsed.ok) return refuse({ status: 400, why: formatIssues(parsed.issues) });

@@ -1,6 +1,6 @@
-// What people ask: who is a device and who wants to be one, and to approve, deny, disable, enable and forget.
-// Each shows a secret of his own; support reads, admin also writes. Every deed is a line of the log
-// with who did it.
+// What people ask: who is a device and who wants to be one, and to approve, deny, disable, enable
+// and forget. Each shows a secret of his own; support reads, admin also writes. Every deed is a
+// line of the log with who did it.
 
 import { formatIssues } from "@harmony/core";
 import { systemClock } from "@harmony/runtime";

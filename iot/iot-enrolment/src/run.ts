@@ -1,5 +1,5 @@
-// Starts the service: listens, connects to NATS as two users, and answers once the records are read.
-// Everything that decides is elsewhere.
+// Starts the service: listens, connects to NATS as two users, and answers once the records are
+// read. Everything that decides is elsewhere.
 
 import type { Log } from "@harmony/runtime";
 import { openBaoOfService } from "@iot/identity";

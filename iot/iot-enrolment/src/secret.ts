@@ -1,5 +1,5 @@
-// Secrets that are shown once, and of which only the digest is kept. Each has more than 256 bits but
-// the code that a person types, which has 60, lives 15 minutes and is used once.
+// Secrets that are shown once, and of which only the digest is kept. Each has more than 256 bits
+// but the code that a person types, which has 60, lives 15 minutes and is used once.
 
 import { createHash, randomBytes } from "node:crypto";
 import { codeOfBytes } from "@iot/identity";

@@ -1,6 +1,7 @@
-// The enrolment service: makes a device of a key that somebody let in, gives it tokens or an account
-// at Zitadel, which gives them, and writes its grant. It is needed by who begins, and never by what runs.
-// One runs at a time. What both sides ask is in the two files of routes; what is written is planned.
+// The enrolment service: makes a device of a key that somebody let in, gives it tokens or an
+// account at Zitadel, which gives them, and writes its grant. It is needed by who begins, and never
+// by what runs. One runs at a time. What both sides ask is in the two files of routes; what is
+// written is planned.
 
 import { errorText, EX_CONFIG, type Log, systemClock, UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
@@ -16,7 +17,7 @@ import {
   verifyToken,
   type ZitadelAccount,
 } from "@iot/identity";
-import { type Messaging, purgeOldMarkers } from "@iot/messaging";
+import type { Messaging } from "@iot/messaging";
 import { Nonces, AddressLimit } from "./http/bounds.ts";
 import type { IssuerKeyFiles } from "./issuer/issuer-keys.ts";
 import { openIssuer, type OwnIssuer } from "./issuer/issuer.ts";
@@ -40,7 +41,9 @@ export interface ServiceOptions {
   readonly url: string;
   /** What an approved device dials. */
   readonly nats: NatsServers;
-  /** Where grants and each device's way to NATS live beside the buckets; null: in the buckets alone. */
+  /**
+   * Where grants and each device's way to NATS live beside the buckets; null: in the buckets alone.
+   */
   readonly openBao?: ServiceOpenBao | null;
   readonly tokenLifeS: number;
   /** Where devices get their tokens; without it, of this service. */
@@ -109,8 +112,6 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   });
   const { issuer: issuerUrl, project } = issuer.document;
   const keeper = openBao === null ? null : new OpenBaoKeeper({ bao: openBao.bao, records, nats, log, signal });
-  const ended = new AbortController();
-  const purging = purgeOldMarkers([records], { log, signal: AbortSignal.any([signal, ended.signal]) });
   return {
     messaging,
     system,
@@ -127,8 +128,6 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     nonces: new Nonces(NONCES, systemClock),
     enrolmentLimit: new AddressLimit(options.enrolmentsAMinute ?? ENROLMENTS_A_MINUTE, systemClock),
     close: async () => {
-      ended.abort();
-      await purging;
       endKeys();
       await keeper?.close();
       await records.close();
@@ -181,7 +180,9 @@ async function repairGrants(
   return null;
 }
 
-/** A device that comes back from Zitadel shows a token of it, though this service has none any more. */
+/**
+ * A device that comes back from Zitadel shows a token of it, though this service has none any more.
+ */
 function issuersOf(records: Records, own: Issuer): readonly Issuer[] {
   const kept = parseJson(Issuer, records.grant(ZITADEL_KEY).value ?? "null");
   return kept.ok ? [own, kept.value] : [own];

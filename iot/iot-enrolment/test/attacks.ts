@@ -1,5 +1,5 @@
-// Who is not let in by the enrolment service, row by row of the list of attacks, with the refusal that
-// is expected; and that the log holds no secret.
+// Who is not let in by the enrolment service, row by row of the list of attacks, with the refusal
+// that is expected; and that the log holds no secret.
 
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { BootstrapMade, codeOfKey, CodeMade, DeviceCode, EnrolmentList, makeDeviceKey, PersonToken, publicPem } from "@iot/identity";

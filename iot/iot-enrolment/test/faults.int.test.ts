@@ -1,5 +1,5 @@
-// The enrolment service when parts are away, are killed or were wiped: what is done all the same, in
-// which order, and what is said of the rest.
+// The enrolment service when parts are away, are killed or were wiped: what is done all the same,
+// in which order, and what is said of the rest.
 
 import { rm } from "node:fs/promises";
 import { join } from "node:path";

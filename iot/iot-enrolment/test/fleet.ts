@@ -1,5 +1,5 @@
-// A fleet with identities on this machine: nats-server as shipped, a callout, the enrolment service,
-// and devices that are a key and what a device says with it.
+// A fleet with identities on this machine: nats-server as shipped, a callout, the enrolment
+// service, and devices that are a key and what a device says with it.
 
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";

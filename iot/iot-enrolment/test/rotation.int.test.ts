@@ -1,6 +1,6 @@
-// What ages is replaced while devices are connected: the key of the service's own issuer, the token of
-// an image, and the operator's credential. The certificate, the key of a device and Zitadel's own keys
-// are in tests of their own; the callout's pair is in iot-callout.
+// What ages is replaced while devices are connected: the key of the service's own issuer, the token
+// of an image, and the operator's credential. The certificate, the key of a device and Zitadel's
+// own keys are in tests of their own; the callout's pair is in iot-callout.
 
 import { BootstrapMade } from "@iot/identity";
 import { connectMessaging, fixedCredentials } from "@iot/messaging";

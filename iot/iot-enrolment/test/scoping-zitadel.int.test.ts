@@ -1,6 +1,6 @@
-// What the user of a device may not say or hear, a second time, by the same cases as for static files
-// and for tokens of the service's own issuer: here the token is Zitadel's, for which the issuer of the
-// tests stands. The grant is the one that the service writes.
+// What the user of a device may not say or hear, a second time, by the same cases as for static
+// files and for tokens of the service's own issuer: here the token is Zitadel's, for which the
+// issuer of the tests stands. The grant is the one that the service writes.
 
 import { errors, type NatsConnection } from "@nats-io/nats-core";
 import { REFUSED_SUBJECTS, REFUSED_SUBSCRIPTIONS } from "@iot/testkit";

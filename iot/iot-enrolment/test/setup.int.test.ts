@@ -1,5 +1,5 @@
-// A fleet with identities as it is set up by one command: what make-identities.sh makes starts NATS,
-// the callout and the service over TLS, and lets a device in.
+// A fleet with identities as it is set up by one command: what make-identities.sh makes starts
+// NATS, the callout and the service over TLS, and lets a device in.
 
 import { createPrivateKey } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";

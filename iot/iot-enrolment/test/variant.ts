@@ -1,5 +1,5 @@
-// Who gives devices their tokens in a suite that runs twice: the service itself, or Zitadel, for which
-// the issuer of the tests stands.
+// Who gives devices their tokens in a suite that runs twice: the service itself, or Zitadel, for
+// which the issuer of the tests stands.
 
 import { startIssuer } from "@iot/testkit";
 import { type Fleet, startFleet } from "./fleet.ts";

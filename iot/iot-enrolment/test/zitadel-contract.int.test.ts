@@ -1,7 +1,7 @@
-// What this project takes for granted of Zitadel: which assertions get a token, which do not, and what
-// is in a token. It runs against the Zitadel that ZITADEL_URL names, with ZITADEL_PAT (a file),
-// ZITADEL_PROJECT and ZITADEL_ORGANISATION, as docs/runbooks/zitadel-new-version.md says; without it
-// against the issuer of the tests, which is on Zitadel's own library and is no Zitadel.
+// What this project takes for granted of Zitadel: which assertions get a token, which do not, and
+// what is in a token. It runs against the Zitadel that ZITADEL_URL names, with ZITADEL_PAT (a
+// file), ZITADEL_PROJECT and ZITADEL_ORGANISATION, as docs/runbooks/zitadel-new-version.md says;
+// without it against the issuer of the tests, which is on Zitadel's own library and is no Zitadel.
 
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { fetchKeys, type Issuer, publicPem, tokenScope, verifyToken } from "@iot/identity";

@@ -1,6 +1,6 @@
-// A fleet whose devices get their tokens at Zitadel: the service makes their accounts there, and the
-// callout believes both issuers. The issuer is the one of the tests, on Zitadel's own library; what it
-// takes is shown a moment later, as Zitadel's is.
+// A fleet whose devices get their tokens at Zitadel: the service makes their accounts there, and
+// the callout believes both issuers. The issuer is the one of the tests, on Zitadel's own library;
+// what it takes is shown a moment later, as Zitadel's is.
 
 import { DeviceDocument, RekeyAnswer, StepsAnswer, TokenAnswer, type ZitadelAccount } from "@iot/identity";
 import { eventually, startIssuer, type TestIssuer } from "@iot/testkit";

@@ -1,6 +1,7 @@
 // What the operator's own thread spends on a fleet, without a server: one status, a second in which
-// nothing came, a change to one device, a pass over all with nothing to do. Prints a line of JSON. For `npm run bench -- operator`;
-// by hand: `node --expose-gc iot/iot-operator/scripts/cost.ts DEVICES DEPLOYMENTS_EACH`.
+// nothing came, a change to one device, a pass over all with nothing to do. Prints a line of JSON.
+// For `npm run bench -- operator`; by hand: `node --expose-gc iot/iot-operator/scripts/cost.ts
+// DEVICES DEPLOYMENTS_EACH`.
 
 import { systemClock } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId, type DeviceStatus, emptyManifest, keys, type ManifestEntry } from "@iot/contracts";

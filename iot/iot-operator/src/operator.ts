@@ -276,7 +276,7 @@ class Loop implements Operator {
     this.#remembered = snapshot;
   }
 
-  /** Of what was read last, or of what the source has heard since. null: it is to be read. */
+  /** Plans from what was read last, or what the source has heard since. null: it is to be read. */
   #planKnown(observed: Observed, own: ObservedRecord): Planned | null {
     if (!this.#sourceChanged) return this.#remembered === null ? null : this.#plan(this.#remembered, observed, own);
     const isFollowed = this.#unreadable === null && this.#options.health.sourceProblem === null;

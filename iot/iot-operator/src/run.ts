@@ -94,7 +94,7 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   messaging.onReconnect(() => operator.resync());
   answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
-  const purging = purgeOldMarkers([stores.desired, stores.status, stores.inventory, stores.records], { log, signal });
+  const purging = purgeOldMarkers(stores.desired, { log, signal });
   stack.defer(() => purging);
   await aborted(signal);
   log.info("shutting down");

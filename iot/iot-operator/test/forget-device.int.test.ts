@@ -27,7 +27,7 @@ test("a device that is gone is forgotten after a day and not before, one that wa
   };
   await push(["pi-1", "pi-7", "pi-o1"]);
   const operator = await runOperator({ natsUrl: nats.url, gitUrl: repository.url });
-  await eventually(async () => (await bucket.manifest("pi-o1")) !== undefined, { what: "the operator has written" });
+  await eventually(async () => (await bucket.manifest("pi-o1")) !== undefined, { what: "the operator has written", timeoutMs: 60_000 });
   await bucket.putStatus(statusOf("pi-7", { hello: { revision: 1 } }));
   const listed = async (): Promise<string[]> =>
     judgeFleet(await bucket.snapshot(), await statuses.list(signal)).devices.map(({ device }) => device);

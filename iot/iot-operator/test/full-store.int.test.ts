@@ -134,7 +134,7 @@ test("a limit of the bucket holds up only what does not fit; raised, all goes on
   await eventually(() => storeProblem(running.health) === null, { what: "it is over" });
 });
 
-test("a manifest that is too large is told where people look, holds up no other device, and is forgotten when it fits", async () => {
+test("a manifest that is too large is said where people look, holds up no other device, and is forgotten when it fits", async () => {
   const { bucket, push, operator } = await world("");
   const two = (name: string): string => workload(name, { devices: ["pi-1", "pi-2"] });
   const crowd = Array.from({ length: 30 }, (_, index) => `crowd-${index}`);
@@ -167,7 +167,7 @@ test("a manifest that is too large is told where people look, holds up no other 
   expect(readiness({ ...running.health, nats: null })).toMatchObject({ ready: true, problems: [] });
 });
 
-test("where there is no room for what is said of the source, it is told, and forgotten when there is", async () => {
+test("where there is no room for what is said of the source, it is said, and forgotten when there is", async () => {
   const { bucket, push, operator } = await world("");
   await push({ "small.yaml": workload("small", { devices: ["pi-1"] }) });
   const running = await operator();
@@ -179,7 +179,7 @@ test("where there is no room for what is said of the source, it is told, and for
   await push({ "wrong.yaml": "a: [", "small.yaml": workload("small", { image: "web:2", devices: ["pi-1"] }) });
   running.poke();
   await expectScore(bucket, "pi-1.small", "web:2");
-  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_sources"), { what: "it is told", timeoutMs: 15_000 });
+  await eventually(() => storeProblem(running.health)?.includes("nats stream edit KV_sources"), { what: "it is said", timeoutMs: 15_000 });
   await limitTo(-1);
   await push({ "wrong.yaml": null });
   running.poke();

@@ -115,7 +115,7 @@ test("keeps the last good commit when the newest does not parse, and says where,
   expect(snapshot).toMatchObject({ kind: "complete", version: good, authoritative: false });
   const problem = snapshot.kind === "complete" ? snapshot.problem : "";
   expect(problem).toBe(
-    `commit ${bad.slice(0, 10)} is not followed, ${good.slice(0, 10)} stays in force: site/b.yaml:3: surprise: is not a known field`,
+    `commit ${bad.slice(0, 10)} is not followed, ${good.slice(0, 10)} stays in force: site/b.yaml:3: surprise: is not a known field; correct it and push`,
   );
   await read();
   expect(lines.filter((line) => line.includes("commit is not followed"))).toHaveLength(1);

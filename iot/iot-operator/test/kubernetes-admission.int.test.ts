@@ -52,7 +52,7 @@ test("a device that is named twice is stored, since the list is one value: the o
   const read = stored.ok ? readDeployment(stored.value) : stored.issues;
   expect(read).toMatchObject({
     ok: false,
-    refused: { reason: "InvalidSpec", message: 'spec.targetDevices[1]: names a device twice, found "pi-1"' },
+    refused: { reason: "InvalidSpec", message: 'spec.targetDevices[1]: names a device twice, found "pi-1"; correct it and apply it again' },
   });
 });
 

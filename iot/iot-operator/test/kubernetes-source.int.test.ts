@@ -68,7 +68,7 @@ test("without the CRD it is unreadable and says what to apply; once applied a hi
   expect(await source.read(abort.signal, null)).toEqual({
     kind: "unreadable",
     reason: "CrdMissing",
-    message: "the cluster does not know deployments.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml",
+    message: "the cluster does not know deployments.iot.nationtech.io: make the definition known (`kubectl apply -f iot/deploy/crd.yaml`)",
   });
   await installCrd(kubernetes.server);
   await eventually(async () => (await source.read(abort.signal, null)).kind === "complete", { timeoutMs: 20_000 });
@@ -193,7 +193,8 @@ test("what an older CRD let in is refused with a sentence each, and nothing else
   expect(deployments.map(({ name }) => name)).toContain(asDeploymentName("read"));
   expect(refused.find(({ name }) => name === "bad")).toMatchObject({
     reason: "InvalidSpec",
-    message: 'spec.targetDevices[1]: names a device twice, found "pi-1"; spec.rollout.strategy: expected "Immediate", found "Fast"',
+    message:
+      'spec.targetDevices[1]: names a device twice, found "pi-1"; spec.rollout.strategy: expected "Immediate", found "Fast"; correct it and apply it again',
   });
   const dotted = refused.find(({ name }) => name === "hello.world");
   expect(dotted?.reason).toBe("InvalidName");

@@ -50,9 +50,9 @@ test("marks of names that are gone do not stay, and one who has seen them writes
 
   // The other one has only the mark in its memory.
   const write = { device: deviceA, deployment: first, scoreString };
-  expect(await other.putScore({ ...write, expectedRevision: revisionOf(first) - 1 })).toEqual({ ok: false, reason: "Conflict" });
+  expect(await other.putScore({ ...write, expectedRevision: revisionOf(first) - 1 })).toMatchObject({ ok: false, reason: "Conflict" });
   expect(await other.putScore({ ...write, expectedRevision: revisionOf(first) })).toMatchObject({ ok: true });
-  expect(await store.putScore({ ...write, expectedRevision: 0 })).toEqual({ ok: false, reason: "Conflict" });
+  expect(await store.putScore({ ...write, expectedRevision: 0 })).toMatchObject({ ok: false, reason: "Conflict" });
 
   await comeAndGo(store);
   await store.purgeMarkers(-5_000, signal);
@@ -87,4 +87,29 @@ test("what is kept of a device goes as it was seen, and stays when the device wr
   expect(await devices.find(deviceA, signal)).toEqual({ status: null, inventory: null });
   await writer.putStatus(status, signal);
   expect(await heard()).toEqual([deviceA]);
+});
+
+test("a server that is killed gives back a Score that nobody names, and never a manifest", async () => {
+  await using fleet = await startFleet("plain");
+  const store = await openDesiredState(await fleet.operator(), { log: silent });
+  const [first = asDeploymentName("x")] = names;
+  let [score, manifest] = [0, 0];
+  for (let version = 1; version <= 4; version += 1) {
+    const text = `{"type":"PodmanV0","data":{"v":${version}}}`;
+    const put = await store.putScore({ device: deviceA, deployment: first, scoreString: text, expectedRevision: score });
+    score = put.ok ? put.revision : -1;
+    const entry = { revision: score, generation: version, uid: "u", source: "git:a", namespace: "default" };
+    const named = { sources: ["git:a"], deployments: version < 4 ? { [first]: entry } : {} };
+    const written = await store.putManifest({ device: deviceA, manifest: named, expectedRevision: manifest });
+    manifest = written.ok ? written.revision : -1;
+  }
+  await store.removeScore({ device: deviceA, deployment: first, expectedRevision: score });
+  await store.removeManifest({ device: deviceA, expectedRevision: manifest });
+  expect(await store.purgeMarkers(-5_000, signal)).toBe(1);
+  await store.close();
+  await fleet.nats.kill();
+  await fleet.nats.start();
+  const after = await openDesiredState(await fleet.operator(), { log: silent });
+  expect([...(await after.observe(signal)).manifests.values()]).toMatchObject([{ isGone: true }]);
+  await after.close();
 });

@@ -10,6 +10,7 @@ import {
   REFUSED_SUBJECTS,
   REFUSED_SUBJECTS_OF_PEOPLE,
   REFUSED_SUBSCRIPTIONS,
+  REFUSED_OPERATOR_VERBS,
   REFUSED_VERBS,
   refusedSubscriptionsOfPeople,
 } from "@iot/testkit";
@@ -90,6 +91,7 @@ describe.each(ROLES)("a person who is %s is refused", (role) => {
 
   test.each([
     ...REFUSED_SUBJECTS_OF_PEOPLE,
+    ...REFUSED_OPERATOR_VERBS[role].map((verb) => [`to say ${verb} to operators`, `iot.operator.${verb}`] as const),
     ...REFUSED_READS[role].map((subject) => ["to read", subject] as const),
     ...REFUSED_VERBS[role].map((verb) => [`to ask for ${verb}`, `iot.command.dev-a.${verb}`] as const),
     ...(role === "viewer" ? [["a word into a session", `iot.session.dev-a.${"0".repeat(32)}.in`] as const] : []),

@@ -152,7 +152,7 @@ describe("with the shipped accounts", () => {
       const session = await person.ask({ device: deviceB, verb: "exec" }, signal);
       const [reply = ""] = replies;
       expect(reply).toMatch(/^_R_\./);
-      // The subject of the answer is no secret to this test; another device is told none.
+      // The subject of the answer is no secret to this test; another device hears none.
       const refused = a.connection.request(reply, Buffer.from([3, 0, 0, 0, 0, 0, 0, 0, 0, 123, 125]), { timeout: 1_000 });
       await expect(refused).rejects.toMatchObject({ cause: expect.any(errors.PermissionViolationError) as unknown });
       a.connection.publish("iot.status.dev-a", "{}", { reply });
@@ -246,7 +246,7 @@ test("a device that was not permitted to hear questions hears them after the con
   expect(await firstOf(session)).toContain("session");
 });
 
-test("a plain server does not say who asks, and the device is told that it does not", async () => {
+test("a plain server does not say who asks, and the device hears that it does not", async () => {
   const fleet = await startFleet("plain");
   onTestFinished(() => fleet[Symbol.asyncDispose]());
   const device = await askedDevice(await fleet.device(deviceB));

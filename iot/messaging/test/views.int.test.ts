@@ -1,4 +1,4 @@
-// The bucket as it was at a moment, against a real server: what was written since is told by
+// The bucket as it was at a moment, against a real server: what was written since is shown by
 // device, and no view gives anything that is newer than itself.
 
 import { asDeploymentName } from "@iot/contracts";
@@ -29,7 +29,7 @@ test("a view tells which devices were written, and gives nothing newer than itse
   const second = await store.view(signal);
   expect(second.changed).toEqual(new Set([deviceA]));
   expect([...(second.read(new Set([deviceA]))?.scores.keys() ?? [])]).toEqual(["dev-a.hello", "dev-a.other"]);
-  // Of the moment of the first, one device is as it was, and the other is not.
+  // At the moment of the first, one device is as it was, and the other is not.
   expect(first.read(new Set([deviceB]))?.scores.get("dev-b.hello")?.scoreString).toBe("1");
   expect([first.read(new Set([deviceA])), first.read("all")]).toEqual([null, null]);
 

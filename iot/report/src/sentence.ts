@@ -2,8 +2,8 @@ import { clausesOf } from "@harmony/core";
 import { wrap } from "./wrap.ts";
 
 /**
- * Wraps a sentence that says how something is. One of three clauses or more has what to do, and what
- * goes on meanwhile, on lines of their own. `around` stands before it and after what is so.
+ * Wraps a sentence that says how something is. One of three clauses or more has what to do, and
+ * what goes on meanwhile, on lines of their own. `around` stands before it and after what is so.
  */
 export function wrapSentence(
   sentence: string,

@@ -3,52 +3,12 @@
 // as at night; a failure is printed with its seed.
 
 import * as fc from "fast-check";
+import { YAML_ATOMS } from "@iot/testkit";
 import { expect, test } from "vitest";
 import { readPlainly } from "./read-plainly.ts";
 import { parseYamlValue } from "./yaml-value.ts";
 
-const ATOMS = [
-  "a",
-  "&a ",
-  "*a",
-  "- ",
-  "? ",
-  ": ",
-  "a: ",
-  "[",
-  "]",
-  "{",
-  "}",
-  ",",
-  "\n",
-  "---\n",
-  "...\n",
-  "|\n",
-  ">\n",
-  "'",
-  '"',
-  "#",
-  "%a\n",
-];
-const MORE = [
-  "!a ",
-  "!!str ",
-  "<<: ",
-  " ",
-  "\t",
-  "\\",
-  "\r",
-  "\u2028",
-  "\uFEFF",
-  "é",
-  "0x",
-  "1_",
-  "~",
-  "`",
-  "@",
-  "{{ ",
-  "kind: Deployment\n",
-];
+const ATOMS = [...YAML_ATOMS, "kind: Deployment\n"];
 const HEAD = "apiVersion: iot.nationtech.io/v1alpha1\nkind: Deployment\nmetadata: { name: a }\nspec: { targetDevices: [d] }\n";
 
 const budgetMs = Number(process.env["IOT_FUZZ_MS"] ?? 8_000);
@@ -56,8 +16,8 @@ const budgetMs = Number(process.env["IOT_FUZZ_MS"] ?? 8_000);
 /** A few atoms, said again and again up to a size, with a head or without. */
 const someText = fc
   .record({
-    atoms: fc.array(fc.constantFrom(...ATOMS, ...MORE), { minLength: 1, maxLength: 6 }),
-    tail: fc.array(fc.constantFrom(...ATOMS, ...MORE), { maxLength: 6 }),
+    atoms: fc.array(fc.constantFrom(...ATOMS), { minLength: 1, maxLength: 6 }),
+    tail: fc.array(fc.constantFrom(...ATOMS), { maxLength: 6 }),
     characters: fc.constantFrom(10, 100, 1_000, 4_000, 16_000, 64_000),
     head: fc.constantFrom("", HEAD, `${HEAD}x:\n  `, `${HEAD}---\n`),
   })

@@ -16,8 +16,8 @@ export const HostFacts = z.object({
   /** The Score's groups that the host has. */
   groups: z.array(z.string()),
   /**
-   * Those who may become root, and are not in the group of the agent's user: it is what lets a person
-   * ask the agent.
+   * Those who may become root, and are not in the group of the agent's user: it is what lets a
+   * person ask the agent.
    */
   peopleOutside: z.array(z.string()),
   subordinateUids: z.int(),

@@ -13,7 +13,9 @@ interface Steps {
   "add-to-groups": { readonly user: string; readonly groups: readonly string[] };
   "add-subordinate-ids": { readonly user: string };
   "enable-linger": { readonly user: string };
-  /** Who they are is looked up anew when it is done; `people` is who they were when it was planned. */
+  /**
+   * The step looks up anew who they are; `people` is who they were when it was planned.
+   */
   "admit-people": { readonly group: string; readonly people: readonly string[] };
   "make-folder": Owned & { readonly path: string; readonly group: string };
   /**

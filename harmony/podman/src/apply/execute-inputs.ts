@@ -24,26 +24,31 @@ export async function executeInputs(machine: InputMachine, step: InputStep, sign
   try {
     return await carryOut(machine, step, signal);
   } catch (error) {
-    const subject = "service" in step ? step.service : "files";
-    if (error instanceof PodmanError && /\bJSON\b/.test(error.detail)) {
-      return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: secretStoreDamaged(machine.application) };
-    }
-    if (error instanceof PodmanError)
-      return refused(
-        subject,
-        `${doing(step)} failed: ${error.detail || error.message}; it is tried again; see \`${machine.application.program} doctor\``,
-      );
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (typeof code !== "string") throw error;
-    return code === "ENOSPC" || code === "EDQUOT"
-      ? {
-          kind: "blocked",
-          subject,
-          reason: "DiskFull",
-          message: `the device's disk is full, so ${doing(step)} failed: free some space (\`df -h\` shows where)`,
-        }
-      : refused(subject, `${doing(step)} failed: ${String(error)}; it is tried again; see \`${machine.application.program} doctor\``);
+    return outcomeOfInputs(step, error, machine.application);
   }
+}
+
+/** @throws what is no failure of Podman or of the file system. */
+export function outcomeOfInputs(step: InputStep, error: unknown, application: Application): Outcome {
+  const subject = "service" in step ? step.service : "files";
+  if (error instanceof PodmanError && /\bJSON\b/.test(error.detail)) {
+    return { kind: "blocked", subject, reason: "SecretStoreDamaged", message: secretStoreDamaged(application) };
+  }
+  if (error instanceof PodmanError)
+    return refused(
+      subject,
+      `${doing(step)} failed: ${error.detail || error.message}; it is tried again; see \`${application.program} doctor\``,
+    );
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (typeof code !== "string") throw error;
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? {
+        kind: "blocked",
+        subject,
+        reason: "DiskFull",
+        message: `the device's disk is full, so ${doing(step)} failed: free some space (\`df -h\` shows where)`,
+      }
+    : refused(subject, `${doing(step)} failed: ${String(error)}; it is tried again; see \`${application.program} doctor\``);
 }
 
 function refused(subject: string, message: string): Outcome {

@@ -53,7 +53,7 @@ export async function execute(machine: Machine, step: PodmanStep, signal: AbortS
   }
 }
 
-function notStored(step: Step, error: StorageError): Outcome {
+export function notStored(step: Step, error: StorageError): Outcome {
   const subject = "service" in step ? step.service : "journal";
   const message = `what the device has to remember cannot be written, so nothing is changed: ${errorText(error)}; free some space, or correct the folder's rights`;
   return { kind: "blocked", subject, reason: "JournalNotWritten", message };

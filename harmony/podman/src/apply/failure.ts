@@ -93,7 +93,7 @@ const RESULTS: Readonly<Record<PodmanErrorCode, (refused: Refused) => Result>> =
   "routes-refused": ({ subject, detail, program }) =>
     blocked(
       "NetworkNotReady",
-      `Podman cannot make the network of service "${subject}" (${detail}), as when the device's cable is out: plug it in; \`${program} doctor\` tells how containers start without it`,
+      `Podman cannot make the network of service "${subject}" (${detail}), as when the device's cable is out: plug it in; \`${program} doctor\` says how containers start without it`,
     ),
   "network-half-made": ({ subject, detail }) =>
     blocked(

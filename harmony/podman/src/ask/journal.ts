@@ -9,7 +9,9 @@ import * as z from "zod/mini";
 
 /** A longer line is cut: one frame of a session is not much larger. */
 export const LINE_CHARACTERS = 16 * 1024;
-/** With a pattern journalctl gives the last lines in reverse, so they are kept until all are there. */
+/**
+ * With a pattern journalctl gives the last lines in reverse, so they are kept until all are there.
+ */
 const REVERSED_MOST = 2_000;
 const STDERR_CHARACTERS = 1_000;
 

@@ -54,7 +54,10 @@ export interface HostView {
 export interface SecretSource {
   /** null: it has none of that name, as far as it knows. Never waits for long. */
   read(name: string): Promise<Uint8Array | null>;
-  /** What a person may do so that it has one, and why it has none: the rest of a sentence after "or". */
+  /**
+   * What a person may do so that it has one, and why it has none: the rest of a sentence after
+   * "or".
+   */
   cure(name: string): string;
 }
 

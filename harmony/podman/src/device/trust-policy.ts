@@ -1,5 +1,5 @@
-// Which rule of Podman's policy.json is about an image, and in which file it stands, for the sentence
-// about an image that it refuses. Podman alone decides; this only says by what.
+// Which rule of Podman's policy.json is about an image, and in which file it stands, for the
+// sentence about an image that it refuses. Podman alone decides; this only says by what.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -58,7 +58,10 @@ async function looksForSignatures(folders: readonly string[], root: string): Pro
   return false;
 }
 
-/** Podman takes the narrowest scope: the image, its repository, what that lies in, its host. Pure. */
+/**
+ * Podman takes the narrowest scope: the image, its repository, the folders above that, its host.
+ * Pure.
+ */
 export function ruleFor(
   policy: TrustPolicy,
   reference: string,

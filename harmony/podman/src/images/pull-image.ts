@@ -121,8 +121,8 @@ export async function askRegistry(
 }
 
 /**
- * Podman says that it refuses an image, and not by what; of a file that it cannot read, only what is
- * wrong in it.
+ * Podman says that it refuses an image, and not by what; of a file that it cannot read, only what
+ * is wrong in it.
  */
 async function withTrustRule(error: PodmanError, reference: string, host: ImageStore["host"]): Promise<PodmanError> {
   if (error.code !== "image-not-trusted" && error.code !== "failed") return error;

@@ -42,7 +42,7 @@ export const InspectedContainer = z.looseObject({
   Name: z.string(),
   State: z.looseObject({
     Status: z.catch(z.string(), ""),
-    /** Of its process 1, as the host counts; 0: none runs. */
+    /** The host's number of its process 1; 0: none runs. */
     Pid: z.catch(z.number(), 0),
     StoppedByUser: z.catch(z.boolean(), false),
     /** The last runs of its health check, the oldest first. */

@@ -1,5 +1,5 @@
-// The libpod calls behind what a person asks of a container: its log as it is written, and a command
-// in it. Their answers are streams that end with the container, the command or the caller.
+// The libpod calls behind what a person asks of a container: its log as it is written, and a
+// command in it. Their answers are streams that end with the container, the command or the caller.
 
 import type { Duplex } from "node:stream";
 import type { Size } from "@harmony/core";
@@ -32,7 +32,7 @@ export interface LogPart {
 
 export interface ContainerSessions {
   loggedContainer(name: string, signal: AbortSignal): Promise<LoggedContainer>;
-  /** Of a container with a log file. Ends when the container does. */
+  /** Reads the log file of a container. Ends when the container does. */
   logParts(
     name: string,
     options: { readonly follow: boolean; readonly tail: number | null; readonly sinceMs: number | null; readonly untilMs: number | null },
@@ -43,7 +43,9 @@ export interface ContainerSessions {
     options: { readonly command: readonly string[]; readonly terminal: string | null; readonly hasInput: boolean },
     signal: AbortSignal,
   ): Promise<string>;
-  /** Its input and output: with a terminal as they are, else the output in frames (`logParts`' own). */
+  /**
+   * Its input and output: with a terminal as they are, else the output in frames (`logParts`' own).
+   */
   startExec(id: string, size: Size | null, signal: AbortSignal): Promise<Duplex>;
   resizeExec(id: string, size: Size, signal: AbortSignal): Promise<void>;
   /** `pid`: on the device, while it runs. */

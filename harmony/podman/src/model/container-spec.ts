@@ -127,7 +127,9 @@ export function containerSpec(score: PodmanV0, service: Service, context: SpecCo
   };
 }
 
-/** What the service sets for itself of names, memory and kernel; what is not written is left out. */
+/**
+ * What the service sets for itself of names, memory and kernel; what is not written is left out.
+ */
 function ownWays(service: Service): Readonly<Record<string, unknown>> {
   const { hostname, extraHosts, dns, sysctls, ulimits, shmSize, groupAdd } = service;
   const limits = Object.entries(ulimits ?? {}).map(([type, { soft, hard }]) => ({ type, soft, hard }));

@@ -149,13 +149,13 @@ testTable({
       blocked: ["web SecretStoreDamaged"],
     },
     {
-      name: "is mended before all else",
+      name: "is repaired before all else",
       want: inEnv,
       have: { images, host: withSecret(D1), secrets: null, secretStore: damaged(true) },
       steps: ["repair secret store"],
     },
     {
-      name: "is mended also where it is only the values that are lost",
+      name: "is repaired also where it is only the values that are lost",
       want: inEnv,
       have: { ...proved(inEnv), ...withInEnv, secrets: [`app_db.${D1}`], secretStore: damaged(true) },
       steps: ["repair secret store"],
@@ -188,14 +188,14 @@ testTable({
       steps: [`create secret app_db.${D1}`, "start app_web"],
     },
     {
-      name: "that the agent may not mend blocks",
+      name: "that the agent may not repair blocks",
       want: inEnv,
       have: { images, host: withSecret(D1), secrets: [`app_db.${D1}`], secretStore: damaged(false) },
       steps: [],
       blocked: ["web SecretStoreDamaged"],
     },
     {
-      name: "is mended before a secret of what is removed can go from it, and after the container is gone",
+      name: "is repaired before a secret of what is removed can go from it, and after the container is gone",
       want: null,
       have: { ...withInEnv, secrets: [`app_db.${D1}`], secretStore: damaged(true) },
       steps: ["remove app_web", "repair secret store", `remove secret app_db.${D1}`],

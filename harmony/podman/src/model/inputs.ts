@@ -1,5 +1,5 @@
 // Derives what the device adds to a service: its files and secrets as files to mount, secrets and
-// facts of the device for its environment. Pure. Files lie in a folder whose name identifies its
+// facts of the device for its environment. Pure. Files are in a folder whose name identifies its
 // content, and Podman's secrets are named likewise, so neither ever changes. A changed secret has
 // another name, hence another container, and the container before it still has its own to go back
 // to. A label of a container lists by these names what it was made with.

@@ -1,5 +1,5 @@
-// What a program says that ends because the kernel's pages of memory are of another size than it was
-// built for, as on a Raspberry Pi 5, and what would mend it. Pure.
+// What a program says that ends because the kernel's pages of memory are of another size than it
+// was built for, as on a Raspberry Pi 5, and what would repair it. Pure.
 
 /** jemalloc, and the C library's loader about a program or a library. */
 const SAYS = /<jemalloc>: Unsupported system page size|ELF load command (?:alignment|address\/offset) not page-aligned/;

@@ -67,8 +67,8 @@ export interface Container {
   /** It runs, and nobody serves its ports any more (port-watch.ts). */
   readonly hasLostNetwork: boolean;
   /**
-   * Its program says that it is at work (`busy` of its Score), or it is paused and cannot say that it
-   * has ended its work.
+   * Its program says that it is at work (`busy` of its Score), or it is paused and cannot say that
+   * it has ended its work.
    */
   readonly isAtWork: boolean;
   /** The volumes that hold what its image declares as VOLUME, by name. */

@@ -229,8 +229,8 @@ async function details(
 }
 
 /**
- * The file is asked for anew at each look: it may come and go in moments. Where Podman cannot say, in
- * doubt what runs is left running.
+ * The file is asked for anew at each look: it may come and go in moments. Where Podman cannot say,
+ * in doubt what runs is left running.
  */
 async function lookWhetherAtWork(
   { podman, application }: Pick<ObserveOptions, "podman" | "application">,

@@ -80,8 +80,8 @@ function waitingOf({ record, nowMs }: Snapshot): Waiting {
 }
 
 /**
- * Whether a container may say so is as it was made; for how long, the newest Score says that has the
- * service. null: it may not.
+ * Whether a container may say so is as it was made; for how long, the newest Score says that has
+ * the service. null: it may not.
  */
 function atMostMsOf({ name, deployment, scoreString }: Container, target: Target | null): number | null {
   const service = serviceOfName(deployment, name);

@@ -173,7 +173,7 @@ test("plans end in what the Score says, also when passes are cut short and the S
   );
 }, 120_000);
 
-/** All services should always run: one that does not stay up is at fault. */
+/** All services should always run: one that does not stay up has failed. */
 const lasting = score.map(({ services }) => ({ services: services.map((one) => ({ ...one, pull: "missing", restart: "always" })) }));
 
 test("what was good serves at the end if the new version does not, whatever the new one does and wherever it is cut short", () => {

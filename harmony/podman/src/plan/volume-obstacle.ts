@@ -14,7 +14,8 @@ export function volumesOfOthers(
   { deployment, owner }: { readonly deployment: string; readonly owner: string | null },
   { record, volumes, application: { program } }: Snapshot,
 ): Blocked[] {
-  // Which paths an image declares is not known before it is here; what the journal knows of them is.
+  // Which paths an image declares is not known before it is here; what the journal knows of them
+  // is.
   const ofImage = Object.keys(record.volumes ?? {}).filter((volume) => volume.startsWith(imageVolumesOf(deployment, service.name)));
   return [...new Set([...volumeNames(deployment, service), ...ofImage])].flatMap((volume): Blocked[] => {
     const whose = lookUp(record.volumes ?? {}, volume);

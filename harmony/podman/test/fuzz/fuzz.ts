@@ -8,9 +8,11 @@ import { mutate } from "./mutate.ts";
 
 /** One document may take so much of the CPU; what is not linear takes minutes. */
 const MOST_MS = 5_000;
-/** Of so many documents one is made from a large one, which costs as much as all of the others. */
+/** One of so many documents is made from a large one, which costs as much as all of the others. */
 const LARGE_ONE_IN = 64;
-/** Changes that multiply make what no border hands on: etcd takes 1.5 MiB, a YAML file gives less. */
+/**
+ * Changes that multiply make what no border hands on: etcd takes 1.5 MiB, a YAML file gives less.
+ */
 const MOST_CHARACTERS = 1.5 * 1024 * 1024;
 
 const SMALL: readonly unknown[] = [

@@ -22,7 +22,7 @@ export interface BucketSettings {
   readonly maxValueBytes: number;
 }
 
-/** The last two lie in the account AUTH, which the operator does not reach. */
+/** The last two are in the account AUTH, which the operator does not reach. */
 export type BucketName = "desired-state" | "status" | "inventory" | "sources" | "devices" | "grants" | "enrolments";
 
 export const BUCKETS: Readonly<Record<BucketName, BucketSettings>> = {

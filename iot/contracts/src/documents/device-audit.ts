@@ -1,6 +1,7 @@
-// What a device says of each session of a person, at its beginning and its end (`iot.audit.<device>`),
-// and the stream that keeps it. It is a stream of its own, in which each device has its own number
-// of events: a device that floods it pushes out nobody's but its own, and none of the operators'.
+// What a device says of each session of a person, at its beginning and its end
+// (`iot.audit.<device>`), and the stream that keeps it. It is a stream of its own, in which each
+// device has its own number of events: a device that floods it pushes out nobody's but its own, and
+// none of the operators'.
 
 import * as z from "zod/mini";
 

@@ -70,7 +70,9 @@ export const DeviceObjectStatus = z.looseObject({
 });
 export type DeviceObjectStatus = z.output<typeof DeviceObjectStatus>;
 
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+/**
+ * https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+ */
 const LABEL_PART = "[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
 const LABEL_KEY = new RegExp(String.raw`^(?:(?=.{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?${LABEL_PART}$`);
 const LABEL_VALUE = new RegExp(`^(?:${LABEL_PART})?$`);

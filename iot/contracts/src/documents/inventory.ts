@@ -25,7 +25,9 @@ export const DeviceInventory = z.looseObject({
   /** The words of capabilities.ts. It is text, since a newer device may have others. */
   capabilities: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
-  /** `model`, `serial`, `os`, `kernel`, `podmanVersion`, `addresses` (with blanks between) and more. */
+  /**
+   * `model`, `serial`, `os`, `kernel`, `podmanVersion`, `addresses` (with blanks between) and more.
+   */
   facts: z.record(z.string(), z.string()),
   cpus: z.optional(count),
   memoryBytes: z.optional(count),

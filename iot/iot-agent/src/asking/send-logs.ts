@@ -1,7 +1,7 @@
 // Sends what a deployment or the agent itself wrote, as far as the session has room: what is not
-// sent is not read. Lines are gathered for a moment, since a message a line costs ten times the CPU.
-// A frame holds whole lines, and its last one has the cursor, so that a frame that was lost is taken
-// up where the one before it ended.
+// sent is not read. Lines are gathered for a moment, since a message a line costs ten times the
+// CPU. A frame holds whole lines, and its last one has the cursor, so that a frame that was lost is
+// taken up where the one before it ended.
 
 import { type LogBatch, type LogQuery, Unable, type WrittenLine } from "@harmony/core";
 import { parseJson } from "@harmony/schema";

@@ -26,7 +26,7 @@ What a manifest names is taken away in the repository, not here.
       return EXIT.failed;
     }
     await at.agent.ask(Done, { method: "POST", path: `${path}/clean` });
-    at.write(`${name} is being removed, and its volumes stay: iot-agent history ${name} tells when it is gone\n`);
+    at.write(`${name} is being removed, and its volumes stay: iot-agent history ${name} says when it is gone\n`);
     return 0;
   },
 };

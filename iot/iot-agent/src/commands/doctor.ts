@@ -1,6 +1,6 @@
 // `iot-agent doctor`: looks at everything that the agent stands on, and names what is not as it
-// should be with the command that repairs it. Works with and without a running agent, as root and as
-// a member of the group; what only root may see it says.
+// should be with the command that repairs it. Works with and without a running agent, as root and
+// as a member of the group; what only root may see it says.
 
 import { dirname } from "node:path";
 import { connectPodman, type Info, pageBytes } from "@harmony/podman";

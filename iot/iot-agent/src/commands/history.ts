@@ -41,7 +41,7 @@ export async function readEntries(at: Surroundings): Promise<readonly HistoryEnt
 
 function unknownSentence(name: string, entries: readonly HistoryEntry[]): string {
   const known = [...new Set(entries.map(({ deployment }) => deployment))].toSorted().join(", ");
-  return `the history tells nothing of "${name}", ${known === "" ? "nor of anything else" : `but of ${known}`}`;
+  return `the history has nothing of "${name}", ${known === "" ? "nor of anything else" : `but of ${known}`}`;
 }
 
 /** Pure. */

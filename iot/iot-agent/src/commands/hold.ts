@@ -49,7 +49,7 @@ export const retry: Command = {
     const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [1, 1] });
     const [name = ""] = positionals;
     await at.agent.ask(Done, { method: "POST", path: `/deployments/${encodeURIComponent(name)}/retry` });
-    at.write(`${name} is tried again: iot-agent explain ${name} tells how it goes\n`);
+    at.write(`${name} is tried again: iot-agent explain ${name} says how it goes\n`);
     return 0;
   },
 };

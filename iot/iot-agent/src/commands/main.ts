@@ -85,7 +85,7 @@ async function runNamed(name: string, args: readonly string[], at: Surroundings)
     const command = commandNamed(name);
     if (command === undefined) {
       const what = name.startsWith("-") ? `no option "${name}", or its value is missing` : `no command "${name}"`;
-      at.warn(`iot-agent: there is ${what}: ${COMMANDS.map(nameOf).join(", ")}; iot-agent --help tells of each\n`);
+      at.warn(`iot-agent: there is ${what}: ${COMMANDS.map(nameOf).join(", ")}; iot-agent --help describes each\n`);
       return EXIT.usage;
     }
     // What follows `podman` is Podman's.
@@ -131,7 +131,7 @@ systemd runs it without a command: as the agent, which makes this device run wha
 
 ${COMMANDS.map(({ usage, summary }) => `  ${usage.padEnd(width)}${summary}`).join("\n")}
 
-iot-agent COMMAND --help tells more. For root and members of the group iot-agent, with or without a network. Exit codes: ${EXIT.failed} it is not
+iot-agent COMMAND --help says more. For root and members of the group iot-agent, with or without a network. Exit codes: ${EXIT.failed} it is not
 so or was refused, ${EXIT.usage} wrong use, ${EXIT.notRunning} the agent is not running, ${EXIT.notPermitted} this user may not ask.
 `;
 }

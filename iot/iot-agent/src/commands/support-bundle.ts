@@ -44,7 +44,7 @@ export const supportBundle: Command = {
   usage: "support-bundle [FILE]",
   summary: "pack what someone far away needs to help, without secrets",
   details: `
-FILE is iot-agent-DEVICE-DATE.tar.gz in this folder unless told. Passwords, secrets and what looks like them are taken out; look through it all
+FILE is iot-agent-DEVICE-DATE.tar.gz in this folder unless it is named. Passwords, secrets and what looks like them are taken out; look through it all
 the same before it leaves the house: what an application writes to its log only you can judge.
 `,
   beginsAsRoot: true,

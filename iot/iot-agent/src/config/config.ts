@@ -16,7 +16,7 @@ import * as toml from "smol-toml";
 import * as z from "zod/mini";
 
 const RELIST_EVERY_MS = 30_000;
-/** Of keys that are not known. */
+/** Names keys that are not known. */
 const WARNINGS = 20;
 const KEY_CHARACTERS = 64;
 
@@ -109,7 +109,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** What people may ask through NATS. */
 export interface RemotePolicy {
-  /** Also why a deployment is as it is, and what the agent stands on. */
+  /** Covers why a deployment is as it is, and what the agent stands on, too. */
   readonly logs: boolean;
   /** Commands in containers. */
   readonly exec: boolean;

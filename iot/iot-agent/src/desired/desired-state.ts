@@ -9,11 +9,12 @@ import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmon
 import { asDeploymentName, type DeploymentName, type DeviceId, type Manifest, type ManifestEntry } from "@iot/contracts";
 import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
 import type { Problems } from "./problems.ts";
-import { forget, remember, removedBefore, removedBeforeMessage, type RemovedNames } from "./removed-before.ts";
+import { forget, remember, removedBefore, type RemovedNames } from "./removed-before.ts";
 import { type DeploymentRecord, isNotNamed, type StateStore } from "./state-store.ts";
 import { unlistedWorkloads, type Records, takeManifest } from "./take-manifest.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 import type { ReadReason, Reason } from "./reasons.ts";
+import { noManifest, scoreNotAtRevision, staleManifest, stateNotSaved, wasRemovedBefore } from "./sentences.ts";
 
 /**
  * Notices and reconnects come sooner. This finds a notice that was lost while the connection was
@@ -118,7 +119,7 @@ export class DesiredState {
   trouble(name: DeploymentName): ScoreTrouble | undefined {
     const record = this.#records.get(name);
     const before = record === undefined ? undefined : removedBefore(this.#removed, name, record);
-    if (before !== undefined) return { phase: "Pending", reason: "RemovedBefore", message: removedBeforeMessage(before) };
+    if (before !== undefined) return { phase: "Pending", reason: "RemovedBefore", message: wasRemovedBefore(before.name, before.at) };
     return this.#troubles.get(name);
   }
 
@@ -236,7 +237,7 @@ export class DesiredState {
     if (read.kind === "absent") {
       problems.set("manifest", {
         reason: "NoManifest",
-        message: `no operator has written a manifest for device "${this.#options.device}"; what runs stays: check that an operator runs and that device_id is spelled as in targetDevices`,
+        message: noManifest(this.#options.device),
       });
       // A manifest was followed before and is missed: a store is being restored, or a wrong answer
       // was believed.
@@ -244,7 +245,7 @@ export class DesiredState {
     }
     const verdict = this.#judge.judge(read, systemClock.monotonicMs());
     if (!verdict.take) {
-      const message = `the manifest read (revision ${read.revision}) is older than the one in force (${this.#version?.revision}); it is taken if it still stands in ${Math.ceil(verdict.takenInMs / 1_000)} s; see \`iot status\` in the central part if NATS was set back`;
+      const message = staleManifest({ read: read.revision, inForce: this.#version?.revision, takenInMs: verdict.takenInMs });
       problems.set("manifest", { reason: "StaleManifest", message });
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
@@ -361,7 +362,7 @@ export class DesiredState {
       this.#saveAgain = setTimeout(() => void this.#save(), SAVE_AGAIN_MS);
       problems.set("state", {
         reason: "StateNotSaved",
-        message: `the desired state cannot be kept on disk (${errorText(error)}): after a power cut the device would start from an older one; free some space or correct the folder's rights`,
+        message: stateNotSaved(errorText(error), store.folder),
       });
     }
   }
@@ -392,12 +393,7 @@ function troubleOf(
   wanted: number,
 ): ScoreTrouble {
   if (read.kind === "other-revision") {
-    const stands = read.revision === null ? "is not in the bucket" : `stands in the bucket at revision ${read.revision}`;
-    return {
-      phase: "Pending",
-      reason: "ScoreNotAtRevision",
-      message: `the Score ${stands}, the manifest names ${wanted}: reading again until they agree; see whether an operator runs if it stays so`,
-    };
+    return { phase: "Pending", reason: "ScoreNotAtRevision", message: scoreNotAtRevision(read.revision, wanted) };
   }
   const phase = read.reason === "InvalidScore" ? "Rejected" : "Pending";
   return { phase, reason: read.reason, message: read.message };

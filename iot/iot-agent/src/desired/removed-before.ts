@@ -42,7 +42,3 @@ export function removedBefore(
   if (score !== null) return undefined;
   return removed.find((one) => one.name === name && one.uid === entry.uid && entry.generation <= one.generation);
 }
-
-export function removedBeforeMessage({ at }: RemovedName): string {
-  return `was removed on ${at.slice(0, 16).replace("T", " ")} UTC; the store may be an older copy: change the deployment, or confirm it with \`iot-agent retry\``;
-}

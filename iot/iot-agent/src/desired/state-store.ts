@@ -51,13 +51,13 @@ export type SavedState = z.output<typeof SavedState>;
 export const STATE_FILE = "desired-state.json";
 
 export class StateStore {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #log: Log;
   #writing: Promise<void> = Promise.resolve();
   #next: { state: SavedState; readonly written: Promise<void> } | null = null;
 
   constructor(options: { readonly folder: string; readonly log: Log }) {
-    this.#folder = options.folder;
+    this.folder = options.folder;
     this.#log = options.log;
   }
 
@@ -79,7 +79,7 @@ export class StateStore {
         const { device: owner } = read.value;
         if (owner === device) return read.value;
         this.#log.warn(
-          "the device has another id than before; what it was told to run stays, until a manifest or a person says otherwise",
+          "the device has another id than before; what it was given to run stays, until a manifest or a person says otherwise",
           {
             was: owner,
             device,
@@ -110,12 +110,12 @@ export class StateStore {
   }
 
   #logUnused(why: string, keptAs: string): null {
-    this.#log.warn("the saved desired state is not used; what runs stays, and NATS tells it again", { why, keptAs });
+    this.#log.warn("the saved desired state is not used; what runs stays, and NATS says it again", { why, keptAs });
     return null;
   }
 
   #path(): string {
-    return join(this.#folder, STATE_FILE);
+    return join(this.folder, STATE_FILE);
   }
 }
 

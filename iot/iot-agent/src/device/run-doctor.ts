@@ -1,5 +1,5 @@
-// Runs `iot-agent doctor` for a person who asks from afar, as a process of its own: what it loads is
-// gone with it, and a mistake in it is not the agent's.
+// Runs `iot-agent doctor` for a person who asks from afar, as a process of its own: what it loads
+// is gone with it, and a mistake in it is not the agent's.
 
 import { execFile } from "node:child_process";
 import { isSea } from "node:sea";

@@ -1,5 +1,6 @@
 // A device with an identity: waited for when it has none yet, then the configuration that it gives,
-// and the tokens that are shown to NATS. While it waits, systemd hears why and that the agent lives.
+// and the tokens that are shown to NATS. While it waits, systemd hears why and that the agent
+// lives.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

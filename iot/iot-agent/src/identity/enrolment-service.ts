@@ -1,5 +1,5 @@
-// The enrolment service as the device sees it: who makes a device of its key, and says where NATS is
-// and who gives its tokens.
+// The enrolment service as the device sees it: who makes a device of its key, and says where NATS
+// is and who gives its tokens.
 
 import {
   DeviceDocument,

@@ -33,7 +33,9 @@ export interface TokenCredentialsOptions {
   readonly store: IdentityStore;
   readonly service: EnrolmentService;
   readonly identity: Identity;
-  /** Zitadel, for a device that has an account there. @throws when the configuration names another. */
+  /**
+   * Zitadel, for a device that has an account there. @throws when the configuration names another.
+   */
   readonly issuerOf: (account: ZitadelAccount) => Pick<TokenIssuer, "token">;
   /** Asks OpenBao, where the service says that there is one. */
   readonly wayToNats: (place: OpenBaoPlace) => Promise<Given<NatsServers>>;
@@ -181,8 +183,8 @@ export class TokenCredentials implements CredentialSource {
   }
 
   /**
-   * What the service says today of this device, and OpenBao of its way to NATS. An answer that cannot
-   * be had changes nothing; it gives why.
+   * What the service says today of this device, and OpenBao of its way to NATS. An answer that
+   * cannot be had changes nothing; it gives why.
    */
   async #readDevice(token: string): Promise<string | null> {
     const { store, service, onMoved, log } = this.#options;

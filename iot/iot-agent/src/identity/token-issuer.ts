@@ -1,5 +1,5 @@
 // Who gives this device its tokens, for a signature of its key: the enrolment service itself, or
-// Zitadel. Both take the same assertion; Zitadel is also told which project the token is for.
+// Zitadel. Both take the same assertion; Zitadel also hears which project the token is for.
 
 import { signAssertion, type Signer, TokenAnswer, tokenScope } from "@iot/identity/device";
 import type * as z from "zod/mini";

@@ -1,6 +1,6 @@
-// Secrets that this device gets from OpenBao with its own token: those that its deployments name and
-// that no person has put on it. Each is kept on the disk, so that a boot without a network has it,
-// and is looked for again each day and when a person says so. What OpenBao does not say changes
+// Secrets that this device gets from OpenBao with its own token: those that its deployments name
+// and that no person has put on it. Each is kept on the disk, so that a boot without a network has
+// it, and is looked for again each day and when a person says so. What OpenBao does not say changes
 // nothing: only a secret that somebody deleted there goes from here, too.
 
 import { EventEmitter } from "node:events";

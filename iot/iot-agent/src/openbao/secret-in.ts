@@ -1,5 +1,5 @@
-// The bytes of a secret in a document of OpenBao: its field `value`, or `base64` for what is no text.
-// Pure.
+// The bytes of a secret in a document of OpenBao: its field `value`, or `base64` for what is no
+// text. Pure.
 
 import type { BaoRead } from "@iot/identity/device";
 import * as z from "zod/mini";

@@ -117,7 +117,7 @@ test("whoever hears that a hold has begun or ended finds it so on disk", async (
   expect(seen).toEqual(["held held", "free free", "held held", "free free"]);
 });
 
-test("a release that the disk does not take counts, and a person is told that it ends with a restart", async () => {
+test("a release that the disk does not take counts, and a person hears that it ends with a restart", async () => {
   const holds = await open();
   const { until } = await holds.hold(hello, { forMs: HOUR, reason: "serial port" });
   await folder.remove();

@@ -6,6 +6,7 @@ import { parseJson } from "@harmony/schema";
 import { Score } from "@iot/contracts";
 import type { DeploymentRecord, ScoreInHand } from "../desired/state-store.ts";
 import type { Reason } from "../desired/reasons.ts";
+import { unknownScoreType, unreadableScore } from "../desired/sentences.ts";
 
 export interface ResolvedScore {
   readonly kind: "target";
@@ -53,15 +54,12 @@ export class ScoreResolver {
 
   #read(score: ScoreInHand): ResolvedScore | Rejection {
     const parsed = parseJson(Score, score.scoreString);
-    if (!parsed.ok) return rejection("InvalidScore", `${formatIssues(parsed.issues)}; correct the deployment and push`);
+    if (!parsed.ok) return rejection("InvalidScore", unreadableScore(formatIssues(parsed.issues)));
     const { type, data } = parsed.value;
     const variant = this.#variants.get(type);
     if (variant === undefined) {
       const known = [...this.#variants.keys()].join(", ");
-      return rejection(
-        "UnknownScoreType",
-        `this agent does not know the Score type "${type}" (it knows ${known}): correct the type in the deployment, or update the agent`,
-      );
+      return rejection("UnknownScoreType", unknownScoreType(type, known));
     }
     const report = variant.check(data);
     return report === null ? { kind: "target", variant, data, score } : { kind: "rejection", report };

@@ -1,7 +1,8 @@
 import type { WorkloadReport } from "@harmony/core";
 import { asDeploymentName } from "@iot/contracts";
 import { describe, expect, test } from "vitest";
-import { whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
+import { whyItStays } from "../desired/sentences.ts";
+import { withNotNamed, withWrong } from "./worker-report.ts";
 
 const report: WorkloadReport = {
   phase: "Running",

@@ -1,7 +1,6 @@
 // What a worker says of its deployment. Pure.
 
 import type { WorkloadReport } from "@harmony/core";
-import type { DeploymentName } from "@iot/contracts";
 import type { Reason } from "../desired/reasons.ts";
 
 export interface WorkerReport {
@@ -32,11 +31,4 @@ export function withNotNamed(running: WorkloadReport, why: string): WorkloadRepo
   // A word of its own, such as Held or CrashLoop, is what a person has to know first.
   const isPlain = phase !== "Held" && (phase === "Running" || reason === phase);
   return { ...running, reason: isPlain ? ("NotNamed" satisfies Reason) : reason, message: `${message}; ${why}` };
-}
-
-export function whyItStays({ name, was }: { readonly name: DeploymentName; readonly was: string | undefined }): string {
-  const clean = `\`iot-agent clean ${name}\` removes it`;
-  return was === undefined
-    ? `no manifest names it any more, and none says that it was deleted: it stays; ${clean}`
-    : `it was ${was}'s, as this device was called before: it stays until a manifest names it; ${clean}`;
 }

@@ -11,13 +11,14 @@ import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import { formatOrigin, ownerOf, parseOrigin } from "../desired/origin.ts";
 import type { Problems } from "../desired/problems.ts";
+import { faultOf, notSeen, whyItStays } from "../desired/sentences.ts";
 import { type DeploymentRecord, isNotNamed } from "../desired/state-store.ts";
 import type { Handling } from "../systemd/watchdog.ts";
 import { Carried } from "./carried.ts";
 import type { Holds } from "./holds.ts";
 import { ScoreResolver, type ResolvedScore } from "./resolve-score.ts";
 import { nextLook } from "./retry-policy.ts";
-import { type WorkerReport, whyItStays, withNotNamed, withWrong } from "./worker-report.ts";
+import { type WorkerReport, withNotNamed, withWrong } from "./worker-report.ts";
 import type { Reason } from "../desired/reasons.ts";
 
 /** After a fault: the Topology does not answer, or the agent has a mistake. */
@@ -186,7 +187,7 @@ export class Workers {
     else
       problems.set("topology", {
         reason: "TopologyUnavailable",
-        message: `cannot see what runs on this device, nothing is changed: ${failures.join("; ")}; see \`iot-agent doctor\``,
+        message: notSeen(failures.join("; ")),
       });
     this.#lookAtNamed();
   }
@@ -317,8 +318,8 @@ export class Workers {
     const record = this.#options.desired.record(name);
     if (record === undefined || (failures === 1 && this.#reports.has(name))) return;
     const last = this.#reports.get(name) ?? pending("");
-    const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
-    this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });
+    const said = { reason: "TopologyUnavailable" satisfies Reason, message: faultOf(errorText(error)) };
+    this.#report(name, record, { ...last, phase: "Blocked", ...said, settled: false });
   }
 }
 

@@ -1,12 +1,13 @@
 // What this device reports of itself, cut until the bucket takes it: the server refuses a larger
-// status, and a device that is refused is one that nobody hears. Words go first, then what is reported
-// of services. Where the reports of all are still too much, what runs as desired is only named, and
-// the rest is reported the worst first, with how many more there are. Pure.
+// status, and a device that is refused is one that nobody hears. Words go first, then what is
+// reported of services. Where the reports of all are still too much, what runs as desired is only
+// named, and the rest is reported the worst first, with how many more there are. Pure.
 
 import { plainText } from "@harmony/core";
 import { classOfPhase } from "@iot/fleet";
 import { BUCKETS, type DeploymentReport, type DeviceStatus, MESSAGE_CHARACTERS } from "@iot/contracts";
 import type { Reason } from "../desired/reasons.ts";
+import { statusTooLarge } from "../desired/sentences.ts";
 
 /** The server counts a message's headers too. */
 export const STATUS_BYTES: number = BUCKETS.status.maxValueBytes - 1024;
@@ -71,7 +72,8 @@ function rankOf({ phase, desiredRevision }: DeploymentReport): number {
 
 /**
  * As many as there is room for, the worst first. A device that removes more than fit says all the
- * same, and is refused by the server: by a name that is missing it would say that it has removed it.
+ * same, and is refused by the server: by a name that is missing it would say that it has removed
+ * it.
  */
 function worstOf({ deployments, running = {}, ...status }: DeviceStatus): DeviceStatus {
   const ranked = Object.entries(deployments).toSorted(([, a], [, b]) => rankOf(a) - rankOf(b));
@@ -100,10 +102,7 @@ function worstOf({ deployments, running = {}, ...status }: DeviceStatus): Device
 
 function tooLarge(status: DeviceStatus, since: string): { reason: Reason; message: string; since: string } {
   const found = Math.ceil(bytesOf(status) / 1024);
-  const message =
-    `what it has to say takes ${found} KiB, more than the ${STATUS_BYTES / 1024} KiB that fit, so words and services are left out: ` +
-    "see `iot-agent status` on the device, which has them all";
-  return { reason: "StatusTooLarge", message, since };
+  return { reason: "StatusTooLarge", message: statusTooLarge(found, STATUS_BYTES / 1024), since };
 }
 
 function bytesOf(status: DeviceStatus): number {

@@ -1,8 +1,8 @@
 // The transitions of this device's deployments, for `iot-agent history`, for whoever asks NATS, and
-// for the time since when something is so, kept over restarts and power cuts, each with a number. One JSON line each, appended and flushed when
-// it happens and never else; the file is written anew, with what is kept, when it has grown to
-// twice that. A last line that a power cut tore is dropped; from a file with other damage what can
-// be read is kept.
+// for the time since when something is so, kept over restarts and power cuts, each with a number.
+// One JSON line each, appended and flushed when it happens and never else; the file is written
+// anew, with what is kept, when it has grown to twice that. A last line that a power cut tore is
+// dropped; from a file with other damage what can be read is kept.
 
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,10 +1,11 @@
 // Finds out whether another device reports under this device's id, as a copied card does: it reads
-// its own inventory back, and finds the boot of another. That is said until for a while no other was
-// found. Both write their inventories then, so that each finds the other. Pure, but for what it
+// its own inventory back, and finds the boot of another. That is said until for a while no other
+// was found. Both write their inventories then, so that each finds the other. Pure, but for what it
 // remembers.
 
 import { type DeviceId, type DeviceInventory, shownBoot } from "@iot/contracts";
 import type { Reason } from "../desired/reasons.ts";
+import { deviceIdInUse } from "../desired/sentences.ts";
 
 /** The other reads as often, and writes when it has found this one. */
 const READINGS_UNTIL_OVER = 3;
@@ -45,7 +46,7 @@ export class SharedId {
   }
 
   #problem(others: string): NonNullable<FoundId["problem"]> {
-    const message = `another device reports as "${this.#device}" too (boot ${others}; this one is of boot ${shownBoot(this.#bootId)}), as a copied card makes them: give one of them an id of its own (agent.device_id in /etc/iot-agent/config.toml)`;
+    const message = deviceIdInUse({ device: this.#device, others, own: shownBoot(this.#bootId) });
     return { reason: "DeviceIdInUse", message };
   }
 }

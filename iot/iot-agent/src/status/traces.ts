@@ -53,7 +53,10 @@ export class Traces {
     this.#reach(name, desiredRevision, (atMs, { healthyMs }) => (healthyMs === undefined ? { healthyMs: atMs } : {}));
   }
 
-  /** The trace that belongs to this report: it is the outcome of a revision, or a trouble on the way. */
+  /**
+   * The trace that belongs to this report: it is the outcome of a revision, or a trouble on the
+   * way.
+   */
   of(name: DeploymentName, report: DeploymentReport): Trace | undefined {
     const known = this.#underWay.get(name);
     if (known === undefined || report.desiredRevision !== known.revision) return undefined;

@@ -1,6 +1,6 @@
-// Where grants live, as a callout sees it. The bucket `grants` is followed in either case: there the
-// enrolment service says its word, and there a callout that reads grants in OpenBao keeps them, for
-// itself and for those beside it.
+// Where grants live, as a callout sees it. The bucket `grants` is followed in either case: there
+// the enrolment service says its word, and there a callout that reads grants in OpenBao keeps them,
+// for itself and for those beside it.
 
 import { parseJson } from "@harmony/schema";
 import { type Grant, KeptGrant } from "@iot/identity";

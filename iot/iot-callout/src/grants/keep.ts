@@ -1,6 +1,6 @@
 // What becomes of a grant that is kept in the bucket, by what OpenBao answers. Pure. Only an answer
 // ends a grant: while there is none, the kept one is used, for days. What the enrolment service
-// wrote itself counts until it has told OpenBao, too.
+// wrote itself counts until OpenBao has it, too.
 
 import { type BaoRead, Grant } from "@iot/identity";
 import type { Kept } from "./grants.ts";
@@ -19,7 +19,9 @@ export interface Answered {
   readonly grant: Grant | null | undefined;
   /** What the bucket is to hold; undefined: it stays as it is. */
   readonly keep?: object | null;
-  /** Why there is no answer, and how old the kept grant is that is used in its place; null: none is. */
+  /**
+   * Why there is no answer, and how old the kept grant is that is used in its place; null: none is.
+   */
   readonly trouble?: { readonly why: string; readonly ageS: number | null };
 }
 

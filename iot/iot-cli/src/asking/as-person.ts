@@ -4,22 +4,12 @@
 import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { asDeviceId, type DeviceId, personInbox, type SessionStatus } from "@iot/contracts";
-import { PersonToken } from "@iot/identity";
-import {
-  asCredential,
-  type Credential,
-  type CredentialSource,
-  DeviceAsker,
-  type Ended,
-  type Messaging,
-  MessagingError,
-  type Question,
-} from "@iot/messaging";
+import { DeviceAsker, type Ended, type Messaging, MessagingError, type Question } from "@iot/messaging";
 import { EXIT } from "../command-line/exit-codes.ts";
 import type { Surroundings } from "../command-line/command.ts";
 import { exitCodeOf, withNats } from "../command-line/nats.ts";
 import { natsAccess } from "../command-line/nats-option.ts";
-import { askEnrolment, enrolmentAccess } from "../identity/enrolment-client.ts";
+import { whoIsThere } from "../identity/who-asks.ts";
 
 export const PEOPLE_DETAILS =
   "You ask as a person of the enrolment service (IOT_ENROLMENT_URL, IOT_PERSON_FILE), or as NATS_USER, a user of the account PEOPLE of NATS (iot/deploy/nats/people.conf); your role says what you may ask. The device has the last word: [remote] in its config.toml.";
@@ -55,28 +45,6 @@ export async function withAsker<Result>(
       if (messaging.state().kind === "connected") await messaging.connection.flush().catch(() => undefined);
     }
   });
-}
-
-interface Person {
-  /** Empty: nobody is named. */
-  readonly user: string;
-  readonly credentials: CredentialSource | undefined;
-}
-
-/** A person of the enrolment service, where there is one: asked for a token at each dial. */
-async function whoIsThere({ env, signal }: Surroundings): Promise<Person> {
-  if ((env["IOT_ENROLMENT_URL"] ?? "") === "") return { user: env["NATS_USER"] ?? "", credentials: undefined };
-  const access = await enrolmentAccess(env);
-  const ask = (aborted: AbortSignal): Promise<PersonToken> =>
-    askEnrolment(access, { method: "POST", path: "/v1/token" }, PersonToken, aborted);
-  let first: PersonToken | null = await ask(signal);
-  const user = first.name;
-  const current = async (aborted: AbortSignal): Promise<Credential> => {
-    const { name, access_token: pass } = first ?? (await ask(aborted));
-    first = null;
-    return { ...asCredential({ user: name, pass }), kind: "token" };
-  };
-  return { user, credentials: { current } };
 }
 
 /** @throws UserError */

@@ -1,4 +1,5 @@
-// `~.` after Enter leaves a command that has the terminal, as ssh does it; `~~` sends one `~`. Pure.
+// `~.` after Enter leaves a command that has the terminal, as ssh does it; `~~` sends one `~`.
+// Pure.
 
 const TILDE = 0x7e;
 const DOT = 0x2e;

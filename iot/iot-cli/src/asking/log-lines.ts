@@ -14,7 +14,7 @@ export class LogLines {
   #cursor: string | undefined;
   readonly #decoder = new TextDecoder();
 
-  /** Of the last line that was given. */
+  /** The cursor of the last line that was given. */
   get cursor(): string | undefined {
     return this.#cursor;
   }

@@ -1,5 +1,5 @@
-// `iot logs`: what a deployment or the agent itself wrote, from the device. With --follow it goes on
-// after an outage where it was, without a gap and without a line twice.
+// `iot logs`: what a deployment or the agent itself wrote, from the device. With --follow it goes
+// on after an outage where it was, without a gap and without a line twice.
 
 import { visibleJson, visibleLines, visibleText } from "@harmony/core";
 import { errorText, systemClock, UserError } from "@harmony/runtime";
@@ -8,6 +8,8 @@ import { type DeviceAsker, type Ended, type Messaging, MessagingError } from "@i
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { NATS_OPTION } from "../command-line/nats-option.ts";
+import { readFleet } from "../fleet/read-fleet.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { LogLines } from "./log-lines.ts";
 import { targetOf } from "./target.ts";

@@ -21,7 +21,7 @@ export function ownTerminal(): OwnTerminal {
   const { stdin, stdout, stderr } = process;
   const restore = (): void => {
     if (stdin.isTTY) stdin.setRawMode(false);
-    // Else the process waits for one more key.
+    // Without this the process waits for one more key.
     stdin.destroy();
   };
   return {

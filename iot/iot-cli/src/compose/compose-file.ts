@@ -60,7 +60,9 @@ const SECRET_ALONE = /^(?<before>[^=$\s]+=)?\$\{?(?<name>[A-Za-z]\w{0,62})(?:(?<
 /** Where what a program gets is text. */
 const IN_TEXT = /^services\.[^.]+\.(?:environment|command|entrypoint|healthcheck\.test|sysctls|user)\b/;
 
-/** A number stays as it is written, in a text; where Compose would write it anew, that is reported. */
+/**
+ * A number stays as it is written, in a text; where Compose would write it anew, that is reported.
+ */
 function asWritten(text: string, path: string, note: TakeNote): string {
   const read = readAsKubectl(text);
   if (IN_TEXT.test(path) && "value" in read) {

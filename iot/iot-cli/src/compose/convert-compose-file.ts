@@ -10,6 +10,7 @@ import { type YamlValue, YamlReader } from "@iot/workload-files";
 import type { Beside, TextFile } from "./beside.ts";
 import { type Converted, convertComposeValue } from "./convert-compose.ts";
 import { readEnvFile } from "./variables.ts";
+import { whyNotRead } from "../command-line/why-not-read.ts";
 
 const BESIDE_LIMIT_BYTES = 64 * 1024;
 /** Of a folder that becomes files of the Score. */
@@ -29,7 +30,7 @@ export async function convertComposeFile(file: string, device: string): Promise<
 
 async function readYaml(file: string): Promise<YamlValue> {
   const content = await readFile(file).catch((cause: unknown) => {
-    throw new UserError(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, 1, { cause });
+    throw new UserError(`cannot read ${file}: ${whyNotRead(cause)}`, 1, { cause });
   });
   if (content.byteLength > COMPOSE_LIMIT_BYTES) {
     const kib = Math.ceil(content.byteLength / 1024);

@@ -1,7 +1,7 @@
 // `iot convert`: a Compose file as a Deployment, and what of it could not be taken over. Pure: what
 // lies beside the file is read by who calls. What comes out passes `iot lint`: a field that
-// PodmanV0 would refuse is taken out again and reported with its sentence, and only a name or an image
-// that cannot be is left to be put right.
+// PodmanV0 would refuse is taken out again and reported with its sentence, and only a name or an
+// image that cannot be is left to be put right.
 
 import { formatPath, type Issue } from "@harmony/core";
 import { podmanV0 } from "@harmony/podman";
@@ -121,7 +121,9 @@ function withoutRefused(data: ComposeMap, { originals, note }: Refusing): Compos
 
 const TURNS = 200;
 
-/** An entry of a list or map goes alone, anything deeper with it; one that is missing, its field. */
+/**
+ * An entry of a list or map goes alone, anything deeper with it; one that is missing, its field.
+ */
 function cutAt(path: Issue["path"], data: unknown): Issue["path"] {
   const field = serviceAt(path[1], data)[String(path[2])];
   const entry = Array.isArray(field) ? listAt(field, path[3]) : mapOf(field)[String(path[3])];

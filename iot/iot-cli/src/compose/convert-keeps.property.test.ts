@@ -14,7 +14,9 @@ import { type ComposeMap, listOf, mapOf, type Note } from "./notes.ts";
 interface Field {
   readonly key: string;
   readonly yaml: string;
-  /** Below the key, by default the last of the value; a note on it, or on what it is in, excuses. */
+  /**
+   * Below the key, by default the last of the value; a note on it, or on what it is in, excuses.
+   */
   readonly leaf?: string;
   readonly isKept: (service: ComposeMap) => boolean;
 }

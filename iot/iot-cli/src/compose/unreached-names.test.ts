@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { convertCompose } from "./convert-compose.ts";
 
-/** What is said of names in this service, beside a database, a broker on the host's network and others. */
+/**
+ * What is said of names in this service, beside a database, a broker on the host's network and
+ * others.
+ */
 function said(app: string): string[] {
   const compose = `services:
   app: { image: a, restart: always, ${app} }

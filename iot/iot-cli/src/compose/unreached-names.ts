@@ -1,6 +1,6 @@
-// After a conversion, without any device: which names in variables, commands, checks and files reach
-// no service, though something in the Compose file was called so, or they stand where a host does.
-// Pure.
+// After a conversion, without any device: which names in variables, commands, checks and files
+// reach no service, though something in the Compose file was called so, or they stand where a host
+// does. Pure.
 
 import { lookUp } from "@harmony/schema";
 import { type ComposeMap, isMap, listOf, mapOf, type Note, textOf } from "./notes.ts";

@@ -15,7 +15,10 @@ export async function ask(access: NatsAccess, verb: OperatorVerb, request: Opera
   return sentenceOf(answers);
 }
 
-/** That of the one that did it, or all. @throws UserError when none answers. */
+/**
+ * Gives the answer of the operator that did it, or else all answers. @throws UserError when none
+ * answers.
+ */
 export function answersOf(
   access: NatsAccess,
   verb: OperatorVerb,

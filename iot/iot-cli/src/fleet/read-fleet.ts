@@ -9,11 +9,13 @@ import { BootsHeard, type Fleet, judgeFleet } from "@iot/fleet";
 import {
   asMessagingError,
   askOperators,
+  type FleetReading,
   type Messaging,
   MessagingError,
   openSourceRecords,
   openStatusStore,
   readManifests,
+  readFleetAsPerson,
 } from "@iot/messaging";
 import * as z from "zod/mini";
 import { CONNECT_TIMEOUT_MS, exitCodeOf, type NatsAccess, SILENT, withNats } from "../command-line/nats.ts";
@@ -58,6 +60,11 @@ const StreamInfo = z.looseObject({ error: z.optional(z.looseObject({ code: z.num
 /** @throws UserError, with the sentence for the person. */
 export async function readFleet(access: NatsAccess, signal: AbortSignal, boots = new BootsHeard()): Promise<FleetView> {
   return withNats(access, signal, async (messaging, reading) => {
+    const asPerson = await readFleetAsPerson(messaging, reading);
+    if (asPerson !== null) {
+      const { manifests, statuses, records, nowMs } = asPerson;
+      return { sources: await rowsOf({ records, nowMs }, messaging, reading), ...judgeFleet({ manifests }, statuses, boots) };
+    }
     for (const bucket of ["desired-state", "status"] as const) {
       const problem = await bucketProblem(messaging, bucket);
       if (problem !== null) throw new UserError(problem.message);
@@ -78,7 +85,15 @@ async function readSources(messaging: Messaging, signal: AbortSignal): Promise<S
   const all = await records.observe(signal);
   const nowMs = records.nowMs();
   await records.close();
-  const states = [...all.values()].flatMap(({ state, removals }) =>
+  return rowsOf({ records: all, nowMs }, messaging, signal);
+}
+
+async function rowsOf(
+  { records, nowMs }: Pick<FleetReading, "records" | "nowMs">,
+  messaging: Messaging,
+  signal: AbortSignal,
+): Promise<SourceRow[]> {
+  const states = [...records.values()].flatMap(({ state, removals }) =>
     state.document === null ? [] : [{ ...toRow(state.document, nowMs), removals: toRemovals(removals.document) }],
   );
   const asked = states.length === 0 ? [undefined] : states.map(({ source }) => source);

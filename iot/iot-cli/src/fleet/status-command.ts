@@ -7,9 +7,10 @@ import { defineCommand } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { filterFleet } from "./filter-fleet.ts";
 import { lookAgain } from "./look-again.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { type FleetView, readFleet } from "./read-fleet.ts";
 import { renderStatus } from "./render-fleet.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 
 export const status = defineCommand({
   options: {
@@ -23,7 +24,7 @@ export const status = defineCommand({
   },
   async run({ device = [], deployment = [], problem = false, output, watch, json, nats }, _operands, at) {
     if (output !== undefined && output !== "wide" && output !== "json") throw new UserError("-o takes wide or json", EXIT.usage);
-    const access = natsAccess(nats, at);
+    const access = await fleetAccess(nats, at);
     const boots = new BootsHeard();
     const read = async (): Promise<FleetView> =>
       filterFleet(await readFleet(access, at.signal, boots), { devices: device, deployments: deployment, onlyProblems: problem });

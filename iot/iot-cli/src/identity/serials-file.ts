@@ -1,6 +1,6 @@
-// A list of devices that nobody has to approve, as a table of text: the first line names the columns
-// serial and id, and each further column is a label. A line that is wrong is named before anything is
-// written.
+// A list of devices that nobody has to approve, as a table of text: the first line names the
+// columns serial and id, and each further column is a label. A line that is wrong is named before
+// anything is written.
 
 import { readFile } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";

@@ -11,6 +11,7 @@ import type { UnreadFile } from "./finding.ts";
 import { isKustomization } from "./kustomize-warnings.ts";
 import { LeftOut } from "./left-out.ts";
 import { notCarriedByGit, submodulesIn } from "./work-tree.ts";
+import { whyNotRead } from "../command-line/why-not-read.ts";
 
 export interface FoundFiles {
   readonly files: readonly WorkloadFile[];
@@ -115,8 +116,6 @@ async function attempt<Value>(path: string, deed: Promise<Value>): Promise<Value
   try {
     return await deed;
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    const why = code === "ENOENT" ? "there is no such file or folder" : code === "EACCES" ? "permission denied" : String(cause);
-    throw new UserError(`cannot read ${path}: ${why}`, 1, { cause });
+    throw new UserError(`cannot read ${path}: ${whyNotRead(cause)}`, 1, { cause });
   }
 }

@@ -1,15 +1,16 @@
-// `iot lint`: workload files before they are pushed. Where NATS is named, their devices are compared
-// with those that have reported there.
+// `iot lint`: workload files before they are pushed. Where NATS is named, their devices are
+// compared with those that have reported there.
 
 import { visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { YamlReader } from "@iot/workload-files";
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
-import { NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { NATS_OPTION } from "../command-line/nats-option.ts";
 import { findFiles } from "./find-files.ts";
 import { lint as lintAll, renderFindings } from "./lint-files.ts";
 import { readFleet } from "../fleet/read-fleet.ts";
+import { fleetAccess } from "../identity/who-asks.ts";
 
 export const lint = defineCommand({
   options: {
@@ -31,7 +32,7 @@ export const lint = defineCommand({
 async function reportedDevices(nats: string | undefined, at: Surroundings): Promise<readonly string[] | null> {
   if ([nats, at.env["NATS_URL"]].every((url) => url === undefined || url === "")) return null;
   try {
-    const { devices } = await readFleet(natsAccess(nats, at), at.signal);
+    const { devices } = await readFleet(await fleetAccess(nats, at), at.signal);
     return devices.filter(({ lastSeenAt }) => lastSeenAt !== null).map(({ device }) => device);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

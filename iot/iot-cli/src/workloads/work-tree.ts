@@ -20,7 +20,7 @@ export function topOf(folder: string): string | null {
   return git(folder, ["rev-parse", "--show-toplevel"]).trimEnd() || null;
 }
 
-/** Of these files below `folder`, those that a push does not carry as they stand here. */
+/** Gives those of these files below `folder` that a push does not carry as they stand here. */
 export function notCarriedByGit(folder: string, paths: readonly string[]): UnreadFile[] {
   if (paths.length === 0) return [];
   const byName = new Map(paths.map((path) => [relative(resolve(folder), resolve(path)), path]));

@@ -32,7 +32,7 @@ export class AddressLimit {
   }
 }
 
-/** Who has one address of IPv6 has all that share its first half. */
+/** A host with one address of IPv6 has all that share its first half. */
 function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
   if (mapped !== undefined || !address.includes(":")) return mapped ?? address;

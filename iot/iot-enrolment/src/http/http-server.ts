@@ -1,6 +1,6 @@
 // HTTPS, as far as strangers can reach it: a request is bounded in its size and time before a route
-// sees it, and a fault of ours is a sentence without its inside. Without a certificate it listens on
-// this machine alone.
+// sees it, and a fault of ours is a sentence without its inside. Without a certificate it listens
+// on this machine alone.
 
 import { createServer as createHttp, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";

@@ -1,5 +1,5 @@
-// When a key of the issuer is published, signs and goes; and that no cut between two writes leaves the
-// service without one.
+// When a key of the issuer is published, signs and goes; and that no cut between two writes leaves
+// the service without one.
 
 import { copyFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

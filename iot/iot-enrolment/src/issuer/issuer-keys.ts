@@ -1,6 +1,7 @@
-// The keys of the service's own issuer, in files that nobody else reads: the one that signs, one that
-// is published before it signs, and one that does not sign any more while tokens of it live. A key is
-// replaced without a gap: who believes this issuer knows a key for some minutes before it is used.
+// The keys of the service's own issuer, in files that nobody else reads: the one that signs, one
+// that is published before it signs, and one that does not sign any more while tokens of it live. A
+// key is replaced without a gap: who believes this issuer knows a key for some minutes before it is
+// used.
 
 import type { KeyObject } from "node:crypto";
 import { readFile, rename, rm, stat } from "node:fs/promises";

@@ -1,5 +1,5 @@
-// The issuer of a fleet without Zitadel: a key of its own signs the tokens of devices, as Zitadel writes
-// them.
+// The issuer of a fleet without Zitadel: a key of its own signs the tokens of devices, as Zitadel
+// writes them.
 
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { DnsLabel } from "@harmony/schema";
@@ -16,7 +16,7 @@ export interface OwnIssuer {
 
 /** Nothing ends it sooner: who is removed has what he has for so long. */
 export const PERSON_TOKEN_LIFE_S = 900;
-/** Of a fleet of its own, there is one of each. */
+/** A fleet of its own has one of each. */
 const PROJECT = "iot";
 const ORGANISATION = "standalone";
 

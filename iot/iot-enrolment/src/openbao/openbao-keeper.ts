@@ -1,6 +1,6 @@
 // Brings to OpenBao what the records say of the devices. A deed does not wait for it: the bucket
-// `grants` has the service's word at once, and the callouts go by it until OpenBao has the same. Then
-// the bucket says so, and they ask OpenBao again. At the start every device is looked at.
+// `grants` has the service's word at once, and the callouts go by it until OpenBao has the same.
+// Then the bucket says so, and they ask OpenBao again. At the start every device is looked at.
 
 import { backoffMs, type Log, systemClock } from "@harmony/runtime";
 import { canonicalJson, parseJson } from "@harmony/schema";
@@ -149,7 +149,9 @@ export class OpenBaoKeeper {
   }
 }
 
-/** OpenBao has this grant: from now on the callouts may ask it. false: another was said meanwhile. */
+/**
+ * OpenBao has this grant: from now on the callouts may ask it. false: another was said meanwhile.
+ */
 function planConfirmation(records: Records, device: string, grant: object): Plan<boolean> {
   const { value, revision } = records.grant(device);
   const record = records.device(device).value;

@@ -1,6 +1,7 @@
-// What the account of a device at Zitadel lacks, from its record and what Zitadel shows of it. Zitadel
-// shows later than it takes: what was sent and is not shown yet is waited for, and not sent again. A
-// key is written into the record when it is shown, so that no device is given one too early.
+// What the account of a device at Zitadel lacks, from its record and what Zitadel shows of it.
+// Zitadel shows later than it takes: what was sent and is not shown yet is waited for, and not sent
+// again. A key is written into the record when it is shown, so that no device is given one too
+// early.
 
 import type { DeviceRecord, ZitadelAccount } from "@iot/identity";
 import { keep } from "./admit.ts";

@@ -6,7 +6,7 @@ import type { Bootstrap, EnrolmentRecord, Hardware } from "@iot/identity";
 import { admit, type Admission, holderOf, newDevice } from "./admit.ts";
 import { type Held, type Plan, refused, type Write } from "./held.ts";
 
-/** Of a device whose proof was good. */
+/** What a device asks whose proof was good. */
 export interface EnrolmentAsked {
   readonly code: string;
   readonly keyId: string;

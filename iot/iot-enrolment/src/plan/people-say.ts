@@ -1,5 +1,5 @@
-// What people say about a request or a device: approve, deny, disable, enable, forget. Asked again, each has
-// nothing left to write, and the same answer.
+// What people say about a request or a device: approve, deny, disable, enable, forget. Asked again,
+// each has nothing left to write, and the same answer.
 
 import { createPublicKey } from "node:crypto";
 import { type ApproveRequest, type DeviceRecord, type EnrolmentRecord, keyIdOf } from "@iot/identity";
@@ -96,8 +96,8 @@ export function planEnabling(held: Held, device: string): Plan<DeviceRecord> {
 }
 
 /**
- * Nothing of it is left, so that its key is nobody's. The record goes first, for a grant follows from
- * it. The answer says whether there was anything.
+ * Nothing of it is left, so that its key is nobody's. The record goes first, for a grant follows
+ * from it. The answer says whether there was anything.
  */
 export function planForgetting(held: Held, device: string): Plan<boolean> {
   const record = held.device(device);

@@ -49,7 +49,9 @@ class World implements Held {
     return Object.fromEntries([...this.#documents].flatMap(([name, { text }]) => (text === null ? [] : [[name, text]])));
   }
 
-  /** By the schema that reads it in the bucket: a plan that writes what cannot be read fails here. */
+  /**
+   * By the schema that reads it in the bucket: a plan that writes what cannot be read fails here.
+   */
   #one<Schema extends z.ZodMiniType>(schema: Schema, key: string): Stored<z.output<Schema>> {
     const { revision, text } = this.#documents.get(`enrolments ${key}`) ?? { revision: 0, text: null };
     return { revision, value: text === null ? null : schema.parse(JSON.parse(text)) };

@@ -1,4 +1,5 @@
-// What lets somebody ask: codes for one device, tokens of images, and people. Only digests are kept.
+// What lets somebody ask: codes for one device, tokens of images, and people. Only digests are
+// kept.
 
 import { canonicalJson } from "@harmony/schema";
 import type { Bootstrap, DeviceCode, Person, SerialRow } from "@iot/identity";
@@ -63,7 +64,10 @@ export interface SerialAsked {
   readonly row: SerialRow;
 }
 
-/** A row that is there already stays as it is; one of another list, or for another device, is refused. */
+/**
+ * A row that is there already stays as it is; one of another list, or for another device, is
+ * refused.
+ */
 export function planSerials(held: Held, asked: readonly SerialAsked[]): Plan<null> {
   const known = held.serials();
   if (known.length + asked.length > SERIALS)

@@ -77,10 +77,6 @@ export class FollowedBucket {
     await this.#store.list(signal);
   }
 
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
-    return this.#store.purgeMarkers(olderThanMs, signal);
-  }
-
   problem(): string | null {
     return this.#store.problem();
   }

@@ -1,7 +1,7 @@
-// The documents of both buckets, and the one place that writes them. Deeds are carried out one after
-// the other: a plan is made from what is held, and its writes are made in order, each by a
-// compare-and-set. When somebody else wrote meanwhile, all is read again and the plan made anew. What
-// was written here is seen at once, before the bucket reports it.
+// The documents of both buckets, and the one place that writes them. Deeds are carried out one
+// after the other: a plan is made from what is held, and its writes are made in order, each by a
+// compare-and-set. When somebody else wrote meanwhile, all is read again and the plan made anew.
+// What was written here is seen at once, before the bucket reports it.
 
 import type { Parsed } from "@harmony/core";
 import type { Log } from "@harmony/runtime";
@@ -56,7 +56,9 @@ export class Records implements Held {
     return new Records({ enrolments, grants }, options);
   }
 
-  /** Waits for the deeds before it. @throws MessagingError when NATS does not take what was planned. */
+  /**
+   * Waits for the deeds before it. @throws MessagingError when NATS does not take what was planned.
+   */
   carryOut<Answer>(plan: () => Plan<Answer>): Promise<Plan<Answer>> {
     const done = this.#last.then(() => this.#carryOut(plan));
     this.#last = done.catch(() => undefined);
@@ -79,8 +81,8 @@ export class Records implements Held {
   }
 
   /**
-   * A grant is another than before, by whomever; `isLost`: it is gone. Of a device that was forgotten
-   * here there is nothing to repair then.
+   * A grant is another than before, by whomever; `isLost`: it is gone. Of a device that was
+   * forgotten here there is nothing to repair then.
    */
   onGrant(callback: (key: string, isLost: boolean) => void): void {
     this.#buckets.grants.onChange((key, text) => callback(key, text === null));
@@ -89,12 +91,6 @@ export class Records implements Held {
   /** Why what is held may be old; null: it is current. */
   problem(): string | null {
     return this.#buckets.enrolments.problem() ?? this.#buckets.grants.problem();
-  }
-
-  /** Codes, requests and devices come and go. @throws MessagingError */
-  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
-    const purged = await Promise.all(Object.values(this.#buckets).map((bucket) => bucket.purgeMarkers(olderThanMs, signal)));
-    return purged.reduce((sum, count) => sum + count, 0);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 // The accounts of devices at Zitadel: looked at, compared with the record, and brought to what it
-// says. One pass of a device at a time; a device that asks begins one, so nothing has to be remembered
-// of a pass that failed.
+// says. One pass of a device at a time; a device that asks begins one, so nothing has to be
+// remembered of a pass that failed.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { backoffMs, errorText, type Log } from "@harmony/runtime";

@@ -1,6 +1,6 @@
-// What the service sends to Zitadel, against Zitadel's own definitions (npm @zitadel/proto, made from
-// its protos): the method and the path of each call, and its body, in which a field that was renamed
-// or invented is refused.
+// What the service sends to Zitadel, against Zitadel's own definitions (npm @zitadel/proto, made
+// from its protos): the method and the path of each call, and its body, in which a field that was
+// renamed or invented is refused.
 
 import { type DescMessage, type DescMethod, fromJsonString, getOption, type MessageShape } from "@bufbuild/protobuf";
 import { http } from "@zitadel/proto/google/api/annotations_pb";

@@ -1,7 +1,7 @@
-// What the service asks of Zitadel, as Zitadel's own definitions have it (a test compares each of them
-// with those). All of it are calls of the management: the newer one for a machine has no field for the
-// type of its tokens, without which nobody but Zitadel can read them, and the newer ones for keys have
-// no path over plain HTTP in those definitions (docs/adr/0064).
+// What the service asks of Zitadel, as Zitadel's own definitions have it (a test compares each of
+// them with those). All of it are calls of the management: the newer one for a machine has no field
+// for the type of its tokens, without which nobody but Zitadel can read them, and the newer ones
+// for keys have no path over plain HTTP in those definitions (docs/adr/0064).
 
 export interface ZitadelRequest {
   readonly method: "GET" | "POST" | "DELETE";

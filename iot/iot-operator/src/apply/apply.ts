@@ -24,7 +24,7 @@ export interface Applied {
    * the others go on.
    */
   readonly refused: readonly DeviceId[];
-  /** Of the first of them; null: there is none. */
+  /** Why the first of them was refused; null: there is none. */
   readonly whyRefused: string | null;
   /** The store took no more; null: it did. */
   readonly full: FullStore | null;

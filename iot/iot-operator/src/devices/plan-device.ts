@@ -35,7 +35,9 @@ export interface DevicePlan {
   readonly recheckAfterMs: number | null;
 }
 
-/** Names of Kubernetes' Node: `lastSeenTime` is a lease, at a pace that a fleet's API server bears. */
+/**
+ * Names of Kubernetes' Node: `lastSeenTime` is a lease, at a pace that a fleet's API server bears.
+ */
 export const SEEN_EVERY_MS = 10 * 60_000;
 export const WORDS_EVERY_MS = 60_000;
 

@@ -46,7 +46,7 @@ interface Settled {
   readonly adopts: string;
 }
 
-/** Of a larger part all is planned, which costs less than to choose. */
+/** All is planned when the part is larger, which costs less than to choose. */
 const PART = 1 / 2;
 const SMALL = 64;
 
@@ -99,7 +99,7 @@ export class Standing {
     return { planned, source, devices, settle: () => this.#settle(changes, desired, planned.removals.record) };
   }
 
-  /** null: two objects of one uid cannot be told apart. */
+  /** null: two objects of one uid cannot be distinguished. */
   #compare(source: CompleteSnapshot): Changes | null {
     const was = byUid(this.#source);
     if (was.size < this.#source.deployments.length || byUid(source).size < source.deployments.length) return null;
@@ -170,7 +170,7 @@ export class Standing {
 
 type ValueOf<Entries> = Entries extends ReadonlyMap<unknown, infer Value> ? Value : never;
 
-/** Whether what stands can be told from here on by what differs from it. */
+/** Whether what stands is known from here on by what differs from it. */
 export function standingAfter(planned: DesiredStatePlan, settled: Settled): Standing | null {
   const { record } = planned.removals;
   const isAll = planned.steps.length === 0 && isOrdinary(planned, record) && isOrdinarySource(settled.source);

@@ -1,6 +1,6 @@
 // A device that is gone for good is forgotten when a person asks for it: its status, its inventory
-// and its manifest. Only one that is silent, and that nothing is meant for: a device that comes back
-// later keeps what it runs, and reports as a new one.
+// and its manifest. Only one that is silent, and that nothing is meant for: a device that comes
+// back later keeps what it runs, and reports as a new one.
 
 import { formatIssues } from "@harmony/core";
 import { nearName } from "@harmony/schema";

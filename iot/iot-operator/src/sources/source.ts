@@ -172,7 +172,9 @@ export interface Source {
    * nothing is removed by it, and what is written by it is asked for first (`isStill`).
    */
   recall?(): CompleteSnapshot | null;
-  /** Whether each of these is what was recalled, by asking now; false also where it cannot be asked. */
+  /**
+   * Whether each of these is what was recalled, by asking now; false also where it cannot be asked.
+   */
   isStill?(deployments: readonly SourceDeployment[], signal: AbortSignal): Promise<boolean>;
   /** Calls back whenever the source may have changed, until aborted: a hint only. */
   watch(onChange: () => void, signal: AbortSignal): Promise<void>;

@@ -11,7 +11,7 @@ import { parseTreeFile } from "../../src/sources/git/tree-file.ts";
 import type { CompleteSnapshot, SourceSnapshot } from "../../src/sources/source.ts";
 import { changedTree, listed, oidOf, someTree, trailersOf, type Tree } from "./trees.ts";
 
-/** Of the CPU; the thread that reads a file is ended after ten seconds. */
+/** Milliseconds of the CPU; the thread that reads a file is ended after ten seconds. */
 const MOST_MS = 20_000;
 const MOST_CHARACTERS = 2_000;
 const OBEYED = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/u;

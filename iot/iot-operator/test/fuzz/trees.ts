@@ -2,7 +2,7 @@
 // gives nothing, other names and kinds of entries, paths and texts at their limits.
 
 import { createHash } from "node:crypto";
-import type { Random } from "@iot/testkit";
+import { type Random, YAML_ATOMS } from "@iot/testkit";
 import { FILE_LIMIT_BYTES } from "@iot/workload-files";
 
 export interface Entry {
@@ -12,7 +12,7 @@ export interface Entry {
 
 export type Tree = ReadonlyMap<string, Entry>;
 
-/** Of so many texts one is as large as a file may be. */
+/** One of so many texts is as large as a file may be. */
 const LARGE_ONE_IN = 400;
 const FOLDERS = ["", "", "site/", "site/a/", ".hidden/", "a b/", "é/", "d/".repeat(63), "..../"];
 const ENDINGS = [
@@ -48,32 +48,6 @@ const ODD = [
   "\ud83d\ude00",
   "\u0085",
   "x".repeat(1_020),
-];
-const ATOMS = [
-  "a",
-  "&a ",
-  "*a",
-  "- ",
-  "? ",
-  ": ",
-  "a: ",
-  "[",
-  "]",
-  "{",
-  "}",
-  ",",
-  "\n",
-  "---\n",
-  "...\n",
-  "|\n",
-  "'",
-  '"',
-  "#",
-  "!a ",
-  "<<: ",
-  "\t",
-  "\r",
-  "\0",
 ];
 const TRAILERS = [
   "default/d0",
@@ -170,7 +144,7 @@ function workloads(number: number, random: Random): string {
 }
 
 function text(random: Random): Buffer {
-  const of = Array.from({ length: 1 + random(5) }, () => ATOMS[random(ATOMS.length)] ?? "").join("");
+  const of = Array.from({ length: 1 + random(5) }, () => YAML_ATOMS[random(YAML_ATOMS.length)] ?? "").join("");
   const characters = random(LARGE_ONE_IN) === 0 ? FILE_LIMIT_BYTES - 2 + random(4) : [3, 40, 400, 4_000][random(4)];
   const kinds = [
     "",

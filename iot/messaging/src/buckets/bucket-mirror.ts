@@ -178,14 +178,18 @@ export class BucketMirror<Value> {
 
   /**
    * Purges markers that are older than this, and resolves with their number. What was written over
-   * one stays. Nobody needs an old one: who follows the bucket has heard it, and who reads the
-   * bucket anew finds nothing, which is the same. @throws MessagingError, or the signal's reason.
+   * one stays. Whoever follows the bucket has heard it, and who reads the bucket anew finds
+   * nothing, which is the same. `mayRise`: keys that do no harm when the entry before the marker
+   * comes back, as it does when the server is killed afterwards (seen on 2.15.1). @throws
+   * MessagingError, or the signal's reason.
    */
-  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
+  async purgeMarkers(olderThanMs: number, mayRise: (key: string) => boolean, signal: AbortSignal): Promise<number> {
     await this.current(signal);
     const entries = this.#session?.entries ?? new Map<string, MirroredEntry<Value>>();
     const before = this.nowMs() - olderThanMs;
-    const old = [...entries].filter(([, { isMarker, writtenAtMs }]) => isMarker && writtenAtMs < before).slice(0, MARKERS_AT_ONCE);
+    const isOld = ([key, { isMarker, writtenAtMs }]: [string, MirroredEntry<Value>]): boolean =>
+      isMarker && writtenAtMs < before && mayRise(key);
+    const old = [...entries].filter(isOld).slice(0, MARKERS_AT_ONCE);
     for (const [key, { revision }] of old) {
       const purging = this.#jsm.streams.purge(this.#stream, { filter: `$KV.${this.#options.bucket}.${key}`, seq: revision + 1 });
       await abortable(abortable(purging, this.#messaging.lost()), signal).catch((error: unknown) => {

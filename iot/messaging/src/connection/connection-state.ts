@@ -1,7 +1,7 @@
 // How the connection to NATS stands, as one sentence that says what is wrong, at which of the many
-// things between here and there, and what would repair it. The client's own errors say neither which
-// server nor what to do. Reading the errors is here; when to try again is dial-pacer.ts's, what
-// this machine sees of its own network local-network.ts's.
+// things between here and there, and what would repair it. The client's own errors say neither
+// which server nor what to do. Reading the errors is here; when to try again is dial-pacer.ts's,
+// what this machine sees of its own network local-network.ts's.
 
 import { errors } from "@nats-io/nats-core";
 import { CredentialsUnavailable } from "./credentials.ts";

@@ -1,5 +1,5 @@
-// Subjects that NATS does not permit. Whoever asked gets its own error, a subscription gets nothing;
-// so each is logged once a connection, unless whoever uses it has another way.
+// Subjects that NATS does not permit. Whoever asked gets its own error, a subscription gets
+// nothing; so each is logged once a connection, unless whoever uses it has another way.
 
 import type { Log } from "@harmony/runtime";
 

@@ -103,7 +103,9 @@ export class SessionEnd {
     return { sent: this.#turn.sentBytes, received: this.#receivedBytes };
   }
 
-  /** What the other end sends, in its order, until it has ended. What was given before is consumed. */
+  /**
+   * What the other end sends, in its order, until it has ended. What was given before is consumed.
+   */
   async *incoming(): AsyncGenerator<Incoming> {
     for (;;) {
       const next = this.#queue.shift();

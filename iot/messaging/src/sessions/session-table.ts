@@ -49,7 +49,9 @@ export class SessionTable {
     return session;
   }
 
-  /** Returns whether there is such a session, or was: what is under way when one ends still comes. */
+  /**
+   * Returns whether there is such a session, or was: what is under way when one ends still comes.
+   */
   receive(id: string, frame: Uint8Array): boolean {
     const session = this.#sessions.get(id);
     session?.receive(frame);

@@ -27,7 +27,8 @@ export interface Audit {
 const DAY_MS = 86_400_000;
 
 const { maxAgeDays, maxBytes } = AUDIT;
-const PROTECTION = { allow_rollup_hdrs: false, deny_delete: true, deny_purge: true } as const;
+/** Nothing goes, and people read it (allow_direct). */
+const PROTECTION = { allow_rollup_hdrs: false, deny_delete: true, deny_purge: true, allow_direct: true } as const;
 
 export interface AuditOptions {
   readonly replicas?: number;
@@ -94,8 +95,8 @@ async function withLimits(jsm: JetStreamManager, config: StreamConfig, log: Log)
     // With a limit of bytes a full stream would take no new line.
     discard: DiscardPolicy.Old,
   };
-  const { max_age, max_bytes, discard, allow_rollup_hdrs, deny_delete, deny_purge } = config;
-  if (isDeepStrictEqual(wanted, { max_age, max_bytes, discard, allow_rollup_hdrs, deny_delete, deny_purge })) return;
+  const { max_age, max_bytes, discard, allow_rollup_hdrs, deny_delete, deny_purge, allow_direct } = config;
+  if (isDeepStrictEqual(wanted, { max_age, max_bytes, discard, allow_rollup_hdrs, deny_delete, deny_purge, allow_direct })) return;
   try {
     await jsm.streams.update(AUDIT.stream, { ...config, ...wanted });
     log.info("brought the audit to its limits", { stream: AUDIT.stream });

@@ -45,9 +45,13 @@ export interface DesiredStateStore {
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
   /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
-  /** Of a device that is gone for good: one that has no manifest keeps what it runs. */
+  /** For a device that is gone for good: without a manifest it keeps what it runs. */
   removeManifest(write: { device: DeviceId; expectedRevision: number }): Promise<WriteResult>;
-  /** Purges marks of names that have been gone for so long. @throws MessagingError */
+  /**
+   * Purges marks of Scores that have been gone for so long. One that comes back is named by no
+   * manifest, and goes again. A manifest that came back would be followed, so that its mark stays.
+   * @throws MessagingError
+   */
   purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what is observed does not follow the bucket; null: it does. */
   problem(): string | null;
@@ -121,7 +125,7 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
       }
     },
     removeManifest: ({ device, expectedRevision }) => remove(keys.manifest(device), expectedRevision),
-    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, signal),
+    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, (key) => scoreKeyParts(key) !== null, signal),
     problem: () => mirror.problem(),
     close: () => mirror.close(),
   };
@@ -155,6 +159,10 @@ function isFull(error: unknown): boolean {
 }
 
 const MANIFEST_LIMITS = { bytes: BUCKETS["desired-state"].maxValueBytes };
+
+export function manifestOf(data: Uint8Array): Parsed<Manifest> {
+  return parseJson(Manifest, data, MANIFEST_LIMITS);
+}
 
 /** A cache of the Scores that came last: most of a fleet's are one text. */
 const SHARED_CHARACTERS = 8 * 2 ** 20;
@@ -190,7 +198,7 @@ function decoder(own: OwnManifests): (key: string, data: Uint8Array) => DesiredS
     const written = own.get(key);
     own.delete(key);
     if (written !== undefined && new TextDecoder().decode(data) === written.text) return { ok: true, value: written.manifest };
-    return parseJson(Manifest, data, MANIFEST_LIMITS);
+    return manifestOf(data);
   };
   return (key, data) => {
     if (deviceOfKey(key) !== null) return { kind: "manifest", manifest: manifest(key, data) };

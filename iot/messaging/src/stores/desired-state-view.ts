@@ -8,7 +8,7 @@ import type { MirroredEntry } from "../buckets/bucket-mirror.ts";
 
 export interface HeldManifest {
   readonly revision: number;
-  /** Of one that is gone: an empty one. */
+  /** It is empty when it was removed. */
   readonly manifest: Parsed<Manifest>;
   /** The device was forgotten. */
   readonly isGone?: boolean;
@@ -30,7 +30,10 @@ export interface DesiredStateSnapshot {
 export interface DesiredStateView {
   /** Devices of which something was written since the view before; null: any of them may have. */
   readonly changed: ReadonlySet<DeviceId> | null;
-  /** These devices, or all, as they were at that moment; null: something of them has been written since. */
+  /**
+   * These devices, or all, as they were at that moment; null: something of them has been written
+   * since.
+   */
   read(devices: ReadonlySet<DeviceId> | "all"): DesiredStateSnapshot | null;
 }
 

@@ -28,7 +28,9 @@ export interface ToldTransition {
   readonly atMs: number;
   /** When the server received it. */
   readonly receivedAtMs: number;
-  /** The device has booted since: `atMs` is by its own clock, and not later than it was received. */
+  /**
+   * The device has booted since: `atMs` is by its own clock, and not later than it was received.
+   */
   readonly isEstimated: boolean;
 }
 

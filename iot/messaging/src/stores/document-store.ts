@@ -27,8 +27,6 @@ export interface DocumentStore {
   list(signal: AbortSignal): Promise<ReadonlyMap<string, StoredText>>;
   put(key: string, document: unknown, expectedRevision: number): Promise<PublishResult>;
   remove(key: string, expectedRevision: number): Promise<PublishResult>;
-  /** Purges marks of keys that have been gone for so long. @throws MessagingError */
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what was heard may be old; null: the bucket is followed. */
   problem(): string | null;
   close(): Promise<void>;
@@ -63,7 +61,6 @@ export async function openDocumentStore(
       new Map([...(await mirror.current(aborted))].map(([key, { revision, value }]) => [key, { revision, text: value }])),
     put: (key, document, expected) => compareAndSet(messaging, mirror, { bucket, key, expected }, canonicalJson(document)),
     remove: (key, expected) => compareAndSet(messaging, mirror, { bucket, key, expected }, "", DELETES),
-    purgeMarkers: (olderThanMs, aborted) => mirror.purgeMarkers(olderThanMs, aborted),
     problem: () => mirror.problem(),
     close: () => mirror.close(),
   };

@@ -6,9 +6,10 @@ import { errorText, type Log } from "@harmony/runtime";
 import { plainText } from "@harmony/core";
 import { parseJson } from "@harmony/schema";
 import { MESSAGE_CHARACTERS, OPERATOR_VERBS, OperatorAnswer, OperatorRequest, operatorSubject, type OperatorVerb } from "@iot/contracts";
-import { createInbox, type Msg } from "@nats-io/nats-core";
+import type { Msg } from "@nats-io/nats-core";
 import * as z from "zod/mini";
 import type { Messaging } from "../connection/connect.ts";
+import { ownInbox } from "../connection/own-inbox.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
 
 export interface Asked {
@@ -80,9 +81,9 @@ export async function askOperators(
       `what is asked has ${Buffer.byteLength(body)} bytes, and operators read ${REQUEST_BYTES}: shorten it`,
     );
   }
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const answers: OperatorAnswer[] = [];
-  const inbox = createInbox();
+  const inbox = ownInbox(messaging);
   let timer = setTimeout(resolve, WAIT_MS);
   const subscription = messaging.connection.subscribe(inbox, {
     callback: (error, message) => {
@@ -98,6 +99,10 @@ export async function askOperators(
       else timer = setTimeout(resolve, OTHERS_MS);
     },
   });
+  const refused = messaging.refusals.onRefused((subject) => {
+    if (subject !== operatorSubject(verb)) return;
+    reject(new MessagingError("PermissionDenied", `NATS does not permit "${verb}" to this user: the role admin may say it`));
+  });
   const abort = (): void => resolve();
   signal.addEventListener("abort", abort, { once: true });
   try {
@@ -106,6 +111,7 @@ export async function askOperators(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
+    refused();
     subscription.unsubscribe();
   }
   signal.throwIfAborted();

@@ -35,8 +35,6 @@ export interface SourceRecords {
   putRemovals(removals: SourceRemovals, expectedRevision: number): Promise<PublishResult>;
   /** Takes a source out of what people see. @throws MessagingError */
   forget(id: string, record: SourceRecord): Promise<PublishResult>;
-  /** Purges marks of sources that have been forgotten for so long. @throws MessagingError */
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** The server's clock. */
   nowMs(): number;
   /** Why what is observed does not follow the bucket; null: it does. */
@@ -81,7 +79,6 @@ export async function openSourceRecords(messaging: Messaging, options: BucketOpt
       const first = await put(`${sourceKey(id)}.removals`, "", removals.revision, DELETES);
       return first.ok ? put(`${sourceKey(id)}.state`, "", state.revision, DELETES) : first;
     },
-    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, signal),
     nowMs: () => mirror.nowMs(),
     problem: () => mirror.problem(),
     close: () => mirror.close(),
@@ -99,7 +96,19 @@ function decode(key: string, data: Uint8Array): Value {
   return removals.ok && `${sourceKey(removals.value.id)}.removals` === key ? { kind: "removals", removals: removals.value } : null;
 }
 
-function byId(entries: ReadonlyMap<string, MirroredEntry<{ readonly value: Value }>>): ReadonlyMap<string, SourceRecord> {
+/** `data` null: it was removed. */
+export function recordsOf(
+  entries: readonly { readonly key: string; readonly revision: number; readonly data: Uint8Array | null }[],
+): ReadonlyMap<string, SourceRecord> {
+  const decoded = entries.map(
+    ({ key, revision, data }) => [key, { revision, value: { value: data === null ? null : decode(key, data) } }] as const,
+  );
+  return byId(new Map(decoded));
+}
+
+function byId(
+  entries: ReadonlyMap<string, Pick<MirroredEntry<{ readonly value: Value }>, "revision" | "value">>,
+): ReadonlyMap<string, SourceRecord> {
   const byKey = new Map<string, SourceRecord>();
   const ids = new Map<string, string>();
   for (const [key, { revision, value: entry }] of entries) {

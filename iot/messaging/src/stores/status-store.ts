@@ -40,8 +40,6 @@ export interface StatusStore {
   /** Resolves when the current ones were all given. */
   readonly watch: Watch<StatusEntry>;
   list(signal: AbortSignal): Promise<StatusEntry[]>;
-  /** Purges marks of devices that have been forgotten for so long. @throws MessagingError */
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
   problem(): string | null;
 }
@@ -49,7 +47,6 @@ export interface StatusStore {
 export interface InventoryStore {
   readonly watch: Watch<InventoryEntry>;
   list(signal: AbortSignal): Promise<InventoryEntry[]>;
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
 }
 
 /**
@@ -57,12 +54,11 @@ export interface InventoryStore {
  * `openDesiredState`.
  */
 export async function openStatusStore(messaging: Messaging, options: BucketOptions): Promise<StatusStore> {
-  const store = await openDocuments(messaging, options, "status", (device, data) => ofDevice(device, readStatus(data)));
+  const store = await openDocuments(messaging, options, "status", statusOf);
   return {
     watch: (callback, signal, onRemoved) =>
       store.watch(({ value, ...reported }) => callback({ ...reported, status: value }), signal, onRemoved),
     list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
-    purgeMarkers: store.purgeMarkers,
     problem: store.problem,
   };
 }
@@ -74,14 +70,12 @@ export async function openInventoryStore(messaging: Messaging, options: BucketOp
     watch: (callback, signal, onRemoved) =>
       store.watch(({ value, ...reported }) => callback({ ...reported, inventory: value }), signal, onRemoved),
     list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })),
-    purgeMarkers: store.purgeMarkers,
   };
 }
 
 interface Documents<Document> {
   readonly watch: Watch<Reported & { readonly value: Parsed<Document> }>;
   list(signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]>;
-  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   problem(): string | null;
 }
 
@@ -117,12 +111,12 @@ async function openDocuments<Document>(
       }
     },
     list: (signal) => listOnce(open, signal),
-    purgeMarkers: async (olderThanMs, signal) => {
-      const purged = await Promise.all([...watched].map((mirror) => mirror.purgeMarkers(olderThanMs, signal)));
-      return purged.reduce((sum, count) => sum + count, 0);
-    },
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
+}
+
+export function statusOf(device: string, data: Uint8Array): Parsed<DeviceStatus> {
+  return ofDevice(device, readStatus(data));
 }
 
 type Open<Document> = (

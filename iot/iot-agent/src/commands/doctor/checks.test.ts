@@ -174,7 +174,7 @@ describe("Podman", () => {
     expect(checkVolumes(left).map(({ verdict }) => verdict)).toEqual(verdicts);
   });
 
-  test("what is not trusted is told with the agent's own sentence", () => {
+  test("what is not trusted is said with the agent's own sentence", () => {
     const said = (reason: string) => ({ reason, message: `because of ${reason}` });
     const found = checkTrust({ a: said("RegistryUntrusted"), b: said("Running"), c: said("ImageNotTrusted") });
     expect(found.map(({ check, verdict, says }) => [check, verdict, says])).toEqual([

@@ -247,7 +247,9 @@ export function secretsOf({ username = "git", password = "" }: Pick<GitConfig, "
   return [header, encodeURIComponent(plain), plain].filter((text) => text.length >= SHORTEST_SECRET);
 }
 
-/** A server may send git elsewhere, or repeat what it was shown, and git repeats what it was told. */
+/**
+ * A server may send git elsewhere, or repeat what it was shown, and git repeats what it hears.
+ */
 function withoutCredentials(text: string, secrets: readonly string[]): string {
   return secrets
     .reduce((rest, secret) => rest.replaceAll(secret, "***"), text)

@@ -19,6 +19,7 @@ import { type CommitReading, CommitReader } from "./read-commit.ts";
 import { type GitRepository, openGitRepository, type Relation } from "./repository.ts";
 import { gitSourceId } from "./source-id.ts";
 import { absent, type Loss, lossesOf, newlyUnread, refusals, type Surroundings } from "./what-went-missing.ts";
+import { whyUnreadable } from "./why-unreadable.ts";
 
 export interface GitSource extends Source {
   /** The repository may have changed: a webhook, a post-receive hook. */
@@ -92,7 +93,7 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
       return last.snapshot;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;
-      const message = `failed to read branch ${config.branch} of ${config.url}: ${error.message}${cure(error)}`;
+      const message = whyUnreadable(`branch ${config.branch} of ${config.url}`, error);
       return { kind: "unreadable", reason: error.code, message };
     }
   }
@@ -187,7 +188,8 @@ export async function createGitSource(options: GitSourceOptions): Promise<GitSou
     const more = lines.length > 1 ? ` (and ${lines.length - 1} more)` : "";
     const stays = before !== null && before !== after && before.problems.length === 0 ? before : null;
     const inForce = stays === null ? "what runs stays as it is" : `${short(stays.commit)} stays in force`;
-    const problem = `commit ${short(after.commit)} is not followed, ${inForce}: ${lines[0]}${more}`;
+    const cure = `correct ${lines.length > 1 ? "them" : "it"} and push`;
+    const problem = `commit ${short(after.commit)} is not followed, ${inForce}: ${lines[0]}${more}; ${cure}`;
     if (stays === null) return { kind: "unreadable", reason: "InvalidCommit", message: problem };
     const evidence: GitEvidence = {
       kind: "git",
@@ -277,13 +279,6 @@ function unreadableIn({ files }: CommitReading): GitEvidence["unreadable"] {
 function lineOf({ file, line, message }: FileProblem): string {
   // A name in git may have anything in it but NUL.
   return `${plainText(file, NAME_CHARACTERS)}${line === undefined ? "" : `:${line}`}: ${plainText(message, MESSAGE_CHARACTERS)}`;
-}
-
-function cure({ code }: GitError): string {
-  if (code === "WrongCredentials") return "; set IOT_GIT_USERNAME and IOT_GIT_PASSWORD_FILE, or IOT_GIT_SSH_KEY_FILE";
-  if (code === "UnknownHostKey") return "; set IOT_GIT_SSH_KNOWN_HOSTS_FILE to a file with the host's key";
-  if (code === "MissingBranch") return "; push it, or set IOT_GIT_BRANCH";
-  return "";
 }
 
 /**

@@ -46,7 +46,9 @@ export interface CommitReading {
 }
 
 const FILES_LIMIT = 10_000;
-/** The costliest YAML of this size is read within its time on a machine four times as slow as ours. */
+/**
+ * The costliest YAML of this size is read within its time on a machine four times as slow as ours.
+ */
 const TOTAL_LIMIT_BYTES = 32 * 1024 * 1024;
 const NO_AGE = "1970-01-01T00:00:00Z";
 const NOTHING: FileReading = { deployments: [], devices: new Map(), problems: [], others: [], isEmpty: false };

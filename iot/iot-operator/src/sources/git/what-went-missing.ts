@@ -1,8 +1,8 @@
 // Whether a commit that no longer gives a Deployment says that it shall go. It does when the file
 // is gone, or the document is gone from a file that still gives others. It does not when the file
 // is still there in a form that gives nothing: a Git LFS pointer, an empty file, another suffix, a
-// submodule in the place of its folder, a line of `.iotignore`. Then the commit is refused, and what was followed stays.
-// Pure.
+// submodule in the place of its folder, a line of `.iotignore`. Then the commit is refused, and
+// what was followed stays. Pure.
 
 import { looksLikeDeployment } from "@iot/workload-files";
 import type { FileProblem } from "./file-problem.ts";

@@ -23,7 +23,9 @@ import type { AllowedNamespaces } from "../source.ts";
 import { DEFINITIONS } from "./presence.ts";
 
 const DEVICES: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: DEVICE_KIND, plural: "devices" };
-/** It stands on every Device, so that its deletion is seen, and waits until the device is silent. */
+/**
+ * It stands on every Device, so that its deletion is seen, and waits until the device is silent.
+ */
 const DEVICE_FINALIZER = "iot.nationtech.io/device";
 const DEFINITION = "devices.iot.nationtech.io";
 

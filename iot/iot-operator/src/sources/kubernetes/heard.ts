@@ -1,6 +1,6 @@
-// What the watch has heard, as a reading: so that a change of one object costs no list of all. It may
-// be late, so it proves nothing of what is gone, and each object by which something is to be written
-// is asked for by its name first.
+// What the watch has heard, as a reading: so that a change of one object costs no list of all. It
+// may be late, so it proves nothing of what is gone, and each object by which something is to be
+// written is asked for by its name first.
 
 import {
   type KubernetesConnection,
@@ -14,7 +14,7 @@ import type { CompleteSnapshot, RefusedDeployment, Source, SourceDeployment } fr
 import { eachOf } from "./each-of.ts";
 import { type ReadDeployment, readDeployment } from "./read-deployment.ts";
 
-/** Of more a list costs less. */
+/** A list costs less for more of them. */
 const ASKED_AT_ONCE = 16;
 
 export interface HeardOptions {

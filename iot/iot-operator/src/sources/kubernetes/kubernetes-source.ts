@@ -31,7 +31,7 @@ import { createHeard } from "./heard.ts";
 import { NAMESPACES, readEvidence } from "./presence.ts";
 import { CONFIRM_ANNOTATION, deletingObject, FINALIZER, KEEP_ANNOTATION, readDeployment } from "./read-deployment.ts";
 import { StatusWriter } from "./status-writer.ts";
-import type { SourceReason } from "../reasons.ts";
+import { whyUnreadable } from "./why-unreadable.ts";
 
 export const DEPLOYMENTS: ResourceType = { group: "iot.nationtech.io", version: "v1alpha1", kind: "Deployment", plural: "deployments" };
 const MANAGER = "iot-operator";
@@ -86,11 +86,20 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     store,
     clock,
     signal,
-    explain: (error) => explained(error).message,
+    explain: (error) => whyUnreadable(error).message,
     onNews: hint,
   });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
-  const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, announce, explain: explained });
+  const statuses = new StatusWriter({
+    connection,
+    type: DEPLOYMENTS,
+    store,
+    manager: MANAGER,
+    log,
+    clock,
+    announce,
+    explain: whyUnreadable,
+  });
   const heard = createHeard({ connection, type: DEPLOYMENTS, store });
   const devices = new DevicesOfCluster({ connection, manager: MANAGER, log, signal, clock, onSaid: hint });
   let failedReadings = 0;
@@ -114,14 +123,14 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       if (recovery.aborted) return await read(reading);
       if (!(error instanceof KubernetesError)) throw error;
       readAgainLater();
-      return { kind: "unreadable", ...explained(error) };
+      return { kind: "unreadable", ...whyUnreadable(error) };
     }
     await devices.started(reading);
     const said = devices.said();
     if (said === null) {
       readAgainLater();
       const problem = devices.problem() ?? new KubernetesError("Timeout", "the Devices of the cluster are not read yet");
-      return { kind: "unreadable", ...explained(problem, "devices") };
+      return { kind: "unreadable", ...whyUnreadable(problem, "devices") };
     }
     failedReadings = 0;
     listedObjects = new Map(listed.objects.map((object) => [object.metadata.uid, object]));
@@ -170,7 +179,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       log.warn(present ? "failed to add the finalizer" : "failed to remove the finalizer", { deployment, error });
-      const { message } = explained(error);
+      const { message } = whyUnreadable(error);
       return present
         ? `it is not served until its finalizer ${FINALIZER} stands: ${message}`
         : `its finalizer ${FINALIZER} cannot be removed: ${message}`;
@@ -183,7 +192,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
     devices,
     health: () => {
       const problem = devices.problem();
-      return health.problem() ?? (problem === null ? null : explained(problem, "devices").message);
+      return health.problem() ?? (problem === null ? null : whyUnreadable(problem, "devices").message);
     },
     read,
     recall: () => {
@@ -233,23 +242,6 @@ function newest(a: KubernetesObject | undefined, b: KubernetesObject | undefined
   return a !== undefined && b !== undefined ? (isNewer(a, b) ? a : b) : (a ?? b);
 }
 
-function explained(error: KubernetesError, plural = "deployments"): { reason: SourceReason; message: string } {
-  if (error.code === "NotFound") {
-    return {
-      reason: "CrdMissing",
-      message: `the cluster does not know ${plural}.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml`,
-    };
-  }
-  if (error.code === "Forbidden") {
-    return {
-      reason: error.code,
-      message: `${error.message} (the rights that the operator needs: kubectl apply -f iot/deploy/operator.yaml)`,
-    };
-  }
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
-  return { reason: error.code, message: `${error.message}${cause}` };
-}
-
 /** A server that says nothing is named as soon as one that refuses. */
 const ASKED_FOR_MS = 4_000;
 
@@ -265,7 +257,7 @@ async function uidOfCluster(
       return metadata.uid;
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
-      onWaiting(explained(error).message);
+      onWaiting(whyUnreadable(error).message);
       const retryAfterMs = Math.max(backoffMs(attempt, BACKOFF), error.retryAfterMs ?? 0);
       log.warn("failed to learn which cluster this is", { error, retryAfterMs });
       await clock.sleep(retryAfterMs, signal);

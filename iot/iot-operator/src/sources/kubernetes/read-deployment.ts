@@ -2,7 +2,7 @@
 // serves. The CRD refuses most mistakes at admission; what it could not refuse, or what an older
 // CRD let in, is refused here with a sentence. Pure.
 
-import { formatIssues } from "@harmony/core";
+import { formatIssues, type Issue } from "@harmony/core";
 import { isDnsLabel, parse } from "@harmony/schema";
 import {
   API_VERSION,
@@ -47,9 +47,9 @@ export function readDeployment(object: KubernetesObject): ReadDeployment {
   }
   const { name, namespace } = identity;
   const parsed = parse(Deployment, { apiVersion: API_VERSION, kind: DEPLOYMENT_KIND, metadata: { name, namespace }, spec: object.spec });
-  if (!parsed.ok) return refuse("InvalidSpec", formatIssues(parsed.issues));
+  if (!parsed.ok) return refuse("InvalidSpec", wrong(parsed.issues));
   const changed = changedOnTheWay(object.spec, ["spec"]);
-  if (changed.length > 0) return refuse("InvalidSpec", formatIssues(changed.slice(0, ISSUES_LIMIT)));
+  if (changed.length > 0) return refuse("InvalidSpec", wrong(changed.slice(0, ISSUES_LIMIT)));
   const { targetDevices, score } = parsed.value.spec;
   const text = scoreString(score);
   const bytes = Buffer.byteLength(text);
@@ -72,6 +72,10 @@ export function readDeployment(object: KubernetesObject): ReadDeployment {
       ...confirmsOf(object),
     },
   };
+}
+
+function wrong(issues: readonly Issue[]): string {
+  return `${formatIssues(issues)}; correct it and apply it again`;
 }
 
 /** Reads one that is being deleted, whatever its spec holds. */

@@ -1,0 +1,102 @@
+// The fleet and the audit, for a person: under names of our own, which the account of people maps
+// to what the operator has (contracts/permissions.ts). A user of the operator's account has no such
+// names, and reads the buckets themselves.
+
+import { parseJson } from "@harmony/schema";
+import { AuditEvent, deviceOfKey, infoSubject, type PeopleStream, readSubject } from "@iot/contracts";
+import * as z from "zod/mini";
+import { type BatchEntry, readBatches } from "../buckets/read-batches.ts";
+import type { Messaging } from "../connection/connect.ts";
+import { MessagingError } from "../connection/messaging-error.ts";
+import { request } from "../connection/request.ts";
+import { manifestOf } from "./desired-state-store.ts";
+import type { HeldManifest } from "./desired-state-view.ts";
+import { recordsOf, type SourceRecord } from "./source-records.ts";
+import { statusOf, type StatusEntry } from "./status-store.ts";
+import type { DeviceId } from "@iot/contracts";
+
+export interface FleetReading {
+  readonly manifests: ReadonlyMap<DeviceId, HeldManifest>;
+  readonly statuses: readonly StatusEntry[];
+  readonly records: ReadonlyMap<string, SourceRecord>;
+  /** The server's clock. */
+  readonly nowMs: number;
+}
+
+const Info = z.looseObject({
+  ts: z.optional(z.string()),
+  state: z.optional(z.looseObject({ last_seq: z.number() })),
+  error: z.optional(z.looseObject({ code: z.number(), description: z.string() })),
+});
+type Info = z.output<typeof Info>;
+
+/**
+ * null: this user is none of the account of people. @throws MessagingError, or the signal's reason.
+ */
+export async function readFleetAsPerson(messaging: Messaging, signal: AbortSignal): Promise<FleetReading | null> {
+  const info = await infoOf(messaging, "status", signal);
+  if (info === null) return null;
+  const nowMs = Date.parse(info.ts ?? "") || Date.now();
+  const [desired, statuses, sources] = await Promise.all([
+    latest(messaging, { stream: "desired-state", filter: "$KV.desired-state.*" }, signal),
+    latest(messaging, { stream: "status", filter: "$KV.status.*" }, signal),
+    latest(messaging, { stream: "sources", filter: "$KV.sources.>" }, signal),
+  ]);
+  return {
+    manifests: new Map(
+      desired.flatMap(([key, { sequence, data, isMarker }]) => {
+        const device = deviceOfKey(key);
+        return device === null || isMarker ? [] : [[device, { revision: sequence, manifest: manifestOf(data) }]];
+      }),
+    ),
+    statuses: statuses.flatMap(([key, { writtenAtMs, data, isMarker }]) => {
+      const device = deviceOfKey(key);
+      return device === null || isMarker ? [] : [{ device, receivedAtMs: writtenAtMs, nowMs, status: statusOf(device, data) }];
+    }),
+    records: recordsOf(sources.map(([key, { sequence, data, isMarker }]) => ({ key, revision: sequence, data: isMarker ? null : data }))),
+    nowMs,
+  };
+}
+
+/** The last `count`, the oldest first; null: this user is none of the account of people. */
+export async function readAuditAsPerson(messaging: Messaging, count: number, signal: AbortSignal): Promise<AuditEvent[] | null> {
+  const info = await infoOf(messaging, "audit", signal);
+  if (info === null) return null;
+  if (info.error !== undefined) {
+    if (info.error.code === 404) return [];
+    throw new MessagingError("Refused", `failed to read the audit: ${info.error.description}`);
+  }
+  const from = Math.max(1, (info.state?.last_seq ?? 0) - count + 1);
+  const entries = await readBatches(messaging, { asked: readSubject("audit"), filter: "audit.>", from }, signal);
+  return (entries ?? []).flatMap(({ data }) => {
+    const event = parseJson(AuditEvent, data);
+    return event.ok ? [event.value] : [];
+  });
+}
+
+/** By key; a bucket that is not there is empty. */
+async function latest(
+  messaging: Messaging,
+  { stream, filter }: { readonly stream: Exclude<PeopleStream, "audit">; readonly filter: string },
+  signal: AbortSignal,
+): Promise<[key: string, BatchEntry][]> {
+  const entries = (await readBatches(messaging, { asked: readSubject(stream), filter }, signal)) ?? [];
+  const prefix = `$KV.${stream}.`;
+  return [...new Map(entries.map((entry) => [entry.subject.slice(prefix.length), entry]))];
+}
+
+async function infoOf(messaging: Messaging, stream: "status" | "audit", signal: AbortSignal): Promise<Info | null> {
+  try {
+    return await request(messaging, infoSubject(stream), "", {
+      what: `failed to read "${stream}"`,
+      signal,
+      readAnswer: ({ data }) => {
+        const info = parseJson(Info, data);
+        return info.ok ? { answer: info.value, isSure: true } : null;
+      },
+    });
+  } catch (error) {
+    if (error instanceof MessagingError && error.code === "NoStore") return null;
+    throw error;
+  }
+}
