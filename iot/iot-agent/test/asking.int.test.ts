@@ -214,16 +214,34 @@ test("ssh reaches the device's own sshd through NATS, with its keys, its exit co
   await device.exec([
     "sh",
     "-c",
-    "chmod 700 /root/.ssh; chmod 600 /root/.ssh/authorized_keys; mkdir -p /run/sshd; ssh-keygen -A; /usr/sbin/sshd",
+    "chown -R root:root /root/.ssh; chmod 700 /root /root/.ssh; chmod 600 /root/.ssh/authorized_keys; mkdir -p /run/sshd; ssh-keygen -A; /usr/sbin/sshd",
   ]);
   const hosts = `UserKnownHostsFile=${join(folder.path, "hosts")}`;
   const ssh = (...command: string[]): Promise<RunResult> =>
-    iot("maintainer", "ssh", `root@${DEVICE}`, "--", "-i", key, "-o", "StrictHostKeyChecking=accept-new", "-o", hosts, ...command);
+    iot(
+      "maintainer",
+      "ssh",
+      `root@${DEVICE}`,
+      "--",
+      "-i",
+      key,
+      "-o",
+      "StrictHostKeyChecking=accept-new",
+      "-o",
+      "HashKnownHosts=no",
+      "-o",
+      hosts,
+      ...command,
+    );
   expect(await ssh("true")).toMatchObject({ stderr: expect.stringContaining("closes all ports") as unknown });
   await agent.writeConfig(config("[remote]\nexec = true\nforward = [22]\n"));
   await agent.systemctl("restart", "iot-agent");
   await eventually(async () => (await iot("viewer", "ping", DEVICE)).stdout.includes("forward 22"), { what: "the device permits it" });
-  expect(await ssh("cat /proc/sys/kernel/hostname; exit 7")).toMatchObject({ exitCode: 7, stdout: `${DEVICE}\n` });
+  expect(await ssh("cat /proc/sys/kernel/hostname; exit 7")).toMatchObject({
+    stderr: expect.stringContaining("Warning: Permanently added") as unknown,
+    exitCode: 7,
+    stdout: `${DEVICE}\n`,
+  });
   expect(await readFile(join(folder.path, "hosts"), "utf8")).toMatch(/^pi-1 ssh-/);
   const large = await ssh("head -c 1000000 /dev/zero");
   expect(large.stdout).toHaveLength(1_000_000);

@@ -23,7 +23,7 @@ export const ssh = defineCommand({
     const self = isSea() ? [process.execPath] : [process.execPath, process.argv[1] ?? ""];
     const proxy = [...self, "port-forward", ...(nats === undefined ? [] : ["--nats", nats]), "--stdio", device, String(SSH_PORT)];
     const options = ["-o", `ProxyCommand=${proxy.map(quoted).join(" ")}`, "-o", `HostKeyAlias=${device}`];
-    const child = spawn("ssh", [...options, "--", user === "" ? device : `${user}@${device}`, ...more], { stdio: "inherit" });
+    const child = spawn("ssh", [...options, user === "" ? device : `${user}@${device}`, ...more], { stdio: "inherit" });
     try {
       await once(child, "exit");
       return child.exitCode ?? EXIT.failed;
