@@ -16,6 +16,7 @@ import { installed } from "./installed.ts";
 import { limits } from "./limits.ts";
 import { link } from "./link.ts";
 import { machine } from "./machine.ts";
+import { operatorFleet } from "./operator-fleet.ts";
 import { operatorScale } from "./operator-scale.ts";
 import { reconnect } from "./reconnect.ts";
 import { removal } from "./removal.ts";
@@ -28,6 +29,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   removal,
   swap,
   operatorScale,
+  operatorFleet,
   fleet,
   cluster,
   reconnect,

@@ -303,7 +303,7 @@ cat >/etc/iot-agent/config.toml <<END
 device_id = "${device}"
 status_interval_seconds = 5
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "iot-agent"
 nats_pass = "field"
 [nats]

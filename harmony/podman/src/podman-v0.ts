@@ -1,7 +1,15 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the
 // executor and the report together.
 
-import { type Desired, reconcile, type Reconciler, type ResidentInterpret, type ResidentVariant, type WorkloadReport } from "@harmony/core";
+import {
+  type Desired,
+  type Milestone,
+  reconcile,
+  type Reconciler,
+  type ResidentInterpret,
+  type ResidentVariant,
+  type WorkloadReport,
+} from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import { logReader } from "./ask/read-logs.ts";
 import { commandRunner } from "./ask/run-command.ts";
@@ -204,6 +212,12 @@ function observer(
   return (desired, signal) => images.service.during(() => observe(options, desired, signal));
 }
 
+function milestone({ kind }: Step): Milestone["kind"] | null {
+  if (kind === "pull") return "fetched";
+  if (kind === "create") return "made";
+  return kind === "start" ? "started" : null;
+}
+
 function reconcilerOf(
   application: Application,
   needs: PodmanV0Needs,
@@ -222,6 +236,7 @@ function reconcilerOf(
       service.during(() =>
         isInputStep(step) ? executeInputs(forInputs, step, signal) : execute({ ...needs, application, images }, step, signal, progress),
       ),
+    milestone,
     answer: (_desired, _snapshot, last) => answerFailure({ ...last, nowMs: Date.now() }),
     report,
   };

@@ -56,6 +56,7 @@ export function container(service: string, data: unknown, more: Partial<Containe
     upMs: 3_600_000,
     aliveMs: 3_600_000,
     stoppedByUser: false,
+    isDeaf: false,
     ports: parsed(data).services.find(({ name }) => name === service)?.ports ?? [],
     hasLostNetwork: false,
     isAtWork: false,

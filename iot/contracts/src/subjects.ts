@@ -95,6 +95,21 @@ export interface DeviceSubjects {
   readonly notice: string;
 }
 
+/** What a device says once, and the server keeps: under one name, since agents of 0.1 say neither. */
+export function historySubject(device: DeviceId | "*"): string {
+  return `iot.history.${device}`;
+}
+
+/** What people did on a device, by the device's own word. */
+export function deviceAuditSubject(device: DeviceId | "*"): string {
+  return `iot.audit.${device}`;
+}
+
+/** Where people read a stream, many messages at once: a direct get of a batch. */
+export function readSubjects(stream: string): { readonly own: string; readonly bucket: string } {
+  return { own: `iot.read.${stream}`, bucket: `$JS.API.DIRECT.GET.${stream}` };
+}
+
 /**
  * Our own names: the devices' account maps them to the buckets'. They cross a leaf node, `$JS.` and
  * `$KV.` do not.

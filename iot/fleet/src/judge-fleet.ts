@@ -30,7 +30,7 @@ export interface HeardStatus {
 }
 
 /** By device, what the operator wrote. */
-export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest> }>;
+export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest>; readonly isGone?: boolean }>;
 
 export interface DeviceRow {
   readonly device: string;
@@ -83,7 +83,7 @@ interface Heard {
 
 const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
 /** `pi-2` stands before `pi-10`. */
-const NATURAL = new Intl.Collator("en", { numeric: true });
+export const NATURAL: Intl.Collator = new Intl.Collator("en", { numeric: true });
 const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
 
 /** `boots`: of the readings before, for who reads again and again. */
@@ -93,18 +93,34 @@ export function judgeFleet(
   boots: BootsHeard = new BootsHeard(),
 ): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
-  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted(NATURAL.compare);
-  const devices: DeviceRow[] = [];
-  const deployments: DeploymentRow[] = [];
-  for (const device of ids) {
-    const desired = snapshot.manifests.get(device)?.manifest ?? null;
+  const desiredOf = [...snapshot.manifests].flatMap(([device, { isGone }]) => (isGone === true ? [] : [device]));
+  const ids = [...new Set<DeviceId>([...desiredOf, ...heard.keys()])].toSorted(NATURAL.compare);
+  const judged = ids.map((device) => {
     const entry = heard.get(device) ?? null;
     const inUse = entry?.status.ok === true ? boots.hear(device, entry.status.value, entry.receivedAtMs) : null;
-    const said = hear(device, entry, inUse, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
-    devices.push(said.row);
-    deployments.push(...rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null));
-  }
-  return { devices, deployments: deployments.toSorted(byUrgency) };
+    return judgeDevice(device, snapshot.manifests.get(device)?.manifest ?? null, entry, inUse);
+  });
+  return { devices: judged.map(({ row }) => row), deployments: judged.flatMap(({ deployments }) => deployments).toSorted(byUrgency) };
+}
+
+export interface JudgedDevice {
+  readonly row: DeviceRow;
+  readonly deployments: readonly DeploymentRow[];
+}
+
+/**
+ * `desired` null: the bucket has nothing for it. `entry` null: it has never reported. `inUse`: two
+ * devices that have this id.
+ */
+export function judgeDevice(
+  device: DeviceId,
+  desired: Parsed<Manifest> | null,
+  entry: HeardStatus | null,
+  inUse: IdInUse | null = null,
+): JudgedDevice {
+  const said = hear(device, entry, inUse, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
+  const deployments = rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null);
+  return { row: said.row, deployments };
 }
 
 function hear(device: DeviceId, entry: HeardStatus | null, inUse: IdInUse | null, manifestIssue: string | null): Heard {
@@ -246,6 +262,7 @@ function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: Dev
   return Math.abs(ms) <= LAST_DATE_MS ? ms : null;
 }
 
-function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
+/** The worst first. */
+export function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
   return SEVERITY[a.standing] - SEVERITY[b.standing] || NATURAL.compare(a.deployment, b.deployment) || NATURAL.compare(a.device, b.device);
 }

@@ -1,6 +1,6 @@
 // What is to be looked at next, and the plan of it: nothing, the devices that changed, or all. All
 // is looked at at the start, after the bucket was read anew, every ten minutes, and as long as
-// anything stands that is judged over all devices (plan/standing.ts). As long as nothing that a plan
+// anything is to be judged over all devices (plan/standing.ts). As long as nothing that a plan
 // reads has changed there is nothing to plan: own writes that come back cost nothing.
 
 import type { DeviceId } from "@iot/contracts";

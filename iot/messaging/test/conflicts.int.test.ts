@@ -82,7 +82,7 @@ test("what one operator writes the other hears of, and finds when it observes", 
   await using fleet = await startFleet("plain");
   const one = await openDesiredState(await fleet.operator(), { log: silent });
   const other = await openDesiredState(await fleet.operator(), { log: silent });
-  const heard: string[] = [];
+  const heard: (string | null)[] = [];
   other.onChange((device) => heard.push(device));
   await other.observe(signal);
   await one.putScore({ device: deviceA, deployment: hello, scoreString: older, expectedRevision: 0 });

@@ -59,7 +59,7 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
   test("killed and started again: the same revisions, and the store goes on", async () => {
     await using fleet = await startFleet(setup);
     const store = await openDesiredState(await fleet.operator(), { log: silent });
-    const heard: string[] = [];
+    const heard: (string | null)[] = [];
     store.onChange((device) => heard.push(device));
     const device = await fleet.device(deviceA);
     const reader = openDeviceReader(device, deviceA);
@@ -125,7 +125,7 @@ describe.each(["plain", "accounts"] as const)("against a server set up as %s", (
       (device) => removed.push(device),
     );
     await write(store, 1);
-    const heard: string[] = [];
+    const heard: (string | null)[] = [];
     store.onChange((device) => heard.push(device));
     await again(fleet, () => rm(fleet.nats.storeDir, { recursive: true }));
     const snapshot = await eventually(() => store.observe(signal), { what: "the operator observes again", timeoutMs: 20_000 });

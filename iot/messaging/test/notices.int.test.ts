@@ -6,7 +6,7 @@ import { headers } from "@nats-io/nats-core";
 import { eventually } from "@iot/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type DesiredStateStore, type DeviceReader, type Messaging, openDesiredState, openDeviceReader } from "../src/index.ts";
-import { deviceA, type Fleet, silent, startFleet } from "./nats-setup.ts";
+import { deviceA, deviceB, type Fleet, silent, startFleet } from "./nats-setup.ts";
 
 const signal = AbortSignal.timeout(100_000);
 const manifest: Manifest = { sources: ["test"], deployments: {} };
@@ -85,4 +85,26 @@ test("a notice does not carry the manifest", async () => {
   await eventually(() => bodies.length === 1, { what: "the notice is sent" });
   expect(bodies).toEqual([0]);
   subscription.unsubscribe();
+});
+
+test("the first manifest of a device cuts short the wait for a surer word that there is none", async () => {
+  const other = openDeviceReader(await fleet.device(deviceB), deviceB);
+  other.notices(() => undefined, signal);
+  expect(await other.readManifest(signal)).toEqual({ kind: "absent" });
+  const reading = other.readManifest(signal);
+  await store.putManifest({ device: deviceB, manifest, expectedRevision: 0 });
+  expect(await reading).toMatchObject({ kind: "found" });
+});
+
+test("notices that are not true keep a device without a manifest from no reading", async () => {
+  const other = openDeviceReader(await fleet.device(deviceB), deviceB);
+  other.notices(() => undefined, signal);
+  await other.readManifest(signal);
+  const reading = other.readManifest(signal);
+  for (let sequence = 1; sequence <= 20; sequence += 1) {
+    const sent = headers();
+    sent.set("Nats-Subject", `$KV.desired-state.${deviceB}`);
+    operator.connection.publish(`notify.desired-state.${deviceB}`, "", { headers: sent });
+  }
+  expect(await reading).toEqual({ kind: "absent" });
 });

@@ -58,6 +58,11 @@ export interface Container {
   readonly silentMs: number;
   /** A call asked for its end, a person's or ours, and the device has not booted since. */
   readonly stoppedByUser: boolean;
+  /**
+   * It runs, is to give way to another version, and its process 1 cannot hear its stop signal, as
+   * far as it is known.
+   */
+  readonly isDeaf: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
   /** It runs, and nobody serves its ports any more (port-watch.ts). */
   readonly hasLostNetwork: boolean;

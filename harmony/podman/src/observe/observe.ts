@@ -10,10 +10,12 @@ import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
 import { serviceOfName } from "../model/names.ts";
 import { type Application, type Labels, labelsOf } from "../model/application.ts";
+import { isUp } from "../model/container-state.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { HostView, LookFor } from "../device/host-view.ts";
+import { signalNumber } from "../device/stop-signal.ts";
 import type { PortWatch } from "./port-watch.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -32,6 +34,8 @@ import type { UpMeter } from "./up-meter.ts";
 import { type CheckMeter, lookAtCheck } from "./check-meter.ts";
 
 const LAST_LINES = 5;
+/** Where neither the image nor the Score says. */
+const SIGTERM = 15;
 
 export interface ObserveOptions {
   readonly application: Application;
@@ -58,7 +62,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
-  const listed = listContainers(options, desired.name, record, signal);
+  const listed = listContainers(options, desired, record, signal);
   const mayHaveVolumes = desired.data === null || record.volumes !== undefined || services.some(({ volumes }) => volumes.length > 0);
   const listVolumes = async (): Promise<Snapshot["volumes"]> => {
     const hasVolumes =
@@ -159,7 +163,12 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
  * Lists the containers of all deployments, in full only for `deployment`; for the others only their
  * ports matter.
  */
-async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
+async function listContainers(
+  options: ObserveOptions,
+  { name: deployment, scoreString }: Desired<PodmanV0>,
+  record: SwapRecord,
+  signal: AbortSignal,
+): Promise<Container[]> {
   const labels = labelsOf(options.application);
   const listed = await options.podman.listContainers(labels.deployment, signal);
   const containers = await Promise.all(
@@ -167,7 +176,8 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
       const container = toContainer(item, labels);
       if (container.deployment !== deployment) return container;
       try {
-        return { ...container, ...(await details(options, container, record, signal)) };
+        const isLeaving = container.scoreString !== scoreString;
+        return { ...container, ...(await details(options, { ...container, isLeaving }, record, signal)) };
       } catch (error) {
         // It was removed since it was listed.
         if (error instanceof PodmanError && error.code === "not-found") return null;
@@ -180,7 +190,7 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
 
 async function details(
   { application, podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
-  container: Container,
+  container: Container & { readonly isLeaving: boolean },
   { trial, stopped }: SwapRecord,
   signal: AbortSignal,
 ): Promise<Partial<Container>> {
@@ -192,18 +202,22 @@ async function details(
   const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
   const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
   const [inspected, lastLines, lastCode, openPorts, isAtWork] = await Promise.all([
-    isDown ? podman.inspectContainer(name, signal) : null,
+    isDown || container.isLeaving ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
     // A container that runs again does not show the code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
     container.ports.length > 0 ? host.openPorts() : null,
     lookWhetherAtWork({ podman, application }, { ...container, state }, signal),
   ]);
+  const stopSignal = signalNumber(inspected?.Config.StopSignal || SIGTERM);
+  const pid = inspected?.State.Pid ?? 0;
+  const isDeaf = isUp({ state }) && pid > 0 && stopSignal !== null && (await host.hears(pid, stopSignal)) === false;
   const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
   const up = ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs());
   return {
     state,
     stoppedByUser,
+    isDeaf,
     recentRestarts: restarts.note(container, now()),
     ...up,
     ...(await lookAtCheck({ podman, checks }, { ...container, state, ...up }, signal)),
@@ -287,6 +301,7 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
         protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
       })),
     ),
+    isDeaf: false,
     hasLostNetwork: false,
     isAtWork: false,
     lastCheck: null,

@@ -27,6 +27,7 @@ import { pruneImages, repairImage, verifyImage } from "./repair-images.ts";
 import { type Seen, type Situation, situationOf, type Wanted } from "./situation.ts";
 import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
+import { stopSooner } from "./stop-sooner.ts";
 import { stop } from "./swap.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
 import { recordVolumes } from "./volume-owners.ts";
@@ -75,7 +76,8 @@ export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan
   if (desired.data === null) return planRemoval(seen);
   const target = targetOf(desired, desired.data, snapshot.record, snapshot.nowMs);
   if (desired.hold !== null) return planAlone(holdDeployment, seen, target);
-  return { ...decisions(target, seen), ...planWanted({ ...seen, target }) };
+  const planned = planWanted({ ...seen, target });
+  return { ...decisions(target, seen), ...planned, steps: stopSooner(planned.steps, desired.data, own) };
 }
 
 function planRemoval(seen: Seen): PodmanPlan {

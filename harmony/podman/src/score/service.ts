@@ -8,7 +8,7 @@ import { Group, sysctls, Ulimits } from "./kernel-values.ts";
 import { Alias, ExtraHost, HostName, NameServer } from "./network-values.ts";
 import { imageReference } from "./image-name.ts";
 import { type Limits, limitOf } from "./limits.ts";
-import { DEFAULT_PIDS } from "./defaults.ts";
+import { DEFAULT_PIDS, DEFAULT_STOP_TIMEOUT_SECONDS } from "./defaults.ts";
 import { busyFile, type ScoreWords } from "./score-words.ts";
 import {
   commandLine,
@@ -155,7 +155,7 @@ function itsEnd(words: ScoreWords, limits: Limits) {
         about(`Its program may say "not now": while ${busyFile(words)} exists in the container, no new version and no removal stops it.`),
       ),
     stopTimeoutSeconds: z
-      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), 300)
+      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), DEFAULT_STOP_TIMEOUT_SECONDS)
       .check(about("How long it may take to end after its stop signal before it is killed.")),
     stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
   };

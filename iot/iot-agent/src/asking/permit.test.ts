@@ -22,6 +22,7 @@ describe("by default", () => {
     ["logs", null],
     ["retry", null],
     ["switch", null],
+    ["refresh", null],
     ["hold", null],
     ["release", null],
     ["exec", "NotPermitted"],

@@ -46,6 +46,8 @@ export async function answerShortly(
     }
     case "release":
       return { result: { wasHeld: await actions.release(known(options, read(parseJson(DeploymentRequest, data)).deployment)) } };
+    case "refresh":
+      return { result: await actions.refresh() };
   }
 }
 

@@ -19,6 +19,7 @@ import { history } from "./history.ts";
 import { hold, release, retry, switchNow } from "./hold.ts";
 import { load } from "./load.ts";
 import { podman } from "./podman.ts";
+import { refresh } from "./refresh.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
 import { volumes } from "./volumes.ts";
@@ -36,6 +37,7 @@ const COMMANDS: readonly Command[] = [
   release,
   retry,
   switchNow,
+  refresh,
   clean,
   load,
   volumes,

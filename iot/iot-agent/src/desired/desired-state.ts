@@ -6,7 +6,7 @@
 import { EventEmitter } from "node:events";
 import type { Workload } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import { asDeploymentName, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
+import { asDeploymentName, type DeploymentName, type DeviceId, type Manifest, type ManifestEntry } from "@iot/contracts";
 import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
 import type { Problems } from "./problems.ts";
 import { forget, remember, removedBefore, removedBeforeMessage, type RemovedNames } from "./removed-before.ts";
@@ -34,6 +34,15 @@ export interface ScoreTrouble {
   readonly message: string;
 }
 
+/** A revision that a manifest names and whose Score is to be read. */
+export interface NamedRevision {
+  readonly entry: ManifestEntry;
+  /** The server's stamp of the manifest. */
+  readonly writtenAt: string;
+  /** Since when the manifest was read, by the monotonic clock: the notice has come. */
+  readonly readSinceMs: number;
+}
+
 export interface DesiredStateOptions {
   readonly device: DeviceId;
   readonly store: StateStore;
@@ -46,7 +55,11 @@ export class DesiredState {
    * What should be of a deployment changed. `isOutOfDate`: what is being done for it is known to be
    * out of date.
    */
-  readonly events = new EventEmitter<{ changed: [name: DeploymentName, isOutOfDate: boolean] }>();
+  readonly events = new EventEmitter<{
+    changed: [name: DeploymentName, isOutOfDate: boolean];
+    named: [name: DeploymentName, revision: NamedRevision];
+    received: [name: DeploymentName, revision: number];
+  }>();
   readonly #options: DesiredStateOptions;
   readonly #manifest: KeyedQueue<"manifest">;
   readonly #scores: KeyedQueue<DeploymentName>;
@@ -211,6 +224,7 @@ export class DesiredState {
   async #readManifest(signal: AbortSignal): Promise<number> {
     if (this.#reader === null) return REREAD_MS;
     const { problems } = this.#options;
+    const readSinceMs = systemClock.monotonicMs();
     const read = await this.#reader.readManifest(signal);
     if (read.kind === "unreadable") {
       problems.set("manifest", { reason: read.reason, message: read.message });
@@ -233,13 +247,14 @@ export class DesiredState {
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
     problems.clear("manifest");
-    await this.#take(read, verdict);
+    await this.#take(read, verdict, readSinceMs);
     return spread(REREAD_MS);
   }
 
   async #take(
     read: ManifestVersion & { readonly manifest: Manifest },
     { refetchScores }: { readonly refetchScores: boolean },
+    readSinceMs: number,
   ): Promise<void> {
     const before = this.#records;
     const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed });
@@ -251,6 +266,8 @@ export class DesiredState {
       // It is another object or generation than the one that was removed.
       this.#removed = forget(this.#removed, name);
       this.#refetch.add(name);
+      const entry = taken.records.get(name)?.entry;
+      if (entry !== undefined) this.events.emit("named", name, { entry, writtenAt: read.writtenAt, readSinceMs });
       this.#scores.add(name, { interrupt: true });
     }
     this.#logKept(taken.kept);
@@ -297,6 +314,7 @@ export class DesiredState {
     this.#records = new Map(this.#records).set(name, { ...now, score: { revision, scoreString: read.scoreString } });
     this.#options.log.info("received desired state", { deployment: name, revision });
     this.#troubles.delete(name);
+    this.events.emit("received", name, revision);
     await this.#save();
     this.events.emit("changed", name, isOther);
     return null;

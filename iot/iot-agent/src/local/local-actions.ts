@@ -6,6 +6,7 @@ import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, LocalExp
 import type { DesiredState } from "../desired/desired-state.ts";
 import type { History } from "../status/history.ts";
 import type { Holds } from "../reconcile/holds.ts";
+import type { FetchedSecrets } from "../openbao/fetched-secrets.ts";
 import type { Workers } from "../reconcile/workers.ts";
 import type { ConnectionNow } from "./connection-now.ts";
 import type { LocalActions } from "./local-socket.ts";
@@ -23,8 +24,12 @@ export function localActions(parts: {
   readonly history: History;
   readonly connection: ConnectionNow;
   readonly status: () => DeviceStatus;
+  readonly fromAfar: {
+    place(): Promise<string | null>;
+    readonly secrets: Pick<FetchedSecrets, "refresh"> | null;
+  } | null;
 }): LocalActions {
-  const { device, desired, workers, reports, holds, history, connection, status } = parts;
+  const { device, fromAfar, desired, workers, reports, holds, history, connection, status } = parts;
   return {
     names: () => desired.names(),
     status: () => ({ ...status(), connection: connection.shown() }),
@@ -49,6 +54,13 @@ export function localActions(parts: {
     },
     clean: (name) => desired.clean(name),
     lookAtAll: () => workers.lookAtAll(),
+    refresh: async () => {
+      desired.readAgain();
+      if (fromAfar === null) return { secrets: [], problems: [] };
+      const place = await fromAfar.place();
+      const { changed = [], problems = [] } = (await fromAfar.secrets?.refresh()) ?? {};
+      return { secrets: [...changed], problems: [...new Set([...(place === null ? [] : [place]), ...problems])] };
+    },
   };
 }
 

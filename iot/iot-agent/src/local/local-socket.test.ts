@@ -35,6 +35,7 @@ function open(): Promise<void> {
     switchNow: () => false,
     clean: () => Promise.resolve(false),
     lookAtAll: () => undefined,
+    refresh: () => Promise.resolve({ secrets: [], problems: [] }),
   };
   const log = createLog({ name: "test", format: "text", write: (line) => void logged.push(line) });
   return openLocalSocket({ folder, actions, log, signal: ended.signal });

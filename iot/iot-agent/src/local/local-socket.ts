@@ -18,6 +18,7 @@ import {
   LOCAL_SOCKET_NAME,
   type LocalExplanation,
   type LocalHistory,
+  type LocalRefreshed,
   type LocalStatus,
   type Refused,
   type Released,
@@ -43,6 +44,8 @@ export interface LocalActions {
   /** False: a manifest names it. */
   clean(name: DeploymentName): Promise<boolean>;
   lookAtAll(): void;
+  /** Everything that comes from afar is asked for again: the manifest, where NATS is, secrets. */
+  refresh(): Promise<LocalRefreshed>;
 }
 
 class Refusal extends Error {
@@ -122,6 +125,8 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<o
     case "POST look":
       actions.lookAtAll();
       return {} satisfies Done;
+    case "POST refresh":
+      return actions.refresh();
     case "GET deployments/NAME/explanation":
       return actions.explain(known(actions, text), signal);
     case "POST deployments/NAME/hold": {

@@ -122,8 +122,9 @@ export class StatusSender {
 }
 
 export function toDeviceInventory(
-  inventory: Inventory,
-  device: Pick<DeviceInventory, "device" | "agentVersion" | "bootId" | "labels">,
+  { capabilities, facts, disks, ...inventory }: Inventory,
+  device: Pick<DeviceInventory, "device" | "agentVersion" | "bootId" | "labels" | "remote">,
 ): DeviceInventory {
-  return { ...device, architecture: inventory.architecture, capabilities: [...inventory.capabilities], facts: { ...inventory.facts } };
+  const listed = disks === undefined ? {} : { disks: disks.map((disk) => ({ ...disk })) };
+  return { ...device, ...inventory, capabilities: [...capabilities], facts: { ...facts }, ...listed };
 }

@@ -1,7 +1,7 @@
 // Planning what changed against planning all, in random histories of one fleet: pushes, statuses,
 // and what others write into the bucket. Histories of removals compare the same (histories/).
 
-import { asDeviceId, type DeviceId, emptyManifest } from "@iot/contracts";
+import { asDeploymentName, asDeviceId, type DeviceId, emptyManifest } from "@iot/contracts";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { complete, deployment, gitEvidence, ModelBucket, NOW_MS } from "../../test/model-bucket.ts";
@@ -180,6 +180,17 @@ describe("of a fleet of 1,000", () => {
     expect(looked({ isStoreFull: true }).at).toBeNull();
     expect(looked({ source: complete([...all, deployment("small", ["d7"], { namespace: "other", commit: "c" })]) }).at).toBeNull();
     expect(looked({ adopts: new Set(["git:theirs"]) }).at).toBeNull();
+  });
+
+  test("while something is held or lost, a change looks at its own devices and at theirs", () => {
+    const left = { name: asDeploymentName("gone"), namespace: "default", uid: "gone", why: "it was deleted" };
+    const held = [{ ...left, device: asDeviceId("d1"), atMs: NOW_MS, how: "edit" as const }];
+    const lost = [{ ...left, device: asDeviceId("d2"), reason: "NotSeenDeleted" }];
+    const changed = deployment("small", ["d7"], { commit: "c", scoreString: `{"type":"PodmanV0","data":{}}` });
+    const source = complete([...all.slice(0, 1), changed], { evidence: gitEvidence("tip", { followed: null }) });
+    const removals = { record: { ...EMPTY_RECORD, held, lost }, revision: 1, nowMs: NOW_MS };
+    expect(looked({ source, removals })).toEqual({ at: ["d7", "d1", "d2"], steps: 2 });
+    expect(looked({ source: { ...source, evidence: null }, removals }).at).toBeNull();
   });
 
   test("a change to most devices plans all, which costs less", () => {

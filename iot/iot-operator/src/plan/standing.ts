@@ -1,13 +1,17 @@
 // What the last pass left, and which devices differ from it. A plan of these alone does for them
-// what a plan of all would do, and the others need nothing: so a change costs what it changes. That
-// holds as long as all is ordinary. A removal, a name that is refused or a full store is judged
-// over all devices, and whoever meets one plans all of them. Pure but for what it remembers.
+// what a plan of all would do, and the others need nothing: so a change costs what it changes. What
+// is held or lost stays as it was judged, and its devices are looked at with each change, so that a
+// held thing costs its own devices and no more. What is judged now (a removal, a name that is
+// refused, a full store) is judged over all devices, and whoever meets it plans all of them. Pure
+// but for what it remembers.
 
+import { canonicalJson } from "@harmony/schema";
 import type { DeviceId } from "@iot/contracts";
 import type { DesiredStateSnapshot } from "@iot/messaging";
 import type { CompleteSnapshot, SourceDeployment } from "../sources/source.ts";
 import { type DesiredStatePlan, plan, type PlanInput } from "./plan.ts";
-import { objectOf, type RemovalRecord } from "./removals/record.ts";
+import type { Verdict } from "./removals/plan-removals.ts";
+import { type Entry, keyOf, objectOf, type RemovalRecord } from "./removals/record.ts";
 
 /** A source beside the one that stands. */
 interface Changes {
@@ -54,9 +58,12 @@ export class Standing {
   readonly #scores: Map<string, ValueOf<DesiredStateSnapshot["scores"]>>;
   readonly #desired: DesiredStateSnapshot;
   readonly #adopts: string;
+  /** What was held or lost: the record may have lost it since, and the bucket has it. */
+  #staying: readonly Entry[];
 
-  constructor({ source, desired: { manifests, scores, foreignKeys }, adopts }: Settled) {
+  constructor({ source, desired: { manifests, scores, foreignKeys }, adopts }: Settled, record: RemovalRecord) {
     this.#source = source;
+    this.#staying = stayingOf(record);
     this.#adopts = adopts;
     this.#manifests = new Map(manifests);
     this.#scores = new Map(scores);
@@ -68,20 +75,28 @@ export class Standing {
   planPart({ dirty, observe, ...input }: PartInput): PartPlan | null {
     const { record } = input.removals;
     if ([...input.adopts].join(" ") !== this.#adopts) return null;
-    if (!isOrdinarySource(input.source) || !isQuiet(record) || input.unclaimed.size > 0 || input.isStoreFull === true) return null;
-    // What cannot be served keeps all its entries, wherever they are.
-    if (!isSameRefused(this.#source, input.source)) return null;
+    if (!isOrdinarySource(input.source) || !isJudged(record) || input.unclaimed.size > 0 || input.isStoreFull === true) return null;
+    // What a device takes is not its Deployments' to say: any of them may differ.
+    if (input.source.allowed !== this.#source.allowed) return null;
+    // What cannot be served keeps all its entries, wherever they are, and what is deleted leaves
+    // them all.
+    if (!isSameRefused(this.#source, input.source) || !isSameDeleting(this.#source, input.source)) return null;
+    const staying = [...this.#staying, ...stayingOf(record)];
+    // Why it stays is found in a reading that has evidence.
+    if (staying.length > 0 && input.source.evidence === null) return null;
     const changes = this.#compare(input.source);
     if (changes === null) return null;
     // What the record says of a device changes when it is asked for again.
-    const devices = new Set([...dirty, ...changes.devices, ...record.removed.map(({ device }) => device)]);
+    const judged = [...record.removed, ...staying];
+    const devices = new Set([...dirty, ...changes.devices, ...judged.map(({ device }) => device)]);
     if (devices.size > SMALL && devices.size > this.#manifests.size * PART) return null;
     const desired = observe(devices);
     if (desired === null) return null;
     const { source } = changes;
-    const planned = plan({ ...input, source: { ...source, deployments: this.#narrowed(changes, devices) }, desired });
-    if (!isOrdinary(planned)) return null;
-    return { planned, source, devices, settle: () => this.#settle(changes, desired) };
+    const deployments = this.#narrowed(changes, devices, new Set(judged.map(objectOf)));
+    const planned = plan({ ...input, source: { ...source, deployments }, desired });
+    if (!isOrdinary(planned, record)) return null;
+    return { planned, source, devices, settle: () => this.#settle(changes, desired, planned.removals.record) };
   }
 
   /** null: two objects of one uid cannot be told apart. */
@@ -111,8 +126,8 @@ export class Standing {
     return { source: { ...source, deployments }, changed, before, devices };
   }
 
-  /** As these devices see it, in the order of the source. */
-  #narrowed({ source, changed }: Changes, devices: ReadonlySet<DeviceId>): SourceDeployment[] {
+  /** As these devices see it, in the order of the source; `judged` tells why something leaves. */
+  #narrowed({ source, changed }: Changes, devices: ReadonlySet<DeviceId>, judged: ReadonlySet<string>): SourceDeployment[] {
     const targets = new Map<string, DeviceId[]>();
     for (const device of devices) {
       for (const uid of this.#targets.get(device) ?? []) {
@@ -127,13 +142,14 @@ export class Standing {
         targetDevices.filter((device) => devices.has(device)),
       );
     return source.deployments.flatMap((one) => {
-      const targetDevices = targets.get(one.uid);
+      const targetDevices = targets.get(one.uid) ?? (judged.has(objectOf(one)) ? [] : undefined);
       return targetDevices === undefined ? [] : [{ ...one, targetDevices }];
     });
   }
 
-  #settle({ source, changed, before }: Changes, { manifests, scores }: DesiredStateSnapshot): DesiredStateSnapshot {
+  #settle({ source, changed, before }: Changes, { manifests, scores }: DesiredStateSnapshot, record: RemovalRecord): DesiredStateSnapshot {
     this.#source = source;
+    this.#staying = stayingOf(record);
     this.#retarget(before, changed);
     for (const [device, entry] of manifests) this.#manifests.set(device, entry);
     for (const [key, entry] of scores) this.#scores.set(key, entry);
@@ -156,22 +172,31 @@ type ValueOf<Entries> = Entries extends ReadonlyMap<unknown, infer Value> ? Valu
 
 /** Whether what stands can be told from here on by what differs from it. */
 export function standingAfter(planned: DesiredStatePlan, settled: Settled): Standing | null {
-  const isAll = planned.steps.length === 0 && isOrdinary(planned) && isOrdinarySource(settled.source);
-  return isAll ? new Standing(settled) : null;
+  const { record } = planned.removals;
+  const isAll = planned.steps.length === 0 && isOrdinary(planned, record) && isOrdinarySource(settled.source);
+  return isAll ? new Standing(settled, record) : null;
 }
 
-/** Nothing is judged, refused or waited for. */
-function isOrdinary({ removals, blocked, orphans, recheckAfterMs, compiled }: DesiredStatePlan): boolean {
-  const isCalm = removals.verdicts.size === 0 && isQuiet(removals.record) && recheckAfterMs === null;
-  return isCalm && blocked.length === 0 && orphans.length === 0 && compiled.conflicts.size === 0;
+/** Nothing is judged now, refused or waited for: what was held or lost before stays so. */
+function isOrdinary({ removals, blocked, orphans, recheckAfterMs, compiled }: DesiredStatePlan, before: RemovalRecord): boolean {
+  const [held, lost] = [before.held, before.lost].map((entries) => new Set(entries.map(keyOf)));
+  const staysAsIs = ([key, { kind }]: readonly [string, Verdict]): boolean =>
+    (kind === "held" && held?.has(key) === true) || (kind === "lost" && lost?.has(key) === true);
+  const isCalm = [...removals.verdicts].every(staysAsIs) && isJudged(removals.record) && recheckAfterMs === null;
+  return isCalm && blocked.every(({ reason }) => reason === "RemovalHeld") && orphans.length === 0 && compiled.conflicts.size === 0;
 }
 
-function isQuiet({ held, lost, gathering, more }: RemovalRecord): boolean {
-  return held.length === 0 && lost.length === 0 && gathering === null && more === 0;
+function stayingOf({ held, lost }: RemovalRecord): readonly Entry[] {
+  return [...held, ...lost];
 }
 
-function isOrdinarySource({ deleting, problem, authoritative }: CompleteSnapshot): boolean {
-  return deleting.length === 0 && problem === undefined && authoritative !== false;
+/** All that leaves is judged, and the record has room for it. */
+function isJudged({ gathering, more }: RemovalRecord): boolean {
+  return gathering === null && more === 0;
+}
+
+function isOrdinarySource({ problem, authoritative }: CompleteSnapshot): boolean {
+  return problem === undefined && authoritative !== false;
 }
 
 function byUid({ deployments }: CompleteSnapshot): Map<string, SourceDeployment> {
@@ -181,6 +206,11 @@ function byUid({ deployments }: CompleteSnapshot): Map<string, SourceDeployment>
 function isSameRefused(a: CompleteSnapshot, b: CompleteSnapshot): boolean {
   const names = ({ refused }: CompleteSnapshot): string => refused.map(objectOf).toSorted().join(" ");
   return names(a) === names(b);
+}
+
+function isSameDeleting(a: CompleteSnapshot, b: CompleteSnapshot): boolean {
+  const texts = ({ deleting }: CompleteSnapshot): string => canonicalJson(deleting.toSorted((x, y) => (x.uid < y.uid ? -1 : 1)));
+  return texts(a) === texts(b);
 }
 
 function isSameList(a: readonly DeviceId[], b: readonly DeviceId[]): boolean {

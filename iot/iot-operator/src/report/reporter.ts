@@ -232,9 +232,11 @@ export class Reporter {
     return held;
   }
 
-  /** Its devices, without those where another has its name. */
-  #targets({ uid, targetDevices }: SourceDeployment): readonly DeviceId[] {
-    const lost = new Set((this.#settled?.plan.compiled.conflicts.get(uid) ?? []).map(({ device }) => device));
+  /** Its devices, without those where another has its name, and those that do not take it. */
+  #targets({ uid, name, targetDevices }: SourceDeployment): readonly DeviceId[] {
+    const compiled = this.#settled?.plan.compiled;
+    const without = (compiled?.notAllowed.get(uid) ?? []).filter((device) => this.#revisionOf(name, device) === null);
+    const lost = new Set([...(compiled?.conflicts.get(uid) ?? []).map(({ device }) => device), ...without]);
     return lost.size === 0 ? targetDevices : targetDevices.filter((device) => !lost.has(device));
   }
 

@@ -2,23 +2,36 @@
 // and ours alone: whatever is wrong with it (a gap, silence, a reconnect, a bucket that was
 // removed), it is thrown away and everything is read again from the start. To resume where it
 // stopped, as the client's own ordered consumer does, would miss what a wiped or restored store
-// holds at lower sequences. Values are decoded once, when they arrive. One entry that cannot be
-// borne is reported as that one: all devices are heard here, and what is thrown in the callback of
-// a subscription ends the reading of the connection.
+// holds at lower sequences. The server says when another leads the bucket, or when it was removed:
+// what is not answered for that reason is asked again at once. Values are decoded once, when they
+// arrive. One entry that cannot be borne is reported as that one: all devices are heard here, and
+// what is thrown in the callback of a subscription ends the reading of the connection.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";
-import { AckPolicy, type ConsumerInfo, DeliverPolicy, JetStreamApiCodes, type JetStreamManager } from "@nats-io/jetstream";
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type ConsumerInfo,
+  DeliverPolicy,
+  JetStreamApiCodes,
+  type JetStreamManager,
+} from "@nats-io/jetstream";
 import { createInbox, Empty, type Msg, nanos, type Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
+import { askPersistently } from "./ask-persistently.ts";
 import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
+import { parseDelivery } from "./delivery.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
+import { hearAdvisories } from "./stream-advisories.ts";
 
 export interface MirroredEntry<Value> {
   /** The sequence; of the marker when the entry was deleted. */
   readonly revision: number;
   readonly writtenAtMs: number;
-  /** null: a delete or purge marker. */
+  /** It says that the key was deleted or purged. */
+  readonly isMarker: boolean;
+  /** null: a marker, or a value that its listener keeps. */
   readonly value: Value | null;
 }
 
@@ -32,12 +45,14 @@ export interface MirrorOptions<Value> extends BucketOptions {
   readonly keepsValues?: boolean;
   /** An entry is new, or another than before; null: the store has lost it without a marker. */
   readonly onEntry?: (key: string, entry: MirroredEntry<Value> | null) => void;
+  /** A hint: what failed a moment ago may succeed now, for another server leads the bucket. */
+  readonly onLeader?: () => void;
 }
 
 interface Session<Value> {
   readonly entries: Map<string, MirroredEntry<Value>>;
   readonly subscription: Subscription;
-  consumer: string;
+  readonly consumer: string;
   /** The highest sequence that an entry has. */
   lastRevision: number;
   /** The consumer's own number of the last message; a gap breaks the session. */
@@ -45,17 +60,21 @@ interface Session<Value> {
   lastHeardMs: number;
   /** Turns of the watchdog since the last message. */
   silentTurns: number;
-  broken: boolean;
+  /** Aborted: it is broken. */
+  readonly ended: AbortController;
   complete: boolean;
   wake: () => void;
 }
 
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 1_000;
+/** A consumer whose server was killed is silent before the servers have elected another leader. */
 const SILENT_TURNS = 3;
-const SILENCE_MS = SILENT_TURNS * HEARTBEAT_MS;
+const UNFOLLOWED_MS = 15_000;
 const RECHECK_MS = 1_000;
 /** Looks that bring nothing new, before a reading is given up. */
 const FRUITLESS_LOOKS = 30;
+/** In one turn; the next one has the others. */
+const MARKERS_AT_ONCE = 1_000;
 
 export async function openBucketMirror<Value>(messaging: Messaging, options: MirrorOptions<Value>): Promise<BucketMirror<Value>> {
   const jsm = await openJetStream(messaging);
@@ -71,14 +90,18 @@ export class BucketMirror<Value> {
   readonly #log: Log;
   readonly #watchdog: NodeJS.Timeout;
   readonly #forgetReconnect: () => void;
+  readonly #endAdvisories: () => void;
   #session: Session<Value> | null = null;
   #opening: Promise<Session<Value>> | null = null;
+  /** Its consumer is being added. */
+  #begun: Session<Value> | null = null;
   /** What the last complete session held, to find what is new. */
   #known: ReadonlyMap<string, MirroredEntry<Value>> = new Map();
   /** When the bucket was last followed to its end. */
   #followedMs: number | null = null;
   #serverAheadMs = 0;
   #isWatched = false;
+  #isLooking = false;
   #closed = false;
 
   constructor(messaging: Messaging, jsm: JetStreamManager, options: MirrorOptions<Value>) {
@@ -91,6 +114,13 @@ export class BucketMirror<Value> {
     this.#forgetReconnect = messaging.onReconnect(() => {
       this.#discard(this.#session);
       this.#lookAfter();
+    });
+    this.#endAdvisories = hearAdvisories(messaging, options.bucket, {
+      onLeader: () => this.#followLeader(),
+      onDeleted: () => {
+        this.#discard(this.#session);
+        this.#lookAfter();
+      },
     });
   }
 
@@ -112,7 +142,7 @@ export class BucketMirror<Value> {
         this.#discard(session);
         throw new MessagingError("Timeout", `failed to read bucket "${this.#options.bucket}": its entries do not arrive`);
       }
-      if (!session.broken) await abortable(progress(session), signal);
+      if (!isBroken(session)) await abortable(progress(session), signal);
     }
   }
 
@@ -121,7 +151,7 @@ export class BucketMirror<Value> {
    * they have been thrown away, and are read again.
    */
   mark(entries: ReadonlyMap<string, MirroredEntry<Value>>): number | null {
-    return this.#session?.entries === entries && !this.#session.broken ? this.#session.lastRevision : null;
+    return this.#session?.entries === entries && !isBroken(this.#session) ? this.#session.lastRevision : null;
   }
 
   /** The server's clock. */
@@ -135,7 +165,9 @@ export class BucketMirror<Value> {
   problem(): string | null {
     if (this.#followedMs === null) return `bucket "${this.#options.bucket}" is not read yet`;
     const silentMs = systemClock.monotonicMs() - this.#followedMs;
-    return silentMs <= SILENCE_MS ? null : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
+    return silentMs <= UNFOLLOWED_MS
+      ? null
+      : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
   }
 
   /** An entry went without a marker: all is read again. */
@@ -143,10 +175,39 @@ export class BucketMirror<Value> {
     this.#discard(this.#session);
   }
 
+  /** Whether this is what was last heard of the key. */
+  isMarker(key: string, revision: number): boolean {
+    const entry = this.#session?.entries.get(key);
+    return entry?.isMarker === true && entry.revision === revision;
+  }
+
+  /**
+   * Purges markers that are older than this, and resolves with their number. What was written over
+   * one stays. Nobody needs an old one: who follows the bucket has heard it, and who reads the
+   * bucket anew finds nothing, which is the same. @throws MessagingError, or the signal's reason.
+   */
+  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
+    await this.current(signal);
+    const entries = this.#session?.entries ?? new Map<string, MirroredEntry<Value>>();
+    const before = this.nowMs() - olderThanMs;
+    const old = [...entries].filter(([, { isMarker, writtenAtMs }]) => isMarker && writtenAtMs < before).slice(0, MARKERS_AT_ONCE);
+    for (const [key, { revision }] of old) {
+      const purging = this.#jsm.streams.purge(this.#stream, { filter: `$KV.${this.#options.bucket}.${key}`, seq: revision + 1 });
+      await abortable(abortable(purging, this.#messaging.lost()), signal).catch((error: unknown) => {
+        throw asBucketError(error, `failed to purge a marker of bucket "${this.#options.bucket}"`);
+      });
+      if (entries.get(key)?.revision !== revision) continue;
+      entries.delete(key);
+      this.#publish(key, null);
+    }
+    return old.length;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#watchdog);
     this.#forgetReconnect();
+    this.#endAdvisories();
     const session = this.#session;
     this.#discard(session);
     if (session === null || this.#messaging.state().kind === "disconnected") return;
@@ -155,20 +216,30 @@ export class BucketMirror<Value> {
   }
 
   async #isCurrent(session: Session<Value>): Promise<boolean> {
-    if (session.broken) return false;
+    if (isBroken(session)) return false;
     let info: ConsumerInfo;
     try {
-      info = await abortable(this.#jsm.consumers.info(this.#stream, session.consumer), this.#messaging.lost());
+      const asking = askPersistently(() => this.#jsm.consumers.info(this.#stream, session.consumer));
+      info = await abortable(asking, AbortSignal.any([session.ended.signal, this.#messaging.lost()]));
     } catch (error) {
+      if (isBroken(session)) return false;
       this.#discard(session);
       if (isApiError(error, JetStreamApiCodes.ConsumerNotFound) || isApiError(error, JetStreamApiCodes.StreamNotFound)) return false;
       throw asBucketError(error, `failed to read bucket "${this.#options.bucket}"`);
     }
     this.#setClock(info.ts);
-    if (session.broken || info.num_pending > 0 || session.delivered < info.delivered.consumer_seq) return false;
+    if (isBroken(session) || info.num_pending > 0 || session.delivered < info.delivered.consumer_seq) return false;
     this.#finish(session);
     this.#followedMs = systemClock.monotonicMs();
     return true;
+  }
+
+  /** Its consumer goes on, unless it was the dead server's and falls silent. */
+  #followLeader(): void {
+    const { bucket, onLeader } = this.#options;
+    const why = `failed to write to bucket "${bucket}": another server leads it now, and nobody answers what was sent to the one before`;
+    this.#messaging.replies.giveUp(`$KV.${bucket}.`, new MessagingError("Timeout", why));
+    onLeader?.();
   }
 
   #setClock(serverTime: string | undefined): void {
@@ -195,12 +266,16 @@ export class BucketMirror<Value> {
    */
   #lookAfter(): void {
     if (this.#closed || !this.#isWatched || this.#messaging.state().kind === "disconnected") return;
-    const session = this.#session;
+    // A consumer may be given to a server that is dead, and is never heard of then.
+    const session = this.#session ?? this.#begun;
     // It counts turns of the loop, between which all that had arrived is read: a process that was
     // busy for a minute has heard nothing meanwhile, though the server spoke.
     if (session !== null && ++session.silentTurns > SILENT_TURNS) this.#discard(session);
-    if (this.#session?.complete === true) return;
-    this.current(AbortSignal.timeout(SILENCE_MS)).catch((error: unknown) => this.#log.warn("failed to follow bucket", { error }));
+    if (this.#session?.complete === true || this.#isLooking) return;
+    this.#isLooking = true;
+    this.current(AbortSignal.timeout(UNFOLLOWED_MS))
+      .catch((error: unknown) => this.#log.warn("failed to follow bucket", { error }))
+      .finally(() => (this.#isLooking = false));
   }
 
   #live(): Promise<Session<Value>> {
@@ -223,53 +298,61 @@ export class BucketMirror<Value> {
       subscription: connection.subscribe(inbox, {
         callback: (error, message) => (error === null ? this.#receive(session, message) : this.#discard(session)),
       }),
-      consumer: "",
+      consumer: inbox.slice(inbox.lastIndexOf(".") + 1),
       lastRevision: 0,
       delivered: 0,
       lastHeardMs: systemClock.monotonicMs(),
       silentTurns: 0,
-      broken: false,
+      ended: new AbortController(),
       complete: false,
       wake: () => undefined,
     };
+    this.#begun = session;
+    const config: Partial<ConsumerConfig> = {
+      // Ours: to be added twice is to be added once.
+      name: session.consumer,
+      deliver_subject: inbox,
+      deliver_policy: DeliverPolicy.LastPerSubject,
+      filter_subject: `$KV.${bucket}.>`,
+      ack_policy: AckPolicy.None,
+      max_deliver: 1,
+      flow_control: true,
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+      mem_storage: true,
+      num_replicas: 1,
+    };
     try {
-      const adding = this.#jsm.consumers.add(this.#stream, {
-        deliver_subject: inbox,
-        deliver_policy: DeliverPolicy.LastPerSubject,
-        filter_subject: `$KV.${bucket}.>`,
-        ack_policy: AckPolicy.None,
-        max_deliver: 1,
-        flow_control: true,
-        idle_heartbeat: nanos(HEARTBEAT_MS),
-        mem_storage: true,
-        num_replicas: 1,
-      });
-      session.consumer = (await abortable(adding, lost)).name;
+      const adding = askPersistently(() => this.#jsm.consumers.add(this.#stream, config));
+      await abortable(adding, AbortSignal.any([session.ended.signal, lost]));
+      this.#session = session;
     } catch (error) {
+      // Whoever waits for it looks, and opens another.
+      if (isBroken(session)) return session;
       this.#discard(session);
       throw asBucketError(error, `failed to read bucket "${bucket}"`);
+    } finally {
+      this.#begun = null;
     }
-    this.#session = session;
     return session;
   }
 
   #discard(session: Session<Value> | null): void {
     if (session === null) return;
-    session.broken = true;
+    session.ended.abort();
     if (!session.subscription.isClosed()) session.subscription.unsubscribe();
     session.wake();
     if (this.#session === session) this.#session = null;
   }
 
   #receive(session: Session<Value>, message: Msg): void {
-    if (session.broken) return;
+    if (isBroken(session)) return;
     session.lastHeardMs = systemClock.monotonicMs();
     session.silentTurns = 0;
     const delivery = message.reply === undefined ? null : parseDelivery(message.reply);
     if (delivery === null) {
       this.#obey(session, message);
       // A heartbeat says that nothing is left to send.
-      if (session.complete && !session.broken) this.#followedMs = session.lastHeardMs;
+      if (session.complete && !isBroken(session)) this.#followedMs = session.lastHeardMs;
       return;
     }
     if (delivery.consumerSequence !== session.delivered + 1) {
@@ -283,6 +366,7 @@ export class BucketMirror<Value> {
     const entry: MirroredEntry<Value> = {
       revision: delivery.streamSequence,
       writtenAtMs: delivery.writtenAtMs,
+      isMarker,
       value: isMarker ? null : this.#decode(key, message.data),
     };
     const before = (session.complete ? session.entries : this.#known).get(key);
@@ -325,27 +409,8 @@ export class BucketMirror<Value> {
   }
 }
 
-interface Delivery {
-  readonly streamSequence: number;
-  readonly consumerSequence: number;
-  readonly writtenAtMs: number;
-  readonly pending: number;
-}
-
-/**
- * `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<stream seq>.<consumer
- * seq>.<ns>.<pending>[.<token>]`
- */
-function parseDelivery(reply: string): Delivery | null {
-  const tokens = reply.split(".");
-  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return null;
-  const [streamSequence = "", consumerSequence = "", ns = "", pending = ""] = tokens.slice(tokens.length === 9 ? 5 : 7);
-  return {
-    streamSequence: Number(streamSequence),
-    consumerSequence: Number(consumerSequence),
-    writtenAtMs: Number(ns.slice(0, -6)),
-    pending: Number(pending),
-  };
+function isBroken({ ended }: { readonly ended: AbortController }): boolean {
+  return ended.signal.aborted;
 }
 
 async function progress<Value>(session: Session<Value>): Promise<void> {

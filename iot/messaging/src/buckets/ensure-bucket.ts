@@ -12,6 +12,7 @@ import {
   jetstreamManager,
   type StreamInfo,
 } from "@nats-io/jetstream";
+import { askPersistently } from "./ask-persistently.ts";
 import { settingProblems, streamConfig, takesTooMuch } from "./bucket-settings.ts";
 import type { Messaging } from "../connection/connect.ts";
 import { asMessagingError, MessagingError } from "../connection/messaging-error.ts";
@@ -51,7 +52,7 @@ export async function ensureBucket(jsm: JetStreamManager, bucket: BucketName, op
 
 async function find(jsm: JetStreamManager, bucket: BucketName) {
   try {
-    return await jsm.streams.info(streamName(bucket));
+    return await askPersistently(() => jsm.streams.info(streamName(bucket)));
   } catch (error) {
     if (isApiError(error, JetStreamApiCodes.StreamNotFound)) return null;
     throw error;

@@ -96,6 +96,11 @@ export class Replies {
     for (const { subject, reject } of this.#pending.values()) if (subject === error.subject) reject(error);
   }
 
+  /** What was asked of subjects that begin so is not answered any more. */
+  giveUp(prefix: string, error: Error): void {
+    for (const { subject, reject } of this.#pending.values()) if (subject.startsWith(prefix)) reject(error);
+  }
+
   #answer(error: Error | null, message: Msg): void {
     const pending = this.#pending.get(message.subject);
     if (pending === undefined) return;

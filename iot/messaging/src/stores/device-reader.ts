@@ -63,6 +63,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
   let noticed: number | null = null;
   let listening: Notices | null = null;
   let lastSequence: number | null = null;
+  let wake = (): void => undefined;
 
   const read = (deployment: DeploymentName | null, signal: AbortSignal): Promise<DirectEntry> => {
     const isManifest = deployment === null;
@@ -85,6 +86,13 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
     }
   };
 
+  /** False: the signal cut it short. */
+  const pause = (signal: AbortSignal): Promise<boolean> =>
+    systemClock.sleep(ABSENT_AGAIN_MS, signal).then(
+      () => true,
+      () => false,
+    );
+
   return {
     readManifest: (signal) =>
       orUnreadable(signal, async () => {
@@ -94,11 +102,28 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
           return awaited === null || sequence >= awaited;
         };
         const listened = names.subjects;
-        let entry = await readFrom(null, isThere, signal);
-        const isFirstAbsent = entry.kind === "absent" && entry.sequence === 0;
-        if (isFirstAbsent) await systemClock.sleep(ABSENT_AGAIN_MS, signal);
+        // A notice makes the answer that is waited for out of date. It cuts one short and no more,
+        // so that whoever sends many holds up nothing.
+        const notice = new AbortController();
+        wake = () => notice.abort();
+        const untilNotice = AbortSignal.any([signal, notice.signal]);
+        const again = (): Promise<DirectEntry> => readFrom(null, isThere, signal);
+        let entry = await readFrom(null, isThere, untilNotice).catch((error: unknown) => {
+          signal.throwIfAborted();
+          if (!notice.signal.aborted) throw error;
+          return again();
+        });
         // Notices of what was written before they come under the new names were not heard.
-        if (isFirstAbsent || names.subjects !== listened) entry = await readFrom(null, isThere, signal);
+        if (names.subjects !== listened) entry = await again();
+        const isNothing = (): boolean => entry.kind === "absent" && entry.sequence === 0;
+        if (isNothing()) {
+          const isApart = await pause(untilNotice);
+          entry = await again();
+          if (isNothing() && !isApart) {
+            await pause(signal);
+            entry = await again();
+          }
+        }
         // A revision may never come, as after a restore of the store: the next read does not wait
         // for it again.
         if (noticed === awaited) noticed = null;
@@ -135,6 +160,7 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         announced: subjects.manifest(device),
         follow: (sequence) => {
           noticed = sequence;
+          wake();
           callback(sequence);
         },
       }));

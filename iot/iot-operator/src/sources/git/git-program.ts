@@ -30,6 +30,11 @@ export interface GitRun {
   readonly remote?: boolean;
   /** The limit of its output; more ends it. */
   readonly limitBytes?: number;
+  /**
+   * Takes each piece of the output as it comes, and nothing is given at the end. An output of many
+   * MiB that is taken apart in one piece holds up everything else.
+   */
+  readonly onOutput?: (piece: Buffer) => void;
 }
 
 export type RunGit = (run: GitRun) => Promise<Buffer>;
@@ -122,7 +127,7 @@ function sshConfiguration({ sshKeyFile, sshKnownHostsFile }: GitConfig): string 
 }
 
 function runGit(
-  { args, signal, timeoutMs, input, limitBytes = OUTPUT_LIMIT_BYTES }: GitRun,
+  { args, signal, timeoutMs, input, limitBytes = OUTPUT_LIMIT_BYTES, onOutput }: GitRun,
   { folder, env, secrets }: { folder: string; env: Record<string, string>; secrets: readonly string[] },
 ): Promise<Buffer> {
   signal.throwIfAborted();
@@ -148,11 +153,24 @@ function runGit(
       timeoutMs,
     );
     signal.addEventListener("abort", onAbort, { once: true });
+    const take = (chunk: Buffer): void => {
+      try {
+        if (onOutput === undefined) output.push(chunk);
+        else onOutput(chunk);
+      } catch (error) {
+        end(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
     child.stdout.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > limitBytes)
-        end(new GitError("Failed", `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB: the repository is too large`));
-      else output.push(chunk);
+        end(
+          new GitError(
+            "Failed",
+            `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB: the repository is too large; set IOT_GIT_PATH to a folder of it`,
+          ),
+        );
+      else if (ending === null) take(chunk);
     });
     child.stderr.on("data", (chunk: Buffer) => {
       if (errors.length < 8_192) errors += chunk.toString();
