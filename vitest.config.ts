@@ -14,7 +14,7 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      { test: { name: "unit", include: [`${districts}/**/src/**/*.test.ts`, "build/**/*.test.ts"], testTimeout: 20_000, retry: 0 } },
+      { test: { name: "unit", include: [`${districts}/**/src/**/*.test.ts`, "build/**/*.test.ts"], testTimeout: 120_000, retry: 0 } },
       { test: { name: "servers", include: [`${districts}/**/test/*.int.test.ts`], ...serverTimeouts, maxWorkers: 2 } },
       { test: { name: "e2e", include: ["e2e/src/*.test.ts"], ...serverTimeouts, testTimeout: 300_000, maxWorkers: 3 } },
       { test: { name: "outage", include: ["e2e/outage/*.test.ts"], ...serverTimeouts, fileParallelism: false } },

@@ -6,6 +6,7 @@ import { eventually, makeGitRepository, type GitRepository, startOperatorProcess
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type IdentityParts, startIdentityParts } from "../world/identity-parts.ts";
 import { type SimulatedDevice, startSimulatedDevice } from "../world/simulated-device.ts";
+import { DEVICE_ID } from "../world/demo-device.ts";
 import { deploymentYaml } from "../world/workload.ts";
 
 const stack = new AsyncDisposableStack();
@@ -16,7 +17,7 @@ let operator: OperatorProcess;
 
 beforeAll(async () => {
   device = stack.use(await startSimulatedDevice());
-  parts = await startIdentityParts(device.hostAddress, stack);
+  parts = await startIdentityParts(device.hostAddress, stack, { users: { "iot-agent": "demo-password" } });
   repository = stack.use(await makeGitRepository());
   operator = await startOperatorProcess({ ...parts.operatorEnv, IOT_GIT_URL: repository.url, IOT_SOURCE_ID: "git:identity" }, "healthz");
   stack.defer(() => operator.stop());
@@ -47,21 +48,27 @@ async function push(version: string): Promise<void> {
   await repository.push();
 }
 
-const page = async (): Promise<string> => (await device.curl(8080).catch((error: unknown) => ({ stdout: String(error) }))).stdout;
+const page = async (port = 8080): Promise<string> =>
+  (await device.curl(port).catch((error: unknown) => ({ stdout: String(error) }))).stdout;
 
 test("an image with a token makes its device wait for approval, and the approved device runs what it should", async () => {
   const created = await parts.iot(["bootstrap", "create", "--name", "spring", "--max", "2", "--days", "30"]);
   expect(created).toMatchObject({ exitCode: 0 });
+  // A simulated device has no console of its own.
+  await device.exec(["touch", "/dev/console"]);
   await device.startByBootstrap(created.stdout);
   const waiting = await expectSays(/waiting for approval: \S+/, "it shows the code of its key");
   const code = /waiting for approval: (\S+)/.exec(waiting)?.[1] ?? "";
   const { stdout: service } = await device.exec(["systemctl", "show", "iot-agent", "--property=StatusText,ActiveState"]);
   expect(service).toContain(`StatusText=waiting for approval: ${code}`);
+  const onConsole = async (): Promise<string> => (await device.exec(["cat", "/dev/console"])).stdout;
+  await expectSays(`iot-agent: waiting for approval: ${code}\n`, "its console shows the code", onConsole);
   expect((await parts.iot(["devices", "--pending"])).stdout).toContain(code);
   await push("1");
   expect(await parts.iot(["device", "approve", code, "--id", "pi-7", "--label", "site=north"])).toMatchObject({ exitCode: 0 });
   await expectSays("connected to NATS", "it is connected");
-  await expectSays("version=1", "its page answers", page);
+  await expectSays("version=1", "its page answers", () => page());
+  expect(await onConsole()).toMatch(/iot-agent: this device is "pi-7" now\n$/);
 });
 
 test("neither the log nor the status has the key, the token or the code", async () => {
@@ -98,7 +105,7 @@ test("with the enrolment service gone and the callout killed, it comes back afte
   await device.exec(["systemctl", "restart", "iot-agent"]);
   await expectSays("connected to NATS", "it is connected by the token on its disk");
   await push("2");
-  await expectSays("version=2", "the new version answers", page);
+  await expectSays("version=2", "the new version answers", () => page());
   await parts.enrolment.start();
 });
 
@@ -137,4 +144,24 @@ test("a device whose card is new gets its identity by a code, and a wrong code c
   const { stdout: config } = await device.exec(["stat", "--format=%a %U:%G", "/etc/iot-agent/config.toml"]);
   expect(config).toBe("640 root:iot-agent\n");
   expect(await page(), "what another id was to run stays").toContain("version=2");
+});
+
+test("a device with a user of NATS of its own comes to an identity, and its container does not notice", async () => {
+  await device.exec(["systemctl", "stop", "iot-agent"]);
+  await device.exec(["rm", "-r", "/var/lib/iot-agent/identity"]);
+  await device.startAgent({ natsUrl: parts.nats.url });
+  await expectSays("connected to NATS", "it is connected by its user");
+  const other = deploymentYaml({ name: "other", device: DEVICE_ID, image: device.image("1"), port: 8081 });
+  await repository.commit({ "other.yaml": other }, "other");
+  await repository.push();
+  await expectSays("version=1", "its page answers", () => page(8081));
+  const container = "other_hello";
+  const startedAt = await device.startedAt(container);
+  const added = await parts.iot(["device", "add", DEVICE_ID]);
+  const code = /^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/m.exec(added.stdout)?.[0] ?? "";
+  expect(await device.enrol({ ...parts, code })).toMatchObject({ exitCode: 0 });
+  await expectSays("connected to NATS", "it is connected by its identity");
+  expect((await device.exec(["cat", "/etc/iot-agent/config.toml"])).stdout).not.toMatch(/nats_pass|nats_user/);
+  expect((await parts.iot(["devices"])).stdout).toContain(DEVICE_ID);
+  expect(await device.startedAt(container)).toBe(startedAt);
 });

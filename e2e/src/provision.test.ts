@@ -22,7 +22,7 @@ import { deploymentYaml } from "../world/workload.ts";
 const TOP = join(import.meta.dirname, "../..");
 const DEVICE_ID = "pi-demo-01";
 const IMAGE = "localhost/hello:1";
-const PASSWORD = "dev-shared-password";
+const PASSWORD = "dev-password";
 const WAIT_MS = 60_000;
 
 const stack = new AsyncDisposableStack();

@@ -2,12 +2,12 @@
 
 import type { AgentSettings } from "./demo-device.ts";
 
-export function agentConfig(options: AgentSettings & { device: string }): string {
+export function agentConfig(options: AgentSettings & { device: string; isOfFirstRelease: boolean }): string {
   return `[agent]
 device_id = "${options.device}"
 ${options.agentSettings ?? ""}
 [credentials]
-type = "toml-shared"
+type = "${options.isOfFirstRelease ? "toml-shared" : "nats-user"}"
 nats_user = "iot-agent"
 nats_pass = "demo-password"
 

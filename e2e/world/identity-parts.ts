@@ -11,10 +11,13 @@ import {
   makeTestCertificate,
   type NatsServer,
   natsIdentitiesConfig,
+  type OpenBao,
   run,
   type ServerProcess,
   startNats,
+  startOpenBao,
   startServerProcess,
+  type TestIssuer,
 } from "@iot/testkit";
 
 const TOP = join(import.meta.dirname, "../..");
@@ -29,6 +32,8 @@ export interface IdentityParts {
   readonly operatorEnv: Readonly<Record<string, string>>;
   readonly callout: Restartable;
   readonly enrolment: Restartable;
+  /** A fleet that had none gets an OpenBao, and goes on with it. */
+  useOpenBao(): Promise<OpenBao>;
   /** What `iot` needs of an administrator's environment. */
   readonly iotEnv: Readonly<Record<string, string>>;
   /** `iot` as the administrator. */
@@ -65,8 +70,15 @@ export class Restartable {
   }
 }
 
-/** `host`: an address of this machine that the devices reach. */
-export async function startIdentityParts(host: string, stack: AsyncDisposableStack): Promise<IdentityParts> {
+/**
+ * `host`: an address of this machine that the devices reach. `users`: devices with a static user.
+ * `zitadel`: who gives their tokens.
+ */
+export async function startIdentityParts(
+  host: string,
+  stack: AsyncDisposableStack,
+  { users = {}, zitadel }: { readonly users?: Readonly<Record<string, string>>; readonly zitadel?: TestIssuer } = {},
+): Promise<IdentityParts> {
   const folder = await makeTempFolder("identities");
   stack.defer(() => folder.remove());
   const [keysFile, personFile] = [join(folder.path, "callout-keys.json"), join(folder.path, "person")];
@@ -77,15 +89,13 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
   stack.use(certificate);
   const half = (name: string): string => new RegExp(`^${name}=(\\S+)$`, "m").exec(made.stdout)?.[1] ?? "";
   const publicHalves = { issuer: half("NATS_CALLOUT_ISSUER"), xkey: half("NATS_CALLOUT_XKEY") };
-  const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves) }));
+  const nats = stack.use(await startNats({ host, config: natsIdentitiesConfig(publicHalves, { users }) }));
 
+  const believesZitadel: Readonly<Record<string, string>> = zitadel?.caFile === undefined ? {} : { NODE_EXTRA_CA_CERTS: zitadel.caFile };
+  const calloutEnv = { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile, ...believesZitadel };
+  const withOpenBao: Record<"callout" | "enrolment", Record<string, string>> = { callout: {}, enrolment: {} };
   const callout = new Restartable(() =>
-    started(
-      "iot-callout",
-      [],
-      { NATS_URL: nats.url, NATS_PASSWORD: IDENTITY_PASSWORDS.callout, IOT_CALLOUT_KEYS: keysFile },
-      "answers the logins of devices",
-    ),
+    started("iot-callout", [], { ...calloutEnv, ...withOpenBao.callout }, "answers the logins of devices"),
   );
   const port = await freePort(host);
   const url = `https://${host}:${port}`;
@@ -98,12 +108,38 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
     IOT_ENROLMENT_STATE: folder.path,
     IOT_ENROLMENT_CERT: certificate.cert,
     IOT_ENROLMENT_CERT_KEY: certificate.key,
+    ...(zitadel === undefined
+      ? {}
+      : {
+          IOT_ZITADEL_URL: zitadel.url,
+          IOT_ZITADEL_PROJECT: zitadel.project,
+          IOT_ZITADEL_ORGANISATION: zitadel.organisation,
+          IOT_ZITADEL_TOKEN_FILE: zitadel.tokenFile,
+          IOT_ZITADEL_CA: zitadel.caFile ?? "",
+          ...believesZitadel,
+        }),
   };
-  const enrolment = new Restartable(() => started("iot-enrolment", ["--standalone"], enrolmentEnv, "answers devices and people"));
+  const enrolment = new Restartable(() =>
+    started("iot-enrolment", ["--standalone"], { ...enrolmentEnv, ...withOpenBao.enrolment }, "answers devices and people"),
+  );
   for (const part of [enrolment, callout]) {
     await part.start();
     stack.defer(() => part.stop());
   }
+  const useOpenBao = async (): Promise<OpenBao> => {
+    const bao = stack.use(await startOpenBao({ isKept: true, tls: { host, cert: certificate.cert, key: certificate.key } }));
+    const credentials = await bao.setUp({ issuer: url, issuerCa: certificate.ca });
+    const forDevices = { IOT_DEVICE_OPENBAO_URL: bao.tlsAddress, IOT_DEVICE_OPENBAO_CA: certificate.ca };
+    for (const [name, part] of [
+      ["callout", callout],
+      ["enrolment", enrolment],
+    ] as const) {
+      Object.assign(withOpenBao[name], { IOT_OPENBAO_URL: bao.address, IOT_OPENBAO_CREDENTIALS: credentials[name], ...forDevices });
+      await part.kill();
+      await part.start();
+    }
+    return bao;
+  };
   const person = await run([process.execPath, join(TOP, "iot/iot-enrolment/src/main.ts"), "person", "add", "anna", "--role", "admin"], {
     env: enrolmentEnv,
   });
@@ -119,6 +155,7 @@ export async function startIdentityParts(host: string, stack: AsyncDisposableSta
     iotEnv,
     callout,
     enrolment,
+    useOpenBao,
     iot: (args) => run([process.execPath, join(TOP, "iot/iot-cli/src/main.ts"), ...args], { env: iotEnv, allowExitCodes: [0, 1, 2, 3, 4] }),
   };
 }

@@ -26,7 +26,7 @@ export interface SimulatedDevice
   startByBootstrap(bootstrap: string): Promise<void>;
   /** `sudo iot-agent enrol`, as a person types it. */
   enrol(by: EnrolmentCode): Promise<RunResult>;
-  /** With a user of NATS that others have as well, as a device of 0.1. */
+  /** With a static user of NATS. */
   startAgent(config: AgentSettings): Promise<void>;
 }
 
@@ -76,7 +76,7 @@ export async function startSimulatedDevice({ agentPackage }: SimulatedDeviceOpti
     podmanSocket: device.podmanSocket,
     image: imageName,
     startAgent: async (settings) => {
-      await configured(agentConfig({ device: DEVICE_ID, ...settings }));
+      await configured(agentConfig({ device: DEVICE_ID, isOfFirstRelease: agentPackage !== undefined, ...settings }));
       await (agentPackage === undefined ? setUpAgent(device) : installPackage(device, agentPackage));
       await connected();
     },

@@ -3,11 +3,11 @@
 // processor nothing. The cut's delay counts from there.
 
 import type { Registry } from "@iot/testkit";
-import type { Machine } from "./machine.ts";
 import type { Cut } from "./plan.ts";
+import type { Powered } from "./powered-device.ts";
 
 export interface Begin {
-  readonly machine: Machine;
+  readonly machine: Pick<Powered, "shell" | "watcher">;
   readonly registry: Registry;
   /** Publishes a new version. */
   change(options?: { readonly ballastMegabytes?: number }): Promise<void>;
@@ -20,7 +20,8 @@ const SLOW_LAYER_MS = 3_000;
 const BURST = 4;
 
 const STATE = "/var/lib/iot-agent";
-const STORAGE = "/home/iot-agent/.local/share/containers/storage";
+/** As the device's shell knows the folder. */
+const STORAGE = "~iot-agent/.local/share/containers/storage";
 
 export interface Begun {
   /** Whether the phase began in time. */
@@ -75,7 +76,7 @@ interface Watch {
 }
 
 /** Resolves when the watch of that folder is set. */
-async function watch(machine: Machine, folder: string, name: RegExp): Promise<Watch> {
+async function watch(machine: Begin["machine"], folder: string, name: RegExp): Promise<Watch> {
   const standing = Promise.withResolvers<void>();
   const seen = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => seen.resolve(false), BEGIN_TIMEOUT_MS);

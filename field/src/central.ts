@@ -32,10 +32,19 @@ export interface Central {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Central> {
+export interface CentralOptions {
+  /** Of the devices' architecture; absent: this machine's. */
+  readonly busybox: ImageOptions["busybox"];
+  /** The address that the servers listen on. */
+  readonly host?: string;
+  /** The address at which a device reaches them. */
+  readonly seenAt?: string;
+}
+
+export async function startCentral({ busybox, host = "127.0.0.1", seenAt = DEVICE_NETWORK.host }: CentralOptions): Promise<Central> {
   await using stack = new AsyncDisposableStack();
-  const nats = stack.use(await startNats());
-  const registry = stack.use(await startRegistry());
+  const nats = stack.use(await startNats({ host }));
+  const registry = stack.use(await startRegistry({ host }));
   const repository = stack.use(await makeGitRepository());
   await repository.commit({ "README.md": "The workloads of the field run.\n" });
   await repository.push();
@@ -63,11 +72,11 @@ export async function startCentral(busybox: ImageOptions["busybox"]): Promise<Ce
   }, ended.signal);
 
   const registryPort = registry.address.split(":")[1] ?? "";
-  const registryAddress = `${DEVICE_NETWORK.host}:${registryPort}`;
+  const registryAddress = `${seenAt}:${registryPort}`;
   let last: Promise<unknown> = Promise.resolve();
   const kept = stack.move();
   return {
-    natsUrl: `nats://${DEVICE_NETWORK.host}:${nats.port}`,
+    natsUrl: `nats://${seenAt}:${nats.port}`,
     registryAddress,
     registry,
     pushImage: async ({ version, ballastMegabytes = 0 }) => {

@@ -4,43 +4,27 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually, freePort } from "@iot/testkit";
+import { eventually } from "@iot/testkit";
 import type { Central } from "./central.ts";
-import type { Architecture, DeviceRoot } from "./device-root.ts";
-import { copyDisk, type Disk, type MountedDisk, type SettledDisk } from "./disk.ts";
 import { judge, type Observation } from "./judge.ts";
-import { type Machine, startMachine } from "./machine.ts";
-import { checkFileSystem, observe, observeContainers } from "./observe.ts";
+import { observe, observeContainers } from "./observe.ts";
 import { beginPhase, type Begun } from "./begin-phase.ts";
-import { type Cut, cutRandom } from "./plan.ts";
+import type { Cut } from "./plan.ts";
+import type { Patience, Powered, PoweredDevice } from "./powered-device.ts";
 import type { CutRecord } from "./record.ts";
 
 export interface LaneOptions {
-  readonly architecture: Architecture;
-  readonly root: DeviceRoot;
-  /** The image that a new disk is copied from. */
-  readonly image: string;
-  /** The package that is installed on it. */
+  readonly power: PoweredDevice;
+  /** The agent that is installed on it. */
   readonly agent: string;
   readonly central: Central;
   readonly device: string;
-  readonly folder: string;
   /** The folder for the evidence of a failure. */
   readonly evidence: string;
-  readonly seed: number;
   say(text: string): void;
 }
 
-/**
- * The time that an emulated device may take on a machine that does other things too; an emulated
- * arm64 takes three times as long.
- */
-const TIMEOUTS = {
-  amd64: { loginMs: 240_000, answerMs: 240_000, reconcileMs: 300_000, settleMs: 60_000 },
-  arm64: { loginMs: 720_000, answerMs: 720_000, reconcileMs: 900_000, settleMs: 180_000 },
-} as const;
-
-const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
+export const DEVICE_PORTS = { web: 8080, pump: 8081 } as const;
 /**
  * Secrets of the device. One version has the first, and the next version the other, so that each
  * change writes Podman's store of secrets.
@@ -51,16 +35,13 @@ type Name = keyof typeof DEVICE_PORTS;
 const NAMES: readonly Name[] = ["web", "pump"];
 
 interface Running {
-  readonly machine: Machine;
-  readonly mounted: MountedDisk;
+  readonly machine: Powered;
   readonly bootedAtMs: number;
 }
 
 export class DeviceLane {
   readonly #options: LaneOptions;
-  readonly #timeouts: (typeof TIMEOUTS)[Architecture];
-  readonly #ports: Readonly<Record<Name, number>>;
-  #disk: Disk | undefined;
+  readonly #timeouts: Patience;
   #running: Running | undefined;
   /**
    * The newest version that was published, and before it the one that ran. Either may answer until
@@ -70,15 +51,9 @@ export class DeviceLane {
   #acceptable: Record<Name, string[]> = { web: [], pump: [] };
   #versions = 0;
 
-  private constructor(options: LaneOptions, ports: Readonly<Record<Name, number>>) {
+  constructor(options: LaneOptions) {
     this.#options = options;
-    this.#timeouts = TIMEOUTS[options.architecture];
-    this.#ports = ports;
-  }
-
-  static async start(options: LaneOptions): Promise<DeviceLane> {
-    await mkdir(options.folder, { recursive: true });
-    return new DeviceLane(options, { web: await freePort(), pump: await freePort() });
+    this.#timeouts = options.power.patience;
   }
 
   /** Judges one cut. The device then runs and is reconciled, or has been given up. */
@@ -87,12 +62,9 @@ export class DeviceLane {
     const { begun, published } = await this.#doUntilTheCut(cut);
     const disk = await this.#cutNow(cut);
     await published;
-    const fsck = checkFileSystem(this.#newestDisk().path, this.#options.folder);
-    // fsck is awaited below. If the boot fails before, the boot's own failure is the one to report.
-    fsck.catch(() => undefined);
     await this.#boot();
     const found = await this.#look();
-    const observation: Observation = { ...found, fsck: await fsck };
+    const observation: Observation = { ...found, fsck: await this.#options.power.checkedFileSystem() };
     const { failures, repairs } = judge(observation);
     const record: CutRecord = {
       number: cut.number,
@@ -115,13 +87,13 @@ export class DeviceLane {
   }
 
   async stop(): Promise<void> {
-    await this.#running?.machine.cut();
+    await this.#options.power.stop();
     this.#running = undefined;
   }
 
   async #startAnew(): Promise<void> {
-    const { image, folder, central, device, say } = this.#options;
-    this.#disk = await copyDisk(image, folder);
+    const { power, central, device, say } = this.#options;
+    await power.startAnew();
     for (const name of NAMES) await this.#newVersion(name);
     await this.#publish();
     await this.#boot();
@@ -135,7 +107,7 @@ export class DeviceLane {
       throw new Error(`the new device ${device} is not reconciled: ${notReconciled}\n${output}\n${central.operatorLog()}`);
     }
     await this.#acceptOnlyWanted();
-    say(`${device}: a new disk, reconciled ${Math.round(reconciledMs / 1000)} s after its first power on`);
+    say(`${device}: begun, reconciled ${Math.round(reconciledMs / 1000)} s after its first power on`);
   }
 
   async #doUntilTheCut(cut: Cut): Promise<Begun> {
@@ -160,19 +132,13 @@ export class DeviceLane {
   }
 
   async #boot(): Promise<void> {
-    const { architecture, root, folder } = this.#options;
-    const mounted = await this.#newestDisk().mount();
-    const forward = Object.fromEntries(NAMES.map((name) => [this.#ports[name], DEVICE_PORTS[name]]));
     const bootedAtMs = Date.now();
-    const machine = await startMachine({ architecture, root, disk: mounted, folder: join(folder, "qemu"), forward });
-    this.#running = { machine, mounted, bootedAtMs };
+    this.#running = { machine: await this.#options.power.powerOn(), bootedAtMs };
   }
 
-  async #cutNow(cut: Pick<Cut, "number" | "keep">): Promise<SettledDisk> {
-    const { machine, mounted } = this.#device();
-    await machine.cut();
+  #cutNow(cut: Pick<Cut, "number" | "keep">): ReturnType<PoweredDevice["cut"]> {
     this.#running = undefined;
-    return mounted.settle(cut.keep, cutRandom(this.#options.seed, cut.number));
+    return this.#options.power.cut(cut);
   }
 
   async #look(): Promise<Omit<Observation, "fsck"> & { readonly answeredMs: number | null }> {
@@ -208,7 +174,7 @@ export class DeviceLane {
   }
 
   async #version(name: Name): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.#ports[name]}/`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(this.#options.power.url(DEVICE_PORTS[name]), { signal: AbortSignal.timeout(5_000) });
     const text = await response.text();
     const version = /version=(\S+)/.exec(text)?.[1];
     return version ?? Promise.reject(new Error(`the page says ${JSON.stringify(text.slice(0, 100))}`));
@@ -277,13 +243,12 @@ export class DeviceLane {
   }
 
   async #acceptOnlyWanted(): Promise<void> {
-    await this.#device().mounted.mark();
+    await this.#options.power.accept();
     for (const name of NAMES) this.#acceptable[name] = [this.#wanted[name]];
   }
 
   async #giveUp(): Promise<void> {
-    await this.stop();
-    this.#disk = undefined;
+    this.#running = undefined;
   }
 
   async #keepEvidence(record: CutRecord, observation: Observation): Promise<void> {
@@ -309,11 +274,6 @@ export class DeviceLane {
   #device(): Running {
     if (this.#running === undefined) throw new Error(`the device ${this.#options.device} is switched off`);
     return this.#running;
-  }
-
-  #newestDisk(): Disk {
-    if (this.#disk === undefined) throw new Error(`the device ${this.#options.device} has no disk`);
-    return this.#disk;
   }
 }
 
@@ -343,7 +303,7 @@ cat >/etc/iot-agent/config.toml <<END
 device_id = "${device}"
 status_interval_seconds = 5
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "iot-agent"
 nats_pass = "field"
 [nats]

@@ -55,7 +55,9 @@ export async function fromBlank({ run: about, place, docs, say }: FromBlankOptio
   say(`a blank ${about.architecture} image`);
   const { boot, blank } = await makeBlankImage({ architecture: about.architecture, into: image });
   await using stack = new AsyncDisposableStack();
-  const central = stack.use(await startCentral({ path: join(boot.root, "usr/bin/busybox"), architecture: about.architecture }));
+  const central = stack.use(
+    await startCentral({ busybox: { path: join(boot.root, "usr/bin/busybox"), architecture: about.architecture } }),
+  );
   const device = stack.use(await BlankMachine.start({ architecture: about.architecture, image, boot, blank }));
   try {
     record.firstLoginMs = await device.login();

@@ -1,9 +1,10 @@
-// A shell in the device at the other end of a socket of qemu's: one command at a time, its output
+// A shell in the device at the other end of a stream, which is a socket of qemu's or ssh: one command at a time, its output
 // and exit code. Output between commands (of a watch that was started there) goes line by line to
 // the listener.
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 export interface ShellResult {
   readonly exitCode: number;
@@ -21,10 +22,14 @@ export interface GuestShell {
   close(): void;
 }
 
-const READY = "field shell ready";
+/** The device says it when the shell takes commands. */
+export const READY = "field shell ready";
 
 export async function connectShell(path: string): Promise<GuestShell> {
-  const socket = await connected(path);
+  return shellOver(await connected(path));
+}
+
+export function shellOver(socket: Duplex): GuestShell {
   let received = "";
   let onData: () => void = () => undefined;
   let ended: Error | undefined;

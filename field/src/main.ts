@@ -1,6 +1,7 @@
 // `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]` cuts
 // the power of emulated devices, judges each, and writes docs/field/. With `--from-blank` it makes
-// a device from a blank image instead: from-blank.ts. It needs root, and the packages that
+// a device from a blank image instead: from-blank.ts. With `--device ssh://…` it cuts the power of a
+// device that a person owns: field-own.ts. It needs root, and the packages that
 // build/host-packages.txt lists for `field`. A run keeps its records, and the evidence of failures,
 // under dist/field/. If it ended early, `--continue` goes on with it.
 
@@ -12,13 +13,15 @@ import { run } from "@iot/testkit";
 import * as z from "zod/mini";
 import { startCentral } from "./central.ts";
 import { makeDeviceDisk } from "./device-disk.ts";
-import { DeviceLane } from "./device-lane.ts";
+import { DEVICE_PORTS, DeviceLane } from "./device-lane.ts";
 import { type Architecture, deviceRoot } from "./device-root.ts";
+import { EmulatedDevice } from "./emulated-device.ts";
+import { fieldOwn } from "./field-own.ts";
 import { fromBlank } from "./from-blank.ts";
 import { buildAgent } from "./install-agent.ts";
 import { type Cut, planCut, planCuts } from "./plan.ts";
 import { CutRecord, openRunFolder, Run } from "./record.ts";
-import { report, type RunResult, timesOf } from "./report.ts";
+import { report, type RunResult, sentence, timesOf } from "./report.ts";
 
 const TOP = join(import.meta.dirname, "../..");
 const DOCS = join(TOP, "docs/field");
@@ -32,6 +35,12 @@ const { values } = parseArgs({
     continue: { type: "boolean", default: false },
     only: { type: "string" },
     "from-blank": { type: "boolean", default: false },
+    device: { type: "string" },
+    "power-off": { type: "string" },
+    "power-on": { type: "string" },
+    "ssh-option": { type: "string", multiple: true, default: [] },
+    central: { type: "string" },
+    forward: { type: "string", multiple: true, default: [] },
   },
 });
 const count = (name: "seed" | "cuts" | "parallel" | "only"): number => z.parse(z.int().check(z.minimum(1)), Number(values[name]));
@@ -42,11 +51,34 @@ const only = values.only === undefined ? null : count("only");
 const started = performance.now();
 const say = (text: string): void => void process.stdout.write(`[${Math.round((performance.now() - started) / 1000)} s] ${text}\n`);
 
-if (values["from-blank"]) {
+if (values.device !== undefined) {
+  process.exitCode = (await ownDevice(values.device)) ? 0 : 1;
+} else if (values["from-blank"]) {
   const place = join(TOP, "dist/field", `from-blank-${architecture}`);
   process.exitCode = (await fromBlank({ run: await describe(), place, docs: DOCS, say })) ? 0 : 1;
 } else {
   await main();
+}
+
+/** `--forward 8080=http://127.0.0.1:18080/`: where this machine reaches a port of the device. */
+async function ownDevice(device: string): Promise<boolean> {
+  const { "power-off": powerOff, "power-on": powerOn, "ssh-option": sshOptions, forward, central } = values;
+  const address = URL.canParse(device) ? new URL(device) : null;
+  if (address?.protocol !== "ssh:" || powerOff === undefined || powerOn === undefined)
+    throw new Error("usage: npm run field -- --device ssh://user@host[:port] --power-off COMMAND --power-on COMMAND --cuts N");
+  const forwards = new Map(forward.map((text): [number, string] => [Number(text.split("=")[0]), text.replace(/^\d+=/, "")]));
+  return fieldOwn({
+    address,
+    powerOff,
+    powerOn,
+    sshOptions: sshOptions.flatMap((option) => ["-o", option]),
+    forwards,
+    central: central ?? null,
+    seed,
+    cuts: count("cuts"),
+    place: join(TOP, "dist/field"),
+    say,
+  });
 }
 
 async function main(): Promise<void> {
@@ -60,7 +92,7 @@ async function main(): Promise<void> {
   const folder = await openRunFolder(place, await describe(), values.continue);
   const image = join(place, "device.raw");
   await makeDeviceDisk({ root, agent, into: image });
-  const central = stack.use(await startCentral({ path: join(root.root, "usr/bin/busybox"), architecture }));
+  const central = stack.use(await startCentral({ busybox: { path: join(root.root, "usr/bin/busybox"), architecture } }));
   // A failed cut is made again when the agent has changed since.
   const isDone = ({ failures, agent: former }: CutRecord): boolean => failures.length === 0 || former === basename(agent);
   const done = new Set(
@@ -78,18 +110,9 @@ async function main(): Promise<void> {
   async function work(number: number): Promise<void> {
     const device = `field-${number}`;
     const scratch = `/tmp/iot-field-${process.pid}-${number}`;
-    const lane = await DeviceLane.start({
-      architecture,
-      root,
-      image,
-      central,
-      device,
-      agent: basename(agent),
-      seed,
-      say,
-      folder: scratch,
-      evidence: join(place, "evidence"),
-    });
+    const ports = Object.values(DEVICE_PORTS);
+    const power = await EmulatedDevice.create({ architecture, root, image, folder: scratch, seed, ports });
+    const lane = new DeviceLane({ power, central, device, agent: basename(agent), say, evidence: join(place, "evidence") });
     try {
       for (let cut: Cut | undefined = left.shift(); cut !== undefined; cut = left.shift()) {
         const record = await lane.cut(cut);
@@ -107,15 +130,6 @@ async function main(): Promise<void> {
   const failed = last.filter(({ failures }) => failures.length > 0);
   say(`${last.length} cuts, ${failed.length} failed`);
   process.exitCode = failed.length > 0 ? 1 : 0;
-}
-
-function sentence({ number, phase, delayMs, begun, disk, loginMs, answeredMs, reconciledMs, failures, repairs }: CutRecord): string {
-  const s = (ms: number | null): string => (ms === null ? "never" : `${Math.round(ms / 1000)} s`);
-  const times = `login ${s(loginMs)}, answers ${s(answeredMs)}, reconciled ${s(reconciledMs)}`;
-  const marks = [begun ? "" : "not begun", ...repairs.map((text) => `repair: ${text}`), ...failures.map((text) => `FAILED: ${text}`)];
-  return [`cut ${number} ${phase}+${delayMs}ms, ${disk.lost} of ${disk.unflushed} writes lost: ${times}`, ...marks.filter(Boolean)].join(
-    "; ",
-  );
 }
 
 async function describe(): Promise<Run> {

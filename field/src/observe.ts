@@ -13,7 +13,7 @@ import type { Container, Observation } from "./judge.ts";
 type Seen = Pick<Observation, "containers" | "volumes" | "networks" | "files" | "agentJournal">;
 
 const SECTION = "=#=";
-const SOCKET = "/run/user/1000/podman/podman.sock";
+const SOCKET = "/run/user/$(id -u iot-agent)/podman/podman.sock";
 
 const podman = (path: string): string =>
   `curl --silent --show-error --max-time 60 --unix-socket ${SOCKET} http://d/v4.0.0/libpod/${path} || echo null`;

@@ -22,6 +22,26 @@ use beside each other only.
 ${results.map(section).join("")}`;
 }
 
+/** Of a device that a person owns, on which nobody sees what its card loses. */
+export function reportOwn(result: RunResult): string {
+  const device = result.run.versions["device"] ?? "a device";
+  return `# Power cuts of a device
+
+Made by \`npm run field -- --device …\` on ${device}. Its power was cut at random moments of a seeded plan. After each cut it was judged: a person can log
+in; the containers of the last good or of the new version answer; it is reconciled to the newest version; no file of the agent is damaged; no container,
+volume or network of the run is left that no Score names; the kernel found no error of the card or its file system.
+${section(result)}`;
+}
+
+export function sentence({ number, phase, delayMs, begun, disk, loginMs, answeredMs, reconciledMs, failures, repairs }: CutRecord): string {
+  const s = (ms: number | null): string => (ms === null ? "never" : `${Math.round(ms / 1000)} s`);
+  const times = `login ${s(loginMs)}, answers ${s(answeredMs)}, reconciled ${s(reconciledMs)}`;
+  const marks = [begun ? "" : "not begun", ...repairs.map((text) => `repair: ${text}`), ...failures.map((text) => `FAILED: ${text}`)];
+  return [`cut ${number} ${phase}+${delayMs}ms, ${disk.lost} of ${disk.unflushed} writes lost: ${times}`, ...marks.filter(Boolean)].join(
+    "; ",
+  );
+}
+
 /** The last time of each cut that was made again, and the times before. */
 export function timesOf(records: readonly CutRecord[]): { readonly last: readonly CutRecord[]; readonly before: readonly CutRecord[] } {
   const byTime = records.toSorted((a, b) => a.finishedAt.localeCompare(b.finishedAt));

@@ -22,6 +22,8 @@ Then, on this machine, each as a service of its own:
   node --env-file=FOLDER/operator.env iot/iot-operator/src/main.ts
 and a first person:
   node --env-file=FOLDER/enrolment.env iot/iot-enrolment/src/main.ts person add NAME --role admin
+
+In a cluster, `kubectl apply -k FOLDER` makes the Secrets, and iot/deploy/README.md says what comes after.
 HELP
 }
 
@@ -43,10 +45,10 @@ FOLDER="$(cd "$FOLDER" && pwd)"
 cd "$FOLDER"
 
 make_certificate() {
-  local name="DNS:$HOST" request=(req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1)
+  local name="DNS:$HOST" in_cluster="DNS:nats.iot-system,DNS:iot-enrolment.iot-system" request=(req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1)
   [[ ! "$HOST" =~ ^[0-9.]+$ ]] || name="IP:$HOST"
   [[ -e ca-key.pem ]] || openssl "${request[@]}" -days 3650 -subj "/CN=authority of $HOST" -keyout ca-key.pem -out ca.pem 2>/dev/null
-  [[ -e cert.pem ]] || openssl "${request[@]}" -days 800 -subj "/CN=$HOST" -addext "subjectAltName=$name,IP:127.0.0.1" \
+  [[ -e cert.pem ]] || openssl "${request[@]}" -days 800 -subj "/CN=$HOST" -addext "subjectAltName=$name,$in_cluster,IP:127.0.0.1" \
     -addext basicConstraints=critical,CA:FALSE -CA ca.pem -CAkey ca-key.pem -keyout key.pem -out cert.pem 2>/dev/null
 }
 
@@ -82,5 +84,25 @@ IOT_DEVICE_NATS_URL=tls://$HOST:4222
 IOT_DEVICE_NATS_CA=$FOLDER/ca.pem
 ENV
 } >enrolment.env
+{
+  for user in operator callout enrolment kick; do printf 'NATS_%s_PASSWORD=%s\n' "${user^^}" "$(cat "password-$user")"; done
+  cat callout-public-keys
+} >nats.env
+cat >kustomization.yaml <<YAML
+# The Secrets and the settings of iot/deploy/identities: kubectl apply -k $FOLDER
+namespace: iot-system
+generatorOptions: { disableNameSuffixHash: true }
+secretGenerator:
+  - { name: nats, envs: [nats.env] }
+  - { name: nats-tls, type: kubernetes.io/tls, files: [tls.crt=cert.pem, tls.key=key.pem] }
+  - { name: iot-callout, files: [keys.json=callout-keys.json, password=password-callout] }
+  - { name: iot-enrolment, files: [password=password-enrolment, kick-password=password-kick] }
+  - name: iot-operator-nats
+    literals: ["url=tls://nats.iot-system:4222", user=operator, ca-file=/etc/iot-nats/ca.pem, "password=$(cat password-operator)"]
+    files: [ca.pem]
+configMapGenerator:
+  - { name: iot-ca, files: [ca.pem] }
+  - { name: iot-enrolment, literals: ["url=https://$HOST:30443", "device-nats-url=tls://$HOST:30422"] }
+YAML
 printf 'IOT_ENROLMENT_URL=https://%s:8443\nIOT_ENROLMENT_CA=%s\n' "$HOST" "$FOLDER/ca.pem" >iot.env
 echo "$FOLDER has what the services need; --help says how each is started. Keep ca-key.pem away from this machine."

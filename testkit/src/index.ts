@@ -22,10 +22,19 @@ export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { recordReads } from "./recorded-reads.ts";
 export { type Interception, type Interceptor, startInterceptor } from "./intercept.ts";
 export { runEnrolment, startEnrolmentProcess } from "./enrolment-process.ts";
+export {
+  type OpenBao,
+  type OpenBaoAnswer,
+  type OpenBaoCredentials,
+  type OpenBaoOptions,
+  type OpenBaoSetup,
+  startOpenBao,
+} from "./openbao.ts";
 export { type OperatorProcess, startOperatorProcess } from "./operator-process.ts";
 export { loadImage } from "./podman-load.ts";
 export { findProgram, run, type RunOptions, type RunResult } from "./program.ts";
-export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram } from "./real-parts.ts";
+export { type KubernetesPrograms, kubernetesPrograms, natsServerProgram, skopeoProgram } from "./real-parts.ts";
+export { type IssuerOptions, startIssuer, type TestIssuer } from "./issuer.ts";
 export { type Registry, type RegistryCredentials, type RegistryOptions, startRegistry } from "./registry.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 export { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
@@ -34,6 +43,7 @@ export { type PodmanKilled, podmanKilledAfterPasta } from "./podman-killed.ts";
 export { ACCOUNT_PASSWORDS, natsAccountsConfig, natsSharedConfig } from "./nats-accounts.ts";
 export { IDENTITY_PASSWORDS, natsIdentitiesConfig } from "./nats-identities.ts";
 export {
+  REFUSED_READS,
   REFUSED_SUBJECTS,
   REFUSED_SUBJECTS_OF_PEOPLE,
   REFUSED_SUBSCRIPTIONS,

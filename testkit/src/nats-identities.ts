@@ -12,10 +12,13 @@ export const IDENTITY_PASSWORDS = {
   kick: "kick-secret",
 } as const;
 
-/** `loginTimeoutS`: how long the server waits for a callout; 30 as shipped. */
+/**
+ * `loginTimeoutS`: how long the server waits for a callout; 30 as shipped. `users`: devices with
+ * static users beside it, as docs/migration.md puts them there.
+ */
 export function natsIdentitiesConfig(
   publicHalves: { readonly issuer: string; readonly xkey: string },
-  { loginTimeoutS = 30 }: { readonly loginTimeoutS?: number } = {},
+  { loginTimeoutS = 30, users = {} }: { readonly loginTimeoutS?: number; readonly users?: Readonly<Record<string, string>> } = {},
 ): string {
   const values: Readonly<Record<string, string>> = {
     NATS_OPERATOR_PASSWORD: IDENTITY_PASSWORDS.operator,
@@ -28,7 +31,15 @@ export function natsIdentitiesConfig(
   // The address is the testkit's to choose.
   const config = readFileSync(FILE, "utf8")
     .replace(/^listen: .*$/m, "")
-    .replace("timeout: 30", `timeout: ${loginTimeoutS}`);
+    .replace("timeout: 30", `timeout: ${loginTimeoutS}`)
+    .replace(/(auth_users: \[ .*) \]/, (_, known: string) => `${[known, ...Object.keys(users)].join(", ")} ]`)
+    .replace(
+      "  DEVICES {\n",
+      (line) =>
+        `${line}    users: [ ${Object.entries(users)
+          .map(([user, password]) => `{ user: ${user}, password: ${password} }`)
+          .join(", ")} ]\n`,
+    );
   return config.replace(/^(?!#).*$/gm, (line) =>
     line.replace(/\$(NATS_[A-Z_]+)/g, (whole, name: string) => JSON.stringify(values[name] ?? whole)),
   );

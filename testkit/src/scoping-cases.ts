@@ -11,7 +11,16 @@ export const REFUSED_SUBJECTS: readonly (readonly [what: string, subject: string
   ["another's Score, by our own name", "iot.score.dev-b.secret"],
   ["a write of another's status, by our own name", "iot.status.dev-b"],
   ["a write of another's inventory, by our own name", "iot.inventory.dev-b"],
+  ["another's inventory, by our own name", "iot.inventory-read.dev-b"],
+  ["another's inventory, by a direct get", "$JS.API.DIRECT.GET.KV_inventory.$KV.inventory.dev-b"],
   ["a notice to another, by our own name", "iot.notice.dev-b"],
+  ["a line in another's history", "iot.history.dev-b"],
+  ["a line in another's audit", "iot.audit.dev-b"],
+  ["the history of devices", "iot.read.device-history"],
+  ["the history of devices, by the server's name", "$JS.API.DIRECT.GET.device-history"],
+  ["the audit of devices", "iot.read.device-audit"],
+  ["information about the history", "$JS.API.STREAM.INFO.device-history"],
+  ["a purge of the history", "$JS.API.STREAM.PURGE.device-history"],
   ["everybody's manifest", "iot.manifest.*"],
   ["a question to another device", "iot.command.dev-b.ping"],
   ["a question to itself, with rights of its own choice", "iot.command.dev-a.exec"],
@@ -54,6 +63,8 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
   ["the records of sources", "$KV.sources.>"],
   ["words to operators", "iot.operator.>"],
   ["the audit", "audit.>"],
+  ["what others say once", "iot.history.dev-b"],
+  ["what people did on others", "iot.audit.>"],
   ["questions to another", "iot.command.dev-b.*"],
   ["questions to everybody", "iot.command.>"],
   ["another's sessions", "iot.session.dev-b.*.in"],
@@ -64,13 +75,24 @@ export const REFUSED_SUBSCRIPTIONS: readonly (readonly [what: string, subject: s
 
 /** Of each role: the verbs that it has no right to. */
 export const REFUSED_VERBS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
-  viewer: ["logs", "exec", "retry", "hold", "release", "anything"],
-  support: ["exec", "retry", "hold", "release", "anything"],
+  viewer: ["logs", "exec", "retry", "hold", "release", "refresh", "anything"],
+  support: ["exec", "retry", "hold", "release", "refresh", "anything"],
   maintainer: ["anything"],
 };
 
+/** Of each role: the streams that it does not read. */
+export const REFUSED_READS: Readonly<Record<"viewer" | "support" | "maintainer", readonly string[]>> = {
+  viewer: ["iot.read.device-audit"],
+  support: ["iot.read.device-audit"],
+  maintainer: [],
+};
+
 export const REFUSED_SUBJECTS_OF_PEOPLE: readonly (readonly [what: string, subject: string])[] = [
-  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session)\./.test(subject)),
+  ...REFUSED_SUBJECTS.filter(([, subject]) => !/^iot\.(command|session|read)\./.test(subject)),
+  ["a line in the history", "iot.history.dev-a"],
+  ["a line in the audit of a device", "iot.audit.dev-a"],
+  ["a bucket", "iot.read.KV_status"],
+  ["the audit of operators", "iot.read.audit"],
   ["a question without a device", "iot.command.ping"],
   ["a notice to a device", "iot.notice.dev-a"],
   ["a status of a device", "iot.status.dev-a"],

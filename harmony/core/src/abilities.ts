@@ -96,6 +96,7 @@ export const UNABLE_REASONS = [
   "NoSuchProgram",
   "NotExecutable",
   "CannotRun",
+  "NotWaiting",
   "Idle",
   "TooLong",
   "WrongRequest",

@@ -48,7 +48,7 @@ export interface Plan<Step> {
  *
  * `code` names in a word the refusal that the planner may have an answer to (`Reconciler.answer`),
  * e.g. `disk-full`, and `detail` is the text of the part that refused; without a code there is no
- * answer. A step that is worth trying and holds nothing up may be `unchanged` and still have a
+ * answer. `bytes` is what came over the network for it. A step that is worth trying and holds nothing up may be `unchanged` and still have a
  * code.
  *
  * @example
@@ -61,7 +61,7 @@ export interface Plan<Step> {
  *   detail: "manifest unknown",
  * };
  */
-export type Outcome<Reason extends string = string> = { readonly code?: string; readonly detail?: string } & (
+export type Outcome<Reason extends string = string> = { readonly code?: string; readonly detail?: string; readonly bytes?: number } & (
   | { readonly kind: "changed" | "unchanged" }
   | ({ readonly kind: "blocked" | "failed" | "rejected" } & Blocked<Reason>)
 );

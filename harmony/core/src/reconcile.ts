@@ -49,6 +49,8 @@ export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Pla
    * has no answers.
    */
   answer?(desired: Desired, snapshot: Snapshot, last: Done<Step>): readonly Step[];
+  /** What a step brings about that people want the time of. Pure. Absent: nothing. */
+  milestone?(step: Step): Milestone["kind"] | null;
   /** Pure. `doing` is the step under way, with its progress; null when the pass is over. */
   report(input: {
     desired: Desired;
@@ -59,10 +61,19 @@ export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Pla
   }): Report;
 }
 
+/** Something was fetched, made or started on the way to what should be, however often. */
+export interface Milestone {
+  readonly kind: "fetched" | "made" | "started";
+  /** What came over the network for it, as far as is known. */
+  readonly bytes: number;
+}
+
 export interface ReconcileOptions<Report> {
   readonly signal: AbortSignal;
   /** Called with every new report, also while a step runs. */
   onReport?: (report: Report) => void;
+  /** Called when it is so. */
+  onMilestone?: (milestone: Milestone) => void;
 }
 
 /** A world that changes under every pass is looked at again later rather than chased for ever. */
@@ -75,7 +86,7 @@ const MAX_PASSES = 8;
 export async function reconcile<Desired, Snapshot, Step, Report, Planned extends Plan<Step>>(
   reconciler: Reconciler<Desired, Snapshot, Step, Report, Planned>,
   desired: Desired,
-  { signal, onReport }: ReconcileOptions<Report>,
+  { signal, onReport, onMilestone }: ReconcileOptions<Report>,
 ): Promise<Report> {
   for (let pass = 1; ; pass += 1) {
     signal.throwIfAborted();
@@ -91,6 +102,8 @@ export async function reconcile<Desired, Snapshot, Step, Report, Planned extends
       signal.throwIfAborted();
       publish({ step, progress: "" });
       const outcome = await reconciler.apply(step, signal, (progress) => publish({ step, progress }));
+      const milestone = outcome.kind === "changed" ? (reconciler.milestone?.(step) ?? null) : null;
+      if (milestone !== null) onMilestone?.({ kind: milestone, bytes: outcome.bytes ?? 0 });
       const answered =
         outcome.code === undefined ? null : await answerTo(reconciler, { desired, snapshot, last: { step, outcome }, signal });
       outcomes.push(answered ?? outcome);

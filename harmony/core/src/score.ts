@@ -134,6 +134,11 @@ export interface ResidentInterpret<Data> extends Interpret<Data>, Partial<Logs>,
    * back-off. A reconcile has to follow.
    */
   retry(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * What waits until a program has ended its work waits no longer. A reconcile has to follow.
+   * Absent: nothing of this variant waits so.
+   */
+  switchNow?(name: string): void;
 }
 
 /**
@@ -176,6 +181,7 @@ export interface BoundVariant extends Partial<Logs>, Partial<Commands> {
   workloads(signal: AbortSignal): Promise<readonly Workload[]>;
   watch(onChange: (name: string) => void, signal: AbortSignal): Promise<void>;
   retry(name: string, signal: AbortSignal): Promise<void>;
+  switchNow(name: string): void;
   /** A Score that does not parse or is refused has the `Rejected` report alone. */
   explain(desired: Desired<unknown>, signal: AbortSignal): Promise<Explanation>;
 }
@@ -224,6 +230,7 @@ export function bind<Needs extends object, Data>(variant: ResidentVariant<Needs,
     workloads: (signal) => interpret.workloads(signal),
     watch: (onChange, signal) => interpret.watch(onChange, signal),
     retry: (name, signal) => interpret.retry(name, signal),
+    switchNow: (name) => interpret.switchNow?.(name),
     async explain(desired, signal) {
       if (desired.data === null) return interpret.explain({ ...desired, data: null }, signal);
       const result = read(desired.data);

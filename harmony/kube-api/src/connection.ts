@@ -12,7 +12,7 @@ import * as z from "zod/mini";
 import { codeOfStatus, KubernetesError } from "./kubernetes-error.ts";
 
 export interface KubernetesRequest {
-  readonly method: "GET" | "PATCH";
+  readonly method: "GET" | "PATCH" | "POST";
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: { readonly type: string; readonly value: unknown };
@@ -75,7 +75,7 @@ export function connectKubernetes(config: KubeConfig, userAgent: string): Kubern
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
     const { request: begin } = url.protocol === "http:" ? http : https;
     const { method } = request;
-    // All our requests can be repeated.
+    // All our requests can be repeated: an object that was made already is a conflict.
     return await sendRequest(() => begin(url, { ...options, method, signal }), { body, isRepeatable: true, signal });
   };
 

@@ -13,6 +13,7 @@ export {
   apiVersionOf,
   applyObject,
   applyStatus,
+  createObject,
   isNewer,
   KubernetesObject,
   type ObjectName,

@@ -9,7 +9,7 @@ import { backoffMs, type Clock, type Log, systemClock } from "@harmony/runtime";
 import * as z from "zod/mini";
 import { type KubernetesConnection, KubernetesStatus } from "./connection.ts";
 import { codeOfStatus, KubernetesError } from "./kubernetes-error.ts";
-import { asObject, isNewer, KubernetesObject, resourceName, resourcePath, type ResourceType } from "./resource.ts";
+import { asObject, isNewer, KubernetesObject, resourceName, resourcePath, type ResourceType, withoutManagers } from "./resource.ts";
 
 export type StoreState =
   /** Nothing was read yet. */
@@ -84,7 +84,7 @@ export async function listObjects(
     const query = { limit: String(pageSize), ...(next === undefined ? {} : { continue: next }) };
     const page = parse(Page, await connection.request({ method: "GET", path: resourcePath(type), query, what, signal }), ENVELOPE_LIMITS);
     if (!page.ok) throw new KubernetesError("BadAnswer", `failed to ${what}: ${connection.server} answered something that is no list`);
-    objects.push(...page.value.items);
+    objects.push(...page.value.items.map(withoutManagers));
     const { continue: rest = "", resourceVersion } = page.value.metadata;
     if (rest === "") return { objects, resourceVersion };
     next = rest;

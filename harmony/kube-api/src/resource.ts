@@ -27,6 +27,7 @@ export const KubernetesObject = z.looseObject({
     creationTimestamp: z.optional(z.string()),
     deletionTimestamp: z.optional(z.string()),
     finalizers: z.optional(z.array(z.string())),
+    labels: z.optional(z.record(z.string(), z.string())),
     annotations: z.optional(z.record(z.string(), z.string())),
   }),
   spec: z.optional(z.unknown()),
@@ -135,6 +136,33 @@ export async function applyObject(
 }
 
 /**
+ * Makes an object that is not there. Unlike applyObject it claims none of its fields for later.
+ * Null: there is one of this name already.
+ */
+export async function createObject(
+  connection: KubernetesConnection,
+  type: ResourceType,
+  o: { readonly metadata: { readonly name: string } & Readonly<Record<string, unknown>>; readonly fields: object } & {
+    readonly manager: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<KubernetesObject | null> {
+  const { metadata, fields, manager, signal } = o;
+  const what = `make ${described(type, metadata)}`;
+  const value = { apiVersion: apiVersionOf(type), kind: type.kind, metadata, ...fields };
+  const body = { type: "application/json", value };
+  try {
+    return asObject(
+      await connection.request({ method: "POST", path: resourcePath(type), query: { fieldManager: manager }, body, what, signal }),
+      what,
+    );
+  } catch (error) {
+    if (error instanceof KubernetesError && error.code === "Conflict") return null;
+    throw error;
+  }
+}
+
+/**
  * Sets or removes one finalizer, and leaves those of others. It compares and sets on the state that
  * was read, and tries again on the newer state when somebody else was faster. Null: the object of
  * this uid is gone, or it is being deleted and takes no new finalizer.
@@ -186,12 +214,18 @@ export async function setFinalizer(
 
 export function asObject(value: unknown, what: string): KubernetesObject {
   const parsed = parse(KubernetesObject, value, ENVELOPE_LIMITS);
-  if (parsed.ok) return parsed.value;
+  if (parsed.ok) return withoutManagers(parsed.value);
   const first = parsed.issues[0];
   throw new KubernetesError(
     "BadAnswer",
     `failed to ${what}: what the API server answered is no object: ${first?.path.join(".") ?? ""} ${first?.message ?? ""}`,
   );
+}
+
+/** Who manages which field is most of an object with a status, and nobody here asks. */
+export function withoutManagers(object: KubernetesObject): KubernetesObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 function described(type: ResourceType, { namespace, name }: ObjectName): string {

@@ -7,7 +7,7 @@ export { type ImageLedger, type ImageLedgerOptions, openImageLedger } from "./im
 export { pageBytes } from "./device/page-size.ts";
 export { shownPageSize } from "./model/page-size.ts";
 export { PodmanError, type PodmanErrorCode } from "./libpod/podman-error.ts";
-export { hostView, type HostView, type HostViewOptions } from "./device/host-view.ts";
+export { hostView, type HostView, type HostViewOptions, type SecretSource } from "./device/host-view.ts";
 export { type Application, labelsOf } from "./model/application.ts";
 export { containerName } from "./model/names.ts";
 export { PODMAN_REASONS } from "./model/reason.ts";

@@ -1,7 +1,15 @@
 // The variant PodmanV0: containers on the Podman of one device. Ties the border, the planner, the
 // executor and the report together.
 
-import { type Desired, reconcile, type Reconciler, type ResidentInterpret, type ResidentVariant, type WorkloadReport } from "@harmony/core";
+import {
+  type Desired,
+  type Milestone,
+  reconcile,
+  type Reconciler,
+  type ResidentInterpret,
+  type ResidentVariant,
+  type WorkloadReport,
+} from "@harmony/core";
 import { systemClock } from "@harmony/runtime";
 import { logReader } from "./ask/read-logs.ts";
 import { commandRunner } from "./ask/run-command.ts";
@@ -34,7 +42,7 @@ import type { PodmanPlan } from "./model/plan.ts";
 import type { Snapshot } from "./model/snapshot.ts";
 import { isInputStep, type Step } from "./model/step.ts";
 import type { SwapJournal } from "./store/swap-journal.ts";
-import { resetFailed } from "./model/swap-record.ts";
+import { endWaiting, NOTHING_RECORDED, resetFailed } from "./model/swap-record.ts";
 import { withWayBack } from "./model/target.ts";
 import { CheckMeter } from "./observe/check-meter.ts";
 import { UpMeter } from "./observe/up-meter.ts";
@@ -102,6 +110,8 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
    * A retry is noted here, and the next reconcile resets it: only a reconcile writes the journal.
    */
   const retries = new Set<string>();
+  /** A person does not wait for what is at work: noted and written in the same way. */
+  const switches = new Set<string>();
   return {
     expect: (names) => awaitDeployments(memory, names),
     refuse: (score) => {
@@ -112,6 +122,10 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
       if (retries.delete(desired.name)) {
         const record = await journal.read(desired.name);
         if (record !== null) await journal.write(desired.name, resetFailed(record));
+      }
+      if (switches.delete(desired.name)) {
+        const record = (await journal.read(desired.name)) ?? NOTHING_RECORDED;
+        await journal.write(desired.name, endWaiting(record, Date.now()));
       }
       return besides.reconcile(desired, settings);
     },
@@ -126,6 +140,7 @@ function interpretPodman(application: Application, needs: PodmanV0Needs): Reside
       retries.add(name);
       return Promise.resolve();
     },
+    switchNow: (name) => void switches.add(name),
     explain: async (desired, signal) => {
       const snapshot = await look(desired, signal);
       return explain(desired, snapshot, plan(desired, snapshot));
@@ -197,6 +212,12 @@ function observer(
   return (desired, signal) => images.service.during(() => observe(options, desired, signal));
 }
 
+function milestone({ kind }: Step): Milestone["kind"] | null {
+  if (kind === "pull") return "fetched";
+  if (kind === "create") return "made";
+  return kind === "start" ? "started" : null;
+}
+
 function reconcilerOf(
   application: Application,
   needs: PodmanV0Needs,
@@ -215,6 +236,7 @@ function reconcilerOf(
       service.during(() =>
         isInputStep(step) ? executeInputs(forInputs, step, signal) : execute({ ...needs, application, images }, step, signal, progress),
       ),
+    milestone,
     answer: (_desired, _snapshot, last) => answerFailure({ ...last, nowMs: Date.now() }),
     report,
   };

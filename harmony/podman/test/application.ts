@@ -8,4 +8,5 @@ export const APPLICATION: Application = {
   program: "iot-agent",
   user: "iot-agent",
   secretsFolder: "/etc/iot-agent/secrets",
+  busyFolder: "/run/iot",
 };

@@ -40,6 +40,7 @@ export function hostOf(device: Device, { isSecretStoreReadOnly }: { readonly isS
     podmanConfig: () => seen().podmanConfig(),
     trustRule: (reference) => seen().trustRule(reference),
     runs: (architecture) => seen().runs(architecture),
+    hears: (pid, signal) => seen().hears(pid, signal),
     openPorts: () => seen().openPorts(),
     readSecret: (name) => seen().readSecret(name),
     lookAtSecretStore: async (folder, untilWritten) => {

@@ -104,6 +104,11 @@ export class ModelDevice {
     throw new Error(`no rest after ${maxRounds} rounds: ${this.trail.slice(-60).join("; ")}`);
   }
 
+  /** The programs of these containers are at work, and no others. */
+  work(names: readonly string[]): void {
+    this.containers = this.containers.map((one) => ({ ...one, isAtWork: one.state === "running" && names.includes(one.name) }));
+  }
+
   goBy(): void {
     const [first] = this.names;
     if (first === undefined) return;

@@ -40,6 +40,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
       ...container,
       state: "running",
       stoppedByUser: false,
+      isDeaf: false,
       startedAtMs: world.nowMs,
       upMs: 0,
       aliveMs: 0,
@@ -97,6 +98,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         state: "created",
         imageId: "id",
         health: "none",
+        isDeaf: false,
         restarts: 0,
         recentRestarts: 0,
         exitCode: 0,
@@ -108,6 +110,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
         stoppedByUser: false,
         ports: scoreOfLabel(scoreString)?.services.find(({ name }) => name === step.service)?.ports ?? [],
         hasLostNetwork: false,
+        isAtWork: false,
         imageVolumes: [],
         lastCheck: null,
         silentMs: 0,
@@ -138,7 +141,7 @@ export function applyStep(world: Snapshot, step: Step): Snapshot {
     case "stop": {
       const container = find(step.container);
       if (container.state !== "running" && container.state !== "stopping") refuse(`"${container.name}" is ${container.state}`);
-      return put({ ...container, state: "exited", stoppedByUser: true, exitedAtMs: world.nowMs });
+      return put({ ...container, state: "exited", isAtWork: false, stoppedByUser: true, exitedAtMs: world.nowMs });
     }
     case "rename": {
       const container = find(step.container);
@@ -182,12 +185,13 @@ export function pass(world: Snapshot, fates: Fates = {}): Snapshot {
     ...world,
     nowMs,
     containers: world.containers.map((container): Container => {
-      if (container.state === "stopping") return { ...container, state: "exited", stoppedByUser: true, exitedAtMs: NOW_MS };
+      if (container.state === "stopping")
+        return { ...container, state: "exited", isAtWork: false, stoppedByUser: true, exitedAtMs: NOW_MS };
       if (container.state !== "running") return container;
       const run = { ...container, upMs: container.upMs + 60_000, aliveMs: container.aliveMs + 60_000 };
       switch (fateOf(world, container.name, fates)) {
         case "ends":
-          return { ...run, state: "exited", exitCode: 1, exitedAtMs: nowMs - 10_000 };
+          return { ...run, state: "exited", isAtWork: false, exitCode: 1, exitedAtMs: nowMs - 10_000 };
         case "is restarted":
           return { ...run, restarts: run.restarts + 1 };
         case "is unhealthy":
@@ -208,7 +212,7 @@ export function powerCut(world: Snapshot): Snapshot {
     ...world,
     device: { ...world.device, bootId: `${world.device.bootId}+` },
     containers: world.containers.map((container) =>
-      isUp(container) ? { ...container, state: "created" } : { ...container, stoppedByUser: false },
+      isUp(container) ? { ...container, state: "created", isAtWork: false } : { ...container, stoppedByUser: false },
     ),
   };
 }

@@ -41,7 +41,11 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   });
 
   let revision = 0;
-  const apply = (name: string, data: unknown, more: { hold?: Hold; onReport?: (report: WorkloadReport) => void } = {}) => {
+  const apply = (
+    name: string,
+    data: unknown,
+    more: { hold?: Hold; onReport?: (report: WorkloadReport) => void; signal?: AbortSignal } = {},
+  ) => {
     const { hold = null, ...rest } = more;
     revision += 1;
     const desired = { name, revision: String(revision), scoreString: data === null ? "" : scoreString(data), data, hold };
@@ -197,6 +201,27 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
       expect(reports).toContain('Stopping: stopping container "deaf_web", which may take up to 7 s');
       expect(reports).toContain('Stopping: container "deaf_web" has been asked to stop 5 s ago and has not; it is killed in 2 s');
       await serves(8108, "version=2");
+    });
+
+    test("the cure that is pushed while a deaf service is waited for ends the wait", async () => {
+      const [name, port] = ["cured", 8120];
+      const stops = { stopTimeoutSeconds: 300 };
+      await apply(name, web("stubborn:1", port, stops));
+      const outOfDate = new AbortController();
+      const said = Promise.withResolvers<string>();
+      const onReport = ({ phase, message }: WorkloadReport): void => {
+        if (phase !== "Stopping" || !message.includes("has been asked to stop")) return;
+        said.resolve(message);
+        // As an agent does when a newer Score arrives.
+        outOfDate.abort(new Error("out of date"));
+      };
+      const waiting = apply(name, web("hello:2", port, stops), { onReport, signal: outOfDate.signal });
+      await expect(waiting).rejects.toThrow("out of date");
+      expect(await said.promise).toContain("because its process 1 does not hear its stop signal; it is killed in 5 min: push `init: true`");
+      const begunMs = performance.now();
+      expect(await apply(name, web("hello:2", port, { stopTimeoutSeconds: 1 }))).toMatchObject({ reason: "OnTrial" });
+      expect(performance.now() - begunMs).toBeLessThan(100_000);
+      await serves(port, "version=2");
     });
 
     test("a corrupt journal is kept aside, nothing is removed, and the trial goes on from what the labels say", async () => {

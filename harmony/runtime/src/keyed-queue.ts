@@ -12,8 +12,8 @@ export interface KeyedQueueOptions<Key extends string> {
    * look again, or nothing.
    */
   readonly handle: (key: Key, signal: AbortSignal) => Promise<number | null | undefined>;
-  /** Called for every throw that is not an abort. */
-  readonly onError: (key: Key, error: unknown, retryAfterMs: number) => void;
+  /** Called for every throw that is not an abort. `failures`: how many in a row. */
+  readonly onError: (key: Key, error: unknown, retryAfterMs: number, failures: number) => void;
   /** The number of keys handled at once; Infinity gives every key a worker of its own. */
   readonly concurrency?: number;
   readonly baseMs?: number;
@@ -129,7 +129,7 @@ export class KeyedQueue<Key extends string> {
       if (!run.signal.aborted) {
         item.failures += 1;
         againAfterMs = backoffMs(item.failures, { baseMs, maxMs });
-        onError(key, error, againAfterMs);
+        onError(key, error, againAfterMs, item.failures);
       }
     }
     item.state = "idle";

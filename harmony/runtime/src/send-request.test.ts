@@ -25,7 +25,7 @@ async function serviceThatClosesKept(): Promise<
   const socketPath = join(folder, "service.sock");
   server.listen(socketPath);
   await once(server, "listening");
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new Agent({ keepAlive: true });
   onTestFinished(() => {
     agent.destroy();
     server.close();
@@ -41,6 +41,12 @@ test("a request that may be repeated is made again on a fresh connection, anothe
   expect(await send("GET")).toBe("GET ");
   expect(await send("GET", { isRepeatable: true })).toBe("GET ");
   await expect(send("POST", { body: "x" })).rejects.toThrow("socket hang up");
+});
+
+test("a service that has closed all connections that were kept is asked on a fresh one", async () => {
+  const send = await serviceThatClosesKept();
+  expect(await Promise.all(Array.from({ length: 4 }, () => send("GET")))).toHaveLength(4);
+  expect(await send("GET", { isRepeatable: true })).toBe("GET ");
 });
 
 test("a connection that ends after the head of an answer ends that answer, and nothing is asked again", async () => {

@@ -1,6 +1,7 @@
 // Sends one HTTP request, up to the head of its answer. A service may close a connection that is
 // kept open just as the next request is written to it. No answer came then, and a request that may
-// be repeated is sent once more.
+// be repeated is sent again, until one fails on a connection of its own: a service that was started
+// again has closed all of them.
 
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
@@ -10,7 +11,7 @@ export interface RequestToSend {
   readonly body?: string | Uint8Array | Readable | undefined;
   readonly isRepeatable: boolean;
   /** The signal that `open` gives to the request. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -30,7 +31,7 @@ export async function sendRequest(open: () => ClientRequest, { body, isRepeatabl
   request.on("error", (error) => {
     if (isOver) return;
     isOver = true;
-    if (isRepeatable && request.reusedSocket && signal?.aborted !== true) resolve(sendRequest(open, { body, isRepeatable: false }));
+    if (isRepeatable && request.reusedSocket && signal?.aborted !== true) resolve(sendRequest(open, { body, isRepeatable, signal }));
     else reject(error);
   });
   // An error in the body ends the request with that error; the service may also answer before it

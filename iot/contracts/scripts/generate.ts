@@ -6,13 +6,17 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
-import { customResourceDefinition } from "./custom-resource-definition.ts";
+import { customResourceDefinitions } from "./custom-resource-definition.ts";
 import { jsonSchemas } from "./json-schemas.ts";
 import { natsConfiguration } from "./nats-configuration.ts";
 import { threatTable } from "./threat-table.ts";
 import { withScoreLimits } from "./score-limits.ts";
 
-const CRD_HEADER = "# Made from iot/contracts/src/documents/deployment.ts by `npm run generate`.\n";
+const CRD_HEADER = "# Made from iot/contracts/src/documents/deployment.ts and device.ts by `npm run generate`.\n";
+
+function yamlOf(definition: object): string {
+  return stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false });
+}
 
 const root = join(import.meta.dirname, "../../..");
 const files = new Map<string, string>([
@@ -20,7 +24,7 @@ const files = new Map<string, string>([
     `iot/contracts/generated/${name}.schema.json`,
     `${JSON.stringify(schema, null, 2)}\n`,
   ]),
-  ["iot/deploy/crd.yaml", CRD_HEADER + stringify(customResourceDefinition(), { lineWidth: 0, aliasDuplicateObjects: false })],
+  ["iot/deploy/crd.yaml", CRD_HEADER + customResourceDefinitions().map(yamlOf).join("---\n")],
   ["docs/podman-v0.md", withScoreLimits(await readFile(join(root, "docs/podman-v0.md"), "utf8"))],
   ...Object.entries(natsConfiguration()).map(([name, text]): [string, string] => [`iot/deploy/nats/${name}`, text]),
   ["docs/threats.md", threatTable()],

@@ -5,7 +5,7 @@
 
 import { podmanV0Schema } from "@harmony/podman";
 import * as z from "zod/mini";
-import { Deployment, DeviceInventory, DeviceStatus, IOT_AGENT, Manifest, Score } from "../src/index.ts";
+import { Deployment, Device, DeviceInventory, DeviceStatus, IOT_AGENT, Manifest, Score } from "../src/index.ts";
 
 export type JsonSchema = { [key: string]: unknown };
 
@@ -15,6 +15,7 @@ const BASE = "https://iot.nationtech.io/schemas/v1alpha1";
 export function jsonSchemas(): Record<string, JsonSchema> {
   return {
     deployment: named("deployment", schemaOf(Deployment)),
+    device: named("device", schemaOf(Device)),
     score: named("score", schemaOf(Score)),
     manifest: named("manifest", schemaOf(Manifest)),
     status: named("status", schemaOf(DeviceStatus)),

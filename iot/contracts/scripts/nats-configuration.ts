@@ -12,7 +12,9 @@ import {
   ROLES,
   sharedPermissions,
   type SubjectMapping,
+  readsOfPeople,
   subjectsOfPeople,
+  toldSubjects,
 } from "../src/index.ts";
 
 const MADE = "# Made from iot/contracts (src/permissions.ts, scripts/nats-configuration.ts) by `npm run generate`.\n";
@@ -124,11 +126,14 @@ ${controlAndDevices("", [`{ service: "${AUDIT_OF_IDENTITIES}", accounts: [AUTH] 
 
 function controlAndDevices(devices: string, moreExports: readonly string[] = []): string {
   const mappings = deviceSubjectsOfBuckets();
+  const told = toldSubjects();
   return `  CONTROL {
     jetstream: enabled
     users: [ { user: operator, password: $NATS_OPERATOR_PASSWORD } ]
     exports: [
-${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`), ...moreExports.map((line) => `      ${line}`)].join("\n")}
+${lines([...mappings.map(widened), ...told.map(once)], ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
+      # "Stream": a reading has as many answers as it asks for.
+${[...readsOfPeople().map(({ bucket }) => `{ service: "${bucket}", accounts: [PEOPLE], response_type: Stream }`), ...moreExports].map((line) => `      ${line}`).join("\n")}
     ]
   }
   DEVICES {
@@ -138,6 +143,7 @@ ${[lines(mappings.map(widened), ({ kind, bucket }) => `{ ${kind}: "${bucket}", a
     ]
     imports: [
 ${lines(mappings, (mapping) => imported(mapping, `, to: "${mapping.own}"`))}
+${lines(told.map(once), (mapping) => imported(mapping, ""))}
       # The buckets' own names, which agents of 0.1 use: for one release.
 ${lines(mappings.map(widened), (mapping) => imported(mapping, ""))}
       { stream: { account: PEOPLE, subject: "${subjectsOfPeople().sessionInput}" } }
@@ -150,8 +156,13 @@ function people(users: string): string {
   const { command, sessionInput } = subjectsOfPeople();
   return `  PEOPLE {
     exports: [ { stream: "${sessionInput}", accounts: [DEVICES] } ]
-    # share: the server says to the device who asks.
-    imports: [ { service: { account: DEVICES, subject: "${command}" }, share: true } ]
+    imports: [
+      # share: the server says to the device who asks.
+      { service: { account: DEVICES, subject: "${command}" }, share: true }
+${readsOfPeople()
+  .map(({ own, bucket }) => `      { service: { account: CONTROL, subject: "${bucket}" }, to: "${own}" }`)
+  .join("\n")}
+    ]
 ${users}  }
 `;
 }
@@ -162,6 +173,10 @@ ${users}  }
  */
 function widened(mapping: SubjectMapping): SubjectMapping {
   return mapping.kind === "stream" ? { ...mapping, bucket: mapping.bucket.replace(/\*$/, ">") } : mapping;
+}
+
+function once(subject: string): SubjectMapping {
+  return { kind: "service", bucket: subject, own: subject };
 }
 
 function imported({ kind, bucket }: SubjectMapping, to: string): string {

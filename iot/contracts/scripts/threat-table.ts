@@ -38,7 +38,7 @@ const TRIED: readonly Tried[] = [
     border: "a commit",
     inputs: "trees, paths, kinds of entries, pointers, encrypted and half files, YAML at its limits, trailers",
     outcome:
-      "few plain words; what no longer gives a Deployment goes only where nothing stands in its place. A name of more than 1,024 characters was taken for a removal before",
+      "few plain words; what no longer gives a Deployment goes only where nothing stands in its place. A name of more than 1,024 characters was taken for a removal before, and one of more than 255 bytes, or gone files in thousands of folders, had the commit answered by an error of the machine",
     test: "`npm run fuzz`, iot/iot-operator/src/sources/git/fuzz.test.ts",
   },
   {

@@ -8,4 +8,5 @@ export const IOT_AGENT = {
   program: "iot-agent",
   user: "iot-agent",
   secretsFolder: "/etc/iot-agent/secrets",
+  busyFolder: "/run/iot",
 } as const;

@@ -6,7 +6,7 @@ import { DnsLabel } from "@harmony/schema";
 import * as z from "zod/mini";
 import { HOLD_MAX_SECONDS } from "./local-api.ts";
 
-export const COMMAND_VERBS = ["ping", "explain", "doctor", "logs", "exec", "retry", "hold", "release"] as const;
+export const COMMAND_VERBS = ["ping", "explain", "doctor", "logs", "exec", "retry", "hold", "release", "switch", "refresh"] as const;
 export type CommandVerb = (typeof COMMAND_VERBS)[number];
 
 /** A device reads no longer request. */

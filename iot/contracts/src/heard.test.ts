@@ -111,4 +111,10 @@ test("an inventory is heard in the same way", () => {
   const rude = { ...inventory, facts: { "a\u001b[2J": `\u202e${"x".repeat(1_000)}` } };
   expect(readInventory(bytes(rude))).toMatchObject({ ok: true, value: { facts: { a: `${"x".repeat(511)}…` } } });
   expect(readInventory(bytes({ ...inventory, facts: { a: "x".repeat(40_000) } }))).toMatchObject({ ok: false });
+  const disk = { path: "/", bytes: 32e9, availableBytes: 16e9 };
+  const complete = { ...inventory, cpus: 4, memoryBytes: 8e9, disks: [disk], temperatureLimit: 110, remote: ["logs"] };
+  expect(readInventory(bytes(complete))).toEqual({ ok: true, value: complete });
+  const many = readInventory(bytes({ ...complete, disks: Array.from({ length: 400 }, () => disk) }));
+  expect(many.ok ? many.value.disks : many.issues).toHaveLength(16);
+  expect(readInventory(bytes({ ...complete, memoryBytes: -1 }))).toMatchObject({ ok: false, issues: [{ path: ["memoryBytes"] }] });
 });

@@ -12,6 +12,7 @@ export {
   DeploymentStatus,
   FailureGroup,
 } from "./documents/deployment.ts";
+export { Device, DEVICE_KIND, DeviceLabels, DeviceObjectStatus, DeviceSpec } from "./documents/device.ts";
 export {
   COMMAND_LIMIT_BYTES,
   COMMAND_VERBS,
@@ -28,9 +29,11 @@ export {
   SessionStatus,
   TerminalSize,
 } from "./commands.ts";
-export { MESSAGE_CHARACTERS, readInventory, readStatus } from "./heard.ts";
+export { MESSAGE_CHARACTERS, readDeviceAuditEvent, readHistoryEvent, readInventory, readStatus } from "./heard.ts";
 export { INVENTORY_INFLUENCE, type Influence, STATUS_INFLUENCE } from "./influence.ts";
-export { DeviceInventory } from "./documents/inventory.ts";
+export { DEVICE_AUDIT, DeviceAuditEvent } from "./documents/device-audit.ts";
+export { DEVICE_HISTORY, HISTORY_BURST, HistoryEvent, Trace } from "./documents/history.ts";
+export { DeviceDisk, DeviceInventory } from "./documents/inventory.ts";
 export { emptyManifest, Manifest, ManifestEntry, RemovalMark } from "./documents/manifest.ts";
 export {
   AuditEvent,
@@ -55,7 +58,9 @@ export {
   OFFLINE_AFTER_MS,
   offlineAfterMs,
   READER_REASONS,
+  shownBoot,
   STATUS_EVERY_MS,
+  STATUSES_PER_BOOT,
   UNREADABLE_PHASE,
 } from "./documents/status.ts";
 export {
@@ -64,6 +69,7 @@ export {
   type DeviceRight,
   deviceSubjectsOfBuckets,
   PEOPLE_ACCOUNT,
+  readsOfPeople,
   type Permissions,
   personInbox,
   personPermissions,
@@ -73,6 +79,7 @@ export {
   sharedPermissions,
   type SubjectMapping,
   subjectsOfPeople,
+  toldSubjects,
 } from "./permissions.ts";
 export {
   Done,
@@ -84,6 +91,7 @@ export {
   LocalConnection,
   LocalExplanation,
   LocalHistory,
+  LocalRefreshed,
   LocalStatus,
   Refused,
   Released,
@@ -93,14 +101,17 @@ export {
   asDeviceId,
   bucketSubjects,
   commandSubject,
+  deviceAuditSubject,
   deviceOfKey,
   type DeviceSubjects,
   directGetSubject,
+  historySubject,
   keys,
   type DeploymentName,
   type DeviceId,
   notifySubject,
   ownSubjects,
+  readSubjects,
   scoreKeyParts,
   sessionInputSubject,
   streamName,

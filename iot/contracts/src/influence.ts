@@ -12,21 +12,28 @@ export interface Influence {
 
 const SHOWN = "shown, as plain text";
 const COUNTED = "how this device is counted in the Deployment's own status";
+/** The device's own object, in a cluster. */
+const OWN = "in the status of its own Device, as plain text";
 const nobody: Influence = { operator: null, iot: null };
 const shown: Influence = { operator: null, iot: SHOWN };
+const inDevice: Influence = { operator: OWN, iot: null };
 
 export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   device: { operator: "a status that names another device is unreadable", iot: "the same" },
-  agentVersion: shown,
+  agentVersion: { operator: OWN, iot: SHOWN },
   bootId: nobody,
-  reportedAt: { operator: null, iot: "the age shown beside its own deployments" },
+  boot: { operator: "`DeviceIdInUse` of this device alone, while two are heard by turns", iot: "the same" },
+  reportedAt: { operator: "the condition ClockWrong of its own Device", iot: "the age shown beside its own deployments" },
   statusIntervalSeconds: {
     operator: "when this device counts as offline: at most 3.3 days late",
     iot: "when this device is shown as offline: at most 3.3 days late",
   },
   manifestRevision: { operator: "marks of removals end in its own manifest", iot: null },
-  "problem.reason": { operator: `a word in the condition of each Deployment that targets it; ${COUNTED}`, iot: "shown, as a word" },
-  "problem.message": { operator: "at most 1 KiB in the condition of each Deployment that targets it", iot: SHOWN },
+  "problem.reason": {
+    operator: `a word in the condition of each Deployment that targets it, and of its own Device; ${COUNTED}`,
+    iot: "shown, as a word",
+  },
+  "problem.message": { operator: "at most 1 KiB in the condition of each Deployment that targets it, and of its own Device", iot: SHOWN },
   "problem.since": nobody,
   // The border makes a report in `deployments` of each, whose influence stands there.
   "running.*": nobody,
@@ -36,16 +43,19 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
   },
   "deployments.*.phase": { operator: COUNTED, iot: "how its own row stands" },
   "deployments.*.reason": {
-    operator: "a word in the condition of the Deployment",
+    operator: "a word in the condition of the Deployment, and of its own Device",
     iot: "shown, as a word; `NotNamed` makes its own row a problem",
   },
-  "deployments.*.message": { operator: "at most 1 KiB in the condition of the Deployment, as one of ten groups", iot: SHOWN },
+  "deployments.*.message": {
+    operator: "at most 1 KiB in the condition of the Deployment, as one of ten groups, and in that of its own Device",
+    iot: SHOWN,
+  },
   "deployments.*.since": { operator: null, iot: "the age shown in its own row" },
   "deployments.*.desiredRevision": {
     operator: `what it says counts only at the revision that was written for it; ${COUNTED}`,
     iot: "how its own row stands",
   },
-  "deployments.*.runningRevision": { operator: null, iot: SHOWN },
+  "deployments.*.runningRevision": { operator: OWN, iot: SHOWN },
   "deployments.*.source": { operator: null, iot: "shown where no manifest names the deployment" },
   "deployments.*.generation": nobody,
   "deployments.*.services.*.name": shown,
@@ -58,11 +68,18 @@ export const STATUS_INFLUENCE: Readonly<Record<string, Influence>> = {
 };
 
 export const INVENTORY_INFLUENCE: Readonly<Record<string, Influence>> = {
-  device: { operator: null, iot: null },
+  device: { operator: "an inventory that names another device is unreadable", iot: null },
   agentVersion: nobody,
-  bootId: nobody,
-  architecture: nobody,
-  "capabilities.*": nobody,
-  "labels.*": nobody,
-  "facts.*": nobody,
+  bootId: inDevice,
+  architecture: inDevice,
+  "capabilities.*": inDevice,
+  "labels.*": { operator: "`status.reportedLabels` of its own Device: no selector looks there", iot: null },
+  "facts.*": inDevice,
+  cpus: inDevice,
+  memoryBytes: inDevice,
+  "disks.*.path": { operator: "in the condition DiskPressure of its own Device", iot: null },
+  "disks.*.bytes": inDevice,
+  "disks.*.availableBytes": { operator: "the condition DiskPressure of its own Device", iot: null },
+  temperatureLimit: nobody,
+  "remote.*": inDevice,
 };

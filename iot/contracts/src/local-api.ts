@@ -3,6 +3,7 @@
 // these schemas, since the two can be of different versions in the minute after an upgrade.
 
 import * as z from "zod/mini";
+import { Trace } from "./documents/history.ts";
 import { DeploymentReport, DeviceStatus } from "./documents/status.ts";
 
 /** The name in the agent's run folder. */
@@ -39,6 +40,15 @@ export const HistoryEntry = z.looseObject({
   message: z.string(),
   /** The KV revision that the device worked towards. */
   revision: z.nullable(z.number()),
+  /** The number of the transition on this device; absent: written by 0.1. */
+  n: z.optional(z.int()),
+  bootId: z.optional(z.string()),
+  /** When it was, in milliseconds of the kernel's monotonic clock since that boot. */
+  monotonicMs: z.optional(z.number()),
+  generation: z.optional(z.number()),
+  source: z.optional(z.string()),
+  commit: z.optional(z.string()),
+  trace: z.optional(Trace),
 });
 export type HistoryEntry = z.output<typeof HistoryEntry>;
 
@@ -81,7 +91,16 @@ export type HeldUntil = z.output<typeof HeldUntil>;
 export const Released = z.looseObject({ wasHeld: z.boolean() });
 export type Released = z.output<typeof Released>;
 
-/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/clean` and `POST /look` */
+/** `POST /refresh` */
+export const LocalRefreshed = z.looseObject({
+  /** The names of those that are others than before. */
+  secrets: z.array(z.string()),
+  /** What was not answered, and why; what the device has stays as it is. */
+  problems: z.array(z.string()),
+});
+export type LocalRefreshed = z.output<typeof LocalRefreshed>;
+
+/** `POST /deployments/NAME/retry`, `POST /deployments/NAME/switch`, `POST /deployments/NAME/clean` and `POST /look` */
 export const Done = z.looseObject({});
 export type Done = z.output<typeof Done>;
 

@@ -23,10 +23,14 @@ test("of one device", () => {
       "iot.score.pi-1.*",
       "iot.status.pi-1",
       "iot.inventory.pi-1",
+      "iot.inventory-read.pi-1",
       "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.pi-1",
       "$JS.API.DIRECT.GET.KV_desired-state.$KV.desired-state.pi-1.*",
       "$KV.status.pi-1",
       "$KV.inventory.pi-1",
+      "$JS.API.DIRECT.GET.KV_inventory.$KV.inventory.pi-1",
+      "iot.history.pi-1",
+      "iot.audit.pi-1",
     ],
     subscribe: ["_INBOX_pi-1.>", "iot.notice.pi-1", "notify.desired-state.pi-1", "iot.command.pi-1.*", "iot.session.pi-1.*.in"],
     answers: true,
@@ -43,13 +47,18 @@ test("of one device that nobody may ask", () => {
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
   const [viewer, support, maintainer] = ROLES.map((role) => personPermissions("alice", role));
   expect(viewer).toEqual({
-    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor"],
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.device-history"],
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
-  expect(support?.publish).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"]);
+  expect(support?.publish.toSorted()).toEqual([...(viewer?.publish ?? []), "iot.command.*.logs", "iot.session.*.*.in"].toSorted());
   expect(maintainer?.publish.toSorted()).toEqual(
-    [...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`), "iot.session.*.*.in"].toSorted(),
+    [
+      ...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`),
+      "iot.session.*.*.in",
+      "iot.read.device-history",
+      "iot.read.device-audit",
+    ].toSorted(),
   );
   expect(personPermissions("bob", "support", [device]).publish).toEqual([
     "iot.command.pi-1.ping",

@@ -3,7 +3,19 @@
 // from it (scripts/nats-configuration.ts), and whoever admits devices or people asks here.
 
 import type { CommandVerb } from "./commands.ts";
-import { bucketSubjects, commandSubject, type DeviceId, type DeviceSubjects, ownSubjects, sessionInputSubject } from "./subjects.ts";
+import { DEVICE_AUDIT } from "./documents/device-audit.ts";
+import { DEVICE_HISTORY } from "./documents/history.ts";
+import {
+  bucketSubjects,
+  commandSubject,
+  deviceAuditSubject,
+  type DeviceId,
+  type DeviceSubjects,
+  historySubject,
+  ownSubjects,
+  readSubjects,
+  sessionInputSubject,
+} from "./subjects.ts";
 
 export interface Permissions {
   readonly publish: readonly string[];
@@ -29,7 +41,10 @@ export function devicePermissions(device: DeviceId, rights: readonly string[] = 
   const isAsked = rights.includes("commands");
   const notices = rights.includes("desired-state") ? both.map(({ notice }) => notice) : [];
   return {
-    publish: both.flatMap((subjects) => DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => asked(right, subjects))),
+    publish: [
+      ...both.flatMap((subjects) => DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => asked(right, subjects))),
+      ...DEVICE_RIGHTS.filter((right) => rights.includes(right)).flatMap((right) => told(right, device)),
+    ],
     subscribe: [`_INBOX_${device}.>`, ...notices, ...(isAsked ? heardOfPeople(device) : [])],
     answers: isAsked,
   };
@@ -45,7 +60,8 @@ function heardOfPeople(device: DeviceId): readonly string[] {
  * covers "the inbox of any device".
  */
 export function sharedPermissions(): Permissions {
-  return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*"))], subscribe: null, answers: true };
+  const once = DEVICE_RIGHTS.flatMap((right) => told(right, "*"));
+  return { publish: [...questions(ownSubjects("*")), ...questions(bucketSubjects("*")), ...once], subscribe: null, answers: true };
 }
 
 /** Every subject that a device sends to; each message is answered. */
@@ -53,17 +69,23 @@ function questions(subjects: DeviceSubjects): readonly string[] {
   return DEVICE_RIGHTS.flatMap((right) => asked(right, subjects));
 }
 
-function asked(right: DeviceRight, { manifest, score, status, inventory }: DeviceSubjects): readonly string[] {
+function asked(right: DeviceRight, { manifest, score, status, inventory, inventoryRead }: DeviceSubjects): readonly string[] {
   switch (right) {
     case "desired-state":
       return [manifest, score("*")];
     case "status":
       return [status];
     case "inventory":
-      return [inventory];
+      return [inventory, inventoryRead];
     case "commands":
       return [];
   }
+}
+
+/** What a device says once, under our own names alone. */
+function told(right: DeviceRight, device: DeviceId | "*"): readonly string[] {
+  if (right === "status") return [historySubject(device)];
+  return right === "commands" ? [deviceAuditSubject(device)] : [];
 }
 
 const LOOKS: readonly CommandVerb[] = ["ping", "explain", "doctor"];
@@ -75,11 +97,18 @@ export type Role = (typeof ROLES)[number];
 export const ROLE_VERBS: Readonly<Record<Role, readonly CommandVerb[]>> = {
   viewer: LOOKS,
   support: [...LOOKS, "logs"],
-  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release"],
+  maintainer: [...LOOKS, "logs", "exec", "retry", "hold", "release", "switch", "refresh"],
 };
 
 /** Verbs that are sessions: who asks goes on sending. */
 const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec"];
+
+/** The streams that each role reads. A batch names no device, so whoever may ask some alone reads none. */
+export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {
+  viewer: [DEVICE_HISTORY.stream],
+  support: [DEVICE_HISTORY.stream],
+  maintainer: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+};
 
 /** The inboxes of a person: nobody else hears what a device answers. */
 export function personInbox(user: string): string {
@@ -91,10 +120,13 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
   const verbs = ROLE_VERBS[role];
   const hasSessions = verbs.some((verb) => SESSION_VERBS.includes(verb));
   return {
-    publish: devices.flatMap((device) => [
-      ...verbs.map((verb) => commandSubject(device, verb)),
-      ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
-    ]),
+    publish: [
+      ...devices.flatMap((device) => [
+        ...verbs.map((verb) => commandSubject(device, verb)),
+        ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
+      ]),
+      ...(devices.includes("*") ? ROLE_READS[role].map((stream) => readSubjects(stream).own) : []),
+    ],
     subscribe: [`${personInbox(user)}.>`],
     answers: false,
   };
@@ -111,6 +143,16 @@ export interface SubjectMapping {
   readonly bucket: string;
   /** The subject in the account of the devices. */
   readonly own: string;
+}
+
+/** What people read, in the account that has the streams and in theirs. */
+export function readsOfPeople(): readonly { readonly own: string; readonly bucket: string }[] {
+  return ROLE_READS.maintainer.map(readSubjects);
+}
+
+/** What a device says once, under one name in both accounts. */
+export function toldSubjects(): readonly string[] {
+  return DEVICE_RIGHTS.flatMap((right) => told(right, "*"));
 }
 
 export function deviceSubjectsOfBuckets(): readonly SubjectMapping[] {

@@ -90,7 +90,24 @@ export interface DeviceSubjects {
   readonly score: (deployment: DeploymentName | "*") => string;
   readonly status: string;
   readonly inventory: string;
+  /** Where a device reads its inventory back. */
+  readonly inventoryRead: string;
   readonly notice: string;
+}
+
+/** What a device says once, and the server keeps: under one name, since agents of 0.1 say neither. */
+export function historySubject(device: DeviceId | "*"): string {
+  return `iot.history.${device}`;
+}
+
+/** What people did on a device, by the device's own word. */
+export function deviceAuditSubject(device: DeviceId | "*"): string {
+  return `iot.audit.${device}`;
+}
+
+/** Where people read a stream, many messages at once: a direct get of a batch. */
+export function readSubjects(stream: string): { readonly own: string; readonly bucket: string } {
+  return { own: `iot.read.${stream}`, bucket: `$JS.API.DIRECT.GET.${stream}` };
 }
 
 /**
@@ -103,6 +120,7 @@ export function ownSubjects(device: DeviceId | "*"): DeviceSubjects {
     score: (deployment) => `iot.score.${device}.${deployment}`,
     status: `iot.status.${device}`,
     inventory: `iot.inventory.${device}`,
+    inventoryRead: `iot.inventory-read.${device}`,
     notice: `iot.notice.${device}`,
   };
 }
@@ -114,6 +132,7 @@ export function bucketSubjects(device: DeviceId | "*"): DeviceSubjects {
     score: (deployment) => directGetSubject("desired-state", `$KV.desired-state.${device}.${deployment}`),
     status: `$KV.status.${device}`,
     inventory: `$KV.inventory.${device}`,
+    inventoryRead: directGetSubject("inventory", `$KV.inventory.${device}`),
     notice: notifySubject(device),
   };
 }

@@ -115,6 +115,9 @@ export function stateOf(name: string, { revision, status }: DeviceView): DeviceS
     };
   }
   const { problem, deployments } = status.value.value;
+  // What two devices say by turns is about neither.
+  if (problem?.reason === ("DeviceIdInUse" satisfies FleetReason))
+    return { kind: "failed", rejected: false, reason: problem.reason, message: problem.message };
   const report = Object.hasOwn(deployments, name) ? deployments[name] : undefined;
   if (report !== undefined && revision !== null && report.desiredRevision === revision) return phaseState(report);
   if (problem !== undefined) return { kind: "failed", rejected: false, reason: problem.reason, message: problem.message };

@@ -16,6 +16,7 @@ import {
 } from "@iot/contracts";
 import { shownAge } from "@iot/report";
 import { classOfPhase, type PhaseClass } from "./phase-class.ts";
+import { BootsHeard, type IdInUse } from "./boots-heard.ts";
 import type { FleetReason } from "./reasons.ts";
 
 /** The last that a device said of itself. */
@@ -29,7 +30,7 @@ export interface HeardStatus {
 }
 
 /** By device, what the operator wrote. */
-export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest> }>;
+export type DesiredManifests = ReadonlyMap<DeviceId, { readonly manifest: Parsed<Manifest>; readonly isGone?: boolean }>;
 
 export interface DeviceRow {
   readonly device: string;
@@ -82,24 +83,47 @@ interface Heard {
 
 const STANDING: Readonly<Record<PhaseClass, Standing>> = { fine: "ok", "under-way": "progress", trouble: "problem" };
 /** `pi-2` stands before `pi-10`. */
-const NATURAL = new Intl.Collator("en", { numeric: true });
+export const NATURAL: Intl.Collator = new Intl.Collator("en", { numeric: true });
 const SEVERITY: Readonly<Record<Standing, number>> = { problem: 0, progress: 1, ok: 2 };
 
-export function judgeFleet(snapshot: { readonly manifests: DesiredManifests }, statuses: readonly HeardStatus[]): Fleet {
+/** `boots`: of the readings before, for who reads again and again. */
+export function judgeFleet(
+  snapshot: { readonly manifests: DesiredManifests },
+  statuses: readonly HeardStatus[],
+  boots: BootsHeard = new BootsHeard(),
+): Fleet {
   const heard = new Map(statuses.map((entry) => [entry.device, entry]));
-  const ids = [...new Set<DeviceId>([...snapshot.manifests.keys(), ...heard.keys()])].toSorted(NATURAL.compare);
-  const devices: DeviceRow[] = [];
-  const deployments: DeploymentRow[] = [];
-  for (const device of ids) {
-    const desired = snapshot.manifests.get(device)?.manifest ?? null;
-    const said = hear(device, heard.get(device) ?? null, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
-    devices.push(said.row);
-    deployments.push(...rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null));
-  }
-  return { devices, deployments: deployments.toSorted(byUrgency) };
+  const desiredOf = [...snapshot.manifests].flatMap(([device, { isGone }]) => (isGone === true ? [] : [device]));
+  const ids = [...new Set<DeviceId>([...desiredOf, ...heard.keys()])].toSorted(NATURAL.compare);
+  const judged = ids.map((device) => {
+    const entry = heard.get(device) ?? null;
+    const inUse = entry?.status.ok === true ? boots.hear(device, entry.status.value, entry.receivedAtMs) : null;
+    return judgeDevice(device, snapshot.manifests.get(device)?.manifest ?? null, entry, inUse);
+  });
+  return { devices: judged.map(({ row }) => row), deployments: judged.flatMap(({ deployments }) => deployments).toSorted(byUrgency) };
 }
 
-function hear(device: DeviceId, entry: HeardStatus | null, manifestIssue: string | null): Heard {
+export interface JudgedDevice {
+  readonly row: DeviceRow;
+  readonly deployments: readonly DeploymentRow[];
+}
+
+/**
+ * `desired` null: the bucket has nothing for it. `entry` null: it has never reported. `inUse`: two
+ * devices that have this id.
+ */
+export function judgeDevice(
+  device: DeviceId,
+  desired: Parsed<Manifest> | null,
+  entry: HeardStatus | null,
+  inUse: IdInUse | null = null,
+): JudgedDevice {
+  const said = hear(device, entry, inUse, desired !== null && !desired.ok ? formatIssues(desired.issues) : null);
+  const deployments = rowsOf(device, said, desired === null ? { sources: [], deployments: {} } : desired.ok ? desired.value : null);
+  return { row: said.row, deployments };
+}
+
+function hear(device: DeviceId, entry: HeardStatus | null, inUse: IdInUse | null, manifestIssue: string | null): Heard {
   const status = entry?.status.ok === true ? entry.status.value : null;
   const unreadable = entry !== null && !entry.status.ok ? formatIssues(entry.status.issues) : null;
   const problem =
@@ -113,9 +137,11 @@ function hear(device: DeviceId, entry: HeardStatus | null, manifestIssue: string
             reason: "InvalidStatus" satisfies FleetReason,
             message: `what it reports cannot be read: ${unreadable}; its agent may be of another version than this iot`,
           }
-        : status?.problem !== undefined
-          ? { reason: status.problem.reason, message: status.problem.message }
-          : null;
+        : inUse !== null
+          ? inUse
+          : status?.problem !== undefined
+            ? { reason: status.problem.reason, message: status.problem.message }
+            : null;
   const ageMs = entry === null ? null : Math.max(0, entry.nowMs - entry.receivedAtMs);
   const row: DeviceRow = {
     device,
@@ -197,12 +223,14 @@ function judge(of: {
       "the device has never reported: switch it on, or look whether its agent has this device id and reaches this NATS server";
     return { standing: "problem", phase: "Pending", reason: "NeverReported" satisfies FleetReason, message, isTheDevices: false };
   }
-  if (said.row.problem?.reason === "InvalidStatus") {
+  const { problem } = said.row;
+  // What two devices say by turns is about neither.
+  if (problem?.reason === ("InvalidStatus" satisfies FleetReason) || problem?.reason === ("DeviceIdInUse" satisfies FleetReason)) {
     return {
       standing: "problem",
       phase: "Pending",
-      reason: "InvalidStatus" satisfies FleetReason,
-      message: said.row.problem.message,
+      reason: problem.reason,
+      message: problem.message,
       isTheDevices: false,
     };
   }
@@ -234,6 +262,7 @@ function sinceByServer(report: DeploymentReport, entry: HeardStatus, status: Dev
   return Math.abs(ms) <= LAST_DATE_MS ? ms : null;
 }
 
-function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
+/** The worst first. */
+export function byUrgency(a: DeploymentRow, b: DeploymentRow): number {
   return SEVERITY[a.standing] - SEVERITY[b.standing] || NATURAL.compare(a.deployment, b.deployment) || NATURAL.compare(a.device, b.device);
 }

@@ -1,5 +1,5 @@
 // The reasons that are given of a device or of a fleet from outside of it: in the conditions of a
-// Deployment and in `iot status`. A word that is not in the list does not compile.
+// Deployment or a Device, and in `iot status`. A word that is not in the list does not compile.
 
 export const FLEET_REASONS = [
   "Running",
@@ -11,10 +11,19 @@ export const FLEET_REASONS = [
   "Failed",
   "InvalidManifest",
   "InvalidStatus",
+  "DeviceIdInUse",
   "NeverReported",
   "NotYetReported",
   "NotYetReceived",
   "NotYetRemoved",
+  "Silent",
+  "Reporting",
+  "InvalidInventory",
+  "DiskLow",
+  "DiskSufficient",
+  "ClockOff",
+  "ClockRight",
+  "Following",
 ] as const;
 
 export type FleetReason = (typeof FLEET_REASONS)[number];

@@ -50,3 +50,8 @@ async function signed(signer: Signer, header: object, claims: object): Promise<s
 function base64(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
+
+/** What is asked of Zitadel beside the token: that it is for this project, and says the roles. */
+export function tokenScope(project: string): string {
+  return `openid urn:zitadel:iam:org:project:id:${project}:aud urn:zitadel:iam:org:projects:roles`;
+}

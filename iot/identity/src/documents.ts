@@ -9,13 +9,14 @@ export const Line = z.string().check(z.maxLength(200));
 export const Seconds = z.int().check(z.minimum(0));
 /** RSA of 4096 bits takes 800 characters. */
 const Pem = z.string().check(z.maxLength(2_048));
+const Certificates = z.string().check(z.maxLength(16_384));
 const Jws = z.string().check(z.maxLength(3_500));
 export const Code = z.string().check(z.regex(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){2}$/, { error: "expected a code, e.g. 7K4M-92QD-X3AA" }));
 const Secret = z.string().check(z.minLength(16), z.maxLength(200));
 /** A code as a person types it, with or without hyphens. */
 const TypedCode = z.string().check(z.minLength(12), z.maxLength(40));
 /** Without TLS only on this machine: for tests, and the demo. */
-const HttpsUrl = z
+export const HttpsUrl = z
   .string()
   .check(
     z.maxLength(300),
@@ -36,7 +37,16 @@ export const Grant = z.object({
 });
 export type Grant = z.output<typeof Grant>;
 
-const PublicJwk = z.object({
+/**
+ * The same in the bucket: as the enrolment service says it, or as a callout has read it in OpenBao.
+ */
+export const KeptGrant = z.extend(Grant, {
+  /** When OpenBao said it. Absent: it is the enrolment service's word, which OpenBao may not have yet. */
+  readAtS: z.optional(Seconds),
+});
+export type KeptGrant = z.output<typeof KeptGrant>;
+
+export const PublicJwk = z.object({
   kty: z.literal("RSA"),
   n: z.string(),
   e: z.string(),
@@ -45,8 +55,13 @@ const PublicJwk = z.object({
   use: z.literal("sig"),
 });
 
-/** `_issuer` in the bucket `grants`: whose tokens are believed, and by which keys. */
+/**
+ * `_issuer` and `_issuer.zitadel` in the bucket `grants`: whose tokens are believed, and by which
+ * keys.
+ */
 export const Issuer = z.object({
+  /** Its keys are read at the issuer, and kept here; without it the service writes them. */
+  kind: z.optional(z.literal("zitadel")),
   issuer: HttpsUrl,
   /** The audience of a token, and the name in the claim of its roles. */
   project: Line,
@@ -74,13 +89,43 @@ export const EnrolmentRequest = z.object({
 });
 export type EnrolmentRequest = z.output<typeof EnrolmentRequest>;
 
+/** Where an enrolled device has its account, and the name of its key there. */
+export const ZitadelAccount = z.object({
+  issuer: HttpsUrl,
+  project: Line,
+  keyId: Line,
+  /** PEM of who signs its certificate; without it, those that the device knows. */
+  ca: z.optional(Certificates),
+});
+export type ZitadelAccount = z.output<typeof ZitadelAccount>;
+
 export const Nonce = z.object({ nonce: Line });
 
-const NatsServers = z.object({
+/** Also `iot/devices/<device>/nats` in OpenBao. */
+export const NatsServers = z.object({
   urls: z.array(z.string().check(z.maxLength(300), z.regex(/^(nats|tls):\/\/[^\s/]+$/))).check(z.minLength(1), z.maxLength(16)),
-  ca: z.optional(z.string().check(z.maxLength(16_384))),
+  ca: z.optional(Certificates),
 });
 export type NatsServers = z.output<typeof NatsServers>;
+
+/** The OpenBao of the fleet, as a device reaches it. */
+export const OpenBaoPlace = z.object({
+  url: HttpsUrl,
+  /** PEM of who signs its certificate. */
+  ca: z.optional(z.string().check(z.maxLength(16_384))),
+});
+export type OpenBaoPlace = z.output<typeof OpenBaoPlace>;
+
+/** What each device of a fleet gets to know. */
+const Place = {
+  issuer: HttpsUrl,
+  project: Line,
+  /** Where it is, unless OpenBao says so. */
+  nats: z.optional(NatsServers),
+  openbao: z.optional(OpenBaoPlace),
+  /** Its tokens are asked for there, and not of this service. */
+  zitadel: z.optional(ZitadelAccount),
+};
 
 /** The answer to a device's request. */
 export const EnrolmentAnswer = z.discriminatedUnion("state", [
@@ -90,10 +135,8 @@ export const EnrolmentAnswer = z.discriminatedUnion("state", [
     state: z.literal("approved"),
     code: Code,
     device: EnrolledId,
-    issuer: HttpsUrl,
     keyId: Line,
-    project: Line,
-    nats: NatsServers,
+    ...Place,
   }),
 ]);
 export type EnrolmentAnswer = z.output<typeof EnrolmentAnswer>;
@@ -103,9 +146,9 @@ export const TokenAnswer = z.object({ access_token: Jws, expires_in: Seconds });
 /** `GET /v1/device`: what a device with a token is to know. */
 export const DeviceDocument = z.object({
   device: EnrolledId,
-  issuer: HttpsUrl,
-  project: Line,
-  nats: NatsServers,
+  ...Place,
+  /** The key that the service takes as this device's; one beside it was not used yet. */
+  keyId: z.optional(Line),
   /** A person wants another key in place of this one. */
   replaceKey: z.optional(Line),
 });
@@ -117,7 +160,10 @@ export type DeviceDocument = z.output<typeof DeviceDocument>;
  */
 export const RekeyRequest = z.object({ publicKey: Pem, proof: Jws, assertion: Jws });
 export type RekeyRequest = z.output<typeof RekeyRequest>;
-export const RekeyAnswer = z.object({ keyId: Line });
+export const RekeyAnswer = z.object({ keyId: Line, zitadel: z.optional(ZitadelAccount) });
+
+/** `POST /v1/keys/used`: the new key signs, so the one before it may go. */
+export const KeyUsed = z.object({ assertion: Jws });
 
 export const EnrolmentState = z.enum(["pending", "approved", "denied"]);
 
@@ -142,7 +188,18 @@ export type EnrolmentRecord = z.output<typeof EnrolmentRecord>;
  */
 export const DeviceRecord = z.object({
   device: EnrolledId,
-  keys: z.array(z.object({ keyId: Line, publicKey: Pem })).check(z.maxLength(4)),
+  keys: z
+    .array(
+      z.object({
+        keyId: Line,
+        publicKey: Pem,
+        /** Zitadel's name for it, once Zitadel answers with it. */
+        zitadelKeyId: z.optional(Line),
+        /** A token of Zitadel's was shown since: this service gives none any more. */
+        isUsedAtZitadel: z.optional(z.boolean()),
+      }),
+    )
+    .check(z.maxLength(4)),
   state: z.enum(["approved", "disabled"]),
   labels: z.optional(Labels),
   /** As in its grant, which can be made anew from this. */

@@ -1,4 +1,4 @@
-export { keySigner, privateKeyOf, signAssertion, signProof, type Signer } from "./assertion.ts";
+export { keySigner, privateKeyOf, signAssertion, signProof, type Signer, tokenScope } from "./assertion.ts";
 export { codeOfBytes, codeOfKey, keyIdOf, makeDeviceKey, publicPem, type PublicKeyRead, readPublicKey, typedCode } from "./device-key.ts";
 export {
   Bootstrap,
@@ -13,14 +13,18 @@ export {
   Grant,
   type Hardware,
   Issuer,
-  type NatsServers,
+  KeptGrant,
+  KeyUsed,
+  NatsServers,
   Nonce,
+  OpenBaoPlace,
   Person,
   PersonRole,
   RekeyAnswer,
   RekeyRequest,
   SerialRow,
   TokenAnswer,
+  type ZitadelAccount,
 } from "./documents.ts";
 export {
   ApproveRequest,
@@ -39,6 +43,7 @@ export {
 } from "./people.ts";
 export {
   type AssertionKey,
+  issuerOf,
   type PersonClaims,
   roleClaim,
   signToken,
@@ -50,3 +55,6 @@ export {
   verifyProof,
   verifyToken,
 } from "./verify.ts";
+export { type BaoRead, type BaoWritten, OpenBao } from "./openbao.ts";
+export { type OpenBaoSettings, openBaoOfService, readOpenBaoSettings } from "./openbao-service.ts";
+export { fetchKeys, RemoteKeys } from "./remote-keys.ts";

@@ -7,6 +7,7 @@ import { DnsLabel } from "@harmony/schema";
 import { createLocalJWKSet, errors, importSPKI, jwtVerify, type JWTVerifyOptions, SignJWT } from "jose";
 import { readPublicKey } from "./device-key.ts";
 import { EnrolledId, type Issuer, PersonRole } from "./documents.ts";
+import { GROUP_CLAIM } from "./group-claim.ts";
 
 const ALGORITHM = "RS256";
 const LEEWAY_S = 30;
@@ -29,11 +30,17 @@ export interface PersonClaims {
 
 export type Verified<Claims> =
   | { readonly kind: "valid"; readonly claims: Claims }
-  | { readonly kind: "refused"; readonly why: string }
+  | { readonly kind: "refused"; readonly why: string; readonly isKeyUnknown?: true }
   /** Nobody can say: the keys of the issuer are not there. */
   | { readonly kind: "unknown"; readonly why: string };
 
 type Refused = { readonly kind: "refused"; readonly why: string };
+
+/** Of the issuers that are believed, the one that the token names; it says so of itself. */
+export function issuerOf(token: string, issuers: readonly Issuer[]): Issuer | null {
+  const named = at(unverifiedClaims(token), "iss");
+  return issuers.find(({ issuer }) => issuer === named) ?? issuers[0] ?? null;
+}
 
 /** The audience permits nothing: whoever asks gets it. The role does, when our organisation gave it. */
 export async function verifyToken(token: string, issuer: Issuer | null, nowMs: number): Promise<Verified<TokenClaims>> {
@@ -78,7 +85,8 @@ async function readToken(token: string, issuer: Issuer | null, nowMs: number): P
   try {
     ({ payload } = await jwtVerify(token, createLocalJWKSet(issuer.jwks), options));
   } catch (error) {
-    return refused(reasonOf(error));
+    const refusal = refused(reasonOf(error));
+    return error instanceof errors.JWKSNoMatchingKey ? { ...refusal, isKeyUnknown: true } : refusal;
   }
   const { sub = "", iat = 0, exp = 0 } = payload;
   if (iat > nowMs / 1_000 + LEEWAY_S) return refused("the token was issued in the future");
@@ -99,12 +107,15 @@ export interface TokenOf {
   readonly keyId: string;
   readonly nowMs: number;
   readonly lifeS: number;
+  /** Of a device, as it was given with the approval: OpenBao lets it read what is its group's. */
+  readonly group?: string | undefined;
 }
 
 /** As Zitadel writes it, by an issuer of our own. */
-export function signToken(key: KeyObject, { subject, role, issuer, keyId, nowMs, lifeS }: TokenOf): Promise<string> {
+export function signToken(key: KeyObject, { subject, role, issuer, keyId, nowMs, lifeS, group }: TokenOf): Promise<string> {
   const nowS = Math.floor(nowMs / 1_000);
-  return new SignJWT({ [roleClaim(issuer.project)]: { [role]: { [issuer.organisation]: issuer.organisation } } })
+  const roles = { [roleClaim(issuer.project)]: { [role]: { [issuer.organisation]: issuer.organisation } } };
+  return new SignJWT(group === undefined ? roles : { ...roles, [GROUP_CLAIM]: group })
     .setProtectedHeader({ alg: ALGORITHM, kid: keyId })
     .setIssuer(issuer.issuer)
     .setSubject(subject)
@@ -173,10 +184,13 @@ function atNow(nowMs: number): JWTVerifyOptions {
 
 /** Only to find the keys by which the same subject is then verified. */
 function unverifiedSubject(jws: string): string | null {
+  const subject = EnrolledId.safeParse(at(unverifiedClaims(jws), "sub"));
+  return subject.success ? subject.data : null;
+}
+
+function unverifiedClaims(jws: string): unknown {
   try {
-    const claims: unknown = JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString());
-    const subject = EnrolledId.safeParse(at(claims, "sub"));
-    return subject.success ? subject.data : null;
+    return JSON.parse(Buffer.from(jws.split(".")[1] ?? "", "base64url").toString());
   } catch {
     return null;
   }

@@ -244,9 +244,12 @@ skips { skips = !/\]/; next }
 { print }
 END { for (section in lines) print "\n" section lines[section] }
 MERGE
+if [[ -z $bootstrap && $nats_user != "$device_id" ]]; then
+  say "the NATS user \"$nats_user\" is not named as the device is: if other devices have it too, each has the rights of all of them (docs/migration.md)"
+fi
 if [[ -n $bootstrap ]]; then cat "$bootstrap"; else
   echo "# Written by install.sh. More can be set: see /usr/share/doc/iot-agent/examples/config.toml or below /usr/local."
-  printf '\n[agent]\ndevice_id = %s\n\n[credentials]\ntype = "toml-shared"\nnats_user = %s\nnats_pass = %s\n\n[nats]\nurls = [%s]\n' \
+  printf '\n[agent]\ndevice_id = %s\n\n[credentials]\ntype = "nats-user"\nnats_user = %s\nnats_pass = %s\n\n[nats]\nurls = [%s]\n' \
     "$(quoted "$device_id")" "$(quoted "$nats_user")" "$(quoted "$nats_pass")" "$(quoted "$nats_url")"
 fi | on_device "umask 077 && cat >$folder/config.toml"
 here=$(dirname "${BASH_SOURCE[0]}")

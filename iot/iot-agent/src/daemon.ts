@@ -14,13 +14,17 @@ import {
   pageBytes,
   podmanV0,
   readJournal,
+  type SecretSource,
 } from "@harmony/podman";
 import { IOT_AGENT } from "@iot/contracts";
 import { createLog, EX_CONFIG, type Log, runUntilSignalled, UserError } from "@harmony/runtime";
-import { runAgent } from "./agent.ts";
+import type { CredentialSource } from "@iot/messaging/device";
+import { groupInToken } from "@iot/identity/device";
+import { type FromAfar, runAgent } from "./agent.ts";
 import { bootId } from "./device/boot-id.ts";
 import { collectGarbage } from "./device/collect-garbage.ts";
 import { type AgentConfig, type ConfigRead, isEnrolment, readConfig } from "./config/config.ts";
+import { fetchedSecretsFolder } from "./config/default-paths.ts";
 import { tomlCredentials } from "./config/credentials.ts";
 import type { EnrolledDevice } from "./identity/enrolled-device.ts";
 import { assertOnlyAgent } from "./local/only-agent.ts";
@@ -50,12 +54,17 @@ export async function runDaemon(configFile: string): Promise<never> {
       // Another round for each other way to NATS that the enrolment service names.
       while (!signal.aborted) {
         const enrolled = await enrolledDevice(config, { serviceManager, log, signal });
-        await runAs(enrolled, { configFile, serviceManager, log, signal: AbortSignal.any([signal, enrolled.moved]) });
+        const { moved, ...device } = enrolled;
+        const round = AbortSignal.any([signal, moved]);
+        const fromAfar = await fromAfarOf(enrolled, { log, signal: round });
+        await runAs({ ...device, fromAfar }, { configFile, serviceManager, log, signal: round });
       }
     },
     { log },
   );
 }
+
+type RunAs = Pick<EnrolledDevice, "config"> & { readonly credentials: CredentialSource; readonly fromAfar?: FromAfar };
 
 interface Around {
   readonly configFile: string;
@@ -64,12 +73,9 @@ interface Around {
   readonly signal: AbortSignal;
 }
 
-async function runAs(
-  { config, credentials }: Pick<EnrolledDevice, "config" | "credentials">,
-  { configFile, ...around }: Around,
-): Promise<void> {
+async function runAs({ config, credentials, fromAfar }: RunAs, { configFile, ...around }: Around): Promise<void> {
   const [boot, pages] = await Promise.all([bootId(), pageBytes()]);
-  const device = podmanDevice(config, { boot, pages }, around.log);
+  const device = podmanDevice(config, { boot, pages, secretSource: fromAfar?.secrets }, around.log);
   collectGarbage();
   await runAgent({
     config,
@@ -83,13 +89,32 @@ async function runAs(
         aborted,
       ),
     doctor: (aborted) => runDoctor(configFile, aborted),
+    fromAfar,
     ...around,
   });
 }
 
+/** What an enrolled device gets beside its manifest. */
+async function fromAfarOf(
+  { config, credentials, openBao }: EnrolledDevice,
+  { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
+): Promise<FromAfar> {
+  const place = (): Promise<string | null> => credentials.refresh();
+  if (openBao === null) return { place, secrets: null };
+  const { FetchedSecrets } = await import("./openbao/fetched-secrets.ts");
+  const group = async (): Promise<string | undefined> => groupInToken(await credentials.token());
+  const secrets = new FetchedSecrets({ folder: fetchedSecretsFolder(config.stateDir), device: config.device, bao: openBao, group, log });
+  void secrets.keepFresh(signal);
+  return { place, secrets };
+}
+
 function podmanDevice(
   config: AgentConfig,
-  { boot, pages }: { readonly boot: string; readonly pages: number | null },
+  {
+    boot,
+    pages,
+    secretSource,
+  }: { readonly boot: string; readonly pages: number | null; readonly secretSource?: SecretSource | null | undefined },
   log: Log,
 ): PodmanDevice {
   const memory = (name: string) => ({
@@ -114,7 +139,7 @@ function podmanDevice(
     startList: fileStartList(memory("start")),
     disk: localDisk,
     imageLedger: openImageLedger({ ...memory(""), bootId: boot }),
-    host: hostView({ ...memory(""), secretsFolder: config.secretsDir, stateFolder: config.stateDir }),
+    host: hostView({ ...memory(""), secretsFolder: config.secretsDir, secretSource, stateFolder: config.stateDir }),
     policy: config.policy,
     podmanService: podmanService(config),
   });

@@ -33,7 +33,7 @@ device_id = "${DEVICE}"
 status_interval_seconds = 2
 relist_interval_seconds = 2
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "${DEVICE}"
 nats_pass = "${DEVICE}-secret"
 [nats]
@@ -210,6 +210,14 @@ test("a person holds a deployment, gives it back, and has it tried again", async
     stderr: expect.stringContaining("its deployments are hello") as unknown,
   });
   await central.untilStatus("it runs", ({ deployments }) => deployments["hello"]?.phase === "Running");
+});
+
+test("a person has it ask again for what it gets from afar", async () => {
+  expect(await iot("maintainer", "device", "refresh", DEVICE)).toMatchObject({
+    exitCode: 0,
+    stdout: "pi-1: no secret is another than before\n",
+  });
+  expect(await iot("support", "device", "refresh", DEVICE)).toMatchObject({ exitCode: 4, stdout: "" });
 });
 
 test("doctor looks from afar as it does at the device", async () => {

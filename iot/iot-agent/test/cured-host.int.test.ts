@@ -19,7 +19,7 @@ test("a registry that a person names in registries.conf.d is believed within 10 
 device_id = "${DEVICE}"
 status_interval_seconds = 2
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "iot-agent"
 nats_pass = "any"
 [nats]

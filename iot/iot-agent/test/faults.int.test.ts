@@ -245,7 +245,7 @@ test("a wrong configuration ends it with 78 and one line that says what to put r
   const file = join(device.folder, "config.toml");
   await writeFile(
     file,
-    '[agent]\ndevice_id = "Pi 1"\n[credentials]\ntype = "toml-shared"\nnats_user = "u"\nnats_pass = 7\n[nats]\nurls = ["nats://n"]\n',
+    '[agent]\ndevice_id = "Pi 1"\n[credentials]\ntype = "nats-user"\nnats_user = "u"\nnats_pass = 7\n[nats]\nurls = ["nats://n"]\n',
   );
   const { exitCode, stdout, stderr } = await run([process.execPath, MAIN, "--config", file], {
     env: { JOURNAL_STREAM: "1:1" },

@@ -24,7 +24,7 @@ export interface FileDevice extends AsyncDisposable {
   /** `as`: the device's id. */
   start(natsUrl: string, as?: DeviceId, more?: Pick<FileAgentOptions, "credential" | "remote">): void;
   /** Asks as a command of a person does. */
-  ask(method: "GET" | "POST", path: string): Promise<unknown>;
+  ask(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -50,7 +50,8 @@ export async function makeFileDevice(): Promise<FileDevice> {
       const abort = new AbortController();
       running = { abort, ended: runFileAgent({ folder, stateDir, natsUrl, device: as, ...more, log, signal: abort.signal }) };
     },
-    ask: (method, path) => connectAgent({ runDir: dirname(stateDir) }).ask(z.unknown(), { method, path }),
+    ask: (method, path, body) =>
+      connectAgent({ runDir: dirname(stateDir) }).ask(z.unknown(), { method, path, ...(body === undefined ? {} : { body }) }),
     stop: async () => {
       running?.abort.abort(new Error("stopped"));
       await running?.ended.catch(() => undefined);

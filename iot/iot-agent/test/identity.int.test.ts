@@ -19,6 +19,7 @@ import {
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { usableSigner } from "../src/identity/enrol.ts";
 import { EnrolmentService } from "../src/identity/enrolment-service.ts";
+import { type Given, type NatsServers, PeerClock } from "@iot/identity/device";
 import { type Identity, IdentityStore } from "../src/identity/identity-store.ts";
 import { TokenCredentials } from "../src/identity/token-credentials.ts";
 
@@ -83,19 +84,25 @@ beforeEach(async () => {
 });
 
 function at(clock?: Clock): EnrolmentService {
-  return new EnrolmentService({ url, caFile: undefined }, signal, clock);
+  return new EnrolmentService({ url, caFile: undefined }, signal, new PeerClock(clock));
 }
+
+const noZitadel = (): never => {
+  throw new Error("there is no Zitadel");
+};
 
 /** Begins as an agent does, with what is on its disk. */
 async function begun(onMoved: () => void = () => undefined): Promise<TokenCredentials> {
   const now = await store.identity();
   if (now === null) throw new Error("there is no identity on the disk");
-  return new TokenCredentials({ store, service: at(), identity: now, onMoved, log });
+  return new TokenCredentials({ store, service: at(), identity: now, issuerOf: noZitadel, wayToNats: noOpenBao, onMoved, log });
 }
 
 async function shown(credentials: TokenCredentials): Promise<unknown> {
   return (await credentials.current()).authenticator();
 }
+
+const noOpenBao = (): Promise<Given<NatsServers>> => Promise.resolve({ ok: false, kind: "down", why: "there is no OpenBao" });
 
 const forgetToken = (): Promise<void> => rm(join(store.folder, "token.json"));
 const aToken = { user: expect.stringMatching(/^pi-\d+$/) as unknown, pass: expect.stringMatching(/^ey[\w-]+\.[\w-]+\.[\w-]+$/) as unknown };
@@ -134,7 +141,7 @@ test("another way to NATS is saved, and then followed", async () => {
   let moved = 0;
   await shown(await begun(() => (moved += 1)));
   expect(moved).toBe(1);
-  expect((await store.identity())?.nats.urls).toEqual(["tls://elsewhere.example:4222"]);
+  expect((await store.identity())?.nats?.urls).toEqual(["tls://elsewhere.example:4222"]);
   await forgetToken();
   await shown(await begun(() => (moved += 1)));
   expect(moved).toBe(1);
@@ -169,7 +176,7 @@ test.each([
     if (!token.ok) throw new Error(token.why);
     const given = await at().replaceKey(present, next, { ...identity, token: token.value.access_token });
     if (!given.ok) throw new Error(given.why);
-    await store.saveIdentity({ ...identity, keyId: given.value });
+    await store.saveIdentity({ ...identity, keyId: given.value.keyId });
   }
   expect(await shown(await begun())).toEqual(aToken);
   expect((await readFile(store.keyFile, "utf8")) === old).toBe(!isTaken);

@@ -21,7 +21,7 @@ device_id = "${id}"
 status_interval_seconds = 2
 relist_interval_seconds = 2
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "iot-agent"
 nats_pass = "${password}"
 [nats]

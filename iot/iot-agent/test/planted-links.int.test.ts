@@ -10,7 +10,7 @@ import { type AgentDevice, startAgentDevice } from "./agent-device.ts";
 const CONFIG = `[agent]
 device_id = "pi-1"
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "iot-agent"
 nats_pass = "any"
 [nats]

@@ -40,7 +40,7 @@ run_dir = "${folder.path}"
 status_interval_seconds = 2
 relist_interval_seconds = 2
 [credentials]
-type = "toml-shared"
+type = "nats-user"
 nats_user = "iot-agent"
 nats_pass = "never-shown"
 [nats]

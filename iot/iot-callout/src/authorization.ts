@@ -6,7 +6,7 @@ import type { Permissions } from "@iot/contracts";
 import { encodeAuthorizationResponse, encodeUser } from "@nats-io/jwt";
 import { fromPublic, type KeyPair } from "@nats-io/nkeys";
 import * as z from "zod/mini";
-import type { Curve } from "./keys.ts";
+import type { Envelope } from "./keys.ts";
 
 const Text = z.string().check(z.maxLength(8_192));
 const Request = z.object({
@@ -29,14 +29,20 @@ export interface AuthorizationRequest {
   readonly token: string;
 }
 
-export type RequestRead = { readonly ok: true; readonly request: AuthorizationRequest } | { readonly ok: false; readonly why: string };
+/** `envelope`: by which it was opened. nats.conf names both halves of it, so that server takes no other signature. */
+export type RequestRead =
+  | { readonly ok: true; readonly request: AuthorizationRequest; readonly envelope: Envelope }
+  | { readonly ok: false; readonly why: string };
 
 /** `server`: its curve key, as a header of the message names it. */
-export function readRequest(data: Uint8Array, server: string, curve: Curve): RequestRead {
+export function readRequest(data: Uint8Array, server: string, envelopes: readonly Envelope[]): RequestRead {
   // Bare, a request would hold a token in clear for whoever hears this account.
   if (server === "") return { ok: false, why: "nats-server does not encrypt its requests: name this callout's xkey in nats.conf" };
-  const opened = curve.open(data, server);
-  if (opened === null) return { ok: false, why: "the request is not encrypted for this callout's xkey: nats.conf names another" };
+  let opened: Uint8Array | null = null;
+  const envelope = envelopes.find(({ curve }) => (opened = curve.open(data, server)) !== null);
+  if (opened === null || envelope === undefined) {
+    return { ok: false, why: "the request is not encrypted for this callout's xkey: nats.conf names another" };
+  }
   const payload = new TextDecoder().decode(opened).split(".")[1] ?? "";
   const parsed = parseJson(Request, Buffer.from(payload, "base64url"));
   if (!parsed.ok) return { ok: false, why: `the request is not what nats-server 2.15 sends: ${parsed.issues[0]?.message ?? ""}` };
@@ -44,7 +50,7 @@ export function readRequest(data: Uint8Array, server: string, curve: Curve): Req
   const { user, pass, auth_token } = nats.connect_opts;
   const address = nats.client_info.host ?? "";
   const request = { issuedAtS: iat, serverId: nats.server_id.id, userKey: nats.user_nkey, address, user, token: pass ?? auth_token ?? "" };
-  return { ok: true, request };
+  return { ok: true, request, envelope };
 }
 
 export interface MintedUser {
@@ -78,7 +84,7 @@ export function mintUser(userKey: string, { account, name, permissions, expiresA
 export async function answer(
   { userKey, serverId }: AuthorizationRequest,
   said: { readonly jwt: string } | { readonly error: string },
-  { signer, curve, server }: { readonly signer: KeyPair; readonly curve: Curve; readonly server: string },
+  { signer, curve, server }: Envelope & { readonly server: string },
 ): Promise<Uint8Array> {
   const text = await encodeAuthorizationResponse(fromPublic(userKey), fromPublic(serverId), signer, said, {});
   return curve.seal(Buffer.from(text), server);

@@ -42,7 +42,7 @@ describe("a grant names rights", () => {
 
   test("and gives no more than they say", () => {
     const decision = decide({ ...good, grant: { state: "approved", capabilities: ["status"] } });
-    expect(decision).toMatchObject({ permissions: { publish: ["iot.status.pi-1", "$KV.status.pi-1"] } });
+    expect(decision).toMatchObject({ permissions: { publish: ["iot.status.pi-1", "$KV.status.pi-1", "iot.history.pi-1"] } });
   });
 
   test("a token of the very second counts", () => {

@@ -1,5 +1,6 @@
-// The two key pairs of the callout, which nats.conf names by their public halves: the account key
-// that signs users, and the curve key for which the server encrypts its requests. The formats are
+// The keys of the callout, which nats.conf names by their public halves: the account key that signs
+// users, and the curve key for which the server encrypts its requests. While servers change from one
+// pair to the next, the callout has both. The formats are
 // NATS' library's. Two things that it does in plain JavaScript, and a login cannot wait for, are
 // done faster: Ed25519 by Node's crypto, and one X25519 a server rather than one a message.
 
@@ -9,10 +10,13 @@ import { createAccount, createCurve, fromCurveSeed, fromSeed, type KeyPair } fro
 import nacl from "tweetnacl";
 import * as z from "zod/mini";
 
-export const CalloutKeys = z.object({
+const Pair = z.object({
   issuerSeed: z.string().check(z.regex(/^SA[A-Z2-7]{56}$/, { error: "expected the seed of an account" })),
   xkeySeed: z.string().check(z.regex(/^SX[A-Z2-7]{56}$/, { error: "expected the seed of a curve key" })),
 });
+type Pair = z.output<typeof Pair>;
+
+export const CalloutKeys = z.object({ ...Pair.shape, next: z.optional(Pair) });
 export type CalloutKeys = z.output<typeof CalloutKeys>;
 
 export interface PublicHalves {
@@ -20,10 +24,26 @@ export interface PublicHalves {
   readonly xkey: string;
 }
 
-export function makeKeys(): { readonly keys: CalloutKeys; readonly publicHalves: PublicHalves } {
+export function makeKeys(): { readonly keys: Pair; readonly publicHalves: PublicHalves } {
   const [account, curve] = [createAccount(), createCurve()];
   const keys = { issuerSeed: text(account.getSeed()), xkeySeed: text(curve.getSeed()) };
-  return { keys, publicHalves: { issuer: account.getPublicKey(), xkey: curve.getPublicKey() } };
+  return { keys, publicHalves: publicHalvesOf(keys) };
+}
+
+export function publicHalvesOf({ issuerSeed, xkeySeed }: Pair): PublicHalves {
+  return { issuer: fromSeed(Buffer.from(issuerSeed)).getPublicKey(), xkey: fromCurveSeed(Buffer.from(xkeySeed)).getPublicKey() };
+}
+
+/** Opens the requests of a server, and signs what that server takes. */
+export interface Envelope {
+  readonly signer: KeyPair;
+  readonly curve: Curve;
+}
+
+/** The present pair first. */
+export function envelopesOf({ next, ...present }: CalloutKeys): readonly Envelope[] {
+  const pairs = next === undefined ? [present] : [present, next];
+  return pairs.map(({ issuerSeed, xkeySeed }) => ({ signer: signerOf(issuerSeed), curve: new Curve(xkeySeed) }));
 }
 
 export function readKeys(content: string): ReturnType<typeof parseJson<typeof CalloutKeys>> {
@@ -33,7 +53,7 @@ export function readKeys(content: string): ReturnType<typeof parseJson<typeof Ca
 const PKCS8_ED25519 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** For NATS' library, which calls nothing else of a key pair that signs. */
-export function signerOf(seed: string): KeyPair {
+function signerOf(seed: string): KeyPair {
   const slow = fromSeed(Buffer.from(seed));
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, rawSeed(seed)]), format: "der", type: "pkcs8" });
   const publicKey = slow.getPublicKey();

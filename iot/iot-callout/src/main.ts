@@ -1,18 +1,44 @@
 #!/usr/bin/env node
-// `iot-callout keys FILE` makes its two key pairs and prints the lines of nats.conf; without an
-// argument it runs, configured by its environment.
+// `iot-callout keys FILE` makes its keys and prints what nats.conf needs of them; with `--next` it adds
+// the pair that is to follow, and with `--use-next` that becomes the only one. Without an argument it
+// runs, configured by its environment.
 
 import { readFile } from "node:fs/promises";
 import { formatIssues } from "@harmony/core";
 import { createLog, EX_CONFIG, runUntilSignalled, UserError, writeFileDurably } from "@harmony/runtime";
+import { openBaoOfService, readOpenBaoSettings } from "@iot/identity";
 import { connectMessaging, fixedCredentials } from "@iot/messaging";
 import { startCallout } from "./callout.ts";
-import { type CalloutKeys, makeKeys, readKeys } from "./keys.ts";
+import { type CalloutKeys, makeKeys, type PublicHalves, publicHalvesOf, readKeys } from "./keys.ts";
+
+/** A login that waits for it longer waits in vain, though its grant is kept. */
+const OPENBAO_WITHIN_MS = 1_500;
 
 const log = createLog({ name: "iot-callout" });
-const [verb, file] = process.argv.slice(2);
+const [verb, file, flag] = process.argv.slice(2);
+const USAGE = "usage: iot-callout, iot-callout keys FILE [--next | --use-next]";
 
-await runUntilSignalled(async (signal) => (verb === "keys" && file !== undefined ? writeKeys(file) : run(signal)), { log });
+await runUntilSignalled(async (signal) => (verb === undefined ? run(signal) : command()), { log });
+
+async function command(): Promise<void> {
+  if (verb !== "keys" || file === undefined) throw new UserError(USAGE);
+  if (flag === undefined) return writeKeys(file);
+  const { next, ...present } = await keysFrom(file);
+  if (flag === "--next") {
+    // Said again, it prints the same.
+    const following = next ?? makeKeys().keys;
+    await writeFileDurably(file, `${JSON.stringify({ ...present, next: following })}\n`);
+    return print(publicHalvesOf(following));
+  }
+  if (flag !== "--use-next") throw new UserError(USAGE);
+  if (next === undefined) throw new UserError(`${file}: there is no next pair: iot-callout keys ${file} --next makes it`);
+  await writeFileDurably(file, `${JSON.stringify(next)}\n`);
+  print(publicHalvesOf(next));
+}
+
+function print({ issuer, xkey }: PublicHalves): void {
+  process.stdout.write(`NATS_CALLOUT_ISSUER=${issuer}\nNATS_CALLOUT_XKEY=${xkey}\n`);
+}
 
 async function writeKeys(path: string): Promise<void> {
   const { keys, publicHalves } = makeKeys();
@@ -20,13 +46,15 @@ async function writeKeys(path: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (isThere) throw new UserError(`${path} is there already: remove it first, and all devices wait until nats.conf has the new keys`);
+  if (isThere) throw new UserError(`${path} is there already: --next adds the pair that is to follow it`);
   await writeFileDurably(path, `${JSON.stringify(keys)}\n`);
-  process.stdout.write(`NATS_CALLOUT_ISSUER=${publicHalves.issuer}\nNATS_CALLOUT_XKEY=${publicHalves.xkey}\n`);
+  print(publicHalves);
 }
 
 async function run(signal: AbortSignal): Promise<void> {
   const keys = await keysFrom(process.env["IOT_CALLOUT_KEYS"] ?? "/etc/iot-callout/keys.json");
+  const settings = readOpenBaoSettings(process.env);
+  const bao = settings === null ? null : openBaoOfService(settings, { withinMs: OPENBAO_WITHIN_MS, signal });
   const messaging = await connectMessaging({
     servers: (process.env["NATS_URL"] ?? "nats://127.0.0.1:4222").split(","),
     credentials: fixedCredentials({ user: process.env["NATS_USER"] ?? "callout", pass: await passwordOf(process.env) }),
@@ -35,7 +63,7 @@ async function run(signal: AbortSignal): Promise<void> {
     log,
     signal,
   });
-  const callout = await startCallout({ messaging, keys, log, signal });
+  const callout = await startCallout({ messaging, keys, bao, log, signal });
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => resolve(), { once: true });
   await promise;

@@ -41,10 +41,28 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import("./asking/doctor-command.ts")).doctor,
   },
   {
+    name: "history",
+    operands: "[deployment] [device]",
+    summary: "what happened to deployments on devices, also on those that are silent now",
+    load: async () => (await import("./asking/history-command.ts")).history,
+  },
+  {
+    name: "trace",
+    operands: "<deployment> [device]",
+    summary: "where the time went from a push to what runs, step by step, or of all devices as percentiles",
+    load: async () => (await import("./asking/trace-command.ts")).trace,
+  },
+  {
     name: "retry",
     operands: "<deployment> <device>",
     summary: "has a device try again now what failed, or what it waits for",
     load: async () => (await import("./asking/retry-command.ts")).retry,
+  },
+  {
+    name: "switch",
+    operands: "<deployment> <device>",
+    summary: "does not wait for a container that is at work on a device: a new version or a removal goes on",
+    load: async () => (await import("./asking/switch-command.ts")).switchNow,
   },
   {
     name: "hold",
@@ -129,6 +147,18 @@ export const COMMANDS: readonly Command[] = [
     operands: "<id>",
     summary: "the device makes another key in place of the one that it has",
     load: async () => (await import("./identity/identity-commands.ts")).deviceRekey,
+  },
+  {
+    name: "device refresh",
+    operands: "<id>",
+    summary: "the device asks again now for its manifest, its way to NATS and its secrets",
+    load: async () => (await import("./asking/refresh-command.ts")).deviceRefresh,
+  },
+  {
+    name: "device forget",
+    operands: "<id>",
+    summary: "takes a device that is gone for good out of iot status; with identities, its identity too",
+    load: async () => (await import("./fleet/device-forget-command.ts")).deviceForget,
   },
   {
     name: "bootstrap create",

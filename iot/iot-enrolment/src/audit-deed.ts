@@ -9,8 +9,8 @@ import * as z from "zod/mini";
 import type { Service } from "./service.ts";
 
 export interface Deed {
-  readonly what: "code" | "approve" | "deny" | "disable" | "enable" | "rekey" | "bootstrap" | "serials" | "revoke";
-  /** The person. */
+  readonly what: "read" | "code" | "approve" | "deny" | "disable" | "enable" | "forget" | "rekey" | "bootstrap" | "serials" | "revoke";
+  /** The person; of a secret that was read, the device. */
   readonly by: string;
   /** null: it is of no device, or of one that has no id. */
   readonly device: string | null;
@@ -21,11 +21,16 @@ const Acknowledgement = z.object({ stream: z.string(), seq: z.int() });
 const SOURCE = "identity";
 const WITHIN_MS = 2_000;
 
-export async function auditDeed(
+export async function auditDeed(parts: Pick<Service, "messaging" | "log">, deed: Deed): Promise<void> {
+  const { what, by, device, message } = deed;
+  parts.log.info("a person did something", { what, by, device: device ?? undefined, message });
+  await writeToAudit(parts, deed);
+}
+
+export async function writeToAudit(
   { messaging, log }: Pick<Service, "messaging" | "log">,
   { what, by, device, message }: Deed,
 ): Promise<void> {
-  log.info("a person did something", { what, by, device: device ?? undefined, message });
   const event: AuditEvent = { at: new Date(systemClock.now()).toISOString(), source: SOURCE, what, by, message };
   try {
     const subject = AUDIT_OF_IDENTITIES.replace("*", device ?? "_");

@@ -4,14 +4,16 @@
 import { type Log, UserError } from "@harmony/runtime";
 import { EnrolledId, Person } from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
-import { readKickPassword, readNatsConfig } from "./config.ts";
+import { readConfig, readKickPassword, readNatsConfig, readZitadelConfig } from "./config.ts";
 import { disableDevice } from "./disable-device.ts";
 import { addPerson, removePerson } from "./people.ts";
+import { makeNextKey } from "./issuer/issuer-keys.ts";
 import { Records } from "./records/records.ts";
+import { Accounts } from "./zitadel/accounts.ts";
 
 export const USAGE =
   "usage: iot-enrolment --standalone, iot-enrolment person add NAME --role viewer|support|maintainer|admin, iot-enrolment person remove NAME, " +
-  "iot-enrolment device disable ID --reason TEXT";
+  "iot-enrolment device disable ID --reason TEXT, iot-enrolment issuer next-key";
 
 const CONNECTED_WITHIN_MS = 3_000;
 
@@ -25,6 +27,11 @@ export interface CommandOptions {
 /** Resolves with the exit code. @throws UserError */
 export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<number> {
   const [what, verb, name, flag, word] = argv;
+  if (argv.join(" ") === "issuer next-key") {
+    await makeNextKey(readConfig(options.env).issuerKeyFile);
+    options.write("the service publishes it within a minute, and signs with it ten minutes later\n");
+    return 0;
+  }
   if (argv.length > 5 || name === undefined) throw new UserError(USAGE);
   switch (`${what ?? ""} ${verb ?? ""}`) {
     case "person add":
@@ -58,7 +65,11 @@ async function deviceDisable(options: CommandOptions, id: string, reason: string
   const system = await connectToEnd(options);
   const asked = { device: device.data, reason, by: "the machine of the service" };
   const disable = (messaging: Messaging): ReturnType<typeof disableDevice> =>
-    withRecords(options, messaging, (records) => disableDevice({ ...options, messaging, system: () => system, records }, asked));
+    withRecords(options, messaging, (records) => {
+      const config = readZitadelConfig(options.env);
+      const accounts = config === null ? null : new Accounts({ ...options, config, records });
+      return disableDevice({ ...options, messaging, system: () => system, records, accounts, openBao: null }, asked);
+    });
   let done;
   try {
     done = await withNats(options, disable);

@@ -4,7 +4,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EX_CONFIG, UserError } from "@harmony/runtime";
-import { DeviceDocument } from "@iot/identity";
+import { DeviceDocument, NatsServers, OpenBaoPlace, type OpenBaoSettings, readOpenBaoSettings } from "@iot/identity";
+import type { ZitadelConfig } from "./zitadel/administrator.ts";
 
 export interface EnrolmentConfig {
   /** Where devices and people reach the service; the issuer of its tokens. */
@@ -17,8 +18,18 @@ export interface EnrolmentConfig {
   readonly tokenLifeS: number;
   readonly nats: NatsConfig;
   readonly kickPassword: string | undefined;
-  readonly deviceNats: DeviceDocument["nats"];
+  readonly deviceNats: NatsServers;
+  /** null: grants and the way to NATS are the service's own alone. */
+  readonly openBao: OpenBaoConfig | null;
+  /** null: tokens are this service's own. */
+  readonly zitadel: ZitadelConfig | null;
   readonly replicas: number;
+}
+
+export interface OpenBaoConfig extends OpenBaoSettings {
+  readonly forDevices: OpenBaoPlace;
+  /** OpenBao's audit log, where it is on this machine, and how far it was read. */
+  readonly auditLog: { readonly file: string; readonly placeFile: string } | null;
 }
 
 export interface NatsConfig {
@@ -54,11 +65,13 @@ export function readConfig(env: Environment): EnrolmentConfig {
     host,
     port: Number(port),
     tls,
-    issuerKeyFile: join(text(env, "IOT_ENROLMENT_STATE") ?? "/var/lib/iot-enrolment", "issuer-key.pem"),
+    issuerKeyFile: join(stateFolder(env), "issuer-key.pem"),
     tokenLifeS: whole(env, "IOT_ENROLMENT_TOKEN_MINUTES", { fallback: 720, min: 2, max: 10_080 }) * 60,
     nats,
     kickPassword: readKickPassword(env),
     deviceNats: deviceNats(env, nats.servers),
+    openBao: openBao(env),
+    zitadel: readZitadelConfig(env),
     replicas: whole(env, "IOT_BUCKET_REPLICAS", { fallback: 1, min: 1, max: 5 }),
   };
 }
@@ -72,24 +85,64 @@ export function readNatsConfig(env: Environment): NatsConfig {
   };
 }
 
+const ZITADEL = ["IOT_ZITADEL_URL", "IOT_ZITADEL_PROJECT", "IOT_ZITADEL_ORGANISATION", "IOT_ZITADEL_TOKEN_FILE"] as const;
+
+/** @throws UserError when one of the four variables is missing beside the others. */
+export function readZitadelConfig(env: Environment): ZitadelConfig | null {
+  const missing = ZITADEL.filter((name) => text(env, name) === undefined);
+  if (missing.length === ZITADEL.length) return null;
+  if (missing.length > 0) throw new UserError(`${missing.join(", ")}: not set: set all of ${ZITADEL.join(", ")}, or none`, EX_CONFIG);
+  const [url = "", project = "", organisation = "", tokenFile = ""] = ZITADEL.map((name) => text(env, name));
+  const address = url.replace(/\/$/, "");
+  if (!DeviceDocument.shape.issuer.safeParse(address).success) {
+    throw wrong("IOT_ZITADEL_URL", url, "the address of Zitadel, e.g. https://zitadel.example");
+  }
+  for (const [name, id] of Object.entries({ IOT_ZITADEL_PROJECT: project, IOT_ZITADEL_ORGANISATION: organisation })) {
+    if (!/^\d{1,30}$/.test(id)) throw wrong(name, id, "an id as Zitadel shows it, of digits");
+  }
+  const caFile = text(env, "IOT_ZITADEL_CA");
+  const ca = caFile === undefined ? undefined : contentOf("IOT_ZITADEL_CA", caFile);
+  return { url: address, project, organisation, tokenFile, ca };
+}
+
 export function readKickPassword(env: Environment): string | undefined {
   return secret(env, "NATS_KICK_PASSWORD");
 }
 
-function deviceNats(env: Environment, ownServers: readonly string[]): DeviceDocument["nats"] {
-  const caFile = text(env, "IOT_DEVICE_NATS_CA");
+function deviceNats(env: Environment, ownServers: readonly string[]): NatsServers {
   const urls = text(env, "IOT_DEVICE_NATS_URL");
-  const nats = {
-    urls: urls === undefined ? ownServers : list(urls),
-    ...(caFile === undefined ? {} : { ca: contentOf("IOT_DEVICE_NATS_CA", caFile) }),
-  };
-  const parsed = DeviceDocument.shape.nats.safeParse(nats);
+  const nats = { urls: urls === undefined ? ownServers : list(urls), ...authority(env, "IOT_DEVICE_NATS_CA") };
+  const parsed = NatsServers.safeParse(nats);
   if (parsed.success) return parsed.data;
   throw wrong(
     "IOT_DEVICE_NATS_URL",
     nats.urls.join(","),
     "what devices dial, e.g. tls://nats.example:4222, and in IOT_DEVICE_NATS_CA at most 16 KiB",
   );
+}
+
+function openBao(env: Environment): EnrolmentConfig["openBao"] {
+  const settings = readOpenBaoSettings(env);
+  if (settings === null) return null;
+  const file = text(env, "IOT_OPENBAO_AUDIT_LOG");
+  const auditLog = file === undefined ? null : { file, placeFile: join(stateFolder(env), "openbao-audit-log.json") };
+  const place = { url: text(env, "IOT_DEVICE_OPENBAO_URL") ?? settings.url, ...authority(env, "IOT_DEVICE_OPENBAO_CA") };
+  const parsed = OpenBaoPlace.safeParse(place);
+  if (parsed.success) return { ...settings, forDevices: parsed.data, auditLog };
+  throw wrong(
+    "IOT_DEVICE_OPENBAO_URL",
+    place.url,
+    "where devices reach OpenBao, e.g. https://bao.example:8200, and in IOT_DEVICE_OPENBAO_CA at most 16 KiB",
+  );
+}
+
+function stateFolder(env: Environment): string {
+  return text(env, "IOT_ENROLMENT_STATE") ?? "/var/lib/iot-enrolment";
+}
+
+function authority(env: Environment, name: string): { readonly ca?: string } {
+  const file = text(env, name);
+  return file === undefined ? {} : { ca: contentOf(name, file) };
 }
 
 function tlsFiles(env: Environment): EnrolmentConfig["tls"] {

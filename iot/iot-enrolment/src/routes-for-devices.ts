@@ -12,7 +12,9 @@ import {
   EnrolmentRequest,
   type EnrolmentRecord,
   type Hardware,
+  issuerOf,
   keyIdOf,
+  KeyUsed,
   RekeyRequest,
   typedCode,
   verifyAssertion,
@@ -21,12 +23,14 @@ import {
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { answerRequest } from "./plan/answer-request.ts";
+import { planAccountUsed } from "./plan/account.ts";
 import { planEnrolment } from "./plan/enrol.ts";
 import { planKey, planKeyUsed } from "./plan/keys.ts";
 import { digestOf, serialDigest } from "./secret.ts";
 import type { Service } from "./service.ts";
 
 const TEXT_CHARACTERS = 200;
+const SETTLED_WITHIN_MS = 5_000;
 const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 export function routesForDevices(service: Service): readonly Route[] {
@@ -37,6 +41,7 @@ export function routesForDevices(service: Service): readonly Route[] {
     { method: "POST", path: "/oauth/v2/token", answer: (asked) => token(service, asked) },
     { method: "GET", path: "/v1/device", answer: (asked) => device(service, asked) },
     { method: "POST", path: "/v1/keys", answer: (asked) => rekey(service, asked) },
+    { method: "POST", path: "/v1/keys/used", answer: (asked) => keyUsed(service, asked) },
     { method: "GET", path: "/oauth/v2/keys", answer: () => ok(service.issuer.document.jwks) },
     { method: "GET", path: "/.well-known/openid-configuration", answer: () => ok(discovery(service.url)) },
   ];
@@ -113,9 +118,10 @@ async function enrolment(service: Service, { authorization }: Asked, typed: stri
   return proven.kind === "refused" ? absent : answerOf(service, request);
 }
 
-function answerOf({ records, issuer, nats }: Service, request: EnrolmentRecord): Answer {
-  const { issuer: url, project } = issuer.document;
-  const answered = answerRequest(records, request, { issuer: url, project, nats });
+async function answerOf(service: Service, request: EnrolmentRecord): Promise<Answer> {
+  const { records, place, accounts } = service;
+  if (accounts !== null && request.device !== undefined) await settledSoon(service, request.device);
+  const answered = answerRequest(records, request, accounts === null ? place : { ...place, accountOf: service.account });
   if (answered.kind === "refused") return refuse(answered.refusal);
   return ok(answered.answer, answered.answer.state === "pending" ? 202 : 200);
 }
@@ -127,13 +133,18 @@ async function token(service: Service, { body }: Asked): Promise<Answer> {
   const shown = await asserted(service, form.get("assertion") ?? "");
   if (shown.kind === "refused") return oauthError("invalid_grant", shown.why);
   const { record, keyId } = shown;
+  const hasMoved = record.keys.some(({ isUsedAtZitadel }) => isUsedAtZitadel === true);
+  if (service.accounts !== null && hasMoved) {
+    return oauthError("invalid_grant", `the tokens of this device are Zitadel's: ask at ${service.accounts.config.url}`);
+  }
+  if (hasMoved) await records.carryOut(() => planAccountUsed(records, record.device, false));
   if (record.keys[0]?.keyId !== keyId) {
     await records.carryOut(() => planKeyUsed(records, record.device, keyId));
     log.info("a device uses its new key", { device: record.device, keyId });
   }
   // Not before the second from which its tokens count, for a device that was enabled just now.
   const fromMs = Math.max(systemClock.now(), (record.tokensNotBefore ?? 0) * 1_000);
-  const access = await issuer.token(record.device, fromMs);
+  const access = await issuer.token(record, fromMs);
   return ok({ access_token: access, token_type: "Bearer", expires_in: issuer.tokenLifeS });
 }
 
@@ -163,9 +174,9 @@ function oauthError(error: string, description: string): Answer {
 
 type Held = { readonly kind: "device"; readonly record: DeviceRecord } | { readonly kind: "refused"; readonly answer: Answer };
 
-async function holderOfToken({ issuer, records }: Service, authorization: string): Promise<Held> {
+async function holderOfToken({ verify, records }: Service, authorization: string): Promise<Held> {
   const stranger = (why: string): Held => ({ kind: "refused", answer: refuse({ status: 401, why }) });
-  const verified = await issuer.verify(/^Bearer (\S+)$/.exec(authorization)?.[1] ?? "", systemClock.now());
+  const verified = await verify(/^Bearer (\S+)$/.exec(authorization)?.[1] ?? "");
   if (verified.kind !== "valid") return stranger(`${verified.why}: ask for a new token`);
   const { device: id, issuedAtS } = verified.claims;
   const record = records.device(id).value;
@@ -175,12 +186,29 @@ async function holderOfToken({ issuer, records }: Service, authorization: string
   return { kind: "device", record };
 }
 
+function isOfZitadel({ issuers }: Service, authorization: string): boolean {
+  return issuerOf(authorization.slice("Bearer ".length), issuers())?.kind === "zitadel";
+}
+
 async function device(service: Service, { authorization }: Asked): Promise<Answer> {
   const held = await holderOfToken(service, authorization);
   if (held.kind === "refused") return held.answer;
-  const { issuer, project } = service.issuer.document;
-  const { device: id, replaceKey } = held.record;
-  const document: DeviceDocument = { device: id, issuer, project, nats: service.nats, ...(replaceKey === undefined ? {} : { replaceKey }) };
+  const { device: id } = held.record;
+  if (service.accounts !== null) {
+    if (isOfZitadel(service, authorization)) await service.records.carryOut(() => planAccountUsed(service.records, id, true));
+    await settledSoon(service, id);
+  }
+  const record = service.records.device(id).value ?? held.record;
+  const [{ keyId } = { keyId: "" }] = record.keys;
+  const zitadel = service.account(record, keyId);
+  const { replaceKey } = record;
+  const document: DeviceDocument = {
+    device: id,
+    ...service.place,
+    keyId,
+    ...(zitadel === null ? {} : { zitadel }),
+    ...(replaceKey === undefined ? {} : { replaceKey }),
+  };
   return ok(document);
 }
 
@@ -200,7 +228,35 @@ async function rekey(service: Service, { authorization, body }: Asked): Promise<
   const planned = await service.records.carryOut(() => planKey(service.records, id, key));
   if (planned.kind === "refused") return refuse(planned.refusal);
   service.log.info("a device has a new key beside its present one", { device: id, keyId: key.keyId });
-  return ok({ keyId: key.keyId });
+  if (service.accounts === null) return ok({ keyId: key.keyId });
+  await settledSoon(service, id);
+  const zitadel = service.account(service.records.device(id).value ?? held.record, key.keyId);
+  if (zitadel === null) return refuse({ status: 503, why: "Zitadel does not have the new key yet: ask again", retryAfterS: 5 });
+  return ok({ keyId: key.keyId, zitadel });
+}
+
+/** At Zitadel nobody sees by which key a token was asked for: the device says it, by the key itself. */
+async function keyUsed(service: Service, { body }: Asked): Promise<Answer> {
+  const parsed = parseJson(KeyUsed, body);
+  if (!parsed.ok) return refuse({ status: 400, why: formatIssues(parsed.issues) });
+  const shown = await asserted(service, parsed.value.assertion);
+  if (shown.kind === "refused") return refuse({ status: 401, why: shown.why });
+  const { records, log, accounts } = service;
+  const { record, keyId } = shown;
+  await records.carryOut(() => planKeyUsed(records, record.device, keyId));
+  if (record.keys[0]?.keyId !== keyId) log.info("a device uses its new key", { device: record.device, keyId });
+  void accounts?.settle(record.device);
+  return ok({});
+}
+
+/** What takes Zitadel longer goes on: the device asks again. */
+async function settledSoon({ accounts, records, account }: Service, device: string): Promise<void> {
+  const record = records.device(device).value;
+  if (accounts === null || record === null || record.keys.every(({ keyId }) => account(record, keyId) !== null)) return;
+  const isOver = new Promise<void>((resolve) => {
+    setTimeout(resolve, SETTLED_WITHIN_MS).unref();
+  });
+  await Promise.race([accounts.settle(device), isOver]);
 }
 
 function cleaned(hardware: Hardware): Hardware {

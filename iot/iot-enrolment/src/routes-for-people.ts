@@ -1,4 +1,4 @@
-// What people ask: who is a device and who wants to be one, and to approve, deny, disable and enable.
+// What people ask: who is a device and who wants to be one, and to approve, deny, disable, enable and forget.
 // Each shows a secret of his own; support reads, admin also writes. Every deed is a line of the log
 // with who did it.
 
@@ -24,7 +24,7 @@ import {
 import type * as z from "zod/mini";
 import type { Step } from "./cut-off/cut-off.ts";
 import { auditDeed } from "./audit-deed.ts";
-import { cutOff, disableDevice } from "./disable-device.ts";
+import { atZitadel, cutOff, disableDevice, forgetDevice, stepOf } from "./disable-device.ts";
 import { type Answer, ok, refuse } from "./http/answer.ts";
 import type { Asked, Route } from "./http/http-server.ts";
 import { type Plan } from "./plan/held.ts";
@@ -66,6 +66,7 @@ export function routesForPeople(service: Service): readonly Route[] {
     route("admin", "POST", "/v1/devices/:/disable", disable),
     route("admin", "POST", "/v1/devices/:/enable", enable),
     route("admin", "POST", "/v1/devices/:/rekey", rekey),
+    route("admin", "POST", "/v1/devices/:/forget", forget),
     route("admin", "POST", "/v1/enrolments/:/approve", approve),
     route("admin", "POST", "/v1/enrolments/:/deny", deny),
     route("admin", "POST", "/v1/bootstraps", addBootstrap),
@@ -145,7 +146,11 @@ async function approve(service: Service, { by, body }: Asked & { readonly by: st
   const { ended } = planned.value;
   const place = ended === null ? "" : `, in the place of "${ended}"`;
   const message = `the device with the code ${code} is "${device}"${place}`;
-  const steps: readonly Step[] = [{ step: "approved", isDone: true, message }, ...(ended === null ? [] : await cutOff(service, ended))];
+  const steps: readonly Step[] = [
+    { step: "approved", isDone: true, message },
+    ...(await stepOf(service.openBao, device)),
+    ...(ended === null ? [] : await cutOff(service, ended)),
+  ];
   await auditDeed(service, { what: "approve", by, device, message });
   return stepsOf(device, steps);
 }
@@ -180,7 +185,14 @@ async function enable(service: Service, { by }: { readonly by: string }, id: str
   await auditDeed(service, { what: "enable", by, device: device.data, message: `"${device.data}" is enabled` });
   return stepsOf(device.data, [
     { step: "grant", isDone: true, message: "approved: it comes in with a new token, which it asks for by itself" },
+    ...(await stepOf(service.openBao, device.data)),
+    ...(await atZitadel(service, device.data, "reactivate")),
   ]);
+}
+
+async function forget(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {
+  const device = EnrolledId.safeParse(id);
+  return device.success ? stepsOf(device.data, await forgetDevice(service, { device: device.data, by })) : badId();
 }
 
 async function rekey(service: Service, { by }: { readonly by: string }, id: string): Promise<Answer> {

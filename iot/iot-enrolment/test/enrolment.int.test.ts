@@ -38,7 +38,13 @@ describe("both ways in", () => {
     await login.close();
     const bearer = { authorization: `Bearer ${await device.token(answer)}` };
     const { device: id, ...place } = DeviceDocument.parse((await fleet.get("/v1/device", bearer)).body);
-    expect({ id, ...place }).toEqual({ id: "pi-7", issuer: fleet.url, project: "iot", nats: { urls: [fleet.nats.url] } });
+    expect({ id, ...place }).toEqual({
+      id: "pi-7",
+      issuer: fleet.url,
+      project: "iot",
+      nats: { urls: [fleet.nats.url] },
+      keyId: answer.keyId,
+    });
   });
 
   test("with the token of an image, it waits until a person approves it", async () => {

@@ -5,11 +5,34 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { createLog, type Log } from "@harmony/runtime";
 import { type Callout, makeKeys, startCallout } from "@iot/callout";
-import { EnrolmentAnswer, makeDeviceKey, Nonce, publicPem, signAssertion, signProof, keySigner, TokenAnswer } from "@iot/identity";
+import {
+  EnrolmentAnswer,
+  makeDeviceKey,
+  Nonce,
+  publicPem,
+  signAssertion,
+  signProof,
+  keySigner,
+  TokenAnswer,
+  openBaoOfService,
+  type OpenBaoSettings,
+  tokenScope,
+  type ZitadelAccount,
+} from "@iot/identity";
 import { connectMessaging, fixedCredentials, type Messaging } from "@iot/messaging";
-import { freePort, IDENTITY_PASSWORDS, makeTempFolder, type NatsServer, natsIdentitiesConfig, startNats } from "@iot/testkit";
+import {
+  freePort,
+  IDENTITY_PASSWORDS,
+  makeTempFolder,
+  type NatsServer,
+  natsIdentitiesConfig,
+  type OpenBaoCredentials,
+  startNats,
+  type TestIssuer,
+} from "@iot/testkit";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
+import type { OpenBaoConfig } from "../src/config.ts";
 import { addPerson, type RunningEnrolment, startEnrolment } from "../src/index.ts";
 
 export interface Said {
@@ -26,16 +49,31 @@ export interface FleetOptions {
   readonly url?: string;
   /** Without one, nobody comes into NATS, and nothing is asked of it. */
   readonly callouts?: number;
+  /** As it was set up for this fleet. */
+  readonly openBao?: FleetOpenBao | undefined;
+  /** Where devices get their tokens; null: of the service. */
+  readonly zitadel?: TestIssuer | null;
+}
+
+export interface FleetOpenBao {
+  readonly url: string;
+  /** Files, by service. */
+  readonly credentials: OpenBaoCredentials;
+  readonly auditLog?: string;
 }
 
 export interface Fleet {
   readonly nats: NatsServer;
+  readonly natsConfig: string;
   readonly url: string;
   readonly log: Log;
   readonly lines: readonly string[];
   readonly callouts: Callout[];
+  readonly issuerKeyFile: string;
   as(user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging>;
-  startCallout(): Promise<Callout>;
+  startCallout(openBao?: FleetOpenBao): Promise<Callout>;
+  /** From now on grants live there, too: the service and the callouts start anew with it. */
+  use(openBao: FleetOpenBao): Promise<void>;
   /** Ends the service; `restart` brings it back. */
   stop(): Promise<void>;
   /** Ends the service, as far as it is there, and starts it anew. */
@@ -52,10 +90,11 @@ export interface Fleet {
 const { keys, publicHalves } = makeKeys();
 
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
-  const signal = AbortSignal.timeout(110_000);
+  const signal = AbortSignal.timeout(600_000);
   const lines: string[] = [];
   const log = createLog({ name: "fleet", format: "json", write: (line) => void lines.push(line) });
-  const nats = await startNats({ config: natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 }) });
+  const natsConfig = natsIdentitiesConfig(publicHalves, { loginTimeoutS: 5 });
+  const nats = await startNats({ config: natsConfig });
   const folder = await makeTempFolder("enrolment");
   const open: Messaging[] = [];
   const as = async (user: keyof typeof IDENTITY_PASSWORDS): Promise<Messaging> => {
@@ -66,10 +105,13 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   };
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const issuerKeyFile = join(folder.path, "issuer-key.pem");
   const start = ({
     kickPassword = IDENTITY_PASSWORDS.kick,
     enrolmentsAMinute = 1_000,
     url: named = url,
+    openBao,
+    zitadel = null,
   }: FleetOptions): Promise<RunningEnrolment> =>
     startEnrolment(
       {
@@ -77,19 +119,33 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
         host: "127.0.0.1",
         port,
         tls: null,
-        issuerKeyFile: join(folder.path, "issuer-key.pem"),
+        issuerKeyFile,
         tokenLifeS: 3_600,
         nats: { servers: [nats.url], user: "enrolment", pass: IDENTITY_PASSWORDS.enrolment, caFile: undefined },
         kickPassword: kickPassword === "" ? undefined : kickPassword,
         deviceNats: { urls: [nats.url] },
+        openBao:
+          openBao === undefined
+            ? null
+            : { ...settingsOf(openBao, "enrolment"), forDevices: { url: openBao.url }, auditLog: auditLogOf(openBao, folder.path) },
         replicas: 1,
+        zitadel: zitadel && {
+          url: zitadel.url,
+          project: zitadel.project,
+          organisation: zitadel.organisation,
+          tokenFile: zitadel.tokenFile,
+        },
       },
-      { log, signal, enrolmentsAMinute },
+      { log, signal, enrolmentsAMinute, issuerKeysEveryMs: 200, issuerKeyPublishMs: 500 },
     );
   let running = await start(options);
-  const calloutOf = async (): Promise<Callout> => startCallout({ messaging: await as("callout"), keys, log, signal });
+  let present = options;
+  const calloutOf = async (openBao?: FleetOpenBao): Promise<Callout> => {
+    const bao = openBao === undefined ? null : openBaoOfService(settingsOf(openBao, "callout"), { withinMs: 1_500, signal });
+    return startCallout({ messaging: await as("callout"), keys, bao, log, signal });
+  };
   const callouts: Callout[] = [];
-  for (let index = 0; index < (options.callouts ?? 1); index += 1) callouts.push(await calloutOf());
+  for (let index = 0; index < (options.callouts ?? 1); index += 1) callouts.push(await calloutOf(options.openBao));
   const ask = async (path: string, init: RequestInit): Promise<Said> => {
     const response = await fetch(url + path, init);
     const text = await response.text();
@@ -101,16 +157,26 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const admin = await person("admin", "admin");
   return {
     nats,
+    natsConfig,
     url,
     log,
     lines,
     callouts,
+    issuerKeyFile,
     as,
     startCallout: calloutOf,
     stop: () => running.close(),
     restart: async (changed = {}) => {
       await running.close();
-      running = await start({ ...options, ...changed });
+      present = { ...present, ...changed };
+      running = await start(present);
+    },
+    use: async (openBao) => {
+      await running.close();
+      present = { ...present, openBao };
+      running = await start(present);
+      for (const callout of callouts.splice(0)) await callout.close();
+      callouts.push(await calloutOf(openBao));
     },
     post,
     get: (path, headers = {}) => ask(path, { headers }),
@@ -127,11 +193,27 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   };
 }
 
+function auditLogOf({ auditLog }: FleetOpenBao, folder: string): OpenBaoConfig["auditLog"] {
+  return auditLog === undefined ? null : { file: auditLog, placeFile: join(folder, "openbao-audit-log.json") };
+}
+
+function settingsOf({ url, credentials }: FleetOpenBao, service: keyof OpenBaoCredentials): OpenBaoSettings {
+  return { url, caFile: undefined, credentialsFile: credentials[service] };
+}
+
 interface Around {
   readonly url: string;
   readonly nats: NatsServer;
   readonly post: Fleet["post"];
   readonly ask: (path: string, init: RequestInit) => Promise<Said>;
+}
+
+type AssertionOf = Parameters<typeof signAssertion>[1];
+
+export interface Enrolled {
+  readonly device: string;
+  readonly keyId: string;
+  readonly zitadel?: ZitadelAccount | undefined;
 }
 
 export class TestDevice {
@@ -171,12 +253,25 @@ export class TestDevice {
     return this.#around.ask("/oauth/v2/token", { method: "POST", body: new URLSearchParams(form) });
   }
 
-  async token(answer: { readonly device: string; readonly keyId: string }): Promise<string> {
-    return TokenAnswer.parse((await this.askToken(answer)).body).access_token;
+  /** Of Zitadel, as the device itself asks it. */
+  async askZitadel({ issuer, project, keyId }: ZitadelAccount, device: string, changed: Partial<AssertionOf> = {}): Promise<Said> {
+    const of = { device, keyId, audience: issuer, nowMs: Date.now(), ...changed };
+    const assertion = await signAssertion(keySigner(this.key, this.publicKey), of);
+    const form = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer", assertion, scope: tokenScope(project) };
+    const response = await fetch(`${issuer}/oauth/v2/token`, { method: "POST", body: new URLSearchParams(form) });
+    const text = await response.text();
+    return { status: response.status, text, body: JSON.parse(text) as unknown, headers: response.headers };
+  }
+
+  /** From whoever gives them. */
+  async token(answer: Enrolled): Promise<string> {
+    const { zitadel, device } = answer;
+    const said = zitadel === undefined ? await this.askToken(answer) : await this.askZitadel(zitadel, device);
+    return TokenAnswer.parse(said.body).access_token;
   }
 
   /** From what it was answered to a connection. */
-  async login(answer: { readonly device: string; readonly keyId: string }): Promise<NatsConnection> {
+  async login(answer: Enrolled): Promise<NatsConnection> {
     return natsLogin(this.#around.nats, answer.device, await this.token(answer));
   }
 }

@@ -2,15 +2,23 @@
 // in a process of its own, at a quarter, a half and the whole of its limit, and prints milliseconds
 // and MiB above what the process had before.
 
+import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
 import { API_VERSION, BUCKETS, Deployment, Manifest, readInventory, readStatus, scoreString } from "@iot/contracts";
 import { parse, parseJson } from "@harmony/schema";
-import { FILE_LIMIT_BYTES, readWorkloadFiles, type WorkloadFile, YamlReader } from "@iot/workload-files";
-import { parseTree } from "../src/sources/git/tree-file.ts";
+import { createLog } from "@harmony/runtime";
+import { makeGitRepository, makeTempFolder } from "@iot/testkit";
+import { FILE_LIMIT_BYTES, readWorkloadFiles } from "@iot/workload-files";
+import { readConfig } from "../src/config/config.ts";
+import { createGitSource } from "../src/sources/git/git-source.ts";
+import type { SourceSnapshot } from "../src/sources/source.ts";
+import { nulRecords } from "../src/sources/git/git-output.ts";
+import { parseTreeFile } from "../src/sources/git/tree-file.ts";
 
 const MIB = 1024 * 1024;
 const ETCD_BYTES = 1.5 * MIB;
-const TREE_BYTES = 32 * MIB;
+const TREE_BYTES = 16 * MIB;
 
 interface Case {
   readonly what: string;
@@ -58,22 +66,34 @@ const CASES: Readonly<Record<string, Case>> = {
     limit: "1 MiB",
     prepare: (part) => yaml(`${deploymentYaml("a", 10)}x:\n${"  a: 1\n".repeat((FILE_LIMIT_BYTES * part * 0.99) / 7)}`),
   },
-  "yaml-loop": {
-    what: "the longest that the operator's event loop stands still while a thread reads the files of a commit",
+  "loop-turn": {
+    what: "the longest turn of the operator's event loop while a commit is read, in time of the CPU",
     limit: "32 MiB",
-    prepare: (part) => {
-      const content = Buffer.from(list(FILE_LIMIT_BYTES * 0.98, (index) => deploymentYaml(`a${index}`, 20_000)).join("---\n"));
-      const files = Array.from({ length: Math.ceil(32 * part) }, (_, index) => ({ path: `f${index}.yaml`, content }));
-      return () => longestStandstillMs(files);
-    },
+    prepare: (part) => async () => (await readingLoop(part)).turnMs,
+  },
+  "loop-still": {
+    what: "the longest that this loop stands still meanwhile, by the clock",
+    limit: "32 MiB",
+    prepare: (part) => async () => (await readingLoop(part)).standstillMs,
+  },
+  "loop-idle": {
+    what: "the same of a loop that has nothing to do, for as many seconds as files (the baseline)",
+    limit: "31",
+    prepare: (part) => async () => (await watchLoop(() => pause(Math.floor(31 * part) * 1_000))).standstillMs,
   },
   "git-tree": {
     what: "the list of a commit's files, as git gives it",
-    limit: "32 MiB",
+    limit: "16 MiB",
     prepare: (part) => {
       const lines = list(TREE_BYTES * part, (index) => `100644 blob ${"a".repeat(40)}     100\tdir/${index}.yaml`);
       const text = Buffer.from(lines.join("\0"));
-      return () => parseTree(text.toString());
+      return () => {
+        const files: unknown[] = [];
+        const records = nulRecords((line) => files.push(parseTreeFile(line)));
+        for (let at = 0; at < text.length; at += 65_536) records.push(text.subarray(at, at + 65_536));
+        records.end();
+        return files;
+      };
     },
   },
   status: {
@@ -139,14 +159,57 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-async function longestStandstillMs(files: readonly WorkloadFile[]): Promise<number> {
-  await using reader = new YamlReader();
-  await reader.readFiles(files.slice(0, 1));
+/** 31 files of almost 1 MiB, in a repository that a source has read before. */
+async function readingLoop(part: number): Promise<Loop> {
+  await using repository = await makeGitRepository();
+  const folder = await makeTempFolder("limits");
+  const { git } = readConfig({ IOT_GIT_URL: repository.url });
+  if (git === null) throw new Error("no IOT_GIT_URL");
+  const log = createLog({ name: "limits", write: () => undefined });
+  const source = await createGitSource({ config: git, id: "git:limits", folder: join(folder.path, "copy"), log });
+  const push = async (files: Readonly<Record<string, string>>): Promise<void> => {
+    await repository.commit(files);
+    await repository.push();
+  };
+  const read = (): Promise<SourceSnapshot> => source.read(new AbortController().signal, null);
+  await push({ "first.yaml": deploymentYaml("first", 100) });
+  await read();
+  await push(
+    Object.fromEntries(
+      Array.from({ length: Math.floor(31 * part) }, (_, file) => [
+        `f${file}.yaml`,
+        list(FILE_LIMIT_BYTES * 0.98, (index) => deploymentYaml(`a${file}-${index}`, 20_000)).join("---\n"),
+      ]),
+    ),
+  );
+  const loop = await watchLoop(read);
+  await source.close();
+  await folder.remove();
+  return loop;
+}
+
+interface Loop {
+  readonly standstillMs: number;
+  readonly turnMs: number;
+}
+
+async function watchLoop(work: () => Promise<unknown>): Promise<Loop> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
+  let [turnMs, isOver] = [0, false];
+  let before = process.threadCpuUsage();
+  const turn = (): void => {
+    const now = process.threadCpuUsage();
+    turnMs = Math.max(turnMs, (now.user + now.system - before.user - before.system) / 1_000);
+    before = now;
+    // With a pause: a loop that asks without one takes a core.
+    if (!isOver) setTimeout(turn, 1);
+  };
   delay.enable();
-  await reader.readFiles(files);
+  turn();
+  await work();
+  isOver = true;
   delay.disable();
-  return delay.max / 1e6;
+  return { standstillMs: delay.max / 1e6, turnMs };
 }
 
 const [name = "", part = "1"] = process.argv.slice(2);

@@ -1,12 +1,11 @@
 // The operator's loop: observe the bucket and the record of removals, read the source, plan what
-// changed, apply, and observe again until nothing is left to write; and beside it, once a second at most, report to
-// the source what the devices say. What stands in the buckets is always observed before the source
-// is read, and every write carries what was observed: so an operator that was held up can never put
-// an older reading over a newer one. What to write is plan/'s, what is said of a Deployment
-// @iot/fleet's, the record record/'s.
+// changed, apply, and observe again until nothing is left to write; and beside it, once a second
+// at most, report to the source what the devices say. The buckets are observed before the source is
+// read, and every write carries what was observed: an operator that was held up never puts an older
+// reading over a newer one. plan/ says what to write, @iot/fleet what is said of a Deployment.
 
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import type { Asked, Audit, DesiredStateStore, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
+import type { Asked, Audit, DesiredStateStore, KnownDevices, SourceRecords, StatusEntry, StatusStore } from "@iot/messaging";
 import type { OperatorAnswer } from "@iot/contracts";
 import { type Applied, apply, isFull, refusalText, unwrittenOf } from "./apply/apply.ts";
 import { NextPlan, type Observed, type Planned, standingBehind } from "./next-plan.ts";
@@ -27,6 +26,7 @@ export interface OperatorOptions {
   readonly status: StatusStore;
   readonly records: SourceRecords;
   readonly audit: Audit;
+  readonly devices: KnownDevices;
   readonly health: Health;
   readonly log: Log;
   readonly clock?: Clock;
@@ -95,7 +95,7 @@ class Loop implements Operator {
     this.#clock = clock;
     this.#next = new NextPlan(() => clock.monotonicMs());
     this.#reporter = new Reporter({ sourceId: source.id, clock });
-    this.#keeper = new RecordKeeper({ source, records: options.records, audit: options.audit, log });
+    this.#keeper = new RecordKeeper(options);
     this.#queue = new KeyedQueue({
       handle: (key, signal) => this.#handle(key, signal),
       onError: (key, error, retryAfterMs) => {

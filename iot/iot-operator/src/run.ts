@@ -10,20 +10,26 @@ import type { OperatorAnswer } from "@iot/contracts";
 import {
   type Asked,
   connectMessaging,
+  ensureToldStreams,
   type Audit,
   fixedCredentials,
   type DesiredStateStore,
+  type InventoryStore,
   type Messaging,
   openAudit,
   openDesiredState,
+  type KnownDevices,
   openInventoryStore,
+  openKnownDevices,
   openSourceRecords,
   openStatusStore,
+  purgeOldMarkers,
   serveOperatorRequests,
   type SourceRecords,
   type StatusStore,
 } from "@iot/messaging";
 import { type OperatorConfig, readConfig } from "./config/config.ts";
+import { type Devices, followDevicesOf } from "./devices/devices.ts";
 import { createGitSource } from "./sources/git/git-source.ts";
 import { serveHttp } from "./http/http.ts";
 import { startOperator } from "./operator.ts";
@@ -73,17 +79,31 @@ export async function run({ env, log, signal }: RunOptions): Promise<void> {
   stack.defer(() => opened.close());
   poke = opened.poke;
   const { source } = opened;
-  const operator = await untilItWorks("read the devices' status", () => startOperator({ source, ...stores, health, log }), {
-    log,
-    signal,
-    health,
-  });
+  const devices = openDevices(source, stores, { health, log });
+  stack.defer(async () => devices?.close());
+  const around = { log, signal, health };
+  const { desired, records, audit, devices: known } = stores;
+  const started = { source, desired, records, audit, devices: known, status: devices?.status ?? stores.status, health, log };
+  const operator = await untilItWorks("read the devices' status", () => startOperator(started), around);
   stack.defer(() => operator.close());
+  if (devices !== null) await untilItWorks("read the devices' inventory", () => devices.start(), around);
   messaging.onReconnect(() => operator.resync());
   answer = (asked) => operator.answer(asked);
   log.info("serving", { source: source.id });
+  const purging = purgeOldMarkers([stores.desired, stores.status, stores.inventory, stores.records], { log, signal });
+  stack.defer(() => purging);
   await aborted(signal);
   log.info("shutting down");
+}
+
+/** null: the source has no objects of devices. */
+function openDevices(
+  { devices: objects }: Source,
+  { status, inventory, desired }: Stores,
+  { health, log }: { health: Health; log: Log },
+): Devices | null {
+  if (objects === undefined) return null;
+  return followDevicesOf({ objects, status, inventory, desired, log, onProblem: (why) => (health.deviceProblem = why) });
 }
 
 /** It cannot tell yet which source it is, so nobody else can say for it what it waits for. */
@@ -108,18 +128,25 @@ async function listen(port: number, health: Health, onHook: () => void): Promise
 interface Stores {
   readonly desired: DesiredStateStore;
   readonly status: StatusStore;
+  readonly inventory: InventoryStore;
   readonly records: SourceRecords;
   readonly audit: Audit;
+  readonly devices: KnownDevices;
 }
 
 /** The buckets are made when missing; those that keep something open last. */
 async function openStores(messaging: Messaging, options: { replicas: number; keepsLimits: boolean; log: Log }): Promise<Stores> {
-  await openInventoryStore(messaging, options);
+  const inventory = await openInventoryStore(messaging, options);
   const status = await openStatusStore(messaging, options);
   const records = await openSourceRecords(messaging, options);
   const audit = openAudit(messaging, options);
+  // A fleet is served without it, too.
+  await ensureToldStreams(messaging, options).catch((error: unknown) =>
+    options.log.warn("failed to open the history and the audit of devices", { error }),
+  );
   try {
-    return { status, records, audit, desired: await openDesiredState(messaging, options) };
+    const devices = openKnownDevices(messaging);
+    return { status, inventory, records, audit, devices, desired: await openDesiredState(messaging, options) };
   } catch (error) {
     await records.close();
     throw error;

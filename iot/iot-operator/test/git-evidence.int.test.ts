@@ -4,72 +4,10 @@
 
 import { rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { createLog } from "@harmony/runtime";
-import { type GitRepository, makeGitRepository, makeTempFolder } from "@iot/testkit";
-import { expect, onTestFinished, test } from "vitest";
-import { readConfig } from "../src/config/config.ts";
-import { createGitSource, type GitSource } from "../src/sources/git/git-source.ts";
-import type { CompleteSnapshot, GitEvidence } from "../src/sources/source.ts";
+import type { GitRepository } from "@iot/testkit";
+import { expect, test } from "vitest";
+import { type Files, open } from "./git-evidence-scene.ts";
 import { workload } from "./workload.ts";
-
-type Files = Readonly<Record<string, string | Uint8Array | null>>;
-
-interface Opened {
-  readonly repository: GitRepository;
-  push(files: Files, options?: { message?: string; force?: boolean }): Promise<string>;
-  /** Reads as the operator does, with the version that was followed last. */
-  read(): Promise<Read>;
-  /** Forgets all but the followed version, as a new process with the record does. */
-  restart(): Promise<void>;
-}
-
-interface Read {
-  readonly names: readonly string[];
-  readonly problem: string | undefined;
-  readonly version: string;
-  readonly evidence: GitEvidence;
-}
-
-async function open(env: Record<string, string> = {}): Promise<Opened> {
-  const repository = await makeGitRepository();
-  onTestFinished(() => repository.remove());
-  let source = await openSource({ IOT_GIT_URL: repository.url, ...env });
-  let followed: string | null = null;
-  return {
-    repository,
-    push: async (files, { message, force = false } = {}) => {
-      const commit = await repository.commit(files, message);
-      await repository.push({ force });
-      return commit;
-    },
-    read: async () => {
-      const snapshot = await source.read(new AbortController().signal, followed);
-      if (snapshot.kind === "unreadable") throw new Error(snapshot.message);
-      followed = snapshot.version;
-      return {
-        ...snapshot,
-        names: snapshot.deployments.map(({ name }) => name),
-        evidence: gitEvidence(snapshot),
-        problem: snapshot.problem,
-      };
-    },
-    restart: async () => void (source = await openSource({ IOT_GIT_URL: repository.url, ...env })),
-  };
-}
-
-async function openSource(env: Record<string, string>): Promise<GitSource> {
-  const folder = await makeTempFolder("git-source");
-  onTestFinished(() => folder.remove());
-  const { git } = readConfig(env);
-  if (git === null) throw new Error("no IOT_GIT_URL");
-  const log = createLog({ name: "test", write: () => undefined });
-  return createGitSource({ config: git, id: "git:test", folder: join(folder.path, "copy"), log });
-}
-
-function gitEvidence({ evidence }: CompleteSnapshot): GitEvidence {
-  if (evidence?.kind !== "git") throw new Error("no evidence");
-  return evidence;
-}
 
 const LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 412\n";
 const ENCRYPTED = "ENC[AES256_GCM,data:qk3y2u9d,iv:AAAA,tag:BBBB,type:str]";
@@ -107,6 +45,20 @@ test.each<[what: string, files: Files, says: string]>([
     { "hello.yaml": null, [`${"a/".repeat(70)}hello.yaml`]: hello },
     "is hello.yaml under another name, and is not read under this one",
   ],
+  [
+    "a file of NULs, as a power cut leaves one",
+    { "hello.yaml": Buffer.alloc(4_096) },
+    "hello.yaml:1: the file is not UTF-8 text but binary",
+  ],
+  ["an age file", { "hello.yaml": "age-encryption.org/v1\n-> X25519 abc\n" }, "hello.yaml:1: is encrypted with age"],
+  ["a git-annex pointer", { "hello.yaml": "/annex/objects/SHA256E-s10--abc.yaml\n" }, "but something without a kind"],
+  ["null", { "hello.yaml": "null\n" }, "but something without a kind"],
+  [
+    "a list of no devices",
+    { "hello.yaml": hello.replace(/targetDevices: .*/, "targetDevices: []") },
+    "spec.targetDevices: expected at least 1",
+  ],
+  ["another template's suffix", { "hello.yaml": null, "hello.yaml.j2": "{{ x }}" }, "hello.yaml.j2: is hello.yaml under another name"],
   ["separators only", { "hello.yaml": "---\n---\n" }, "hello.yaml: holds no document"],
   [
     "another kind",
@@ -242,6 +194,23 @@ test("a .gitignore above the folder that is read counts as well", async () => {
   expect((await read()).problem).toContain("site/deep/hello.yaml: is hidden by a .gitignore now");
   await push({ ".gitignore": "*.log\n" });
   expect(await read()).toMatchObject({ names: ["stays"], problem: undefined });
+});
+
+test.each([
+  ["a name of more than 255 bytes", `${"\u00e9".repeat(130)}.yaml`],
+  ["a path of more than 1,024 bytes", `${`${"\u00e9".repeat(100)}/`.repeat(6)}hello.yaml`],
+])("%s, which no file system takes, is not read: it removes nothing when it comes, and hides nothing when it goes", async (_what, path) => {
+  const { repository, push, read } = await open();
+  await push({ "hello.yaml": hello, "stays.yaml": workload("stays") });
+  await read();
+  const index = ["update-index", "--add", "--cacheinfo", `100644,${await repository.git(["rev-parse", "HEAD:hello.yaml"])},${path}`];
+  await repository.git(["rm", "--quiet", "hello.yaml"]);
+  await repository.git(index);
+  await repository.git(["commit", "--quiet", "--message", "renamed"]);
+  await repository.push();
+  const after = await read();
+  expect(after).toMatchObject({ names: ["hello", "stays"] });
+  expect(after.problem).toContain("is hello.yaml under another name, and is not read under this one");
 });
 
 test.each<[what: string, files: Files, names: readonly string[]]>([

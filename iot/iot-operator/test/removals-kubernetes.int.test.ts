@@ -16,16 +16,34 @@ afterAll(() => scene?.close());
 beforeEach(() => scene.begin());
 afterEach(() => scene.end());
 
-test("one that is deleted by its name is gone within 1.5 s, and so is the object soon after", async () => {
+test("one that is deleted by its name goes without waiting for others, and so does the object soon after", async () => {
   await scene.applyAll(many, ofItsOwn);
   const startedMs = performance.now();
   await scene.kubectl("delete", "iotdep", "d7", "--wait=false");
   await expectScore(scene.bucket, "pi-d7.d7", null);
-  expect(performance.now() - startedMs).toBeLessThan(1_500);
+  // Several that come together wait for 3 s. How soon one goes is measured by the bench.
+  expect(performance.now() - startedMs).toBeLessThan(3_000);
   expect((await scene.bucket.manifest("pi-d7"))?.removed?.["d7"]?.why).toBe("default/d7 was deleted");
   await scene.kubectl("wait", "--for=delete", "iotdep/d7", "--timeout=10s");
   expect(await scene.entries()).toHaveLength(29);
   expect((await scene.operator.readyz()).problems).toEqual([]);
+});
+
+test("one of 30 devices, deleted by its name, goes from a source of 100 entries; the next one waits for a word, and for no restart", async () => {
+  const thirty = (name: string): string[] => many.map((device) => `pi-${name}-${device}`);
+  await scene.kubernetes.apply(["a", "b"].map((name) => workload(name, { devices: thirty(name) })).join("---\n"));
+  await scene.applyAll(["rest"], () => [...thirty("c"), ...many]);
+  await scene.stand(["a", "b"], thirty);
+  await scene.kubectl("delete", "iotdep", "a", "--wait=false");
+  await scene.kubectl("wait", "--for=delete", "iotdep/a", "--timeout=20s");
+  expect(await scene.entries()).toHaveLength(90);
+  await scene.kubectl("delete", "iotdep", "b", "--wait=false");
+  const sentence = await scene.named("held", 30);
+  expect(await scene.kubernetes.published("b", '{.status.conditions[?(@.type=="Ready")].reason}')).toBe("RemovalHeld");
+  expect(await scene.entries()).toHaveLength(90);
+  expect(await scene.confirm(tokenIn(sentence))).toMatchObject([{ done: true }]);
+  await scene.kubectl("wait", "--for=delete", "iotdep/b", "--timeout=20s");
+  expect(await scene.entries()).toHaveLength(60);
 });
 
 test("kubectl delete --all of thirty is held, and said on each; confirmed, all go", async () => {
@@ -144,7 +162,8 @@ test("a namespace that is deleted is one line, and no deletion by name; an annot
 test("of four edits in a few seconds, from thirty devices to one, what is too much is held", async () => {
   const devices = many.map((name) => `pi-${name}`);
   await scene.applyAll(["shrinks"], () => devices);
-  for (const left of [22, 14, 6, 1]) await scene.kubernetes.apply(workload("shrinks", { devices: devices.slice(0, left) }));
+  // By one kubectl, which writes them one after the other: four may take long on a busy machine.
+  await scene.kubernetes.apply([22, 14, 6, 1].map((left) => workload("shrinks", { devices: devices.slice(0, left) })).join("---\n"));
   await scene.named("held", 29);
   expect(await scene.entries()).toHaveLength(30);
   await scene.kubernetes.apply(workload("shrinks", { devices }));

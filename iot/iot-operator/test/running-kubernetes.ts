@@ -40,5 +40,5 @@ export async function runKubernetes(options: { readonly crd?: boolean; readonly 
 
 export async function installCrd(server: KubernetesServer): Promise<void> {
   await server.kubectl(["apply", "-f", CRD]);
-  await server.kubectl(["wait", "--for=condition=Established", "crd/deployments.iot.nationtech.io"]);
+  await server.kubectl(["wait", "--for=condition=Established", "crd/deployments.iot.nationtech.io", "crd/devices.iot.nationtech.io"]);
 }

@@ -12,6 +12,8 @@ import {
   type Messaging,
   openAudit,
   openDesiredState,
+  openInventoryStore,
+  openKnownDevices,
   openSourceRecords,
   openStatusStore,
   openStatusWriter,
@@ -53,13 +55,24 @@ export async function runOperator(options: RunningOptions): Promise<RunningOpera
   const messaging = await connect(natsUrl);
   const desired = await openDesiredState(messaging, { log });
   const status = await openStatusStore(messaging, { log });
+  await openInventoryStore(messaging, { log });
   const records = await openSourceRecords(messaging, { log });
   const audit = openAudit(messaging, { log });
   const { git } = readConfig({ IOT_GIT_URL: gitUrl, ...env });
   if (git === null) throw new Error("no IOT_GIT_URL");
   const repository = await createGitSource({ config: git, id: sourceId, folder: join(folder.path, "copy"), log });
   const source = options.clusterUid === undefined ? repository : { ...repository, clusterUid: options.clusterUid };
-  const operator: Operator = await startOperator({ source, desired: wrap(desired), status, records, audit, health, log, clock });
+  const operator: Operator = await startOperator({
+    source,
+    desired: wrap(desired),
+    status,
+    records,
+    audit,
+    devices: openKnownDevices(messaging),
+    health,
+    log,
+    clock,
+  });
   messaging.onReconnect(() => operator.resync());
   const serving = new AbortController();
   serveOperatorRequests(messaging, (asked) => operator.answer(asked), { log, signal: serving.signal });

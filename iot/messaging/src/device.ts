@@ -18,5 +18,6 @@ export {
   type ManifestVersion,
   TAKE_OLDER_AFTER_MS,
 } from "./stores/stale-manifest.ts";
+export { type HistoryWriter, openHistoryWriter } from "./stores/history-writer.ts";
 export { openStatusWriter, type StatusWriter } from "./stores/status-writer.ts";
 export { type Command, type CommandListener, listenForCommands } from "./sessions/listen-for-commands.ts";

@@ -16,7 +16,9 @@ export {
   type Messaging,
   MessagingError,
   type MessagingErrorCode,
+  type HistoryWriter,
   openDeviceReader,
+  openHistoryWriter,
   openStatusWriter,
   type ScoreRead,
   type StatusWriter,
@@ -29,6 +31,10 @@ export { asMessagingError, MESSAGING_ERROR_CODES } from "./connection/messaging-
 export { STORE_REASONS } from "./stores/reasons.ts";
 export { type Audit, openAudit, readAudit } from "./stores/audit.ts";
 export { type DocumentStore, openDocumentStore, type StoredText } from "./stores/document-store.ts";
+export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
+export { purgeOldMarkers } from "./stores/old-markers.ts";
+export { type HistoryQuery, type HistoryRead, readDeviceHistory, type ToldTransition } from "./stores/device-history.ts";
+export { ensureToldStreams } from "./stores/told-streams.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";
 export { NO_RECORD, openSourceRecords, type Recorded, sourceKey, type SourceRecord, type SourceRecords } from "./stores/source-records.ts";
 export { type DesiredStateStore, openDesiredState, type WriteResult } from "./stores/desired-state-store.ts";

@@ -6,6 +6,7 @@ import { asDeploymentName, asDeviceId, type DeviceStatus, type Manifest, ROLE_VE
 import { jetstreamManager } from "@nats-io/jetstream";
 import { errors, headers, type NatsConnection } from "@nats-io/nats-core";
 import {
+  REFUSED_READS,
   REFUSED_SUBJECTS,
   REFUSED_SUBJECTS_OF_PEOPLE,
   REFUSED_SUBSCRIPTIONS,
@@ -89,6 +90,7 @@ describe.each(ROLES)("a person who is %s is refused", (role) => {
 
   test.each([
     ...REFUSED_SUBJECTS_OF_PEOPLE,
+    ...REFUSED_READS[role].map((subject) => ["to read", subject] as const),
     ...REFUSED_VERBS[role].map((verb) => [`to ask for ${verb}`, `iot.command.dev-a.${verb}`] as const),
     ...(role === "viewer" ? [["a word into a session", `iot.session.dev-a.${"0".repeat(32)}.in`] as const] : []),
   ])("%s", async (_what, subject) => {

@@ -57,14 +57,14 @@ export function templateIn(text: string): FileKind | null {
   return { what: "is a template, which is not rendered here", mend, offset: found.index };
 }
 
-/** null: it may be UTF-8. */
+/** null: it may be UTF-8. A text in UTF-16 has a NUL beside most letters, and a letter beside each NUL. */
 export function foreignEncoding(content: Uint8Array): string | null {
   const [first = 0, second = 0] = content;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return "UTF-16";
   const start = content.subarray(0, 8_000);
   if (!start.includes(0)) return null;
   const nulls = start.reduce((sum, byte) => sum + (byte === 0 ? 1 : 0), 0);
-  return nulls * 3 > start.length ? "UTF-16" : "binary";
+  return nulls * 3 > start.length && nulls * 3 < start.length * 2 ? "UTF-16" : "binary";
 }
 
 /** What the git source reads, and `iot lint` after it. */

@@ -14,6 +14,6 @@ export {
   type WorkloadFile,
 } from "./read-workload-files.ts";
 export { readAsKubectl } from "./kubectl-scalar.ts";
-export { namesOfTwoFiles, type PlainFile } from "./read-plainly.ts";
+export { namesOfTwoFiles, type PlainDeployment, type PlainFile } from "./read-plainly.ts";
 export { YAML_READER_LIMITS, YamlReader, type YamlReaderLimits } from "./yaml-reader.ts";
 export { AS_WRITTEN, parseYamlValue, type YamlValue } from "./yaml-value.ts";

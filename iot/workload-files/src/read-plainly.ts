@@ -2,11 +2,16 @@
 // with it, and where its names stand. A file is read whole or not at all: one with an issue gives
 // nothing. Names that files share are found here too, for they need all files.
 
-import type { Deployment } from "@iot/contracts";
 import { doubledNames, type FileIssue, readWorkloadFiles, type WorkloadFile } from "./read-workload-files.ts";
+import { shortened } from "./shortened.ts";
 
+/**
+ * The Score is one string: as a tree of values it would hold up the thread that receives it.
+ */
 export interface PlainDeployment {
-  readonly document: Deployment;
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  readonly targetDevices: readonly string[];
   readonly scoreString: string;
   /** Where its name stands. */
   readonly nameAt: { readonly line: number; readonly column: number };
@@ -24,12 +29,17 @@ export interface PlainFile {
 
 export function readPlainly(file: WorkloadFile): PlainFile {
   const { deployments, issues, ignored } = readWorkloadFiles([file]);
-  const read = deployments.map(({ document, scoreString, place }) => ({ document, scoreString, nameAt: place(["metadata", "name"]) }));
-  return { deployments: issues.length > 0 ? [] : read, issues, others: ignored.map(({ kind }) => kind) };
+  const read = deployments.map(({ document: { metadata, spec }, scoreString, place }) => ({
+    name: metadata.name,
+    namespace: metadata.namespace,
+    targetDevices: spec.targetDevices,
+    scoreString,
+    nameAt: place(["metadata", "name"]),
+  }));
+  return { deployments: issues.length > 0 ? [] : read, issues, others: ignored.map(({ kind }) => shortened(kind)) };
 }
 
 /** Names that two files share, which none of them can have. */
 export function namesOfTwoFiles(files: ReadonlyMap<string, PlainFile>): FileIssue[] {
-  const all = [...files].flatMap(([file, { deployments }]) => deployments.map(({ document, nameAt }) => ({ file, document, nameAt })));
-  return doubledNames(all);
+  return doubledNames([...files].flatMap(([file, { deployments }]) => deployments.map((deployment) => ({ ...deployment, file }))));
 }

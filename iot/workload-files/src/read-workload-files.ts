@@ -88,12 +88,13 @@ export function readWorkloadFiles(files: readonly WorkloadFile[]): FilesResult {
 /** What it takes to say that a name is given twice. */
 export interface NamedDeployment {
   readonly file: string;
-  readonly document: Pick<Deployment, "metadata">;
+  readonly name: string;
+  readonly namespace?: string | undefined;
   readonly nameAt: Place;
 }
 
-function withNameAt({ file, document, place }: WorkloadDocument): NamedDeployment {
-  return { file, document, nameAt: place(["metadata", "name"]) };
+function withNameAt({ file, document: { metadata }, place }: WorkloadDocument): NamedDeployment {
+  return { file, name: metadata.name, namespace: metadata.namespace, nameAt: place(["metadata", "name"]) };
 }
 
 function readFile({ path: file, content }: WorkloadFile): FilesResult {
@@ -231,7 +232,7 @@ export function doubledNames(deployments: readonly NamedDeployment[]): FileIssue
   /** By name, where each namespace that has it stands first; "" for none, and "*" for any. */
   const seen = new Map<string, Map<string, number>>();
   return deployments.flatMap((deployment, index): FileIssue[] => {
-    const { name, namespace = "" } = deployment.document.metadata;
+    const { name, namespace = "" } = deployment;
     const places = seen.get(name) ?? new Map<string, number>();
     const same = namespace === "" ? [places.get("*")] : [places.get(namespace), places.get("")];
     const first = deployments[Math.min(...same.map((at) => at ?? Infinity))];

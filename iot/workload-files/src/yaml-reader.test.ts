@@ -90,18 +90,20 @@ test("ends with the signal, and reads on with the next", async () => {
   expect((await yaml.readFiles([file("a.yaml", deployment("a"))])).get("a.yaml")?.deployments).toHaveLength(1);
 });
 
-test("the thread is found beside the bundle that the operator's image is built with", async () => {
+test("the thread is found beside the bundle that the operator's image is built with, and each program has one", async () => {
   const folder = await makeTempFolder("bundle");
   onTestFinished(() => folder.remove());
-  const containerfile = await readFile(join(REPOSITORY, "iot/iot-operator/Containerfile"), "utf8");
+  const containerfile = await readFile(join(REPOSITORY, "iot/deploy/Containerfile"), "utf8");
   const [, command = ""] = /^RUN npx (esbuild (?:.*\\\n)*.*)$/m.exec(containerfile) ?? [];
   const shell = command.replaceAll("\\\n", " ").replace("--outdir=/out", `--outdir=${folder.path}`);
-  const probe = shell.replace("iot-operator=iot/iot-operator/src/main.ts", "probe=iot/workload-files/src/index.ts");
-  for (const each of [shell, probe]) await run(["sh", "-c", `cd ${REPOSITORY} && node_modules/.bin/${each} --log-level=warning`]);
+  const probe = shell.replace("program=iot/$PROGRAM/src/main.ts", "probe=iot/workload-files/src/index.ts");
+  const programs = ["iot-callout", "iot-enrolment", "iot-operator"];
+  for (const each of [probe, ...programs.map((name) => `PROGRAM=${name}; ${shell}`)])
+    await run(["sh", "-c", `cd ${REPOSITORY} && PATH=node_modules/.bin:$PATH && ${each} --log-level=warning`]);
   const script = `import { YamlReader } from "${folder.path}/probe.mjs";
     const reader = new YamlReader();
     const read = await reader.readFiles([{ path: "a.yaml", content: Buffer.from(${JSON.stringify(deployment("bundled"))}) }]);
-    console.log(read.get("a.yaml").deployments[0].document.metadata.name);`;
+    console.log(read.get("a.yaml").deployments[0].name);`;
   const { stdout } = await run([process.execPath, "--input-type=module", "--eval", script]);
   expect(stdout.trim()).toBe("bundled");
 });

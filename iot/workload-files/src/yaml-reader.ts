@@ -21,8 +21,8 @@ export interface YamlReaderLimits {
 /** What accepted files take on an idle machine is far below these: docs/limits.md. */
 export const YAML_READER_LIMITS: YamlReaderLimits = { fileMs: 10_000, totalMs: 300_000, heapMiB: 256 };
 const START_MS = 30_000;
-/** So much goes to the thread at once: to copy it takes this thread a few milliseconds. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+/** So much goes to the thread at once: to copy it takes this thread a millisecond or two. */
+const BATCH_BYTES = 1024 * 1024;
 
 export type Asked = WorkloadFile & { readonly as: "workload" | "close" | "value" };
 export type Answer =
@@ -176,7 +176,7 @@ class Thread {
       eval: typeof BUILT_YAML_WORKER === "string",
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 },
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
     });
     this.#worker.unref();
     this.#ready = new Promise((resolve, reject) => {
@@ -248,7 +248,7 @@ class Thread {
       signal?.addEventListener("abort", onAbort, { once: true });
       wait();
       // A copy: the content may be a part of a far larger buffer, which would be copied whole.
-      const copies = asked.map((file) => ({ ...file, content: Uint8Array.from(file.content) }));
+      const copies = asked.map((file) => ({ ...file, content: new Uint8Array(file.content) }));
       this.#worker.postMessage(
         copies,
         copies.map(({ content }) => content.buffer),

@@ -42,6 +42,20 @@ test("a key that is damaged is kept aside and reported, and one that cannot be r
   expect(await readFile(key)).toHaveLength(32);
 });
 
+test("a secret that no person has put there comes from the other source, which says what to do when it has none", async () => {
+  const source = {
+    read: (name: string) => Promise.resolve(name === "none" ? null : Buffer.from(`fetched ${name}`)),
+    cure: (name: string) => `fetch ${name}`,
+  };
+  view = hostView({ secretsFolder: "/secrets", secretSource: source, stateFolder: "/state", onCorrupt, root });
+  await writeFile(join(root, "secrets/own"), "a person's");
+  await mkdir(join(root, "secrets/folder"));
+  expect((await view.readSecret("db"))?.bytes.toString()).toBe("fetched db");
+  expect((await view.readSecret("own"))?.bytes.toString()).toBe("a person's");
+  const { secrets } = await look({ secrets: ["none", "folder"] });
+  expect(secrets).toEqual({ none: { kind: "absent", cure: "fetch none" }, folder: { kind: "unreadable" } });
+});
+
 test("a secret that is no file is one that cannot be read", async () => {
   await mkdir(join(root, "secrets/db"));
   expect((await look({ secrets: ["db"] })).secrets).toEqual({ db: { kind: "unreadable" } });

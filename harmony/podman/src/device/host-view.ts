@@ -18,6 +18,7 @@ import { type OpenPorts, readOpenPorts } from "./open-ports.ts";
 import { lookAtSecretStore, repairSecretStore, type UntilWritten } from "./secret-store.ts";
 import type { SecretStoreFact } from "../model/input-facts.ts";
 import { store, type StorageOptions, taken } from "../store/stored-file.ts";
+import { processHears } from "./stop-signal.ts";
 
 export interface LookFor {
   readonly deployment: string;
@@ -34,6 +35,8 @@ export interface HostView {
   trustRule(reference: string): Promise<TrustRule>;
   /** Whether programs of this processor run here, by Go's name; empty: it is not known. */
   runs(architecture: string): Promise<Runs>;
+  /** Whether a process hears a signal; null: it is not known. */
+  hears(pid: number, signal: number): Promise<boolean | null>;
   /** null: the kernel does not give them. */
   openPorts(): Promise<OpenPorts | null>;
   /** null: the secret does not exist or may not be read. */
@@ -47,9 +50,18 @@ export interface HostView {
   repairSecretStore(folder: string, untilWritten: UntilWritten): Promise<void>;
 }
 
+/** Where a secret comes from that no person has put on the device. */
+export interface SecretSource {
+  /** null: it has none of that name, as far as it knows. Never waits for long. */
+  read(name: string): Promise<Uint8Array | null>;
+  /** What a person may do so that it has one, and why it has none: the rest of a sentence after "or". */
+  cure(name: string): string;
+}
+
 export interface HostViewOptions {
-  /** The folder in which a person puts secrets, one a file. */
+  /** The folder in which a person puts secrets, one a file. They go before those of the source. */
   readonly secretsFolder: string;
+  readonly secretSource?: SecretSource | null | undefined;
   /** The agent's own folder. */
   readonly stateFolder: string;
   readonly onCorrupt: StorageOptions["onCorrupt"];
@@ -61,7 +73,14 @@ export interface HostViewOptions {
 
 const KEY_BYTES = 32;
 
-export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir(), root = "" }: HostViewOptions): HostView {
+export function hostView({
+  secretsFolder,
+  secretSource = null,
+  stateFolder,
+  onCorrupt,
+  home = homedir(),
+  root = "",
+}: HostViewOptions): HostView {
   /** The user's own goes first. */
   const configFolders = [join(home, ".config/containers"), "/etc/containers"];
   const mountsFolder = join(stateFolder, "mounts");
@@ -86,9 +105,11 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir
   };
 
   const readSecret: HostView["readSecret"] = async (name) => {
-    const bytes = await readFile(here(join(secretsFolder, name))).catch((error: unknown) => {
-      if (codeOf(error) === "") throw error;
-      return null;
+    const bytes = await readFile(here(join(secretsFolder, name))).catch(async (error: unknown) => {
+      const code = codeOf(error);
+      if (code === "") throw error;
+      const elsewhere = code === "ENOENT" ? await secretSource?.read(name) : null;
+      return elsewhere === null || elsewhere === undefined ? null : Buffer.from(elsewhere);
     });
     if (bytes === null) return null;
     key ??= digestKey().catch((error: unknown) => {
@@ -109,7 +130,7 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir
       () => true,
       () => false,
     );
-    return { kind: isThere ? "unreadable" : "absent" };
+    return isThere ? { kind: "unreadable" } : { kind: "absent", ...(secretSource === null ? {} : { cure: secretSource.cure(name) }) };
   };
 
   const device = async (node: string): Promise<DeviceFact> => {
@@ -159,6 +180,8 @@ export function hostView({ secretsFolder, stateFolder, onCorrupt, home = homedir
     trustRule: (reference) => trustRule(reference, configFolders, root),
 
     runs: (architecture) => runsHere(architecture, { root }),
+
+    hears: (pid, signal) => processHears(here(`/proc/${pid}/status`), signal),
 
     // It reads the tables of its own network, or of the device's first process.
     openPorts: () =>

@@ -29,18 +29,21 @@ export async function pullImage(
     }
   }
   let outcome: Outcome = { kind: "changed" };
+  let bytes = 0;
   if (before === null || policy === "newer") {
     await ledger.pullBegins(reference);
     try {
-      await fetch(store, step, signal, progress);
+      bytes = await fetch(store, step, signal, progress);
       memory.notes.delete(reference);
       // Podman took the partial layers that the cut left for whole.
       if (state === "cut" && before === null && !(await isWhole(store, reference, signal))) {
         await podman.removeImage(reference, signal);
-        await fetch(store, step, signal, progress);
+        bytes += await fetch(store, step, signal, progress);
       }
     } catch (error) {
-      if (before === null || !(error instanceof PodmanError) || error.code === "unreachable") throw error;
+      // What the registry has now may not run: that is said, and nothing else is started in its place.
+      const isToSay = !(error instanceof PodmanError) || error.code === "unreachable" || error.code === "image-not-trusted";
+      if (before === null || isToSay) throw error;
       memory.notes.set(reference, `whether there is a newer one could not be found out (${error.detail}), so the image in hand is used`);
       outcome = { kind: "unchanged" };
     }
@@ -52,20 +55,25 @@ export async function pullImage(
   if (!memory.suspected.has(reference)) memory.verified.add(after.Id);
   // The entry stays if nothing was flushed, and the image is read as a whole after the next boot.
   if (memory.unflushed === null) await ledger.pullEnds(reference, isOurs ? after.Id : null, clock.now());
-  return outcome;
+  return { ...outcome, bytes };
 }
 
-/** Ends a pull that would fill the disk as soon as Podman gives the sizes of its layers. */
+/**
+ * Ends a pull that would fill the disk as soon as Podman gives the sizes of its layers. Resolves
+ * with what was fetched of them.
+ */
 async function fetch(
   store: ImageStore,
   { reference, policy }: StepOf<"pull">,
   signal: AbortSignal,
   progress: (text: string) => void,
-): Promise<void> {
+): Promise<number> {
   const { neededBytes } = store.memory;
   const free = await freeBytes(store, signal);
   const tooLarge = new AbortController();
-  const onSize = ({ totalBytes }: PullSize): void => {
+  let bytes = 0;
+  const onSize = ({ currentBytes, totalBytes }: PullSize): void => {
+    bytes = currentBytes;
     const needed = UNPACKED * totalBytes + RESERVE_BYTES / 4;
     if (needed <= free) return;
     neededBytes.set(reference, needed);
@@ -75,6 +83,7 @@ async function fetch(
     const either = AbortSignal.any([signal, tooLarge.signal]);
     await askRegistry(store, { reference, policy: policy === "newer" ? "always" : policy }, either, pullProgress(progress, onSize));
     neededBytes.delete(reference);
+    return bytes;
   } catch (error) {
     signal.throwIfAborted();
     const detail = `${megabytes(free)} free`;

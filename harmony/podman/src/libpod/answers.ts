@@ -42,10 +42,13 @@ export const InspectedContainer = z.looseObject({
   Name: z.string(),
   State: z.looseObject({
     Status: z.catch(z.string(), ""),
+    /** Of its process 1, as the host counts; 0: none runs. */
+    Pid: z.catch(z.number(), 0),
     StoppedByUser: z.catch(z.boolean(), false),
     /** The last runs of its health check, the oldest first. */
     Health: z.catch(z.looseObject({ Log: HealthLog }), { Log: [] }),
   }),
+  Config: z.catch(z.looseObject({ StopSignal: z.catch(z.union([z.string(), z.number()]), "") }), { StopSignal: "" }),
   Mounts: z.catch(z.array(z.looseObject({ Type: z.string(), Name: z.catch(z.string(), ""), Destination: z.catch(z.string(), "") })), []),
 });
 export type InspectedContainer = z.output<typeof InspectedContainer>;

@@ -15,7 +15,7 @@ import { codeOfAnswer, PodmanError } from "./podman-error.ts";
 const API = "/v4.0.0/libpod";
 
 export interface Call {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "DELETE";
   /** The path below the version, with its query, e.g. `/containers/json?all=true`. */
   readonly path: string;
   /** The caller's deed, for messages: `start container "hello_web"`. */

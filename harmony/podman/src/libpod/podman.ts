@@ -79,6 +79,8 @@ export interface Podman extends ContainerSessions {
   networked(signal: AbortSignal): Promise<readonly { readonly namespace: string; readonly isBridged: boolean }[]>;
   /** `spec` is libpod's SpecGenerator. Never pulls. */
   createContainer(spec: Readonly<Record<string, unknown>> & { readonly name: string }, signal: AbortSignal): Promise<void>;
+  /** Whether a running container has a file, as its processes see it; false: it does not run. */
+  hasFile(name: string, path: string, signal: AbortSignal): Promise<boolean>;
   /** No-op if it runs already. */
   startContainer(name: string, signal: AbortSignal): Promise<void>;
   /**
@@ -220,6 +222,12 @@ export function connectPodman(options: LibpodOptions): Podman {
 
     createContainer: (spec, signal) =>
       post("/containers/create", `create container "${spec.name}"`, signal, { body: spec, timeoutMs: SLOW_MS }),
+
+    hasFile: async (name, path, signal) => {
+      const doing = `look for ${path} in container "${name}"`;
+      const call = get(container(name, `/archive?path=${encodeURIComponent(path)}`), doing, signal);
+      return (await http.call({ ...call, method: "HEAD", accept: [404] })).status !== 404;
+    },
 
     startContainer: (name, signal) =>
       post(container(name, "/start"), `start container "${name}"`, signal, { timeoutMs: SLOW_MS, accept: [304] }),

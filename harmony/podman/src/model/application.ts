@@ -9,7 +9,7 @@ export interface Application extends ScoreWords {
   readonly labelPrefix: string;
   /**
    * The program of the device, and its systemd unit. Sentences name its commands `podman`, `load`,
-   * `retry`, `release` and `doctor`.
+   * `retry`, `release`, `switch` and `doctor`.
    */
   readonly program: string;
   /** The user of the device who owns the Podman. */

@@ -37,11 +37,12 @@ interface ResourceLimits {
 }
 
 export interface SpecContext extends InputContext {
-  readonly application: Pick<Application, "environmentPrefix">;
+  readonly application: Pick<Application, "environmentPrefix" | "busyFolder">;
 }
 
 const NS_PER_MS = 1_000_000;
 const CPU_PERIOD_US = 100_000;
+const BUSY_OPTIONS = ["mode=1777", "size=64k", "nosuid", "nodev", "noexec"];
 
 /**
  * Two or more services that are not on the host's network have a network of their own. A single one
@@ -145,7 +146,7 @@ function ownWays(service: Service): Readonly<Record<string, unknown>> {
  * Mounts devices as Podman itself does rootless, but by the name in the Score, so that a link is
  * followed at each start.
  */
-function mounts(service: Service, inputs: Inputs, { host }: SpecContext): Mount[] {
+function mounts(service: Service, inputs: Inputs, { host, application }: SpecContext): Mount[] {
   const bound = (source: string, destination: string, options: readonly string[]): Mount => ({
     type: "bind",
     source,
@@ -154,6 +155,11 @@ function mounts(service: Service, inputs: Inputs, { host }: SpecContext): Mount[
   });
   return [
     ...service.tmpfs.map(({ path, options }): Mount => ({ type: "tmpfs", source: "tmpfs", destination: path, options })),
+    // A file system of its own ends with the container, and so does what a program says in it. Any
+    // user of the container may write there, also where its root file system is read-only.
+    ...(service.busy === undefined
+      ? []
+      : [{ type: "tmpfs", source: "tmpfs", destination: application.busyFolder, options: BUSY_OPTIONS } as const]),
     ...(inputs.mounts?.files ?? []).map(({ name, path }) =>
       bound(`${host.mountsFolder}/${inputs.mounts?.folder ?? ""}/${name}`, path, ["ro", "nosuid", "nodev"]),
     ),

@@ -4,7 +4,7 @@ import type { Service } from "../score/service.ts";
 import type { Container } from "./snapshot.ts";
 
 /** Whether it holds its ports. */
-export function isUp({ state }: Container): boolean {
+export function isUp({ state }: Pick<Container, "state">): boolean {
   return state === "running" || state === "paused" || state === "stopping";
 }
 

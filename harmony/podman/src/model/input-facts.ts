@@ -5,7 +5,11 @@
 import type { Application } from "./application.ts";
 
 /** `digest` has a key that only this device has: equal for equal bytes, and of no use elsewhere. */
-export type SecretFact = { readonly kind: "present"; readonly digest: string } | { readonly kind: "absent" | "unreadable" };
+export type SecretFact =
+  | { readonly kind: "present"; readonly digest: string }
+  | { readonly kind: "unreadable" }
+  /** `cure`: of the other source of secrets, where there is one: what a person may do there. */
+  | { readonly kind: "absent"; readonly cure?: string };
 
 export type DeviceFact =
   /**

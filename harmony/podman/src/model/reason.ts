@@ -11,6 +11,7 @@ export const PODMAN_REASONS = [
   "Running",
   "Completed",
   "OnTrial",
+  "Busy",
   "MakingRoom",
   "Held",
   "Removing",

@@ -58,9 +58,19 @@ export interface Container {
   readonly silentMs: number;
   /** A call asked for its end, a person's or ours, and the device has not booted since. */
   readonly stoppedByUser: boolean;
+  /**
+   * It runs, is to give way to another version, and its process 1 cannot hear its stop signal, as
+   * far as it is known.
+   */
+  readonly isDeaf: boolean;
   readonly ports: readonly Pick<PortMapping, "hostIp" | "hostPort" | "protocol">[];
   /** It runs, and nobody serves its ports any more (port-watch.ts). */
   readonly hasLostNetwork: boolean;
+  /**
+   * Its program says that it is at work (`busy` of its Score), or it is paused and cannot say that it
+   * has ended its work.
+   */
+  readonly isAtWork: boolean;
   /** The volumes that hold what its image declares as VOLUME, by name. */
   readonly imageVolumes: readonly string[];
   /** The lines it wrote last, where they help; empty if not. */

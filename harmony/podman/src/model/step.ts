@@ -119,6 +119,8 @@ export type JournalEntry =
   | "what was stopped for a while runs again"
   | "it is removed"
   | "whose its volumes are"
+  | "it waits for a container that is at work"
+  | "nothing waits for a container at work any more"
   | "it is ready to exchange its ports"
   | "something keeps it from exchanging its ports"
   | "it has proved itself, and waits for those with which it exchanged ports"

@@ -54,6 +54,15 @@ const Exchange = z.looseObject({
 });
 export type Exchange = z.output<typeof Exchange>;
 
+/** A change or a removal waits for a container that is at work. */
+const Waiting = z.looseObject({
+  /** RFC 3339: the agent first saw that it waits. */
+  since: z.string(),
+  /** A person has said that it does not wait any longer. */
+  isOver: z.boolean(),
+});
+export type Waiting = z.output<typeof Waiting>;
+
 export const SwapRecord = z.looseObject({
   format: z.literal(1),
   /** The last version that proved itself, which is the one to go back to. */
@@ -77,6 +86,8 @@ export const SwapRecord = z.looseObject({
   volumes: z.optional(z.record(z.string(), z.string())),
   /** Absent: there is none. */
   exchange: z.optional(Exchange),
+  /** Absent: nothing waits. */
+  waiting: z.optional(Waiting),
 });
 export type SwapRecord = z.output<typeof SwapRecord>;
 
@@ -85,6 +96,11 @@ export const NOTHING_RECORDED: SwapRecord = { format: 1, good: null, trial: null
 /** The record of a removed deployment keeps this alone: whose its volumes are. */
 export function withVolumesAlone(volumes: Readonly<Record<string, string>>): SwapRecord | null {
   return Object.keys(volumes).length === 0 ? null : { ...NOTHING_RECORDED, volumes: { ...volumes } };
+}
+
+/** What waits goes on, whatever is at work. */
+export function endWaiting(record: SwapRecord, nowMs: number): SwapRecord {
+  return { ...record, waiting: { since: record.waiting?.since ?? new Date(nowMs).toISOString(), isOver: true } };
 }
 
 /** Removes everything that keeps the version from being tried. */

@@ -8,11 +8,14 @@ import { systemClock } from "@harmony/runtime";
 import type { ImageStore } from "../images/image-store.ts";
 import { observeImages } from "../images/observe-images.ts";
 import { isSecretOf } from "../model/inputs.ts";
+import { serviceOfName } from "../model/names.ts";
 import { type Application, type Labels, labelsOf } from "../model/application.ts";
+import { isUp } from "../model/container-state.ts";
 import type { ListedContainer } from "../libpod/answers.ts";
 import type { Podman } from "../libpod/podman.ts";
 import { PodmanError } from "../libpod/podman-error.ts";
 import type { HostView, LookFor } from "../device/host-view.ts";
+import { signalNumber } from "../device/stop-signal.ts";
 import type { PortWatch } from "./port-watch.ts";
 import type { Policy } from "../score/policy.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
@@ -22,6 +25,8 @@ import type { Container, ContainerState, Snapshot } from "../model/snapshot.ts";
 import type { StartList } from "../store/start-list.ts";
 import type { SwapJournal } from "../store/swap-journal.ts";
 import { NOTHING_RECORDED, type SwapRecord } from "../model/swap-record.ts";
+import { busyFile } from "../score/score-words.ts";
+import { scoreOfLabel } from "../score/score-label.ts";
 import { secretsWritten } from "../libpod/secrets-written.ts";
 import { withWayBack } from "../model/target.ts";
 import type { Neighbours } from "./neighbours.ts";
@@ -29,6 +34,8 @@ import type { UpMeter } from "./up-meter.ts";
 import { type CheckMeter, lookAtCheck } from "./check-meter.ts";
 
 const LAST_LINES = 5;
+/** Where neither the image nor the Score says. */
+const SIGTERM = 15;
 
 export interface ObserveOptions {
   readonly application: Application;
@@ -55,7 +62,7 @@ export async function observe(options: ObserveOptions, desired: Desired<PodmanV0
   const both = withWayBack(desired, record);
   const services = both.data?.services ?? [];
   const ofThis = `${labelsOf(application).deployment}=${desired.name}`;
-  const listed = listContainers(options, desired.name, record, signal);
+  const listed = listContainers(options, desired, record, signal);
   const mayHaveVolumes = desired.data === null || record.volumes !== undefined || services.some(({ volumes }) => volumes.length > 0);
   const listVolumes = async (): Promise<Snapshot["volumes"]> => {
     const hasVolumes =
@@ -156,7 +163,12 @@ function lookFor(deployment: string, services: readonly Service[]): LookFor {
  * Lists the containers of all deployments, in full only for `deployment`; for the others only their
  * ports matter.
  */
-async function listContainers(options: ObserveOptions, deployment: string, record: SwapRecord, signal: AbortSignal): Promise<Container[]> {
+async function listContainers(
+  options: ObserveOptions,
+  { name: deployment, scoreString }: Desired<PodmanV0>,
+  record: SwapRecord,
+  signal: AbortSignal,
+): Promise<Container[]> {
   const labels = labelsOf(options.application);
   const listed = await options.podman.listContainers(labels.deployment, signal);
   const containers = await Promise.all(
@@ -164,7 +176,8 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
       const container = toContainer(item, labels);
       if (container.deployment !== deployment) return container;
       try {
-        return { ...container, ...(await details(options, container, record, signal)) };
+        const isLeaving = container.scoreString !== scoreString;
+        return { ...container, ...(await details(options, { ...container, isLeaving }, record, signal)) };
       } catch (error) {
         // It was removed since it was listed.
         if (error instanceof PodmanError && error.code === "not-found") return null;
@@ -176,8 +189,8 @@ async function listContainers(options: ObserveOptions, deployment: string, recor
 }
 
 async function details(
-  { podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
-  container: Container,
+  { application, podman, restarts, ups, checks, portWatch, host, now }: ObserveOptions,
+  container: Container & { readonly isLeaving: boolean },
   { trial, stopped }: SwapRecord,
   signal: AbortSignal,
 ): Promise<Partial<Container>> {
@@ -188,25 +201,46 @@ async function details(
   const isDown = state === "exited";
   const mayBeCondemned = trial?.to.scoreString === scoreString && startedAtMs !== null && health !== "healthy";
   const isBad = mayBeCondemned || (isDown ? exitCode !== 0 : container.restarts > 0 || health === "unhealthy");
-  const [inspected, lastLines, lastCode, openPorts] = await Promise.all([
-    isDown ? podman.inspectContainer(name, signal) : null,
+  const [inspected, lastLines, lastCode, openPorts, isAtWork] = await Promise.all([
+    isDown || container.isLeaving ? podman.inspectContainer(name, signal) : null,
     isBad ? orNothing(podman.containerLog(name, LAST_LINES, signal), []) : [],
     // A container that runs again does not show the code of the life before.
     !isDown && container.restarts > 0 ? orNothing(podman.lastExitCode(name, createdAtMs, signal), null) : null,
     container.ports.length > 0 ? host.openPorts() : null,
+    lookWhetherAtWork({ podman, application }, { ...container, state }, signal),
   ]);
+  const stopSignal = signalNumber(inspected?.Config.StopSignal || SIGTERM);
+  const pid = inspected?.State.Pid ?? 0;
+  const isDeaf = isUp({ state }) && pid > 0 && stopSignal !== null && (await host.hears(pid, stopSignal)) === false;
   const stoppedByUser = isDown && (wasStopped || inspected?.State.StoppedByUser === true);
   const up = ups.note({ ...container, state, stoppedByUser }, systemClock.monotonicMs());
   return {
     state,
     stoppedByUser,
+    isDeaf,
     recentRestarts: restarts.note(container, now()),
     ...up,
     ...(await lookAtCheck({ podman, checks }, { ...container, state, ...up }, signal)),
     hasLostNetwork: openPorts !== null && portWatch.hasLostNetwork({ ...container, state }, openPorts, systemClock.monotonicMs()),
+    isAtWork,
     exitCode: lastCode ?? exitCode,
     lastLines,
   };
+}
+
+/**
+ * The file is asked for anew at each look: it may come and go in moments. Where Podman cannot say, in
+ * doubt what runs is left running.
+ */
+async function lookWhetherAtWork(
+  { podman, application }: Pick<ObserveOptions, "podman" | "application">,
+  { name, deployment, scoreString, state }: Container,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (state !== "running" && state !== "paused") return false;
+  const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
+  if (service?.busy === undefined) return false;
+  return state === "paused" || orNothing(podman.hasFile(name, busyFile(application), signal), true);
 }
 
 /** The value is optional; without it the report says less. */
@@ -267,7 +301,9 @@ export function toContainer(item: ListedContainer, keys: Labels): Container {
         protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
       })),
     ),
+    isDeaf: false,
     hasLostNetwork: false,
+    isAtWork: false,
     lastCheck: null,
     silentMs: 0,
     lastLines: [],

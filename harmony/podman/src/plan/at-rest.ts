@@ -90,8 +90,9 @@ function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | nu
   const isNews = proved !== null && (record.good?.scoreString !== proved.scoreString || record.trial !== null || record.verdict !== null);
   const stopped = stoppedByHand(kept, record);
   const isStopNews = canonicalJson(stopped) !== canonicalJson(record.stopped);
-  const { exchange, ...rest } = record;
-  if (!isNews && record.held.length === 0 && recovered.length === 0 && !isStopNews && exchange === undefined) return null;
+  const { exchange, waiting, ...rest } = record;
+  if (!isNews && record.held.length === 0 && recovered.length === 0 && !isStopNews && exchange === undefined && waiting === undefined)
+    return null;
   const good = isNews ? { good: { revision: proved.revision, scoreString: proved.scoreString }, trial: null, verdict: null } : {};
   const crashes = Object.fromEntries(Object.entries(record.crashes).filter(([service]) => !recovered.includes(service)));
   return {
@@ -104,7 +105,9 @@ function remember(record: SwapRecord, kept: readonly Kept[], proved: Target | nu
           ? "what a person has stopped"
           : exchange !== undefined
             ? "the exchange of ports is over"
-            : "a service has recovered",
+            : waiting !== undefined
+              ? "nothing waits for a container at work any more"
+              : "a service has recovered",
   };
 }
 

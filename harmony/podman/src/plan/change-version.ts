@@ -42,8 +42,9 @@ export const changeVersion: Stage<Situation> = {
   name: "change-version",
   purpose: "containers are not as the version says",
   plan(situation) {
-    const { deployment, target, snapshot, changing, strays, blocked, isToBegin, opened, swap } = situation;
+    const { deployment, target, snapshot, changing, strays, blocked, isToBegin, opened, swap, awaited } = situation;
     if (changing.some((slot) => isBlocked(slot, blocked))) return { stoodBack: BLOCKED };
+    if (isWaitingForWork(situation)) return { stoodBack: "a container that it would stop is at work" };
     if (revivals(situation).length > 0) return { stoodBack: "what served before is started first" };
     if (changing.length === 0 && strays.length === 0) return { stoodBack: "every container is as the version says" };
     // A secret that two services have is created once.
@@ -51,6 +52,8 @@ export const changeVersion: Stage<Situation> = {
     const secrets = new Set(provided.flatMap((step) => (step.kind === "createSecret" ? [step.secret] : [])));
     const isProvided = (step: Step): boolean => step.kind === "createSecret" && secrets.has(step.secret);
     const made = createAll({ deployment, target, snapshot, changing }).filter((step) => !isProvided(step));
+    // What may be at work is looked at again when all is made, just before it is stopped.
+    if (awaited.mayWait && changing.some(({ wanted }) => wanted === "neither")) return made;
     const begin = isToBegin && opened !== null ? [journal(deployment, { record: opened, why: "a new version is on trial" })] : [];
     return [...made, ...begin, ...exchangeAll(changing, strays, swap), ...strays.flatMap((stray) => leave(stray, situation))];
   },
@@ -58,9 +61,16 @@ export const changeVersion: Stage<Situation> = {
 
 const BLOCKED = "something stands in the way of a service, and a change is made whole or not at all";
 
-function revivals({ changing, kept, portWaits, snapshot }: Situation): Step[] {
+function isWaitingForWork({ awaited, obstacles }: Situation): boolean {
+  return awaited.blocked.some((one) => obstacles.includes(one));
+}
+
+function revivals(situation: Situation): Step[] {
+  const { changing, kept, portWaits, snapshot } = situation;
   // A change is made whole or not at all, so all of it waits.
-  const isWaiting = portWaits.some(({ kind, blocked }) => kind !== "release" && changing.some((slot) => isBlocked(slot, [blocked])));
+  const isWaiting =
+    isWaitingForWork(situation) ||
+    portWaits.some(({ kind, blocked }) => kind !== "release" && changing.some((slot) => isBlocked(slot, [blocked])));
   const starting = kept.filter(({ need }) => need === "start").map(({ current }) => current);
   const held = portsOf([...snapshot.containers.filter(isUp), ...starting]);
   return changing.flatMap(({ service, current, wanted }: Slot): Step[] => {

@@ -21,12 +21,20 @@ const push = fc.record({
   after: ports,
   moved: fc.integer({ min: 2, max: 8 }),
   fate: fc.constantFrom<Fate>("stays up", "ends", "is unhealthy", "cannot be started", "cannot be pulled"),
+  /** Those whose program is at work when the push comes. */
+  atWork: fc.subarray([...NAMES]),
   cuts: fc.array(fc.record({ steps: fc.nat(14), powerCut: fc.boolean() }), { maxLength: 3 }),
 });
 
 function score(image: string, services: number, from: readonly number[]) {
   return {
-    services: SERVICES.slice(0, services).map((name, index) => ({ name, image, ports: [`${from[index]}:80`], restart: "always" })),
+    services: SERVICES.slice(0, services).map((name, index) => ({
+      name,
+      image,
+      ports: [`${from[index]}:80`],
+      restart: "always",
+      busy: { atMost: "1h" },
+    })),
   };
 }
 
@@ -73,7 +81,7 @@ function running(device: ModelDevice): Record<string, string> {
   );
 }
 
-test("each deployment serves at the end, wholly new or wholly old", () => {
+test("nothing at work is stopped meanwhile, and each deployment serves at the end, wholly new or wholly old", () => {
   fc.assert(
     fc.property(push, (pushed) => {
       const device = deviceOf(pushed);
@@ -83,6 +91,13 @@ test("each deployment serves at the end, wholly new or wholly old", () => {
           device.goBy();
         }
       };
+      const atWork = device.names.filter((name) => pushed.atWork.some((one) => one === name)).map((name) => containerName(name, "web"));
+      device.work(atWork);
+      const before = device.containers.filter(({ name }) => atWork.includes(name));
+      device.cutAfter({ steps: pushed.moved, powerCut: false });
+      device.rest();
+      expect(device.containers.filter(({ isAtWork }) => isAtWork)).toEqual(before.map((one) => ({ ...one, isAtWork: true })));
+      device.work([]);
       for (const cut of pushed.cuts) {
         device.cutAfter(cut);
         rounds();

@@ -52,7 +52,7 @@ export const makeReady: Stage<Situation> = {
   name: "make-ready",
   purpose: "it exchanges ports with others, which go when each is ready",
   plan(situation) {
-    const { deployment, target, snapshot, changing, obstacles, portWaits, ports, opened } = situation;
+    const { deployment, target, snapshot, changing, obstacles, portWaits, ports, opened, awaited } = situation;
     const { record } = snapshot;
     const isUnmade = changing.some(({ wanted }) => wanted === "neither");
     const waits = portWaits.filter(({ kind }) => kind === "make-ready" || (kind === "release" && isUnmade));
@@ -68,7 +68,8 @@ export const makeReady: Stage<Situation> = {
     const steps: Step[] = [
       ...pullAll(changing, snapshot),
       ...createAll({ deployment, target, snapshot, changing }),
-      ...(isSaid ? [] : [journal(deployment, { record: said, why: "it is ready to exchange its ports" })]),
+      // What may be at work is looked at again when all is made, just before it is said.
+      ...(isSaid || (isUnmade && awaited.mayWait) ? [] : [journal(deployment, { record: said, why: "it is ready to exchange its ports" })]),
     ];
     return stepsOr(steps, "it is ready, and waits for the others");
   },

@@ -40,15 +40,18 @@ export function obstaclesToMaking({ service, inputs }: Subject, { host, policy, 
     }
     const file = `${host.secretsFolder}/${name}`;
     const cure = `\`sudo install -o root -g ${user} -m 0640 FILE ${file}\``;
-    return lookUp(host.secrets, name)?.kind === "unreadable"
-      ? blocked(
-          "SecretMissing",
-          `the agent may not read secret "${name}" of service "${service.name}": ${cure} gives it the owner and mode it needs`,
-        )
-      : blocked(
-          "SecretMissing",
-          `secret "${name}" of service "${service.name}" is not on the device: put it into the file ${file} (${cure})`,
-        );
+    const fact = lookUp(host.secrets, name);
+    if (fact?.kind === "unreadable") {
+      return blocked(
+        "SecretMissing",
+        `the agent may not read secret "${name}" of service "${service.name}": ${cure} gives it the owner and mode it needs`,
+      );
+    }
+    const elsewhere = fact?.kind === "absent" && fact.cure !== undefined ? `, or ${fact.cure}` : "";
+    return blocked(
+      "SecretMissing",
+      `secret "${name}" of service "${service.name}" is not on the device: put it into the file ${file} (${cure})${elsewhere}`,
+    );
   });
 }
 

@@ -24,6 +24,7 @@ const service = (name: string) =>
       pull: fc.constantFrom("missing", "newer", "never"),
       restart: fc.constantFrom("always", "unless-stopped", "on-failure:2", "no"),
       volumes: fc.constantFrom([], ["data:/data"]),
+      busy: fc.constantFrom({ atMost: "1m" }, { atMost: "2m" }),
     },
     { requiredKeys: ["name", "image"] },
   );
@@ -46,6 +47,7 @@ const state = fc.record({
   stoppedByUser: fc.boolean(),
   exitCode: fc.constantFrom(0, 1),
   restarts: fc.nat(3),
+  isAtWork: fc.boolean(),
 });
 
 /** A world in which any of our names may exist, made from any Score, in any state. */

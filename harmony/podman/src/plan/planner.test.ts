@@ -27,7 +27,28 @@ const swap = [
 const polite = web("x:1", { restart: "unless-stopped" });
 const byHand = { state: "exited", exitCode: 143, stoppedByUser: true, exitedAtMs: NOW_MS - 9_000 } as const;
 
+/** The wait for the end of `before`'s container, when `after` takes its place. */
+function waits(before: object, after: object, isDeaf: boolean, seconds: number): Row {
+  const [old, wanted] = [web("x:1", before), web("x:2", after)];
+  return {
+    name: `${JSON.stringify(before)} → ${JSON.stringify(after)}${isDeaf ? ", deaf" : ""}`,
+    want: wanted,
+    have: { ...proved(old), images: ["x:2"], networks: ["app_default"], containers: [container("web", old, { isDeaf })] },
+    steps: swap.map((step) => (step.startsWith("stop ") ? `stop app_web ${seconds}s` : step)),
+  };
+}
+
 const rows: Record<string, readonly Row[]> = {
+  "what is pushed against a long stop counts for the container that is waited for": [
+    waits({}, { stopTimeoutSeconds: 5 }, false, 5),
+    waits({ stopTimeoutSeconds: 2 }, { stopTimeoutSeconds: 5 }, false, 2),
+    waits({ stopTimeoutSeconds: 600 }, { stopTimeoutSeconds: 400 }, true, 600),
+    waits({ stopTimeoutSeconds: 600 }, {}, true, 600),
+    waits({}, { init: true }, true, 10),
+    waits({}, { init: true }, false, 300),
+    waits({ init: true }, { init: true }, true, 300),
+    waits({}, { init: true, stopTimeoutSeconds: 3 }, true, 3),
+  ],
   "a first version": [
     { name: "whose image is there", want: v1, have: { images: ["x:1"] }, steps: ["create app_web", "start app_web"] },
     { name: "whose image is not", want: v1, have: { absent: ["x:1"] }, steps: ["pull x:1", "create app_web", "start app_web"] },

@@ -11,6 +11,7 @@
 // replacement is long in coming).
 
 import type { Blocked, Desired, StageReport } from "@harmony/core";
+import { AT_WORK_RECHECK_MS, awaited, awaitWork } from "./at-work.ts";
 import { discardInputs, discardNetwork, discardPrevious, recordProved, recordStartList, trialWaits } from "./at-rest.ts";
 import { changeVersion, pullImages, reviveCurrent } from "./change-version.ts";
 import { followPartner, makeReady, releasePorts, tellPassed } from "./exchange-ports.ts";
@@ -26,6 +27,8 @@ import { pruneImages, repairImage, verifyImage } from "./repair-images.ts";
 import { type Seen, type Situation, situationOf, type Wanted } from "./situation.ts";
 import { all, first, none, type Stage, type Staged } from "./stage.ts";
 import { provideKeptInputs, recordOwnStops, startServices } from "./start-services.ts";
+import { stopSooner } from "./stop-sooner.ts";
+import { stop } from "./swap.ts";
 import { isOnTrial, journal, standBy } from "./trial.ts";
 import { recordVolumes } from "./volume-owners.ts";
 import { isCheckOverdue } from "../model/health.ts";
@@ -45,7 +48,7 @@ const URGENT: readonly Stage<Wanted>[] = [repairSecretStore, makeRoomToRecord, r
  */
 const IMAGES: readonly Stage<Wanted>[] = [repairImage, verifyImage, pruneImages];
 /** The first stage with steps acts alone; then all is observed anew. */
-const IN_ORDER: readonly Stage<Situation>[] = [recordLostTrial, discardBroken, settleNames, judgeTrial];
+const IN_ORDER: readonly Stage<Situation>[] = [recordLostTrial, discardBroken, settleNames, judgeTrial, awaitWork];
 /** All stages together make one pass. */
 const WORK: readonly Stage<Situation>[] = [
   provideKeptInputs,
@@ -70,10 +73,25 @@ const RELEASE_RECHECK_MS = 250;
 export function plan(desired: Desired<PodmanV0>, snapshot: Snapshot): PodmanPlan {
   const own = snapshot.containers.filter(({ deployment }) => deployment === desired.name);
   const seen = { deployment: desired.name, owner: desired.owner ?? null, own, snapshot };
-  if (desired.data === null) return planAlone(removeDeployment, seen, null);
+  if (desired.data === null) return planRemoval(seen);
   const target = targetOf(desired, desired.data, snapshot.record, snapshot.nowMs);
   if (desired.hold !== null) return planAlone(holdDeployment, seen, target);
-  return { ...decisions(target, seen), ...planWanted({ ...seen, target }) };
+  const planned = planWanted({ ...seen, target });
+  return { ...decisions(target, seen), ...planned, steps: stopSooner(planned.steps, desired.data, own) };
+}
+
+function planRemoval(seen: Seen): PodmanPlan {
+  const ofWork = awaited({ ...seen, target: null }, seen.own.flatMap(stop));
+  if (ofWork.blocked.length === 0) return planAlone(removeDeployment, seen, null);
+  const { steps, stages } = first([awaitWork], { ...seen, awaited: ofWork, obstacles: ofWork.blocked });
+  const left = none([removeDeployment], "a container of it is at work").stages;
+  return {
+    ...decisions(null, seen),
+    steps,
+    stages: [...stages, ...left],
+    blocked: ofWork.blocked,
+    recheckAfterMs: AT_WORK_RECHECK_MS,
+  };
 }
 
 function planAlone(stage: Stage<Seen>, seen: Seen, target: Target | null): PodmanPlan {
@@ -187,13 +205,14 @@ function isOnItsWay({ target, kept, blocked }: Situation): boolean {
 }
 
 /** The times at which something may be new although no event came. */
-function againInMsOf({ target, kept, blocked, portWaits, snapshot: { record, nowMs } }: Situation): number[] {
+function againInMsOf({ target, kept, blocked, portWaits, awaited: { blocked: atWork }, snapshot: { record, nowMs } }: Situation): number[] {
   return [
     ...kept.flatMap(({ service, need, crash, current }) => [
       ...(need === "wait" || (current.health === "starting" && !isCheckOverdue(service, current)) ? [SOON_MS] : []),
       ...(crash.kind === "wait" ? [crash.againInMs] : []),
     ]),
     ...(blocked.length > 0 ? [BLOCKED_RECHECK_MS] : []),
+    ...(atWork.length > 0 ? [AT_WORK_RECHECK_MS] : []),
     ...(portWaits.some(({ kind }) => kind === "release") ? [RELEASE_RECHECK_MS] : []),
     ...(target.kind === "waiting" ? [untilNextTryMs(record, nowMs)] : []),
   ];

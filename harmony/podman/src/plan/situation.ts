@@ -3,13 +3,14 @@
 // computed once, so that every stage decides from the same facts.
 
 import type { Blocked } from "@harmony/core";
+import { type Awaited, awaited } from "./at-work.ts";
 import { type PortsAround, portsAround, type PortWait } from "./exchange.ts";
 import { portConflict, portsOf } from "./port-conflict.ts";
 import { missingDevices, obstaclesToMaking, obstaclesToStarting, secretStoreObstacle } from "./host-obstacle.ts";
 import { imageObstacle } from "./image-obstacle.ts";
 import { keep, type Kept } from "./kept.ts";
 import { type Slot, slotsOf } from "./slot.ts";
-import type { SwapContext } from "./swap.ts";
+import { exchange, stop, type SwapContext } from "./swap.ts";
 import { openTrial, wayBack } from "./trial.ts";
 import { volumesOfOthers } from "./volume-obstacle.ts";
 import { isUp } from "../model/container-state.ts";
@@ -49,6 +50,8 @@ export interface Situation extends Wanted {
   /** Which ports change hands with other deployments. */
   readonly ports: PortsAround;
   readonly portWaits: readonly PortWait[];
+  /** What the change would stop and may say "not now". */
+  readonly awaited: Awaited;
   /** The causes that keep services from being started or replaced now, and may pass. */
   readonly obstacles: readonly Blocked[];
   /** The obstacles, ports that are about to be free, and what running services lack. */
@@ -76,7 +79,14 @@ export function situationOf(wanted: Wanted): Situation {
     obstaclesOf(slot, { deployment, owner, wait: ports.waitOf(slot.service, changing.includes(slot)) }, snapshot),
   );
   const portWaits = found.flatMap(({ wait }) => wait ?? []);
-  const obstacles = found.flatMap(({ obstacles: own }) => own);
+  const swap = { trial: opened === null ? null : { deployment, record: opened }, keepsNext: target.kind === "waiting" };
+  const stops = [...strays.flatMap(stop), ...changing.flatMap((slot) => exchange(slot, swap).stop)];
+  const ofWork = awaited(wanted, stops);
+  const ofOthers = found.flatMap(({ obstacles: own }) => own);
+  // The time that it may take is not counted before all else is ready.
+  const isMade = changing.every((slot) => slot.wanted !== "neither");
+  const isReady = isMade && ofOthers.every((one) => portWaits.some(({ kind, blocked: of }) => kind === "make-ready" && of === one));
+  const obstacles = isReady ? [...ofWork.blocked, ...ofOthers] : ofOthers;
   const blocked = [
     ...obstacles,
     ...portWaits.filter(({ kind }) => kind === "release").map((wait) => wait.blocked),
@@ -89,7 +99,7 @@ export function situationOf(wanted: Wanted): Situation {
     from,
     opened,
     isToBegin,
-    swap: { trial: opened === null ? null : { deployment, record: opened }, keepsNext: target.kind === "waiting" },
+    swap,
     slots,
     kept,
     changing,
@@ -97,6 +107,7 @@ export function situationOf(wanted: Wanted): Situation {
     leaving,
     ports,
     portWaits,
+    awaited: ofWork,
     obstacles,
     blocked,
     // A port that leaves with this change is free in the next pass.

@@ -7,12 +7,12 @@ import { HeldPorts } from "../score/held-ports.ts";
 import { serviceOfName } from "../model/names.ts";
 import type { Slot } from "./slot.ts";
 import { isCompleted, isUp } from "../model/container-state.ts";
+import { DEFAULT_STOP_TIMEOUT_SECONDS } from "../score/defaults.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container } from "../model/snapshot.ts";
 import type { Step } from "../model/step.ts";
 import type { SwapRecord } from "../model/swap-record.ts";
 
-const DEFAULT_STOP_TIMEOUT_SECONDS = 300;
 /**
  * pasta, which holds the ports, ends a little after its container: one start in ten came too early
  * on 5.4; on 4.9 it took over 2 s under load.

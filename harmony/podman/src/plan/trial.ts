@@ -38,11 +38,12 @@ export function isOnTrial({ trial }: SwapRecord, { scoreString }: Pick<ScoreVers
  * The record in which the target is on trial and tried; the present one if that says so already.
  */
 export function openTrial(target: Target, from: Target, own: readonly Container[], snapshot: Snapshot): SwapRecord {
-  const { record, device, nowMs } = snapshot;
+  const { device, nowMs } = snapshot;
+  const { waiting: _, ...record } = snapshot.record;
   const { trial } = record;
   const { bootId } = device;
   if (trial !== null && isOnTrial(record, target))
-    return trial.isAside ? { ...record, trial: { ...trial, isAside: false, bootId } } : record;
+    return trial.isAside ? { ...record, trial: { ...trial, isAside: false, bootId } } : snapshot.record;
   const to = versionOf(target);
   // A trial whose journal was lost counts from the time when its last container was made.
   const made = own.filter(({ scoreString }) => scoreString === target.scoreString).map(({ createdAtMs }) => createdAtMs);

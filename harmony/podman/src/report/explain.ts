@@ -7,6 +7,7 @@ import { serviceOfName } from "../model/names.ts";
 import type { Service } from "../score/service.ts";
 import type { PodmanV0 } from "../score/podman-v0-schema.ts";
 import { report } from "./report.ts";
+import { busyFile } from "../score/score-words.ts";
 import { scoreOfLabel } from "../score/score-label.ts";
 import type { Container, Snapshot } from "../model/snapshot.ts";
 import { doing } from "../words/step-in-words.ts";
@@ -19,7 +20,7 @@ export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Po
   return {
     report: report({ desired, snapshot, plan, outcomes: [], doing: null }),
     observed: [
-      ...(own.length === 0 ? [`no container of "${desired.name}" is on the device`] : own.map(containerInWords)),
+      ...(own.length === 0 ? [`no container of "${desired.name}" is on the device`] : own.map((one) => containerInWords(one, snapshot))),
       ...absent.map((reference) => `image ${reference} is not on the device`),
       ...recordInWords(snapshot.record),
       ...unlimitedInWords(plan.target?.score.services ?? []),
@@ -30,7 +31,7 @@ export function explain(desired: Desired<PodmanV0>, snapshot: Snapshot, plan: Po
   };
 }
 
-function containerInWords(container: Container): string {
+function containerInWords(container: Container, { application }: Pick<Snapshot, "application">): string {
   const { name, deployment, revision, scoreString, state, exitCode, restarts, health, startedAtMs, exitedAtMs, lastCheck, lastLines } =
     container;
   const service = scoreOfLabel(scoreString)?.services.find((one) => one.name === serviceOfName(deployment, name));
@@ -45,6 +46,7 @@ function containerInWords(container: Container): string {
     broken: "is half removed",
   };
   const more = [
+    container.isAtWork ? `, and is at work (${busyFile(application)} is there, or it is paused)` : "",
     container.hasLostNetwork ? ", and nobody serves its ports any more" : "",
     health === "none" ? "" : `, health: ${health}`,
     lastCheck === null ? "" : `, its last health check ended with${lastCheckInWords(container).replace(/^ \((.*)\)$/s, " $1")}`,

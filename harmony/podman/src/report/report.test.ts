@@ -53,7 +53,7 @@ test.each([
     { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 },
     "35",
     "Stopping",
-    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 4 min',
+    'container "app_web" has been asked to stop 35 s ago and has not; it is killed in 4 min: push a shorter `stopTimeoutSeconds`, which counts for this container too, or `iot-agent podman kill app_web` ends it now',
   ],
   [
     "a stop",
@@ -72,6 +72,14 @@ test.each([
 ] as const)("%s is reported while it is under way, and what runs is still the old revision", (_, step, progress, phase, message) => {
   const result = reported(v2, { absent: ["x:2"], containers: [container("web", v1)] }, { doing: { step, progress } });
   expect(result).toMatchObject({ phase, reason: phase, message, runningRevision: "1", settled: false });
+});
+
+test("a program that cannot hear its stop signal is said to be such, with the cure", () => {
+  const step = { kind: "stop", service: "web", container: "app_web", timeoutSeconds: 300 } as const;
+  const have = { absent: ["x:2"], containers: [container("web", v1, { isDeaf: true })] };
+  expect(reported(v2, have, { doing: { step, progress: "35" } }).message).toBe(
+    'container "app_web" has been asked to stop 35 s ago and has not, because its process 1 does not hear its stop signal; it is killed in 4 min: push `init: true` or a shorter `stopTimeoutSeconds`, which counts for this container too, or `iot-agent podman kill app_web` ends it now',
+  );
 });
 
 test("a removal says Removing all along", () => {

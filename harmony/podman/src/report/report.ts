@@ -20,6 +20,7 @@ import type { Reason } from "../model/reason.ts";
 
 /** A container that Podman had to start again is not called running until it has lasted so long. */
 const STEADY_AFTER_MS = 10_000;
+const SHORT_STOP_SECONDS = 15;
 
 export interface ReportInput {
   readonly desired: Desired<PodmanV0>;
@@ -71,7 +72,7 @@ function wordingOf(
     // A container that is stopped and started again for its network is shown as that, not as one
     // more start.
     const lost = doing.step.kind === "journal" && doing.step.why === "its network has ended" ? services.find(hasLostNetwork) : undefined;
-    return lost?.wording ?? whileDoing(doing, desired.data === null);
+    return lost?.wording ?? whileDoing(doing, { isRemoval: desired.data === null, snapshot });
   }
   if (trouble !== undefined && "reason" in trouble) {
     return {
@@ -119,7 +120,10 @@ function images({ scoreString }: ScoreVersion): string {
   return [...new Set(scoreOfLabel(scoreString)?.services.map(({ image }) => image))].join(", ");
 }
 
-function whileDoing({ step, progress }: { readonly step: Step; readonly progress: string }, isRemoval: boolean): Wording {
+function whileDoing(
+  { step, progress }: { readonly step: Step; readonly progress: string },
+  { isRemoval, snapshot }: { readonly isRemoval: boolean; readonly snapshot: Snapshot },
+): Wording {
   const said = (phase: Phase & Reason, message: string): Wording => ({
     phase: isRemoval ? "Removing" : phase,
     reason: isRemoval ? "Removing" : phase,
@@ -141,7 +145,7 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
     case "pruneImages":
       return { ...said("Pulling", doingInWords(step)), reason: "MakingRoom" };
     case "stop":
-      return said("Stopping", stopping(step, progress));
+      return said("Stopping", stopping(step, progress, snapshot));
     case "remove":
       return said("Stopping", `removing container "${step.container}"`);
     case "removeNetwork":
@@ -173,11 +177,22 @@ function whileDoing({ step, progress }: { readonly step: Step; readonly progress
   }
 }
 
-function stopping({ container, timeoutSeconds }: Extract<Step, { kind: "stop" }>, seconds: string): string {
+function stopping(
+  { container, timeoutSeconds }: Extract<Step, { kind: "stop" }>,
+  seconds: string,
+  { containers, application: { program } }: Snapshot,
+): string {
   const leftSeconds = timeoutSeconds - Number(seconds);
   if (seconds === "") return `stopping container "${container}", which may take up to ${duration(timeoutSeconds)}`;
   const asked = `container "${container}" has been asked to stop ${duration(Number(seconds))} ago and has not`;
-  return leftSeconds > 0 ? `${asked}; it is killed in ${duration(leftSeconds)}` : `${asked}; it is being killed`;
+  if (leftSeconds <= 0) return `${asked}; it is being killed`;
+  const ends = `; it is killed in ${duration(leftSeconds)}`;
+  // Whoever reads this of a short wait would be too late.
+  if (timeoutSeconds <= SHORT_STOP_SECONDS) return `${asked}${ends}`;
+  const isDeaf = containers.find(({ name }) => name === container)?.isDeaf === true;
+  const why = isDeaf ? ", because its process 1 does not hear its stop signal" : "";
+  const cure = isDeaf ? "push `init: true` or a shorter `stopTimeoutSeconds`" : "push a shorter `stopTimeoutSeconds`";
+  return `${asked}${why}${ends}: ${cure}, which counts for this container too, or \`${program} podman kill ${container}\` ends it now`;
 }
 
 function whenRemoved({ volumes, application }: Snapshot): Wording {

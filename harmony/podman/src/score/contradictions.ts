@@ -5,20 +5,24 @@
 import type * as z from "zod/mini";
 import { IMPOSSIBLE_ON_HOST_NETWORK } from "./host-values.ts";
 import { OF_NETWORK } from "./kernel-values.ts";
-import { ownVariables, type ScoreWords } from "./score-words.ts";
+import { busyFile, ownVariables, type ScoreWords } from "./score-words.ts";
 import type { Service } from "./service.ts";
 
 export function refuseContradictions(words: ScoreWords): (context: z.core.ParsePayload<Service[]>) => void {
   const ours = Object.keys(ownVariables(words, { deviceId: "", deployment: "", service: "" }));
   return (context) =>
     context.value.forEach((service, index) =>
-      refuseIn(service, ours, (path, message) => {
+      refuseIn(service, { ours, words }, (path, message) => {
         context.issues.push({ code: "custom", path: [index, ...path], message, input: undefined });
       }),
     );
 }
 
-function refuseIn(service: Service, ours: readonly string[], refuse: (path: (string | number)[], message: string) => void): void {
+function refuseIn(
+  service: Service,
+  { ours, words }: { readonly ours: readonly string[]; readonly words: ScoreWords },
+  refuse: (path: (string | number)[], message: string) => void,
+): void {
   if (service.network === "host") {
     if (service.ports.length > 0) {
       refuse(["ports"], "means nothing with network: host, where the service has the device's own ports: leave ports out, or network");
@@ -44,7 +48,8 @@ function refuseIn(service: Service, ours: readonly string[], refuse: (path: (str
     if (ours.includes(name))
       refuse(["env", name], "is what the agent sets, by what the device and the deployment are called: leave it out");
   }
-  const seen = new Map<string, string>();
+  const ofBusy = service.busy === undefined ? [] : [words.busyFolder, busyFile(words)];
+  const seen = new Map(ofBusy.map((path) => [path, "busy"]));
   for (const { path, field, at } of mountPaths(service)) {
     const first = seen.get(path);
     if (first !== undefined) refuse([field, at], `puts something at ${path}, where ${first} does already`);

@@ -42,6 +42,7 @@ const AT: Readonly<Record<keyof typeof SCORE_LIMITS, readonly [path: string, mak
   imageCharacters: ["services[0].image", (count) => ofService({ image: "x".repeat(count) })],
   stopTimeoutSeconds: ["services[0].stopTimeoutSeconds", (count) => ofService({ stopTimeoutSeconds: count })],
   healthcheckHours: ["services[0].healthcheck.interval", (count) => ofService({ healthcheck: { test: "x", interval: `${count}h` } })],
+  busyHours: ["services[0].busy.atMost", (count) => ofService({ busy: { atMost: `${count}h` } })],
   retries: ["services[0].healthcheck.retries", (count) => ofService({ healthcheck: { test: "x", retries: count } })],
   gibibytes: ["services[0].resources.memory", (count) => ofService({ resources: { memory: `${count}Gi` } })],
   pids: ["services[0].resources.pids", (count) => ofService({ resources: { pids: count } })],

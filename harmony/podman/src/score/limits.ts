@@ -30,6 +30,7 @@ export const SCORE_LIMITS = {
   imageCharacters: { most: 512, of: "characters of `image`" },
   stopTimeoutSeconds: { most: 3600, of: "seconds of `stopTimeoutSeconds`" },
   healthcheckHours: { most: 24, of: "hours of a health check's `interval`, `timeout` and `startPeriod`" },
+  busyHours: { most: 168, of: "hours of `busy.atMost`" },
   retries: { most: 1000, of: "`retries` of a health check" },
   gibibytes: { most: 1024, of: "Gi of `resources.memory`, of `shmSize` and of `logging.maxSize`" },
   pids: { most: 4_194_304, of: "processes (`resources.pids`), which is more than Linux has" },

@@ -7,7 +7,7 @@ import { unlimited } from "./limits.ts";
 import { type PodmanV0, podmanV0Schema } from "./podman-v0-schema.ts";
 
 /** No label has a refused Score: the words of a refusal do not matter. */
-const MadeScore = podmanV0Schema({ environmentPrefix: "", secretsFolder: "" }, unlimited);
+const MadeScore = podmanV0Schema({ environmentPrefix: "", secretsFolder: "", busyFolder: "" }, unlimited);
 const Document = z.looseObject({ type: z.literal("PodmanV0"), data: z.unknown() });
 
 /**

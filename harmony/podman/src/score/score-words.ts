@@ -8,6 +8,13 @@ export interface ScoreWords {
   readonly environmentPrefix: string;
   /** The folder in which a person puts the secrets of a device, one a file. */
   readonly secretsFolder: string;
+  /** The folder in a container where its program says that it is at work (`busy`). */
+  readonly busyFolder: string;
+}
+
+/** While this file exists in a container whose service has `busy`, its program is at work. */
+export function busyFile({ busyFolder }: Pick<ScoreWords, "busyFolder">): string {
+  return `${busyFolder}/busy`;
 }
 
 /** The variables that every container is given, and no Score may set. */

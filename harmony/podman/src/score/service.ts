@@ -8,8 +8,8 @@ import { Group, sysctls, Ulimits } from "./kernel-values.ts";
 import { Alias, ExtraHost, HostName, NameServer } from "./network-values.ts";
 import { imageReference } from "./image-name.ts";
 import { type Limits, limitOf } from "./limits.ts";
-import { DEFAULT_PIDS } from "./defaults.ts";
-import type { ScoreWords } from "./score-words.ts";
+import { DEFAULT_PIDS, DEFAULT_STOP_TIMEOUT_SECONDS } from "./defaults.ts";
+import { busyFile, type ScoreWords } from "./score-words.ts";
 import {
   commandLine,
   Cpus,
@@ -108,6 +108,14 @@ function healthcheckSchema(limits: Limits) {
   });
 }
 
+function busySchema(limits: Limits) {
+  const most = durationUpTo(limits("busyHours")).check(z.refine((ms) => ms > 0, { error: "is no time: leave busy out" }));
+  return z.strictObject(
+    { atMost: most.check(about("A new version that waits for it so long is started all the same.")) },
+    { error: "expected {atMost: 2h}" },
+  );
+}
+
 function resourcesSchema(limits: Limits) {
   return z.strictObject({
     memory: z.optional(sizeUpTo(limits("gibibytes"))),
@@ -138,8 +146,24 @@ function ownWays(limits: Limits) {
   };
 }
 
+/** When and how it ends. */
+function itsEnd(words: ScoreWords, limits: Limits) {
+  return {
+    busy: z
+      .optional(busySchema(limits))
+      .check(
+        about(`Its program may say "not now": while ${busyFile(words)} exists in the container, no new version and no removal stops it.`),
+      ),
+    stopTimeoutSeconds: z
+      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), DEFAULT_STOP_TIMEOUT_SECONDS)
+      .check(about("How long it may take to end after its stop signal before it is killed.")),
+    stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
+  };
+}
+
 /** `limits`: `unlimited` for a Score that was accepted before. */
-export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
+export function serviceSchema(words: ScoreWords, limits: Limits) {
+  const { secretsFolder } = words;
   const command = commandLine(limits);
   const capabilities = z.maxLength(limits("capabilities"));
   return z.strictObject({
@@ -177,10 +201,7 @@ export function serviceSchema({ secretsFolder }: ScoreWords, limits: Limits) {
     healthcheck: z
       .optional(z.union([healthcheckSchema(limits), z.literal("none")]))
       .check(about('"none": what the image declares is switched off.')),
-    stopTimeoutSeconds: z
-      ._default(z.int().check(z.minimum(0), z.maximum(limits("stopTimeoutSeconds"))), 300)
-      .check(about("How long it may take to end after its stop signal before it is killed.")),
-    stopSignal: z.optional(Signal).check(about("By default the image's, else SIGTERM.")),
+    ...itsEnd(words, limits),
     init: z._default(z.boolean(), false).check(about("A small init as process 1, which reaps and passes signals on.")),
     resources: z.optional(resourcesSchema(limits)),
     user: z.optional(z.string({ error: 'expected "user[:group]" in quotes, e.g. "1000:1000"' }).check(fit(limitOf("nameCharacters")))),

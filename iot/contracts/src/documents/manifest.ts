@@ -21,6 +21,9 @@ export const ManifestEntry = z.looseObject({
   source: z.string(),
   namespace: z.string(),
   commit: z.optional(z.string()),
+  /** RFC 3339: when it was committed, by the clock of who did; when an operator saw it, by NATS'. */
+  committedAt: z.optional(z.string()),
+  observedAt: z.optional(z.string()),
   /** RFC 3339; creation of the source object. When two claim one name, the older keeps it. */
   createdAt: z.optional(z.string()),
 });

@@ -15,6 +15,8 @@ export const OperatorRequest = z.looseObject({
   namespace: z.optional(z.string()),
   /** adopt, forget, state: the id of a source. */
   source: z.optional(z.string()),
+  /** forget, instead of a source: the id of a device. */
+  device: z.optional(z.string()),
 });
 export type OperatorRequest = z.output<typeof OperatorRequest>;
 
@@ -27,6 +29,8 @@ export const OperatorAnswer = z.looseObject({
    * that the store is full, or nothing.
    */
   message: z.string(),
+  /** For programs, why not: `UnknownDevice`. */
+  reason: z.optional(z.string()),
 });
 export type OperatorAnswer = z.output<typeof OperatorAnswer>;
 

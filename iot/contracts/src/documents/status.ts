@@ -13,6 +13,14 @@ export const STATUS_EVERY_MS = 30_000;
  */
 export const OFFLINE_AFTER_MS = 100_000;
 
+/** On a link on which a device reports less often, one status of so many says its boot. */
+export const STATUSES_PER_BOOT = 10;
+
+/** What a status says of a boot: enough to tell two devices apart. */
+export function shownBoot(bootId: string): string {
+  return bootId.slice(0, 6);
+}
+
 /** `status` null: it cannot be read. */
 export function offlineAfterMs(status: Pick<DeviceStatus, "statusIntervalSeconds"> | null): number {
   return ((status?.statusIntervalSeconds ?? 0) * 1_000 * OFFLINE_AFTER_MS) / STATUS_EVERY_MS || OFFLINE_AFTER_MS;
@@ -84,6 +92,8 @@ export const DeviceStatus = z.looseObject({
    * every 30 s on a metered link.
    */
   bootId: z.optional(z.string()),
+  /** The first six characters of the boot that it is of; absent: it does not say. */
+  boot: z.optional(z.string()),
   reportedAt: z.string(),
   /** Present only where it is not the usual one of 30 s. */
   statusIntervalSeconds: z.optional(z.int().check(z.positive(), z.maximum(86_400))),

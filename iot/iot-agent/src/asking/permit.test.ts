@@ -21,6 +21,7 @@ describe("by default", () => {
     ["doctor", null],
     ["logs", null],
     ["retry", null],
+    ["refresh", null],
     ["hold", null],
     ["release", null],
     ["exec", "NotPermitted"],

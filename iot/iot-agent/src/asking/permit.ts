@@ -1,7 +1,7 @@
 // Whether a question is answered, as a table: what NATS let through, and what the device's own
 // configuration says, which has the last word. Pure.
 
-import type { CommandVerb, SessionStatus } from "@iot/contracts";
+import { COMMAND_VERBS, type CommandVerb, type SessionStatus } from "@iot/contracts";
 import type { RemotePolicy } from "../config/config.ts";
 import type { AskingReason } from "./reasons.ts";
 
@@ -28,7 +28,7 @@ const SESSIONS_MOST = 8;
 const EXECS_MOST = 2;
 /** What `[remote] logs = false` closes. */
 const LOOKS = new Set<string>(["logs", "doctor", "explain"]);
-const VERBS = new Set<string>(["ping", "explain", "doctor", "logs", "exec", "retry", "hold", "release"]);
+const VERBS = new Set<string>(COMMAND_VERBS);
 
 /** Null: it is answered. */
 export function refusalOf(asked: Asked): SessionStatus | null {

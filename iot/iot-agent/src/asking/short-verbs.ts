@@ -5,6 +5,7 @@ import { parseJson } from "@harmony/schema";
 import { type CommandVerb, DeploymentRequest, HoldCommand, type Pong, type SessionStatus } from "@iot/contracts";
 import type { RemotePolicy } from "../config/config.ts";
 import { AGENT_VERSION } from "../config/version.ts";
+import { notWaiting } from "../local/local-socket.ts";
 import { type Answering, known, read } from "./answering.ts";
 
 export async function answerShortly(
@@ -34,12 +35,19 @@ export async function answerShortly(
     case "retry":
       await actions.retry(known(options, read(parseJson(DeploymentRequest, data)).deployment), signal);
       return { result: {} };
+    case "switch": {
+      const name = known(options, read(parseJson(DeploymentRequest, data)).deployment);
+      if (!actions.switchNow(name)) throw new Unable("NotWaiting", notWaiting(name));
+      return { result: {} };
+    }
     case "hold": {
       const { deployment, seconds, reason } = read(parseJson(HoldCommand, data));
       return { result: await actions.hold(known(options, deployment), { forMs: seconds * 1_000, reason }) };
     }
     case "release":
       return { result: { wasHeld: await actions.release(known(options, read(parseJson(DeploymentRequest, data)).deployment)) } };
+    case "refresh":
+      return { result: await actions.refresh() };
   }
 }
 

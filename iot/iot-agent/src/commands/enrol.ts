@@ -5,7 +5,8 @@
 import { constants } from "node:fs";
 import { copyFile, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createLog, errorText, UserError } from "@harmony/runtime";
+import { createLog, errorText, systemClock, UserError } from "@harmony/runtime";
+import type { EnrolmentAnswer, Given, Signer } from "@iot/identity/device";
 import { type ConfigRead, parseConfig } from "../config/config.ts";
 import { withEnrolment } from "../config/with-enrolment.ts";
 import { hardware } from "../device/topology.ts";
@@ -17,6 +18,8 @@ import { type Command, parseCommandLine, type Surroundings } from "./command.ts"
 import { asAgentUser } from "./machine/as-agent-user.ts";
 import { AGENT_USER } from "./machine/accounts.ts";
 import { runProgram } from "./machine/run-program.ts";
+
+const ACCOUNT_LOOKS = 60;
 
 export const enrol: Command = {
   usage: "enrol URL [CODE]",
@@ -67,10 +70,15 @@ async function enrolled({ config }: ConfigRead, { code, caFile, at }: Asking): P
   const store = new IdentityStore(config.stateDir);
   const log = createLog({ name: "enrol", write: at.warn });
   const service = new EnrolmentService({ url: config.credentials.url, caFile }, at.signal);
-  const given = await service.enrol(await usableSigner(store, log), { code, hardware: await hardware() });
+  const signer = await usableSigner(store, log);
+  const given = await withAccount(await service.enrol(signer, { code, hardware: await hardware() }), {
+    service,
+    signer,
+    signal: at.signal,
+  });
   if (!given.ok) throw new UserError(`${given.why}; the configuration is as it was`, EXIT.failed);
   if (given.value.state !== "approved") {
-    const what = given.value.state === "denied" ? "was denied" : "waits for approval";
+    const what = given.value.state === "denied" ? "was denied" : "waits for its account, and the same command goes on";
     throw new UserError(
       `the request of this device ${what}, and its code is ${given.value.code}; the configuration is as it was`,
       EXIT.failed,
@@ -78,6 +86,22 @@ async function enrolled({ config }: ConfigRead, { code, caFile, at }: Asking): P
   }
   await store.saveIdentity(given.value);
   return given.value;
+}
+
+interface Looking {
+  readonly service: EnrolmentService;
+  readonly signer: Signer;
+  readonly signal: AbortSignal;
+}
+
+/** With a code nobody has to approve: what is waited for is an account at Zitadel. */
+async function withAccount(first: Given<EnrolmentAnswer>, { service, signer, signal }: Looking): Promise<Given<EnrolmentAnswer>> {
+  let given = first;
+  for (let looks = 0; looks < ACCOUNT_LOOKS && given.ok && given.value.state === "pending"; looks += 1) {
+    await systemClock.sleep(given.value.retryAfterS * 1_000, signal);
+    given = await service.look(signer, given.value.code);
+  }
+  return given;
 }
 
 /** Root opens nothing by its name where another user may have put a link (docs/adr/0024). */

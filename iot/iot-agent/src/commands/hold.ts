@@ -1,5 +1,5 @@
-// `iot-agent hold`, `release` and `retry`: a person takes a deployment out of the agent's hands for
-// a time, gives it back, or has something tried again that the agent would not try by itself.
+// `iot-agent hold`, `release`, `retry` and `switch`: a person takes a deployment out of the agent's
+// hands for a time, gives it back, or has something done now that the agent would not do by itself.
 
 import { localTime } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
@@ -50,6 +50,21 @@ export const retry: Command = {
     const [name = ""] = positionals;
     await at.agent.ask(Done, { method: "POST", path: `/deployments/${encodeURIComponent(name)}/retry` });
     at.write(`${name} is tried again: iot-agent explain ${name} tells how it goes\n`);
+    return 0;
+  },
+};
+
+export const switchNow: Command = {
+  usage: "switch <deployment>",
+  summary: "do not wait for a container that is at work",
+  details: `
+A new version or a removal that is Busy, for a container says that it is at work (busy in the Score), is made now. Look before that its machine may be stopped.
+`,
+  async run(args, at) {
+    const { positionals } = parseCommandLine(args, { usage: this.usage, options: {}, positionals: [1, 1] });
+    const [name = ""] = positionals;
+    await at.agent.ask(Done, { method: "POST", path: `/deployments/${encodeURIComponent(name)}/switch` });
+    at.write(`${name} does not wait any longer: iot-agent explain ${name} tells how it goes\n`);
     return 0;
   },
 };

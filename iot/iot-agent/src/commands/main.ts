@@ -16,9 +16,10 @@ import { doctor } from "./doctor.ts";
 import { enrol } from "./enrol.ts";
 import { explain } from "./explain.ts";
 import { history } from "./history.ts";
-import { hold, release, retry } from "./hold.ts";
+import { hold, release, retry, switchNow } from "./hold.ts";
 import { load } from "./load.ts";
 import { podman } from "./podman.ts";
+import { refresh } from "./refresh.ts";
 import { status } from "./status.ts";
 import { supportBundle } from "./support-bundle.ts";
 import { volumes } from "./volumes.ts";
@@ -35,6 +36,8 @@ const COMMANDS: readonly Command[] = [
   hold,
   release,
   retry,
+  switchNow,
+  refresh,
   clean,
   load,
   volumes,

@@ -15,7 +15,7 @@ import { parseJson } from "@harmony/schema";
 import * as toml from "smol-toml";
 import * as z from "zod/mini";
 import { readConfig } from "../config/config.ts";
-import { DEFAULT_SECRETS_DIR } from "../config/default-paths.ts";
+import { DEFAULT_SECRETS_DIR, fetchedSecretsFolder } from "../config/default-paths.ts";
 import { AGENT_VERSION } from "../config/version.ts";
 import { EXIT } from "./agent/exit-codes.ts";
 import { asJson, type Command, parseCommandLine, type Surroundings } from "./command.ts";
@@ -222,7 +222,9 @@ const Inspected = z.array(
 
 async function secretsOf(at: Surroundings, texts: Texts): Promise<readonly string[]> {
   const { folder, secrets } = secretsOfConfig((await machine.read(at.configFile)) ?? "");
-  const files = await Promise.all((await machine.list(folder)).map((name) => machine.read(join(folder, name))));
+  const ofFolder = async (path: string): Promise<readonly (string | null)[]> =>
+    Promise.all((await machine.list(path)).map((name) => machine.read(join(path, name))));
+  const files = [...(await ofFolder(folder)), ...(await ofFolder(fetchedSecretsFolder(at.stateDir)))];
   const containers = [...texts]
     .filter(([path]) => path.startsWith("containers/") && path.endsWith(".json"))
     .flatMap(([, text]) => secretsOfInspected(text));

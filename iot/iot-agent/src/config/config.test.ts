@@ -9,7 +9,7 @@ device_id = "pi-demo-01"
 [credentials]
 type = "toml-shared"
 nats_user = "iot-agent"
-nats_pass = "dev-shared-password"
+nats_pass = "dev-password"
 
 [nats]
 urls = ["nats://central:4222"]
@@ -36,7 +36,7 @@ describe("the configuration", () => {
         policy: { hostPaths: [], devices: [], hostNetwork: false, capabilities: [], file: "config.toml" },
         statusIntervalMs: 30_000,
         relistIntervalMs: 30_000,
-        credentials: { type: "toml-shared", natsUser: "iot-agent", natsPass: "dev-shared-password" },
+        credentials: { type: "toml-shared", natsUser: "iot-agent", natsPass: "dev-password" },
         natsUrls: ["nats://central:4222"],
         userRunDir: "/run/user/1000",
         podmanSocket: "/run/user/1000/podman/podman.sock",
@@ -66,7 +66,7 @@ describe("the configuration", () => {
   });
 
   test("passes over a section of a later version, and warns of a key that it does not know", () => {
-    const { config, warnings } = read(`${GOOD.replace("[nats]", "[nats]\nurl = 'x'")}[zitadel]\nanything = 1\n`);
+    const { config, warnings } = read(`${GOOD.replace("[nats]", "[nats]\nurl = 'x'")}[later]\nanything = 1\n`);
     expect(config.device).toBe("pi-demo-01");
     expect(warnings).toEqual([
       "config.toml: nats.url: is not a known key and is passed over; known are urls, ca_file, connect_timeout_seconds",
@@ -142,7 +142,7 @@ describe("the configuration", () => {
   });
 
   test("never shows the password", () => {
-    for (const text of [GOOD.replace('"dev-shared-password"', "12345678"), GOOD.replace('"dev-shared-password"', '"dev-shared-password')]) {
+    for (const text of [GOOD.replace('"dev-password"', "12345678"), GOOD.replace('"dev-password"', '"dev-password')]) {
       expect(() => read(text)).toThrow(/^(?!.*(dev-shared|12345678))/s);
     }
   });

@@ -33,7 +33,7 @@ const NatsUrl = z.string().check(
 const EnrolmentUrl = z.string().check(
   // Without TLS only on this machine itself: whoever reads a token is taken for the device.
   z.regex(/^(https:\/\/[^\s/?#@]+|http:\/\/127\.0\.0\.1:\d{1,5})$/, {
-    error: "expected the address of an enrolment service, e.g. https://enrol.example",
+    error: "expected an address, e.g. https://enrol.example",
   }),
 );
 
@@ -85,6 +85,8 @@ const EnrolledFile = z.looseObject({
     ca: z.optional(z.string()),
     token: z.optional(z.string()),
   }),
+  /** The only one that counts, whatever the enrolment service names. */
+  zitadel: z.optional(z.looseObject({ issuer: z.optional(EnrolmentUrl), ca_file: z.optional(AbsolutePath) })),
   credentials: z.optional(z.undefined({ error: "a device with [enrolment] has credentials of its own: remove this section" })),
   agent: z.optional(z.looseObject({ device_id: z.optional(DnsLabel), ...AGENT })),
   /** In place of those that the enrolment service names. */
@@ -97,6 +99,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   credentials: ["type", "nats_user", "nats_pass"],
   nats: ["urls", "ca_file", "connect_timeout_seconds"],
   enrolment: ["url", "ca_file", "ca", "token"],
+  zitadel: ["issuer", "ca_file"],
   podman: ["socket"],
   policy: ["host_paths", "devices", "host_network", "capabilities"],
   remote: ["logs", "exec", "users"],
@@ -131,6 +134,8 @@ export interface EnrolmentSettings {
   readonly ca: string | undefined;
   /** The image's token: with it this device may ask, and a person approves. */
   readonly token: string | undefined;
+  /** Undefined: the enrolment service says where, and Node knows who signed its certificate. */
+  readonly zitadel: { readonly issuer: string | undefined; readonly caFile: string | undefined } | undefined;
 }
 
 interface LocalConfig {
@@ -225,10 +230,11 @@ export function parseConfig(text: string, { file, env }: { readonly file: string
   const content = parseToml(text, file);
   if (typeof content === "object" && content !== null && "enrolment" in content) {
     const parsed = taken(parse(EnrolledFile, content), file);
-    const { agent, enrolment, nats } = parsed;
+    const { agent, enrolment, nats, zitadel: at } = parsed;
     const device = agent?.device_id === undefined ? undefined : asDeviceId(agent.device_id);
     const { url, ca_file: caFile, ca, token } = enrolment;
-    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, ca, token };
+    const zitadel = at && { issuer: at.issuer, caFile: at.ca_file };
+    const credentials: EnrolmentSettings = { type: "enrolment", url, caFile, ca, token, zitadel };
     const config: EnrolmentConfig = { ...localConfig(parsed, { file, env }), device, credentials, natsUrls: nats?.urls };
     return { config, warnings: unknownKeys(parsed, file) };
   }

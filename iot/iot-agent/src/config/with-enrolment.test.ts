@@ -14,7 +14,7 @@ test.each([
 device_id = "pi-1"
 
 [credentials] # shared
-type = "toml-shared"
+type = "nats-user"
 nats_user = "a"
 nats_pass = "b"
 

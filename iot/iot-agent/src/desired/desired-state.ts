@@ -6,7 +6,7 @@
 import { EventEmitter } from "node:events";
 import type { Workload } from "@harmony/core";
 import { backoffMs, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
-import { asDeploymentName, type DeploymentName, type DeviceId, type Manifest } from "@iot/contracts";
+import { asDeploymentName, type DeploymentName, type DeviceId, type Manifest, type ManifestEntry } from "@iot/contracts";
 import { type DeviceReader, ManifestJudge, type ManifestVersion } from "@iot/messaging/device";
 import type { Problems } from "./problems.ts";
 import { forget, remember, removedBefore, removedBeforeMessage, type RemovedNames } from "./removed-before.ts";
@@ -34,6 +34,15 @@ export interface ScoreTrouble {
   readonly message: string;
 }
 
+/** A revision that a manifest names and whose Score is to be read. */
+export interface NamedRevision {
+  readonly entry: ManifestEntry;
+  /** The server's stamp of the manifest. */
+  readonly writtenAt: string;
+  /** Since when the manifest was read, by the monotonic clock: the notice has come. */
+  readonly readSinceMs: number;
+}
+
 export interface DesiredStateOptions {
   readonly device: DeviceId;
   readonly store: StateStore;
@@ -46,7 +55,11 @@ export class DesiredState {
    * What should be of a deployment changed. `isOutOfDate`: what is being done for it is known to be
    * out of date.
    */
-  readonly events = new EventEmitter<{ changed: [name: DeploymentName, isOutOfDate: boolean] }>();
+  readonly events = new EventEmitter<{
+    changed: [name: DeploymentName, isOutOfDate: boolean];
+    named: [name: DeploymentName, revision: NamedRevision];
+    received: [name: DeploymentName, revision: number];
+  }>();
   readonly #options: DesiredStateOptions;
   readonly #manifest: KeyedQueue<"manifest">;
   readonly #scores: KeyedQueue<DeploymentName>;
@@ -69,8 +82,6 @@ export class DesiredState {
    * removal out of the manifest when the device says the revision and no longer the name.
    */
   #saved: { readonly records: Records; readonly revision: number | null } = { records: new Map(), revision: null };
-  /** A manifest was taken that comes to disk with its first Score. */
-  #isUnsaved = false;
   /** The last that this process has read. Null: it has read none. */
   #read: Manifest | null = null;
   #judge = new ManifestJudge(null);
@@ -213,6 +224,7 @@ export class DesiredState {
   async #readManifest(signal: AbortSignal): Promise<number> {
     if (this.#reader === null) return REREAD_MS;
     const { problems } = this.#options;
+    const readSinceMs = systemClock.monotonicMs();
     const read = await this.#reader.readManifest(signal);
     if (read.kind === "unreadable") {
       problems.set("manifest", { reason: read.reason, message: read.message });
@@ -235,13 +247,14 @@ export class DesiredState {
       return Math.min(verdict.takenInMs, RETRY.maxMs);
     }
     problems.clear("manifest");
-    await this.#take(read, verdict);
+    await this.#take(read, verdict, readSinceMs);
     return spread(REREAD_MS);
   }
 
   async #take(
     read: ManifestVersion & { readonly manifest: Manifest },
     { refetchScores }: { readonly refetchScores: boolean },
+    readSinceMs: number,
   ): Promise<void> {
     const before = this.#records;
     const taken = takeManifest(before, read.manifest, { refetchScores, removed: this.#removed });
@@ -253,16 +266,15 @@ export class DesiredState {
       // It is another object or generation than the one that was removed.
       this.#removed = forget(this.#removed, name);
       this.#refetch.add(name);
+      const entry = taken.records.get(name)?.entry;
+      if (entry !== undefined) this.events.emit("named", name, { entry, writtenAt: read.writtenAt, readSinceMs });
       this.#scores.add(name, { interrupt: true });
     }
     this.#logKept(taken.kept);
     // A removal is on disk before it begins, and what is wanted again before it is begun anew, so
     // that what is cut short goes on after a restart without a network.
     const isOther = taken.records.size !== before.size || taken.remove.length > 0 || taken.touch.length > 0;
-    // A Score that is being read comes to disk with it: nothing begins before that.
-    const begins = taken.remove.length > 0 || taken.touch.length > 0;
-    if (begins || taken.fetch.length === 0) await this.#saveWhen(isNew || isOther);
-    else this.#isUnsaved ||= isNew || isOther;
+    if (isNew || isOther) await this.#save();
     // A removal that is under way is out of date when the name is wanted again.
     for (const name of taken.touch) this.events.emit("changed", name, before.get(name)?.removing === true);
     for (const name of taken.remove) this.#begin(name);
@@ -279,7 +291,6 @@ export class DesiredState {
     const isInHand = record?.score?.revision === record?.entry.revision && !this.#refetch.has(name);
     const isWanted = record !== undefined && !record.removing && !isNotNamed(record) && this.trouble(name)?.reason !== "RemovedBefore";
     if (this.#reader === null || !isWanted || isInHand) {
-      await this.#saveWhen(this.#isUnsaved);
       if (isInHand) this.#setTrouble(name, null);
       return null;
     }
@@ -290,7 +301,6 @@ export class DesiredState {
     const now = this.#records.get(name);
     if (now === undefined || now.removing || now.entry.revision !== revision) return 0;
     if (read.kind !== "found") {
-      await this.#saveWhen(this.#isUnsaved);
       const trouble = troubleOf(read, revision);
       this.#setTrouble(name, trouble);
       // The bytes at one revision never change: only a new one can repair them.
@@ -304,6 +314,7 @@ export class DesiredState {
     this.#records = new Map(this.#records).set(name, { ...now, score: { revision, scoreString: read.scoreString } });
     this.#options.log.info("received desired state", { deployment: name, revision });
     this.#troubles.delete(name);
+    this.events.emit("received", name, revision);
     await this.#save();
     this.events.emit("changed", name, isOther);
     return null;
@@ -317,13 +328,8 @@ export class DesiredState {
     this.events.emit("changed", name, false);
   }
 
-  async #saveWhen(isOther: boolean): Promise<void> {
-    if (isOther) await this.#save();
-  }
-
   async #save(): Promise<void> {
     const { store, device, problems } = this.#options;
-    this.#isUnsaved = false;
     const records = this.#records;
     const version = this.#version;
     try {

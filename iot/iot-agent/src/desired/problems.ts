@@ -7,7 +7,7 @@ import type { Log } from "@harmony/runtime";
 import type { ReadReason, Reason } from "./reasons.ts";
 
 /** The worst first. */
-const PLACES = ["topology", "state", "manifest"] as const;
+const PLACES = ["identity", "topology", "state", "manifest"] as const;
 export type ProblemPlace = (typeof PLACES)[number];
 
 export interface Problem {

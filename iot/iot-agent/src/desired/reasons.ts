@@ -16,6 +16,7 @@ export const AGENT_REASONS = [
   "StaleManifest",
   "StateNotSaved",
   "StatusTooLarge",
+  "DeviceIdInUse",
 ] as const;
 
 export type Reason = (typeof AGENT_REASONS)[number];

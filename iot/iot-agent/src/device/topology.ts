@@ -1,12 +1,11 @@
 // This device as a Topology: its processor, its user's Podman, and who it is. It leaves out the
 // facts that it does not know.
 
-import { readFile } from "node:fs/promises";
-import { cpus, machine, networkInterfaces, release, totalmem } from "node:os";
 import type { Architecture, Inventory, Topology } from "@harmony/core";
-import { pageBytes, type PodmanV0Needs } from "@harmony/podman";
+import type { PodmanV0Needs } from "@harmony/podman";
 import { UserError } from "@harmony/runtime";
 import { CAPABILITIES, type Capability } from "@iot/contracts";
+import { machineFacts, machineNumbers } from "./machine-facts.ts";
 
 export interface PodmanDeviceCapabilities extends PodmanV0Needs {
   readonly architecture: Architecture;
@@ -42,23 +41,25 @@ export class PodmanDevice implements Topology<PodmanDeviceCapabilities> {
   }
 
   async inventory(signal: AbortSignal): Promise<Inventory> {
-    const podman = await this.#podmanFacts(signal);
-    const facts = { ...(await machineFacts()), ...podman };
+    const { graphRoot, ...podman } = await this.#podmanFacts(signal);
     return {
       architecture: this.capabilities.architecture,
       capabilities: Object.values(PUBLIC_CAPABILITIES).filter((name) => name !== null),
-      facts: Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "")),
+      facts: { ...(await machineFacts()), ...podman },
+      ...(await machineNumbers(["/", ...(graphRoot === undefined ? [] : [graphRoot])])),
     };
   }
 
-  async #podmanFacts(signal: AbortSignal): Promise<Record<string, string>> {
+  /** `graphRoot`: the folder of images and containers. */
+  async #podmanFacts(signal: AbortSignal): Promise<Record<string, string> & { graphRoot?: string }> {
     try {
-      const { host, version } = await this.capabilities.podman.info(signal);
-      return {
+      const { host, version, store } = await this.capabilities.podman.info(signal);
+      const facts = {
         podmanVersion: version.Version,
         cgroupControllers: host.cgroupControllers.join(" "),
         rootlessNetwork: host.rootlessNetworkCmd,
       };
+      return { ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== "")), graphRoot: store.graphRoot };
     } catch {
       signal.throwIfAborted();
       // The status reports that Podman is absent. The other facts are facts all the same.
@@ -81,31 +82,6 @@ export async function hardware(): Promise<{
   readonly arch: string;
 }> {
   const { model, serial, os } = await machineFacts();
-  const known = Object.entries({ model, serial, os }).filter(([, value]) => value !== undefined && value !== "");
+  const known = Object.entries({ model, serial, os }).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(known), arch: architecture() };
-}
-
-async function machineFacts(): Promise<Record<string, string>> {
-  const read = async (path: string): Promise<string> => (await readFile(path, "utf8").catch(() => "")).replaceAll("\0", "").trim();
-  const [model, product, serial, osRelease] = await Promise.all([
-    read("/proc/device-tree/model"),
-    read("/sys/class/dmi/id/product_name"),
-    read("/proc/device-tree/serial-number"),
-    read("/etc/os-release"),
-  ]);
-  const addresses = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
-    .map(({ address }) => address);
-  return {
-    model: model || product,
-    serial,
-    os: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "",
-    kernel: release(),
-    machine: machine(),
-    cpus: String(cpus().length),
-    memoryBytes: String(totalmem()),
-    pageBytes: String((await pageBytes()) ?? ""),
-    addresses: [...new Set(addresses)].toSorted().join(" "),
-  };
 }

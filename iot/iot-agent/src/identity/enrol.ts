@@ -6,7 +6,8 @@ import type { Log } from "@harmony/runtime";
 import { backoffMs, type Clock, errorText, systemClock } from "@harmony/runtime";
 import { codeOfKey, type EnrolmentAnswer, type Hardware, type Signer } from "@iot/identity/device";
 import { createPublicKey } from "node:crypto";
-import type { EnrolmentService, Given } from "./enrolment-service.ts";
+import type { EnrolmentService } from "./enrolment-service.ts";
+import type { Given } from "@iot/identity/device";
 import type { Identity, IdentityStore } from "./identity-store.ts";
 
 const LOOK_EVERY_MS = 1_000;

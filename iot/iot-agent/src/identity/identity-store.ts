@@ -69,7 +69,7 @@ export class IdentityStore {
   }
 
   async saveIdentity(identity: Identity): Promise<void> {
-    if (identity.nats.ca !== undefined) await writeFileDurably(this.natsCaFile, identity.nats.ca);
+    if (identity.nats?.ca !== undefined) await writeFileDurably(this.natsCaFile, identity.nats.ca);
     await writeFileDurably(this.#path("identity.json"), `${JSON.stringify(identity)}\n`);
   }
 

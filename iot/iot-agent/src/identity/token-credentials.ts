@@ -7,7 +7,9 @@ import { stat } from "node:fs/promises";
 import { backoffMs, type Clock, errorText, type Log, systemClock } from "@harmony/runtime";
 import { canonicalJson } from "@harmony/schema";
 import { asCredential, type Credential, type CredentialSource } from "@iot/messaging/device";
+import type { Given, NatsServers, OpenBaoPlace, Signer, ZitadelAccount } from "@iot/identity/device";
 import type { EnrolmentService } from "./enrolment-service.ts";
+import type { Token, TokenIssuer } from "./token-issuer.ts";
 import type { HeldToken, Identity, IdentityStore } from "./identity-store.ts";
 
 const KEY_LIFE_MS = 365 * 86_400_000;
@@ -31,6 +33,10 @@ export interface TokenCredentialsOptions {
   readonly store: IdentityStore;
   readonly service: EnrolmentService;
   readonly identity: Identity;
+  /** Zitadel, for a device that has an account there. @throws when the configuration names another. */
+  readonly issuerOf: (account: ZitadelAccount) => Pick<TokenIssuer, "token">;
+  /** Asks OpenBao, where the service says that there is one. */
+  readonly wayToNats: (place: OpenBaoPlace) => Promise<Given<NatsServers>>;
   /** The service names other servers than before; they are on the disk already. */
   readonly onMoved: () => void;
   readonly log: Log;
@@ -69,6 +75,23 @@ export class TokenCredentials implements CredentialSource {
     if (this.#held === null || isAgain || this.#looksOld()) await this.#renew();
     if (this.#held === null) throw new Error(this.#why);
     return { ...asCredential({ user: this.#identity.device, pass: this.#held.access_token }), kind: "token" };
+  }
+
+  /** The same for others than NATS. @throws why there is none. */
+  async token(): Promise<string> {
+    this.#held ??= await this.#options.store.token();
+    if (this.#held === null || this.#looksOld()) await this.#renew();
+    if (this.#held === null) throw new Error(this.#why);
+    return this.#held.access_token;
+  }
+
+  /** Asks what the fleet says today of this device. Gives why that is not known; null: it is. */
+  async refresh(): Promise<string | null> {
+    try {
+      return await this.#readDevice(await this.token());
+    } catch (error) {
+      return errorText(error);
+    }
   }
 
   onChange(callback: () => void): () => void {
@@ -116,20 +139,31 @@ export class TokenCredentials implements CredentialSource {
   async #ask(): Promise<void> {
     const { store, service, log } = this.#options;
     try {
-      const given = await service.token(await store.signer(), this.#identity);
+      const { zitadel } = this.#identity;
+      const signer = await store.signer();
+      const given = zitadel === undefined ? await service.token(signer, this.#identity) : await this.#tokenOf(signer, zitadel);
       if (!given.ok) return this.#failed(`the issuer gives no token: ${given.why}`, given.kind === "refused" ? REFUSED_AGAIN : DOWN_AGAIN);
-      const token = { ...given.value, obtainedAtMs: this.#clock.now() };
-      this.#held = token;
-      this.#givenMonotonicMs = this.#clock.monotonicMs();
+      await this.#hold(given.value);
       if (this.#failures > 0) log.info("the issuer gives tokens again");
       this.#failures = 0;
       this.#why = "";
       this.#mayAskMonotonicMs = this.#clock.monotonicMs() + NOT_BEFORE_MS;
-      await store.saveToken(token).catch((error: unknown) => log.warn("the token is not on the disk", { error: errorText(error) }));
-      await this.#readDevice(token.access_token);
+      await this.#readDevice(given.value.access_token);
     } catch (error) {
       this.#failed(errorText(error), DOWN_AGAIN);
     }
+  }
+
+  #tokenOf(signer: Signer, account: ZitadelAccount): ReturnType<TokenIssuer["token"]> {
+    return this.#options.issuerOf(account).token(signer, { device: this.#identity.device, keyId: account.keyId });
+  }
+
+  async #hold(given: Token): Promise<void> {
+    const { store, log } = this.#options;
+    const token = { ...given, obtainedAtMs: this.#clock.now() };
+    this.#held = token;
+    this.#givenMonotonicMs = this.#clock.monotonicMs();
+    await store.saveToken(token).catch((error: unknown) => log.warn("the token is not on the disk", { error: errorText(error) }));
   }
 
   #failed(why: string, again: typeof DOWN_AGAIN): void {
@@ -146,19 +180,51 @@ export class TokenCredentials implements CredentialSource {
     return `, about ${Math.max(0, Math.round(leftS / 60))} min`;
   }
 
-  /** What the service says today of this device. An answer that cannot be had changes nothing. */
-  async #readDevice(token: string): Promise<void> {
+  /**
+   * What the service says today of this device, and OpenBao of its way to NATS. An answer that cannot
+   * be had changes nothing; it gives why.
+   */
+  async #readDevice(token: string): Promise<string | null> {
     const { store, service, onMoved, log } = this.#options;
     const given = await service.device(token);
-    if (!given.ok || given.value.device !== this.#identity.device) return;
-    const { issuer, project, nats, replaceKey } = given.value;
+    if (!given.ok) return given.why;
+    const { device, issuer, project, openbao, zitadel, keyId, replaceKey } = given.value;
+    if (device !== this.#identity.device) {
+      log.warn("the enrolment service answers for another device; nothing of it is taken", { device });
+      return "the enrolment service answers for another device";
+    }
     if (replaceKey === this.#identity.keyId || (await this.#isKeyOld())) await this.#rekey(token);
-    const { issuer: issuerNow, project: projectNow, nats: natsNow } = this.#identity;
-    if (canonicalJson([issuer, project, nats]) === canonicalJson([issuerNow, projectNow, natsNow])) return;
-    this.#identity = { ...this.#identity, issuer, project, nats };
-    await store.saveIdentity(this.#identity);
-    log.info("the enrolment service names another way to NATS; connecting there", { servers: nats.urls });
-    onMoved();
+    else if (keyId === this.#identity.keyId) await this.#move(zitadel);
+    else if (keyId !== undefined) await service.keyUsed(await store.signer(), this.#identity);
+    const read = openbao === undefined ? null : await this.#options.wayToNats(openbao);
+    const nats = given.value.nats ?? (read?.ok === true ? read.value : this.#identity.nats);
+    const { openbao: _, ...before } = this.#identity;
+    const now: Identity = { ...before, issuer, project, ...(nats && { nats }), ...(openbao && { openbao }) };
+    if (canonicalJson(now) !== canonicalJson(this.#identity)) {
+      this.#identity = now;
+      await store.saveIdentity(now);
+      log.info("the fleet says another way to NATS, or where this device gets what it needs", { servers: nats?.urls });
+      onMoved();
+    }
+    return read?.ok === false ? read.why : null;
+  }
+
+  /** The other issuer counts when it has given a token: until then the present one goes on. */
+  async #move(zitadel: ZitadelAccount | undefined): Promise<void> {
+    const { store, service, log } = this.#options;
+    const { zitadel: before, ...rest } = this.#identity;
+    if (canonicalJson(zitadel ?? null) === canonicalJson(before ?? null)) return;
+    const moved: Identity = zitadel === undefined ? rest : { ...rest, zitadel };
+    const to = zitadel?.issuer ?? moved.issuer;
+    const signer = await store.signer();
+    const given = zitadel === undefined ? await service.token(signer, moved) : await this.#tokenOf(signer, zitadel);
+    if (!given.ok)
+      return log.warn(`tokens are to come from ${to}, which gives none yet: ${given.why}; they come from where they came from`);
+    this.#identity = moved;
+    await store.saveIdentity(moved);
+    await this.#hold(given.value);
+    log.info("tokens come from another issuer now", { issuer: to });
+    if (zitadel !== undefined) await service.device(given.value.access_token);
   }
 
   async #isKeyOld(): Promise<boolean> {
@@ -171,9 +237,11 @@ export class TokenCredentials implements CredentialSource {
     const { device, keyId } = this.#identity;
     const given = await service.replaceKey(await store.signer(), await store.nextSigner(), { device, keyId, token });
     if (!given.ok) return log.warn(`the key of this device is not replaced yet: ${given.why}`);
-    this.#identity = { ...this.#identity, keyId: given.value };
+    const { keyId: nextId, zitadel } = given.value;
+    this.#identity = { ...this.#identity, keyId: nextId, ...(zitadel === undefined ? {} : { zitadel }) };
     await store.saveIdentity(this.#identity);
-    await store.signer();
-    log.info("this device has another key", { keyId: given.value });
+    const signer = await store.signer();
+    log.info("this device has another key", { keyId: nextId });
+    if (zitadel !== undefined) await service.keyUsed(signer, this.#identity);
   }
 }

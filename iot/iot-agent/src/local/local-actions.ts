@@ -1,15 +1,19 @@
 // Ties what a person may ask over the socket to the parts of the agent that do it.
 
+import type { PODMAN_REASONS } from "@harmony/podman";
 import { abortable, errorText } from "@harmony/runtime";
 import type { DeploymentName, DeploymentReport, DeviceId, DeviceStatus, LocalExplanation } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
 import type { History } from "../status/history.ts";
 import type { Holds } from "../reconcile/holds.ts";
+import type { FetchedSecrets } from "../openbao/fetched-secrets.ts";
 import type { Workers } from "../reconcile/workers.ts";
 import type { ConnectionNow } from "./connection-now.ts";
 import type { LocalActions } from "./local-socket.ts";
 import type { Reports } from "../status/reports.ts";
 import type { Reason } from "../desired/reasons.ts";
+
+const BUSY: (typeof PODMAN_REASONS)[number] = "Busy";
 
 export function localActions(parts: {
   readonly device: DeviceId;
@@ -20,8 +24,12 @@ export function localActions(parts: {
   readonly history: History;
   readonly connection: ConnectionNow;
   readonly status: () => DeviceStatus;
+  readonly fromAfar: {
+    place(): Promise<string | null>;
+    readonly secrets: Pick<FetchedSecrets, "refresh"> | null;
+  } | null;
 }): LocalActions {
-  const { device, desired, workers, reports, holds, history, connection, status } = parts;
+  const { device, fromAfar, desired, workers, reports, holds, history, connection, status } = parts;
   return {
     names: () => desired.names(),
     status: () => ({ ...status(), connection: connection.shown() }),
@@ -39,8 +47,20 @@ export function localActions(parts: {
       await workers.retry(name, signal);
       return null;
     },
+    switchNow: (name) => {
+      if (reports.current().get(name)?.reason !== BUSY) return false;
+      workers.switchNow(name);
+      return true;
+    },
     clean: (name) => desired.clean(name),
     lookAtAll: () => workers.lookAtAll(),
+    refresh: async () => {
+      desired.readAgain();
+      if (fromAfar === null) return { secrets: [], problems: [] };
+      const place = await fromAfar.place();
+      const { changed = [], problems = [] } = (await fromAfar.secrets?.refresh()) ?? {};
+      return { secrets: [...changed], problems: [...new Set([...(place === null ? [] : [place]), ...problems])] };
+    },
   };
 }
 

@@ -32,8 +32,10 @@ function open(): Promise<void> {
     hold: () => Promise.reject(new Error("unasked")),
     release: () => Promise.resolve(false),
     retry: () => Promise.resolve({ reason: "calibration", until: "2026-01-01T00:00:00Z" }),
+    switchNow: () => false,
     clean: () => Promise.resolve(false),
     lookAtAll: () => undefined,
+    refresh: () => Promise.resolve({ secrets: [], problems: [] }),
   };
   const log = createLog({ name: "test", format: "text", write: (line) => void logged.push(line) });
   return openLocalSocket({ folder, actions, log, signal: ended.signal });
@@ -59,4 +61,10 @@ test("what a person holds is not tried, and the answer says how the hold ends", 
   await open();
   const asked = connectAgent({ runDir: folder }).ask(Done, { method: "POST", path: "/deployments/web/retry" });
   await expect(asked).rejects.toThrow('"web" is held by a person (calibration), and is not tried until then: iot-agent release web');
+});
+
+test("what waits for nothing is not switched, and the answer says how to look", async () => {
+  await open();
+  const asked = connectAgent({ runDir: folder }).ask(Done, { method: "POST", path: "/deployments/web/switch" });
+  await expect(asked).rejects.toThrow('"web" waits for no container that is at work: iot-agent explain web says how it is');
 });

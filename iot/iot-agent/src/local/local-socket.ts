@@ -18,6 +18,7 @@ import {
   LOCAL_SOCKET_NAME,
   type LocalExplanation,
   type LocalHistory,
+  type LocalRefreshed,
   type LocalStatus,
   type Refused,
   type Released,
@@ -38,9 +39,13 @@ export interface LocalActions {
   release(name: DeploymentName): Promise<boolean>;
   /** What keeps it from being tried: a person holds it; null: it is tried. */
   retry(name: DeploymentName, signal: AbortSignal): Promise<HeldUntil | null>;
+  /** False: it waits for no program that is at work. */
+  switchNow(name: DeploymentName): boolean;
   /** False: a manifest names it. */
   clean(name: DeploymentName): Promise<boolean>;
   lookAtAll(): void;
+  /** Everything that comes from afar is asked for again: the manifest, where NATS is, secrets. */
+  refresh(): Promise<LocalRefreshed>;
 }
 
 class Refusal extends Error {
@@ -102,6 +107,11 @@ async function answer(actions: LocalActions, log: Log, request: IncomingMessage,
   response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
 }
 
+/** Also for a person who asks from afar. */
+export function notWaiting(name: DeploymentName): string {
+  return `"${name}" waits for no container that is at work: iot-agent explain ${name} says how it is`;
+}
+
 async function route(actions: LocalActions, request: IncomingMessage): Promise<object> {
   const { method = "", url = "" } = request;
   const [first = "", text, verb] = url.split("/").slice(1).map(decodeURIComponent);
@@ -115,6 +125,8 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<o
     case "POST look":
       actions.lookAtAll();
       return {} satisfies Done;
+    case "POST refresh":
+      return actions.refresh();
     case "GET deployments/NAME/explanation":
       return actions.explain(known(actions, text), signal);
     case "POST deployments/NAME/hold": {
@@ -129,6 +141,11 @@ async function route(actions: LocalActions, request: IncomingMessage): Promise<o
       const hold = await actions.retry(name, signal);
       if (hold === null) return {} satisfies Done;
       throw new Refusal(409, `"${name}" is held by a person (${hold.reason}), and is not tried until then: iot-agent release ${name}`);
+    }
+    case "POST deployments/NAME/switch": {
+      const name = known(actions, text);
+      if (actions.switchNow(name)) return {} satisfies Done;
+      throw new Refusal(409, notWaiting(name));
     }
     case "POST deployments/NAME/clean": {
       const name = known(actions, text);

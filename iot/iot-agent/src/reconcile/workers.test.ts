@@ -173,3 +173,30 @@ test("a right that is withdrawn on the device stops changes, and nothing that ru
   expect(last.report).toMatchObject({ phase: "Rejected", reason: "PolicyDenied", message: "host_network is not allowed; what runs stays" });
   expect(reports.map(({ report: { reason } }) => reason)).not.toContain("TopologyUnavailable");
 });
+
+test.each([
+  ["a fault that is over at the next try is not reported", 1, false],
+  ["one that lasts is", 2, true],
+] as const)("%s", async (_, faults, isReported) => {
+  const running: WorkloadReport = {
+    phase: "Running",
+    reason: "Running",
+    message: "running x:1",
+    runningRevision: "1 of git",
+    services: [],
+    recheckAfterMs: 0,
+    settled: true,
+  };
+  let tries = 0;
+  const reconcile: BoundVariant["reconcile"] = () => {
+    tries += 1;
+    if (tries > 1 && tries <= 1 + faults) return Promise.reject(new Error("write EPIPE"));
+    return Promise.resolve(tries === 1 ? running : { ...running, recheckAfterMs: null });
+  };
+  const { workers } = await makeWorkers({ hello: record(valid) }, { reconcile });
+  const reasons: string[] = [];
+  workers.events.on("reported", (_name, { report }) => reasons.push(report.reason));
+  workers.start(new AbortController().signal);
+  await eventually(() => tries >= 2 + faults && reasons.at(-1) === "Running");
+  expect(reasons.includes("TopologyUnavailable")).toBe(isReported);
+});

@@ -5,7 +5,7 @@
 // power cut.
 
 import { EventEmitter } from "node:events";
-import type { BoundVariant, Desired, Explanation, Workload, WorkloadReport } from "@harmony/core";
+import type { BoundVariant, Desired, Explanation, Milestone, Workload, WorkloadReport } from "@harmony/core";
 import { type Clock, errorText, KeyedQueue, type Log, systemClock } from "@harmony/runtime";
 import type { DeploymentName } from "@iot/contracts";
 import type { DesiredState } from "../desired/desired-state.ts";
@@ -45,7 +45,12 @@ export interface WorkersOptions {
 }
 
 export class Workers {
-  readonly events = new EventEmitter<{ reported: [DeploymentName, WorkerReport]; removed: [DeploymentName] }>();
+  readonly events = new EventEmitter<{
+    reported: [DeploymentName, WorkerReport];
+    /** On the way to a revision. */
+    reached: [DeploymentName, revision: number, Milestone];
+    removed: [DeploymentName];
+  }>();
   readonly #options: Required<WorkersOptions>;
   readonly #queue: KeyedQueue<DeploymentName>;
   readonly #relist: KeyedQueue<"relist">;
@@ -62,7 +67,7 @@ export class Workers {
     this.#scores = new ScoreResolver(variants);
     this.#queue = new KeyedQueue<DeploymentName>({
       handle: (name, signal) => this.#handle(name, signal),
-      onError: (name, error) => this.#reportFault(name, error),
+      onError: (name, error, _, failures) => this.#reportFault(name, error, failures),
       clock,
       ...RETRY,
     });
@@ -107,6 +112,12 @@ export class Workers {
     // A try that has been silent for so long, such as a pull without a byte, is broken off. One
     // that advances would only lose what it has.
     this.#look(name, this.#options.clock.monotonicMs() - (this.#reportedAtMs.get(name) ?? 0) > SILENT_MS);
+  }
+
+  /** What waits for a program at work waits no longer, and is looked at. */
+  switchNow(name: DeploymentName): void {
+    this.#inForce(name)?.variant.switchNow(name);
+    this.#look(name, false);
   }
 
   /** Observes and plans, and applies nothing. Null: no variant can be asked about its Score. */
@@ -220,7 +231,8 @@ export class Workers {
     this.#carried.begin(variant, name, desired.revision);
     const onReport = (report: WorkloadReport): void =>
       this.#report(name, record, rejection === undefined ? report : withWrong(report, rejection));
-    const report = await variant.reconcile(desired, { signal, onReport });
+    const onMilestone = (milestone: Milestone): void => void this.events.emit("reached", name, target.score.revision, milestone);
+    const report = await variant.reconcile(desired, { signal, onReport, onMilestone });
     if (report.runningRevision !== null) this.#carried.running(variant, name, report.runningRevision);
     onReport(report);
     return this.#againAfterMs(name, report);
@@ -299,11 +311,11 @@ export class Workers {
 
   /**
    * The Topology did not answer, or the agent has a mistake. What was last seen is reported with
-   * it.
+   * it. A fault that is over at the next try, as when Podman's service is started again, is none.
    */
-  #reportFault(name: DeploymentName, error: unknown): void {
+  #reportFault(name: DeploymentName, error: unknown, failures: number): void {
     const record = this.#options.desired.record(name);
-    if (record === undefined) return;
+    if (record === undefined || (failures === 1 && this.#reports.has(name))) return;
     const last = this.#reports.get(name) ?? pending("");
     const message = `${errorText(error)}; nothing is changed, and it is tried again; see \`iot-agent doctor\``;
     this.#report(name, record, { ...last, phase: "Blocked", reason: "TopologyUnavailable" satisfies Reason, message, settled: false });

@@ -11,7 +11,7 @@ function entry(number: number, more: Partial<HistoryEntry> = {}): HistoryEntry {
   const at = new Date(Date.UTC(2026, 0, 1) + number * 1_000).toISOString();
   return { at, deployment: "hello", phase: "Running", reason: "Running", message: `running ${number}`, revision: number, ...more };
 }
-const line = (number: number): string => `${JSON.stringify(entry(number))}\n`;
+const line = (number: number): string => `${JSON.stringify(entry(number, { n: number }))}\n`;
 
 describe("what a file says", () => {
   test.each([
@@ -56,8 +56,18 @@ test("is there again after a restart, and what was said last is not said again",
   history.add(entry(2));
   await history.close();
   expect(await revisions()).toEqual([1, 2]);
-  expect((await open()).last("hello")).toEqual(entry(2));
+  expect((await open()).last("hello")).toEqual(entry(2, { n: 2 }));
   expect((await open()).last("other")).toBeUndefined();
+});
+
+test("what an agent of 0.1 wrote gets its numbers once", async () => {
+  await writeFile(file(), [1, 2].map((number) => `${JSON.stringify(entry(number))}\n`).join(""));
+  for (const _ of ["first", "again"]) {
+    const history = await open();
+    await history.close();
+    expect((await history.keptAfter(1)).map(({ n }) => n)).toEqual([2]);
+  }
+  expect((await readFile(file(), "utf8")).match(/"n":\d+/g)).toEqual(['"n":1', '"n":2']);
 });
 
 test("a torn line is dropped and the next one stands by itself", async () => {

@@ -1,5 +1,5 @@
-// The transitions of this device's deployments, for `iot-agent history` and for the time since when
-// something is so, kept over restarts and power cuts. One JSON line each, appended and flushed when
+// The transitions of this device's deployments, for `iot-agent history`, for whoever asks NATS, and
+// for the time since when something is so, kept over restarts and power cuts, each with a number. One JSON line each, appended and flushed when
 // it happens and never else; the file is written anew, with what is kept, when it has grown to
 // twice that. A last line that a power cut tore is dropped; from a file with other damage what can
 // be read is kept.
@@ -22,11 +22,33 @@ export interface HistoryRead {
   readonly torn: boolean;
 }
 
-/** `report` null: the deployment is gone. */
-export function historyEntry(deployment: string, report: DeploymentReport | null, message: string): HistoryEntry {
+/** `report` null: the deployment is gone. `moment`: when, by the clock that nobody sets. */
+export function historyEntry(
+  { deployment, report, message }: { readonly deployment: string; readonly report: DeploymentReport | null; readonly message: string },
+  moment: Pick<HistoryEntry, "bootId" | "monotonicMs" | "commit" | "trace">,
+): HistoryEntry {
   if (report === null)
-    return { at: new Date().toISOString(), deployment, phase: null, reason: "Removed" satisfies Reason, message, revision: null };
-  return { at: report.since, deployment, phase: report.phase, reason: report.reason, message, revision: report.desiredRevision };
+    return {
+      at: new Date().toISOString(),
+      deployment,
+      phase: null,
+      reason: "Removed" satisfies Reason,
+      message,
+      revision: null,
+      ...moment,
+    };
+  const { since: at, phase, reason, desiredRevision: revision, generation, source } = report;
+  return {
+    at,
+    deployment,
+    phase,
+    reason,
+    message,
+    revision,
+    ...(generation === undefined ? {} : { generation }),
+    ...(source === undefined ? {} : { source }),
+    ...moment,
+  };
 }
 
 /** Pure. */
@@ -43,6 +65,7 @@ export class History {
   readonly #log: Log;
   #entries: HistoryEntry[] = [];
   readonly #unwritten: HistoryEntry[] = [];
+  #n = 0;
   #lines = 0;
   #writing: Promise<void> = Promise.resolve();
   #isRefused = false;
@@ -52,7 +75,9 @@ export class History {
     this.#log = options.log;
   }
 
-  async load(): Promise<void> {
+  /** `least`: numbers up to it are used, also where the file that had them is gone. */
+  async load(least = 0): Promise<void> {
+    this.#n = least;
     let text: string;
     try {
       text = await readFile(this.#path, "utf8");
@@ -62,18 +87,26 @@ export class History {
       return;
     }
     const { entries, damaged, torn } = readHistory(text);
-    this.#entries = [...entries];
+    const isNumbered = entries.every(({ n }) => n !== undefined);
+    this.#n = Math.max(least, ...entries.map(({ n = 0 }) => n));
+    this.#entries = isNumbered ? [...entries] : entries.map((entry) => ({ ...entry, n: this.#next() }));
     this.#lines = text.split("\n").length - 1;
     if (damaged > 0)
       this.#log.warn("a part of the history cannot be read; the rest is kept", { keptAs: await keepAside(this.#path, "corrupt") });
     // The next line would be glued to the torn one.
-    if (damaged > 0 || torn) this.#write(() => this.#rewrite());
+    if (damaged > 0 || torn || !isNumbered) this.#write(() => this.#rewrite());
   }
 
   /** Oldest first, when they are on disk, or the disk has refused them. */
   async written(): Promise<readonly HistoryEntry[]> {
     await this.#writing;
     return this.#entries;
+  }
+
+  /** What is on disk behind the number `n`, in order. */
+  async keptAfter(n: number): Promise<readonly HistoryEntry[]> {
+    await this.#writing;
+    return this.#entries.filter((entry) => (entry.n ?? 0) > n && !this.#unwritten.includes(entry));
   }
 
   last(deployment: string): HistoryEntry | undefined {
@@ -83,9 +116,10 @@ export class History {
   /**
    * The last entry of a deployment once more, as after a restart of the agent, is no transition.
    */
-  add(entry: HistoryEntry): void {
-    const { phase, reason, revision } = this.last(entry.deployment) ?? {};
-    if (phase === entry.phase && reason === entry.reason && revision === entry.revision) return;
+  add(transition: HistoryEntry): void {
+    const { phase, reason, revision } = this.last(transition.deployment) ?? {};
+    if (phase === transition.phase && reason === transition.reason && revision === transition.revision) return;
+    const entry = { ...transition, n: this.#next() };
     this.#entries.push(entry);
     if (this.#entries.length > HISTORY_KEPT) this.#entries.shift();
     this.#unwritten.push(entry);
@@ -94,6 +128,11 @@ export class History {
 
   async close(): Promise<void> {
     await this.#writing;
+  }
+
+  #next(): number {
+    this.#n += 1;
+    return this.#n;
   }
 
   #write(work: () => Promise<void>): void {

@@ -4,6 +4,7 @@ import { asDeploymentName, asDeviceId, type DeviceStatus } from "@iot/contracts"
 import { eventually } from "@iot/testkit";
 import { expect, test } from "vitest";
 import { deviceStatus } from "./status.ts";
+import { SharedId } from "./shared-id.ts";
 import { Reports } from "./reports.ts";
 import { StatusSender } from "./status-sender.ts";
 
@@ -28,9 +29,16 @@ function start() {
         deployments: reports.current(),
       }),
     inventory: () => Promise.reject(new Error("not asked for")),
+    bootId: "3f9a1c77-0000",
+    sharedId: new SharedId(asDeviceId("pi-1"), "3f9a1c77-0000"),
+    onFound: () => undefined,
   });
   reports.events.on("changed", (change) => sender.changed(change));
-  sender.attach({ putStatus: (status) => Promise.resolve(void sent.push(status)), putInventory: () => Promise.resolve() });
+  sender.attach({
+    putStatus: (status) => Promise.resolve(void sent.push(status)),
+    putInventory: () => Promise.resolve(),
+    readInventory: () => Promise.resolve(null),
+  });
   const report = (phase: Phase, options: { reason?: string; revision?: number } = {}): void => {
     const { reason = phase, revision = 1 } = options;
     const report = { phase, reason, message: `is ${reason}`, runningRevision: null, services: [], recheckAfterMs: null, settled: false };

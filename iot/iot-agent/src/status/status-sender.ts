@@ -5,15 +5,19 @@
 
 import type { Inventory } from "@harmony/core";
 import { KeyedQueue, type Log } from "@harmony/runtime";
-import type { DeviceInventory, DeviceStatus } from "@iot/contracts";
+import { type DeviceInventory, type DeviceStatus, shownBoot, STATUS_EVERY_MS, STATUSES_PER_BOOT } from "@iot/contracts";
 import { MessagingError, type StatusWriter } from "@iot/messaging/device";
 import type { Handling } from "../systemd/watchdog.ts";
+import type { FoundId, SharedId } from "./shared-id.ts";
 import { fitStatus } from "./fit-status.ts";
 import type { Change } from "./reports.ts";
 import type { Reason } from "../desired/reasons.ts";
 
 const DELAY_MS: Readonly<Record<Change, number>> = { transition: 50, detail: 1_000 };
 const INVENTORY_EVERY_MS = 10 * 60_000;
+/** Two devices that write one status by turns do so less often. */
+const SHARED_STATUS_FACTOR = 10;
+const SHARED_DELAY_MS = 10_000;
 /** Longer than the agent waits for Podman's facts and for an acknowledgement of NATS. */
 const WRITE_LIMIT_MS = 10 * 60_000;
 
@@ -22,12 +26,18 @@ export interface StatusSenderOptions {
   readonly log: Log;
   readonly status: () => DeviceStatus;
   readonly inventory: (signal: AbortSignal) => Promise<DeviceInventory>;
+  readonly bootId: string;
+  readonly sharedId: SharedId;
+  /** What was found of another device with this id; null: there is none. */
+  readonly onFound: (problem: FoundId["problem"]) => void;
+  readonly inventoryEveryMs?: number;
 }
 
 export class StatusSender {
   readonly #options: StatusSenderOptions;
   readonly #queue: KeyedQueue<"status" | "inventory">;
   #writer: StatusWriter | null = null;
+  #statuses = 0;
   #cutSince: string | null = null;
   #sentInventory = "";
   #loggedError = "";
@@ -49,7 +59,13 @@ export class StatusSender {
   }
 
   changed(change: Change): void {
-    this.#queue.addAfter("status", DELAY_MS[change]);
+    this.#queue.addAfter("status", this.#options.sharedId.isShared ? SHARED_DELAY_MS : DELAY_MS[change]);
+  }
+
+  /** How long it is to the next status, if nothing changes. */
+  statusEveryMs(): number {
+    const { statusIntervalMs, sharedId } = this.#options;
+    return statusIntervalMs * (sharedId.isShared ? SHARED_STATUS_FACTOR : 1);
   }
 
   handlings(): Handling[] {
@@ -62,7 +78,7 @@ export class StatusSender {
 
   async #sendStatus(signal: AbortSignal): Promise<number | null> {
     if (this.#writer === null) return null;
-    const { status, cutSince } = fitStatus(this.#options.status(), this.#cutSince);
+    const { status, cutSince } = fitStatus({ ...this.#options.status(), ...this.#boot() }, this.#cutSince);
     if (cutSince !== null && this.#cutSince === null) {
       this.#options.log.warn("the status is too large, so words and services are left out of it", {
         reason: "StatusTooLarge" satisfies Reason,
@@ -70,18 +86,29 @@ export class StatusSender {
     }
     this.#cutSince = cutSince;
     await this.#writer.putStatus(status, signal);
+    this.#statuses += 1;
     this.#loggedError = "";
-    return this.#options.statusIntervalMs;
+    return this.statusEveryMs();
+  }
+
+  /** On a link where fewer statuses are sent, one of ten says its boot. */
+  #boot(): Pick<DeviceStatus, "boot"> {
+    const { bootId, statusIntervalMs } = this.#options;
+    const isSaid = statusIntervalMs <= STATUS_EVERY_MS || this.#statuses % STATUSES_PER_BOOT === 0;
+    return isSaid ? { boot: shownBoot(bootId) } : {};
   }
 
   async #sendInventory(signal: AbortSignal): Promise<number | null> {
     if (this.#writer === null) return null;
     const inventory = await this.#options.inventory(signal);
     const text = JSON.stringify(inventory);
-    if (text === this.#sentInventory) return INVENTORY_EVERY_MS;
+    const { sharedId, onFound, inventoryEveryMs = INVENTORY_EVERY_MS } = this.#options;
+    const found = this.#sentInventory === "" ? null : sharedId.found(await this.#writer.readInventory(signal));
+    if (found !== null) onFound(found.problem);
+    if (text === this.#sentInventory && found?.isOther !== true) return inventoryEveryMs;
     await this.#writer.putInventory(inventory, signal);
     this.#sentInventory = text;
-    return INVENTORY_EVERY_MS;
+    return inventoryEveryMs;
   }
 
   /** The connection itself logs, once, that NATS is not reached. */
@@ -95,8 +122,9 @@ export class StatusSender {
 }
 
 export function toDeviceInventory(
-  inventory: Inventory,
-  device: Pick<DeviceInventory, "device" | "agentVersion" | "bootId" | "labels">,
+  { capabilities, facts, disks, ...inventory }: Inventory,
+  device: Pick<DeviceInventory, "device" | "agentVersion" | "bootId" | "labels" | "remote">,
 ): DeviceInventory {
-  return { ...device, architecture: inventory.architecture, capabilities: [...inventory.capabilities], facts: { ...inventory.facts } };
+  const listed = disks === undefined ? {} : { disks: disks.map((disk) => ({ ...disk })) };
+  return { ...device, ...inventory, capabilities: [...capabilities], facts: { ...facts }, ...listed };
 }

@@ -72,6 +72,7 @@ export function fileVariant(type: string): ResidentVariant<{ folder: string }, F
           return plan([{ kind: "write", stored: { revision, scoreString, content: data.content }, waitsFor: data.waitsFor }]);
         },
         apply: async () => ({ kind: "unchanged" }),
+        milestone: ({ kind }) => (kind === "write" ? "started" : null),
         report: ({ desired, snapshot, plan, doing }) => {
           const [blocked] = plan.blocked;
           const isRemoval = desired.data === null;

@@ -24,13 +24,28 @@ import { askEnrolment, enrolmentAccess } from "../identity/enrolment-client.ts";
 export const PEOPLE_DETAILS =
   "You ask as a person of the enrolment service (IOT_ENROLMENT_URL, IOT_PERSON_FILE), or as NATS_USER, a user of the account PEOPLE of NATS (iot/deploy/nats/people.conf); your role says what you may ask. The device has the last word: [remote] in its config.toml.";
 
+/**
+ * For what is read without asking a device. Where nobody is named, it is read as whoever NATS lets.
+ * @throws UserError, with the sentence for the person.
+ */
+export async function withReader<Result>(
+  nats: string | undefined,
+  at: Surroundings,
+  work: (messaging: Messaging, inbox: string) => Promise<Result>,
+): Promise<Result> {
+  const { user, credentials } = await whoIsThere(at);
+  const inbox = user === "" ? "_INBOX" : personInbox(user);
+  return withNats({ ...natsAccess(nats, at), credentials, inbox }, at.signal, (messaging) => work(messaging, inbox));
+}
+
 /** @throws UserError, with the sentence for the person. */
 export async function withAsker<Result>(
   nats: string | undefined,
   at: Surroundings,
   work: (asker: DeviceAsker, messaging: Messaging) => Promise<Result>,
 ): Promise<Result> {
-  const { user, credentials } = await whoAsks(at);
+  const { user, credentials } = await whoIsThere(at);
+  if (user === "") throw new UserError("say who asks: neither IOT_ENROLMENT_URL nor NATS_USER is set", EXIT.usage);
   const inbox = personInbox(user);
   return withNats({ ...natsAccess(nats, at), credentials, inbox, isLasting: true }, at.signal, async (messaging) => {
     try {
@@ -43,17 +58,14 @@ export async function withAsker<Result>(
 }
 
 interface Person {
+  /** Empty: nobody is named. */
   readonly user: string;
   readonly credentials: CredentialSource | undefined;
 }
 
 /** A person of the enrolment service, where there is one: asked for a token at each dial. */
-async function whoAsks({ env, signal }: Surroundings): Promise<Person> {
-  if ((env["IOT_ENROLMENT_URL"] ?? "") === "") {
-    const user = env["NATS_USER"] ?? "";
-    if (user === "") throw new UserError("say who asks: neither IOT_ENROLMENT_URL nor NATS_USER is set", EXIT.usage);
-    return { user, credentials: undefined };
-  }
+async function whoIsThere({ env, signal }: Surroundings): Promise<Person> {
+  if ((env["IOT_ENROLMENT_URL"] ?? "") === "") return { user: env["NATS_USER"] ?? "", credentials: undefined };
   const access = await enrolmentAccess(env);
   const ask = (aborted: AbortSignal): Promise<PersonToken> =>
     askEnrolment(access, { method: "POST", path: "/v1/token" }, PersonToken, aborted);

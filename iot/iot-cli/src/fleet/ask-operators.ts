@@ -4,7 +4,7 @@
 
 import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
-import { type AuditEvent, MESSAGE_CHARACTERS, type OperatorRequest, type OperatorVerb } from "@iot/contracts";
+import { type AuditEvent, MESSAGE_CHARACTERS, type OperatorAnswer, type OperatorRequest, type OperatorVerb } from "@iot/contracts";
 import { askOperators, readAudit } from "@iot/messaging";
 import { type NatsAccess, withNats } from "../command-line/nats.ts";
 
@@ -12,10 +12,28 @@ import { type NatsAccess, withNats } from "../command-line/nats.ts";
  * What was done, as a sentence. @throws UserError with what the operators said when none did it.
  */
 export async function ask(access: NatsAccess, verb: OperatorVerb, request: OperatorRequest, signal: AbortSignal): Promise<string> {
-  const answers = await withNats(access, signal, (messaging, asking) => askOperators(messaging, verb, request, asking));
-  const text = answers.map(({ message }) => message).join("; ");
-  if (!answers.some(({ done }) => done)) throw new UserError(text);
-  return text;
+  const answers = await answersOf(access, verb, request, signal);
+  if (!isDone(answers)) throw new UserError(sentenceOf(answers));
+  return sentenceOf(answers);
+}
+
+/** That of the one that did it, or all. @throws UserError when none answers. */
+export function answersOf(
+  access: NatsAccess,
+  verb: OperatorVerb,
+  request: OperatorRequest,
+  signal: AbortSignal,
+): Promise<readonly OperatorAnswer[]> {
+  return withNats(access, signal, (messaging, asking) => askOperators(messaging, verb, request, asking));
+}
+
+export function isDone(answers: readonly OperatorAnswer[]): boolean {
+  return answers.some(({ done }) => done);
+}
+
+/** Operators that say the same are one sentence. */
+export function sentenceOf(answers: readonly OperatorAnswer[]): string {
+  return [...new Set(answers.map(({ message }) => message))].join("; ");
 }
 
 /** The last `count` events, the oldest first; of one source unless null. */

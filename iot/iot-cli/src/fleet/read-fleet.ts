@@ -5,7 +5,7 @@ import { plainText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { parseJson } from "@harmony/schema";
 import type { BucketName, OperatorAnswer, SourceRemovals, SourceState } from "@iot/contracts";
-import { type Fleet, judgeFleet } from "@iot/fleet";
+import { BootsHeard, type Fleet, judgeFleet } from "@iot/fleet";
 import {
   asMessagingError,
   askOperators,
@@ -56,7 +56,7 @@ const SILENT_AFTER_MS = 180_000;
 const StreamInfo = z.looseObject({ error: z.optional(z.looseObject({ code: z.number(), description: z.string() })) });
 
 /** @throws UserError, with the sentence for the person. */
-export async function readFleet(access: NatsAccess, signal: AbortSignal): Promise<FleetView> {
+export async function readFleet(access: NatsAccess, signal: AbortSignal, boots = new BootsHeard()): Promise<FleetView> {
   return withNats(access, signal, async (messaging, reading) => {
     for (const bucket of ["desired-state", "status"] as const) {
       const problem = await bucketProblem(messaging, bucket);
@@ -66,7 +66,7 @@ export async function readFleet(access: NatsAccess, signal: AbortSignal): Promis
     const snapshot = await desired.observe(reading);
     const statuses = await (await openStatusStore(messaging, { log: SILENT })).list(reading);
     await desired.close();
-    return { sources: await readSources(messaging, reading), ...judgeFleet(snapshot, statuses) };
+    return { sources: await readSources(messaging, reading), ...judgeFleet(snapshot, statuses, boots) };
   });
 }
 

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
+import { BootsHeard } from "@iot/fleet";
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { filterFleet } from "./filter-fleet.ts";
@@ -26,8 +27,9 @@ export const status = defineCommand({
   async run({ device = [], deployment = [], problem = false, output, watch, json, nats }, _operands, at) {
     if (output !== undefined && output !== "wide" && output !== "json") throw new UserError("-o takes wide or json", EXIT.usage);
     const access = natsAccess(nats, at);
+    const boots = new BootsHeard();
     const read = async (): Promise<FleetView> =>
-      filterFleet(await readFleet(access, at.signal), { devices: device, deployments: deployment, onlyProblems: problem });
+      filterFleet(await readFleet(access, at.signal, boots), { devices: device, deployments: deployment, onlyProblems: problem });
     const render = (fleet: FleetView): string =>
       json === true || output === "json"
         ? visibleJson(fleet, 2)

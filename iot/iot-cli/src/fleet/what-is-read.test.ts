@@ -23,6 +23,7 @@ function saying(text: string, deployment = "hello"): DeviceStatus {
     device: "pi-1",
     agentVersion: text,
     bootId: text,
+    boot: text,
     reportedAt: text,
     statusIntervalSeconds: 60,
     manifestRevision: 1,
@@ -83,6 +84,7 @@ test("no other file gets at what devices say", async () => {
   }
   expect(readers.toSorted()).toEqual([
     "iot/fleet/src/aggregate.ts",
+    "iot/fleet/src/boots-heard.ts",
     "iot/fleet/src/judge-fleet.ts",
     "iot/iot-cli/src/fleet/read-fleet.ts",
     "iot/report/src/explained.ts",

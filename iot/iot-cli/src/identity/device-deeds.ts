@@ -86,6 +86,13 @@ export async function rekeyDevice({ access, signal }: Asking, device: string): P
   return stepsOf(await askEnrolment(access, { method: "POST", path: `/v1/devices/${idOf(device)}/rekey` }, StepsAnswer, signal));
 }
 
+/** null: it had no identity. */
+export async function forgetIdentity({ access, signal }: Asking, device: string): Promise<Done | null> {
+  const question: Question = { method: "POST", path: `/v1/devices/${idOf(device)}/forget` };
+  const answer = await askEnrolment(access, question, StepsAnswer, signal);
+  return answer.steps.length === 0 ? null : stepsOf(answer);
+}
+
 /** The file for the boot partition. It is the only copy of the token. */
 export async function createBootstrap(
   { access, signal }: Asking,

@@ -80,8 +80,7 @@ function warned({ file, line }: { readonly file: string; readonly line: number }
 
 function named({ file, name, namespace, places }: Linted): Parameters<typeof doubledNames>[0] {
   if (name === null) return [];
-  const metadata = { name, ...(namespace === null ? {} : { namespace }) };
-  return [{ file, document: { metadata }, nameAt: placeAt(places, ["metadata", "name"]) }];
+  return [{ file, name, namespace: namespace ?? undefined, nameAt: placeAt(places, ["metadata", "name"]) }];
 }
 
 function emptyFiles(read: ReadonlyMap<string, CloseFile>): string[] {

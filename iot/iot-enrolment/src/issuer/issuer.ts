@@ -1,28 +1,17 @@
-// The issuer of a fleet without Zitadel: one key of its own, which signs the tokens of devices as
-// Zitadel writes them. The key is a file that nobody else reads, made at the first start.
+// The issuer of a fleet without Zitadel: a key of its own signs the tokens of devices, as Zitadel writes
+// them.
 
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { EX_CONFIG, UserError, writeFileDurably } from "@harmony/runtime";
-import {
-  type Issuer,
-  keyIdOf,
-  makeDeviceKey,
-  type Person,
-  privateKeyOf,
-  signToken,
-  type TokenClaims,
-  type Verified,
-  verifyToken,
-} from "@iot/identity";
+import { DnsLabel } from "@harmony/schema";
+import { type DeviceRecord, type Issuer, keyIdOf, type Person, signToken } from "@iot/identity";
+import type { IssuerKeys } from "./issuer-keys.ts";
 
 export interface OwnIssuer {
-  /** As the callout reads it. */
+  /** As the callout reads it, with the keys of now. */
   readonly document: Issuer;
   readonly tokenLifeS: number;
-  token(device: string, nowMs: number): Promise<string>;
+  token(record: Pick<DeviceRecord, "device" | "labels">, nowMs: number): Promise<string>;
   personToken(person: Pick<Person, "name" | "role">, nowMs: number): Promise<string>;
-  verify(token: string, nowMs: number): Promise<Verified<TokenClaims>>;
 }
 
 /** Nothing ends it sooner: who is removed has what he has for so long. */
@@ -31,52 +20,37 @@ export const PERSON_TOKEN_LIFE_S = 900;
 const PROJECT = "iot";
 const ORGANISATION = "standalone";
 
-export function openIssuer(key: KeyObject, { url, tokenLifeS }: { readonly url: string; readonly tokenLifeS: number }): OwnIssuer {
-  const publicKey = createPublicKey(key);
-  const { n = "", e = "" } = publicKey.export({ format: "jwk" });
-  const keyId = keyIdOf(publicKey);
-  const document: Issuer = {
-    issuer: url,
-    project: PROJECT,
-    organisation: ORGANISATION,
-    jwks: { keys: [{ kty: "RSA", n, e, kid: keyId, alg: "RS256", use: "sig" }] },
+/** `keys`: those of now. */
+export function openIssuer(keys: () => IssuerKeys, { url, tokenLifeS }: { readonly url: string; readonly tokenLifeS: number }): OwnIssuer {
+  const place = { issuer: url, project: PROJECT, organisation: ORGANISATION };
+  const sign = (of: {
+    subject: string;
+    role: "device" | Person["role"];
+    nowMs: number;
+    lifeS: number;
+    group?: string | undefined;
+  }): Promise<string> => {
+    const { present } = keys();
+    return signToken(present, { ...of, issuer: place, keyId: keyIdOf(present) });
   };
   return {
-    document,
+    get document() {
+      const { present, others } = keys();
+      return { ...place, jwks: { keys: [present, ...others].map(jwkOf) } };
+    },
     tokenLifeS,
-    token: (device, nowMs) => signToken(key, { subject: device, role: "device", issuer: document, keyId, nowMs, lifeS: tokenLifeS }),
-    personToken: ({ name, role }, nowMs) =>
-      signToken(key, { subject: name, role, issuer: document, keyId, nowMs, lifeS: PERSON_TOKEN_LIFE_S }),
-    verify: (token, nowMs) => verifyToken(token, document, nowMs),
+    token: ({ device, labels }, nowMs) => sign({ subject: device, role: "device", nowMs, lifeS: tokenLifeS, group: groupOf(labels) }),
+    personToken: ({ name, role }, nowMs) => sign({ subject: name, role, nowMs, lifeS: PERSON_TOKEN_LIFE_S }),
   };
 }
 
-/** Made when it is not there. @throws UserError when it is there and cannot be read. */
-export async function readIssuerKey(path: string): Promise<KeyObject> {
-  const pem = await readFile(path, "utf8").catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
-    throw new UserError(`${path}: the issuer's key cannot be read: give the file to the user that this service runs as`, EX_CONFIG, {
-      cause,
-    });
-  });
-  if (pem === null) {
-    const made = await makeDeviceKey();
-    await writeFileDurably(path, made).catch((cause: unknown) => {
-      throw new UserError(
-        `${path}: the issuer's key cannot be written: make the folder, for the user that this service runs as`,
-        EX_CONFIG,
-        { cause },
-      );
-    });
-    return privateKeyOf(made);
-  }
-  try {
-    return privateKeyOf(pem);
-  } catch (cause) {
-    throw new UserError(
-      `${path}: it holds no private key: put the right file back, or remove it, and all devices ask for new tokens`,
-      EX_CONFIG,
-      { cause },
-    );
-  }
+function jwkOf(key: KeyObject): Issuer["jwks"]["keys"][number] {
+  const { n = "", e = "" } = createPublicKey(key).export({ format: "jwk" });
+  return { kty: "RSA", n, e, kid: keyIdOf(key), alg: "RS256", use: "sig" };
+}
+
+/** It becomes a part of a path in OpenBao, so it is one word. */
+function groupOf(labels: DeviceRecord["labels"]): string | undefined {
+  const group = DnsLabel.safeParse(labels?.["group"]);
+  return group.success ? group.data : undefined;
 }

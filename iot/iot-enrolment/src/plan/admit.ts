@@ -4,7 +4,7 @@
 
 import { canonicalJson, parseJson } from "@harmony/schema";
 import { DEVICE_RIGHTS } from "@iot/contracts";
-import { type DeviceRecord, type EnrolmentRecord, Grant } from "@iot/identity";
+import { type DeviceRecord, type EnrolmentRecord, Grant, KeptGrant } from "@iot/identity";
 import { type Held, notBefore, type Write } from "./held.ts";
 
 export interface Admission {
@@ -53,7 +53,15 @@ export function keep(held: Held, record: DeviceRecord): readonly Write[] {
 /** `key`: a device, or `_issuer`. */
 export function keepGrant(held: Held, key: string, document: object): readonly Write[] {
   const stored = held.grant(key);
-  return stored.value === canonicalJson(document) ? [] : [{ bucket: "grants", key, document, expected: stored.revision }];
+  return saidIn(stored.value) === canonicalJson(document) ? [] : [{ bucket: "grants", key, document, expected: stored.revision }];
+}
+
+/** Without the time at which OpenBao had it. */
+function saidIn(text: string | null): string | null {
+  const kept = parseJson(KeptGrant, text ?? "null");
+  if (!kept.ok) return text;
+  const { readAtS: _, ...said } = kept.value;
+  return canonicalJson(said);
 }
 
 export function grantOf({ state, tokensNotBefore, reason }: DeviceRecord): Grant {

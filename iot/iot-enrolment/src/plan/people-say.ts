@@ -1,4 +1,4 @@
-// What people say about a request or a device: approve, deny, disable, enable. Asked again, each has
+// What people say about a request or a device: approve, deny, disable, enable, forget. Asked again, each has
 // nothing left to write, and the same answer.
 
 import { createPublicKey } from "node:crypto";
@@ -93,6 +93,26 @@ export function planEnabling(held: Held, device: string): Plan<DeviceRecord> {
   const { reason: _, ...rest } = value;
   const record: DeviceRecord = { ...rest, state: "approved" };
   return { kind: "do", writes: keep(held, record), answer: record };
+}
+
+/**
+ * Nothing of it is left, so that its key is nobody's. The record goes first, for a grant follows from
+ * it. The answer says whether there was anything.
+ */
+export function planForgetting(held: Held, device: string): Plan<boolean> {
+  const record = held.device(device);
+  const grant = held.grant(device);
+  const requests = held.requests().flatMap(({ code, device: of }) => (of === device ? [code] : []));
+  const writes: readonly Write[] = [
+    ...(record.value === null ? [] : [removal("enrolments", `device.${device}`, record.revision)]),
+    ...requests.map((code) => removal("enrolments", `request.${code}`, held.request(code).revision)),
+    ...(grant.value === null ? [] : [removal("grants", device, grant.revision)]),
+  ];
+  return { kind: "do", writes, answer: writes.length > 0 };
+}
+
+function removal(bucket: Write["bucket"], key: string, expected: number): Write {
+  return { bucket, key, document: null, expected };
 }
 
 function noSuchDevice(device: string): string {

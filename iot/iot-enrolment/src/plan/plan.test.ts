@@ -13,7 +13,7 @@ import { answerRequest } from "./answer-request.ts";
 import { type EnrolmentAsked, planEnrolment } from "./enrol.ts";
 import type { Held, Plan, Stored, Write } from "./held.ts";
 import { planKey, planKeyUsed } from "./keys.ts";
-import { planApproval, planDenial, planDisabling, planEnabling } from "./people-say.ts";
+import { planApproval, planDenial, planDisabling, planEnabling, planForgetting } from "./people-say.ts";
 import { planRepair } from "./repair.ts";
 import { planBootstrap, planCode, planPerson, planPersonRemoval, planRevocation, planSerials } from "./secrets.ts";
 
@@ -130,6 +130,7 @@ const deeds: Readonly<Record<string, (world: World) => Plan<unknown>>> = {
   deny: (world) => planDenial(world, keyAt(0).code, "not ours"),
   disable: (world) => planDisabling(world, "pi-1", "stolen", NOW_MS),
   enable: (world) => planEnabling(world, "pi-1"),
+  forget: (world) => planForgetting(world, "pi-1"),
   "a new key": (world) => planKey(world, "pi-1", keyAt(3)),
   "a new key is used": (world) => planKeyUsed(world, "pi-1", keyAt(3).keyId),
   "another code": (world) => planCode(world, "pi-7", "code-2", NOW_MS),

@@ -12,6 +12,9 @@ export interface BucketToFollow {
   readonly replicas?: number | undefined;
 }
 
+/** null: it is gone. */
+type Changed = (key: string, text: string | null) => void;
+
 const NEVER: StoredText = { revision: 0, text: null };
 
 export class FollowedBucket {
@@ -19,17 +22,17 @@ export class FollowedBucket {
   readonly #heard: Map<string, StoredText>;
   readonly #ahead: Map<string, StoredText>;
 
-  readonly #lost: Set<() => void>;
+  readonly #changed: Set<Changed>;
 
-  private constructor(store: DocumentStore, lost: Set<() => void>, heard: Map<string, StoredText>, ahead: Map<string, StoredText>) {
+  private constructor(store: DocumentStore, changed: Set<Changed>, heard: Map<string, StoredText>, ahead: Map<string, StoredText>) {
     this.#store = store;
-    this.#lost = lost;
+    this.#changed = changed;
     this.#heard = heard;
     this.#ahead = ahead;
   }
 
   static async open(bucket: Write["bucket"], { messaging, log, signal, replicas }: BucketToFollow): Promise<FollowedBucket> {
-    const [heard, ahead, lost] = [new Map<string, StoredText>(), new Map<string, StoredText>(), new Set<() => void>()];
+    const [heard, ahead, changed] = [new Map<string, StoredText>(), new Map<string, StoredText>(), new Set<Changed>()];
     const store = await openDocumentStore(messaging, {
       bucket,
       log,
@@ -40,15 +43,15 @@ export class FollowedBucket {
         else heard.set(key, stored);
         const written = ahead.get(key);
         if (stored === null || (written !== undefined && stored.revision >= written.revision)) ahead.delete(key);
-        if ((stored?.text ?? null) === null) for (const callback of lost) callback();
+        for (const callback of changed) callback(key, stored?.text ?? null);
       },
     });
-    return new FollowedBucket(store, lost, heard, ahead);
+    return new FollowedBucket(store, changed, heard, ahead);
   }
 
-  /** A key is gone, by whomever. */
-  onLost(callback: () => void): void {
-    this.#lost.add(callback);
+  /** A key is another, by whomever. */
+  onChange(callback: Changed): void {
+    this.#changed.add(callback);
   }
 
   at(key: string): StoredText {
@@ -72,6 +75,10 @@ export class FollowedBucket {
   async readAgain(signal: AbortSignal): Promise<void> {
     this.#ahead.clear();
     await this.#store.list(signal);
+  }
+
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
+    return this.#store.purgeMarkers(olderThanMs, signal);
   }
 
   problem(): string | null {

@@ -78,14 +78,23 @@ export class Records implements Held {
     return true;
   }
 
-  /** Nobody here removes one. */
-  onGrantLost(callback: () => void): void {
-    this.#buckets.grants.onLost(callback);
+  /**
+   * A grant is another than before, by whomever; `isLost`: it is gone. Of a device that was forgotten
+   * here there is nothing to repair then.
+   */
+  onGrant(callback: (key: string, isLost: boolean) => void): void {
+    this.#buckets.grants.onChange((key, text) => callback(key, text === null));
   }
 
   /** Why what is held may be old; null: it is current. */
   problem(): string | null {
     return this.#buckets.enrolments.problem() ?? this.#buckets.grants.problem();
+  }
+
+  /** Codes, requests and devices come and go. @throws MessagingError */
+  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
+    const purged = await Promise.all(Object.values(this.#buckets).map((bucket) => bucket.purgeMarkers(olderThanMs, signal)));
+    return purged.reduce((sum, count) => sum + count, 0);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { createLog } from "@harmony/runtime";
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { type DesiredStateStore, MessagingError } from "@iot/messaging";
+import { MessagingError } from "@iot/messaging";
 import { expect, test } from "vitest";
 import { complete, deployment, ModelBucket, planFor } from "../../test/model-bucket.ts";
 import type { RemovalRecord } from "../plan/removals/record.ts";
@@ -19,10 +19,7 @@ function stepsFor(bucket: ModelBucket, devices: readonly string[]): readonly Ste
 /** The model as stores, with what was asked of them in order; `fault` may throw. */
 function storesOf(bucket: ModelBucket, fault: (device: string) => void = () => undefined): { to: ApplyOptions; asked: string[] } {
   const asked: string[] = [];
-  const store: DesiredStateStore = {
-    observe: () => Promise.resolve(bucket.snapshot()),
-    view: () => Promise.resolve({ changed: null, read: () => bucket.snapshot() }),
-    onChange: () => undefined,
+  const store: ApplyOptions["store"] = {
     putScore: async ({ device, deployment: name, scoreString, expectedRevision }) => {
       asked.push(`score ${device}`);
       fault(device);
@@ -37,8 +34,6 @@ function storesOf(bucket: ModelBucket, fault: (device: string) => void = () => u
       asked.push(`remove ${device}`);
       return bucket.putScore(`${device}.${name}`, null, expectedRevision);
     },
-    problem: () => null,
-    close: () => Promise.resolve(),
   };
   const putRecord = async (record: RemovalRecord, expectedRevision: number) => {
     asked.push("record");

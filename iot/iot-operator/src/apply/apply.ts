@@ -46,7 +46,7 @@ export interface FullStore {
 }
 
 export interface ApplyOptions {
-  readonly store: DesiredStateStore;
+  readonly store: Pick<DesiredStateStore, "putScore" | "putManifest" | "removeScore">;
   /** Scores that no manifest names, as `key@revision`. */
   readonly orphans: ReadonlySet<string>;
   readonly putRecord: (record: RemovalRecord, expectedRevision: number) => Promise<WriteResult>;
@@ -162,7 +162,7 @@ async function applyBatches(
 
 async function applyToDevice(
   steps: readonly DeviceStep[],
-  { store, signal, log }: { store: DesiredStateStore; signal: AbortSignal; log: Write },
+  { store, signal, log }: { store: ApplyOptions["store"]; signal: AbortSignal; log: Write },
 ): Promise<{ writes: number; conflict: boolean }> {
   const revisions = new Map<DeploymentName, number>();
   let writes = 0;
@@ -190,7 +190,7 @@ async function applyToDevice(
   return { writes, conflict: false };
 }
 
-function write(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, store: DesiredStateStore): Promise<WriteResult> {
+function write(step: DeviceStep, revisions: ReadonlyMap<DeploymentName, number>, store: ApplyOptions["store"]): Promise<WriteResult> {
   const { device, expectedRevision } = step;
   if (step.kind === "put-score")
     return store.putScore({ device, deployment: step.deployment, scoreString: step.scoreString, expectedRevision });

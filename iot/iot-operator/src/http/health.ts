@@ -36,6 +36,8 @@ export interface Health {
   otherOwners: string | null;
   /** Why objects of the source cannot be claimed or released. */
   claimProblem: string | null;
+  /** Why the objects of devices cannot be written. */
+  deviceProblem: string | null;
   /** What waits for a person's word; what the source no longer has and nobody deleted. */
   held: string | null;
   lost: string | null;
@@ -69,6 +71,7 @@ export function newHealth(): Health {
     ownerProblem: null,
     otherOwners: null,
     claimProblem: null,
+    deviceProblem: null,
     held: null,
     lost: null,
     heldRemovals: 0,
@@ -84,8 +87,8 @@ export function newHealth(): Health {
 }
 
 /** Why the source does not take what is written to its objects; null: it does. */
-export function writeProblem({ claimProblem, reportProblem }: Health): string | null {
-  return claimProblem ?? reportProblem;
+export function writeProblem({ claimProblem, deviceProblem, reportProblem }: Health): string | null {
+  return claimProblem ?? deviceProblem ?? reportProblem;
 }
 
 /** Why the source cannot be read, or its newest version is not followed; null: it is. */

@@ -51,13 +51,14 @@ export async function serveHttp(options: HttpOptions): Promise<{ port: number; c
  * and a report that failed are said, and all that can be served is.
  */
 export function readiness(health: Health): { ready: boolean; version: string | null; problems: string[] } {
-  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, passProblem, reportProblem, held, lost } = health;
+  const { nats, inStep, sourceReadable, ownerProblem, claimProblem, deviceProblem, passProblem, reportProblem, held, lost } = health;
   const bucketProblem = nats === null ? health.bucketProblem() : null;
   const own = [
     sourceProblem(health),
     ownerProblem,
     health.otherOwners,
     claimProblem,
+    deviceProblem,
     passProblem,
     storeProblem(health),
     health.refused,

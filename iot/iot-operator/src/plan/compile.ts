@@ -18,6 +18,8 @@ export interface Compiled {
   readonly devices: ReadonlyMap<DeviceId, ReadonlyMap<DeploymentName, SourceDeployment>>;
   /** By uid of the Deployment that is refused the name. */
   readonly conflicts: ReadonlyMap<string, readonly NameConflict[]>;
+  /** By uid of a Deployment, the devices that do not take its namespace. */
+  readonly notAllowed: ReadonlyMap<string, readonly DeviceId[]>;
 }
 
 export interface CompileInput {
@@ -38,10 +40,14 @@ export function compile({ sourceId, own, adopts, source, desired, verdicts }: Co
     if (!own.has(entry.source)) return !(isOfItsName && adopts.has(entry.source));
     if (isOfItsName) return false;
     const verdict = verdicts.get(keys.score(device, deployment.name));
+    // What a device took once stays until it is deleted, also where its namespace is not taken any
+    // more.
+    if (verdict === undefined && !isAllowed(source, device, entry.namespace)) return true;
     return keeps(deployment.name, entry) || (verdict !== undefined && verdict.kind !== "goes");
   };
   const devices = new Map<DeviceId, Map<DeploymentName, SourceDeployment>>();
   const conflicts = new Map<string, NameConflict[]>();
+  const notAllowed = new Map<string, DeviceId[]>();
   const refuse = (loser: SourceDeployment, device: DeviceId, holder: NameConflict["holder"]): void => {
     const known = conflicts.get(loser.uid);
     if (known === undefined) conflicts.set(loser.uid, [{ device, holder }]);
@@ -51,6 +57,12 @@ export function compile({ sourceId, own, adopts, source, desired, verdicts }: Co
     const { name, isClaimed } = deployment;
     if (isClaimed === false) continue;
     for (const device of deployment.targetDevices) {
+      if (!isAllowed(source, device, deployment.namespace)) {
+        const known = notAllowed.get(deployment.uid);
+        if (known === undefined) notAllowed.set(deployment.uid, [device]);
+        else known.push(device);
+        continue;
+      }
       const entry = entryOf(manifestOf(desired, device), name);
       if (entry !== undefined && isTaken(deployment, device, entry)) {
         refuse(deployment, device, { source: entry.source, namespace: entry.namespace, name });
@@ -64,7 +76,11 @@ export function compile({ sourceId, own, adopts, source, desired, verdicts }: Co
       if (loser !== undefined) refuse(loser, device, { source: sourceId, namespace: keeper.namespace, name });
     }
   }
-  return { devices, conflicts };
+  return { devices, conflicts, notAllowed };
+}
+
+function isAllowed({ allowed }: CompleteSnapshot, device: DeviceId, namespace: string): boolean {
+  return allowed?.get(device)?.has(namespace) !== false;
 }
 
 /**

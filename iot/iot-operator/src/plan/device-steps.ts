@@ -77,7 +77,7 @@ export function deviceSteps(situation: Situation, around: Around): DeviceStep[] 
 
 function wantedEntries(
   { device, manifest, wanted, leaving }: Situation,
-  { sourceId, source, desired }: Around,
+  { sourceId, source, desired, removals: { nowMs } }: Around,
   base: Manifest,
 ): { deployments: Map<string, ManifestEntry>; puts: PutScore[] } {
   const isWaiting = leaving.some(({ verdict }) => verdict.kind === "held" || verdict.kind === "waits");
@@ -92,7 +92,7 @@ function wantedEntries(
     if (scoreString !== deployment.scoreString) {
       puts.push({ kind: "put-score", device, deployment: name, scoreString: deployment.scoreString, expectedRevision: revision });
     } else if (entry !== undefined && isCurrent(entry, deployment, { revision, sourceId })) continue;
-    deployments.set(name, entryFor(entry, deployment, { revision, sourceId }));
+    deployments.set(name, entryFor(entry, deployment, { revision, sourceId, nowMs }));
   }
   return { deployments, puts };
 }

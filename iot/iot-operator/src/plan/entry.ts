@@ -33,11 +33,11 @@ export function isCurrent(
 export function entryFor(
   entry: ManifestEntry | undefined,
   deployment: SourceDeployment,
-  at: { revision: number; sourceId: string },
+  at: { revision: number; sourceId: string; nowMs: number },
 ): ManifestEntry {
-  const { uid, generation, namespace, createdAt, commit } = deployment;
+  const { uid, generation, namespace, createdAt, commit, committedAt } = deployment;
   // Fields that others set on it live as long as the object.
-  const { commit: _, ...kept } = entry?.uid === uid ? entry : {};
+  const { commit: _, committedAt: __, ...kept } = entry?.uid === uid ? entry : {};
   return {
     ...kept,
     revision: at.revision,
@@ -46,6 +46,8 @@ export function entryFor(
     source: at.sourceId,
     namespace,
     createdAt,
+    observedAt: new Date(at.nowMs).toISOString(),
+    ...(committedAt === undefined ? {} : { committedAt }),
     ...(commit === undefined ? {} : { commit }),
   };
 }

@@ -41,6 +41,7 @@ describe("whose a source is", () => {
 describe("names that a source owns which is not heard any more", () => {
   const conflicts = (names: readonly string[], source = "git:old"): Compiled => ({
     devices: new Map(),
+    notAllowed: new Map(),
     conflicts: new Map(
       names.map((name) => [
         `uid-${name}`,

@@ -31,7 +31,7 @@ describe("what is written", () => {
     bucket.apply(planned.steps);
     expect(bucket.manifest("pi-1")).toEqual({
       sources: [SOURCE],
-      deployments: { hello: entry("hello", { createdAt: "2026-01-01T00:00:00Z" }) },
+      deployments: { hello: entry("hello", { createdAt: "2026-01-01T00:00:00Z", observedAt: "2026-03-01T00:00:00.000Z" }) },
       removed: {},
     });
   });

@@ -93,6 +93,7 @@ export function plan(input: PlanInput): DesiredStatePlan {
     blocked: [
       ...unclaimedDeployments(input),
       ...nameConflicts(sourceId, compiled),
+      ...notAllowed(source, compiled),
       ...olderGenerations(situations, source),
       ...heldRemovals(removals),
     ],
@@ -182,6 +183,26 @@ function nameConflicts(sourceId: string, { conflicts }: Compiled): Blocked[] {
     const where = of.length === 1 ? first.device : `${first.device} and ${of.length - 1} more`;
     const message = `${owner} already has the name ${name} on ${where}: rename one of the two, or let each have devices of its own`;
     return [{ subject, reason: "NameConflict", message }];
+  });
+}
+
+function notAllowed({ deployments }: CompleteSnapshot, compiled: Compiled): Blocked[] {
+  if (compiled.notAllowed.size === 0) return [];
+  return deployments.flatMap(({ uid, namespace }): Blocked[] => {
+    const devices = compiled.notAllowed.get(uid);
+    const [first] = devices ?? [];
+    if (devices === undefined || first === undefined) return [];
+    const where = devices.length === 1 ? `${first} does` : `${first} and ${devices.length - 1} more do`;
+    const message =
+      `${where} not take Deployments of the namespace ${namespace}, and keep what they have of it: ` +
+      "add it to spec.allowedNamespaces of the Device, or take the device out of spec.targetDevices";
+    return [
+      {
+        subject: uid,
+        reason: "DeviceNotAllowed",
+        message: devices.length === 1 ? message.replace("keep what they have", "keeps what it has") : message,
+      },
+    ];
   });
 }
 

@@ -76,6 +76,8 @@ export class Standing {
     const { record } = input.removals;
     if ([...input.adopts].join(" ") !== this.#adopts) return null;
     if (!isOrdinarySource(input.source) || !isJudged(record) || input.unclaimed.size > 0 || input.isStoreFull === true) return null;
+    // What a device takes is not its Deployments' to say: any of them may differ.
+    if (input.source.allowed !== this.#source.allowed) return null;
     // What cannot be served keeps all its entries, wherever they are, and what is deleted leaves
     // them all.
     if (!isSameRefused(this.#source, input.source) || !isSameDeleting(this.#source, input.source)) return null;

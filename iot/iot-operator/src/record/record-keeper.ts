@@ -4,12 +4,23 @@
 
 import type { Log } from "@harmony/runtime";
 import type { OperatorAnswer, OperatorVerb, SourceState } from "@iot/contracts";
-import { type Asked, type Audit, NO_RECORD, sourceKey, type SourceRecord, type SourceRecords, type WriteResult } from "@iot/messaging";
+import {
+  type Asked,
+  type Audit,
+  type DesiredStateStore,
+  type KnownDevices,
+  NO_RECORD,
+  sourceKey,
+  type SourceRecord,
+  type SourceRecords,
+  type WriteResult,
+} from "@iot/messaging";
 import { isUnheard, otherCluster } from "../plan/ownership.ts";
 import { type Consent, confirm, keep } from "../plan/removals/consent.ts";
 import { decodeRecord, EMPTY_RECORD, encodeRecord, type RemovalRecord } from "../plan/removals/record.ts";
 import { changesOf, entriesText, heldText, lostText, newsOf } from "../plan/removals/words.ts";
 import type { Source } from "../sources/source.ts";
+import { forgetDevice } from "./forget-device.ts";
 
 export interface ObservedRecord {
   readonly record: RemovalRecord;
@@ -26,6 +37,8 @@ export interface RecordKeeperOptions {
   readonly source: Pick<Source, "id" | "clusterUid" | "announce">;
   readonly records: SourceRecords;
   readonly audit: Audit;
+  readonly desired: Pick<DesiredStateStore, "observe" | "removeManifest">;
+  readonly devices: KnownDevices;
   readonly log: Log;
 }
 
@@ -119,6 +132,7 @@ export class RecordKeeper {
       if (consent === null) return said(false, `${source.id} holds no removal of that name`);
       return said(true, await this.#answer("keep", by, `keeps ${entriesText(consent.entries, "on")}`));
     }
+    if (verb === "forget" && request.device !== undefined) return this.#forgetDevice(request.device, by);
     return verb === "adopt"
       ? await this.#adopt(request.source ?? "", { by, claims, said })
       : await this.#forget(request.source ?? "", { by, said });
@@ -176,6 +190,14 @@ export class RecordKeeper {
     const { ok } = await records.forget(id, record);
     if (!ok) return said(false, `${id} was written to at the same time: its operator runs`);
     return said(true, await this.#answer("forget", by, `forgets ${id}; what the devices have of it stays`));
+  }
+
+  async #forgetDevice(device: string, by: string): Promise<OperatorAnswer> {
+    const { source, records, desired, devices } = this.#options;
+    const at = { desired, devices, nowMs: records.nowMs(), signal: AbortSignal.timeout(5_000) };
+    const { kind, ...refused } = await forgetDevice(device, at);
+    if (kind === "refused") return { source: source.id, done: false, ...refused };
+    return { source: source.id, done: true, message: await this.#answer("forget", by, refused.message) };
   }
 
   async #answer(what: string, by: string, message: string): Promise<string> {

@@ -6,9 +6,10 @@
 
 import type { Parsed } from "@harmony/core";
 import type { Clock } from "@harmony/runtime";
-import { asDeploymentName, type DeploymentAggregate, type DeviceId, offlineAfterMs } from "@iot/contracts";
+import { asDeploymentName, type DeploymentAggregate, type DeviceId, type DeviceStatus, offlineAfterMs } from "@iot/contracts";
 import type { DesiredStateSnapshot, StatusEntry } from "@iot/messaging";
 import {
+  BootsHeard,
   conditionsOf,
   type Counted,
   countedStatus,
@@ -65,6 +66,7 @@ export class Reporter {
   readonly #sourceId: string;
   readonly #clock: Clock;
   readonly #heard = new Map<DeviceId, Heard>();
+  readonly #boots = new BootsHeard();
   readonly #reported = new Map<DeviceId, Reported>();
   readonly #silent = new Deadlines<DeviceId>();
   readonly #waiting = new Map<string, { generation: number; mostRunning: number; sinceMs: number }>();
@@ -83,7 +85,7 @@ export class Reporter {
   hear(entry: StatusEntry): DeviceId | null {
     const { device, status, nowMs, receivedAtMs } = entry;
     const receivedMs = this.#clock.monotonicMs() - Math.max(0, nowMs - receivedAtMs);
-    const counted: Parsed<CountedStatus> = status.ok ? { ok: true, value: countedStatus(status.value) } : status;
+    const counted: Parsed<CountedStatus> = status.ok ? { ok: true, value: this.#counted(device, status.value, receivedMs) } : status;
     this.#heard.set(device, { status: counted, receivedMs });
     this.#silent.set(device, receivedMs + offlineAfterMs(counted.ok ? counted.value : null));
     this.#count(device);
@@ -99,9 +101,16 @@ export class Reporter {
     return isNew && this.#hasMarks(device) ? device : null;
   }
 
+  #counted(device: DeviceId, status: DeviceStatus, receivedMs: number): CountedStatus {
+    const inUse = this.#boots.hear(device, status, receivedMs);
+    const counted = countedStatus(status);
+    return inUse === null ? counted : { ...counted, problem: inUse };
+  }
+
   /** The store has lost it. */
   forget(device: DeviceId): void {
     this.#heard.delete(device);
+    this.#boots.forget(device);
     this.#reported.delete(device);
     this.#silent.delete(device);
     this.#count(device);
@@ -223,9 +232,11 @@ export class Reporter {
     return held;
   }
 
-  /** Its devices, without those where another has its name. */
-  #targets({ uid, targetDevices }: SourceDeployment): readonly DeviceId[] {
-    const lost = new Set((this.#settled?.plan.compiled.conflicts.get(uid) ?? []).map(({ device }) => device));
+  /** Its devices, without those where another has its name, and those that do not take it. */
+  #targets({ uid, name, targetDevices }: SourceDeployment): readonly DeviceId[] {
+    const compiled = this.#settled?.plan.compiled;
+    const without = (compiled?.notAllowed.get(uid) ?? []).filter((device) => this.#revisionOf(name, device) === null);
+    const lost = new Set([...(compiled?.conflicts.get(uid) ?? []).map(({ device }) => device), ...without]);
     return lost.size === 0 ? targetDevices : targetDevices.filter((device) => !lost.has(device));
   }
 

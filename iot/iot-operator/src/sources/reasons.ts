@@ -14,6 +14,7 @@ export const OPERATOR_REASONS = [
   "ScoreTooLarge",
   "FinalizerMissing",
   "NameConflict",
+  "DeviceNotAllowed",
   "OtherCluster",
   "OtherSource",
   "OlderGeneration",

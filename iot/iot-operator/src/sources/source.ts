@@ -2,8 +2,9 @@
 // repository (git/). A source is read whole or not at all: `unreadable` removes nothing from any
 // device, and neither does an object that is there but cannot be served (`refused`).
 
-import type { DeploymentAggregate, DeploymentName, DeviceId } from "@iot/contracts";
+import type { DeploymentAggregate, DeploymentName, DeviceId, DeviceSpec } from "@iot/contracts";
 import type { DeploymentConditions } from "@iot/fleet";
+import type { DeviceObjects } from "./device-objects.ts";
 import type { Reason, SourceReason } from "./reasons.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface SourceDeployment extends SourceObject {
   readonly createdAt: string;
   /** The commit of a git source that was read. */
   readonly commit?: string;
+  /** RFC 3339: when that was committed, by the clock of who did. */
+  readonly committedAt?: string;
   /**
    * False: it is not served until it is claimed (see OwnerStep), and what runs of it stays. Absent:
    * it needs no claim.
@@ -73,6 +76,14 @@ export interface GitEvidence {
   readonly consents: ReadonlySet<string>;
 }
 
+/** By device, the namespaces whose Deployments it takes. One that is not here takes all. */
+export type AllowedNamespaces = ReadonlyMap<DeviceId, ReadonlySet<string>>;
+
+/** What people say of a device: the labels and the spec of its Device. */
+export interface DeviceWords extends DeviceSpec {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** What is known of something that may be on its way out. */
 export type Presence = "present" | "terminating" | "gone" | "unknown";
 
@@ -109,6 +120,10 @@ export interface CompleteSnapshot {
   readonly deployments: readonly SourceDeployment[];
   readonly refused: readonly RefusedDeployment[];
   readonly deleting: readonly DeletingObject[];
+  /** Absent: each takes all. The same object until it says something else. */
+  readonly allowed?: AllowedNamespaces;
+  /** Absent: people say nothing of devices. The same object until it says something else. */
+  readonly devices?: ReadonlyMap<DeviceId, DeviceWords>;
   /** A commit or a resourceVersion, for people. */
   readonly version: string;
   /**
@@ -151,6 +166,8 @@ export interface Source {
   readonly clusterUid: string | null;
   /** Under which earlier versions wrote entries of this same source: they are its own. */
   readonly formerIds?: readonly string[];
+  /** Absent: it is no cluster. */
+  readonly devices?: DeviceObjects;
   /** Why what it says may not be heard now; null: it answers. Absent: every reading asks it. */
   health?(): string | null;
   /** `followed` is the version that was last followed, by whoever did; null: not known. */

@@ -7,7 +7,7 @@ import { randomOf } from "@iot/testkit";
 import { readWorkloadFiles } from "@iot/workload-files";
 import type { GitRepository } from "../../src/sources/git/repository.ts";
 import { createGitSource, type GitSource } from "../../src/sources/git/git-source.ts";
-import { parseTree } from "../../src/sources/git/tree-file.ts";
+import { parseTreeFile } from "../../src/sources/git/tree-file.ts";
 import type { CompleteSnapshot, SourceSnapshot } from "../../src/sources/source.ts";
 import { changedTree, listed, oidOf, someTree, trailersOf, type Tree } from "./trees.ts";
 
@@ -123,7 +123,10 @@ class ModelRepository implements GitRepository {
   }
 
   fetch = async (): Promise<string> => this.#tip;
-  list = async (commit: string) => parseTree(listed(this.#trees.get(commit) ?? new Map()));
+  list = async (commit: string) =>
+    listed(this.#trees.get(commit) ?? new Map())
+      .split("\0")
+      .flatMap((line) => parseTreeFile(line) ?? []);
   readBlobs = async (oids: readonly string[]): Promise<Map<string, Buffer>> => {
     const all = [...this.#trees.values()]
       .flatMap((tree) => [...tree.values()])
@@ -132,6 +135,7 @@ class ModelRepository implements GitRepository {
     return new Map(all.filter(([oid]) => wanted.has(oid)));
   };
   countCommits = async (): Promise<number> => this.#commits;
+  committedAt = async (): Promise<string> => "2026-01-01T00:00:00Z";
   relate: GitRepository["relate"] = async ({ followed }) => ({
     lineage: followed !== null && this.#trees.has(followed) ? "descends" : "first",
     ahead: 1,

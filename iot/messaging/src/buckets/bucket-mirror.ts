@@ -8,19 +8,13 @@
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";
-import {
-  AckPolicy,
-  type ConsumerConfig,
-  type ConsumerInfo,
-  DeliverPolicy,
-  JetStreamApiCodes,
-  type JetStreamManager,
-} from "@nats-io/jetstream";
-import { createInbox, Empty, type Msg, nanos, type Subscription } from "@nats-io/nats-core";
+import { type ConsumerInfo, JetStreamApiCodes, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, Empty, type Msg, type Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { askPersistently } from "./ask-persistently.ts";
 import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
 import { parseDelivery } from "./delivery.ts";
+import { HEARTBEAT_MS, mirrorConsumer } from "./mirror-consumer.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
 import { onLeaderElected } from "./stream-advisories.ts";
 
@@ -28,7 +22,9 @@ export interface MirroredEntry<Value> {
   /** The sequence; of the marker when the entry was deleted. */
   readonly revision: number;
   readonly writtenAtMs: number;
-  /** null: a delete or purge marker. */
+  /** It says that the key was deleted or purged. */
+  readonly isMarker: boolean;
+  /** null: a marker, or a value that its listener keeps. */
   readonly value: Value | null;
 }
 
@@ -63,13 +59,14 @@ interface Session<Value> {
   wake: () => void;
 }
 
-const HEARTBEAT_MS = 1_000;
 /** A consumer whose server was killed is silent before the servers have elected another leader. */
 const SILENT_TURNS = 3;
 const UNFOLLOWED_MS = 15_000;
 const RECHECK_MS = 1_000;
 /** Looks that bring nothing new, before a reading is given up. */
 const FRUITLESS_LOOKS = 30;
+/** In one turn; the next one has the others. */
+const MARKERS_AT_ONCE = 1_000;
 
 export async function openBucketMirror<Value>(messaging: Messaging, options: MirrorOptions<Value>): Promise<BucketMirror<Value>> {
   const jsm = await openJetStream(messaging);
@@ -162,6 +159,34 @@ export class BucketMirror<Value> {
   /** An entry went without a marker: all is read again. */
   readAgain(): void {
     this.#discard(this.#session);
+  }
+
+  /** Whether this is what was last heard of the key. */
+  isMarker(key: string, revision: number): boolean {
+    const entry = this.#session?.entries.get(key);
+    return entry?.isMarker === true && entry.revision === revision;
+  }
+
+  /**
+   * Purges markers that are older than this, and resolves with their number. What was written over
+   * one stays. Nobody needs an old one: who follows the bucket has heard it, and who reads the
+   * bucket anew finds nothing, which is the same. @throws MessagingError, or the signal's reason.
+   */
+  async purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number> {
+    await this.current(signal);
+    const entries = this.#session?.entries ?? new Map<string, MirroredEntry<Value>>();
+    const before = this.nowMs() - olderThanMs;
+    const old = [...entries].filter(([, { isMarker, writtenAtMs }]) => isMarker && writtenAtMs < before).slice(0, MARKERS_AT_ONCE);
+    for (const [key, { revision }] of old) {
+      const purging = this.#jsm.streams.purge(this.#stream, { filter: `$KV.${this.#options.bucket}.${key}`, seq: revision + 1 });
+      await abortable(abortable(purging, this.#messaging.lost()), signal).catch((error: unknown) => {
+        throw asBucketError(error, `failed to purge a marker of bucket "${this.#options.bucket}"`);
+      });
+      if (entries.get(key)?.revision !== revision) continue;
+      entries.delete(key);
+      this.#publish(key, null);
+    }
+    return old.length;
   }
 
   async close(): Promise<void> {
@@ -269,19 +294,7 @@ export class BucketMirror<Value> {
       wake: () => undefined,
     };
     this.#begun = session;
-    const config: Partial<ConsumerConfig> = {
-      // Ours: to be added twice is to be added once.
-      name: session.consumer,
-      deliver_subject: inbox,
-      deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subject: `$KV.${bucket}.>`,
-      ack_policy: AckPolicy.None,
-      max_deliver: 1,
-      flow_control: true,
-      idle_heartbeat: nanos(HEARTBEAT_MS),
-      mem_storage: true,
-      num_replicas: 1,
-    };
+    const config = mirrorConsumer(bucket, session.consumer, inbox);
     try {
       const adding = askPersistently(() => this.#jsm.consumers.add(this.#stream, config));
       await abortable(adding, AbortSignal.any([session.ended.signal, lost]));
@@ -327,6 +340,7 @@ export class BucketMirror<Value> {
     const entry: MirroredEntry<Value> = {
       revision: delivery.streamSequence,
       writtenAtMs: delivery.writtenAtMs,
+      isMarker,
       value: isMarker ? null : this.#decode(key, message.data),
     };
     const before = (session.complete ? session.entries : this.#known).get(key);

@@ -9,10 +9,10 @@ test.each([
   [10_077, "maximum messages exceeded", "--max-msgs=-1"],
   [10_077, "write /data/1.blk: no space left on device", "the disk of the NATS server is full"],
 ])("%i, %s: the limit by name, and its cure", (code, description, says) => {
-  expect(whyFull("status", code, description)).toContain(says);
+  expect(whyFull("KV_status", code, description)).toContain(says);
 });
 
 test("another refusal is none of a full store", () => {
-  expect(whyFull("status", 10_077, "maximum messages per subject exceeded")).toBeNull();
-  expect(whyFull("status", 10_060, "expected stream does not match")).toBeNull();
+  expect(whyFull("KV_status", 10_077, "maximum messages per subject exceeded")).toBeNull();
+  expect(whyFull("KV_status", 10_060, "expected stream does not match")).toBeNull();
 });

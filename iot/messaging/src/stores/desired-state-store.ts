@@ -7,9 +7,10 @@
 
 import type { Parsed } from "@harmony/core";
 import { canonicalJson, parseJson } from "@harmony/schema";
-import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, Manifest, scoreKeyParts, streamName, subjects } from "@iot/contracts";
-import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
+import { BUCKETS, type DeploymentName, type DeviceId, deviceOfKey, keys, Manifest, scoreKeyParts, streamName } from "@iot/contracts";
+import type { PublishResult } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, openBucketMirror } from "../buckets/bucket-mirror.ts";
+import { compareAndSet, DELETES } from "../buckets/compare-and-set.ts";
 import type { Messaging } from "../connection/connect.ts";
 import { asBucketError, type BucketOptions, openJetStream } from "../buckets/ensure-bucket.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
@@ -31,6 +32,8 @@ export interface DesiredStateStore {
   observe(signal: AbortSignal): Promise<DesiredStateSnapshot>;
   /** As `observe`, for whoever looks at what changed. It has one reader. */
   view(signal: AbortSignal): Promise<DesiredStateView>;
+  /** The manifest that was heard last of a device, from memory; null: there is none. */
+  heard(device: DeviceId): Parsed<Manifest> | null;
   /**
    * A hint: something of this device was written, by whomever; null: what failed a moment ago may
    * succeed now.
@@ -42,6 +45,10 @@ export interface DesiredStateStore {
   putManifest(write: { device: DeviceId; manifest: Manifest; expectedRevision: number }): Promise<WriteResult>;
   /** It works where the store is full, too, which takes no mark that something is gone. */
   removeScore(write: { device: DeviceId; deployment: DeploymentName; expectedRevision: number }): Promise<WriteResult>;
+  /** Of a device that is gone for good: one that has no manifest keeps what it runs. */
+  removeManifest(write: { device: DeviceId; expectedRevision: number }): Promise<WriteResult>;
+  /** Purges marks of names that have been gone for so long. @throws MessagingError */
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what is observed does not follow the bucket; null: it does. */
   problem(): string | null;
   close(): Promise<void>;
@@ -53,11 +60,10 @@ export interface DesiredStateStore {
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId | null) => void>();
-  const hint = (device: DeviceId | null): void => {
-    for (const callback of callbacks) callback(device);
-  };
+  const hint = (device: DeviceId | null): void => callbacks.forEach((callback) => callback(device));
   const views = new DesiredStateViews();
   const own: OwnManifests = new Map();
+  const manifests = new Map<DeviceId, Parsed<Manifest>>();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
     bucket: "desired-state",
@@ -66,29 +72,27 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
     unreadable: (why) => ({ kind: "manifest", manifest: { ok: false, issues: [{ path: [], message: why }] } }),
     onEntry: (key, entry) => {
       const device = views.hear(key, entry);
+      if (device === key && entry?.value?.kind === "manifest") manifests.set(device, entry.value.manifest);
+      else if (device === key) manifests.delete(device);
       if (device !== null) hint(device);
     },
     onLeader: () => hint(null),
   });
 
-  const write = (subject: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<WriteResult> =>
-    publishAcknowledged(messaging, { bucket: "desired-state", subject }, payload, {
-      headers: { ...headers, "Nats-Expected-Last-Subject-Sequence": String(expectedRevision) },
-    });
-
-  const remove = (subject: string, expectedRevision: number): Promise<WriteResult> =>
-    write(subject, "", expectedRevision, { "KV-Operation": "DEL" });
+  const write = (key: string, payload: string, expected: number, headers: Readonly<Record<string, string>> = {}): Promise<WriteResult> =>
+    compareAndSet(messaging, mirror, { bucket: "desired-state", key, expected }, payload, headers);
+  const remove = (key: string, expected: number): Promise<WriteResult> => write(key, "", expected, DELETES);
   /**
    * Purges up to what was observed, so that what was written since stays; then marks, for whoever
    * follows the bucket. Where there is still no room for the mark, this one reads all again.
    */
-  const purge = async (subject: string, expectedRevision: number): Promise<WriteResult> => {
+  const purge = async (key: string, expectedRevision: number): Promise<WriteResult> => {
     const jsm = await openJetStream(messaging);
     try {
-      await jsm.streams.purge(streamName("desired-state"), { filter: subject, seq: expectedRevision + 1 });
-      return await remove(subject, 0);
+      await jsm.streams.purge(streamName("desired-state"), { filter: `$KV.desired-state.${key}`, seq: expectedRevision + 1 });
+      return await remove(key, 0);
     } catch (error) {
-      if (!isFull(error)) throw asBucketError(error, `failed to purge "${subject}"`);
+      if (!isFull(error)) throw asBucketError(error, `failed to purge "${key}"`);
       mirror.readAgain();
       return { ok: true, revision: 0 };
     }
@@ -100,20 +104,22 @@ export async function openDesiredState(messaging: Messaging, options: BucketOpti
       const entries = await mirror.current(signal);
       return views.take(entries, () => mirror.mark(entries));
     },
+    heard: (device) => manifests.get(device) ?? null,
     onChange: (callback) => void callbacks.add(callback),
     putScore: ({ device, deployment, scoreString, expectedRevision }) =>
-      write(subjects.score(device, deployment), scoreString, expectedRevision),
-    putManifest: ({ device, manifest, expectedRevision }) =>
-      write(subjects.manifest(device), keepOwn(own, device, manifest), expectedRevision),
+      write(keys.score(device, deployment), scoreString, expectedRevision),
+    putManifest: ({ device, manifest, expectedRevision }) => write(keys.manifest(device), keepOwn(own, device, manifest), expectedRevision),
     removeScore: async ({ device, deployment, expectedRevision }) => {
-      const subject = subjects.score(device, deployment);
+      const key = keys.score(device, deployment);
       try {
-        return await remove(subject, expectedRevision);
+        return await remove(key, expectedRevision);
       } catch (error) {
         if (!isFull(error)) throw error;
-        return purge(subject, expectedRevision);
+        return purge(key, expectedRevision);
       }
     },
+    removeManifest: ({ device, expectedRevision }) => remove(keys.manifest(device), expectedRevision),
+    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, signal),
     problem: () => mirror.problem(),
     close: () => mirror.close(),
   };

@@ -6,12 +6,20 @@ import type { Parsed } from "@harmony/core";
 import { type DeviceId, deviceOfKey, emptyManifest, keys, type Manifest, scoreKeyParts } from "@iot/contracts";
 import type { MirroredEntry } from "../buckets/bucket-mirror.ts";
 
+export interface HeldManifest {
+  readonly revision: number;
+  /** Of one that is gone: an empty one. */
+  readonly manifest: Parsed<Manifest>;
+  /** The device was forgotten. */
+  readonly isGone?: boolean;
+}
+
 export interface DesiredStateSnapshot {
   /**
    * `revision`: the last sequence of the key, delete markers counted; what the next write expects.
    * No entry: never written, expect 0.
    */
-  readonly manifests: ReadonlyMap<DeviceId, { readonly revision: number; readonly manifest: Parsed<Manifest> }>;
+  readonly manifests: ReadonlyMap<DeviceId, HeldManifest>;
   /** By `<device>.<deployment>`; `scoreString` null: deleted. */
   readonly scores: ReadonlyMap<string, { readonly revision: number; readonly scoreString: string | null }>;
   /** Keys that are neither a manifest's nor a Score's. */
@@ -85,7 +93,7 @@ export class DesiredStateViews {
 export function toSnapshot(entries: Entries): DesiredStateSnapshot;
 export function toSnapshot(entries: Entries, only: Iterable<string>, mark: number): DesiredStateSnapshot | null;
 export function toSnapshot(entries: Entries, only: Iterable<string> = entries.keys(), mark = Infinity): DesiredStateSnapshot | null {
-  const manifests = new Map<DeviceId, { revision: number; manifest: Parsed<Manifest> }>();
+  const manifests = new Map<DeviceId, HeldManifest>();
   const scores = new Map<string, { revision: number; scoreString: string | null }>();
   const foreignKeys: string[] = [];
   for (const key of only) {
@@ -96,7 +104,7 @@ export function toSnapshot(entries: Entries, only: Iterable<string> = entries.ke
     const device = deviceOfKey(key);
     if (device !== null) {
       const manifest: Parsed<Manifest> = value?.kind === "manifest" ? value.manifest : { ok: true, value: emptyManifest() };
-      manifests.set(device, { revision, manifest });
+      manifests.set(device, { revision, manifest, ...(entry.isMarker ? { isGone: true } : {}) });
     } else if (scoreKeyParts(key) !== null) {
       scores.set(key, { revision, scoreString: value?.kind === "score" ? value.scoreString : null });
     } else if (value !== null) {

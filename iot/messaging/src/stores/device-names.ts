@@ -30,7 +30,8 @@ export class DeviceNames {
     this.#bucket = bucketSubjects(device);
     this.#last = this.#own;
     const { manifest, status, inventory, notice } = this.#own;
-    for (const subject of [manifest, status, inventory, notice]) messaging.mayBeRefused(subject);
+    const reads = [this.#own.inventoryRead, this.#bucket.inventoryRead];
+    for (const subject of [manifest, status, inventory, notice, ...reads]) messaging.mayBeRefused(subject);
   }
 
   /** Those that were answered last; our own before any was. */

@@ -4,8 +4,9 @@
 
 import { canonicalJson } from "@harmony/schema";
 import type { BucketName } from "@iot/contracts";
-import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
+import type { PublishResult } from "../buckets/acknowledged-publish.ts";
 import { openBucketMirror } from "../buckets/bucket-mirror.ts";
+import { compareAndSet, DELETES } from "../buckets/compare-and-set.ts";
 import type { BucketOptions } from "../buckets/ensure-bucket.ts";
 import type { Messaging } from "../connection/connect.ts";
 
@@ -26,6 +27,8 @@ export interface DocumentStore {
   list(signal: AbortSignal): Promise<ReadonlyMap<string, StoredText>>;
   put(key: string, document: unknown, expectedRevision: number): Promise<PublishResult>;
   remove(key: string, expectedRevision: number): Promise<PublishResult>;
+  /** Purges marks of keys that have been gone for so long. @throws MessagingError */
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** Why what was heard may be old; null: the bucket is followed. */
   problem(): string | null;
   close(): Promise<void>;
@@ -54,15 +57,13 @@ export async function openDocumentStore(
     },
   });
   await mirror.current(signal);
-  const write = (key: string, payload: string, headers: Record<string, string>): Promise<PublishResult> =>
-    publishAcknowledged(messaging, { bucket, subject: `$KV.${bucket}.${key}` }, payload, { headers });
-  const expecting = (revision: number): Record<string, string> => ({ "Nats-Expected-Last-Subject-Sequence": String(revision) });
   return {
     heard: (key) => held.get(key),
     list: async (aborted) =>
       new Map([...(await mirror.current(aborted))].map(([key, { revision, value }]) => [key, { revision, text: value }])),
-    put: (key, document, expected) => write(key, canonicalJson(document), expecting(expected)),
-    remove: (key, expected) => write(key, "", { ...expecting(expected), "KV-Operation": "DEL" }),
+    put: (key, document, expected) => compareAndSet(messaging, mirror, { bucket, key, expected }, canonicalJson(document)),
+    remove: (key, expected) => compareAndSet(messaging, mirror, { bucket, key, expected }, "", DELETES),
+    purgeMarkers: (olderThanMs, aborted) => mirror.purgeMarkers(olderThanMs, aborted),
     problem: () => mirror.problem(),
     close: () => mirror.close(),
   };

@@ -2,7 +2,7 @@
 // hears every request and answers for its own source. The one who asks takes the first answer that
 // says `done`, or else all answers. Nobody but an operator writes a bucket.
 
-import type { Log } from "@harmony/runtime";
+import { errorText, type Log } from "@harmony/runtime";
 import { plainText } from "@harmony/core";
 import { parseJson } from "@harmony/schema";
 import { MESSAGE_CHARACTERS, OPERATOR_VERBS, OperatorAnswer, OperatorRequest, operatorSubject, type OperatorVerb } from "@iot/contracts";
@@ -37,7 +37,13 @@ export function serveOperatorRequests(
         if (!request.ok) return;
         answer({ verb, request: request.value, by: askedBy(message) }).then(
           (answered) => void message.respond(JSON.stringify(answered)),
-          (failure: unknown) => log.warn("failed to answer a request", { verb, error: failure }),
+          (failure: unknown) => {
+            log.warn("failed to answer a request", { verb, error: failure });
+            // To `state`, the state in the bucket is the answer.
+            if (verb === "state") return;
+            const answered: OperatorAnswer = { source: "", done: false, message: `the operator failed at it: ${errorText(failure)}` };
+            message.respond(JSON.stringify(answered));
+          },
         );
       },
     }),
@@ -84,8 +90,9 @@ export async function askOperators(
       if (error !== null || message.headers?.code === 503) return resolve();
       const answer = parseJson(OperatorAnswer, message.data);
       if (!answer.ok) return;
-      const { source, done, message: text } = answer.value;
-      answers.push({ source: plainText(source, 256), done, message: plainText(text, MESSAGE_CHARACTERS) });
+      const { source, done, message: text, reason } = answer.value;
+      const why = reason === undefined ? {} : { reason: plainText(reason, 64) };
+      answers.push({ source: plainText(source, 256), done, message: plainText(text, MESSAGE_CHARACTERS), ...why });
       clearTimeout(timer);
       if (done) resolve();
       else timer = setTimeout(resolve, OTHERS_MS);

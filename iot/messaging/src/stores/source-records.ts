@@ -5,8 +5,9 @@
 import { createHash } from "node:crypto";
 import { canonicalJson, parseJson } from "@harmony/schema";
 import { BUCKETS, SourceRemovals, SourceState } from "@iot/contracts";
-import { publishAcknowledged, type PublishResult } from "../buckets/acknowledged-publish.ts";
+import type { PublishResult } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
+import { compareAndSet, DELETES } from "../buckets/compare-and-set.ts";
 import type { BucketOptions } from "../buckets/ensure-bucket.ts";
 import type { Messaging } from "../connection/connect.ts";
 
@@ -34,6 +35,8 @@ export interface SourceRecords {
   putRemovals(removals: SourceRemovals, expectedRevision: number): Promise<PublishResult>;
   /** Takes a source out of what people see. @throws MessagingError */
   forget(id: string, record: SourceRecord): Promise<PublishResult>;
+  /** Purges marks of sources that have been forgotten for so long. @throws MessagingError */
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
   /** The server's clock. */
   nowMs(): number;
   /** Why what is observed does not follow the bucket; null: it does. */
@@ -67,20 +70,18 @@ export async function openSourceRecords(messaging: Messaging, options: BucketOpt
     onEntry: hint,
     onLeader: hint,
   });
-  const put = (key: string, payload: string, expectedRevision: number, headers: Record<string, string> = {}): Promise<PublishResult> =>
-    publishAcknowledged(messaging, { bucket: "sources", subject: `$KV.sources.${key}` }, payload, {
-      headers: { ...headers, "Nats-Expected-Last-Subject-Sequence": String(expectedRevision) },
-    });
+  const put = (key: string, payload: string, expected: number, headers: Readonly<Record<string, string>> = {}): Promise<PublishResult> =>
+    compareAndSet(messaging, mirror, { bucket: "sources", key, expected }, payload, headers);
   return {
     observe: async (signal) => byId(await mirror.current(signal)),
     onChange: (callback) => void callbacks.add(callback),
     putState: (state, expected) => put(`${sourceKey(state.id)}.state`, canonicalJson(state), expected),
     putRemovals: (removals, expected) => put(`${sourceKey(removals.id)}.removals`, canonicalJson(removals), expected),
     forget: async (id, { state, removals }) => {
-      const del = { "KV-Operation": "DEL" };
-      const first = await put(`${sourceKey(id)}.removals`, "", removals.revision, del);
-      return first.ok ? put(`${sourceKey(id)}.state`, "", state.revision, del) : first;
+      const first = await put(`${sourceKey(id)}.removals`, "", removals.revision, DELETES);
+      return first.ok ? put(`${sourceKey(id)}.state`, "", state.revision, DELETES) : first;
     },
+    purgeMarkers: (olderThanMs, signal) => mirror.purgeMarkers(olderThanMs, signal),
     nowMs: () => mirror.nowMs(),
     problem: () => mirror.problem(),
     close: () => mirror.close(),

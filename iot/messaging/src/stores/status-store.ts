@@ -12,7 +12,9 @@ import {
   type DeviceStatus,
   readInventory,
   readStatus,
+  subjects,
 } from "@iot/contracts";
+import { publishAcknowledged } from "../buckets/acknowledged-publish.ts";
 import { type BucketMirror, type MirroredEntry, openBucketMirror } from "../buckets/bucket-mirror.ts";
 import type { Messaging } from "../connection/connect.ts";
 import type { BucketOptions } from "../buckets/ensure-bucket.ts";
@@ -33,19 +35,26 @@ export interface InventoryEntry extends Reported {
   readonly inventory: Parsed<DeviceInventory>;
 }
 
+/** What is watched gives the current ones first, then every change, until aborted. */
+type Watch<Entry> = (callback: (entry: Entry) => void, signal: AbortSignal, onRemoved?: (device: DeviceId) => void) => Promise<void>;
+
 export interface StatusStore {
-  /**
-   * The current ones first, then every change, until aborted; resolves when the current ones were
-   * all given.
-   */
-  watch(callback: (entry: StatusEntry) => void, signal: AbortSignal, onRemoved?: (device: DeviceId) => void): Promise<void>;
+  /** Resolves when the current ones were all given. */
+  readonly watch: Watch<StatusEntry>;
   list(signal: AbortSignal): Promise<StatusEntry[]>;
+  /** Purges marks of devices that have been forgotten for so long. @throws MessagingError */
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
+  /** Removes what a device said last; if it reports again, it is there again. @throws MessagingError */
+  forget(device: DeviceId): Promise<void>;
   /** Why what is watched does not follow the bucket; null: it does, or nobody watches. */
   problem(): string | null;
 }
 
 export interface InventoryStore {
+  readonly watch: Watch<InventoryEntry>;
   list(signal: AbortSignal): Promise<InventoryEntry[]>;
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
+  forget(device: DeviceId): Promise<void>;
 }
 
 /**
@@ -53,9 +62,46 @@ export interface InventoryStore {
  * `openDesiredState`.
  */
 export async function openStatusStore(messaging: Messaging, options: BucketOptions): Promise<StatusStore> {
-  const open = documents(messaging, options, "status", (device, data) => ofDevice(device, readStatus(data)));
+  const store = await openDocuments(messaging, options, "status", (device, data) => ofDevice(device, readStatus(data)));
+  return {
+    watch: (callback, signal, onRemoved) =>
+      store.watch(({ value, ...reported }) => callback({ ...reported, status: value }), signal, onRemoved),
+    list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
+    purgeMarkers: store.purgeMarkers,
+    forget: store.forget,
+    problem: store.problem,
+  };
+}
+
+/** Like openStatusStore, for inventories. */
+export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
+  const store = await openDocuments(messaging, options, "inventory", (device, data) => ofDevice(device, readInventory(data)));
+  return {
+    watch: (callback, signal, onRemoved) =>
+      store.watch(({ value, ...reported }) => callback({ ...reported, inventory: value }), signal, onRemoved),
+    list: async (signal) => (await store.list(signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })),
+    purgeMarkers: store.purgeMarkers,
+    forget: store.forget,
+  };
+}
+
+interface Documents<Document> {
+  readonly watch: Watch<Reported & { readonly value: Parsed<Document> }>;
+  list(signal: AbortSignal): Promise<(Reported & { value: Parsed<Document> })[]>;
+  purgeMarkers(olderThanMs: number, signal: AbortSignal): Promise<number>;
+  forget(device: DeviceId): Promise<void>;
+  problem(): string | null;
+}
+
+async function openDocuments<Document>(
+  messaging: Messaging,
+  options: BucketOptions,
+  bucket: "status" | "inventory",
+  decode: (key: string, data: Uint8Array) => Parsed<Document>,
+): Promise<Documents<Document>> {
+  const open = documents(messaging, options, bucket, decode);
   await (await open()).close();
-  const watched = new Set<BucketMirror<Parsed<DeviceStatus>>>();
+  const watched = new Set<BucketMirror<Parsed<Document>>>();
   return {
     watch: async (callback, signal, onRemoved) => {
       signal.throwIfAborted();
@@ -63,7 +109,7 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
         const device = deviceOfKey(key);
         if (device === null || signal.aborted) return;
         if (entry === null || entry.value === null) onRemoved?.(device);
-        else callback({ device, receivedAtMs: entry.writtenAtMs, nowMs: mirror.nowMs(), status: entry.value });
+        else callback({ device, receivedAtMs: entry.writtenAtMs, nowMs: mirror.nowMs(), value: entry.value });
       });
       const close = async (): Promise<void> => {
         watched.delete(mirror);
@@ -78,16 +124,17 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
         throw error;
       }
     },
-    list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, status: value })),
+    list: (signal) => listOnce(open, signal),
+    purgeMarkers: async (olderThanMs, signal) => {
+      const purged = await Promise.all([...watched].map((mirror) => mirror.purgeMarkers(olderThanMs, signal)));
+      return purged.reduce((sum, count) => sum + count, 0);
+    },
+    forget: async (device) => {
+      const subject = subjects[bucket](device);
+      await publishAcknowledged(messaging, { bucket, subject }, "", { headers: { "KV-Operation": "DEL" } });
+    },
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
-}
-
-/** Like openStatusStore, for inventories. */
-export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
-  const open = documents(messaging, options, "inventory", (device, data) => ofDevice(device, readInventory(data)));
-  await (await open()).close();
-  return { list: async (signal) => (await listOnce(open, signal)).map(({ value, ...reported }) => ({ ...reported, inventory: value })) };
 }
 
 type Open<Document> = (

@@ -30,6 +30,11 @@ export interface GitRun {
   readonly remote?: boolean;
   /** The limit of its output; more ends it. */
   readonly limitBytes?: number;
+  /**
+   * Takes each piece of the output as it comes, and nothing is given at the end. An output of many
+   * MiB that is taken apart in one piece holds up everything else.
+   */
+  readonly onOutput?: (piece: Buffer) => void;
 }
 
 export type RunGit = (run: GitRun) => Promise<Buffer>;
@@ -122,15 +127,15 @@ function sshConfiguration({ sshKeyFile, sshKnownHostsFile }: GitConfig): string 
 }
 
 function runGit(
-  { args, signal, timeoutMs, input, limitBytes = OUTPUT_LIMIT_BYTES }: GitRun,
+  run: GitRun,
   { folder, env, secrets }: { folder: string; env: Record<string, string>; secrets: readonly string[] },
 ): Promise<Buffer> {
+  const { args, signal, timeoutMs, input } = run;
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     // A group of its own: git's children (ssh, remote helpers) end with it.
     const child = spawn("git", args, { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
-    const output: Buffer[] = [];
-    let bytes = 0;
+    const output = outputOf(run);
     let errors = "";
     let ending: Error | null = null;
     const end = (why: Error): void => {
@@ -148,11 +153,13 @@ function runGit(
       timeoutMs,
     );
     signal.addEventListener("abort", onAbort, { once: true });
-    child.stdout.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > limitBytes)
-        end(new GitError("Failed", `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB: the repository is too large`));
-      else output.push(chunk);
+    child.stdout.on("data", (piece: Buffer) => {
+      if (ending !== null) return;
+      try {
+        output.take(piece);
+      } catch (error) {
+        end(error instanceof Error ? error : new Error(String(error)));
+      }
     });
     child.stderr.on("data", (chunk: Buffer) => {
       if (errors.length < 8_192) errors += chunk.toString();
@@ -169,10 +176,28 @@ function runGit(
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
       if (ending !== null) reject(ending);
-      else if (code === 0) resolve(Buffer.concat(output));
+      else if (code === 0) resolve(output.whole());
       else reject(refusal(commandOf(args), errors, secrets));
     });
   });
+}
+
+/** Throws at a piece that is too much, or not what was asked for. */
+function outputOf({ args, limitBytes = OUTPUT_LIMIT_BYTES, onOutput }: GitRun): { take(piece: Buffer): void; whole(): Buffer } {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  return {
+    take(piece) {
+      bytes += piece.length;
+      if (bytes > limitBytes) {
+        const what = `git ${commandOf(args)} gave more than ${limitBytes / 1024 / 1024} MiB`;
+        throw new GitError("Failed", `${what}: the repository is too large; set IOT_GIT_PATH to a folder of it`);
+      }
+      if (onOutput === undefined) pieces.push(piece);
+      else onOutput(piece);
+    },
+    whole: () => Buffer.concat(pieces),
+  };
 }
 
 /** The options of git itself come before its command. */

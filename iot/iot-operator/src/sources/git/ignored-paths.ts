@@ -5,12 +5,17 @@
 
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { parseTree } from "./tree-file.ts";
+import { GitError } from "./git-program.ts";
+import { parseTreeFile } from "./tree-file.ts";
 
-const PATHS_LIMIT = 500;
+/** Of the arguments of one program: Linux takes 128 KiB of one, and 2 MiB of all. */
+const ARGUMENTS_LIMIT_BYTES = 64 * 1024;
+/** Each file is read by itself, and each folder is made: more would take minutes. */
+const IGNORE_FILES_LIMIT = 1_000;
+const FOLDERS_LIMIT = 20_000;
 
 export interface AskGit {
-  (args: readonly string[], signal: AbortSignal, input?: string): Promise<Buffer>;
+  (args: readonly string[], signal: AbortSignal): Promise<Buffer>;
 }
 
 /** Those that `commit` hides and `than` did not. `folder` is for what is made meanwhile. */
@@ -19,7 +24,7 @@ export async function newlyIgnored(
   { paths, commit, than, folder }: { paths: readonly string[]; commit: string; than: string; folder: string },
   signal: AbortSignal,
 ): Promise<Set<string>> {
-  const asked = paths.filter(isPlain).slice(0, PATHS_LIMIT);
+  const asked = paths.filter(isPlain);
   const now = asked.length === 0 ? new Map<string, string>() : await ignoreFiles(git, commit, asked, signal);
   if (now.size === 0) return new Set();
   const before = await ignoreFiles(git, than, asked, signal);
@@ -39,8 +44,35 @@ function isPlain(path: string): boolean {
 async function ignoreFiles(git: AskGit, commit: string, paths: readonly string[], signal: AbortSignal): Promise<Map<string, string>> {
   const folders = new Set(paths.flatMap(foldersAbove));
   const names = [...folders].map((folder) => (folder === "." ? ".gitignore" : `${folder}/.gitignore`));
-  const listed = parseTree((await git(["ls-tree", "-l", "-z", "--full-tree", commit, "--", ...names], signal)).toString());
-  return new Map(listed.flatMap(({ path, kind, oid, sizeBytes }) => (kind === "file" && sizeBytes < 1024 * 1024 ? [[path, oid]] : [])));
+  if (folders.size > FOLDERS_LIMIT) throw tooMany(`${FOLDERS_LIMIT} folders`);
+  const found = new Map<string, string>();
+  for (const some of groupsOf(names)) {
+    const listed = (await git(["ls-tree", "-l", "-z", "--full-tree", commit, "--", ...some], signal)).toString().split("\0");
+    for (const line of listed) {
+      const file = parseTreeFile(line);
+      if (file !== null && file.kind === "file" && file.sizeBytes < 1024 * 1024) found.set(file.path, file.oid);
+    }
+  }
+  if (found.size > IGNORE_FILES_LIMIT) throw tooMany(`${IGNORE_FILES_LIMIT} .gitignore files`);
+  return found;
+}
+
+function tooMany(what: string): GitError {
+  return new GitError("Failed", `more than ${what} are above files that are gone, so it is not known what is hidden: remove them in steps`);
+}
+
+function groupsOf(names: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  let left = 0;
+  for (const name of names) {
+    left -= Buffer.byteLength(name) + 1;
+    if (left < 0) {
+      left = ARGUMENTS_LIMIT_BYTES;
+      groups.push([]);
+    }
+    groups.at(-1)?.push(name);
+  }
+  return groups;
 }
 
 function foldersAbove(path: string): string[] {

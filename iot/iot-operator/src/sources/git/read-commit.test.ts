@@ -17,6 +17,7 @@ async function problemsOf(files: readonly TreeFile[]): Promise<string[]> {
     list: async () => [...files],
     readBlobs: async () => new Map([["a", Buffer.from("")]]),
     countCommits: async () => 1,
+    committedAt: async () => "2026-01-01T00:00:00Z",
     relate: async () => ({ lineage: "first" as const, ahead: 1, trailers: [] }),
     newlyIgnored: async () => new Set<string>(),
     renew: () => undefined,

@@ -2,14 +2,21 @@
 // judges nothing: what it means that something is missing is what-went-missing.ts's.
 
 import { asDeploymentName, asDeviceId } from "@iot/contracts";
-import { FILE_LIMIT_BYTES, isNearlyWorkloadFileName, isWorkloadFileName, YamlReader, type YamlReaderLimits } from "@iot/workload-files";
+import {
+  FILE_LIMIT_BYTES,
+  isNearlyWorkloadFileName,
+  isWorkloadFileName,
+  type PlainDeployment,
+  YamlReader,
+  type YamlReaderLimits,
+} from "@iot/workload-files";
 import type { GitConfig } from "../../config/config.ts";
 import type { SourceDeployment } from "../source.ts";
 import type { FileProblem } from "./file-problem.ts";
 import { ignoringOf } from "./ignore-files.ts";
 import { ParsedFiles } from "./parsed-files.ts";
 import type { GitRepository } from "./repository.ts";
-import { FOLDERS_LIMIT, isLongPath, PATH_LIMIT, type TreeFile } from "./tree-file.ts";
+import { FOLDERS_LIMIT, isLongPath, NAME_LIMIT_BYTES, PATH_LIMIT_BYTES, type TreeFile } from "./tree-file.ts";
 
 export interface FileReading {
   /** It gives none when it has any problem. */
@@ -61,7 +68,11 @@ export class CommitReader {
   async read(commit: string, signal: AbortSignal, known: () => Promise<number | null> = async () => null): Promise<CommitReading | null> {
     const { config, repository } = this.#options;
     const count = async (): Promise<number> => (await known()) ?? (await repository.countCommits(commit, signal));
-    const [entries, generation] = await Promise.all([repository.list(commit, signal), count()]);
+    const [entries, generation, committedAt] = await Promise.all([
+      repository.list(commit, signal),
+      count(),
+      repository.committedAt(commit, signal),
+    ]);
     if (entries === null) return null;
     // Hidden folders hold other programs' files (.github, .vscode), unless the path itself leads
     // into one.
@@ -82,7 +93,7 @@ export class CommitReader {
     const readings = [...files].map(([path, { deployments, issues, others }]): [string, FileReading] => [
       path,
       {
-        deployments: deployments.map((deployment) => this.#serve(deployment, { commit, generation })),
+        deployments: deployments.map((deployment) => this.#serve(deployment, { commit, generation, committedAt })),
         problems: issues.map(problemOf),
         others,
         isEmpty: deployments.length + issues.length + others.length === 0,
@@ -97,15 +108,9 @@ export class CommitReader {
     return { commit, generation, entries, files: all, ignored, problems: doubled.map(problemOf), isUnfinished };
   }
 
-  #serve(
-    {
-      document,
-      scoreString,
-    }: { document: { metadata: { name: string; namespace?: string | undefined }; spec: { targetDevices: string[] } }; scoreString: string },
-    at: { commit: string; generation: number },
-  ): SourceDeployment {
+  #serve(deployment: PlainDeployment, at: { commit: string; generation: number; committedAt: string }): SourceDeployment {
     const { config, id } = this.#options;
-    const { name, namespace = config.namespace } = document.metadata;
+    const { name, namespace = config.namespace, targetDevices, scoreString } = deployment;
     return {
       uid: `${id}/${namespace}/${name}`,
       namespace,
@@ -113,7 +118,8 @@ export class CommitReader {
       generation: at.generation,
       createdAt: NO_AGE,
       commit: at.commit,
-      targetDevices: document.spec.targetDevices.map(asDeviceId),
+      committedAt: at.committedAt,
+      targetDevices: targetDevices.map(asDeviceId),
       scoreString,
     };
   }
@@ -137,7 +143,8 @@ function tooMuchOf(chosen: readonly TreeFile[], folder: string): FileProblem[] {
 function unfitness({ path: file, kind, sizeBytes }: TreeFile): FileProblem[] {
   const say = (message: string): FileProblem[] => [{ file, message, whole: true }];
   if (isLongPath(file)) {
-    return say(`is not read, its path has more than ${PATH_LIMIT} characters or ${FOLDERS_LIMIT} folders: move it nearer to the root`);
+    const limits = `${PATH_LIMIT_BYTES} bytes, a name of more than ${NAME_LIMIT_BYTES}, or more than ${FOLDERS_LIMIT} folders`;
+    return say(`is not read, its path has more than ${limits}: make it shorter`);
   }
   if (kind === "link") return say("is a symbolic link, which is not followed: put the file itself here");
   if (kind === "submodule") return say("is a submodule, which is not read: put the file itself here");

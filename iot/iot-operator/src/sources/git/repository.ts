@@ -5,9 +5,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitConfig } from "../../config/config.ts";
-import { GitError, prepareGit } from "./git-program.ts";
+import { batchBlobs, nulRecords, type OutputParser } from "./git-output.ts";
+import { GitError, type GitRun, prepareGit } from "./git-program.ts";
 import { newlyIgnored } from "./ignored-paths.ts";
-import { parseTree, type TreeFile } from "./tree-file.ts";
+import { parseTreeFile, type TreeFile } from "./tree-file.ts";
 
 /** How the tip of a branch came from the commit that was followed. */
 export interface Relation {
@@ -27,6 +28,8 @@ export interface GitRepository {
   readBlobs(oids: readonly string[], signal: AbortSignal): Promise<Map<string, Buffer>>;
   /** How many commits lead to this one: higher than that of each of its ancestors. */
   countCommits(commit: string, signal: AbortSignal): Promise<number>;
+  /** RFC 3339. */
+  committedAt(commit: string, signal: AbortSignal): Promise<string>;
   relate(pair: { followed: string | null; tip: string; trailer: string }, signal: AbortSignal): Promise<Relation>;
   /** Those of the paths that a .gitignore of `commit` hides and none of `than` did. */
   newlyIgnored(change: { paths: readonly string[]; commit: string; than: string }, signal: AbortSignal): Promise<Set<string>>;
@@ -42,6 +45,8 @@ const FETCH_TIMEOUT_MS = 120_000;
 const LOCAL_TIMEOUT_MS = 30_000;
 /** What is read is limited before; git writes a line beside each. */
 const BLOBS_LIMIT_BYTES = 192 * 1024 * 1024;
+/** Some 200,000 files. */
+const LIST_LIMIT_BYTES = 16 * 1024 * 1024;
 const REF = "refs/heads/source";
 
 /**
@@ -66,15 +71,16 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
       throw error;
     }
   };
-  const ask = (args: readonly string[], signal: AbortSignal, input = "", limitBytes?: number): Promise<Buffer> =>
-    git({
-      args: ["--git-dir", bare, ...args],
-      signal,
-      timeoutMs: LOCAL_TIMEOUT_MS,
-      input,
-      ...(limitBytes === undefined ? {} : { limitBytes }),
-    });
+  const ask = (
+    args: readonly string[],
+    signal: AbortSignal,
+    more: Pick<GitRun, "input" | "limitBytes" | "onOutput"> = {},
+  ): Promise<Buffer> => git({ args: ["--git-dir", bare, ...args], signal, timeoutMs: LOCAL_TIMEOUT_MS, ...more });
   const local: typeof ask = (...all) => sound(ask(...all));
+  const parsed = async (run: typeof ask, parser: OutputParser, ...[args, signal, more]: Parameters<typeof ask>): Promise<void> => {
+    await run(args, signal, { ...more, onOutput: parser.push });
+    parser.end();
+  };
 
   return {
     async fetch(signal) {
@@ -93,31 +99,45 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
     },
     async list(commit, signal) {
       try {
-        return parseTree(
-          (await local(["ls-tree", "-r", "-l", "-z", "--full-tree", `${commit}:${config.path}`], signal)).toString(),
-          config.path,
-        );
+        const files: TreeFile[] = [];
+        const records = nulRecords((line) => {
+          const file = parseTreeFile(line, config.path);
+          if (file !== null) files.push(file);
+        });
+        const args = ["ls-tree", "-r", "-l", "-z", "--full-tree", `${commit}:${config.path}`];
+        await parsed(local, records, args, signal, { limitBytes: LIST_LIMIT_BYTES });
+        return files;
       } catch (error) {
         if (error instanceof GitError && error.code === "MissingPath") return null;
         throw error;
       }
     },
     async readBlobs(oids, signal) {
-      if (oids.length === 0) return new Map();
-      return parseBatch(await local(["cat-file", "--batch"], signal, `${oids.join("\n")}\n`, BLOBS_LIMIT_BYTES));
+      const blobs = new Map<string, Buffer>();
+      if (oids.length === 0) return blobs;
+      const records = batchBlobs((oid, content) => void blobs.set(oid, content));
+      await parsed(local, records, ["cat-file", "--batch"], signal, { input: `${oids.join("\n")}\n`, limitBytes: BLOBS_LIMIT_BYTES });
+      return blobs;
     },
     async countCommits(commit, signal) {
       return Number((await local(["rev-list", "--count", commit], signal)).toString());
     },
+    async committedAt(commit, signal) {
+      return (await local(["show", "--no-patch", "--format=%cI", commit], signal)).toString().trim();
+    },
     async relate({ followed, tip, trailer }, signal) {
       // One call for all: of each commit the side that it is on, and on the lines below its
       // trailers.
-      const logged = (run: typeof ask, ...range: string[]): Promise<Buffer> =>
-        run(["log", "--left-right", `--format=%x00%m%H%n%(trailers:key=${trailer},valueonly,unfold)`, ...range], signal);
-      const alone = async (): Promise<Relation> => relationOf((await logged(local, "--max-count=1", tip)).toString(), tip, "first");
+      const logged = async (run: typeof ask, lineage: "first" | "descends", ...range: string[]): Promise<Relation> => {
+        const commits = commitsOf(tip);
+        const format = `--format=%x00%m%H%n%(trailers:key=${trailer},valueonly,unfold)`;
+        await parsed(run, nulRecords(commits.take), ["log", "--left-right", format, ...range], signal);
+        return commits.relation(lineage);
+      };
+      const alone = (): Promise<Relation> => logged(local, "first", "--max-count=1", tip);
       if (followed === null) return alone();
       try {
-        return relationOf((await logged(ask, `${followed}...${tip}`)).toString(), tip, "descends");
+        return await logged(ask, "descends", `${followed}...${tip}`);
       } catch (error) {
         if (error instanceof GitError && error.code === "MissingObject") return alone();
         throw error;
@@ -132,29 +152,26 @@ export async function openGitRepository(folder: string, config: GitConfig): Prom
 }
 
 /** With a commit on the left side the branch was rewritten. */
-function relationOf(log: string, tip: string, lineage: "first" | "descends"): Relation {
-  const commits = log.split("\0").flatMap((record) => {
-    const [head = "", ...values] = record.trim().split("\n");
-    return head === "" ? [] : [{ side: head.slice(0, 1), id: head.slice(1), trailers: values.filter((value) => value !== "") }];
-  });
-  const ahead = commits.filter(({ side }) => side !== "<");
-  const found = ahead.length < commits.length ? "rewritten" : lineage;
-  const counted = found === "descends" ? ahead : ahead.filter(({ id }) => id === tip);
-  return { lineage: found, ahead: ahead.length, trailers: counted.flatMap(({ trailers }) => trailers) };
-}
-
-/** Records of `cat-file --batch`: `<oid> <type> <size>\n<content>\n`. */
-function parseBatch(bytes: Buffer): Map<string, Buffer> {
-  const blobs = new Map<string, Buffer>();
-  for (let at = 0; at < bytes.length;) {
-    const end = bytes.indexOf("\n", at);
-    const [oid, type, size] = bytes.toString("utf8", at, end).split(" ");
-    if (end < 0 || oid === undefined || type !== "blob")
-      throw new GitError("Failed", "git cat-file gave something that is not a file's content");
-    const start = end + 1;
-    const stop = start + Number(size);
-    blobs.set(oid, bytes.subarray(start, stop));
-    at = stop + 1;
-  }
-  return blobs;
+function commitsOf(tip: string): { take(record: string): void; relation(lineage: "first" | "descends"): Relation } {
+  let [isRewritten, ahead] = [false, 0];
+  const all: string[] = [];
+  let ofTip: readonly string[] = [];
+  return {
+    take(record) {
+      const [head = "", ...values] = record.trim().split("\n");
+      if (head === "") return;
+      if (head.startsWith("<")) {
+        isRewritten = true;
+        return;
+      }
+      ahead += 1;
+      const trailers = values.filter((value) => value !== "");
+      all.push(...trailers);
+      if (head.slice(1) === tip) ofTip = trailers;
+    },
+    relation(lineage) {
+      const found = isRewritten ? "rewritten" : lineage;
+      return { lineage: found, ahead, trailers: found === "descends" ? all : ofTip };
+    },
+  };
 }

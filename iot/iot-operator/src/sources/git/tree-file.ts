@@ -1,4 +1,4 @@
-// What stands in a tree of git, from the lines of `ls-tree -l -z`. Pure.
+// What stands in a tree of git, from the records of `ls-tree -l -z`. Pure.
 
 export interface TreeFile {
   /** From the repository's root. */
@@ -10,31 +10,22 @@ export interface TreeFile {
 
 const TREE_ENTRY = /^(\d{6}) (\w+) ([0-9a-f]+) +(\d+|-)\t(.*)$/s;
 
-/**
- * `<mode> <type> <oid> <size>\t<path>`, each ended by a NUL. `folder` is the one that was listed.
- */
-export function parseTree(text: string, folder = ""): TreeFile[] {
-  return text.split("\0").flatMap((line) => {
-    const [, mode, type, oid, size, path] = TREE_ENTRY.exec(line) ?? [];
-    if (mode === undefined || oid === undefined || path === undefined) return [];
-    const kind = type === "commit" ? "submodule" : mode === "120000" ? "link" : "file";
-    return [{ path: folder === "" ? path : `${folder}/${path}`, kind, oid, sizeBytes: Number(size) || 0 }];
-  });
+/** `<mode> <type> <oid> <size>\t<path>`. `folder` is the one that was listed. */
+export function parseTreeFile(line: string, folder = ""): TreeFile | null {
+  const [, mode, type, oid, size, path] = TREE_ENTRY.exec(line) ?? [];
+  if (mode === undefined || oid === undefined || path === undefined) return null;
+  const kind = type === "commit" ? "submodule" : mode === "120000" ? "link" : "file";
+  return { path: folder === "" ? path : `${folder}/${path}`, kind, oid, sizeBytes: Number(size) || 0 };
 }
 
-/** Of the whole path, in characters, and how many folders lead to it. */
-export const PATH_LIMIT = 1_024;
+/** Of the whole path, of each name in it, in bytes; and how many folders lead to it. */
+export const PATH_LIMIT_BYTES = 1_024;
+export const NAME_LIMIT_BYTES = 255;
 export const FOLDERS_LIMIT = 64;
 
-/** One that is not looked into part by part: a tree made by hand may have any. */
+/** One that no file system takes, or that is not looked into part by part. */
 export function isLongPath(path: string): boolean {
-  return path.length > PATH_LIMIT || path.split("/", FOLDERS_LIMIT + 2).length > FOLDERS_LIMIT + 1;
-}
-
-/** As much of a path as may lead to a file that is read. */
-export function nearPart(path: string): string {
-  return path
-    .slice(0, PATH_LIMIT + 1)
-    .split("/", FOLDERS_LIMIT + 2)
-    .join("/");
+  if (path.length > PATH_LIMIT_BYTES || Buffer.byteLength(path) > PATH_LIMIT_BYTES) return true;
+  const parts = path.split("/");
+  return parts.length > FOLDERS_LIMIT + 1 || parts.some((part) => Buffer.byteLength(part) > NAME_LIMIT_BYTES);
 }

@@ -7,7 +7,7 @@
 import { looksLikeDeployment } from "@iot/workload-files";
 import type { FileProblem } from "./file-problem.ts";
 import type { CommitReading, FileReading } from "./read-commit.ts";
-import { isLongPath, nearPart, type TreeFile } from "./tree-file.ts";
+import { isLongPath, type TreeFile } from "./tree-file.ts";
 
 /** A path and what it gave that nobody gives any more. */
 export interface Loss {
@@ -45,12 +45,24 @@ export function absent(losses: readonly Loss[], after: CommitReading): Loss[] {
 
 /** What may be an absent file under another name. */
 export function newlyUnread(before: CommitReading, after: CommitReading): TreeFile[] {
-  const stood = new Set(before.entries.map(({ path, oid }) => `${oid} ${path}`));
+  const [was, is] = changedParts(before.entries, after.entries);
+  const stood = new Map(was.map(({ path, oid }) => [path, oid]));
   const isRead = (path: string): boolean => {
     const file = after.files.get(path);
     return file !== undefined && file.deployments.length + file.others.length > 0;
   };
-  return after.entries.filter(({ path, oid }) => !isRead(path) && !stood.has(`${oid} ${path}`));
+  return is.filter(({ path, oid }) => stood.get(path) !== oid && !isRead(path));
+}
+
+/** Both without what they begin and end with alike: mostly nearly all of 100,000 entries. */
+function changedParts(before: readonly TreeFile[], after: readonly TreeFile[]): [before: readonly TreeFile[], after: readonly TreeFile[]] {
+  const same = (was: TreeFile | undefined, is: TreeFile | undefined): boolean => was?.path === is?.path && was?.oid === is?.oid;
+  const shorter = Math.min(before.length, after.length);
+  let from = 0;
+  while (from < shorter && same(before[from], after[from])) from += 1;
+  let end = 0;
+  while (end < shorter - from && same(before[before.length - 1 - end], after[after.length - 1 - end])) end += 1;
+  return [before.slice(from, before.length - end), after.slice(from, after.length - end)];
 }
 
 /** Why this commit is not followed; empty: what is missing in it was taken out. */
@@ -62,14 +74,16 @@ export function refusals(input: {
 }): FileProblem[] {
   const { before, after, losses, around } = input;
   if (losses.length === 0) return [];
-  const oids = new Map(before.entries.map(({ path, oid }) => [path, oid]));
-  const entries = new Map(after.entries.map((entry) => [entry.path, entry]));
-  const folders = new Set(after.entries.flatMap(({ path }) => foldersAbove(nearPart(path))));
+  const paths = new Set(losses.map(({ path }) => path));
+  const oids = new Map(before.entries.flatMap(({ path, oid }) => (paths.has(path) ? [[path, oid]] : [])));
+  const leading = new Set(losses.flatMap(({ path }) => foldersAbove(path)));
+  const inPlace = new Map(after.entries.flatMap((entry) => (leading.has(entry.path) ? [[entry.path, entry]] : [])));
+  const folders = foldersAmong(paths, after.entries);
   const twins = twinsIn(around);
   return losses.flatMap((loss) => {
     const file = after.files.get(loss.path);
     if (file !== undefined) return standing(loss, file);
-    const above = foldersAbove(loss.path).flatMap((folder) => entries.get(folder) ?? []);
+    const above = foldersAbove(loss.path).flatMap((folder) => inPlace.get(folder) ?? []);
     const twin = twins(loss, oids.get(loss.path) ?? "");
     const leftOutBy = after.ignored?.get(loss.path) ?? null;
     return goneFile(loss, { above: above[0], twin, isFolder: folders.has(loss.path), isIgnored: around.ignored.has(loss.path), leftOutBy });
@@ -162,6 +176,23 @@ function stemsOf(path: string): string[] {
 function foldersAbove(path: string): string[] {
   const end = path.lastIndexOf("/");
   return end < 0 ? [] : [...foldersAbove(path.slice(0, end)), path.slice(0, end)];
+}
+
+/**
+ * Those of the paths that lead to an entry. A commit may have some 100,000 entries in folders 64
+ * deep, so only parts of a length that one of the paths has are cut out.
+ */
+function foldersAmong(paths: ReadonlySet<string>, entries: readonly TreeFile[]): Set<string> {
+  const lengths = new Set([...paths].map(({ length }) => length));
+  const longest = Math.max(0, ...lengths);
+  const found = new Set<string>();
+  for (const { path } of entries) {
+    for (let at = path.indexOf("/"); at >= 0 && at <= longest; at = path.indexOf("/", at + 1)) {
+      const folder = lengths.has(at) ? path.slice(0, at) : "";
+      if (paths.has(folder)) found.add(folder);
+    }
+  }
+  return found;
 }
 
 function kindsOf(others: readonly string[]): string {

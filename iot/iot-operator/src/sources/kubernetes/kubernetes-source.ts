@@ -24,6 +24,7 @@ import {
 } from "@harmony/kube-api";
 import type { DeletingObject, OwnerStep, RefusedDeployment, Source, SourceDeployment, SourceSnapshot } from "../source.ts";
 import { watchApiHealth } from "./api-health.ts";
+import { DevicesOfCluster } from "./device-objects.ts";
 import { eachOf } from "./each-of.ts";
 import { announcer } from "./events.ts";
 import { createHeard } from "./heard.ts";
@@ -91,6 +92,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
   const statuses = new StatusWriter({ connection, type: DEPLOYMENTS, store, manager: MANAGER, log, clock, explain: explained });
   const announce = announcer({ connection, type: DEPLOYMENTS, manager: MANAGER, log, signal, clock });
   const heard = createHeard({ connection, type: DEPLOYMENTS, store });
+  const devices = new DevicesOfCluster({ connection, manager: MANAGER, log, signal, clock, onSaid: hint });
   let failedReadings = 0;
   /** The objects as they were read last, by uid. */
   let listedObjects: ReadonlyMap<string, KubernetesObject> = new Map();
@@ -114,6 +116,13 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       readAgainLater();
       return { kind: "unreadable", ...explained(error) };
     }
+    await devices.started(reading);
+    const said = devices.said();
+    if (said === null) {
+      readAgainLater();
+      const problem = devices.problem() ?? new KubernetesError("Timeout", "the Devices of the cluster are not read yet");
+      return { kind: "unreadable", ...explained(problem, "devices") };
+    }
     failedReadings = 0;
     listedObjects = new Map(listed.objects.map((object) => [object.metadata.uid, object]));
     const deployments: SourceDeployment[] = [];
@@ -134,6 +143,7 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
       deployments,
       refused,
       deleting,
+      ...said,
       version: listed.resourceVersion,
       authoritative: true,
       evidence,
@@ -170,9 +180,16 @@ export async function createKubernetesSource(options: KubernetesSourceOptions): 
   return {
     id,
     clusterUid,
-    health: () => health.problem(),
+    devices,
+    health: () => {
+      const problem = devices.problem();
+      return health.problem() ?? (problem === null ? null : explained(problem, "devices").message);
+    },
     read,
-    recall: () => (health.problem() === null ? heard.recall() : null),
+    recall: () => {
+      const [recalled, said] = [health.problem() === null ? heard.recall() : null, devices.said()];
+      return recalled === null || said === null ? null : { ...recalled, ...said };
+    },
     isStill: (deployments, asking) => heard.isStill(deployments, asking),
     announce,
     carryOut: async (steps, acting) => {
@@ -216,11 +233,11 @@ function newest(a: KubernetesObject | undefined, b: KubernetesObject | undefined
   return a !== undefined && b !== undefined ? (isNewer(a, b) ? a : b) : (a ?? b);
 }
 
-function explained(error: KubernetesError): { reason: SourceReason; message: string } {
+function explained(error: KubernetesError, plural = "deployments"): { reason: SourceReason; message: string } {
   if (error.code === "NotFound") {
     return {
       reason: "CrdMissing",
-      message: "the cluster does not know deployments.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml",
+      message: `the cluster does not know ${plural}.iot.nationtech.io: kubectl apply -f iot/deploy/crd.yaml`,
     };
   }
   if (error.code === "Forbidden") {

@@ -6,7 +6,7 @@ import { type KubernetesConnection, KubernetesError, type ObjectName, readObject
 import type { DeletingObject, KubernetesEvidence, Presence } from "../source.ts";
 import { eachOf } from "./each-of.ts";
 
-const DEFINITIONS: ResourceType = {
+export const DEFINITIONS: ResourceType = {
   group: "apiextensions.k8s.io",
   version: "v1",
   kind: "CustomResourceDefinition",
