@@ -95,7 +95,7 @@ Traced on the device, beside create and start themselves, which by hand costs as
 | part | why it stays |
 |---|---|
 | the notice, the manifest and the Score: two questions to NATS | a notice is never trusted as data |
-| the desired state on the disk, one fsync (the manifest comes to disk with its first Score) | a device whose power fails goes on from what it has begun |
+| the desired state on the disk, once with the manifest and once with the Score | a device whose power fails goes on from what it has begun |
 | one look at the device: four questions to Podman at once | nothing is planned from memory |
 | what the image says of itself | the tag may be another image than when it was looked at |
 | \`sync -f\` of Podman's storage between create and start | a layer that is not on the disk is damaged by a power cut ([ADR 15](adr/0015-images-that-outlive-a-power-cut.md)) |

@@ -176,7 +176,7 @@ class Thread {
       eval: typeof BUILT_YAML_WORKER === "string",
       env: {},
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 },
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
     });
     this.#worker.unref();
     this.#ready = new Promise((resolve, reject) => {

@@ -83,8 +83,6 @@ export class DesiredState {
    * removal out of the manifest when the device says the revision and no longer the name.
    */
   #saved: { readonly records: Records; readonly revision: number | null } = { records: new Map(), revision: null };
-  /** A manifest was taken that comes to disk with its first Score. */
-  #isUnsaved = false;
   /** The last that this process has read. Null: it has read none. */
   #read: Manifest | null = null;
   #judge = new ManifestJudge(null);
@@ -277,10 +275,7 @@ export class DesiredState {
     // A removal is on disk before it begins, and what is wanted again before it is begun anew, so
     // that what is cut short goes on after a restart without a network.
     const isOther = taken.records.size !== before.size || taken.remove.length > 0 || taken.touch.length > 0;
-    // A Score that is being read comes to disk with it: nothing begins before that.
-    const begins = taken.remove.length > 0 || taken.touch.length > 0;
-    if (begins || taken.fetch.length === 0) await this.#saveWhen(isNew || isOther);
-    else this.#isUnsaved ||= isNew || isOther;
+    if (isNew || isOther) await this.#save();
     // A removal that is under way is out of date when the name is wanted again.
     for (const name of taken.touch) this.events.emit("changed", name, before.get(name)?.removing === true);
     for (const name of taken.remove) this.#begin(name);
@@ -297,7 +292,6 @@ export class DesiredState {
     const isInHand = record?.score?.revision === record?.entry.revision && !this.#refetch.has(name);
     const isWanted = record !== undefined && !record.removing && !isNotNamed(record) && this.trouble(name)?.reason !== "RemovedBefore";
     if (this.#reader === null || !isWanted || isInHand) {
-      await this.#saveWhen(this.#isUnsaved);
       if (isInHand) this.#setTrouble(name, null);
       return null;
     }
@@ -308,7 +302,6 @@ export class DesiredState {
     const now = this.#records.get(name);
     if (now === undefined || now.removing || now.entry.revision !== revision) return 0;
     if (read.kind !== "found") {
-      await this.#saveWhen(this.#isUnsaved);
       const trouble = troubleOf(read, revision);
       this.#setTrouble(name, trouble);
       // The bytes at one revision never change: only a new one can repair them.
@@ -336,13 +329,8 @@ export class DesiredState {
     this.events.emit("changed", name, false);
   }
 
-  async #saveWhen(isOther: boolean): Promise<void> {
-    if (isOther) await this.#save();
-  }
-
   async #save(): Promise<void> {
     const { store, device, problems } = this.#options;
-    this.#isUnsaved = false;
     const records = this.#records;
     const version = this.#version;
     try {

@@ -8,19 +8,13 @@
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";
-import {
-  AckPolicy,
-  type ConsumerConfig,
-  type ConsumerInfo,
-  DeliverPolicy,
-  JetStreamApiCodes,
-  type JetStreamManager,
-} from "@nats-io/jetstream";
-import { createInbox, Empty, type Msg, nanos, type Subscription } from "@nats-io/nats-core";
+import { type ConsumerInfo, JetStreamApiCodes, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, Empty, type Msg, type Subscription } from "@nats-io/nats-core";
 import type { Messaging } from "../connection/connect.ts";
 import { askPersistently } from "./ask-persistently.ts";
 import { asBucketError, type BucketOptions, ensureBucket, isApiError, openJetStream } from "./ensure-bucket.ts";
 import { parseDelivery } from "./delivery.ts";
+import { HEARTBEAT_MS, mirrorConsumer } from "./mirror-consumer.ts";
 import { MessagingError } from "../connection/messaging-error.ts";
 import { onLeaderElected } from "./stream-advisories.ts";
 
@@ -67,7 +61,6 @@ interface Session<Value> {
   wake: () => void;
 }
 
-const HEARTBEAT_MS = 1_000;
 /** A consumer whose server was killed is silent before the servers have elected another leader. */
 const SILENT_TURNS = 3;
 const UNFOLLOWED_MS = 15_000;
@@ -307,19 +300,7 @@ export class BucketMirror<Value> {
       wake: () => undefined,
     };
     this.#begun = session;
-    const config: Partial<ConsumerConfig> = {
-      // Ours: to be added twice is to be added once.
-      name: session.consumer,
-      deliver_subject: inbox,
-      deliver_policy: DeliverPolicy.LastPerSubject,
-      filter_subject: `$KV.${bucket}.${this.#options.onlyTopKeys === true ? "*" : ">"}`,
-      ack_policy: AckPolicy.None,
-      max_deliver: 1,
-      flow_control: true,
-      idle_heartbeat: nanos(HEARTBEAT_MS),
-      mem_storage: true,
-      num_replicas: 1,
-    };
+    const config = mirrorConsumer(this.#options, session.consumer, inbox);
     try {
       const adding = askPersistently(() => this.#jsm.consumers.add(this.#stream, config));
       await abortable(adding, AbortSignal.any([session.ended.signal, lost]));

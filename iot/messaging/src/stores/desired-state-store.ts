@@ -64,12 +64,10 @@ export interface DesiredStateStore {
  */
 export async function openDesiredState(messaging: Messaging, options: BucketOptions): Promise<DesiredStateStore> {
   const callbacks = new Set<(device: DeviceId | null) => void>();
-  const hint = (device: DeviceId | null): void => {
-    for (const callback of callbacks) callback(device);
-  };
+  const hint = (device: DeviceId | null): void => callbacks.forEach((callback) => callback(device));
   const views = new DesiredStateViews();
-  const manifests = new Map<DeviceId, Parsed<Manifest>>();
   const own: OwnManifests = new Map();
+  const manifests = new Map<DeviceId, Parsed<Manifest>>();
   const mirror: BucketMirror<DesiredStateValue> = await openBucketMirror<DesiredStateValue>(messaging, {
     ...options,
     bucket: "desired-state",
