@@ -8,8 +8,6 @@ import { type DeviceAsker, type Ended, type Messaging, MessagingError } from "@i
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { NATS_OPTION } from "../command-line/nats-option.ts";
-import { readFleet } from "../fleet/read-fleet.ts";
-import { fleetAccess } from "../identity/who-asks.ts";
 import { asUserError, deviceOf, interruption, lastWord, PEOPLE_DETAILS, withAsker } from "./as-person.ts";
 import { LogLines } from "./log-lines.ts";
 import { targetOf } from "./target.ts";

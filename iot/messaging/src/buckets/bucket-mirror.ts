@@ -147,15 +147,12 @@ export class BucketMirror<Value> {
     return systemClock.now() + this.#serverAheadMs;
   }
 
-  /**
-   * Why what is known may not be what the bucket holds; null: it is followed, or was a moment ago.
-   */
+  /** Why what is known may not be what the bucket holds; null: it was followed a moment ago. */
   problem(): string | null {
     if (this.#followedMs === null) return `bucket "${this.#options.bucket}" is not read yet`;
     const silentMs = systemClock.monotonicMs() - this.#followedMs;
-    return silentMs <= UNFOLLOWED_MS
-      ? null
-      : `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
+    if (silentMs <= UNFOLLOWED_MS) return null;
+    return `bucket "${this.#options.bucket}" has not been followed for ${Math.round(silentMs / 1_000)} s`;
   }
 
   /** An entry went without a marker: all is read again. */

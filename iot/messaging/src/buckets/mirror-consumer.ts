@@ -7,13 +7,13 @@ import type { BucketName } from "@iot/contracts";
 
 export const HEARTBEAT_MS = 1_000;
 
-/** `name`: ours, so that to be added twice is to be added once. */
 interface MirroredKeys {
   readonly bucket: BucketName;
   /** Keys of one word alone. */
   readonly onlyTopKeys?: boolean | undefined;
 }
 
+/** `name`: ours, so that to be added twice is to be added once. */
 export function mirrorConsumer(keys: MirroredKeys, name: string, inbox: string): Partial<ConsumerConfig> {
   const { bucket, onlyTopKeys = false } = keys;
   return {
