@@ -1,6 +1,6 @@
-// Lists 10,000 devices with `iot devices`, and finds an image among them with `iot find image`, each
-// a process as it is shipped. The baseline reads the same buckets with the bare client, and parses
-// each document as JSON and no more.
+// Lists 10,000 devices with `iot devices`, and finds an image among them with `iot find image`,
+// each a process as it is shipped. The baseline reads the same buckets with the bare client, and
+// parses each document as JSON and no more.
 
 import { execFile } from "node:child_process";
 import { join } from "node:path";

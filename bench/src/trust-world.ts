@@ -1,6 +1,6 @@
 // What the measurements of trust stand on: nats-server as shipped, one callout as a process, and
-// devices that are a name and a token. A login is made with bare sockets, so that the side that dials
-// costs little.
+// devices that are a name and a token. A login is made with bare sockets, so that the side that
+// dials costs little.
 
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { readFile } from "node:fs/promises";

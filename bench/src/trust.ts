@@ -1,6 +1,6 @@
-// What an identity costs: a login through the callout, a fleet that comes back at once beside a callout
-// that was just restarted, how soon a stolen device is out, and how soon a new one is in. The baseline
-// is a static user of the same server program.
+// What an identity costs: a login through the callout, a fleet that comes back at once beside a
+// callout that was just restarted, how soon a stolen device is out, and how soon a new one is in.
+// The baseline is a static user of the same server program.
 
 import { createPrivateKey } from "node:crypto";
 import { once } from "node:events";
@@ -161,7 +161,10 @@ async function post(url: string, body: object, authorization = ""): Promise<unkn
   return response.json();
 }
 
-/** Each device is new: it makes no key in the time that is measured, because a person waits for that once. */
+/**
+ * Each device is new: it makes no key in the time that is measured, because a person waits for that
+ * once.
+ */
 async function enrolledAndStolen({ nats }: TrustWorld, people: People): Promise<readonly Figure[]> {
   const [inTimes, ownTimes, outTimes]: [number[], number[], number[]] = [[], [], []];
   for (let index = 0; index < ENDED; index += 1) {

@@ -23,7 +23,9 @@ const FILE_BYTES = 100_000;
 const CHANGED = 10;
 const VERSION = process.argv[2] === "4.9" ? "4.9" : "5.4";
 
-/** The same noise for the same words: it does not compress, as most of a program's files hardly do. */
+/**
+ * The same noise for the same words: it does not compress, as most of a program's files hardly do.
+ */
 function noise(words: string): Buffer {
   const parts: Buffer[] = [];
   for (let at = 0; at * 64 < FILE_BYTES; at += 1) parts.push(createHash("sha512").update(`${words} ${at}`).digest());
@@ -112,7 +114,8 @@ async function push(layout: string, name: string, format: string): Promise<void>
   for (const version of [1, 2]) {
     const compressed = ["--dest-compress-format", format, "--dest-tls-verify=false"];
     const argv = ["--policy", join(folder.path, "policy.json"), "--registries.d", registries, "copy", "--quiet", ...compressed];
-    // Without a memory of other pushes: skopeo takes a layer that it knows to be there in some form.
+    // Without a memory of other pushes: skopeo takes a layer that it knows to be there in some
+    // form.
     const forgetful = 'mkdir -p /var/lib/containers/cache && mount -t tmpfs tmpfs /var/lib/containers/cache && exec "$@"';
     const copy = [skopeo, ...argv, `oci:${layout}:${version}`, `docker://${registry.address}/${name}:${version}`];
     await run(["unshare", "--mount", "sh", "-c", forgetful, "sh", ...copy], { timeoutMs: 600_000 });

@@ -1,7 +1,7 @@
 // `npm run field -- --device ssh://user@host --power-off CMD --power-on CMD --cuts N` makes the
 // same cuts of a device that a person owns, and judges it in the same way. NATS, a registry, a git
-// repository and an operator run on this machine for it. The report lies in the run's folder, not
-// in docs/field/, which has what this repository itself has run.
+// repository and an operator run on this machine for it. The report is put into the run's folder,
+// not in docs/field/, which has what this repository itself has run.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";

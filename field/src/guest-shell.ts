@@ -1,6 +1,6 @@
-// A shell in the device at the other end of a stream, which is a socket of qemu's or ssh: one command at a time, its output
-// and exit code. Output between commands (of a watch that was started there) goes line by line to
-// the listener.
+// A shell in the device at the other end of a stream, which is a socket of qemu's or ssh: one
+// command at a time, its output and exit code. Output between commands (of a watch that was started
+// there) goes line by line to the listener.
 
 import { randomUUID } from "node:crypto";
 import { connect, type Socket } from "node:net";

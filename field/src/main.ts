@@ -1,7 +1,7 @@
 // `npm run field [-- --seed N --cuts N --parallel N --arch amd64|arm64 --continue --only K]` cuts
 // the power of emulated devices, judges each, and writes docs/field/. With `--from-blank` it makes
-// a device from a blank image instead: from-blank.ts. With `--device ssh://…` it cuts the power of a
-// device that a person owns: field-own.ts. It needs root, and the packages that
+// a device from a blank image instead: from-blank.ts. With `--device ssh://…` it cuts the power of
+// a device that a person owns: field-own.ts. It needs root, and the packages that
 // build/host-packages.txt lists for `field`. A run keeps its records, and the evidence of failures,
 // under dist/field/. If it ended early, `--continue` goes on with it.
 

@@ -36,7 +36,9 @@ export interface PoweredDevice {
   cut(cut: Pick<Cut, "number" | "keep">): Promise<SettledDisk>;
   /** All that was written so far was seen to be there: a cut may lose nothing of it. */
   accept(): Promise<void>;
-  /** What a check of the file system says as the last cut left it. Called when it has booted again. */
+  /**
+   * What a check of the file system says as the last cut left it. Called when it has booted again.
+   */
   checkedFileSystem(): Promise<Observation["fsck"]>;
   /** Where this machine reaches a port of the device. */
   url(port: number): string;

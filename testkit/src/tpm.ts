@@ -1,5 +1,5 @@
-// Runs a TPM in software (Debian's swtpm), on loopback, for tpm2-tools (Debian's, too). It keeps what
-// it was given, so that it can be taken away and put back.
+// Runs a TPM in software (Debian's swtpm), on loopback, for tpm2-tools (Debian's, too). It keeps
+// what it was given, so that it can be taken away and put back.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";

@@ -107,7 +107,10 @@ export function deviceAuditSubject(device: DeviceId | "*"): string {
   return `iot.audit.${device}`;
 }
 
-/** Where people read a stream, many messages at once: a direct get of a batch. A bucket goes by its own name. */
+/**
+ * Where people read a stream, many messages at once: a direct get of a batch. A bucket goes by its
+ * own name.
+ */
 export function readSubjects(stream: string): { readonly own: string; readonly bucket: string } {
   return { own: `iot.read.${stream.replace(/^KV_/, "")}`, bucket: `$JS.API.DIRECT.GET.${stream}` };
 }

@@ -1,5 +1,5 @@
-// A program says "not now", through the whole agent on a device: the fleet sees since when and until
-// when, an agent that is restarted goes on waiting, the end of the file is noticed, and a
+// A program says "not now", through the whole agent on a device: the fleet sees since when and
+// until when, an agent that is restarted goes on waiting, the end of the file is noticed, and a
 // person at the device does not have to wait.
 
 import { type Device, loadImage, makeImage, type NatsServer, startNats } from "@iot/testkit";

@@ -1,5 +1,5 @@
-// The key of a device in a TPM, which is Debian's swtpm here: made there, used there, replaced there.
-// What it signs is a token's worth at the issuer of the tests, on Zitadel's own library.
+// The key of a device in a TPM, which is Debian's swtpm here: made there, used there, replaced
+// there. What it signs is a token's worth at the issuer of the tests, on Zitadel's own library.
 
 import { createPublicKey, verify } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
-// So many pieces of work at once; the others wait in their order. A fleet that comes back at once asks
-// thousands of questions, and each that is under way holds memory.
+// So many pieces of work at once; the others wait in their order. A fleet that comes back at once
+// asks thousands of questions, and each that is under way holds memory.
 
 export class AtMost {
   readonly #most: number;

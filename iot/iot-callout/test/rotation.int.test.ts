@@ -1,7 +1,7 @@
-// The callout's keys are replaced while devices are connected: three servers in a cluster are restarted
-// one after another with the halves of the next pair, beside callouts that hold both. A login is
-// answered by the pair that the asking server names; one that a callout did not hear, because its own
-// server went, is made again.
+// The callout's keys are replaced while devices are connected: three servers in a cluster are
+// restarted one after another with the halves of the next pair, beside callouts that hold both. A
+// login is answered by the pair that the asking server names; one that a callout did not hear,
+// because its own server went, is made again.
 
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";

@@ -57,7 +57,10 @@ export function templateIn(text: string): FileKind | null {
   return { what: "is a template, which is not rendered here", mend, offset: found.index };
 }
 
-/** null: it may be UTF-8. A text in UTF-16 has a NUL beside most letters, and a letter beside each NUL. */
+/**
+ * null: it may be UTF-8. A text in UTF-16 has a NUL beside most letters, and a letter beside each
+ * NUL.
+ */
 export function foreignEncoding(content: Uint8Array): string | null {
   const [first = 0, second = 0] = content;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return "UTF-16";

@@ -1,6 +1,6 @@
-// From the files of a workload repository to Deployments and Devices, each with file and line: what the git
-// source compiles and `iot lint` prints. Pure and total: whatever the bytes are, the answer is
-// documents and issues, never an exception. With any issue the set is not complete, and who
+// From the files of a workload repository to Deployments and Devices, each with file and line: what
+// the git source compiles and `iot lint` prints. Pure and total: whatever the bytes are, the answer
+// is documents and issues, never an exception. With any issue the set is not complete, and who
 // reconciles from it keeps the last good one. Which files belong to a repository is the caller's to
 // say.
 

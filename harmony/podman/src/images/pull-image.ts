@@ -41,7 +41,8 @@ export async function pullImage(
         bytes += await fetch(store, step, signal, progress);
       }
     } catch (error) {
-      // What the registry has now may not run: that is said, and nothing else is started in its place.
+      // What the registry has now may not run: that is said, and nothing else is started in its
+      // place.
       const isToSay = !(error instanceof PodmanError) || error.code === "unreachable" || error.code === "image-not-trusted";
       if (before === null || isToSay) throw error;
       memory.notes.set(reference, `whether there is a newer one could not be found out (${error.detail}), so the image in hand is used`);

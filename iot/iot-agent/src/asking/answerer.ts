@@ -1,7 +1,7 @@
 // Answers what people ask: whether (permit.ts), and with what (the files beside it). Each question
 // is a session; a verb without a stream has its whole answer in the last frame. Who asks and for
-// what stands in the agent's log and in the audit. Nothing here knows what a workload is made of: logs and commands
-// are abilities of the Score's variant.
+// what stands in the agent's log and in the audit. Nothing here knows what a workload is made of:
+// logs and commands are abilities of the Score's variant.
 
 import { formatIssues, plainText, Unable, type UnableReason } from "@harmony/core";
 import { type Clock, errorText, systemClock } from "@harmony/runtime";

@@ -142,7 +142,9 @@ async function madeInTpm(other: string): Promise<string> {
   return makeTpmKey(await readFile(other, "utf8").catch(() => null));
 }
 
-/** @throws what Node's crypto says of a PEM that is none, or the chip of a key that is not there. */
+/**
+ * @throws what Node's crypto says of a PEM that is none, or the chip of a key that is not there.
+ */
 async function signerOf(text: string): Promise<Signer> {
   if (text.startsWith("tpm:")) return (await import("./tpm-key.ts")).tpmSigner(text);
   const key = privateKeyOf(text);

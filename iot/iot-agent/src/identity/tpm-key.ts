@@ -1,6 +1,7 @@
-// The device's key in a TPM: made in the chip, and never outside of it. tpm2-tools do the work, once in
-// some hours, so no library of it stays in the agent's memory. What is on the disk in place of the key
-// is the name of its place in the chip. Loaded only where the configuration says key = "tpm".
+// The device's key in a TPM: made in the chip, and never outside of it. tpm2-tools do the work,
+// once in some hours, so no library of it stays in the agent's memory. What is on the disk in place
+// of the key is the name of its place in the chip. Loaded only where the configuration says key =
+// "tpm".
 
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -30,7 +31,8 @@ export async function makeTpmKey(inUse: string | null): Promise<string> {
       ["tpm2_evictcontrol", "-Q", "-C", "o", "-c", file("key"), handle],
     ] as const) {
       await tpm(program, ...args);
-      // A chip has room for three keys. The kernel empties it behind each program; without the kernel nobody does.
+      // A chip has room for three keys. The kernel empties it behind each program; without the
+      // kernel nobody does.
       await tpm("tpm2_flushcontext", "-t").catch(() => undefined);
     }
   });

@@ -1,4 +1,5 @@
-// Between OpenBao and the bucket: who decides when both change at once, or the bucket takes nothing.
+// Between OpenBao and the bucket: who decides when both change at once, or the bucket takes
+// nothing.
 
 import { createLog } from "@harmony/runtime";
 import type { BaoRead, KeptGrant } from "@iot/identity";

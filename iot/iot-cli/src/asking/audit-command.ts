@@ -61,7 +61,9 @@ interface Line {
   readonly event: object;
 }
 
-/** Null: this user may not read it, or nobody has made it. Of one device that is what was asked for. */
+/**
+ * Null: this user may not read it, or nobody has made it. Of one device that is what was asked for.
+ */
 async function permitted<Result>(read: () => Promise<Result>, device: string | null): Promise<Result | null> {
   try {
     return await read();

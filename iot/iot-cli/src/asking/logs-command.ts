@@ -77,7 +77,9 @@ export const logs = defineCommand({
   },
 });
 
-/** One that fails is said, and the others go on. Resolves with the code of the first that failed. */
+/**
+ * One that fails is said, and the others go on. Resolves with the code of the first that failed.
+ */
 async function followAll(
   all: readonly { readonly device: DeviceId; readonly follower: Follower }[],
   { follow, at }: { readonly follow: boolean; readonly at: Surroundings },

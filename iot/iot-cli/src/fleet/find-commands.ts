@@ -1,5 +1,5 @@
-// `iot find image` and `iot find commit`: which devices run this, as a table, JSON or CSV. Ends with
-// 1 when none does.
+// `iot find image` and `iot find commit`: which devices run this, as a table, JSON or CSV. Ends
+// with 1 when none does.
 
 import { visibleJson, visibleLines, visibleText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";

@@ -1,5 +1,5 @@
-// What `iot` reads of a status and an inventory is what the list of influences says, and what any field says reaches
-// a terminal as plain text.
+// What `iot` reads of a status and an inventory is what the list of influences says, and what any
+// field says reaches a terminal as plain text.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// What an account at Zitadel lacks, as a table; and that passes which are cut off anywhere, beside a
-// Zitadel that shows late, come to one key for each of the record's.
+// What an account at Zitadel lacks, as a table; and that passes which are cut off anywhere, beside
+// a Zitadel that shows late, come to one key for each of the record's.
 
 import type { DeviceRecord } from "@iot/identity";
 import { expect, test } from "vitest";

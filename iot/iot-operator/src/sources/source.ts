@@ -149,7 +149,9 @@ export interface DeploymentResult extends SourceObject {
 /** What became of an object's entries, for whoever looks at that object. */
 export interface ObjectNews extends SourceObject {
   readonly isWarning: boolean;
-  /** A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept, DevicesFailed … */
+  /**
+   * A word for machines: Removed, RemovalHeld, RemovalLost, RemovalConfirmed, Kept, DevicesFailed …
+   */
   readonly reason: Reason;
   readonly message: string;
 }

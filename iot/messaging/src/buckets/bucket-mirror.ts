@@ -3,8 +3,9 @@
 // removed), it is thrown away and everything is read again from the start. To resume where it
 // stopped, as the client's own ordered consumer does, would miss what a wiped or restored store
 // holds at lower sequences. The server says when another leads the bucket: what is not answered for
-// that reason is asked again at once. Values are decoded once, when they arrive. One entry that cannot be borne is reported as that one: all devices are heard here, and
-// what is thrown in the callback of a subscription ends the reading of the connection.
+// that reason is asked again at once. Values are decoded once, when they arrive. One entry that
+// cannot be borne is reported as that one: all devices are heard here, and what is thrown in the
+// callback of a subscription ends the reading of the connection.
 
 import { abortable, type Log, systemClock } from "@harmony/runtime";
 import { type BucketName, streamName } from "@iot/contracts";

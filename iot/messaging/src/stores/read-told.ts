@@ -1,5 +1,5 @@
-// What devices said once, of one device or of all, as it lies in its stream: read batch by batch,
-// without a consumer. What each message says is the caller's to bound and clean.
+// What devices said once, of one device or of all, as it is kept in its stream: read batch by
+// batch, without a consumer. What each message says is the caller's to bound and clean.
 
 import type { Parsed } from "@harmony/core";
 import { type DeviceId, deviceOfKey } from "@iot/contracts";

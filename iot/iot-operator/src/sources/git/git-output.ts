@@ -1,5 +1,5 @@
-// What git writes, taken apart piece by piece as it comes: however much it is, each piece is a small
-// piece of work.
+// What git writes, taken apart piece by piece as it comes: however much it is, each piece is a
+// small piece of work.
 
 import { GitError } from "./git-program.ts";
 

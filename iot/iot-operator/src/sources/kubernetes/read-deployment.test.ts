@@ -18,10 +18,20 @@ function nested(depth: number): unknown {
 
 describe("a Score of any shape", () => {
   test.each([
-    ["nested as deep as the API server takes", { deep: nested(10_000) }, "InvalidSpec", /^is nested deeper than 128$/],
-    ["of 700,000 values", { wide: Array(700_000).fill(0) }, "InvalidSpec", /^has more than 250,000 values$/],
+    [
+      "nested as deep as the API server takes",
+      { deep: nested(10_000) },
+      "InvalidSpec",
+      /^is nested deeper than 128; correct it and apply it again$/,
+    ],
+    ["of 700,000 values", { wide: Array(700_000).fill(0) }, "InvalidSpec", /^has more than 250,000 values; correct it and apply it again$/],
     ["of 200,000 values", { wide: Array(200_000).fill(0) }, "ScoreTooLarge", /^spec\.score has 391 KiB/],
-    ["that is no map", "\u001b[2J", "InvalidSpec", /^spec\.score\.data: expected a map, found "\\u001b\[2J"$/],
+    [
+      "that is no map",
+      "\u001b[2J",
+      "InvalidSpec",
+      /^spec\.score\.data: expected a map, found "\\u001b\[2J"; correct it and apply it again$/,
+    ],
   ])("%s is refused, and said", (_what, data, reason, message) => {
     const read = readDeployment(object(data));
     expect(read.ok ? null : read.refused.reason).toBe(reason);
