@@ -63,7 +63,7 @@ test("an image with a token makes its device wait for approval, and the approved
   expect(service).toContain(`StatusText=waiting for approval: ${code}`);
   const onConsole = async (): Promise<string> => (await device.exec(["cat", "/dev/console"])).stdout;
   await expectSays(`iot-agent: waiting for approval: ${code}\n`, "its console shows the code", onConsole);
-  expect((await parts.iot(["device", "list", "--pending"])).stdout).toContain(code);
+  expect((await parts.iot(["devices", "--pending"])).stdout).toContain(code);
   await push("1");
   expect(await parts.iot(["device", "approve", code, "--id", "pi-7", "--label", "site=north"])).toMatchObject({ exitCode: 0 });
   await expectSays("connected to NATS", "it is connected");

@@ -46,7 +46,7 @@ test("of one device that nobody may ask", () => {
 
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
   const [viewer, support, maintainer, admin] = ROLES.map((role) => personPermissions("alice", role));
-  const reads = ["desired-state", "status", "sources", "audit"].map((stream) => `iot.read.${stream}`);
+  const reads = ["desired-state", "status", "sources", "inventory", "devices", "audit"].map((stream) => `iot.read.${stream}`);
   const ofTheFleet = [...reads, "iot.info.status", "iot.info.audit", "iot.operator.state"];
   expect(viewer).toEqual({
     publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.device-history", ...ofTheFleet],

@@ -113,7 +113,7 @@ export function operatorVerbsOf(role: Role): readonly OperatorVerb[] {
 }
 
 /** What people read: the state of the fleet, and what was done. */
-export const PEOPLE_STREAMS = ["desired-state", "status", "sources", "audit"] as const;
+export const PEOPLE_STREAMS = ["desired-state", "status", "sources", "inventory", "devices", "audit"] as const;
 export type PeopleStream = (typeof PEOPLE_STREAMS)[number];
 
 /** Where people ask for the entries of a stream, in batches. */

@@ -140,7 +140,7 @@ test("an image with a list of serial numbers: nobody types", async () => {
   // The same serial number once more: somebody copied it.
   const second = await enrol({ ask, url }, { token });
   expect((await iot("device", "list")).stdout).toMatch(/\npi-kiln-1 +approved +site=north\n/);
-  expect((await iot("device", "list", "--pending")).stdout).toContain(second);
+  expect((await iot("devices", "--pending")).stdout).toContain(second);
   expect((await iot("bootstrap", "list")).stdout).toMatch(/listed +2 of 5 +2 +until/);
 });
 
@@ -178,7 +178,7 @@ test("an image's token, a device that waits, its approval and its end, as they a
   expect(created.stdout).toContain(ca.trim());
   const [, token = ""] = /\ntoken = "(iotb_[\w-]+)"\n$/.exec(created.stdout) ?? [];
   const code = await enrol({ ask, url }, { token });
-  const pending = await iot("device", "list", "--pending");
+  const pending = await iot("devices", "--pending");
   expect(pending.stdout).toMatch(new RegExp(`${code} .*10000000aaaa0001 .*Raspberry Pi 5 .*127.0.0.1 .*spring-200`));
   expect(pending.stdout).not.toContain("\u001b");
   expect((await iot("bootstrap", "list")).stdout).toMatch(/spring-200 +1 of 200 +- +until/);
@@ -186,7 +186,7 @@ test("an image's token, a device that waits, its approval and its end, as they a
   const typed = code.toLowerCase().replaceAll("-", " ");
   expect(await iot("device", "approve", typed, "--id", "pi-kiln-3", "--label", "site=north")).toMatchObject({ exitCode: 0 });
   expect((await iot("device", "list")).stdout).toMatch(/pi-kiln-3 +approved +site=north/);
-  expect((await iot("device", "list", "--pending")).stdout).not.toContain(code);
+  expect((await iot("devices", "--pending")).stdout).not.toContain(code);
   const denied = await enrol({ ask, url }, { token });
   expect(await iot("device", "deny", denied, "--reason", "not ours")).toMatchObject({ exitCode: 0 });
 

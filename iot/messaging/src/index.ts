@@ -37,7 +37,13 @@ export { type DocumentStore, openDocumentStore, type StoredText } from "./stores
 export { readDeviceAudit, readDeviceHistory, readStatuses, type ToldTransition } from "./stores/device-history.ts";
 export type { Told, ToldQuery, ToldRead } from "./stores/read-told.ts";
 export { type KnownDevice, type KnownDevices, openKnownDevices } from "./stores/known-devices.ts";
-export { type FleetReading, readAuditAsPerson, readFleetAsPerson } from "./stores/read-as-person.ts";
+export {
+  type DevicesReading,
+  type FleetReading,
+  readAuditAsPerson,
+  readDevicesAsPerson,
+  readFleetAsPerson,
+} from "./stores/read-as-person.ts";
 export { purgeOldMarkers } from "./stores/old-markers.ts";
 export { ensureToldStreams } from "./stores/told-streams.ts";
 export { askOperators, type Asked, serveOperatorRequests } from "./stores/operator-requests.ts";

@@ -4,8 +4,9 @@ import { visibleJson, visibleLines } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { nearName } from "@harmony/schema";
 import { judgeDevice } from "@iot/fleet";
+import { fleetAccess } from "../identity/who-asks.ts";
 import { defineCommand } from "../command-line/command.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { readDevices } from "./read-devices.ts";
 import { renderDevice } from "./render-devices.ts";
 
@@ -13,7 +14,7 @@ export const describeDevice = defineCommand({
   options: { ...JSON_OPTION, ...NATS_OPTION },
   operands: [1, 1],
   async run({ json, nats }, [name = ""], at) {
-    const { devices, statuses, manifests } = await readDevices(natsAccess(nats, at), at.signal);
+    const { devices, statuses, manifests } = await readDevices(await fleetAccess(nats, at), at.signal);
     const device = devices.find((each) => each.device === name);
     if (device === undefined) {
       const near = nearName(

@@ -5,9 +5,10 @@ import { visibleJson, visibleLines, visibleText } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { NATURAL } from "@iot/fleet";
 import { renderTable, shownAge } from "@iot/report";
+import { fleetAccess } from "../identity/who-asks.ts";
 import { defineCommand, type Surroundings } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
-import { JSON_OPTION, NATS_OPTION, natsAccess } from "../command-line/nats-option.ts";
+import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
 import { findCommit, findImage, type Found, type FoundInFleet, readImageQuery } from "./find-in-fleet.ts";
 import { readFleet } from "./read-fleet.ts";
 
@@ -37,7 +38,7 @@ export const findImageCommand = defineCommand({
         EXIT.usage,
       );
     }
-    return print(chosen, at, async () => findImage((await readFleet(natsAccess(chosen.nats, at), at.signal)).deployments, query));
+    return print(chosen, at, async () => findImage((await readFleet(await fleetAccess(chosen.nats, at), at.signal)).deployments, query));
   },
 });
 
@@ -48,7 +49,7 @@ export const findCommitCommand = defineCommand({
   run: async (chosen, [commit = ""], at) => {
     if (!/^[0-9a-f]{4,64}$/.test(commit))
       throw new UserError(`"${commit}" is no commit: write 4 or more of its letters, 0-9 and a-f`, EXIT.usage);
-    return print(chosen, at, async () => findCommit((await readFleet(natsAccess(chosen.nats, at), at.signal)).deployments, commit));
+    return print(chosen, at, async () => findCommit((await readFleet(await fleetAccess(chosen.nats, at), at.signal)).deployments, commit));
   },
 });
 

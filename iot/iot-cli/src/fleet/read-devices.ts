@@ -5,11 +5,13 @@ import { UserError } from "@harmony/runtime";
 import { judgeDevice, NATURAL, shownDevice, type ShownDevice } from "@iot/fleet";
 import {
   type DesiredStateSnapshot,
+  type DevicesReading,
   type InventoryEntry,
   type Messaging,
   openDeviceWords,
   openInventoryStore,
   openStatusStore,
+  readDevicesAsPerson,
   readManifests,
   type StatusEntry,
 } from "@iot/messaging";
@@ -25,22 +27,8 @@ export interface DevicesRead {
 /** In natural order. @throws UserError, with the sentence for the person. */
 export async function readDevices(access: NatsAccess, signal: AbortSignal): Promise<DevicesRead> {
   return withNats(access, signal, async (messaging, reading) => {
-    const log = SILENT;
-    for (const bucket of ["desired-state", "status"] as const) {
-      const problem = await bucketProblem(messaging, bucket);
-      if (problem !== null) throw new UserError(problem.message);
-    }
-    const [manifests, statuses, inventories, words] = await Promise.all([
-      readManifests(messaging, { log }, reading),
-      openStatusStore(messaging, { log }).then((store) => store.list(reading)),
-      whereThere(messaging, "inventory", [], async () => (await openInventoryStore(messaging, { log })).list(reading)),
-      whereThere(messaging, "devices", new Map(), async () => {
-        const store = await openDeviceWords(messaging, { log, signal: reading });
-        const listed = await store.list(reading);
-        await store.close();
-        return listed;
-      }),
-    ]);
+    const { manifests, statuses, inventories, words } =
+      (await readDevicesAsPerson(messaging, reading)) ?? (await readBuckets(messaging, reading));
     const heard = new Map(statuses.map((entry) => [entry.device, entry]));
     const said = new Map(inventories.map((entry: InventoryEntry) => [entry.device, entry.inventory]));
     const meant = [...manifests].flatMap(([device, { isGone }]) => (isGone === true ? [] : [device]));
@@ -52,6 +40,27 @@ export async function readDevices(access: NatsAccess, signal: AbortSignal): Prom
     });
     return { devices, statuses, manifests };
   });
+}
+
+/** For a user of the operator's account. */
+async function readBuckets(messaging: Messaging, signal: AbortSignal): Promise<Omit<DevicesReading, "nowMs">> {
+  const log = SILENT;
+  for (const bucket of ["desired-state", "status"] as const) {
+    const problem = await bucketProblem(messaging, bucket);
+    if (problem !== null) throw new UserError(problem.message);
+  }
+  const [manifests, statuses, inventories, words] = await Promise.all([
+    readManifests(messaging, { log }, signal),
+    openStatusStore(messaging, { log }).then((store) => store.list(signal)),
+    whereThere(messaging, "inventory", [], async () => (await openInventoryStore(messaging, { log })).list(signal)),
+    whereThere(messaging, "devices", new Map(), async () => {
+      const store = await openDeviceWords(messaging, { log, signal });
+      const listed = await store.list(signal);
+      await store.close();
+      return listed;
+    }),
+  ]);
+  return { manifests, statuses, inventories, words };
 }
 
 /** The command line makes no bucket. */

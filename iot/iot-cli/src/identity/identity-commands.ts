@@ -10,7 +10,7 @@ import { enrolmentAccess } from "./enrolment-client.ts";
 import { readSerials } from "./serials-file.ts";
 
 /** Ends with 1 when something is left to be done. */
-async function print(at: Surroundings, deed: (asking: deeds.Asking) => Promise<string | deeds.Done>): Promise<number> {
+export async function printDeed(at: Surroundings, deed: (asking: deeds.Asking) => Promise<string | deeds.Done>): Promise<number> {
   const done = await deed({ access: await enrolmentAccess(at.env), signal: at.signal });
   at.write(visibleLines(typeof done === "string" ? done : done.text));
   return typeof done === "string" || done.isDone ? 0 : EXIT.failed;
@@ -20,16 +20,16 @@ const details =
   "IOT_ENROLMENT_URL is where the enrolment service is, IOT_PERSON_FILE has your secret, IOT_ENROLMENT_CA who signs its certificate.";
 
 export const deviceList = defineCommand({
-  options: { pending: { type: "boolean", about: "those that wait for approval instead" } },
+  options: {},
   details,
-  run: ({ pending }, _operands, at) => print(at, pending === true ? deeds.listPending : deeds.listDevices),
+  run: (_values, _operands, at) => printDeed(at, deeds.listDevices),
 });
 
 export const deviceAdd = defineCommand({
   options: {},
   operands: [1, 1],
   details,
-  run: (_values, [id = ""], at) => print(at, (asking) => deeds.addDevice(asking, id)),
+  run: (_values, [id = ""], at) => printDeed(at, (asking) => deeds.addDevice(asking, id)),
 });
 
 export const deviceApprove = defineCommand({
@@ -42,7 +42,7 @@ export const deviceApprove = defineCommand({
   details,
   run: ({ id, label = [], replaces }, [code = ""], at) => {
     if (id === undefined) throw new UserError("--id names the device", EXIT.usage);
-    return print(at, (asking) => deeds.approveDevice(asking, code, { device: id, labels: label, replaces }));
+    return printDeed(at, (asking) => deeds.approveDevice(asking, code, { device: id, labels: label, replaces }));
   },
 });
 
@@ -50,7 +50,7 @@ export const deviceDeny = defineCommand({
   options: { reason: { type: "string", value: "text", about: "which the device shows" } },
   operands: [1, 1],
   details,
-  run: ({ reason }, [code = ""], at) => print(at, (asking) => deeds.denyDevice(asking, code, reason)),
+  run: ({ reason }, [code = ""], at) => printDeed(at, (asking) => deeds.denyDevice(asking, code, reason)),
 });
 
 export const deviceDisable = defineCommand({
@@ -59,7 +59,7 @@ export const deviceDisable = defineCommand({
   details,
   run: ({ reason }, [id = ""], at) => {
     if (reason === undefined) throw new UserError("--reason says why, e.g. stolen", EXIT.usage);
-    return print(at, (asking) => deeds.disableDevice(asking, id, reason));
+    return printDeed(at, (asking) => deeds.disableDevice(asking, id, reason));
   },
 });
 
@@ -67,14 +67,14 @@ export const deviceEnable = defineCommand({
   options: {},
   operands: [1, 1],
   details,
-  run: (_values, [id = ""], at) => print(at, (asking) => deeds.enableDevice(asking, id)),
+  run: (_values, [id = ""], at) => printDeed(at, (asking) => deeds.enableDevice(asking, id)),
 });
 
 export const deviceRekey = defineCommand({
   options: {},
   operands: [1, 1],
   details,
-  run: (_values, [id = ""], at) => print(at, (asking) => deeds.rekeyDevice(asking, id)),
+  run: (_values, [id = ""], at) => printDeed(at, (asking) => deeds.rekeyDevice(asking, id)),
 });
 
 export const bootstrapCreate = defineCommand({
@@ -89,19 +89,19 @@ export const bootstrapCreate = defineCommand({
     const request = BootstrapRequest.safeParse({ name, maxDevices: Number(max), days: Number(days) });
     if (!request.success) throw new UserError("--name takes a DNS label, --max 1 to 100000 devices, --days 1 to 366 days", EXIT.usage);
     const rows = serials === undefined ? [] : await readSerials(serials);
-    return print(at, (asking) => deeds.createBootstrap(asking, request.data, rows));
+    return printDeed(at, (asking) => deeds.createBootstrap(asking, request.data, rows));
   },
 });
 
 export const bootstrapList = defineCommand({
   options: {},
   details,
-  run: (_values, _operands, at) => print(at, deeds.listBootstraps),
+  run: (_values, _operands, at) => printDeed(at, deeds.listBootstraps),
 });
 
 export const bootstrapRevoke = defineCommand({
   options: {},
   operands: [1, 1],
   details,
-  run: (_values, [name = ""], at) => print(at, (asking) => deeds.revokeBootstrap(asking, name)),
+  run: (_values, [name = ""], at) => printDeed(at, (asking) => deeds.revokeBootstrap(asking, name)),
 });

@@ -82,7 +82,7 @@ function byToken(held: Held, asked: EnrolmentAsked, request: EnrolmentRecord): P
     );
   }
   const pending = held.requests().filter(({ state }) => state === "pending").length;
-  if (pending >= PENDING) return refused(429, `${PENDING} devices wait for approval: approve or deny some (iot device list --pending)`, 60);
+  if (pending >= PENDING) return refused(429, `${PENDING} devices wait for approval: approve or deny some (iot devices --pending)`, 60);
   const count: Write = {
     bucket: "enrolments",
     key: `bootstrap.${name}`,

@@ -15,7 +15,7 @@ export interface Approved {
 export function planApproval(held: Held, code: string, asked: ApproveRequest, nowMs: number): Plan<Approved> {
   const { device, replaces } = asked;
   const request = held.request(code).value;
-  if (request === null) return refused(404, `no device asks with the code ${code}: iot device list --pending shows those that do`);
+  if (request === null) return refused(404, `no device asks with the code ${code}: iot devices --pending shows those that do`);
   const keyId = keyIdOf(createPublicKey(request.publicKey));
   const holder = holderOf(held, keyId);
   const isAlready = request.state === "approved" ? request.device : holder?.device;
@@ -57,7 +57,7 @@ function newRecord(
 
 export function planDenial(held: Held, code: string, reason: string | undefined): Plan<EnrolmentRecord> {
   const { value, revision } = held.request(code);
-  if (value === null) return refused(404, `no device asks with the code ${code}: iot device list --pending shows those that do`);
+  if (value === null) return refused(404, `no device asks with the code ${code}: iot devices --pending shows those that do`);
   const device = value.device ?? holderOf(held, keyIdOf(createPublicKey(value.publicKey)))?.device;
   if (device !== undefined) return refused(409, `it is the device "${device}" already: iot device disable ${device} ends it`);
   const denied: EnrolmentRecord = { ...value, state: "denied", ...(reason === undefined ? {} : { reason }) };

@@ -27,17 +27,7 @@ export async function openDeviceWords(
 ): Promise<DeviceWordsStore> {
   const store = await openDocumentStore(messaging, { ...options, bucket: "devices" });
   return {
-    list: async (signal) => {
-      const all = new Map<DeviceId, DeviceWords[]>();
-      for (const [key, { text }] of await store.list(signal)) {
-        const [device, words] = [deviceOf(key), wordsOf(text)];
-        if (device === null || words === null) continue;
-        const known = all.get(device);
-        if (known === undefined) all.set(device, [words]);
-        else known.push(words);
-      }
-      return all;
-    },
+    list: async (signal) => byDevice([...(await store.list(signal))].map(([key, { text }]) => [key, text])),
     put: async (source, words, signal) => {
       const prefix = `${sourceKey(source)}.`;
       const standing = await store.list(signal);
@@ -58,6 +48,19 @@ export async function openDeviceWords(
     },
     close: () => store.close(),
   };
+}
+
+/** The bucket's keys with their texts; null: a marker. */
+export function byDevice(entries: readonly (readonly [key: string, text: string | null])[]): Map<DeviceId, DeviceWords[]> {
+  const all = new Map<DeviceId, DeviceWords[]>();
+  for (const [key, text] of entries) {
+    const [device, words] = [deviceOf(key), wordsOf(text)];
+    if (device === null || words === null) continue;
+    const known = all.get(device);
+    if (known === undefined) all.set(device, [words]);
+    else known.push(words);
+  }
+  return all;
 }
 
 function deviceOf(key: string): DeviceId | null {

@@ -3,7 +3,7 @@
 // names, and reads the buckets themselves.
 
 import { parseJson } from "@harmony/schema";
-import { AuditEvent, deviceOfKey, infoSubject, type PeopleStream, readSubject } from "@iot/contracts";
+import { AuditEvent, type DeviceId, deviceOfKey, type DeviceWords, infoSubject, type PeopleStream, readSubject } from "@iot/contracts";
 import * as z from "zod/mini";
 import { type BatchEntry, readBatches } from "../buckets/read-batches.ts";
 import type { Messaging } from "../connection/connect.ts";
@@ -12,15 +12,24 @@ import { request } from "../connection/request.ts";
 import { manifestOf } from "./desired-state-store.ts";
 import type { HeldManifest } from "./desired-state-view.ts";
 import { recordsOf, type SourceRecord } from "./source-records.ts";
-import { statusOf, type StatusEntry } from "./status-store.ts";
-import type { DeviceId } from "@iot/contracts";
+import { byDevice } from "./device-words-store.ts";
+import { type InventoryEntry, inventoryOf, statusOf, type StatusEntry } from "./status-store.ts";
 
-export interface FleetReading {
+interface ManifestsAndStatuses {
   readonly manifests: ReadonlyMap<DeviceId, HeldManifest>;
   readonly statuses: readonly StatusEntry[];
-  readonly records: ReadonlyMap<string, SourceRecord>;
   /** The server's clock. */
   readonly nowMs: number;
+}
+
+export interface FleetReading extends ManifestsAndStatuses {
+  readonly records: ReadonlyMap<string, SourceRecord>;
+}
+
+export interface DevicesReading extends ManifestsAndStatuses {
+  readonly inventories: readonly InventoryEntry[];
+  /** What any source says of each. */
+  readonly words: ReadonlyMap<DeviceId, readonly DeviceWords[]>;
 }
 
 const Info = z.looseObject({
@@ -34,13 +43,40 @@ type Info = z.output<typeof Info>;
  * null: this user is none of the account of people. @throws MessagingError, or the signal's reason.
  */
 export async function readFleetAsPerson(messaging: Messaging, signal: AbortSignal): Promise<FleetReading | null> {
+  const [fleet, sources] = await Promise.all([
+    manifestsAndStatuses(messaging, signal),
+    latest(messaging, { stream: "sources", filter: "$KV.sources.>" }, signal),
+  ]);
+  if (fleet === null) return null;
+  const records = recordsOf(
+    sources.map(([key, { sequence, data, isMarker }]) => ({ key, revision: sequence, data: isMarker ? null : data })),
+  );
+  return { ...fleet, records };
+}
+
+/** As readFleetAsPerson, with what each device is. */
+export async function readDevicesAsPerson(messaging: Messaging, signal: AbortSignal): Promise<DevicesReading | null> {
+  const [fleet, inventories, words] = await Promise.all([
+    manifestsAndStatuses(messaging, signal),
+    latest(messaging, { stream: "inventory", filter: "$KV.inventory.*" }, signal),
+    latest(messaging, { stream: "devices", filter: "$KV.devices.>" }, signal),
+  ]);
+  if (fleet === null) return null;
+  const texts = words.map(([key, { data, isMarker }]) => [key, isMarker ? null : new TextDecoder().decode(data)] as const);
+  return {
+    ...fleet,
+    inventories: ofDevices(inventories, fleet.nowMs).map(({ data, ...told }) => ({ ...told, inventory: inventoryOf(told.device, data) })),
+    words: byDevice(texts),
+  };
+}
+
+async function manifestsAndStatuses(messaging: Messaging, signal: AbortSignal): Promise<ManifestsAndStatuses | null> {
   const info = await infoOf(messaging, "status", signal);
   if (info === null) return null;
   const nowMs = Date.parse(info.ts ?? "") || Date.now();
-  const [desired, statuses, sources] = await Promise.all([
+  const [desired, statuses] = await Promise.all([
     latest(messaging, { stream: "desired-state", filter: "$KV.desired-state.*" }, signal),
     latest(messaging, { stream: "status", filter: "$KV.status.*" }, signal),
-    latest(messaging, { stream: "sources", filter: "$KV.sources.>" }, signal),
   ]);
   return {
     manifests: new Map(
@@ -49,13 +85,19 @@ export async function readFleetAsPerson(messaging: Messaging, signal: AbortSigna
         return device === null || isMarker ? [] : [[device, { revision: sequence, manifest: manifestOf(data) }]];
       }),
     ),
-    statuses: statuses.flatMap(([key, { writtenAtMs, data, isMarker }]) => {
-      const device = deviceOfKey(key);
-      return device === null || isMarker ? [] : [{ device, receivedAtMs: writtenAtMs, nowMs, status: statusOf(device, data) }];
-    }),
-    records: recordsOf(sources.map(([key, { sequence, data, isMarker }]) => ({ key, revision: sequence, data: isMarker ? null : data }))),
+    statuses: ofDevices(statuses, nowMs).map(({ data, ...told }) => ({ ...told, status: statusOf(told.device, data) })),
     nowMs,
   };
+}
+
+function ofDevices(
+  entries: readonly (readonly [key: string, BatchEntry])[],
+  nowMs: number,
+): { readonly device: DeviceId; readonly receivedAtMs: number; readonly nowMs: number; readonly data: Uint8Array }[] {
+  return entries.flatMap(([key, { writtenAtMs, data, isMarker }]) => {
+    const device = deviceOfKey(key);
+    return device === null || isMarker ? [] : [{ device, receivedAtMs: writtenAtMs, nowMs, data }];
+  });
 }
 
 /** The last `count`, the oldest first; null: this user is none of the account of people. */

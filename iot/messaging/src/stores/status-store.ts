@@ -65,7 +65,7 @@ export async function openStatusStore(messaging: Messaging, options: BucketOptio
 
 /** Like openStatusStore, for inventories. */
 export async function openInventoryStore(messaging: Messaging, options: BucketOptions): Promise<InventoryStore> {
-  const store = await openDocuments(messaging, options, "inventory", (device, data) => ofDevice(device, readInventory(data)));
+  const store = await openDocuments(messaging, options, "inventory", inventoryOf);
   return {
     watch: (callback, signal, onRemoved) =>
       store.watch(({ value, ...reported }) => callback({ ...reported, inventory: value }), signal, onRemoved),
@@ -113,6 +113,10 @@ async function openDocuments<Document>(
     list: (signal) => listOnce(open, signal),
     problem: () => [...watched].map((mirror) => mirror.problem()).find((problem) => problem !== null) ?? null,
   };
+}
+
+export function inventoryOf(device: string, data: Uint8Array): Parsed<DeviceInventory> {
+  return ofDevice(device, readInventory(data));
 }
 
 export function statusOf(device: string, data: Uint8Array): Parsed<DeviceStatus> {
