@@ -107,7 +107,6 @@ export const REFUSED_SUBJECTS_OF_PEOPLE: readonly (readonly [what: string, subje
   ["a notice to a device", "iot.notice.dev-a"],
   ["a status of a device", "iot.status.dev-a"],
   ["a person's answer", "_INBOX_alice-support.x"],
-  ["the inventories", "iot.read.inventory"],
   ["the grants", "iot.read.grants"],
   ["how the desired state lies", "iot.info.desired-state"],
   ["a stream by its own name", "$JS.API.STREAM.INFO.KV_status"],

@@ -153,7 +153,7 @@ test("a person sees the fleet by the own token, and forgets a device that is gon
   });
   const added = await iot("device", "add", "pi-gone");
   await enrol({ ask, url }, { code: added.stdout.split("\n", 1)[0] });
-  expect((await iot("devices")).stdout).toMatch(/pi-gone +approved/);
+  expect((await iot("device", "list")).stdout).toMatch(/pi-gone +approved/);
 
   expect(await iot("device", "forget", "pi-gome")).toMatchObject({
     exitCode: 1,

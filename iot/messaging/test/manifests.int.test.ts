@@ -41,7 +41,7 @@ test("with identities: the Secrets that one command makes, and what reads them",
     expect.arrayContaining([...NATS, "deployment.apps/iot-callout", "service/iot-enrolment", "statefulset.apps/iot-enrolment"]),
   );
   const all = await kubernetes.kubectl(["kustomize", folder]);
-  expect(all).not.toContain("devices.conf");
+  expect(all).not.toContain("path: devices.conf");
   const data = await kubernetes.kubectl(["kustomize", made.path]);
   const settings = await readFile(join(IOT, "deploy/nats/nats-identities.conf"), "utf8");
   for (const [variable = ""] of settings.matchAll(/(?<=: \$)NATS_[A-Z_]+/g)) expect(data).toMatch(new RegExp(`^  ${variable}: \\S`, "m"));

@@ -4,7 +4,7 @@
 import { plainText, visibleJson } from "@harmony/core";
 import { UserError } from "@harmony/runtime";
 import { type AuditEvent, type DeviceAuditEvent, MESSAGE_CHARACTERS } from "@iot/contracts";
-import { type Messaging, MessagingError, readAudit, readDeviceAudit, type Told } from "@iot/messaging";
+import { type Messaging, MessagingError, readAudit, readAuditAsPerson, readDeviceAudit, type Told } from "@iot/messaging";
 import { defineCommand } from "../command-line/command.ts";
 import { EXIT } from "../command-line/exit-codes.ts";
 import { JSON_OPTION, NATS_OPTION } from "../command-line/nats-option.ts";
@@ -23,7 +23,7 @@ export const audit = defineCommand({
   },
   operands: [0, 1],
   details:
-    "With a device: what people did on it, by its own word. Without: that of all devices, and what operators removed, held and lost, each as far as you may read it: a maintainer reads that of devices, the operator's user both.",
+    "With a device: what people did on it, by its own word. Without: that of all devices, and what operators removed, held and lost, each as far as you may read it: any role reads that of operators, a maintainer that of devices, too.",
   async run({ last = "50", since, source = null, json, nats }, [text], at) {
     const count = Number(last);
     if (!Number.isSafeInteger(count) || count < 1 || count > 10_000)
@@ -35,7 +35,8 @@ export const audit = defineCommand({
       const query = { device, sinceMs: sinceMs ?? (device === null ? momentOf("7d", nowMs) : null), most: MOST, inbox };
       const ofDevices =
         source !== null ? [] : ((await permitted(() => readDeviceAudit(messaging, query, at.signal), device))?.told ?? null);
-      const ofOperators = device === null ? await permitted(() => operatorEvents(messaging, { count, source, sinceMs }), null) : [];
+      const ofOperators =
+        device === null ? await permitted(() => operatorEvents(messaging, { count, source, sinceMs }, at.signal), null) : [];
       if (ofDevices === null && ofOperators === null)
         throw new UserError("NATS lets this user read neither audit: a maintainer reads that of devices", EXIT.notPermitted);
       return [...(ofDevices ?? []).map(lineOfDevice), ...(ofOperators ?? []).map(lineOfOperator)];
@@ -77,8 +78,9 @@ async function permitted<Result>(read: () => Promise<Result>, device: string | n
 async function operatorEvents(
   messaging: Messaging,
   { count, source, sinceMs }: { readonly count: number; readonly source: string | null; readonly sinceMs: number | null },
+  signal: AbortSignal,
 ): Promise<AuditEvent[]> {
-  const events = await readAudit(messaging, count);
+  const events = (await readAuditAsPerson(messaging, count, signal)) ?? (await readAudit(messaging, count));
   return events.filter((event) => (source === null || event.source === source) && (sinceMs === null || Date.parse(event.at) >= sinceMs));
 }
 
