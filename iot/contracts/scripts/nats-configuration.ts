@@ -13,7 +13,6 @@ import {
   servicesOfPeople,
   sharedPermissions,
   type SubjectMapping,
-  readsOfPeople,
   subjectsOfPeople,
   toldSubjects,
 } from "../src/index.ts";
@@ -135,7 +134,7 @@ function controlAndDevices(devices: string, moreExports: readonly string[] = [])
     exports: [
 ${lines([...mappings.map(widened), ...told.map(once)], ({ kind, bucket }) => `{ ${kind}: "${bucket}", accounts: [DEVICES] }`)}
       # "Stream": a reading has as many answers as it asks for.
-${[...readsOfPeople().map(({ bucket }) => `{ service: "${bucket}", accounts: [PEOPLE], response_type: Stream }`), ...exportsToPeople(), ...moreExports].map((line) => `      ${line}`).join("\n")}
+${[...exportsToPeople(), ...moreExports].map((line) => `      ${line}`).join("\n")}
     ]
   }
   DEVICES {
@@ -174,9 +173,6 @@ function people(users: string): string {
       { service: { account: CONTROL, subject: "${OPERATOR_SUBJECT}" }, share: true }
 ${servicesOfPeople()
   .map(({ control, own }) => `      { service: { account: CONTROL, subject: "${control}" }, to: "${own}" }`)
-  .join("\n")}
-${readsOfPeople()
-  .map(({ own, bucket }) => `      { service: { account: CONTROL, subject: "${bucket}" }, to: "${own}" }`)
   .join("\n")}
     ]
 ${users}  }

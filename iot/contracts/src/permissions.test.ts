@@ -46,10 +46,12 @@ test("of one device that nobody may ask", () => {
 
 test("of people: each role may what the one before it may, hears its own inbox alone, and answers nobody", () => {
   const [viewer, support, maintainer, admin] = ROLES.map((role) => personPermissions("alice", role));
-  const reads = ["desired-state", "status", "sources", "inventory", "devices", "audit"].map((stream) => `iot.read.${stream}`);
+  const reads = ["desired-state", "status", "sources", "inventory", "devices", "audit", "device-history"].map(
+    (stream) => `iot.read.${stream}`,
+  );
   const ofTheFleet = [...reads, "iot.info.status", "iot.info.audit", "iot.operator.state"];
   expect(viewer).toEqual({
-    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", "iot.read.device-history", ...ofTheFleet],
+    publish: ["iot.command.*.ping", "iot.command.*.explain", "iot.command.*.doctor", ...ofTheFleet],
     subscribe: ["_INBOX_alice.>"],
     answers: false,
   });
@@ -57,13 +59,7 @@ test("of people: each role may what the one before it may, hears its own inbox a
     [...(viewer?.publish ?? []), "iot.command.*.logs", "iot.command.*.sessions", "iot.session.*.*.in"].toSorted(),
   );
   expect(maintainer?.publish.toSorted()).toEqual(
-    [
-      ...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`),
-      "iot.session.*.*.in",
-      "iot.read.device-history",
-      "iot.read.device-audit",
-      ...ofTheFleet,
-    ].toSorted(),
+    [...COMMAND_VERBS.map((verb) => `iot.command.*.${verb}`), "iot.session.*.*.in", "iot.read.device-audit", ...ofTheFleet].toSorted(),
   );
   expect(admin?.publish.toSorted()).toEqual(
     [...(maintainer?.publish ?? []), ...["confirm", "keep", "adopt", "forget"].map((verb) => `iot.operator.${verb}`)].toSorted(),

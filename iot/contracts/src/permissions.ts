@@ -112,15 +112,6 @@ export function operatorVerbsOf(role: Role): readonly OperatorVerb[] {
   return role === "admin" ? OPERATOR_VERBS : ["state"];
 }
 
-/** What people read: the state of the fleet, and what was done. */
-export const PEOPLE_STREAMS = ["desired-state", "status", "sources", "inventory", "devices", "audit"] as const;
-export type PeopleStream = (typeof PEOPLE_STREAMS)[number];
-
-/** Where people ask for the entries of a stream, in batches. */
-export function readSubject(stream: PeopleStream): string {
-  return `iot.read.${stream}`;
-}
-
 /** Where people ask how long a stream is, and the server's time. */
 export function infoSubject(stream: "status" | "audit"): string {
   return `iot.info.${stream}`;
@@ -129,15 +120,22 @@ export function infoSubject(stream: "status" | "audit"): string {
 /** Verbs that are sessions: who asks goes on sending. */
 const SESSION_VERBS: readonly CommandVerb[] = ["logs", "exec", "forward"];
 
+/** The state of the fleet, and what was done. */
+const FLEET_STREAMS: readonly string[] = [
+  ...(["desired-state", "status", "sources", "inventory", "devices"] as const).map(streamName),
+  AUDIT.stream,
+  DEVICE_HISTORY.stream,
+];
+
 /**
  * The streams that each role reads. A batch names no device, so whoever may ask some alone reads
  * none.
  */
 export const ROLE_READS: Readonly<Record<Role, readonly string[]>> = {
-  viewer: [DEVICE_HISTORY.stream],
-  support: [DEVICE_HISTORY.stream],
-  maintainer: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
-  admin: [DEVICE_HISTORY.stream, DEVICE_AUDIT.stream],
+  viewer: FLEET_STREAMS,
+  support: FLEET_STREAMS,
+  maintainer: [...FLEET_STREAMS, DEVICE_AUDIT.stream],
+  admin: [...FLEET_STREAMS, DEVICE_AUDIT.stream],
 };
 
 /** The inboxes of a person: nobody else hears what a device answers. */
@@ -155,8 +153,7 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
         ...verbs.map((verb) => commandSubject(device, verb)),
         ...(hasSessions ? [sessionInputSubject(device, "*")] : []),
       ]),
-      ...(devices.includes("*") ? ROLE_READS[role].map((stream) => readSubjects(stream).own) : []),
-      // A part of a bucket cannot be shown to a person of some devices alone.
+      // A part of a stream cannot be shown to a person of some devices alone.
       ...(devices.includes("*") ? ofTheFleet(role) : []),
     ],
     subscribe: [`${personInbox(user)}.>`],
@@ -165,17 +162,17 @@ export function personPermissions(user: string, role: Role, devices: readonly (D
 }
 
 function ofTheFleet(role: Role): readonly string[] {
-  const reads = [...PEOPLE_STREAMS.map(readSubject), infoSubject("status"), infoSubject("audit")];
-  return [...reads, ...operatorVerbsOf(role).map(operatorSubject)];
+  const reads = ROLE_READS[role].map((stream) => readSubjects(stream).own);
+  return [...reads, infoSubject("status"), infoSubject("audit"), ...operatorVerbsOf(role).map(operatorSubject)];
 }
 
 /** What crosses between the operator's account and that of people. */
 export function servicesOfPeople(): readonly { readonly control: string; readonly own: string; readonly isStream: boolean }[] {
-  const stream = (name: PeopleStream): string => (name === "audit" ? AUDIT.stream : streamName(name));
+  const info = { status: streamName("status"), audit: AUDIT.stream };
   return [
-    ...PEOPLE_STREAMS.map((name) => ({ control: `$JS.API.DIRECT.GET.${stream(name)}`, own: readSubject(name), isStream: true })),
+    ...ROLE_READS.admin.map(readSubjects).map(({ own, bucket }) => ({ control: bucket, own, isStream: true })),
     ...(["status", "audit"] as const).map((name) => ({
-      control: `$JS.API.STREAM.INFO.${stream(name)}`,
+      control: `$JS.API.STREAM.INFO.${info[name]}`,
       own: infoSubject(name),
       isStream: false,
     })),
@@ -193,11 +190,6 @@ export interface SubjectMapping {
   readonly bucket: string;
   /** The subject in the account of the devices. */
   readonly own: string;
-}
-
-/** What people read, in the account that has the streams and in theirs. */
-export function readsOfPeople(): readonly { readonly own: string; readonly bucket: string }[] {
-  return ROLE_READS.maintainer.map(readSubjects);
 }
 
 /** What a device says once, under one name in both accounts. */

@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 const said = async (): Promise<string[]> => {
-  const query = { device: DEVICE, sinceMs: null, most: 1_000, inbox: "_INBOX" };
+  const query = { device: DEVICE, sinceMs: null, most: 1_000 };
   const { told } = await readDeviceHistory(central.messaging, query, signal);
   return told.map(({ event }) => `${event.n} ${event.deployment} ${event.phase ?? "gone"}`);
 };

@@ -1,7 +1,7 @@
 // What reaches the operators of people: the word of an admin, with who says it, and nothing that a
 // viewer can make by naming the operators' subject as the place for an answer.
 
-import { readSubject } from "@iot/contracts";
+import { readSubjects, streamName } from "@iot/contracts";
 import { expect, test } from "vitest";
 import { openStatusStore, openStatusWriter } from "../src/index.ts";
 import { deviceA, silent, startFleet } from "./nats-setup.ts";
@@ -29,7 +29,7 @@ test("no answer becomes a word to operators, also not one of a device that helps
 
   const reply = "iot.operator.confirm";
   viewer.connection.publish(`iot.command.${deviceA}.ping`, token, { reply });
-  viewer.connection.publish(readSubject("status"), JSON.stringify({ last_by_subj: `$KV.status.${deviceA}` }), { reply });
+  viewer.connection.publish(readSubjects(streamName("status")).own, JSON.stringify({ last_by_subj: `$KV.status.${deviceA}` }), { reply });
   viewer.connection.publish("iot.operator.state", token, { reply });
   await viewer.connection.flush();
   await admin.connection.request(reply, token, { timeout: 5_000 });

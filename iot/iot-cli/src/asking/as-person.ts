@@ -21,25 +21,25 @@ export const PEOPLE_DETAILS =
 export async function withReader<Result>(
   nats: string | undefined,
   at: Surroundings,
-  work: (messaging: Messaging, inbox: string) => Promise<Result>,
+  work: (messaging: Messaging) => Promise<Result>,
 ): Promise<Result> {
   const { user, credentials } = await whoIsThere(at);
   const inbox = user === "" ? "_INBOX" : personInbox(user);
-  return withNats({ ...natsAccess(nats, at), credentials, inbox }, at.signal, (messaging) => work(messaging, inbox));
+  return withNats({ ...natsAccess(nats, at), credentials, inbox }, at.signal, work);
 }
 
 /** @throws UserError, with the sentence for the person. */
 export async function withAsker<Result>(
   nats: string | undefined,
   at: Surroundings,
-  work: (asker: DeviceAsker, messaging: Messaging, inbox: string) => Promise<Result>,
+  work: (asker: DeviceAsker, messaging: Messaging) => Promise<Result>,
 ): Promise<Result> {
   const { user, credentials } = await whoIsThere(at);
   if (user === "") throw new UserError("say who asks: neither IOT_ENROLMENT_URL nor NATS_USER is set", EXIT.usage);
   const inbox = personInbox(user);
   return withNats({ ...natsAccess(nats, at), credentials, inbox, isLasting: true }, at.signal, async (messaging) => {
     try {
-      return await work(new DeviceAsker(messaging, { inbox }), messaging, inbox);
+      return await work(new DeviceAsker(messaging, { inbox }), messaging);
     } finally {
       // What was said last, as a good-bye, is on its way before the connection is closed.
       if (messaging.state().kind === "connected") await messaging.connection.flush().catch(() => undefined);

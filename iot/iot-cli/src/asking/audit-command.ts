@@ -31,8 +31,8 @@ export const audit = defineCommand({
     const nowMs = Date.now();
     const device = text === undefined ? null : deviceOf(text);
     const sinceMs = since === undefined ? null : momentOf(since, nowMs);
-    const lines = await withReader(nats, at, async (messaging, inbox) => {
-      const query = { device, sinceMs: sinceMs ?? (device === null ? momentOf("7d", nowMs) : null), most: MOST, inbox };
+    const lines = await withReader(nats, at, async (messaging) => {
+      const query = { device, sinceMs: sinceMs ?? (device === null ? momentOf("7d", nowMs) : null), most: MOST };
       const ofDevices =
         source !== null ? [] : ((await permitted(() => readDeviceAudit(messaging, query, at.signal), device))?.told ?? null);
       const ofOperators =

@@ -29,10 +29,10 @@ export const history = defineCommand({
     const nowMs = Date.now();
     const sinceMs = since === undefined ? null : momentOf(since, nowMs);
     const [name, text] = operands;
-    const { transitions, missing } = await withReader(nats, at, (messaging, inbox) => {
+    const { transitions, missing } = await withReader(nats, at, (messaging) => {
       const read = (device: DeviceId | null): Promise<Transitions> => {
         const beganMs = device === null ? (sinceMs ?? momentOf("1d", nowMs)) : sinceMs;
-        return readTransitions(messaging, { device, sinceMs: beganMs }, { inbox, signal: at.signal });
+        return readTransitions(messaging, { device, sinceMs: beganMs }, at.signal);
       };
       return text === undefined ? ofOneName(name, read) : ofBoth({ name, text }, read);
     });

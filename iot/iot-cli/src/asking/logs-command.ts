@@ -58,9 +58,8 @@ export const logs = defineCommand({
       tail: tailOf(values.tail ?? (values.since === undefined ? TAIL : "all")),
     };
     const most = Number(values["max-log-requests"] ?? MOST_AT_ONCE);
-    return withAsker(nats, at, async (asker, messaging, inbox) => {
-      const around = { inbox, signal: at.signal };
-      const found = named.length > 0 || deployment === null ? named : await devicesWith(messaging, deployment, around);
+    return withAsker(nats, at, async (asker, messaging) => {
+      const found = named.length > 0 || deployment === null ? named : await devicesWith(messaging, deployment, at.signal);
       const isAll = named.length > 0 || values["all-devices"] === true || deployment === null;
       const devices = isAll ? found : [theOnly(found, deployment)];
       if (!(devices.length <= most))

@@ -22,12 +22,8 @@ export interface Transitions {
 }
 
 /** @throws UserError */
-export async function readTransitions(
-  messaging: Messaging,
-  { device, sinceMs }: Wanted,
-  { inbox, signal }: { readonly inbox: string; readonly signal: AbortSignal },
-): Promise<Transitions> {
-  const read = await readDeviceHistory(messaging, { device, sinceMs, most: MOST, inbox }, signal).catch((error: unknown) => {
+export async function readTransitions(messaging: Messaging, { device, sinceMs }: Wanted, signal: AbortSignal): Promise<Transitions> {
+  const read = await readDeviceHistory(messaging, { device, sinceMs, most: MOST }, signal).catch((error: unknown) => {
     if (!(error instanceof MessagingError) || error.code !== "NoStore") throw error;
     throw new UserError("this NATS keeps no history of devices: an operator of this version makes the stream for it", EXIT.failed, {
       cause: error,

@@ -57,9 +57,7 @@ async function openOn(text: string, nats: string | undefined, at: Surroundings):
 
 async function openByAudit(nats: string | undefined, at: Surroundings): Promise<Row[]> {
   const sinceMs = Date.now() - LASTS_MOST_MS;
-  const { told } = await withReader(nats, at, (messaging, inbox) =>
-    readDeviceAudit(messaging, { device: null, sinceMs, most: MOST, inbox }, at.signal),
-  );
+  const { told } = await withReader(nats, at, (messaging) => readDeviceAudit(messaging, { device: null, sinceMs, most: MOST }, at.signal));
   return openIn(told);
 }
 

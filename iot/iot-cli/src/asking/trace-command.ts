@@ -29,9 +29,7 @@ export const trace = defineCommand({
     const { deployment } = targetOf(name);
     const device = text === undefined ? null : deviceOf(text);
     const sinceMs = device === null ? momentOf(since, Date.now()) : null;
-    const { transitions, missing } = await withReader(nats, at, (messaging, inbox) =>
-      readTransitions(messaging, { device, sinceMs }, { inbox, signal: at.signal }),
-    );
+    const { transitions, missing } = await withReader(nats, at, (messaging) => readTransitions(messaging, { device, sinceMs }, at.signal));
     if (missing !== null) at.warn(visibleLines(`iot: ${missing}\n`));
     const chains = transitions.flatMap((told) => {
       const chain = told.event.deployment === deployment ? chainOf(told) : null;

@@ -9,12 +9,8 @@ const SHOWN = 10;
 const BY_NATURE = new Intl.Collator("en", { numeric: true }).compare;
 
 /** At least one, in natural order. @throws UserError */
-export async function devicesWith(
-  messaging: Messaging,
-  deployment: string,
-  { inbox, signal }: { readonly inbox: string; readonly signal: AbortSignal },
-): Promise<readonly DeviceId[]> {
-  const { told } = await readStatuses(messaging, inbox, signal).catch((cause: unknown) => {
+export async function devicesWith(messaging: Messaging, deployment: string, signal: AbortSignal): Promise<readonly DeviceId[]> {
+  const { told } = await readStatuses(messaging, signal).catch((cause: unknown) => {
     const isNotRead = cause instanceof MessagingError && ["PermissionDenied", "NoStore"].includes(cause.code);
     if (!isNotRead) throw cause;
     throw new UserError(`say on which device: NATS does not let this user read where "${deployment}" runs`, EXIT.usage, { cause });

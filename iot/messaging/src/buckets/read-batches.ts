@@ -22,8 +22,15 @@ export interface BatchesToRead {
   readonly asked: string;
   /** The entries' subjects, with wildcards at the end: `$KV.status.*`. */
   readonly filter: string;
-  /** The first sequence. */
-  readonly from?: number;
+  /** The first sequence, 1 by default; or all since a time. */
+  readonly from?: number | Date;
+}
+
+export interface Batch {
+  /** In the order of the stream. */
+  readonly entries: readonly BatchEntry[];
+  /** How many follow. */
+  readonly pending: number;
 }
 
 const BATCH = 500;
@@ -37,27 +44,29 @@ export async function readBatches(
   signal: AbortSignal,
 ): Promise<readonly BatchEntry[] | null> {
   const entries: BatchEntry[] = [];
-  for (let seq = from; ;) {
-    const read = await readBatch(messaging, { asked, filter, seq }, signal);
+  for (let next = from; ;) {
+    const read = await readBatch(messaging, { asked, filter, from: next, most: BATCH }, signal);
     if (read === null) return null;
     entries.push(...read.entries);
     const last = read.entries.at(-1);
     if (last === undefined || read.pending === 0) return entries;
-    seq = last.sequence + 1;
+    next = last.sequence + 1;
   }
 }
 
-async function readBatch(
+/** null: nobody answers at that subject. @throws MessagingError, or the signal's reason. */
+export async function readBatch(
   messaging: Messaging,
-  { asked, filter, seq }: { readonly asked: string; readonly filter: string; readonly seq: number },
+  { asked, filter, from, most }: Required<BatchesToRead> & { readonly most: number },
   signal: AbortSignal,
-): Promise<{ readonly entries: readonly BatchEntry[]; readonly pending: number } | null> {
+): Promise<Batch | null> {
   const what = `failed to read "${filter}"`;
   const prefix = filter.replace(/[*>]$/, "");
   const entries: BatchEntry[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<number | null>();
   const late = (): void => reject(new MessagingError("Timeout", `${what}: no answer within ${SILENT_MS / 1_000} s; check NATS`));
   const timer = setTimeout(late, SILENT_MS);
+  messaging.mayBeRefused(asked);
   const refused = messaging.refusals.onRefused((subject) => {
     if (subject === asked) reject(new MessagingError("PermissionDenied", `${what}: NATS does not permit it to this user`));
   });
@@ -75,8 +84,9 @@ async function readBatch(
       else if (message.headers?.code !== undefined && message.headers.code !== 0) resolve(pendingOf(message));
     },
   });
+  const start = typeof from === "number" ? { seq: from } : { start_time: from.toISOString() };
   try {
-    messaging.connection.publish(asked, JSON.stringify({ seq, next_by_subj: filter, batch: BATCH }), { reply: inbox });
+    messaging.connection.publish(asked, JSON.stringify({ ...start, next_by_subj: filter, batch: most }), { reply: inbox });
     const pending = await abortable(promise, AbortSignal.any([signal, messaging.lost()]));
     return pending === null ? null : { entries, pending };
   } finally {

@@ -42,10 +42,10 @@ export async function readDeviceHistory(messaging: Messaging, query: ToldQuery, 
 }
 
 /** What each device said last, for whoever may read that alone. @throws MessagingError */
-export function readStatuses(messaging: Messaging, inbox: string, signal: AbortSignal): Promise<ToldRead<Told<DeviceStatus>>> {
+export function readStatuses(messaging: Messaging, signal: AbortSignal): Promise<ToldRead<Told<DeviceStatus>>> {
   const subject = (device: DeviceId | "*"): string => `$KV.status.${device}`;
   const of = { stream: streamName("status"), subject, read: readStatus };
-  return readTold(messaging, of, { device: null, sinceMs: null, most: Infinity, inbox }, signal);
+  return readTold(messaging, of, { device: null, sinceMs: null, most: Infinity }, signal);
 }
 
 /** @throws MessagingError, or the signal's reason. */

@@ -3,7 +3,7 @@
 // names, and reads the buckets themselves.
 
 import { parseJson } from "@harmony/schema";
-import { AuditEvent, type DeviceId, deviceOfKey, type DeviceWords, infoSubject, type PeopleStream, readSubject } from "@iot/contracts";
+import { AuditEvent, type DeviceId, deviceOfKey, type DeviceWords, infoSubject, readSubjects, streamName } from "@iot/contracts";
 import * as z from "zod/mini";
 import { type BatchEntry, readBatches } from "../buckets/read-batches.ts";
 import type { Messaging } from "../connection/connect.ts";
@@ -45,7 +45,7 @@ type Info = z.output<typeof Info>;
 export async function readFleetAsPerson(messaging: Messaging, signal: AbortSignal): Promise<FleetReading | null> {
   const [fleet, sources] = await Promise.all([
     manifestsAndStatuses(messaging, signal),
-    latest(messaging, { stream: "sources", filter: "$KV.sources.>" }, signal),
+    latest(messaging, { bucket: "sources", filter: "$KV.sources.>" }, signal),
   ]);
   if (fleet === null) return null;
   const records = recordsOf(
@@ -58,8 +58,8 @@ export async function readFleetAsPerson(messaging: Messaging, signal: AbortSigna
 export async function readDevicesAsPerson(messaging: Messaging, signal: AbortSignal): Promise<DevicesReading | null> {
   const [fleet, inventories, words] = await Promise.all([
     manifestsAndStatuses(messaging, signal),
-    latest(messaging, { stream: "inventory", filter: "$KV.inventory.*" }, signal),
-    latest(messaging, { stream: "devices", filter: "$KV.devices.>" }, signal),
+    latest(messaging, { bucket: "inventory", filter: "$KV.inventory.*" }, signal),
+    latest(messaging, { bucket: "devices", filter: "$KV.devices.>" }, signal),
   ]);
   if (fleet === null) return null;
   const texts = words.map(([key, { data, isMarker }]) => [key, isMarker ? null : new TextDecoder().decode(data)] as const);
@@ -75,8 +75,8 @@ async function manifestsAndStatuses(messaging: Messaging, signal: AbortSignal): 
   if (info === null) return null;
   const nowMs = Date.parse(info.ts ?? "") || Date.now();
   const [desired, statuses] = await Promise.all([
-    latest(messaging, { stream: "desired-state", filter: "$KV.desired-state.*" }, signal),
-    latest(messaging, { stream: "status", filter: "$KV.status.*" }, signal),
+    latest(messaging, { bucket: "desired-state", filter: "$KV.desired-state.*" }, signal),
+    latest(messaging, { bucket: "status", filter: "$KV.status.*" }, signal),
   ]);
   return {
     manifests: new Map(
@@ -109,7 +109,7 @@ export async function readAuditAsPerson(messaging: Messaging, count: number, sig
     throw new MessagingError("Refused", `failed to read the audit: ${info.error.description}`);
   }
   const from = Math.max(1, (info.state?.last_seq ?? 0) - count + 1);
-  const entries = await readBatches(messaging, { asked: readSubject("audit"), filter: "audit.>", from }, signal);
+  const entries = await readBatches(messaging, { asked: readSubjects("audit").own, filter: "audit.>", from }, signal);
   return (entries ?? []).flatMap(({ data }) => {
     const event = parseJson(AuditEvent, data);
     return event.ok ? [event.value] : [];
@@ -119,11 +119,11 @@ export async function readAuditAsPerson(messaging: Messaging, count: number, sig
 /** By key; a bucket that is not there is empty. */
 async function latest(
   messaging: Messaging,
-  { stream, filter }: { readonly stream: Exclude<PeopleStream, "audit">; readonly filter: string },
+  { bucket, filter }: { readonly bucket: "desired-state" | "status" | "sources" | "inventory" | "devices"; readonly filter: string },
   signal: AbortSignal,
 ): Promise<[key: string, BatchEntry][]> {
-  const entries = (await readBatches(messaging, { asked: readSubject(stream), filter }, signal)) ?? [];
-  const prefix = `$KV.${stream}.`;
+  const entries = (await readBatches(messaging, { asked: readSubjects(streamName(bucket)).own, filter }, signal)) ?? [];
+  const prefix = `$KV.${bucket}.`;
   return [...new Map(entries.map((entry) => [entry.subject.slice(prefix.length), entry]))];
 }
 
