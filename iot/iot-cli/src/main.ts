@@ -7,8 +7,12 @@ import { errorText, UserError } from "@harmony/runtime";
 import { EXIT } from "./command-line/exit-codes.ts";
 import { runIot } from "./program.ts";
 
-// A pipe that is closed early, as by head, is no error.
-process.stdout.once("error", () => process.exit(0));
+// A pipe that is closed early, as by head, is no error; a disk that is full is one. That a command
+// ends its own stream is neither.
+process.stdout.on("error", ({ code, syscall }: NodeJS.ErrnoException) => {
+  if (code === "EPIPE") process.exit(0);
+  if (syscall !== undefined) process.exit(EXIT.failed);
+});
 // Whoever asks a device says good-bye first.
 const controller = new AbortController();
 process.once("SIGINT", () => {

@@ -41,6 +41,8 @@ export const portForward = defineCommand({
 /** A refusal is said before the stream ends, since ssh ends this program with it. */
 async function onStdio(asker: DeviceAsker, to: { readonly device: DeviceId; readonly port: number }, at: Surroundings): Promise<number> {
   const stream = Duplex.from({ readable: process.stdin, writable: process.stdout });
+  // It says so when stdin is ended below.
+  stream.on("error", () => undefined);
   try {
     await forwardConnection(asker, { ...to, stream }, at.signal);
     return 0;
