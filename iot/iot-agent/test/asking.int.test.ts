@@ -120,7 +120,7 @@ test("what a container wrote", async () => {
   expect(await iot("support", "logs", "hello")).toMatchObject({ exitCode: 0, stdout: "serving version 1 on port 8080\n", stderr: "" });
   expect(await iot("support", "logs", "helo")).toMatchObject({
     exitCode: 1,
-    stderr: 'iot: no device has a deployment "helo": iot status lists what there is\n',
+    stderr: 'iot: no device says that it has a deployment "helo": iot status shows all\n',
   });
   expect(await iot("viewer", "logs", "hello", DEVICE)).toMatchObject({
     exitCode: 4,
