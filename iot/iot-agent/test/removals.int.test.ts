@@ -109,7 +109,7 @@ describe("a manifest that says what is to go", () => {
     const shown = (await reason("hello", "RemovedBefore")).deployments["hello"];
     expect(shown).toMatchObject({ phase: "Pending", runningRevision: null });
     expect(shown?.message).toMatch(
-      /^was removed on \d{4}-\d\d-\d\d \d\d:\d\d UTC; the store may be an older copy: change the deployment, or confirm it with `iot-agent retry`$/,
+      /^was removed on \d{4}-\d\d-\d\d \d\d:\d\d UTC; the store may be an older copy: change the deployment, or confirm it with `iot-agent retry hello`$/,
     );
     await restart();
     const since = shown?.since ?? "";
