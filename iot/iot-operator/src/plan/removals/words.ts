@@ -7,11 +7,13 @@ import type { Reason } from "../../sources/reasons.ts";
 
 const NAMES_SHOWN = 10;
 
-/** `a from pi-1, b from 12 devices and 3 more`. */
+const NATURAL = new Intl.Collator("en", { numeric: true });
+
+/** `a from pi-1, b from 12 devices and 3 more`, in natural order. */
 export function entriesText(entries: readonly Entry[], word: "from" | "on"): string {
-  const names = [...Map.groupBy(entries, objectOf)].map(
-    ([object, of]) => `${object} ${word} ${of.length === 1 ? of[0]?.device : `${of.length} devices`}`,
-  );
+  const names = [...Map.groupBy(entries, objectOf)]
+    .toSorted(([a], [b]) => NATURAL.compare(a, b))
+    .map(([object, of]) => `${object} ${word} ${of.length === 1 ? of[0]?.device : `${of.length} devices`}`);
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : "";
   return `${names.slice(0, NAMES_SHOWN).join(", ")}${more}`;
 }

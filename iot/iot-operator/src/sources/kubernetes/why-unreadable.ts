@@ -6,6 +6,8 @@ import type { SourceReason } from "../reasons.ts";
 const RIGHTS = "kubectl apply -f iot/deploy/operator.yaml";
 const AGAIN = "it is tried again";
 
+const AUTHORITY = `put the authority that signed the certificate of the API server into KUBECONFIG (certificate-authority); ${AGAIN}`;
+
 const CURES: Readonly<Record<KubernetesErrorCode, string>> = {
   NotConfigured: "set KUBECONFIG, or run it in the cluster with a service account",
   Unreachable: `check the API server, and the network between the operator and it; ${AGAIN}`,
@@ -25,6 +27,8 @@ export function whyUnreadable(error: KubernetesError, plural = "deployments"): {
   if (error.code === "NotFound") {
     return { reason: "CrdMissing", message: `the cluster does not know ${plural}.iot.nationtech.io: ${CURES.NotFound}` };
   }
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
-  return { reason: error.code, message: `${error.message}${cause}; ${CURES[error.code]}` };
+  // Node adds an option of its own command line, which helps nobody here.
+  const [cause = ""] = error.cause instanceof Error ? error.cause.message.split("; ") : [];
+  const cure = error.code === "Unreachable" && /certificate|altname/i.test(cause) ? AUTHORITY : CURES[error.code];
+  return { reason: error.code, message: `${error.message}${cause === "" ? "" : ` (${cause})`}; ${cure}` };
 }
