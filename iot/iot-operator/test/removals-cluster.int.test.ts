@@ -120,22 +120,25 @@ async function events(name: string): Promise<string[]> {
   ).toSorted();
 }
 
+/** Beside what its devices do, which are Events of their own. */
+async function isAmongEvents(name: string, start: string): Promise<boolean> {
+  return (await events(name)).some((line) => line.startsWith(start));
+}
+
 test("what was held, kept, lost, confirmed and removed is an Event each, beside the object; however often, one", async () => {
   await scene.applyAll([...many.slice(0, 11), "alone"], ofItsOwn);
   await scene.kubectl("delete", "iotdep", "alone", "--wait=false");
-  await eventually(async () => (await events("alone"))[0] === "Normal Removed 1 it goes from pi-alone: default/alone was deleted");
+  await eventually(async () => isAmongEvents("alone", "Normal Removed 1 it goes from pi-alone: default/alone was deleted"));
   await scene.kubectl("delete", "iotdep", ...many.slice(0, 11), "--wait=false");
   const token = tokenIn(await scene.named("held", 11));
-  await eventually(async () => (await events("d1"))[0]?.startsWith("Warning RemovalHeld 1 its removal from 1 device is held"));
+  await eventually(async () => isAmongEvents("d1", "Warning RemovalHeld 1 its removal from 1 device is held"));
   expect(await scene.kubectl("describe", "iotdep", "d1")).toContain("RemovalHeld");
   await scene.keep({ name: "d1" });
-  await eventually(async () => (await events("d1"))[0]?.startsWith("Normal Kept 1 it stays on pi-d1: kept by"));
+  await eventually(async () => isAmongEvents("d1", "Normal Kept 1 it stays on pi-d1: kept by"));
   await scene.kubectl("wait", "--for=delete", "iotdep/d1", "--timeout=20s");
   expect(token).not.toBe("");
   await scene.confirm(tokenIn(await scene.named("held", 10)));
-  await eventually(async () =>
-    (await events("d2")).some((line) => line.startsWith("Normal RemovalConfirmed 1 it goes from pi-d2: confirmed by")),
-  );
+  await eventually(async () => isAmongEvents("d2", "Normal RemovalConfirmed 1 it goes from pi-d2: confirmed by"));
   await scene.kubectl("wait", "--for=delete", "iotdep", "--all", "--timeout=20s");
 
   // What flaps raises a count.
@@ -144,9 +147,9 @@ test("what was held, kept, lost, confirmed and removed is an Event each, beside 
   for (const round of [1, 2]) {
     await scene.kubernetes.apply(workload("flaps", { devices: ["pi-f0"] }));
     await scene.named("held", 11);
-    await eventually(async () => (await events("flaps")).join().startsWith(`Warning RemovalHeld ${round} `));
+    await eventually(async () => isAmongEvents("flaps", `Warning RemovalHeld ${round} `));
     await scene.kubernetes.apply(workload("flaps", { devices }));
     await eventually(async () => (await scene.record())?.held.length === 0, { timeoutMs: 20_000 });
   }
-  expect(await events("flaps")).toHaveLength(1);
+  expect((await events("flaps")).filter((line) => line.includes(" RemovalHeld "))).toHaveLength(1);
 });
