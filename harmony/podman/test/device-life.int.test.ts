@@ -94,6 +94,9 @@ describe.each(["5.4", "4.9"] as const)("on Podman %s", (version) => {
   test("a start that was broken off is made good, though its process runs", async () => {
     await apply("halfway", data("always"));
     await podman("stop", "--time", "1", "halfway_web");
+    // Conmon has Podman clear away what the container was, in a process of its own.
+    const clearing = ["pgrep", "--full", "conmon .*halfway_web|container cleanup"];
+    await eventually(async () => (await device.exec(clearing, { allowExitCodes: [0, 1] })).exitCode === 1, { what: "it is cleared away" });
     const state = async (): Promise<string> =>
       (await podman("inspect", "--format", "{{.Id}} {{.State.Status}}", "halfway_web")).stdout.trim();
     await podman("init", "halfway_web");
