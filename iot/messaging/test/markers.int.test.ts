@@ -2,6 +2,7 @@
 // still writes over it.
 
 import { asDeploymentName, keys } from "@iot/contracts";
+import { eventually } from "@iot/testkit";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import {
@@ -44,6 +45,9 @@ test("marks of names that are gone do not stay, and one who has seen them writes
   // Written over before it would go: it stays.
   const revisionOf = (name: typeof first): number => seen.get(keys.score(deviceA, name))?.revision ?? 0;
   await other.putScore({ device: deviceA, deployment: second, scoreString, expectedRevision: revisionOf(second) });
+  const hasHeard = async (): Promise<boolean> =>
+    (await store.observe(signal)).scores.get(keys.score(deviceA, second))?.scoreString === scoreString;
+  await eventually(hasHeard, { what: "the one that purges has heard it" });
   expect(await store.purgeMarkers(-5_000, signal)).toBe(names.length - 1);
   expect(await messages()).toBe(1);
   expect([...(await store.observe(signal)).scores.keys()]).toEqual([keys.score(deviceA, second)]);
