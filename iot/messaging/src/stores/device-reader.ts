@@ -111,6 +111,8 @@ export function openDeviceReader(messaging: Messaging, device: DeviceId): Device
         let entry = await readFrom(null, isThere, untilNotice).catch((error: unknown) => {
           signal.throwIfAborted();
           if (!notice.signal.aborted) throw error;
+          // The first reading of this process: what it brings now is new.
+          lastSequence ??= 0;
           return again();
         });
         // Notices of what was written before they come under the new names were not heard.
