@@ -4,6 +4,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { natsServerProgram } from "./real-parts.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
@@ -86,6 +87,10 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     if (process === undefined) throw new Error("nats-server is not running");
     return process;
   };
+  const reloads = (): number =>
+    current()
+      .log()
+      .split(/Reloaded server configuration|Failed to reload/).length;
   const down = async (): Promise<void> => process?.stop();
   const stop = async (): Promise<void> => {
     await down();
@@ -117,7 +122,10 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     reload: async (changed) => {
       config = changed;
       await writeConfig();
+      const before = reloads();
       globalThis.process.kill(current().pid, "SIGHUP");
+      // Until then JetStream may answer nothing.
+      await eventually(() => reloads() > before, { what: "nats-server has read its configuration again", intervalMs: 5 });
     },
     stop,
     [Symbol.asyncDispose]: stop,
