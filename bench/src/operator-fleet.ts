@@ -153,7 +153,7 @@ function statusOf(device: string, count: number): DeviceStatus {
   return { device, agentVersion: "1", bootId: "b", reportedAt: "2026-01-01T00:00:00Z", manifestRevision: 2, deployments };
 }
 
-/** Of the process, with all its threads, and not of git. */
+/** Reads a figure of the process, with all its threads, and not of git. */
 async function cpuMs(pid: number, deed: () => Promise<void>): Promise<number> {
   const used = async (): Promise<number> => {
     const text = await readFile(`/proc/${pid}/stat`, "utf8");

@@ -123,7 +123,7 @@ async function push(layout: string, name: string, format: string): Promise<void>
 }
 
 async function received(from: Device): Promise<number> {
-  const { stdout } = await from.exec(["sh", "-c", "cat /sys/class/net/host0/statistics/rx_bytes"]);
+  const { stdout } = await from.exec(["cat", "/sys/class/net/host0/statistics/rx_bytes"]);
   return Number(stdout.trim());
 }
 

@@ -33,7 +33,7 @@ export interface Central {
 }
 
 export interface CentralOptions {
-  /** Of the devices' architecture; absent: this machine's. */
+  /** The architecture of the devices; absent: this machine's. */
   readonly busybox: ImageOptions["busybox"];
   /** The address that the servers listen on. */
   readonly host?: string;

@@ -22,7 +22,7 @@ use beside each other only.
 ${results.map((result) => section(result)).join("")}`;
 }
 
-/** Of a device that a person owns, on which nobody sees what its card loses. */
+/** Reports a device that a person owns: nobody sees what its card loses. */
 export function reportOwn(result: RunResult): string {
   const device = result.run.versions["device"] ?? "a device";
   return `# Power cuts of a device

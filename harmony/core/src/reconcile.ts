@@ -49,7 +49,7 @@ export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Pla
    * has no answers.
    */
   answer?(desired: Desired, snapshot: Snapshot, last: Done<Step>): readonly Step[];
-  /** What a step brings about that people want the time of. Pure. Absent: nothing. */
+  /** Names what a step brings about that people want the time of. Pure. Absent: nothing. */
   milestone?(step: Step): Milestone["kind"] | null;
   /** Pure. `doing` is the step under way, with its progress; null when the pass is over. */
   report(input: {
@@ -64,7 +64,7 @@ export interface Reconciler<Desired, Snapshot, Step, Report, Planned extends Pla
 /** Something was fetched, made or started on the way to what should be, however often. */
 export interface Milestone {
   readonly kind: "fetched" | "made" | "started";
-  /** What came over the network for it, as far as is known. */
+  /** The bytes that came over the network for it, as far as is known. */
   readonly bytes: number;
 }
 

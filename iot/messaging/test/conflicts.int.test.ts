@@ -28,13 +28,13 @@ test("a stale operator is refused, in each of its three writes, and overwrites n
   await current.putScore({ device: deviceA, deployment: hello, scoreString: newer, expectedRevision: 1 });
   await current.putManifest({ device: deviceA, manifest: manifest(3, 2), expectedRevision: 2 });
 
-  const conflict = { ok: false, reason: "Conflict" };
-  expect(await stale.putScore({ device: deviceA, deployment: hello, scoreString: older, expectedRevision: seenScore })).toMatchObject(
-    conflict,
+  const conflict = (last: number): object => ({ ok: false, reason: "Conflict", last });
+  expect(await stale.putScore({ device: deviceA, deployment: hello, scoreString: older, expectedRevision: seenScore })).toEqual(
+    conflict(3),
   );
-  expect(await stale.putManifest({ device: deviceA, manifest: manifest(1, 1), expectedRevision: seenManifest })).toMatchObject(conflict);
-  expect(await stale.removeScore({ device: deviceA, deployment: hello, expectedRevision: seenScore })).toMatchObject(conflict);
-  expect(await stale.putManifest({ device: deviceA, manifest: manifest(1, 1), expectedRevision: 0 })).toMatchObject(conflict);
+  expect(await stale.putManifest({ device: deviceA, manifest: manifest(1, 1), expectedRevision: seenManifest })).toEqual(conflict(4));
+  expect(await stale.removeScore({ device: deviceA, deployment: hello, expectedRevision: seenScore })).toEqual(conflict(3));
+  expect(await stale.putManifest({ device: deviceA, manifest: manifest(1, 1), expectedRevision: 0 })).toEqual(conflict(4));
 
   const again = await stale.observe(signal);
   expect(again.scores.get("dev-a.hello")).toEqual({ revision: 3, scoreString: newer });

@@ -29,7 +29,7 @@ export const DeviceAuditEvent = z.looseObject({
   verb: z.string(),
   /** `<deployment>[/<service>]`, a unit or a port. */
   target: z.optional(z.string()),
-  /** Of a command. */
+  /** The command of an exec. */
   argv: z.optional(z.array(z.string())),
   /** At the end: the bytes each way, seen from the device. */
   sent: z.optional(Count),
